@@ -78,7 +78,7 @@ def main(runs: int, only: tuple[str, ...]) -> None:
     verdicts = {}
     with scratch() as folder, full_site(folder) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
-        pages = [page for page in subjects(server, only) if page.name != "docs"]  # Swagger UI is not ours
+        pages = subjects(server, only)
         for step, page in enumerate(pages):
             progress(step + 1, len(pages), page.name)
             waits = [slow(browser, page, server.port) for _ in range(runs)] if page.name in LIVE else []

@@ -13,7 +13,7 @@ from koyjabo.communities.queries import PANEL_ORDERS
 from koyjabo.communities.services import community_services
 from koyjabo.web.current import admin as bp
 from koyjabo.web.forms.forms import Confirmation, confirm
-from koyjabo.web.i18n import count
+from koyjabo.web.i18n import count, name_of
 from koyjabo.web.pages import pagination, redirects
 from koyjabo.web.pages.pagination import Sorting
 from koyjabo.web.pages.redirects import done
@@ -63,12 +63,12 @@ def archive_community(community_id: str) -> Response:
     )
     effects = (explanation, _("Members: %(count)s", count=count(members)))
     back = url_for("pages.community_settings", community_id=community.id)
-    confirm(Confirmation(_("Archive %(name)s?", name=community.name), effects, _("Archive"), back))
+    confirm(Confirmation(_("Archive %(name)s?", name=name_of(community)), effects, _("Archive"), back))
     directory.archive(me(), community.id)
-    return done(N_("%(name)s was archived."), "admin.communities", community.name, query=community.id)
+    return done(N_("%(name)s was archived."), "admin.communities", name_of(community), query=community.id)
 
 
 @bp.post("/communities/<community_id>/restore")
 def restore_community(community_id: str) -> Response:
     community = community_services().directory.restore(me(), community_id)
-    return done(N_("%(name)s was restored."), "pages.community", community.name, community_id=community.id)
+    return done(N_("%(name)s was restored."), "pages.community", name_of(community), community_id=community.id)

@@ -40,8 +40,8 @@ class Communities(Changes):
     have the role admin in all communities without being members.
 
     Raises UnknownCommunity for an unknown id, an archived community, or a community that the account may not see;
-    Forbidden if the role is too low; LedgerUnavailable. `values` are columns: name, description, is_open, is_listed,
-    count_anonymous, public_count.
+    Forbidden if the role is too low; LedgerUnavailable. `values` are columns: name, name_bn, description, is_open,
+    is_listed, count_anonymous, public_count.
     """
 
     @transaction
@@ -58,8 +58,8 @@ class Communities(Changes):
         return Access(account, community, ADMIN)
 
     def list(self, account: Account, start: int, count: int, text: str = "", order: str = "members") -> Page[Access]:
-        """A page of `count` communities that `account` may see, from the offset `start`. `text` is part of the name,
-        and `order` one of ORDERS.
+        """A page of `count` communities that `account` may see, from the offset `start`. `text` is part of a
+        name, and `order` one of ORDERS.
         """
         # A report, because reading a page costs as much as reading all pages before it.
         return self._database.report(queries.listed, account, text, order, start, count)
@@ -157,14 +157,24 @@ class Communities(Changes):
 
 
 def new_community(tx: Transaction, **values: Any) -> Community:
-    defaults = {"description": "", "is_open": True, "is_listed": True, "count_anonymous": False, "public_count": False}
+    defaults = {
+        "name_bn": "",
+        "description": "",
+        "is_open": True,
+        "is_listed": True,
+        "count_anonymous": False,
+        "public_count": False,
+    }
     return Community(id=str(uuid.uuid4()), created_ms=tx.at_ms, **defaults | values)
 
 
 def announce(tx: Transaction, community: Community) -> None:
     """Start counting a new community's visits, and write the audit entry. Call this last in the transaction."""
-    ref = {"ref": community.ref} if community.ref else {}
-    tx.log("community.create", community_subject(community), open=community.is_open, listed=community.is_listed, **ref)
+    optional = {"name_bn": community.name_bn, "ref": community.ref}
+    given = {name: value for name, value in optional.items() if value}
+    tx.log(
+        "community.create", community_subject(community), open=community.is_open, listed=community.is_listed, **given
+    )
     queries.open_counter(tx.session, community.id, tx.at_ms)
 
 

@@ -35,7 +35,7 @@ from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
 from koyjabo.web.forms import forms
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
-from koyjabo.web.i18n import count, language, translated, weekday
+from koyjabo.web.i18n import count, language, name_of, translated, weekday
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import pagination, redirects
@@ -145,10 +145,8 @@ def create_community() -> Response:
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
     limits.count_action(account.id)
-    created = community_services().directory.create(account, columns(body))
-    return done(
-        N_("%(name)s was created."), "pages.community", created.community.name, community_id=created.community.id
-    )
+    community = community_services().directory.create(account, columns(body)).community
+    return done(N_("%(name)s was created."), "pages.community", name_of(community), community_id=community.id)
 
 
 @bp.post("/communities/<community_id>/join")
@@ -161,7 +159,10 @@ def join_community(community_id: str) -> Response:
     if body is not None and body.visitorId is not None:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
     return done(
-        N_("You are now a member of %(name)s."), "pages.community", membership.community.name, community_id=community_id
+        N_("You are now a member of %(name)s."),
+        "pages.community",
+        name_of(membership.community),
+        community_id=community_id,
     )
 
 
@@ -175,7 +176,7 @@ def leave_community(community_id: str) -> Response:
         members.leave(account, community_id)
     except LastAdmin as error:
         return show(ui.enter(community_id), error)
-    return done(N_("You are no longer a member of %(name)s."), "pages.list_communities", membership.community.name)
+    return done(N_("You are no longer a member of %(name)s."), "pages.list_communities", name_of(membership.community))
 
 
 @bp.get("/communities/<community_id>/members")
@@ -219,7 +220,7 @@ def remove_member(community_id: str, user_id: str) -> Response:
     except (UnknownUser, LastAdmin) as error:
         return _show_members(ui.enter(community_id, ADMIN), error.status, refused=(user_id, error))
     if member.user_id == account.id:
-        return done(N_("You are no longer a member of %(name)s."), "pages.list_communities", member.community.name)
+        return done(N_("You are no longer a member of %(name)s."), "pages.list_communities", name_of(member.community))
     return _done(N_("%(name)s is no longer a member."), community_id, member.user.name)
 
 
@@ -228,12 +229,12 @@ def _removal(account: Account, member: Membership, back: str, tab: str) -> Confi
     community = member.community
     role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
     if member.user_id == account.id:
-        title = _("Leave %(community)s?", community=community.name)
+        title = _("Leave %(community)s?", community=name_of(community))
         effect, label = _("You will no longer see how many people are online here."), _("Leave")
         again = _("The community is open: you can join it again.")
         invited = _("The community is invitation only: to come back, you need a new invitation.")
     else:
-        title = _("Remove %(name)s from %(community)s?", name=member.user.name, community=community.name)
+        title = _("Remove %(name)s from %(community)s?", name=member.user.name, community=name_of(community))
         effect, label = _("They lose their role and access to this community's numbers and pages at once."), _("Remove")
         again = _("The community is open: they can join it again.")
         invited = _("The community is invitation only: to come back, they need a new invitation.")
@@ -241,9 +242,9 @@ def _removal(account: Account, member: Membership, back: str, tab: str) -> Confi
     return Confirmation(title, effects, label, back, around=_on_tab(ui.enter(community.id), tab))
 
 
-def _on_tab(at: Access, tab: str) -> tuple[str, dict[str, Any]]:
+def _on_tab(at: Access, tab: str) -> dict[str, Any]:
     """The page around a question: the community's header with the tab of this name, or "" for the room."""
-    return "communities/question.html", {"at": at, "tab": tab}
+    return {"at": at, "tab": tab}
 
 
 def _done(sentence: str, community_id: str, about: str, undo: Undo | None = None) -> Response:
@@ -276,7 +277,7 @@ def _show_members(
     listed = pagination.list_page(read, "pages.members", community_id=community_id)
     values: dict[str, Any] = {"found": listed, "search": search, "refused": refused}
     if at.may(ADMIN):
-        title = _("Invitation to %(community)s", community=at.community.name)
+        title = _("Invitation to %(community)s", community=name_of(at.community))
         pending = services.invitations.pending(at.account, community_id)
         values |= {
             "form": form or Form(InvitationBody, {"role": MEMBER}),
@@ -331,7 +332,9 @@ def accept_invitation(token: str) -> Response:
             )
         return done(N_("You now have access to the panel."), "admin.overview")
     community = accepted[0].community
-    return done(N_("You are now a member of %(name)s."), "pages.community", community.name, community_id=community.id)
+    return done(
+        N_("You are now a member of %(name)s."), "pages.community", name_of(community), community_id=community.id
+    )
 
 
 @bp.post("/invitations/<token>/decline")
@@ -364,7 +367,7 @@ def change_community(community_id: str) -> Response:
     return done(
         N_("The settings of %(name)s were saved."),
         "pages.community_settings",
-        changed.community.name,
+        name_of(changed.community),
         community_id=community_id,
     )
 
@@ -380,7 +383,7 @@ def delete_community(community_id: str) -> Response:
     at = ui.enter(community_id, ADMIN)
     forms.confirm(_deletion(at))
     community_services().directory.delete(at.account, community_id)
-    return done(N_("%(name)s was deleted."), "pages.list_communities", at.community.name)
+    return done(N_("%(name)s was deleted."), "pages.list_communities", name_of(at.community))
 
 
 def _deletion(at: Access) -> Confirmation:
@@ -391,6 +394,6 @@ def _deletion(at: Access) -> Confirmation:
         _("Its visits still count for the site."),
     )
     back = url_for("pages.community_settings", community_id=at.community.id)
-    title = _("Delete %(name)s?", name=at.community.name)
+    title = _("Delete %(name)s?", name=name_of(at.community))
     around = _on_tab(at, _("Settings"))
-    return Confirmation(title, effects, _("Delete this community"), back, at.community.name, around=around)
+    return Confirmation(title, effects, _("Delete this community"), back, name_of(at.community), around=around)

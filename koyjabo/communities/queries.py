@@ -38,6 +38,9 @@ EVENTS_PER_DELETION = 1_000
 NOT_ARCHIVED = Community.archived_ms.is_(None)
 """Queries treat an archived community as unknown, except the queries for site admins."""
 
+NAMES = (Community.name, Community.name_bn)
+"""Searches find a community by either name."""
+
 _EVERY = aliased(Membership)  # because queries join the user's own membership
 MEMBERS = select(func.count()).where(_EVERY.community_id == Community.id).scalar_subquery()
 """Number of members in a community."""
@@ -79,14 +82,14 @@ def accesses(session: Session, account: Account, ids: Collection[str]) -> list[A
 
 
 def listed(session: Session, account: Account, text: str, order: str, start: int, count: int) -> Page[Access]:
-    """The listed communities and the account's own whose name contains `text`, sorted by one of ORDERS. Users with
+    """The listed communities and the account's own with `text` in a name, sorted by one of ORDERS. Users with
     access to the panel see all communities.
     """
     communities = _accesses(account)
     if not account.sees_panel:
         communities = communities.where(or_(Community.is_listed, _is_own(account)))
     if part := sought(text):
-        communities = communities.where(has(Community.name, part))
+        communities = communities.where(or_(*(has(name, part) for name in NAMES)))
     ordered = communities.order_by(*ORDERS[order], *_BY_NAME).offset(start).limit(count)
     return Page(tuple(_read(session, account, ordered)), length(session, communities))
 
@@ -202,12 +205,12 @@ def find(session: Session, community_id: str) -> Community | None:
 
 
 def everything(session: Session, query: str, start: int, count: int, order: str) -> Page[Community]:
-    """A page of communities. `query` is an id, or words that occur in the name. `order` is one of PANEL_ORDERS,
+    """A page of communities. `query` is an id, or words that occur in its names. `order` is one of PANEL_ORDERS,
     prefixed with "-" for descending.
     """
     communities = select(Community)
     if part := sought(query):
-        communities = communities.where(or_(Community.id == part.lower(), and_(*has_words((Community.name,), part))))
+        communities = communities.where(or_(Community.id == part.lower(), and_(*has_words(NAMES, part))))
     ordered = communities.order_by(ordered_by(PANEL_ORDERS, order), *_BY_NAME).offset(start).limit(count)
     return Page(tuple(session.scalars(ordered)), length(session, communities))
 

@@ -21,6 +21,7 @@ from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import (
     JSON,
     LARGER_BODY,
+    LONGEST_NAME,
     NULL,
     Body,
     Email,
@@ -29,21 +30,28 @@ from koyjabo.web.schemas.bodies import (
     OptionalVisitorId,
     refuse,
     text_up_to,
+    valid_name,
 )
 
 MAX_DESCRIPTION = 2000
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 
-COLUMNS = {"open": "is_open", "listed": "is_listed"}
+COLUMNS = {"nameBn": "name_bn", "open": "is_open", "listed": "is_listed"}
 """Columns of fields whose names differ."""
 
 COUNT_ANONYMOUS = "counts visits by people who are not members, even if it is not open"
+NAME_BN = "the name on pages in Bangla"
 PUBLIC_COUNT = "lets anyone see the numbers of people online and of visits, live"
 
 
 def _description(value: Any) -> str:
     return "" if value is None else text_up_to(value, MAX_DESCRIPTION, DESCRIPTION_TOO_LONG)
+
+
+def _second_name(value: Any) -> str:
+    is_missing = value is None or (isinstance(value, str) and not value.strip())
+    return "" if is_missing else valid_name(value)
 
 
 def _role(value: Any) -> str:
@@ -57,6 +65,11 @@ Description = Annotated[
     BeforeValidator(_description),
     WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_DESCRIPTION}, NULL]}),
 ]
+SecondName = Annotated[
+    str,
+    BeforeValidator(_second_name),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST_NAME}, NULL]}),
+]
 Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(ROLES)})]
 
 
@@ -66,6 +79,7 @@ class NewCommunityBody(Body):
     media = JSON
 
     name: Name = Field(examples=["Mirpur 10 commuters"])
+    nameBn: SecondName = Field("", description=NAME_BN)
     description: Description = ""
     open: Flag = Field(True, description="anyone can join")
     listed: Flag = Field(True, description="anyone can find it; only members can enter")
@@ -79,6 +93,7 @@ class CommunityChangesBody(Body):
     media = JSON
 
     name: Name | None = None
+    nameBn: SecondName | None = Field(None, description=NAME_BN + '; "" removes it')
     description: Description | None = None
     open: Flag | None = None
     listed: Flag | None = None
@@ -92,6 +107,7 @@ class CommunityByRefBody(Body):
     media = JSON
 
     name: Name = Field(examples=["Mirpur 10 commuters"])
+    nameBn: SecondName | None = Field(None, description=NAME_BN)
     open: Flag | None = Field(None, description="anyone can join")
     listed: Flag | None = Field(None, description="anyone can find it; only members can enter")
     public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
@@ -137,6 +153,7 @@ class CommunityResponse(BaseModel):
     id: str = Field(examples=["1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"])
     ref: str = Field("", description="the id that another system gave it; missing if there is none")
     name: str
+    nameBn: str = Field("", description=f"{NAME_BN}; missing if there is none")
     description: str
     open: bool = Field(description="anyone can join")
     listed: bool = Field(description="anyone can find it; only members can enter")
@@ -148,8 +165,10 @@ class CommunityResponse(BaseModel):
     @classmethod
     def of(cls, access: Access, online: int) -> CommunityResponse:
         community = access.community
-        values = current_values(community) | ({"ref": community.ref} if community.ref else {})
-        return cls(id=community.id, role=access.role, online=online, **values)
+        values = current_values(community) | {"ref": community.ref}
+        missing = {name for name in ("ref", "nameBn") if not values[name]}
+        given = {name: value for name, value in values.items() if name not in missing}
+        return cls(id=community.id, role=access.role, online=online, **given)
 
 
 class MembershipResponse(BaseModel):

@@ -14,6 +14,7 @@ from koyjabo.communities.schemas import CommunityChangesBody, NewCommunityBody
 from koyjabo.communities.services import community_services
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
+from koyjabo.web.i18n import name_of
 from koyjabo.web.login import page_login
 from koyjabo.web.panel.pages import me
 
@@ -26,12 +27,18 @@ def init_app(app: Flask) -> None:
     that a database failure gets its own close code.
     """
     app.url_value_preprocessor(_resolve)
+    app.jinja_env.globals["member_count"] = _member_count
 
 
 def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
     is_socket = request.url_rule is not None and request.url_rule.websocket
     if values and "community_id" in values and not is_socket:
         values["community_id"] = current().identities.community_id(values["community_id"])
+
+
+def _member_count(community: Community) -> int:
+    """Number of members. Templates check the permission."""
+    return community_services().directory.sizes([community])[community.id]
 
 
 FLAGS = ("open", "listed", "count_anonymous", "public_count")
@@ -76,7 +83,7 @@ def online(communities: list[str]) -> dict[str, int]:
 
 def choices(chosen: str = "") -> list[tuple[str, str]]:
     """The first communities by name, to choose from, as (id, name). The chosen one is always included."""
-    named = {community.id: community.name for community in _by_name().items}
+    named = {community.id: name_of(community) for community in _by_name().items}
     if chosen:
         named.setdefault(chosen, chosen)
     return list(named.items())
@@ -87,7 +94,7 @@ def all_choices() -> list[tuple[str, str]] | None:
     communities, total = _by_name()
     if total > MAX_CHOICES:
         return None
-    return [(community.id, community.name) for community in communities if community.archived_ms is None]
+    return [(community.id, name_of(community)) for community in communities if community.archived_ms is None]
 
 
 def _by_name() -> Page[Community]:

@@ -64,7 +64,7 @@ limits.refuse_with(
 @fast_path
 def register_visit(context: RequestContext) -> PlainResponse:
     """Register a visit. Returns 200 with the stats and the receipt, which is null for an ignored crawler.
-    `NewVisitBody` lists what is refused. With a valid access token, the visit belongs to the token's user.
+    With a valid access token, the visit belongs to the token's user.
     """
     context.count_address("registrations")
     receipt, visits = register(context, context.body(NewVisitBody)), context.services[CountingServices].visits

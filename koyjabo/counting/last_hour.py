@@ -53,7 +53,7 @@ class Minute(NamedTuple):
 class Column(NamedTuple):
     minute: int  # since 1970
     begins: str  # local time, ISO 8601
-    values: Sequence[int]  # one for each series
+    visits: int
 
 
 class LastHour:
@@ -107,12 +107,12 @@ class LastHours:
 
 
 def columns(clock: Clock, minutes: Mapping[str, int]) -> list[Column]:
-    """The columns of a chart (templates/counting/minutes.html): the last 60 minutes, oldest first. `minutes` has the
-    values by minute, as in events.
+    """The columns of a chart (templates/visit_log/live.html): the last 60 minutes, oldest first. `minutes` has the
+    visits by minute, as in events.
     """
     last = clock.now_ms() // MINUTE_MS
     return [
-        Column(minute, clock.local(minute * MINUTE_MS // 1000), [minutes.get(str(minute), 0)])
+        Column(minute, clock.local(minute * MINUTE_MS // 1000), minutes.get(str(minute), 0))
         for minute in range(last - MINUTES + 1, last + 1)
     ]
 

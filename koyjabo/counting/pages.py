@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from flask import Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
@@ -49,7 +46,10 @@ def visit_number(ordinal: int) -> str | Response:
         return redirect(visit.path(_named_language()), 301)  # type: ignore[return-value]
     with speaking(chosen_language() or _named_language() or language()):
         words = {"none": after_words(0), "one": after_words(1), "more": after_words(2)}
-        page = {"visit": visit, "hour": _hour(), "words": words, "after": after_words}
+        is_own_milestone = "own" in request.args and bool(
+            current()[CountingServices].milestones.between(ordinal - 1, ordinal)
+        )
+        page = {"visit": visit, "is_own_milestone": is_own_milestone, "words": words, "after": after_words}
         translations = [(code, _title(code, visit)) for code in LANGUAGES if code != language()]
         return render_template("counting/visit_number.html", translations=translations, **page)
 
@@ -86,11 +86,3 @@ def _named_language() -> str | None:
     """The language in the query, if any."""
     code = request.args.get("lang")
     return code if code in LANGUAGES else None
-
-
-def _hour() -> Sequence[int]:
-    """The visits of the last 60 minutes; empty if they cannot be read."""
-    pulse = current()[CountingServices].pulse
-    with suppress(LedgerUnavailable):
-        return pulse.hour(pulse.now())
-    return ()

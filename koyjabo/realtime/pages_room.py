@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers, PageNumbersOff
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers, PageNumbersOff, PageViews
 from koyjabo.realtime.events import PAGE, PageUpdate
 from koyjabo.realtime.room import Room, RoomEvent
 from koyjabo.realtime.sinks import Member
@@ -29,6 +29,8 @@ class PagesSource:
         self.numbers = numbers
         self.watched: dict[str, dict[str, int]] = {}
         """How many clients watch each path, by page."""
+        self.sent: dict[str, PageViews] = {}
+        """What was last sent of each watched page."""
         numbers.watch(self.watched)
 
     def first_event(self) -> RoomEvent:
@@ -50,7 +52,12 @@ class PagesSource:
         except (LedgerUnavailable, StillCounting):
             self.numbers.put_back(changed)
             raise
-        return [PageUpdate([(path, page)], counts) for page in changed for path in list(self.watched.get(page, ()))]
+        events = []
+        for page, views in counts.pages.items():
+            if page in self.watched and self.sent.get(page) != views:
+                self.sent[page] = views
+                events += [PageUpdate([(path, page)], counts) for path in list(self.watched[page])]
+        return events
 
 
 class PagesRoom(Room):
@@ -89,6 +96,7 @@ class PagesRoom(Room):
                 if paths:
                     self._paths[member] = paths
                     self._add(paths, 1)
+                    self.source.sent |= counts.pages
         finally:
             with self._lock:
                 self._add(paths, -1)
@@ -128,6 +136,7 @@ class PagesRoom(Room):
                 del of_page[path]
             if not of_page:
                 del watched[page]
+                self.source.sent.pop(page, None)
 
     def _room_of(self, event: RoomEvent) -> str:
         assert isinstance(event, PageUpdate)

@@ -92,6 +92,7 @@ class PageTotals:
     def _compute(self) -> bool:
         """Replace all sums. Returns whether they are ready."""
         throttle = Throttle(self._database)
+        self._database.write(page_queries.discard)
         totals = self.read()
         while throttle.do(page_queries.remove_some):
             self._renew()

@@ -79,7 +79,7 @@ class WeeklyReport:
         count, last_id = 0, ""
         while recipients := self._database.read(queries.recipients, last_id):
             for to in recipients:
-                communities = self._database.read(queries.of_communities, to.id, week)
+                communities = self._database.read(queries.of_communities, to, week)
                 top = lists.get(to.language or DEFAULT, lists[DEFAULT]) if to.sees_panel else {}
                 figures = {**site, **top, "communities": communities, "first": week.first, "last": week.last}
                 email = self._outbox.email("weekly", to.email, to.language, f"weekly {sunday} {to.id}", **figures)

@@ -41,13 +41,14 @@ def of_site(session: Session, week: Question) -> dict[str, Any]:
     return {"total": total, "visits": visits, "visits_before": visits_before, "new": new, "new_before": new_before}
 
 
-def of_communities(session: Session, user_id: str, week: Question) -> list[dict[str, Any]]:
-    """Return a user's communities, in order of name, with their figures for the week."""
-    query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
-    query = query.where(Membership.user_id == user_id, Community.archived_ms.is_(None))
-    rows = session.execute(query.order_by(func.lower(Community.name), Community.id).limit(MAX_COMMUNITIES))
+def of_communities(session: Session, to: Recipient, week: Question) -> list[dict[str, Any]]:
+    """Return a recipient's communities, in order of name, with their figures for the week."""
+    query = select(Community).join(Membership, Membership.community_id == Community.id)
+    query = query.where(Membership.user_id == to.id, Community.archived_ms.is_(None))
+    rows = session.scalars(query.order_by(func.lower(Community.name), Community.id).limit(MAX_COMMUNITIES))
     communities = []
-    for scope, name in rows.all():
+    for community in rows.all():
+        scope, name = community.id, community.name_in(to.language)
         (visits, _), (before, _) = (_sums(session, scope, days) for days in (week, week_before(week)))
         days = Peak.day.between(week.first, week.last)
         most = session.scalar(select(func.max(Peak.people)).where(Peak.scope == scope, days)) or 0

@@ -4,10 +4,12 @@ conventions of the language (specification: The web app).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -21,7 +23,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from koyjabo.base.core.clock import iso
-from koyjabo.base.core.i18n import DIGITS, LANGUAGES
+from koyjabo.base.core.i18n import DIGITS, LANGUAGES, Filled, name_in
 from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import OTHER, UNKNOWN
 from koyjabo.base.network.user_agents import Browser
@@ -30,6 +32,7 @@ from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
+BANGLA = re.compile("[\u0980-\u09ff]")
 UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3), ("byte", 1))
 MONTH = {"bn": "MMMM"}
 """Month format by language, for languages that do not abbreviate months."""
@@ -37,7 +40,7 @@ MONTH = {"bn": "MMMM"}
 
 def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
-    for filter_ in (count, percent, share, digits, translated, period, place, size, day, spent):
+    for filter_ in (count, percent, share, digits, translated, period, place, size, day, spent, name_of, named):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
     app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, current().clock.zone)
     app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, current().clock.zone, "HH:mm:ss")
@@ -51,6 +54,20 @@ def init_app(app: Flask) -> None:
 def site_name() -> str:
     """The site's name in the language of the current request."""
     return current()[Settings].name_in(language())
+
+
+def name_of(community: Any) -> str:
+    """A community's name in the language of the current request. `community` has `name` and `name_bn`."""
+    return name_in(language(), community.name, community.name_bn)
+
+
+def named(community: Any) -> Markup:
+    """The name as an element, with its language if that is not the page's. A name without Bangla letters counts as
+    English.
+    """
+    name = name_of(community)
+    written = "bn" if BANGLA.search(name) else "en"
+    return Markup("<bdi{}>{}</bdi>").format(Markup(f' lang="{written}"') if written != language() else "", name)
 
 
 def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:
@@ -90,6 +107,9 @@ def speaking(code: str) -> Iterator[None]:
 
 def translated(text: object) -> str:
     """Translate a text from a variable. Unlike `_()`, does not interpret placeholders or HTML in the text."""
+    if isinstance(text, Filled):
+        values = {name: count(value) if isinstance(value, int) else value for name, value in text.values.items()}
+        return str(gettext(text.template)) % values
     return str(gettext(str(text)))
 
 

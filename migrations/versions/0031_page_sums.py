@@ -1,16 +1,23 @@
 """The views of each page
 
 Revision ID: 0031
-Revises: 0029
+Revises: 0030
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0031"
-down_revision = "0029"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
+
+READY = """
+INSERT INTO watermarks (name, upto, version) SELECT names.name, 0, 0
+FROM (SELECT 'page_visits' AS name UNION SELECT 'page_events') AS names
+WHERE NOT EXISTS (SELECT 1 FROM daily_visits) AND NOT EXISTS (SELECT 1 FROM events)
+"""
+"""The sums of a new database are complete."""
 
 
 def upgrade() -> None:
@@ -22,7 +29,9 @@ def upgrade() -> None:
         sa.Column("day_views", sa.BigInteger(), nullable=False),
         sqlite_with_rowid=False,
     )
+    op.execute(READY)
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM watermarks WHERE name IN ('page_visits', 'page_events')")
     op.drop_table("page_sums")

@@ -219,7 +219,7 @@ def test_note_is_typed_below_the_chart_for_the_clicked_day(admin_tab):
 
 @long
 def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session):
-    page = new_device(storage_state=session).open("/admin/?tabs=city")
+    page = new_device(storage_state=session).open("/admin/?tabs=city&compare=weekday")
     plot, table = page.locator("#insights-periods .plot"), page.locator("#insights-periods details")
     page.keyboard.press("w")
     expect(page).to_have_url(re.compile("range=7d"))

@@ -22,8 +22,8 @@ SEEN = r"""() => {
   return [controls.filter(isSeen).length, counted.reduce((sum, count) => sum + count, 0)];
 }"""
 
-FIXED = ["/", "/admin/", "/admin/server", "/admin/live", "/admin/visits"]
-LARGEST_SHIFT = 0.01
+FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "live", "visits", "connect", "communities", "people"))]
+LARGEST_SHIFT = 0.005
 MEASURE_SHIFTS = """
 globalThis.shifts = [];
 new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({ type: "layout-shift", buffered: true });

@@ -19,3 +19,11 @@ def test_a_total_opens_its_receipt_which_stays_right(new_device, site):
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
     expect(link).to_be_focused()
+
+
+def test_receipt_shows_each_visit_at_once(page, site):
+    page.add_init_script("window.setInterval = () => 0")  # it hears of the visit, and does not ask
+    page.goto(f"http://localhost:{site.port}/receipt")
+    page.wait_for_load_state("networkidle")
+    site.register("shifa")
+    expect(page.locator("tfoot td")).to_have_text(f"{site.stats().total:,}")

@@ -37,6 +37,7 @@ def test_setting_that_cannot_be_stored_ends_with_one_sentence(server):
     fixed = "Error: SITE_NAME is set in the environment. Change it there, or unset it first.\n"
     assert put(server, "SITE_NAME", "x") == (1, fixed)
     assert put(server, "PORT", "80") == (1, "Error: PORT can only be set in the environment.\n")
+    assert put(server, "SITENAME", "x") == (1, "Error: There is no setting SITENAME.\n")
     status, sentence = put(server, "TIMEZONE", "Dhaka")
     assert (status, sentence) == (1, "Error: TIMEZONE is not a time zone; use an IANA name such as Asia/Dhaka.\n")
 

@@ -3,6 +3,7 @@
 import pytest
 from support.application.site import Site
 from support.databases.database import SqliteDatabase
+from support.programs.processes import ROOT
 
 from koyjabo.web import i18n as languages
 
@@ -33,6 +34,31 @@ def test_visitor_chooses_another_one_and_it_stays(client):
     assert '<html lang="bn"' in client.get("/").text
     client.post("/language", data={"language": "en"})
     assert '<html lang="en"' in client.get("/", headers=BANGLA).text
+
+
+def test_bangla_has_one_word_for_one_thing():
+    """The words that were given up, and the one that stays."""
+    text = (ROOT / "koyjabo/translations/bn/LC_MESSAGES/messages.po").read_text().replace('"\n"', "")
+    given_up = {
+        "প্রতিবেদন": "রিপোর্ট",
+        "লগ ইন": "লগইন",
+        "লগ আউট": "লগআউট",
+        "অপারেটর": "পরিচালক",
+        "দর্শনার্থী": "ভিজিটর",
+        "হুবহু": "সঠিক",
+        "চাবি": "এপিআই কী",
+    }
+    assert [word for word, kept in given_up.items() if word in text or kept not in text] == []
+
+
+def test_documents_say_in_bangla_that_they_are_in_english(client):
+    """The chrome is in the language of the page."""
+    for path in ("/docs/backup.md", "/docs"):
+        page = client.get(path, headers=BANGLA).text
+        assert "এই পাতাটি ইংরেজিতে।" in page
+        assert '<html lang="bn"' in page
+        assert "This page is in English." not in client.get(path).text
+    assert '<article class="guide" lang="en">' in client.get("/docs/backup.md", headers=BANGLA).text
 
 
 NUMBERS = {0: ["0", "০"], 999: ["999", "৯৯৯"], 1000: ["1,000", "১,০০০"], 4001: ["4,001", "৪,০০১"]}

@@ -6,9 +6,10 @@ Tables for emails to send, the links in them, and invitations. They do not conta
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
 
+from koyjabo.base.core.i18n import name_in
 from koyjabo.base.core.identity import Account, site_role
 from koyjabo.base.models.columns import BigKey, Model, Ref, partial_index
 from koyjabo.base.network import user_agents
@@ -110,6 +111,7 @@ class Community(Model):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
+    name_bn: Mapped[str] = mapped_column(String(200), server_default=text("''"))  # "" if there is none
     description: Mapped[str] = mapped_column(Text)
     is_open: Mapped[bool] = mapped_column(Boolean)  # everyone may join
     is_listed: Mapped[bool] = mapped_column(Boolean)  # visible to people who are not members
@@ -119,6 +121,10 @@ class Community(Model):
     public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # the online count is public
     founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
     ref: Mapped[str | None] = mapped_column(Ref)  # the id in another system
+
+    def name_in(self, language: str | None) -> str:
+        """The name on pages and in emails in a language ("en", "bn")."""
+        return name_in(language, self.name, self.name_bn)
 
 
 class Membership(Model):

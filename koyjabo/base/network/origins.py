@@ -11,6 +11,7 @@ from koyjabo.base.core.urls import bare_host
 
 ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 USUAL_PORT = {"http": "80", "https": "443"}
+LAST_PORT = 65535
 LONGEST_ORIGIN = 270
 """Maximum length of an origin, characters. A host name has at most 253 (RFC 1035)."""
 
@@ -18,7 +19,7 @@ LONGEST_ORIGIN = 270
 def normal(origin: str) -> str | None:
     """An origin as browsers write it: lower case, without the default port. None for an invalid origin."""
     match = ORIGIN.fullmatch(origin.strip().lower())
-    if match is None:
+    if match is None or int(match[3] or 0) > LAST_PORT:
         return None
     scheme, host, port = match.groups()
     return f"{scheme}://{host}" if port in (None, USUAL_PORT[scheme]) else f"{scheme}://{host}:{port}"

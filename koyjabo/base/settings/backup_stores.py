@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from koyjabo.base.core.i18n import N_, Filled
 from koyjabo.base.settings import url_options
 
 SCHEME = "s3"
@@ -24,7 +25,7 @@ CREDENTIALS = {
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]", re.ASCII)
 OPTIONS = {"endpoint", "region"}
-EXAMPLE = "should look like s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-1"
+EXAMPLE = N_("should look like s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-1")
 
 
 class S3Url(NamedTuple):
@@ -52,6 +53,7 @@ def _parsed(value: str) -> S3Url:
     if (
         parts.scheme != SCHEME
         or not BUCKET.fullmatch(parts.netloc)
+        or not value.isprintable()
         or parts.fragment
         or not options.keys() <= OPTIONS
         or endpoint.scheme not in ("http", "https")
@@ -88,20 +90,23 @@ def problem(folder: str, to: str, environment: Mapping[str, str]) -> str | None:
     folder.
     """
     if folder and (why := _unusable(Path(folder))):
-        return f"BACKUP_DIR is {folder!r}, {why}."
+        return why
     if to and find_spec("obstore") is None:
-        return f"BACKUP_TO needs a package that is not installed: {INSTALL}."
+        return Filled(N_("BACKUP_TO needs a package that is not installed: %(command)s."), command=INSTALL)
     if to and lacks_credentials(s3_url(to), environment):
-        return "BACKUP_TO has no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
+        return N_("BACKUP_TO has no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment.")
     return None
 
 
 def _unusable(folder: Path) -> str | None:
-    """The reason why no file can be written to the folder; None if files can be written."""
+    """A sentence that says why no file can be written to the folder; None if files can be written."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return None
     except OSError as error:
-        why = f"which is not writable ({error.strerror})"
-        return f"{why}: give the user that runs the server write access, or choose another folder"
+        template = N_(
+            "BACKUP_DIR is '%(folder)s', which is not writable (%(reason)s): give the user that runs the server write "
+            "access, or choose another folder."
+        )
+        return Filled(template, folder=folder, reason=error.strerror)

@@ -13,12 +13,16 @@ from zoneinfo import ZoneInfo
 
 from koyjabo.base.core import page_patterns as patterns
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.sanitize import has_visible, tidy_name
 from koyjabo.base.network import origins
 from koyjabo.base.settings import smtp_url
 
 SHORTEST_TOKEN = 16
 NO_TOTALS = "none"
 LARGEST_TOTAL = 10**15
+VISIBLE = re.compile("[!-~]+")
+"""Printable ASCII characters, without spaces."""
+
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
@@ -34,8 +38,8 @@ def ip_address(value: str) -> str:
 
 
 def absolute_path(value: str) -> str:
-    if not Path(value).is_absolute():
-        raise ValueError("should be an absolute path")
+    if not Path(value).is_absolute() or not _is_one_line(value):
+        raise ValueError(N_("should be an absolute path, on one line"))
     return value
 
 
@@ -88,23 +92,29 @@ def origin(value: str) -> str:
     return normal
 
 
-NOT_IN_A_LINE = {"Cc", "Zl", "Zp"}
-"""Unicode categories of control characters and line breaks."""
+NOT_IN_A_LINE = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories of control characters, lone surrogates and line breaks."""
 
 
-def one_line(longest: int) -> Callable[[str], str]:
-    """A check for one line of at most `longest` characters, without control characters."""
+def _is_one_line(text: str) -> bool:
+    return all(unicodedata.category(character) not in NOT_IN_A_LINE for character in text)
+
+
+def one_line(longest: int, why: str) -> Callable[[str], str]:
+    """A check for one line of at most `longest` characters, without control characters. Nothing visible counts as
+    empty.
+    """
 
     def checked(value: str) -> str:
-        text = value.strip()
-        if len(text) > longest or any(unicodedata.category(character) in NOT_IN_A_LINE for character in text):
-            raise ValueError(f"should be one line of at most {longest} characters")
-        return text
+        text = tidy_name(value)
+        if len(text) > longest or not _is_one_line(text):
+            raise ValueError(why)
+        return text if has_visible(text) else ""
 
     return checked
 
 
-def url(example: str) -> Callable[[str], str]:
+def url(why: str) -> Callable[[str], str]:
     """A check for absolute http or https URLs without a password."""
 
     def checked(value: str) -> str:
@@ -113,8 +123,8 @@ def url(example: str) -> Callable[[str], str]:
             is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
         except ValueError:
             is_url = False
-        if not is_url or "@" in parts.netloc or not value.isascii() or " " in value:
-            raise ValueError(f"should be a URL such as {example}")
+        if not is_url or "@" in parts.netloc or not VISIBLE.fullmatch(value):
+            raise ValueError(why)
         return value
 
     return checked

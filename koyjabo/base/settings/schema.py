@@ -45,9 +45,8 @@ SENTENCES = {
 }
 """The site's name and sentence by language, unless the owner has set them."""
 
-LONGEST_NAME, LONGEST_SENTENCE = 60, 160
-SiteName = Annotated[str, AfterValidator(checks.one_line(LONGEST_NAME))]
-SiteSentence = Annotated[str, AfterValidator(checks.one_line(LONGEST_SENTENCE))]
+SiteName = Annotated[str, AfterValidator(checks.one_line(60, N_("should be one line of at most 60 characters")))]
+SiteSentence = Annotated[str, AfterValidator(checks.one_line(160, N_("should be one line of at most 160 characters")))]
 TokenName = Annotated[str, AfterValidator(checks.token_name)]
 
 
@@ -84,7 +83,9 @@ class Settings(BaseModel):
     )
     redis_url: str = setting("", N_("`redis://…` or `redis+sentinel://…`; required for several workers"))
     web_concurrency: int = setting(1, N_("number of worker processes"), ge=1, le=64)
-    site_name: SiteName = setting(NAMES["en"], N_("name of the site, on all pages and in emails; up to 60 characters"))
+    site_name: Annotated[SiteName, AfterValidator(lambda name: name or NAMES["en"])] = setting(
+        NAMES["en"], N_("name of the site, on all pages and in emails; up to 60 characters")
+    )
     site_name_bn: SiteName = setting(
         "", N_("name of the site in Bangla; if empty, `কই যাবো`, or SITE_NAME if that was changed")
     )
@@ -110,8 +111,11 @@ class Settings(BaseModel):
             "passkeys; required with SMTP_URL"
         ),
     )
-    app_url: Annotated[str, AfterValidator(checks.url("https://app.example.com"))] = setting(
-        "", N_('address of the app whose visits are counted; the button "Open the app" on the home page leads there')
+    app_url: Annotated[str, AfterValidator(checks.url(N_("should be a URL such as https://app.example.com")))] = (
+        setting(
+            "",
+            N_('address of the app whose visits are counted; the button "Open the app" on the home page leads there'),
+        )
     )
     require_two_factor: Policy = setting(
         "none", N_("who must use two-step login: `none`, `admins` of the site, or `all`")
@@ -250,7 +254,9 @@ class Settings(BaseModel):
     bridges: Literal["", "koyjabo"] = setting(
         "", N_("`koyjabo` serves the app koyjabo.com in the format it expects (docs/bridges.md)")
     )
-    auth_jwks_url: Annotated[str, AfterValidator(checks.url("https://auth.example.com/jwks.json"))] = setting(
+    auth_jwks_url: Annotated[
+        str, AfterValidator(checks.url("should be a URL such as https://auth.example.com/jwks.json"))
+    ] = setting(
         "",
         N_(
             "accepts tokens from another system, using the public keys at this URL (docs/integrate.md); "

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from koyjabo.base.core.domains import ascii_address, ascii_domain
+from koyjabo.base.core.i18n import N_, Filled
 from koyjabo.base.settings import url_options
 
 PORTS = {"smtp": 587, "smtps": 465}
@@ -32,7 +33,7 @@ def parse(url: str) -> SmtpServer:
     parts = _split(url)
     options = url_options.parse(parts.query)
     if parts.password and not parts.username:
-        raise ValueError("has a password without a user")
+        raise ValueError(N_("has a password without a user"))
     unknown = sorted(set(options) - {"from", "tls"})
     if unknown:
         raise ValueError(f"has the unknown option {unknown[0]!r}; the options are from and tls")
@@ -40,7 +41,7 @@ def parse(url: str) -> SmtpServer:
         raise ValueError("allows only tls=off, and only with smtp://; without it, STARTTLS is required")
     sender = SENDER.fullmatch(options.get("from", ""))
     if sender is None:
-        raise ValueError(f"needs the sender of the emails, as in {EXAMPLE}")
+        raise ValueError(Filled(N_("needs the sender of the emails, as in %(example)s"), example=EXAMPLE))
     return SmtpServer(
         host=_in_ascii(ascii_domain, parts.hostname or ""),
         port=parts.port or PORTS[parts.scheme],
@@ -60,6 +61,7 @@ def written(host: str, port: str, user: str, sender_name: str, sender: str, secu
     scheme, off = ("smtps", "") if security == "tls" else ("smtp", "&tls=off" if security == "off" else "")
     login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "") + "@" if user else ""
     name = f"{sender_name} <{sender}>" if sender_name else sender
+    host = f"[{host}]" if host.count(":") > 1 and "[" not in host else host  # an IPv6 address
     return f"{scheme}://{login}{host}{port and ':'}{port}?from={quote(name)}{off}"
 
 
@@ -70,7 +72,9 @@ def _in_ascii(form: Callable[[str], str], name: str) -> str:
     except ValueError:
         text = name
     if not text.isascii():
-        raise ValueError(f"has {name!r}, which not every mail server accepts; write it in ASCII letters")
+        raise ValueError(
+            Filled(N_("has '%(name)s', which not every mail server accepts; write it in ASCII letters"), name=name)
+        )
     return text
 
 
@@ -82,5 +86,5 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         is_server = False
     if not is_server:
-        raise ValueError(f"is not the URL of a mail server; write it as {EXAMPLE}")
+        raise ValueError(Filled(N_("is not the URL of a mail server; write it as %(example)s"), example=EXAMPLE))
     return parts

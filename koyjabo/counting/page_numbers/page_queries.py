@@ -13,13 +13,10 @@ from koyjabo.base.core.urls import page_path
 from koyjabo.base.database.json_rows import postgres_insert, sqlite_insert
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import Community, PageSum
-from koyjabo.counting.page_numbers.reading import NOT_READY
+from koyjabo.counting.page_numbers.reading import MAX_LATE, NOT_READY
 
 AT_ONCE = 1_000
 """Rows of each table that one call of `fold` reads."""
-
-MAX_LATE = 50_000
-"""If the sums lack more rows than this, computing all of them again from the reports takes less time."""
 
 LOCK = text("SELECT 1 FROM watermarks WHERE name = 'page_visits' FOR UPDATE")
 MARKS = text("""

@@ -11,6 +11,9 @@ from typing import NamedTuple
 AT_ONCE = 2_000
 """Maximum number of rows of each table that a reading contains."""
 
+MAX_LATE = 50_000
+"""How many rows of both tables the sums may lack."""
+
 NOT_READY = -1
 """The mark of `page_visits` while the sums are not complete."""
 
@@ -47,4 +50,5 @@ class PageReading(NamedTuple):
 
     @property
     def is_ready(self) -> bool:
-        return self.marks[0] != NOT_READY
+        """Whether the sums can be used. If they lack too many views, computing them again takes less time."""
+        return self.marks[0] != NOT_READY and sum(self.newest) - sum(self.marks) <= MAX_LATE

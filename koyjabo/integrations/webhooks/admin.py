@@ -12,7 +12,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import Webhook
 from koyjabo.communities.ui import all_choices
 from koyjabo.integrations.webhooks.api import NewWebhookBody, WebhookChangesBody, service
-from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMAT_NAMES, FORMATS, types_for
+from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMAT_NAMES, FORMATS, TOPICS, types_for
 from koyjabo.integrations.webhooks.queries import STATES
 from koyjabo.web.current import admin as bp
 from koyjabo.web.forms.forms import Form, declare_text
@@ -24,15 +24,9 @@ from koyjabo.web.schemas.bodies import Typed
 
 declare_text("community", N_("Community"))
 
-TRAFFIC = ("traffic.spike", "traffic.drop")
-PROBLEMS = ("health.changed", "recount.failed", "ledger.rolled_back", "backup.failed")
 PRESETS = {
-    "milestones": management.Preset(N_("Milestones"), N_("A total reaches a milestone"), ("milestone.reached",)),
-    "traffic": management.Preset(N_("Unusual traffic"), N_("Far more or far fewer visits than usual"), TRAFFIC),
-    "problems": management.Preset(
-        N_("Server problems"), N_("A check changes, a backup or a recount fails, or visits are missing"), PROBLEMS
-    ),
-    "all": management.Preset(N_("All three"), "", ("milestone.reached", *TRAFFIC, *PROBLEMS)),
+    **{name: management.Preset(*topic) for name, topic in TOPICS.items()},
+    "all": management.Preset(N_("All three"), "", tuple(type for topic in TOPICS.values() for type in topic.types)),
 }
 
 EXAMPLES = {

@@ -9,7 +9,7 @@ The body of a delivery: JSON for programs, or text for people in Slack, Discord,
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from email.header import Header
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -39,6 +39,37 @@ EVENT_TYPES = {
     "backup.failed": N_("A backup fails"),
 }
 """All types with their descriptions, in the order used by the panel."""
+
+
+class Topic(NamedTuple):
+    """Types of events for people to choose together."""
+
+    label: str
+    hint: str
+    types: tuple[str, ...]
+
+
+TOPICS = {
+    "milestones": Topic(N_("Milestones"), N_("A total reaches a milestone"), ("milestone.reached",)),
+    "traffic": Topic(
+        N_("Unusual traffic"), N_("Far more or far fewer visits than usual"), ("traffic.spike", "traffic.drop")
+    ),
+    "problems": Topic(
+        N_("Server problems"),
+        N_("A check changes, a backup or a recount fails, or visits are missing"),
+        ("health.changed", "recount.failed", "ledger.rolled_back", "backup.failed"),
+    ),
+}
+
+
+def summary(types: Sequence[str]) -> tuple[list[str], int]:
+    """Labels for a webhook's types: of its topics, otherwise of the first type; and how many other types it has."""
+    topics = [topic for topic in TOPICS.values() if set(types).issuperset(topic.types)]
+    others = len(types) - sum(len(topic.types) for topic in topics)
+    if topics:
+        return [topic.label for topic in topics], others
+    return [EVENT_TYPES.get(types[0], types[0])], others - 1
+
 
 OF_COMMUNITIES = (
     "milestone.reached",

@@ -288,9 +288,9 @@ class Sender:
         """Email the site's admins that a webhook was disabled. The email names only the host, because the URL may
         contain tokens.
         """
-        community = webhook.community and webhook.community.name
-        data: dict[str, Any] = {"host": webhook.host, "community": community, "path": "/admin/connect"}
+        data: dict[str, Any] = {"host": webhook.host, "path": "/admin/connect"}
         for admin in queries.recipients(session):
+            data["community"] = webhook.community and webhook.community.name_in(admin.language)
             to = (MAIL, admin.email, admin.language)
             queued_email = self._mails.email(*to, reason=webhook.disabled_reason, **data)
             if queued_email is not None:

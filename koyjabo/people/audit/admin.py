@@ -120,6 +120,7 @@ TARGETS: Mapping[str, LazyString] = {
 
 FIELDS: Mapping[str, LazyString] = {
     "name": _("Name"),
+    "name_bn": _("Name in Bangla"),
     "description": _("Description"),
     "is_open": _("Open"),
     "is_listed": _("Listed"),

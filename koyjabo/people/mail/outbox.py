@@ -210,7 +210,7 @@ class MailOutbox:
             except NotDelivered as error:
                 outcome.append(error)
             finally:
-                waiter.wake()
+                self._runtime.soon(waiter.wake)
 
         self._runtime.start_task(deliver)
         self._runtime.later(TEST_LIMIT_S, waiter.wake)

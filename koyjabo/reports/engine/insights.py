@@ -12,7 +12,7 @@ from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import SITE, Scope
+from koyjabo.base.models import SITE, Community, Scope
 from koyjabo.base.network.client_address import customer
 from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.requests import (
@@ -194,7 +194,7 @@ class Insights:
             return result._replace(rows=[row._replace(label=label(row.value)) for row in result.rows])
         return result
 
-    def _names(self, dimension: str, values: list[str]) -> dict[str, str]:
-        """Return the names of the communities among the values, by the keys that `labels.community_of` returns."""
+    def _names(self, dimension: str, values: list[str]) -> dict[str, Community]:
+        """Return the communities among the values, by the keys that `labels.community_of` returns."""
         keys = {key for value in values if (key := parameters.community_of(dimension, value))}
-        return self._database.read(snapshot_queries.community_names, keys, self._is_public) if keys else {}
+        return self._database.read(snapshot_queries.named_communities, keys, self._is_public) if keys else {}

@@ -228,7 +228,7 @@ Ranks = dict[Any, tuple[int, int]]
 def _hidden(snapshot: Snapshot, dimension: str, values: Iterable[Value]) -> frozenset[Value]:
     """Return the values that name an unlisted or deleted community."""
     keys = {value: key for value in values if value and (key := community_of(dimension, value))}
-    listed = snapshot_queries.community_names(snapshot.session, set(keys.values()), is_public=True)
+    listed = snapshot_queries.named_communities(snapshot.session, set(keys.values()), is_public=True)
     return frozenset(value for value, key in keys.items() if key not in listed)
 
 

@@ -128,20 +128,16 @@ def total(session: Session, scope: Scope) -> int:
     return session.scalar(TOTAL, {"scope": scope}) or 0
 
 
-def community_names(session: Session, keys: Collection[str], is_public: bool = False) -> dict[str, str]:
-    """Return names by id and by external id. Deleted communities have none; with `is_public`, neither do
-    unlisted ones.
-    """
-    names: dict[str, str] = {}
+def named_communities(session: Session, keys: Collection[str], is_public: bool = False) -> dict[str, Community]:
+    """Return communities by id and by external id; with `is_public`, only listed ones."""
+    named: dict[str, Community] = {}
     for some in batched(keys, AT_ONCE):
-        query = select(Community.id, Community.ref, Community.name).where(
-            or_(Community.id.in_(some), Community.ref.in_(some))
-        )
+        query = select(Community).where(or_(Community.id.in_(some), Community.ref.in_(some)))
         if is_public:
             query = query.where(Community.is_listed, Community.archived_ms.is_(None))
-        for row in session.execute(query):
-            names.update({key: row.name for key in (row.id, row.ref) if key})
-    return names
+        for community in session.scalars(query):
+            named.update({key: community for key in (community.id, community.ref) if key})
+    return named
 
 
 def version(session: Session, question: Question) -> str:

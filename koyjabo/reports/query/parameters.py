@@ -20,7 +20,7 @@ from koyjabo.base.core.i18n import ASCII_DIGITS, N_
 from koyjabo.base.core.identity import COMMUNITIES, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT, whole
 from koyjabo.base.core.urls import ascii_host, normal, shown, shown_host
-from koyjabo.base.models import SITE, Scope
+from koyjabo.base.models import SITE, Community, Scope
 from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import NAMES
 from koyjabo.people.mail.contents import catalogue
@@ -245,8 +245,8 @@ UNLISTED = N_("A community that is not listed")
 """Shown to readers of share links, because the name and the id of an unlisted community are not public."""
 
 
-def label(dimension: str, value: Value, language: str, names: Mapping[str, str]) -> str:
-    """Return the label. `names` maps the keys that `community_of` returns to community names."""
+def label(dimension: str, value: Value, language: str, names: Mapping[str, Community]) -> str:
+    """Return the label. `names` maps the keys that `community_of` returns to communities."""
     if value is None:
         return catalogue(language).gettext(WITHOUT_VALUE.get(dimension, NONE))
     if dimension in WORDS:
@@ -263,7 +263,7 @@ def label(dimension: str, value: Value, language: str, names: Mapping[str, str])
     if not key or key not in names:
         return value
     page = COMMUNITIES + key  # a community's page becomes its name, followed by the rest of the path
-    return value.replace(page if value.startswith(page) else key, names[key], 1)
+    return value.replace(page if value.startswith(page) else key, names[key].name_in(language), 1)
 
 
 def unlisted(language: str) -> str:

@@ -142,7 +142,7 @@ def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: boo
     columns = (User.name, User.email, User.email_key) if sees_ids else (User.name,)
     if users := session.scalars(select(User.id).where(*has_words(columns, part)).limit(MAX_NAMED)).all():
         clauses.append(Visit.user_id.in_(users))
-    named = select(Community.id).where(*has_words((Community.name,), part)).limit(MAX_NAMED)
+    named = select(Community.id).where(*has_words((Community.name, Community.name_bn), part)).limit(MAX_NAMED)
     if communities := session.scalars(named).all():
         clauses.append(Visit.scope.in_(communities))
     if sees_ids:

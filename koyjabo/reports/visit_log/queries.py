@@ -82,6 +82,7 @@ class LoggedVisit(NamedTuple):
     user: str | None
     client_ms: int | None = None  # the time claimed by the client
     waited_ms: int | None = None  # how long it waited to be sent
+    community_bn: str = ""  # its name in Bangla
     others: Mapping[str, Any] = MappingProxyType({})  # the columns of OTHERS by name
 
     @property
@@ -196,17 +197,19 @@ def _stretches(query: Search, newest_first: bool) -> Iterator[tuple[int, int]]:
 
 
 def _with_names(session: Session, rows: list[Any]) -> tuple[LoggedVisit, ...]:
-    communities = _names(session, Community, {row.scope for row in rows} - {SITE})
-    users = _names(session, User, {row.user_id for row in rows} - {None})
+    scopes, user_ids = {row.scope for row in rows} - {SITE}, {row.user_id for row in rows} - {None}
+    communities = _by_id(session, scopes, Community.id, Community.name, Community.name_bn)
+    users = _by_id(session, user_ids, User.id, User.name)
     visits = []
     for row in rows:
         values = dict(row._mapping)
         scope, user_id = values.pop("scope"), values.pop("user_id")
         visit = LoggedVisit(
             community_id=None if scope == SITE else scope,
-            community=communities.get(scope),
+            community=communities[scope].name if scope in communities else None,
+            community_bn=communities[scope].name_bn if scope in communities else "",
             user_id=None if user_id == DELETED else user_id,
-            user=users.get(user_id),
+            user=users[user_id].name if user_id in users else None,
             others={name: values.pop(name) for name in OTHERS},
             **values,
         )
@@ -214,9 +217,9 @@ def _with_names(session: Session, rows: list[Any]) -> tuple[LoggedVisit, ...]:
     return tuple(visits)
 
 
-def _names(session: Session, table: Any, ids: set[str]) -> dict[str, str]:
-    rows = session.execute(select(table.id, table.name).where(table.id.in_(ids))).all() if ids else []
-    return {row.id: row.name for row in rows}
+def _by_id(session: Session, ids: set[str], key: Any, *columns: Any) -> dict[str, Any]:
+    rows = session.execute(select(key, *columns).where(key.in_(ids))).all() if ids else []
+    return {row.id: row for row in rows}
 
 
 class Frequent(NamedTuple):

@@ -14,6 +14,7 @@ from flask_babel import gettext, ngettext
 from flask_babel import gettext as _
 
 from koyjabo.base.core.clock import shifted
+from koyjabo.base.core.i18n import name_in
 from koyjabo.base.core.urls import host_of, shown
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.campaigns import Campaign
@@ -36,8 +37,13 @@ from koyjabo.web.schemas.bodies import Body
 
 
 def init_app(app: Flask) -> None:
-    filters = (browser, evidence, network, other_columns, time_and_kind)
+    filters = (browser, evidence, network, other_columns, time_and_kind, community)
     app.jinja_env.filters.update(host=host_of, path=shown, **{filter_.__name__: filter_ for filter_ in filters})
+
+
+def community(visit: Any) -> str:
+    """The name of a visit's community; "" if it was deleted."""
+    return name_in(i18n.language(), visit.community, visit.community_bn) if visit.community else ""
 
 
 def browser(user_agent: str | None) -> str:

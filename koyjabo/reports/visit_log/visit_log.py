@@ -289,7 +289,7 @@ def _search_after(session: Any, which: SearchFilter, last: tuple[str, str] | Non
 PARSED = ("browser", "system", "device", "language", "source", "channel", *UTM)
 """Columns with values that reports parse from a visit."""
 
-LEFT_OUT = ("id", "ordinal", "at_ms", "others", "campaign", *PARSED)
+LEFT_OUT = ("id", "ordinal", "at_ms", "community_bn", "others", "campaign", *PARSED)
 STORED = tuple(name for name in (*LoggedVisit._fields, *OTHERS) if name not in LEFT_OUT)
 COLUMNS = ("ordinal", "at", *STORED, "opened", *PARSED)
 ADDRESSES = ("page", "referrer")

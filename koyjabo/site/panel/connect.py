@@ -17,7 +17,7 @@ from koyjabo.base.models import Share
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.services import CountingServices
 from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
-from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMAT_NAMES
+from koyjabo.integrations.webhooks.messages import FORMAT_NAMES, summary
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui.choices import stored_chips
@@ -78,7 +78,7 @@ def connect() -> Response:
             "webhooks": services[WebhookServices].webhooks.all(me()),
             "keys": services[ApiKeys].all(me()),
         }
-    words: dict[str, Any] = {"types": EVENT_TYPES, "formats": FORMAT_NAMES, "scopes": SCOPES, "chips_of": _chips_of}
+    words: dict[str, Any] = {"summary": summary, "formats": FORMAT_NAMES, "scopes": SCOPES, "chips_of": _chips_of}
     host = services[GettingStarted].seen_on()
     return page("install/panel", host=host, now_ms=services.clock.now_ms(), **_code(), **words, **lists)
 

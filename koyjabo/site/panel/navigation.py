@@ -19,7 +19,7 @@ from koyjabo.reports.visit_log import search_terms
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
-from koyjabo.web.i18n import count, place, speaking
+from koyjabo.web.i18n import count, name_of, place, speaking
 from koyjabo.web.limits import limits
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
@@ -191,7 +191,8 @@ def _rows(query: str) -> Iterator[Result]:
     sizes = directory.sizes(communities)
     for community in communities:
         members = str(_("Members: %(count)s", count=count(sizes[community.id])))
-        yield Result(FOUND_COMMUNITIES, community.name, members, url_for("admin.community", community_id=community.id))
+        address = url_for("admin.community", community_id=community.id)
+        yield Result(FOUND_COMMUNITIES, name_of(community), members, address)
     for item in current()[AccountServices].users.page(me(), query, count=MAX_RESULTS).items:
         email = item.email if me().is_admin else ""
         yield Result(FOUND_USERS, item.name, email, url_for("admin.user", user_id=item.id))

@@ -30,7 +30,7 @@ from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Form, declare_text
+from koyjabo.web.forms.forms import SECRETS, Form, declare_text
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import without_database
@@ -186,7 +186,7 @@ def _sent(form: Form[ProofBody], group: str) -> dict[str, str]:
     confirmed.
     """
     shown, stored = form.values, current()[StoredSettings]
-    form.values = {name: value.strip() for name, value in request.form.items()}
+    form.values = {name: value if name in SECRETS else value.strip() for name, value in request.form.items()}
     if group == "mail":
         return _mail_server(form.values)
     typed = {name: form.values.get(name.lower()) for name in GROUPS[group] if not stored.is_fixed(name)}
@@ -207,6 +207,10 @@ def _mail_server(typed: dict[str, str]) -> dict[str, str]:
     earlier = settings.smtp.password if settings.smtp else ""
     password = typed.pop("smtp_password", "") or (earlier if typed.get("user") else "")
     url = smtp_url.written(**{name: typed.get(name, "") for name in smtp_url.FIELDS}, password=password)
+    try:
+        smtp_url.parse(url)
+    except ValueError:
+        raise InvalidInput(details={"SMTP_URL": N_("The mail server, its port or the sender is not valid.")}) from None
     origin = current()[NetworkServices].origins.site(request)
     return {"SMTP_URL": url, **({} if settings.public_url or not origin else {"PUBLIC_URL": origin})}
 

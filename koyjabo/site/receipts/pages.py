@@ -7,8 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
-from flask import Response, make_response, render_template, url_for
+from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -66,16 +67,25 @@ def show(status: int = 200, total: Form[Any] | None = None) -> Response:
     services, login = current(), page_login.login()
     receipts, account = services[Receipts], login.account if login else None
     if account is None or not account.sees_panel:
-        return make_response(render_template("receipts/receipt.html", receipt=receipts.now()), status)
+        return make_response(render_template("receipts/receipt.html", receipt=receipts.now(), back=_back()), status)
     page = render_template(
         "receipts/receipt.html",
         receipt=receipts.explained(account),
+        back=_back(),
         rows=ReceiptRows(lambda at_ms: services.clock.bucket(at_ms).day),
         recount=services[Recounts].state(account),
         may_change=account.is_admin,
         total=total or Form(Body),
     )
     return make_response(page, status)
+
+
+def _back() -> str:
+    """The path of this site's page that linked to the receipt; "" if the browser names none."""
+    page = urlsplit(request.referrer or "")
+    if page.netloc != request.host or page.path == request.path or not page.path.startswith("/"):
+        return ""
+    return urlunsplit(("", "", "/" + page.path.lstrip("/"), page.query, ""))
 
 
 def _number(value: Any) -> int:

@@ -14,10 +14,7 @@ function showProblem(form) {
   problem.hidden = false;
 }
 
-/**
- * Submit the form with the credential that `ask` returns.
- * @param {HTMLFormElement} form  @param {() => Promise<unknown>} ask
- */
+/** Submits the form with the result of `ask`. @param {HTMLFormElement} form  @param {() => Promise<unknown>} ask */
 async function send(form, ask) {
   try {
     const credential = /** @type {PublicKeyCredential} */ (await ask());

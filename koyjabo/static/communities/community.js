@@ -7,7 +7,6 @@ import { Day } from "../webkit/day.js";
 import { Announcer, find, readJson } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
-/** @typedef {import("./inside.js").ServerEvent} ServerEvent */
 
 const COUNTS = ["visitor_count", "visitor_joined", "visitor_left"];
 
@@ -27,7 +26,7 @@ function accept(stats) {
   day.show(stats.todayVisits);
 }
 
-/** @param {ServerEvent} event */
+/** @param {import("./inside.js").ServerEvent} event */
 function hear(event) {
   if (event.type === "visitor_update") accept(event.stats);
   if (!COUNTS.includes(event.type)) return;

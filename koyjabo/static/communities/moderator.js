@@ -2,16 +2,185 @@
 
 import { figures } from "./community.js";
 import { listen, outside, phrases } from "./inside.js";
-import { OnlineList } from "./online-list.js";
-import { find } from "../webkit/page.js";
+import { Announcer, find, write } from "../webkit/page.js";
+import { connection } from "../webkit/connection.js";
+import { written } from "../webkit/figures.js";
+import { isLookedAt } from "../webkit/live.js";
 
-/** @typedef {import("./inside.js").ServerEvent} ServerEvent */
+const REST_MS = 2_000; // between two requests, without a search
+const REST_OF_EACH_MS = 1; // plus this for each person found, so that a large crowd costs no more
+const TYPED_MS = 200;
+const CAME_MS = 60_000;
+const LEFT_MS = 8_000;
+const MAX_SAID = 3;
+const SEARCHED = 12; // people online from which the list can be searched, as in communities/online.html
+const ANSWER_LIMIT_MS = 20_000;
+
+/**
+ * The people online, by name. The list is requested when people come and go, and when the reader types or changes the
+ * order. New people are marked for a minute, and people who left stay visible for a moment.
+ */
+class OnlineList {
+  #form = /** @type {HTMLFormElement} */ (find("form[role=search]"));
+  #announcer = new Announcer();
+  #asking = new AbortController();
+  #isAsked = false;
+  #isBusy = false;
+  #isOver = false;
+  #timer = 0;
+
+  constructor() {
+    find("[data-without-script]").hidden = true;
+    this.#form.addEventListener("input", () => this.#sought());
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#sought(0);
+    });
+  }
+
+  /** Request the list soon. A call during a request triggers another request. */
+  refresh() {
+    this.#isAsked = true;
+    if (!this.#isBusy && !this.#isOver) void this.#work();
+  }
+
+  stop() {
+    this.#isOver = true;
+    this.#asking.abort();
+  }
+
+  /** Remove the marks from people who arrived over a minute ago. @param {number} nowMs  by the server's clock */
+  tick(nowMs) {
+    for (const item of this.#items()) if (Number(item.dataset.since) < nowMs - CAME_MS) item.removeAttribute("data-came");
+  }
+
+  async #work() {
+    this.#isBusy = true;
+    while (this.#isAsked && !this.#isOver) {
+      await isLookedAt();
+      this.#isAsked = false;
+      await this.#ask(false);
+      if (this.#isOver) break;
+      const count = Number(find("#online-sum").dataset.found);
+      await new Promise((resolve) => setTimeout(resolve, Math.max(REST_MS, REST_OF_EACH_MS * count)));
+    }
+    this.#isBusy = false;
+  }
+
+  /** Search, and put the search into the page's URL, so that it can be bookmarked. */
+  #sought(delayMs = TYPED_MS) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const url = new URL(location.href);
+      for (const name of ["query", "order", "page"]) url.searchParams.delete(name);
+      for (const [name, value] of new FormData(this.#form)) if (value) url.searchParams.set(name, String(value));
+      history.replaceState(null, "", url);
+      void this.#ask(true);
+    }, delayMs);
+  }
+
+  /** @param {boolean} isSearch  if so, people missing from the response have not left */
+  async #ask(isSearch) {
+    this.#asking.abort();
+    const { signal } = (this.#asking = new AbortController());
+    const limit = AbortSignal.any?.([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]) ?? signal;
+    const url = new URL(location.href);
+    url.searchParams.set("part", "people");
+    try {
+      const response = await fetch(url, { headers: { Accept: "text/html" }, signal: limit });
+      if (response.redirected) return location.reload(); // the session has ended
+      if (!response.ok) return;
+      connection.heard();
+      const newer = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (signal.aborted) return;
+      this.#take(newer, isSearch);
+    } catch {
+      if (!signal.aborted) connection.doubt(); // the next change requests it again
+    }
+  }
+
+  /** @param {Document} newer  @param {boolean} isSearch */
+  #take(newer, isSearch) {
+    const list = /** @type {HTMLElement} */ (newer.querySelector("#online-list"));
+    this.#merge(/** @type {HTMLElement[]} */ ([...list.children]), list.hasAttribute("data-whole"), isSearch);
+    for (const part of ["#online-sum", "#online-rest"]) {
+      const now = find(part), next = newer.querySelector(part);
+      if (!next || now.isEqualNode(next) || now.contains(document.activeElement)) continue;
+      now.replaceWith(document.adoptNode(next));
+    }
+    find("#online").dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
+    this.#say(isSearch);
+  }
+
+  /**
+   * Update the list. People who stay keep their elements, including focus and open menus.
+   * @param {HTMLElement[]} next  @param {boolean} isWhole  @param {boolean} isSearch
+   */
+  #merge(next, isWhole, isSearch) {
+    const list = find("#online-list"), before = this.#items();
+    const known = new Map(before.map((item) => [item.dataset.person, item]));
+    const listed = new Set(next.map((item) => item.dataset.person));
+    const lastKept = before.map((item) => listed.has(item.dataset.person)).lastIndexOf(true), end = next.at(-1);
+    const askedMs = Number(find("#online-sum").dataset.at); // when the list on the page was made, by the server's clock
+    // Did the last person shown come from the next page?
+    const hasMovedUp = lastKept >= 0 && end && !known.has(end.dataset.person) && Number(end.dataset.since) < askedMs;
+    // Missing people after the last one kept may have moved to the next page.
+    const lastSure = isWhole || hasMovedUp ? before.length : lastKept;
+    for (const [at, item] of before.entries()) {
+      if (listed.has(item.dataset.person)) continue;
+      if (isSearch || at > lastSure) item.remove();
+      else leave(item);
+    }
+    const items = next.map((item) => renewed(known.get(item.dataset.person), document.adoptNode(item)));
+    /** @type {Element | null} */ let at = list.firstElementChild;
+    for (const item of items) {
+      // People who left stay in place for a moment.
+      while (at instanceof HTMLElement && at.dataset.left !== undefined) at = at.nextElementSibling;
+      if (item === at) at = at.nextElementSibling;
+      else list.insertBefore(item, at);
+    }
+  }
+
+  #items() {
+    return /** @type {HTMLElement[]} */ ([...find("#online-list").children]);
+  }
+
+  /** Announces search results at once, other changes less often and combined. @param {boolean} isSearch */
+  #say(isSearch) {
+    const items = this.#items().filter((item) => item.dataset.left === undefined);
+    if (Number(find("#online-sum").dataset.all) >= SEARCHED) find("[data-search]").hidden = false; // and stays
+    const [found, all] = ["found", "all"].map((name) => written(Number(find("#online-sum").dataset[name])));
+    if (isSearch) return write(find("[data-announcement]"), phrases.found.replace("{found}", found).replace("{all}", all));
+    const names = items.filter((item) => item.dataset.came !== undefined).slice(0, MAX_SAID).map((item) => item.querySelector("strong")?.textContent);
+    const came = names.length ? `. ${phrases.came.replace("{names}", names.join(", "))}` : "";
+    this.#announcer.show(phrases.online.replace("{count}", all) + came);
+  }
+}
+
+/** @param {HTMLElement} item */
+function leave(item) {
+  if (item.dataset.left !== undefined) return;
+  item.dataset.left = "";
+  item.removeAttribute("data-came");
+  setTimeout(() => item.dataset.left !== undefined && item.remove(), LEFT_MS);
+}
+
+/** Updates `known` in place. @param {HTMLElement | undefined} known  @param {HTMLElement} newer */
+function renewed(known, newer) {
+  if (!known) return newer;
+  delete known.dataset.left; // the person has come back
+  known.dataset.since = newer.dataset.since;
+  known.toggleAttribute("data-came", newer.hasAttribute("data-came"));
+  const isUsed = known.contains(document.activeElement) || known.querySelector("[open]");
+  if (!isUsed) known.replaceChildren(...newer.childNodes);
+  return known;
+}
 
 const LEAVE_MS = 5_000; // time to read the reason
 const TICK_MS = 1_000;
 const MAX_NAMED = 50; // larger events do not name the people
 
-const people = new OnlineList(find("#online"), phrases);
+const people = new OnlineList();
 let known = "";
 let aheadMs = 0; // how far the server's clock is ahead
 
@@ -27,7 +196,7 @@ function show({ today_visitors, realtime_count, arrivals, people: named }) {
   known = now;
 }
 
-/** @param {ServerEvent} event */
+/** @param {import("./inside.js").ServerEvent} event */
 function hear(event) {
   if (event.timestamp) aheadMs = Date.parse(event.timestamp) - Date.now();
   if (event.type === "dashboard_update") show(event.data);

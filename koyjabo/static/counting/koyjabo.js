@@ -123,11 +123,7 @@ export class KoyJabo {
     return waiting();
   }
 
-  /**
-   * Call `listener` now and on every change.
-   * @param {Listener} listener
-   * @returns {() => void} ends the subscription
-   */
+  /** Call `listener` now and on every change. @param {Listener} listener @returns {() => void} ends the subscription */
   subscribe(listener) {
     const tell = () => listener(this.#stats, this.line);
     this.#changes.addEventListener("change", tell);
@@ -211,10 +207,7 @@ export class KoyJabo {
     this.#tell();
   }
 
-  /**
-   * Request the stats. Concurrent calls share one request.
-   * @returns {Promise<boolean>} whether the server responded
-   */
+  /** Request the stats. Concurrent calls share one request. @returns {Promise<boolean>} whether the server responded */
   refresh() {
     this.#contactMs = Date.now();
     return (this.#asking ??= request("api/stats", this.#visit.base)

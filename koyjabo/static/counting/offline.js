@@ -1,6 +1,4 @@
-/**
- * Registers the service worker, which sends waiting requests now and when the network is back. Loaded after the page.
- */
+/** Registers the service worker, which sends waiting requests now and when the network is back. */
 
 /** @typedef {ServiceWorkerRegistration & {sync?: {register(tag: string): Promise<void>}}} Registration */
 

@@ -17,7 +17,7 @@ document.addEventListener("click", (event) => {
 });
 
 /**
- * Open the sharing dialog of a number's page elsewhere. Offline, open the number's page instead to show the error.
+ * Open the sharing dialog of the visitor's own number elsewhere. Offline, open the number's page instead to show the error.
  * @param {string} url  the URL of the number's page  @param {string} styles
  */
 export async function share(url, styles) {
@@ -35,7 +35,7 @@ const shared = new Map();
 
 /** @param {string} url  @param {string} styles */
 async function take(url, styles) {
-  const [answer] = await Promise.all([fetch(url, { headers: { Accept: "text/html" } }), styled(styles)]);
+  const [answer] = await Promise.all([fetch(`${url}&own=1`, { headers: { Accept: "text/html" } }), styled(styles)]);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const dialog = /** @type {HTMLDialogElement} */ (document.body.appendChild(/** @type {Element} */ (page.querySelector("#sharing"))));
   dialog.dispatchEvent(new CustomEvent("replaced", { bubbles: true })); // shows buttons that need scripts

@@ -1,13 +1,11 @@
 /** Erases the visitor on the server, then the visitor's id in this browser. */
 
-/** @typedef {import("../counting/koyjabo.js").KoyJabo} KoyJabo */
-
 const OURS = /^(visitorId$|koyjabo\.(?!doNotCount))/;
 const LONGEST_WAIT_S = 30;
 
 /**
  * Repeat the request until it succeeds, because a visitor with very many visits is erased in several requests.
- * @param {KoyJabo} koyjabo  stopped afterwards
+ * @param {import("../counting/koyjabo.js").KoyJabo} koyjabo  stopped afterwards
  * @returns {Promise<boolean>} whether the visitor is erased; if not, call this again
  */
 export async function forget(koyjabo) {

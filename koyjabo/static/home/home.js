@@ -32,9 +32,12 @@ const announcer = new Announcer();
 const ownVisit = new OwnVisit();
 /** @type {Stats} */
 const first = readJson("stats");
-const { nowMs } = readJson("known");
+const { nowMs, reached } = readJson("known");
 const isCopy = Math.abs(Date.now() - nowMs) > COPY_MS;
+const aheadMs = nowMs - Date.now(); // the server's clock, if this is not a copy
 const light = new Light(first);
+if (reached && !isCopy) celebrate(reached.milestone, reached.atMs - aheadMs);
+else light.close();
 connection.asOf(nowMs);
 /** @type {Stats | null} */
 let shown = null;
@@ -56,8 +59,10 @@ function loadLater() {
   return later;
 }
 
-/** @param {number} milestone */
-const celebrate = (milestone) => loadLater().then((module) => module.celebrate(milestone)).catch(() => {});
+/** @param {number} milestone  @param {number} [atMs]  when it was reached, by this device's clock */
+function celebrate(milestone, atMs) {
+  if (light.open(milestone, atMs)) write(find("[data-announcement]"), phrases.reached.replace("{milestone}", written(milestone)));
+}
 
 koyjabo.subscribe((stats, state) => {
   if (state === "live") connection.heard();
@@ -71,7 +76,10 @@ koyjabo.subscribe((stats, state) => {
   light.show(stats);
   announcer.show(inWords(stats));
 });
-addEventListener("koyjaboMilestone", (event) => celebrate(/** @type {CustomEvent} */ (event).detail.milestone));
+addEventListener("koyjaboMilestone", (event) => {
+  const { milestone } = /** @type {CustomEvent} */ (event).detail;
+  celebrate(milestone, isCopy || !koyjabo.stats ? Date.now() : koyjabo.stats.revision - aheadMs); // a page that slept hears of it late
+});
 
 koyjabo.start().then(() => {
   const { visit, stats } = koyjabo;

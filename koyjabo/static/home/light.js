@@ -1,10 +1,12 @@
-/** The red disc, which pulses with each visit, and the total in the tab's title. */
+/** The red disc, which pulses with each visit and opens for a minute at a milestone, and the total in the tab's title. */
 
+import { sentence } from "./own-visit.js";
 import { written } from "../webkit/figures.js";
-import { find } from "../webkit/page.js";
+import { find, readJson } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 
+const OPEN_MS = 60_000, TICK_MS = 1_000;
 const BEAT = { duration: 620, easing: "cubic-bezier(.2, .7, .3, 1)" };
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -23,6 +25,9 @@ export class Light {
   #title = document.title;
   #stats;
   /** @type {Animation | undefined} */ #beat;
+  #milestone = 0; // while the disc is open
+  #closesMs = 0;
+  #clock = 0;
 
   /** @param {Stats} stats  the stats that the page shows */
   constructor(stats) {
@@ -35,9 +40,31 @@ export class Light {
     const visits = visitsBetween(this.#stats, stats);
     this.#stats = stats;
     this.#entitle();
+    if (stats.totalVisits < this.#milestone) this.close(); // a new count began
     if (!visits || still.matches || this.#beat?.playState === "running") return;
     this.#beat = this.#disc.animate({ scale: [1, 1.045, 1] }, BEAT);
     this.#disc.animate({ opacity: [0.55, 0], scale: [1, 1.2] }, { ...BEAT, duration: 1.6 * BEAT.duration, pseudoElement: "::after" });
+  }
+
+  /**
+   * Show a milestone until a minute after it was reached. Compares times, because no timer runs while a device sleeps.
+   * @param {number} milestone  @param {number} [atMs]  since 1970  @returns {boolean} whether it is shown only now
+   */
+  open(milestone, atMs = Date.now()) {
+    if (milestone === this.#milestone || Date.now() - atMs >= OPEN_MS) return false;
+    this.close();
+    this.#milestone = milestone;
+    this.#closesMs = Math.min(atMs, Date.now()) + OPEN_MS;
+    this.#clock = setInterval(() => Date.now() < this.#closesMs || this.close(), TICK_MS);
+    find("[data-light] p").replaceChildren(...sentence(readJson("phrases").reached, { milestone: written(milestone) }));
+    this.#disc.dataset.reached = "";
+    return true;
+  }
+
+  close() {
+    clearInterval(this.#clock);
+    this.#milestone = 0;
+    delete this.#disc.dataset.reached;
   }
 
   #entitle() {

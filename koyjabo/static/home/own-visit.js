@@ -8,10 +8,7 @@ import { find, readJson } from "../webkit/page.js";
 
 const LATE_MS = 60_000;
 
-/**
- * Suffixes of ordinal numbers, by Unicode CLDR plural category.
- * @type {Record<string, Record<string, string>>}
- */
+/** Suffixes of ordinal numbers, by Unicode CLDR plural category. @type {Record<string, Record<string, string>>} */
 const ENDS = {
   "en": { one: "st", two: "nd", few: "rd", other: "th" },
   "bn-BD": { one: "ম", two: "য়", few: "র্থ", many: "ষ্ঠ", other: "তম" },
@@ -33,7 +30,7 @@ const isOfToday = (ordinal, { totalVisits, todayVisits }) => ordinal > totalVisi
  * A sentence with emphasised values.
  * @param {string} phrase  has the names of values in braces  @param {Record<string, string>} values
  */
-function sentence(phrase, values) {
+export function sentence(phrase, values) {
   return phrase.split(/\{(\w+)\}/).map((part, at) => {
     if (at % 2 === 0) return part;
     const strong = document.createElement("strong");

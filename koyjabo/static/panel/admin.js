@@ -6,11 +6,8 @@ import { panel } from "../realtime/panel-line.js";
 
 const REFRESH_MS = 5_000;
 
-/** Refresh a page regularly while it is visible, if no connection sends its state. */
-function keepFresh() {
-  const page = new LivePage();
+document.addEventListener("DOMContentLoaded", () => panel.start()); // the other scripts run before it, and listen
+if (find("[data-refresh]")) {
+  const page = new LivePage(); // no connection sends its state
   setInterval(() => page.refresh(), REFRESH_MS);
 }
-
-document.addEventListener("DOMContentLoaded", () => panel.start()); // the other scripts run before it, and listen
-if (find("[data-refresh]")) keepFresh();

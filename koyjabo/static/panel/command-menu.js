@@ -1,7 +1,7 @@
 /** The command menu: finds pages, communities, users and visits (ARIA: combobox with a listbox). */
 
 import { locale } from "../webkit/figures.js";
-import { find, write } from "../webkit/page.js";
+import { find, make, write } from "../webkit/page.js";
 
 /** @typedef {{kind: string, label: string, detail: string, url: string}} Result */
 
@@ -62,24 +62,13 @@ function show(results) {
 
 /** @param {string} kind  @param {Result[]} results */
 function group(kind, results) {
-  const made = element("li", { role: "group", "aria-label": kind });
-  made.append(element("span", { "aria-hidden": "true" }, kind), ...results.map(row));
-  return made;
+  return make("li", { role: "group", "aria-label": kind }, make("span", { "aria-hidden": "true" }, kind), ...results.map(row));
 }
 
 /** @param {Result} result */
 function row(result) {
-  const option = element("div", { role: "option", "aria-selected": "false", "data-url": result.url });
-  option.append(element("bdi", {}, result.label), element("span", { class: "quiet" }, result.detail));
-  return option;
-}
-
-/** @param {string} tag  @param {Record<string, string>} attributes */
-function element(tag, attributes, text = "") {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  return made;
+  const attributes = { role: "option", "aria-selected": "false", "data-url": result.url };
+  return make("div", attributes, make("bdi", {}, result.label), make("span", { class: "quiet" }, result.detail));
 }
 
 /** @param {number} at  index of the option; -1 for none */

@@ -8,16 +8,13 @@ const ASK_MS = 60_000; // the connection reports at once when saving visits stop
 const ASK_AGAIN_MS = 5_000; // while there is a problem, because its cause often becomes known a little later
 const ANSWER_LIMIT_MS = 10_000;
 
-/**
- * Pages about a damaged database have neither the Health mark nor the menu.
- * @param {{unsaved: string, health: string, words: string}} state
- */
+/** @param {{unsaved: string, health: string, words: string}} state */
 function showState({ unsaved, health, words }) {
   const notice = /** @type {HTMLElement} */ (find("[data-unsaved]").firstElementChild);
   write(/** @type {HTMLElement} */ (notice.firstElementChild), unsaved);
   notice.hidden = !unsaved;
   const mark = find("[data-health]");
-  if (!mark) return;
+  if (!mark) return; // a page about a damaged database, which also has no menu
   mark.dataset.kind = health;
   write(/** @type {HTMLElement} */ (mark.firstElementChild), words);
 }

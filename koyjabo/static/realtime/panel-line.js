@@ -1,6 +1,4 @@
-/**
- * The connection of a panel page: its events, and an exchange every few seconds to detect a hanging server.
- */
+/** The connection of a panel page: its events, and an exchange every few seconds to detect a hanging server. */
 
 import { connection } from "../webkit/connection.js";
 import { Line } from "../counting/koyjabo.js";
@@ -18,12 +16,15 @@ import { isLookedAt, LivePage } from "../webkit/live.js";
  * @property {string} browser
  * @property {string} system
  * @property {boolean} [bot]
- * @property {{id: string, name: string}} [community]
+ * @property {{id: string, name: string, nameBn?: string}} [community]
  * @property {{id: string, name: string}} [user]
  */
 
 /** Complete values by key; null removes the key. @typedef {Record<string, any>} Part */
 /** @typedef {{type: string, whole: boolean, visits: Visit[]} & Record<string, Part>} PanelUpdate */
+
+/** A community's name in the language of the page. @param {{name: string, nameBn?: string}} names */
+export const nameOf = ({ name, nameBn }) => (document.documentElement.lang === "bn" && nameBn) || name;
 
 const FORBIDDEN = 4003;
 const AGAIN_MS = 30_000;
@@ -103,9 +104,7 @@ class Panel extends EventTarget {
     connection.doubt();
   }
 
-  /**
-   * Ask over the connection, which is cheap. If there is no response, reopen the connection and request the stats.
-   */
+  /** Ask over the connection, which is cheap. If there is no response, reopen the connection and request the stats. */
   async #ask() {
     if (this.#socket) {
       if (await this.#isHeard()) return true;

@@ -3,10 +3,11 @@
 import "../webkit/parts/ages.js";
 import { openDialog } from "../webkit/parts/dialog.js";
 
-const REFRESH_MS = 5_000;
+const REFRESH_MS = 5_000, REST_MS = 1_000;
 
 /** @type {HTMLDialogElement | undefined} */ let sheet;
 let shown = ""; // the address of the receipt
+let isAsked = false, isBusy = false;
 
 /** Throws if the receipt cannot be loaded. @param {HTMLAnchorElement} link */
 export async function showReceipt(link) {
@@ -31,12 +32,19 @@ function put(dialog, lines) {
   dialog.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
 }
 
-/** If the request fails, the old lines stay, with the time they are from. @param {HTMLDialogElement} dialog */
-async function refresh(dialog) {
-  if (!dialog.open || document.hidden) return;
-  const lines = await linesOf(shown).catch(() => null);
-  const hasFocus = dialog.querySelector(".content")?.contains(document.activeElement); // replacing the contents must not lose it
-  if (lines && !hasFocus) put(dialog, lines);
+/** Refresh after each push, at most once every REST_MS. If a request fails, the old lines stay, with their time. */
+async function refresh() {
+  isAsked = true;
+  if (isBusy) return;
+  isBusy = true;
+  for (; isAsked; await new Promise((resolve) => setTimeout(resolve, REST_MS))) {
+    isAsked = false;
+    if (!sheet?.open || document.hidden) continue;
+    const lines = await linesOf(shown).catch(() => null);
+    const hasFocus = sheet.querySelector(".content")?.contains(document.activeElement); // replacing the contents must not lose it
+    if (lines && !hasFocus) put(sheet, lines);
+  }
+  isBusy = false;
 }
 
 /** @param {string} url  the URL of a style sheet that only these receipts need */
@@ -63,6 +71,7 @@ function made(title) {
   header.append(heading, close);
   dialog.append(header, content);
   document.body.append(dialog);
-  setInterval(() => refresh(dialog), REFRESH_MS);
+  setInterval(refresh, REFRESH_MS);
+  addEventListener("globalStatsUpdated", refresh); // on pages that receive pushes
   return dialog;
 }

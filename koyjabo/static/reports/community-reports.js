@@ -1,17 +1,13 @@
-/**
- * Keeps a community's reports up to date: the server pushes the view's numbers, and the page requests the rest.
- */
+/** Keeps a community's reports up to date: the server pushes the view's numbers, and the page requests the rest. */
 
 import { listen, outside } from "../communities/inside.js";
 import { follow, refresh, take } from "./insights.js";
-
-/** @typedef {import("../communities/inside.js").ServerEvent} ServerEvent */
 
 const LEAVE_MS = 5_000; // time to read the reason
 
 let numbers = "";
 
-/** @param {ServerEvent} event */
+/** @param {import("../communities/inside.js").ServerEvent} event */
 function hear(event) {
   if (event.type === "view_update") take(/** @type {any} */ (event));
   if (event.type === "analytics_update") refresh();

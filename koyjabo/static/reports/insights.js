@@ -96,10 +96,7 @@ async function fill(signal) {
   if (all && root.querySelector("[data-older]")) setTimeout(refresh); // because the parts came one by one
 }
 
-/**
- * Requests a part. If that fails, the part shows an error and a button to try again.
- * @param {HTMLElement} part  @param {AbortSignal} signal
- */
+/** Requests a part, or shows a button to try again. @param {HTMLElement} part  @param {AbortSignal} signal */
 async function fillPart(part, signal) {
   const url = present();
   url.searchParams.set("part", part.dataset.part ?? "");
@@ -134,18 +131,13 @@ async function retry(part) {
   (/** @type {HTMLElement | null} */ (part.querySelector("[data-retry]")) ?? part).focus();
 }
 
-/**
- * Notifies scripts that listen for changes to the page, and restores the focus.
- * @param {() => HTMLElement | null} focused
- */
+/** Notifies scripts that listen for changes, and restores the focus. @param {() => HTMLElement | null} focused */
 function notify(focused) {
   root.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
   if (document.activeElement === document.body) focused()?.focus({ preventScroll: true });
 }
 
-/**
- * Returns a function that finds the focused link, button or field after a change, or the choice of days if it is gone.
- */
+/** Returns a function that finds the focused element after a change, or the choice of days if it is gone. */
 function focusNow() {
   const element = /** @type {HTMLElement | null} */ (document.activeElement);
   if (!element || !root.contains(element)) return () => null;
@@ -308,9 +300,7 @@ function compare() {
   for (const part of dated()) part.toggleAttribute("data-older", isRunning && part.dataset.moment !== moment);
 }
 
-/**
- * A list that has the focus is replaced only when the focus leaves it. @param {Element} part  @param {Document} newer
- */
+/** Whether a list has the focus, and is replaced when it leaves. @param {Element} part  @param {Document} newer */
 function isHeld(part, newer) {
   const held = document.activeElement?.closest("[data-live]");
   return held && part.contains(held) && newer.getElementById(held.id)?.isEqualNode(held) === false;

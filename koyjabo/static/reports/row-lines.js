@@ -1,8 +1,5 @@
-/**
- * Draws the line for a list row in the chart while the pointer rests on the row or the row has keyboard focus.
- */
+/** Draws the line for a list row in the chart while the pointer rests on the row or the row has keyboard focus. */
 
-/** @typedef {import("../webkit/charts.js").RowLine} RowLine */
 /** @typedef {Record<string, number | string | boolean | null>} Period */
 
 const REST_MS = 200; // how long the pointer rests before a request is sent
@@ -98,7 +95,7 @@ function value(period, metric) {
   return typeof number === "number" ? number : null;
 }
 
-/** @param {HTMLElement} figure  @param {RowLine | null} line */
+/** @param {HTMLElement} figure  @param {import("../webkit/charts.js").RowLine | null} line */
 function draw(figure, line) {
   document.dispatchEvent(new CustomEvent("row-line", { detail: { figure, line } }));
 }

@@ -1,10 +1,26 @@
 /** The newest visits as rows. New ones wait while the list is paused, has the focus, or is under the pointer. */
 
-import { spent, written } from "../webkit/figures.js";
-import { showMoment } from "../webkit/moments.js";
+import { locale, spent, written } from "../webkit/figures.js";
 import { find, readJson, write } from "../webkit/page.js";
-import { panel } from "../realtime/panel-line.js";
+import { nameOf, panel } from "../realtime/panel-line.js";
 import { placeName } from "../webkit/places.js";
+import { ago } from "../webkit/parts/ages.js";
+
+const phrases = readJson("phrases");
+const timeZone = phrases.zone;
+/** Created once, because creating a formatter takes several milliseconds on a phone. */
+const minute = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
+const exact = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "long", timeZone });
+
+/** @param {number} ms  since 1970  @returns {string} hour and minute */
+export const minuteOfDay = (ms) => minute.format(ms);
+
+/** @param {Element} time  @param {number} ms  since 1970  @param {number} aheadMs  of the server's clock */
+function showMoment(time, ms, aheadMs) {
+  const age = Math.max(0, Date.now() + aheadMs - ms);
+  Object.assign(time, { dateTime: new Date(ms).toISOString(), title: exact.format(ms), textContent: ago(age / 1000) });
+  time.setAttribute("data-age", String(age));
+}
 
 /** @typedef {import("../realtime/panel-line.js").Visit} Visit */
 
@@ -13,7 +29,6 @@ import { placeName } from "../webkit/places.js";
  * @typedef {[number | null, number | null, string]} LiveTime
  */
 
-const phrases = readJson("phrases");
 const WRITTEN_MS = 300_000; // the time of an open page is written at most this late
 
 export class Newest {
@@ -106,7 +121,7 @@ export class Newest {
     set(row, "ordinal", written(visit.ordinal), visit.ordinal);
     set(row, "place", placeName(visit.place), visit.place);
     set(row, "page", visit.page.replace(visit.community?.id ?? "/", visit.community ? "…" : "/") || phrases.pages[""]);
-    set(row, "community", visit.community?.name, visit.community?.id);
+    set(row, "community", visit.community && nameOf(visit.community), visit.community?.id);
     set(row, "user", visit.user?.name, visit.user?.id);
     set(row, "browser", [visit.browser, visit.system].filter(Boolean).join(" · ") || "–");
     set(row, "bot", visit.bot ? phrases.bot : undefined);

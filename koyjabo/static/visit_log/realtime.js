@@ -1,26 +1,196 @@
-/** Keeps the minutes and lists of the Live page up to date. */
+/** Keeps the Live page up to date: the last 60 minutes, the newest visits, and lists of places, pages and communities. */
 
-import { Bars } from "./bars.js";
-import { Minutes } from "../webkit/minutes.js";
-import { Newest } from "./newest.js";
-import { find, readJson } from "../webkit/page.js";
+import { written } from "../webkit/figures.js";
+import { LAST, MinuteTooltip } from "../webkit/chart-tooltip.js";
+import { minuteOfDay, Newest } from "./newest.js";
+import { find, readJson, write } from "../webkit/page.js";
 import { placeName } from "../webkit/places.js";
-import { panel } from "../realtime/panel-line.js";
-import { Traffic } from "./traffic.js";
+import { nameOf, panel } from "../realtime/panel-line.js";
 import "./totals.js";
 
-/** @typedef {import("../realtime/panel-line.js").PanelUpdate} PanelUpdate */
 const TICK_MS = 1_000;
+const MINUTE_MS = 60_000;
+const MINUTES = LAST + 1;
+const TOP = 100; // height of the drawing
+const REST = "Other"; // the name of the rest in a list
+
+/** @param {number} minute  since 1970 */
+const named = (minute) => minuteOfDay(minute * MINUTE_MS);
+
+/** Bars for the last 60 minutes, oldest first, and their table. The server draws both. */
+class Minutes {
+  #figure = find("[data-minutes]");
+  #bars = this.#figure.querySelectorAll(".bars rect");
+  #rows = [...this.#figure.querySelectorAll("tbody tr")].reverse();
+  #name = this.#figure.querySelector("thead .number")?.textContent ?? "";
+  #first = minuteOf(this.#rows[0]); // minute shown
+  /** @type {Map<number, number>} */
+  #visits = new Map(this.#rows.map((row) => [minuteOf(row), Number(row.lastElementChild?.getAttribute("data-value"))]));
+  #tooltip = new MinuteTooltip(find("[data-minutes] .plot"), (row) => this.#inWords(row), 0.5 / MINUTES);
+
+  /** @param {Record<string, number | null>} minutes  full values by minute  @param {boolean} isWhole */
+  take(minutes, isWhole) {
+    if (isWhole) this.#visits.clear();
+    for (const [minute, visits] of Object.entries(minutes)) this.#visits.set(Number(minute), visits ?? 0);
+  }
+
+  /** @param {number} nowMs  by the server's clock */
+  draw(nowMs) {
+    const first = (this.#first = Math.floor(nowMs / MINUTE_MS) - MINUTES + 1);
+    for (const minute of this.#visits.keys()) if (minute < first) this.#visits.delete(minute);
+    const most = Math.max(0, ...this.#visits.values());
+    this.#bars.forEach((bar, at) => {
+      const height = (TOP * this.#at(at)) / Math.max(1, most);
+      put(bar, "y", TOP - height);
+      put(bar, "height", height);
+    });
+    this.#rows.forEach((row, at) => showMinute(row, first + at, this.#at(at)));
+    write(find("[data-most]"), written(most));
+    this.#tooltip.update();
+  }
+
+  /** @param {number} row */
+  #at(row) {
+    return this.#visits.get(this.#first + row) ?? 0;
+  }
+
+  /** @param {number} row  @returns {import("../webkit/chart-tooltip.js").Reading} */
+  #inWords(row) {
+    const lines = [{ name: this.#name, value: written(this.#at(row)), series: "1" }];
+    return { title: named(this.#first + row), lines, note: row === LAST ? (this.#figure.dataset.running ?? "") : "" };
+  }
+}
+
+/** @param {Element} row */
+const minuteOf = (row) => Number(row.getAttribute("data-minute"));
+
+/** @param {Element} row  @param {number} minute  @param {number} visits */
+function showMinute(row, minute, visits) {
+  const [name, cell] = row.children;
+  put(row, "data-minute", minute);
+  write(name, named(minute));
+  put(cell, "data-value", visits);
+  write(cell, written(visits));
+}
+
+/**
+ * Writes a value only if it has changed, because each write triggers a layout.
+ * @param {Element} element  @param {string} name  @param {number} value
+ */
+function put(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
+}
+
+/** Numbers by name as bars, largest first, then the rest. Reuses a name's row, so that its bar grows. */
+class Bars {
+  #list;
+  #nobody;
+  #row;
+  #nameOf;
+  /** @type {Map<string, number>} */
+  #counts = new Map();
+  /** @type {Map<string, Element>} */
+  #rows = new Map();
+
+  /** @param {HTMLElement} part  has a list, a template for its rows, and a text for an empty list
+   * @param {(name: string) => string} nameOf  returns the name to show
+   */
+  constructor(part, nameOf) {
+    this.#list = /** @type {HTMLElement} */ (part.querySelector("tbody"));
+    this.#nobody = /** @type {HTMLElement} */ (part.querySelector("[data-nobody]"));
+    this.#row = /** @type {HTMLTemplateElement} */ (part.querySelector("template")).content;
+    this.#nameOf = nameOf;
+  }
+
+  /** @param {Record<string, number | null>} counts  values by name; null removes it  @param {boolean} isWhole */
+  take(counts, isWhole) {
+    if (isWhole) this.#counts.clear();
+    for (const [name, count] of Object.entries(counts)) count ? this.#counts.set(name, count) : this.#counts.delete(name);
+    const most = Math.max(...this.#counts.values());
+    const sorted = [...this.#counts].sort(
+      ([one, more], [other, fewer]) =>
+        Number(one === REST) - Number(other === REST) || fewer - more || one.localeCompare(other),
+    );
+    const rows = sorted.map(([name, count]) => this.#draw(name, count, (100 * count) / most));
+    this.#rows = new Map(sorted.map(([name], at) => [name, rows[at]]));
+    this.#list.replaceChildren(...rows);
+    this.#nobody.hidden = rows.length > 0;
+  }
+
+  /** @param {string} name  @param {number} count  @param {number} percent */
+  #draw(name, count, percent) {
+    const row = this.#rows.get(name) ?? /** @type {Element} */ (this.#row.firstElementChild?.cloneNode(true));
+    /** @type {Element} */ (row.querySelector("span")).textContent = this.#nameOf(name);
+    /** @type {Element} */ (row.lastElementChild).textContent = written(count);
+    row.querySelector("rect")?.setAttribute("width", String(percent));
+    return row;
+  }
+}
+
+/** @typedef {{name: string, nameBn?: string, online: number, came: number, left: number}} Community */
+
+/** While the table has focus, its rows are updated but not reordered. */
+class Traffic {
+  #part;
+  #body;
+  #row;
+  /** @type {Map<string, Community>} by id, most recently changed last */
+  #communities = new Map();
+  /** @type {Map<string, HTMLElement>} rows by id */
+  #rows = new Map();
+
+  /** @param {HTMLElement} part */
+  constructor(part) {
+    this.#part = part;
+    this.#body = /** @type {HTMLElement} */ (part.querySelector("tbody"));
+    this.#row = /** @type {HTMLTemplateElement} */ (part.querySelector("template")).content;
+    part.addEventListener("focusout", () => setTimeout(() => this.#show()));
+  }
+
+  /** @param {Record<string, Community | null>} communities  by id; null removes one  @param {boolean} isWhole */
+  take(communities, isWhole) {
+    if (isWhole) this.#communities.clear();
+    for (const [id, community] of Object.entries(communities).reverse()) {
+      this.#communities.delete(id);
+      if (community) this.#communities.set(id, community);
+    }
+    this.#show();
+  }
+
+  #show() {
+    const shown = [...this.#communities].reverse();
+    const rows = new Map(shown.map(([id, community]) => [id, fill(this.#rows.get(id) ?? this.#make(), id, community)]));
+    if (this.#body.contains(document.activeElement)) return;
+    this.#rows = rows;
+    this.#body.replaceChildren(...rows.values());
+    /** @type {HTMLElement} */ (this.#part.querySelector("[data-nobody]")).hidden = rows.size > 0;
+    /** @type {HTMLElement} */ (this.#part.querySelector("table")).hidden = !rows.size;
+  }
+
+  #make() {
+    return /** @type {HTMLElement} */ (this.#row.firstElementChild?.cloneNode(true));
+  }
+}
+
+/** @param {HTMLElement} row  @param {string} id  @param {Community} community */
+function fill(row, id, community) {
+  const { online, came, left } = community;
+  const link = /** @type {HTMLAnchorElement} */ (row.querySelector("a"));
+  write(link, nameOf(community));
+  link.href = (link.dataset.href ?? "").replace("~", id);
+  row.querySelectorAll("td").forEach((cell, at) => write(cell, written([online, came, left][at])));
+  return row;
+}
 
 const phrases = readJson("phrases");
-const minutes = new Minutes(find("[data-minutes]"));
+const minutes = new Minutes();
 const newest = new Newest();
 const places = new Bars(find("#places"), placeName);
 const pages = new Bars(find("#pages"), (name) => phrases.pages[name] ?? name);
 const traffic = new Traffic(find("#traffic"));
 let isLive = false; // otherwise the newest minutes are unknown
 
-/** @param {PanelUpdate} event */
+/** @param {import("../realtime/panel-line.js").PanelUpdate} event */
 function show(event) {
   isLive = true;
   newest.take(event.visits, event.whole);

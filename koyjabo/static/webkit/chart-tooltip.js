@@ -3,6 +3,8 @@
  * readers announce its value.
  */
 
+import { make } from "./page.js";
+
 /**
  * Series "0" is the total. `spoken` is the value in words, if it is shown with symbols.
  * @typedef {{title: string, lines: {name: string, value: string, series: string, spoken?: string}[], note: string}}
@@ -59,7 +61,7 @@ export class ChartTooltip {
     const reading = this.#chart.read(row);
     this.#tip.hidden = false;
     this.#say(row, reading);
-    this.#tip.replaceChildren(part("strong", reading.title), ...reading.lines.map(line), ...(reading.note ? [part("em", reading.note)] : []));
+    this.#tip.replaceChildren(make("strong", {}, reading.title), ...reading.lines.map(line), ...(reading.note ? [make("em", {}, reading.note)] : []));
     this.#move(x, y);
   }
 
@@ -98,16 +100,56 @@ function set(element, attributes) {
 }
 
 /** @param {Reading["lines"][number]} line */
-function line({ name, value, series }) {
-  const element = part("span", name);
-  element.dataset.series = series;
-  element.append(part("b", value));
-  return element;
-}
+const line = ({ name, value, series }) => make("span", { "data-series": series }, name, make("b", {}, value));
 
-/** @param {string} tag  @param {string} text */
-function part(tag, text) {
-  const element = document.createElement(tag);
-  element.textContent = text;
-  return element;
+/** The tooltip of a chart of the last 60 minutes or of the hours of a day, oldest first, for mouse, touch and keyboard. */
+
+export const LAST = 59; // the current minute
+const NONE = -1;
+
+export class MinuteTooltip {
+  #place;
+  #inset;
+  #last;
+  /** @type {ChartTooltip} */ #tooltip;
+  #row = NONE; // shown
+
+  /**
+   * @param {HTMLElement} place  the element of the drawing  @param {(row: number) => Reading} read
+   * @param {number} inset  from an edge to the middle of the first or last bar, as a share of the width
+   * @param {number} [last]  index of the last row
+   */
+  constructor(place, read, inset, last = LAST) {
+    this.#place = place;
+    this.#inset = inset;
+    this.#last = last;
+    this.#tooltip = new ChartTooltip(place, { read, point: (row) => this.#point(row), leave: () => this.#point(NONE) });
+    place.addEventListener("pointerdown", (event) => this.#follow(event));
+    place.addEventListener("pointermove", (event) => this.#follow(event));
+    place.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && this.#point(NONE)); // a lifted finger also fires this event
+    this.update();
+  }
+
+  /** Call this after the values have changed. @param {number} [now]  the current row */
+  update(now = this.#last) {
+    this.#tooltip.limit(this.#last + 1, now);
+    if (this.#row !== NONE) this.#point(this.#row);
+  }
+
+  /** @param {PointerEvent} event */
+  #follow({ clientX }) {
+    const { left, width } = this.#place.getBoundingClientRect();
+    const share = ((clientX - left) / width - this.#inset) / (1 - 2 * this.#inset);
+    this.#point(Math.round(this.#last * Math.min(Math.max(share, 0), 1)));
+  }
+
+  /** @param {number} row  @returns {void} */
+  #point(row) {
+    const { style, offsetLeft, offsetTop, clientWidth } = this.#place, share = this.#inset + (row / this.#last) * (1 - 2 * this.#inset);
+    this.#row = row;
+    this.#place.toggleAttribute("data-pointed", row !== NONE);
+    if (row === NONE) return this.#tooltip.hide();
+    style.setProperty("--at", `${100 * share}%`);
+    this.#tooltip.show(row, offsetLeft + clientWidth * share, offsetTop);
+  }
 }

@@ -20,10 +20,7 @@ async function isAlive() {
   }
 }
 
-/**
- * Shows the state of the connection in a banner. Pages with their own connection report each message they receive. On
- * other pages, this class polls the server.
- */
+/** Shows the state of the connection. Pages with their own connection report each message; others poll the server. */
 class Connection {
   /** Pages may replace this with a request over their own connection. */
   ask = isAlive;

@@ -2,7 +2,7 @@
 
 import { written } from "./figures.js";
 import { LivePage } from "./live.js";
-import { MinuteTooltip } from "./minute-tooltip.js";
+import { MinuteTooltip } from "./chart-tooltip.js";
 import { find } from "./page.js";
 
 const TICK_MS = 1_000;

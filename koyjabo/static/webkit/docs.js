@@ -1,14 +1,35 @@
-/** Shows the API reference with Swagger UI, in the theme of the page. */
+/** Filters the calls of the API reference, and marks the call of the address in the contents. */
 
-const docs = document.querySelector("#docs");
-if (docs && "SwaggerUIBundle" in window && typeof window.SwaggerUIBundle === "function") {
-  const page = document.documentElement, system = matchMedia("(prefers-color-scheme: dark)");
-  const paint = () => page.classList.toggle("dark-mode", page.dataset.theme ? page.dataset.theme === "dark" : system.matches);
-  paint();
-  system.addEventListener("change", paint);
-  // Expands only the group of calls in the URL: with all calls and models, a slow phone takes half a minute.
-  const few = { docExpansion: "none", defaultModelsExpandDepth: -1 };
-  window.SwaggerUIBundle({ domNode: docs, url: docs.querySelector("a")?.href, deepLinking: true, ...few });
+const nav = /** @type {HTMLElement} */ (document.querySelector(".api nav"));
+const field = /** @type {HTMLInputElement} */ (nav.querySelector("input"));
+const status = /** @type {HTMLElement} */ (nav.querySelector("[data-many]"));
+const calls = [...document.querySelectorAll(".call")].map((call) => {
+  const link = nav.querySelector(`[href="#${call.getAttribute("aria-labelledby")}"]`);
+  return { parts: [call, link?.parentElement], text: call.textContent?.toLowerCase() ?? "" };
+});
+
+function filter() {
+  const words = field.value.trim().toLowerCase().split(/\s+/);
+  let found = 0;
+  for (const { parts, text } of calls) {
+    const matches = words.every((word) => text.includes(word));
+    for (const part of parts) part?.toggleAttribute("hidden", !matches);
+    if (matches) found += 1;
+  }
+  for (const group of document.querySelectorAll(".api nav details, #calls section")) {
+    group.toggleAttribute("hidden", !group.querySelector(":is(li, .call):not([hidden])"));
+    if (group instanceof HTMLDetailsElement) group.open = words[0] !== "";
+  }
+  const { none, one, many = "" } = status.dataset;
+  const text = many.replace("{count}", found.toLocaleString(document.documentElement.lang));
+  status.textContent = words[0] ? [none, one][found] ?? text : "";
 }
 
-export {}; // a module
+function mark() {
+  for (const link of nav.querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
+  nav.querySelector(`[href="${CSS.escape(location.hash)}"]`)?.setAttribute("aria-current", "true");
+}
+
+field.addEventListener("input", filter);
+addEventListener("hashchange", mark);
+mark();

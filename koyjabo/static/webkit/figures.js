@@ -125,14 +125,13 @@ export function showNumber(element, number, text = written(number)) {
 
 /** @param {string} digit  @param {string} old  @param {1 | -1} direction */
 function rolling(digit, old, direction) {
-  const span = document.createElement("span");
-  span.className = direction > 0 ? "rolling up" : "rolling down";
-  span.textContent = digit;
-  span.dataset.old = old; // shown by the style sheet, so that screen readers do not read it
-  const moved = direction * 100;
-  const clipPath = [`inset(${-moved}% 0 ${moved}%)`, "inset(0)"]; // the digit's box does not move
-  span.animate({ transform: [`translateY(${moved}%)`, "none"], clipPath }, ROLL);
-  return span;
+  const box = document.createElement("span"), sign = document.createElement("b");
+  box.className = direction > 0 ? "rolling up" : "rolling down"; // clips the digit, and does not move itself
+  sign.textContent = digit;
+  sign.dataset.old = old; // shown by the style sheet, so that screen readers do not read it
+  sign.animate({ transform: [`translateY(${direction * 100}%)`, "none"] }, ROLL);
+  box.append(sign);
+  return box;
 }
 
 /** All numbers of a page. */

@@ -10,10 +10,7 @@ export async function isLookedAt() {
   if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 }
 
-/**
- * The URL of the page. After a refused action, `location` is the URL of the action, and `data-address` is the URL of
- * the page.
- */
+/** The URL of the page, in `data-address` if `location` is the URL of a refused action. */
 const address = () => document.querySelector("main")?.dataset.address || location.href;
 
 /** Requests the page again and replaces its `[data-live]` parts, by id. */

@@ -1,4 +1,4 @@
-/** Helpers shared by page scripts: find elements, read embedded JSON, write text. */
+/** Helpers shared by page scripts: find and make elements, read embedded JSON, write text. */
 
 const ANNOUNCE_MS = 15_000;
 
@@ -13,10 +13,15 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text; // a screen reader announces every write
 }
 
-/**
- * Shows the connection status, as text and as the colour of its dot. @param {string} state  @param {string}
- * words
- */
+/** @param {string} tag  @param {Record<string, string>} [attributes]  @param {(Node | string)[]} children */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/** Shows the connection status, as text and as the colour of its dot. @param {string} state  @param {string} words */
 export function showLine(state, words) {
   if (state === "connecting") return; // keep the server's text, which has the time of the stats
   const line = find("[data-line]");

@@ -64,7 +64,7 @@ DETACH_VISITORS = text(
 )
 
 
-def only_admin_of(session: Session, user_id: str) -> dict[str, str]:
+def only_admin_of(session: Session, user_id: str, language: str = "en") -> dict[str, str]:
     """Names of up to 100 communities that have no other admin who can log in, by id, sorted by name. Archived ones are
     left out.
     """
@@ -75,9 +75,9 @@ def only_admin_of(session: Session, user_id: str) -> dict[str, str]:
     )
     active = Community.archived_ms.is_(None), Community.ref.is_(None)  # another system manages communities with a ref
     mine = (Membership.user_id == user_id, Membership.role == ADMIN, *active)
-    query = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
-    rows = session.execute(query.where(*mine, ~others).order_by(Community.name, Community.id).limit(100))
-    return {row.id: row.name for row in rows}
+    query = select(Community).join(Membership, Membership.community_id == Community.id)
+    rows = session.scalars(query.where(*mine, ~others).order_by(Community.name, Community.id).limit(100))
+    return {community.id: community.name_in(language) for community in rows}
 
 
 def lines_about(session: Session, user_id: str, name: str) -> list[int]:

@@ -153,6 +153,7 @@ def _events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     return select(*columns).join(Visit, Visit.id == Event.visit_id).where(Visit.user_id == owner.user_id)
 
 
+FOUNDED = ("id", "name", "name_bn", "created_ms", "archived_ms")
 OFFER = ("email", "role", "created_ms", "expires_ms")
 SHARE = ("id", "name", "filters", "range", "created_ms", "expires_ms", "used_ms")
 KEY = ("id", "name", "scopes", "community_id", "created_ms", "revoked_ms")
@@ -166,7 +167,7 @@ SESSION = ("id", "created_ms", "renewed_ms", "expires_ms", "revoked_ms", "user_a
 SECTIONS = (
     Section("sessions", LoginSession, _of(LoginSession.user_id, *SESSION)),
     Section("memberships", Membership, _memberships),
-    Section("founded_communities", Community, _of(Community.founder_id, "id", "name", "created_ms", "archived_ms")),
+    Section("founded_communities", Community, _of(Community.founder_id, *FOUNDED)),
     Section("invitations", Invitation, _invitations),
     Section("sent_invitations", Invitation, _of(Invitation.invited_by, "community_id", *OFFER)),
     Section("panel_invitations", PanelInvitation, _panel_invitations),

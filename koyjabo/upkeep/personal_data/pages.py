@@ -25,7 +25,7 @@ from koyjabo.upkeep.personal_data.personal_data import PersonalData
 from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
 from koyjabo.web.forms.forms import Form
-from koyjabo.web.i18n import browser_name
+from koyjabo.web.i18n import browser_name, language
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.redirects import done
@@ -108,7 +108,7 @@ def _show_deletion(
         "personal_data/delete.html",
         account=account,
         form=form,
-        only_admin_of=current()[PersonalData].only_admin_of(account),
+        only_admin_of=current()[PersonalData].only_admin_of(account, language()),
         needs_code=current()[AccountServices].second_factors.state(account).totp_ms is not None,
         problem=problem,
     )

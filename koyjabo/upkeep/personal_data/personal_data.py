@@ -69,11 +69,11 @@ class PersonalData:
             yield "]"
         yield "}\n"
 
-    def only_admin_of(self, account: Account) -> dict[str, str]:
-        """The communities that must be deleted or get another admin before the account can be deleted, as names by
-        id.
+    def only_admin_of(self, account: Account, language: str) -> dict[str, str]:
+        """The communities that must be deleted or get another admin before the account can be deleted, as names in a
+        language by id.
         """
-        return self._database.read(deletion_queries.only_admin_of, account.id)
+        return self._database.read(deletion_queries.only_admin_of, account.id, language)
 
     def delete(self, account: Account) -> None:
         """Delete an account, and end its sessions and sockets. Its visits stay, and no numbers change. The caller

@@ -26,6 +26,7 @@ from koyjabo.base.settings.schema import Settings
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Subject
 from koyjabo.upkeep.stored_settings import queries
+from koyjabo.web.schemas.bodies import sentence
 
 NAMES = (
     *("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN", "APP_URL", "PUBLIC_URL", "TIMEZONE"),
@@ -111,14 +112,16 @@ class StoredSettings:
         try:
             Settings.model_validate({name: value for name, value in changes.items() if value})
         except ValidationError as error:
-            raise InvalidInput(details={str(e["loc"][0]): message(e) for e in error.errors()}) from None
+            raise InvalidInput(details={str(e["loc"][0]): sentence(e) for e in error.errors()}) from None
         merged = self._in_force(stored)
-        name, sentence = merged.conflict()
+        name, why = merged.conflict()
         if name and not changes.keys().isdisjoint({name, "PUBLIC_URL"}):
-            raise InvalidInput(details={name if name in changes else "PUBLIC_URL": sentence})
+            raise InvalidInput(details={name if name in changes else "PUBLIC_URL": why})
         return merged
 
     def _require_storable(self, name: str) -> None:
+        if name.lower() not in Settings.model_fields:
+            raise InvalidInput(f"There is no setting {name}.")
         if name not in NAMES:
             raise InvalidInput(f"{name} can only be set in the environment.")
         if self.is_fixed(name):
@@ -130,16 +133,18 @@ class StoredSettings:
         merged, self.unreadable = self._merged(rows)
         self.settings.adopt(merged)
         self._clock.move_to(merged.zone)
-        self._rows = rows
         self._on_change()
+        self._rows = rows  # last, so that the next call repeats what has failed
 
     def _merged(self, rows: dict[str, str]) -> tuple[Settings, list[str]]:
         """The settings in force with these rows, and the names of secrets that cannot be opened."""
         stored = self._opened(rows)
+        unreadable = sorted(rows.keys() & SEALED - stored.keys())
         merged = self._in_force(stored)
-        if name := merged.conflict()[0]:
-            merged = self._in_force({other: value for other, value in stored.items() if other != name})
-        return merged, sorted(rows.keys() & SEALED - stored.keys())
+        while (name := merged.conflict()[0]) in stored:
+            del stored[name]
+            merged = self._in_force(stored)
+        return merged, unreadable
 
     def _opened(self, rows: dict[str, str]) -> dict[str, str]:
         opened = {name: self._sealer.open(value, name) if name in SEALED else value for name, value in rows.items()}
@@ -152,11 +157,6 @@ class StoredSettings:
                 with suppress(ValidationError):  # an earlier version accepted it
                     values[name.lower()] = getattr(Settings.model_validate({name: text}), name.lower())
         return self._environment.model_copy(update=values)
-
-
-def message(problem: Any) -> str:
-    """The reason of a pydantic error, as the end of a sentence that begins with the setting."""
-    return str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
 
 
 def _recorded(settings: Settings, name: str) -> str:

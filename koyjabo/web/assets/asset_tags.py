@@ -1,14 +1,17 @@
-"""Template functions that write the URLs and tags of static files."""
+"""Template functions that write the URLs and tags of static files, and the macros of all templates."""
 
 from __future__ import annotations
 
-from flask import Flask, Response, after_this_request, g
+from typing import Any
+
+from flask import Flask, Response, after_this_request, current_app, g
 from markupsafe import Markup
 
 from koyjabo.web.assets.static_files import assets
 from koyjabo.web.http.response_headers import POLICY, policy_with_style
 
 SCRIPT = Markup('<script type="module" src="{}"></script>')
+BLOCKING = Markup('<script type="module" blocking="render" src="{}"></script>')
 PRELOAD = Markup('<link rel="modulepreload" href="{}">')
 STYLE = Markup('<link rel="stylesheet" href="{}">')
 INLINE_STYLE = Markup("<style>{}</style>")
@@ -17,6 +20,19 @@ INLINE_STYLE = Markup("<style>{}</style>")
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(asset=asset, has_asset=has_asset, stylesheet=stylesheet)
     app.jinja_env.globals.update(inline_stylesheet=inline_stylesheet, module=module, bundle=bundle, bundled=bundled)
+    app.jinja_env.globals.update(forms=Macros("forms"), paging=Macros("paging"), ui=Macros("parts"))
+
+
+class Macros:
+    """The macros of a template in `webkit/`. Templates use them without an import, which would be repeated on each page
+    and keep the request alive until garbage collection.
+    """
+
+    def __init__(self, template: str) -> None:
+        self._template = f"webkit/{template}.html"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(current_app.jinja_env.get_template(self._template).module, name)
 
 
 def asset(name: str) -> str:
@@ -49,16 +65,18 @@ def inline_stylesheet(name: str) -> Markup:
     return INLINE_STYLE.format(Markup(style["text"]))
 
 
-def module(name: str) -> Markup:
+def module(name: str, is_blocking: bool = False) -> Markup:
     """The tags for a script and its imports, so that browsers request all of them at once. A page with several scripts
-    lists each import once. Empty for scripts in the page's bundle.
+    lists each import once. Empty for scripts in the page's bundle. Browsers draw nothing before a blocking script in
+    the head has run, so that what it changes does not move the page.
     """
     if name in assets().bundled.get(g.get("bundle", ""), ()):
         return Markup()
     named: set[str] = g.setdefault("preloaded_modules", set())
     more = [import_ for import_ in assets().preloads.get(name, ()) if import_ not in named]
     named.update(more)
-    return Markup().join([*(PRELOAD.format(asset(extra)) for extra in more), SCRIPT.format(asset(name))])
+    script = BLOCKING if is_blocking else SCRIPT
+    return Markup().join([*(PRELOAD.format(asset(extra)) for extra in more), script.format(asset(name))])
 
 
 def bundle(name: str) -> Markup:

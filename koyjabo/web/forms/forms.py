@@ -42,6 +42,7 @@ TEXTS = {
     "email": (N_("Email"), "email"),
     "confirmation": (N_("Email"), "email"),
     "name": (N_("Name"), "text"),
+    "nameBn": (N_("Name in Bangla"), "text"),
     "description": (N_("Description"), LONG),
     "reason": (N_("Reason"), "text"),
     "first_day": (N_("From"), "date"),
@@ -134,10 +135,6 @@ NOT_ASKED = {CSRF_FIELD, CONFIRMED, TYPED, *SECRETS}
 GROUPING = re.compile(r"(?<=\d),(?=\d)")
 
 
-OWN_PAGE: tuple[str, dict[str, Any]] = "webkit/question.html", {}
-"""The template of a page that has only the question, and the template's values."""
-
-
 class Confirmation(NamedTuple):
     """A question, in the language of the current request. If any part of it except `figures` and `around` has
     changed when the confirmation arrives, it is asked again.
@@ -151,7 +148,7 @@ class Confirmation(NamedTuple):
     secrets: tuple[str, ...] = ()  # names of SECRETS to ask for; the caller verifies them
     figures: tuple[tuple[str, str], ...] = ()  # names and values that change on their own
     version: str = ""  # version of `figures`; changes only if a person changes them
-    around: tuple[str, dict[str, Any]] = OWN_PAGE  # the page's template and its values
+    around: dict[str, Any] | None = None  # values for the page's template
 
 
 class Unconfirmed(Exception):
@@ -186,10 +183,9 @@ def page(question: Confirmation, status: int = 200, errors: dict[str, str] | Non
         sent.form.values[TYPED] = request.form.get(TYPED, "")
         sent.form.errors.update(errors or {})
     is_panel = request.blueprint == admin.name
-    template, values = ("webkit/panel/question.html", {}) if is_panel else question.around
     html = render_template(
-        template,
-        **values,
+        "webkit/question.html",
+        **(question.around or {}),
         question=question,
         sent=sent,
         digest=_digest(question),
@@ -209,7 +205,7 @@ def _digest(question: Confirmation) -> str:
     it.
     """
     fields = {name: value for name, value in request.form.items() if name not in NOT_ASKED}
-    content = [request.path, fields, question._replace(figures=(), around=OWN_PAGE)]
+    content = [request.path, fields, question._replace(figures=(), around=None)]
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

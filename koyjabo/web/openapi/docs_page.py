@@ -1,32 +1,46 @@
-"""GET /docs: Swagger UI for `/openapi.json`, without inline scripts, because the Content-Security-Policy forbids them
-(`response_headers`).
-
-GET /docs/{name}.md: a document. GET /docs/search: sections of the documents.
-"""
+"""GET /docs: the calls of `/openapi.json`. GET /docs/{name}.md: a document. GET /docs/search: sections of documents."""
 
 from __future__ import annotations
 
-import mimetypes
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 from typing import Any
 
-import flask_swagger_ui
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, abort, current_app, g, redirect, render_template, request, url_for
+from markupsafe import Markup
 
-from koyjabo.web.assets import static_files
+from koyjabo.base.settings.schema import Settings
+from koyjabo.web.current import current
 from koyjabo.web.http import packing
 from koyjabo.web.http.responses import private
+from koyjabo.web.i18n import language
+from koyjabo.web.openapi.document import specification
+from koyjabo.web.openapi.reference import Reference
 from koyjabo.web.pages import guides
-
-FILES = Path(flask_swagger_ui.__file__).parent / "dist"
+from koyjabo.web.pages.links import ANY_SITE
 
 bp = Blueprint("docs", __name__, url_prefix="/docs")
 
 
 @bp.get("/")
 def docs() -> Response:
-    return private(Response(render_template("webkit/docs.html"), mimetype="text/html"))
+    """The reference, with an ETag for readers who are not logged in: other pages contain new CSRF tokens each time."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    page = render_template("webkit/docs.html", calls=_calls(app, current()[Settings].public_url, language()))
+    if g.get("login") or request.query_string:
+        return private(Response(page, mimetype="text/html"))
+    return private(packing.kept(_packed(page), "text/html"))
+
+
+@cache
+def _calls(app: Flask, site: str, language: str) -> Markup:
+    """The part of the page that is the same for all readers of a language. Takes 0.1 s."""
+    reference = Reference(specification(app, site), site or ANY_SITE)
+    return Markup(render_template("webkit/docs_calls.html", reference=reference))
+
+
+@lru_cache(maxsize=8)
+def _packed(page: str) -> bytes:
+    return packing.keep(page.encode())
 
 
 @bp.get("/try")
@@ -52,15 +66,3 @@ def search() -> Response:
 def _page(template: str, **values: Any) -> Response:
     page = render_template(f"webkit/{template}.html", groups=guides.index(), titles=guides.titles(), **values)
     return private(Response(page, mimetype="text/html"))
-
-
-@bp.get('/<any("swagger-ui.css", "swagger-ui-bundle.js"):name>')
-def file(name: str) -> Response:
-    response = packing.kept(_packed(FILES / name), mimetypes.guess_type(name)[0] or "")
-    response.headers["Cache-Control"] = static_files.FOR_A_DAY
-    return response
-
-
-@cache
-def _packed(file: Path) -> bytes:
-    return packing.keep(file.read_bytes())

@@ -13,6 +13,7 @@ from flask import Blueprint, Flask, Response, current_app
 from pydantic import BaseModel
 from werkzeug.routing import Rule
 
+from koyjabo.base.core.errors import INNER_CAPITAL
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
@@ -172,17 +173,21 @@ def _body(response: ResponseSpec) -> dict[str, Any]:
         return {"description": OF_EVENTS, "content": {"text/event-stream": {"schema": _by_type(response.models)}}}
     if isinstance(response, ListOf):
         array = {"schema": {"type": "array", "items": _schema(response.model)["schema"]}}
-        return {"description": f"a list of {response.model.__name__}", "content": {"application/json": array}}
+        return {"description": "a list", "content": {"application/json": array}}
     if isinstance(response, TableOf):
         described = _body(response.json)
         return {**described, "content": {**described["content"], "text/csv": {"schema": {"type": "string"}}}}
     if isinstance(response, OneOf):
         schemas = [_schema(model)["schema"] for model in (response.model, response.other)]
-        description = f"{response.model.__name__} or {response.other.__name__}"
+        description = f"{_words(response.model)}, or {_words(response.other)}"
         return {"description": description, "content": {"application/json": {"schema": {"anyOf": schemas}}}}
     model = ErrorResponse if isinstance(response, str) else response
-    description = response if isinstance(response, str) else cleandoc(model.__doc__ or model.__name__)
+    description = response if isinstance(response, str) else cleandoc(model.__doc__ or _words(model))
     return {"description": description, "content": {"application/json": _schema(model)}}
+
+
+def _words(model: type[BaseModel]) -> str:
+    return INNER_CAPITAL.sub(" ", model.__name__.removesuffix("Response")).lower()
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.clock import LAST_MS, MOMENTS, NOT_A_MOMENT, moment_of, typed_days
 from koyjabo.base.core.errors import InvalidInput, InvalidJson, UnsupportedBody
-from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.i18n import N_, Filled
 from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID
 from koyjabo.base.core.sanitize import has_visible, tidy_name, truncate, whole
 
@@ -49,18 +49,19 @@ def pattern(rule: re.Pattern[str], optional: bool = False) -> dict[str, Any]:
     return {"anyOf": [schema, NULL]} if optional else schema
 
 
-def _named(value: Any, rule: re.Pattern[str], characters: str) -> str:
+def _named(value: Any, rule: re.Pattern[str], sentence: str) -> str:
     if not isinstance(value, str) or not rule.fullmatch(value):
-        raise refuse(f"must be a string of 1 to 128 characters from {characters}")
+        raise refuse(sentence)
     return value
 
 
 def visitor_id(value: Any) -> str:
-    return _named(value, VISITOR_ID, "A–Z a–z 0–9 _ - . :")
+    return _named(value, VISITOR_ID, N_("must be a string of 1 to 128 characters from A–Z a–z 0–9 _ - . :"))
 
 
 def visit_id(value: Any) -> str | None:
-    return None if value is None else _named(value, VISIT_NAME, "A–Z a–z 0–9 _ - . : + / =")
+    characters = N_("must be a string of 1 to 128 characters from A–Z a–z 0–9 _ - . : + / =")
+    return None if value is None else _named(value, VISIT_NAME, characters)
 
 
 def is_whole(value: Any) -> bool:
@@ -92,20 +93,20 @@ def text(value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise refuse("must be a string")
+        raise refuse(N_("must be a string"))
     return truncate(value)
 
 
 def _address(value: Any) -> str | None:
     """Accept an address. It is truncated only after its parts have been extracted."""
     if value is not None and not isinstance(value, str):
-        raise refuse("must be a string")
+        raise refuse(N_("must be a string"))
     return value
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise refuse("must be true or false")
+        raise refuse(TRUE_OR_FALSE)
     return value
 
 
@@ -135,14 +136,14 @@ Waited = Annotated[int | None, BeforeValidator(_waited), WithJsonSchema({"anyOf"
 
 def text_up_to(value: Any, longest: int, too_long: str) -> str:
     if not isinstance(value, str):
-        raise refuse("must be a string")
+        raise refuse(N_("must be a string"))
     text = whole(value).strip()
     if len(text) > longest:
         raise refuse(too_long)
     return text
 
 
-def _name(value: Any) -> str:
+def valid_name(value: Any) -> str:
     name = tidy_name(text_up_to(value, LONGEST_NAME, NAME_TOO_LONG))
     if not name:
         raise refuse(NAME_LENGTH)
@@ -153,14 +154,14 @@ def _name(value: Any) -> str:
 
 Name = Annotated[
     str,
-    BeforeValidator(_name),
+    BeforeValidator(valid_name),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"\S"}),
 ]
 
 
 def _checked(rule: Callable[[str], str], value: Any) -> str:
     if not isinstance(value, str):
-        raise refuse("must be a string")
+        raise refuse(N_("must be a string"))
     try:
         return rule(value)
     except ValueError as error:
@@ -282,5 +283,23 @@ def _json_object(data: bytes) -> dict[str, Any]:
     return value
 
 
+WHOLE, TRUE_OR_FALSE = N_("must be a whole number"), N_("must be true or false")
+SENTENCES = {
+    "missing": N_("is required"),
+    "string_type": N_("must be a string"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), WHOLE),
+    **dict.fromkeys(("bool_type", "bool_parsing"), TRUE_OR_FALSE),
+    "greater_than_equal": N_("must be at least %(ge)s"),
+    "less_than_equal": N_("must be at most %(le)s"),
+    "literal_error": N_("must be %(expected)s"),
+}
+"""Sentences for pydantic's errors, by type."""
+
+
 def sentence(error: Any) -> str:
-    return N_("is required") if error["type"] == "missing" else error["msg"]
+    """The reason of a pydantic error, as the end of a sentence that begins with the field."""
+    if error["type"] == "value_error":
+        reason: str = error["ctx"]["error"].args[0]
+        return reason
+    template = SENTENCES.get(error["type"])
+    return Filled(template, **error.get("ctx", {})) if template else str(error["msg"])

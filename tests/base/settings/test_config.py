@@ -62,20 +62,33 @@ BAD = [
     *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],
     *[("WEBHOOK_ALLOW", bad) for bad in ("10.0.0.0/33", "10.0.0.1/8", "inside", "10.0.0.0/8;fd00::/8", "*")],
     *[("SECRET_KEY_FILE", bad) for bad in ("secret_key", "./secret_key")],
-    *[("BACKUP_DIR", bad) for bad in ("backups", "./backups", "~/backups")],
+    *[("BACKUP_DIR", bad) for bad in ("backups", "./backups", "~/backups", "/a\nb", "/a\0b")],
     *[("BACKUP_TO", bad) for bad in ("bucket", "s3://", "s3://A/x", "s3://b", "s3://[", "s3://bucket?x")],
     *[("BACKUP_TO", bad) for bad in ("s3://bucket?x=1", "s3://bucket?endpoint=a", "s3://bucket/a//b")],
     *[("BACKUP_TO", bad) for bad in ("s3://bucket/../b", "s3://bucket?endpoint=https://k:s@a.com")],
-    *[("BACKUP_TO", bad) for bad in ("s3://bucket?endpoint=https://a:x", "s3://bucket?endpoint=https://a/?b")],
+    *[
+        ("BACKUP_TO", bad)
+        for bad in ("s3://bucket?endpoint=https://a:x", "s3://bucket?endpoint=https://a/?b", "s3://bucket/a\0b")
+    ],
     *[("BACKUP_AT", bad) for bad in ("3:30", "24:00", "03:60", "half past three", "03:30:00")],
     *[("BACKUP_KEEP", bad) for bad in ("0", "-1", "all")],
     *[(name, bad) for name in ("SITE_NAME", "SITE_NAME_BN") for bad in ("x" * 61, "a\nb", "a\u2028b")],
     *[(name, bad) for name in ("SITE_SENTENCE", "SITE_SENTENCE_BN") for bad in ("x" * 161, "a\nb")],
     *[
         ("APP_URL", bad)
-        for bad in ("http://a.example", "app.example.com", "javascript:alert()", "https://u:p@a/", "a\nb")
+        for bad in (
+            "http://a.example",
+            "app.example.com",
+            "javascript:alert()",
+            "https://u:p@a/",
+            "https://a/\n",
+            "https://a/\0",
+        )
     ],
-    *[("PUBLIC_URL", bad) for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "a\nb")],
+    *[
+        ("PUBLIC_URL", bad)
+        for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "https://a:65536")
+    ],
     *[("REQUIRE_TWO_FACTOR", bad) for bad in ("Admins", "1", "everybody")],
     *[("SIGN_UP", bad) for bad in ("Open", "1", "nobody")],
     *[("OIDC_PROVIDERS", bad) for bad in ("Google", "a b", "a;b", "a,a", "a-b", "ä", "1a", "a" * 33)],

@@ -42,6 +42,20 @@ def test_webhook_is_added_tried_and_its_answer_seen(hooked, receiver, reader):
     hooked.deliver(3)
 
 
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        (["milestone.reached", "traffic.spike", "traffic.drop"], "Milestones · Unusual traffic"),
+        (["milestone.reached", "traffic.spike", "total.set", "member.left"], "Milestones · +3 more"),
+        (["total.set", "recount.failed"], "A recount finds a difference · +1 more"),
+    ],
+)
+def test_connect_says_in_a_few_words_what_a_webhook_sends(hooked, reader, events, said):
+    hooked.add(*events)
+    row = reader.get("/admin/connect").partition('id="webhooks"')[2].partition("</li>")[0]
+    assert words(row.partition("Nothing sent yet")[2]).partition(" Change")[0] == said
+
+
 def test_texts_of_receivers_and_admins_are_not_markup(hooked, receiver, reader):
     webhook = hooked.add(description=HOSTILE)
     receiver.refuse(500, body=HOSTILE.encode())

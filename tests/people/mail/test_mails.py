@@ -136,7 +136,7 @@ def test_invitation_is_mailed_in_the_language_of_the_account(site, mailbox):
     founder = sign_up(site, "founder")
     confirm(site, "founder")
     confirmed(site, mailbox, "karim", "bn")
-    community = found(founder, name="Night\nbus <b>")["id"]
+    community = found(founder, name="Night\nbus <b>", nameBn="রাতের\nবাস <b>")["id"]
     token = invite(founder, community, "karim@example.com", "moderator")
     invite(founder, community, "nobody@example.com")
     salma = sign_up(site, "salma")
@@ -145,8 +145,8 @@ def test_invitation_is_mailed_in_the_language_of_the_account(site, mailbox):
     send(site)
     assert "Invitation to Night bus <b>" not in [mail["Subject"] for mail in mailbox.to("salma@example.com")]
     (to_karim,), (to_nobody,) = mailbox.to("karim@example.com"), mailbox.to("nobody@example.com")
-    assert to_karim["Subject"] == "Night bus <b>-এ আমন্ত্রণ"
-    assert "Founder আপনাকে Night bus <b> কমিউনিটিতে আমন্ত্রণ জানিয়েছেন।" in text_of(to_karim)
+    assert to_karim["Subject"] == "রাতের বাস <b>-এ আমন্ত্রণ"
+    assert "Founder আপনাকে রাতের বাস <b> কমিউনিটিতে আমন্ত্রণ জানিয়েছেন।" in text_of(to_karim)
     assert "আপনার ভূমিকা: মডারেটর" in text_of(to_karim)
     assert link_in(to_karim) == f"https://live.example.com/invitations/{token}"
     assert to_nobody["Subject"] == "Invitation to Night bus <b>"

@@ -1,9 +1,13 @@
 """The test email from the page Server is sent like any other email, and the page shows the mail server's response."""
 
+import re
+
 import pytest
+import requests
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import words
+from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.servers.mailbox import text_of
 
@@ -23,6 +27,16 @@ def test_admin_gets_a_test_email_or_reads_the_reason(site, mailbox):
     assert "<b>denied" not in refused
     site.rows("UPDATE users SET is_admin = false, is_viewer = true")
     admin.send(PATH, 403)
+
+
+def test_test_email_from_a_server_leaves_no_error_in_its_log(new_server, sqlite_database, mailbox):
+    server = new_server(sqlite_database, **mailbox.settings(ENVIRONMENT="development")).start()
+    browser = requests.Session()
+    browser.get(f"{server.url}{re.search('/login/link/.+', server.log)[0]}", timeout=PATIENCE_S)
+    token = {"csrf_token": browser.cookies["csrf_access_token"]}
+    browser.post(server.url + PATH, token, timeout=PATIENCE_S)
+    assert "mail_tested reason=None" in server.log
+    assert "Traceback" not in server.log
 
 
 @pytest.mark.long(proved_by="people/mail/test_test_mail.py::test_admin_gets_a_test_email_or_reads_the_reason")

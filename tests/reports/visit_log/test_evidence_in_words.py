@@ -73,7 +73,7 @@ def test_log_counts_the_time_of_an_open_page_as_live_does(database):
 
 def test_page_of_a_visit_has_its_network_and_whether_it_is_an_own_one(admin):
     page = words(admin.get("/admin/visits/2"))
-    assert "Time on page 1 h 1 m, acted What this proves" in page
+    assert "Time on page 1 h 1 m, acted Learn more" in page
     assert "Network Other networks Own visit Yes" in page
     assert "Network Data centre Own visit No" in words(admin.get("/admin/visits/3"))
 

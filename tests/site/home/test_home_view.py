@@ -63,6 +63,24 @@ def test_empty_site_has_its_number_and_a_way_to_the_first_milestone(sqlite_datab
     assert "Busy communities" not in page
 
 
+def test_disc_is_open_for_a_minute_after_a_milestone(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=98, MILESTONES="100,102") as site:
+        reader, opened = Reader(site), "data-reached><p><strong>{}</strong> visits, just now!</p>"
+        site.register("ayesha")
+        assert "data-reached>" not in reader.get("/")
+        for visitor in ("babul", "chandni"):
+            site.register(visitor)
+        assert opened.format(100) in reader.get("/")
+        site.time.pass_(seconds=59)
+        assert opened.format(100) in reader.get("/")
+        site.time.pass_(seconds=2)
+        assert "data-reached>" not in reader.get("/")
+        site.register("dipu")
+        assert opened.format(102) in reader.get("/")
+        site.set_total(50, new_epoch=True)
+        assert "data-reached>" not in reader.get("/"), "a new count has not reached it"
+
+
 def test_number_is_a_board_that_screen_readers_do_not_hear(sqlite_database):
     with Site(sqlite_database.url, STARTING_TOTAL=123_456_789_011) as site:
         site.register()

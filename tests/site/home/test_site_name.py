@@ -8,6 +8,7 @@ import pytest
 from support.application.site import Site
 from support.people.accounts import PASSWORD, sign_up
 
+from koyjabo.base.settings.schema import Settings
 from koyjabo.people.mail.outbox import MailOutbox
 
 OWN = {
@@ -59,6 +60,12 @@ def test_emails_have_the_name_of_the_site(sqlite_database):
         _, message, _ = outbox._composer.compose(email, outbox._settings.smtp)
         text = message_from_bytes(message, policy=default).get_body(("plain",)).get_content()
         assert text.splitlines()[-1] == "Dhaka Bus · https://live.example.com"
+
+
+def test_name_without_anything_visible_counts_as_empty(sqlite_database):
+    with Site(sqlite_database.url, SITE_NAME=" \u200b ", SITE_SENTENCE="\u2800") as site:
+        assert "Koy Jabo" in text_of(site, "/", "en")
+        assert site.services[Settings].sentence_in("en").startswith("The app for bus")
 
 
 def test_authenticator_apps_and_passkeys_have_the_name_of_the_site(sqlite_database):

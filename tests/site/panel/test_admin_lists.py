@@ -262,6 +262,24 @@ def test_audit_log_is_shown_by_kind(site, admin, example):
     assert {"Logged in Rani", "Community created Community: Mirpur 10 Ayesha"} <= set(both)
 
 
+def test_kind_of_the_audit_log_is_the_first_of_its_filters(admin, example):
+    filters = admin.get("/admin/audit?kind=sign_ins").partition('<details class="fields"')[2].partition("</details>")[0]
+    assert re.search(r"<select id=.(\w+)", filters)[1] == "kind"
+    kinds = filters.partition("</select>")[0]
+    assert re.findall(r'value="(\w+)"( selected)?', kinds)[1:] == [
+        *(("arrivals", ""), ("sign_ins", " selected"), ("all", ""))
+    ]
+
+
+def test_audit_log_has_a_column_for_locations_only_if_it_knows_one(site, admin, example):
+    site.rows("UPDATE audit_log SET place = ''")
+    assert "From where" not in admin.get("/admin/audit")
+    site.rows("UPDATE audit_log SET place = 'Dhaka, BD' WHERE action = 'community.create'")
+    page = words(admin.get("/admin/audit"))
+    assert "From where" in page
+    assert "Dhaka" in page
+
+
 def test_audit_log_is_filtered_by_actor_action_and_time(site, admin, example):
     theirs = entries(admin.get(f"/admin/audit?kind=all&actor={id_of(site, 'rani')}"))
     assert theirs[-1] == "Signed up Rani"

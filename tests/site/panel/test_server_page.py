@@ -72,6 +72,26 @@ def test_pages_that_show_their_number_are_set_on_the_page(site, admin):
     assert site.client.get("/api/pages?path=/posts/a").json["code"] == "page_numbers_off"
 
 
+@pytest.mark.parametrize(
+    ("group", "fields"),
+    [
+        ("name", {"site_name": "x" * 61}),
+        ("sentence", {"site_sentence": "x" * 161}),
+        ("app", {"app_url": "app.example.com"}),
+        ("mail", {**MAIL, "sender": "nobody"}),
+        ("backups", {"backup_dir": "backups"}),
+        ("backups", {"backup_to": "s3://b"}),
+        ("milestones", {"milestones": "many"}),
+        ("page-numbers", {"page_numbers": "posts/*"}),
+    ],
+)
+def test_reasons_are_in_the_language_of_the_page(site, admin, group, fields):
+    admin.headers["Accept-Language"] = "bn"
+    page = row(admin.send(CHANGE + group, 422, password=PASSWORD, **fields), group)
+    assert re.search("should|valid", page) is None
+    assert re.search("হতে হবে|সঠিক নয়", page)
+
+
 def test_setting_of_the_environment_is_shown_and_cannot_be_changed(site, admin):
     assert row(admin.get(PAGE), "retention").startswith("Visits are kept 30 days, then rolled up.")
     assert "Set in the environment" in row(admin.get(PAGE), "retention")
@@ -126,6 +146,18 @@ def test_mail_server_is_one_setting_whose_password_is_kept(site, admin):
     assert (settings.smtp.port, settings.smtp.security) == (587, "starttls")
     admin.send(CHANGE + "mail", password=PASSWORD, host="")
     assert settings.smtp is None
+
+
+def test_mail_server_at_an_ipv6_address_can_be_saved_again(site, admin):
+    for _ in range(2):
+        admin.send(CHANGE + "mail", password=PASSWORD, **{**MAIL, "host": "2001:db8::1", "user": ""})
+        assert site.services[Settings].smtp.host == "2001:db8::1"
+
+
+def test_spaces_around_passwords_belong_to_them(site, admin):
+    admin.send("/account/password", current_password=PASSWORD, new_password=f" {PASSWORD} ")
+    admin.send(CHANGE + "mail", password=f" {PASSWORD} ", **{**MAIL, "smtp_password": " hush "})
+    assert site.services[Settings].smtp.password == " hush "
 
 
 def test_two_step_login_is_required_only_by_an_admin_who_has_it(site, admin):

@@ -112,6 +112,17 @@ def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
     assert "Set by an admin on 16 Dec 2025, 10:48 1,000" in words(public)
 
 
+def test_page_leads_back_to_the_page_it_was_opened_from(site):
+    def way_back(referrer: str) -> str:
+        page = site.client.get("/receipt", headers={"Referer": referrer}).text
+        return re.search(r'<main.*?<a href="(.+?)">← (.+?)</a>', page, re.DOTALL).groups()
+
+    assert way_back("http://localhost/admin/?range=week") == ("/admin/?range=week", "Back")
+    for referrer in ("", "http://localhost/receipt", "https://evil.example/x", "javascript:alert(1)"):
+        assert way_back(referrer) == ("/", "Back to home")
+    assert way_back("http://localhost//evil.example")[0] == "/evil.example"
+
+
 def test_lines_of_the_panel_lead_to_their_rows(site):
     boss = panel(site)
     site.register()

@@ -10,8 +10,7 @@ from support.databases.database import Database
 from support.programs.processes import wait_until
 
 WAITING = """
-SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-WHERE NOT l.granted AND d.datname = current_database()
+SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
 """
 
 

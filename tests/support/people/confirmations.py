@@ -50,8 +50,6 @@ class Cases:
             reader = self.rani
         if endpoint == "admin.demote":
             promote(self.site, example.member.email)
-        if endpoint == "admin.invite_to_panel":
-            fields = {"email": "guest@example.com", "role": "viewer", **fields}
         if endpoint == "admin.set_total":
             self.site.set_total(4000, new_epoch=True)
             fields = {**SET, **fields}

@@ -19,7 +19,7 @@ LEAST = {
         api.register_visit api.heartbeat api.record_events api.stats api.pulse api.receipt
         api.stream
         api.sign_up api.log_in
-        health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.file docs.guide docs.search
+        health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.guide docs.search
         static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
         api.second_factor api.second_factor_options pages.second_factor pages.enrol
         sockets.stats_stream sockets.share_stream
@@ -123,7 +123,7 @@ ASKS = {
     *("pages.end_session", "pages.end_other_sessions"),
     *("admin.archive_community", "admin.set_total", "admin.erase_visitor"),
     "admin.download_backup",
-    *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out", "admin.invite_to_panel"),
+    *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
     *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
     *("admin.revoke_key", "admin.rotate_webhook", "admin.delete_webhook"),
 }
@@ -160,7 +160,7 @@ FORMS = {
     "admin.create_key": {"name": "Grafana", "scopes": "reports:read"},
     "admin.create_webhook": BODIES["api.create_webhook"],
     "admin.create_share": BODIES["api.create_share"],
-    "admin.invite_to_panel": {"email": "newcomer@example.com", "role": "viewer"},
+    "admin.invite_to_panel": BODIES["api.invite_to_panel"],
     "admin.erase_visitor": {"visitor_id": "babul"},
     "admin.set_total": {"total": "5000", "reason": "a test"},
     "admin.add_annotation": {"day": "2025-12-16", "text": "a test"},

@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import SECRET, Site
+from support.databases.at_once import hold_for_two
 from support.people.accounts import PASSWORD, bare, promote, sign_up
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.sites.backups import back_up, restore
 
-from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
@@ -19,6 +20,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.retention.retention import Retention
+from koyjabo.upkeep.stored_settings import queries
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 MAIL = "smtp://sender:hush@mail.example.com:587?from=live@example.com"
@@ -60,9 +62,10 @@ def test_environment_wins_and_a_stored_value_applies_again_without_it(site):
 
 def test_values_are_checked_as_in_the_environment(site):
     assert refusal(site, TIMEZONE="Asia/Dhakka").startswith("is not a time zone")
-    assert refusal(site, RETENTION_DAYS="0") == "should be greater than or equal to 1"
+    assert refusal(site, RETENTION_DAYS="0") == "must be at least 1"
     assert refusal(site, SMTP_URL=MAIL).startswith("PUBLIC_URL is missing")
     assert refusal(site, BACKUP_DIR="/proc/backups").startswith("BACKUP_DIR is '/proc/backups', which is not writable")
+    assert refusal(site, SITE_NAME="a\udcff").startswith("should be one line"), "an argument that is not UTF-8"
     assert refusal(site, PORT="80") == "PORT can only be set in the environment."
     assert site.rows("SELECT * FROM stored_settings") == []
     change(site, SMTP_URL=MAIL, PUBLIC_URL="https://live.example.com")
@@ -118,22 +121,50 @@ def test_settings_apply_to_whatever_uses_them(site, tmp_path):
 
 
 @pytest.mark.both_kinds
-def test_of_two_changes_at_once_neither_breaks_the_other(site):
-    """One admin turns email on, while another removes the public address that emails need."""
+def test_of_two_changes_at_once_neither_breaks_the_other(site, database, monkeypatch):
+    """On one server, an admin turns email on, while on another one, the public address that emails need is removed."""
     change(site, PUBLIC_URL="https://live.example.com")
 
-    def attempt(values: dict[str, str]) -> bool:
+    hold_for_two(monkeypatch, queries, "store", database)
+
+    def attempt(admin: Site, **values: str) -> bool:
         try:
-            change(site, **values)
+            change(admin, **values)
         except InvalidInput:
             return False
         return True
 
-    with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(attempt, ({"SMTP_URL": MAIL}, {"PUBLIC_URL": ""})))
+    with Site(site.database_url, TIMEZONE="") as other, ThreadPoolExecutor(2) as pool:
+        email, address = pool.submit(attempt, site, SMTP_URL=MAIL), pool.submit(attempt, other, PUBLIC_URL="")
+        done = [email.result(), address.result()]
+    site.services[StoredSettings].refresh()
     assert sorted(done) == [False, True]
     settings = site.services[Settings]
     assert bool(settings.smtp_url) == bool(settings.public_url) == done[0]
+
+
+def test_change_that_a_database_outage_interrupts_is_repeated(site):
+    calls = []
+
+    def interrupt(_: object) -> None:
+        calls.append(site.services[Settings].site_name)
+        if len(calls) == 1:
+            raise LedgerUnavailable
+
+    with site.services.signals.settings_changed.connected_to(interrupt):
+        change(site, SITE_NAME="Rail Count")
+        site.services[StoredSettings].refresh()
+        site.services[StoredSettings].refresh()
+    assert calls == ["Rail Count"] * 2
+
+
+def test_stored_values_that_the_environment_no_longer_allows_are_left_out(site):
+    """The site's database moves from a development server, and its public address is no longer set."""
+    with Site(site.database_url, ENVIRONMENT="development", PUBLIC_URL="https://live.example.com") as earlier:
+        change(earlier, APP_URL="http://app.example", SMTP_URL=MAIL, SITE_NAME="Rail Count")
+    site.restart()
+    settings = site.services[Settings]
+    assert (settings.app_url, settings.smtp_url, settings.site_name) == ("", "", "Rail Count")
 
 
 @pytest.mark.both_kinds

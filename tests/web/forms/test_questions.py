@@ -30,7 +30,6 @@ EXPLAINED = {
     "admin.promote": ("Make {member} ({email}) a site admin?", "see and change everything"),
     "admin.demote": ("Remove the admin rights of {member} ({email})?", "This user loses access to the panel at once."),
     "admin.make_viewer": ("Give {member} ({email}) read-only access?", "except for emails and visitor IDs"),
-    "admin.invite_to_panel": ("Invite guest@example.com as a viewer?", "cannot change anything"),
     "admin.disable": ("Disable the account of {member} ({email})?", "Open sessions: 2"),
     "admin.log_out": ("Log {member} ({email}) out everywhere?", "Open sessions: 2"),
     "admin.reset_second_factor": ("Reset the two-step login of {member} ({email})?", "with just the password"),
@@ -51,7 +50,7 @@ TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}", 
 ASKS_FOR_THE_PASSWORD = {
     *("pages.change_password", "pages.begin_totp", "pages.remove_totp", "pages.renew_recovery_codes"),
     *("pages.begin_passkey", "pages.remove_passkey", "pages.change_details", "pages.delete_account"),
-    *("pages.begin_connection", "pages.disconnect_provider", "admin.change_settings"),
+    *("pages.begin_connection", "pages.disconnect_provider", "admin.change_settings", "admin.invite_to_panel"),
 }
 HARMLESS = {
     *("pages.do_sign_up", "pages.do_log_in", "pages.second_factor", "pages.enrol", "pages.log_out"),

@@ -13,7 +13,7 @@ from support.people.routes import method_of, path_of, rules
 HTML, JSON = {"Accept": "text/html"}, {"Accept": "application/json"}
 MODULE = "/static/js/koyjabo.js"
 FOR_OTHERS = (MODULE, "/api/stats", "/badge.svg", "/embed", "/healthz", "/socket.io/?EIO=4&transport=polling")
-OWN = ("/", "/account", "/api/auth/me", "/docs/swagger-ui-bundle.js")
+OWN = ("/", "/account", "/api/auth/me", "/docs/")
 WITHIN_PAGES = re.compile(r" style=|<style| onclick=")
 """Scripts and styles that a policy would refuse."""
 

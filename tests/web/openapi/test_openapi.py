@@ -1,5 +1,6 @@
 """`/openapi.json` describes the real routes, and `/docs` shows it without requests to other servers."""
 
+import html
 import json
 import re
 import shlex
@@ -13,9 +14,14 @@ from support.faults.odd_values import GOOD, GOOD_OF
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.installation import VERSION
+from koyjabo.web.openapi.reference import Reference
 from koyjabo.web.schemas.bodies import Body
 
 HERE = "https://live.example.com"
+GZIP = {"Accept-Encoding": "gzip"}
+MAX_PAGE = 40_000
+"""Maximum size of the compressed page, bytes."""
+
 COMMANDS = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"""<(?!a )[^>]*(?:src|href)=["']([^"'#]+)["']""")
 
@@ -84,12 +90,40 @@ def test_pages_load_nothing_from_elsewhere(site):
             assert site.client.get(address.path).status_code == 200, link
 
 
-def test_interactive_page_has_one_address_and_its_bundle_is_kept_for_a_day(site):
+def test_page_shows_every_call_at_its_anchor(site, spec):
+    """The anchors are those that earlier versions of the page had."""
+    for language in ("en", "bn"):
+        page = site.client.get("/docs", headers={"Accept-Language": language}).text
+        calls = [html.unescape(call) for call in page.split("<article")[1:]]
+        for (path, method, operation), call in zip(operations(spec), sorted_as(spec, calls), strict=True):
+            anchor = f"/{operation['tags'][0]}/{operation['operationId']}"
+            assert f'<h3 id="{anchor}"' in call
+            assert f'href="#{anchor}"' in page
+            shown = (f"<b>{method.upper()}</b> <code>{path}</code>", operation["summary"], *operation["responses"])
+            assert [text for text in shown if text not in call] == []
+
+
+def sorted_as(spec, calls: list[str]) -> list[str]:
+    """The calls of the page in the order of the description."""
+    return [
+        next(call for call in calls if f'{operation["operationId"]}"' in call) for _, _, operation in operations(spec)
+    ]
+
+
+def test_page_is_sent_again_only_to_those_who_do_not_have_it(site):
     moved = site.client.get("/docs/try")
     assert (moved.status_code, moved.headers["Location"]) == (301, "/docs/")
-    bundle = site.client.get("/docs/swagger-ui-bundle.js", headers={"Accept-Encoding": "gzip"})
-    assert bundle.headers["Content-Encoding"] == "gzip"
-    assert bundle.headers["Cache-Control"] == "public, max-age=86400"
+    first = site.client.get("/docs", headers=GZIP)
+    again = site.client.get("/docs", headers={**GZIP, "If-None-Match": first.headers["ETag"]})
+    other = site.client.get("/docs", headers={**GZIP, "Accept-Language": "bn", "If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code, other.status_code) == (200, 304, 200)
+    assert len(first.data) < MAX_PAGE
+
+
+def test_examples_of_bodies_are_accepted(spec):
+    reference = Reference(spec, HERE)
+    for body in bodies():
+        assert is_accepted(body, reference.example(spec["components"]["schemas"][body.__name__])), body.__name__
 
 
 def test_calls_of_the_description_work_as_they_are_written(sqlite_database):

@@ -280,9 +280,7 @@ PanelRole = Annotated[str, BeforeValidator(_panel_role), WithJsonSchema({"type":
 
 
 class PanelInvitationBody(ProofBody):
-    """An invitation, with the inviter's own password. The panel asks for the password afterwards, on a confirmation
-    page.
-    """
+    """An invitation, with the inviter's own password."""
 
     may_be_absent = False
 

@@ -48,23 +48,13 @@ def new_panel_invitation() -> Response:
 
 @bp.post("/people/invite")
 def invite_to_panel() -> Response:
-    """Invite a person, after asking for the password on a separate page."""
-    form = Form(PanelInvitationBody)
+    form = Form(PanelInvitationBody, optional=("password", "code"))
     body = form.read()
-    if body is None:
+    with authentication.errors_in(form):
+        if body is not None:
+            authentication.confirm(my_login(), body)
+    if body is None or form.errors:
         return _show_form(form, 422)
-    if body.role == SITE_ADMIN:
-        title = _("Invite %(name)s as an admin?", name=body.email)
-        rights = _(
-            "The person who accepts can see and change everything: visits, users, communities, and your own rights."
-        )
-    else:
-        title = _("Invite %(name)s as a viewer?", name=body.email)
-        rights = _(
-            "A viewer sees every page of the panel except for emails and visitor IDs, and cannot change anything."
-        )
-    effects = (rights, _("The link works once, for a week. Send it only to this person."))
-    _confirm_giving(Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation")))
     limits.count_action(me().id)
     invited = account_services().panel_invitations.invite(me(), body.email, body.role, language())
     return done(flash_sentence(invited), "admin.users", body.email)
@@ -77,9 +67,14 @@ def withdraw_panel_invitation(invitation_id: str) -> Response:
 
 
 def _show_form(form: Form[PanelInvitationBody], status: int = 200) -> Response:
-    is_confirmed = account_services().email_links.state(me()).is_verified
-    sends_mails = current()[MailOutbox].is_on
-    return page("accounts/invite", status, form=form, sends_mails=sends_mails, is_confirmed=is_confirmed)
+    return page(
+        "accounts/invite",
+        status,
+        form=form,
+        needs_code=_has_totp(),
+        sends_mails=current()[MailOutbox].is_on,
+        is_confirmed=account_services().email_links.state(me()).is_verified,
+    )
 
 
 @bp.get("/people/<user_id>")
@@ -180,8 +175,7 @@ def _confirm_giving(question: Confirmation) -> None:
     rights in the panel. Raises Unconfirmed.
     """
     login = my_login()
-    has_totp = account_services().second_factors.state(login.account).totp_ms is not None
-    question = question._replace(secrets=("password", "code") if has_totp else ("password",))
+    question = question._replace(secrets=("password", "code") if _has_totp() else ("password",))
     confirm(question)
     form = Form(ProofBody)
     body = form.read()
@@ -189,6 +183,10 @@ def _confirm_giving(question: Confirmation) -> None:
         if body is not None:
             return authentication.confirm(login, body)
     raise Unconfirmed(question, 422, form.errors)
+
+
+def _has_totp() -> bool:
+    return account_services().second_factors.state(me()).totp_ms is not None
 
 
 def _do(sentence: str, operation: Callable[..., User], user_id: str, *role: str) -> Response:

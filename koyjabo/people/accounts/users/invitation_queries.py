@@ -57,10 +57,13 @@ def prepare(rows: InvitationRows, session: Session, queued_email: QueuedEmail, n
     Returns None if the invitation was accepted, declined, replaced or revoked. If there is an account with this email,
     the account's language is used.
     """
-    if find(session, rows, queued_email.data["link"], now_ms) is None:
+    invitation = find(session, rows, queued_email.data["link"], now_ms)
+    if invitation is None:
         return None
-    language = session.scalar(select(User.language).where(User.email_key == email_key(queued_email.email)))
-    return queued_email._replace(language=language or queued_email.language)
+    own = session.scalar(select(User.language).where(User.email_key == email_key(queued_email.email)))
+    language = own or queued_email.language
+    name = {"community": invitation.community.name_in(language)} if invitation.community else {}
+    return queued_email._replace(language=language, data={**queued_email.data, **name})
 
 
 def is_stored(session: Session, invitation_id: str, now_ms: int) -> bool:

@@ -129,8 +129,6 @@ class Invitations(Changes, Generic[Accepted]):
             return "unavailable"
         if not is_confirmed(tx.session, account.id):
             return "unconfirmed"
-        if place.name:
-            queued_email = queued_email._replace(data={**queued_email.data, "community": place.name})
         return "queued" if queued_email.store(tx.session) else "limited"
 
     def pending(self, account: Account, community_id: str | None = None) -> list[tuple[AnyInvitation, str]]:

@@ -22,6 +22,7 @@ MEMBERSHIP = (
     Membership.role,
     Membership.joined_ms,
     Community.name,
+    Community.name_bn,
     Community.archived_ms,
 )
 COMMUNITIES = select(func.count()).where(Membership.user_id == User.id).scalar_subquery()

@@ -124,7 +124,7 @@ class Feed:
         self._times_read_ms: int | None = None  # from `Clock.elapsed_ms`
         self._measured: list[Measured] = []
         self._communities: dict[str, Any] = {}
-        self._names: dict[str, str | None] = {}  # names of communities as sent; None: deleted
+        self._names: dict[str, dict[str, str] | None] = {}  # names of communities as sent; None: deleted
         self._reloads = self._reloaded = 0
         self._sent: dict[str, Mapping[str, Any]] = {}  # the parts as of the last event
         self._sent_id = 0
@@ -205,12 +205,12 @@ class Feed:
         names = {scope: name for scope, name in self._names.items() if scope in scopes}
         if unknown := [scope for scope in scopes if scope not in names]:
             read = self._database.read(feed_queries.names, unknown)
-            names |= {scope: _short(read[scope], LONGEST_NAME) if scope in read else None for scope in unknown}
+            names |= {scope: _names(*read[scope]) if scope in read else None for scope in unknown}
         self._names = names
         self._communities = {
-            scope: {"name": names[scope], **traffic._asdict()}
+            scope: {**name, **traffic._asdict()}
             for scope, traffic in scopes.items()
-            if names[scope] is not None
+            if (name := names[scope]) is not None
         }
 
     def parts(self) -> dict[str, Mapping[str, Any]]:
@@ -276,7 +276,7 @@ def _visit(visit: LiveRow) -> dict[str, Any]:
         "browser": browser.name,
         "system": browser.system,
         **({"bot": True} if visit.is_bot else {}),
-        **_named("community", visit.community_id, visit.community),
+        **_named("community", visit.community_id, visit.community, visit.community_bn),
         **_named("user", visit.user_id, visit.user),
     }
 
@@ -294,5 +294,10 @@ def _short(text: str, most: int) -> str:
     return text
 
 
-def _named(kind: str, its_id: str | None, name: str | None) -> dict[str, dict[str, str]]:
-    return {kind: {"id": its_id, "name": _short(name or "", LONGEST_NAME)}} if its_id else {}
+def _named(kind: str, its_id: str | None, name: str | None, name_bn: str | None = "") -> dict[str, dict[str, str]]:
+    return {kind: {"id": its_id, **_names(name, name_bn)}} if its_id else {}
+
+
+def _names(name: str | None, name_bn: str | None) -> dict[str, str]:
+    names = {"name": _short(name or "", LONGEST_NAME), "nameBn": _short(name_bn or "", LONGEST_NAME)}
+    return names if name_bn else {"name": names["name"]}

@@ -32,6 +32,7 @@ SHOWN = (
     Visit.user_agent,
     func.nullif(Visit.scope, SITE).label("community_id"),
     Community.name.label("community"),  # None if deleted
+    Community.name_bn.label("community_bn"),
     func.nullif(Visit.user_id, DELETED).label("user_id"),
     User.name.label("user"),
 )
@@ -97,6 +98,7 @@ def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened
     return [(visitor_id, page, at_ms) for visitor_id, page, at_ms in session.execute(OPENED_AFTER, values)][::-1]
 
 
-def names(session: Session, ids: Collection[str]) -> dict[str, str]:
-    """The names of communities by id. Unknown ids are left out."""
-    return dict(session.execute(select(Community.id, Community.name).where(Community.id.in_(ids))).all())
+def names(session: Session, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """The names of communities by id: in English, and in Bangla or "". Unknown ids are left out."""
+    rows = session.execute(select(Community.id, Community.name, Community.name_bn).where(Community.id.in_(ids)))
+    return {row.id: (row.name, row.name_bn) for row in rows}

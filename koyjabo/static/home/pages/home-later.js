@@ -4,12 +4,10 @@ import { Day } from "../../webkit/day.js";
 import { Goal } from "../goal.js";
 import { showPlaces } from "../people.js";
 
-/** @typedef {import("../../counting/koyjabo.js").KoyJabo} KoyJabo */
-
 const day = new Day();
 const goal = document.querySelector("[data-goal]") && new Goal();
 
-/** @param {KoyJabo} koyjabo  @param {boolean} isOld  whether the page comes from a cache */
+/** @param {import("../../counting/koyjabo.js").KoyJabo} koyjabo  @param {boolean} isOld  whether the page comes from a cache */
 export function follow(koyjabo, isOld) {
   /** @type {unknown} */ let shown;
   koyjabo.subscribe((stats, state) => {
@@ -22,6 +20,3 @@ export function follow(koyjabo, isOld) {
     goal?.show(stats.totalVisits);
   });
 }
-
-/** @param {number} milestone */
-export const celebrate = (milestone) => goal?.celebrate(milestone);

@@ -1,9 +1,9 @@
 /** All scripts of Overview, bundled by `make assets`. */
 
 import "../../webkit/connection.js";
+import "../../webkit/parts/ages.js";
 import "../../webkit/parts/menu.js";
 import "../../webkit/parts/tabs.js";
-import "../../webkit/parts/deck.js";
 import "../../webkit/charts.js";
 import "../../reports/insights.js";
 import "../admin.js";

@@ -1,7 +1,4 @@
-/**
- * Turns times with `data-age` (their age when the page was generated, in ms) into ages that tick: "just now",
- * "12s ago". The title has the exact time.
- */
+/** Ages that tick, such as "12s ago": times with `data-age`, their age when the page was made, in ms. */
 
 import { JUST_NOW_S, justNow, locale } from "../figures.js";
 

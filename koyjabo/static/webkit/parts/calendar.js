@@ -1,9 +1,7 @@
-/**
- * A month calendar above the two date fields of a form. The first choice starts a range; the second ends it and submits
- * the form.
- */
+/** A month above the two date fields of a form. The first choice starts a range; the second ends it and submits. */
 
 import { locale } from "../figures.js";
+import { make } from "../page.js";
 
 const DAY_MS = 86_400_000;
 const WEEK = 7;
@@ -115,36 +113,26 @@ class Calendar {
     const start = `${this.#day.slice(0, 8)}01`, begin = monday(start);
     const weeks = Math.ceil((Date.parse(monthsLater(start, 1)) - Date.parse(begin)) / (WEEK * DAY_MS));
     const days = Array.from({ length: weeks * WEEK }, (_, at) => shifted(begin, at));
-    const head = element("div", { class: "month" }, [
-      this.#arrow(-1, "‹", this.#place.dataset.before, false),
-      element("strong", { "aria-live": "polite" }, [monthInWords(start)]),
-      this.#arrow(1, "›", this.#place.dataset.after, monthsLater(start, 1) > (this.#last.max || "9")),
-    ]);
-    const names = element("tr", {}, days.slice(0, WEEK).map((day) => element("th", { scope: "col" }, [weekday(day)])));
-    const rows = Array.from({ length: weeks }, (_, at) => element("tr", {}, days.slice(at * WEEK, (at + 1) * WEEK).map((day) => this.#cell(day, start))));
-    const table = element("table", { role: "grid", "aria-label": monthInWords(start) }, [element("thead", {}, [names]), element("tbody", {}, rows)]);
+    const before = this.#arrow(-1, "‹", this.#place.dataset.before, false);
+    const after = this.#arrow(1, "›", this.#place.dataset.after, monthsLater(start, 1) > (this.#last.max || "9"));
+    const head = make("div", { class: "month" }, before, make("strong", { "aria-live": "polite" }, monthInWords(start)), after);
+    const names = make("tr", {}, ...days.slice(0, WEEK).map((day) => make("th", { scope: "col" }, weekday(day))));
+    const rows = Array.from({ length: weeks }, (_, at) => make("tr", {}, ...days.slice(at * WEEK, (at + 1) * WEEK).map((day) => this.#cell(day, start))));
+    const table = make("table", { role: "grid", "aria-label": monthInWords(start) }, make("thead", {}, names), make("tbody", {}, ...rows));
     this.#place.replaceChildren(head, table);
   }
 
   /** @param {number} step  @param {string} sign  @param {string | undefined} label  @param {boolean} isOff */
   #arrow(step, sign, label, isOff) {
-    return element("button", { type: "button", class: "plain", "data-step": `${step}`, "aria-label": label ?? "", ...(isOff ? { disabled: "" } : {}) }, [sign]);
+    return make("button", { type: "button", class: "plain", "data-step": `${step}`, "aria-label": label ?? "", ...(isOff ? { disabled: "" } : {}) }, sign);
   }
 
   /** @param {string} day  @param {string} start  first day of the month shown */
   #cell(day, start) {
     const isWithin = this.#first.value <= day && day <= this.#last.value;
-    if (day.slice(0, 7) !== start.slice(0, 7)) return element("td", {}, []);
+    if (day.slice(0, 7) !== start.slice(0, 7)) return make("td");
     const isOff = this.#last.max && day > this.#last.max;
     const attributes = { type: "button", "data-day": day, "aria-label": inWords(day), tabindex: day === this.#day ? "0" : "-1", ...(isOff ? { disabled: "" } : {}) };
-    return element("td", { role: "gridcell", "aria-selected": `${isWithin}` }, [element("button", attributes, [number(day)])]);
+    return make("td", { role: "gridcell", "aria-selected": `${isWithin}` }, make("button", attributes, number(day)));
   }
-}
-
-/** @param {string} tag  @param {Record<string, string>} attributes  @param {(Node | string)[]} children */
-function element(tag, attributes, children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
 }

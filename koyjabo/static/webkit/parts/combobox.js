@@ -1,20 +1,12 @@
-/**
- * Makes a long `<select>` searchable by typing (ARIA: editable combobox with list autocomplete). The hidden `<select>`
- * stays in the form and holds the value.
- */
+/** Makes a long `<select>` searchable by typing (ARIA: editable combobox). The hidden `<select>` holds the value. */
+
+import { make } from "../page.js";
 
 /** @param {string} text  @returns {string} in lower case and without diacritics, for searching */
 const plain = (text) => text.normalize("NFKD").replace(/\p{Diacritic}/gu, "").toLowerCase().trim();
 
 /** @param {HTMLOptionElement} option */
 const nameOf = (option) => option.dataset.name ?? option.text;
-
-/** @param {string} tag  @param {Record<string, string>} attributes */
-function make(tag, attributes) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
 
 class Combobox {
   #select;
@@ -75,7 +67,7 @@ class Combobox {
     const search = plain(typed);
     this.#shown = [...this.#select.options].filter((option) => plain(nameOf(option)).includes(search));
     this.#list.replaceChildren(...this.#shown.map((option, at) => this.#row(option, at)));
-    if (!this.#shown.length) this.#list.append(Object.assign(make("li", { class: "quiet" }), { textContent: this.#nothing }));
+    if (!this.#shown.length) this.#list.append(make("li", { class: "quiet" }, this.#nothing));
     this.#list.hidden = false;
     this.#input.setAttribute("aria-expanded", "true");
     this.#mark(typed && this.#shown.length ? 0 : -1);
@@ -83,9 +75,8 @@ class Combobox {
 
   /** @param {HTMLOptionElement} option  @param {number} at */
   #row(option, at) {
-    const row = make("li", { id: `${this.#list.id}-${at}`, role: "option", "aria-selected": "false" });
-    row.append(Object.assign(document.createElement("bdi"), { textContent: nameOf(option) }));
-    if (option.dataset.count) row.append(Object.assign(make("span", { class: "number" }), { textContent: option.dataset.count }));
+    const row = make("li", { id: `${this.#list.id}-${at}`, role: "option", "aria-selected": "false" }, make("bdi", {}, nameOf(option)));
+    if (option.dataset.count) row.append(make("span", { class: "number" }, option.dataset.count));
     return row;
   }
 

@@ -1,7 +1,4 @@
-/**
- * A file field that also accepts a dropped file and shows immediately if the file is too large. The form is submitted
- * in the same way as without scripts.
- */
+/** A file field that also accepts a dropped file, and shows immediately if the file is too large. */
 
 /** @param {HTMLElement} zone */
 function start(zone) {

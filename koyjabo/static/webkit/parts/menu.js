@@ -1,7 +1,4 @@
-/**
- * Menus that support arrow keys, close on Escape or a click outside, and are placed where nothing covers them; tooltips
- * that close on Escape. Without this script, menus are plain `<details>`.
- */
+/** Menus with arrow keys, placed where nothing covers them. Without this script, they are plain `<details>`. */
 
 const GAP_PX = 4;
 
@@ -59,12 +56,8 @@ function move(event, menu) {
 document.addEventListener("keydown", (event) => {
   const target = /** @type {Element} */ (event.target);
   const menu = /** @type {HTMLDetailsElement | null} */ (target.closest("[data-menu]"));
-  if (event.key === "Escape") {
-    close(menu);
-    for (const tip of document.querySelectorAll("[data-tooltip]:hover, [data-tooltip]:focus-within")) tip.classList.add("closed");
-  } else if (menu && !hasOwnKeys(target)) {
-    move(event, menu);
-  }
+  if (event.key === "Escape") close(menu);
+  else if (menu && !hasOwnKeys(target)) move(event, menu);
 });
 
 document.addEventListener("click", (event) => {
@@ -76,10 +69,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("focusout", (event) => {
   const menu = /** @type {Element} */ (event.target).closest("[data-menu]");
   if (menu && event.relatedTarget instanceof Node && !menu.contains(event.relatedTarget)) close(menu);
-  /** @type {Element} */ (event.target).closest("[data-tooltip]")?.classList.remove("closed");
 });
-
-document.addEventListener("mouseout", (event) => /** @type {Element} */ (event.target).closest("[data-tooltip]")?.classList.remove("closed"));
 
 document.addEventListener(
   "toggle",

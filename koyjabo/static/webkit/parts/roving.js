@@ -1,6 +1,4 @@
-/**
- * Groups of links that are a single tab stop (`data-roving`): the arrow keys, Home and End move between the links.
- */
+/** Groups of links that are a single tab stop (`data-roving`): the arrow keys, Home and End move between the links. */
 
 const STEPS = new Map([["ArrowUp", -1], ["ArrowLeft", -1], ["ArrowDown", 1], ["ArrowRight", 1], ["Home", -Infinity], ["End", Infinity]]);
 

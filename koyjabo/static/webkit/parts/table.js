@@ -1,9 +1,38 @@
-/**
- * Lists of the panel: a click on a row opens it, J and K move between rows, and the browser remembers density and
- * columns.
- */
+/** Lists of the panel: clicks open rows, J and K move between them, the browser remembers density and columns. */
 
-import { SheetAddress } from "./sheet-address.js";
+/** While a sheet is open, the page has the URL of the link that opened it. Closing the sheet is like going back. */
+class SheetAddress {
+  /** The link whose page the sheet shows. @type {HTMLAnchorElement | null} */
+  shown = null;
+
+  constructor() {
+    document.addEventListener("click", (event) => this.#follow(event));
+    document.addEventListener("close", (event) => this.#leave(event), { capture: true }); // it does not bubble
+    window.addEventListener("popstate", () => this.#close());
+  }
+
+  /** @param {MouseEvent} event */
+  #follow(event) {
+    const link = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest("a[data-sheet]"));
+    if (!link || !event.defaultPrevented) return; // webkit/parts/dialog.js did not open a sheet
+    if (this.shown) history.replaceState(null, "", link.href);
+    else history.pushState(null, "", link.href);
+    this.shown = link;
+  }
+
+  /** @param {Event} event */
+  #leave(event) {
+    if (!this.shown || !(event.target instanceof HTMLDialogElement) || !event.target.matches(".sheet")) return;
+    this.shown.focus();
+    this.shown = null;
+    history.back();
+  }
+
+  #close() {
+    this.shown = null;
+    /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog.sheet[open]"))?.close();
+  }
+}
 
 /** @typedef {{ density: string, hidden: number[] }} View */
 
@@ -14,10 +43,7 @@ const STEPS = new Map([["j", 1], ["k", -1]]);
 /** @returns {HTMLAnchorElement[]} the link of each row */
 const links = () => [.../** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-table] a[data-row]"))];
 
-/**
- * The view settings of one table, stored under its name. The style sheet hides columns, so that the settings also apply
- * to new rows.
- */
+/** The view settings of one table. The style sheet hides columns, so that the settings also apply to new rows. */
 class TableView {
   #table;
   #menu;

@@ -1,6 +1,6 @@
 /** Toasts: short messages at the bottom of the window, with an undo button if there is something to undo. */
 
-import { find, write } from "../page.js";
+import { find, make, write } from "../page.js";
 
 /** @typedef {{undo?: () => void}} ToastOptions */
 
@@ -20,21 +20,14 @@ function removeLater(message, ms) {
 
 /** @param {string} label  @param {() => void} act */
 function button(label, act) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = label;
+  const made = make("button", { type: "button" }, label);
   made.addEventListener("click", act);
   return made;
 }
 
-/**
- * @param {string} text
- * @param {ToastOptions} [options]  `undo` is called when the user undoes the action
- */
+/** @param {string} text @param {ToastOptions} [options]  `undo` is called when the user undoes the action */
 export function toast(text, { undo } = {}) {
-  const message = document.createElement("div"), words = document.createElement("p");
-  message.className = "toast";
-  message.append(words);
+  const words = make("p"), message = make("div", { class: "toast" }, words);
   if (undo) message.append(button(region.dataset.undo ?? "", () => (message.remove(), undo())));
   message.append(button(region.dataset.close ?? "", () => message.remove()));
   region.hidePopover?.();

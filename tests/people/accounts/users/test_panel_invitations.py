@@ -1,5 +1,6 @@
 """Invitations to the panel: the first account to accept gets the role, provided the inviter may still grant it."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -160,12 +161,14 @@ def test_one_of_two_at_the_same_time_gets_the_role(site, database, boss, karim, 
 # Pages
 
 
-def test_admin_invites_an_admin_after_confirming_and_revokes_it(site, boss):
-    reader = Reader(site).log_in("boss")
-    question = words(reader.send("/admin/people/invite", 200, email="karim@example.com", role="admin"))
-    assert "Invite karim@example.com as an admin?" in question
+def test_admin_invites_an_admin_with_one_form_and_revokes_it(site, boss):
+    reader, form = Reader(site).log_in("boss"), {"email": "karim@example.com", "role": "admin"}
+    page = reader.send("/admin/people/invite", 422, **form)
+    assert "is required" in page.partition('id="password-error"')[2][:60]
+    assert 'value="karim@example.com"' in page, "what was typed is kept"
+    assert 'class="danger"' not in page, "nothing is destroyed"
     assert site.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
-    reader.confirm("/admin/people/invite", email="karim@example.com", role="admin")
+    reader.send("/admin/people/invite", **form, password=PASSWORD)
     page = reader.get(reader.location)
     assert "karim@example.com Admin Invited by Boss · Valid until" in words(page)
     ((invitation_id,),) = site.rows("SELECT id FROM panel_invitations")
@@ -183,14 +186,20 @@ def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, 
         (f"/admin/people/{former.id}/enable", {}),
         (f"/admin/people/{karim.id}/promote", {}),
         (f"/admin/people/{karim.id}/viewer", {}),
-        ("/admin/people/invite", body),
-        ("/admin/people/invite", {**body, "role": "admin"}),
     ):
         form = answer(reader.send(path, 200, **fields))
         assert 'id="password-error"' in reader.send(form.action, 422, **{**form.fields, "password": "a stolen session"})
+    for role in ("viewer", "admin"):
+        stolen = {**body, "role": role, "password": "a stolen session"}
+        assert 'id="password-error"' in reader.send("/admin/people/invite", 422, **stolen)
     assert_error(boss.post(PATH, json=body), 400, "invalid_input", "password")
     assert_error(boss.post(PATH, json={**body, "password": "a stolen session"}), 401, "wrong_credentials")
     app = turn_on(boss)
+    page = reader.send("/login", 200, email="boss@example.com", password=PASSWORD)
+    token = re.search(r'name="token" value="([^"]+)"', page)
+    assert token
+    reader.send("/login/second-factor", token=token[1], code=app.next_code())
+    assert 'id="code-error"' in reader.send("/admin/people/invite", 422, **body, password=PASSWORD)
     assert_error(boss.post(PATH, json={**body, "password": PASSWORD}), 401, "wrong_code")
     assert (role_of(karim), site.rows("SELECT count(*) FROM panel_invitations")) == ((False, False), [(0,)])
     assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=former.id) == [(1,)]

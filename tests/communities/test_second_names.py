@@ -1,0 +1,84 @@
+"""A community's name in Bangla: pages, emails and reports in Bangla show it, and all others show the name."""
+
+import pytest
+from support.people.communities import PATH, found
+from support.people.page_readers import Reader, path_of, words
+
+from koyjabo.base.models import Scope
+from koyjabo.presence.services import PresenceServices
+
+NAME, BANGLA = "Mirpur 10 commuters", "মিরপুর ১০-এর যাত্রী"
+
+
+@pytest.fixture(scope="module")
+def community(cast):
+    return found(cast["admin"], name=NAME, nameBn=f" {BANGLA} ", public_count=True)["id"]
+
+
+@pytest.fixture(scope="module")
+def reader(site, cast):
+    """An admin who reads pages in Bangla."""
+    return Reader(site, "bn").log_in("admin")
+
+
+def test_second_name_is_optional_and_has_the_rules_of_names(cast):
+    admin = cast["admin"]
+    community = found(admin, name=NAME)
+    assert "nameBn" not in community
+    path = f"{PATH}/{community['id']}"
+    assert admin.patch(path, json={"nameBn": BANGLA}).json["nameBn"] == BANGLA
+    assert admin.patch(path, json={"nameBn": None, "name": "Mirpur"}).json["nameBn"] == BANGLA
+    refused = admin.patch(path, json={"nameBn": "x" * 201})
+    assert refused.json["details"] == {"nameBn": "must not be longer than 200 characters"}
+    assert admin.patch(path, json={"nameBn": "\u200b"}).status_code == 400
+    assert "nameBn" not in admin.patch(path, json={"nameBn": ""}).json
+
+
+@pytest.mark.parametrize("page", ["", "/members", "/reports", "/settings", "/shares", "/delete"])
+def test_bangla_pages_of_a_community_show_its_second_name(site, cast, community, reader, page):
+    path = path_of(community, page)
+    text, english = reader.get(path), Reader(site).log_in("admin").get(path)
+    assert f"<h1><bdi>{BANGLA}</bdi></h1>" in text
+    assert BANGLA in text.partition("</title>")[0]
+    assert f"<h1><bdi>{NAME}</bdi></h1>" in english
+    assert NAME in english.partition("</title>")[0]
+
+
+def test_lists_search_both_names_and_show_one(site, community, reader):
+    site.services[PresenceServices].members.connect(Scope(community), "person", "tab")
+    for query in ("commuters", "যাত্রী"):
+        page = words(reader.get(f"/communities?query={query}"))
+        assert BANGLA in page
+        assert NAME not in page
+    assert NAME in words(Reader(site).get("/communities?query=যাত্রী"))
+    panel = Reader(site, "bn").log_in("site_admin")
+    assert BANGLA in words(panel.get("/admin/communities?query=যাত্রী"))
+    assert BANGLA in panel.get("/admin/search?q=commuters")
+
+
+def test_name_in_another_language_than_the_page_is_marked(site, cast, reader):
+    english, bangla = found(cast["admin"], name="Night bus"), found(cast["admin"], name="রাতের বাস")
+    assert '<h1><bdi lang="en">Night bus</bdi></h1>' in reader.get(path_of(english["id"]))
+    assert '<h1><bdi lang="bn">রাতের বাস</bdi></h1>' in Reader(site).log_in("admin").get(path_of(bangla["id"]))
+
+
+def test_forms_set_and_remove_the_second_name(site, cast, reader):
+    reader.send("/communities/new", name="Ferry", nameBn="ফেরি", open="on", listed="on")
+    community = reader.location.partition("/communities/")[2].partition("?")[0]
+    assert 'value="ফেরি"' in reader.get(path_of(community, "/settings"))
+    reader.send(path_of(community, "/settings"), name="Ferry", nameBn="", open="on", listed="on")
+    assert "ফেরি" not in reader.get(path_of(community))
+    log = words(Reader(site).log_in("site_admin").get("/admin/audit"))
+    assert "Name in Bangla: ফেরি → –" in log
+
+
+def test_reports_and_visits_in_bangla_name_the_community(site, cast, community):
+    visitor = "00000000-0000-4000-8000-000000000001"
+    site.register(visitor, page=f"/communities/{community}/map", communityId=community)
+    panel, english = (Reader(site, language).log_in("site_admin") for language in ("bn", "en"))
+    page = words(panel.get("/admin/visits"))
+    assert f"{BANGLA} " in page
+    assert f"/communities/{BANGLA}/map" in page
+    for query in ("by=page", "tabs=community"):
+        assert BANGLA in panel.get(f"/admin/?{query}")
+        assert NAME in english.get(f"/admin/?{query}")

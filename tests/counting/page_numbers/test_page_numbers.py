@@ -1,0 +1,127 @@
+"""GET /api/pages: every page shows its own number, exactly and at once."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+from support.people.communities import Cast, found
+
+from koyjabo.reports.page_totals import PageTotals
+
+ON = {"PAGE_NUMBERS": "*"}
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, **ON) as site:
+        yield site
+
+
+def get(site: Site, *paths: str, **headers: str):
+    return site.client.get("/api/pages", query_string=[("path", path) for path in paths], headers=headers)
+
+
+def views(site: Site, *paths: str) -> list[tuple[int | None, int | None]]:
+    """The views of these pages, since the beginning and today. Waits until the sums are ready."""
+    while (response := get(site, *paths)).status_code == 503:
+        site.services[PageTotals].tick()
+    assert response.status_code == 200, response.text
+    return [(page["views"], page["today"]) for page in response.json["pages"]]
+
+
+def view(site: Site, visitor: str, page: str, event_id: str, name: str = "pageview") -> None:
+    event = {"id": event_id, "name": name, "page": page}
+    assert site.post("/api/events", json={"visitorId": visitor, "events": [event]}).status_code == 200
+
+
+def reported(site: Site) -> dict[str, int]:
+    """The views of all pages in the report of all time."""
+    return dict(site.services[PageTotals].read().views)
+
+
+@pytest.mark.both_kinds
+def test_number_has_each_acknowledged_view_once(site):
+    site.register("a", page="/posts/a?utm_source=x", visitId="1")
+    view(site, "a", "/posts/a", "e1")
+    view(site, "a", "/posts/b", "e2")
+    assert views(site, "/posts/a", "/posts/b", "/c") == [(2, 2), (1, 1), (0, 0)]
+    site.register("a", page="/posts/a", visitId="1"), view(site, "a", "/posts/a", "e1")
+    view(site, "a", "/posts/a", "e3", name="click")
+    site.register("b", page=None)
+    assert views(site, "/posts/a") == [(2, 2)]
+    site.register("b", page="/posts/a")
+    assert views(site, "/posts/a") == [(3, 3)]
+
+
+def test_paths_keep_their_order_and_spelling_and_are_one_page(site):
+    site.register("a", page="/%e0%a6%95%2fb"), site.register("b", page="/a-b")
+    paths = ["/a%2db", "/\u0995%2Fb", "/x/../a-b", "/a-b", "/a-b"]
+    response = get(site, *paths)
+    assert [page["path"] for page in response.json["pages"]] == paths
+    assert [page["views"] for page in response.json["pages"]] == [1] * 5
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_only_a_changed_number_gets_a_new_tag(site):
+    site.register("a", page="/a")
+    first = get(site, "/a")
+    tag = {"If-None-Match": first.headers["ETag"]}
+    site.register("b", page="/b")
+    assert get(site, "/a", **tag).status_code == 304
+    site.register("b", page="/a")
+    changed = get(site, "/a", **tag)
+    assert (changed.status_code, changed.json["revision"] > first.json["revision"]) == (200, True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "path=", "path=file:///C:/a.html", "&".join(["path=/a"] * 101), f"path=/{'a' * 512}", "path=null", "p=/a"],
+)
+def test_wrong_paths_are_refused_with_their_field(site, query):
+    response = site.client.get(f"/api/pages?{query}")
+    assert (response.status_code, response.json["code"], list(response.json["details"])) == (
+        400,
+        "invalid_input",
+        ["path"],
+    )
+
+
+def test_limits_include_100_paths_of_512_characters(site):
+    response = site.client.get("/api/pages", query_string=[("path", "/" + "a" * 511)] * 100)
+    assert (response.status_code, len(response.json["pages"])) == (200, 100)
+
+
+def test_pages_that_are_not_named_have_no_number(database):
+    with Site(database.url, PAGE_NUMBERS="/posts/*,/%61bout,/*/c") as site:
+        for page in ("/posts/a", "/about", "/x/y/c", "/other", "/posts", "/aboutx"):
+            site.register("a", page=page)
+        paths = "/posts/a", "/about", "/x/y/c", "/other", "/posts", "/aboutx"
+        assert views(site, *paths) == [(1, 1)] * 3 + [(None, None)] * 3
+
+
+def test_pages_below_communities_have_a_number_only_if_the_community_is_listed(site):
+    founder, paths = Cast(site)["admin"], []
+    for listed in (True, False):
+        paths.append(f"/communities/{found(founder, listed=listed)['id']}")
+    paths.append("/communities/unknown")
+    for path in paths:
+        site.register("a", page=path)
+    assert views(site, *paths, "/communities") == [(1, 1), (None, None), (None, None), (0, 0)]
+
+
+def test_off_is_an_error(database):
+    with Site(database.url) as site:
+        response = get(site, "/a")
+        assert (response.status_code, response.json["code"]) == (404, "page_numbers_off")
+
+
+def test_today_begins_again_at_midnight(site):
+    site.time.go_to("2025-12-16T23:59:59+06:00")
+    site.register("a", page="/a"), view(site, "a", "/a", "e1")
+    before = get(site, "/a").json
+    assert views(site, "/a") == [(2, 2)]
+    site.time.pass_(seconds=2)
+    assert views(site, "/a") == [(2, 0)]
+    assert get(site, "/a").json["revision"] > before["revision"]
+    view(site, "a", "/a", "e2")
+    assert views(site, "/a") == [(3, 1)]

@@ -1,0 +1,133 @@
+"""The sums of pages follow the log, and agree with the report of all time whatever happens to the log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+from sqlalchemy.orm import Session
+from support.application.site import Site, Time
+
+from koyjabo.base.core.extensions import db
+from koyjabo.counting.page_numbers import page_queries
+from koyjabo.reports.page_totals import PageTotals
+from koyjabo.reports.rolled_up import day_sums
+
+PAGES = ("/", "/a", "/b", "/%E0%A6%95")
+STEPS = 60
+
+
+def counts(site: Site) -> tuple[dict[str, tuple[int, int]], int]:
+    """The views of PAGES, since the beginning and today, and their revision. Waits until the sums are ready."""
+    query = [("path", page) for page in PAGES]
+    while (response := site.client.get("/api/pages", query_string=query)).status_code == 503:
+        site.services[PageTotals].tick()
+    assert response.status_code == 200, response.text
+    pages = {page["path"]: (page["views"], page["today"]) for page in response.json["pages"]}
+    return pages, response.json["revision"]
+
+
+class History:
+    """Visits, page views, retries, roll-ups, erasures and restarts in any order, on two servers with one database."""
+
+    def __init__(self, url: str, random: Random) -> None:
+        self.random = random
+        self.time = Time.at("2025-12-16T22:00:00+06:00")
+        self.sites = [Site(url, self.time, PAGE_NUMBERS="*", RETENTION_DAYS=1) for _ in range(2)]
+        self.views: Counter[str] = Counter()
+        self.today: Counter[str] = Counter()
+        self.sent = self.revision = 0
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for site in self.sites:
+            site.__exit__()
+
+    def step(self) -> None:
+        steps = {self.visit: 5, self.view: 5, self.fold: 3, self.wait: 3, self.roll_up: 2}
+        steps |= {self.erase: 1, self.begin_again: 1, self.restart: 1}
+        self.random.choices([*steps], [*steps.values()])[0](self.random.choice(self.sites))
+        self.check()
+
+    def check(self) -> None:
+        expected = {page: (self.views[page], self.today[page]) for page in PAGES}
+        for site in self.sites:
+            numbers, revision = counts(site)
+            assert numbers == expected
+            assert revision >= self.revision
+            self.revision = revision
+
+    def visit(self, site: Site) -> None:
+        visitor, page = self._view()
+        receipts = [site.register(visitor, page=page, visitId=f"v{self.sent}") for _ in range(2)]
+        assert [receipt.duplicate for receipt in receipts] == [False, True]
+
+    def view(self, site: Site) -> None:
+        visitor, page = self._view()
+        event = {"id": f"e{self.sent}", "name": "pageview", "page": page}
+        for is_new in (1, 0):
+            recorded = site.post("/api/events", json={"visitorId": visitor, "events": [event]})
+            assert recorded.json["accepted"] == is_new
+
+    def _view(self) -> tuple[str, str]:
+        page = self.random.choice(PAGES)
+        self.sent += 1
+        self.views[page] += 1
+        self.today[page] += 1
+        return self.random.choice(("v1", "v2")), page
+
+    def fold(self, site: Site) -> None:
+        with site.app.app_context(), db.engine.connect() as connection, Session(connection) as session:
+            while page_queries.fold(session):
+                session.commit()
+            session.commit()
+
+    def wait(self, site: Site) -> None:
+        day = site.services.clock.today()
+        self.time.pass_(hours=self.random.choice((1, 24, 72)))
+        if site.services.clock.today() != day:
+            self.today.clear()
+
+    def roll_up(self, site: Site) -> None:
+        site.roll_up()
+
+    def erase(self, site: Site) -> None:
+        site.forget(self.random.choice(("v1", "v2")))
+
+    def begin_again(self, site: Site) -> None:
+        site.services[PageTotals].begin_again()
+
+    def restart(self, site: Site) -> None:
+        site.restart()
+
+
+def play(url: str, seed: int, steps: int) -> None:
+    with History(url, Random(seed)) as history:
+        for _ in range(steps):
+            history.step()
+        report = history.sites[0].services[PageTotals].read()
+        assert dict(report.views) == +history.views
+        assert history.sites[0].recount() == []
+
+
+@pytest.fixture
+def few_rows(monkeypatch):
+    """The sums take over few rows at once, and rolled-up days keep few values other than pages."""
+    monkeypatch.setattr(page_queries, "AT_ONCE", 2)
+    monkeypatch.setattr(day_sums, "MAX_VALUES", 2)
+
+
+@pytest.mark.both_kinds
+@pytest.mark.usefixtures("few_rows")
+def test_numbers_are_exact_after_any_history(database):
+    play(database.url, seed=1, steps=STEPS)
+
+
+@pytest.mark.long(proved_by="test_numbers_are_exact_after_any_history")
+@pytest.mark.parametrize("seed", range(2, 8))
+@pytest.mark.usefixtures("few_rows")
+def test_numbers_are_exact_after_other_histories(database, seed):
+    play(database.url, seed, 2 * STEPS)

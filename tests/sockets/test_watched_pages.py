@@ -1,0 +1,98 @@
+"""Clients watch the numbers of pages: all kinds of connections get them at once, and only when they change."""
+
+from __future__ import annotations
+
+import pytest
+from support.clients.event_source import EventSource
+from support.clients.listener import PlainListener, SocketioListener
+
+UPDATE = "page_update"
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database):
+    return module_servers(module_sqlite_database, PAGE_NUMBERS="/posts/*").start()
+
+
+class PlainPage(PlainListener):
+    def watch(self, *paths):
+        """Watch these paths, and return the numbers that were sent."""
+        before = len(self.of_type(UPDATE))
+        self.say({"type": "pages", "paths": paths})
+        return self.next_of_type(UPDATE, before)
+
+
+class SocketioPage(SocketioListener):
+    def watch(self, *paths):
+        before = len(self.of_type(UPDATE))
+        acknowledged = self.ask("pages", {"paths": list(paths)})
+        update = self.next_of_type(UPDATE, before)
+        assert acknowledged == {"ok": True, **update}
+        return update
+
+
+@pytest.fixture(params=[PlainPage, SocketioPage], ids=["plain", "socketio"])
+def page(request, server):
+    with request.param(server.port) as page:
+        page.first()
+        yield page
+
+
+def numbers(update) -> dict[str, int | None]:
+    return {page["path"]: page["views"] for page in update["pages"]}
+
+
+def next_numbers(page, after: int) -> dict[str, int | None]:
+    return numbers(page.next_of_type(UPDATE, after))
+
+
+def test_first_update_has_all_pages_and_later_ones_only_what_changed(server, page):
+    paths = f"/posts/{page.kind}", "/posts/%C3%A9", "/posts/\u00e9", "/about"
+    first = page.watch(*paths)
+    assert list(numbers(first)) == list(paths)
+    assert numbers(first)["/about"] is None
+    server.register("a", page=paths[0])
+    assert next_numbers(page, 1) == {paths[0]: 1}
+    assert page.of_type(UPDATE)[-1].event["revision"] > first["revision"]
+    server.register("a", page="/posts/unwatched"), server.register("a", page=paths[1])
+    seen = {**next_numbers(page, 2), **next_numbers(page, 3)}
+    assert seen == {path: numbers(first)[path] + 1 for path in paths[1:3]}
+
+
+def test_new_list_replaces_the_earlier_one_and_an_invalid_one_changes_nothing(server, page):
+    kept, left = f"/posts/kept-{page.kind}", f"/posts/left-{page.kind}"
+    page.watch(left)
+    page.watch(kept)
+    for wrong in ([kept, 3], "/posts/a", None, ["/posts/a"] * 101, ["/posts/" + "a" * 512], ["file:///a"]):
+        if isinstance(page, PlainPage):
+            page.say({"type": "pages", "paths": wrong})
+        else:
+            assert page.ask("pages", {"paths": wrong})["code"] == "invalid_message"
+    page.next_of_type("error", 5)
+    server.register("a", page=left), server.register("a", page=kept)
+    assert next_numbers(page, 2) == {kept: 1}
+    assert page.watch() == {**page.of_type(UPDATE)[-1].event, "pages": []}
+
+
+def test_stream_sends_the_pages_in_its_query(server):
+    with EventSource(server.port, "/api/stream?path=/posts/stream&path=/about") as stream:
+        assert stream.event()["type"] == "visitor_update"
+        assert numbers(stream.event()) == {"/posts/stream": 0, "/about": None}
+        server.register("a", page="/posts/stream")
+        update = next(event for event in iter(stream.event, None) if event["type"] == UPDATE)
+        assert numbers(update) == {"/posts/stream": 1}
+    with EventSource(server.port, "/api/stream?path=file:///a") as stream:
+        assert stream.error == (400, "invalid_input")
+
+
+def test_a_server_without_page_numbers_says_so_and_keeps_the_connection(sqlite_server):
+    with PlainPage(sqlite_server.port) as page:
+        page.say({"type": "pages", "paths": ["/a"]})
+        assert page.next_of_type("error")["code"] == "page_numbers_off"
+        page.say({"type": "ping"})
+        page.next_of_type("pong")
+    with SocketioPage(sqlite_server.port) as page:
+        answer = page.ask("pages", {"paths": ["/a"]})
+        assert (answer["ok"], answer["code"]) == (False, "page_numbers_off")
+    with EventSource(sqlite_server.port, "/api/stream?path=/a") as stream:
+        assert stream.error == (404, "page_numbers_off")
