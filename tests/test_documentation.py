@@ -16,6 +16,7 @@ from koyjabo.base.core.errors import CLOSE_CODES, KoyJaboError
 from koyjabo.base.settings.catalogue import written
 from koyjabo.base.settings.schema import Settings
 from koyjabo.cli import main
+from koyjabo.counting.page_numbers.page_numbers import NOT_SHOWN, PageCounts, PageViews
 from koyjabo.counting.stats import Stats
 from koyjabo.people.accounts import passwords
 from koyjabo.people.accounts.throttle import login_throttle
@@ -144,6 +145,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
     stats = Stats(total=1, today=1, active=0, unique_visitors=1, places={}, revision=1, epoch=1)
     samples = [
         events.VisitorUpdate(stats, "community", 10_000),
+        events.PageUpdate([("/posts/a", "/posts/a")], PageCounts({"/posts/a": NOT_SHOWN}, "epoch", 1)),
         *(events.CountChanged("community", 2, change, 1) for change in (0, 1, -1)),
         events.DashboardUpdate({}, 1),
         events.PanelUpdate([], {name: {} for name in PARTS}, 1, True),
@@ -158,11 +160,12 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
         events.error: ("No.", "no"),
     }
     kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and "as_object" in vars(kind)}
-    assert {type(sample) for sample in samples} == kinds - {Stats}
+    assert {type(sample) for sample in samples} == kinds - {Stats, PageCounts}
     functions = {value for value in vars(events).values() if isfunction(value) and value.__module__ == events.__name__}
     assert arguments.keys() == {function for function in functions if not function.__name__.endswith("_room")}
     objects = [*(sample.as_object() for sample in samples), *(event(*given) for event, given in arguments.items())]
     sent = {sample["type"]: list(sample) for sample in objects}
+    sent["page_update"][2:2] = ["path", *PageViews._fields]  # of each page
     sent["dashboard_update"][2:2] = DATA  # the contents of its data
     sent["visitor_update"][3:3] = ["last"]  # only in the site's event
     assert listed == sent

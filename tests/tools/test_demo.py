@@ -7,6 +7,7 @@ import threading
 from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -17,7 +18,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import ROOT, SECRET, environment, run, wait_until
 from support.servers.server import Server
 
-from demo import cast
+from demo import blog, cast
 from demo.cast import COMMUNITIES
 from demo.history import SWARM
 from demo.site import Page, Site
@@ -116,6 +117,20 @@ def test_bots_came_on_a_tuesday_without_visitors(server):
     summary = report("summary")
     assert SWARM < summary["visits"] - summary["attended"] < summary["visits"] / 4
     assert 5 <= summary["median_s"] <= 30
+
+
+def test_posts_of_the_blog_show_their_views(server):
+    with blog.served(server.url) as url:
+        shown = requests.get(url, timeout=PATIENCE_S).text
+        for post in blog.POSTS:
+            assert f'<koyjabo-count value="page" page="{post.path}" views>' in shown
+            page = requests.get(urljoin(url, post.path), timeout=PATIENCE_S).text
+            assert '<koyjabo-count value="page" views>' in page
+            assert f"{server.url}/static/js/koyjabo-count.js" in page
+        assert requests.get(urljoin(url, "/posts/other"), timeout=PATIENCE_S).status_code == 404
+    paths = {"path": [post.path for post in blog.POSTS]}
+    wait_until(lambda: server.get("/api/pages", params=paths).status_code == 200, "the views are counted")
+    assert min(page["views"] for page in server.get("/api/pages", params=paths).json()["pages"]) > 20
 
 
 @PAST

@@ -16,7 +16,7 @@ from math import inf
 import click
 
 import config
-from demo import cast, history, rhythm, stage, target_site
+from demo import blog, cast, history, rhythm, stage, target_site
 from demo.backdated import Backdated
 from demo.cast import COMMUNITIES, Member, Plan
 from demo.founding import Founding
@@ -134,6 +134,8 @@ def prepare(settings: Settings, site: Site, days: int, report: Report) -> dict[s
             report(NO_PAST)
         if not _has_members(site, password):
             _write(backdated, settings, password, days if is_new else 0, report)
+        if not settings.page_numbers:
+            backdated.set_if_missing("PAGE_NUMBERS", blog.SHOWN)
     with logged_in(site, cast.GUIDE, password) as guide:
         communities = site.call("GET", "/api/communities?per_page=100", visitor=guide)
     return {community["name"]: community["id"] for community in communities}
@@ -181,7 +183,7 @@ def demo(url: str | None, people: int, days: int, minutes: float) -> None:
 
     Visitors and members of four communities open pages and leave them. A simulated day lasts ten minutes. On an empty
     database, the demo first writes several months of visits. The server must run on this machine, in development, with
-    the same settings as this command.
+    the same settings as this command. A small blog shows the views of its posts.
     """
     try:
         settings = config.load()
@@ -204,7 +206,8 @@ def _run(settings: Settings, stage: Stage, people: int, days: int, duration_s: f
     crowd = Crowd(stage, people, communities, password)
     for stop in (signal.SIGINT, signal.SIGTERM):  # raise an exception, because a handler must not wait for a lock
         signal.signal(stop, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), blog.served(stage.site.url) as url:
+        click.echo(f"A blog whose posts show their views: {url}")
         crowd.run(duration_s, click.echo)
     crowd.leave()
     click.echo("All visitors have left.")

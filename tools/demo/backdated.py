@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 
 from koyjabo.base.core.clock import Clock, system_now_ms
 from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE
@@ -26,12 +27,17 @@ from koyjabo.people.accounts.login_sessions import PendingSteps
 from koyjabo.people.accounts.passwords import Passwords
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.accounts.users.invitations import Invitations
+from koyjabo.people.audit import log as audit
+from koyjabo.people.audit.log import Subject
 from koyjabo.people.mail.link_tokens import LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.reports.community_people import Reports
 from koyjabo.reports.events import ledger as event_ledger
 from koyjabo.reports.events.records import NewEvents
+from koyjabo.upkeep.stored_settings import queries
+
+SERVER = Subject("server", "", "")
 
 
 def _unpublished(subject: object) -> None:
@@ -86,6 +92,14 @@ class Backdated:
         if events:
             with self._store_reached(), self._events.writing():
                 self._events.commit([events])
+
+    def set_if_missing(self, name: str, value: str) -> None:
+        """Store a setting, unless it has a stored value. The running server applies it."""
+        if name not in self._database.read(queries.stored):
+            entry = audit.actor(OPERATOR, self.clock).entry(
+                "settings.change", SERVER, was={name: ""}, now={name: value}
+            )
+            self._database.write(queries.store, {name: value}, entry)
 
     @contextmanager
     def _store_reached(self) -> Iterator[None]:

@@ -7,7 +7,9 @@ from random import Random
 from typing import NamedTuple
 
 from demo.audience import one_of
+from demo.blog import POSTS
 
+BLOG = [(post.path, post.weight) for post in POSTS]
 METRO, INTERCITY = "/metro", "/intercity"
 REGULAR = [
     ("/", 68),
@@ -17,6 +19,7 @@ REGULAR = [
     ("/fares", 5),
     ("/history", 3),
     (INTERCITY, 2),
+    *BLOG,
 ]
 SEARCHED = [
     (METRO, 52),
@@ -40,6 +43,7 @@ SHARED = [
     ("/routes/jatrabari-shahbag", 6),
     ("/routes/bashundhara-mohakhali", 5),
     ("/history", 3),
+    *BLOG,
 ]
 ASKED = [(METRO, 44), ("/fares", 26), ("/trains", 18), (INTERCITY, 12)]
 LONG_DISTANCE = [(INTERCITY, 50), ("/trains", 28), ("/launches", 22)]

@@ -141,7 +141,7 @@ def totals(value: str) -> str:
 
 
 def page_patterns(value: str) -> str:
-    """Comma-separated paths with `*`. Nothing stands for no pages."""
+    """Comma-separated paths, where `*` is any text. An empty value names no pages."""
     if not value.strip():
         return ""
     try:

@@ -315,7 +315,7 @@ class Settings(BaseModel):
         "",
         N_(
             "pages that show their number of views to everyone: `*` for all, or paths separated by commas, such as "
-            "`/posts/*,/about`; `*` stands for any characters"
+            "`/posts/*,/about`; in a path, `*` is any text"
         ),
     )
     honour_privacy_signals: bool = setting(

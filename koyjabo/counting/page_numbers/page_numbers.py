@@ -50,6 +50,13 @@ class PageNumbersOff(KoyJaboError):
     sentence = N_("This server does not show the numbers of pages. Its owner can turn them on with PAGE_NUMBERS.")
 
 
+class PageNotShown(KoyJaboError):
+    """PAGE_NUMBERS does not name the page, or it belongs to a community that is not listed."""
+
+    status = 404
+    sentence = N_("This server does not show the number of this page.")
+
+
 class PageViews(NamedTuple):
     """The views of a page; None if its number is not shown."""
 

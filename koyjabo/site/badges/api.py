@@ -15,7 +15,7 @@ from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.stats import base36, encode
 from koyjabo.site.badges import drawing, values
 from koyjabo.site.badges.drawing import PROBLEM, STYLES
-from koyjabo.site.badges.values import PARAMETERS, Badge, Number, badge_of, cleaned, query_of
+from koyjabo.site.badges.values import PARAMETERS, badge_of, cleaned, query_of
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, with_query
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
@@ -25,11 +25,12 @@ from koyjabo.web.pages import errors
 
 SVG = "image/svg+xml"
 MAX_CACHED = 1024
-"""Maximum number of rendered badges in the cache. A cached badge is used until its number's revision changes."""
+"""Maximum number of rendered badges in the cache. Badges of pages with the same number and look are one badge."""
 
 QUERY = {
     "value": ", ".join(values.VALUES),
     "community": "id, for online",
+    "page": "path, for page",
     "label": "at most 40 characters",
     "color": "green, 97ca00",
     "lang": ", ".join(LANGUAGES),
@@ -38,8 +39,8 @@ QUERY = {
 assert tuple(QUERY) == PARAMETERS
 
 WRONG = "a parameter is wrong"
-UNKNOWN = "no such community, or its number is not public"
-UNREADABLE = "the number cannot be read; see Retry-After"
+UNKNOWN = "no such community, or the number of the community or page is not public"
+UNREADABLE = "the number cannot be read, or views are being counted; see Retry-After"
 
 bp = Blueprint("badges", __name__)
 declare(bp, "/badge.", PathPolicy.ANYONE, tag="visits")
@@ -55,13 +56,13 @@ class BadgeResponse(BaseModel):
     style: str = Field(examples=["flat"])
 
 
-_kept: dict[tuple[str, Badge], tuple[Number, str, str]] = {}
-"""The number, tag and body by media type and badge. The query is not the key, because it may be long."""
+_kept: dict[tuple[str, ...], tuple[str, str]] = {}
+"""Checksum and body by media type and texts. The query is not the key, because it may be long."""
 
 
 @bp.get("/badge.svg")
 @describe(
-    "Get a number of the site as an image",
+    "Get a number of the site or of a page as an image",
     {
         200: Image("an SVG", SVG),
         304: None,
@@ -91,7 +92,7 @@ def badge_svg(context: RequestContext) -> PlainResponse:
 
 @bp.get("/badge.json")
 @describe(
-    "Get a number of the site for shields.io",
+    "Get a number of the site or of a page for shields.io",
     {
         200: BadgeResponse,
         304: None,
@@ -113,21 +114,22 @@ def badge_json(context: RequestContext) -> PlainResponse:
 
 def _response(context: RequestContext, media: str) -> PlainResponse:
     badge = badge_of(query_of(context.environ))
-    number = values.read(context.services, badge.value, badge.community)
-    kept = _kept.get((media, badge))
-    if kept is None or kept[0] != number:
-        written = {
-            "label": badge.label,
-            "message": number_in(badge.language, number.number),
-            "color": badge.color,
-            "style": badge.style,
-        }
+    number = values.read(context.services, badge.value, badge.community, badge.page)
+    written = {
+        "label": badge.label,
+        "message": number_in(badge.language, number.number),
+        "color": badge.color,
+        "style": badge.style,
+    }
+    key = (media, badge.language, *written.values())
+    kept = _kept.get(key)
+    if kept is None:
         body = encode({"schemaVersion": 1, **written})
         if media == SVG:
             body = drawing.badge(**written, language=badge.language)
-        kept = number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body
+        kept = base36(crc32(body.encode())), body
         if len(_kept) >= MAX_CACHED:
             _kept.clear()
-        _kept[media, badge] = kept
-    _number, tag, body = kept
-    return response_or_304(context.environ, tag, media, body)
+        _kept[key] = kept
+    checksum, body = kept
+    return response_or_304(context.environ, f"{number.epoch}-{number.revision}-{checksum}", media, body)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from flask import render_template, request
@@ -11,6 +12,7 @@ from flask import render_template, request
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.network.campaigns import Campaign
+from koyjabo.counting.page_numbers.page_numbers import PageNotShown, PageNumbersOff, page_of
 from koyjabo.site.badges import values
 from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
@@ -22,12 +24,13 @@ declare(bp, "/embed", PathPolicy.EMBEDDED)
 THEMES = {"auto": "", "light": "light", "dark": "dark"}
 """The page's theme attribute, by parameter value."""
 
-PARAMETERS = ("value", "community", "lang", "theme", "counts")
+PARAMETERS = ("value", "community", "page", "lang", "theme", "counts")
 
 
 class Frame(NamedTuple):
     value: str
     community: str  # "" for the site
+    page: str  # "" unless the value is a page
     language: str
     theme: str  # "" for the system's theme
     counts: bool
@@ -35,8 +38,8 @@ class Frame(NamedTuple):
 
 @bp.get("/embed")
 def embed() -> str:
-    """Show the current number, which a script updates. Counts the visit only with `counts=1`. Raises InvalidInput with
-    the reason by parameter.
+    """Show the current number, which a script updates, or a dash for a page that does not show its number. Counts the
+    visit only with `counts=1`. Raises InvalidInput with the reason by parameter.
     """
     query = {name: value for name, value in request.args.items() if name not in Campaign._fields}
     problems = values.problems(query, PARAMETERS, {"lang": LANGUAGES, "theme": THEMES})
@@ -45,11 +48,14 @@ def embed() -> str:
     frame = Frame(
         value=query.get("value", values.TOTAL),
         community=query.get("community", ""),
+        page=page_of(query["page"]) if "page" in query else "",
         language=query.get("lang", language()),
         theme=THEMES[query.get("theme", "auto")],
         counts=query.get("counts") == "1",
     )
-    number = values.read(current(), frame.value, frame.community).number
+    number = None
+    with suppress(PageNumbersOff, PageNotShown):
+        number = values.read(current(), frame.value, frame.community, frame.page).number
     with speaking(frame.language):
         label = values.LABELS[frame.language][frame.value]
         return render_template("badges/embed.html", frame=frame, number=number, label=label)

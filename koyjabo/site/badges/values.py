@@ -16,7 +16,9 @@ from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.core.services import Services
 from koyjabo.base.models import Scope
 from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.page_numbers.page_numbers import PageNotShown, PageNumbers, page_of
 from koyjabo.counting.services import CountingServices
+from koyjabo.counting.stats import base36
 from koyjabo.site.badges.drawing import STYLES
 
 FIELDS = {"total": "total", "today": "today", "active": "active", "visitors": "unique_visitors"}
@@ -28,7 +30,10 @@ TOTAL = "total"
 ONLINE = "online"
 """The only value available for a community."""
 
-VALUES = (*FIELDS, ONLINE)
+PAGE = "page"
+"""The views of a page."""
+
+VALUES = (*FIELDS, PAGE, ONLINE)
 
 LABELS = {
     "en": {
@@ -36,6 +41,7 @@ LABELS = {
         "today": "visits today",
         "active": "active now",
         "visitors": "unique visitors",
+        PAGE: "views",
         ONLINE: "online now",
     },
     "bn": {
@@ -43,6 +49,7 @@ LABELS = {
         "today": "আজকের ভিজিট",
         "active": "এখন সক্রিয়",
         "visitors": "আলাদা ভিজিটর",
+        PAGE: "ভিউ",
         ONLINE: "এখন অনলাইনে",
     },
 }
@@ -71,7 +78,7 @@ COLORS = {
 HEX = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 ACCENT = "#006a4e"
 
-PARAMETERS = ("value", "community", "label", "color", "lang", "style")
+PARAMETERS = ("value", "community", "page", "label", "color", "lang", "style")
 LONGEST_LABEL = 40
 JOINERS = "\u200c\u200d"
 """Joiners, which Bangla and emoji need inside words."""
@@ -81,11 +88,11 @@ CACHE_SIZE = 256
 
 
 class Number(NamedTuple):
-    """A number with its revision and epoch, both in ms since 1970 UTC."""
+    """A number with its revision, in ms since 1970 UTC, and its epoch, in base 36."""
 
     number: int
-    epoch: int
-    revision: int  # 0 for people online
+    epoch: str
+    revision: int  # 0 for people online and for pages
 
 
 def problems(
@@ -94,9 +101,13 @@ def problems(
     """Why a query is invalid, by parameter. `choices` are the allowed values of optional parameters."""
     reasons = {name: f"use {', '.join(parameters)}" for name in query if name not in parameters}
     value, community = query.get("value", TOTAL), query.get("community", "")
+    if value == PAGE and "page" not in query:
+        reasons["page"] = "is required for the value page"
+    if "page" in query:
+        reasons |= _problem_of_page(query["page"]) if value == PAGE else {"page": "is only for the value page"}
     if value == ONLINE and not community:
         reasons["community"] = "is required for the value online"
-    if value in FIELDS and community:
+    if value != ONLINE and value in VALUES and community:
         reasons["community"] = "the only value for a community is online"
     for name, allowed in {"value": VALUES, **choices}.items():
         if name in query and query[name] not in allowed:
@@ -104,23 +115,42 @@ def problems(
     return reasons
 
 
-def read(services: Services, value: str, community: str) -> Number:
-    """The current number. Raises LedgerUnavailable, and UnknownCommunity if the community does not show its number to
-    everyone.
+def _problem_of_page(path: str) -> dict[str, str]:
+    try:
+        page_of(path)
+    except InvalidInput as error:
+        return {"page": error.details["path"]}
+    return {}
+
+
+def read(services: Services, value: str, community: str, page: str) -> Number:
+    """The current number. `page` is a page as `page_of` returns it, or "".
+
+    Raises LedgerUnavailable, UnknownCommunity if the community does not show its number to everyone, and for a page
+    PageNumbersOff, PageNotShown, StillCounting.
     """
+    if value == PAGE:
+        numbers = services[PageNumbers]
+        numbers.require_on()
+        counts = numbers.read({page})
+        views = counts.pages[page].views
+        if views is None:
+            raise PageNotShown
+        return Number(views, counts.epoch, 0)
     visits = services[CountingServices].visits
     if value == ONLINE:
         communities = services[CommunityServices]
         scope = Scope(communities.directory.with_public_count(communities.refs.resolve(community)).id)
         (count,) = communities.people.online(scope)
-        return Number(count, visits.site.snapshot.epoch, 0)
+        return Number(count, base36(visits.site.snapshot.epoch), 0)
     stats = visits.stats()
-    return Number(getattr(stats, FIELDS[value]), stats.epoch, stats.revision)
+    return Number(getattr(stats, FIELDS[value]), base36(stats.epoch), stats.revision)
 
 
 class Badge(NamedTuple):
     value: str
     community: str  # "" for the site
+    page: str  # "" unless the value is PAGE
     label: str
     color: str  # #rrggbb
     language: str
@@ -149,7 +179,15 @@ def badge_of(query: str) -> Badge:
         raise InvalidInput(details=reasons if fill else reasons | {"color": "use green, or hex such as 97ca00"})
     value, language = given.get("value", TOTAL), given.get("lang", "en")
     label = cleaned(given["label"]) if "label" in given else LABELS[language][value]
-    return Badge(value, given.get("community", ""), label, fill, language, given.get("style", "flat"))
+    return Badge(
+        value=value,
+        community=given.get("community", ""),
+        page=page_of(given["page"]) if value == PAGE else "",
+        label=label,
+        color=fill,
+        language=language,
+        style=given.get("style", "flat"),
+    )
 
 
 def cleaned(label: str) -> str:

@@ -14,6 +14,7 @@ from flask import Response, render_template, request
 
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.models import Share
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.services import CountingServices
 from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
 from koyjabo.integrations.webhooks.messages import FORMAT_NAMES, summary
@@ -92,11 +93,16 @@ def _code() -> dict[str, Any]:
         "site": site,
         "socket_site": site.replace("http", "ws", 1),
         "look": _appearance(),
-        "choices": values.FIELDS,
+        "choices": _values(),
         "accent": ACCENT,
         "stats": stats.as_object(),
         "last": stats.last,
     }
+
+
+def _values() -> list[str]:
+    """The values to choose from. The views of a page are one if pages show their number."""
+    return [*values.FIELDS, *([values.PAGE] if current()[PageNumbers].is_on else [])]
 
 
 def _appearance() -> Appearance:
@@ -106,7 +112,7 @@ def _appearance() -> Appearance:
     color = query.get("color", "")
     return Appearance(
         look if look in LOOKS else LOOKS[0],
-        value if value in values.FIELDS else values.TOTAL,
+        value if value in _values() else values.TOTAL,
         lang if lang in LANGUAGES else language(),
         color.lower() if COLOR.fullmatch(color) else ACCENT,
         query.get("counts") != "no",

@@ -48,6 +48,7 @@ GROUPS = {
     "crawlers": ("BOT_POLICY",),
     "own": ("OWN_ADDRESSES",),
     "milestones": ("MILESTONES",),
+    "page-numbers": ("PAGE_NUMBERS",),
     "privacy": ("HONOUR_PRIVACY_SIGNALS",),
     "sign-up": ("SIGN_UP", "OIDC_SIGNUP"),
     "two-step": ("REQUIRE_TWO_FACTOR",),

@@ -31,8 +31,8 @@ from koyjabo.web.schemas.bodies import sentence
 NAMES = (
     *("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN", "APP_URL", "PUBLIC_URL", "TIMEZONE"),
     *("SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "BACKUP_AT", "BACKUP_KEEP", "RETENTION_DAYS", "BOT_POLICY"),
-    *("OWN_ADDRESSES", "MILESTONES", "SIGN_UP", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR", "HONOUR_PRIVACY_SIGNALS"),
-    "ALLOWED_ORIGINS",
+    *("OWN_ADDRESSES", "MILESTONES", "PAGE_NUMBERS", "SIGN_UP", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR"),
+    *("HONOUR_PRIVACY_SIGNALS", "ALLOWED_ORIGINS"),
 )
 """The settings that can be stored. All others stay in the environment."""
 

@@ -52,6 +52,7 @@ BAD = [
     *[(name, bad) for name in RATE_LIMITS for bad in ("-1", "1.5", "many")],
     *[("HONOUR_PRIVACY_SIGNALS", bad) for bad in ("maybe", "2")],
     *[("MILESTONES", bad) for bad in ("0", "1000,", "1.5", "-1", "None", "100,none", f"{10**15 + 1}", "9" * 5000)],
+    *[("PAGE_NUMBERS", bad) for bad in ("posts/*", "https://a.com/x", "/a,", "/a b", "/a?b", "/a#b", "/" + "a" * 512)],
     *[("AUTH_JWKS_URL", bad) for bad in ("auth.example.com", "ftp://a/", "https://", "https://u:p@a/", "https://a:x/")],
     *[("AUTH_SHARED_SECRET", bad) for bad in ("short", KEY, f"-----BEGIN PUBLIC KEY-----{KEY}")],
     *[(f"AUTH_{name}", bad) for name in ("ISSUER", "AUDIENCE", *CLAIMS) for bad in ("a b", "a\n", "x" * 201, "é")],

@@ -24,8 +24,11 @@ PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
 
 @pytest.fixture
 def unfolded(database, monkeypatch):
-    """Two days of visits. A rolled up day keeps two values, and each transaction rolls up two rows."""
+    """Two days of visits. A rolled up day keeps two values, as in earlier versions also of pages, and each transaction
+    rolls up two rows.
+    """
     monkeypatch.setattr(day_sums, "MAX_VALUES", 2)
+    monkeypatch.setattr(day_sums, "PAGES", ())
     for limit in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(executor, limit, 2)
     time = Time.at("2025-10-08T10:30:00+06:00")

@@ -6,7 +6,10 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from support.application.page_numbers import when_counted
 from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import words
 from support.sites.full_site import bring
 
 from koyjabo.base.database import executor
@@ -24,8 +27,9 @@ FROM = {"from": "home"}
 
 @pytest.fixture
 def site(database, monkeypatch):
-    """A site where a rolled up day keeps two values."""
+    """A site where a rolled up day keeps two values, as in earlier versions also of pages."""
     monkeypatch.setattr(day_sums, "MAX_VALUES", 2)
+    monkeypatch.setattr(day_sums, "PAGES", ())
     with Site(database.url, RETENTION_DAYS=1) as site:
         yield site
 
@@ -95,6 +99,26 @@ def test_first_pages_of_visits_are_views_of_a_rolled_up_day(site):
     assert ask(site, "viewed_page") == ({"/a": (3, False), "/": (2, False)}, 1, 6)
     site.register("v0", page="/b")
     assert ask(site, "viewed_page", THIRD) == ({"/a": (3, False), "/": (2, False), "/b": (1, True)}, 1, 7)
+
+
+@pytest.mark.both_kinds
+def test_rolled_up_days_keep_the_views_of_every_page(database, monkeypatch):
+    monkeypatch.setattr(day_sums, "MAX_VALUES", 2)
+    with Site(database.url, RETENTION_DAYS=1, PAGE_NUMBERS="*") as site:
+        for number, page in enumerate(("/", "/", "/a", "/b", "/c")):
+            site.register(f"v{number}", page=page, referrer=f"https://{number}.example/")
+        send(site, {"name": "pageview", "page": "/c"}, visitor="v0")
+        site.time.pass_(days=1)
+        fold(site)
+        assert site.rows("SELECT count(*) FROM visits") == [(0,)]
+        assert len(site.reports.breakdown(Question(FIRST, FIRST), "referrer").rows) == 2, "of other values, the largest"
+        site.register("v9", page="/b")
+        views = {"/": 2, "/a": 1, "/b": 2, "/c": 2}
+        assert ask(site, "viewed_page", THIRD) == ({page: (count, False) for page, count in views.items()}, 0, 7)
+        url = "/api/pages?" + "&".join(f"path={page}" for page in views)
+        assert {page["path"]: page["views"] for page in when_counted(site, url).json["pages"]} == views
+        shown = words(panel(site).get("/admin/?range=all&tabs=viewed_page"))
+        assert all(f"{page} {count}" in shown for page, count in views.items())
 
 
 def test_views_are_unknown_on_days_that_were_rolled_up_before_sums_existed(site):

@@ -114,6 +114,9 @@ QUICK = {
     "too few descriptors": Case(
         lambda world: {}, ("limit on open files",), f'ulimit -n {MIN_FILES - 1}; exec "$0" wsgi.py'
     ),
+    "a page that is no path": Case(
+        lambda world: {"PAGE_NUMBERS": "posts/*"}, ("PAGE_NUMBERS is 'posts/*': it should be * or paths",)
+    ),
 }
 LONG = {
     "a file that is no database": sqlite(

@@ -5,11 +5,14 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
+from support.application.page_numbers import when_counted
 from support.application.site import Site, assert_error, nothing_counted
 
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.site.badges import api as badges
 from koyjabo.site.badges import drawing, values
 from koyjabo.site.badges.drawing import width_px
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 SVG = "{http://www.w3.org/2000/svg}"
 FROM_ELSEWHERE = {"Origin": "https://app.example.com", "Cookie": "language=bn"}
@@ -82,10 +85,48 @@ def test_any_page_may_show_it_and_no_cookie_is_set(site):
             assert not {"Set-Cookie", "Vary"} & set(answer.headers.keys())
 
 
+@pytest.mark.both_kinds
+def test_page_has_a_badge_with_its_views(database):
+    with Site(database.url, PAGE_NUMBERS="/posts/*") as site:
+        site.register("ayesha", page="/posts/%e0%a6%95")
+        site.register("babul", page="/posts/ক?utm_source=x")
+        query = "?value=page&page=/posts/%25E0%25A6%2595"
+        assert texts(when_counted(site, f"/badge.svg{query}")) == ["views", "2"]
+        assert texts(ask(site, f"{query}&lang=bn")) == ["ভিউ", "২"]
+        assert ask(site, "?value=page&page=/posts/b&label=read", "json").json["message"] == "0"
+        with nothing_counted(site):
+            tag = ask(site, query).headers["ETag"]
+        site.register("chaya", page="/posts/b")
+        assert ask(site, query, If_None_Match=tag).status_code == 304, "another page was viewed"
+        site.register("chaya", page="/posts/ক")
+        assert texts(ask(site, query, If_None_Match=tag)) == ["views", "3"]
+
+
+def test_badge_of_a_page_that_shows_no_number_is_404(site):
+    assert_error(ask(site, "?value=page&page=/posts/a", "json"), 404, "page_numbers_off")
+    answer = ask(site, "?value=page&page=/posts/a")
+    assert (answer.status_code, texts(answer)[0]) == (404, "Koy Jabo")
+    site.services[StoredSettings].change(OPERATOR, PAGE_NUMBERS="/posts/*")
+    assert when_counted(site, "/badge.svg?value=page&page=/posts/a").status_code == 200
+    assert_error(ask(site, "?value=page&page=/drafts/a", "json"), 404, "page_not_shown")
+    assert texts(ask(site, "?value=page&page=/drafts/a"))[1] == "This server does not show the number of this page."
+
+
+def test_badges_of_pages_with_the_same_number_are_kept_once(sqlite_database):
+    with Site(sqlite_database.url, PAGE_NUMBERS="*") as site:
+        when_counted(site, "/badge.svg?value=page&page=/")
+        badges._kept.clear()
+        for number in range(20):
+            assert ask(site, f"?value=page&page=/{number}").status_code == 200
+        assert len(badges._kept) == 1
+
+
 WRONG = {
     **{"value=totals": "value", "value=": "value", "value=total&value=today": "value"},
     **{"value=online": "community", "value=total&community=x": "community"},
     **{"color=greenish": "color", "color=12345": "color", "lang=de": "lang", "style=for-the-badge": "style"},
+    **{"value=page": "page", "value=total&page=/a": "page", "page=/a": "page", "value=page&page=": "page"},
+    **{f"value=page&page=/{'a' * 512}": "page", "value=page&page=/a&community=x": "community"},
     **{"colour=green": "colour", "a=1&" * 21: "query"},
 }
 

@@ -1,8 +1,12 @@
 """/embed is the only page that any site may frame. It shows the current number without scripts."""
 
 import pytest
+from support.application.page_numbers import when_counted
 from support.application.site import Site, nothing_counted
 from support.people.page_readers import words
+
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 HTML = {"Accept": "text/html"}
 
@@ -56,6 +60,22 @@ def test_it_shows_the_number_of_the_moment_and_counts_nothing(site):
         assert len(page) < 2000
 
 
+def test_frame_shows_the_views_of_a_page(sqlite_database):
+    with Site(sqlite_database.url, PAGE_NUMBERS="/posts/*") as site:
+        site.register("ayesha", page="/posts/a")
+        frame = when_counted(site, "/embed?value=page&page=/posts/a&lang=en", **HTML).text
+        assert "1 views" in words(frame)
+        assert '<koyjabo-count value="page" lang="en" page="/posts/a" counts="false">1</koyjabo-count>' in frame
+
+
+def test_frame_of_a_page_that_shows_no_number_has_a_dash(site):
+    for query in ("?value=page&page=/posts/a&lang=en", "?value=page&page=/drafts/a&lang=en"):
+        answer = when_counted(site, f"/embed{query}", **HTML)
+        assert (answer.status_code, may_be_framed(answer)) == (200, True)
+        assert "– views" in words(answer.text)
+        site.services[StoredSettings].change(OPERATOR, PAGE_NUMBERS="/posts/*")
+
+
 def test_frame_uses_the_language_of_the_address_or_of_the_browser(site):
     assert '<html lang="bn">' in ask(site, Accept_Language="bn").text
     assert '<html lang="en">' in ask(site, "?lang=en", Accept_Language="bn").text
@@ -73,7 +93,7 @@ def test_only_counts_1_lets_it_count(site):
 
 
 def test_wrong_parameter_is_named(site):
-    for query in ("value=x", "value=online", "lang=de", "theme=blue", "style=flat"):
+    for query in ("value=x", "value=online", "lang=de", "theme=blue", "style=flat", "page=/a"):
         answer = ask(site, f"?{query}")
         assert answer.status_code == 400
         name = "community" if query == "value=online" else query.partition("=")[0]

@@ -9,7 +9,9 @@ from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.site.panel.connect import LOOKS
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 CODE = re.compile(r"<pre[^>]*><code>(.*?)</code></pre>", re.DOTALL)
 COPIED = re.compile(r'data-copy="([^"]*)"')
@@ -45,6 +47,16 @@ def test_links_lead_to_every_look_and_keep_the_other_choices(site):
     assert 'value="today" lang="bn" style="color: #aa0000" counts="false"></koyjabo-count>' in code
     (code,) = snippets(reader.get(f"/install?look=count&{query}"))
     assert code.startswith("<koyjabo-count hidden></koyjabo-count>")
+
+
+def test_views_of_a_page_can_be_chosen_while_pages_show_them(site):
+    reader = Reader(site)
+    assert 'value="page"' not in reader.get("/install?value=page")
+    site.services[StoredSettings].change(OPERATOR, PAGE_NUMBERS="*")
+    (code,) = snippets(reader.get("/install?look=badge&value=page&lang=en"))
+    assert code == '<img src="https://koyjabo.example/badge.svg?value=page&amp;page=/posts/a&amp;lang=en" alt="views">'
+    (code,) = snippets(reader.get("/install?look=number&value=page&lang=en"))
+    assert code.startswith('<koyjabo-count value="page" lang="en" views></koyjabo-count>')
 
 
 def test_every_code_names_this_server_and_can_be_copied(site):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from support.application.page_numbers import when_counted
 from support.application.site import Site
 from support.people.accounts import PASSWORD, log_in
 from support.people.admins import last_line, panel
@@ -57,6 +58,20 @@ def test_invalid_value_is_shown_again_with_its_reason(site, admin):
     admin.send(CHANGE + "nothing", 404)
 
 
+def test_pages_that_show_their_number_are_set_on_the_page(site, admin):
+    assert row(admin.get(PAGE), "page-numbers").startswith("Page numbers Off: no page shows its views.")
+    page = admin.send(CHANGE + "page-numbers", 422, page_numbers="posts/*")
+    assert 'value="posts/*"' in page
+    assert "should be * or paths such as /posts/*,/about, without ? and #" in words(page)
+    site.register("ayesha", page="/posts/a")
+    admin.send(CHANGE + "page-numbers", page_numbers=" /posts/* , /about ")
+    assert row(admin.get(PAGE), "page-numbers").startswith("Page numbers /posts/*,/about")
+    assert when_counted(site, "/api/pages?path=/posts/a").json["pages"][0]["views"] == 1
+    assert last_line(site) == ("Rani", "settings.change", "")
+    admin.send(CHANGE + "page-numbers", page_numbers="")
+    assert site.client.get("/api/pages?path=/posts/a").json["code"] == "page_numbers_off"
+
+
 @pytest.mark.parametrize(
     ("group", "fields"),
     [
@@ -67,6 +82,7 @@ def test_invalid_value_is_shown_again_with_its_reason(site, admin):
         ("backups", {"backup_dir": "backups"}),
         ("backups", {"backup_to": "s3://b"}),
         ("milestones", {"milestones": "many"}),
+        ("page-numbers", {"page_numbers": "posts/*"}),
     ],
 )
 def test_reasons_are_in_the_language_of_the_page(site, admin, group, fields):
