@@ -6,7 +6,7 @@
 import { addressOf } from "./client/address.js";
 import { Line } from "./client/line.js";
 import { origin } from "./client/origin.js";
-import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, POLL_MS, request } from "./client/requests.js";
+import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, persistently, POLL_MS, request } from "./client/requests.js";
 import { isNewer } from "./client/stats.js";
 import { doNotCount, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
@@ -16,6 +16,8 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/stats.js").Stats} Stats
  * @typedef {import("./client/stats.js").Last} Last
  * @typedef {import("./client/visit.js").Receipt} Receipt
+ * @typedef {import("./koyjabo-pages.js").PageNumber} PageNumber
+ * @typedef {import("./koyjabo-pages.js").PagesListener} PagesListener
  *
  * @typedef {"connecting" | "live" | "polling" | "offline"} LineState
  * @typedef {(stats: Stats | null, line: LineState) => void} Listener
@@ -50,6 +52,8 @@ export class KoyJabo {
   #socket;
   /** @type {ReturnType<typeof import("./koyjabo-stream.js").stream> | undefined} */
   #stream;
+  /** @type {ReturnType<typeof import("./koyjabo-pages.js").pagesOf> | undefined} */
+  #pages;
   #key; // of the stats stored for the next page
   /** @type {Stats | null} */
   #stats = null;
@@ -80,10 +84,12 @@ export class KoyJabo {
       hear: this.#hear,
       lost: (isRefused) => {
         this.#ask();
+        this.#pages?.poll();
         if (isRefused) this.#loadStream(); // until then, it polls
         return this.#stream?.replace();
       },
       opened: async (opened) => {
+        this.#pages?.send();
         if (document.hidden || this.#acted) this.#report();
         await this.#begun; // so that the server already knows the visitor
         if (opened.readyState !== 1) return; // it was closed in between
@@ -135,6 +141,21 @@ export class KoyJabo {
     return () => this.#changes.removeEventListener("change", tell);
   }
 
+  /**
+   * Call `listener` with the views of all these pages, once they are known and on every change.
+   * @param {string[]} paths  up to 100, together with those of other listeners
+   * @param {PagesListener} listener
+   * @returns {() => void} ends it
+   */
+  pages(paths, listener) {
+    const list = [...paths], ended = new AbortController();
+    persistently(() => import("./koyjabo-pages.js")).then(({ pagesOf }) => {
+      this.#pages ??= pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, request, isNewer, stopped: this.#stopped.signal });
+      this.#pages.watch(list, listener, ended.signal);
+    });
+    return () => ended.abort();
+  }
+
   /** Count the visit if it is the session's first, and open the socket. */
   async start() {
     const { signal } = this.#stopped;
@@ -182,7 +203,7 @@ export class KoyJabo {
   #loadStream() {
     import("./koyjabo-stream.js")
       .then(async ({ stream }) => {
-        this.#stream ??= stream(this, this.#socket, this.#visit, this.#stopped.signal, this.#hear, this.#listens);
+        this.#stream ??= stream(this, this.#socket, this.#visit, this.#stopped.signal, this.#hear, this.#listens, () => this.#pages?.query() ?? "");
         await this.#begun;
         this.#report();
       })
@@ -238,10 +259,12 @@ export class KoyJabo {
   }
 
   /**
-   * @param {{stats?: Stats, last?: Last, milestone?: number}} event  a visitor_update, or another event without stats
+   * @param {any} event  a visitor_update, which has `stats`, or another event
    */
-  #hear = async ({ stats, last, milestone }) => {
+  #hear = async (event) => {
+    const { stats, last, milestone } = event;
     if (this.#socket.isLive) this.#stream?.close();
+    this.#pages?.hear(event);
     if (!stats) return;
     this.#contactMs = Date.now();
     this.#accept(stats, last);
@@ -260,7 +283,9 @@ export class KoyJabo {
 
   #tick = () => {
     if (this.#visit.isDue) this.#begun = this.#register();
-    if (!document.hidden && this.#listens && (this.poll || !this.#isLive)) this.#ask();
+    if (document.hidden || !this.#listens) return;
+    if (this.poll || !this.#isLive) this.#ask();
+    this.#pages?.poll();
   };
 
   async #ask() {
