@@ -33,10 +33,13 @@ class Post:
         return self
 
     def shows(self, *numbers: str) -> None:
+        """Wait until the elements show these numbers. An empty text means the content of the element."""
         for at, number in enumerate(numbers):
             element = self.page.locator("koyjabo-count").nth(at)
-            shown = element.locator("[part=number]") if number else element
-            expect(shown).to_have_text(number or "none")
+            shown = element.locator("[part=number]")
+            if number:
+                expect(shown).to_have_text(number)
+            expect(shown.locator("slot")).to_have_count(0 if number else 1)
 
     def go(self, call: str) -> None:
         self.page.evaluate(f"history.{call}")

@@ -139,7 +139,7 @@ class KoyJaboCount extends HTMLElement {
     return this.getAttribute("value") === PAGE;
   }
 
-  /** Watch the page that the attributes name, or the one where the element stands. */
+  /** Watch the page that the attributes name, or the one that contains the element. */
   #watch = () => {
     const named = this.getAttribute(PAGE), own = location.host && location.pathname;
     if (this.#isPage && !named) followPath();

@@ -143,7 +143,7 @@ export class KoyJabo {
 
   /**
    * Call `listener` with the views of all these pages, once they are known and on every change.
-   * @param {string[]} paths  up to 100, together with those of other listeners
+   * @param {string[]} paths  up to 100 for all listeners together
    * @param {PagesListener} listener
    * @returns {() => void} ends it
    */
