@@ -70,6 +70,9 @@ def test_ten_elements_share_one_subscription(post, site):
     site.register("somebody", page="/posts/eleven?q=1")
     post.shows(*["1"] * 5, *["1"] * 4, "")
     assert [sorted(paths) for paths in post.lists] == [["/hidden", "/posts/eleven", "/posts/ten"]]
+    post.go("pushState({}, '', '/posts/twelve')")
+    post.shows(*["0"] * 5, *["1"] * 4, "")
+    assert [sorted(paths) for paths in post.lists[1:]] == [["/hidden", "/posts/eleven", "/posts/twelve"]]
 
 
 def test_two_tabs_see_the_number_move(post, site, other_site):
@@ -108,6 +111,7 @@ def test_later_openings_are_page_views_with_the_attribute(post, site):
     post.shows("1")
     for attributes in ("", 'views counts="false"'):
         post.open("posts/views", f'<koyjabo-count value="page" {attributes}>none</koyjabo-count>').shows("2")
+    post.open("posts/last", element).shows("1")  # a page sends its views when it is left
     assert (views(site, "/posts/views"), views(site, "/posts/later")) == (2, 1)
 
 

@@ -54,6 +54,8 @@ export class KoyJabo {
   #stream;
   /** @type {ReturnType<typeof import("./koyjabo-pages.js").pagesOf> | undefined} */
   #pages;
+  /** Loaded once, so that pages that are watched together are sent together. @type {Promise<any> | undefined} */
+  #loading;
   #key; // of the stats stored for the next page
   /** @type {Stats | null} */
   #stats = null;
@@ -149,10 +151,9 @@ export class KoyJabo {
    */
   pages(paths, listener) {
     const list = [...paths], ended = new AbortController();
-    persistently(() => import("./koyjabo-pages.js")).then(({ pagesOf }) => {
-      this.#pages ??= pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, request, isNewer, stopped: this.#stopped.signal });
-      this.#pages.watch(list, listener, ended.signal);
-    });
+    this.#loading ??= persistently(() => import("./koyjabo-pages.js")).then(({ pagesOf }) =>
+      (this.#pages = pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, request, isNewer, stopped: this.#stopped.signal })));
+    this.#loading.then((pages) => pages.watch(list, listener, ended.signal));
     return () => ended.abort();
   }
 
