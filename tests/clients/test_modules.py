@@ -34,6 +34,10 @@ def test_stream_replaces_blocked_sockets():
     run_module("stream")
 
 
+def test_one_list_of_pages_serves_all_listeners():
+    run_module("pages")
+
+
 def test_visit_is_stored_and_sent_once_in_a_session():
     run_module("visit")
 

@@ -89,7 +89,7 @@ GATEWAY = Reply(502, b"<html>Bad gateway</html>")
 
 @pytest.fixture(scope="module")
 def server(module_servers, module_sqlite_database):
-    return module_servers(module_sqlite_database, PORT=free_port()).start()
+    return module_servers(module_sqlite_database, PORT=free_port(), PAGE_NUMBERS="/posts/*").start()
 
 
 @pytest.fixture(autouse=True)
@@ -190,6 +190,28 @@ def test_reports_have_their_parameters_and_the_token(server, proxy):
         Client(proxy.url, token).report("breakdown", by="page", country=["BD", "IN"], compare=None, source="")
     assert proxy.asked[-1][0] == "/api/reports/breakdown?by=page&country=BD&country=IN&source="
     assert proxy.headers[-1]["Authorization"] == f"Bearer {token}"
+
+
+def test_views_of_pages_are_read_in_the_order_of_the_paths(server, proxy):
+    proxy.faults.extend([CUT, BUSY])
+    with Client(proxy.url) as line:
+        for page in ("/posts/a", "/posts/\u0995", "/posts/\u0995?q=1"):
+            line.register("ayesha", page=page)
+        paths = [
+            *(f"/posts/{'%E0%A6%95' * 30}{number}" for number in range(120)),
+            "/posts/\u0995",
+            "/posts/a",
+            "/hidden",
+        ]
+        pages = line.pages(paths)
+        assert [page["path"] for page in pages] == paths
+        assert [page["views"] for page in pages] == [*[0] * 120, 2, 1, None]
+        assert line.pages("/posts/a") == [{"path": "/posts/a", "views": 1, "today": 1}]
+        assert line.pages([]) == []
+        assert len(line.pages(["/"] * 101)) == 101
+        with pytest.raises(ApiError) as error:
+            line.pages(["/posts/a", ""])
+    assert (error.value.status, error.value.code, list(error.value.details)) == (400, "invalid_input", ["path"])
 
 
 def events_of(*events: dict) -> Reply:

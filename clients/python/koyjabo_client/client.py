@@ -17,13 +17,19 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from koyjabo_client import errors, server_sent_events
 from koyjabo_client.errors import BROKEN, NO_JSON, ApiError
-from koyjabo_client.records import Event, Receipt, Stats, VisitResult
+from koyjabo_client.records import Event, PageNumber, Receipt, Stats, VisitResult
 
 AGAIN = frozenset({429, 502, 503, 504})
 """Temporary statuses: too many requests, a database that is down, a server that is being replaced."""
 
 MAX_VISITS = 500
 """Maximum number of visits in one request."""
+
+MAX_QUERY = 6_000
+"""Maximum length of a query with paths. The server accepts request lines of 8 KB."""
+
+MAX_PATHS = 100
+"""Maximum number of paths in one request."""
 
 PAUSES_S = (0.5, 1, 2, 5)
 STREAM_PAUSES_S = (5, 10, 20, 30)
@@ -98,6 +104,14 @@ class Client:
 
     def stats(self) -> Stats:
         return cast(Stats, self._call("/api/stats"))
+
+    def pages(self, paths: Sequence[str]) -> list[PageNumber]:
+        """Get the views of pages, in the same order. `views` and `today` are None if the server does not show them.
+
+        Many paths are sent in several requests. Raises ApiError with the code `page_numbers_off` if the server shows
+        the numbers of no page, and `invalid_input` for a wrong path.
+        """
+        return [page for query in _queries(paths) for page in self._call(f"/api/pages?{query}")["pages"]]
 
     def report(self, name: str, **parameters: Any) -> Any:
         """Get a report: `summary`, `timeline`, `breakdown` or `hours`. Needs an API key with `reports:read`, or the
@@ -186,6 +200,18 @@ def _listed(value: Any) -> Iterable[Any]:
     if value is None:
         return ()
     return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _queries(paths: Sequence[str]) -> Iterator[str]:
+    """Queries with all paths, each short enough for a request."""
+    query, count = "", 0
+    for parameter in (urlencode({"path": path}) for path in _listed(paths)):
+        if count == MAX_PATHS or (query and len(query) + len(parameter) > MAX_QUERY):
+            yield query
+            query, count = "", 0
+        query, count = f"{query}&{parameter}" if query else parameter, count + 1
+    if query:
+        yield query
 
 
 def _waiting_list(bodies: Iterable[Mapping[str, Any]], since_s: float) -> dict[str, Any]:

@@ -21,6 +21,14 @@ class Stats(TypedDict, total=False):
     stale: bool
 
 
+class PageNumber(TypedDict):
+    """The views of a page; None if the server does not show them."""
+
+    path: str
+    views: int | None
+    today: int | None
+
+
 class Visit(TypedDict, total=False):
     ordinal: int
     today: int

@@ -1,9 +1,10 @@
-import { useKoyJabo } from "@koyjabo/react";
+import { useKoyJabo, usePageViews } from "@koyjabo/react";
 import { act, renderHook } from "@testing-library/react";
 import { KoyJabo } from "koyjabo";
 import { afterEach, expect, test, vi } from "vitest";
 
 import { pass, server, useFakeBrowser } from "./browser.js";
+import { FakeWebSocket } from "./FakeWebSocket.js";
 
 useFakeBrowser();
 afterEach(() => sessionStorage.clear());
@@ -34,7 +35,34 @@ test("the hook shows the numbers of the site, live, until it is unmounted", asyn
   act(() => void koyjabo.stop());
 });
 
+test("the views of a page are live, and follow the path", async () => {
+  const koyjabo = started();
+  const { result, rerender, unmount } = renderHook(({ path }) => usePageViews(path, koyjabo), { initialProps: { path: "/a" } });
+  const push = (path: string, views: number | null, revision: number) =>
+    server((socket) => socket.tell({ type: "page_update", pages: [{ path, views, today: views }], epoch: STATS.epoch, revision }));
+  const listed = () => (FakeWebSocket.last.sent as { type: string; paths: string[] }[]).flatMap(({ type, paths }) => type === "pages" ? [paths] : []);
+  await act(() => vi.dynamicImportSettled());
+  await server((socket) => socket.accept().tell({ type: "visitor_update", stats: { ...STATS, revision: 2 }, last: null }));
+  await pass(100);
+  expect([result.current, listed()]).toEqual([null, [["/a"]]]);
+  await push("/a", 10, 1);
+  expect(result.current).toBe(10);
+  rerender({ path: "/b" });
+  expect(result.current).toBeNull();
+  await act(() => vi.dynamicImportSettled());
+  await pass(100);
+  await push("/b", 0, 1);
+  expect(result.current).toBe(0);
+  await push("/b", null, 2);
+  expect(result.current).toBeNull();
+  unmount();
+  await pass(100);
+  expect(listed()).toEqual([["/a"], ["/b"], []]);
+  act(() => void koyjabo.stop());
+});
+
 test("without an object there is nothing to show", () => {
   const { result } = renderHook(() => useKoyJabo(null));
   expect(result.current).toEqual({ stats: null, line: "connecting", visit: null, last: null });
+  expect(renderHook(() => usePageViews("/a", null)).result.current).toBeNull();
 });

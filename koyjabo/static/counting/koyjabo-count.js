@@ -10,6 +10,7 @@ import { KoyJabo, Line, serverAt } from "./koyjabo.js";
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
+const PAGE = "page"; // the value and the attribute for the views of a page
 
 const styles = new CSSStyleSheet(); // allowed even by policies that refuse inline styles
 styles.replaceSync(`
@@ -20,6 +21,16 @@ styles.replaceSync(`
 
 /** @type {Map<string, KoyJabo>} */
 const started = new Map(); // by host
+
+/** Dispatches `change` when this page changes its path without loading. */
+const paths = new EventTarget();
+/** @type {Promise<void> | undefined} */
+let following;
+
+function followPath() {
+  const tell = () => void paths.dispatchEvent(new Event("change"));
+  following ??= import("./koyjabo-queue.js").then(({ onPath }) => onPath(tell)).then(tell, () => {});
+}
 
 /** Resolves once the page's own scripts have run, because they may start the module. */
 const isReady = new Promise((ready) => {
@@ -42,8 +53,8 @@ function isCounted(host) {
 function source(base) {
   const running = started.get(base.host);
   if (running) return running;
-  const counts = [...document.querySelectorAll(NAME)].some((element) => element.getAttribute("counts") !== "false") && !isCounted(base.host);
-  const koyjabo = new KoyJabo({ baseUrl: base.href, counts });
+  const counting = isCounted(base.host) ? [] : [...document.querySelectorAll(NAME)].filter((element) => element.getAttribute("counts") !== "false");
+  const koyjabo = new KoyJabo({ baseUrl: base.href, counts: counting.length > 0, pageViews: counting.some((element) => element.hasAttribute("views")) });
   started.set(base.host, koyjabo);
   void koyjabo.start();
   return koyjabo;
@@ -63,8 +74,9 @@ function written(language, number) {
  * region, because it may change often.
  */
 class KoyJaboCount extends HTMLElement {
-  static observedAttributes = ["value", "lang", "label"];
+  static observedAttributes = ["value", PAGE, "lang", "label"];
   #number = document.createElement("span");
+  #content = document.createElement("slot");
   #label = document.createElement("span");
   /** @type {AbortController | null} */
   #connected = null;
@@ -72,12 +84,19 @@ class KoyJaboCount extends HTMLElement {
   #stats = null;
   /** @type {number | undefined} */
   #online;
+  /** @type {KoyJabo | undefined} */
+  #koyjabo;
+  #path = ""; // of the page whose views are shown
+  /** @type {number | null} */
+  #views = null;
+  /** @type {(() => void) | undefined} */
+  #unwatch;
 
   constructor() {
     super();
     this.#number.part.add("number");
     this.#label.part.add("label");
-    this.#number.append(document.createElement("slot"));
+    this.#number.append(this.#content);
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [styles];
     root.append(this.#number, this.#label);
@@ -93,11 +112,18 @@ class KoyJaboCount extends HTMLElement {
       if (this.getAttribute("counts") !== "false") source(base); // counts the visit
       return this.#follow(new URL(`ws/communities/${encodeURIComponent(community)}/visitors/`, base), signal);
     }
-    const end = source(base).subscribe((stats) => {
+    this.#koyjabo = source(base);
+    const end = this.#koyjabo.subscribe((stats) => {
       this.#stats = stats;
       this.#show();
     });
-    signal.addEventListener("abort", end);
+    paths.addEventListener("change", this.#watch, { signal });
+    signal.addEventListener("abort", () => {
+      end();
+      this.#koyjabo = undefined;
+      this.#watch();
+    });
+    this.#watch();
   }
 
   disconnectedCallback() {
@@ -105,8 +131,29 @@ class KoyJaboCount extends HTMLElement {
   }
 
   attributeChangedCallback() {
+    this.#watch();
     this.#show();
   }
+
+  get #isPage() {
+    return this.getAttribute("value") === PAGE;
+  }
+
+  /** Watch the page that the attributes name, or the one that contains the element. */
+  #watch = () => {
+    const named = this.getAttribute(PAGE), own = location.host && location.pathname;
+    if (this.#isPage && !named) followPath();
+    const path = this.#koyjabo && this.#isPage ? named || own : "";
+    if (path === this.#path) return;
+    this.#unwatch?.();
+    this.#path = path;
+    this.#views = null;
+    this.#show();
+    if (path) this.#unwatch = this.#koyjabo?.pages([path], ([{ views }]) => {
+      this.#views = views;
+      this.#show();
+    });
+  };
 
   /** @param {URL} url  the URL of the community's room  @param {AbortSignal} signal */
   #follow(url, signal) {
@@ -123,10 +170,11 @@ class KoyJaboCount extends HTMLElement {
 
   #show() {
     const { lang } = /** @type {HTMLElement} */ (this.closest("[lang]") ?? document.documentElement);
-    const number = this.#online ?? this.#stats?.[NUMBERS[this.getAttribute("value") ?? "total"]];
+    const ofSite = this.#stats?.[NUMBERS[this.getAttribute("value") ?? "total"]];
+    const number = this.#online ?? (this.#isPage ? this.#views : ofSite);
     const label = this.getAttribute("label");
     this.#label.textContent = label ? ` ${label}` : "";
-    if (number !== undefined) this.#number.textContent = written(lang || "en", number);
+    this.#number.replaceChildren(number == null ? this.#content : written(lang || "en", number));
   }
 }
 

@@ -209,6 +209,23 @@ function leave() {
 const isRight = ([name, value]) => NAME.test(name) && (/string|boolean/.test(typeof value) || Number.isFinite(value));
 
 /**
+ * Call `look` whenever the page may have changed its path without loading.
+ * @param {() => void} look  @param {AbortSignal} [signal]  ends it
+ */
+export function onPath(look, signal) {
+  const { navigation } = /** @type {any} */ (self);
+  if (navigation) return navigation.addEventListener("currententrychange", look, { signal });
+  for (const name of /** @type {const} */ (["pushState", "replaceState"])) { // older browsers
+    const original = history[name];
+    history[name] = (...args) => {
+      original.apply(history, args);
+      look();
+    };
+  }
+  addEventListener("popstate", look, { signal });
+}
+
+/**
  * @param {Visit} visit  the visit that these events belong to
  * @param {() => Promise<unknown> | undefined} begun  settles when the visit has been sent
  * @param {AbortSignal} signal  stops tracking
@@ -244,14 +261,7 @@ export function eventsOf(visit, begun, signal, notes) {
     const view = (page = viewed) => track("pageview", {}, addressOf(page));
     const look = () => location.pathname !== viewed && view((viewed = location.pathname));
     if (!visit.isNew) view(visit.fields.page);
-    for (const name of /** @type {const} */ (["pushState", "replaceState"])) {
-      const original = history[name];
-      history[name] = (...args) => {
-        original.apply(history, args);
-        look();
-      };
-    }
-    addEventListener("popstate", look, { signal });
+    onPath(look, signal);
     addEventListener("pageshow", ({ persisted }) => persisted && view(), { signal });
     look();
   }

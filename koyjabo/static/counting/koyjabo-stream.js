@@ -21,15 +21,31 @@ const SOCKET_AGAIN_MS = 300_000;
  * @param {AbortSignal} signal  ends the stream
  * @param {(event: any) => void} hear
  * @param {boolean} listens  if false, only heartbeats are sent
+ * @param {() => string} query  names the pages whose views are sent
  */
-export function stream(koyjabo, socket, visit, signal, hear, listens) {
+export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
   const { base, who } = visit;
   let heard = NaN; // the newest total received
   let timer = 0;
   const Line = /** @type {typeof import("./client/line.js").Line} */ (socket.constructor);
   class Stream extends Line {
+    query = "";
+
     connect() {
-      return new EventSource(this.url);
+      this.query = query();
+      return new EventSource(this.query ? `${this.url}?${this.query}` : this.url);
+    }
+
+    /** Reopen the stream if other pages are watched. */
+    follow() {
+      if (!this.source || this.query === query()) return;
+      this.close();
+      this.open();
+    }
+
+    /** Whether these pages are pushed. @param {string} pages  a query */
+    isLiveWith(pages) {
+      return this.isLive && !!pages && this.query === pages;
     }
 
     open() {

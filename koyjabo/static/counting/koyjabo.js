@@ -6,7 +6,7 @@
 import { addressOf } from "./client/address.js";
 import { Line } from "./client/line.js";
 import { origin } from "./client/origin.js";
-import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, POLL_MS, request } from "./client/requests.js";
+import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, persistently, POLL_MS, request } from "./client/requests.js";
 import { isNewer } from "./client/stats.js";
 import { doNotCount, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
@@ -16,6 +16,8 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/stats.js").Stats} Stats
  * @typedef {import("./client/stats.js").Last} Last
  * @typedef {import("./client/visit.js").Receipt} Receipt
+ * @typedef {import("./koyjabo-pages.js").PageNumber} PageNumber
+ * @typedef {import("./koyjabo-pages.js").PagesListener} PagesListener
  *
  * @typedef {"connecting" | "live" | "polling" | "offline"} LineState
  * @typedef {(stats: Stats | null, line: LineState) => void} Listener
@@ -50,6 +52,10 @@ export class KoyJabo {
   #socket;
   /** @type {ReturnType<typeof import("./koyjabo-stream.js").stream> | undefined} */
   #stream;
+  /** @type {ReturnType<typeof import("./koyjabo-pages.js").pagesOf> | undefined} */
+  #pages;
+  /** Loaded once, so that pages that are watched together are sent together. @type {Promise<any> | undefined} */
+  #loading;
   #key; // of the stats stored for the next page
   /** @type {Stats | null} */
   #stats = null;
@@ -80,10 +86,12 @@ export class KoyJabo {
       hear: this.#hear,
       lost: (isRefused) => {
         this.#ask();
+        this.#pages?.poll();
         if (isRefused) this.#loadStream(); // until then, it polls
         return this.#stream?.replace();
       },
       opened: async (opened) => {
+        this.#pages?.send();
         if (document.hidden || this.#acted) this.#report();
         await this.#begun; // so that the server already knows the visitor
         if (opened.readyState !== 1) return; // it was closed in between
@@ -129,6 +137,20 @@ export class KoyJabo {
     this.#changes.addEventListener("change", tell);
     tell();
     return () => this.#changes.removeEventListener("change", tell);
+  }
+
+  /**
+   * Call `listener` with the views of all these pages, once they are known and on every change.
+   * @param {string[]} paths  up to 100 for all listeners together
+   * @param {PagesListener} listener
+   * @returns {() => void} ends it
+   */
+  pages(paths, listener) {
+    const list = [...paths], ended = new AbortController();
+    this.#loading ??= persistently(() => import("./koyjabo-pages.js")).then(({ pagesOf }) =>
+      (this.#pages = pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, request, isNewer, stopped: this.#stopped.signal })));
+    this.#loading.then((pages) => pages.watch(list, listener, ended.signal));
+    return () => ended.abort();
   }
 
   /** Count the visit if it is the session's first, and open the socket. */
@@ -178,7 +200,7 @@ export class KoyJabo {
   #loadStream() {
     import("./koyjabo-stream.js")
       .then(async ({ stream }) => {
-        this.#stream ??= stream(this, this.#socket, this.#visit, this.#stopped.signal, this.#hear, this.#listens);
+        this.#stream ??= stream(this, this.#socket, this.#visit, this.#stopped.signal, this.#hear, this.#listens, () => this.#pages?.query() ?? "");
         await this.#begun;
         this.#report();
       })
@@ -231,10 +253,12 @@ export class KoyJabo {
   }
 
   /**
-   * @param {{stats?: Stats, last?: Last, milestone?: number}} event  a visitor_update, or another event without stats
+   * @param {any} event  a visitor_update, which has `stats`, or another event
    */
-  #hear = async ({ stats, last, milestone }) => {
+  #hear = async (event) => {
+    const { stats, last, milestone } = event;
     if (this.#socket.isLive) this.#stream?.close();
+    this.#pages?.hear(event);
     if (!stats) return;
     this.#contactMs = Date.now();
     this.#accept(stats, last);
@@ -253,7 +277,9 @@ export class KoyJabo {
 
   #tick = () => {
     if (this.#visit.isDue) this.#begun = this.#register();
-    if (!document.hidden && this.#listens && (this.poll || !this.#isLive)) this.#ask();
+    if (document.hidden || !this.#listens) return;
+    if (this.poll || !this.#isLive) this.#ask();
+    this.#pages?.poll();
   };
 
   async #ask() {

@@ -111,9 +111,9 @@ const globals = {
   console: Object.fromEntries(["log", "warn", "error"].map((name) => [name, (...texts) => messages.push(texts.join(" "))])),
   /** Responds as the server does, unless the page's `answer(path, body)` returns a response or throws. */
   async fetch(url, { body } = {}) {
-    const path = new URL(url).pathname.slice(1), sent = body && JSON.parse(body);
-    page.requests.push({ path, host: new URL(url).host, ...(sent && { body: sent }) });
-    return (await page.answer?.(path, sent)) ?? Response.json(serverAnswer(path));
+    const { host, pathname, search } = new URL(url), path = pathname.slice(1), sent = body && JSON.parse(body);
+    page.requests.push({ path, host, ...(sent && { body: sent }), ...(search && { search }) });
+    return (await page.answer?.(path, sent, search)) ?? Response.json(serverAnswer(path));
   },
 };
 Date.now = () => nowMs;

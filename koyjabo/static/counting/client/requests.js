@@ -27,6 +27,12 @@ export const request = (path, base, body) =>
   });
 
 /**
+ * Load a module, and try again until the network is available.
+ * @template T  @param {() => Promise<T>} load  @returns {Promise<T>}
+ */
+export const persistently = (load) => load().catch(() => new Promise((then) => setTimeout(then, POLL_MS)).then(() => persistently(load)));
+
+/**
  * @param {string} types  event types of the window, separated by spaces
  * @param {(event: any) => void} call
  * @param {AbortSignal} [signal]  removes the listeners

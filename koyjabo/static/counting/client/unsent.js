@@ -3,7 +3,7 @@
  * early. After a failure, they move to koyjabo-queue.js.
  */
 
-import { POLL_MS } from "./requests.js";
+import { persistently } from "./requests.js";
 import { keep, local } from "./storage.js";
 
 /** @typedef {import("../koyjabo-queue.js").Entry} Entry */
@@ -13,11 +13,8 @@ const WAITING = "koyjabo.waiting "; // as in koyjabo-queue.js
 /** Number of this browser's visits and events that have no response yet. */
 export const waiting = () => Object.keys(local).filter((key) => key.startsWith(WAITING)).length;
 
-/**
- * The module that sends waiting requests once the network is available.
- * @returns {Promise<typeof import("../koyjabo-queue.js")>}
- */
-export const queue = () => import("../koyjabo-queue.js").catch(() => new Promise((then) => setTimeout(then, POLL_MS)).then(queue));
+/** The module that sends waiting requests once the network is available. */
+export const queue = () => persistently(() => import("../koyjabo-queue.js"));
 
 /**
  * Send the waiting requests.

@@ -1,0 +1,143 @@
+"""<koyjabo-count value="page"> on another site: it shows the views of a page, live, with one subscription a page."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+from support.browser.host_pages import begin_live, state
+from support.browser.pages import away, expect, wait_for
+
+long = pytest.mark.long(proved_by="browser/test_page_numbers.py::test_ten_elements_share_one_subscription")
+
+OWN = '<koyjabo-count value="page">none</koyjabo-count>'
+OLDER_BROWSER = "Object.defineProperty(window, 'navigation', { value: undefined });"
+
+
+@pytest.fixture(scope="module")
+def site(new_site):
+    return new_site(PAGE_NUMBERS="/posts/*")
+
+
+class Post:
+    """A post on another site, with elements."""
+
+    def __init__(self, page, site, address: str) -> None:
+        self.page, self._site, self._address = page, site, address
+        self.lists: list[list[str]] = []
+        page.on("websocket", lambda socket: socket.on("framesent", self._sent))
+
+    def open(self, path: str, *elements: str):
+        self.page.goto(f"{self._address}{path}")
+        script = f'<script type="module" src="http://localhost:{self._site.port}/static/js/koyjabo-count.js"></script>'
+        self.page.set_content("".join(elements) + script)
+        return self
+
+    def shows(self, *numbers: str) -> None:
+        """Wait until the elements show these numbers. An empty text means the content of the element."""
+        for at, number in enumerate(numbers):
+            element = self.page.locator("koyjabo-count").nth(at)
+            shown = element.locator("[part=number]")
+            if number:
+                expect(shown).to_have_text(number)
+            expect(shown.locator("slot")).to_have_count(0 if number else 1)
+
+    def go(self, call: str) -> None:
+        self.page.evaluate(f"history.{call}")
+
+    def _sent(self, frame: str) -> None:
+        message = json.loads(frame)
+        if message["type"] == "pages":
+            self.lists.append(message["paths"])
+
+
+@pytest.fixture
+def post(page, site, other_site):
+    return Post(page, site, other_site)
+
+
+def views(site, path: str) -> int:
+    (counted,) = site.get(f"/api/pages?path={quote(path)}").json()["pages"]
+    return counted["views"]
+
+
+def other(path: str) -> str:
+    return f'<koyjabo-count value="page" page="{path}">none</koyjabo-count>'
+
+
+def test_ten_elements_share_one_subscription(post, site):
+    post.open("posts/ten", *[OWN] * 5, *[other("/posts/eleven")] * 4, other("/hidden"))
+    post.shows(*["1"] * 5, *["0"] * 4, "")
+    site.register("somebody", page="/posts/eleven?q=1")
+    post.shows(*["1"] * 5, *["1"] * 4, "")
+    assert [sorted(paths) for paths in post.lists] == [["/hidden", "/posts/eleven", "/posts/ten"]]
+    post.go("pushState({}, '', '/posts/twelve')")
+    post.shows(*["0"] * 5, *["1"] * 4, "")
+    assert [sorted(paths) for paths in post.lists[1:]] == [["/hidden", "/posts/eleven", "/posts/twelve"]]
+
+
+def test_two_tabs_see_the_number_move(post, site, other_site):
+    post.open("posts/tabs", OWN).shows("1")
+    another = Post(post.page.context.new_page(), site, other_site).open("posts/tabs", OWN)
+    post.shows("2")
+    another.shows("2")
+
+
+@pytest.mark.parametrize("has_navigation", [True, pytest.param(False, marks=long)])
+def test_own_number_follows_a_path_that_changes_without_loading(post, site, has_navigation):
+    if not has_navigation:
+        post.page.add_init_script(OLDER_BROWSER)
+    for _ in range(2):
+        site.register("somebody", page="/posts/next")
+    begin = views(site, "/posts/next")
+    post.open("posts/first", OWN, other("/posts/first")).shows(str(views(site, "/posts/first")))
+    first = str(views(site, "/posts/first"))
+    post.go("pushState({}, '', '/posts/next?page=2')")
+    post.shows(str(begin), first)
+    post.go("replaceState({}, '', '/hidden')")
+    post.shows("", first)
+    post.go("pushState({}, '', '/posts/next')")
+    post.go("back()")
+    post.shows("", first)
+    post.page.evaluate("document.querySelector('koyjabo-count').setAttribute('page', '/posts/next')")
+    post.shows(str(begin), first)
+    assert views(site, "/posts/next") == begin, "without `views`, nothing is counted"
+
+
+def test_later_openings_are_page_views_with_the_attribute(post, site):
+    element = '<koyjabo-count value="page" views>none</koyjabo-count>'
+    post.open("posts/views", element).shows("1")
+    post.open("posts/views", element).shows("2")
+    post.go("pushState({}, '', '/posts/later')")
+    post.shows("1")
+    for attributes in ("", 'views counts="false"'):
+        post.open("posts/views", f'<koyjabo-count value="page" {attributes}>none</koyjabo-count>').shows("2")
+    post.open("posts/last", element).shows("1")  # a page sends its views when it is left
+    assert (views(site, "/posts/views"), views(site, "/posts/later")) == (2, 1)
+
+
+@long
+def test_spellings_of_a_path_are_one_page_and_a_final_slash_makes_another(post):
+    post.open("posts/%E0%A6%95?q=1", OWN, other("/posts/ক"), other("/posts/%e0%a6%95?q=2"), other("/posts/ক/"))
+    post.shows("1", "1", "1", "0")
+
+
+@long
+def test_number_moves_after_a_restart(post, site):
+    post.open("posts/restart", OWN).shows("1")
+    with away(site):
+        pass
+    wait_for(post.page, lambda: post.lists == [["/posts/restart"]] * 2, "it subscribes again")
+    site.register("somebody", page="/posts/restart")
+    post.shows("2")
+
+
+@long
+def test_page_without_sockets_has_its_number_by_a_stream(device, page, site, other_site):
+    page.goto(f"{other_site}posts/stream?policy={quote('connect-src http:')}")
+    begin_live(page, site)
+    page.evaluate("() => void window.koyjabo.pages(['/posts/stream'], ([{ views }]) => { window.views = views; })")
+    wait_for(page, lambda: page.evaluate("window.views") == 1, "the first number")
+    wait_for(page, lambda: state(page)[1] == "live", "the stream is open")
+    site.register("somebody", page="/posts/stream")
+    wait_for(page, lambda: page.evaluate("window.views") == 2, "a view is pushed")
+    device.violations.clear()  # its attempts to open a socket
