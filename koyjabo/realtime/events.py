@@ -17,7 +17,7 @@ STATS_ROOM = "stats"
 """Room of all clients that follow the site's stats."""
 
 PAGES_ROOM = "pages"
-"""Name of the channel on which workers announce new views of pages."""
+"""Workers announce new views of pages under this name."""
 
 PANEL_ROOM = "panel"
 """Room of the admins and viewers who have a panel page open."""

@@ -5,7 +5,7 @@ the feature was turned on. Otherwise they follow the log.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from koyjabo.reports.engine.snapshot_queries import Snapshot, first_day
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import LogState
+from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.parameters import LAST_DAY
 from koyjabo.reports.query.report_query import VIEWED_PAGE, Question, Value
 from koyjabo.reports.services import ReportServices
@@ -35,8 +36,8 @@ RENEW_MS = 20_000
 """How often the lease is renewed, ms: after a third of its length."""
 
 
-class Totals(NamedTuple):
-    """The views of all pages, and those of `today`, at one state of the log."""
+class PageViewTotals(NamedTuple):
+    """The views of all pages, in all and on the day `today`, at one state of the log."""
 
     state: LogState
     views: Mapping[str, int]
@@ -79,7 +80,7 @@ class PageTotals:
             with suppress(LedgerUnavailable):
                 self._database.write(page_queries.discard)
 
-    def read(self) -> Totals:
+    def read(self) -> PageViewTotals:
         """The numbers that reports show. Raises StillCounting, LedgerUnavailable."""
         return self._database.scan(_totals, self._clock, self._live)
 
@@ -108,10 +109,22 @@ class PageTotals:
             self._tasks.take()
 
 
-def _totals(session: Session, clock: Clock, live: Live) -> Totals:
+def problems(session: Session, clock: Clock, parser: TraitParser) -> Iterator[str]:
+    """Compare the numbers of all pages with the report of all time, and yield a sentence for each difference. Nothing
+    is compared while one of them is being computed.
+    """
+    numbers = page_queries.numbers(session)
+    with suppress(StillCounting):
+        views = _totals(session, clock, Live(parser, clock)).views if numbers is not None else {}
+        for page in sorted({*views, *(numbers or ())}):
+            if numbers is not None and numbers[page] != views.get(page, 0):
+                yield f"page_sums: {page} has {numbers[page]} views instead of {views.get(page, 0)}"
+
+
+def _totals(session: Session, clock: Clock, live: Live) -> PageViewTotals:
     snapshot, today = Snapshot(session, clock, live), clock.today()
     views = _views(snapshot, Question(first_day(session, SITE) or today, LAST_DAY))
-    return Totals(live.at(session), views, today, _views(snapshot, Question(today, today)))
+    return PageViewTotals(live.at(session), views, today, _views(snapshot, Question(today, today)))
 
 
 def _views(snapshot: Snapshot, question: Question) -> Counter[str]:

@@ -93,7 +93,7 @@ def page_of(path: Any) -> str:
 
 @dataclass(slots=True)
 class _Changes:
-    """The watched pages, and those of them that have changed since the last `take_changed`."""
+    """The watched pages, and which of them have changed since the last `take_changed`."""
 
     watched: Collection[str] = ()
     changed: set[str] = field(default_factory=set)
@@ -132,8 +132,8 @@ class PageNumbers:
         self._changes.watched = pages
 
     def read(self, pages: Collection[str]) -> PageCounts:
-        """The views of these pages, which include all views acknowledged before the call on this worker, and those of
-        other workers that are committed. Raises StillCounting while the sums are computed, and LedgerUnavailable.
+        """The views of these pages, which include every view that any worker had committed before this call. Raises
+        StillCounting while the sums are computed, and LedgerUnavailable.
         """
         shown = self._shown(pages)
         reading = self._follow(tuple(shown))
@@ -184,8 +184,8 @@ class PageNumbers:
         raise LedgerUnavailable
 
     def _shown(self, pages: Collection[str]) -> list[str]:
-        """Those of the pages whose number is shown: PAGE_NUMBERS names them, and they are no page of a community that
-        is not listed.
+        """Which pages show their number: PAGE_NUMBERS names them, and they are no page of a community that is not
+        listed.
         """
         matcher = page_patterns.matcher(self._settings.page_numbers)
         named = [page for page in pages if matcher and matcher.fullmatch(page)]

@@ -29,6 +29,8 @@ VISITS = text("SELECT id, page, day FROM visits WHERE id > :after ORDER BY id LI
 PAGE_VIEWS = text("""
 SELECT id, CASE WHEN name = 'pageview' THEN page END, day FROM events WHERE id > :after ORDER BY id LIMIT :most
 """)
+LATER_VISITS = text("SELECT page, count(*) FROM visits WHERE id > :after GROUP BY page")
+LATER_PAGE_VIEWS = text("SELECT page, count(*) FROM events WHERE id > :after AND name = 'pageview' GROUP BY page")
 ADD = """
 ON CONFLICT (page) DO UPDATE SET views = page_sums.views + excluded.views,
     day_views = CASE WHEN excluded.day = page_sums.day THEN page_sums.day_views + excluded.day_views
@@ -116,13 +118,26 @@ def mark_ready(session: Session, visits: int, events: int) -> None:
     session.execute(SET_MARK, {"name": "page_events", "upto": events})
 
 
+def numbers(session: Session) -> Counter[str] | None:
+    """The views of all pages, from the sums and from later rows; None if the sums are not ready."""
+    marks = session.execute(MARKS).first()
+    if marks is None or marks[0] == NOT_READY:
+        return None
+    views = Counter({page: views for page, views in session.execute(select(PageSum.page, PageSum.views))})
+    for query, after in ((LATER_VISITS, marks[0]), (LATER_PAGE_VIEWS, marks[1])):
+        for sent, count in session.execute(query, {"after": after}):
+            if page := page_path(sent):
+                views[page] += count
+    return views
+
+
 def follow_removal(session: Session) -> None:
     """Adapt the mark after the newest events were removed. Later events get their ids again."""
     session.execute(LOWER_MARK)
 
 
 def listed_communities(session: Session, keys: Collection[str]) -> set[str]:
-    """Those of these ids and external ids that name a listed community."""
+    """Which of these ids and external ids name a listed community."""
     listed = select(Community.id, Community.ref).where(Community.is_listed, Community.archived_ms.is_(None))
     rows = session.execute(listed.where(Community.id.in_(keys) | Community.ref.in_(keys)))
     return {key for row in rows for key in row if key}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
@@ -25,6 +25,8 @@ from koyjabo.base.models import SITE, Adjustment, Counter
 from koyjabo.base.models.ledger import IMPORTED
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople
+from koyjabo.counting.page_numbers import page_queries
+from koyjabo.reports import page_totals
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.upkeep.recounts import derived_tables_queries as derived
@@ -115,7 +117,7 @@ class RecountResult(NamedTuple):
     is_ledger_sound: bool  # whether the visits, which everything else is derived from, are intact
     absences: int  # visits in hours without a record of their person's presence
     mismatches: list[Mismatch]
-    has_right_blocks: bool
+    has_right_blocks: bool  # and right numbers of pages
 
     def details(self) -> dict[str, Any]:
         """The details for an entry in the audit log."""
@@ -123,10 +125,13 @@ class RecountResult(NamedTuple):
         return {"agrees": not self.problems, **problems, "rows": self.rows}
 
 
-def recount(connection: Connection, advance: Advance, parser: TraitParser | None = None) -> RecountResult:
+def recount(
+    connection: Connection, advance: Advance, parser: TraitParser | None = None, clock: Clock | None = None
+) -> RecountResult:
     """Find all differences between the visits, the counters and the other derived tables.
 
-    Without a parser, blocks are not checked: a database that was just restored has none.
+    Without a parser and a clock, neither blocks nor the numbers of pages are checked: a database that was just restored
+    has none.
     """
     sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
     faults: Tally[Invariant] = Tally()
@@ -139,8 +144,10 @@ def recount(connection: Connection, advance: Advance, parser: TraitParser | None
             if table == "visits":
                 advance(piece["upto"] - piece["after"])
     session = Session(connection)
-    blocks = block_queries.problems(session, parser, lambda: advance(0)) if parser else ()
-    insights = list(islice(blocks, MAX_PROBLEMS))
+    insights = []
+    if parser and clock:
+        blocks = block_queries.problems(session, parser, lambda: advance(0))
+        insights = list(islice(chain(blocks, page_totals.problems(session, clock, parser)), MAX_PROBLEMS))
     return _result(connection, sums, faults, insights)
 
 
@@ -231,7 +238,7 @@ def repair(connection: Connection, clock: Clock, advance: Advance, parser: Trait
     """Repair the derived tables in an exclusive transaction. Returns the problems found before the repair. If the
     visits themselves are damaged, changes nothing, because they cannot be restored from other tables.
     """
-    result = recount(connection, advance, parser)
+    result = recount(connection, advance, parser, clock)
     if result.is_ledger_sound:
         if result.absences:
             _mark_present(connection, clock)
@@ -239,7 +246,9 @@ def repair(connection: Connection, clock: Clock, advance: Advance, parser: Trait
             connection.execute(statement)
         _write(connection, recount(connection, advance, parser).mismatches, clock.now_ms(), reason)
         if not result.has_right_blocks:
-            block_queries.remove_all(Session(connection))
+            session = Session(connection)
+            block_queries.remove_all(session)
+            page_queries.discard(session)
     return result.problems
 
 

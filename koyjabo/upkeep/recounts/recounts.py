@@ -189,7 +189,7 @@ class Recounts:
         def count(session: Any) -> RecountResult:
             connection = session.connection()
             with progress(newest_id(connection, "visits"), "Recounting") as advance:
-                return recount(connection, advance, self.parser)
+                return recount(connection, advance, self.parser, self._clock)
 
         return self._database.long_read(count)
 
@@ -215,7 +215,7 @@ class Recounts:
             with exclusive_transaction() as connection:
                 with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
                     before = recount_queries.repair(connection, self._clock, advance, self.parser, REASON)
-                    result = recount(connection, advance, self.parser)
+                    result = recount(connection, advance, self.parser, self._clock)
                 by = audit.actor(OPERATOR, self._clock)
                 left = result.problems
                 repaired = [problem for problem in before if problem not in left]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from random import Random
 
 import pytest
@@ -15,6 +16,7 @@ from koyjabo.base.core.extensions import db
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.reports.page_totals import PageTotals
 from koyjabo.reports.rolled_up import day_sums
+from koyjabo.upkeep.recounts.recounts import Recounts
 
 PAGES = ("/", "/a", "/b", "/%E0%A6%95")
 STEPS = 60
@@ -129,6 +131,18 @@ def test_rolled_back_database_shows_the_views_that_it_still_has(database):
         site.register("v", page="/b")
         assert counts(site)[0] == {**dict.fromkeys(PAGES, (0, 0)), "/a": (1, 1), "/b": (1, 1)}
         assert site.client.get("/api/pages?path=/a").json["epoch"] > epoch
+
+
+def test_recount_finds_and_repairs_wrong_numbers(database):
+    with Site(database.url, PAGE_NUMBERS="*") as site:
+        site.register("v", page="/a"), site.register("v", page="/b")
+        assert counts(site)[0]["/a"] == (1, 1)
+        site.rows("INSERT INTO page_sums (page, views, day, day_views) VALUES ('/a', 5, '', 0)")
+        assert site.recount() == ["page_sums: /a has 6 views instead of 1"]
+        with site.app.app_context():
+            repaired, left = site.services[Recounts].repair(lambda rows, label: nullcontext(lambda done: None))
+        assert (repaired, left) == (["page_sums: /a has 6 views instead of 1"], [])
+        assert counts(site)[0]["/a"] == (1, 1)
 
 
 def play(url: str, seed: int, steps: int) -> None:
