@@ -29,6 +29,7 @@ people.accounts: . users throttle second_factor oidc services login api pages cl
 presence: members . visitors services
 counting: . services schemas incoming api pages cli
 counting.evidence: . api
+counting.page_numbers: . api
 realtime: . services
 communities: . live services ui api pages admin
 integrations: .

@@ -39,6 +39,7 @@ from koyjabo.counting import services as counting
 from koyjabo.counting.evidence import attendance
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.hours_of_day import DaysByHour
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.integrations.api_keys import api_keys
@@ -174,7 +175,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(accounts.build(base))
     add(presence.build(base, _member_changes(services)))
     add(counting.build(base, snapshot))
-    add(counting.page_numbers(base))
+    add(PageNumbers(base))
     add(attendance.build(base))
     add(realtime.build(base))
     add(communities.build(base))

@@ -33,7 +33,7 @@ from koyjabo.counting.high_water import (
     rollback_of,
 )
 from koyjabo.counting.milestones import NO_MILESTONES, Milestones
-from koyjabo.counting.page_numbers.reading import PageReading, Position
+from koyjabo.counting.page_reading import PageReading, Position
 from koyjabo.counting.records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt, VisitKey
 from koyjabo.counting.rollback import RollbackRecovery
 

@@ -47,7 +47,7 @@ from koyjabo.counting.batch_plan import (
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.high_water import NONE, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
 from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.page_numbers.reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
+from koyjabo.counting.page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
 from koyjabo.counting.records import CounterSnapshot, Keyed, Outcome
 
 Statements = tuple[str, list[Any]]

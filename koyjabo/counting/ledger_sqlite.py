@@ -33,7 +33,7 @@ from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.daily_people_sqlite import Execute
 from koyjabo.counting.high_water import NONE, HighWater, HighWaterMark, mark_of, require_not_below
 from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.page_numbers.reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
+from koyjabo.counting.page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
 from koyjabo.counting.records import CounterSnapshot, Keyed, Outcome
 
 CHECK_S = 0.25

@@ -17,7 +17,6 @@ from koyjabo.counting.last_hour import History, Pulse
 from koyjabo.counting.ledger import Ledger, UnsavedVisits, open_store
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones, of_setting
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.queries import recent_visits
 from koyjabo.counting.records import CounterSnapshot, Receipt
 from koyjabo.counting.rollback import RollbackRecovery
@@ -79,11 +78,6 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         history=History(database, clock),
         recovery=recovery,
     )
-
-
-def page_numbers(base: Base) -> PageNumbers:
-    """Build the numbers of pages, after the services of `build`."""
-    return PageNumbers(base.settings, base.clock, base.database, base.services[CountingServices].visits.pages)
 
 
 def _shared(base: Base, high_water: HighWater) -> SharedHighWater:

@@ -17,7 +17,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.rate_limiter import DAY_S
 from koyjabo.counting.ledger import Ledger, OnCommit, Writer
 from koyjabo.counting.live_stats import LiveStats
-from koyjabo.counting.page_numbers.reading import PageReading, Position
+from koyjabo.counting.page_reading import PageReading, Position
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.counting.stats import Stats
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors

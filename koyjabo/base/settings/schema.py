@@ -312,11 +312,7 @@ class Settings(BaseModel):
         ),
     )
     page_numbers: Annotated[str, AfterValidator(checks.page_patterns)] = setting(
-        "",
-        N_(
-            "pages that show their number of views to everyone: `*` for all, or paths separated by commas, such as "
-            "`/posts/*,/about`; in a path, `*` is any text"
-        ),
+        "", N_("pages that show their views to everyone: `*` for all, or paths such as `/posts/*,/about`")
     )
     honour_privacy_signals: bool = setting(
         True, N_("`0` ignores the headers `Sec-GPC` and `DNT`; `anonymous` in a request is always respected")

@@ -7,24 +7,23 @@ Sums follow the log: a visit costs nothing more, and one worker after another mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from koyjabo.base.cluster.base import Base
 from koyjabo.base.core import page_patterns
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, StillCounting
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import COMMUNITIES, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT
 from koyjabo.base.core.urls import is_on_disk, normal, without_query
-from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.page_numbers import page_queries
-from koyjabo.counting.page_numbers.reading import PageReading, Position
 from koyjabo.counting.page_numbers.tail import Tail
+from koyjabo.counting.page_reading import PageReading
+from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
 
 MAX_PATHS = 100
@@ -39,8 +38,6 @@ FOLD_AT = 500
 WRONG_PATHS = N_("must be 1 to 100 paths")
 WRONG_PATH = N_("must be the path of a page, such as /posts/a")
 LONG_PATH = N_("may have at most 512 characters")
-
-ReadPages = Callable[[Position, tuple[str, ...]], PageReading]
 
 
 class PageNumbersOff(KoyJaboError):
@@ -107,13 +104,11 @@ class _Changes:
 
 
 class PageNumbers:
-    """The numbers of pages, as seen by this worker. Call `tick` every second. `read_pages` reads the ledger."""
+    """The numbers of pages, as seen by this worker. Call `tick` every second."""
 
-    def __init__(self, settings: Settings, clock: Clock, database: DatabaseExecutor, read_pages: ReadPages) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._database = database
-        self._read_pages = read_pages
+    def __init__(self, base: Base) -> None:
+        self._settings, self._clock, self._database = base.settings, base.clock, base.database
+        self._read_pages = base.services[CountingServices].visits.pages
         self._changes = _Changes()
         self._tail = Tail(self._changes.on_view, self._changes.on_reset)
         self._day = ""

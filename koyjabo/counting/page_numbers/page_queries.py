@@ -13,7 +13,7 @@ from koyjabo.base.core.urls import page_path
 from koyjabo.base.database.json_rows import postgres_insert, sqlite_insert
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import Community, PageSum
-from koyjabo.counting.page_numbers.reading import MAX_LATE, NOT_READY
+from koyjabo.counting.page_reading import MAX_LATE, NOT_READY
 
 AT_ONCE = 1_000
 """Rows of each table that one call of `fold` reads."""
@@ -123,11 +123,13 @@ def numbers(session: Session) -> Counter[str] | None:
     marks = session.execute(MARKS).first()
     if marks is None or marks[0] == NOT_READY:
         return None
-    views = Counter({page: views for page, views in session.execute(select(PageSum.page, PageSum.views))})
+    views: Counter[str] = Counter()
+    for page, stored in session.execute(select(PageSum.page, PageSum.views)):
+        views[page] = stored
     for query, after in ((LATER_VISITS, marks[0]), (LATER_PAGE_VIEWS, marks[1])):
         for sent, count in session.execute(query, {"after": after}):
-            if page := page_path(sent):
-                views[page] += count
+            if path := page_path(sent):
+                views[path] += count
     return views
 
 

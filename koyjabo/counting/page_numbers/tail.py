@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from koyjabo.counting.page_numbers.reading import AT_ONCE, PageReading, Position, View
+from koyjabo.counting.page_reading import AT_ONCE, PageReading, Position, View
 
 
 class Tail:

@@ -26,7 +26,7 @@ from koyjabo.base.models.ledger import IMPORTED
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople
 from koyjabo.counting.page_numbers import page_queries
-from koyjabo.reports import page_totals
+from koyjabo.reports import page_total_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.upkeep.recounts import derived_tables_queries as derived
@@ -147,7 +147,7 @@ def recount(
     insights = []
     if parser and clock:
         blocks = block_queries.problems(session, parser, lambda: advance(0))
-        insights = list(islice(chain(blocks, page_totals.problems(session, clock, parser)), MAX_PROBLEMS))
+        insights = list(islice(chain(blocks, page_total_queries.problems(session, clock, parser)), MAX_PROBLEMS))
     return _result(connection, sums, faults, insights)
 
 
