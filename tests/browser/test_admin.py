@@ -35,7 +35,7 @@ def test_all_of_it_works_without_scripts(new_device, session, site):
     expect(page.locator("#insights-periods details tbody tr").first).to_be_visible()
     page.get_by_role("navigation", name="Admin").get_by_role("link", name="Communities").click()
     page.get_by_role("link", name="New community").click()
-    page.get_by_label("Name").fill(HOSTILE)
+    page.get_by_label("Name", exact=True).fill(HOSTILE)
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_text(f"{HOSTILE} was created.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)

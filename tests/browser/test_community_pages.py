@@ -49,7 +49,7 @@ def test_keyboard_is_enough_to_sign_up_and_create_a_community(page):
     expect(page).to_have_url(re.compile("/communities$"))
     focus(page, page.get_by_role("link", name="New community"))
     page.keyboard.press("Enter")
-    focus(page, page.get_by_label("Name"))
+    focus(page, page.get_by_label("Name", exact=True))
     page.keyboard.type("By keyboard")
     focus(page, page.get_by_label("Listed"))
     page.keyboard.press("Space")

@@ -50,4 +50,4 @@ def test_restore_names_each_secret_to_enter_again(server, tmp_path):
     server.settings |= {"SECRET_KEY": "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"}
     restored = server.koyjabo("restore", "--force", file)
     assert restored.returncode == 0, restored.stderr
-    assert "SMTP_URL was saved with another SECRET_KEY: enter it again on the page Server." in restored.stdout
+    assert "SMTP_URL is not in use. It was saved with another SECRET_KEY: enter it again." in restored.stdout

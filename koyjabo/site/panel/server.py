@@ -107,9 +107,10 @@ class MailTest(NamedTuple):
 @bp.get("/server")
 @without_database
 def server() -> Response:
-    current()[StoredSettings].refresh()
-    group = request.args.get("edit", "")
-    return show(form=_form(group) if group in GROUPS and me().is_admin else None, group=group)
+    stored, group = current()[StoredSettings], request.args.get("edit", "")
+    stored.refresh()
+    may_change = me().is_admin and not all(map(stored.is_fixed, GROUPS.get(group, ())))
+    return show(form=_form(group) if may_change else None, group=group)
 
 
 def show(
@@ -123,7 +124,7 @@ def show(
         status,
         settings=stored.settings,
         fixed={name: text_of(stored.settings, name) for name in names if stored.is_fixed(name)},
-        unreadable=stored.unreadable,
+        left_out=stored.left_out,
         foldable=current()[Nightly].preview() if report["report"].is_read else None,
         data=current()[System].data(me()) if report["report"].is_read else None,
         form=form,

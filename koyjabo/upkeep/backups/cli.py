@@ -56,7 +56,7 @@ def restore(source: str, force: bool) -> None:
         head = backups.restore(path, force, services.clock, progress)
         services[WebhookServices].sealer.seal_urls()  # backups made by older versions contain URLs in clear text
         services[StoredSettings].refresh()
-        unreadable = services[StoredSettings].unreadable
+        left_out = services[StoredSettings].left_out
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")
-    for setting in unreadable:
-        click.echo(f"{setting} was saved with another SECRET_KEY: enter it again on the page Server.")
+    for setting, reason in left_out.items():
+        click.echo(f"{setting} is not in use. {reason}")

@@ -43,6 +43,7 @@ POLL_S = 1.0
 """Interval between calls to `refresh`, s."""
 
 CHANGED = N_("changed")
+UNREADABLE = N_("It was saved with another SECRET_KEY: enter it again.")
 
 audit.CHANGES["settings.change"] = N_("Settings changed")
 
@@ -59,8 +60,8 @@ class StoredSettings:
         self._rows: dict[str, str] = {}
         self._lock = threading.Lock()  # so that no earlier read is applied after a later one
         self._on_change = partial(base.signals.settings_changed.send, None)
-        self.unreadable: list[str] = []
-        """Stored secrets that were sealed with another SECRET_KEY."""
+        self.left_out: dict[str, str] = {}
+        """Why stored values are not in use, by name."""
         self._apply(self._database.read(queries.stored))
 
     def refresh(self) -> None:
@@ -130,21 +131,22 @@ class StoredSettings:
     def _apply(self, rows: dict[str, str]) -> None:
         if rows == self._rows:
             return
-        merged, self.unreadable = self._merged(rows)
+        merged, self.left_out = self._merged(rows)
         self.settings.adopt(merged)
         self._clock.move_to(merged.zone)
         self._on_change()
         self._rows = rows  # last, so that the next call repeats what has failed
 
-    def _merged(self, rows: dict[str, str]) -> tuple[Settings, list[str]]:
-        """The settings in force with these rows, and the names of secrets that cannot be opened."""
+    def _merged(self, rows: dict[str, str]) -> tuple[Settings, dict[str, str]]:
+        """The settings in force with these rows, and why the others are left out, by name."""
         stored = self._opened(rows)
-        unreadable = sorted(rows.keys() & SEALED - stored.keys())
+        left_out = dict.fromkeys(sorted(rows.keys() - stored.keys()), UNREADABLE)
         merged = self._in_force(stored)
-        while (name := merged.conflict()[0]) in stored:
+        while (conflict := merged.conflict())[0] in stored:
+            name, left_out[name] = conflict
             del stored[name]
             merged = self._in_force(stored)
-        return merged, unreadable
+        return merged, left_out
 
     def _opened(self, rows: dict[str, str]) -> dict[str, str]:
         opened = {name: self._sealer.open(value, name) if name in SEALED else value for name, value in rows.items()}

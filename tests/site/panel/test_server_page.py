@@ -96,6 +96,7 @@ def test_setting_of_the_environment_is_shown_and_cannot_be_changed(site, admin):
     assert row(admin.get(PAGE), "retention").startswith("Visits are kept 30 days, then rolled up.")
     assert "Set in the environment" in row(admin.get(PAGE), "retention")
     assert "edit=retention" not in admin.get(PAGE)
+    assert CHANGE + "retention" not in admin.get(f"{PAGE}?edit=retention")
     admin.send(CHANGE + "retention", retention_days="7")
     assert site.services[Settings].retention_days == 30
 
