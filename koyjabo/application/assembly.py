@@ -66,7 +66,6 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import services as reports
 from koyjabo.reports.live import storing
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.page_totals import PageTotals
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.visit_log import services as visit_log
@@ -184,7 +183,6 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(api_keys.build(base))
     add(reports.build(base))
     add(reports.build_people(base))
-    add(PageTotals(base))
     add(LiveViews(services))
     add(visit_log.build(base))
     add(_report_rooms(services))
@@ -263,7 +261,7 @@ def _tick(base: Base) -> None:
     repeat(backups.READ_S, services[Backups].refresh)
     repeat(retention.POLL_S, services[Backups].tick)
     repeat(storing.POLL_S, services[ReportServices].storing.tick)
-    repeat(TICK_S, services[PageTotals].tick)
+    repeat(TICK_S, services[ReportServices].page_totals.tick)
     repeat(TICK_S, services[WebhookServices].member_events.tick)
     repeat(sender.POLL_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
     repeat(alerts.POLL_S, services[Alerts].tick)

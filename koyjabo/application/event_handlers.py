@@ -26,7 +26,6 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.community_people import VisitorConversion
-from koyjabo.reports.page_totals import PageTotals
 from koyjabo.reports.services import PeopleServices, ReportServices, own_hosts
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.site.getting_started.getting_started import GettingStarted
@@ -131,7 +130,7 @@ class Handlers:
         if has_other_rules or zone != self._zone:
             self._zone = zone
             reports.storing.begin_again()
-            self._services[PageTotals].begin_again()
+            reports.page_totals.begin_again()
         self._services[AccountServices].second_factors.end_sessions_without()
         self._realtime.pages.watch_again()
         self._visits.stats()  # the day may have changed with the time zone

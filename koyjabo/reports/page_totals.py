@@ -13,8 +13,8 @@ from koyjabo.base.jobs.claims import LeasedTasks
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.reports import page_total_queries
+from koyjabo.reports.live.live import Live
 from koyjabo.reports.page_total_queries import PageViewTotals
-from koyjabo.reports.services import ReportServices
 
 LEASE = "page_totals"
 
@@ -23,12 +23,11 @@ RENEW_MS = 20_000
 
 
 class PageTotals:
-    """Call `tick` every second."""
+    """Call `tick` every second. `live` belongs to the thread for scans."""
 
-    def __init__(self, base: Base) -> None:
+    def __init__(self, base: Base, live: Live) -> None:
         self._database, self._clock = base.database, base.clock
-        self._numbers = base.services[PageNumbers]
-        self._live = base.services[ReportServices].reports.live
+        self._numbers, self._live = base.services[PageNumbers], live
         self._tasks = LeasedTasks(
             base.database, base.clock, base.runtime, LEASE, "page_totals_interrupted", "page_totals_failed"
         )

@@ -22,6 +22,7 @@ from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.events.ledger import Events, open_store
 from koyjabo.reports.live.storing import Storing
 from koyjabo.reports.log.trait_parser import TraitParser
+from koyjabo.reports.page_totals import PageTotals
 from koyjabo.reports.shares import Shares
 from koyjabo.reports.weekly_report import WeeklyReport
 
@@ -33,6 +34,7 @@ class ReportServices:
     events: Events
     annotations: Annotations
     storing: Storing
+    page_totals: PageTotals
     shares: Shares
     parser: TraitParser
     weekly_report: WeeklyReport
@@ -108,6 +110,7 @@ def build(base: Base) -> ReportServices:
         ),
         annotations=Annotations(database, clock),
         storing=Storing(base, reports.live),
+        page_totals=PageTotals(base, reports.live),
         shares=Shares(base),
         parser=parser,
         weekly_report=WeeklyReport(base, reports),

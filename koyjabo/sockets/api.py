@@ -16,8 +16,8 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.socket_log import NOWHERE
 from koyjabo.communities.services import CommunityServices
-from koyjabo.counting.page_numbers.api import PagesResponse, paths_of
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers, page_of
+from koyjabo.counting.page_numbers.schemas import PagesResponse, paths_of
 from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import parse_qsl
 from zlib import crc32
-
-from pydantic import BaseModel, Field
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, WRONG_PATHS, PageNumbers, page_of
+from koyjabo.counting.page_numbers.schemas import PagesResponse, paths_of
 from koyjabo.counting.stats import base36, encode
 from koyjabo.web.current import api as bp
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, with_query
@@ -18,20 +15,6 @@ from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
 from koyjabo.web.openapi.describe import describe
 
 declare(bp, "/api/pages", PathPolicy.ANYONE, tag="visits")
-
-
-class PageResponse(BaseModel):
-    path: str = Field(description="as it was sent", examples=["/posts/a"])
-    views: int | None = Field(
-        description="since the beginning; null if this server does not show this page's number", examples=[1280]
-    )
-    today: int | None = Field(description="since midnight in TIMEZONE", examples=[41])
-
-
-class PagesResponse(BaseModel):
-    pages: list[PageResponse] = Field(description="one for each `path`, in the same order")
-    epoch: str = Field(description="creation time of the database, base 36", examples=["mj8k2f1x"])
-    revision: int = Field(description="increases with every view, and at midnight", examples=[743982])
 
 
 @bp.get("/pages")
@@ -62,15 +45,3 @@ def pages(context: RequestContext) -> PlainResponse:
     body = counts.as_object(paths)
     tag = f"{counts.epoch}-{base36(crc32(encode(body['pages']).encode()))}"
     return response_or_304(context.environ, tag, JSON, encode(body))
-
-
-def paths_of(environ: dict[str, Any]) -> list[str]:
-    """The `path` parameters of a request, up to MAX_PATHS. Raises InvalidInput."""
-    try:
-        query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True, max_num_fields=2 * MAX_PATHS)
-    except ValueError:
-        raise InvalidInput(details={"path": WRONG_PATHS}) from None
-    paths = [value for name, value in query if name == "path"]
-    if len(paths) > MAX_PATHS:
-        raise InvalidInput(details={"path": WRONG_PATHS})
-    return paths

@@ -179,7 +179,7 @@ class PageNumbers:
         raise LedgerUnavailable
 
     def _shown(self, pages: Collection[str]) -> list[str]:
-        """Which pages show their number: PAGE_NUMBERS names them, and they are no page of a community that is not
+        """The pages that show their number: PAGE_NUMBERS names them, and they are no page of a community that is not
         listed.
         """
         matcher = page_patterns.matcher(self._settings.page_numbers)

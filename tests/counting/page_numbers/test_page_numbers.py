@@ -6,7 +6,7 @@ import pytest
 from support.application.site import Site
 from support.people.communities import Cast, found
 
-from koyjabo.reports.page_totals import PageTotals
+from koyjabo.reports.services import ReportServices
 
 ON = {"PAGE_NUMBERS": "*"}
 
@@ -24,7 +24,7 @@ def get(site: Site, *paths: str, **headers: str):
 def views(site: Site, *paths: str) -> list[tuple[int | None, int | None]]:
     """The views of these pages, since the beginning and today. Waits until the sums are ready."""
     while (response := get(site, *paths)).status_code == 503:
-        site.services[PageTotals].tick()
+        site.services[ReportServices].page_totals.tick()
     assert response.status_code == 200, response.text
     return [(page["views"], page["today"]) for page in response.json["pages"]]
 
@@ -36,7 +36,7 @@ def view(site: Site, visitor: str, page: str, event_id: str, name: str = "pagevi
 
 def reported(site: Site) -> dict[str, int]:
     """The views of all pages in the report of all time."""
-    return dict(site.services[PageTotals].read().views)
+    return dict(site.services[ReportServices].page_totals.read().views)
 
 
 @pytest.mark.both_kinds

@@ -14,8 +14,8 @@ from support.sites.full_site import DAY_MS, bring
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.extensions import db
 from koyjabo.counting.page_numbers import page_queries
-from koyjabo.reports.page_totals import PageTotals
 from koyjabo.reports.rolled_up import day_sums
+from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
 
 PAGES = ("/", "/a", "/b", "/%E0%A6%95")
@@ -26,7 +26,7 @@ def counts(site: Site) -> tuple[dict[str, tuple[int, int]], int]:
     """The views of PAGES, since the beginning and today, and their revision. Waits until the sums are ready."""
     query = [("path", page) for page in PAGES]
     while (response := site.client.get("/api/pages", query_string=query)).status_code == 503:
-        site.services[PageTotals].tick()
+        site.services[ReportServices].page_totals.tick()
     assert response.status_code == 200, response.text
     pages = {page["path"]: (page["views"], page["today"]) for page in response.json["pages"]}
     return pages, response.json["revision"]
@@ -111,7 +111,7 @@ class History:
         site.forget(self.random.choice(("v1", "v2")))
 
     def begin_again(self, site: Site) -> None:
-        site.services[PageTotals].begin_again()
+        site.services[ReportServices].page_totals.begin_again()
 
     def restart(self, site: Site) -> None:
         site.restart()
@@ -149,7 +149,7 @@ def play(url: str, seed: int, steps: int) -> None:
     with History(url, Random(seed)) as history:
         for _ in range(steps):
             history.step()
-        report = history.sites[0].services[PageTotals].read()
+        report = history.sites[0].services[ReportServices].page_totals.read()
         assert dict(report.views) == +history.views
         assert history.sites[0].recount() == []
 
