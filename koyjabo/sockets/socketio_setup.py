@@ -12,14 +12,14 @@ from koyjabo.base.core.extensions import socketio
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.strict_packets import Packet
-from koyjabo.sockets.messages import LARGEST_MESSAGE
+from koyjabo.sockets.messages import LARGEST_LIST
 
 if TYPE_CHECKING:
     from flask import Flask
 
 
 PATH = "/socket.io/"
-USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGEST_MESSAGE}
+USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGEST_LIST}
 """Default options, s and bytes. The host program's `socketio.server_options` take precedence."""
 
 

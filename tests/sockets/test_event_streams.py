@@ -25,7 +25,7 @@ CHANGES = {f"{LOOP}.TICK_S": TICK_S, SWEEP: 0.05, f"{STREAMS}.QUIET_TICKS": QUIE
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with changed_server(tmp_path_factory.mktemp("server"), CHANGES, LEAVE_GRACE_SECONDS=GRACE_S) as server:
+    with changed_server(tmp_path_factory.mktemp("server"), CHANGES, LEAVE_GRACE_SECONDS=GRACE_S, PAGE_NUMBERS="*") as server:
         yield server
 
 
@@ -172,7 +172,8 @@ def test_every_event_matches_its_model(server):
     community = founder.found()
     member.join(community)
     path = of_community(community)
-    with StreamListener(server.port) as site, StreamListener(server.port, path, founder.token) as first:
+    of_site = f"{SITE}?path=/a"
+    with StreamListener(server.port, of_site) as site, StreamListener(server.port, path, founder.token) as first:
         second = StreamListener(server.port, path, member.token)
         first.next_of_type("visitor_joined")
         second.close()

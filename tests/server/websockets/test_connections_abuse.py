@@ -199,7 +199,7 @@ class HalfOpened(WebSocket):
 
 
 PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
-LARGEST = 4096
+LARGEST = 65_536
 ASKED = {WebSocket: '{"type": "ping"}', SocketIO: '42["ping"]'}
 
 
@@ -225,7 +225,7 @@ def is_pong(client: WebSocket) -> bool:
 def test_messages_of_the_largest_size_are_read(client):
     """An unrequested pong is ignored."""
     largest = ASKED[type(client)].ljust(LARGEST)
-    client.send(frame("unasked", PONG), frame(largest) * 5, *fragments(largest, 100))
+    client.send(frame("unasked", PONG), frame(largest) * 5, *fragments(largest, 1000))
     client.send(frame(ASKED[type(client)]) * 300)  # one message after the other in each read
     assert all(is_pong(client) for _ in range(306))
 
@@ -257,8 +257,9 @@ def test_invalid_frame_closes_the_connection_with_a_code(server, kind):
         with kind(server.port) as client:
             client.event()
             codes[what] = client.send(sent).close_frame().code
-            client.send(close(code))
-            assert client.is_lost(), what
+            if len(sent) < LARGEST:  # the rest of a larger message hides the client's close frame
+                client.send(close(code))
+                assert client.is_lost(), what
     assert codes == {what: code for what, (code, _) in WRONG.items()}
 
 

@@ -27,6 +27,7 @@ from koyjabo.web.forms.forms import SECRETS, TEXTS
 TEMPLATES = Path(__file__).resolve().parents[3] / "koyjabo" / "templates"
 WRITTEN = {
     "name": 'Banani "<b>"',
+    "nameBn": "বনানী",
     "email": "nobody@example.com",
     "confirmation": "nobody@example.com",
     "description": "By bus\r\nand by boat",
