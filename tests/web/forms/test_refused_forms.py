@@ -29,6 +29,7 @@ WRITTEN = {
     "name": 'Banani "<b>"',
     "email": "nobody@example.com",
     "confirmation": "nobody@example.com",
+    "nameBn": "বনানী",
     "description": "By bus\r\nand by boat",
     "total": "5000",
     "visitor_id": "ayesha",
