@@ -165,7 +165,8 @@ class Reader:
 
     def _choose_on_overview(self, name: str) -> None:
         self.log_in(EMAIL, OF_ADMIN)
-        visit(self.page, "/admin/")
+        self.site.register("ayesha")
+        visit(self.page, "/admin/?range=7d")
         with self.page.expect_response(lambda response: "keep=" in response.url):
             self.page.locator("a[href*='keep=']", has_text=name).first.evaluate("(link) => link.click()")
 

@@ -1,5 +1,7 @@
 /** Lists of the panel: clicks open rows, J and K move between them, the browser remembers density and columns. */
 
+import "./dialog.js"; // first, because SheetAddress follows the clicks it has handled
+
 /** While a sheet is open, the page has the URL of the link that opened it. Closing the sheet is like going back. */
 class SheetAddress {
   /** The link whose page the sheet shows. @type {HTMLAnchorElement | null} */
