@@ -83,7 +83,8 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
 
 def page_numbers(base: Base) -> PageNumbers:
     """Build the numbers of pages, after the services of `build`."""
-    return PageNumbers(base.settings, base.clock, base.database, base.services[CountingServices].visits.pages)
+    read_pages = base.services[CountingServices].visits.pages
+    return PageNumbers(base.settings, base.clock, base.runtime, base.database, read_pages)
 
 
 def _shared(base: Base, high_water: HighWater) -> SharedHighWater:
