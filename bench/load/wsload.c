@@ -150,7 +150,6 @@ static void open_one(int number) {
 static void become_ready(struct connection *one) {
     one->state = READY;
     ready++;
-    if (watches) send_frame(one->fd, TEXT, WATCH, strlen(WATCH));
 }
 
 static void lose(struct connection *one) {
@@ -212,6 +211,7 @@ static void take_frame(struct connection *one, int head, const char *payload, si
         said_goodbye++;
         lose(one);
     } else if (is_update(head, payload, length)) {
+        if (watches && one->state == JOINING) become_ready(one);
         take_update(one, payload, length);
     } else if (socketio && length == 1 && kind == '2') {
         send_frame(one->fd, TEXT, "3", 1);
@@ -235,7 +235,10 @@ static int take_handshake(struct connection *one) {
     *end = 0;
     if (strstr(buffer, "permessage-deflate")) deflated++;
     one->state = OPENING;
-    if (!socketio) become_ready(one);
+    if (watches) {
+        one->state = JOINING;
+        send_frame(one->fd, TEXT, WATCH, strlen(WATCH));
+    } else if (!socketio) become_ready(one);
     return end + 4 - buffer;
 }
 
