@@ -25,7 +25,7 @@ from harness.reporting import machine
 from harness.reporting.tables import Report, Target, progress, ratio, say_targets
 from harness.servers import process_figures as proc
 from harness.servers import versions
-from harness.servers.databases import POSTGRES, fresh
+from harness.servers.databases import POSTGRES, STARTING_TOTAL, fresh
 from harness.servers.server import Server
 from harness.servers.versions import Version
 from support.databases.database import Database
@@ -34,6 +34,7 @@ from support.programs.processes import wait_until
 ON = {"PAGE_NUMBERS": "*"}
 CONNECTIONS = 64
 PAGES_VISITED = 10_000
+VISITS_S, REQUESTS_S = 2, 1
 SETTLE_S = 2
 """After visits, until the sums have followed them, s. The CPU time includes it."""
 
@@ -74,7 +75,7 @@ Subjects = Mapping[str, Subject]
 
 
 @click.command(help=__doc__)
-@click.option("--rounds", default=11, show_default=True, help="rounds for each server")
+@click.option("--rounds", default=9, show_default=True, help="rounds for each server")
 @click.option("--quick", is_flag=True, help="few pages and one round, only to see that it works; not stored")
 @versions.option
 def main(rounds: int, quick: bool, before: Version | None) -> None:
@@ -145,7 +146,7 @@ def measure_visits(report: Report, testbed: Testbed, rounds: int, before: Versio
 
 
 def visits_until_followed(port: int, core: int) -> load.Figures:
-    figures = load.register(port, CONNECTIONS, WARM_UP_S, core, PAGES_VISITED)
+    figures = load.register(port, CONNECTIONS, VISITS_S, core, PAGES_VISITED)
     time.sleep(SETTLE_S)
     return figures
 
@@ -162,9 +163,7 @@ def say_rows(report: Report, subjects: Subjects, what: str, base: str) -> None:
 # Requests
 
 
-def measure_requests(
-    report: Report, testbed: Testbed, rounds: int, sizes: tuple[tuple[int, int], ...]
-) -> list[Target]:
+def measure_requests(report: Report, testbed: Testbed, rounds: int, sizes: tuple[tuple[int, int], ...]) -> list[Target]:
     all_targets = []
     for contender in (contenders.ON_SQLITE, contenders.ON_POSTGRES):
         for pages, views in sizes:
@@ -192,7 +191,7 @@ def compare_requests(testbed: Testbed, subject: Subject, pages: int, rounds: int
     for number in range(rounds + 1):  # the first round is a warm-up
         progress(number, rounds, subject.name)
         for what, begin in requests.items():
-            seen = testbed.measure(subject.contender, subject.server, partial(begin, seconds=WARM_UP_S))
+            seen = testbed.measure(subject.contender, subject.server, partial(begin, seconds=REQUESTS_S))
             if number:
                 subject.figures.setdefault(what, []).append(seen)
 
@@ -230,9 +229,11 @@ def pushes(testbed: Testbed, rounds: int) -> list[Target]:
     all_targets = []
     for contender in (contenders.ON_SQLITE, contenders.ON_POSTGRES):
         with running(testbed, contender, f"crowd {contender.backend}", **ON) as (server, _):
+            with connect(server.port, PLAIN_ENDPOINT, CROWD, testbed.load_core) as clients:
+                totals = range(STARTING_TOTAL + 1, STARTING_TOTAL + 1 + rounds)
+                of_stats = [ms_until_seen(server, clients, total) for total in totals]
             with connect(server.port, WATCHING, CROWD, testbed.load_core) as clients:
-                times = [ms_until_seen(server, clients, views + 1) for views in range(rounds)]
-            before = rounds
+                times = [ms_until_seen(server, clients, views) for views in range(rounds + 1, 2 * rounds + 1)]
             with (
                 connect(server.port, PLAIN_ENDPOINT, CROWD - OF_CROWD, testbed.load_core) as others,
                 connect(server.port, WATCHING, OF_CROWD, testbed.load_core) as watching,
@@ -240,9 +241,11 @@ def pushes(testbed: Testbed, rounds: int) -> list[Target]:
                 others.settle()
                 watching.settle()
                 first = watching.counts().updates
-                ms_until_seen(server, watching, before + 1)
+                ms_until_seen(server, watching, 2 * rounds + 1)
                 watching.settle()
                 frames = watching.counts().updates - first
+        what = f"{contender.backend}, {CROWD:,} open pages: until all show a total, median"
+        all_targets.append(Target(what, median(of_stats), unit="ms"))
         what = f"{contender.backend}, {CROWD:,} open pages on one path: until all show a view"
         all_targets.append(Target(f"{what}, median", median(times), most=MAX_MS, unit="ms"))
         all_targets.append(Target(f"{what}, longest", max(times), unit="ms"))
@@ -251,16 +254,16 @@ def pushes(testbed: Testbed, rounds: int) -> list[Target]:
     return all_targets
 
 
-def ms_until_seen(server: Server, clients: WebSocketClients, views: int) -> float:
-    """Register a view. Returns the time until the last client shows it, in ms."""
+def ms_until_seen(server: Server, clients: WebSocketClients, number: int) -> float:
+    """Register a view. Returns the time until the last client shows this total or number of views, in ms."""
     clients.settle()
     time.sleep(REST_S)
-    clients.begin(f"until {views}")
+    clients.begin(f"until {number}")
     began_ns = time.monotonic_ns()
-    status, _, _ = server.post("/api/visitor/register", {"visitorId": f"seen-{views}", "page": "/a"})
+    status, _, _ = server.post("/api/visitor/register", {"visitorId": f"seen-{number}", "page": "/a"})
     seen = clients.answer()
     if status != 200 or seen["behind"]:
-        raise click.ClickException(f"{seen['behind']} pages do not show {views} views")
+        raise click.ClickException(f"{seen['behind']} pages do not show {number}")
     return (seen["last_at_ns"] - began_ns) / 1e6
 
 
