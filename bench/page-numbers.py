@@ -17,7 +17,6 @@ from statistics import median
 import click
 from harness.clients import http_load as load
 from harness.clients.websocket_clients import PLAIN, Endpoint, WebSocketClients, allow_files, connect
-from harness.folders import scratch
 from harness.measurements import contenders
 from harness.measurements.broadcasts import PLAIN_ENDPOINT
 from harness.measurements.contenders import WARM_UP_S, Contender, Testbed, prepared
@@ -55,7 +54,9 @@ INSERT INTO page_sums (page, views, day, day_views)
 SELECT '/posts/' || id, {views}, '2026-01-01', {views} FROM ({numbers}) AS numbers
 """
 NUMBERS = {
-    "sqlite": "WITH RECURSIVE n(id) AS (SELECT 0 UNION ALL SELECT id + 1 FROM n WHERE id < {pages} - 1) SELECT id FROM n",
+    "sqlite": """
+        WITH RECURSIVE n(id) AS (SELECT 0 UNION ALL SELECT id + 1 FROM n WHERE id < {pages} - 1) SELECT id FROM n
+    """,
     "postgres": "SELECT generate_series(0, {pages} - 1) AS id",
 }
 MARK = "INSERT INTO watermarks (name, upto, version) VALUES ('{name}', 0, 0) ON CONFLICT (name) DO UPDATE SET upto = 0"

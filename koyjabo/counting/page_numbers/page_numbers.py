@@ -69,7 +69,8 @@ class PageCounts(NamedTuple):
 
     def as_object(self, paths: Iterable[tuple[str, str]]) -> dict[str, Any]:
         """The values as JSON. `paths` are paths as they were sent, each with its page."""
-        pages = [{"path": path, "views": self.pages[page].views, "today": self.pages[page].today} for path, page in paths]
+        sent = [(path, self.pages[page]) for path, page in paths]
+        pages = [{"path": path, "views": views, "today": today} for path, (views, today) in sent]
         return {"pages": pages, "epoch": self.epoch, "revision": self.revision}
 
 
@@ -196,8 +197,8 @@ class PageNumbers:
         raise LedgerUnavailable
 
     def _shown(self, pages: Collection[str]) -> list[str]:
-        """Those of the pages whose number is shown: PAGE_NUMBERS names them, and they are no page of a community that
-        is not listed.
+        """The pages whose number is shown: PAGE_NUMBERS names them, and they are no page of a community that is not
+        listed.
         """
         matcher = page_patterns.matcher(self._settings.page_numbers)
         named = [page for page in pages if matcher and matcher.fullmatch(page)]

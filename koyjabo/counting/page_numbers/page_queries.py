@@ -122,7 +122,7 @@ def follow_removal(session: Session) -> None:
 
 
 def listed_communities(session: Session, keys: Collection[str]) -> set[str]:
-    """Those of these ids and external ids that name a listed community."""
+    """The ids and external ids in `keys` that name a listed community."""
     listed = select(Community.id, Community.ref).where(Community.is_listed, Community.archived_ms.is_(None))
     rows = session.execute(listed.where(Community.id.in_(keys) | Community.ref.in_(keys)))
     return {key for row in rows for key in row if key}
