@@ -27,7 +27,7 @@ class Endpoint:
     path: str
     kind: str
     deflate: bool = False  # whether the clients offer permessage-deflate
-    watch: bool = False  # whether the clients watch the number of the page /a; updates are then those of its number
+    watch: bool = False  # whether the clients watch the number of the page /a; updates are then changes of this number
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def page_of(path: Any) -> str:
 
 @dataclass(slots=True)
 class _Changes:
-    """The watched pages, and those of them that have changed since the last `take_changed`."""
+    """The watched pages, and which of them have changed since the last `take_changed`."""
 
     watched: Collection[str] = ()
     changed: set[str] = field(default_factory=set)
@@ -136,9 +136,8 @@ class PageNumbers:
         self._changes.watched = pages
 
     def read(self, pages: Collection[str]) -> PageCounts:
-        """The views of these pages, which include all views acknowledged before the call on this worker, and those of
-        other workers that are committed. May contain other pages, because calls of the same time are read together.
-        Raises StillCounting while the sums are computed, and LedgerUnavailable.
+        """The views of these pages, which include all views that were acknowledged before the call on this worker, or
+        committed by another one. May contain other pages, because calls of the same time are read together. Raises StillCounting while the sums are computed, and LedgerUnavailable.
         """
         return self._lookups.ask(pages)
 
