@@ -137,7 +137,8 @@ class PageNumbers:
 
     def read(self, pages: Collection[str]) -> PageCounts:
         """The views of these pages, which include all views that were acknowledged before the call on this worker, or
-        committed by another one. May contain other pages, because calls of the same time are read together. Raises StillCounting while the sums are computed, and LedgerUnavailable.
+        committed by another one. May contain other pages, because calls of the same time are read together. Raises
+        StillCounting while the sums are computed, and LedgerUnavailable.
         """
         return self._lookups.ask(pages)
 
