@@ -54,6 +54,7 @@ START = Figure("start.txt", "", "4 workers, prepared database: this server", "re
 BEFORE = START._replace(row="4 workers, prepared database: before (48019ab)")
 RSS = Figure("register.txt", "Memory of the worker", "this server, SQLite", "at start MB")
 FRAME = MEMORY._replace(column="CPU µs/frame")
+WATCHED = Figure("page-numbers.txt", "targets", "10,000 open pages: memory of a watched number", "measured")
 BACKUP = Figure("backup.txt", "The write-ahead log had", "without a backup", "p99 ms")
 FIGURES: dict[str, Figure | Sentence] = {
     "visits a second, SQLite": VISITS,
@@ -85,6 +86,13 @@ FIGURES: dict[str, Figure | Sentence] = {
     "ms until a page shows a visit": Figure("storm.txt", STORM, "from the commit", "p99"),
     "s until a view is shown": VIEWS,
     "s until a view is shown, p95": VIEWS._replace(row="five pages, 20 visits/s: view, p95"),
+    "KB of a watched number": WATCHED,
+    "ms until 1,000 pages show a view": WATCHED._replace(
+        row="SQLite, 1,000 open pages on one path: until all show a view, median"
+    ),
+    "times the CPU of stats": WATCHED._replace(
+        row="SQLite, 1,000,000 pages, 10,000,000 views: CPU, GET of any page / GET /api/stats"
+    ),
     "s of a backup": Sentence("backup.txt", "SQLite: a backup took"),
     "ms without a backup": BACKUP,
     "ms during a backup": BACKUP._replace(row="beside one"),

@@ -1,7 +1,9 @@
 // HTTP load from one cheap process: each connection sends its next request after the last response.
 //
-//   httpload PORT CONNECTIONS SECONDS register RUN      visits: RUN is eight hexadecimal digits, different in each run
-//   httpload PORT CONNECTIONS SECONDS get PATH [ETAG]   with If-None-Match if there is an ETag
+//   httpload PORT CONNECTIONS SECONDS register RUN [PAGES]   visits: RUN is eight hexadecimal digits, different in each
+//                                                            run. With PAGES, they are spread over so many pages.
+//   httpload PORT CONNECTIONS SECONDS get PATH [ETAG]        with If-None-Match if there is an ETag
+//   httpload PORT CONNECTIONS SECONDS pages PAGES            the numbers of so many pages, one page each time
 //
 // It prints a line of JSON. `late` counts responses after the end, which it waits for, because the server has
 // worked for them. A response needs a Content-Length, unless its status is 204 or 304.
@@ -39,6 +41,7 @@ static int port, count, epoll;
 static char fixed[REQUEST];
 static const char *run;
 static long first, sent;
+static long pages; // how many pages the requests are spread over; 0 for the few of PAGES
 
 static uint32_t *took_us; // of each response
 static long answers, room, broken, refused, late;
@@ -56,25 +59,34 @@ static int64_t now_ns(void) {
     return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
+static long next_page(void) { return (first + sent) * STRIDE % pages; }
+
 static int next_visit(char *request) {
-    char body[512];
+    char body[512], page[32] = "";
+    if (pages) snprintf(page, sizeof page, "/posts/%ld", next_page());
     long visitor = (first + ++sent * STRIDE) % VISITORS;
     int length = snprintf(body, sizeof body,
                           "{\"visitorId\":\"visitor_%lld_a1b2c3d4e\",\"timestamp\":%lld,\"userAgent\":\"Mozilla/5.0 (Linux; "
                           "Android 14; SM-A556E) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile "
                           "Safari/537.36\",\"referrer\":\"https://www.google.com/\",\"visitId\":\"%s-%ld\",\"page\":\"%s\"}",
                           1702757318000LL + visitor, 1765860518412LL + sent, run, sent,
-                          PAGES[sent % (long)(sizeof PAGES / sizeof *PAGES)]);
+                          pages ? page : PAGES[sent % (long)(sizeof PAGES / sizeof *PAGES)]);
     return snprintf(request, REQUEST,
                     "POST /api/visitor/register HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
                     "Origin: https://koyjabo.com\r\nContent-Length: %d\r\n\r\n%s",
                     port, length, body);
 }
 
+static int next_number(char *request) {
+    sent++;
+    return snprintf(request, REQUEST, "GET /api/pages?path=/posts/%ld HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", next_page(),
+                    port);
+}
+
 static void ask(struct connection *one) {
-    char visit[REQUEST];
-    const char *request = run ? visit : fixed;
-    int length = run ? next_visit(visit) : (int)strlen(fixed);
+    char next[REQUEST];
+    const char *request = *fixed ? fixed : next;
+    int length = run ? next_visit(next) : pages ? next_number(next) : (int)strlen(fixed);
     one->left = -1;
     one->have = 0;
     one->sent_at = now_ns();
@@ -180,12 +192,15 @@ static void load(int seconds) {
 
 int main(int words, char **word) {
     errno = 0;
-    if (words < 6) fail("usage: httpload PORT CONNECTIONS SECONDS register RUN | get PATH [ETAG]");
+    if (words < 6) fail("usage: httpload PORT CONNECTIONS SECONDS register RUN [PAGES] | get PATH [ETAG] | pages PAGES");
     port = atoi(word[1]);
     count = atoi(word[2]);
     if (!strcmp(word[4], "register")) {
         run = word[5];
         first = strtol(run, NULL, 16) % VISITORS;
+        pages = words > 6 ? atol(word[6]) : 0;
+    } else if (!strcmp(word[4], "pages")) {
+        pages = atol(word[5]);
     } else {
         int length = snprintf(fixed, sizeof fixed, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s%s%s\r\n", word[5], port,
                               words > 6 ? "If-None-Match: " : "", words > 6 ? word[6] : "", words > 6 ? "\r\n" : "");

@@ -1,11 +1,14 @@
 // Many WebSocket or stream clients in one cheap process. It opens them, keeps them alive, and counts what they
 // receive.
 //
-//   wsload PORT PATH plain|socketio|stream N [deflate]
+//   wsload PORT PATH plain|socketio|stream N [deflate|watch]
+//
+// With `watch`, each (plain) client watches the number of the page /a: updates are then its page_update events, and a
+// total is its views.
 //
 // It prints a line of JSON when all N are open and after each command. Commands, one a line on standard input:
 //
-//   settle    wait until no visitor_update has come for half a second
+//   settle    wait until no update has come for half a second
 //   emit K    GET /emit?n=K at the same port, wait for its response ("t0=<monotonic ns>;") and, if K is not 0, until
 //             every client has received an update; then listen a little longer for unexpected ones
 //   report    counts so far
@@ -39,6 +42,8 @@ enum { QUIET_MS = 500, LONGEST_SETTLE_MS = 20000, LISTEN_ON_MS = 20, PATIENCE_MS
 enum { NAP_US = 2000 };
 enum { TEXT = 1, CLOSE = 8, PING = 9, PONG = 10, FINAL = 0x80, COMPRESSED = 0x40, MASKED = 0x80 };
 
+static const char WATCH[] = "{\"type\":\"pages\",\"paths\":[\"/a\"]}";
+
 enum state { UNUSED, UPGRADING, OPENING, JOINING, READY, GONE };
 
 struct connection {
@@ -55,7 +60,8 @@ static const uint64_t COMMANDS = UINT64_MAX, ANSWER = UINT64_MAX - 1;
 
 static struct connection *crowd;
 static int size, opened, ready, gone, port, epoll;
-static int socketio, streams, offers_deflate;
+static int socketio, streams, offers_deflate, watches;
+static const char *update = "visitor_update", *total_key = "\"totalVisitors\":";
 static char buffer[BUFFER];        // shared by all reads, so that a connection fits into one cache line
 static int have;
 static const char *path;
@@ -182,7 +188,7 @@ static void take_update(struct connection *one, const char *payload, size_t leng
     updates++;
     last_update_at = now_ns();
     update_bytes = length;
-    if (wanted_total) take_total(one, number_after(payload, length, "\"totalVisitors\":"));
+    if (wanted_total) take_total(one, number_after(payload, length, total_key));
     if (one->round == round_now) return;
     one->round = round_now;
     reached++;
@@ -192,7 +198,7 @@ static void take_update(struct connection *one, const char *payload, size_t leng
 static int is_update(int head, const char *payload, size_t length) {
     if ((head & 15) != TEXT) return 0;
     if (head & COMPRESSED) return length > 4;
-    return memmem(payload, length, "visitor_update", 14) != NULL;
+    return memmem(payload, length, update, strlen(update)) != NULL;
 }
 
 // Engine.IO: "0" opens, "2" pings, "3" pongs; Socket.IO inside of "4": "0" joins a namespace.
@@ -205,6 +211,7 @@ static void take_frame(struct connection *one, int head, const char *payload, si
         said_goodbye++;
         lose(one);
     } else if (is_update(head, payload, length)) {
+        if (watches && one->state == JOINING) become_ready(one);
         take_update(one, payload, length);
     } else if (socketio && length == 1 && kind == '2') {
         send_frame(one->fd, TEXT, "3", 1);
@@ -228,7 +235,10 @@ static int take_handshake(struct connection *one) {
     *end = 0;
     if (strstr(buffer, "permessage-deflate")) deflated++;
     one->state = OPENING;
-    if (!socketio) become_ready(one);
+    if (watches) {
+        one->state = JOINING;
+        send_frame(one->fd, TEXT, WATCH, strlen(WATCH));
+    } else if (!socketio) become_ready(one);
     return end + 4 - buffer;
 }
 
@@ -236,7 +246,7 @@ static int take_handshake(struct connection *one) {
 static int take_events(struct connection *one, int at) {
     for (char *end; (end = memmem(buffer + at, have - at, "\n\n", 2)); at = end + 2 - buffer) {
         char *event = buffer + at;
-        if (memmem(event, end - event, "visitor_update", 14)) take_update(one, event, end - event);
+        if (memmem(event, end - event, update, strlen(update))) take_update(one, event, end - event);
     }
     return at;
 }
@@ -426,13 +436,15 @@ static int obey(void) {
 }
 
 int main(int count, char **words) {
-    if (count < 5) fail("usage: wsload PORT PATH plain|socketio|stream N [deflate]");
+    if (count < 5) fail("usage: wsload PORT PATH plain|socketio|stream N [deflate|watch]");
     port = atoi(words[1]);
     path = words[2];
     socketio = !strcmp(words[3], "socketio");
     streams = !strcmp(words[3], "stream");
     size = atoi(words[4]);
     offers_deflate = count > 5 && !strcmp(words[5], "deflate");
+    watches = count > 5 && !strcmp(words[5], "watch");
+    if (watches) update = "page_update", total_key = "\"views\":";
     crowd = calloc(size, sizeof *crowd);
     epoll = epoll_create1(0);
     if (!crowd || epoll < 0) fail("start");

@@ -53,7 +53,8 @@ class PagesSource:
             self.numbers.put_back(changed)
             raise
         events = []
-        for page, views in counts.pages.items():
+        for page in changed:
+            views = counts.pages[page]
             if page in self.watched and self.sent.get(page) != views:
                 self.sent[page] = views
                 events += [PageUpdate([(path, page)], counts) for path in list(self.watched[page])]
@@ -96,7 +97,7 @@ class PagesRoom(Room):
                 if paths:
                     self._paths[member] = paths
                     self._add(paths, 1)
-                    self.source.sent |= counts.pages
+                    self.source.sent |= {page: counts.pages[page] for page in pages}
         finally:
             with self._lock:
                 self._add(paths, -1)

@@ -25,7 +25,8 @@ CHANGES = {f"{LOOP}.TICK_S": TICK_S, SWEEP: 0.05, f"{STREAMS}.QUIET_TICKS": QUIE
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with changed_server(tmp_path_factory.mktemp("server"), CHANGES, LEAVE_GRACE_SECONDS=GRACE_S, PAGE_NUMBERS="*") as server:
+    settings = {"LEAVE_GRACE_SECONDS": GRACE_S, "PAGE_NUMBERS": "*"}
+    with changed_server(tmp_path_factory.mktemp("server"), CHANGES, **settings) as server:
         yield server
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from support.clients.event_source import EventSource
 from support.clients.listener import PlainListener, SocketioListener
+from support.clients.websocket import say
+from support.clients.websocket_pool import Listeners
 
 UPDATE = "page_update"
+CROWD, OF_CROWD = 1_000, 100
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +85,22 @@ def test_page_views_are_pushed(server, page):
     event = {"id": page.kind, "name": "pageview", "page": path}
     server.post("/api/events", json={"visitorId": "a", "events": [event]})
     assert next_numbers(page, 1) == {path: 1}
+
+
+def test_a_view_reaches_only_the_clients_that_watch_its_page(server):
+    """All others get only the new stats."""
+    with Listeners(server.port, CROWD) as crowd:
+        crowd.wait_for_first()
+        watching = set(crowd.all[:: CROWD // OF_CROWD])
+        for listener in watching:
+            listener.socket.send(say(type="pages", paths=["/posts/storm"]))
+        crowd.run(lambda one: one.types[UPDATE] == (one in watching), "the number")
+        server.register("a", page="/posts/storm")
+        crowd.run(lambda one: one.types[UPDATE] == 2 * (one in watching), "the view")
+        later = server.register("b", page="/posts/elsewhere").stats.revision
+        crowd.run(lambda one: max(one.revisions) >= later, "a later visit")
+        assert Counter(one.types[UPDATE] for one in crowd.all) == {2: OF_CROWD, 0: CROWD - OF_CROWD}
+        assert all(set(one.types) == {"visitor_update"} for one in set(crowd.all) - watching)
 
 
 def test_stream_sends_the_pages_in_its_query(server):

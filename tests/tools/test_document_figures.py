@@ -19,7 +19,7 @@ UNMARKED = re.compile(
 )
 """Sentences that quote a figure from `figures.FIGURES` without its name."""
 
-BENCHMARK = re.compile(r"make\s+bench\s+NAME=(\w+)(?:\s+ARGS=(\"[^\"]*\"|\S+))?")
+BENCHMARK = re.compile(r"make\s+bench\s+NAME=([\w-]+)(?:\s+ARGS=(\"[^\"]*\"|\S+))?")
 MEASURED = re.compile(r"[\d,.]*\d (?:ms|µs|s|KB|MB|bytes|times)\b|[\d,.]*\d %")
 ONCE = re.compile(r"[^.]*\(?measured once[^.]*\.", re.IGNORECASE)
 QUOTES = [(path, text) for path in figures.documents() for text in re.split(r"\n\n|\n(?=[|#-])", path.read_text())]

@@ -21,9 +21,14 @@ all requests that got a response, even after the end; `rate` is the number of re
 """
 
 
-def register(port: int, connections: int, seconds: int, core: int) -> Figures:
-    """Register visits, all of them different."""
-    return _load(port, connections, seconds, core, "register", secrets.token_hex(4))
+def register(port: int, connections: int, seconds: int, core: int, pages: int | None = None) -> Figures:
+    """Register visits, all of them different, spread over `pages` pages or a few."""
+    return _load(port, connections, seconds, core, "register", secrets.token_hex(4), *([str(pages)] if pages else []))
+
+
+def get_pages(port: int, connections: int, seconds: int, core: int, pages: int) -> Figures:
+    """Request the numbers of `pages` pages, one page with each request."""
+    return _load(port, connections, seconds, core, "pages", str(pages))
 
 
 def get(port: int, path: str, connections: int, seconds: int, core: int, etag: str | None = None) -> Figures:

@@ -27,6 +27,7 @@ class Endpoint:
     path: str
     kind: str
     deflate: bool = False  # whether the clients offer permessage-deflate
+    watch: bool = False  # whether the clients watch the number of the page /a; updates are then changes of this number
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def connect(port: int, endpoint: Endpoint, size: int, core: int | None) -> Itera
 def opening(port: int, endpoint: Endpoint, size: int, core: int | None) -> Iterator[WebSocketClients]:
     """Like `connect`, but without waiting. The first `answer` reports that all connections are open."""
     pinned = [] if core is None else ["taskset", "-c", str(core)]
-    options = ["deflate"] if endpoint.deflate else []
+    options = ["deflate"] * endpoint.deflate + ["watch"] * endpoint.watch
     process = subprocess.Popen(
         [*pinned, compiled("wsload"), str(port), endpoint.path, endpoint.kind, str(size), *options],
         stdin=subprocess.PIPE,

@@ -7,7 +7,7 @@ from zlib import crc32
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, WRONG_PATHS, PageNumbers, page_of
 from koyjabo.counting.page_numbers.schemas import PagesResponse, paths_of
-from koyjabo.counting.stats import base36, encode
+from koyjabo.counting.stats import encode
 from koyjabo.web.current import api as bp
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, with_query
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -42,6 +42,7 @@ def pages(context: RequestContext) -> PlainResponse:
     if not paths:
         raise InvalidInput(details={"path": WRONG_PATHS})
     counts = numbers.read({page for _, page in paths})
-    body = counts.as_object(paths)
-    tag = f"{counts.epoch}-{base36(crc32(encode(body['pages']).encode()))}"
-    return response_or_304(context.environ, tag, JSON, encode(body))
+    values = encode(counts.as_object(paths)["pages"])
+    tag = f"{counts.epoch}-{crc32(values.encode()):x}"
+    body = f'{{"pages":{values},"epoch":"{counts.epoch}","revision":{counts.revision}}}'
+    return response_or_304(context.environ, tag, JSON, body)

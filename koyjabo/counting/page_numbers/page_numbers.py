@@ -7,9 +7,10 @@ Sums follow the log: a visit costs nothing more, and one worker after another mo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -19,7 +20,8 @@ from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailab
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import COMMUNITIES, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT
-from koyjabo.base.core.urls import is_on_disk, normal, without_query
+from koyjabo.base.core.urls import PLAIN, is_on_disk, normal, without_query
+from koyjabo.base.database.batch_worker import Job, SharedLookups
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.tail import Tail
 from koyjabo.counting.page_reading import PageReading
@@ -70,15 +72,20 @@ class PageCounts(NamedTuple):
 
     def as_object(self, paths: Iterable[tuple[str, str]]) -> dict[str, Any]:
         """The values as JSON. `paths` are paths as they were sent, each with its page."""
-        pages = [{"path": path, **self.pages[page]._asdict()} for path, page in paths]
+        sent = [(path, self.pages[page]) for path, page in paths]
+        pages = [{"path": path, "views": views, "today": today} for path, (views, today) in sent]
         return {"pages": pages, "epoch": self.epoch, "revision": self.revision}
 
 
 NOT_SHOWN = PageViews(None, None)
 
+epoch_text = lru_cache(maxsize=1)(base36)
+
 
 def page_of(path: Any) -> str:
     """The page that a path names, spelled as it is stored. Raises InvalidInput."""
+    if isinstance(path, str) and len(path) <= LONGEST_TEXT and PLAIN.fullmatch(path):
+        return path
     path_without_query = without_query(path) if isinstance(path, str) else None
     if not path_without_query or is_on_disk(path_without_query):
         raise InvalidInput(details={"path": WRONG_PATH})
@@ -109,6 +116,7 @@ class PageNumbers:
     def __init__(self, base: Base) -> None:
         self._settings, self._clock, self._database = base.settings, base.clock, base.database
         self._read_pages = base.services[CountingServices].visits.pages
+        self._lookups: SharedLookups[Collection[str], PageCounts] = SharedLookups(base.runtime, self._read_together)
         self._changes = _Changes()
         self._tail = Tail(self._changes.on_view, self._changes.on_reset)
         self._day = ""
@@ -127,9 +135,18 @@ class PageNumbers:
         self._changes.watched = pages
 
     def read(self, pages: Collection[str]) -> PageCounts:
-        """The views of these pages, which include every view that any worker had committed before this call. Raises
-        StillCounting while the sums are computed, and LedgerUnavailable.
+        """The views of these pages, which include every view that any worker had committed before this call. May have
+        other pages as well, because calls at the same time are read together. Raises StillCounting while the sums are
+        computed, and LedgerUnavailable.
         """
+        return self._lookups.ask(pages)
+
+    def _read_together(self, jobs: Sequence[Job[Collection[str], PageCounts]]) -> None:
+        counts = self._read({page for job in jobs for page in job.item})
+        for job in jobs:
+            job.result = counts
+
+    def _read(self, pages: Collection[str]) -> PageCounts:
         shown = self._shown(pages)
         reading = self._follow(tuple(shown))
         sums, today = {row[0]: row for row in reading.sums}, self._clock.today()
@@ -139,7 +156,7 @@ class PageNumbers:
             of_today = self._tail.views_of_day(page, today) + (day_views if day == today else 0)
             counts[page] = PageViews(views + self._tail.views(page), of_today)
         revision = sum(self._tail.upto) + reading.reused + date.fromisoformat(today).toordinal()
-        return PageCounts(counts, base36(reading.epoch), revision)
+        return PageCounts(counts, epoch_text(reading.epoch), revision)
 
     def take_changed(self) -> set[str]:
         """Read new views, and return the watched pages whose number may have changed since the last call. Raises as

@@ -79,12 +79,12 @@ def fold(session: Session) -> bool:
 
 def _rows(views: Counter[tuple[str, str]]) -> Iterable[PageRow]:
     """The sums of these views by page and day."""
-    pages: dict[str, Counter[str]] = {}
-    for (page, day), count in views.items():
-        pages.setdefault(page, Counter())[day] += count
-    for page in sorted(pages):  # in the same order in all transactions, so that none waits for another in a circle
-        day = max(pages[page])
-        yield page, pages[page].total(), day, pages[page][day]
+    rows: dict[str, PageRow] = {}
+    # In the same order in all transactions, so that none waits for another in a circle. The latest day comes last.
+    for (page, day), count in sorted(views.items()):
+        earlier = rows[page][1] if page in rows else 0
+        rows[page] = (page, earlier + count, day, count)
+    return rows.values()
 
 
 def add(session: Session, rows: Iterable[PageRow]) -> None:

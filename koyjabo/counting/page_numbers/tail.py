@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from koyjabo.counting.page_reading import AT_ONCE, PageReading, Position, View
@@ -19,18 +19,18 @@ class Tail:
         self._epoch = 0
         self._marks: Position = (0, 0)
         self._rows: tuple[deque[View], deque[View]] = (deque(), deque())
-        self._views: Counter[str] = Counter()
-        self._of_day: Counter[tuple[str, str]] = Counter()
+        self._views: dict[str, dict[str, int]] = {}
+        """Views by day and page."""
         self.upto: Position = (0, 0)
 
     def __len__(self) -> int:
         return sum(map(len, self._rows))
 
     def views(self, page: str) -> int:
-        return self._views[page]
+        return sum(pages.get(page, 0) for pages in self._views.values())
 
     def views_of_day(self, page: str, day: str) -> int:
-        return self._of_day[page, day]
+        return self._views.get(day, {}).get(page, 0)
 
     def follow(self, reading: PageReading) -> bool:
         """Take over the rows of a reading. Returns whether this now agrees with the reading's sums and has all of its
@@ -52,7 +52,6 @@ class Tail:
         for rows in self._rows:
             rows.clear()
         self._views.clear()
-        self._of_day.clear()
         self._on_reset()
 
     def _add(self, rows: deque[View], views: Sequence[View], upto: int, newest: int) -> int:
@@ -68,12 +67,16 @@ class Tail:
 
     def _count(self, view: View, by: int) -> None:
         _, page, day = view
-        self._views[page] += by
-        self._of_day[page, day] += by
-        if not self._views[page]:
-            del self._views[page]
-        if not self._of_day[page, day]:
-            del self._of_day[page, day]
+        pages = self._views.get(day)
+        if pages is None:
+            pages = self._views[day] = {}
+        count = pages.get(page, 0) + by
+        if count:
+            pages[page] = count
+            return
+        del pages[page]
+        if not pages:
+            del self._views[day]
 
 
 def _in_order(*positions: Position) -> bool:

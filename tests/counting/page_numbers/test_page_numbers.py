@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from support.application.site import Site
 from support.people.communities import Cast, found
 
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.reports.services import ReportServices
 
 ON = {"PAGE_NUMBERS": "*"}
@@ -51,6 +54,17 @@ def test_number_has_each_acknowledged_view_once(site):
     assert views(site, "/posts/a") == [(2, 2)]
     site.register("b", page="/posts/a")
     assert views(site, "/posts/a") == [(3, 3)]
+
+
+@pytest.mark.both_kinds
+def test_requests_that_are_read_together_each_get_their_own_page(site):
+    site.register("a", page="/posts/7")
+    pages = [f"/posts/{number}" for number in range(100)]
+    views(site, *pages)
+    numbers = site.services[PageNumbers]
+    with ThreadPoolExecutor(20) as pool:
+        counts = list(pool.map(lambda page: numbers.read([page]).pages[page].views, pages))
+    assert counts == [page == "/posts/7" for page in pages]
 
 
 def test_paths_keep_their_order_and_spelling_and_are_one_page(site):

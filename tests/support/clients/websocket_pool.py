@@ -7,6 +7,7 @@ import resource
 import select
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from struct import unpack
@@ -16,6 +17,7 @@ from support.clients.websocket import CLOSE, KINDS, PING, PONG, TEXT, frame, tak
 from support.programs.patience import PATIENCE_S
 
 REVISION = re.compile(rb'"revision": ?(\d+)')
+TYPE = re.compile(rb'"type": ?"(\w+)"')
 MAX_SILENT = 200
 """Limit on connections that have not sent their handshake: the server drops silent ones when new ones arrive."""
 
@@ -25,6 +27,8 @@ class Listener:
 
     def __init__(self, port: int, kind: str, *headers: str) -> None:
         self.revisions: list[int] = []
+        self.types: Counter[str] = Counter()
+        """How many events of each type came."""
         self.code: int | None = None
         """Code of the server's close frame."""
         self.over = False
@@ -63,6 +67,7 @@ class Listener:
         assert self.code is None, f"said after a close frame: {payload[:80]!r}"
         if opcode == TEXT and (match := REVISION.search(payload)):
             self.revisions.append(int(match[1]))
+            self.types.update(kind.decode() for kind in TYPE.findall(payload))
         elif opcode == TEXT and payload.startswith(b"0{"):
             self.socket.send(frame("40"))
         elif opcode == TEXT and payload == b"2":

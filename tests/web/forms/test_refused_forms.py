@@ -30,7 +30,6 @@ WRITTEN = {
     "nameBn": "বনানী",
     "email": "nobody@example.com",
     "confirmation": "nobody@example.com",
-    "nameBn": "বনানী",
     "description": "By bus\r\nand by boat",
     "total": "5000",
     "visitor_id": "ayesha",
