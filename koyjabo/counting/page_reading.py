@@ -1,12 +1,12 @@
-"""What a reading of page numbers contains, and the SQL that both databases share.
+"""The numbers of pages, what a reading of them contains, and the SQL that both databases share.
 
 `page_sums` has the views up to two marks: an id of `visits`, and one of `events`. Later views are read from the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 AT_ONCE = 2_000
 """Maximum number of rows of each table that a reading contains."""
@@ -52,3 +52,24 @@ class PageReading(NamedTuple):
     def is_ready(self) -> bool:
         """Whether the sums can be used. If they lack too many views, computing them again takes less time."""
         return self.marks[0] != NOT_READY and sum(self.newest) - sum(self.marks) <= MAX_LATE
+
+
+class PageViews(NamedTuple):
+    """The views of a page; None if its number is not shown."""
+
+    views: int | None
+    today: int | None
+
+
+class PageCounts(NamedTuple):
+    """The views of pages at one revision, which increases with each view of any page, and at midnight."""
+
+    pages: Mapping[str, PageViews]
+    epoch: str
+    revision: int
+
+    def as_object(self, paths: Iterable[tuple[str, str]]) -> dict[str, Any]:
+        """The values as JSON. `paths` are paths as they were sent, each with its page."""
+        sent = [(path, self.pages[page]) for path, page in paths]
+        pages = [{"path": path, "views": views, "today": today} for path, (views, today) in sent]
+        return {"pages": pages, "epoch": self.epoch, "revision": self.revision}

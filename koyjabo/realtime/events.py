@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from koyjabo.base.core.clock import iso
-from koyjabo.counting.page_numbers.page_numbers import PageCounts
+from koyjabo.counting.page_reading import PageCounts
 from koyjabo.counting.stats import Stats
 
 STATS_ROOM = "stats"

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers, PageNumbersOff, PageViews
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers, PageNumbersOff
+from koyjabo.counting.page_reading import PageViews
 from koyjabo.realtime.events import PAGE, PageUpdate
 from koyjabo.realtime.room import Room, RoomEvent
 from koyjabo.realtime.sinks import Member
@@ -80,6 +81,10 @@ class PagesRoom(Room):
         the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting and LedgerUnavailable; the member then
         watches the same pages as before.
         """
+        return self._watch(member, paths, is_known=False)
+
+    def _watch(self, member: Member, paths: Paths, is_known: bool) -> dict[str, Any] | None:
+        """As `watch`. With `is_known`, do nothing for a member that has left in the meantime."""
         numbers = self.source.numbers
         numbers.require_on()
         self._hear()
@@ -90,6 +95,8 @@ class PagesRoom(Room):
             counts = numbers.read(pages)
             event = PageUpdate(paths, counts)
             with self._lock:
+                if is_known and member not in self._paths:
+                    return None
                 self.leave(member)
                 value, rooms = event.as_object(), {PAGE + path for path, _ in paths}
                 if not self._fanout.admit_to_all(rooms, member, event.type, value, event.revision):
@@ -121,7 +128,7 @@ class PagesRoom(Room):
             watching = dict(self._paths)
         for member, paths in watching.items():
             try:
-                self.watch(member, paths)
+                self._watch(member, paths, is_known=True)
             except PageNumbersOff:
                 self.leave(member)
             except (LedgerUnavailable, StillCounting):

@@ -7,11 +7,11 @@ Sums follow the log: a visit costs nothing more, and one worker after another mo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 from koyjabo.base.cluster.base import Base
@@ -24,7 +24,7 @@ from koyjabo.base.core.urls import PLAIN, is_on_disk, normal, without_query
 from koyjabo.base.database.batch_worker import Job, SharedLookups
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.tail import Tail
-from koyjabo.counting.page_reading import PageReading
+from koyjabo.counting.page_reading import PageCounts, PageReading, PageViews
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
 
@@ -54,27 +54,6 @@ class PageNotShown(KoyJaboError):
 
     status = 404
     sentence = N_("This server does not show the number of this page.")
-
-
-class PageViews(NamedTuple):
-    """The views of a page; None if its number is not shown."""
-
-    views: int | None
-    today: int | None
-
-
-class PageCounts(NamedTuple):
-    """The views of pages at one revision, which increases with each view of any page, and at midnight."""
-
-    pages: Mapping[str, PageViews]
-    epoch: str
-    revision: int
-
-    def as_object(self, paths: Iterable[tuple[str, str]]) -> dict[str, Any]:
-        """The values as JSON. `paths` are paths as they were sent, each with its page."""
-        sent = [(path, self.pages[page]) for path, page in paths]
-        pages = [{"path": path, "views": views, "today": today} for path, (views, today) in sent]
-        return {"pages": pages, "epoch": self.epoch, "revision": self.revision}
 
 
 NOT_SHOWN = PageViews(None, None)
