@@ -117,6 +117,15 @@ class History:
         site.restart()
 
 
+def test_views_outlive_their_rows(database):
+    with Site(database.url, PAGE_NUMBERS="*", RETENTION_DAYS=1) as site:
+        site.register("v", page="/a")
+        site.time.pass_(hours=72)
+        site.roll_up()
+        site.restart()
+        assert counts(site)[0]["/a"] == (1, 0)
+
+
 @pytest.mark.both_kinds
 def test_rolled_back_database_shows_the_views_that_it_still_has(database):
     with Site(database.url, PAGE_NUMBERS="*") as site:
@@ -165,11 +174,11 @@ def few_rows(monkeypatch):
 @pytest.mark.both_kinds
 @pytest.mark.usefixtures("few_rows")
 def test_numbers_are_exact_after_any_history(database):
-    play(database.url, seed=1, steps=STEPS)
+    play(database.url, seed=2, steps=STEPS)
 
 
 @pytest.mark.long(proved_by="test_numbers_are_exact_after_any_history")
-@pytest.mark.parametrize("seed", range(2, 8))
+@pytest.mark.parametrize("seed", (1, *range(3, 8)))
 @pytest.mark.usefixtures("few_rows")
 def test_numbers_are_exact_after_other_histories(database, seed):
     play(database.url, seed, 2 * STEPS)
