@@ -108,6 +108,7 @@ def _explains(change: Contribution, visits: int, before: int) -> bool:
 
 MORE, FEWER = N_("%(percent)s more than %(range)s"), N_("%(percent)s fewer than %(range)s")
 AS_MANY, NONE_BEFORE = N_("as many as %(range)s"), N_("none %(range)s")
+ABOUT_AS_MANY = N_("about as many as %(range)s")
 CHANGE, LAST_CHANGE = N_("%(change)s,"), N_("%(change)s.")
 COMPARED, EXPLAINED = N_("%(visits)s, %(comparison)s."), N_("%(visits)s, %(comparison)s:")
 
@@ -125,9 +126,9 @@ def described(speech: Localizer, explanation: Explanation, length: str, range_: 
     visits, before, more = explanation.visits, explanation.before, explanation.more
     comparison, percent = NONE_BEFORE if more and not before else AS_MANY, ""
     if before:
-        percent = speech.count(round(100 * abs(more) / before)) + "%"
-    if before and more:
-        comparison = MORE if more > 0 else FEWER
+        percent = speech.count(rounded := round(100 * abs(more) / before)) + "%"
+        if more:
+            comparison = ABOUT_AS_MANY if not rounded else MORE if more > 0 else FEWER
     lead = speech.say(LEADS[length][min(visits, 2)], count=speech.count(visits))
     words = speech.say(comparison, percent=percent, range=range_)
     parts = [speech.say(EXPLAINED if explanation.changes else COMPARED, visits=lead, comparison=words)]

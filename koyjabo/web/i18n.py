@@ -37,6 +37,8 @@ UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3), ("byte",
 MONTH = {"bn": "MMMM"}
 """Month format by language, for languages that do not abbreviate months."""
 
+MINUTE = "d MMM y, HH:mm"
+
 
 def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
@@ -45,7 +47,9 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, current().clock.zone)
     app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, current().clock.zone, "HH:mm:ss")
     app.jinja_env.filters["exact"] = lambda at_ms: exact(at_ms, current().clock.zone)
-    app.jinja_env.filters["age"] = lambda at_ms: age(at_ms, current().clock.zone, current().clock.now_ms())
+    app.jinja_env.filters["age"] = lambda at_ms, pattern=MINUTE: age(
+        at_ms, current().clock.zone, current().clock.now_ms(), pattern
+    )
     app.jinja_env.filters["time_of_day"] = time_of_day
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words)
     app.jinja_env.globals.update(site_name=site_name, zone_name=lambda: current().clock.zone.key)
@@ -159,7 +163,7 @@ def digits(text: object) -> str:
 
 def moment(at_ms: int, zone: ZoneInfo) -> Markup:
     """Date and time to the minute in `zone`, as a `<time>` element."""
-    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, zone, "d MMM y, HH:mm"))
+    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, zone, MINUTE))
 
 
 def exact(at_ms: int, zone: ZoneInfo) -> str:
@@ -167,12 +171,12 @@ def exact(at_ms: int, zone: ZoneInfo) -> str:
     return f"{_local(at_ms, zone, 'd MMM y, HH:mm:ss')} ({zone.key})"
 
 
-def age(at_ms: int, zone: ZoneInfo, now_ms: int) -> Markup:
-    """Date and time to the minute as a `<time>` element, which parts/ages.js turns into "12 s ago". `data-age` is the
-    age in ms, so the browser's clock does not matter. `title` has the seconds and the zone.
+def age(at_ms: int, zone: ZoneInfo, now_ms: int, pattern: str = MINUTE) -> Markup:
+    """A time in the format `pattern` as a `<time>` element, which parts/ages.js turns into "12 s ago". `data-age` is
+    the age in ms, so the browser's clock does not matter. `title` has the seconds and the zone.
     """
     element = '<time datetime="{}" data-age="{}" title="{}">{}</time>'
-    text = _local(at_ms, zone, "d MMM y, HH:mm")
+    text = _local(at_ms, zone, pattern)
     return Markup(element).format(iso(at_ms), now_ms - at_ms, exact(at_ms, zone), text)
 
 

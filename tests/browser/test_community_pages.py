@@ -140,6 +140,7 @@ def test_room_names_people_who_arrive_and_leave(site, new_device, session, commu
         expect(stat(page, "peak_month")).to_have_text("1")
         expect(here.get_by_text("Just arrived")).to_be_visible()
         expect(here.locator("strong")).to_have_text(guest.name)
+        expect(here.locator("time")).to_have_text("just now")
     expect(here.get_by_text("Just left")).to_be_visible()
     expect(stat(page, "online")).to_have_text("0")
 

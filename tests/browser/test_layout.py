@@ -4,6 +4,7 @@ import re
 
 import pytest
 from support.browser.pages import PHONE, expect, live, visit
+from support.clients.members import Member
 from support.programs.processes import NO_LIMITS
 
 HEIGHTS = {"/admin/server": 3_100, "/admin/live": 2_800}
@@ -79,6 +80,13 @@ def test_live_has_fifteen_rows_and_leads_to_the_log(phone):
     expect(phone.locator("#pages tbody tr")).to_have_count(6)
     phone.locator("#newest-card").get_by_role("link").last.click()
     expect(phone).to_have_url(re.compile("/admin/visits$"))
+
+
+def test_dates_never_cut_the_names_of_people_on_a_phone(site, new_device, session):
+    Member(site, "Mohammad.Sumaiya.Akter")
+    page = new_device(storage_state=session, java_script_enabled=False, **PHONE).open("/admin/people?sort=name")
+    name = page.get_by_role("rowheader", name="Mohammad.Sumaiya.Akter")
+    assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
 
 
 @pytest.mark.parametrize("width", [360, pytest.param(1440, marks=pytest.mark.long)])

@@ -78,6 +78,7 @@ def test_overview_describes_yesterday_in_one_sentence_with_links(site):
         (0, 0, "No visits yesterday, as many as the Thursday before."),
         (0, 1, "1 visit yesterday, none the Thursday before."),
         (4, 4, "4 visits yesterday, as many as the Thursday before."),
+        (300, 301, "301 visits yesterday, about as many as the Thursday before."),
         (4, 3, "3 visits yesterday, 25% fewer than the Thursday before."),
     ],
 )

@@ -14,6 +14,7 @@ class Plan(NamedTuple):
     """A community to be founded."""
 
     name: str
+    name_bn: str
     description: str
     is_open: bool
     weight: int  # share of the visits to communities
@@ -27,6 +28,7 @@ class Plan(NamedTuple):
 COMMUNITIES = (
     Plan(
         "Mirpur 10 commuters",
+        "মিরপুর ১০ নম্বরের যাত্রী",
         "Buses, rickshaws and the station at the Mirpur 10 circle: what runs, what is full, what is stuck.",
         True,
         44,
@@ -36,6 +38,7 @@ COMMUNITIES = (
     ),
     Plan(
         "Uttara–Motijheel metro",
+        "উত্তরা–মতিঝিল মেট্রো",
         "Line 6 from Uttara North to Motijheel: trains, queues, and where to board for the quickest way out.",
         True,
         33,
@@ -44,6 +47,7 @@ COMMUNITIES = (
     ),
     Plan(
         "Chattogram circular bus",
+        "চট্টগ্রাম সার্কুলার বাস",
         "The loop by GEC, Agrabad and Tiger Pass, and the trains that meet it.",
         True,
         15,
@@ -51,6 +55,7 @@ COMMUNITIES = (
     ),
     Plan(
         "Sadarghat night launches",
+        "সদরঘাটের রাতের লঞ্চ",
         "For the crews and regulars of the launches to Barishal and Bhola. Ask a member to let you in.",
         False,
         8,

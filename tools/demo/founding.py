@@ -48,8 +48,9 @@ class Founding:
 
     def _found(self, member: Member, account: Account) -> None:
         plan, communities = member.plan, self._backdated.communities
-        values = {"name": plan.name, "description": plan.description, "is_open": plan.is_open}
-        access = communities.create(account, {**values, "count_anonymous": True, "public_count": plan.is_open})
+        named = {"name": plan.name, "name_bn": plan.name_bn, "description": plan.description}
+        values = {**named, "is_open": plan.is_open, "count_anonymous": True, "public_count": plan.is_open}
+        access = communities.create(account, values)
         self._founders[plan.name], self.ids[plan.name] = account, access.community.id
 
     def _join(self, member: Member, account: Account) -> None:

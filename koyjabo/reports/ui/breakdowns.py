@@ -75,7 +75,7 @@ ALL = (
     Card("sources", _("Sources"), SOURCES),
     Card("places", _("Locations"), ("country", "city", BANGLADESH)),
     Card("devices", _("Devices"), ("browser", "system", "device", "language", "visitor_kind")),
-    Card("evidence", _("Attended"), ("evidence", "attended", "network", "own")),
+    Card("evidence", _("Evidence"), ("evidence", "attended", "network", "own")),
 )
 
 

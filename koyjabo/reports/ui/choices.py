@@ -75,6 +75,7 @@ class Chip(NamedTuple):
     opposite: str  # "Page is not /fares"
     turned: str  # the URL of the view with the opposite filter
     without: str
+    is_switch: bool  # a switch that is on shows the same filter
 
 
 def filters_in_words(filters: Filters, label: Label) -> list[str]:
@@ -101,7 +102,8 @@ def chips(filters: Filters, address: PageAddress, label: Label) -> list[Chip]:
         if not is_included:
             said, opposite, own, other = opposite, said, excluded, included
         without = address.removing(dimension, own)
-        parts.append(Chip(said, opposite, str(without.adding(dimension, other)), str(without)))
+        turned = str(without.adding(dimension, other))
+        parts.append(Chip(said, opposite, turned, str(without), (dimension, own) in FILTERS))
     return parts
 
 
@@ -116,7 +118,10 @@ def _parts(filters: Filters) -> Iterator[tuple[str, Value, bool]]:
 def _words(dimension: str, value: Value, label: Label) -> tuple[str, str]:
     """Return the wording of the filter that includes a value, and of the filter that excludes it."""
     named = {"dimension": breakdowns.label(dimension), "value": label(dimension, value, language())}
-    return gettext("%(dimension)s is %(value)s", **named), gettext("%(dimension)s is not %(value)s", **named)
+    is_, is_not = gettext("%(dimension)s is %(value)s", **named), gettext("%(dimension)s is not %(value)s", **named)
+    names = (FILTERS.get((dimension, f"{sign}{escaped(value)}")) for sign in ("", "!"))
+    included, excluded = (str(name or words) for name, words in zip(names, (is_, is_not), strict=True))
+    return included, excluded
 
 
 COMPARISON, SWITCHES, COOKIE_S = "comparison", "switches", 365 * 86400

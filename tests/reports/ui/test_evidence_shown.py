@@ -112,3 +112,12 @@ def test_rolled_up_days_say_why_the_median_or_two_switches_have_no_number(databa
         site.reports.live.forget()
         page = words(admin.get("/admin/?start=2025-12-01&end=2025-12-01"))
         assert page.count("Nothing was measured in this range") == 3
+
+
+def test_attended_has_one_definition_on_the_page_and_a_switch_has_no_second_chip(admin):
+    """Automated visits of 1 s or more are attended, so the figure may exceed "acted" and "stayed"."""
+    page = admin.get("/admin/?range=today&attended=!none")
+    assert "Attended counts every visit of 1 second or more, automated ones included." in words(page)
+    assert '<h2 id="insights-evidence-title">Evidence</h2>' in page
+    assert page.count('<span class="chip" data-switch>') == page.count('<span class="chip"') == 1
+    assert "Time on page is not Under 1 second" not in page

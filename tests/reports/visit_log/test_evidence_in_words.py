@@ -55,8 +55,8 @@ def listed(page: str) -> dict[str, str]:
 def test_log_shows_only_times_and_marks(admin):
     assert listed(admin.get("/admin/visits")) == TIMES
     numbers = {"pixel": 4, "alone": 7}
-    assert "Time on page not measured Learn" in words(admin.get(f"/admin/visits/{numbers['pixel']}"))
-    assert "Time on page nobody was there Learn" in words(admin.get(f"/admin/visits/{numbers['alone']}"))
+    assert "Time on page not measured Learn more" in words(admin.get(f"/admin/visits/{numbers['pixel']}"))
+    assert "Time on page nobody was there Learn more" in words(admin.get(f"/admin/visits/{numbers['alone']}"))
 
 
 def test_log_counts_the_time_of_an_open_page_as_live_does(database):
