@@ -217,6 +217,11 @@ class MailOutbox:
         waiter.wait()
         error = outcome[0] if outcome else NotDelivered("timeout")
         log.info("mail_tested reason=%s", error)
+        with suppress(LedgerUnavailable):
+            if error is None:
+                self._database.write(outbox_queries.sent, queued_email.id, self._clock.now_ms())
+            else:
+                self._database.write(outbox_queries.test_failed, queued_email, str(error), self._clock.now_ms())
         if error is not None:
             raise error
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.jobs import job_queries
@@ -20,6 +20,8 @@ MAX_PER_HOUR = 5
 """Maximum number of emails of one kind to one address per hour. Further ones are dropped, so that no form can fill a
 stranger's mailbox.
 """
+
+TEST = "test"
 
 ORDER = (
     "reset",
@@ -33,7 +35,7 @@ ORDER = (
     "panel_invitation",
     "webhook",
     "weekly",
-    "test",
+    TEST,
 )
 """Kinds by priority, starting with the emails that people wait for or should see at once."""
 
@@ -150,6 +152,7 @@ class Status(NamedTuple):
     last_failure: str | None  # from an attempt to send one of them
     failures: Sequence[Any]  # rows with `kind`, `failure` and `done_ms`: given up, newest first, at most MAX_FAILURES
     most: int | None = None  # RATE_LIMIT_MAILS, if today's budget for emails to strangers is used up
+    failed_test_ms: int | None = None  # when a test email failed, unless an email was sent later
 
 
 def is_due(session: Session, worker: str, now_ms: int) -> bool:
@@ -218,6 +221,16 @@ def sent(session: Session, letter_id: int, now_ms: int) -> None:
     if row is not None:
         row.failure = None
         _finish(row, now_ms)
+    session.execute(delete(OutboxMail).where(OutboxMail.kind == TEST))
+
+
+def test_failed(session: Session, queued_email: QueuedEmail, reason: str, now_ms: int) -> None:
+    """Store that a test email was refused. It replaces the last one."""
+    session.execute(delete(OutboxMail).where(OutboxMail.kind == TEST))
+    fields = {"kind": TEST, "recipient": queued_email.recipient, "attempts": 1, "failure": reason}
+    row = OutboxMail(**fields, created_ms=now_ms, due_ms=now_ms)
+    _finish(row, now_ms)
+    session.add(row)
 
 
 def failed(session: Session, letter_id: int, reason: str, now_ms: int) -> bool:
@@ -239,10 +252,11 @@ def status(session: Session, budget: Charge | None = None) -> Status:
     tried = select(OutboxMail.failure).where(waiting, OutboxMail.failure.is_not(None))
     last = session.scalar(tried.order_by(OutboxMail.due_ms.desc()).limit(1))
     given_up = select(OutboxMail.kind, OutboxMail.failure, OutboxMail.done_ms)
-    given_up = given_up.where(OutboxMail.failure.is_not(None), OutboxMail.done_ms.is_not(None))
+    failed_test_ms = session.scalar(select(OutboxMail.done_ms).where(OutboxMail.kind == TEST))
+    given_up = given_up.where(OutboxMail.failure.is_not(None), OutboxMail.done_ms.is_not(None), OutboxMail.kind != TEST)
     rows = session.execute(given_up.order_by(OutboxMail.done_ms.desc()).limit(MAX_FAILURES)).all()
     most = budget.most if budget and is_used_up(session, budget) else None
-    return Status(count, oldest_ms, last, rows, most)
+    return Status(count, oldest_ms, last, rows, most, failed_test_ms)
 
 
 def pause_ms(attempts: int) -> int:

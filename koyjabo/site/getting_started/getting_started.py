@@ -94,9 +94,10 @@ class GettingStarted:
         """
         if not account.is_admin or self._step(LIST).done_ms is not None:
             return ()
-        facts, has_zone = self._facts(account), self._services[StoredSettings].source("TIMEZONE") != "default"
+        facts, source = self._facts(account), self._services[StoredSettings].source
         has = {
-            "zone": has_zone or facts.is_in_use,  # visits stay on the days they were counted for
+            "name": source("SITE_NAME") != "default" or facts.is_in_use,
+            "zone": source("TIMEZONE") != "default" or facts.is_in_use,  # visits stay on the days they were counted for
             "total": facts.has_total or facts.is_in_use,
             "mail": self._services[MailOutbox].is_on,
             "person": facts.has_second_person,

@@ -14,6 +14,8 @@ from flask_babel import get_locale
 
 from koyjabo.base.core.errors import BackupUnderWay, InvalidInput
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import SITE_ADMIN
+from koyjabo.base.core.installation import home
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings import smtp_url
 from koyjabo.base.settings.catalogue import text_of
@@ -73,6 +75,11 @@ REASONS = {
     "timeout": TIMEOUT,
     **dict.fromkeys(("530", "534", "535"), N_("The mail server refused the user or the password.")),
 }
+WRONG = {
+    "host": N_("This is not the name of a mail server."),
+    "port": N_("The port is a number from 1 to 65535."),
+    "sender": N_("This is not an email address."),
+}
 REFUSED, FAILED = N_("The mail server refused the email."), N_("The email could not be handed to the mail server.")
 
 
@@ -110,7 +117,10 @@ def server() -> Response:
     stored, group = current()[StoredSettings], request.args.get("edit", "")
     stored.refresh()
     may_change = me().is_admin and not all(map(stored.is_fixed, GROUPS.get(group, ())))
-    return show(form=_form(group) if may_change else None, group=group)
+    form = _form(group) if may_change else None
+    if form and group == "backups" and not current()[Backups].is_on:
+        form.values["backup_dir"] = str(home() / "instance" / "backups")
+    return show(form=form, group=group)
 
 
 def show(
@@ -132,6 +142,7 @@ def show(
         needs_code=form is not None and group in PROVED and _has_totp(),
         zones=sorted(available_timezones()) if group == "zone" else (),
         backups_on=current()[Backups].is_on,
+        invited=_invited_admin() if report["report"].is_read else "",
         tested=tested,
         own_email=me().email,
         **report,
@@ -179,41 +190,56 @@ def _form(group: str) -> Form[ProofBody]:
     settings = current()[Settings]
     if group != "mail":
         return Form(ProofBody, {name.lower(): text_of(settings, name) for name in GROUPS[group]})
-    return Form(ProofBody, settings.smtp._asdict() if settings.smtp else {"security": "starttls"})
+    values = settings.smtp._asdict() if settings.smtp else {"security": "starttls"}
+    if values.get("port") in smtp_url.PORTS.values():
+        values["port"] = "" if (values["port"] == 465) == (values["security"] == "tls") else values["port"]
+    return Form(ProofBody, {**values, "public_url": current()[NetworkServices].origins.site(request) or ""})
 
 
 def _sent(form: Form[ProofBody], group: str) -> dict[str, str]:
-    """The settings in the request that were changed, by name. The time zone counts as changed even if the default was
-    confirmed.
+    """The settings in the request that were changed, by name. The name and the time zone count as changed even if the
+    default was confirmed.
     """
     shown, stored = form.values, current()[StoredSettings]
     form.values = {name: value if name in SECRETS else value.strip() for name, value in request.form.items()}
+    places = (stored.is_fixed(name) or form.values.get(name.lower()) for name in ("BACKUP_DIR", "BACKUP_TO"))
+    if "now" in form.values and not any(places):
+        raise InvalidInput(details={"BACKUP_DIR": N_("Choose a folder or a bucket.")})
     if group == "mail":
         return _mail_server(form.values)
     typed = {name: form.values.get(name.lower()) for name in GROUPS[group] if not stored.is_fixed(name)}
     return {
         name: value
         for name, value in typed.items()
-        if value is not None and (group == "zone" or value != shown[name.lower()])
+        if value is not None and (group in ("zone", "name") or value != shown[name.lower()])
     }
 
 
 def _mail_server(typed: dict[str, str]) -> dict[str, str]:
     """SMTP_URL from the fields of the mail server, and PUBLIC_URL if it is not set. Without a host, email is turned
-    off. An empty password keeps the earlier one.
+    off. An empty password keeps the earlier one. Raises InvalidInput about the wrong field.
     """
     settings = current()[Settings]
     if not typed.get("host"):
         return {"SMTP_URL": ""}
     earlier = settings.smtp.password if settings.smtp else ""
-    password = typed.pop("smtp_password", "") or (earlier if typed.get("user") else "")
+    password = typed.get("smtp_password", "") or (earlier if typed.get("user") else "")
     url = smtp_url.written(**{name: typed.get(name, "") for name in smtp_url.FIELDS}, password=password)
     try:
         smtp_url.parse(url)
     except ValueError:
-        raise InvalidInput(details={"SMTP_URL": N_("The mail server, its port or the sender is not valid.")}) from None
-    origin = current()[NetworkServices].origins.site(request)
-    return {"SMTP_URL": url, **({} if settings.public_url or not origin else {"PUBLIC_URL": origin})}
+        port, sender = typed.get("port", ""), smtp_url.SENDER.fullmatch(typed.get("sender", ""))
+        is_port = not port or (port.isdecimal() and 0 < int(port[:6]) < 65536)
+        wrong = "port" if not is_port else "host" if sender else "sender"
+        raise InvalidInput(details={wrong: WRONG[wrong]}) from None
+    origin = typed.get("public_url", current()[NetworkServices].origins.site(request) or "")
+    return {"SMTP_URL": url, **({} if settings.public_url else {"PUBLIC_URL": origin})}
+
+
+def _invited_admin() -> str:
+    """The email of the newest invitation of an admin that was not accepted yet."""
+    pending = current()[AccountServices].panel_invitations.pending(me()) if me().is_admin else []
+    return next((invitation.email for invitation, _ in pending if invitation.role == SITE_ADMIN), "")
 
 
 def _require_second_factor() -> None:

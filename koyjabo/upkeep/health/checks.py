@@ -250,6 +250,8 @@ def mails(facts: SystemFacts) -> Result:
     mail = facts.mail
     if mail is None:
         return "off", {}
+    if mail.failed_test_ms is not None:
+        return "refused", {"at": mail.failed_test_ms}
     if mail.failures:
         return "given_up", {"count": len(mail.failures)}
     if mail.oldest_ms is not None and facts.now_ms - mail.oldest_ms > LATE_MAIL_MS:

@@ -221,6 +221,10 @@ FINDINGS = {
     ),
     "mails.sent": good(N_("Email works. Messages waiting: %(count)s")),
     "mails.off": off(N_("Email is not set up on this server. Set SMTP_URL and PUBLIC_URL.")),
+    "mails.refused": warning(
+        N_("The last test email was not sent (%(at)s)."),
+        N_("Check the mail server's settings, then send another test."),
+    ),
     "webhooks.none": off(N_("There are none.")),
     "webhooks.sent": good(N_("Webhooks are being sent. Endpoints: %(count)s")),
     "webhooks.disabled": warning(

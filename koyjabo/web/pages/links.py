@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, request, url_for
+from flask_babel import gettext
 
 from koyjabo.base.core.installation import own_command
 from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.settings.login_providers import is_this_machine
 from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
 
@@ -19,7 +22,7 @@ the address of its picture). webkit/samples.js replaces it with the browser's ad
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(public_url=public_url, site_origin=site_origin, sample_site=sample_site)
-    app.jinja_env.globals["own_command"] = own_command
+    app.jinja_env.globals.update(own_command=own_command, only_here=only_here)
 
 
 def public_url() -> str:
@@ -34,6 +37,12 @@ def to(endpoint: str, **values: Any) -> str:
 def site_origin() -> str:
     """PUBLIC_URL, or the origin of the request, for URLs that must be complete; "" if its Host is invalid."""
     return current()[NetworkServices].origins.site(request) or ""
+
+
+def only_here(url: str | None = None) -> str:
+    """A warning if only this computer can open `url`, or without it the links that this server makes; otherwise ""."""
+    host = urlsplit(site_origin() if url is None else url).hostname or ""
+    return gettext("This address works only on this computer.") if is_this_machine(host) else ""
 
 
 def sample_site() -> str:

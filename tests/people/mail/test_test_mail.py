@@ -25,6 +25,11 @@ def test_admin_gets_a_test_email_or_reads_the_reason(site, mailbox):
     refused = admin.send(PATH, 502)
     assert "The mail server refused the email. The mail server said: 554 5.7.1" in words(refused)
     assert "<b>denied" not in refused
+    assert "Something needs attention" in words(admin.get("/admin/server"))
+    assert "The last test email was not sent" in words(admin.get("/admin/server"))
+    mailbox.refusal = ""
+    admin.send(PATH, 200)
+    assert "The last test email was not sent" not in words(admin.get("/admin/server"))
     site.rows("UPDATE users SET is_admin = false, is_viewer = true")
     admin.send(PATH, 403)
 

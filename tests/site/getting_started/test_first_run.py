@@ -16,7 +16,7 @@ from koyjabo.counting.services import CountingServices
 
 MISSING = re.compile(r'data-needs="(\w+)"')
 STATE = re.compile(r'id="first-page" data-state="(\w+)"')
-ALL = ["zone", "total", "backups", "mail", "person", "second_factor"]
+ALL = ["name", "zone", "total", "backups", "mail", "person", "second_factor"]
 STEPS = "/admin/getting-started"
 REPORTS = 'id="insights"'
 FIRST_DAY = re.compile(r'data-first-day data-until="(\d+)"')
@@ -125,21 +125,21 @@ def test_health_lists_what_the_server_lacks(site):
     site.set_total(4000)
     site.rows("UPDATE users SET second_factor_ms = 1")
     sign_up(site, "nila")
-    assert missing(admin) == ["zone", "backups", "mail", "person"]
+    assert missing(admin) == ["name", "zone", "backups", "mail", "person"]
     site.rows("UPDATE users SET is_admin = true, disabled_ms = 1 WHERE email = 'nila@example.com'")
-    assert missing(admin) == ["zone", "backups", "mail", "person"], "a disabled account cannot help"
+    assert missing(admin) == ["name", "zone", "backups", "mail", "person"], "a disabled account cannot help"
     site.rows("UPDATE users SET disabled_ms = NULL")
-    assert missing(admin) == ["zone", "backups", "mail"]
+    assert missing(admin) == ["name", "zone", "backups", "mail"]
     hide(admin, "all")
     assert missing(admin) == []
     hide(admin, "all", "shown")
-    assert missing(admin) == ["zone", "backups", "mail"]
+    assert missing(admin) == ["name", "zone", "backups", "mail"]
 
 
 def test_mail_and_backups_are_there_when_they_are_set_up(database, tmp_path):
     mail = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://a.example"}
     with Site(database.url, TIMEZONE="", BACKUP_DIR=str(tmp_path), **mail) as site:
-        assert missing(panel(site)) == ["zone", "total", "person", "second_factor"]
+        assert missing(panel(site)) == ["name", "zone", "total", "person", "second_factor"]
 
 
 def test_only_pages_of_other_hosts_are_seen(database):
@@ -191,11 +191,11 @@ def test_site_in_use_is_not_asked_for_a_page_and_a_total(site):
     for _ in range(3):
         visit(site)
         assert first_page(admin) == "waiting"
-        assert missing(admin)[:2] == ["zone", "total"]
+        assert missing(admin)[:3] == ["name", "zone", "total"]
         site.time.pass_(days=1)
     again = Reader(site).log_in("rani")
     assert first_page(again) is None
-    assert not {"zone", "total"} & set(missing(again))
+    assert not {"name", "zone", "total"} & set(missing(again))
 
 
 def test_only_the_page_and_the_list_are_hidden(site):

@@ -39,7 +39,7 @@ def row(page: str, name: str) -> str:
 
 
 def test_admin_changes_a_setting_and_the_page_shows_it(site, admin):
-    assert row(admin.get(PAGE), "name") == "Name Koy Jabo Change : Name"
+    assert row(admin.get(PAGE), "name").startswith("Name Your site is called Koy Jabo. Change : Name")
     form = admin.get(f"{PAGE}?edit=name")
     assert 'name="site_name" type="text" autocomplete="off"\n    value="Koy Jabo"' in form
     admin.send(CHANGE + "name", site_name=" Rail Count ", site_name_bn="রেল")
@@ -182,3 +182,52 @@ def test_saved_backups_begin_at_once(site, admin, tmp_path):
     admin.send(CHANGE + "backups", password=PASSWORD, backup_dir=str(tmp_path), now="1")
     assert admin.location.endswith("/admin/data#backups-label")
     assert site.rows("SELECT begun_by FROM backups") == [("Rani",)]
+
+
+def test_backup_needs_a_place_and_the_form_suggests_one(site, admin, tmp_path):
+    assert 'instance/backups"' in admin.get(f"{PAGE}?edit=backups")
+    page = admin.send(CHANGE + "backups", 422, password=PASSWORD, backup_dir="", backup_to="", now="1")
+    assert "Choose a folder or a bucket." in page.partition('id="backup_dir-error"')[2][:50]
+    assert site.rows("SELECT id FROM backups") == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("host", "mail/example"), ("port", "many"), ("port", "70000"), ("sender", "nobody")]
+)
+def test_wrong_field_of_the_mail_server_is_named(admin, field, value):
+    page = admin.send(CHANGE + "mail", 422, password=PASSWORD, **{**MAIL, field: value})
+    assert re.findall(r' id="(\w+)-error"', page) == [field]
+    assert re.findall(r'<input id="(\w+)"[^>]* autofocus', page) == [field]
+    assert "Type it again." in page.partition('id="smtp_password-hint"')[2][:50], "it is not sent back"
+
+
+def test_usual_port_follows_the_security(site, admin):
+    admin.send(CHANGE + "mail", password=PASSWORD, **{**MAIL, "port": ""})
+    assert site.services[Settings].smtp.port == 465
+    form = admin.get(f"{PAGE}?edit=mail")
+    assert re.search(r'name="port"[^>]*\svalue=""', form)
+
+
+def test_mail_form_shows_the_address_of_its_links_before_it_is_stored(site, admin):
+    form = admin.get(f"{PAGE}?edit=mail")
+    assert re.search(r'name="public_url"[^>]*\svalue="http://localhost"', form)
+    assert "works only on this computer" in form
+    admin.send(CHANGE + "mail", password=PASSWORD, public_url="https://live.example.com", **MAIL)
+    assert site.services[Settings].public_url == "https://live.example.com"
+    assert 'name="public_url"' not in admin.get(f"{PAGE}?edit=mail")
+
+
+def test_name_is_kept_with_one_click_before_going_live(site, admin):
+    assert "Your site is called Koy Jabo." in row(admin.get(PAGE), "name")
+    admin.send(CHANGE + "name", site_name="Koy Jabo")
+    assert 'data-needs="name"' not in admin.get(PAGE)
+    assert row(admin.get(PAGE), "name") == "Name Koy Jabo Change : Name"
+
+
+def test_pending_invitation_of_an_admin_is_shown(admin):
+    admin.send("/admin/people/invite", email="nila@example.com", role="viewer", password=PASSWORD)
+    assert "only another admin can help" in words(admin.get(PAGE))
+    admin.send("/admin/people/invite", email="rima@example.com", role="admin", password=PASSWORD)
+    page = words(admin.get(PAGE))
+    assert "Invited rima@example.com, not accepted yet." in page
+    assert "only another admin can help" not in page
