@@ -59,7 +59,7 @@ def create_webhook() -> Response:
     """Add the webhook, and show its secret."""
     form = _form()
     created = management.carry_out(form, lambda body: body.create(me()))
-    return _creation(form) if created is None else _secret(*created)
+    return _creation(form) if created is None else _secret(*created, is_new=True)
 
 
 @bp.get("/connect/webhooks/<webhook_id>")
@@ -157,8 +157,8 @@ def _change_page(webhook: Webhook, form: Form[WebhookChangesBody]) -> Response:
     return _page("webhooks", management.status(form), form=form, webhook=webhook, offered=offered)
 
 
-def _secret(webhook: Webhook, secret: str) -> Response:
-    return _page("webhooks", webhook=webhook, secret=secret)
+def _secret(webhook: Webhook, secret: str, is_new: bool = False) -> Response:
+    return _page("webhooks", webhook=webhook, secret=secret, is_new=is_new)
 
 
 def _path(webhook: Webhook) -> str:

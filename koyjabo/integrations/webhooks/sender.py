@@ -31,7 +31,7 @@ from koyjabo.base.database.executor import DatabaseExecutor, Throttle
 from koyjabo.base.jobs.claims import LeasedTasks
 from koyjabo.base.models import Webhook, WebhookDelivery, WebhookEvent
 from koyjabo.base.observability.metrics import Metrics
-from koyjabo.base.outbound.client import HttpClient
+from koyjabo.base.outbound.client import KINDS, HttpClient
 from koyjabo.base.outbound.messages import Destinations, OutboundError, OutboundResponse, Request, parse
 from koyjabo.base.settings.schema import Settings
 from koyjabo.integrations.webhooks import delivery_queries, messages, queries
@@ -127,6 +127,8 @@ MAX_BYTES = 2048
 """Maximum size of a response, bytes. Its first characters are shown."""
 
 ONLY_HTTPS = N_("it should begin with https://")
+LOOPBACK = N_("This address is on this computer. Events go only to public addresses, or to those in WEBHOOK_ALLOW.")
+NOT_PUBLIC = N_("This address is not public. Events go only to public addresses, or to those in WEBHOOK_ALLOW.")
 
 
 class UrlRules:
@@ -141,7 +143,10 @@ class UrlRules:
         """Why this URL is refused; None if it can be used, or if its name has no address at the moment."""
         if not self._is_development and not url.lower().startswith("https://"):
             return ONLY_HTTPS
-        return self._client.check(url, self._allowed)
+        why = self._client.check(url, self._allowed)
+        if why and why.endswith(" is loopback"):
+            return LOOPBACK
+        return NOT_PUBLIC if why and why.endswith(tuple(f" is {kind}" for kind in KINDS)) else why
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> OutboundResponse:
         """Send a request. Raises OutboundError, also for a refused address."""

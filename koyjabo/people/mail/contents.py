@@ -333,8 +333,8 @@ def test(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("A test email")),
-        [say(N_("Email from this server works. An admin sent this test from the Settings page."))],
-        say(N_("See the settings")),
+        [say(N_("Email from this server works. An admin sent this test from the page Server."))],
+        say(N_("Open the page Server")),
         "/admin/server",
     )
 

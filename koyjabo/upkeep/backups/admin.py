@@ -33,7 +33,6 @@ def download_backup() -> Response:
     effects = (
         _("The file has all personal data of the site: visits, emails, password hashes and the audit log."),
         _("Keep it where only you can read it. It restores everything except the environment."),
-        _("This page stays open after the download."),
     )
     back = url_for("admin.data", _anchor="backups-label")
     confirm(Confirmation(_("Download a backup?"), effects, _("Download"), back))

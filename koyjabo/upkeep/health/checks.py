@@ -212,11 +212,11 @@ def backups(facts: SystemFacts) -> Result:
     if proven is not None:
         is_late = now_ms - (proven.proven_ms or 0) > LATE_PROOF_MS
         return "late" if is_late else "proven", last
+    if state.running is not None:
+        return "running", {}
     since_ms = state.on_since_ms or now_ms
     if now_ms - since_ms > LATE_PROOF_MS:
         return "unproven", {"at": since_ms}
-    if state.running is not None:
-        return "running", {}
     return "first", {"at": state.next_ms or now_ms}
 
 

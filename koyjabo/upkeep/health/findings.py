@@ -55,7 +55,7 @@ MAKE_ROOM = N_("Delete what is not needed, such as old backups, or use a larger 
 RECOUNT_NOW = N_("Start one: %(receipt)s")
 SEE_LOG = N_("The log says why. %(data)s has a button that makes one now.")
 SEE_STEP = N_("%(data)s shows the step that failed. Fix the cause, then press Back up now there.")
-TURN_BACKUPS_ON = N_("Set BACKUP_DIR or BACKUP_TO: the server then makes a backup every night and verifies it.")
+TURN_BACKUPS_ON = N_("%(turn_on)s: the server then makes a backup every night and verifies it.")
 
 good, warning, danger, off = (partial(Finding, level) for level in (GOOD, WARNING, DANGER, OFF))
 no_result, unknown = (partial(Finding, OFF, state=state) for state in (NO_RESULT, UNKNOWN))
@@ -194,8 +194,8 @@ FINDINGS = {
     "backups.unknown": warning(
         N_("No backup yet."),
         N_(
-            "Set BACKUP_DIR or BACKUP_TO: the server then makes a backup every night and verifies it. Backups "
-            "made in another way do not appear here."
+            "%(turn_on)s: the server then makes a backup every night and verifies it. Backups made in another way do "
+            "not appear here."
         ),
     ),
     "backups.nothing": off(N_("No backups are made at night."), TURN_BACKUPS_ON),

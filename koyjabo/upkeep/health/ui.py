@@ -98,6 +98,9 @@ def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
         "command": own_command(),
         "data": LINK.format(url_for("admin.data", _anchor="backups-label"), _("Data")),
         "receipt": LINK.format(url_for("pages.receipt", _anchor="recount-label"), _("Recount")),
+        "turn_on": LINK.format(url_for("admin.server", edit="backups", _anchor="backups"), _("Turn on nightly backups"))
+        if is_admin
+        else _("Turn on nightly backups"),
         "webhooks": LINK.format(url_for("admin.install", _anchor="webhooks"), _("Webhooks"))
         if is_admin
         else _("Webhooks"),

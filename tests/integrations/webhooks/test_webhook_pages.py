@@ -20,7 +20,7 @@ def reader(hooked: HookedSite) -> Reader:
 def test_webhook_is_added_tried_and_its_answer_seen(hooked, receiver, reader):
     assert "Alerts and webhooks" in words(reader.get("/admin/connect"))
     refused = reader.send("/admin/connect/webhooks/new", 422, url="http://10.1.2.3/x", events=["total.set"])
-    assert "10.1.2.3 is private" in words(refused)
+    assert "This address is not public." in words(refused)
     made = reader.send("/admin/connect/webhooks/new", 200, url=receiver.url, events=["total.set", "recount.failed"])
     assert "whsec_" in made
     (row,) = hooked.site.rows("SELECT id, format, events FROM webhooks")
@@ -107,3 +107,9 @@ def test_webhook_of_a_community_gets_its_events_and_ends_with_it(hooked, receive
     assert hooked.site.rows("SELECT id FROM webhooks") == [(other["id"],)]
     hooked.site.services[Retention].sweep()
     assert hooked.site.rows("SELECT n FROM webhook_deliveries") == []
+
+
+def test_new_webhook_shows_a_secret_only_if_its_format_is_signed(hooked, receiver, reader):
+    fields = {"url": receiver.url, "events": ["total.set"], "format": "ntfy"}
+    page = reader.send("/admin/connect/webhooks/new", 200, **fields)
+    assert ("whsec_" in page, "Added. Send a test." in words(page)) == (False, True)

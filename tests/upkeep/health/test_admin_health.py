@@ -69,7 +69,7 @@ def test_page_shows_every_check_with_its_level(site, admin):
     for text in (
         "Not used (single worker)",
         "Visits are saved at once. Stored: 1",
-        "No backups are made at night. Set BACKUP_DIR or BACKUP_TO",
+        "No backups are made at night. Turn on nightly backups : the server",
     ):
         assert text in words(page)
 

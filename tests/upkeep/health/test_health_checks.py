@@ -94,7 +94,7 @@ FACTS = [
     ("backups", backups(on_since_ms=None), OFF, "first"),
     ("backups", backups(running=ROW), OFF, "running"),
     ("backups", backups(on_since_ms=NOW_MS - 36 * HOUR_MS - 1), WARNING, "unproven"),
-    ("backups", backups(on_since_ms=NOW_MS - 36 * HOUR_MS - 1, running=ROW), WARNING, "unproven"),
+    ("backups", backups(on_since_ms=NOW_MS - 36 * HOUR_MS - 1, running=ROW), OFF, "running"),
     ("backups", backups(failed=FAILED_ROW), DANGER, "failed_first"),
     ("backups", backups(proven=ROW), GOOD, "proven"),
     ("backups", backups(proven=row(proven_ms=NOW_MS - 36 * HOUR_MS - 1)), WARNING, "late"),
