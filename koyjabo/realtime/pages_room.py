@@ -84,7 +84,7 @@ class PagesRoom(Room):
         return self._watch(member, paths, is_known=False)
 
     def _watch(self, member: Member, paths: Paths, is_known: bool) -> dict[str, Any] | None:
-        """As `watch`. With `is_known`, do nothing for a member that has left in the meantime."""
+        """Do what `watch` does. With `is_known`, do nothing for a member that has left in the meantime."""
         numbers = self.source.numbers
         numbers.require_on()
         self._hear()

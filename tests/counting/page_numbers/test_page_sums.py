@@ -178,7 +178,7 @@ def test_numbers_are_exact_after_any_history(database):
 
 
 @pytest.mark.long(proved_by="test_numbers_are_exact_after_any_history")
-@pytest.mark.parametrize("seed", (1, *range(3, 8)))
+@pytest.mark.parametrize("seed", [1, *range(3, 8)])
 @pytest.mark.usefixtures("few_rows")
 def test_numbers_are_exact_after_other_histories(database, seed):
     play(database.url, seed, 2 * STEPS)
