@@ -180,7 +180,8 @@ class Reference:
         return " or ".join(dict.fromkeys(types))
 
     def _plural(self, schema: Schema) -> str:
-        return self._type(schema).replace(" or ", "s or ") + "s"
+        name = self._type(schema)
+        return "values" if name == "any" else name.replace(" or ", "s or ") + "s"
 
     def example(self, schema: Schema, name: str = "") -> Any:
         """A value of this schema, with the required fields and fields that have an example."""
