@@ -21,32 +21,32 @@ from koyjabo.base.settings.schema import Settings
 ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
-    "base": 60673,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "web": 28560,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "people": 57775,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
+    "base": 60673,  # page numbers, an API page and settings; Swagger is gone
+    "web": 28560,  # page numbers, an API page and settings; Swagger is gone
+    "people": 57775,  # page numbers, an API page and settings; Swagger is gone
     "presence": 16991,
-    "counting": 39467,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "realtime": 10046,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "communities": 27800,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "integrations": 20953,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "sockets": 9037,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "reports": 90572,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "upkeep": 55961,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "site": 18750,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "application": 5483,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
+    "counting": 39467,  # page numbers, an API page and settings; Swagger is gone
+    "realtime": 10046,  # page numbers, an API page and settings; Swagger is gone
+    "communities": 27800,  # page numbers, an API page and settings; Swagger is gone
+    "integrations": 20953,  # page numbers, an API page and settings; Swagger is gone
+    "sockets": 9037,  # page numbers, an API page and settings; Swagger is gone
+    "reports": 90572,  # page numbers, an API page and settings; Swagger is gone
+    "upkeep": 55961,  # page numbers, an API page and settings; Swagger is gone
+    "site": 18750,  # page numbers, an API page and settings; Swagger is gone
+    "application": 5483,  # page numbers, an API page and settings; Swagger is gone
     "server": 26284,  # one command serves, and a start prints a login link
     "cli": 991,  # owner: settings, Connect, the room and the first day are pages
     "(top)": 374,
-    "tokens of koyjabo/": 469717,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "lines of koyjabo/": 72488,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "named shapes": 360,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "crammed expressions": 114,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "classes of errors": 92,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "settings": 68,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "tables": 55,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "lines of tests/": 74786,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "lines of tests/support/": 10371,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
-    "lines of bench/ and tools/": 7676,  # page numbers, settings and one page each for the API and a milestone; Swagger and 570 lines of templates went
+    "tokens of koyjabo/": 469717,  # page numbers, an API page and settings; Swagger is gone
+    "lines of koyjabo/": 72488,  # page numbers, an API page and settings; Swagger is gone
+    "named shapes": 360,  # page numbers, an API page and settings; Swagger is gone
+    "crammed expressions": 114,  # page numbers, an API page and settings; Swagger is gone
+    "classes of errors": 92,  # page numbers, an API page and settings; Swagger is gone
+    "settings": 68,  # page numbers, an API page and settings; Swagger is gone
+    "tables": 55,  # page numbers, an API page and settings; Swagger is gone
+    "lines of tests/": 74786,  # page numbers, an API page and settings; Swagger is gone
+    "lines of tests/support/": 10371,  # page numbers, an API page and settings; Swagger is gone
+    "lines of bench/ and tools/": 7676,  # page numbers, an API page and settings; Swagger is gone
     "lines of JavaScript": 6312,  # owner: settings, Connect, the room and the first day are pages
     "entries of the root folder": 33,
     "commands of make": 25,
