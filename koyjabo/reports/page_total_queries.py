@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import LogState
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.parameters import LAST_DAY
-from koyjabo.reports.query.report_query import VIEWED_PAGE, Question, Value
+from koyjabo.reports.query.report_query import VIEWED_PAGE, Question
 
 
 class PageViewTotals(NamedTuple):
@@ -31,6 +30,7 @@ class PageViewTotals(NamedTuple):
     views: Mapping[str, int]
     today: str
     of_today: Mapping[str, int]
+    is_complete: bool  # days that earlier versions rolled up lack small pages
 
     def rows(self) -> list[PageRow]:
         return [
@@ -41,25 +41,29 @@ class PageViewTotals(NamedTuple):
 
 def problems(session: Session, clock: Clock, parser: TraitParser) -> Iterator[str]:
     """Compare the numbers of all pages with the report of all time, and yield a sentence for each difference. Nothing
-    is compared while one of them is being computed.
+    is compared while one of them is being computed, or if the report has lost pages.
     """
     numbers = page_queries.numbers(session)
+    if numbers is None:
+        return
     with suppress(StillCounting):
-        views = totals(session, clock, Live(parser, clock)).views if numbers is not None else {}
-        for page in sorted({*views, *(numbers or ())}):
-            if numbers is not None and numbers[page] != views.get(page, 0):
-                yield f"page_sums: {page} has {numbers[page]} views instead of {views.get(page, 0)}"
+        reported = totals(session, clock, Live(parser, clock))
+        for page in sorted({*reported.views, *numbers}) if reported.is_complete else ():
+            views = reported.views.get(page, 0)
+            if numbers[page] != views:
+                yield f"page_sums: {page} has {numbers[page]} views instead of {views}"
 
 
 def totals(session: Session, clock: Clock, live: Live) -> PageViewTotals:
     snapshot, today = Snapshot(session, clock, live), clock.today()
-    views = _views(snapshot, Question(first_day(session, SITE) or today, LAST_DAY))
-    return PageViewTotals(live.at(session), views, today, _views(snapshot, Question(today, today)))
+    of_all_time = EventValues(snapshot, Question(first_day(session, SITE) or today, LAST_DAY), VIEWED_PAGE)
+    of_today = EventValues(snapshot, Question(today, today), VIEWED_PAGE)
+    is_complete = of_all_time.total.count == of_all_time.counts.total()
+    return PageViewTotals(live.at(session), _views(of_all_time), today, _views(of_today), is_complete)
 
 
-def _views(snapshot: Snapshot, question: Question) -> Counter[str]:
-    counts: Counter[Value] = EventValues(snapshot, question, VIEWED_PAGE).counts
-    return Counter({page: count for page, count in counts.items() if page is not None and count})
+def _views(values: EventValues) -> dict[str, int]:
+    return {page: count for page, count in values.counts.items() if page is not None and count}
 
 
 def finish(session: Session, state: LogState) -> bool:

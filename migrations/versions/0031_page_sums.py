@@ -12,13 +12,6 @@ down_revision = "0030"
 branch_labels = None
 depends_on = None
 
-READY = """
-INSERT INTO watermarks (name, upto, version) SELECT names.name, 0, 0
-FROM (SELECT 'page_visits' AS name UNION SELECT 'page_events') AS names
-WHERE NOT EXISTS (SELECT 1 FROM daily_visits) AND NOT EXISTS (SELECT 1 FROM events)
-"""
-"""The sums of a new database are complete."""
-
 
 def upgrade() -> None:
     op.create_table(
@@ -29,7 +22,11 @@ def upgrade() -> None:
         sa.Column("day_views", sa.BigInteger(), nullable=False),
         sqlite_with_rowid=False,
     )
-    op.execute(READY)
+    op.execute(  # the sums of a new database are complete
+        "INSERT INTO watermarks (name, upto, version) SELECT names.name, 0, 0 "
+        "FROM (SELECT 'page_visits' AS name UNION SELECT 'page_events') AS names "
+        "WHERE NOT EXISTS (SELECT 1 FROM daily_visits) AND NOT EXISTS (SELECT 1 FROM events)"
+    )
 
 
 def downgrade() -> None:

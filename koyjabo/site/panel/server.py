@@ -90,6 +90,7 @@ FIELDS = {
     "user": N_("User"),
     "sender": N_("Sender"),
     "sender_name": N_("Name of the sender"),
+    "public_url": N_("Address in emails"),
 }
 for name, label in FIELDS.items():
     declare_text(name, label)

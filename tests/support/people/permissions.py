@@ -16,7 +16,7 @@ ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", 
 LEAST = {
     ANYBODY: """
         api.forget pixel.pixel badges.badge_svg badges.badge_json
-        api.register_visit api.heartbeat api.record_events api.stats api.pulse api.receipt
+        api.register_visit api.heartbeat api.record_events api.stats api.pages api.pulse api.receipt
         api.stream
         api.sign_up api.log_in
         health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.guide docs.search

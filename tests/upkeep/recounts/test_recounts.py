@@ -51,13 +51,13 @@ class Pause:
         self.begun, self.over, self._real = threading.Event(), threading.Event(), recounts.recount
         monkeypatch.setattr(recounts, "recount", self._recount)
 
-    def _recount(self, connection, progress, parser):
+    def _recount(self, connection, progress, *sources):
         def pausing(rows: int) -> None:
             self.begun.set()
             assert self.over.wait(PATIENCE_S)
             progress(rows)
 
-        return self._real(connection, pausing, parser)
+        return self._real(connection, pausing, *sources)
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ WRITTEN = {
     "user": "ayesha",
     "sender": "live@example.com",
     "sender_name": "Banani",
+    "public_url": "https://live.example.com",
     "community": "dhaka",
 }
 CHOSEN = {

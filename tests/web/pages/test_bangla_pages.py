@@ -84,7 +84,7 @@ class Text(HTMLParser):
 def foreign(page: str) -> list[str]:
     """Texts on the page that contain English words, digits that are not Bengali, or numbers without grouping."""
     page_text = Text()
-    page_text.feed(page)
+    page_text.feed(page.replace("<wbr>", ""))
     return sorted({text for text in page_text.texts if _is_foreign(PRODUCTS.sub(" ", IDENTIFIER.sub(" ", text)))})
 
 

@@ -7,7 +7,7 @@ import pytest
 from support.browser.host_pages import begin_live, state
 from support.browser.pages import away, expect, wait_for
 
-long = pytest.mark.long(proved_by="browser/test_page_numbers.py::test_ten_elements_share_one_subscription")
+long = pytest.mark.long(proved_by="browser/test_page_elements.py::test_ten_elements_share_one_subscription")
 
 OWN = '<koyjabo-count value="page">none</koyjabo-count>'
 OLDER_BROWSER = "Object.defineProperty(window, 'navigation', { value: undefined });"
