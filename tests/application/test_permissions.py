@@ -214,7 +214,7 @@ OTHERWISE = {
         api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
         api.passkey_options api.add_passkey api.remove_passkey
     """,
-    404: "api.pages ""
+    404: """api.pages
         api.archive_community api.remove_member_by_ref
         api.end_session api.end_share api.accept_invitation api.decline_invitation
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
