@@ -98,6 +98,7 @@ class Handlers:
         self._services = services
         self._clock = services.clock
         self._zone = services.clock.zone
+        self._page_numbers = services[Settings].page_numbers
         self._logins = services[RememberedLogins]
         self._visits = services[CountingServices].visits
         self._recovery = services[CountingServices].recovery
@@ -132,8 +133,11 @@ class Handlers:
             reports.storing.begin_again()
             reports.page_totals.begin_again()
         self._services[AccountServices].second_factors.end_sessions_without()
-        self._realtime.pages.watch_again()
         self._visits.stats()  # the day may have changed with the time zone
+        page_numbers = self._services[Settings].page_numbers
+        if page_numbers != self._page_numbers:
+            self._page_numbers = page_numbers
+            self._realtime.pages.watch_again()
 
     def publish_site_stats(self, scope: Scope) -> None:
         self._communities.room_updates.stats_changed(self._visits.site)

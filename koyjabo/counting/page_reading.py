@@ -44,7 +44,7 @@ class PageReading(NamedTuple):
     epoch: int
     newest: Position
     marks: Position
-    reused: int  # ids of events that were given twice, because all newer events had been removed
+    reused: int  # how many ids of events were given again, because the newest events had been removed
     sums: Sequence[tuple[str, int, str, int]]  # (page, views, latest day, views of that day)
     views: Sequence[Sequence[View]]  # of visits and of events, up to AT_ONCE each
 

@@ -224,7 +224,7 @@ class LocalFanout(ClientRooms):
     def streams(self) -> int:
         """The number of open streams on this worker."""
         with self.lock:
-            return sum(map(len, self._streams.values()))
+            return len({sink for members in self._streams.values() for sink in members})
 
     def clients(self) -> int:
         """The number of connected Socket.IO clients on this worker."""

@@ -30,8 +30,8 @@ class PagesSource:
         self.numbers = numbers
         self.watched: dict[str, dict[str, int]] = {}
         """How many clients watch each path, by page."""
-        self.sent: dict[str, PageViews] = {}
-        """What was last sent of each watched page."""
+        self.sent: dict[str, PageViews | None] = {}
+        """What was last sent of each watched page; None if clients got different values, so that it is sent again."""
         numbers.watch(self.watched)
 
     def first_event(self) -> RoomEvent:
@@ -79,7 +79,7 @@ class PagesRoom(Room):
         """Make a member watch these pages instead of those that it watched before, and send it their numbers. Returns
         what was sent, or None for a Socket.IO client that has disconnected. If the member may have disconnected during
         the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting and LedgerUnavailable; the member then
-        watches the same pages as before.
+        watches the same pages as before, or nothing if the list is empty.
         """
         return self._watch(member, paths, is_known=False)
 
@@ -87,6 +87,8 @@ class PagesRoom(Room):
         """Do what `watch` does. With `is_known`, do nothing for a member that has left in the meantime."""
         numbers = self.source.numbers
         numbers.require_on()
+        if not paths:
+            self.leave(member)
         self._hear()
         pages = {page for _, page in paths}
         with self._lock:
@@ -95,7 +97,7 @@ class PagesRoom(Room):
             counts = numbers.read(pages)
             event = PageUpdate(paths, counts)
             with self._lock:
-                if is_known and member not in self._paths:
+                if is_known and self._paths.get(member) is not paths:
                     return None
                 self.leave(member)
                 value, rooms = event.as_object(), {PAGE + path for path, _ in paths}
@@ -104,7 +106,10 @@ class PagesRoom(Room):
                 if paths:
                     self._paths[member] = paths
                     self._add(paths, 1)
-                    self.source.sent |= {page: counts.pages[page] for page in pages}
+                    sent = self.source.sent
+                    for page in pages:
+                        views = counts.pages[page]
+                        sent[page] = views if sent.get(page, views) == views else None
         finally:
             with self._lock:
                 self._add(paths, -1)

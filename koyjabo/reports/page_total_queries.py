@@ -66,9 +66,9 @@ def _views(values: EventValues) -> dict[str, int]:
     return {page: count for page, count in values.counts.items() if page is not None and count}
 
 
-def finish(session: Session, state: LogState) -> bool:
-    """Mark the sums as ready, unless rows that they have were changed or removed."""
-    if block_queries.lock(session).version != state.version:
-        return False
-    page_queries.mark_ready(session, state.visits, state.events)
-    return True
+def finish(session: Session, totals: PageViewTotals) -> None:
+    """Mark the sums as ready, unless their rows were changed or removed, or another worker has added to them."""
+    if block_queries.lock(session).version != totals.state.version or page_queries.is_ready(session):
+        return
+    if page_queries.all_views(session) == sum(totals.views.values()):
+        page_queries.mark_ready(session, totals.state.visits, totals.state.events)

@@ -56,12 +56,13 @@ class PageTotals:
 
     def _work(self) -> None:
         with suppress(StillCounting):  # blocks are being stored; the next tick tries again
-            while not self._compute():
-                pass  # rows have changed in the meantime
+            self._compute()
         self._tasks.release()
 
-    def _compute(self) -> bool:
-        """Replace all sums. Returns whether they are ready."""
+    def _compute(self) -> None:
+        """Replace all sums. If rows have changed in the meantime, or another worker does the same, they are not ready
+        yet, and the next tick tries again.
+        """
         throttle = Throttle(self._database)
         self._database.write(page_queries.discard)
         totals = self.read()
@@ -71,7 +72,7 @@ class PageTotals:
         while added < len(rows):
             added += throttle.do(page_queries.add_some, rows, added)
             self._renew()
-        return self._database.write(page_total_queries.finish, totals.state)
+        self._database.write(page_total_queries.finish, totals)
 
     def _renew(self) -> None:
         if self._clock.elapsed_ms() - self._renewed_ms >= RENEW_MS:

@@ -35,7 +35,7 @@ ATTEMPTS = 10
 """How often a reading is repeated that adds nothing and disagrees with what is known, for example after a restore."""
 
 FOLD_AT = 500
-"""The sums take over the views when they lack this many."""
+"""The sums take over the rows when they lack this many, with or without views."""
 
 WRONG_PATHS = N_("must be 1 to 100 paths")
 WRONG_PATH = N_("must be the path of a page, such as /posts/a")
@@ -156,8 +156,8 @@ class PageNumbers:
 
     def tick(self) -> None:
         """Follow the log, and store the sums when they lack many views. Raises as `read`."""
-        self._follow(())
-        if len(self._tail) >= FOLD_AT:
+        reading = self._follow(())
+        if sum(reading.newest) - sum(reading.marks) >= FOLD_AT:
             while self._database.write(page_queries.fold):
                 pass
 

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import page_path
@@ -62,7 +62,8 @@ def fold(session: Session) -> bool:
     if marks is None or marks[0] == NOT_READY:
         return False
     after_visit, after_event, visits, events, next_visit = marks
-    if next_visit not in (None, after_visit + 1) or visits - after_visit + events - after_event > MAX_LATE:
+    is_gone = visits > after_visit and next_visit != after_visit + 1
+    if is_gone or visits - after_visit + events - after_event > MAX_LATE:
         discard(session)
         return False
     has_more = False
@@ -96,10 +97,26 @@ def add(session: Session, rows: Iterable[PageRow]) -> None:
 
 
 def add_some(session: Session, rows: Sequence[PageRow], begin: int, size: int) -> int:
-    """Add up to `size` rows, beginning with the one at `begin`. Returns how many were added."""
+    """Add up to `size` rows, beginning with the one at `begin`, unless another worker has completed the sums. Returns
+    how many were handled.
+    """
     some = rows[begin : begin + size]
-    add(session, some)
+    if not is_ready(session):
+        add(session, some)
     return len(some)
+
+
+def is_ready(session: Session) -> bool:
+    """Whether the sums are complete. Locks their mark, so that this stays so until the transaction ends."""
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(LOCK)
+    marks = session.execute(MARKS).first()
+    return marks is not None and marks[0] != NOT_READY
+
+
+def all_views(session: Session) -> int:
+    """The views in all sums."""
+    return int(session.scalar(select(func.sum(PageSum.views))) or 0)
 
 
 def discard(session: Session) -> None:

@@ -16,15 +16,12 @@ class Tail:
     def __init__(self, on_view: Callable[[str], object], on_reset: Callable[[], object]) -> None:
         self._on_view = on_view
         self._on_reset = on_reset
-        self._epoch = 0
+        self._state = (0, 0)  # the epoch, and how many ids of events were given again
         self._marks: Position = (0, 0)
         self._rows: tuple[deque[View], deque[View]] = (deque(), deque())
         self._views: dict[str, dict[str, int]] = {}
         """Views by day and page."""
         self.upto: Position = (0, 0)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._rows))
 
     def views(self, page: str) -> int:
         return sum(pages.get(page, 0) for pages in self._views.values())
@@ -37,8 +34,8 @@ class Tail:
         rows. Otherwise, read again after `upto`.
         """
         marks, newest = reading.marks, reading.newest
-        if reading.epoch != self._epoch or not _in_order(self._marks, marks, self.upto, newest):
-            self._begin(reading.epoch, marks)
+        if (reading.epoch, reading.reused) != self._state or not _in_order(self._marks, marks, self.upto, newest):
+            self._begin((reading.epoch, reading.reused), marks)
             return False
         self.upto = tuple(map(self._add, self._rows, reading.views, self.upto, newest))  # type: ignore[assignment]
         for rows, mark in zip(self._rows, marks, strict=True):
@@ -47,8 +44,8 @@ class Tail:
         self._marks = marks
         return self.upto == newest
 
-    def _begin(self, epoch: int, marks: Position) -> None:
-        self._epoch, self._marks, self.upto = epoch, marks, marks
+    def _begin(self, state: tuple[int, int], marks: Position) -> None:
+        self._state, self._marks, self.upto = state, marks, marks
         for rows in self._rows:
             rows.clear()
         self._views.clear()

@@ -13,7 +13,7 @@ from support.sites.full_site import DAY_MS, bring
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.extensions import db
-from koyjabo.counting.page_numbers import page_queries
+from koyjabo.counting.page_numbers import page_numbers, page_queries
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
@@ -137,6 +137,16 @@ def test_views_outlive_their_rows(database):
         assert counts(site)[0]["/a"] == (3, 1)
         site.services[ReportServices].page_totals.begin_again()
         assert counts(site)[0] == {**dict.fromkeys(PAGES, (2, 0)), "/a": (3, 1)}
+
+
+def test_sums_pass_rows_without_views(database, monkeypatch):
+    """Otherwise, many of them would make the sums too old to be continued."""
+    monkeypatch.setattr(page_numbers, "FOLD_AT", 2)
+    with Site(database.url, PAGE_NUMBERS="*") as site:
+        for _ in range(2):
+            site.register("v")
+        site.services[ReportServices].page_totals.tick()
+        assert site.rows("SELECT upto FROM watermarks WHERE name = 'page_visits'") == [(2,)]
 
 
 @pytest.mark.both_kinds
