@@ -200,7 +200,7 @@ def test_numbers_are_exact_after_any_history(database):
     play(database.url, seed=2, steps=STEPS)
 
 
-@pytest.mark.long(proved_by="test_numbers_are_exact_after_any_history")
+@pytest.mark.long(proved_by="counting/page_numbers/test_page_sums.py::test_numbers_are_exact_after_any_history")
 @pytest.mark.parametrize("seed", [1, *range(3, 8)])
 @pytest.mark.usefixtures("few_rows")
 def test_numbers_are_exact_after_other_histories(database, seed):

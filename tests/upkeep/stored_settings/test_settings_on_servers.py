@@ -71,7 +71,9 @@ def shown(server: Server) -> list[tuple[object, ...]]:
     return seen
 
 
-@pytest.mark.long(proved_by="upkeep/stored_settings/test_settings_on_workers.py")
+@pytest.mark.long(
+    proved_by="upkeep/stored_settings/test_settings_on_workers.py::test_no_visit_is_lost_and_no_connection_ends_while_settings_change"
+)
 @pytest.mark.both_kinds
 def test_change_on_one_server_works_on_both_without_a_lost_visit(database, new_server, redis):
     """Servers with several workers share a Redis, and servers with one worker do without."""
