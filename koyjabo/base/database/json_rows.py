@@ -4,11 +4,13 @@ row is a list of values that the database unpacks, so any number of rows takes o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Boolean, Integer
+from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
 from koyjabo.base.models.columns import Model
@@ -30,6 +32,15 @@ def postgres_insert(model: type[Model], columns: Sequence[str] = (), conflict: s
     names = columns or list(model.__table__.columns.keys())
     values = ", ".join(_cast(f"r->>{at}", model.__table__.columns[name].type) for at, name in enumerate(names))
     return f"{_into(model, names)} SELECT {values} FROM jsonb_array_elements(%s) r {conflict};\n"
+
+
+def insert_rows(
+    session: Session, model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str
+) -> None:
+    """Insert rows with these columns in the session's transaction. `conflict` is the end of the statement."""
+    connection = session.connection()
+    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
+    connection.exec_driver_sql(insert(model, columns, conflict), (json.dumps(list(rows)),))
 
 
 def adding(model: type[Model]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
@@ -10,7 +9,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import page_path
-from koyjabo.base.database.json_rows import postgres_insert, sqlite_insert
+from koyjabo.base.database.json_rows import insert_rows
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import Community, PageSum
 from koyjabo.counting.page_reading import MAX_LATE, NOT_READY
@@ -90,10 +89,7 @@ def _rows(views: Counter[tuple[str, str]]) -> Iterable[PageRow]:
 
 def add(session: Session, rows: Iterable[PageRow]) -> None:
     """Add to the sums."""
-    values = json.dumps(list(rows))
-    connection = session.connection()
-    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
-    connection.exec_driver_sql(insert(PageSum, (), ADD), (values,))
+    insert_rows(session, PageSum, (), rows, ADD)
 
 
 def add_some(session: Session, rows: Sequence[PageRow], begin: int, size: int) -> int:

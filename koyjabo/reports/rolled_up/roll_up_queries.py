@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import add
 from typing import Any
 
@@ -11,10 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock, shifted
-from koyjabo.base.database.json_rows import adding, postgres_insert, sqlite_insert
+from koyjabo.base.database.json_rows import adding, insert_rows
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import EventSum, InsightSum, Scope
-from koyjabo.base.models.columns import Model
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import EVENTS
@@ -122,11 +120,17 @@ def store(session: Session, sums: SumsOfDay) -> bool:
         pass  # the rows will be removed
     counted = {Scope(scope): visits for scope, visits in session.execute(COUNTED, {"day": sums.day})}
     for scope, rows in sums.visits.items():
-        _insert(session, InsightSum, DaySum._fields, _new_sums(session, sums.day, scope, rows, counted), ADD_VISITS)
+        insert_rows(
+            session,
+            InsightSum,
+            ("scope", *DaySum._fields),
+            _new_sums(session, sums.day, scope, rows, counted),
+            ADD_VISITS,
+        )
     if sums.day >= state.folded_before:
         for scope, counts in sums.events.items():
             rows_of_scope = ((scope, *count) for count in counts)
-            _insert(session, EventSum, EventCount._fields, rows_of_scope, adding(EventSum))
+            insert_rows(session, EventSum, ("scope", *EventCount._fields), rows_of_scope, adding(EventSum))
         session.execute(SET_FOLDED_BEFORE, {"day": shifted(sums.day, 1)})
     session.execute(MARK, {"day": sums.day, "upto": sums.seen.visits})
     block_queries.changed(session)
@@ -157,16 +161,6 @@ def _new_sums(
     visitors = {row[:3]: row.visitors for row in rows} if visits == whole else {}
     for key, numbers in summed.items():
         yield (scope, *key, *numbers, visitors.get(key))
-
-
-def _insert(
-    session: Session, model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str
-) -> None:
-    """Insert rows that consist of `scope` and `columns`."""
-    values = json.dumps(list(rows))
-    connection = session.connection()
-    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
-    connection.exec_driver_sql(insert(model, ("scope", *columns), conflict), (values,))
 
 
 def has_old(session: Session, clock: Clock) -> bool:
