@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 import requests
+from support.application.site import Site
 from support.clients.listener import PlainListener
 from support.clients.worker_connections import only, two_workers
 from support.databases.database import SqliteDatabase
@@ -54,6 +55,22 @@ def test_views_on_one_worker_are_pushed_by_the_other(tmp_path, redis):
             assert page.next_of_type(UPDATE, 2)["pages"] == [{"path": "/a", "views": 2, "today": 2}]
     finally:
         made.kill()
+
+
+def test_a_newcomer_hides_no_change_from_the_others(tmp_path):
+    """The worker learns of a view elsewhere only because it reads the numbers for another client."""
+    database, changes = SqliteDatabase.migrated(tmp_path / "koyjabo.db"), json.dumps(WITHOUT_PULSES)
+    server = ChangedServer(database, tmp_path, CHANGES=changes, PAGE_NUMBERS="*")
+    try:
+        server.start()
+        with watch(PlainListener(server.port), "/a") as page:
+            with Site(database.url) as elsewhere:
+                elsewhere.register("ayesha", page="/a")
+            with watch(PlainListener(server.port), "/a") as newcomer:
+                told = [page.next_of_type(UPDATE, 1), newcomer.of_type(UPDATE)[0].event]
+                assert [update["pages"][0]["views"] for update in told] == [1, 1]
+    finally:
+        server.kill()
 
 
 def test_midnight_is_pushed(tmp_path):
