@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers, PageNumbersOff
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.page_reading import PageViews
 from koyjabo.realtime.events import PAGE, PageUpdate
 from koyjabo.realtime.room import Room, RoomEvent
@@ -39,6 +39,8 @@ class PagesSource:
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
         """Return an event for each path whose page may have changed. May block."""
+        if not self.numbers.is_on:
+            return []  # the members know, and get their numbers when the feature is turned on again
         with suppress(LedgerUnavailable, StillCounting):  # the next call tries again
             changed = self.numbers.take_changed()
             return self._events(changed) if changed else []
@@ -81,12 +83,12 @@ class PagesRoom(Room):
         the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting and LedgerUnavailable; the member then
         watches the same pages as before, or nothing if the list is empty.
         """
+        self.source.numbers.require_on()
         return self._watch(member, paths, is_known=False)
 
     def _watch(self, member: Member, paths: Paths, is_known: bool) -> dict[str, Any] | None:
         """Do what `watch` does. With `is_known`, do nothing for a member that has left in the meantime."""
         numbers = self.source.numbers
-        numbers.require_on()
         if not paths:
             self.leave(member)
         self._hear()
@@ -126,18 +128,12 @@ class PagesRoom(Room):
                 self._fanout.dismiss(PAGE + path, member)
 
     def watch_again(self) -> None:
-        """Send all members their numbers again, because other pages show them now. If no page does any more, they watch
-        nothing. May block.
-        """
+        """Send all members their numbers again, because other pages show them now, or none. May block."""
         with self._lock:
             watching = dict(self._paths)
         for member, paths in watching.items():
-            try:
+            with suppress(LedgerUnavailable, StillCounting):  # it keeps what it watches
                 self._watch(member, paths, is_known=True)
-            except PageNumbersOff:
-                self.leave(member)
-            except (LedgerUnavailable, StillCounting):
-                pass  # it keeps what it watches
 
     def _add(self, paths: Paths, by: int) -> None:
         """Count clients that begin or stop to watch paths."""

@@ -9,6 +9,7 @@ from support.clients.event_source import EventSource
 from support.clients.listener import PlainListener, SocketioListener
 from support.clients.websocket import say
 from support.clients.websocket_pool import Listeners
+from support.programs.processes import wait_until
 
 UPDATE = "page_update"
 CROWD, OF_CROWD = 1_000, 100
@@ -113,6 +114,20 @@ def test_stream_sends_the_pages_in_its_query(server):
             assert numbers(update) == {"/posts/stream": views}
     with EventSource(server.port, "/api/stream?path=file:///a") as stream:
         assert stream.error == (400, "invalid_input")
+
+
+def test_open_pages_follow_the_feature_when_it_is_turned_off_and_on(new_server, sqlite_database):
+    server = new_server(sqlite_database).start()
+    assert server.koyjabo("settings", "set", "PAGE_NUMBERS", "*").returncode == 0
+    wait_until(lambda: server.get("/api/pages?path=/a").status_code == 200, "the pages are counted")
+    with PlainPage(server.port) as page:
+        page.first()
+        assert numbers(page.watch("/a")) == {"/a": 0}
+        server.koyjabo("settings", "set", "PAGE_NUMBERS", "")
+        assert next_numbers(page, 1) == {"/a": None}
+        server.register("ayesha", page="/a")
+        server.koyjabo("settings", "set", "PAGE_NUMBERS", "/a")
+        assert next_numbers(page, 2) == {"/a": 1}
 
 
 def test_a_server_without_page_numbers_says_so_and_keeps_the_connection(sqlite_server):
