@@ -45,4 +45,5 @@ def released_files() -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             export(LAST_RELEASE, folder)
             translate(folder)
+            (folder / "flask_swagger_ui.py").touch()  # not installed any more; serves a page that no test opens
     return folder
