@@ -197,6 +197,8 @@ def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
     expect(tab).to_have_attribute("aria-current", "true")
     expect(tab).to_be_in_viewport(ratio=0.9)
     expect(deck.locator("> .cards")).to_have_js_property("scrollLeft", card.evaluate("card => card.offsetLeft"))
+    deck.locator("> nav").dispatch_event("scroll")
+    assert tab.get_attribute("aria-current") == "true", "the card is still in view"
 
 
 def test_note_is_typed_below_the_chart_for_the_clicked_day(admin_tab):

@@ -45,7 +45,7 @@ PANEL = [
 ]
 AT_RISK = {
     "stranger": ["/"],
-    "admin": ["/communities/{community}", "/admin/", "/admin/find?q=a", "/admin/people/{user}"],
+    "admin": ["/communities/{community}", "/admin/?range=7d", "/admin/find?q=a", "/admin/people/{user}"],
 }
 ALL = {"stranger": STRANGERS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
 
