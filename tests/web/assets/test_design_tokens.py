@@ -6,7 +6,6 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
-from support.people.admins import panel
 
 from koyjabo.web.assets.static_files import FOLDER
 
@@ -83,11 +82,3 @@ def test_digits_of_both_scripts_weigh_at_most_8_kb():
     fonts = [VENDOR / f"digits-{script}.woff2" for script in ("latin", "bengali")]
     assert all(font.read_bytes()[:4] == b"wOF2" for font in fonts)
     assert sum(font.stat().st_size for font in fonts) <= 8192
-
-
-def test_design_page_shows_date_ranges_and_banners(site):
-    page = panel(site).get("/admin/design")
-    parts = dict(re.findall(r'<section class="design" id="(\w+)".*?<h2[^>]*>(.*?)</h2>', page, re.DOTALL))
-    assert (parts["filters"], parts["states"]) == ("Filters and date ranges", "States and banners")
-    assert (page.count('type="date"'), page.count('class="notice') >= 8) == (8, True)
-    assert re.findall(r"<(?:th|h\d)\b[^>]*>\s*</", page) == []
