@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ COLOURS = {
 }
 SURFACES = ("sunken", "surface", "raised", "overlay")
 STATES = ("accent", "good", "warning", "danger", "info")
-SERIES = [f"series-{number}" for number in range(1, 7)]
+SERIES = [f"series-{number}" for number in range(1, 4)]
 
 themes = pytest.mark.parametrize("theme", ["light", "dark"])
 
@@ -51,9 +51,9 @@ def test_edges_of_controls_and_the_focus_have_enough_contrast(theme):
 
 
 @themes
-def test_series_have_enough_contrast_and_neighbours_differ_in_luminance(theme):
+def test_series_have_enough_contrast_and_differ_in_luminance(theme):
     assert below(theme, [(series, surface) for series in SERIES for surface in ("surface", "raised")], 3) == {}
-    assert below(theme, [*pairwise(SERIES), *combinations(SERIES[:3], 2)], 2) == {}
+    assert below(theme, combinations(SERIES, 2), 2) == {}
 
 
 VENDOR, PACKAGE = FOLDER / "vendor", FOLDER.parent
