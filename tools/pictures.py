@@ -47,7 +47,6 @@ PAGES = {  # name: viewer, address
     "admin-data": (SITE_ADMIN, "/admin/data"),
     "admin-receipt": (SITE_ADMIN, "/receipt"),
     "admin-find": (SITE_ADMIN, "/admin/find?q=dhaka"),
-    "admin-design": (SITE_ADMIN, "/admin/design"),
     "admin-install": (SITE_ADMIN, "/admin/connect"),
     "admin-key-new": (SITE_ADMIN, "/admin/connect/keys/new"),
     "admin-webhook-new": (SITE_ADMIN, "/admin/connect/webhooks/new"),

@@ -20,7 +20,7 @@ MORE_OF_THE_PANEL = [
         *("communities", "people", "audit?kind=all", "server", "data", "settings", "find?q=a", "communities/new"),
         *("live", "shares", "keys", "keys/new", "annotations", "communities/{community}", "people/{user}"),
         *("keys/{key}/rotate", "webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
-        *("visits", "visits/{visit}", "receipt", "design"),
+        *("visits", "visits/{visit}", "receipt"),
     )
 ]
 

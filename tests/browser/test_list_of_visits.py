@@ -89,3 +89,24 @@ def test_columns_and_density_stay_as_they_were_chosen(new_device, session):
     expect(table).to_have_attribute("data-density", "compact")
     expect(place).to_be_hidden()
     assert row.bounding_box()["height"] < height
+
+
+def test_combobox_is_searched_by_typing_and_sends_its_value(admin_tab):
+    page = admin_tab
+    visit(page, "/admin/visits")
+    page.get_by_text("Filters", exact=True).click()
+    field, choices = page.get_by_role("combobox", name="Page"), page.locator("#page-choices li")
+    field.fill("MIRPUR")
+    expect(choices).to_have_text(["/fares/mirpur-101"])
+    field.press("Enter")
+    expect(field).to_have_value("/fares/mirpur-10")
+    for _ in range(3):
+        field.press("ArrowDown")
+    expect(field).to_have_attribute("aria-activedescendant", "page-choices-1")
+    field.press("Escape")
+    expect(field).to_have_value("/fares/mirpur-10")
+    field.fill("nowhere")
+    expect(page.get_by_text("Nothing found.")).to_be_visible()
+    field.press("Escape")
+    page.get_by_role("button", name="Apply").click()
+    expect(page).to_have_url(re.compile(r"page=%2Ffares%2Fmirpur-10"))

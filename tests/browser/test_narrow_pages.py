@@ -1,5 +1,5 @@
 """On the narrowest phone no page scrolls sideways, in either language, however long people's texts are. No text is
-smaller than 12 px.
+smaller than 12 px, and no control is lower than 44 px.
 """
 
 import pytest
@@ -21,6 +21,12 @@ TOO_SMALL = f"""() => {{
   const elements = [...texts].filter((element) => isSmall(element) && element.checkVisibility());
   return elements.map(({{ outerHTML }}) => outerHTML.slice(0, 200));
 }}"""
+LOWEST_PX = 44
+TOO_LOW = f"""() => {{
+  const controls = document.querySelectorAll("button, summary, select, input:not([type=checkbox], [type=radio])");
+  const isLow = (control) => control.checkVisibility() && control.getBoundingClientRect().height < {LOWEST_PX};
+  return [...controls].filter(isLow).map(({{ outerHTML }}) => outerHTML.slice(0, 200));
+}}"""
 
 STRANGERS = [
     *("/", "/login", "/signup", "/forgot-password", "/install", "/receipt", "/docs/", "/docs/failover.md"),
@@ -35,7 +41,7 @@ MEMBERS = [
     *(f"/account/second-factor/{path}" for path in ("passkeys", "recovery-codes")),
 ]
 PANEL = [
-    *("annotations", "audit?kind=all", "communities", "communities/{community}", "communities/new", "data", "design"),
+    *("annotations", "audit?kind=all", "communities", "communities/{community}", "communities/new", "data"),
     *("", "find?q=a", "server", "insights?compare=previous&tabs=channel,bangladesh"),
     *("insights?by=page", "live", "receipt"),
     *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "people"),
@@ -48,6 +54,7 @@ AT_RISK = {
     "admin": ["/communities/{community}", "/admin/?range=7d", "/admin/find?q=a", "/admin/people/{user}"],
 }
 ALL = {"stranger": STRANGERS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
+CHECKS = (OVER, TOO_SMALL, TOO_LOW)
 
 
 def check(new_device, wordy, session, addresses, locale: str, paths: dict[str, list[str]]) -> None:
@@ -62,7 +69,7 @@ def check(new_device, wordy, session, addresses, locale: str, paths: dict[str, l
             page.wait_for_load_state("networkidle")
             for element in page.locator("main details:visible").all():
                 element.evaluate("(details) => { details.open = true }")
-            if wrong := page.evaluate(OVER) + page.evaluate(TOO_SMALL):
+            if wrong := [problem for check in CHECKS for problem in page.evaluate(check)]:
                 problems[f"{who} {address}"] = wrong
     assert problems == {}
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 /** Names of Lucide icons; test_design_tokens.py compares them with the templates. */
 const NAMES = `
   activity arrow-down arrow-up check chevron-down chevron-left chevron-right circle-alert circle-check clock copy
-  download ellipsis filter gauge info key list log-out menu monitor moon pause plus refresh-cw
+  download ellipsis filter gauge info key list log-out menu monitor moon pause plus
   scroll-text search settings sun triangle-alert upload user users x
 `.trim().split(/\s+/);
 

@@ -1,7 +1,7 @@
 /** Shares a visit number through the device's share sheet, or copies it. The other ways to share it are links. */
 
 import "../webkit/parts/copy.js";
-import { openDialog } from "../webkit/parts/dialog.js";
+import { openDialog, styled } from "../webkit/parts/dialog.js";
 
 /** @param {ParentNode} part */
 function offer(part) {
@@ -42,11 +42,5 @@ async function take(url, styles) {
   offer(dialog);
   return dialog;
 }
-
-/** @param {string} href */
-const styled = (href) => new Promise((resolve, reject) => {
-  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: resolve, onerror: reject });
-  document.head.append(link);
-});
 
 offer(document);

@@ -2,7 +2,7 @@
  * The total as a departure board, with a flipping tile per digit. It repeats an <output> that has the number as text.
  */
 
-import { find } from "../webkit/page.js";
+import { find, make } from "../webkit/page.js";
 
 const FALL_MS = 170; // of each half
 const STAGGER_MS = 35; // between digits
@@ -27,18 +27,12 @@ export class Board {
 
 /** @param {string} sign */
 function tile(sign) {
-  const tile = document.createElement("span");
-  if (!/\p{Nd}/u.test(sign)) tile.className = "comma";
-  tile.append(half(sign));
-  return tile;
+  return make("span", /\p{Nd}/u.test(sign) ? {} : { class: "comma" }, half(sign));
 }
 
 /** @param {string} sign  @param {string} [side]  both halves if omitted */
 function half(sign, side = "") {
-  const element = document.createElement("b");
-  element.className = side;
-  element.textContent = sign;
-  return element;
+  return make("b", { class: side }, sign);
 }
 
 /** @param {Element} tile  @param {string} sign */

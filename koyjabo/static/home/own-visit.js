@@ -2,7 +2,7 @@
 
 import { locale, written } from "../webkit/figures.js";
 import { KoyJabo } from "../counting/koyjabo.js";
-import { find, readJson } from "../webkit/page.js";
+import { find, make, readJson } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 
@@ -32,10 +32,7 @@ const isOfToday = (ordinal, { totalVisits, todayVisits }) => ordinal > totalVisi
  */
 export function sentence(phrase, values) {
   return phrase.split(/\{(\w+)\}/).map((part, at) => {
-    if (at % 2 === 0) return part;
-    const strong = document.createElement("strong");
-    strong.textContent = values[part];
-    return strong;
+    return at % 2 === 0 ? part : make("strong", {}, values[part]);
   });
 }
 

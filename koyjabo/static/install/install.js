@@ -3,7 +3,7 @@
 import { KoyJabo } from "../counting/koyjabo.js";
 import "../counting/koyjabo-count.js";
 import { LivePage } from "../webkit/live.js";
-import { find, readJson } from "../webkit/page.js";
+import { find, make, readJson } from "../webkit/page.js";
 import { nameThisServer } from "../webkit/samples.js";
 
 const REST_MS = 150;
@@ -16,9 +16,7 @@ const koyjabo = new KoyJabo({ counts: false, stats: readJson("stats") });
 koyjabo.subscribe((newest) => {
   if (!newest || newest.totalVisits <= totalVisits) return;
   ({ totalVisits } = newest);
-  const time = document.createElement("time");
-  time.dataset.age = "0";
-  find("[data-age-of-last]").replaceChildren(time);
+  find("[data-age-of-last]").replaceChildren(make("time", { "data-age": "0" }));
   find("[data-seen]").hidden = false;
   find("[data-waiting]").hidden = true;
   find(".seen").dispatchEvent(new CustomEvent("replaced", { bubbles: true }));

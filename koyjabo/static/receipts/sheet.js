@@ -1,7 +1,8 @@
 /** A receipt at the side of the page, updated while it is open. */
 
 import "../webkit/parts/ages.js";
-import { openDialog } from "../webkit/parts/dialog.js";
+import { make } from "../webkit/page.js";
+import { openDialog, styled } from "../webkit/parts/dialog.js";
 
 const REFRESH_MS = 5_000, REST_MS = 1_000;
 
@@ -47,29 +48,13 @@ async function refresh() {
   isBusy = false;
 }
 
-/** @param {string} url  the URL of a style sheet that only these receipts need */
-async function styled(url) {
-  if (document.querySelector(`link[href="${url}"]`)) return;
-  const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: url });
-  const isThere = new Promise((resolve) => style.addEventListener("load", resolve, { once: true }));
-  style.addEventListener("error", () => style.remove());
-  document.head.append(style);
-  await isThere;
-}
-
 /** @param {string} title  @returns {HTMLDialogElement} */
 function made(title) {
-  const dialog = document.createElement("dialog"), heading = document.createElement("h2");
-  const close = Object.assign(document.createElement("button"), { type: "button", className: "plain icon-only", textContent: "✕" });
-  close.dataset.close = "";
-  close.setAttribute("aria-label", /** @type {HTMLElement | null} */ (document.querySelector(".toasts"))?.dataset.close ?? "");
-  Object.assign(heading, { id: "receipt-title", textContent: title });
-  dialog.className = "sheet";
-  dialog.setAttribute("aria-labelledby", heading.id);
-  const header = document.createElement("header"), content = document.createElement("div");
-  content.className = "content stack";
-  header.append(heading, close);
-  dialog.append(header, content);
+  const words = /** @type {HTMLElement | null} */ (document.querySelector(".toasts"))?.dataset.close ?? "";
+  const close = make("button", { type: "button", class: "plain icon-only", "data-close": "", "aria-label": words }, "✕");
+  const header = make("header", {}, make("h2", { id: "receipt-title" }, title), close);
+  const attributes = { class: "sheet", "aria-labelledby": "receipt-title" };
+  const dialog = /** @type {HTMLDialogElement} */ (make("dialog", attributes, header, make("div", { class: "content stack" })));
   document.body.append(dialog);
   setInterval(refresh, REFRESH_MS);
   addEventListener("globalStatsUpdated", refresh); // on pages that receive pushes

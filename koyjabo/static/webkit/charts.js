@@ -9,25 +9,14 @@ import { written } from "./figures.js";
  * A table, oldest row first. Per row: its label, title, link and note, and for the period it is compared with, the
  * value, the day, and the difference as shown and as spoken. Per series: the values of the rows, and their sums with
  * the series below. `incomplete` marks rows that are not over yet or only partly in the range. Unknown values are null.
- * @typedef {object} Table
- * @property {string[]} labels
- * @property {string[]} titles
- * @property {(HTMLAnchorElement | null)[]} links
- * @property {string[]} notes
- * @property {string[]} names
- * @property {(number | null)[][]} values
- * @property {number[][]} sums
- * @property {(number | null)[]} compared  empty if there is no comparison
- * @property {(number | null)[]} line  `compared` without the current row, whose comparison covers only the hours so
- * far and would make the line drop
- * @property {string[]} comparedDays
- * @property {{shown: string, spoken: string}[]} changes
- * @property {boolean[]} incomplete
+ * `compared` is empty if there is no comparison. `line` is `compared` without the current row, whose comparison covers
+ * only the hours so far and would make the line drop.
+ * @typedef {ReturnType<typeof readTable>} Table
  */
 
 const ARROWS = { up: "▲ ", down: "▼ " };
 
-/** @param {HTMLElement} figure  @returns {Table} */
+/** @param {HTMLElement} figure */
 function readTable(figure) {
   const names = texts(figure.querySelectorAll("thead [data-series]"));
   const periods = [.../** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll("tbody [data-at]"))].reverse();
@@ -99,16 +88,15 @@ const ROWS = [1, 2, 3, 4, 6, 7, 12, 14, 24, 30];
 const VALUES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
 
 /**
- * Colours by theme and token. Each is read only once, because reading it makes the browser recalculate styles.
+ * Colours by token. Each is read only once, because reading it makes the browser recalculate styles.
  * @type {Map<string, string>}
  */
 const colors = new Map();
 
 /** The colour of a token at `element`. @param {HTMLElement} element  @param {string} token */
 function colorAt(element, token) {
-  const key = `${element.closest("[data-theme]")?.getAttribute("data-theme")} ${token}`;
-  const color = colors.get(key) ?? read(element, token);
-  colors.set(key, color);
+  const color = colors.get(token) ?? read(element, token);
+  colors.set(token, color);
   return color;
 }
 

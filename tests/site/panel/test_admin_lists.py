@@ -244,7 +244,7 @@ def test_lists_are_sorted_by_the_clicked_column(site, admin, example):
 
 
 def test_command_menu_says_how_many_it_found_before_the_list(admin):
-    menu = admin.get("/admin/design").partition('id="command-menu"')[2]
+    menu = admin.get("/admin/people").partition('id="command-menu"')[2]
     assert 0 < menu.index('role="status"') < menu.index('role="listbox"')
 
 

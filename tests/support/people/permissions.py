@@ -54,7 +54,7 @@ LEAST = {
     VIEWER: """
         admin.overview admin.realtime admin.install admin.audit admin.visits admin.visit
         admin.communities admin.community admin.users admin.user admin.server admin.data admin.find
-        admin.search admin.state admin.design admin.list_annotations
+        admin.search admin.state admin.list_annotations
         sockets.panel_stream
         api.report_summary api.report_timeline api.report_breakdown api.report_hours
     """,

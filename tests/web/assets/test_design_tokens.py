@@ -2,11 +2,10 @@
 
 import gzip
 import re
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Any
 
 import pytest
-from support.people.admins import panel
 
 from koyjabo.web.assets.static_files import FOLDER
 
@@ -17,7 +16,7 @@ COLOURS = {
 }
 SURFACES = ("sunken", "surface", "raised", "overlay")
 STATES = ("accent", "good", "warning", "danger", "info")
-SERIES = [f"series-{number}" for number in range(1, 7)]
+SERIES = [f"series-{number}" for number in range(1, 4)]
 
 themes = pytest.mark.parametrize("theme", ["light", "dark"])
 
@@ -52,9 +51,9 @@ def test_edges_of_controls_and_the_focus_have_enough_contrast(theme):
 
 
 @themes
-def test_series_have_enough_contrast_and_neighbours_differ_in_luminance(theme):
+def test_series_have_enough_contrast_and_differ_in_luminance(theme):
     assert below(theme, [(series, surface) for series in SERIES for surface in ("surface", "raised")], 3) == {}
-    assert below(theme, [*pairwise(SERIES), *combinations(SERIES[:3], 2)], 2) == {}
+    assert below(theme, combinations(SERIES, 2), 2) == {}
 
 
 VENDOR, PACKAGE = FOLDER / "vendor", FOLDER.parent
@@ -83,11 +82,3 @@ def test_digits_of_both_scripts_weigh_at_most_8_kb():
     fonts = [VENDOR / f"digits-{script}.woff2" for script in ("latin", "bengali")]
     assert all(font.read_bytes()[:4] == b"wOF2" for font in fonts)
     assert sum(font.stat().st_size for font in fonts) <= 8192
-
-
-def test_design_page_shows_date_ranges_and_banners(site):
-    page = panel(site).get("/admin/design")
-    parts = dict(re.findall(r'<section class="design" id="(\w+)".*?<h2[^>]*>(.*?)</h2>', page, re.DOTALL))
-    assert (parts["filters"], parts["states"]) == ("Filters and date ranges", "States and banners")
-    assert (page.count('type="date"'), page.count('class="notice') >= 8) == (8, True)
-    assert re.findall(r"<(?:th|h\d)\b[^>]*>\s*</", page) == []

@@ -32,6 +32,14 @@ document.addEventListener("click", (event) => {
   void showSheet(sheet, link.href);
 });
 
+/** Loads the style sheet of a dialog, once. @param {string} href */
+export async function styled(href) {
+  if (document.querySelector(`link[href="${href}"]`)) return;
+  await new Promise((resolve, reject) => {
+    document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: resolve, onerror: reject }));
+  });
+}
+
 /** @param {HTMLDialogElement} dialog  receives focus, which returns to the button when the dialog closes */
 export function openDialog(dialog) {
   dialog.removeAttribute("popover");

@@ -1,6 +1,7 @@
 /** Lists of the panel: clicks open rows, J and K move between them, the browser remembers density and columns. */
 
 import "./dialog.js"; // first, because SheetAddress follows the clicks it has handled
+import { make } from "../page.js";
 
 /** While a sheet is open, the page has the URL of the link that opened it. Closing the sheet is like going back. */
 class SheetAddress {
@@ -79,9 +80,7 @@ class TableView {
     const items = this.#menu.querySelector(".items");
     for (const [index, column] of [...this.#table.querySelectorAll("thead th")].entries()) {
       if (!column.hasAttribute("data-optional")) continue;
-      const button = Object.assign(document.createElement("button"), { type: "button", textContent: column.textContent });
-      button.dataset.column = String(index + 1);
-      items?.append(button);
+      items?.append(make("button", { type: "button", "data-column": String(index + 1) }, column.textContent ?? ""));
     }
   }
 

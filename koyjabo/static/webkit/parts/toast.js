@@ -2,8 +2,6 @@
 
 import { find, make, write } from "../page.js";
 
-/** @typedef {{undo?: () => void}} ToastOptions */
-
 const SHOWN_MS = 6_000;
 const WITH_UNDO_MS = 12_000;
 
@@ -25,8 +23,8 @@ function button(label, act) {
   return made;
 }
 
-/** @param {string} text @param {ToastOptions} [options]  `undo` is called when the user undoes the action */
-export function toast(text, { undo } = {}) {
+/** @param {string} text  @param {() => void} [undo]  called when the user undoes the action */
+function toast(text, undo) {
   const words = make("p"), message = make("div", { class: "toast" }, words);
   if (undo) message.append(button(region.dataset.undo ?? "", () => (message.remove(), undo())));
   message.append(button(region.dataset.close ?? "", () => message.remove()));
@@ -45,7 +43,7 @@ function showOutcome() {
   if (form) region.append(form); // a form can only be submitted from within the page
   form?.toggleAttribute("hidden", true);
   outcome.remove();
-  toast(outcome.querySelector("p")?.textContent ?? "", form ? { undo: () => form.submit() } : {});
+  toast(outcome.querySelector("p")?.textContent ?? "", form ? () => form.submit() : undefined);
 }
 
 showOutcome();
