@@ -194,9 +194,9 @@ def _form(group: str) -> Form[ProofBody]:
     """
     settings = current()[Settings]
     if group != "mail":
-        values = {name.lower(): text_of(settings, name) for name in GROUPS[group]}
-        return Form(ProofBody, {**values, "shown": urlencode(values)})
-    values = settings.smtp._asdict() if settings.smtp else {"security": "starttls"}
+        texts = {name.lower(): text_of(settings, name) for name in GROUPS[group]}
+        return Form(ProofBody, {**texts, "shown": urlencode(texts)})
+    values: dict[str, object] = settings.smtp._asdict() if settings.smtp else {"security": "starttls"}
     if values.get("port") == smtp_url.PORTS["smtps" if values["security"] == "tls" else "smtp"]:
         values["port"] = ""
     return Form(ProofBody, {**values, "public_url": current()[NetworkServices].origins.site(request) or ""})
