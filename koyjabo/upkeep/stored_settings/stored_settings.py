@@ -96,9 +96,9 @@ class StoredSettings:
 
     def _change(self, session: Any, by: audit.Actor, changes: Mapping[str, str]) -> None:
         rows = queries.locked(session)
-        before, _ = self._merged(rows)
         stored = self._opened(rows)
-        after = self._checked(stored, changes)
+        before, left_out = self._usable(stored)
+        after = self._checked({**stored, **changes}, changes, left_out)
         values = {name: text and text_of(after, name) for name, text in changes.items()}
         changed = [name for name, value in values.items() if value != stored.get(name) and (value or name in rows)]
         if not changed:
@@ -110,20 +110,19 @@ class StoredSettings:
     def _sealed(self, name: str, value: str) -> str:
         return self._sealer.seal(value, name) if value and name in SEALED else value
 
-    def _checked(self, before: dict[str, str], changes: Mapping[str, str]) -> Settings:
-        """The settings in force after these changes of stored values. Raises InvalidInput about a change that cannot be
-        used, or that makes another value unusable.
+    def _checked(self, stored: dict[str, str], changes: Mapping[str, str], before: Mapping[str, str]) -> Settings:
+        """The settings in force with these stored values. Raises InvalidInput if one of `changes` cannot be used, or
+        another value that was not left out `before`.
         """
         try:
             Settings.model_validate({name: value for name, value in changes.items() if value})
         except ValidationError as error:
             raise InvalidInput(details={str(e["loc"][0]): sentence(e) for e in error.errors()}) from None
-        _, left_out_before = self._usable(before)
-        after, left_out = self._usable({**before, **changes})
+        merged, left_out = self._usable(stored)
         for name, why in left_out.items():
-            if name in changes or name not in left_out_before:
+            if name in changes or name not in before:
                 raise InvalidInput(details={name if name in changes else next(iter(changes)): why})
-        return after
+        return merged
 
     def _require_storable(self, name: str) -> None:
         if name.lower() not in Settings.model_fields:
