@@ -30,7 +30,7 @@ from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
 from koyjabo.upkeep.health.system import System
 from koyjabo.upkeep.retention.retention import Nightly
-from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from koyjabo.upkeep.stored_settings.stored_settings import NAMES, StoredSettings
 from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import SECRETS, Form, declare_text
@@ -131,12 +131,11 @@ def show(
 ) -> Response:
     """Show the page, with a group's `form` if there is one."""
     stored, report = current()[StoredSettings], health.report()
-    names = [name for names in GROUPS.values() for name in names]
     return page(
         "panel/server",
         status,
         settings=stored.settings,
-        fixed={name: text_of(stored.settings, name) for name in names if stored.is_fixed(name)},
+        fixed={name: text_of(stored.settings, name) for name in NAMES if stored.is_fixed(name)},
         left_out=stored.left_out,
         foldable=current()[Nightly].preview() if report["report"].is_read else None,
         data=current()[System].data(me()) if report["report"].is_read else None,
@@ -232,10 +231,10 @@ def _mail_server(typed: dict[str, str]) -> dict[str, str]:
     if not typed.get("host"):
         return {"SMTP_URL": ""}
     earlier, user = settings.smtp, typed.get("user")
-    if earlier and earlier.password and user and not password:
-        if (typed["host"], user) != (earlier.host, earlier.user):
-            raise InvalidInput(details={"smtp_password": WRONG["smtp_password"]})
+    if earlier and user and not password:
         password = earlier.password
+        if password and (typed["host"], user) != (earlier.host, earlier.user):
+            raise InvalidInput(details={"smtp_password": WRONG["smtp_password"]})
     url = smtp_url.written(**{name: typed.get(name, "") for name in smtp_url.FIELDS}, password=password)
     try:
         smtp_url.parse(url)

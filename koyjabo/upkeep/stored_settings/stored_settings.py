@@ -135,17 +135,13 @@ class StoredSettings:
     def _apply(self, rows: dict[str, str]) -> None:
         if rows == self._rows:
             return
-        merged, self.left_out = self._merged(rows)
+        stored = self._opened(rows)
+        merged, left_out = self._usable(stored)
+        self.left_out = dict.fromkeys(sorted(rows.keys() - stored.keys()), UNREADABLE) | left_out
         self.settings.adopt(merged)
         self._clock.move_to(merged.zone)
         self._on_change()
         self._rows = rows  # last, so that the next call repeats what has failed
-
-    def _merged(self, rows: dict[str, str]) -> tuple[Settings, dict[str, str]]:
-        """The settings in force with these rows, and why the others are left out, by name."""
-        stored = self._opened(rows)
-        merged, left_out = self._usable(stored)
-        return merged, dict.fromkeys(sorted(rows.keys() - stored.keys()), UNREADABLE) | left_out
 
     def _opened(self, rows: dict[str, str]) -> dict[str, str]:
         opened = {name: self._sealer.open(value, name) if name in SEALED else value for name, value in rows.items()}
