@@ -26,13 +26,13 @@ class Sealer:
         return base64.b64encode(nonce + self._cipher().encrypt(nonce, text.encode(), owner.encode())).decode()
 
     def open(self, sealed: str, owner: str) -> str | None:
-        """The text; None if it was sealed with another SECRET_KEY, owner or purpose."""
+        """The text; None if it is damaged, or was sealed with another SECRET_KEY, owner or purpose."""
         from cryptography.exceptions import InvalidTag
 
-        data = base64.b64decode(sealed)
         try:
+            data = base64.b64decode(sealed)
             return self._cipher().decrypt(data[:NONCE_SIZE], data[NONCE_SIZE:], owner.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             return None
 
     def _cipher(self) -> AESGCM:

@@ -18,7 +18,7 @@ from koyjabo.base.models import ApiKey, EmailLink, Invitation, OidcIdentity, Pan
 from koyjabo.people.accounts import queries
 from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.mail import outbox_queries
-from koyjabo.people.mail.link_tokens import LOGIN, RESET, VERIFY
+from koyjabo.people.mail.link_tokens import RESET, VERIFY
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 
 INVITATIONS = {"invitations": "community_id = (SELECT community_id FROM invitations WHERE id = :id)"}
@@ -126,12 +126,9 @@ def use(session: Session, link_id: str, user: User, purpose: str, now_ms: int) -
     user.verified_ms = user.verified_ms or now_ms
 
 
-def use_login(session: Session, link_id: str, now_ms: int) -> User:
-    """The user whom a printed link logs in, once. It proves nothing about the email. Raises UnknownLink."""
-    user = find(session, link_id, LOGIN, now_ms)
-    if changed_rows(session, delete(EmailLink).where(EmailLink.id == link_id)) != 1:
-        raise UnknownLink
-    return user
+def use_login(session: Session, link_id: str) -> bool:
+    """Use up a printed link, which proves nothing about the email. False if it was used in the meantime."""
+    return changed_rows(session, delete(EmailLink).where(EmailLink.id == link_id)) == 1
 
 
 def is_takeover(user: User) -> bool:

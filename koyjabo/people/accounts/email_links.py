@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from koyjabo.base.core import credential_rules
@@ -18,6 +19,7 @@ from koyjabo.people.accounts import email_link_queries, queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.email_link_queries import EmailState
 from koyjabo.people.accounts.errors import UnknownLink
+from koyjabo.people.accounts.login_sessions import Proof
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.people.audit import log
 from koyjabo.people.audit.transactions import Changes, Transaction, transaction
@@ -94,9 +96,11 @@ class EmailLinks(Changes):
             self._unlock(credential_rules.email_key(user.email))
         return user
 
-    def use_login(self, token: str) -> User:
-        """Use up the link that a start printed for the first admin. Raises UnknownLink."""
-        return self._database.write(email_link_queries.use_login, self._id(LOGIN, token), self._clock.now_ms())
+    def printed(self, token: str) -> tuple[User, Proof]:
+        """The first admin, and the proof that a printed link is. Raises UnknownLink."""
+        link_id = self._id(LOGIN, token)
+        user = self._database.read(email_link_queries.find, link_id, LOGIN, self._clock.now_ms())
+        return user, Proof("printed", partial(email_link_queries.use_login, link_id=link_id), "link")
 
     def request_verification(self, account: Account) -> bool:
         """Email the link again. Returns False if today's limit on emails to strangers is used up. Raises

@@ -224,13 +224,13 @@ class Sessions(Changes):
 
 
 class Proof(NamedTuple):
-    """Proof of a completed two-step login or provider login. `settle` uses it up in the transaction of the change it
-    permits, and returns False if it was used or removed in the meantime.
+    """Proof of a completed two-step login or provider login, or a printed link. `settle` uses it up in the transaction
+    of the change it permits, and returns False if it was used or removed in the meantime.
     """
 
     method: str
     settle: Callable[[Any], bool]
-    kind: str = "second_factor"  # or "provider": the key for the method in the audit entry's details
+    kind: str = "second_factor"  # or "provider", "link": the key for the method in the audit entry's details
 
 
 class Grant(NamedTuple):

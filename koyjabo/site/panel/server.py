@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import NamedTuple
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import available_timezones
 
 from flask import Response, abort, request
@@ -29,7 +30,7 @@ from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
 from koyjabo.upkeep.health.system import System
 from koyjabo.upkeep.retention.retention import Nightly
-from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from koyjabo.upkeep.stored_settings.stored_settings import NAMES, StoredSettings
 from koyjabo.web.current import admin as bp
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import SECRETS, Form, declare_text
@@ -79,6 +80,7 @@ WRONG = {
     "host": N_("This is not the name of a mail server."),
     "port": N_("The port is a number from 1 to 65535."),
     "sender": N_("This is not an email address."),
+    "smtp_password": N_("The host or the user has changed: type the password again."),
 }
 REFUSED, FAILED = N_("The mail server refused the email."), N_("The email could not be handed to the mail server.")
 
@@ -129,12 +131,11 @@ def show(
 ) -> Response:
     """Show the page, with a group's `form` if there is one."""
     stored, report = current()[StoredSettings], health.report()
-    names = [name for names in GROUPS.values() for name in names]
     return page(
         "panel/server",
         status,
         settings=stored.settings,
-        fixed={name: text_of(stored.settings, name) for name in names if stored.is_fixed(name)},
+        fixed={name: text_of(stored.settings, name) for name in NAMES if stored.is_fixed(name)},
         left_out=stored.left_out,
         foldable=current()[Nightly].preview() if report["report"].is_read else None,
         data=current()[System].data(me()) if report["report"].is_read else None,
@@ -187,21 +188,25 @@ def test_mail() -> Response:
 
 
 def _form(group: str) -> Form[ProofBody]:
-    """A group's form. Its fields are the settings in lower case; the mail server has a field for each part."""
+    """A group's form. Its fields are the settings in lower case; the mail server has a field for each part. `shown`
+    repeats the values, which are not secret, so that only fields that this admin changes are saved.
+    """
     settings = current()[Settings]
     if group != "mail":
-        return Form(ProofBody, {name.lower(): text_of(settings, name) for name in GROUPS[group]})
-    values = settings.smtp._asdict() if settings.smtp else {"security": "starttls"}
-    if values.get("port") in smtp_url.PORTS.values():
-        values["port"] = "" if (values["port"] == 465) == (values["security"] == "tls") else values["port"]
+        texts = {name.lower(): text_of(settings, name) for name in GROUPS[group]}
+        return Form(ProofBody, {**texts, "shown": urlencode(texts)})
+    values: dict[str, object] = settings.smtp._asdict() if settings.smtp else {"security": "starttls"}
+    if values.get("port") == smtp_url.PORTS["smtps" if values["security"] == "tls" else "smtp"]:
+        values["port"] = ""
     return Form(ProofBody, {**values, "public_url": current()[NetworkServices].origins.site(request) or ""})
 
 
 def _sent(form: Form[ProofBody], group: str) -> dict[str, str]:
-    """The settings in the request that were changed, by name. The name and the time zone count as changed even if the
-    default was confirmed.
+    """The settings in the request that differ from what its form showed, by name. The name and the time zone also
+    count as changed if the default was confirmed.
     """
-    shown, stored = form.values, current()[StoredSettings]
+    stored = current()[StoredSettings]
+    shown = {**form.values, **dict(parse_qsl(request.form.get("shown", ""), keep_blank_values=True))}
     form.values = {name: value if name in SECRETS else value.strip() for name, value in request.form.items()}
     places = (stored.is_fixed(name) or form.values.get(name.lower()) for name in ("BACKUP_DIR", "BACKUP_TO"))
     if "now" in form.values and not any(places):
@@ -209,22 +214,27 @@ def _sent(form: Form[ProofBody], group: str) -> dict[str, str]:
     if group == "mail":
         return _mail_server(form.values)
     typed = {name: form.values.get(name.lower()) for name in GROUPS[group] if not stored.is_fixed(name)}
+    may_confirm = [name for name in ("SITE_NAME", "TIMEZONE") if stored.source(name) == "default"]
     return {
         name: value
         for name, value in typed.items()
-        if value is not None and (group in ("zone", "name") or value != shown[name.lower()])
+        if value is not None and (name in may_confirm or value != shown[name.lower()])
     }
 
 
 def _mail_server(typed: dict[str, str]) -> dict[str, str]:
     """SMTP_URL from the fields of the mail server, and PUBLIC_URL if it is not set. Without a host, email is turned
-    off. An empty password keeps the earlier one. Raises InvalidInput about the wrong field.
+    off. An empty password keeps the earlier one, but only for the same host and user. Raises InvalidInput about the
+    wrong field.
     """
-    settings = current()[Settings]
+    settings, password = current()[Settings], typed.get("smtp_password", "")
     if not typed.get("host"):
         return {"SMTP_URL": ""}
-    earlier = settings.smtp.password if settings.smtp else ""
-    password = typed.get("smtp_password", "") or (earlier if typed.get("user") else "")
+    earlier, user = settings.smtp, typed.get("user")
+    if earlier and user and not password:
+        password = earlier.password
+        if password and (typed["host"], user) != (earlier.host, earlier.user):
+            raise InvalidInput(details={"smtp_password": WRONG["smtp_password"]})
     url = smtp_url.written(**{name: typed.get(name, "") for name in smtp_url.FIELDS}, password=password)
     try:
         smtp_url.parse(url)

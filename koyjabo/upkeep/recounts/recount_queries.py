@@ -43,9 +43,14 @@ def read_count(session: Session) -> Counter:
     return session.scalars(select(Counter).where(Counter.scope == SITE)).one()
 
 
+def locked_count(session: Session) -> Counter:
+    """The site's counter. Visits wait until the end of the transaction."""
+    return session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
+
+
 def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
     """Set the site's total, in the session's transaction, with the counter row locked."""
-    counter = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
+    counter = locked_count(session)
     epoch = max(counter.epoch + 1, now_ms) if new_epoch else counter.epoch
     totals = Totals(counter.total, total)
     values = {"after_visit": counter.visits, "total_before": totals.before, "total_after": totals.after, "epoch": epoch}
@@ -61,7 +66,7 @@ def add_to_total(session: Session, additions: Iterable[tuple[int, str]], now_ms:
     """Add visits that were counted elsewhere to the site's total. Each number has its own reason and adjustment. Runs
     in the session's transaction, with the counter row locked.
     """
-    counter = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
+    counter = locked_count(session)
     before, rows = counter.total, []
     for visits, reason in additions:
         totals = {"total_before": counter.total, "total_after": counter.total + visits}

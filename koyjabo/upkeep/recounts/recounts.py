@@ -40,6 +40,7 @@ from koyjabo.upkeep.recounts.recount_queries import (
     RecountResult,
     Totals,
     adjust_total,
+    locked_count,
     newest_id,
     read_count,
     recount,
@@ -87,23 +88,28 @@ class TotalAdjuster:
         account.require_site_admin()
         _require_in_range(total)
         by = audit.actor(account, self._clock)
-
-        def operation(session: Any) -> Totals:
-            totals = adjust_total(session, total, new_epoch, by.at_ms, reason)
-            _require_new_epoch(totals, new_epoch)
-            data = {"from": totals.before, "to": totals.after, "new_epoch": new_epoch, "at": iso(by.at_ms)}
-            delivery_queries.record(session, "total.set", f"total.set:{uuid.uuid4()}", SITE, by.at_ms, data)
-            by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason).store(session)
-            return totals
-
-        return self._database.write(operation)
+        return self._database.write(_set_total, by, total, reason, new_epoch)
 
     def begin_with(self, total: int) -> bool:
         """Set the total of a counter without visits, for the operator. Returns False if it has some."""
-        count = self._database.read(read_count)
-        if count.total != total and not count.visits:
-            self.set_total(OPERATOR, total, "koyjabo --total", new_epoch=total < count.total)
-        return not count.visits
+        by = audit.actor(OPERATOR, self._clock)
+
+        def operation(session: Any) -> bool:
+            count = locked_count(session)
+            if count.total != total and not count.visits:
+                _set_total(session, by, total, "koyjabo --total", total < count.total)
+            return not count.visits
+
+        return self._database.write(operation)
+
+
+def _set_total(session: Any, by: Actor, total: int, reason: str, new_epoch: bool) -> Totals:
+    totals = adjust_total(session, total, new_epoch, by.at_ms, reason)
+    _require_new_epoch(totals, new_epoch)
+    data = {"from": totals.before, "to": totals.after, "new_epoch": new_epoch, "at": iso(by.at_ms)}
+    delivery_queries.record(session, "total.set", f"total.set:{uuid.uuid4()}", SITE, by.at_ms, data)
+    by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason).store(session)
+    return totals
 
 
 def _require_in_range(total: int) -> None:

@@ -1,7 +1,8 @@
 """Stores settings, and applies them on this worker. The environment wins over stored values.
 
 A setting in force that is not in the environment is the stored one, or else its default. A stored value that cannot be
-used is left out, so that the server serves: its secret cannot be opened, or it conflicts with the environment.
+used is left out, so that the server serves: the secret was sealed with another key, the value is invalid, or it
+conflicts with other settings.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ POLL_S = 1.0
 
 CHANGED = N_("changed")
 UNREADABLE = N_("It was saved with another SECRET_KEY: enter it again.")
+INVALID = N_("This version of the server does not accept its value: enter it again.")
 
 audit.CHANGES["settings.change"] = N_("Settings changed")
 
@@ -94,9 +96,9 @@ class StoredSettings:
 
     def _change(self, session: Any, by: audit.Actor, changes: Mapping[str, str]) -> None:
         rows = queries.locked(session)
-        before, _ = self._merged(rows)
         stored = self._opened(rows)
-        after = self._checked({**stored, **changes}, changes)
+        before, left_out = self._usable(stored)
+        after = self._checked({**stored, **changes}, changes, left_out)
         values = {name: text and text_of(after, name) for name, text in changes.items()}
         changed = [name for name, value in values.items() if value != stored.get(name) and (value or name in rows)]
         if not changed:
@@ -108,16 +110,18 @@ class StoredSettings:
     def _sealed(self, name: str, value: str) -> str:
         return self._sealer.seal(value, name) if value and name in SEALED else value
 
-    def _checked(self, stored: dict[str, str], changes: Mapping[str, str]) -> Settings:
-        """The settings in force with these stored values. Raises InvalidInput about any of `changes`."""
+    def _checked(self, stored: dict[str, str], changes: Mapping[str, str], before: Mapping[str, str]) -> Settings:
+        """The settings in force with these stored values. Raises InvalidInput if one of `changes` cannot be used, or
+        another value that was not left out `before`.
+        """
         try:
             Settings.model_validate({name: value for name, value in changes.items() if value})
         except ValidationError as error:
             raise InvalidInput(details={str(e["loc"][0]): sentence(e) for e in error.errors()}) from None
-        merged = self._in_force(stored)
-        name, why = merged.conflict()
-        if name and not changes.keys().isdisjoint({name, "PUBLIC_URL"}):
-            raise InvalidInput(details={name if name in changes else "PUBLIC_URL": why})
+        merged, left_out = self._usable(stored)
+        for name, why in left_out.items():
+            if name in changes or name not in before:
+                raise InvalidInput(details={name if name in changes else next(iter(changes)): why})
         return merged
 
     def _require_storable(self, name: str) -> None:
@@ -131,34 +135,34 @@ class StoredSettings:
     def _apply(self, rows: dict[str, str]) -> None:
         if rows == self._rows:
             return
-        merged, self.left_out = self._merged(rows)
+        stored = self._opened(rows)
+        merged, left_out = self._usable(stored)
+        self.left_out = dict.fromkeys(sorted(rows.keys() - stored.keys()), UNREADABLE) | left_out
         self.settings.adopt(merged)
         self._clock.move_to(merged.zone)
         self._on_change()
         self._rows = rows  # last, so that the next call repeats what has failed
 
-    def _merged(self, rows: dict[str, str]) -> tuple[Settings, dict[str, str]]:
-        """The settings in force with these rows, and why the others are left out, by name."""
-        stored = self._opened(rows)
-        left_out = dict.fromkeys(sorted(rows.keys() - stored.keys()), UNREADABLE)
-        merged = self._in_force(stored)
-        while (conflict := merged.conflict())[0] in stored:
-            name, left_out[name] = conflict
-            del stored[name]
-            merged = self._in_force(stored)
-        return merged, left_out
-
     def _opened(self, rows: dict[str, str]) -> dict[str, str]:
         opened = {name: self._sealer.open(value, name) if name in SEALED else value for name, value in rows.items()}
         return {name: value for name, value in opened.items() if value is not None}
 
-    def _in_force(self, stored: Mapping[str, str]) -> Settings:
+    def _usable(self, stored: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
+        """The settings in force with these opened values, and why others are left out, by name."""
         values: dict[str, Any] = {}
+        left_out: dict[str, str] = {}
         for name, text in stored.items():
             if name in NAMES and text and not self.is_fixed(name):
-                with suppress(ValidationError):  # an earlier version accepted it
+                try:
                     values[name.lower()] = getattr(Settings.model_validate({name: text}), name.lower())
-        return self._environment.model_copy(update=values)
+                except ValidationError:
+                    left_out[name] = INVALID
+        merged = self._environment.model_copy(update=values)
+        while (conflict := merged.conflict())[0].lower() in values:
+            name, left_out[name] = conflict
+            del values[name.lower()]
+            merged = self._environment.model_copy(update=values)
+        return merged, left_out
 
 
 def _recorded(settings: Settings, name: str) -> str:

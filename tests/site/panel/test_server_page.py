@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 from support.application.page_numbers import when_counted
@@ -36,6 +37,11 @@ def admin(site) -> Reader:
 
 def row(page: str, name: str) -> str:
     return words(page.partition(f' id="{name}"')[2].partition('<div class="setting"')[0].partition(">")[2])
+
+
+def shown(page: str, group: str) -> str:
+    form = page.partition(f'action="{CHANGE}{group}"')[2]
+    return unescape(re.findall('name="shown" value="([^"]*)"', form)[0])
 
 
 def test_admin_changes_a_setting_and_the_page_shows_it(site, admin):
@@ -90,6 +96,24 @@ def test_reasons_are_in_the_language_of_the_page(site, admin, group, fields):
     page = row(admin.send(CHANGE + group, 422, password=PASSWORD, **fields), group)
     assert re.search("should|valid", page) is None
     assert re.search("হতে হবে|সঠিক নয়", page)
+
+
+def test_two_admins_can_change_different_fields_of_a_form(site, admin, tmp_path):
+    admin.send(CHANGE + "backups", password=PASSWORD, backup_dir=str(tmp_path))
+    fields = {"backup_dir": str(tmp_path), "backup_to": "", "backup_at": "03:30", "backup_keep": "14"}
+    fields["shown"] = shown(admin.get(f"{PAGE}?edit=backups"), "backups")
+    admin.send(CHANGE + "backups", **{**fields, "backup_keep": "30", "password": PASSWORD})
+    fields["shown"] = shown(admin.send(CHANGE + "backups", 422, **fields), "backups")
+    admin.send(CHANGE + "backups", **{**fields, "backup_at": "04:00", "password": PASSWORD})
+    assert (site.services[Settings].backup_at, site.services[Settings].backup_keep) == ("04:00", 30)
+
+
+@pytest.mark.parametrize("path", [PAGE, f"{PAGE}?edit=name"])
+def test_form_from_before_another_admin_named_the_site_keeps_that_name(site, admin, path):
+    earlier = shown(admin.get(path), "name")
+    admin.send(CHANGE + "name", site_name="Rail Count", site_name_bn="রেল")
+    admin.send(CHANGE + "name", site_name="Koy Jabo", shown=earlier)
+    assert (site.services[Settings].site_name, site.services[Settings].site_name_bn) == ("Rail Count", "রেল")
 
 
 def test_setting_of_the_environment_is_shown_and_cannot_be_changed(site, admin):
@@ -147,6 +171,14 @@ def test_mail_server_is_one_setting_whose_password_is_kept(site, admin):
     assert (settings.smtp.port, settings.smtp.security) == (587, "starttls")
     admin.send(CHANGE + "mail", password=PASSWORD, host="")
     assert settings.smtp is None
+
+
+@pytest.mark.parametrize("other", [{"host": "mail.example.net"}, {"user": "other@example.com"}])
+def test_stored_password_is_not_sent_to_another_mail_server(site, admin, other):
+    admin.send(CHANGE + "mail", password=PASSWORD, **MAIL)
+    page = admin.send(CHANGE + "mail", 422, password=PASSWORD, **{**MAIL, "smtp_password": "", **other})
+    assert "type the password again" in page.partition('id="smtp_password-error"')[2][:80]
+    assert site.services[Settings].smtp.host == "mail.example.com"
 
 
 def test_mail_server_at_an_ipv6_address_can_be_saved_again(site, admin):

@@ -17,7 +17,7 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit.log import Audit
 from koyjabo.upkeep.health.system import System
 from koyjabo.upkeep.recounts import recount_queries, recounts
-from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, Recounts
+from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, Recounts, TotalAdjuster
 
 
 @pytest.fixture
@@ -65,6 +65,18 @@ def pause(monkeypatch):
     pause = Pause(monkeypatch)
     yield pause
     pause.over.set()
+
+
+def test_total_is_not_set_over_a_visit_that_came_first(site, monkeypatch):
+    actor = recounts.audit.actor
+
+    def visited(*arguments):
+        site.register("ayesha")
+        return actor(*arguments)
+
+    monkeypatch.setattr(recounts.audit, "actor", visited)
+    assert site.services[TotalAdjuster].begin_with(9000) is False
+    assert site.stats()["totalVisitors"] == 4001
 
 
 def test_recount_reports_agreement_or_problems(site, admin, monkeypatch):

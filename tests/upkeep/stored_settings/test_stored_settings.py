@@ -21,7 +21,7 @@ from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.retention.retention import Retention
 from koyjabo.upkeep.stored_settings import queries
-from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from koyjabo.upkeep.stored_settings.stored_settings import INVALID, UNREADABLE, StoredSettings
 
 MAIL = "smtp://sender:hush@mail.example.com:587?from=live@example.com"
 CRAWLER = "Googlebot/2.1 (+http://www.google.com/bot.html)"
@@ -166,6 +166,30 @@ def test_stored_values_that_the_environment_no_longer_allows_are_left_out(site):
     settings = site.services[Settings]
     assert (settings.app_url, settings.smtp_url, settings.site_name) == ("", "", "Rail Count")
     assert "SMTP_URL is not in use. PUBLIC_URL is missing" in words(panel(site).get("/admin/server"))
+
+
+def test_start_leaves_out_damaged_and_invalid_values_and_names_them(site):
+    site.rows("INSERT INTO stored_settings VALUES ('SMTP_URL', 'smtp://a@b'), ('RETENTION_DAYS', '0')")
+    site.restart()
+    stored = site.services[StoredSettings]
+    assert stored.left_out == {"SMTP_URL": UNREADABLE, "RETENTION_DAYS": INVALID}
+    assert stored.settings.retention_days == 365
+    change(site, SITE_NAME="Rail Count")
+    change(site, RETENTION_DAYS="30")
+    assert list(stored.left_out) == ["SMTP_URL"]
+
+
+def test_change_is_refused_even_if_another_value_is_left_out(database):
+    with Site(database.url, ENVIRONMENT="development", TIMEZONE="") as earlier:
+        change(earlier, APP_URL="http://app.example")
+    with Site(database.url, TIMEZONE="") as site:
+        assert list(site.services[StoredSettings].left_out) == ["APP_URL"]
+        assert refusal(site, SMTP_URL=MAIL).startswith("PUBLIC_URL is missing")
+        change(site, SMTP_URL=MAIL, PUBLIC_URL="https://live.example.com")
+        assert refusal(site, PUBLIC_URL="").startswith("PUBLIC_URL is missing")
+        assert refusal(site, APP_URL="http://other.example").startswith("APP_URL is an http address")
+        change(site, APP_URL="https://app.example")
+        assert site.services[StoredSettings].left_out == {}
 
 
 @pytest.mark.both_kinds

@@ -75,8 +75,8 @@ def log_in(body: LoginBody) -> Grant | SecondFactorDue:
 def log_in_by_link(token: str) -> Grant | SecondFactorDue:
     """Log in with the link that a start printed, which replaces the password only. Raises UnknownLink."""
     tokens.record_request_place()
-    accounts, user = account_services().credentials, account_services().email_links.use_login(token)
-    outcome = accounts.begin(user, request.user_agent.string, is_familiar=True, cookie=remembered_cookie())
+    accounts, (user, proof) = account_services().credentials, account_services().email_links.printed(token)
+    outcome = accounts.begin(user, request.user_agent.string, is_familiar=True, cookie=remembered_cookie(), proof=proof)
     if outcome is None:
         raise UnknownLink
     return welcome(outcome, None) if isinstance(outcome, Grant) else outcome

@@ -113,13 +113,21 @@ class Accounts(Changes):
         raise WrongCredentials
 
     def begin(
-        self, user: User, user_agent: str, is_familiar: bool, cookie: str = "", visitor_id: str | None = None
+        self,
+        user: User,
+        user_agent: str,
+        is_familiar: bool,
+        cookie: str = "",
+        visitor_id: str | None = None,
+        proof: Proof | None = None,
     ) -> Grant | SecondFactorDue | None:
-        """Begin a session or a two-step login, as in `log_in`, once the password or a link has proved who the user is.
-        None if the user was changed in the meantime.
+        """Begin a session or a two-step login, as in `log_in`, once the password or a link (`proof`) has proved who the
+        user is. None if the user was changed or `proof` was used in the meantime.
         """
         due = self._pending.begin_if_due(user, cookie, visitor_id)
-        return due or self.open_session(user, user_agent, is_familiar)
+        if due and proof and not self._database.write(proof.settle):
+            return None
+        return due or self.open_session(user, user_agent, is_familiar, proof)
 
     def open_session(self, user: User, user_agent: str, is_familiar: bool, proof: Proof | None = None) -> Grant | None:
         """Begin a session after all steps were verified. None if the user was changed or `proof` was used in the

@@ -9,8 +9,10 @@ from support.people.accounts import disable, sign_up
 from support.people.page_readers import Reader, words
 from support.people.second_factor import turn_on
 
+from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database.startup_queries import replace_login_link
 from koyjabo.base.settings.database_url import file_of, for_libpq
+from koyjabo.people.accounts import queries
 from koyjabo.people.mail.link_tokens import LOGIN, LinkTokens
 from koyjabo.server.process.loading import LOGIN_LINK_MS
 
@@ -49,6 +51,18 @@ def test_link_logs_the_first_admin_in_once(site, boss):
     assert "boss@example.com" in words(reader.get("/account"))
     assert refused(site, link)
     assert site.rows("SELECT verified_ms FROM users WHERE email = 'boss@example.com'") == [(None,)]
+
+
+def test_link_works_again_after_a_login_that_the_database_refused(site, boss, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise LedgerUnavailable
+
+    link = stored(site)
+    with monkeypatch.context() as outage:
+        outage.setattr(queries, "add_session", refuse)
+        Reader(site).get(link, 503)
+    Reader(site).get(link, 303)
+    assert refused(site, link)
 
 
 def test_link_works_for_an_hour_and_until_the_next_start(site, boss):
