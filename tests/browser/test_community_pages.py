@@ -90,6 +90,19 @@ def test_counter_follows_arrivals_and_departures(site, tab, founder, karim, comm
     expect(stat(page, "uniqueVisitors")).to_have_text("2")
 
 
+def test_strangers_page_follows_public_numbers_until_they_are_turned_off(site, new_device, founder, karim):
+    community = founder.found(public_count=True)
+    page = live(new_device().open(f"/communities/{community}"))
+    with PlainMember(site.port, community, karim.join(community).token):
+        expect(stat(page, "online")).to_have_text("1")
+    founder.visit("rahim", community)
+    expect(stat(page, "todayVisits")).to_have_text("1")
+    founder.call("PATCH", f"/api/communities/{community}", {"public_count": False})
+    expect(page.get_by_role("alert")).to_have_text("Only members see its numbers.")
+    expect(page.locator("[data-stat]")).to_have_count(0)
+    expect(page.get_by_role("link", name="Log in to join")).to_be_visible()
+
+
 @long
 def test_former_member_sees_a_notice_and_no_numbers(tab, founder, karim, community):
     page = live(visit_as(tab, karim.join(community), f"/communities/{community}"))
@@ -131,7 +144,7 @@ def test_signup_form_contains_the_email_of_the_invitation(device):
 def test_room_names_people_who_arrive_and_leave(site, new_device, session, community):
     """The site admin who is watching is not a member and does not count as online."""
     page = live(new_device(storage_state=session).open(f"/communities/{community}"))
-    expect(page.get_by_text("No one is here right now.")).to_be_visible()
+    expect(page.get_by_text("No one is online.")).to_be_visible()
     guest = Member(site).join(community)
     here = page.locator(f"#online-list [data-person='{guest.id}']")
     with PlainMember(site.port, community, guest.token):
@@ -168,7 +181,7 @@ def test_list_of_people_is_searched_while_typing(site, new_device, session, comm
     expect(page.locator("#online-list summary").first).to_be_focused()
     for line in lines:
         line.close()
-    expect(page.get_by_text("No one is here right now.")).to_be_visible()
+    expect(page.get_by_text("No one is online.")).to_be_visible()
     expect(shown).to_have_count(0)
 
 

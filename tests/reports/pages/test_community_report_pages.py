@@ -38,8 +38,8 @@ def test_room_shows_the_numbers_of_the_day(new_site, reader, community):
     new_site.services[PresenceServices].peaks.record(Scope(community), 7)
     page = words(reader.get(f"/communities/{community}"))
     for shown in (
-        "here now 0 ",
-        "With, without an account today 1 , 2 ",
+        "online 0 ",
+        "With an account today 1 Without an account today 2 ",
         "Most at once today 7 Most at once in 30 days 7",
     ):
         assert shown in page
