@@ -177,6 +177,14 @@ def test_public_room_shows_a_stranger_numbers_and_the_day_without_names(site, re
             assert hidden not in page
 
 
+@pytest.mark.parametrize("length", [160, 2000])
+def test_room_shows_the_whole_description_once(readers, cast, length):
+    text = "b" * length
+    page = readers["member"].get(path_of(cast.community(description=text)))
+    assert re.findall(r'<p class="(.*?)" dir="auto">b+</p>', page) == ["words"]
+    assert page.count(text) == 1
+
+
 def test_only_members_are_counted_and_can_leave(readers, cast):
     """The page's script registers a visit if the page has `data-member`."""
     community = cast.kept_community()
