@@ -53,7 +53,7 @@ PEOPLE = "people"
 
 @bp.get("/communities/<community_id>")
 def community(community_id: str) -> Response:
-    """Show members the numbers, and show other people who may see the community how to join or log in."""
+    """Show the community: its numbers to members, or to anyone if they are public; to others how to join or log in."""
     return show(ui.enter(community_id) if page_login.login() else ui.look_at(community_id))
 
 
@@ -67,9 +67,8 @@ def dashboard(community_id: str) -> Response:
 def show(at: Access, problem: KoyJaboError | None = None) -> Response:
     """Show the room. `problem` is the error of an action on this page."""
     status = problem.status if problem else 200
-    if not at.may(MEMBER):
-        shown = ui.online([at.community.id] if at.community.public_count else [])
-        return ui.page("communities/outside", at, status, problem=problem, online=shown.get(at.community.id))
+    if not at.may(MEMBER) and not at.community.public_count:
+        return ui.page("communities/outside", at, status, problem=problem)
     if at.may(MODERATOR):
         limits.count_report(at.account.id)
         if request.args.get("part") == PEOPLE:
@@ -77,7 +76,6 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
     stats, clock = current()[CountingServices].visits.community(at.scope).stats(), current().clock
     values: dict[str, Any] = {
         "stats": stats.as_object(),
-        "peaks": current()[PresenceServices].peaks.get(at.scope),
         "day": current()[DaysByHour].of(at.scope, stats.today),
         "weekday": weekday(clock.today()),
         "now_ms": clock.now_ms(),
@@ -87,6 +85,8 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
         values |= _people(at) | {"today": data["today_visitors"], "arrivals": data["arrivals"]}
     else:
         values["online"] = ui.online([at.community.id])[at.community.id]
+    if at.may(MEMBER):
+        values["peaks"] = current()[PresenceServices].peaks.get(at.scope)
     return ui.page("communities/community", at, status, problem=problem, **values)
 
 

@@ -43,14 +43,14 @@ def list_annotations() -> Response:
 def add_annotation() -> Response:
     form, annotations = Form(AnnotationBody), current()[ReportServices].annotations
     added = management.carry_out(form, lambda body: annotations.add(me(), SITE, body.day, body.text))
-    return _show(form) if added is None else say(redirects.back(LIST), N_("The annotation was added."))
+    return _show(form) if added is None else say(redirects.back(LIST), N_("The note was added."))
 
 
 @bp.post("/annotations/<annotation_id>/remove")
 def remove_annotation(annotation_id: str) -> Response:
     removed = current()[ReportServices].annotations.remove(me(), annotation_id)
     undo = Undo(url_for("admin.add_annotation"), {"day": removed.day, "text": removed.text})
-    return say(redirects.back(LIST), N_("The annotation was removed."), undo=undo)
+    return say(redirects.back(LIST), N_("The note was removed."), undo=undo)
 
 
 def _show(form: Form[AnnotationBody]) -> Response:

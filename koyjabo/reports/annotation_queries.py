@@ -27,7 +27,7 @@ MAX_ANNOTATIONS = 2_400
 
 class UnknownAnnotation(KoyJaboError):
     status = 404
-    sentence = N_("Annotation not found. It may already have been removed.")
+    sentence = N_("Note not found. It may already have been removed.")
 
 
 class AnnotationEntry(NamedTuple):

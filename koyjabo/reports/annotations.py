@@ -33,8 +33,8 @@ ANNOUNCED = (REACHED, ROLLED_BACK)
 """Events that annotate the charts of their scope."""
 
 CHANGES |= {
-    "annotation.add": N_("Annotation added"),
-    "annotation.remove": N_("Annotation removed"),
+    "annotation.add": N_("Note added"),
+    "annotation.remove": N_("Note removed"),
 }
 
 

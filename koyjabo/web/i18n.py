@@ -52,7 +52,11 @@ def init_app(app: Flask) -> None:
     )
     app.jinja_env.filters["time_of_day"] = time_of_day
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words)
-    app.jinja_env.globals.update(site_name=site_name, zone_name=lambda: current().clock.zone.key)
+    app.jinja_env.globals.update(
+        site_name=site_name,
+        zone_name=lambda: current().clock.zone.key,
+        active_window=lambda: duration(current()[Settings].active_window_seconds),
+    )
 
 
 def site_name() -> str:

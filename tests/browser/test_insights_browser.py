@@ -201,6 +201,12 @@ def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
     assert tab.get_attribute("aria-current") == "true", "the card is still in view"
 
 
+def test_all_tabs_of_sources_are_in_view_on_a_wide_screen(admin_tab):
+    visit(admin_tab, "/admin/")
+    tabs = admin_tab.get_by_role("navigation", name="Sources")
+    assert tabs.evaluate("(nav) => nav.scrollWidth <= nav.clientWidth")
+
+
 def test_note_is_typed_below_the_chart_for_the_clicked_day(admin_tab):
     visit(admin_tab, "/admin/?range=7d")
     admin_tab.evaluate("window.isSame = true")
@@ -214,7 +220,7 @@ def test_note_is_typed_below_the_chart_for_the_clicked_day(admin_tab):
     check_accessible(admin_tab)
     admin_tab.keyboard.type("The metro stopped")
     admin_tab.keyboard.press("Enter")
-    expect(admin_tab.get_by_role("list", name="Annotations")).to_contain_text("The metro stopped")
+    expect(admin_tab.get_by_role("list", name="Notes")).to_contain_text("The metro stopped")
     expect(plot).to_be_focused()
     assert admin_tab.evaluate("window.isSame")
 

@@ -19,7 +19,7 @@ def test_stranger_reads_who_may_see_the_numbers_of_a_listed_community(site, cast
     public, closed = cast.community(public_count=True), cast.community(open=False)
     stranger = Reader(site)
     page = stranger.get(path_of(public))
-    assert "Mirpur 10 0 online Log in to join" in words(page)
+    assert "Only members see its numbers." not in words(page)
     assert f'data-login href="/login?next={path_of(public)}"' in page  # open pages look for it (inside.js)
     page = words(stranger.get(path_of(closed)))
     assert "Mirpur 10 Only members see its numbers. Invitation only." in page
@@ -78,7 +78,9 @@ def test_public_numbers_are_set_in_the_form_and_shown_to_strangers(readers, cast
     fields = {"name": "Public way", "open": "on", "listed": "on", "public_count": "on"}
     readers["admin"].send(path_of(community, "/settings"), **fields)
     assert "Open to everyone · Public numbers" in words(readers["admin"].get(path_of(community)))
-    assert all("0 online" in words(readers["outsider"].get(path)) for path in outside)
+    listed, room = (words(readers["outsider"].get(path)) for path in outside)
+    assert "0 online" in listed
+    assert "online 0 visits today 0" in room
 
 
 def test_outsider_sees_the_name_of_a_listed_community_but_no_numbers(readers, cast):
@@ -86,7 +88,7 @@ def test_outsider_sees_the_name_of_a_listed_community_but_no_numbers(readers, ca
     assert "Mirpur 10" in page
     assert "By metro" in page
     assert "Join" in page
-    assert "here now" not in page
+    assert "online 0" not in page
     closed = words(readers["outsider"].get(path_of(cast.kept_community(open=False))))
     assert "Invitation only" in closed
     assert "Join" not in closed
@@ -159,8 +161,28 @@ def test_page_shows_visits_and_the_number_online(site, readers, cast):
     for visitor in ("a", "b"):
         site.register(visitor, communityId=community)
     page = words(readers["member"].get(path_of(community)))
-    for shown in ("here now 0", "visits today 2", "All visits 2", "Unique visitors 2"):
+    for shown in ("online 0", "visits today 2", "All visits 2", "Unique visitors 2"):
         assert shown in page
+
+
+def test_public_room_shows_a_stranger_numbers_and_the_day_without_names(site, readers, cast):
+    community = cast.community(public_count=True)
+    site.register("a", communityId=community)
+    readers["admin"].get(path_of(community))
+    for who in (Reader(site), readers["outsider"]):
+        page = who.get(path_of(community))
+        for shown in ("online 0 visits today 1", "Today by hour", "All visits 1 Unique visitors 1"):
+            assert shown in words(page)
+        for hidden in ("Most at once", "Who is online", "/members", "Came today", "data-member", 'id="facts"'):
+            assert hidden not in page
+
+
+@pytest.mark.parametrize("length", [160, 2000])
+def test_room_shows_the_whole_description_once(readers, cast, length):
+    text = "b" * length
+    page = readers["member"].get(path_of(cast.community(description=text)))
+    assert re.findall(r'<p class="(.*?)" dir="auto">b+</p>', page) == ["words"]
+    assert page.count(text) == 1
 
 
 def test_only_members_are_counted_and_can_leave(readers, cast):

@@ -89,6 +89,8 @@ def test_page_adds_and_removes_and_takes_a_removal_back(site):
     assert rani.location == "/admin/?range=7d"
     page = rani.get("/admin/annotations?next=/admin/?range=7d")
     assert "<b>Rain" not in page
+    assert "Notes" in words(page)
+    assert "nnotation" not in words(page)
     assert "16 Dec 2025 <b>Rain</b> Remove" in words(page)
     assert "The total was changed from " in words(page)
     (kept,) = site.rows("SELECT id FROM annotations")[0]

@@ -27,7 +27,7 @@ export function CommunityPage({ communityId, isModerator }: { communityId: strin
   });
   return (
     <main>
-      <p>{isConnected ? `${visitorCount} here now` : problem || "Connecting"}</p>
+      <p>{isConnected ? `${visitorCount} online` : problem || "Connecting"}</p>
       <button onClick={requestCount}>Count again</button>
       <VisitorCounter communityId={communityId} {...line} />
       {isModerator && <VisitorDashboard communityId={communityId} {...line} />}

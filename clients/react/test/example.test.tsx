@@ -12,7 +12,7 @@ test("the example shows the count, asks for it again, and says why a user may no
   expect(screen.getByText("Connecting")).toBeTruthy();
   const [own] = FakeWebSocket.all.slice(-1);
   await server(() => own?.welcome(42));
-  expect(screen.getByText("42 here now")).toBeTruthy();
+  expect(screen.getByText("42 online")).toBeTruthy();
   fireEvent.click(screen.getByText("Count again"));
   expect(own?.sent).toEqual([{ type: "request_count" }]);
   await server(() => own?.end(4003, "You are not a member."));

@@ -167,7 +167,7 @@ LABELS: Mapping[str, LazyString] = {
     "source": _("Source"),
     "who": _("Traffic"),
     "day": _("Day"),
-    "note": _("Annotation"),
+    "note": _("Note"),
     "state": _("Status"),
     "version": _("Version"),
     "ref": _("External id"),

@@ -47,6 +47,7 @@ class ConversionLines(NamedTuple):
     """`conversions` is a lower bound if there is a `reason`."""
 
     conversions: int
+    percent: float | None  # the percentage of all new visitors who converted
     average: str  # time from the first visit to the conversion, in words; "" if not known
     pages: list[PageLine]
     others: int  # conversions from other pages
@@ -59,7 +60,6 @@ class CommunitySnapshot(NamedTuple):
     weekly: People
     monthly: People
     growth: Growth
-    conversion_rate: float
     by_hour: list[Row]  # yesterday, and today up to the current hour
     by_day: list[Row]
     conversions: ConversionReport
@@ -79,7 +79,6 @@ def of_moment(snapshot: Snapshot, question: Question) -> CommunitySnapshot:
         weekly=reports.weekly(scope).people,
         monthly=reports.monthly(scope).people,
         growth=reports.growth(scope, WEEK),
-        conversion_rate=reports.conversion_rate(scope),
         by_hour=_rows(by_hour[: last + 1]),
         by_day=_rows(reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today)),
         conversions=people_queries.conversions_between(session, scope, question.first, question.last),
@@ -101,9 +100,15 @@ def conversions(report: ConversionReport, pages: Breakdown | None) -> Conversion
     lines = []
     for page, number in report.pages[:MAX_PAGES]:
         name, visitors = label("page", page, language()) if page else str(_("Unknown")), people.get(page)
-        percent = round(100 * number / visitors, 1) if visitors and is_whole else None
-        lines.append(PageLine(name, number, visitors, percent))
+        lines.append(PageLine(name, number, visitors, _percent(number, visitors if is_whole else None)))
     average = "" if report.average_ms is None else duration(report.average_ms // SECOND_MS)
     others = report.conversions - sum(line.conversions for line in lines)
     reason = str(_("Some visits of these days are rolled up, without the visitors who signed up later."))
-    return ConversionLines(report.conversions, average, lines, others, reason if pages and pages.reason else "")
+    percent = _percent(report.conversions, pages.total.new_visitors if pages and is_whole else None)
+    return ConversionLines(
+        report.conversions, percent, average, lines, others, reason if pages and pages.reason else ""
+    )
+
+
+def _percent(conversions: int, people: int | None) -> float | None:
+    return round(100 * conversions / people, 1) if people else None

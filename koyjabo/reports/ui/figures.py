@@ -100,7 +100,11 @@ IN_MENU = NOT_SUMS
 
 NEW = "new"
 
+UNEVEN = N_("Not comparable by day")
 UNMEASURED = N_("Nothing was measured in this range")
+
+MAX_PERCENT = 999
+"""Figures show no larger growth in percent, only the number before."""
 
 PRECISE = 10
 """Percentages below this are shown with one decimal."""
@@ -113,7 +117,7 @@ class Figure(NamedTuple):
     change: float | str | None
     url: str  # of the view with its chart; "" if there is none
     is_chosen: bool
-    reason: str  # why there is no value
+    reason: str  # why there is no value or no comparison
     is_per_day: bool  # the change is per day, because some of the compared days have no data
     share: float | None  # in percent: `attended` of the measured visits, returning visitors of all visitors
 
@@ -171,16 +175,20 @@ def figures(
         whole = of if name == "attended" else None
         if name == "returning_visitors" and not is_filtered:  # with a filter, "new" would mean something else
             whole = now.visitors
-        is_comparable = per_day == 1 or name not in DISTINCT
+        reason, changed = "", change(value, past, 1.0 if name in NOT_SUMS else per_day)
+        if value is None:
+            reason = reasons[name]
+        elif past is not None and per_day != 1 and name in DISTINCT:
+            reason, changed = UNEVEN, None
         shown.append(
             Figure(
                 name=name,
                 value=value,
                 before=past,
-                change=change(value, past, 1.0 if name in NOT_SUMS else per_day) if is_comparable else None,
+                change=None if isinstance(changed, float) and changed > MAX_PERCENT else changed,
                 url=str(address.having({"metric": name})) if address and name in CHARTED else "",
                 is_chosen=name == chosen,
-                reason=reasons[name],
+                reason=reason,
                 is_per_day=per_day != 1 and name not in NOT_SUMS,
                 share=round(100 * value / whole, 1 if name == "attended" else None)
                 if whole and value is not None

@@ -51,8 +51,8 @@ def numbers(plan: ViewPlan) -> Numbers:
         days = [(question.first, question.last) for question in (plan.question, plan.compared) if question]
         rest["figures"] = [summary.reason, days]
         for figure in plan.figures:
-            compared = [figure.change, figure.before] if summary.compared else []
-            cells[figure.cell] = [*figure.numbers, *compared]
+            compared = [figure.before] if figure.change is None else [figure.change, figure.before]
+            cells[figure.cell] = [*figure.numbers, *compared] if summary.compared else figure.numbers
             rest["figures"].append((figure.value is None, figure.change is None, figure.share is None))
         if summary.until:
             cells["until"] = [summary.until[11:16]]

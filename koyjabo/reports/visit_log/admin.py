@@ -8,7 +8,6 @@ from __future__ import annotations
 from flask import Response, abort, request
 from flask_babel import gettext as _
 
-from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.urls import shown
@@ -117,7 +116,6 @@ def realtime() -> Response:
         columns=columns(services.clock, parts["minutes"]),
         places=parts["places"],
         pages=parts["pages"],
-        window_minutes=feed.window_ms // MINUTE_MS,
         communities=parts["communities"],
         newest=visit_filters.newest_rows(feed, MAX_ROWS),
         milestone=services[ReportServices].annotations.last_milestone(),

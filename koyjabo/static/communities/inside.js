@@ -17,11 +17,14 @@ export const { community = "", outside = "", member } = inside.dataset;
 export const isMember = member !== undefined;
 export const page = new LivePage();
 
-// If the community is listed, the server does not redirect after the session ends: it returns the page for non-members.
+// If the community is listed, the server does not redirect after the session ends: it returns the page for strangers.
+const isStranger = Boolean(document.querySelector("a[data-login]"));
 document.addEventListener("answered", (event) => {
   const { detail: newer } = /** @type {CustomEvent<Document>} */ (event);
   const login = newer.querySelector("a[data-login]");
-  if (login instanceof HTMLAnchorElement) location.assign(login.href);
+  if (!(login instanceof HTMLAnchorElement)) return;
+  if (!isStranger) location.assign(login.href);
+  else if (!newer.querySelector("#inside")) end();
 });
 
 /** @type {Set<string>} rooms whose connection is lost */

@@ -38,8 +38,8 @@ def test_room_shows_the_numbers_of_the_day(new_site, reader, community):
     new_site.services[PresenceServices].peaks.record(Scope(community), 7)
     page = words(reader.get(f"/communities/{community}"))
     for shown in (
-        "here now 0 ",
-        "With, without an account today 1 , 2 ",
+        "online 0 ",
+        "With an account today 1 Without an account today 2 ",
         "Most at once today 7 Most at once in 30 days 7",
     ):
         assert shown in page
@@ -157,6 +157,22 @@ def test_page_shows_the_numbers_of_the_reports(reader, community):
     page = words(reader.get(f"/communities/{community}/reports"))
     for shown in ("Conversion rate 25%", "Last 7 days 4 Previous 7 days 0 Difference +4 (new) Last 30 days 4"):
         assert shown in page
+
+
+@pytest.mark.usefixtures("two_days")
+def test_conversion_rate_is_of_the_new_visitors_of_the_range(reader, community):
+    for day, shown in (("15", "Conversion rate 0% Signed up 0"), ("16", "Conversion rate 50% Signed up 1")):
+        days = f"start=2025-12-{day}&end=2025-12-{day}"
+        assert shown in words(reader.get(f"/communities/{community}/reports?{days}"))
+
+
+def test_growth_over_999_percent_shows_only_the_number_before(new_site, time, reader, community):
+    new_site.register("a", communityId=community)
+    time.go_to("2025-12-16T10:30:00+06:00")
+    for visitor in range(11):
+        new_site.register(f"b{visitor}", communityId=community)
+    days = "start=2025-12-16&end=2025-12-16&compare=previous"
+    assert "Visits 11 from 1 " in words(reader.get(f"/communities/{community}/reports?{days}"))
 
 
 def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(new_site, time, reader, community):

@@ -119,5 +119,6 @@ def test_attended_has_one_definition_on_the_page_and_a_switch_has_no_second_chip
     page = admin.get("/admin/?range=today&attended=!none")
     assert "Attended counts every visit of 1 second or more, automated ones included." in words(page)
     assert '<h2 id="insights-evidence-title">Evidence</h2>' in page
+    assert page.count(">Evidence</a>") == 1, "only the tab of the whole card has its name"
     assert page.count('<span class="chip" data-switch>') == page.count('<span class="chip"') == 1
     assert "Time on page is not Under 1 second" not in page

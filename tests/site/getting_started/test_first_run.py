@@ -54,7 +54,7 @@ def test_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
     site.set_total(4000)
     assert first_page(admin) == "empty"
     assert REPORTS not in admin.get("/admin/")
-    assert "Visits: 4,000 · 0 today · 0 here now " in words(admin.get("/admin/"))
+    assert "Visits: 4,000 · 0 today · 0 active in the last 5 minutes " in words(admin.get("/admin/"))
     visit(site)  # a page on this server
     assert first_page(admin) == "waiting"
     assert FIRST_DAY.search(admin.get("/admin/"))

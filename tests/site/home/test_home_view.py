@@ -59,7 +59,7 @@ def test_empty_site_has_its_number_and_a_way_to_the_first_milestone(sqlite_datab
         page = words(Reader(site).get("/"))
     assert "Total Visits 0" in page
     assert "Today by hour This hour 0 100 more to 100" in page.replace(" Unique visitors 0", "")
-    assert "No one is here right now." in page
+    assert "No one is active now." in page
     assert "Busy communities" not in page
 
 

@@ -81,7 +81,7 @@ def test_viewer_sees_the_room_and_the_members_of_each_community_without_emails(s
     site.rows("UPDATE communities SET is_listed = false")
     path = f"/communities/{example.community}"
     room, members = viewer.get(path), viewer.get(f"{path}/members")
-    assert "here now 0 " in words(room)
+    assert "online 0 " in words(room)
     assert "Babul" in members
     assert EMAIL.findall(words(members)) == []
     viewer.get(f"{path}/reports", 403)
