@@ -50,10 +50,10 @@ from koyjabo.integrations.webhooks import services as webhooks
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.people.accounts import services as accounts
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.accounts.users.accounts import MADE_UP_ADMIN, Accounts
+from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.audit.log import Audit, VersionLog
 from koyjabo.people.mail import outbox
-from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.presence import services as presence
 from koyjabo.presence.members.online_members import ChangeListener
 from koyjabo.presence.members.tracker import TrackerServices, bind
@@ -344,5 +344,5 @@ def _make_first_admin(settings: Settings, accounts: Accounts) -> None:
         password = accounts.make_up_admin()
         if password is not None:
             logs.print_to_operator(
-                f"Log in to the panel as {MADE_UP_ADMIN} with the password {password} (it is not shown again)"
+                f"Log in to the panel as {PLACEHOLDER} with the password {password} (it is not shown again)"
             )

@@ -18,13 +18,13 @@ from koyjabo.base.models import LoginSession, User
 from koyjabo.people.accounts import email_link_queries, queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.email_link_queries import EmailState
-from koyjabo.people.accounts.errors import UnknownLink
+from koyjabo.people.accounts.errors import EmailIsPlaceholder, UnknownLink
 from koyjabo.people.accounts.login_sessions import Proof
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.people.audit import log
 from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 from koyjabo.people.mail.link_tokens import LOGIN, RESET, VERIFY, LinkTokens
-from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 
 
@@ -104,9 +104,11 @@ class EmailLinks(Changes):
 
     def request_verification(self, account: Account) -> bool:
         """Email the link again. Returns False if today's limit on emails to strangers is used up. Raises
-        MailUnavailable.
+        MailUnavailable, EmailIsPlaceholder.
         """
         self._outbox.require()
+        if account.email == PLACEHOLDER:
+            raise EmailIsPlaceholder
         user = self._database.read(queries.by_id, account.id)
         language = user.language if user else None
         queued_email = verification(self._outbox, account.id, account.email, language)

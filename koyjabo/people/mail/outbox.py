@@ -103,6 +103,9 @@ DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[^\s()<>\[\]:;@\\,\"]+")
 reach `y@example.com`.
 """
 
+PLACEHOLDER = "admin@koyjabo.example"
+"""The made-up address of the first admin in development. No email is sent to it."""
+
 USED_UP_LEVELS = {"server": logging.ERROR, "network": logging.WARNING, "account": logging.WARNING}
 """Log levels for used-up budgets. Only the server's budget affects everyone, so metrics count it as an error."""
 
@@ -169,7 +172,7 @@ class MailOutbox:
         An email uses today's budgets for strangers if it has a `sender`, or an `owner` whose email may be unconfirmed.
         Both are user ids. The budgets belong to that account, the networks of the request's address, and the server.
         """
-        if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
+        if not self.is_on or email_key(email) == PLACEHOLDER or not DELIVERABLE.fullmatch(email.strip()):
             return None
         charges: tuple[Charge, ...] = ()
         if account_id := owner or sender:

@@ -17,7 +17,7 @@ from koyjabo.counting.records import Receipt
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.site.getting_started import queries
 from koyjabo.site.getting_started.queries import SiteFacts, StoredStep
 from koyjabo.upkeep.backups.backups import Backups
@@ -89,19 +89,20 @@ class GettingStarted:
         return shown_host(host) if host else ""
 
     def missing(self, account: Account) -> tuple[str, ...]:
-        """Names of what the server lacks, for the list on Health. Empty for other accounts, and once the list is
-        hidden.
+        """Names of what the server lacks, for the list on Server. Admins also see what their own account lacks. Empty
+        for other accounts, and once the list is hidden.
         """
-        if not account.is_admin or self._step(LIST).done_ms is not None:
+        if not account.sees_panel or self._step(LIST).done_ms is not None:
             return ()
         facts, source = self._facts(account), self._services[StoredSettings].source
         has = {
             "name": source("SITE_NAME") != "default" or facts.is_in_use,
             "zone": source("TIMEZONE") != "default" or facts.is_in_use,  # visits stay on the days they were counted for
             "total": facts.has_total or facts.is_in_use,
+            "email": account.email != PLACEHOLDER,
             "mail": self._services[MailOutbox].is_on,
             "person": facts.has_second_person,
-            "second_factor": facts.has_second_factor,
+            "second_factor": facts.has_second_factor or not account.is_admin,
             "backups": self._services[Backups].is_on,
         }
         return tuple(name for name, is_there in has.items() if not is_there)

@@ -28,7 +28,6 @@ from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
-from koyjabo.upkeep.health.system import System
 from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.upkeep.stored_settings.stored_settings import NAMES, StoredSettings
 from koyjabo.web.current import admin as bp
@@ -138,7 +137,6 @@ def show(
         fixed={name: text_of(stored.settings, name) for name in NAMES if stored.is_fixed(name)},
         left_out=stored.left_out,
         foldable=current()[Nightly].preview() if report["report"].is_read else None,
-        data=current()[System].data(me()) if report["report"].is_read else None,
         form=form,
         group=group if form else "",
         needs_code=form is not None and group in PROVED and _has_totp(),

@@ -35,7 +35,7 @@ def download_backup() -> Response:
         _("Keep it where only you can read it. It restores everything except the environment."),
     )
     back = url_for("admin.data", _anchor="backups-label")
-    confirm(Confirmation(_("Download a backup?"), effects, _("Download"), back))
+    confirm(Confirmation(_("Download a backup?"), effects, _("Download"), back, kind="primary"))
     pieces = current()[Backups].download(me())
     name = new_name(current().clock.now_ms())
     return download(pieces, name, "application/octet-stream", while_admin())

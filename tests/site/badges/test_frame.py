@@ -35,6 +35,7 @@ def test_page_of_the_frame_may_be_framed_and_loaded_anywhere(site):
         answer = site.client.get(path, headers=HTML)
         assert answer.status_code == 200
         assert may_be_framed(answer)
+        assert "<h1>" in answer.text
         policy = answer.headers["Content-Security-Policy"]
         assert "script-src 'self'" in policy
         assert "unsafe" not in policy

@@ -131,7 +131,7 @@ def test_results_and_filters_are_shown_and_every_filter_can_be_removed(admin, ex
 
 def test_visit_has_an_address_with_all_that_is_known(site, admin, example):
     page = words(admin.get("/admin/visits/11"))
-    for part in ("Visit No. 11", "16 Dec 2025, 12:00:00 (Asia/Dhaka)", "/stop/10", "visitor10", "Mirpur 10", "Direct"):
+    for part in ("Visit no. 11", "16 Dec 2025, 12:00:00 (Asia/Dhaka)", "/stop/10", "visitor10", "Mirpur 10", "Direct"):
         assert part in page
     assert "Campaign" not in page
     site.rows("UPDATE visits SET language = 'bn', campaign = 'utm_source=mail&utm_campaign=Eid' WHERE ordinal = 12")

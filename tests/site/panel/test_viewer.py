@@ -103,6 +103,14 @@ def test_heading_that_repeats_a_tab_is_only_for_screen_readers(admin):
     assert '<h1 dir="auto">Communities</h1>' in admin.get("/admin/communities")
 
 
+def test_page_for_admins_keeps_the_navigation_of_a_viewer(viewer):
+    refused = viewer.get("/admin/people/invite", 403)
+    assert "Only for admins" in words(refused)
+    assert 'class="rooms"' in refused
+    assert 'class="button" href="/admin/">Back to Overview' in refused
+    assert "You can download reports, but not individual visits" in words(viewer.get("/admin/"))
+
+
 def test_right_of_a_viewer_ends_at_once(site):
     reader = Reader(site).sign_up("late")
     refused = reader.get("/admin/", 403)

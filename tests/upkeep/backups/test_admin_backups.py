@@ -73,6 +73,7 @@ def test_admin_downloads_a_backup_after_confirming_its_contents(database, tmp_pa
         site.register("ayesha")
         admin = panel(site)
         asked = admin.send("/admin/data/backups/download", 200)
+        assert 'class="danger"' not in asked, "it destroys nothing"
         assert "password hashes" in words(asked)
         form = answer(asked)
         sent = admin.client.post(form.action, data=form.fields)

@@ -61,7 +61,7 @@ def test_page_shows_every_check_with_its_level(site, admin):
     levels = dict(re.findall(r'<li id="check-(\w+)" data-level="(\w+)"', page))
     report = site.services[Health].report(OPERATOR, False)
     assert levels == {check.name: check.level for check in report.checks}
-    assert "All checks are fine. Before you go live:" in words(page), "what is not done is below it"
+    assert re.search(r'id="whole">5 things before you go live</h2>', page)
     assert "Everything works" not in words(page.partition('id="checks"')[2])
     admin.send("/admin/getting-started/all", state="hidden")
     assert "Everything works" in words(admin.get("/admin/server").partition('id="checks"')[2])
@@ -72,6 +72,17 @@ def test_page_shows_every_check_with_its_level(site, admin):
         "No backups are made at night. Turn on nightly backups : the server",
     ):
         assert text in words(page)
+
+
+def test_heading_names_the_worst_check_to_admins_and_viewers(site, admin):
+    viewer = Reader(site).sign_up("nila")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
+    site.register("ayesha")
+    site.rows("UPDATE visits SET at_ms = 1")
+    for reader in (admin, viewer):
+        page = reader.get("/admin/server")
+        assert "Something needs attention : Backups Backups : Needs attention No backup yet." in words(page)
+        assert '<span class="status" data-kind="warning">Nightly backup' in page
 
 
 def test_page_shows_what_the_backups_verified(sqlite_database, tmp_path):

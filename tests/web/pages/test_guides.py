@@ -40,7 +40,7 @@ def test_each_document_that_is_named_has_its_heading_and_leads_to_others():
 
 def test_panel_links_a_document_which_is_a_page(site):
     server = panel(site).get("/admin/server")
-    assert '<a href="/docs/settings.md">All settings</a>' in server
+    assert '<a href="/docs/settings.md">All settings (in English)</a>' in server
     page = Reader(site, "bn").get("/docs/login-with-others.md")
     assert "<h1" in page
     assert 'href="accounts.md#two-step-login"' in page

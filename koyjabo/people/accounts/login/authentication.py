@@ -45,9 +45,19 @@ REMEMBERED_COOKIE = "remembered_browser"
 
 def may_sign_up() -> bool:
     """Whether the current request may create an account: SIGN_UP is `open`, or an invitation follows."""
-    token = request.args.get("next", "").partition("/invitations/")[2]
+    token = _invitation()
     is_open = current()[Settings].sign_up == "open"
     return is_open or bool(token and account_services().panel_invitations.is_any(token))
+
+
+def invited_to_panel() -> str:
+    """The token of the invitation to the panel that follows the current request, or ""."""
+    token = _invitation()
+    return token if token and account_services().panel_invitations.owns(token) else ""
+
+
+def _invitation() -> str:
+    return request.args.get("next", "").partition("/invitations/")[2]
 
 
 def sign_up(body: SignupBody) -> Grant | SecondFactorDue:

@@ -42,7 +42,10 @@ def init_app(app: Flask) -> None:
         return account_services().provider_logins.may_sign_up
 
     app.jinja_env.globals.update(
-        login_providers=shown, may_sign_up_with_providers=with_providers, may_sign_up=authentication.may_sign_up
+        login_providers=shown,
+        may_sign_up_with_providers=with_providers,
+        may_sign_up=authentication.may_sign_up,
+        invited_to_panel=authentication.invited_to_panel,
     )
 
 

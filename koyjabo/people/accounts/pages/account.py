@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.people.accounts.errors import UnknownLink
+from koyjabo.people.accounts.errors import EmailIsPlaceholder, UnknownLink
 from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.people.accounts.login.schemas import PasswordResetBody, ProfileBody
 from koyjabo.people.accounts.login_sessions import browser_mark_of
@@ -82,7 +82,10 @@ def change_details() -> Response:
 def send_verification() -> Response:
     account = page_login.require()
     limits.count_address("resets")
-    is_sent = account_services().email_links.request_verification(account)
+    try:
+        is_sent = account_services().email_links.request_verification(account)
+    except EmailIsPlaceholder as error:
+        return done(error.sentence, "pages.account_details")
     return done(
         N_("The email is on its way. It can take a few minutes.")
         if is_sent

@@ -15,7 +15,7 @@ from typing import Any
 from flask import Response, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.base.core.errors import AccountDisabled, KoyJaboError, LedgerUnavailable, WrongCode
+from koyjabo.base.core.errors import AccountDisabled, KoyJaboError, LedgerUnavailable, UnknownInvitation, WrongCode
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.people.accounts.errors import (
@@ -93,12 +93,26 @@ def do_sign_up() -> Response:
             outcome = authentication.sign_up(body)
             if not isinstance(outcome, Grant):
                 return show(outcome)
+            if token := authentication.invited_to_panel():
+                return _accepted(outcome, token)
             return say(
                 redirected(outcome, "pages.list_communities"),
                 N_("Welcome, %(name)s. Your account was created."),
                 outcome.login.account.name,
             )
     return _form("accounts/signup.html", form, 422)
+
+
+def _accepted(grant: Grant, token: str) -> Response:
+    """Log in and accept an invitation to the panel. If that is impossible, the invitation's page gives the reason."""
+    try:
+        accepted = account_services().panel_invitations.accept(grant.login.account, token)
+    except UnknownInvitation:
+        return redirected(grant)
+    sentence = N_("You now have access to the panel.")
+    if accepted.is_logged_out:
+        return done(sentence, "pages.log_in", next=url_for("admin.overview"))
+    return say(logged_in(grant, redirects.to("admin.overview")), sentence)
 
 
 @bp.post("/logout")

@@ -30,13 +30,12 @@ from koyjabo.people.accounts.login_sessions import (
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated, is_usable
 from koyjabo.people.audit import log
 from koyjabo.people.audit.transactions import Changes, Transaction, transaction
-from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.web.login.tokens import REFRESH_S, Claims
 
 logger = logging.getLogger(__name__)
 
 RECENT_MS = 10 * 60_000
-MADE_UP_ADMIN = "admin@koyjabo.example"
 
 
 class Accounts(Changes):
@@ -299,11 +298,11 @@ class Accounts(Changes):
         return True
 
     def make_up_admin(self) -> str | None:
-        """Create MADE_UP_ADMIN if there is no user. Returns its generated password; None if this process did not create
-        it.
+        """Create an admin with the PLACEHOLDER email if there is no user. Returns its generated password; None if this
+        process did not create it.
         """
         password = secrets.token_urlsafe(12)
-        if self._database.read(queries.has_users) or not self.ensure_admin(MADE_UP_ADMIN, password):
+        if self._database.read(queries.has_users) or not self.ensure_admin(PLACEHOLDER, password):
             return None
         return password
 

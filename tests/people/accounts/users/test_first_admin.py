@@ -9,7 +9,8 @@ from support.programs.processes import run
 
 from config import SettingsError
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.accounts.users.accounts import MADE_UP_ADMIN, Accounts
+from koyjabo.people.accounts.users.accounts import Accounts
+from koyjabo.people.mail.outbox import PLACEHOLDER
 
 pytestmark = pytest.mark.empty_database
 
@@ -60,11 +61,11 @@ def test_server_that_looked_too_early_creates_no_second_admin(database, monkeypa
 def test_development_makes_one_up_and_says_so_once(database, capsys):
     with Site(database.url, ENVIRONMENT="development") as site:
         (password,) = MADE_UP.findall(capsys.readouterr().err)
-        made_up = {"email": MADE_UP_ADMIN, "password": password}
+        made_up = {"email": PLACEHOLDER, "password": password}
         assert log_in(site, **made_up).get("/api/auth/me").json["is_admin"] is True
         site.restart()
         assert "password" not in capsys.readouterr().err
-        assert log_in(site, **made_up).email == MADE_UP_ADMIN
+        assert log_in(site, **made_up).email == PLACEHOLDER
 
 
 def test_restore_makes_none_up_because_its_password_would_be_lost(sqlite_database, tmp_path):

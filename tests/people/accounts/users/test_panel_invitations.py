@@ -216,3 +216,16 @@ def test_link_has_a_picture_for_users_and_for_tokens_of_this_server(site, boss, 
     assert (answer.status_code, answer.content_type) == (200, "image/svg+xml; charset=utf-8")
     assert answer.text.startswith("<svg")
     assert reader.client.get(f"/invitations/{'A' * 43}/code.svg").status_code == 404
+
+
+def test_new_person_signs_up_and_accepts_in_one_step(site, boss):
+    path, reader = f"/invitations/{invite(boss)}", Reader(site)
+    page = words(reader.get(path))
+    assert "invited you to the admin panel of Koy Jabo : Viewer localhost" in page
+    assert "Sign up and accept" in words(reader.get(f"/signup?next={path}"))
+    form = {"name": "Karim", "email": "karim@example.com", "password": PASSWORD}
+    reader.send(f"/signup?next={path}", **form)
+    assert "You now have access to the panel." in words(reader.get(reader.location))
+    other = Reader(site)
+    other.send(f"/signup?next={path}", **{**form, "email": "salma@example.com"})
+    assert other.location == path, "the link works once, and its page says so"
