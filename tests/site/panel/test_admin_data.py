@@ -77,7 +77,7 @@ def test_backups_and_imports_are_said(site, admin):
 
 
 def test_page_shows_how_many_visits_are_rolled_up_tonight(site, admin):
-    assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/data"))
+    assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/server"))
     site.time.pass_(days=-365)
     site.register("ayesha")
     site.time.pass_(days=365, seconds=10)  # afterwards the preview is computed again
