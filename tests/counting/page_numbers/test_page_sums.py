@@ -139,6 +139,15 @@ def test_views_outlive_their_rows(database):
         assert counts(site)[0] == {**dict.fromkeys(PAGES, (2, 0)), "/a": (3, 1)}
 
 
+def test_a_page_view_before_the_first_visit_counts(database):
+    with Site(database.url, Time.at("2025-12-16T12:00:00+06:00"), PAGE_NUMBERS="*") as site:
+        view(site, "/a", "e")
+        site.time.pass_(hours=24)
+        site.register("v", page="/a")
+        site.services[ReportServices].page_totals.begin_again()
+        assert counts(site)[0]["/a"] == (2, 1)
+
+
 def test_sums_pass_rows_without_views(database, monkeypatch):
     """Otherwise, many of them would make the sums too old to be continued."""
     monkeypatch.setattr(page_numbers, "FOLD_AT", 2)
