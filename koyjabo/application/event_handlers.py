@@ -129,15 +129,18 @@ class Handlers:
         reports = self._services[ReportServices]
         has_other_rules, zone = reports.parser.follow(own_hosts(self._services[Settings])), self._clock.zone
         if has_other_rules or zone != self._zone:
-            self._zone = zone
             reports.storing.begin_again()
-            reports.page_totals.begin_again()
         self._services[AccountServices].second_factors.end_sessions_without()
         self._visits.stats()  # the day may have changed with the time zone
-        page_numbers = self._services[Settings].page_numbers
-        if page_numbers != self._page_numbers:
-            self._page_numbers = page_numbers
-            self._realtime.pages.watch_again()
+        page_numbers, pages = self._services[Settings].page_numbers, self._realtime.pages
+        if zone != self._zone:
+            reports.page_totals.begin_again()
+        elif page_numbers != self._page_numbers:
+            pages.source.numbers.begin_again()
+        else:
+            return
+        pages.send_again()
+        self._zone, self._page_numbers = zone, page_numbers  # last, so that the next call repeats what has failed
 
     def publish_site_stats(self, scope: Scope) -> None:
         self._communities.room_updates.stats_changed(self._visits.site)

@@ -66,9 +66,13 @@ def _views(values: EventValues) -> dict[str, int]:
     return {page: count for page, count in values.counts.items() if page is not None and count}
 
 
-def finish(session: Session, totals: PageViewTotals) -> None:
-    """Mark the sums as ready, unless their rows were changed or removed, or another worker has added to them."""
-    if block_queries.lock(session).version != totals.state.version or page_queries.is_ready(session):
+def finish(session: Session, totals: PageViewTotals, began: int) -> None:
+    """Mark the sums as ready, unless rows were changed or removed, or another worker has added to the sums or discarded
+    them. `began` is the result of the `discard` before they were computed.
+    """
+    if block_queries.lock(session).version != totals.state.version:
+        return
+    if page_queries.is_ready(session) or page_queries.version(session) != began:
         return
     if page_queries.all_views(session) == sum(totals.views.values()):
         page_queries.mark_ready(session, totals.state.visits, totals.state.events)

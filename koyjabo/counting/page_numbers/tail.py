@@ -16,7 +16,7 @@ class Tail:
     def __init__(self, on_view: Callable[[str], object], on_reset: Callable[[], object]) -> None:
         self._on_view = on_view
         self._on_reset = on_reset
-        self._state = (0, 0)  # the epoch, and how many ids of events were given again
+        self._state = (0, 0)  # the epoch and version of the last reading
         self._marks: Position = (0, 0)
         self._rows: tuple[deque[View], deque[View]] = (deque(), deque())
         self._views: dict[str, dict[str, int]] = {}
@@ -34,8 +34,8 @@ class Tail:
         rows. Otherwise, read again after `upto`.
         """
         marks, newest = reading.marks, reading.newest
-        if (reading.epoch, reading.reused) != self._state or not _in_order(self._marks, marks, self.upto, newest):
-            self._begin((reading.epoch, reading.reused), marks)
+        if (reading.epoch, reading.version) != self._state or not _in_order(self._marks, marks, self.upto, newest):
+            self._begin((reading.epoch, reading.version), marks)
             return False
         self.upto = tuple(map(self._add, self._rows, reading.views, self.upto, newest))  # type: ignore[assignment]
         for rows, mark in zip(self._rows, marks, strict=True):

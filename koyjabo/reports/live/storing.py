@@ -49,7 +49,7 @@ class Storing:
         differ.
         """
         self._has_begun = False
-        self._database.scan(lambda session: self._live.forget())
+        self._live.is_stale = True  # without waiting for the thread for scans
 
     def behind(self) -> int:
         """Return the number of visits without a block."""
