@@ -18,9 +18,6 @@ from koyjabo.reports.page_total_queries import PageViewTotals
 
 LEASE = "page_totals"
 
-RENEW_MS = 20_000
-"""How often the lease is renewed, ms: after a third of its length."""
-
 
 class PageTotals:
     """Call `tick` every second. `live` belongs to the thread for scans."""
@@ -31,7 +28,6 @@ class PageTotals:
         self._tasks = LeasedTasks(
             base.database, base.clock, base.runtime, LEASE, "page_totals_interrupted", "page_totals_failed"
         )
-        self._renewed_ms = 0
         self._has_begun = False
 
     def tick(self) -> None:
@@ -74,14 +70,9 @@ class PageTotals:
         began = self._database.write(page_queries.discard)
         totals = self.read()
         while throttle.do(page_queries.remove_some):
-            self._renew()
+            self._tasks.renew()
         rows, added = totals.rows(), 0
         while added < len(rows):
             added += throttle.do(page_queries.add_some, rows, added)
-            self._renew()
+            self._tasks.renew()
         self._database.write(page_total_queries.finish, totals, began)
-
-    def _renew(self) -> None:
-        if self._clock.elapsed_ms() - self._renewed_ms >= RENEW_MS:
-            self._renewed_ms = self._clock.elapsed_ms()
-            self._tasks.take()

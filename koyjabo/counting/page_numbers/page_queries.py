@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -61,10 +62,8 @@ def move_views(session: Session) -> bool:
     """Add the next views to the sums. Returns whether there are more. If the sums cannot be continued, because rows are
     gone that they lack or because they lack too many, they are no longer ready.
     """
-    if session.get_bind().dialect.name != "sqlite":
-        session.execute(LOCK)
-    marks = session.execute(MARKS).first()
-    if marks is None or marks[0] == NOT_READY:
+    marks = _locked_marks(session)
+    if marks is None:
         return False
     after_visit, after_event, visits, events, next_visit = marks
     is_gone = visits > after_visit and next_visit != after_visit + 1
@@ -81,6 +80,18 @@ def move_views(session: Session) -> bool:
         has_more |= len(rows) == AT_ONCE
     add(session, _rows(views))
     return has_more
+
+
+def _locked_marks(session: Session) -> Sequence[Any] | None:
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(LOCK)
+    return _marks(session)
+
+
+def _marks(session: Session) -> Sequence[Any] | None:
+    """The marks, and what is compared with them; None if the sums are not ready."""
+    marks = session.execute(MARKS).first()
+    return None if marks is None or marks[0] == NOT_READY else marks
 
 
 def _rows(views: Counter[tuple[str, str]]) -> Iterable[PageRow]:
@@ -110,10 +121,7 @@ def add_some(session: Session, rows: Sequence[PageRow], begin: int, size: int) -
 
 def is_ready(session: Session) -> bool:
     """Whether the sums are complete. Locks the mark until the transaction ends."""
-    if session.get_bind().dialect.name != "sqlite":
-        session.execute(LOCK)
-    marks = session.execute(MARKS).first()
-    return marks is not None and marks[0] != NOT_READY
+    return _locked_marks(session) is not None
 
 
 def all_views(session: Session) -> int:
@@ -156,8 +164,8 @@ def mark_ready(session: Session, visits: int, events: int) -> None:
 
 def numbers(session: Session) -> Counter[str] | None:
     """The views of all pages, from the sums and from later rows; None if the sums are not ready."""
-    marks = session.execute(MARKS).first()
-    if marks is None or marks[0] == NOT_READY:
+    marks = _marks(session)
+    if marks is None:
         return None
     views: Counter[str] = Counter()
     for page, stored in session.execute(select(PageSum.page, PageSum.views)):
