@@ -126,13 +126,12 @@ class Handlers:
 
     def follow_settings(self, _: object) -> None:
         """Change what was derived from the settings. Everything else reads them when it uses them."""
-        reports = self._services[ReportServices]
-        has_other_rules, zone = reports.parser.follow(own_hosts(self._services[Settings])), self._clock.zone
-        if has_other_rules or zone != self._zone:
+        reports, pages, settings = self._services[ReportServices], self._realtime.pages, self._services[Settings]
+        zone, page_numbers = self._clock.zone, settings.page_numbers
+        if reports.parser.follow(own_hosts(settings)) or zone != self._zone:
             reports.storing.begin_again()
         self._services[AccountServices].second_factors.end_sessions_without()
         self._visits.stats()  # the day may have changed with the time zone
-        page_numbers, pages = self._services[Settings].page_numbers, self._realtime.pages
         if zone != self._zone:
             reports.page_totals.begin_again()
         elif page_numbers != self._page_numbers:

@@ -32,9 +32,12 @@ class PageTotals:
 
     def tick(self) -> None:
         """Follow the log. If the sums are not ready, compute them in a task, on one worker. Never raises."""
-        if not self._numbers.is_on or self._tasks.busy:
+        if not self._numbers.is_on:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
+            if self._tasks.busy:
+                self._tasks.take()  # renew it
+                return
             self._begin()
             try:
                 self._numbers.tick()
@@ -69,10 +72,8 @@ class PageTotals:
         throttle = Throttle(self._database)
         began = self._database.write(page_queries.discard)
         totals = self.read()
-        while throttle.do(page_queries.remove_some):
-            self._tasks.renew()
+        throttle.repeat(page_queries.remove_some)
         rows, added = totals.rows(), 0
         while added < len(rows):
             added += throttle.do(page_queries.add_some, rows, added)
-            self._tasks.renew()
         self._database.write(page_total_queries.finish, totals, began)

@@ -23,9 +23,6 @@ log = logging.getLogger(__name__)
 RENEW_MS = 10_000
 """Interval between renewals of a day's claim, ms. Other workers may take the claim after twelve times this long."""
 
-LEASE_RENEW_MS = 20_000
-"""Interval between renewals of a lease, ms: a third of its length."""
-
 ATTEMPTS, RETRY_S = 100, 5.0
 """Number of attempts to store a result while the database is down, and the pause between them, s. This takes 8 minutes,
 or 25 minutes if every attempt times out.
@@ -116,7 +113,6 @@ class WorkLease:
         self._clock = clock
         self._name = name
         self._is_used = False
-        self._renewed_ms = 0
         self.worker = secrets.token_hex(16)
         """This worker's name in the row."""
 
@@ -126,15 +122,9 @@ class WorkLease:
 
     def take(self) -> bool:
         """Take or renew the lease. Returns False while another worker has it."""
-        self._renewed_ms = self._clock.elapsed_ms()
         if not self.is_free():
             return False
         return self._database.write(job_queries.take_lease, self._name, self.holder(), self._clock.now_ms())
-
-    def renew(self) -> None:
-        """Renew the lease when due. If another worker has taken it, both work."""
-        if self._clock.elapsed_ms() - self._renewed_ms >= LEASE_RENEW_MS:
-            self.take()
 
     def keep(self) -> bool:
         """Renew the lease. Returns False if it was released, or another worker has it."""

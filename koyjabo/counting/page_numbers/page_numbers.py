@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache, partial
 from typing import Any, TypeVar
@@ -77,21 +76,6 @@ def page_of(path: Any) -> str:
     return page
 
 
-@dataclass(slots=True)
-class _Changes:
-    """The watched pages, and which of them have changed since the last `take_changed`."""
-
-    watched: Collection[str] = ()
-    changed: set[str] = field(default_factory=set)
-
-    def on_view(self, page: str) -> None:
-        if page in self.watched:
-            self.changed.add(page)
-
-    def on_reset(self) -> None:
-        self.changed.update(self.watched)
-
-
 class PageNumbers:
     """The numbers of pages, as seen by this worker. Call `tick` every second."""
 
@@ -99,9 +83,8 @@ class PageNumbers:
         self._settings, self._clock, self._database = base.settings, base.clock, base.database
         self._read_pages = base.services[CountingServices].visits.pages
         self._lookups: SharedLookups[Collection[str], PageCounts] = SharedLookups(base.runtime, self._read_together)
-        self._changes = _Changes()
-        self._tail = Tail(self._changes.on_view, self._changes.on_reset)
-        self._lock = threading.Lock()  # guards `_tail` and `_changes`; must not be held while waiting
+        self._tail = Tail()
+        self._lock = threading.Lock()  # guards `_tail`; must not be held while waiting
         self._day = ""
 
     @property
@@ -115,7 +98,7 @@ class PageNumbers:
 
     def watch(self, pages: Collection[str]) -> None:
         """Set the pages that `take_changed` reports. The collection may change later."""
-        self._changes.watched = pages
+        self._tail.watched = pages
 
     def read(self, pages: Collection[str]) -> PageCounts:
         """The views of these pages, which include every view that any worker had committed before this call. May have
@@ -155,15 +138,14 @@ class PageNumbers:
         today = self._clock.today()
         if today != self._day:
             self._day = today
-            self._changes.on_reset()
-        changed, self._changes.changed = self._changes.changed, set()
+            self._tail.changed.update(self._tail.watched)
+        changed, self._tail.changed = self._tail.changed, set()
         return changed
 
     def put_back(self, pages: Iterable[str]) -> None:
-        """Let `take_changed` report these pages again, if they are watched."""
+        """Let `take_changed` report these pages again."""
         with self._lock:
-            for page in pages:
-                self._changes.on_view(page)
+            self._tail.changed.update(pages)
 
     def begin_again(self) -> None:
         """Make all workers read the watched pages again, because other pages show their number. Raises

@@ -22,7 +22,7 @@ class Storing:
     """Stores blocks. All methods wait, and raise LedgerUnavailable. `live` belongs to the thread for scans."""
 
     def __init__(self, base: Base, live: Live) -> None:
-        self._database, self._clock, self._live = base.database, base.clock, live
+        self._database, self._live = base.database, live
         self._tasks = LeasedTasks(base.database, base.clock, base.runtime, LEASE, "blocks_interrupted", "blocks_failed")
         # Blocks made with other rules are replaced only once, because two servers may run different rules for a long
         # time.
@@ -32,9 +32,10 @@ class Storing:
 
     def tick(self) -> None:
         """Start a task that stores blocks, if some are due and no other worker is storing them. Never raises."""
-        if self._tasks.busy:
-            return
         with suppress(LedgerUnavailable):  # the next tick tries again
+            if self._tasks.busy:
+                self._tasks.take()  # renew it; if another worker has it, both store, and each block is stored once
+                return
             has_other_rules = self._has_other_rules()
             self.last_behind, is_due = self._database.read(block_queries.backlog)
             if (has_other_rules or is_due) and self._tasks.take():
@@ -75,5 +76,5 @@ class Storing:
         return not self._has_begun and rules not in (None, self._live.rules)
 
     def _work(self) -> None:
-        self.catch_up(lambda visits: self._tasks.renew())  # two workers may store, and each block is stored once
+        self.catch_up()
         self._tasks.release()
