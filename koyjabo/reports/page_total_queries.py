@@ -72,7 +72,7 @@ def finish(session: Session, totals: PageViewTotals, began: int) -> None:
     """
     if block_queries.lock(session).version != totals.state.version:
         return
-    if page_queries.is_ready(session) or page_queries.version(session) != began:
+    if page_queries.marks(session) or page_queries.version(session) != began:
         return
     if page_queries.all_views(session) == sum(totals.views.values()):
         page_queries.mark_ready(session, totals.state.visits, totals.state.events)

@@ -182,7 +182,7 @@ class PageNumbers:
         matcher = page_patterns.matcher(self._settings.page_numbers)
         named = [page for page in pages if matcher and matcher.fullmatch(page)]
         keys = {page: unquote(community_in(page) or "") for page in named if page.startswith(COMMUNITIES)}
-        of_communities = {key for key in keys.values() if key}
+        of_communities = {*keys.values()} - {""}
         if not of_communities:
             return named
         listed = self._database.read(page_queries.listed_communities, of_communities) | {""}

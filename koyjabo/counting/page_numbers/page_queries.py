@@ -62,10 +62,10 @@ def move_views(session: Session) -> bool:
     """Add the next views to the sums. Returns whether there are more. If the sums cannot be continued, because rows are
     gone that they lack or because they lack too many, they are no longer ready.
     """
-    marks = _locked_marks(session)
-    if marks is None:
+    ready = marks(session)
+    if ready is None:
         return False
-    after_visit, after_event, visits, events, next_visit = marks
+    after_visit, after_event, visits, events, next_visit = ready
     is_gone = visits > after_visit and next_visit != after_visit + 1
     if is_gone or visits - after_visit + events - after_event > MAX_LATE:
         discard(session)
@@ -80,18 +80,6 @@ def move_views(session: Session) -> bool:
         has_more |= len(rows) == AT_ONCE
     add(session, _rows(views))
     return has_more
-
-
-def _locked_marks(session: Session) -> Sequence[Any] | None:
-    if session.get_bind().dialect.name != "sqlite":
-        session.execute(LOCK)
-    return _marks(session)
-
-
-def _marks(session: Session) -> Sequence[Any] | None:
-    """The marks, and what is compared with them; None if the sums are not ready."""
-    marks = session.execute(MARKS).first()
-    return None if marks is None or marks[0] == NOT_READY else marks
 
 
 def _rows(views: Counter[tuple[str, str]]) -> Iterable[PageRow]:
@@ -114,14 +102,19 @@ def add_some(session: Session, rows: Sequence[PageRow], begin: int, size: int) -
     how many were handled.
     """
     some = rows[begin : begin + size]
-    if not is_ready(session):
+    if marks(session) is None:
         add(session, some)
     return len(some)
 
 
-def is_ready(session: Session) -> bool:
-    """Whether the sums are complete. Locks the mark until the transaction ends."""
-    return _locked_marks(session) is not None
+def marks(session: Session, is_locked: bool = True) -> Sequence[Any] | None:
+    """The marks and what they are compared with, or None if the sums are not ready. Locks the marks until the
+    transaction ends.
+    """
+    if is_locked and session.get_bind().dialect.name != "sqlite":
+        session.execute(LOCK)
+    row = session.execute(MARKS).first()
+    return None if row is None or row[0] == NOT_READY else row
 
 
 def all_views(session: Session) -> int:
@@ -164,13 +157,13 @@ def mark_ready(session: Session, visits: int, events: int) -> None:
 
 def numbers(session: Session) -> Counter[str] | None:
     """The views of all pages, from the sums and from later rows; None if the sums are not ready."""
-    marks = _marks(session)
-    if marks is None:
+    ready = marks(session, is_locked=False)
+    if ready is None:
         return None
     views: Counter[str] = Counter()
     for page, stored in session.execute(select(PageSum.page, PageSum.views)):
         views[page] = stored
-    for query, after in ((LATER_VISITS, marks[0]), (LATER_PAGE_VIEWS, marks[1])):
+    for query, after in ((LATER_VISITS, ready[0]), (LATER_PAGE_VIEWS, ready[1])):
         for sent, count in session.execute(query, {"after": after}):
             if path := page_path(sent):
                 views[path] += count

@@ -77,6 +77,22 @@ def test_sums_of_an_earlier_time_zone_are_not_used(site, monkeypatch):
     assert counts(site)[0] == (4, 3)
 
 
+def test_a_worker_keeps_its_lease_while_it_counts(site, monkeypatch):
+    totals = site.services[ReportServices].page_totals
+    read, seen = totals.read, []
+
+    def read_slowly():
+        site.time.pass_(seconds=59)
+        totals.tick()
+        seen.extend(site.rows("SELECT seen_ms FROM nightly_work WHERE name = 'page_totals'"))
+        return read()
+
+    monkeypatch.setattr(totals, "read", read_slowly)
+    totals.begin_again()
+    assert counts(site)[0] == (4, 1)
+    assert (site.time.ms,) in seen
+
+
 def test_a_change_of_the_time_zone_is_completed_after_a_failure(site, monkeypatch):
     def fail(session):
         monkeypatch.undo()
