@@ -36,7 +36,7 @@ class PageTotals:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
             if self._tasks.busy:
-                self._tasks.take()  # renew it
+                self._tasks.keep()
                 return
             self._begin()
             try:

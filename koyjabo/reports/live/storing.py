@@ -34,7 +34,7 @@ class Storing:
         """Start a task that stores blocks, if some are due and no other worker is storing them. Never raises."""
         with suppress(LedgerUnavailable):  # the next tick tries again
             if self._tasks.busy:
-                self._tasks.take()  # renew it; if another worker has it, both store, and each block is stored once
+                self._tasks.keep()  # if another worker has it, both store, and each block is stored once
                 return
             has_other_rules = self._has_other_rules()
             self.last_behind, is_due = self._database.read(block_queries.backlog)
