@@ -126,18 +126,20 @@ class Handlers:
 
     def follow_settings(self, _: object) -> None:
         """Change what was derived from the settings. Everything else reads them when it uses them."""
-        reports = self._services[ReportServices]
-        has_other_rules, zone = reports.parser.follow(own_hosts(self._services[Settings])), self._clock.zone
-        if has_other_rules or zone != self._zone:
-            self._zone = zone
+        reports, pages, settings = self._services[ReportServices], self._realtime.pages, self._services[Settings]
+        zone, page_numbers = self._clock.zone, settings.page_numbers
+        if reports.parser.follow(own_hosts(settings)) or zone != self._zone:
             reports.storing.begin_again()
-            reports.page_totals.begin_again()
         self._services[AccountServices].second_factors.end_sessions_without()
         self._visits.stats()  # the day may have changed with the time zone
-        page_numbers = self._services[Settings].page_numbers
-        if page_numbers != self._page_numbers:
-            self._page_numbers = page_numbers
-            self._realtime.pages.watch_again()
+        if zone != self._zone:
+            reports.page_totals.begin_again()
+        elif page_numbers != self._page_numbers:
+            pages.source.numbers.begin_again()
+        else:
+            return
+        pages.send_again()
+        self._zone, self._page_numbers = zone, page_numbers  # last, so that the next call repeats what has failed
 
     def publish_site_stats(self, scope: Scope) -> None:
         self._communities.room_updates.stats_changed(self._visits.site)

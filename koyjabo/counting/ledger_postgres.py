@@ -243,10 +243,10 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
 
     def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading:
         row = self._read(PAGE_READING, (list(pages), *after))[0]
-        epoch, visits, events, visits_mark, events_mark, reused, sums, of_visits, of_events = row
+        epoch, visits, events, visits_mark, events_mark, version, sums, of_visits, of_events = row
         rows = [list(map(json.loads, texts)) for texts in (of_visits, of_events)]
         return PageReading(
-            epoch, (visits, events), (visits_mark, events_mark), reused, list(map(json.loads, sums)), rows
+            epoch, (visits, events), (visits_mark, events_mark), version, list(map(json.loads, sums)), rows
         )
 
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> list[Row]:

@@ -250,11 +250,11 @@ class SqliteStore(SqliteWriter):
         return bool(self._read(KNOWS, (scope, visitor_id))[0])
 
     def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading:
-        epoch, visits, events, visits_mark, events_mark, reused, sums, of_visits, of_events = self._read(
+        epoch, visits, events, visits_mark, events_mark, version, sums, of_visits, of_events = self._read(
             PAGE_READING, (*after, json.dumps(pages))
         )
         rows = (json.loads(of_visits), json.loads(of_events))
-        return PageReading(epoch, (visits, events), (visits_mark, events_mark), reused, json.loads(sums), rows)
+        return PageReading(epoch, (visits, events), (visits_mark, events_mark), version, json.loads(sums), rows)
 
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> Any:
         with self._read_lock:

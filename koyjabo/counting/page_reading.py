@@ -44,7 +44,7 @@ class PageReading(NamedTuple):
     epoch: int
     newest: Position
     marks: Position
-    reused: int  # how many ids of events were given again, because the newest events had been removed
+    version: int  # increases when workers must begin again, also by each id of a removed event that is given again
     sums: Sequence[tuple[str, int, str, int]]  # (page, views, latest day, views of that day)
     views: Sequence[Sequence[View]]  # of visits and of events, up to AT_ONCE each
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers
+from koyjabo.counting.page_numbers.page_numbers import NOT_SHOWN, PageNumbers
 from koyjabo.counting.page_reading import PageViews
 from koyjabo.realtime.events import PAGE, PageUpdate
 from koyjabo.realtime.room import Room, RoomEvent
@@ -39,17 +39,20 @@ class PagesSource:
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
         """Return an event for each path whose page may have changed. May block."""
-        if not self.numbers.is_on:
-            return []  # the members know, and get their numbers when the feature is turned on again
         with suppress(LedgerUnavailable, StillCounting):  # the next call tries again
-            changed = self.numbers.take_changed()
+            changed = self.numbers.take_changed() if self.numbers.is_on else self._shown()
             return self._events(changed) if changed else []
         return []
+
+    def _shown(self) -> Collection[str]:
+        """The watched pages whose clients have numbers."""
+        return [page for page in self.watched if self.sent.get(page) != NOT_SHOWN]
 
     def merge(self, state: Any) -> None:
         """Do nothing: the values are read from the database."""
 
     def _events(self, changed: Collection[str]) -> Sequence[RoomEvent]:
+        sent = self.sent
         try:
             counts = self.numbers.read(changed)
         except (LedgerUnavailable, StillCounting):
@@ -58,8 +61,8 @@ class PagesSource:
         events = []
         for page in changed:
             views = counts.pages[page]
-            if page in self.watched and self.sent.get(page) != views:
-                self.sent[page] = views
+            if page in self.watched and sent.get(page) != views:
+                sent[page] = views
                 events += [PageUpdate([(path, page)], counts) for path in list(self.watched[page])]
         return events
 
@@ -83,12 +86,8 @@ class PagesRoom(Room):
         the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting and LedgerUnavailable; the member then
         watches the same pages as before, or nothing if the list is empty.
         """
-        self.source.numbers.require_on()
-        return self._watch(member, paths, is_known=False)
-
-    def _watch(self, member: Member, paths: Paths, is_known: bool) -> dict[str, Any] | None:
-        """Do what `watch` does. With `is_known`, do nothing for a member that has left in the meantime."""
-        numbers = self.source.numbers
+        numbers, sent = self.source.numbers, self.source.sent
+        numbers.require_on()
         if not paths:
             self.leave(member)
         self._hear()
@@ -99,8 +98,6 @@ class PagesRoom(Room):
             counts = numbers.read(pages)
             event = PageUpdate(paths, counts)
             with self._lock:
-                if is_known and self._paths.get(member) is not paths:
-                    return None
                 self.leave(member)
                 value, rooms = event.as_object(), {PAGE + path for path, _ in paths}
                 if not self._fanout.admit_to_all(rooms, member, event.type, value, event.revision):
@@ -108,7 +105,6 @@ class PagesRoom(Room):
                 if paths:
                     self._paths[member] = paths
                     self._add(paths, 1)
-                    sent = self.source.sent
                     for page in pages:
                         views = counts.pages[page]
                         sent[page] = views if sent.get(page, views) == views else None
@@ -127,13 +123,10 @@ class PagesRoom(Room):
             for path, _ in paths:
                 self._fanout.dismiss(PAGE + path, member)
 
-    def watch_again(self) -> None:
-        """Send all members their numbers again, because other pages show them now, or none. May block."""
-        with self._lock:
-            watching = dict(self._paths)
-        for member, paths in watching.items():
-            with suppress(LedgerUnavailable, StillCounting):  # it keeps what it watches
-                self._watch(member, paths, is_known=True)
+    def send_again(self) -> None:
+        """Send all pages again, after their revision has increased."""
+        self.source.sent = {}  # a reading from before writes to the earlier one
+        self.changed()
 
     def _add(self, paths: Paths, by: int) -> None:
         """Count clients that begin or stop to watch paths."""

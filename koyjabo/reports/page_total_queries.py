@@ -10,16 +10,15 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import StillCounting
-from koyjabo.base.models import SITE
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.page_queries import PageRow
 from koyjabo.reports.engine.requests import EventValues
-from koyjabo.reports.engine.snapshot_queries import Snapshot, first_day
+from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import LogState
 from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.reports.query.parameters import LAST_DAY
+from koyjabo.reports.query.parameters import FIRST_DAY, LAST_DAY
 from koyjabo.reports.query.report_query import VIEWED_PAGE, Question
 
 
@@ -56,7 +55,8 @@ def problems(session: Session, clock: Clock, parser: TraitParser) -> Iterator[st
 
 def totals(session: Session, clock: Clock, live: Live) -> PageViewTotals:
     snapshot, today = Snapshot(session, clock, live), clock.today()
-    of_all_time = EventValues(snapshot, Question(first_day(session, SITE) or today, LAST_DAY), VIEWED_PAGE)
+    # Not from the first visit's day, because page views may be older.
+    of_all_time = EventValues(snapshot, Question(FIRST_DAY, LAST_DAY), VIEWED_PAGE)
     of_today = EventValues(snapshot, Question(today, today), VIEWED_PAGE)
     is_complete = of_all_time.total.count == of_all_time.counts.total()
     return PageViewTotals(live.at(session), _views(of_all_time), today, _views(of_today), is_complete)
@@ -66,9 +66,13 @@ def _views(values: EventValues) -> dict[str, int]:
     return {page: count for page, count in values.counts.items() if page is not None and count}
 
 
-def finish(session: Session, totals: PageViewTotals) -> None:
-    """Mark the sums as ready, unless their rows were changed or removed, or another worker has added to them."""
-    if block_queries.lock(session).version != totals.state.version or page_queries.is_ready(session):
+def finish(session: Session, totals: PageViewTotals, began: int) -> None:
+    """Mark the sums as ready, unless rows were changed or removed, or another worker has added to the sums or discarded
+    them. `began` is the result of the `discard` before they were computed.
+    """
+    if block_queries.lock(session).version != totals.state.version:
+        return
+    if page_queries.marks(session) or page_queries.version(session) != began:
         return
     if page_queries.all_views(session) == sum(totals.views.values()):
         page_queries.mark_ready(session, totals.state.visits, totals.state.events)

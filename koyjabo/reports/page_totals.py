@@ -18,9 +18,6 @@ from koyjabo.reports.page_total_queries import PageViewTotals
 
 LEASE = "page_totals"
 
-RENEW_MS = 20_000
-"""How often the lease is renewed, ms: after a third of its length."""
-
 
 class PageTotals:
     """Call `tick` every second. `live` belongs to the thread for scans."""
@@ -31,24 +28,33 @@ class PageTotals:
         self._tasks = LeasedTasks(
             base.database, base.clock, base.runtime, LEASE, "page_totals_interrupted", "page_totals_failed"
         )
-        self._renewed_ms = 0
+        self._has_begun = False
 
     def tick(self) -> None:
         """Follow the log. If the sums are not ready, compute them in a task, on one worker. Never raises."""
-        if not self._numbers.is_on or self._tasks.busy:
+        if not self._numbers.is_on:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
+            if self._tasks.busy:
+                self._tasks.keep()
+                return
+            self._begin()
             try:
                 self._numbers.tick()
             except StillCounting:
                 if self._tasks.take():
                     self._tasks.start(LEASE, self._work)
 
+    def _begin(self) -> None:
+        """Discard sums that a server with a time zone farther east has stored."""
+        if not self._has_begun:
+            if self._database.read(page_queries.has_later_day, self._clock.today()):
+                self.begin_again()
+            self._has_begun = True
+
     def begin_again(self) -> None:
-        """Discard the sums, because other days have begun. Never raises."""
-        if self._numbers.is_on:
-            with suppress(LedgerUnavailable):
-                self._database.write(page_queries.discard)
+        """Discard the sums, because other days have begun. Raises LedgerUnavailable."""
+        self._database.write(page_queries.discard)
 
     def read(self) -> PageViewTotals:
         """The numbers that reports show. Raises StillCounting, LedgerUnavailable."""
@@ -64,17 +70,10 @@ class PageTotals:
         yet, and the next tick tries again.
         """
         throttle = Throttle(self._database)
-        self._database.write(page_queries.discard)
+        began = self._database.write(page_queries.discard)
         totals = self.read()
-        while throttle.do(page_queries.remove_some):
-            self._renew()
+        throttle.repeat(page_queries.remove_some)
         rows, added = totals.rows(), 0
         while added < len(rows):
             added += throttle.do(page_queries.add_some, rows, added)
-            self._renew()
-        self._database.write(page_total_queries.finish, totals)
-
-    def _renew(self) -> None:
-        if self._clock.elapsed_ms() - self._renewed_ms >= RENEW_MS:
-            self._renewed_ms = self._clock.elapsed_ms()
-            self._tasks.take()
+        self._database.write(page_total_queries.finish, totals, began)

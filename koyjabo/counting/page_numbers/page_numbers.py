@@ -7,11 +7,11 @@ Sums follow the log: a visit costs nothing more, and one worker after another mo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from koyjabo.base.cluster.base import Base
@@ -34,8 +34,8 @@ MAX_PATHS = 100
 ATTEMPTS = 10
 """How often a reading is repeated that adds nothing and disagrees with what is known, for example after a restore."""
 
-FOLD_AT = 500
-"""The sums take over the rows when they lack this many, with or without views."""
+MOVE_AT = 500
+"""Move rows into the sums once this many are missing."""
 
 WRONG_PATHS = N_("must be 1 to 100 paths")
 WRONG_PATH = N_("must be the path of a page, such as /posts/a")
@@ -58,6 +58,8 @@ class PageNotShown(KoyJaboError):
 
 NOT_SHOWN = PageViews(None, None)
 
+Result = TypeVar("Result")
+
 epoch_text = lru_cache(maxsize=1)(base36)
 
 
@@ -74,21 +76,6 @@ def page_of(path: Any) -> str:
     return page
 
 
-@dataclass(slots=True)
-class _Changes:
-    """The watched pages, and which of them have changed since the last `take_changed`."""
-
-    watched: Collection[str] = ()
-    changed: set[str] = field(default_factory=set)
-
-    def on_view(self, page: str) -> None:
-        if page in self.watched:
-            self.changed.add(page)
-
-    def on_reset(self) -> None:
-        self.changed.update(self.watched)
-
-
 class PageNumbers:
     """The numbers of pages, as seen by this worker. Call `tick` every second."""
 
@@ -96,8 +83,8 @@ class PageNumbers:
         self._settings, self._clock, self._database = base.settings, base.clock, base.database
         self._read_pages = base.services[CountingServices].visits.pages
         self._lookups: SharedLookups[Collection[str], PageCounts] = SharedLookups(base.runtime, self._read_together)
-        self._changes = _Changes()
-        self._tail = Tail(self._changes.on_view, self._changes.on_reset)
+        self._tail = Tail()
+        self._lock = threading.Lock()  # guards `_tail`; must not be held while waiting
         self._day = ""
 
     @property
@@ -111,7 +98,7 @@ class PageNumbers:
 
     def watch(self, pages: Collection[str]) -> None:
         """Set the pages that `take_changed` reports. The collection may change later."""
-        self._changes.watched = pages
+        self._tail.watched = pages
 
     def read(self, pages: Collection[str]) -> PageCounts:
         """The views of these pages, which include every view that any worker had committed before this call. May have
@@ -126,52 +113,66 @@ class PageNumbers:
             job.result = counts
 
     def _read(self, pages: Collection[str]) -> PageCounts:
-        shown = self._shown(pages)
-        reading = self._follow(tuple(shown))
+        if not self.is_on:  # whether or not the sums are ready
+            return self._counts(pages, (), self._read_pages(self._tail.upto, ()))
+        shown = tuple(self._shown(pages))
+        return self._follow(shown, partial(self._counts, pages, shown))
+
+    def _counts(self, pages: Collection[str], shown: Collection[str], reading: PageReading) -> PageCounts:
         sums, today = {row[0]: row for row in reading.sums}, self._clock.today()
         counts: dict[str, PageViews] = dict.fromkeys(pages, NOT_SHOWN)
         for page in shown:
             _, views, day, day_views = sums.get(page, (page, 0, "", 0))
             of_today = self._tail.views_of_day(page, today) + (day_views if day == today else 0)
             counts[page] = PageViews(views + self._tail.views(page), of_today)
-        revision = sum(self._tail.upto) + reading.reused + date.fromisoformat(today).toordinal()
+        revision = sum(reading.newest) + reading.version + date.fromisoformat(today).toordinal()
         return PageCounts(counts, epoch_text(reading.epoch), revision)
 
     def take_changed(self) -> set[str]:
         """Read new views, and return the watched pages whose number may have changed since the last call. Raises as
         `read`.
         """
-        self._follow(())
+        return self._follow((), self._take_changed)
+
+    def _take_changed(self, reading: PageReading) -> set[str]:
         today = self._clock.today()
         if today != self._day:
             self._day = today
-            self._changes.on_reset()
-        changed, self._changes.changed = self._changes.changed, set()
+            self._tail.changed.update(self._tail.watched)
+        changed, self._tail.changed = self._tail.changed, set()
         return changed
 
     def put_back(self, pages: Iterable[str]) -> None:
-        """Let `take_changed` report these pages again, if they are watched."""
-        for page in pages:
-            self._changes.on_view(page)
+        """Let `take_changed` report these pages again."""
+        with self._lock:
+            self._tail.changed.update(pages)
+
+    def begin_again(self) -> None:
+        """Make all workers read the watched pages again, because other pages show their number. Raises
+        LedgerUnavailable.
+        """
+        self._database.write(page_queries.restart)
 
     def tick(self) -> None:
         """Follow the log, and store the sums when they lack many views. Raises as `read`."""
-        reading = self._follow(())
-        if sum(reading.newest) - sum(reading.marks) >= FOLD_AT:
-            while self._database.write(page_queries.fold):
+        missing = self._follow((), lambda reading: sum(reading.newest) - sum(reading.marks))
+        if missing >= MOVE_AT:
+            while self._database.write(page_queries.move_views):
                 pass
 
-    def _follow(self, pages: tuple[str, ...]) -> PageReading:
+    def _follow(self, pages: tuple[str, ...], use: Callable[[PageReading], Result]) -> Result:
+        """Read these pages' sums and the new rows, and return what `use` makes of them while the tail has all rows."""
         attempts = 0
         while attempts < ATTEMPTS:
             after = self._tail.upto
             reading = self._read_pages(after, pages)
             if not reading.is_ready:
                 raise StillCounting
-            has_moved = self._tail.upto != after  # another task has read more in the meantime
-            if not (has_moved and reading.newest < self._tail.upto) and self._tail.follow(reading):
-                return reading
-            attempts += self._tail.upto <= after
+            with self._lock:
+                has_moved = self._tail.upto != after  # another task has read more in the meantime
+                if not (has_moved and reading.newest < self._tail.upto) and self._tail.follow(reading):
+                    return use(reading)
+                attempts += self._tail.upto <= after
         raise LedgerUnavailable
 
     def _shown(self, pages: Collection[str]) -> list[str]:
@@ -181,7 +182,7 @@ class PageNumbers:
         matcher = page_patterns.matcher(self._settings.page_numbers)
         named = [page for page in pages if matcher and matcher.fullmatch(page)]
         keys = {page: unquote(community_in(page) or "") for page in named if page.startswith(COMMUNITIES)}
-        of_communities = {key for key in keys.values() if key}
+        of_communities = {*keys.values()} - {""}
         if not of_communities:
             return named
         listed = self._database.read(page_queries.listed_communities, of_communities) | {""}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from koyjabo.base.models import Community, PageSum
 from koyjabo.counting.page_reading import MAX_LATE, NOT_READY
 
 AT_ONCE = 1_000
-"""Rows of each table that one call of `fold` reads."""
+"""Rows of each table that one call of `move_views` reads."""
 
 LOCK = text("SELECT 1 FROM watermarks WHERE name = 'page_visits' FOR UPDATE")
 MARKS = text("""
@@ -40,27 +41,31 @@ SET_MARK = text("""
 INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
 """)
+NEWEST_EVENT = text("SELECT coalesce(max(id), 0) FROM events")
 LOWER_MARK = text("""
-UPDATE watermarks SET version = version + upto - (SELECT coalesce(max(id), 0) FROM events),
-    upto = (SELECT coalesce(max(id), 0) FROM events)
-WHERE name = 'page_events' AND upto > (SELECT coalesce(max(id), 0) FROM events)
+UPDATE watermarks SET version = version + :before - :newest, upto = CASE WHEN upto > :newest THEN :newest ELSE upto END
+WHERE name = 'page_events'
 """)
+# Three, so that the revision increases even if the day falls by two with another time zone.
+RESTART = text("""
+INSERT INTO watermarks (name, upto, version) VALUES ('page_events', 0, 3)
+ON CONFLICT (name) DO UPDATE SET version = watermarks.version + 3
+""")
+VERSION = text("SELECT version FROM watermarks WHERE name = 'page_events'")
 SOME = text("DELETE FROM page_sums WHERE page IN (SELECT page FROM page_sums LIMIT :size)")
 
 PageRow = tuple[str, int, str, int]
 """A row of `page_sums`."""
 
 
-def fold(session: Session) -> bool:
+def move_views(session: Session) -> bool:
     """Add the next views to the sums. Returns whether there are more. If the sums cannot be continued, because rows are
     gone that they lack or because they lack too many, they are no longer ready.
     """
-    if session.get_bind().dialect.name != "sqlite":
-        session.execute(LOCK)
-    marks = session.execute(MARKS).first()
-    if marks is None or marks[0] == NOT_READY:
+    ready = marks(session)
+    if ready is None:
         return False
-    after_visit, after_event, visits, events, next_visit = marks
+    after_visit, after_event, visits, events, next_visit = ready
     is_gone = visits > after_visit and next_visit != after_visit + 1
     if is_gone or visits - after_visit + events - after_event > MAX_LATE:
         discard(session)
@@ -97,17 +102,19 @@ def add_some(session: Session, rows: Sequence[PageRow], begin: int, size: int) -
     how many were handled.
     """
     some = rows[begin : begin + size]
-    if not is_ready(session):
+    if marks(session) is None:
         add(session, some)
     return len(some)
 
 
-def is_ready(session: Session) -> bool:
-    """Whether the sums are complete. Locks their mark, so that this stays so until the transaction ends."""
-    if session.get_bind().dialect.name != "sqlite":
+def marks(session: Session, is_locked: bool = True) -> Sequence[Any] | None:
+    """The marks and what they are compared with, or None if the sums are not ready. Locks the marks until the
+    transaction ends.
+    """
+    if is_locked and session.get_bind().dialect.name != "sqlite":
         session.execute(LOCK)
-    marks = session.execute(MARKS).first()
-    return marks is not None and marks[0] != NOT_READY
+    row = session.execute(MARKS).first()
+    return None if row is None or row[0] == NOT_READY else row
 
 
 def all_views(session: Session) -> int:
@@ -115,9 +122,26 @@ def all_views(session: Session) -> int:
     return int(session.scalar(select(func.sum(PageSum.views))) or 0)
 
 
-def discard(session: Session) -> None:
-    """Mark the sums as not ready, so that they are computed again."""
+def discard(session: Session) -> int:
+    """Mark the sums as not ready, so that they are computed again. Returns what `restart` does."""
     session.execute(SET_MARK, {"name": "page_visits", "upto": NOT_READY})
+    return restart(session)
+
+
+def restart(session: Session) -> int:
+    """Make every worker read all watched pages again, at a higher revision. Returns the new `version`."""
+    session.execute(RESTART)
+    return version(session)
+
+
+def version(session: Session) -> int:
+    """The number that each `restart` and `discard` increases."""
+    return int(session.scalar(VERSION) or 0)
+
+
+def has_later_day(session: Session, day: str) -> bool:
+    """Whether sums have views of a day after this one."""
+    return session.scalar(select(PageSum.page).where(PageSum.day > day).limit(1)) is not None
 
 
 def remove_some(session: Session, size: int) -> int:
@@ -133,22 +157,29 @@ def mark_ready(session: Session, visits: int, events: int) -> None:
 
 def numbers(session: Session) -> Counter[str] | None:
     """The views of all pages, from the sums and from later rows; None if the sums are not ready."""
-    marks = session.execute(MARKS).first()
-    if marks is None or marks[0] == NOT_READY:
+    ready = marks(session, is_locked=False)
+    if ready is None:
         return None
     views: Counter[str] = Counter()
     for page, stored in session.execute(select(PageSum.page, PageSum.views)):
         views[page] = stored
-    for query, after in ((LATER_VISITS, marks[0]), (LATER_PAGE_VIEWS, marks[1])):
+    for query, after in ((LATER_VISITS, ready[0]), (LATER_PAGE_VIEWS, ready[1])):
         for sent, count in session.execute(query, {"after": after}):
             if path := page_path(sent):
                 views[path] += count
     return views
 
 
-def follow_removal(session: Session) -> None:
-    """Adapt the mark after the newest events were removed. Later events get their ids again."""
-    session.execute(LOWER_MARK)
+def newest_event(session: Session) -> int:
+    """The id of the newest event."""
+    return int(session.scalar(NEWEST_EVENT) or 0)
+
+
+def follow_removal(session: Session, before: int) -> None:
+    """Adapt the mark after the newest events, up to the id `before`, were removed. Later events get their ids again."""
+    newest = newest_event(session)
+    if newest < before:
+        session.execute(LOWER_MARK, {"before": before, "newest": newest})
 
 
 def listed_communities(session: Session, keys: Collection[str]) -> set[str]:

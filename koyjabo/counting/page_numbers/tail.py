@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 
 from koyjabo.counting.page_reading import AT_ONCE, PageReading, Position, View
 
 
 class Tail:
-    """The views between the marks of `page_sums` and a later position. Calls `on_view` with the page of each new view,
-    and `on_reset` when it begins again, for example after the database was rolled back.
+    """The views between the marks of `page_sums` and a later position. It begins again, for example, after the database
+    was rolled back.
     """
 
-    def __init__(self, on_view: Callable[[str], object], on_reset: Callable[[], object]) -> None:
-        self._on_view = on_view
-        self._on_reset = on_reset
-        self._state = (0, 0)  # the epoch, and how many ids of events were given again
+    watched: Collection[str] = ()
+
+    def __init__(self) -> None:
+        self.changed: set[str] = set()
+        """The watched pages that have new views, or all of them after it began again."""
+        self._state = (0, 0)  # the epoch and version of the last reading
         self._marks: Position = (0, 0)
         self._rows: tuple[deque[View], deque[View]] = (deque(), deque())
         self._views: dict[str, dict[str, int]] = {}
@@ -34,8 +36,8 @@ class Tail:
         rows. Otherwise, read again after `upto`.
         """
         marks, newest = reading.marks, reading.newest
-        if (reading.epoch, reading.reused) != self._state or not _in_order(self._marks, marks, self.upto, newest):
-            self._begin((reading.epoch, reading.reused), marks)
+        if (reading.epoch, reading.version) != self._state or not _in_order(self._marks, marks, self.upto, newest):
+            self._begin((reading.epoch, reading.version), marks)
             return False
         self.upto = tuple(map(self._add, self._rows, reading.views, self.upto, newest))  # type: ignore[assignment]
         for rows, mark in zip(self._rows, marks, strict=True):
@@ -49,7 +51,7 @@ class Tail:
         for rows in self._rows:
             rows.clear()
         self._views.clear()
-        self._on_reset()
+        self.changed.update(self.watched)
 
     def _add(self, rows: deque[View], views: Sequence[View], upto: int, newest: int) -> int:
         """Add the views after `upto`. Returns the position that is reached."""
@@ -57,7 +59,8 @@ class Tail:
             if view[0] > upto:
                 rows.append(view)
                 self._count(view, 1)
-                self._on_view(view[1])
+                if view[1] in self.watched:
+                    self.changed.add(view[1])
         if len(views) == AT_ONCE:
             return max(upto, views[-1][0])
         return newest

@@ -59,6 +59,9 @@ class _QuestionSums:
 class Live:
     """The rows and sums of one thread. `refresh` or `at` begins each snapshot, with the session that reads it."""
 
+    is_stale = False
+    """Set this on any thread to forget everything at the next snapshot."""
+
     def __init__(self, parser: TraitParser, clock: Clock) -> None:
         self._clock, self._parser = clock, parser
         self.visits, self.events = Log(VISITS, block_queries.visits(parser)), Log(EVENTS, block_queries.events)
@@ -167,6 +170,9 @@ class Live:
         """Read the snapshot's state. Forget all rows if some have changed since the last read, for example through an
         erasure.
         """
+        if self.is_stale:
+            self.is_stale = False
+            self.forget()
         state = block_queries.read_state(session)
         is_back = state.visits < self.visits.upto or state.events < self.events.upto
         is_back |= not state.attendance_dropped <= self._attendance <= state.attendance

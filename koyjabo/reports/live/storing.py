@@ -17,31 +17,28 @@ LEASE = "insights"
 POLL_S = 5.0
 """Seconds between calls to `tick`."""
 
-RENEW_MS = 20_000
-"""How often the lease is renewed, ms: after a third of its length."""
-
 
 class Storing:
     """Stores blocks. All methods wait, and raise LedgerUnavailable. `live` belongs to the thread for scans."""
 
     def __init__(self, base: Base, live: Live) -> None:
-        self._database, self._clock, self._live = base.database, base.clock, live
+        self._database, self._live = base.database, live
         self._tasks = LeasedTasks(base.database, base.clock, base.runtime, LEASE, "blocks_interrupted", "blocks_failed")
         # Blocks made with other rules are replaced only once, because two servers may run different rules for a long
         # time.
         self._has_begun = False
-        self._renewed_ms = 0
         self.last_behind = 0
         """The number of visits without a block at the last `tick`."""
 
     def tick(self) -> None:
         """Start a task that stores blocks, if some are due and no other worker is storing them. Never raises."""
-        if self._tasks.busy:
-            return
         with suppress(LedgerUnavailable):  # the next tick tries again
+            if self._tasks.busy:
+                self._tasks.keep()  # if another worker has it, both store, and each block is stored once
+                return
             has_other_rules = self._has_other_rules()
             self.last_behind, is_due = self._database.read(block_queries.backlog)
-            if (has_other_rules or is_due) and self._take_lease():
+            if (has_other_rules or is_due) and self._tasks.take():
                 self._tasks.start(LEASE, self._work)
 
     def begin_again(self) -> None:
@@ -49,7 +46,7 @@ class Storing:
         differ.
         """
         self._has_begun = False
-        self._database.scan(lambda session: self._live.forget())
+        self._live.is_stale = True  # without waiting for the thread for scans
 
     def behind(self) -> int:
         """Return the number of visits without a block."""
@@ -78,16 +75,6 @@ class Storing:
         rules = self._database.scan(self._live.at).rules
         return not self._has_begun and rules not in (None, self._live.rules)
 
-    def _take_lease(self) -> bool:
-        """Take or renew the lease. Returns False if another worker has it."""
-        self._renewed_ms = self._clock.elapsed_ms()
-        return self._tasks.take()
-
-    def _renew(self, visits: int) -> None:
-        """Renew the lease. If another worker has taken it, both store, and each block is stored once."""
-        if self._clock.elapsed_ms() - self._renewed_ms >= RENEW_MS:
-            self._take_lease()
-
     def _work(self) -> None:
-        self.catch_up(self._renew)
+        self.catch_up()
         self._tasks.release()

@@ -50,7 +50,7 @@ MAX_VALUES = 200
 OF_EVENT = re.compile(r"event:[a-z][a-z0-9_]{0,63}:[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 FIRST_YEAR, LAST_YEAR = 1970, 2999
-LAST_DAY = f"{LAST_YEAR}-12-31"
+FIRST_DAY, LAST_DAY = f"{FIRST_YEAR}-01-01", f"{LAST_YEAR}-12-31"
 ESCAPED = re.compile(r"\\+!")
 NEEDS_ESCAPE = re.compile(r"\\*!")
 

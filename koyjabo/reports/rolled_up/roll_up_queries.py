@@ -116,7 +116,7 @@ def store(session: Session, sums: SumsOfDay) -> bool:
     state = block_queries.lock(session)
     if state.version != sums.seen.version:
         return False
-    while page_queries.fold(session):
+    while page_queries.move_views(session):
         pass  # the rows will be removed
     counted = {Scope(scope): visits for scope, visits in session.execute(COUNTED, {"day": sums.day})}
     for scope, rows in sums.visits.items():
@@ -207,6 +207,7 @@ def remove_events(session: Session, day: str, upto: int, size: int) -> int:
     if newest is None:
         return 0
     block_queries.remove(session, EVENTS, 0, newest, "", day)
+    before = page_queries.newest_event(session)
     removed = changed_rows(session, REMOVE_EVENTS, {"upto": newest, "day": day})
-    page_queries.follow_removal(session)
+    page_queries.follow_removal(session, before)
     return removed

@@ -94,7 +94,7 @@ class History:
 
     def fold(self, site: Site) -> None:
         with site.app.app_context(), db.engine.connect() as connection, Session(connection) as session:
-            while page_queries.fold(session):
+            while page_queries.move_views(session):
                 session.commit()
             session.commit()
 
@@ -139,9 +139,30 @@ def test_views_outlive_their_rows(database):
         assert counts(site)[0] == {**dict.fromkeys(PAGES, (2, 0)), "/a": (3, 1)}
 
 
+def test_a_page_view_before_the_first_visit_counts(database):
+    with Site(database.url, Time.at("2025-12-16T12:00:00+06:00"), PAGE_NUMBERS="*") as site:
+        view(site, "/a", "e")
+        site.time.pass_(hours=24)
+        site.register("v", page="/a")
+        site.services[ReportServices].page_totals.begin_again()
+        assert counts(site)[0]["/a"] == (2, 1)
+
+
+def test_revision_increases_when_events_are_removed_while_views_are_counted(database):
+    with Site(database.url, PAGE_NUMBERS="*", RETENTION_DAYS=1) as site:
+        events = [{"id": f"e{number}", "name": "pageview", "page": "/a"} for number in range(30)]
+        assert site.post("/api/events", json={"visitorId": "v", "events": events}).json["accepted"] == 30
+        _, before = counts(site)
+        site.services[ReportServices].page_totals.begin_again()
+        site.time.pass_(hours=72)
+        site.roll_up()
+        numbers, revision = counts(site)
+        assert (numbers["/a"], revision > before) == ((30, 0), True)
+
+
 def test_sums_pass_rows_without_views(database, monkeypatch):
     """Otherwise, many of them would make the sums too old to be continued."""
-    monkeypatch.setattr(page_numbers, "FOLD_AT", 2)
+    monkeypatch.setattr(page_numbers, "MOVE_AT", 2)
     with Site(database.url, PAGE_NUMBERS="*") as site:
         for _ in range(2):
             site.register("v")

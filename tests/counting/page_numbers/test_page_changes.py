@@ -1,0 +1,180 @@
+"""Numbers of pages after a change of the time zone or of PAGE_NUMBERS, whatever happens during the change."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+
+import pytest
+from support.application.site import Site, Time
+from support.programs.processes import wait_until
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.counting.page_numbers import page_numbers, page_queries
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers
+from koyjabo.realtime.services import RealtimeServices
+from koyjabo.reports.services import ReportServices
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+
+WEST = "America/New_York"
+
+
+class Page:
+    """An open page that watches `/a`, as the server sees it."""
+
+    is_stream = False
+
+    def __init__(self, site: Site) -> None:
+        self.views: list[int | None] = []
+        site.services[RealtimeServices].pages.watch(self, [("/a", "/a")])
+
+    def write(self, data: bytes) -> None:
+        (page,) = json.loads(data[data.index(b"{") :])["pages"]
+        self.views.append(page["views"])
+
+
+def counts(site: Site) -> tuple[tuple[int, int], int]:
+    """The views of `/a`, since the beginning and today, and their revision. Waits until the sums are ready."""
+    while (response := site.client.get("/api/pages?path=/a")).status_code == 503:
+        site.services[ReportServices].page_totals.tick()
+    (page,) = response.json["pages"]
+    return (page["views"], page["today"]), response.json["revision"]
+
+
+@pytest.fixture
+def site(database):
+    """At 2 a.m. in Dhaka, it is still the day before in New York."""
+    with Site(database.url, Time.at("2025-12-15T12:00:00+06:00"), TIMEZONE="", PAGE_NUMBERS="") as site:
+        change(site, PAGE_NUMBERS="/a")
+        for visitor in ("a", "b", "c"):
+            site.register(visitor, page="/a")
+        site.time.pass_(hours=14)
+        site.register("d", page="/a")
+        site.services[ReportServices].page_totals.begin_again()
+        assert counts(site)[0] == (4, 1)
+        yield site
+
+
+def change(site: Site, **settings: str) -> None:
+    site.services[StoredSettings].change(OPERATOR, **settings)
+
+
+def test_sums_of_an_earlier_time_zone_are_not_used(site, monkeypatch):
+    totals = site.services[ReportServices].page_totals
+    read = totals.read
+
+    def read_and_move():
+        monkeypatch.undo()
+        views = read()
+        change(site, TIMEZONE=WEST)
+        return views
+
+    monkeypatch.setattr(totals, "read", read_and_move)
+    totals.begin_again()
+    assert counts(site)[0] == (4, 3)
+
+
+def test_a_worker_keeps_its_lease_while_it_counts(site, monkeypatch):
+    totals = site.services[ReportServices].page_totals
+    read, seen = totals.read, []
+
+    def read_slowly():
+        site.time.pass_(seconds=59)
+        totals.tick()
+        seen.extend(site.rows("SELECT seen_ms FROM nightly_work WHERE name = 'page_totals'"))
+        return read()
+
+    monkeypatch.setattr(totals, "read", read_slowly)
+    totals.begin_again()
+    assert counts(site)[0] == (4, 1)
+    assert (site.time.ms,) in seen
+
+
+def test_a_change_of_the_time_zone_is_completed_after_a_failure(site, monkeypatch):
+    def fail(session):
+        monkeypatch.undo()
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(page_queries, "discard", fail)
+    change(site, TIMEZONE=WEST)
+    site.services[StoredSettings].refresh()
+    assert counts(site)[0] == (4, 3)
+
+
+def test_a_change_of_the_time_zone_waits_for_no_report(site):
+    release = Event()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(site.reports._database.scan, lambda session: release.wait())
+        change(site, TIMEZONE=WEST)
+        try:
+            assert site.rows("SELECT upto FROM watermarks WHERE name = 'page_visits'") == [(-1,)]
+        finally:
+            release.set()
+    assert counts(site)[0] == (4, 3)
+
+
+@pytest.mark.both_kinds
+def test_revision_increases_when_a_time_zone_makes_today_an_earlier_day(site):
+    before = counts(site)[1]
+    change(site, TIMEZONE=WEST)
+    assert counts(site)[1] > before
+
+
+def test_sums_of_a_time_zone_farther_east_are_discarded_at_the_start(site):
+    site.settings["TIMEZONE"] = WEST
+    site.restart()
+    change(site, PAGE_NUMBERS="/a")
+    site.services[ReportServices].page_totals.tick()
+    assert counts(site)[0] == (4, 3)
+
+
+def test_time_zone_may_change_while_page_numbers_are_off(site):
+    for settings in ({"PAGE_NUMBERS": ""}, {"TIMEZONE": WEST}, {"PAGE_NUMBERS": "/a"}):
+        change(site, **settings)
+    assert counts(site)[0] == (4, 3)
+
+
+def test_open_pages_learn_that_numbers_are_off_even_while_views_are_counted(site):
+    page = Page(site)
+    site.services[ReportServices].page_totals.begin_again()
+    change(site, PAGE_NUMBERS="")
+    wait_until(lambda: page.views == [4, None], "the page has no number")
+
+
+def test_a_change_that_is_sent_too_early_is_sent_again(site, monkeypatch):
+    """Clients ignore numbers at a revision that they already have."""
+    page, source = Page(site), site.services[RealtimeServices].pages.source
+    begin_again = source.numbers.begin_again
+
+    def send_and_begin_again():
+        source.events_after(0)
+        begin_again()
+
+    monkeypatch.setattr(source.numbers, "begin_again", send_and_begin_again)
+    change(site, PAGE_NUMBERS="")
+    wait_until(lambda: page.views == [4, None], "the page has no number")
+
+
+def test_rows_that_move_during_a_reading_count_once(site, monkeypatch):
+    """Other servers run requests on threads."""
+    monkeypatch.setattr(page_numbers, "MOVE_AT", 1)
+    numbers, today = site.services[PageNumbers], Clock.today
+    site.register("e", page="/a")
+
+    def move_rows():
+        numbers.tick(), numbers.take_changed()
+
+    thread = Thread(target=move_rows)
+
+    def move_rows_first(clock):
+        monkeypatch.setattr(Clock, "today", today)
+        thread.start()
+        thread.join(0.5)  # it waits for the reading
+        return today(clock)
+
+    monkeypatch.setattr(Clock, "today", move_rows_first)
+    assert numbers.read({"/a"}).pages["/a"] == (5, 2)
+    thread.join()
