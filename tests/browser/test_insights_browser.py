@@ -207,6 +207,11 @@ def test_all_tabs_of_sources_are_in_view_on_a_wide_screen(admin_tab):
     assert tabs.evaluate("(nav) => nav.scrollWidth <= nav.clientWidth")
 
 
+def test_cards_show_shares_on_a_wide_screen(admin_tab):
+    visit(admin_tab, "/admin/?range=30d")
+    expect(admin_tab.locator("#insights-page-values .share").first).to_be_visible()
+
+
 @pytest.fixture
 def without_notes(site):
     """Removes the notes of a test, because other tests read the same days."""

@@ -31,6 +31,9 @@ new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({ t
 """
 SUM = "shifts.filter((shift) => !shift.hadRecentInput).reduce((sum, { value }) => sum + value, 0)"
 MOVED = "shifts.map(({ value, sources }) => [value, ...sources.map(({ node }) => node?.outerHTML?.slice(0, 99))])"
+CUT = """[...document.querySelectorAll("[data-table=visits] :is(th, td)")]
+  .filter((cell) => cell.checkVisibility() && cell.scrollWidth > cell.clientWidth)
+  .map((cell) => cell.textContent.trim())"""
 IS_WHOLE = "document.querySelector('nav.rooms').scrollWidth <= document.querySelector('nav.rooms').clientWidth"
 
 
@@ -87,6 +90,18 @@ def test_dates_never_cut_the_names_of_people_on_a_phone(site, new_device, sessio
     page = new_device(storage_state=session, java_script_enabled=False, **PHONE).open("/admin/people?sort=name")
     name = page.get_by_role("rowheader", name="Mohammad.Sumaiya.Akter")
     assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
+
+
+@pytest.mark.parametrize("width", [768, 1440])
+def test_visits_cut_no_value_that_has_room(site, new_device, session, width):
+    about = {"page": "/routes/uttara-motijheel", "userAgent": BROWSERS[0], "referrer": "https://m.facebook.com/"}
+    site.register("visitor_1795900717760_mlxt3jzkh", **about)
+    page = new_device(storage_state=session, viewport={"width": width, "height": 900}).open("/admin/visits")
+    row = page.locator("[data-table=visits] tbody tr", has_text="/routes/uttara-motijheel").first
+    expect(row).to_be_visible()
+    assert page.evaluate(CUT) == []
+    if width == 1440:
+        expect(row.get_by_title("visitor_1795900717760_mlxt3jzkh")).to_have_text("…t3jzkh")
 
 
 @pytest.mark.parametrize("width", [360, pytest.param(1440, marks=pytest.mark.long)])

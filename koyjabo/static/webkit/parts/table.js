@@ -61,6 +61,7 @@ class TableView {
     this.#key = `koyjabo.table.${name}`;
     this.#table = /** @type {HTMLElement} */ (document.querySelector(`[data-table="${name}"]`));
     if (!this.#table) return; // an empty list
+    this.#view.hidden = (this.#table.dataset.hidden ?? "").split(" ").filter(Boolean).map(Number);
     this.#read();
     this.#addColumns();
     this.#menu.addEventListener("click", (event) => this.#choose(/** @type {Element} */ (event.target).closest("button")));
