@@ -102,6 +102,14 @@ def test_forms_of_the_panel_have_two_columns_on_a_wide_page(new_device, session)
     assert sentences.count(".") == 1, "in front of the first field"
 
 
+def test_people_on_a_wide_page_have_whole_emails_and_no_columns_of_counts(site, new_device, session):
+    Member(site, "abu.bakar.siddique.chowdhury.of.mirpur")
+    page = new_device(storage_state=session, viewport={"width": 1440, "height": 900}).open("/admin/people?sort=name")
+    email = page.get_by_role("cell", name="abu.bakar.siddique.chowdhury.of.mirpur@")
+    assert email.evaluate("email => email.scrollWidth <= email.clientWidth")
+    expect(page.get_by_role("columnheader")).to_have_text(["Name", "Email", "Last seen", "Since", "Status"])
+
+
 @pytest.mark.parametrize("width", [768, 1440])
 def test_visits_cut_no_value_that_has_room(site, new_device, session, width):
     about = {"page": "/routes/uttara-motijheel", "userAgent": BROWSERS[0], "referrer": "https://m.facebook.com/"}
