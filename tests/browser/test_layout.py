@@ -92,6 +92,24 @@ def test_dates_never_cut_the_names_of_people_on_a_phone(site, new_device, sessio
     assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
 
 
+def test_forms_of_the_panel_have_two_columns_on_a_wide_page(new_device, session):
+    page = new_device(storage_state=session, viewport={"width": 1440, "height": 900}).context.new_page()
+    for path in ("connect/keys/new", "connect/webhooks/new", "connect/shares/new", "people/invite"):
+        visit(page, f"/admin/{path}")
+        first, last = (field.bounding_box() for field in (page.locator("main .field").first, page.locator("main .field").last))
+        assert last["x"] > first["x"] + first["width"], path
+    sentences = page.locator("main .card > p").first.inner_text()
+    assert sentences.count(".") == 1, "in front of the first field"
+
+
+def test_people_on_a_wide_page_have_whole_emails_and_no_columns_of_counts(site, new_device, session):
+    Member(site, "abu.bakar.siddique.chowdhury.of.mirpur")
+    page = new_device(storage_state=session, viewport={"width": 1440, "height": 900}).open("/admin/people?sort=name")
+    email = page.get_by_role("cell", name="abu.bakar.siddique.chowdhury.of.mirpur@")
+    assert email.evaluate("email => email.scrollWidth <= email.clientWidth")
+    expect(page.get_by_role("columnheader")).to_have_text(["Name", "Email", "Last seen", "Since", "Status"])
+
+
 @pytest.mark.parametrize("width", [768, 1440])
 def test_visits_cut_no_value_that_has_room(site, new_device, session, width):
     about = {"page": "/routes/uttara-motijheel", "userAgent": BROWSERS[0], "referrer": "https://m.facebook.com/"}
