@@ -96,7 +96,9 @@ def test_forms_of_the_panel_have_two_columns_on_a_wide_page(new_device, session)
     page = new_device(storage_state=session, viewport={"width": 1440, "height": 900}).context.new_page()
     for path in ("connect/keys/new", "connect/webhooks/new", "connect/shares/new", "people/invite"):
         visit(page, f"/admin/{path}")
-        first, last = (field.bounding_box() for field in (page.locator("main .field").first, page.locator("main .field").last))
+        first, last = (
+            field.bounding_box() for field in (page.locator("main .field").first, page.locator("main .field").last)
+        )
         assert last["x"] > first["x"] + first["width"], path
     sentences = page.locator("main .card > p").first.inner_text()
     assert sentences.count(".") == 1, "in front of the first field"
