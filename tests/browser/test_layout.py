@@ -92,6 +92,25 @@ def test_dates_never_cut_the_names_of_people_on_a_phone(site, new_device, sessio
     assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
 
 
+def test_live_and_export_have_no_row_of_their_own_on_a_phone(phone):
+    visit(phone, "/admin/live")
+    line, totals = (phone.locator(place).bounding_box() for place in (".line[data-line=live]", ".totals"))
+    assert line["y"] + line["height"] <= totals["y"] + totals["height"] + 2
+    visit(phone, "/admin/visits")
+    export, view = phone.locator(".tools a.end"), phone.locator("[data-table-view]")
+    expect(view).to_be_visible()
+    assert export.bounding_box()["y"] == view.bounding_box()["y"]
+
+
+def test_light_of_server_and_badge_are_seen_in_forced_colours(new_device, session):
+    page = new_device(storage_state=session, forced_colors="active").open("/admin/server")
+    colour = "element => getComputedStyle(element, '::before').backgroundColor"
+    text = page.locator(".rooms [aria-current]").evaluate("element => getComputedStyle(element).color")
+    assert page.locator(".rooms [aria-current] .status").evaluate(colour) == text
+    visit(page, "/admin/connect")
+    expect(page.locator(".looks .drawn").first).to_have_css("outline-style", "solid")
+
+
 def test_forms_of_the_panel_have_two_columns_on_a_wide_page(new_device, session):
     page = new_device(storage_state=session, viewport={"width": 1440, "height": 900}).context.new_page()
     for path in ("connect/keys/new", "connect/webhooks/new", "connect/shares/new", "people/invite"):
