@@ -212,6 +212,14 @@ def test_cards_show_shares_on_a_wide_screen(admin_tab):
     expect(admin_tab.locator("#insights-page-values .share").first).to_be_visible()
 
 
+@pytest.fixture
+def without_notes(site):
+    """Removes the notes of a test, because other tests read the same days."""
+    yield
+    site.database.rows("DELETE FROM annotations")
+
+
+@pytest.mark.usefixtures("without_notes")
 def test_note_is_typed_below_the_chart_for_the_clicked_day(admin_tab):
     visit(admin_tab, "/admin/?range=7d")
     admin_tab.evaluate("window.isSame = true")

@@ -4,7 +4,7 @@ import re
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.application.site import Site
 from support.people.admins import panel
@@ -29,6 +29,7 @@ def visit_on(site: Site, day: str, visits: list[tuple[str | None, str]]) -> None
 
 
 @given(before=VISITS, now=VISITS)
+@example(before=[("google.com", "/metro")], now=[(None, "/")] * 2)
 @effort(40)
 def test_gains_and_losses_of_values_add_up_to_the_difference(site, before, now):
     day = shifted("2026-01-01", 14 * next(weeks))

@@ -104,6 +104,16 @@ def test_a_view_reaches_only_the_clients_that_watch_its_page(server):
         assert all(set(one.types) == {"visitor_update"} for one in set(crowd.all) - watching)
 
 
+def test_a_newcomer_repeats_no_number_to_the_others(server):
+    with PlainPage(server.port) as page, PlainPage(server.port) as newcomer:
+        page.watch("/posts/known", "/posts/next")
+        server.register("a", page="/posts/elsewhere")  # so that an update would be a newer one
+        newcomer.watch("/posts/known")
+        for number, path in enumerate(("/posts/next", "/posts/known"), 1):
+            server.register("a", page=path)
+            assert next_numbers(page, number) == {path: 1}
+
+
 def test_stream_sends_the_pages_in_its_query(server):
     with EventSource(server.port, "/api/stream?path=/posts/stream&path=/about") as stream:
         assert stream.event()["type"] == "visitor_update"

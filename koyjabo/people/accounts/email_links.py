@@ -11,14 +11,15 @@ from typing import Any
 
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import LoginSession, User
 from koyjabo.people.accounts import email_link_queries, queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.email_link_queries import EmailState
-from koyjabo.people.accounts.errors import EmailIsPlaceholder, UnknownLink
+from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login_sessions import Proof
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.people.audit import log
@@ -26,6 +27,8 @@ from koyjabo.people.audit.transactions import Changes, Transaction, transaction
 from koyjabo.people.mail.link_tokens import LOGIN, RESET, VERIFY, LinkTokens
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail
+
+NO_INBOX = N_("The address of your account has no inbox. Enter your own email first.")
 
 
 class EmailLinks(Changes):
@@ -104,11 +107,11 @@ class EmailLinks(Changes):
 
     def request_verification(self, account: Account) -> bool:
         """Email the link again. Returns False if today's limit on emails to strangers is used up. Raises
-        MailUnavailable, EmailIsPlaceholder.
+        MailUnavailable, and InvalidInput if no inbox has the account's address.
         """
         self._outbox.require()
         if account.email == PLACEHOLDER:
-            raise EmailIsPlaceholder
+            raise InvalidInput(details={"email": NO_INBOX})
         user = self._database.read(queries.by_id, account.id)
         language = user.language if user else None
         queued_email = verification(self._outbox, account.id, account.email, language)

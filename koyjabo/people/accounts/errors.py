@@ -40,11 +40,6 @@ class EmailUnconfirmed(KoyJaboError):
     sentence = N_("Confirm your email first, with the link we sent you. Your account page can send a new one.")
 
 
-class EmailIsPlaceholder(KoyJaboError):
-    status = 409
-    sentence = N_("The address of your account has no inbox. Enter your own email first.")
-
-
 class UnknownPasskey(KoyJaboError):
     status = 404
     sentence = N_("Passkey not found. It may already have been removed.")

@@ -236,7 +236,7 @@ def frequent(session: Session, began_ms: int | None, ended_ms: int | None) -> Fr
     newest = Visit.id > max(after, upto - NEWEST), Visit.id <= upto
     columns: Any = (Visit.place, Visit.page, Visit.referrer, Visit.user_agent)
     places, pages, referrers, agents = (
-        [*session.execute(select(column, func.count()).where(*newest).group_by(column)).tuples()] for column in columns
+        [*session.execute(select(column, func.count()).where(*newest).group_by(column))] for column in columns
     )
     sources = ((host_of(referrer) if referrer else DIRECT, count) for referrer, count in referrers)
     pages = [(page and normal(page), count) for page, count in pages]

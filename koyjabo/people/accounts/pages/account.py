@@ -8,9 +8,11 @@ from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.credential_rules import email_key
+from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.people.accounts.errors import EmailIsPlaceholder, UnknownLink
+from koyjabo.people.accounts.email_links import NO_INBOX
+from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.people.accounts.login.schemas import PasswordResetBody, ProfileBody
 from koyjabo.people.accounts.login_sessions import browser_mark_of
@@ -84,8 +86,8 @@ def send_verification() -> Response:
     limits.count_address("resets")
     try:
         is_sent = account_services().email_links.request_verification(account)
-    except EmailIsPlaceholder as error:
-        return done(error.sentence, "pages.account_details")
+    except InvalidInput:
+        return done(NO_INBOX, "pages.account_details")
     return done(
         N_("The email is on its way. It can take a few minutes.")
         if is_sent
