@@ -1,6 +1,6 @@
 """The page of the API's calls."""
 
-from support.browser.pages import expect, visit
+from support.browser.pages import PHONE, expect, visit
 
 
 def test_call_is_opened_by_its_address_and_found_by_a_word(page):
@@ -15,3 +15,16 @@ def test_call_is_opened_by_its_address_and_found_by_a_word(page):
     expect(call).to_be_hidden()
     field.fill("")
     expect(call).to_be_visible()
+
+
+MAX_PHONE_PX = 6_000
+
+
+def test_reference_begins_with_its_title_and_closed_groups_on_a_phone(new_device):
+    page = new_device(**PHONE).open("/docs/try")
+    assert page.evaluate("document.documentElement.scrollHeight") < MAX_PHONE_PX
+    title, contents = page.get_by_role("heading", level=1), page.locator(".api nav")
+    assert title.bounding_box()["y"] < contents.bounding_box()["y"]
+    page.locator(".api nav summary").first.tap()
+    page.locator(".api nav li a").first.tap()
+    expect(page.locator(".call:has(:target)")).to_be_in_viewport()

@@ -1,4 +1,4 @@
-/** Filters the calls of the API reference, and marks the call of the address in the contents. */
+/** Filters the calls of the API reference. Opens the group of the address, and marks its call in the contents. */
 
 const nav = /** @type {HTMLElement} */ (document.querySelector(".api nav"));
 const field = /** @type {HTMLInputElement} */ (nav.querySelector("input"));
@@ -16,9 +16,9 @@ function filter() {
     for (const part of parts) part?.toggleAttribute("hidden", !matches);
     if (matches) found += 1;
   }
-  for (const group of document.querySelectorAll(".api nav details, #calls section")) {
+  for (const group of document.querySelectorAll(".api nav details, .group")) {
     group.toggleAttribute("hidden", !group.querySelector(":is(li, .call):not([hidden])"));
-    if (group instanceof HTMLDetailsElement) group.open = words[0] !== "";
+    if (group instanceof HTMLDetailsElement) group.open = words[0] !== "" || Boolean(group.querySelector(":target"));
   }
   const { none, one, many = "" } = status.dataset;
   const text = many.replace("{count}", found.toLocaleString(document.documentElement.lang));
@@ -28,6 +28,10 @@ function filter() {
 function mark() {
   for (const link of nav.querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
   nav.querySelector(`[href="${CSS.escape(location.hash)}"]`)?.setAttribute("aria-current", "true");
+  const target = document.querySelector(":target"), group = target?.closest("details");
+  if (!group || group.open) return;
+  group.open = true;
+  target?.scrollIntoView();
 }
 
 field.addEventListener("input", filter);
