@@ -95,12 +95,13 @@ class GettingStarted:
         if not account.sees_panel or self._step(LIST).done_ms is not None:
             return ()
         facts, source = self._facts(account), self._services[StoredSettings].source
+        sends_mail = self._services[MailOutbox].is_on
         has = {
             "name": source("SITE_NAME") != "default" or facts.is_in_use,
             "zone": source("TIMEZONE") != "default" or facts.is_in_use,  # visits stay on the days they were counted for
             "total": facts.has_total or facts.is_in_use,
-            "email": account.email != PLACEHOLDER,
-            "mail": self._services[MailOutbox].is_on,
+            "mail": sends_mail,
+            "email": account.email != PLACEHOLDER and (facts.has_confirmed_email or not sends_mail),
             "person": facts.has_second_person,
             "second_factor": facts.has_second_factor or not account.is_admin,
             "backups": self._services[Backups].is_on,

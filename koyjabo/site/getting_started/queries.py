@@ -31,6 +31,7 @@ class Beginning(NamedTuple):
 
 class SiteFacts(NamedTuple):
     has_second_factor: bool  # of the requesting account
+    has_confirmed_email: bool  # the same
     has_second_person: bool  # the site has two admins
     has_total: bool  # the total was set
     is_in_use: bool  # visits were counted on DAYS_IN_USE days before today
@@ -67,11 +68,13 @@ def beginning(session: Session, most: int) -> Beginning:
 
 
 def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:
-    own = select(User.second_factor_ms).where(User.id == account_id)
+    own = select(User.second_factor_ms, User.verified_ms).where(User.id == account_id)
     admins = select(User.id).where(User.is_admin, User.disabled_ms.is_(None), HAS_ACCOUNT).limit(2)
     days = select(DailyVisits.day).where(DailyVisits.scope == SITE, DailyVisits.day < today).limit(DAYS_IN_USE)
+    second_factor_ms, verified_ms = session.execute(own).one()
     return SiteFacts(
-        has_second_factor=session.scalar(own) is not None,
+        has_second_factor=second_factor_ms is not None,
+        has_confirmed_email=verified_ms is not None,
         has_second_person=len(session.execute(admins).all()) == 2,
         has_total=bool(session.scalar(select(exists().where(Adjustment.id.is_not(None))))),
         is_in_use=len(session.execute(days).all()) == DAYS_IN_USE,

@@ -118,7 +118,7 @@ def erase_visitor() -> Response:
     except UnknownVisitor:
         form.errors["visitor_id"] = _("No visitor has this ID. The list of visits shows each visitor's ID.")
         return show(422, erasure=form)
-    return done(N_("Erasing has started. Its progress is shown below."), "admin.data")
+    return done(N_("Erasing has started. This page shows its progress."), "admin.data")
 
 
 def _erasure(visits: int) -> Confirmation:

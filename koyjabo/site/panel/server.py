@@ -24,7 +24,7 @@ from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import ProofBody
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
@@ -145,6 +145,7 @@ def show(
         invited=_invited_admin() if report["report"].is_read else "",
         tested=tested,
         own_email=me().email,
+        has_inbox=me().email != PLACEHOLDER,
         **report,
     )
 
@@ -169,7 +170,7 @@ def change_settings(group: str) -> Response:
     if "now" in request.form and current()[Backups].is_on:
         with suppress(BackupUnderWay):
             current()[Backups].begin(me())
-        return done(N_("The backup has started. Its progress is shown below."), "admin.data", _anchor="backups-label")
+        return done(N_("The backup has started. This page shows its progress."), "admin.data", _anchor="backups-label")
     return done(N_("Saved. It applies now."), "admin.server", _anchor=group)
 
 

@@ -12,4 +12,7 @@ try {
 
 const invited = new URLSearchParams(location.hash.slice(1)).get("email");
 const email = document.querySelector("#email");
-if (invited && email instanceof HTMLInputElement) email.value ||= invited;
+if (invited && email instanceof HTMLInputElement) {
+  email.value ||= invited;
+  history.replaceState(null, "", location.pathname + location.search); // otherwise redirects keep it
+}

@@ -23,9 +23,9 @@ def back_up() -> Response:
         current()[Backups].begin(me())
     except BackupUnderWay:
         return done(
-            N_("A backup is already running. Its progress is shown below."), "admin.data", _anchor="backups-label"
+            N_("A backup is already running. This page shows its progress."), "admin.data", _anchor="backups-label"
         )
-    return done(N_("The backup has started. Its progress is shown below."), "admin.data", _anchor="backups-label")
+    return done(N_("The backup has started. This page shows its progress."), "admin.data", _anchor="backups-label")
 
 
 @bp.post("/data/backups/download")

@@ -139,7 +139,11 @@ def test_health_lists_what_the_server_lacks(site):
 def test_mail_and_backups_are_there_when_they_are_set_up(database, tmp_path):
     mail = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://a.example"}
     with Site(database.url, TIMEZONE="", BACKUP_DIR=str(tmp_path), **mail) as site:
-        assert missing(panel(site)) == ["name", "zone", "total", "person", "second_factor"]
+        admin = panel(site)
+        assert missing(admin) == ["name", "zone", "total", "email", "person", "second_factor"]
+        assert "Invitations are emailed only once rani@example.com is confirmed." in admin.get("/admin/server")
+        site.rows("UPDATE users SET verified_ms = 1")
+        assert missing(admin) == ["name", "zone", "total", "person", "second_factor"]
 
 
 def test_only_pages_of_other_hosts_are_seen(database):

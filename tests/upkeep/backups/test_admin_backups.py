@@ -130,7 +130,7 @@ def test_two_downloads_at_once_both_arrive_and_a_third_waits(sqlite_database, tm
 def test_running_backup_is_shown_with_its_step_and_progress(site, admin):
     add_running(site)
     admin.send("/admin/data/backups")
-    assert "A backup is already running. Its progress is shown below." in admin.get(admin.location)
+    assert "A backup is already running. This page shows its progress." in admin.get(admin.location)
     page = section(admin)
     assert "No backup has been made yet." not in words(page)
     assert "Restoring it 45%, since 16 Dec 2025, 10:47" in words(page)
