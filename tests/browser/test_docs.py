@@ -13,6 +13,7 @@ def test_call_is_opened_by_its_address_and_found_by_a_word(page):
     expect(page.get_by_role("status").filter(has_text="1 result")).to_be_attached()
     expect(page.get_by_role("article", name="Remove a passkey")).to_be_visible()
     expect(call).to_be_hidden()
+    expect(page.locator(".group:visible")).to_have_count(1)
     field.fill("")
     expect(call).to_be_visible()
 

@@ -2,6 +2,7 @@
 
 const nav = /** @type {HTMLElement} */ (document.querySelector(".api nav"));
 const field = /** @type {HTMLInputElement} */ (nav.querySelector("input"));
+const groups = /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll(".api nav details, .group"));
 const status = /** @type {HTMLElement} */ (nav.querySelector("[data-many]"));
 const calls = [...document.querySelectorAll(".call")].map((call) => {
   const link = nav.querySelector(`[href="#${call.getAttribute("aria-labelledby")}"]`);
@@ -16,21 +17,16 @@ function filter() {
     for (const part of parts) part?.toggleAttribute("hidden", !matches);
     if (matches) found += 1;
   }
-  for (const group of document.querySelectorAll(".api nav details, .group")) {
-    group.toggleAttribute("hidden", !group.querySelector(":is(li, .call):not([hidden])"));
-    if (group instanceof HTMLDetailsElement) group.open = words[0] !== "" || Boolean(group.querySelector(":target"));
-  }
-  const { none, one, many = "" } = status.dataset;
-  const text = many.replace("{count}", found.toLocaleString(document.documentElement.lang));
-  status.textContent = words[0] ? [none, one][found] ?? text : "";
+  for (const group of groups) group.open = words[0] !== "" || group.querySelector(":target") !== null;
+  const { none, one, many = "" } = status.dataset, count = found.toLocaleString(document.documentElement.lang);
+  status.textContent = words[0] ? [none, one][found] ?? many.replace("{count}", count) : "";
 }
 
 function mark() {
   for (const link of nav.querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
   nav.querySelector(`[href="${CSS.escape(location.hash)}"]`)?.setAttribute("aria-current", "true");
-  const target = document.querySelector(":target"), group = target?.closest("details");
-  if (!group || group.open) return;
-  group.open = true;
+  const target = document.querySelector(":target");
+  target?.closest("details")?.setAttribute("open", "");
   target?.scrollIntoView();
 }
 
