@@ -81,7 +81,7 @@ function put(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
 }
 
-/** Numbers by name as bars, largest first, then the rest. Reuses a name's row, so that its bar grows. */
+/** Numbers by name as bars, largest first, then the rest without a bar. Reuses a name's row, so that its bar grows. */
 class Bars {
   #list;
   #nobody;
@@ -106,12 +106,12 @@ class Bars {
   take(counts, isWhole) {
     if (isWhole) this.#counts.clear();
     for (const [name, count] of Object.entries(counts)) count ? this.#counts.set(name, count) : this.#counts.delete(name);
-    const most = Math.max(...this.#counts.values());
+    const most = Math.max(...[...this.#counts].map(([name, count]) => (name === REST ? 0 : count)));
     const sorted = [...this.#counts].sort(
       ([one, more], [other, fewer]) =>
         Number(one === REST) - Number(other === REST) || fewer - more || one.localeCompare(other),
     );
-    const rows = sorted.map(([name, count]) => this.#draw(name, count, (100 * count) / most));
+    const rows = sorted.map(([name, count]) => this.#draw(name, count, name === REST ? 0 : (100 * count) / most));
     this.#rows = new Map(sorted.map(([name], at) => [name, rows[at]]));
     this.#list.replaceChildren(...rows);
     this.#nobody.hidden = rows.length > 0;
