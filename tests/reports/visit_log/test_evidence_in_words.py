@@ -30,7 +30,9 @@ ROWS = {  # attended_ms, acted, automated, is_bot, network
     "alone": (999, False, False, False, "datacentre"),
     "newcomer": (0, False, False, False, "other"),
 }
-CELL = re.compile(r'(?s)<bdi title="(\w+)">[^<]+</bdi></td>\s*<td class="community extra">.*?<td class="evidence">(.*?)</td>')
+CELL = re.compile(
+    r'(?s)<bdi title="(\w+)">[^<]+</bdi></td>\s*<td class="community extra">.*?<td class="evidence">(.*?)</td>'
+)
 STORE = (
     "UPDATE visits SET attended_ms = :ms, acted = :acted, automated = :automated, is_bot = :is_bot, network = :network "
     "WHERE visitor_id = :visitor"
