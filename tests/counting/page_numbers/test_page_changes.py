@@ -38,7 +38,7 @@ class Page:
 
 def counts(site: Site) -> tuple[tuple[int, int], int]:
     """The views of `/a`, since the beginning and today, and their revision. Waits until the sums are ready."""
-    while (response := site.client.get("/api/pages?path=/a")).status_code == 503:
+    while (response := site.client.get("/api/pages?path=/a")).json.get("code") == "still_counting":
         site.services[ReportServices].page_totals.tick()
     (page,) = response.json["pages"]
     return (page["views"], page["today"]), response.json["revision"]

@@ -26,7 +26,7 @@ def get(site: Site, *paths: str, **headers: str):
 
 def views(site: Site, *paths: str) -> list[tuple[int | None, int | None]]:
     """The views of these pages, since the beginning and today. Waits until the sums are ready."""
-    while (response := get(site, *paths)).status_code == 503:
+    while (response := get(site, *paths)).json.get("code") == "still_counting":
         site.services[ReportServices].page_totals.tick()
     assert response.status_code == 200, response.text
     return [(page["views"], page["today"]) for page in response.json["pages"]]

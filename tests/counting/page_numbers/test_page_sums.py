@@ -25,7 +25,7 @@ STEPS = 60
 def counts(site: Site) -> tuple[dict[str, tuple[int, int]], int]:
     """The views of PAGES, since the beginning and today, and their revision. Waits until the sums are ready."""
     query = [("path", page) for page in PAGES]
-    while (response := site.client.get("/api/pages", query_string=query)).status_code == 503:
+    while (response := site.client.get("/api/pages", query_string=query)).json.get("code") == "still_counting":
         site.services[ReportServices].page_totals.tick()
     assert response.status_code == 200, response.text
     pages = {page["path"]: (page["views"], page["today"]) for page in response.json["pages"]}
