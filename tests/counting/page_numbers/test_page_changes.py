@@ -1,4 +1,4 @@
-"""Numbers of pages after a change of the time zone or of PAGE_NUMBERS, whatever happens during the change."""
+"""Numbers of pages after a change of the time zone or of PAGE_NUMBERS, also if the change is interrupted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 
 import pytest
+from support.application.page_numbers import when_counted
 from support.application.site import Site, Time
 from support.programs.processes import wait_until
 
@@ -38,8 +39,7 @@ class Page:
 
 def counts(site: Site) -> tuple[tuple[int, int], int]:
     """The views of `/a`, since the beginning and today, and their revision. Waits until the sums are ready."""
-    while (response := site.client.get("/api/pages?path=/a")).json.get("code") == "still_counting":
-        site.services[ReportServices].page_totals.tick()
+    response = when_counted(site, "/api/pages", "/a")
     (page,) = response.json["pages"]
     return (page["views"], page["today"]), response.json["revision"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.application.page_numbers import when_counted
 from support.application.site import Site
 from support.people.communities import Cast, found
 
@@ -26,8 +27,7 @@ def get(site: Site, *paths: str, **headers: str):
 
 def views(site: Site, *paths: str) -> list[tuple[int | None, int | None]]:
     """The views of these pages, since the beginning and today. Waits until the sums are ready."""
-    while (response := get(site, *paths)).json.get("code") == "still_counting":
-        site.services[ReportServices].page_totals.tick()
+    response = when_counted(site, "/api/pages", *paths)
     assert response.status_code == 200, response.text
     return [(page["views"], page["today"]) for page in response.json["pages"]]
 

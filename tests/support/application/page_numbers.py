@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from koyjabo.reports.services import ReportServices
 from support.application.site import Site
+from support.programs.processes import wait_until
 
 
-def when_counted(site: Site, url: str, **headers: str):
+def when_counted(site: Site, url: str, *paths: str, **headers: str):
     """The response to a request for numbers of pages. It is repeated until the views are counted."""
-    while (response := site.client.get(url, headers=headers)).status_code == 503:
-        site.services[ReportServices].page_totals.tick()
-    return response
+
+    def response():
+        response = site.client.get(url, query_string=[("path", path) for path in paths] or None, headers=headers)
+        return response if response.status_code != 503 else site.services[ReportServices].page_totals.tick()
+
+    return wait_until(response, "the views are counted")
