@@ -4,8 +4,6 @@ Nothing is imported at module level, because `koyjabo.server` patches the standa
 the rest of the package.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +18,11 @@ if TYPE_CHECKING:
 def create_app(
     settings: Mapping[str, Any] | None = None,
     *,
-    runtime: Runtime | None = None,
-    clock: Clock | None = None,
-    app: Flask | None = None,
+    runtime: "Runtime | None" = None,
+    clock: "Clock | None" = None,
+    app: "Flask | None" = None,
     creates_admin: bool = True,
-) -> Flask:
+) -> "Flask":
     """Create the application, and migrate its database.
 
     `settings` override the environment. `runtime` runs tasks and waits (default: real threads), and `clock` is the
@@ -50,7 +48,7 @@ def create_app(
     return app
 
 
-def make_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
+def make_routes(settings: "Settings", more: Mapping[str, Any]) -> "Flask":
     """Create the part of the application that needs neither the database nor anything from a worker, so that processes
     forked afterwards share it. `more` are Flask configuration values.
     """

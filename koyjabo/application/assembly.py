@@ -2,8 +2,6 @@
 periodic work, and creates the first admin.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import partial
 

@@ -1,7 +1,5 @@
 """`koyjabo ledger …`"""
 
-from __future__ import annotations
-
 import time
 
 import click

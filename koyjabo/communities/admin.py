@@ -1,7 +1,5 @@
 """The panel's list of communities. A community's own pages are outside the panel."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from flask import Response, request, url_for

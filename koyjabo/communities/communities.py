@@ -4,8 +4,6 @@ An archived community is treated as unknown by lists, members and visits, and it
 and reports are kept, and are available again once it is restored.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress

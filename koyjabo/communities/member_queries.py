@@ -2,8 +2,6 @@
 caller checks the rules.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice

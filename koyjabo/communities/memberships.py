@@ -1,7 +1,5 @@
 """Members of communities, with permissions by role, and invitations (specification: Accounts and communities)."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

@@ -2,8 +2,6 @@
 its members, invitations and settings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from functools import partial
 from typing import Any

@@ -6,8 +6,6 @@ Visits are only counted for scopes with a row in `counters`. Archiving a communi
 community recreates it from the rollups. Neither changes other counting data.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

@@ -4,8 +4,6 @@ An external id is accepted anywhere an id is, and resolved from memory. It never
 (`RefTaken`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

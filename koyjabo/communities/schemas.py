@@ -2,8 +2,6 @@
 bodies at the end name communities and people by external id.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any
 
@@ -163,7 +161,7 @@ class CommunityResponse(BaseModel):
     online: int = Field(description="number of people online")
 
     @classmethod
-    def of(cls, access: Access, online: int) -> CommunityResponse:
+    def of(cls, access: Access, online: int) -> "CommunityResponse":
         community = access.community
         values = current_values(community) | {"ref": community.ref}
         missing = {name for name in ("ref", "nameBn") if not values[name]}
@@ -193,7 +191,7 @@ class MemberResponse(BaseModel):
     ref: str = Field("", description="another system's id for a person without an account here; missing for others")
 
     @classmethod
-    def of(cls, member: Membership, account: Account) -> MemberResponse:
+    def of(cls, member: Membership, account: Account) -> "MemberResponse":
         """The member as `account` may see them."""
         user = member.user
         optional = {"email": user.email if account.is_admin else "", "ref": user.external_ref}
@@ -214,7 +212,7 @@ class InvitationResponse(BaseModel):
     role: str = Field(description="member, moderator or admin; for the panel, viewer or admin")
 
     @classmethod
-    def of(cls, offer: AnyInvitation, token: str) -> InvitationResponse:
+    def of(cls, offer: AnyInvitation, token: str) -> "InvitationResponse":
         to = {"community": NamedResponse(name=offer.community.name)} if offer.community else {}
         return cls(token=token, role=offer.role, invited_by=NamedResponse(name=offer.inviter.name), **to)
 

@@ -1,7 +1,5 @@
 """The services that communities offer to other packages."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Parts shared by community pages and the panel: a page's community, forms, choices of communities."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request

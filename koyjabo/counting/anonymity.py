@@ -6,8 +6,6 @@ secret stays valid for an hour after its day, for retries across midnight. In th
 secret is also valid, because two machines' clocks may differ, and a retry may be committed before the first attempt.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b

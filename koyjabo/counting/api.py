@@ -5,8 +5,6 @@ GET /api/stats, and /api/pulse with the last hour (specification: What is going 
 GET /v.gif: an image that counts a visit, for pages and emails without scripts.
 """
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 from flask import Blueprint, Response, request
@@ -82,7 +80,7 @@ class SentVisitResponse(BaseModel):
     details: dict[str, str] | None = None
 
     @classmethod
-    def of(cls, outcome: Receipt | KoyJaboError | None) -> SentVisitResponse:
+    def of(cls, outcome: Receipt | KoyJaboError | None) -> "SentVisitResponse":
         if isinstance(outcome, KoyJaboError):
             return cls(error=str(outcome), code=outcome.code, details=outcome.details)
         if outcome is None:

@@ -2,8 +2,6 @@
 `plan`, and writes the result.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 

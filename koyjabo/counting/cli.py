@@ -1,7 +1,5 @@
 """`koyjabo stats`"""
 
-from __future__ import annotations
-
 import json
 
 import click

@@ -1,7 +1,5 @@
 """Statements for people and their days on PostgreSQL, shared by visits, sockets and conversions."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

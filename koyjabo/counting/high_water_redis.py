@@ -3,8 +3,6 @@ not confused with the old one. They do not expire. The PostgreSQL timelines seen
 also kept in Redis.
 """
 
-from __future__ import annotations
-
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Visits by hour, today and on a typical day with the same weekday."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -27,7 +25,7 @@ class DayByHour(NamedTuple):
     usual: Sequence[int]  # empty if unknown
     yesterday: int
 
-    def with_visits(self, visits: int) -> DayByHour:
+    def with_visits(self, visits: int) -> "DayByHour":
         """The day with `visits` visits today. Those that are missing in the sums belong to the current hour."""
         today = list(self.today)
         today[self.hour] += max(0, visits - sum(today))

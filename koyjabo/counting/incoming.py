@@ -1,7 +1,5 @@
 """Turns requests into visits, using the body and what the server knows about the sender."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -2,8 +2,6 @@
 from the stored sums.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence

@@ -6,8 +6,6 @@ statements are in the modules `ledger_sqlite` and `ledger_postgres`.
 Tracks visits that could not be saved. A worker only knows its own commits and the counter.
 """
 
-from __future__ import annotations
-
 import logging
 import secrets
 import time

@@ -9,8 +9,6 @@ Visits and visitors are passed as JSON, one parameter per table, and unpacked by
 are passed as VALUES, which takes the server half as long.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress

@@ -4,8 +4,6 @@ Rows are passed as JSON and unpacked by `json_each`. So Python calls SQLite once
 interpreter lock while the statement runs.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import threading

@@ -1,7 +1,5 @@
 """The live stats of one scope on this server: numbers from the ledger, and the number of active visitors."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping
 from typing import Any

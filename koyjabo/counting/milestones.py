@@ -3,8 +3,6 @@
 room also includes the milestone.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from bisect import bisect_right

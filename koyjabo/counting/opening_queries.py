@@ -1,7 +1,5 @@
 """Opens the ledger when a process starts: migrates the database, creates the counter and reads the first numbers."""
 
-from __future__ import annotations
-
 from sqlalchemy import select
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session

@@ -1,7 +1,5 @@
 """/n/…: a page about a visit's number, for anyone with its link."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from flask import Response, abort, redirect, render_template, request, url_for

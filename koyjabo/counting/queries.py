@@ -2,8 +2,6 @@
 visits by number, and numbers by hour and day.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Continues the count after the database was rolled back (specification: A rolled-back database)."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

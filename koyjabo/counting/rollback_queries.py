@@ -1,7 +1,5 @@
 """Begins a new epoch after the database was rolled back, so that no visit number is used twice and no total falls."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Iterable, Mapping

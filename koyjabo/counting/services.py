@@ -1,7 +1,5 @@
 """The services that counting offers to other packages."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial

@@ -4,8 +4,6 @@ Only the visitor gets the link, and its signature keeps others from finding out 
 to an epoch, so links from an old count do not open visits with the same number in a new one.
 """
 
-from __future__ import annotations
-
 import hmac
 from base64 import urlsafe_b64encode
 from typing import Any

@@ -2,8 +2,6 @@
 number (specification: Register a visit). Everything that is published afterwards derives from its receipt.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import deque

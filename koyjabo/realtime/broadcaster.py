@@ -3,8 +3,6 @@ created the application broadcasts through it. Other processes, such as a cron j
 REDIS_URL.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import threading

@@ -4,8 +4,6 @@ python-socketio keeps its clients' rooms and sends through `emit`, as does Flask
 WebSockets and streams to the room with the same name. They receive the same JSON.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -89,13 +87,13 @@ class Effort(NamedTuple):
     elapsed_s: float
 
     @classmethod
-    def so_far(cls) -> Effort:
+    def so_far(cls) -> "Effort":
         return cls(time.thread_time(), time.monotonic())
 
-    def plus(self, other: Effort) -> Effort:
+    def plus(self, other: "Effort") -> "Effort":
         return Effort(self.cpu_s + other.cpu_s, self.elapsed_s + other.elapsed_s)
 
-    def minus(self, other: Effort) -> Effort:
+    def minus(self, other: "Effort") -> "Effort":
         return Effort(self.cpu_s - other.cpu_s, self.elapsed_s - other.elapsed_s)
 
 

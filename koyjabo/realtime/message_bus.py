@@ -2,8 +2,6 @@
 wait.
 """
 
-from __future__ import annotations
-
 import logging
 import queue
 from collections.abc import Iterator

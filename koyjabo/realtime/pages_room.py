@@ -2,8 +2,6 @@
 those who watch its page. They share one source, which reads all changed pages at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any

@@ -6,8 +6,6 @@ always arrives (specification: promise 2). A value is built when it is sent, so 
 This worker's open rooms. A room opens with its first member and closes with its last.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

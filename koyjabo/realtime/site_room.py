@@ -1,7 +1,5 @@
 """The room of all clients that follow the site's stats. Its events also announce milestones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any

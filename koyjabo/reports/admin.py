@@ -1,7 +1,5 @@
 """The panel's pages for annotations and share links."""
 
-from __future__ import annotations
-
 from flask import Response, request, url_for
 
 from koyjabo.base.core.i18n import N_

@@ -2,8 +2,6 @@
 numbers changed.
 """
 
-from __future__ import annotations
-
 import uuid
 from datetime import date
 from typing import Any

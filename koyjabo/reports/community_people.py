@@ -4,8 +4,6 @@ They count people, not visits: users (`authenticated`) and other visitors (`anon
 who came as both counts as a user. Days are in TIMEZONE, and ranges include their last day.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 

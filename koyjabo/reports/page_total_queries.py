@@ -1,7 +1,5 @@
 """Reads the views of all pages from the reports, and compares them with the numbers of pages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple

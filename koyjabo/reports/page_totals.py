@@ -2,8 +2,6 @@
 the feature was turned on. Otherwise they follow the log.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from koyjabo.base.cluster.base import Base

@@ -1,7 +1,5 @@
 """The services that this package offers to other packages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ created it may see what it shows. Every request looks up the link, so that a rev
 at once.
 """
 
-from __future__ import annotations
-
 import hmac
 import json
 import secrets

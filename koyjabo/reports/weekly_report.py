@@ -4,8 +4,6 @@ A server that was down that morning does so when it is back (`koyjabo.base.jobs.
 report to a user only once, so a worker that continues another worker's work sends no report twice.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from datetime import date

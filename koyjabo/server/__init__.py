@@ -4,8 +4,6 @@ import eventlet (decision 51). Begin with `process/start.py` and `process/parent
 This module imports little, because the standard library must be patched before others are imported.
 """
 
-from __future__ import annotations
-
 import os
 
 

@@ -2,8 +2,6 @@
 with `routes.py`.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
     from koyjabo.realtime.fanout import LocalFanout
 
 
-def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
+def init_app(app: "Flask", runtime: "Runtime", fanout: "LocalFanout", workers: int) -> None:
     """Add the handlers to `app`. Socket.IO handlers are registered once per process."""
     from functools import partial
 

@@ -2,8 +2,6 @@
 describe the events that `koyjabo.realtime.events` creates.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, Literal, cast

@@ -3,8 +3,6 @@
 Admits both kinds of sockets to the site's stats (specification: Real time), and handles the plain WebSockets.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

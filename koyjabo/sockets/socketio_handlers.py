@@ -1,7 +1,5 @@
 """Handlers for Socket.IO events in the namespace `/` (specification: Real time)."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -45,7 +43,7 @@ class RequestedRoom(NamedTuple):
     community_id: str
 
     @classmethod
-    def of(cls, message: Any, resolve: Callable[[str], str]) -> RequestedRoom:
+    def of(cls, message: Any, resolve: Callable[[str], str]) -> "RequestedRoom":
         """Parse a message's `room` and `communityId` (an id or external id). Raises InvalidMessage,
         LedgerUnavailable.
         """

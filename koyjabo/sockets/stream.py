@@ -4,8 +4,6 @@ Plain WebSockets that require permission: the number of people online in a commu
 its dashboard (for moderators). The panel's WebSockets are in `koyjabo.site.panel.panel_stream`.
 """
 
-from __future__ import annotations
-
 import time
 from abc import ABC, abstractmethod
 from collections import Counter

@@ -2,8 +2,6 @@
 conventions of the language (specification: The web app).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -2,8 +2,6 @@
 single worker.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,9 +24,9 @@ if TYPE_CHECKING:
 class Cluster:
     workers: Workers
     bus: Bus
-    redis: SharedRedis | None = None
+    redis: "SharedRedis | None" = None
     """None for a single worker."""
-    queue: RedisBus | None = None
+    queue: "RedisBus | None" = None
     """The bus, as the transport of Socket.IO's queue; None for a single worker."""
 
     @property

@@ -4,8 +4,6 @@ Each room has a channel; workers subscribe to it while they serve the room. Mess
 `send_to_workers`, and received through the signal `message_received`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Hashable
 from typing import Any, Protocol
 

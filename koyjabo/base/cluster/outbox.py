@@ -1,7 +1,5 @@
 """Sends messages to Redis from one background task, so that no request waits for Redis (specification: promise 8)."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -4,8 +4,6 @@ A lost message does no harm: messages carry whole values, and every worker also 
 (decision 7).
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import logging

@@ -1,7 +1,5 @@
 """The worker registry in Redis: one call renews this worker's lease and reads all reports."""
 
-from __future__ import annotations
-
 import json
 import time
 import uuid

@@ -1,7 +1,5 @@
 """The only source of time: milliseconds since 1970, days and hours in TIMEZONE, and times from programs and people."""
 
-from __future__ import annotations
-
 import re
 import time
 from bisect import bisect

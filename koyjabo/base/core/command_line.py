@@ -1,7 +1,5 @@
 """Shared parts of the command-line tools: the services, and the progress of long-running work."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import time

@@ -3,8 +3,6 @@
 Each function returns the normalised value, or raises ValueError with the end of a sentence, such as "must …".
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

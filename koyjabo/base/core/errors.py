@@ -3,8 +3,6 @@
 Errors of sockets and streams, and WebSocket close codes (specification: Credentials; table in docs/realtime.md).
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
@@ -268,7 +266,7 @@ class LedgerUnavailable(KoyJaboError):
     retry_after_s = 2
 
     @classmethod
-    def because(cls, cause: Exception) -> LedgerUnavailable:
+    def because(cls, cause: Exception) -> "LedgerUnavailable":
         """An error to raise elsewhere, with `cause` as its cause."""
         error = cls()
         error.__cause__ = cause

@@ -1,7 +1,5 @@
 """Identities of callers: accounts, logins, and their ids."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The patterns of PAGE_NUMBERS, which say whose pages show their number."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """The application's services, by class, and its lifetime: periodic calls, and resources to close."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -1,7 +1,5 @@
 """Parts of URLs: the part that may be stored, how it is shown, and the host."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

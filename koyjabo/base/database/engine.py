@@ -1,7 +1,5 @@
 """The SQLAlchemy engine: options, transactions and migrations."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import sqlite3

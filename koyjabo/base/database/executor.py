@@ -7,8 +7,6 @@ Splits a long change into small transactions, so that visits never wait long. Ea
 itself, so that an interrupted change can be continued.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -144,7 +142,7 @@ class DatabaseExecutor:
         for thread in self._threads():
             thread.close()
 
-    def _threads(self) -> tuple[DatabaseThread, ...]:
+    def _threads(self) -> "tuple[DatabaseThread, ...]":
         return self._writer, self._reader, self._reporter, self._scanner, self._background
 
 

@@ -1,7 +1,5 @@
 """Reduces a driver's error to one word that says why nothing can be written."""
 
-from __future__ import annotations
-
 import re
 from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 

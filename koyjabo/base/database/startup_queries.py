@@ -2,8 +2,6 @@
 SQLAlchemy would take most of the startup time.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager

@@ -2,8 +2,6 @@
 need no Redis and survive restarts (decision 114). Also stores results of long work, after an outage if need be.
 """
 
-from __future__ import annotations
-
 import logging
 import secrets
 import time

@@ -4,8 +4,6 @@ Tables for emails to send, the links in them, and invitations. They do not conta
 (`koyjabo.people.mail.link_tokens`).
 """
 
-from __future__ import annotations
-
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
 

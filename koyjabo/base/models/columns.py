@@ -1,7 +1,5 @@
 """The base class and the key types that the tables share."""
 
-from __future__ import annotations
-
 import json
 from typing import TYPE_CHECKING, Any, NewType
 

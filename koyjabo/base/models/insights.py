@@ -1,7 +1,5 @@
 """Tables for reports: visits and events stored by column, events, sums of rolled-up days, share links and notes."""
 
-from __future__ import annotations
-
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 

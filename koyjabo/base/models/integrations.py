@@ -1,7 +1,5 @@
 """Tables for connections with other programs: API keys, accounts at login providers, and webhooks."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 from urllib.parse import urlsplit

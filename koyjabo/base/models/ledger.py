@@ -3,8 +3,6 @@
 Tables that record when people were in a community. The community's reports are computed from them.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false

@@ -1,7 +1,5 @@
 """Tables for the server's own records: nightly jobs, backups, the audit log, and events for webhooks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import BigInteger, Index, String, Text, text

@@ -3,8 +3,6 @@
 A visit stores the result and never the address (specification: Storage).
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from array import array

@@ -2,8 +2,6 @@
 limits; an IPv6 address shares them with its neighbours. Stores no addresses.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Rate limits per minute, by key. Uses are counted in this worker's memory, so that no request waits for a store."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Sequence

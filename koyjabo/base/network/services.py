@@ -1,7 +1,5 @@
 """The services that locate clients, look up who owns an address, and check origins."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from koyjabo.base.network.address_owners import AddressOwners

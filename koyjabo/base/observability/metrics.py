@@ -10,8 +10,6 @@ prometheus-client's own gauges keep every label they ever had, but communities c
 belongs to a worker that has ended.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import platform

@@ -1,7 +1,5 @@
 """The services for metrics and logs."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

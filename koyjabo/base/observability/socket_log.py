@@ -5,8 +5,6 @@ The logger `koyjabo.websockets` writes four kinds of lines: sockets opened and c
 lines a minute, so that a client that keeps reconnecting does not fill the disk. The metrics count everything.
 """
 
-from __future__ import annotations
-
 import logging
 import mmap
 import time

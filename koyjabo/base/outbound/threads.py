@@ -1,7 +1,5 @@
 """Runs blocking calls on real threads while their callers wait."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Checks BACKUP_DIR and BACKUP_TO: their form, and whether backups can be made, before a server starts."""
 
-from __future__ import annotations
-
 import re
 import tempfile
 from collections.abc import Mapping

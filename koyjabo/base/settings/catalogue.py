@@ -1,7 +1,5 @@
 """Settings as text: which values are secret, and how a value is written in the environment."""
 
-from __future__ import annotations
-
 from koyjabo.base.settings.schema import Settings
 
 SECRETS = {

@@ -1,7 +1,5 @@
 """Checks settings. Each check returns the value to use, or raises ValueError with a description of valid values."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """REDIS_URL: a Redis server, or a master found through Sentinels."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
 

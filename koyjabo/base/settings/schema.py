@@ -1,7 +1,5 @@
 """All settings, with their purpose and valid values. docs/settings.md lists them; a test compares the two."""
 
-from __future__ import annotations
-
 import os
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -331,7 +329,7 @@ class Settings(BaseModel):
         "text", N_("`text` for key=value pairs, `json` for one object per line")
     )
 
-    def adopt(self, other: Settings) -> None:
+    def adopt(self, other: "Settings") -> None:
         """Take over all values of `other` at once. Features keep this object and read it when they use a value, so a
         change on the page Server applies without a restart (decision 124).
         """
@@ -381,7 +379,7 @@ class Settings(BaseModel):
         return ZoneInfo(self.timezone)
 
     @property
-    def database(self) -> URL:
+    def database(self) -> "URL":
         from sqlalchemy.engine import make_url  # late: the child process that prepares a start rarely needs it
 
         return make_url(self.database_url)

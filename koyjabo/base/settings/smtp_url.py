@@ -1,7 +1,5 @@
 """SMTP_URL: `smtp://user:password@host:587?from=Name%20<a@b>`, or `smtps://` for TLS from the first byte."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import NamedTuple

@@ -2,8 +2,6 @@
 (specification: Your own ids); …/broadcast, …/disconnect and /api/communities/online.
 """
 
-from __future__ import annotations
-
 from urllib.parse import unquote
 
 from flask import Response, request

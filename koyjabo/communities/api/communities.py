@@ -1,7 +1,5 @@
 """/api/communities and /api/invitations: communities, members, people online, and invitations."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 

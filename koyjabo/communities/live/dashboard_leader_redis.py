@@ -2,8 +2,6 @@
 one refresh is missed.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterable
 from functools import partial

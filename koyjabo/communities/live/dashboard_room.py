@@ -6,8 +6,6 @@ Each count event also contains the change since the last count sent to the room,
 and a client that uses the count agree (specification: promise 4).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol

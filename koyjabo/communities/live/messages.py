@@ -4,8 +4,6 @@ Messages are never merged, and reach all members in the order they were sent. Li
 message can be lost while Redis is down (decision 7). It is never sent twice.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import threading

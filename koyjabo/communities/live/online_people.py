@@ -1,7 +1,5 @@
 """The people online in communities, with their names, and their attendance records. Callers check the permission."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import unicodedata

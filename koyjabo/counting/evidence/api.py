@@ -1,7 +1,5 @@
 """POST /api/visitor/heartbeat: keep a visitor active, and count the time since their previous heartbeat."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 from pydantic import Field

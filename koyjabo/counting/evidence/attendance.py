@@ -1,7 +1,5 @@
 """Collects spans and heartbeats, and writes them to the database within seconds."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -9,8 +9,6 @@ A socket that sends `visible` will name its visitor, because clients that do not
 what it sent is kept for that visitor, and a guess gets no time from it.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator

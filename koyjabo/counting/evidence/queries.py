@@ -3,8 +3,6 @@
 Every transaction locks the row `attendance` of `watermarks` first, so two workers never lose each other's spans.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence

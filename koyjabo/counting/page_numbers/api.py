@@ -1,7 +1,5 @@
 """GET /api/pages: the views of pages (specification: Page numbers)."""
 
-from __future__ import annotations
-
 from zlib import crc32
 
 from koyjabo.base.core.errors import InvalidInput

@@ -5,8 +5,6 @@ Sums follow the log: a visit costs nothing more, and one worker after another mo
 `page_sums`. Each reading adds the rows that the sums lack, so it has every view that was acknowledged (decision 125).
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date

@@ -1,7 +1,5 @@
 """The query and the response of calls about pages."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qsl
 

@@ -1,7 +1,5 @@
 """Request bodies about visits."""
 
-from __future__ import annotations
-
 from ipaddress import ip_address
 from typing import Annotated, Any, Self
 
@@ -164,7 +162,7 @@ class SentVisit(BaseModel):
     communityId: Text = None
 
     @classmethod
-    def of(cls, sent: Any) -> SentVisit:
+    def of(cls, sent: Any) -> "SentVisit":
         """Validate one visit. Raises InvalidInput with the problems by field."""
         if not isinstance(sent, dict):
             raise InvalidInput(details={"visit": "must be an object"})

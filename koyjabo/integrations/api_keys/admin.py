@@ -1,7 +1,5 @@
 """The panel's pages for API keys: list, create, rotate and revoke."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, request, url_for

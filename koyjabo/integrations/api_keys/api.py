@@ -1,7 +1,5 @@
 """/api/keys: create, list, rotate and revoke API keys."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from flask import Response, request

@@ -7,8 +7,6 @@ checksum lets source code scanners recognise a key offline, and mistyped keys ar
 are 256 random bits, so a slow hash would add no protection (decision 92).
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 import string

@@ -1,7 +1,5 @@
 """`koyjabo key …`"""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -1,7 +1,5 @@
 """The panel's pages for webhooks: list, create, change, test, rotate and delete them, and show their deliveries."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """/api/webhooks: create, change, test and delete webhooks; list and resend their deliveries."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Literal
 

@@ -4,8 +4,6 @@ transaction (specification: Webhooks).
 Stores events for webhooks, as operations for the database executor.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import uuid

@@ -5,8 +5,6 @@ Presence decides what has changed, once for all workers. The worker that receive
 worker receives it as well, it writes the same key, so each change still produces one event.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

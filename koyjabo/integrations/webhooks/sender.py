@@ -5,8 +5,6 @@ Protects webhooks (specification: Webhooks): which URLs may be called, how secre
 shortened for display, and how deliveries are signed (Standard Webhooks 1.0.0, https://www.standardwebhooks.com).
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import json

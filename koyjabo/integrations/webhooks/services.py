@@ -1,7 +1,5 @@
 """The services that this package offers to others."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base

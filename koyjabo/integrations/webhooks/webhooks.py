@@ -1,7 +1,5 @@
 """Creates, changes and removes webhooks, and resends deliveries (specification: Webhooks)."""
 
-from __future__ import annotations
-
 import logging
 import uuid
 from collections.abc import Callable, Collection

@@ -1,7 +1,5 @@
 """`koyjabo user …`"""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from typing import Any

@@ -3,8 +3,6 @@
 The keys of stored email addresses (migration 0028, and backups from before it).
 """
 
-from __future__ import annotations
-
 import uuid
 from typing import Any, NamedTuple
 

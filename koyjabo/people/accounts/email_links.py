@@ -2,8 +2,6 @@
 their choice of other emails (`koyjabo.people.mail.contents` has the texts).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial

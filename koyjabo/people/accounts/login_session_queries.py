@@ -1,7 +1,5 @@
 """Queries for a user's live sessions, as operations of the database executor."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

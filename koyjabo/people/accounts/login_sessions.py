@@ -6,8 +6,6 @@ A browser that has completed a two-step login can skip it for 30 days. Its cooki
 on the server. It becomes invalid when the user's password or two-step login changes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

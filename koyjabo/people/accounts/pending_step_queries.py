@@ -1,7 +1,5 @@
 """Queries for pending login steps, as operations for the database executor."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, ScalarResult, delete, exists, select, update

@@ -1,7 +1,5 @@
 """Queries for users and their sessions, within one transaction."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The services that accounts offer to other packages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial

@@ -3,8 +3,6 @@
 An entry shows its action's label, its author and time, and its details as labels and values.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple

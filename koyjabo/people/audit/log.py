@@ -4,8 +4,6 @@ The service that makes a change stores the entry in the same transaction, whethe
 the command line. So each audited change has exactly one entry.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -45,7 +43,7 @@ class Subject(NamedTuple):
     name: str
 
 
-def community_subject(community: Community) -> Subject:
+def community_subject(community: "Community") -> Subject:
     return Subject("community", community.id, community.name)
 
 
@@ -62,7 +60,7 @@ class Actor(NamedTuple):
         return AuditRecord(0, self.at_ms, self.id, self.name, action, *subject, details, self.place)
 
 
-def actor(account: Account, clock: Clock) -> Actor:
+def actor(account: "Account", clock: "Clock") -> Actor:
     """The author of the current request's actions. Call this in the request's task, not in an operation, which runs on
     another thread.
     """
@@ -100,11 +98,11 @@ class Audit:
     TIMEZONE. Raises InvalidInput by field.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+    def __init__(self, database: "DatabaseExecutor", clock: "Clock") -> None:
         self._database = database
         self._clock = clock
 
-    def page(self, account: Account, before: int | None = None, count: int = 50, **which: str) -> AuditPage:
+    def page(self, account: "Account", before: int | None = None, count: int = 50, **which: str) -> AuditPage:
         """`count` records before the cursor."""
         account.require_site_viewer()
         selection = self._selection(before, **which)
@@ -116,7 +114,7 @@ class Audit:
         lines = records[:count] if account.is_admin else tuple(map(_masked_record, records[:count]))
         return AuditPage(lines, lines[-1].id if len(records) > count else None)
 
-    def export(self, account: Account, **which: str) -> Iterator[tuple[AuditRecord, ...]]:
+    def export(self, account: "Account", **which: str) -> Iterator[tuple[AuditRecord, ...]]:
         """Return all matching records that exist now, oldest first, lazily in pieces. Stores the audit entry before
         returning.
         """
@@ -169,7 +167,7 @@ class VersionLog:
     as the database responds.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, version: str) -> None:
+    def __init__(self, database: "DatabaseExecutor", clock: "Clock", version: str) -> None:
         self._database = database
         self._clock = clock
         self._version = version

@@ -1,7 +1,5 @@
 """Methods that change something, each in one transaction with its audit entries."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps

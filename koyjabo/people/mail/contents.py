@@ -5,8 +5,6 @@ address. So names are plain text and `mailable`, because mail programs turn anyt
 link.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence

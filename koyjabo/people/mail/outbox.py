@@ -2,8 +2,6 @@
 least once, and failures are retried for a day with increasing pauses.
 """
 
-from __future__ import annotations
-
 import hmac
 import logging
 import re

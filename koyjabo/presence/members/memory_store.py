@@ -1,7 +1,5 @@
 """Online members in this process's memory, for a server with one worker and no Redis."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence

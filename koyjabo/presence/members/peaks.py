@@ -2,8 +2,6 @@
 today).
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping
 

@@ -11,8 +11,6 @@ When Redis comes back after an outage longer than half a lease, or has lost its 
 send their leases again. During that moment, a count from Redis is adopted only if it is not lower than the count shown.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Runs hold.lua and people.lua: sends leases to Redis, and parses the responses."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

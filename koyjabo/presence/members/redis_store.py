@@ -6,8 +6,6 @@ half their time, so the people on a killed worker soon leave everywhere. Redis d
 returns the count with an increasing version.
 """
 
-from __future__ import annotations
-
 import secrets
 import threading
 import time

@@ -1,7 +1,5 @@
 """Active visitors in this process's memory, for a server with one worker and no Redis."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Iterable

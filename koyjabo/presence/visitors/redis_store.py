@@ -4,8 +4,6 @@ A touch changes this worker's mirror at once. The outbox's task sends touches to
 mirror from the responses. Redis stores only leases: if it loses them, each worker sends its own visitors again.
 """
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections import Counter

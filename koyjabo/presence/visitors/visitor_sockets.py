@@ -8,8 +8,6 @@ never changes a total.
 Visits whose visitors have no socket yet, by client fingerprint. Not thread-safe.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter, OrderedDict, deque

@@ -1,7 +1,5 @@
 """Matches visits with sockets on other workers through Redis (specification: Real time)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

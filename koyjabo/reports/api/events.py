@@ -1,7 +1,5 @@
 """POST /api/events: record page views and events."""
 
-from __future__ import annotations
-
 import json
 import math
 from http import HTTPStatus

@@ -2,8 +2,6 @@
 link's filters are added to the request's filters.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

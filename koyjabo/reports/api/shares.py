@@ -1,7 +1,5 @@
 """/api/shares: create, list and revoke share links."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any
 

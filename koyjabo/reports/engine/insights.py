@@ -1,7 +1,5 @@
 """Answers questions about visits exactly. Figures agree with the ledger, and include even a visit from a second ago."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -61,7 +59,7 @@ class Insights:
         self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, self.live, requests))
         self._reader, self._is_public = Reader(has_budget=False), False
 
-    def for_share_links(self) -> Insights:
+    def for_share_links(self) -> "Insights":
         """Return a variant for readers of share links, which shares this object's data.
 
         It hides unlisted communities. After PATIENCE_S it raises TooBusy.
@@ -72,7 +70,7 @@ class Insights:
 
     def for_reader(
         self, reader: str, is_live: bool = False, is_wanted: Callable[[], bool] = lambda: True, address: str = ""
-    ) -> Insights:
+    ) -> "Insights":
         """Return a variant for a user or a share link, which is charged for its reports. `is_live` is set for open
         pages, which reload their reports on every visit. `is_wanted` returns whether the reports are still needed. A
         request for a share link is also charged to its `address` (`limit_key`).

@@ -2,8 +2,6 @@
 from sums of rolled-up days.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property

@@ -4,8 +4,6 @@ An advisory lock puts the writers in order, so that ids become visible in order.
 restore, which replaces all rows, runs entirely before or entirely after.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Transactions for events on SQLite: four statements for a batch of any size (see `counting.ledger_sqlite`)."""
 
-from __future__ import annotations
-
 import json
 
 from koyjabo.base.database.json_rows import sqlite_insert

@@ -4,8 +4,6 @@ A real thread commits events that arrive together in one transaction (see `base.
 are in `events_sqlite` and `events_postgres`.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """What a thread keeps in memory to answer questions about stored rows: both logs, and the sums of recent questions."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Mapping

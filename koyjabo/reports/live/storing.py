@@ -2,8 +2,6 @@
 reports also read rows without a block.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from koyjabo.base.cluster.base import Base

@@ -7,8 +7,6 @@ count changes without correcting blocks; in that case, all blocks are rebuilt.
 Reads rows of the two logs in the form used by blocks.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple

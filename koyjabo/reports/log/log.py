@@ -2,8 +2,6 @@
 rows. For a report, a worker reads only new rows.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from bisect import bisect_left, bisect_right

@@ -1,7 +1,5 @@
 """/communities/…/reports: the reports of a community, for its moderators."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from flask import Response, make_response, render_template, request, url_for

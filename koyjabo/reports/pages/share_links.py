@@ -3,8 +3,6 @@
 The pages that manage share links, in the panel and in communities.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import partial

@@ -4,8 +4,6 @@ The number of distinct visitors is unknown for several rolled-up days together. 
 number of visits is known. With any other filter, and for a day that `until_ms` cuts short, nothing is known.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace

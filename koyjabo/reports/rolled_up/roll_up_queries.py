@@ -1,7 +1,5 @@
 """Stores a day's sums, which replace its rows in reports, and removes the rows in batches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from operator import add
 from typing import Any

@@ -3,8 +3,6 @@
 The cards of reports and their tabs. A tab is a dimension or a map.
 """
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 from math import sqrt
@@ -147,12 +145,12 @@ class Values(NamedTuple):
         is_known = bool(self.total.visits) and self.total.attended is not None
         return self.dimension in MEASURED and is_known and all(line.value is None for line in self.lines)
 
-    def matching(self, text: str) -> Values:
+    def matching(self, text: str) -> "Values":
         """Return the lines whose label contains a text."""
         lines = [line for line in self.lines if text.casefold() in line.label.casefold()]
         return self._replace(lines=lines, values=len(lines), searched=self.values - self.other_values)
 
-    def page(self, offset: int) -> Values:
+    def page(self, offset: int) -> "Values":
         return self._replace(lines=self.lines[offset : offset + IN_A_LIST], offset=offset)
 
 

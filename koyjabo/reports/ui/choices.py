@@ -2,8 +2,6 @@
 remembers both for panel pages), and its active filters as chips.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 

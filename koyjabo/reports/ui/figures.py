@@ -5,8 +5,6 @@ Chart annotations as text.
 A figure's chart (its periods, the compared periods, and their notes), and the table of hours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Literal, NamedTuple

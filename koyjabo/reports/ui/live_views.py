@@ -5,8 +5,6 @@ A view's numbers, by the cells that show them. A page writes pushed numbers into
 part only if something else in the part has changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl

@@ -1,7 +1,5 @@
 """An Insights view: what its URL shows, and its parts. A part is read when a template renders it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property

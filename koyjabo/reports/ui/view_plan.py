@@ -1,7 +1,5 @@
 """Reads from a view's URL what the view shows, and the results that its parts need."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress

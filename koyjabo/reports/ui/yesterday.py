@@ -2,8 +2,6 @@
 difference.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from typing import NamedTuple
 

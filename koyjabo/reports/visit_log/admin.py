@@ -3,8 +3,6 @@
 /admin/live: the last hour by minute, the locations of active visitors, and the latest visits.
 """
 
-from __future__ import annotations
-
 from flask import Response, abort, request
 from flask_babel import gettext as _
 

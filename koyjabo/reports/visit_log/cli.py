@@ -1,7 +1,5 @@
 """`koyjabo export`"""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -2,8 +2,6 @@
 part of a page.
 """
 
-from __future__ import annotations
-
 import json
 from functools import cached_property
 from typing import NamedTuple
@@ -86,7 +84,7 @@ def conditions(session: Session, which: SearchFilter) -> tuple[tuple[ColumnEleme
     return (*clauses, *parts), False
 
 
-def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool]]:
+def _fields(browsers: "_Browsers", which: SearchFilter) -> list[ColumnElement[bool]]:
     clauses: list[ColumnElement[bool]] = []
     if which.began_ms is not None:
         clauses.append(Visit.at_ms >= which.began_ms)
@@ -132,7 +130,7 @@ def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[b
     return (by_index, True) if count < MANY else (Visit.visitor_id.concat("") == which.text, False)
 
 
-def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: bool) -> ColumnElement[bool]:
+def _of_anything(session: Session, browsers: "_Browsers", part: str, sees_ids: bool) -> ColumnElement[bool]:
     clauses = [has(Visit.page, part), has(Visit.referrer, part), _of_place(part), browsers.named(part)]
     if not part.isascii():  # browsers percent-encode other letters
         clauses += [

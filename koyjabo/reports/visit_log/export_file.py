@@ -1,7 +1,5 @@
 """Writes an export to a file in pieces, and resumes an interrupted one."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -3,8 +3,6 @@ their times, locations and ids. A visit that is already in the ledger is not cou
 be repeated.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """The services that this package offers to others."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

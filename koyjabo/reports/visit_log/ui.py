@@ -1,7 +1,5 @@
 """Shows visits on pages: filters and their texts, and file formats."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice

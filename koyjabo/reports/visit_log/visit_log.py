@@ -1,7 +1,5 @@
 """Lists and exports all visits for admins of the site. Viewers see the list without visitorIds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 

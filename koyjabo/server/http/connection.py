@@ -2,8 +2,6 @@
 handled.
 """
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Callable
@@ -49,9 +47,9 @@ class ConnectionServer(Protocol):
 
     def take_back(self, parser: RequestParser) -> None: ...
 
-    def respond(self, connection: HttpConnection, parser: RequestParser) -> None: ...
+    def respond(self, connection: "HttpConnection", parser: RequestParser) -> None: ...
 
-    def forget(self, connection: HttpConnection) -> None: ...
+    def forget(self, connection: "HttpConnection") -> None: ...
 
 
 class HttpConnection:

@@ -4,8 +4,6 @@ llhttp does not stop at the end of a request. It therefore gets the bytes in pie
 after the announced length, after the last chunk, or after an empty line.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """Sends a WSGI application's response, in pieces if it is long (PEP 3333; RFC 9112, 6 and 7)."""
 
-from __future__ import annotations
-
 import io
 import re
 import sys

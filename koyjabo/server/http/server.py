@@ -1,7 +1,5 @@
 """A worker's HTTP server: accepts connections, runs requests, and stops without losing any."""
 
-from __future__ import annotations
-
 import _socket
 import errno
 import socket

@@ -7,8 +7,6 @@ calls `hub.switch()` sleeps until another one switches to it; and `schedule_call
 pass that serves sockets now.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import os

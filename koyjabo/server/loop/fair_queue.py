@@ -1,7 +1,5 @@
 """Fair queueing: shares the event loop fairly among the networks that requests come from (decision 80)."""
 
-from __future__ import annotations
-
 import time
 from collections import OrderedDict, deque
 from functools import partial

@@ -5,8 +5,6 @@ share with: once it serves, the parent executes its program again to free that m
 application itself (decision 50). So this module imports as little as possible.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
@@ -82,7 +80,7 @@ class Parent:
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def serve(self, application: Application, listener: ListeningSocket, lock: int, announcement: str) -> int:
+    def serve(self, application: "Application", listener: "ListeningSocket", lock: int, announcement: str) -> int:
         """Fork workers of the loaded application, and print `announcement` when one serves. `lock` belongs to the
         folder of counts. Returns the exit status.
         """
@@ -239,7 +237,7 @@ class Parent:
                 status = os.waitstatus_to_exitcode(ended[worker.pid])
                 self.log().error("worker_died pid=%d status=%d", worker.pid, status)
 
-    def log(self) -> Logger:
+    def log(self) -> "Logger":
         import logging  # imported late, to keep this process small
 
         if not self._application:

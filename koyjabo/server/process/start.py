@@ -1,7 +1,5 @@
 """Starts the server: checks what it needs, loads the application, prepares the database, and listens."""
 
-from __future__ import annotations
-
 import errno
 import resource
 import sys

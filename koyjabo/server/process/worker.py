@@ -1,7 +1,5 @@
 """A worker process: serves the application on an event loop, and stops without losing requests or visits."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import os

@@ -3,8 +3,6 @@
 A queue of items that are due after the same delay, instead of a timer for each.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import deque

@@ -4,8 +4,6 @@ Frames cannot interleave, because only one method writes to a connection. A clie
 buffer, and is then dropped.
 """
 
-from __future__ import annotations
-
 import logging
 import socket
 import time

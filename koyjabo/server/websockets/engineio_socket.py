@@ -1,7 +1,5 @@
 """An Engine.IO client: python-engineio handles its polls, and our connection handles its WebSocket."""
 
-from __future__ import annotations
-
 import time
 from math import inf
 from random import getrandbits

@@ -7,8 +7,6 @@ step between `send` and the connection. The server looks up `handlers`, `handle_
 call. It also relies on the text of a python-socketio error (5.18.1, pinned).
 """
 
-from __future__ import annotations
-
 import io
 import logging
 import time

@@ -1,7 +1,5 @@
 """GET /badge.svg and /badge.json: one of the site's numbers, never older than the request (specification: Badges)."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 from zlib import crc32
 

@@ -2,8 +2,6 @@
 (`response_headers`), so it contains no login and no forms.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import NamedTuple
 

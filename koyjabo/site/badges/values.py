@@ -2,8 +2,6 @@
 a badge, whose colours are names from shields.io, or hexadecimal digits.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Collection, Mapping

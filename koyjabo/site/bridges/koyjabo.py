@@ -1,7 +1,5 @@
 """POST and GET /gh: the calls about visits that koyjabo.com makes to its Cloudflare worker (docs/bridges.md)."""
 
-from __future__ import annotations
-
 import json
 from http import HTTPStatus
 from typing import Annotated, Any

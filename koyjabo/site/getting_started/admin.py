@@ -1,7 +1,5 @@
 """The first page's visit, for Overview; what the server lacks, for Health; and hiding these steps."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, request, url_for

@@ -1,7 +1,5 @@
 """Setting up a new site: its first page on another host, and what the server still lacks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """GET /: the site's stats and activity. GET /offline: the page shown without a network."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
@@ -76,7 +74,7 @@ class Places(NamedTuple):
     people: int = 0  # people in these other locations
 
     @classmethod
-    def of(cls, people: Mapping[str, int]) -> Places:
+    def of(cls, people: Mapping[str, int]) -> "Places":
         """Build the list from the number of people by location. The largest is first, even if it is "Unknown"."""
         places = sorted(people.items(), key=lambda place: -place[1])
         if len(places) <= PLACES:

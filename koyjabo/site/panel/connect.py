@@ -2,8 +2,6 @@
 and API keys. Their forms and detail pages belong to their features.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from functools import partial

@@ -1,7 +1,5 @@
 """/admin/data: exports, backups, and erasure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, Any
 

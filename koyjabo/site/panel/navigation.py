@@ -2,8 +2,6 @@
 communities, users and visits: as JSON or, without scripts, on a page.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """GET /admin/: the site's current numbers, and its reports."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from flask import Response, make_response, render_template, request, url_for

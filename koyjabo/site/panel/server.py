@@ -3,8 +3,6 @@
 A row shows a group of settings. `?edit=GROUP` opens its form, and POST /admin/server/settings/GROUP saves it.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
@@ -108,7 +106,7 @@ class MailTest(NamedTuple):
     reply: str = ""
 
     @classmethod
-    def failed(cls, email: str, error: NotDelivered) -> MailTest:
+    def failed(cls, email: str, error: NotDelivered) -> "MailTest":
         code = str(error)
         return cls(email, REASONS.get(code, REFUSED if code.isdigit() else FAILED), code, error.reply)
 

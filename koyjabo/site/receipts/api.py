@@ -1,7 +1,5 @@
 """GET /api/receipt: the parts that add up to the total (specification: Receipt)."""
 
-from __future__ import annotations
-
 from typing import Literal
 from zlib import crc32
 

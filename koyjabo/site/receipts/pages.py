@@ -2,8 +2,6 @@
 of the site can recount there, and change the total.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple

@@ -1,7 +1,5 @@
 """The receipt for the site's total at one moment. Its parts add up to the total (specification: Receipt)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby

@@ -2,8 +2,6 @@
 per REST_MS for each type, and webhook events when Health checks change, at most once a minute for each check.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """/admin/data/backups: make a backup now, or download one."""
 
-from __future__ import annotations
-
 from flask import Response, url_for
 from flask_babel import gettext as _
 

@@ -6,8 +6,6 @@ with the file.
 Transfers backups to and from stores named in commands and settings: s3://bucket/prefix?…, or a folder path.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

@@ -5,8 +5,6 @@ rows as arrays. The last line has the row counts and a SHA-256 of all previous l
 modified files.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json

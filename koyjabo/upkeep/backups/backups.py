@@ -2,8 +2,6 @@
 a store or are downloaded (decision 97).
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """`koyjabo backup` and `restore`"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import cast
 

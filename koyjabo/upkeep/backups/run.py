@@ -4,8 +4,6 @@
 this process with the settings named in PLAN, and reads its reports. The process writes only to a temporary database.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Backups as shown on /admin/data."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from flask_babel import lazy_gettext as _

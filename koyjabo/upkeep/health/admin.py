@@ -3,8 +3,6 @@
 GET /admin/state: the server's state, for the header of open pages of the panel.
 """
 
-from __future__ import annotations
-
 from flask import Response, request
 
 from koyjabo.base.core.i18n import N_

@@ -1,7 +1,5 @@
 """/healthz and /readyz for load balancers, and /metrics for Prometheus."""
 
-from __future__ import annotations
-
 from hmac import compare_digest
 from http import HTTPStatus
 from typing import Literal

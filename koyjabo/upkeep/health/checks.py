@@ -1,7 +1,5 @@
 """The rules of Health. Each rule looks at the facts and returns green, amber, red, or grey for no result."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The Health report for pages: the checks with their facts, and the overall level."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from koyjabo.base.cluster.base import Base

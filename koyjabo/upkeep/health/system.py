@@ -2,8 +2,6 @@
 Also whether this worker can serve visitors, for `/readyz` and the Health page.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import time

@@ -1,7 +1,5 @@
 """The parts of the page Server about the server's health: the checks with advice, workers, and emails."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """/admin/data/import: an admin uploads a file, sees what importing it would do, and then imports it or cancels."""
 
-from __future__ import annotations
-
 from flask import Response, request
 
 from koyjabo.base.core.errors import FileImportUnderWay

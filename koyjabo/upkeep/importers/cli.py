@@ -1,7 +1,5 @@
 """`koyjabo import`"""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

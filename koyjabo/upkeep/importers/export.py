@@ -5,8 +5,6 @@ is in UTF-8, or in UTF-16 with a byte-order mark, as Matomo and spreadsheets wri
 Nothing is unpacked to disk.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import re
@@ -65,7 +63,7 @@ class ArchiveMember(NamedTuple):
 class Export:
     """An export. `file` must be seekable. `advance` is called with the number of bytes read. Raises UnusableExport."""
 
-    def __init__(self, file: IO[bytes], name: str, report: ImportReport, advance: Advance) -> None:
+    def __init__(self, file: IO[bytes], name: str, report: "ImportReport", advance: Advance) -> None:
         self._file = file
         self._report = report
         self._advance = advance
@@ -80,13 +78,13 @@ class Export:
         self._file.seek(0)
         return _Shared(self._file)
 
-    def tables(self) -> Iterator[ExportTable]:
+    def tables(self) -> "Iterator[ExportTable]":
         """Yield a table for each CSV file. Unusable lines go to the report."""
         for member in self.members:
             if len(self.members) == 1 or member.name.lower().endswith((".csv", ".csv.gz")):
                 yield ExportTable(self.records(member), self._refusing(member))
 
-    def records(self, member: ArchiveMember) -> Iterator[Record]:
+    def records(self, member: ArchiveMember) -> "Iterator[Record]":
         """The records in a file. Unusable ones go to the report."""
         lines = csv_records(self.lines(member), self._refusing(member))
         return ((record.first, record.values) for record in lines)

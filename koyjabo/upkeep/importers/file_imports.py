@@ -4,8 +4,6 @@ The worker that receives the file keeps it as an unnamed file and starts the pro
 everything that other workers need.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import tempfile

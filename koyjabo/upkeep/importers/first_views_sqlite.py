@@ -5,8 +5,6 @@ SQLite keeps up to CACHE_KB in memory and the rest in an unnamed file that disap
 (https://www.sqlite.org/inmemorydb.html#temp_db).
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager

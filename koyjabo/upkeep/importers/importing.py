@@ -14,8 +14,6 @@ the user's language.
 The whole file is read first, so nothing is imported from a damaged file.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ export from the same site repeats earlier days, and the last of them may have gr
 is its growth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

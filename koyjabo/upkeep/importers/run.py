@@ -3,8 +3,6 @@ this process, and reads its reports (decision 97). Its plan has `database_url`, 
 and `by` (the admin's id, name and location). It writes to the database itself, like `koyjabo import`.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -9,8 +9,6 @@ is a session with at least one page view that is neither a bot's nor an event. A
 Browser column contains the user agent, and booleans are words, not digits. Times without an offset are UTC.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC

@@ -1,7 +1,5 @@
 """/api/auth/me: export everything stored about an account, and delete the account."""
 
-from __future__ import annotations
-
 from flask import Response, request
 
 from koyjabo.base.core.errors import InvalidToken

@@ -2,8 +2,6 @@
 random name that begins with it in place of the user's id, so that they no longer belong to anyone.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Collection, Sequence

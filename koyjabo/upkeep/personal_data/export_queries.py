@@ -5,8 +5,6 @@ Only visits made while logged in are included. Visits from before a visitor was 
 because anyone who knows a visitorId can sign up with it (docs/personal-data.md).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

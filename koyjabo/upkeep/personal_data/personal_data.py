@@ -1,7 +1,5 @@
 """Exports everything that is stored about an account, and deletes the account, at its owner's request."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator

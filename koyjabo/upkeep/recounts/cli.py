@@ -1,7 +1,5 @@
 """`koyjabo total …` and `verify`"""
 
-from __future__ import annotations
-
 import click
 
 from koyjabo.base.core.command_line import application, progress

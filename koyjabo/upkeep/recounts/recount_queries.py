@@ -6,8 +6,6 @@ Sets the total or adds to it, with a row in `adjustments`. This creates the only
 numbers.
 """
 
-from __future__ import annotations
-
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

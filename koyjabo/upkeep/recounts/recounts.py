@@ -4,8 +4,6 @@ line, which can also repair derived tables (in an application context).
 Sets the total by hand, to continue an older counter. This creates the only permitted gap between visit numbers.
 """
 
-from __future__ import annotations
-
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -301,7 +299,7 @@ class Recounts:
         """The progress of a recount on this worker, or on one that has reported it."""
         return self.progress() or next((worker.recount for worker in self._workers.live() if worker.recount), None)
 
-    def _recount(self, run: _Run, by: Actor) -> None:
+    def _recount(self, run: "_Run", by: Actor) -> None:
         began_ms, worker = self._clock.elapsed_ms(), self._lease.worker
         try:
             details = self._details(run) | {"rows": run.progress.rows, "seconds": self._seconds_since(began_ms)}
@@ -321,7 +319,7 @@ class Recounts:
             self._run = None
             self._on_change()
 
-    def _details(self, run: _Run) -> dict[str, Any]:
+    def _details(self, run: "_Run") -> dict[str, Any]:
         """The details of the audit entry. Raises ClaimLost."""
         try:
             return self.run(run.reported).details()

@@ -1,7 +1,5 @@
 """POST /api/visitor/forget: erase a visitor."""
 
-from __future__ import annotations
-
 from flask import request
 
 from koyjabo.counting.schemas.requests import REFUSALS, ForgetBody

@@ -1,7 +1,5 @@
 """`koyjabo forget` and `prune`"""
 
-from __future__ import annotations
-
 import click
 
 from koyjabo.base.core.command_line import application, progress

@@ -1,7 +1,5 @@
 """Erases all data of a visitor, without changing any total."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Collection

@@ -5,8 +5,6 @@ A visitor with very many visits has two names until the last visit is renamed. U
 visitors with the same first visit. To count them once, `forgotten_visitors` is lowered by one for each second name.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ exact user agents after 30 days, and removes expired rows.
 No figure changes. A retry of a rolled-up visit counts as a new visit (specification: Register a visit).
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from datetime import date

@@ -1,7 +1,5 @@
 """`koyjabo settings …`"""
 
-from __future__ import annotations
-
 import json
 
 import click

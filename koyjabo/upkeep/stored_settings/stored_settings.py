@@ -5,8 +5,6 @@ used is left out, so that the server serves: the secret was sealed with another 
 conflicts with other settings.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Template functions that write the URLs and tags of static files, and the macros of all templates."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Flask, Response, after_this_request, current_app, g

@@ -7,8 +7,6 @@ The question's page is the response to the action's form. Its own form sends the
 question. The action is carried out if the question is still the same.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """WSGI middleware and settings for all requests, and the request log with LOG_LEVEL=DEBUG."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Callable, Iterable

@@ -3,8 +3,6 @@ WSGI layer around Flask and Socket.IO with prebuilt lists, because Flask-CORS an
 request. It also responds when an error handler fails.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import re

@@ -9,8 +9,6 @@ Logins are only kept in this worker's memory. Nothing can be revoked while the d
 revocations have cleared it.
 """
 
-from __future__ import annotations
-
 import logging
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable

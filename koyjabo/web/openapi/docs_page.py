@@ -1,7 +1,5 @@
 """GET /docs: the calls of `/openapi.json`. GET /docs/{name}.md: a document. GET /docs/search: sections of documents."""
 
-from __future__ import annotations
-
 from functools import cache, lru_cache
 from typing import Any
 

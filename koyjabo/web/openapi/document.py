@@ -1,7 +1,5 @@
 """`GET /openapi.json`, generated from the routes and from the models that handlers `describe`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import cache

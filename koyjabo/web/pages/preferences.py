@@ -1,7 +1,5 @@
 """POST /language and POST /theme: choose the language and theme of pages, which are stored in cookies."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from flask import Flask, Response, request

@@ -2,8 +2,6 @@
 action also checks a CSRF token.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import IO, TypeVar
 

@@ -2,8 +2,6 @@
 `koyjabo.base.core.credential_rules` has the rules for credentials.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import re

@@ -2,8 +2,6 @@
 and manage your own two-step login.
 """
 
-from __future__ import annotations
-
 from flask import Response, request
 
 from koyjabo.base.core.errors import InvalidInput

@@ -3,8 +3,6 @@
 Every function may raise TooManyRequests and LedgerUnavailable. Functions that take a password may also raise TooBusy.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

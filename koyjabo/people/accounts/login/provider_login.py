@@ -3,8 +3,6 @@
 Every function may raise LedgerUnavailable, TooManyRequests and UnknownProvider.
 """
 
-from __future__ import annotations
-
 from flask import Flask, Response, after_this_request, request, url_for
 
 from koyjabo.base.core.i18n import N_

@@ -3,8 +3,6 @@
 Bodies and responses for invitations, shared by the API and pages, and ways to send a link by hand.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote
 
@@ -196,7 +194,7 @@ class SecondFactorResponse(BaseModel):
     second_factor: DueResponse
 
     @classmethod
-    def of(cls, due: SecondFactorDue) -> SecondFactorResponse:
+    def of(cls, due: SecondFactorDue) -> "SecondFactorResponse":
         if due.must_enrol:
             return cls(second_factor=DueResponse(token=due.token, methods=None, enrol=True))
         return cls(second_factor=DueResponse(token=due.token, methods=list(due.methods), enrol=None))
@@ -299,7 +297,7 @@ class InvitedResponse(BaseModel):
     )
 
     @classmethod
-    def of(cls, invited: Invited) -> InvitedResponse:
+    def of(cls, invited: Invited) -> "InvitedResponse":
         return cls(status="invited", link=link(invited.token), mail=invited.mail)
 
 

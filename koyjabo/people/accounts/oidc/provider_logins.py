@@ -4,8 +4,6 @@ A user is identified by issuer and subject, never by email. Otherwise the owner 
 could take over another person's account.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from functools import partial
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Queries for users' identities at OpenID providers, as operations of the database executor."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any, NamedTuple
 

@@ -2,8 +2,6 @@
 choosing a new password after forgetting the old one, and confirming an email.
 """
 
-from __future__ import annotations
-
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 

@@ -7,8 +7,6 @@ nothing until the login is complete.
 (`form-action`) forbids forms that lead to another server, so users always follow a link to the provider.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import Any
 

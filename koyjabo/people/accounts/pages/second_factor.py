@@ -5,8 +5,6 @@ Changes to how a user logs in. Each asks for the password on a separate page, an
 app is on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

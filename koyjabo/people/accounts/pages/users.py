@@ -1,7 +1,5 @@
 """/admin/people: list users, invite people to the panel, change site roles, disable accounts, end sessions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -4,8 +4,6 @@ Creates and checks one-time codes. Authenticator apps use TOTP (RFC 6238) with S
 apps support. Recovery codes are ten random 80-bit strings; each is valid for one login without the app.
 """
 
-from __future__ import annotations
-
 import hmac
 import io
 import logging

@@ -1,7 +1,5 @@
 """Lets users set up and remove their authenticator app and passkeys, and renew their recovery codes."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple

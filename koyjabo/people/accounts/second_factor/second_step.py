@@ -1,7 +1,5 @@
 """Completes two-step logins, by code or passkey, and logins with only a passkey."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple

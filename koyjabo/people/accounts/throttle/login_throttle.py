@@ -2,8 +2,6 @@
 in the database, so they hold across workers and restarts.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress

@@ -1,7 +1,5 @@
 """Queries for password guesses by account, as operations of the database executor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import delete, select, text, update

@@ -1,7 +1,5 @@
 """Accounts and their login sessions: sign up, log in, refresh, log out, change the password."""
 
-from __future__ import annotations
-
 import logging
 import secrets
 import uuid

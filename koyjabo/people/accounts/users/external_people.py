@@ -5,8 +5,6 @@ They are rows of `users`, so that memberships, presence and reports treat them l
 no email, and are not listed as accounts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

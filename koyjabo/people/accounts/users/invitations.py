@@ -1,7 +1,5 @@
 """Invitations offer a role in the panel or in a community. They give no rights until they are accepted."""
 
-from __future__ import annotations
-
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """How long the latest visits have been attended: the stored spans, and those that workers have not written yet."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from koyjabo.counting.evidence.attendance import AttendanceWriter

@@ -4,8 +4,6 @@ Only unwritten spans are sent over the bus. The message that announces new numbe
 again. If it is lost, visits appear a second later, with the next regular read.
 """
 
-from __future__ import annotations
-
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from itertools import islice, takewhile
