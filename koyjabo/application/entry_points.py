@@ -103,8 +103,7 @@ def blueprints(settings: "Settings") -> "list[Blueprint]":
     from koyjabo.counting import api as counting
     from koyjabo.site.badges import api as badges
     from koyjabo.upkeep.health import api as health
-    from koyjabo.web import current as shared
-    from koyjabo.web import development
+    from koyjabo.web import current as shared, development
     from koyjabo.web.assets import static_files
     from koyjabo.web.openapi import docs_page, document
 

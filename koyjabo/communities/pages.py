@@ -29,8 +29,7 @@ from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms import forms
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.i18n import count, language, name_of, translated, weekday

@@ -31,8 +31,7 @@ from koyjabo.counting.schemas.responses import (
 )
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.fast_path.fast_path import FlaskContext, RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, PlainResponse, json_response, revalidated

@@ -11,8 +11,7 @@ from contextlib import nullcontext
 from math import inf
 from typing import Any, NamedTuple, TypeVar
 
-from engineio.packet import MESSAGE
-from engineio.packet import Packet as EnginePacket
+from engineio.packet import MESSAGE, Packet as EnginePacket
 from socketio.packet import EVENT
 
 from koyjabo.base.cluster.workers import SOCKET_KINDS

@@ -9,8 +9,7 @@ from koyjabo.reports.annotation_queries import AnnotationEntry
 from koyjabo.reports.annotations import MAX_LENGTH
 from koyjabo.reports.pages.share_links import ShareDesk, add_desk
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import management, pagination, redirects
 from koyjabo.web.pages.redirects import Undo, say

@@ -16,8 +16,7 @@ from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import DailyWork
 from koyjabo.people.mail.contents import Localizer
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.reports import differences
-from koyjabo.reports import weekly_report_queries as queries
+from koyjabo.reports import differences, weekly_report_queries as queries
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_ROWS

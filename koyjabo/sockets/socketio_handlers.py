@@ -9,8 +9,7 @@ from functools import partial, wraps
 from typing import Any, NamedTuple
 
 from flask import Request, current_app, request
-from flask_socketio import ConnectionRefusedError as Refused
-from flask_socketio import emit
+from flask_socketio import ConnectionRefusedError as Refused, emit
 
 from koyjabo.base.core.errors import ABUSE, NORMAL, InvalidMessage, KoyJaboError, TooManyRequests, close_code
 from koyjabo.base.core.extensions import socketio

@@ -14,8 +14,7 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 from babel.units import format_unit
 from flask import Flask, g, request
-from flask_babel import Babel, force_locale, gettext
-from flask_babel import gettext as _
+from flask_babel import Babel, force_locale, gettext, gettext as _
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup

@@ -10,8 +10,7 @@ from support.programs.processes import wait_until
 
 from koyjabo.base.cluster.bus import NullBus
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.realtime import fanout as fanout_module
-from koyjabo.realtime import room as module
+from koyjabo.realtime import fanout as fanout_module, room as module
 from koyjabo.realtime.fanout import Effort
 from koyjabo.realtime.room import Rooms
 

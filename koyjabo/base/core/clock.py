@@ -4,8 +4,7 @@ import re
 import time
 from bisect import bisect
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
+from datetime import UTC, date, datetime, time as time_of_day, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 

@@ -28,8 +28,7 @@ from prometheus_client import (
     generate_latest,
     values,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.core import Metric as MetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric as MetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 

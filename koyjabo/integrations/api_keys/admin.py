@@ -12,8 +12,7 @@ from koyjabo.base.models import ApiKey
 from koyjabo.communities.ui import all_choices
 from koyjabo.integrations.api_keys.api import NewKeyBody
 from koyjabo.integrations.api_keys.api_keys import OF_COMMUNITY, SCOPES, ApiKeys
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import management
 from koyjabo.web.pages.redirects import done

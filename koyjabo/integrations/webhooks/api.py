@@ -15,8 +15,7 @@ from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMATS
 from koyjabo.integrations.webhooks.queries import STATES
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.integrations.webhooks.webhooks import Webhooks
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import MakerResponse, Time, json_response, no_content
 from koyjabo.web.limits import limits

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from flask import Response, request, url_for
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
@@ -19,8 +18,7 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import DELETED
 from koyjabo.people.audit.log import BY_OPERATOR, FILTERS, KINDS, Audit, AuditPage
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http.responses import download
 from koyjabo.web.i18n import count, translated

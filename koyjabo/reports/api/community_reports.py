@@ -13,8 +13,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.reports.community_people import DAILY, GRANULARITIES, HOURLY, MONTH, Growth, Reports, Visitors
 from koyjabo.reports.query.parameters import NOT_A_DAY, read_day
 from koyjabo.reports.services import PeopleServices, people
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.responses import PRIVATE, json_response
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens

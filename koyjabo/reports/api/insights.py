@@ -28,8 +28,7 @@ from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import Parameters
 from koyjabo.reports.query.report_query import COMPARISONS, DAY, DEFAULT, DIMENSIONS, RANGES, Filters
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits

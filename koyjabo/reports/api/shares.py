@@ -13,8 +13,7 @@ from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.report_query import RANGES
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http import cookies
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import Time, json_response, list_response, no_content

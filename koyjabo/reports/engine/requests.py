@@ -37,9 +37,9 @@ from koyjabo.reports.query.groups import (
     merged,
     minus,
     seconds,
+    total as sum_of,
     union,
 )
-from koyjabo.reports.query.groups import total as sum_of
 from koyjabo.reports.query.parameters import community_of
 from koyjabo.reports.query.report_query import VIEWED_PAGE, Question, Value, has_many, periods, running
 

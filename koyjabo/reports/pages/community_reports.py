@@ -11,8 +11,7 @@ from koyjabo.reports.ui import choices, community, figures
 from koyjabo.reports.ui.choices import of_community
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.limits import limits
 
 

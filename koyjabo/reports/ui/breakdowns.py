@@ -8,8 +8,7 @@ from functools import lru_cache
 from math import sqrt
 from typing import NamedTuple
 
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.network import geolocation

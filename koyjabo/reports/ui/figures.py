@@ -11,8 +11,7 @@ from typing import Literal, NamedTuple
 
 from babel.dates import get_day_names
 from flask import Flask
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted

@@ -19,8 +19,7 @@ from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.ui import filter_form, with_counts
 from koyjabo.reports.visit_log.visit_log import VisitFilter, VisitPage
 from koyjabo.web import i18n
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.pagination import Sorting

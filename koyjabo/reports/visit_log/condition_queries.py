@@ -7,8 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy import text as sql
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text as sql
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import ascii_host, spellings

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 from flask import Flask
-from flask_babel import gettext, ngettext
-from flask_babel import gettext as _
+from flask_babel import gettext, gettext as _, ngettext
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import name_in

@@ -8,8 +8,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.counting.services import CountingServices
 from koyjabo.site.getting_started.getting_started import LIST, GettingStarted
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import Undo, done
 from koyjabo.web.panel.pages import me, page

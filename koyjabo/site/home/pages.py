@@ -5,8 +5,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from flask import Response, jsonify, render_template
-from flask_babel import gettext as _
-from flask_babel import ngettext
+from flask_babel import gettext as _, ngettext
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import LedgerUnavailable
@@ -20,8 +19,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats, base36
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.i18n import count, language, site_name, weekday
 
 DAYS = 7

@@ -22,8 +22,7 @@ from koyjabo.reports.ui.choices import stored_chips
 from koyjabo.site.badges import values
 from koyjabo.site.badges.values import ACCENT
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.web.current import admin, current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import admin, current, pages as bp
 from koyjabo.web.i18n import language
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.links import sample_site

@@ -28,8 +28,7 @@ from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
 from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.upkeep.stored_settings.stored_settings import NAMES, StoredSettings
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import SECRETS, Form, declare_text
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.redirects import done

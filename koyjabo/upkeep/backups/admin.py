@@ -7,8 +7,7 @@ from koyjabo.base.core.errors import BackupUnderWay
 from koyjabo.base.core.i18n import N_
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.backups.stores import new_name
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Confirmation, confirm
 from koyjabo.web.http.responses import download
 from koyjabo.web.pages.redirects import done

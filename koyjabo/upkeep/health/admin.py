@@ -11,8 +11,7 @@ from koyjabo.upkeep.health.findings import CAUSES, DANGER
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.system import Readiness
 from koyjabo.upkeep.health.ui import LEVEL_WORDS, health_level, unsaved
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.i18n import translated
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers

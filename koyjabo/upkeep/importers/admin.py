@@ -9,8 +9,7 @@ from koyjabo.upkeep.importers import queries
 from koyjabo.upkeep.importers.export import NAMES, OWN
 from koyjabo.upkeep.importers.file_imports import FileImports, new_file
 from koyjabo.upkeep.importers.importing import SUMS, ImportSource
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.http.paths import LARGEST_FILE
 from koyjabo.web.pages import redirects
 from koyjabo.web.panel import with_file

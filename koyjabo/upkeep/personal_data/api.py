@@ -8,8 +8,7 @@ from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import ProofBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.responses import JSON, download
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens

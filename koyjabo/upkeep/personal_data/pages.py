@@ -20,8 +20,7 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.personal_data import api
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import browser_name, language
 from koyjabo.web.login import page_login, tokens

@@ -6,8 +6,7 @@ Sets the total or adds to it, with a row in `adjustments`. This creates the only
 numbers.
 """
 
-from collections import Counter as Tally
-from collections import defaultdict
+from collections import Counter as Tally, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from operator import attrgetter, itemgetter

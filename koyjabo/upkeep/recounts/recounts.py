@@ -27,8 +27,7 @@ from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.base.models import SITE
 from koyjabo.base.settings.checks import LARGEST_TOTAL
 from koyjabo.integrations.webhooks import delivery_queries
-from koyjabo.people.audit import log as audit
-from koyjabo.people.audit import queries
+from koyjabo.people.audit import log as audit, queries
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord, Selection
 from koyjabo.reports.services import ReportServices

@@ -14,8 +14,7 @@ from hashlib import sha256
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from flask import Flask, Response, make_response, render_template, request
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from pydantic import ValidationError
 
 from koyjabo.base.core.i18n import N_

@@ -6,8 +6,7 @@ from flask import Flask, Response, request
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import LANGUAGES
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.http import cookies
 from koyjabo.web.i18n import LANGUAGE_COOKIE, LANGUAGE_S
 from koyjabo.web.limits import limits

@@ -15,8 +15,7 @@ from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import User
 from koyjabo.base.settings.schema import Settings
-from koyjabo.people.accounts import email_links, passwords
-from koyjabo.people.accounts import queries as account_queries
+from koyjabo.people.accounts import email_links, passwords, queries as account_queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.errors import ProviderLoginRefused
 from koyjabo.people.accounts.login_sessions import Grant, PendingSteps, Proof, SecondFactorDue

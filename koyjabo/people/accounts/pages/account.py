@@ -18,8 +18,7 @@ from koyjabo.people.accounts.pages.form_fields import NewPasswordBody
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.contents import TAKEOVER
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store

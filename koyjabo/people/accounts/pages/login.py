@@ -32,8 +32,7 @@ from koyjabo.people.accounts.oidc.provider import Provider
 from koyjabo.people.accounts.pages.form_fields import EnrolBody, SecondStepBody
 from koyjabo.people.accounts.pages.second_factor import SecurityChange, carry_out
 from koyjabo.people.accounts.services import account_services
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store

@@ -30,8 +30,7 @@ from koyjabo.people.accounts.login.schemas import CodeBody, ProofBody
 from koyjabo.people.accounts.pages.form_fields import NewPasskeyBody
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import redirects

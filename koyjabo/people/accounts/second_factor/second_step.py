@@ -8,8 +8,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import PendingStep, User
-from koyjabo.people.accounts import pending_step_queries
-from koyjabo.people.accounts import queries as account_queries
+from koyjabo.people.accounts import pending_step_queries, queries as account_queries
 from koyjabo.people.accounts.audit_entries import own_entry
 from koyjabo.people.accounts.errors import SecondFactorExpired, WrongPasskey
 from koyjabo.people.accounts.login_sessions import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, Grant, PendingSteps, Proof
