@@ -18,8 +18,7 @@ from koyjabo.base.models import Community, Scope
 from koyjabo.communities import member_queries, memberships, queries
 from koyjabo.communities.errors import TooManyCommunities
 from koyjabo.communities.roles import ADMIN, MEMBER, Access
-from koyjabo.people.audit.log import CHANGES, community_subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import CHANGES, Changes, Transaction, community_subject, transaction
 
 MAX_FOUNDED = 20
 """Maximum number of communities that one user may found, not counting archived ones. Site admins have no limit."""

@@ -20,8 +20,7 @@ from koyjabo.communities.errors import ChangedMeanwhile, RefTaken
 from koyjabo.communities.queries import IDS_PER_QUERY
 from koyjabo.communities.roles import MODERATOR, Access
 from koyjabo.people.accounts.users.external_people import ExternalPeople
-from koyjabo.people.audit.log import community_subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, community_subject, transaction
 
 REFRESH_S = 0.5
 """Interval between reads of the external ids in use, s. After a community has been deleted, its external id may belong

@@ -6,6 +6,7 @@ from typing import Any
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.identity import Account
+from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
 from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader, MemberRoom, ReportRooms
@@ -19,7 +20,6 @@ from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.invitations import Invitations
-from koyjabo.people.mail.link_tokens import LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices, milestone_news

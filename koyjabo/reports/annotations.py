@@ -15,8 +15,7 @@ from koyjabo.base.models import SITE, Annotation, Scope
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import AnnouncedEvent, events_within
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
 from koyjabo.reports import annotation_queries
 from koyjabo.reports.annotation_queries import MAX_ANNOTATIONS, VERSION_STARTED, AnnotationEntry
 

@@ -32,8 +32,7 @@ from koyjabo.communities import memberships
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
 from koyjabo.reports import share_queries as queries
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import Filters

@@ -1,7 +1,7 @@
 """Users, their login sessions and two-step login, and communities with their members.
 
 Tables for emails to send, the links in them, and invitations. They do not contain the links' tokens
-(`koyjabo.people.mail.link_tokens`).
+(`koyjabo.base.core.link_tokens`).
 """
 
 from sqlalchemy import Index, Integer, String, false, text

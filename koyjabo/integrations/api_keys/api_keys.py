@@ -26,8 +26,7 @@ from koyjabo.base.models import ApiKey
 from koyjabo.communities import memberships
 from koyjabo.integrations.api_keys import queries
 from koyjabo.people.accounts.queries import add_made_by
-from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
 
 SCOPES = {
     "stats:read": N_("Read the numbers of communities"),

@@ -21,8 +21,7 @@ from koyjabo.integrations.webhooks.messages import types_for
 from koyjabo.integrations.webhooks.queries import DAY_MS, TURNED_OFF
 from koyjabo.integrations.webhooks.sender import UrlRules, WebhookSealer
 from koyjabo.people.accounts.queries import add_made_by
-from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
+from koyjabo.base.core.link_tokens import LOGIN, RESET, VERIFY, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import LoginSession, User
 from koyjabo.people.accounts import email_link_queries, queries
@@ -21,8 +22,7 @@ from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login_sessions import Proof
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.people.audit import log
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
-from koyjabo.people.mail.link_tokens import LOGIN, RESET, VERIFY, LinkTokens
+from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 

@@ -23,7 +23,7 @@ from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.errors import SecondFactorExpired, UnknownSession
 from koyjabo.people.accounts.queries import revoke_session
 from koyjabo.people.audit import log
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, transaction
 
 VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
 """Purposes of login steps: complete a two-step login; set up two-step login to log in, or to sign up; log in with only

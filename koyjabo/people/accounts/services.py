@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.base.outbound.client import HttpClient
 from koyjabo.people.accounts.email_links import EmailLinks
 from koyjabo.people.accounts.login_sessions import PendingSteps, Sessions
@@ -19,7 +20,6 @@ from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.accounts.users.external_people import ExternalPeople
 from koyjabo.people.accounts.users.invitations import Invitations, PanelRole, PanelScope
 from koyjabo.people.accounts.users.user_admin import Users
-from koyjabo.people.mail.link_tokens import LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import current
 

@@ -1,26 +1,24 @@
 """The audit log: the author, action, subject, location and time of each audited change.
 
 The service that makes a change stores the entry in the same transaction, whether it was called by the API, the panel or
-the command line. So each audited change has exactly one entry.
+the command line. So each audited change has exactly one entry. `transaction` marks methods that change something.
 """
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from koyjabo.base.core.clock import typed_days
+from koyjabo.base.core.clock import Clock, typed_days
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import MASKED, OPERATOR
+from koyjabo.base.core.identity import MASKED, OPERATOR, Account, Login
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import Community
 from koyjabo.base.network import client_address
 from koyjabo.people.audit import queries
-from koyjabo.people.audit.queries import AuditRecord, Selection
-
-if TYPE_CHECKING:
-    from koyjabo.base.core.clock import Clock
-    from koyjabo.base.core.identity import Account
-    from koyjabo.base.database.executor import DatabaseExecutor
-    from koyjabo.base.models import Community
+from koyjabo.people.audit.queries import AuditRecord, Selection, record_revocation
 
 BY_OPERATOR = "operator"
 """Value of the `actor` filter for the operator."""
@@ -43,7 +41,7 @@ class Subject(NamedTuple):
     name: str
 
 
-def community_subject(community: "Community") -> Subject:
+def community_subject(community: Community) -> Subject:
     return Subject("community", community.id, community.name)
 
 
@@ -60,7 +58,7 @@ class Actor(NamedTuple):
         return AuditRecord(0, self.at_ms, self.id, self.name, action, *subject, details, self.place)
 
 
-def actor(account: "Account", clock: "Clock") -> Actor:
+def actor(account: Account, clock: Clock) -> Actor:
     """The author of the current request's actions. Call this in the request's task, not in an operation, which runs on
     another thread.
     """
@@ -98,11 +96,11 @@ class Audit:
     TIMEZONE. Raises InvalidInput by field.
     """
 
-    def __init__(self, database: "DatabaseExecutor", clock: "Clock") -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    def page(self, account: "Account", before: int | None = None, count: int = 50, **which: str) -> AuditPage:
+    def page(self, account: Account, before: int | None = None, count: int = 50, **which: str) -> AuditPage:
         """`count` records before the cursor."""
         account.require_site_viewer()
         selection = self._selection(before, **which)
@@ -114,7 +112,7 @@ class Audit:
         lines = records[:count] if account.is_admin else tuple(map(_masked_record, records[:count]))
         return AuditPage(lines, lines[-1].id if len(records) > count else None)
 
-    def export(self, account: "Account", **which: str) -> Iterator[tuple[AuditRecord, ...]]:
+    def export(self, account: Account, **which: str) -> Iterator[tuple[AuditRecord, ...]]:
         """Return all matching records that exist now, oldest first, lazily in pieces. Stores the audit entry before
         returning.
         """
@@ -167,7 +165,7 @@ class VersionLog:
     as the database responds.
     """
 
-    def __init__(self, database: "DatabaseExecutor", clock: "Clock", version: str) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, version: str) -> None:
         self._database = database
         self._clock = clock
         self._version = version
@@ -197,3 +195,65 @@ class VersionLog:
     def forget(self) -> None:
         """Make the next call to `record` check the database again."""
         self._is_recorded = False
+
+
+Result = TypeVar("Result")
+Params = ParamSpec("Params")
+Who = TypeVar("Who", Account, Login)
+
+
+@dataclass(slots=True)
+class Transaction:
+    session: Any
+    by: Actor
+    revoked: list[str] = field(default_factory=list)
+    """Ids of users, sessions and communities, for `Changes`."""
+
+    @property
+    def at_ms(self) -> int:
+        return self.by.at_ms
+
+    def log(self, action: str, subject: Subject, **details: Any) -> None:
+        """Store an audit entry."""
+        self.by.entry(action, subject, **details).store(self.session)
+
+    def revoke(self, whose: str) -> None:
+        """Record that a user, or people in a community, have lost a permission. Call this after the change, because
+        other transactions lock the rows in this order.
+        """
+        self.session.flush()
+        record_revocation(self.session)
+        self.revoked.append(whose)
+
+
+class Changes:
+    """A class with methods marked `transaction`. After a commit, `on_revoked` is called with the id of each user who
+    lost a permission, of each ended session, or of the community that was deleted, archived or hidden.
+    """
+
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object] = lambda whose: None
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._on_revoked = on_revoked
+
+
+def transaction(
+    method: Callable[Concatenate[Any, Transaction, Who, Params], Result],
+) -> Callable[Concatenate[Any, Who, Params], Result]:
+    """Run a method in one transaction on the writer thread. Callers leave out the transaction."""
+
+    @wraps(method)
+    def run(self: Any, who: Who, /, *args: Params.args, **kwargs: Params.kwargs) -> Result:
+        account = who.account if isinstance(who, Login) else who
+        by = actor(account, self._clock)  # in the request's task, which knows its location
+        revoked: list[str] = []
+        result: Result = self._database.write(
+            lambda session: method(self, Transaction(session, by, revoked), who, *args, **kwargs)
+        )
+        for whose in revoked:
+            self._on_revoked(whose)
+        return result
+
+    return run

@@ -167,8 +167,8 @@ def new_login_token(settings: "Settings") -> str | None:
     """A token that logs the first admin in once, within LOGIN_LINK_MS, and voids the tokens of earlier starts. Only in
     development. None without an admin, or if the database cannot be written.
     """
+    from koyjabo.base.core.link_tokens import LOGIN, LinkTokens
     from koyjabo.base.database import startup_queries
-    from koyjabo.people.mail.link_tokens import LOGIN, LinkTokens
 
     if settings.environment != "development":
         return None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.identity import site_role
+from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION
 from koyjabo.base.models import (
     SITE,
     ApiKey,
@@ -43,7 +44,6 @@ from koyjabo.base.models import (
     WebhookEvent,
 )
 from koyjabo.counting.daily_people import hours_of, user
-from koyjabo.people.mail.link_tokens import INVITATION, PANEL_INVITATION
 
 ABOUT_MEMBERS = ("member.joined", "member.left")
 """Webhook events whose `data` contains a user's id."""

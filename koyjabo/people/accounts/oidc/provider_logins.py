@@ -26,7 +26,7 @@ from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.users import user_admin_queries
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.audit import log
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import MailOutbox
 
 UNCONNECTED = N_(

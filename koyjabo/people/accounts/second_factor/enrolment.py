@@ -17,7 +17,7 @@ from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.second_factor.queries import SecondFactorState
 from koyjabo.people.audit import log
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, transaction
 
 MAX_PASSKEYS = 20
 

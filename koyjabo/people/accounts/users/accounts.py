@@ -27,7 +27,7 @@ from koyjabo.people.accounts.login_sessions import (
 )
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated, is_usable
 from koyjabo.people.audit import log
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.web.login.tokens import REFRESH_S, Claims
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, Account
+from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.settings.schema import Settings, requires
@@ -21,9 +22,7 @@ from koyjabo.people.accounts.users.invitation_queries import (
     InvitationRows,
     place_of,
 )
-from koyjabo.people.audit.log import Subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
-from koyjabo.people.mail.link_tokens import INVITATION, PANEL_INVITATION, LinkTokens
+from koyjabo.people.audit.log import Changes, Subject, Transaction, transaction
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail, is_confirmed
 

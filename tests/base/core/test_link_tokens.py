@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given, strategies as st
 from support.runs.fuzz_effort import effort
 
-from koyjabo.people.mail.link_tokens import INVITATION, RESET, VERIFY, LinkTokens
+from koyjabo.base.core.link_tokens import INVITATION, RESET, VERIFY, LinkTokens
 
 TOKENS = LinkTokens("a secret for tests")
 
