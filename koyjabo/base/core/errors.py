@@ -254,6 +254,10 @@ class UnusableDatabase(KoyJaboError):
     code = "unusable_database"
 
 
+class Unusable(KoyJaboError):
+    """A file, a folder or a database that an operator named cannot be used. The message says why, and what to do."""
+
+
 class DatabaseInUse(KoyJaboError):
     """Another process prevents this operation. The message says which one, and what to do."""
 

@@ -47,7 +47,7 @@ def work(step: str, plan: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
 
 def _preview(importer: FileImporter, clock: Clock) -> dict[str, Any]:
     """Preview an import without writing anything, using the same lines, rules and keys. Raises the same errors as
-    `FileImporter.run`, except Busy. The result has the number of `days` with new visits, and the site's total `before`
+    `FileImporter.run`, except DatabaseInUse. The result has the number of `days` with new visits, and the site's total `before`
     and `after`.
     """
     report = importer.report

@@ -122,7 +122,7 @@ NO_EVENTS = (
 
 
 def read_umami(export: Export, views: FirstViews, report: ImportReport) -> None:
-    """Read an export. Raises UnusableExport."""
+    """Read an export. Raises Unusable."""
     has_events = False
     for table in export.tables():
         if set(table.columns) >= UMAMI_EVENT:
@@ -208,7 +208,7 @@ NO_EXPORT = (
 
 
 def read_goatcounter(export: Export, views: FirstViews, report: ImportReport) -> None:
-    """Read an export. Raises UnusableExport."""
+    """Read an export. Raises Unusable."""
     has_hits = False
     for table in export.tables():
         has_hits = True
