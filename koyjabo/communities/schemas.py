@@ -17,7 +17,6 @@ from koyjabo.communities.roles import ROLES, Access
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import (
-    JSON,
     LARGER_BODY,
     LONGEST_NAME,
     NULL,
@@ -25,7 +24,7 @@ from koyjabo.web.schemas.bodies import (
     Email,
     Flag,
     Name,
-    OptionalVisitorId,
+    VisitorId,
     refuse,
     text_up_to,
     valid_name,
@@ -74,8 +73,6 @@ Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", 
 class NewCommunityBody(Body):
     """A new community. Only `name` is required."""
 
-    media = JSON
-
     name: Name = Field(examples=["Mirpur 10 commuters"])
     nameBn: SecondName = Field("", description=NAME_BN)
     description: Description = ""
@@ -88,8 +85,6 @@ class NewCommunityBody(Body):
 class CommunityChangesBody(Body):
     """The fields to change. Fields that are missing or null are not changed."""
 
-    media = JSON
-
     name: Name | None = None
     nameBn: SecondName | None = Field(None, description=NAME_BN + '; "" removes it')
     description: Description | None = None
@@ -101,8 +96,6 @@ class CommunityChangesBody(Body):
 
 class CommunityByRefBody(Body):
     """A community to create or change. Only `name` is required."""
-
-    media = JSON
 
     name: Name = Field(examples=["Mirpur 10 commuters"])
     nameBn: SecondName | None = Field(None, description=NAME_BN)
@@ -124,24 +117,19 @@ def current_values(community: Community) -> dict[str, Any]:
 class JoinBody(Body):
     """Options for joining a community. The body is optional."""
 
-    media = JSON
     may_be_absent = True
 
-    visitorId: OptionalVisitorId = Field(
+    visitorId: VisitorId | None = Field(
         None, description="the visitorId used before the account existed; records a conversion"
     )
 
 
 class InvitationBody(Body):
-    media = JSON
-
     email: Email = Field(examples=["ayesha@example.com"])
     role: Role
 
 
 class RoleBody(Body):
-    media = JSON
-
     role: Role
 
 
@@ -243,8 +231,6 @@ Ref = Annotated[str, BeforeValidator(_ref), WithJsonSchema({"type": "string", "p
 
 
 class MemberByRefBody(Body):
-    media = JSON
-
     role: Role
     name: Name = Field(description="as others see it", examples=["Ayesha"])
 
@@ -267,7 +253,6 @@ def _members(value: Any) -> Any:
 class MembersBody(Body):
     """The complete list of members that have a ref. The body can be up to 1 MB."""
 
-    media = JSON
     largest = LARGER_BODY
 
     members: Annotated[list[MemberOfList], BeforeValidator(_members)] = Field(max_length=MAX_MEMBERS)
@@ -282,16 +267,12 @@ class SyncedResponse(BaseModel):
 
 
 class BroadcastBody(Body):
-    media = JSON
-
     data: Annotated[Any, WithJsonSchema({})] = Field(
         description="any JSON value, up to 4,096 bytes and 64 levels", examples=[{"kind": "typing", "user": "4711"}]
     )
 
 
 class DisconnectBody(Body):
-    media = JSON
-
     userRef: Ref = Field(examples=["4711"])
 
 

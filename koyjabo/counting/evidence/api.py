@@ -12,10 +12,12 @@ from koyjabo.web.current import api as bp
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.schemas.bodies import Body, Flag, OptionalFlag, VisitId, VisitorId
+from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body, Flag, OptionalFlag, VisitId, VisitorId
 
 
 class HeartbeatBody(Body):
+    media = FROM_ANY_PAGE
+
     visitorId: VisitorId
     anonymous: OptionalFlag = Field(False, description="the visit was registered as anonymous")
     visible: Flag = Field(True, description="the page is visible")

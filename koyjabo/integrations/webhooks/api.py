@@ -21,7 +21,7 @@ from koyjabo.web.http.responses import MakerResponse, Time, json_response, no_co
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
-from koyjabo.web.schemas.bodies import JSON, NULL, Body, Flag, Text, refuse, text_up_to
+from koyjabo.web.schemas.bodies import NULL, Body, Flag, Text, refuse, text_up_to
 from koyjabo.web.schemas.paging import QUERY, Paging
 
 declare(bp, "/api/webhooks", PathPolicy.OWN, tag="webhooks")
@@ -72,8 +72,6 @@ def service() -> Webhooks:
 class NewWebhookBody(Body):
     """A new webhook."""
 
-    media = JSON
-
     url: Url = Field(examples=[EXAMPLE])
     events: Types = Field(description="the event types it receives", examples=[["milestone.reached"]])
     community: Text = Field(None, description="id or ref of the one community it is for; default: the whole site")
@@ -89,8 +87,6 @@ class NewWebhookBody(Body):
 
 class WebhookChangesBody(Body):
     """The fields to change. Fields that are missing or null are not changed."""
-
-    media = JSON
 
     url: Url | None = None
     events: Types | None = None

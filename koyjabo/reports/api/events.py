@@ -34,6 +34,7 @@ from koyjabo.web.http.responses import CONTENT, PlainResponse
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.schemas.bodies import (
+    FROM_ANY_PAGE,
     Address,
     Body,
     Milliseconds,
@@ -137,6 +138,8 @@ class EventBody(BaseModel):
 
 class EventsBody(Body):
     """Events of one visitor."""
+
+    media = FROM_ANY_PAGE
 
     visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
     events: Annotated[list[Annotated[EventBody, BeforeValidator(_is_object)]], BeforeValidator(_events)] = Field(

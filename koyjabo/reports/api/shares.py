@@ -20,7 +20,7 @@ from koyjabo.web.http.responses import Time, json_response, list_response, no_co
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
 from koyjabo.web.pages import links
-from koyjabo.web.schemas.bodies import JSON, NULL, Body, Moment, Name, NewPassword, refuse
+from koyjabo.web.schemas.bodies import NULL, Body, Moment, Name, NewPassword, refuse
 from koyjabo.web.schemas.paging import QUERY, Paging
 
 declare(bp, "/api/shares", PathPolicy.ALLOWED_ORIGINS, tag="reports")
@@ -71,8 +71,6 @@ Range = Annotated[
 
 class NewShareBody(Body):
     """A new share link. Only `name` is required."""
-
-    media = JSON
 
     name: Name = Field(examples=["Search traffic"])
     filters: Filters = Field(

@@ -256,8 +256,8 @@ class FileImporter:
         return days.visits
 
     def compare(self, session: Any, days: dict[str, int]) -> Difference:
-        """Return the difference that importing these days would make. The report gets it as well. Raises Unusable,
-        or Unusable if there are too many visits.
+        """Return the difference that importing these days would make. The report gets it as well. Raises Unusable for
+        another site or too many visits.
         """
         taken = queries.taken(session, self.source.program)
         queries.require_same_site(days, self.source.key, taken)
