@@ -5,12 +5,13 @@ Tables for emails to send, the links in them, and invitations. They do not conta
 """
 
 from sqlalchemy import Index, Integer, String, false, text
-from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
+from sqlalchemy.orm import Mapped, mapped_column, query_expression
 
 from koyjabo.base.core.i18n import name_in
 from koyjabo.base.core.identity import Account, site_role
 from koyjabo.base.models.columns import (
     BigKey,
+    ByKey,
     CommunityId,
     Digest,
     Email,
@@ -21,6 +22,7 @@ from koyjabo.base.models.columns import (
     Uuid,
     Word,
     partial_index,
+    related,
 )
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.user_agents import Browser
@@ -146,8 +148,8 @@ class Membership(Model):
     user_id: Mapped[UserId] = mapped_column(primary_key=True, index=True)
     role: Mapped[Word]
     joined_ms: Mapped[int]
-    user: Mapped[User] = relationship(lazy="raise", viewonly=True)
-    community: Mapped[Community] = relationship(lazy="raise", viewonly=True)
+    user: Mapped[User] = related()
+    community: Mapped[Community] = related()
 
 
 class AccessVersion(Model):
@@ -174,11 +176,10 @@ class TotpSecret(Model):
     guessing_ms: Mapped[int]
 
 
-class RecoveryCode(Model):
+class RecoveryCode(ByKey, Model):
     """A keyed hash of an unused recovery code."""
 
     __tablename__ = "recovery_codes"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     user_id: Mapped[UserId] = mapped_column(primary_key=True)
     digest: Mapped[Digest] = mapped_column(primary_key=True)
@@ -199,23 +200,21 @@ class Passkey(Model):
     used_ms: Mapped[int | None]
 
 
-class SpentCode(Model):
+class SpentCode(ByKey, Model):
     """A used authenticator app code. The primary key prevents a second use on any server."""
 
     __tablename__ = "spent_codes"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     user_id: Mapped[UserId] = mapped_column(primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 30 s steps since 1970
 
 
-class PendingStep(Model):
+class PendingStep(ByKey, Model):
     """A login that is waiting for a code or passkey, or a passkey that is being created. `token` is a hash of the
     client's token.
     """
 
     __tablename__ = "pending_steps"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     token: Mapped[Digest] = mapped_column(primary_key=True)
     purpose: Mapped[Word]
@@ -292,8 +291,8 @@ class Invitation(Model):
     invited_by: Mapped[UserId] = mapped_column(index=True)
     created_ms: Mapped[int]
     expires_ms: Mapped[int] = mapped_column(index=True)
-    inviter: Mapped[User] = relationship(lazy="raise", viewonly=True)
-    community: Mapped[Community] = relationship(lazy="raise", viewonly=True)
+    inviter: Mapped[User] = related()
+    community: Mapped[Community] = related()
 
 
 class PanelInvitation(Model):
@@ -310,5 +309,5 @@ class PanelInvitation(Model):
     invited_by: Mapped[UserId] = mapped_column(index=True)
     created_ms: Mapped[int]
     expires_ms: Mapped[int] = mapped_column(index=True)
-    inviter: Mapped[User] = relationship(lazy="raise", viewonly=True)
+    inviter: Mapped[User] = related()
     community = None  # unlike `Invitation`, it leads to the panel

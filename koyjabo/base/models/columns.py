@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any, NewType
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from koyjabo.base.core.extensions import db
@@ -45,6 +45,17 @@ Email = Annotated[str, mapped_column(String(254))]
 Name = Annotated[str, mapped_column(String(200))]
 # A state, a role or a kind.
 Word = Annotated[str, mapped_column(String(16))]
+
+
+class ByKey:
+    """A mixin for tables that SQLite stores in the order of their key, without row ids."""
+
+    __table_args__ = {"sqlite_with_rowid": False}
+
+
+def related(**options: Any) -> Any:
+    """A relation that can only be read, and only if the query has joined it."""
+    return relationship(**options, lazy="raise", viewonly=True)
 
 
 def partial_index(name: str, *columns: str, where: str) -> Index:

@@ -1,10 +1,22 @@
 """Tables for reports: visits and events stored by column, events, sums of rolled-up days, share links and notes."""
 
 from sqlalchemy import Index, Integer, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.base.models.accounts import Community, User
-from koyjabo.base.models.columns import BigKey, CommunityId, Day, Digest, Model, Name, ScopeId, UserId, Uuid
+from koyjabo.base.models.columns import (
+    BigKey,
+    ByKey,
+    CommunityId,
+    Day,
+    Digest,
+    Model,
+    Name,
+    ScopeId,
+    UserId,
+    Uuid,
+    related,
+)
 
 
 class InsightSum(Model):
@@ -51,13 +63,12 @@ class EventBlock(_Block, Model):
     __tablename__ = "event_blocks"
 
 
-class Watermark(Model):
+class Watermark(ByKey, Model):
     """How far rows have been read into blocks, and how many changes there have been since
     (`reports.log.block_queries`).
     """
 
     __tablename__ = "watermarks"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     upto: Mapped[int]
@@ -89,13 +100,12 @@ class Event(Model):
     props: Mapped[str | None]  # a JSON object whose values are strings
 
 
-class EventSum(Model):
+class EventSum(ByKey, Model):
     """Number of page views or events on rolled-up days, for one value in one period of a scope. Earlier versions also
     wrote rows for other days.
     """
 
     __tablename__ = "event_sums"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     scope: Mapped[ScopeId] = mapped_column(primary_key=True)
     dimension: Mapped[str] = mapped_column(String(140), primary_key=True)
@@ -104,13 +114,12 @@ class EventSum(Model):
     count: Mapped[int]
 
 
-class PageSum(Model):
+class PageSum(ByKey, Model):
     """The views of a page on the whole site, up to the marks `page_visits` and `page_events` in `watermarks`. Later
     views are only in `visits` and `events` (`koyjabo.counting.page_numbers`).
     """
 
     __tablename__ = "page_sums"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     page: Mapped[str] = mapped_column(primary_key=True)
     views: Mapped[int]
@@ -134,8 +143,8 @@ class Share(Model):
     expires_ms: Mapped[int | None]
     used_ms: Mapped[int | None]  # when the link was last opened, to the minute
     community_id: Mapped[CommunityId | None] = mapped_column(index=True)  # the only community that it shows
-    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
-    maker: Mapped[User] = relationship(lazy="raise", viewonly=True)
+    community: Mapped[Community | None] = related()
+    maker: Mapped[User] = related()
 
 
 class Annotation(Model):

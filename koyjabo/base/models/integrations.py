@@ -5,10 +5,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Index, Integer, String
-from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column
 
 from koyjabo.base.models.accounts import Community, User
-from koyjabo.base.models.columns import BigKey, CommunityId, Digest, Model, Name, UserId, Uuid, Word, partial_index
+from koyjabo.base.models.columns import (
+    BigKey,
+    ByKey,
+    CommunityId,
+    Digest,
+    Model,
+    Name,
+    UserId,
+    Uuid,
+    Word,
+    partial_index,
+    related,
+)
 from koyjabo.base.models.upkeep import WebhookEvent
 
 
@@ -31,17 +43,14 @@ class ApiKey(Model):
     expires_ms: Mapped[int | None]
     revoked_ms: Mapped[int | None]
     last_used_ms: Mapped[int | None]
-    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
-    maker: Mapped[User | None] = relationship(
-        primaryjoin=lambda: foreign(ApiKey.created_by) == User.id, lazy="raise", viewonly=True
-    )
+    community: Mapped[Community | None] = related()
+    maker: Mapped[User | None] = related(primaryjoin=lambda: foreign(ApiKey.created_by) == User.id)
 
 
-class OidcIdentity(Model):
+class OidcIdentity(ByKey, Model):
     """A user's account at an OpenID provider. It is looked up by issuer and subject, never by email."""
 
     __tablename__ = "oidc_identities"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     issuer: Mapped[Name] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -74,10 +83,8 @@ class Webhook(Model):
     dropped_ms: Mapped[int | None]
     created_ms: Mapped[int]
     created_by: Mapped[Uuid | None]  # a user; None: unknown, an API key, or deleted
-    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
-    maker: Mapped[User | None] = relationship(
-        primaryjoin=lambda: foreign(Webhook.created_by) == User.id, lazy="raise", viewonly=True
-    )
+    community: Mapped[Community | None] = related()
+    maker: Mapped[User | None] = related(primaryjoin=lambda: foreign(Webhook.created_by) == User.id)
 
     @property
     def host(self) -> str:
@@ -119,8 +126,8 @@ class WebhookDelivery(Model):
     done_ms: Mapped[int | None]
     log: Mapped[str]  # JSON: the attempts, each with its response
     bytes: Mapped[int | None] = mapped_column(Integer)  # size of the event data; None if made by the previous version
-    event: Mapped[WebhookEvent | None] = relationship(  # None if it was deleted with its community
-        primaryjoin=lambda: foreign(WebhookDelivery.event_id) == WebhookEvent.id, lazy="raise", viewonly=True
+    event: Mapped[WebhookEvent | None] = related(  # None if it was deleted with its community
+        primaryjoin=lambda: foreign(WebhookDelivery.event_id) == WebhookEvent.id
     )
 
     @property

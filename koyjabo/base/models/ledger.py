@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models.columns import BigKey, Day, Model, ScopeId, Uuid, Word, partial_index
+from koyjabo.base.models.columns import BigKey, ByKey, Day, Model, ScopeId, Uuid, Word, partial_index
 
 
 class Person(Model):
@@ -24,11 +24,10 @@ class Person(Model):
     last_day: Mapped[Day]  # the last day they were there
 
 
-class PersonDay(Model):
+class PersonDay(ByKey, Model):
     """A day when a person was in a community, and the hours they were there."""
 
     __tablename__ = "person_days"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("people.id"), primary_key=True)
     day: Mapped[Day] = mapped_column(primary_key=True)
@@ -55,11 +54,10 @@ class Return(Model):
     anonymous: Mapped[int]
 
 
-class HourlyPeople(Model):
+class HourlyPeople(ByKey, Model):
     """The number of people in a community in one local hour."""
 
     __tablename__ = "hourly_people"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     scope: Mapped[ScopeId] = mapped_column(primary_key=True)
     hour_s: Mapped[int] = mapped_column(primary_key=True)  # start of the local hour, s since 1970 UTC
@@ -83,11 +81,10 @@ class Conversion(Model):
     at_ms: Mapped[int]
 
 
-class Peak(Model):
+class Peak(ByKey, Model):
     """The largest number of people online in a community at once, by local day."""
 
     __tablename__ = "peaks"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     scope: Mapped[ScopeId] = mapped_column(primary_key=True)
     day: Mapped[Day] = mapped_column(primary_key=True)
@@ -193,7 +190,7 @@ LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns 
 """Values that clear a visit's other columns."""
 
 
-class RolledUpVisits(Model):
+class RolledUpVisits(ByKey, Model):
     """Sums of visits whose rows were deleted: after RETENTION_DAYS or, by earlier versions, when their visitor was
     erased. As in the daily and hourly tables, the site's sums include visits to communities.
 
@@ -201,7 +198,6 @@ class RolledUpVisits(Model):
     """
 
     __tablename__ = "folded_visits"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     scope: Mapped[ScopeId] = mapped_column(primary_key=True)
     day: Mapped[Day] = mapped_column(primary_key=True)
@@ -210,13 +206,12 @@ class RolledUpVisits(Model):
     new_visitors: Mapped[int]  # visits that were their visitor's first in the scope
 
 
-class ForgottenVisitors(Model):
+class ForgottenVisitors(ByKey, Model):
     """Number of unique visitors in a scope whose rows in `visitors` were deleted by earlier versions. It is one lower
     for each visitor who has two rows while being renamed (`upkeep.retention.erasure_queries`).
     """
 
     __tablename__ = "forgotten_visitors"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     scope: Mapped[ScopeId] = mapped_column(primary_key=True)
     visitors: Mapped[int]
@@ -248,11 +243,10 @@ class Visitor(Model):
     user_id: Mapped[Uuid | None]  # the user they became, for visits without a user
 
 
-class DailyVisits(Model):
+class DailyVisits(ByKey, Model):
     """The number of visits in a scope on one local day."""
 
     __tablename__ = "daily_visits"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     scope: Mapped[ScopeId] = mapped_column(primary_key=True)
     day: Mapped[Day] = mapped_column(primary_key=True)
@@ -260,11 +254,10 @@ class DailyVisits(Model):
     new_visitors: Mapped[int]
 
 
-class HourlyVisits(Model):
+class HourlyVisits(ByKey, Model):
     """The number of visits in a scope in one local hour."""
 
     __tablename__ = "hourly_visits"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     scope: Mapped[ScopeId] = mapped_column(primary_key=True)
     hour_s: Mapped[int] = mapped_column(primary_key=True)  # start of the local hour, s since 1970 UTC
@@ -292,13 +285,12 @@ class Adjustment(Model):
     epoch_before: Mapped[int | None]
 
 
-class ImportedDay(Model):
+class ImportedDay(ByKey, Model):
     """The visits that another program counted on one day. They were added to the total; this row prevents adding them
     again.
     """
 
     __tablename__ = "imported_days"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     source: Mapped[str] = mapped_column(String(64), primary_key=True)  # the program and its site: "umami:3f0c…"
     day: Mapped[Day] = mapped_column(primary_key=True)

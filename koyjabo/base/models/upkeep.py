@@ -3,13 +3,13 @@
 from typing import Any
 
 from sqlalchemy import Index, Integer, String, text
-from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column
 
 from koyjabo.base.models.accounts import Community
-from koyjabo.base.models.columns import BigKey, Day, JsonText, Model, Name, ScopeId, Uuid, Word
+from koyjabo.base.models.columns import BigKey, ByKey, Day, JsonText, Model, Name, ScopeId, Uuid, Word, related
 
 
-class NightlyWork(Model):
+class NightlyWork(ByKey, Model):
     """Work that one worker does once a day: the last day it was started for, and the worker that started it.
 
     Some rows have another use: `folded` has the first day whose visits may not be rolled up yet
@@ -19,7 +19,6 @@ class NightlyWork(Model):
     """
 
     __tablename__ = "nightly_work"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     day: Mapped[Day]
@@ -44,21 +43,19 @@ class DatabaseIdentity(Model):
     compatible_from: Mapped[str] = mapped_column(String(32), server_default="0016")
 
 
-class StoredSetting(Model):
+class StoredSetting(ByKey, Model):
     """A setting from the page Server or `koyjabo settings` (`koyjabo.upkeep.stored_settings`)."""
 
     __tablename__ = "stored_settings"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)  # as in the environment
     value: Mapped[str]  # as in the environment; a secret is sealed
 
 
-class DaySecret(Model):
+class DaySecret(ByKey, Model):
     """The secret for hashing one day's anonymous visitors (`counting.anonymity`). Not included in backups."""
 
     __tablename__ = "day_secrets"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     day: Mapped[Day] = mapped_column(primary_key=True)
     secret: Mapped[str]  # hexadecimal
@@ -106,16 +103,15 @@ class WebhookEvent(Model):
     at_ms: Mapped[int]
     data: Mapped[str]  # JSON
     dispatched_ms: Mapped[int | None]  # when its deliveries were created; None: not yet
-    community: Mapped[Community | None] = relationship(  # None for the site, or if the community was deleted
-        primaryjoin=lambda: foreign(WebhookEvent.scope) == Community.id, lazy="raise", viewonly=True
+    community: Mapped[Community | None] = related(  # None for the site, or if the community was deleted
+        primaryjoin=lambda: foreign(WebhookEvent.scope) == Community.id
     )
 
 
-class StartingStep(Model):
+class StartingStep(ByKey, Model):
     """A step in setting up a site (`getting_started`): the first page seen, or something that admins have hidden."""
 
     __tablename__ = "starting_steps"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     step: Mapped[Word] = mapped_column(primary_key=True)
     done_ms: Mapped[int | None]
