@@ -33,11 +33,11 @@ def create_app(
     errors.UnusableDatabase if it is unusable.
     """
     import config
-    from koyjabo import sockets
-    from koyjabo.application import assembly, entry_points
     from koyjabo.base.core.clock import Clock
     from koyjabo.base.core.runtime import ThreadRuntime
     from koyjabo.realtime.services import RealtimeServices
+    from . import sockets
+    from .application import assembly, entry_points
 
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()
     config.protect_instance()
@@ -55,7 +55,7 @@ def make_routes(settings: "Settings", more: Mapping[str, Any]) -> "Flask":
     from flask import Flask
 
     import config
-    from koyjabo.application import entry_points
+    from .application import entry_points
 
     app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
     app.config.update({name: value for name, value in more.items() if name.isupper()})

@@ -7,7 +7,6 @@ from functools import partial
 
 from flask import Flask
 
-from koyjabo.application import event_handlers
 from koyjabo.base.cluster.base import Base, open_cluster
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.extensions import db
@@ -84,6 +83,7 @@ from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import EXTENSION
 from koyjabo.web.login.page_login import RememberedLogins
 from koyjabo.web.login.tokens import Tokens
+from . import event_handlers
 
 MAX_COMMUNITIES = 50
 

@@ -17,7 +17,7 @@ def accept() -> None:
     (docs/failover.md).
     """
     import config
-    from koyjabo.cli import errors_as_sentences
+    from . import errors_as_sentences
 
     with errors_as_sentences():
         database = config.load().database

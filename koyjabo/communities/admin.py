@@ -6,9 +6,6 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.communities import ui
-from koyjabo.communities.queries import PANEL_ORDERS
-from koyjabo.communities.services import community_services
 from koyjabo.web.current import admin as bp
 from koyjabo.web.forms.forms import Confirmation, confirm
 from koyjabo.web.i18n import count, name_of
@@ -17,6 +14,9 @@ from koyjabo.web.pages.pagination import Sorting
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
+from . import ui
+from .queries import PANEL_ORDERS
+from .services import community_services
 
 
 @bp.get("/communities")

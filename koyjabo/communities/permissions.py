@@ -18,9 +18,9 @@ from koyjabo.base.database.batch_worker import Job, SharedLookups
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE
 from koyjabo.base.settings.schema import Settings
-from koyjabo.communities.member_queries import AccessFacts, access_facts
-from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
 from koyjabo.people.accounts import queries as account_queries
+from .member_queries import AccessFacts, access_facts
+from .roles import ADMIN, MEMBER, is_lower
 
 WATCHER = "watcher"
 """Role of people who see the numbers without being online: anyone where numbers are public, and site admins and viewers

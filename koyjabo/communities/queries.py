@@ -28,7 +28,7 @@ from koyjabo.base.models import (
     User,
     WebhookEvent,
 )
-from koyjabo.communities.roles import MEMBER, Access
+from .roles import MEMBER, Access
 
 EVENTS_PER_DELETION = 1_000
 """Number of webhook events deleted in the transaction that deletes their community."""

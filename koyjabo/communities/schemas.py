@@ -13,7 +13,6 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import REF, RESERVED_REFS, Account
 from koyjabo.base.models import Community, Membership
-from koyjabo.communities.roles import ROLES, Access
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import (
@@ -29,6 +28,7 @@ from koyjabo.web.schemas.bodies import (
     text_up_to,
     valid_name,
 )
+from .roles import ROLES, Access
 
 MAX_DESCRIPTION = 2000
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")

@@ -17,8 +17,8 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models.ledger import LOST
 from koyjabo.base.network import user_agents
-from koyjabo.counting import queries
-from koyjabo.counting.records import NewVisit, VisitKey
+from . import queries
+from .records import NewVisit, VisitKey
 
 VALID_AFTER_MS = 3_600_000
 VALID_BEFORE_MS = 60_000

@@ -18,8 +18,6 @@ from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.client_address import neighbourhood
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.network.user_agents import is_bot
-from koyjabo.counting.incoming import is_operator, register, register_all, registered
-from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, SentVisitsBody
 from koyjabo.counting.schemas.responses import (
     LastVisitResponse,
@@ -29,8 +27,6 @@ from koyjabo.counting.schemas.responses import (
     stats_or_304,
     writer,
 )
-from koyjabo.counting.services import CountingServices
-from koyjabo.counting.stats import encode
 from koyjabo.web.current import api as bp, current
 from koyjabo.web.fast_path.fast_path import FlaskContext, RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -38,6 +34,10 @@ from koyjabo.web.http.responses import CONTENT, PlainResponse, json_response, re
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import Image, describe
+from .incoming import is_operator, register, register_all, registered
+from .records import NewVisit, Receipt
+from .services import CountingServices
+from .stats import encode
 
 declare(bp, "/api/visitor/", PathPolicy.ANYONE, tag="visits")
 declare(bp, "/api/stats", PathPolicy.ANYONE, tag="visits")

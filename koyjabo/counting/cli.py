@@ -5,7 +5,7 @@ import json
 import click
 
 from koyjabo.base.core.command_line import application
-from koyjabo.counting.services import CountingServices
+from .services import CountingServices
 
 
 @click.command()

@@ -6,7 +6,7 @@ from typing import Any
 
 from koyjabo.base.database.json_rows import adding, postgres_insert
 from koyjabo.base.models import HourlyPeople, Return
-from koyjabo.counting.daily_people import DailyPeople, PersonDay, StoredDay
+from .daily_people import DailyPeople, PersonDay, StoredDay
 
 Execute = Callable[..., Any]
 

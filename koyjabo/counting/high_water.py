@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.records import CounterSnapshot
+from .records import CounterSnapshot
 
 
 class HighWaterMark(NamedTuple):

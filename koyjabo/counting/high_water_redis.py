@@ -20,7 +20,7 @@ from koyjabo.base.cluster.workers import Workers
 from koyjabo.base.cluster.workers_redis import KEYS
 from koyjabo.base.database.timelines import TIMELINES, ServerTimeline
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.high_water import HighWater, HighWaterMark, SharedHighWater
+from .high_water import HighWater, HighWaterMark, SharedHighWater
 
 WORKERS = KEYS[0]
 TIMELINES_KEY = "koyjabo:timelines"  # a set of "system accepted_ms timeline"

@@ -8,8 +8,8 @@ from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.base.core.runtime import out_of_turn
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting import queries
-from koyjabo.counting.last_hour import PulseSample
+from . import queries
+from .last_hour import PulseSample
 
 WEEKS, MIN_DAYS = 4, 2
 """The usual day is the mean of the days with visits among the last WEEKS days with the same weekday, if there are at

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from koyjabo.base.models import Scope
 from koyjabo.base.settings.checks import LARGEST_TOTAL, NO_TOTALS
-from koyjabo.counting.records import CounterSnapshot
-from koyjabo.counting.stats import base36
+from .records import CounterSnapshot
+from .stats import base36
 
 FIRST = 100
 

@@ -8,7 +8,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.engine import exclusive, is_up_to_date, migrate, require_rights, snapshot, translated_errors
 from koyjabo.base.models import SITE, Adjustment, Counter, DailyVisits, Visit
 from koyjabo.base.models.ledger import START
-from koyjabo.counting.records import CounterSnapshot
+from .records import CounterSnapshot
 
 
 def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot:

@@ -6,13 +6,13 @@ from flask import Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _, ngettext
 
 from koyjabo.base.core.i18n import LANGUAGES
-from koyjabo.counting.services import CountingServices
-from koyjabo.counting.stats import Stats
 from koyjabo.web.current import current, pages as bp
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import chosen_language, count, language, speaking
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.links import site_origin
+from .services import CountingServices
+from .stats import Stats
 
 declare(bp, "/n/", PathPolicy.SECRET)
 

@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 from typing import Any
 
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.counting import queries
+from . import queries
 
 SIGNATURE_LENGTH = 22
 """Length in base64url characters: 132 bits."""

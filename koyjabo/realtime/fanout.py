@@ -15,10 +15,10 @@ from engineio.packet import MESSAGE, Packet as EnginePacket
 from socketio.packet import EVENT
 
 from koyjabo.base.cluster.workers import SOCKET_KINDS
-from koyjabo.realtime.events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, dashboard_room, visitors_room
-from koyjabo.realtime.frames import frame, stream_frame
-from koyjabo.realtime.sinks import NOTHING, Member, Members, Sink
-from koyjabo.realtime.strict_packets import ClientRooms
+from .events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, dashboard_room, visitors_room
+from .frames import frame, stream_frame
+from .sinks import NOTHING, Member, Members, Sink
+from .strict_packets import ClientRooms
 
 NAMESPACE = "/"
 """The Socket.IO namespace whose events plain WebSockets receive as well."""

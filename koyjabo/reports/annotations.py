@@ -16,8 +16,8 @@ from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import AnnouncedEvent, events_within
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
-from koyjabo.reports import annotation_queries
-from koyjabo.reports.annotation_queries import MAX_ANNOTATIONS, VERSION_STARTED, AnnotationEntry
+from . import annotation_queries
+from .annotation_queries import MAX_ANNOTATIONS, VERSION_STARTED, AnnotationEntry
 
 MAX_LENGTH = 200
 """Maximum length of a text, in characters."""

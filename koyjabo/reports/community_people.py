@@ -11,9 +11,9 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.errors import UnknownCommunity
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Scope
-from koyjabo.reports import people_queries
-from koyjabo.reports.people_queries import People, Period, VisitorConversion
-from koyjabo.reports.query import report_query
+from . import people_queries
+from .people_queries import People, Period, VisitorConversion
+from .query import report_query
 
 __all__ = ["GRANULARITIES", "Growth", "People", "Reports", "SnapshotReports", "Trend", "VisitorConversion", "Visitors"]
 

@@ -16,12 +16,12 @@ from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import DailyWork
 from koyjabo.people.mail.contents import Localizer
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.reports import differences, weekly_report_queries as queries
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_ROWS
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.weekly_report_queries import week_before
+from . import differences, weekly_report_queries as queries
+from .weekly_report_queries import week_before
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import os
 
 def serve() -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status: 0, or 2 for an invalid setting."""
-    from koyjabo.server.process import parent
+    from .process import parent
 
     if parent.STATE in os.environ:
         return parent.Parent().resume()

@@ -15,8 +15,8 @@ def init_app(app: "Flask", runtime: "Runtime", fanout: "LocalFanout", workers: i
     """Add the handlers to `app`. Socket.IO handlers are registered once per process."""
     from functools import partial
 
-    from koyjabo.sockets import routes, socketio_handlers, socketio_setup
     from koyjabo.web.fast_path.fast_path import STREAM_OPENER
+    from . import routes, socketio_handlers, socketio_setup
 
     socketio_handlers.register()
     app.extensions[STREAM_OPENER] = partial(routes.open_stream, app, routes.STATS)

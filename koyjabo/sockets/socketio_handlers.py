@@ -24,10 +24,10 @@ from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.credentials import KINDS, identify, participant_for
-from koyjabo.sockets.messages import MAX_ERRORS, VisibleMessage, is_true, paths, unknown, visit_id
-from koyjabo.sockets.routes import admit, send_stats, show, watch_pages
 from koyjabo.web.current import services_of
+from .credentials import KINDS, identify, participant_for
+from .messages import MAX_ERRORS, VisibleMessage, is_true, paths, unknown, visit_id
+from .routes import admit, send_stats, show, watch_pages
 
 MAX_ROOMS = 50
 """Maximum number of community rooms per client."""

@@ -10,7 +10,7 @@ from koyjabo.base.core.extensions import socketio
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.strict_packets import Packet
-from koyjabo.sockets.messages import LARGEST_LIST
+from .messages import LARGEST_LIST
 
 if TYPE_CHECKING:
     from flask import Flask

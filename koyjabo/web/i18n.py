@@ -25,8 +25,8 @@ from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import OTHER, UNKNOWN
 from koyjabo.base.network.user_agents import Browser
 from koyjabo.base.settings.schema import Settings
-from koyjabo.web.current import current
-from koyjabo.web.http import cookies
+from .current import current
+from .http import cookies
 
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
 BANGLA = re.compile("[\u0980-\u09ff]")

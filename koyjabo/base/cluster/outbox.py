@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import redis
 
-from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.runtime import Runtime
+from .redis_client import RedisClient
 
 log = logging.getLogger(__name__)
 

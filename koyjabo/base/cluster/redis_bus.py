@@ -16,10 +16,10 @@ from typing import Any
 
 import redis
 
-from koyjabo.base.cluster.outbox import PACE_S, RedisOutbox
-from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.runtime import Runtime, Waiter
 from koyjabo.base.core.signals import Signals
+from .outbox import PACE_S, RedisOutbox
+from .redis_client import RedisClient
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time as time_of_day, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from koyjabo.base.core.errors import InvalidInput
-from koyjabo.base.core.i18n import ASCII_DIGITS, N_
+from .errors import InvalidInput
+from .i18n import ASCII_DIGITS, N_
 
 MINUTE_MS = 60 * 1000
 QUARTER_HOUR_S = 900

@@ -6,7 +6,7 @@ Errors of sockets and streams, and WebSocket close codes (specification: Credent
 import re
 from typing import Any
 
-from koyjabo.base.core.i18n import N_
+from .i18n import N_
 
 INNER_CAPITAL = re.compile("(?<!^)(?=[A-Z])")
 

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.identity import Identities
-from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.core.signals import Signals
+from .clock import Clock
+from .identity import Identities
+from .runtime import Runtime
+from .signals import Signals
 
 log = logging.getLogger(__name__)
 

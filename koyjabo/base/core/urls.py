@@ -5,8 +5,8 @@ import unicodedata
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from koyjabo.base.core.domains import ascii_domain
-from koyjabo.base.core.sanitize import LONGEST_TEXT, truncate, whole
+from .domains import ascii_domain
+from .sanitize import LONGEST_TEXT, truncate, whole
 
 NOWHERE = re.compile(r"(?i:null|(?:about|blob|content|data|file|javascript):.*)", re.DOTALL)
 """Addresses that no other browser can open."""

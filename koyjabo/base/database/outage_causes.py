@@ -3,7 +3,7 @@
 import re
 from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 
-from koyjabo.base.database.timelines import TIMELINES
+from .timelines import TIMELINES
 
 CAUSES = ("locked", "full", "read_only", "standby", "away", "refused", "old_primary")
 LOCKED, FULL, READ_ONLY, STANDBY, AWAY, REFUSED, OLD_PRIMARY = CAUSES

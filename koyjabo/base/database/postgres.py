@@ -15,8 +15,8 @@ from urllib.parse import quote, unquote, urlencode
 import psycopg2
 import psycopg2.extensions
 
-from koyjabo.base.database.outage_causes import AWAY, OLD_PRIMARY, READ_ONLY, REFUSED, STANDBY, cause_of_connecting
-from koyjabo.base.database.timelines import TIMELINES, ServerTimeline
+from .outage_causes import AWAY, OLD_PRIMARY, READ_ONLY, REFUSED, STANDBY, cause_of_connecting
+from .timelines import TIMELINES, ServerTimeline
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column, query_expression
 
 from koyjabo.base.core.i18n import name_in
 from koyjabo.base.core.identity import Account, site_role
-from koyjabo.base.models.columns import (
+from koyjabo.base.network import user_agents
+from koyjabo.base.network.user_agents import Browser
+from .columns import (
     BigKey,
     ByKey,
     CommunityId,
@@ -24,8 +26,6 @@ from koyjabo.base.models.columns import (
     partial_index,
     related,
 )
-from koyjabo.base.network import user_agents
-from koyjabo.base.network.user_agents import Browser
 
 
 class User(Model):

@@ -3,8 +3,8 @@
 from sqlalchemy import Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.base.models.accounts import Community, User
-from koyjabo.base.models.columns import (
+from .accounts import Community, User
+from .columns import (
     BigKey,
     ByKey,
     CommunityId,

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import Index, Integer, String
 from sqlalchemy.orm import Mapped, foreign, mapped_column
 
-from koyjabo.base.models.accounts import Community, User
-from koyjabo.base.models.columns import (
+from .accounts import Community, User
+from .columns import (
     BigKey,
     ByKey,
     CommunityId,
@@ -21,7 +21,7 @@ from koyjabo.base.models.columns import (
     partial_index,
     related,
 )
-from koyjabo.base.models.upkeep import WebhookEvent
+from .upkeep import WebhookEvent
 
 
 class ApiKey(Model):

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models.columns import BigKey, ByKey, Day, Model, ScopeId, Uuid, Word, partial_index
+from .columns import BigKey, ByKey, Day, Model, ScopeId, Uuid, Word, partial_index
 
 
 class Person(Model):

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import Index, Integer, String, text
 from sqlalchemy.orm import Mapped, foreign, mapped_column
 
-from koyjabo.base.models.accounts import Community
-from koyjabo.base.models.columns import BigKey, ByKey, Day, JsonText, Model, Name, ScopeId, Uuid, Word, related
+from .accounts import Community
+from .columns import BigKey, ByKey, Day, JsonText, Model, Name, ScopeId, Uuid, Word, related
 
 
 class NightlyWork(ByKey, Model):

@@ -10,7 +10,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 
-from koyjabo.base.network import origins
+from . import origins
 
 log = logging.getLogger(__name__)
 

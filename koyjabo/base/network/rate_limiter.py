@@ -7,7 +7,7 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import NamedTuple
 
-from koyjabo.base.network.client_address import levels
+from .client_address import levels
 
 WINDOW_S, DAY_S = 60, 86_400
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from koyjabo.base.network.address_owners import AddressOwners
-from koyjabo.base.network.geolocation import LocationFinder
-from koyjabo.base.network.origins import Origins
+from .address_owners import AddressOwners
+from .geolocation import LocationFinder
+from .origins import Origins
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from koyjabo.base.cluster.workers import Drop
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.observability.metrics import Metrics
+from .metrics import Metrics
 
 SHOWN_MS = 86_400_000
 """How long Health shows a kind after the last time, ms."""

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.observability.dropped import Dropped
-from koyjabo.base.observability.metrics import Gauges, Metrics, Values, shared_folder, worker_place
-from koyjabo.base.observability.socket_log import Reconnections, SocketLog
+from .dropped import Dropped
+from .metrics import Gauges, Metrics, Values, shared_folder, worker_place
+from .socket_log import Reconnections, SocketLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from struct import Struct
 
 from koyjabo.base.core.errors import CLEAN_CLOSES, GOING_AWAY
 from koyjabo.base.network.rate_limiter import Rate
-from koyjabo.base.observability.metrics import Metrics
+from .metrics import Metrics
 
 ENTRIES = 65_536
 WITHIN_S = 60

@@ -11,7 +11,7 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.outbound.messages import (
+from .messages import (
     Destinations,
     FailureKind,
     Network,
@@ -22,8 +22,8 @@ from koyjabo.base.outbound.messages import (
     parse,
     refused,
 )
-from koyjabo.base.outbound.threads import Threads
-from koyjabo.base.outbound.unpatched import unpatched
+from .threads import Threads
+from .unpatched import unpatched
 
 Resolve = Callable[[str, int], list[str]]
 """A function that resolves a name and a port to addresses. Raises OSError or UnicodeError if there are none."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from koyjabo.base.core.runtime import Runtime, Waiter
-from koyjabo.base.outbound.messages import FailureKind, OutboundError
+from .messages import FailureKind, OutboundError
 
 Result = TypeVar("Result")
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from koyjabo.base.core.i18n import N_, Filled
-from koyjabo.base.settings import url_options
+from . import url_options
 
 SCHEME = "s3"
 INSTALL = "pip install 'koyjabo[s3]'"

@@ -13,7 +13,7 @@ from koyjabo.base.core import page_patterns as patterns
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import has_visible, tidy_name
 from koyjabo.base.network import origins
-from koyjabo.base.settings import smtp_url
+from . import smtp_url
 
 SHORTEST_TOKEN = 16
 NO_TOTALS = "none"

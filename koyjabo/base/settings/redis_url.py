@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from koyjabo.base.settings import url_options
+from . import url_options
 
 SERVER = ("redis", "rediss", "unix")
 SENTINEL = ("redis+sentinel", "rediss+sentinel")

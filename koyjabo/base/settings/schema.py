@@ -11,9 +11,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.settings import backup_stores, checks, smtp_url
-from koyjabo.base.settings.login_providers import LoginProvider
-from koyjabo.base.settings.smtp_url import SmtpServer
+from . import backup_stores, checks, smtp_url
+from .login_providers import LoginProvider
+from .smtp_url import SmtpServer
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL

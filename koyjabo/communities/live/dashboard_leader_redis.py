@@ -11,7 +11,7 @@ from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.communities.live.dashboard_room import BEAT_S, LocalLeader
+from .dashboard_room import BEAT_S, LocalLeader
 
 KEEP_S = 5.0
 """How long a dashboard counts as open after a worker has reported it, s. Workers report every second."""

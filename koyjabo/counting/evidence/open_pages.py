@@ -16,9 +16,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.counting.evidence.queries import SetBack, Shown, Timeline
-from koyjabo.counting.evidence.spans import KEPT_MS
 from koyjabo.presence.visitors.visitor_sockets import OpenSocket
+from .queries import SetBack, Shown, Timeline
+from .spans import KEPT_MS
 
 STEP_MS = 1000
 """The timeline follows the wall clock if it was set by more than this, ms."""

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, Field
 
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, WRONG_PATHS
+from .page_numbers import MAX_PATHS, WRONG_PATHS
 
 
 class PageResponse(BaseModel):

@@ -9,13 +9,13 @@ from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import ApiKey
-from koyjabo.integrations.api_keys.api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, wrong_scopes
 from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import MakerResponse, Time, json_response, no_content
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from koyjabo.web.schemas.bodies import Body, Moment, Name, Text, is_whole, refuse
+from .api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, wrong_scopes
 
 declare(bp, "/api/keys", PathPolicy.ALLOWED_ORIGINS, tag="keys")
 

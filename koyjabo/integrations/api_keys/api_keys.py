@@ -24,9 +24,9 @@ from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import ApiKey
 from koyjabo.communities import memberships
-from koyjabo.integrations.api_keys import queries
 from koyjabo.people.accounts.queries import add_made_by
 from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
+from . import queries
 
 SCOPES = {
     "stats:read": N_("Read the numbers of communities"),

@@ -11,10 +11,6 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import Webhook
-from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMATS
-from koyjabo.integrations.webhooks.queries import STATES
-from koyjabo.integrations.webhooks.services import WebhookServices
-from koyjabo.integrations.webhooks.webhooks import Webhooks
 from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import MakerResponse, Time, json_response, no_content
@@ -23,6 +19,10 @@ from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from koyjabo.web.schemas.bodies import NULL, Body, Flag, Text, refuse, text_up_to
 from koyjabo.web.schemas.paging import QUERY, Paging
+from .messages import EVENT_TYPES, FORMATS
+from .queries import STATES
+from .services import WebhookServices
+from .webhooks import Webhooks
 
 declare(bp, "/api/webhooks", PathPolicy.OWN, tag="webhooks")
 

@@ -14,10 +14,10 @@ from koyjabo.base.core.domains import ascii_domain
 from koyjabo.base.core.link_tokens import RESET, VERIFY
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import ApiKey, EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User, Webhook
-from koyjabo.people.accounts import queries
-from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.outbox_queries import QueuedEmail
+from . import queries
+from .errors import UnknownLink
 
 INVITATIONS = {"invitations": "community_id = (SELECT community_id FROM invitations WHERE id = :id)"}
 INVITATIONS |= {"panel_invitations": "true"}

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import Page, length, usable
 from koyjabo.base.models import LoginSession
-from koyjabo.people.accounts.queries import revoke
+from .queries import revoke
 
 USED_MS = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
 

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import Passkey, PendingStep, RecoveryCode, TotpSecret, User
-from koyjabo.people.accounts.errors import SecondFactorExpired
-from koyjabo.people.accounts.queries import sweep
+from .errors import SecondFactorExpired
+from .queries import sweep
 
 TOTP, RECOVERY, PASSKEY = "totp", "recovery", "passkey"
 

@@ -17,8 +17,8 @@ from koyjabo.base.core.identity import MASKED, OPERATOR, Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Community
 from koyjabo.base.network import client_address
-from koyjabo.people.audit import queries
-from koyjabo.people.audit.queries import AuditRecord, Selection, record_revocation
+from . import queries
+from .queries import AuditRecord, Selection, record_revocation
 
 BY_OPERATOR = "operator"
 """Value of the `actor` filter for the operator."""

@@ -32,10 +32,10 @@ from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import levels
 from koyjabo.base.settings.schema import Settings
 from koyjabo.base.settings.smtp_url import SmtpServer
-from koyjabo.people.mail import outbox_queries
-from koyjabo.people.mail.contents import KINDS, Localizer
-from koyjabo.people.mail.outbox_queries import LEASE, Charge, Prepare, QueuedEmail, Status
-from koyjabo.people.mail.smtp import NotDelivered, SmtpTransport
+from . import outbox_queries
+from .contents import KINDS, Localizer
+from .outbox_queries import LEASE, Charge, Prepare, QueuedEmail, Status
+from .smtp import NotDelivered, SmtpTransport
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.online_members import Online
+from .online_members import Online
 
 MAX_SCOPES = 1_000
 """Maximum number of scopes to remember. The ones that changed last are kept."""

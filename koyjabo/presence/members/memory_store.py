@@ -7,7 +7,7 @@ from itertools import islice
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.online_members import (
+from .online_members import (
     MAX_CHANGES,
     MAX_LISTED,
     VACANT_MS,

@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.presence.members.online_members import Online, OnlineMember
-from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncReply
+from .online_members import Online, OnlineMember
+from .redis_script import GONE, LEASE_S, SyncReply
 
 REJOIN_MS = 2000  # how long lower counts are ignored after Redis has come back
 RENEW_MS = LEASE_S * 1000 // 2

@@ -22,7 +22,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidMessage, TooManyRequests
 from koyjabo.base.models import SITE
 from koyjabo.base.network.client_address import customer, limit_key
-from koyjabo.presence.visitors.active_visitors import ActiveVisitors
+from .active_visitors import ActiveVisitors
 
 MAX_UNMATCHED = 10_000
 """Maximum number of visits waiting for a socket."""

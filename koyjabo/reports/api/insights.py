@@ -20,7 +20,6 @@ from koyjabo.base.network import client_address
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.reports import shares
-from koyjabo.reports.api.shares import require_pass
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import MAX_ROWS, Figures, Period, as_json, csv_rows
 from koyjabo.reports.query import parameters
@@ -34,6 +33,7 @@ from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import INSIDE, LOGGED_IN, ListOf, ResponseSpec, TableOf, describe
+from .shares import require_pass
 
 declare(bp, "/api/reports/", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 

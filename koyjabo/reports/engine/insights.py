@@ -12,17 +12,6 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Community, Scope
 from koyjabo.base.network.client_address import customer
-from koyjabo.reports.engine import snapshot_queries
-from koyjabo.reports.engine.requests import (
-    BreakdownRequest,
-    HoursRequest,
-    ReportRequest,
-    SummaryRequest,
-    TimelineRequest,
-)
-from koyjabo.reports.engine.results import Breakdown, Hours, Period, Summary
-from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
-from koyjabo.reports.engine.snapshot_queries import read_all
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query import parameters
@@ -30,6 +19,17 @@ from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters,
 from koyjabo.reports.query.report_query import DEFAULT, Question, Value, check, compared, whole_days
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.rolled_up.day_sums import SumsOfDay
+from . import snapshot_queries
+from .requests import (
+    BreakdownRequest,
+    HoursRequest,
+    ReportRequest,
+    SummaryRequest,
+    TimelineRequest,
+)
+from .results import Breakdown, Hours, Period, Summary
+from .scan_queue import Reader, ScanQueue
+from .snapshot_queries import read_all
 
 UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 

@@ -9,20 +9,6 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from koyjabo.reports.engine import snapshot_queries
-from koyjabo.reports.engine.results import (
-    FOLDED,
-    FOLDED_EVENTS,
-    FOLDED_MEDIAN,
-    Breakdown,
-    Figures,
-    Hours,
-    Period,
-    Row,
-    Summary,
-    reason_of_folded,
-)
-from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.groups import (
     EVERYTHING,
     LENGTHS,
@@ -42,6 +28,20 @@ from koyjabo.reports.query.groups import (
 )
 from koyjabo.reports.query.parameters import community_of
 from koyjabo.reports.query.report_query import VIEWED_PAGE, Question, Value, has_many, periods, running
+from . import snapshot_queries
+from .results import (
+    FOLDED,
+    FOLDED_EVENTS,
+    FOLDED_MEDIAN,
+    Breakdown,
+    Figures,
+    Hours,
+    Period,
+    Row,
+    Summary,
+    reason_of_folded,
+)
+from .snapshot_queries import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

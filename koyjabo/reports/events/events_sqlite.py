@@ -6,8 +6,8 @@ from koyjabo.base.database.json_rows import sqlite_insert
 from koyjabo.base.models import Event
 from koyjabo.counting.daily_people_sqlite import Execute
 from koyjabo.counting.ledger_sqlite import SqliteWriter
-from koyjabo.reports.events.event_queries import newest_visit
-from koyjabo.reports.events.records import (
+from .event_queries import newest_visit
+from .records import (
     EVENT_COLUMNS,
     EventPlan,
     KnownEvents,

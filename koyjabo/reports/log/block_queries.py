@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import page_path, referrer_path
 from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
-from koyjabo.reports.log.blocks import LEAST, SIZE, Block, BlockKind, Row, Seen
-from koyjabo.reports.log.trait_parser import TraitParser
+from .blocks import LEAST, SIZE, Block, BlockKind, Row, Seen
+from .trait_parser import TraitParser
 
 VISITS = BlockKind(
     "visits",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import Field
 from pyroaring import BitMap
 
-from koyjabo.reports.query.report_query import GRANULARITIES
+from .report_query import GRANULARITIES
 
 EVERYTHING, WEEKDAY, LENGTHS = "everything", "weekday", "lengths"
 """Keys other than GRANULARITIES and the visit dimensions: all visits together, (weekday from 0, hour), and the lengths

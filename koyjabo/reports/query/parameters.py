@@ -22,7 +22,7 @@ from koyjabo.base.models import SITE, Community, Scope
 from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import NAMES
 from koyjabo.people.mail.contents import catalogue
-from koyjabo.reports.query.report_query import (
+from .report_query import (
     ADDRESSES,
     COMPARISONS,
     DAYS_OF,

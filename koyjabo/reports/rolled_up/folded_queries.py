@@ -45,7 +45,7 @@ from koyjabo.reports.query.report_query import (
     property_of,
     weekday_of,
 )
-from koyjabo.reports.rolled_up.day_sums import (
+from .day_sums import (
     ALL,
     HOUR as STORED_HOUR,
     OTHER,

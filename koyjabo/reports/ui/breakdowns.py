@@ -17,10 +17,10 @@ from koyjabo.reports.engine.results import Breakdown, Row
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import ATTENDED, EVIDENCE, Filter, Question, Value, has_many
-from koyjabo.reports.ui.figures import change
-from koyjabo.reports.ui.ranges import PageAddress, Pairs
 from koyjabo.web.assets.static_files import FOLDER
 from koyjabo.web.i18n import count
+from .figures import change
+from .ranges import PageAddress, Pairs
 
 BANGLADESH = "bangladesh"
 MAPS = {BANGLADESH: "city"}

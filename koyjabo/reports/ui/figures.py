@@ -23,10 +23,10 @@ from koyjabo.reports.annotation_queries import AnnotationEntry
 from koyjabo.reports.engine.results import FOLDED_MEDIAN, Breakdown, Hours, Period, Summary
 from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MONTH, WEEK, Question, length
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import ranges
-from koyjabo.reports.ui.ranges import Choice, PageAddress
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, digits, language
+from . import ranges
+from .ranges import Choice, PageAddress
 
 SENTENCES: Mapping[str, LazyString] = {
     "total.set": _("The total was changed from %(before)s to %(after)s"),

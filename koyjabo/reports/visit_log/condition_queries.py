@@ -17,7 +17,7 @@ from koyjabo.base.network import user_agents
 from koyjabo.base.network.geolocation import NAMES
 from koyjabo.counting.evidence.facts import ATTENDED_MS
 from koyjabo.counting.queries import OF_A_COMMUNITY, ids_between_ordinals, ids_of
-from koyjabo.reports.visit_log import search_terms
+from . import search_terms
 
 REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")
 """Selects an id. User agents of visits up to this id have been replaced with texts

@@ -11,7 +11,7 @@ from typing import IO
 from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.runtime import ReportProgress
-from koyjabo.reports.visit_log.visit_log import COLUMNS, VisitFilter, VisitLog
+from .visit_log import COLUMNS, VisitFilter, VisitLog
 
 
 def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool, progress: ReportProgress) -> None:

@@ -22,8 +22,8 @@ from koyjabo.counting.ledger import LedgerStore, open_store
 from koyjabo.counting.records import Outcome, Receipt
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor, Subject
-from koyjabo.reports.visit_log import import_file, import_queries
-from koyjabo.reports.visit_log.import_file import BadLine, NumberedVisit, Refuse
+from . import import_file, import_queries
+from .import_file import BadLine, NumberedVisit, Refuse
 
 __all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
 

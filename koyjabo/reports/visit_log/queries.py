@@ -20,7 +20,7 @@ from koyjabo.base.network import user_agents
 from koyjabo.base.network.geolocation import NAMES
 from koyjabo.counting.queries import id_range, ids_of
 from koyjabo.counting.records import is_late
-from koyjabo.reports.visit_log.condition_queries import DIRECT, SearchFilter, conditions
+from .condition_queries import DIRECT, SearchFilter, conditions
 
 YEAR_9999_MS = 253_370_764_800_000
 """Upper limit for a time, ms. Clients may send any number."""

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from koyjabo.base.core.runtime import EventLoop, Waiter
-from koyjabo.server.http.request_parser import Refused, RequestParser
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller, receive
+from .request_parser import Refused, RequestParser
 
 MAX_LINGERING = 256 * 1024
 """Maximum number of bytes to read after the last response. Closing with unread bytes would reset the connection (RFC

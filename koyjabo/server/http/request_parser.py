@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from koyjabo.server.http.body_limits import BodyLimits
+from .body_limits import BodyLimits
 
 ANSWER = (
     b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"

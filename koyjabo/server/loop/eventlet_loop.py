@@ -20,7 +20,7 @@ from typing import Any
 import greenlet
 
 from koyjabo.base.core.runtime import Call, FileEvents, Waiter, await_slot
-from koyjabo.server.loop.poller import READABLE
+from .poller import READABLE
 
 log = logging.getLogger(__name__)
 

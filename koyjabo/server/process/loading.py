@@ -14,14 +14,14 @@ from importlib import import_module
 from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
-from koyjabo.server.process.children import die_with, leave_signals_to_the_parent, say
-from koyjabo.server.process.metrics_folder import VARIABLE
+from .children import die_with, leave_signals_to_the_parent, say
+from .metrics_folder import VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from koyjabo.base.settings.schema import Settings
-    from koyjabo.server.process.worker import Application
+    from .worker import Application
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ IN_REDIS = (
 def patch() -> None:
     """Patch the standard library of this process."""
     from koyjabo.server.loop import eventlet_loop  # noqa: F401 - imports real threads before they are patched
-    from koyjabo.server.process import patching
+    from . import patching
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
     with _hidden("OpenSSL"):  # if installed, eventlet imports it for its connection errors: 11 MB

@@ -24,7 +24,7 @@ from wsproto.frame_protocol import (
 from koyjabo.base.core.errors import ABUSE
 from koyjabo.realtime.frames import FINAL, MASKED, PING, PONG, close_frame, frame
 from koyjabo.server.loop.poller import Poller, receive
-from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
+from .buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from koyjabo.base.core.errors import TooManyConnections, TooManyRequests
 from koyjabo.base.network import client_address
 from koyjabo.realtime.frames import stream_frame
 from koyjabo.server.loop.poller import Poller, receive
-from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
+from .buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
 
 if TYPE_CHECKING:
     from koyjabo.server.http.connection import HttpConnection

@@ -7,11 +7,11 @@ from flask import Response, request, url_for
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.counting.services import CountingServices
-from koyjabo.site.getting_started.getting_started import LIST, GettingStarted
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import Undo, done
 from koyjabo.web.panel.pages import me, page
+from .getting_started import LIST, GettingStarted
 
 HIDDEN = "hidden"
 

@@ -13,8 +13,8 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit.log import masked
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.site.receipts import queries
-from koyjabo.site.receipts.queries import (
+from . import queries
+from .queries import (
     LastRecount,
     TotalChange,
     TotalHistory,

@@ -20,10 +20,10 @@ from koyjabo.integrations.webhooks import delivery_queries
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports.log import block_queries
-from koyjabo.upkeep.alerts import traffic_queries as queries
 from koyjabo.upkeep.health.findings import GOOD, OFF, UNREAD
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.system import Readiness
+from . import traffic_queries as queries
 
 LEASE = "alerts"
 """The row in `nightly_work` that names the polling worker."""

@@ -5,13 +5,13 @@ from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import BackupUnderWay
 from koyjabo.base.core.i18n import N_
-from koyjabo.upkeep.backups.backups import Backups
-from koyjabo.upkeep.backups.stores import new_name
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Confirmation, confirm
 from koyjabo.web.http.responses import download
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me, while_admin
+from .backups import Backups
+from .stores import new_name
 
 
 @bp.post("/data/backups")

@@ -30,9 +30,11 @@ from koyjabo.base.settings.backup_stores import INSTALL, SCHEME, S3Url, s3_url
 from koyjabo.people.accounts.email_link_queries import rekey
 from koyjabo.people.audit import log
 from koyjabo.reports.visit_log.import_queries import only_one
-from koyjabo.upkeep.backups import backup_file, backup_queries
-from koyjabo.upkeep.backups.backup_file import ANOTHER, LATEST_MS, BackupWriter, Head, TablePiece
-from koyjabo.upkeep.backups.stores import (
+from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
+from koyjabo.upkeep.recounts.recounts import LEDGER
+from . import backup_file, backup_queries
+from .backup_file import ANOTHER, LATEST_MS, BackupWriter, Head, TablePiece
+from .stores import (
     BackupStore,
     BackupStoreError,
     Folder,
@@ -41,8 +43,6 @@ from koyjabo.upkeep.backups.stores import (
     translated_errors,
     working_folder,
 )
-from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
-from koyjabo.upkeep.recounts.recounts import LEDGER
 
 logger = logging.getLogger(__name__)
 
@@ -356,7 +356,7 @@ def _parsed(url: str) -> S3Url:
 
 def _bucket(url: S3Url) -> BackupStore:
     try:
-        from koyjabo.upkeep.backups.bucket_store import BucketStore
+        from .bucket_store import BucketStore
     except ImportError:
         raise BackupStoreError(f"s3://{url.bucket} needs a package that is not installed: {INSTALL}.") from None
     return BucketStore(url)

@@ -19,7 +19,7 @@ from obstore.store import S3Store
 
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.settings.backup_stores import S3Url, lacks_credentials
-from koyjabo.upkeep.backups.stores import NAME, BackupStoreError, pieces, written
+from .stores import NAME, BackupStoreError, pieces, written
 
 if TYPE_CHECKING:
     from obstore.store import S3Config

@@ -19,10 +19,11 @@ from koyjabo.base.database.engine import disposable, migrate, slow_snapshot, tra
 from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.base.jobs.child_process import INHERITED, Reporter, read_plan
 from koyjabo.base.settings.schema import Settings
-from koyjabo.upkeep.backups import backup, backup_file, backup_queries
-from koyjabo.upkeep.backups.backup import store_of, temporary_folder, work_in
-from koyjabo.upkeep.backups.backup_file import Head
-from koyjabo.upkeep.backups.backup_queries import (
+from koyjabo.upkeep.recounts.recount_queries import RecountResult, newest_id, recount
+from . import backup, backup_file, backup_queries
+from .backup import store_of, temporary_folder, work_in
+from .backup_file import Head
+from .backup_queries import (
     FETCHING,
     KEEPING,
     RESTORING,
@@ -31,8 +32,7 @@ from koyjabo.upkeep.backups.backup_queries import (
     VERIFYING,
     WRITING,
 )
-from koyjabo.upkeep.backups.stores import BackupStoreError, rotate
-from koyjabo.upkeep.recounts.recount_queries import RecountResult, newest_id, recount
+from .stores import BackupStoreError, rotate
 
 PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")
 """Settings that the server passes to the process. It reads no others from the environment or `.env`."""

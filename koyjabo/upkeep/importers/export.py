@@ -23,8 +23,8 @@ from koyjabo.base.core.file_lines import SupportsReadline
 from koyjabo.base.core.runtime import Advance
 from koyjabo.reports.visit_log.import_file import BadLine, Refuse, csv_records
 from koyjabo.reports.visit_log.importing import Imported
-from koyjabo.upkeep.importers.queries import Difference
 from koyjabo.upkeep.recounts.recount_queries import Totals
+from .queries import Difference
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")

@@ -36,12 +36,12 @@ from koyjabo.people.audit.log import Actor
 from koyjabo.reports.visit_log import import_file, import_queries, importing
 from koyjabo.reports.visit_log.import_file import BadLine, NumberedVisit
 from koyjabo.reports.visit_log.importing import Imported
-from koyjabo.upkeep.importers import queries, visit_exports
-from koyjabo.upkeep.importers.export import NAMES, OWN, Export, ImportReport, Record, unusable
-from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, PageView
-from koyjabo.upkeep.importers.queries import Difference
 from koyjabo.upkeep.recounts.recount_queries import Totals, read_count
 from koyjabo.upkeep.recounts.recounts import TOTAL
+from . import queries, visit_exports
+from .export import NAMES, OWN, Export, ImportReport, Record, unusable
+from .first_views_sqlite import FirstViews, PageView
+from .queries import Difference
 
 DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
 GROUPED = re.compile(r"\d{1,3}(?:([,.\u00a0\u202f ’'])\d{3})(?:\1\d{3})*|\d{1,15}", re.ASCII)

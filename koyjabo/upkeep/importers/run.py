@@ -23,9 +23,9 @@ from koyjabo.people.audit.log import Actor
 from koyjabo.reports.visit_log import import_queries
 from koyjabo.reports.visit_log.import_file import NumberedVisit
 from koyjabo.reports.visit_log.importing import BATCH, Imported, usable
-from koyjabo.upkeep.importers.export import ImportReport
-from koyjabo.upkeep.importers.first_views_sqlite import SeenKeys
-from koyjabo.upkeep.importers.importing import SUMS, FileImporter, ImportSource
+from .export import ImportReport
+from .first_views_sqlite import SeenKeys
+from .importing import SUMS, FileImporter, ImportSource
 
 CHECK, IMPORT = "check", "import"
 

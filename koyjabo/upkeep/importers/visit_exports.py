@@ -20,8 +20,8 @@ from koyjabo.base.network import geolocation, user_agents
 from koyjabo.base.network.campaigns import NAMELESS, Campaign, of_page
 from koyjabo.base.network.user_agents import DESKTOP, PHONE, UserAgent
 from koyjabo.reports.visit_log import import_file
-from koyjabo.upkeep.importers.export import Export, ExportTable, ImportReport, Values, unusable
-from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, PageView
+from .export import Export, ExportTable, ImportReport, Values, unusable
+from .first_views_sqlite import FirstViews, PageView
 
 EVENTS = "events"
 """Name for lines that are events."""

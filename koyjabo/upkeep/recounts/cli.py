@@ -5,7 +5,7 @@ import click
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
+from .recounts import Recounts, TotalAdjuster
 
 
 @click.group()

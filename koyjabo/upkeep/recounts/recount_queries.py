@@ -26,8 +26,8 @@ from koyjabo.counting.page_numbers import page_queries
 from koyjabo.reports import page_total_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.upkeep.recounts import derived_tables_queries as derived
-from koyjabo.upkeep.recounts.derived_tables_queries import Invariant, Rollup
+from . import derived_tables_queries as derived
+from .derived_tables_queries import Invariant, Rollup
 
 
 class Totals(NamedTuple):

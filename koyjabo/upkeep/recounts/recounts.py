@@ -31,8 +31,8 @@ from koyjabo.people.audit import log as audit, queries
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord, Selection
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.recounts import recount_queries
-from koyjabo.upkeep.recounts.recount_queries import (
+from . import recount_queries
+from .recount_queries import (
     MAX_SHOWN,
     RecountResult,
     Totals,

@@ -24,7 +24,7 @@ from koyjabo.reports.events import event_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import VISITS, ReadRows
 from koyjabo.reports.rolled_up import roll_up_queries
-from koyjabo.upkeep.retention.retention_queries import fold_of_visitor
+from .retention_queries import fold_of_visitor
 
 RENAMED = "~"
 """The first character of names that no visitor can have (specification: Register a visit)."""

@@ -17,7 +17,7 @@ from flask import Flask
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.observability.logs import request_id
-from koyjabo.web.http.paths import PathPolicy, matching
+from .paths import PathPolicy, matching
 
 log = logging.getLogger(__name__)
 

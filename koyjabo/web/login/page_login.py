@@ -34,8 +34,8 @@ from koyjabo.base.network.services import NetworkServices
 from koyjabo.web.current import current
 from koyjabo.web.http.middleware import RequestOfAnyBytes
 from koyjabo.web.limits import limits
-from koyjabo.web.login import tokens
-from koyjabo.web.login.tokens import ACCESS, REFRESH, Claims, Tokens
+from . import tokens
+from .tokens import ACCESS, REFRESH, Claims, Tokens
 
 KEPT_MS = 3_600_000
 """How long a login is remembered after its last page view, ms."""

@@ -18,9 +18,9 @@ from koyjabo.web.current import current
 from koyjabo.web.http import packing, paths
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import ErrorResponse
-from koyjabo.web.openapi.describe import File, Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
 from koyjabo.web.pages.links import ANY_SITE
 from koyjabo.web.schemas.bodies import Body
+from .describe import File, Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
 
 REF = "#/components/schemas/{model}"
 

@@ -11,7 +11,7 @@ from koyjabo.web.http import cookies
 from koyjabo.web.i18n import LANGUAGE_COOKIE, LANGUAGE_S
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
-from koyjabo.web.pages import redirects
+from . import redirects
 
 THEMES = ("light", "dark")
 THEME_COOKIE, THEME_S = "theme", 365 * 86400

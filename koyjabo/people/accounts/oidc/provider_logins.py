@@ -19,15 +19,15 @@ from koyjabo.people.accounts import email_links, passwords, queries as account_q
 from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.errors import ProviderLoginRefused
 from koyjabo.people.accounts.login_sessions import Grant, PendingSteps, Proof, SecondFactorDue
-from koyjabo.people.accounts.oidc import queries
-from koyjabo.people.accounts.oidc.provider import ProviderUser
-from koyjabo.people.accounts.oidc.queries import WaysToLogIn
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.users import user_admin_queries
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import MailOutbox
+from . import queries
+from .provider import ProviderUser
+from .queries import WaysToLogIn
 
 UNCONNECTED = N_(
     "No account here is connected to this login. Log in another way first, and connect it on your account page."

@@ -12,7 +12,7 @@ from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import OidcIdentity, User
 from koyjabo.people.accounts import passwords, queries
 from koyjabo.people.accounts.errors import LastWayToLogIn, ProviderConnected
-from koyjabo.people.accounts.oidc.provider import ProviderUser
+from .provider import ProviderUser
 
 
 class WaysToLogIn(NamedTuple):

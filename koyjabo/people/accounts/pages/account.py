@@ -14,7 +14,6 @@ from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.people.accounts.login.schemas import PasswordResetBody, ProfileBody
 from koyjabo.people.accounts.login_sessions import browser_mark_of
-from koyjabo.people.accounts.pages.form_fields import NewPasswordBody
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.contents import TAKEOVER
 from koyjabo.people.mail.outbox import MailOutbox
@@ -26,6 +25,7 @@ from koyjabo.web.i18n import browser_name, count, language, place
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages.redirects import done
+from .form_fields import NewPasswordBody
 
 declare(bp, "/reset-password/", PathPolicy.SECRET)
 

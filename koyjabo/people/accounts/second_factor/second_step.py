@@ -13,11 +13,11 @@ from koyjabo.people.accounts.audit_entries import own_entry
 from koyjabo.people.accounts.errors import SecondFactorExpired, WrongPasskey
 from koyjabo.people.accounts.login_sessions import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, Grant, PendingSteps, Proof
 from koyjabo.people.accounts.pending_step_queries import PASSKEY
-from koyjabo.people.accounts.second_factor import ceremonies, queries
-from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
-from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.audit import log
+from . import ceremonies, queries
+from .ceremonies import RelyingParty
+from .codes import Codes
 
 
 class LoginBrowser(NamedTuple):

@@ -10,8 +10,8 @@ from typing import Any
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.people.accounts.users import external_queries
-from koyjabo.people.accounts.users.external_queries import ExternalPerson
+from . import external_queries
+from .external_queries import ExternalPerson
 
 
 class ExternalPeople:

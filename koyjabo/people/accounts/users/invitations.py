@@ -13,8 +13,11 @@ from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION, LinkToke
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.settings.schema import Settings, requires
-from koyjabo.people.accounts.users import invitation_queries, user_admin_queries
-from koyjabo.people.accounts.users.invitation_queries import (
+from koyjabo.people.audit.log import Changes, Subject, Transaction, transaction
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox_queries import QueuedEmail, is_confirmed
+from . import invitation_queries, user_admin_queries
+from .invitation_queries import (
     PANEL,
     PANEL_ROWS,
     WEEK_MS,
@@ -22,9 +25,6 @@ from koyjabo.people.accounts.users.invitation_queries import (
     InvitationRows,
     place_of,
 )
-from koyjabo.people.audit.log import Changes, Subject, Transaction, transaction
-from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.people.mail.outbox_queries import QueuedEmail, is_confirmed
 
 Accepted = TypeVar("Accepted")
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.evidence.queries import Shown
-from koyjabo.reports.visit_log.live.feed_queries import LiveRow, Measured
+from .feed_queries import LiveRow, Measured
 
 READ_MS = 1_000
 """Minimum time between two reads."""
