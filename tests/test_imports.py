@@ -283,7 +283,7 @@ def test_there_is_no_circle_of_modules():
 
 
 def test_a_module_imports_its_siblings_by_their_own_names():
-    """So a reader sees what a module takes from other packages."""
+    """A reader then sees what a module takes from other packages."""
     statements = [(name, node) for name in FILES for node in ast.walk(tree(name)) if isinstance(node, ast.ImportFrom)]
     assert [name for name, node in statements if node.level > 1] == []
     far = [name for name, node in statements if not node.level and node.module in near(name)]
