@@ -157,10 +157,8 @@ def figures(
     """Return the figures, with links based on `address`. `lengths` is the breakdown by `attended`. For `per_day`, see
     `ViewPlan`.
     """
-    reasons = dict.fromkeys(LABELS, summary.reason or "")
-    reasons["peak_active"] = N_("Not measured with filters") if is_filtered else N_("Not measured on these days")
-    reasons["median_s"] = FOLDED_MEDIAN
     of, now, before = measured(lengths), summary.figures, summary.compared
+    reasons = _reasons(summary, is_filtered)
     if of == 0:  # 0 would mean that no visit was attended
         reasons |= dict.fromkeys(("attended", "median_s"), UNMEASURED)
         now = now._replace(attended=None)
@@ -193,6 +191,12 @@ def figures(
             )
         )
     return shown
+
+
+def _reasons(summary: Summary, is_filtered: bool) -> dict[str, str]:
+    """Return why a figure may be unknown, by its name."""
+    peak = N_("Not measured with filters") if is_filtered else N_("Not measured on these days")
+    return {**dict.fromkeys(LABELS, summary.reason or ""), "peak_active": peak, "median_s": FOLDED_MEDIAN}
 
 
 def value(period: Period, name: str) -> int | None:
