@@ -8,7 +8,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
-from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader, MemberRoom, ReportRooms
+from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, MemberRoom, ReportRooms
 from koyjabo.communities.live.messages import CommunityMessages
 from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
 from koyjabo.communities.live.participant import Participants, Revocation
@@ -100,7 +100,7 @@ def _destination(directory: Communities, account: Account) -> tuple[str, dict[st
 
 def _leader(base: Base) -> DashboardLeader:
     if base.cluster.redis is None:
-        return LocalLeader(base.clock)
+        return DashboardLeader(base.clock)
     from koyjabo.communities.live.dashboard_leader_redis import RedisLeader  # imported late: redis-py takes 15 MB
 
     return RedisLeader(*base.cluster.redis, base.runtime, base.clock)

@@ -12,7 +12,7 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.core.signals import Signals
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.settings.schema import Settings
-from .bus import Bus, NullBus
+from .bus import Bus
 from .workers import MemoryWorkers, Workers
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Cluster:
 def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Cluster:
     """Connect to REDIS_URL or, if it is not set, use the memory of a single worker."""
     if not settings.redis_url:
-        return Cluster(MemoryWorkers(), NullBus())
+        return Cluster(MemoryWorkers(), Bus())
     from .outbox import RedisOutbox, SharedRedis
     from .redis_bus import RedisBus
     from .redis_client import connect

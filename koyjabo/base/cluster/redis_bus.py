@@ -18,6 +18,7 @@ import redis
 
 from koyjabo.base.core.runtime import Runtime, Waiter
 from koyjabo.base.core.signals import Signals
+from .bus import Bus
 from .outbox import PACE_S, RedisOutbox
 from .redis_client import RedisClient
 
@@ -158,7 +159,7 @@ ROOM = "koyjabo:room:"
 """Prefix of room channels."""
 
 
-class RedisBus:
+class RedisBus(Bus):
     """Sends messages to the other workers, and receives theirs, through Redis."""
 
     def __init__(
