@@ -47,8 +47,8 @@ def work(step: str, plan: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
 
 def _preview(importer: FileImporter, clock: Clock) -> dict[str, Any]:
     """Preview an import without writing anything, using the same lines, rules and keys. Raises the same errors as
-    `FileImporter.run`, except DatabaseInUse. The result has the number of `days` with new visits, and the site's total `before`
-    and `after`.
+    `FileImporter.run`, except DatabaseInUse. The result has the number of `days` with new visits, and the site's
+    total `before` and `after`.
     """
     report = importer.report
     if importer.source.program in SUMS:
