@@ -22,7 +22,7 @@ from sqlalchemy.engine import make_url
 from support.databases.database import Database
 
 from koyjabo.base.cluster.base import Cluster
-from koyjabo.base.cluster.bus import NullBus
+from koyjabo.base.cluster.bus import Bus
 from koyjabo.base.cluster.workers import MemoryWorkers
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import ThreadRuntime
@@ -92,7 +92,7 @@ def new_writer(executor: Any, attended: Any) -> AttendanceWriter:
     sockets: Any = SimpleNamespace(known=lambda socket: SHOWN_BY)
     metrics: Any = SimpleNamespace(attended=attended)
     dropped: Any = SimpleNamespace(add=None)
-    cluster = Cluster(MemoryWorkers(), NullBus())
+    cluster = Cluster(MemoryWorkers(), Bus())
     return AttendanceWriter(executor, Clock(ZoneInfo("Asia/Dhaka")), sockets, metrics, dropped, cluster, lambda: 0)
 
 

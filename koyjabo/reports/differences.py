@@ -4,8 +4,6 @@ The values of a dimension add up to all visits in a range, so their gains and lo
 value is named only if it explains part of the difference.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple

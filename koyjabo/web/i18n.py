@@ -2,8 +2,6 @@
 conventions of the language (specification: The web app).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,8 +14,7 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 from babel.units import format_unit
 from flask import Flask, g, request
-from flask_babel import Babel, force_locale, gettext
-from flask_babel import gettext as _
+from flask_babel import Babel, force_locale, gettext, gettext as _
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -28,8 +25,8 @@ from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import OTHER, UNKNOWN
 from koyjabo.base.network.user_agents import Browser
 from koyjabo.base.settings.schema import Settings
-from koyjabo.web.current import current
-from koyjabo.web.http import cookies
+from .current import current
+from .http import cookies
 
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
 BANGLA = re.compile("[\u0980-\u09ff]")

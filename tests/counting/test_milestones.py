@@ -7,8 +7,7 @@ from sqlalchemy.engine import make_url
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import words
-from support.sites.full_site import bring
-from support.sites.full_site import rows as rows_of
+from support.sites.full_site import bring, rows as rows_of
 
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.ledger import open_store

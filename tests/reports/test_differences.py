@@ -4,8 +4,7 @@ import re
 from itertools import count
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import words

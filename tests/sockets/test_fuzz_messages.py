@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.clients.members import Member
 from support.clients.unaffected_clients import UnaffectedClients, unaffected_clients
 from support.clients.websocket import BINARY, CLOSE, TEXT, Frame, SocketIO, WebSocket, frame

@@ -1,7 +1,5 @@
 """Shows visits on pages: filters and their texts, and file formats."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -10,8 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 from flask import Flask
-from flask_babel import gettext, ngettext
-from flask_babel import gettext as _
+from flask_babel import gettext, gettext as _, ngettext
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import name_in
@@ -22,18 +19,18 @@ from koyjabo.counting.evidence.facts import ATTENDED_MS
 from koyjabo.reports.query.parameters import WORDS, label
 from koyjabo.reports.query.report_query import EVIDENCE, NETWORK, OWN
 from koyjabo.reports.ui import breakdowns
-from koyjabo.reports.visit_log.condition_queries import DIRECT
 from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
 from koyjabo.reports.visit_log.live.feed import Feed
 from koyjabo.reports.visit_log.live.feed_queries import LiveRow
-from koyjabo.reports.visit_log.queries import LABELS, LoggedVisit
-from koyjabo.reports.visit_log.visit_log import MAX_COUNTED, Count, VisitFilter
 from koyjabo.web import i18n
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import count, day, place, spent
 from koyjabo.web.pages import pagination
 from koyjabo.web.schemas.bodies import Body
+from .condition_queries import DIRECT
+from .queries import LABELS, LoggedVisit
+from .visit_log import MAX_COUNTED, Count, VisitFilter
 
 
 def init_app(app: Flask) -> None:

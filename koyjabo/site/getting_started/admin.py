@@ -1,7 +1,5 @@
 """The first page's visit, for Overview; what the server lacks, for Health; and hiding these steps."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, request, url_for
@@ -9,12 +7,11 @@ from flask import Response, request, url_for
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.counting.services import CountingServices
-from koyjabo.site.getting_started.getting_started import LIST, GettingStarted
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import Undo, done
 from koyjabo.web.panel.pages import me, page
+from .getting_started import LIST, GettingStarted
 
 HIDDEN = "hidden"
 

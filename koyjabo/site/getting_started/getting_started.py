@@ -1,7 +1,5 @@
 """Setting up a new site: its first page on another host, and what the server still lacks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -18,10 +16,10 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
-from koyjabo.site.getting_started import queries
-from koyjabo.site.getting_started.queries import SiteFacts, StoredStep
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from . import queries
+from .queries import SiteFacts, StoredStep
 
 PAGE, LIST = "page", "all"
 """The parts that admins can hide: the line to paste into a page, and the list of what the server lacks."""

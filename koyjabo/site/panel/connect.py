@@ -2,8 +2,6 @@
 and API keys. Their forms and detail pages belong to their features.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from functools import partial
@@ -24,8 +22,7 @@ from koyjabo.reports.ui.choices import stored_chips
 from koyjabo.site.badges import values
 from koyjabo.site.badges.values import ACCENT
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.web.current import admin, current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import admin, current, pages as bp
 from koyjabo.web.i18n import language
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.links import sample_site

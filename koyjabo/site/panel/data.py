@@ -1,7 +1,5 @@
 """/admin/data: exports, backups, and erasure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -21,8 +19,7 @@ from koyjabo.reports.visit_log.visit_log import VisitFilter
 from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.health.system import System
 from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_text
 from koyjabo.web.http.responses import download
 from koyjabo.web.i18n import count

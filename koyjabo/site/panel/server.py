@@ -3,8 +3,6 @@
 A row shows a group of settings. `?edit=GROUP` opens its form, and POST /admin/server/settings/GROUP saves it.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
@@ -30,8 +28,7 @@ from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
 from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.upkeep.stored_settings.stored_settings import NAMES, StoredSettings
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import SECRETS, Form, declare_text
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.redirects import done
@@ -108,7 +105,7 @@ class MailTest(NamedTuple):
     reply: str = ""
 
     @classmethod
-    def failed(cls, email: str, error: NotDelivered) -> MailTest:
+    def failed(cls, email: str, error: NotDelivered) -> "MailTest":
         code = str(error)
         return cls(email, REASONS.get(code, REFUSED if code.isdigit() else FAILED), code, error.reply)
 

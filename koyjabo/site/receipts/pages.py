@@ -2,8 +2,6 @@
 of the site can recount there, and change the total.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
@@ -17,7 +15,6 @@ from pydantic_core import PydanticCustomError
 from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import whole
-from koyjabo.site.receipts.receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
 from koyjabo.upkeep.recounts.recounts import Preview, Recounts, TotalAdjuster
 from koyjabo.web.current import admin, current, pages
 from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_text
@@ -26,6 +23,7 @@ from koyjabo.web.login import page_login
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me
 from koyjabo.web.schemas.bodies import Body
+from .receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
 
 PAGE = "pages.receipt"
 

@@ -1,7 +1,5 @@
 """All possible results of Health's checks: their level, their texts, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """The parts of the page Server about the server's health: the checks with advice, workers, and emails."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +9,14 @@ from markupsafe import Markup
 
 from koyjabo.base.core.installation import own_command
 from koyjabo.upkeep.backups.ui import reason
-from koyjabo.upkeep.health.findings import CAUSES, DANGER, GOOD, WARNING, HealthCheck
-from koyjabo.upkeep.health.health import Health
-from koyjabo.upkeep.health.system import System
 from koyjabo.web.current import current
 from koyjabo.web.http.proxy_hops import hops, in_force
 from koyjabo.web.i18n import clock_time, count, digits, size, translated
 from koyjabo.web.limits import limits
 from koyjabo.web.panel.pages import me
+from .findings import CAUSES, DANGER, GOOD, WARNING, HealthCheck
+from .health import Health
+from .system import System
 
 LEVEL_WORDS = {
     GOOD: _("Everything works"),

@@ -1,8 +1,7 @@
 """How addresses are stored and shown (RFC 3986, RFC 3492)."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.corpora import addresses, domains
 from support.corpora.domains import HOST, INVALID, VALID
 from support.runs.fuzz_effort import effort

@@ -1,8 +1,7 @@
 """User agents: what is read from them, and whether crawlers count."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.application.site import Site, nothing_counted
 from support.corpora import user_agents as corpora
 from support.corpora.user_agents import BROWSER, CRAWLER, STORED_BROWSER

@@ -8,8 +8,7 @@ from support.application.site import Time
 
 from koyjabo.base.cluster.workers import Drop
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.observability import services as observability
-from koyjabo.base.observability import socket_log
+from koyjabo.base.observability import services as observability, socket_log
 from koyjabo.base.observability.dropped import Dropped
 from koyjabo.base.observability.metrics import Gauges, Metrics
 from koyjabo.base.observability.services import Lag

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import Person, bare, sign_up
-from support.people.api_keys import PATH, call, key, make
-from support.people.api_keys import boss as admin
+from support.people.api_keys import PATH, boss as admin, call, key, make
 from support.people.communities import found
 
 from koyjabo.base.core.clock import iso

@@ -1,7 +1,6 @@
 """Traits and sources of visits."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.corpora import sources
 from support.runs.fuzz_effort import effort
 

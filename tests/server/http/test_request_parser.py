@@ -6,8 +6,7 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.clients.connection import chunked, head
 from support.runs.fuzz_effort import effort
 

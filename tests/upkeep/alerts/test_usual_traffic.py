@@ -6,8 +6,7 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from support.application.site import Time
 
 from koyjabo.base.core.clock import Clock
