@@ -112,6 +112,8 @@ class AtOnce(ThreadRuntime):
 
 
 class RecordingBus(Bus):
+    heard = ()
+
     def __init__(self, published):
         self.published = published
         self.heard = {}
