@@ -15,14 +15,14 @@ from koyjabo.integrations.webhooks.api import NewWebhookBody, WebhookChangesBody
 from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMAT_NAMES, FORMATS, TOPICS, types_for
 from koyjabo.integrations.webhooks.queries import STATES
 from koyjabo.web.current import admin as bp
-from koyjabo.web.forms.forms import Form, declare_text
+from koyjabo.web.forms.forms import Form, declare_texts
 from koyjabo.web.limits import limits
 from koyjabo.web.pages import management, pagination
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Typed
 
-declare_text("community", N_("Community"))
+declare_texts(community=N_("Community"))
 
 PRESETS = {
     **{name: management.Preset(*topic) for name, topic in TOPICS.items()},
