@@ -94,7 +94,7 @@ def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
     do not see backup errors, which may contain a path.
     """
 
-    def link(label: object, endpoint: str, anchor: str, **values: str) -> object:
+    def link(label: object, endpoint: str, anchor: str, **values: Any) -> object:
         return LINK.format(url_for(endpoint, _anchor=anchor, **values), label) if is_admin else label
 
     shown = {name: value for name, value in check.values.items() if is_admin or name != "error"}
