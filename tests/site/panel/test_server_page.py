@@ -242,16 +242,13 @@ def test_mail_form_shows_the_address_of_its_links_before_it_is_stored(site, admi
     assert 'name="public_url"' not in admin.get(f"{PAGE}?edit=mail")
 
 
-def test_name_and_time_zone_are_kept_with_one_click(site, admin):
+def test_steps_of_a_new_site_are_finished_where_they_are(site, admin):
     says = "Koy Jabo · The app for bus, train and rickshaw riders in Bangladesh. Every visit is counted here, live."
     assert row(admin.get(PAGE), "name").startswith(f"Name Your home page says: {says} Keep")
     admin.send(CHANGE + "name", site_name="Koy Jabo")
     admin.send(CHANGE + "zone", timezone="Asia/Dhaka")
     assert 'data-needs="zone"' not in admin.get(PAGE)
     assert row(admin.get(PAGE), "name") == f"Name {says} Change : Name"
-
-
-def test_total_of_another_counter_is_continued_from_the_page(site, admin):
     assert 'name="reason" value="Continues another counter"' in admin.get(f"{PAGE}?edit=total")
     admin.confirm("/admin/receipt/total", total="4,000", reason="Continues another counter", next=PAGE)
     assert (admin.location, site.stats()["totalVisits"]) == (PAGE, 4000)
