@@ -10,7 +10,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import Webhook
 from koyjabo.communities.ui import all_choices
 from koyjabo.web.current import admin as bp
-from koyjabo.web.forms.forms import Form, declare_text
+from koyjabo.web.forms.forms import Form, declare_texts
 from koyjabo.web.limits import limits
 from koyjabo.web.pages import management, pagination
 from koyjabo.web.pages.redirects import done
@@ -20,7 +20,7 @@ from .api import NewWebhookBody, WebhookChangesBody, service
 from .messages import EVENT_TYPES, FORMAT_NAMES, FORMATS, TOPICS, types_for
 from .queries import STATES
 
-declare_text("community", N_("Community"))
+declare_texts(community=N_("Community"))
 
 PRESETS = {
     **{name: management.Preset(*topic) for name, topic in TOPICS.items()},

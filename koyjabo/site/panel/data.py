@@ -20,7 +20,7 @@ from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.health.system import System
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.web.current import admin as bp, current
-from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_text
+from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_texts
 from koyjabo.web.http.responses import download
 from koyjabo.web.i18n import count
 from koyjabo.web.pages.redirects import done
@@ -35,8 +35,7 @@ NARROWING = ("community_id", "who", "evidence", "network", "own", "place")
 JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
 
 
-declare_text("visitor_id", N_("Visitor ID"))
-declare_text("place", N_("Location"))
+declare_texts(visitor_id=N_("Visitor ID"), place=N_("Location"))
 
 
 class ErasureBody(Body):

@@ -50,12 +50,12 @@ TEXTS = {
     "url": (N_("Address"), "url"),
 }
 """Labels and kinds of text fields, by name. All other fields are choices and tokens, which are repeated unchanged.
-Features add theirs with `declare_text`.
+Features add theirs with `declare_texts`.
 """
 
 
-def declare_text(name: str, label: str) -> None:
-    TEXTS[name] = label, "text"
+def declare_texts(**labels: str) -> None:
+    TEXTS.update({name: (label, "text") for name, label in labels.items()})
 
 
 class Form(Generic[Checked]):
