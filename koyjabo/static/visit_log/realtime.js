@@ -134,7 +134,7 @@ class Traffic {
   #part;
   #body;
   #row;
-  /** @type {Map<string, Community>} by id, most recently changed last */
+  /** @type {Map<string, Community>} by id */
   #communities = new Map();
   /** @type {Map<string, HTMLElement>} rows by id */
   #rows = new Map();
@@ -150,15 +150,14 @@ class Traffic {
   /** @param {Record<string, Community | null>} communities  by id; null removes one  @param {boolean} isWhole */
   take(communities, isWhole) {
     if (isWhole) this.#communities.clear();
-    for (const [id, community] of Object.entries(communities).reverse()) {
-      this.#communities.delete(id);
-      if (community) this.#communities.set(id, community);
-    }
+    for (const [id, community] of Object.entries(communities)) community ? this.#communities.set(id, community) : this.#communities.delete(id);
     this.#show();
   }
 
   #show() {
-    const shown = [...this.#communities].reverse();
+    const shown = [...this.#communities].sort(
+      ([, one], [, other]) => other.online - one.online || other.came - one.came || one.name.localeCompare(other.name),
+    );
     const rows = new Map(shown.map(([id, community]) => [id, fill(this.#rows.get(id) ?? this.#make(), id, community)]));
     if (this.#body.contains(document.activeElement)) return;
     this.#rows = rows;
