@@ -98,7 +98,8 @@ def test_page_shows_every_call_at_its_anchor(site, spec):
         for (path, method, operation), call in zip(operations(spec), sorted_as(spec, calls), strict=True):
             anchor = f"/{operation['tags'][0]}/{operation['operationId']}"
             assert f' id="{anchor}"' in call
-            shown = (f">{method.upper()}</b> <code translate=\"no\">{path}</code>", operation["summary"], *operation["responses"])
+            address = f'>{method.upper()}</b> <code translate="no">{path}</code>'
+            shown = (address, operation["summary"], *operation["responses"])
             assert [text for text in shown if text not in call] == []
 
 
