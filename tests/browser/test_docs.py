@@ -2,7 +2,7 @@
 
 from support.browser.pages import PHONE, expect, visit
 
-OPEN = ".call[open]"
+OPEN, MAX_PHONE_PX = ".call[open]", 3_000
 
 
 def test_call_is_opened_by_its_address_and_found_by_a_word(page):
@@ -25,9 +25,6 @@ def test_call_is_opened_by_its_address_and_found_by_a_word(page):
 def test_text_in_a_closed_call_is_found_by_the_browser(page, site):
     page.goto(f"http://localhost:{site.port}/docs/#:~:text=Does%20not%20check%20the%20database")
     expect(page.locator(OPEN)).to_have_count(1)
-
-
-MAX_PHONE_PX = 3_000
 
 
 def test_reference_begins_with_its_title_and_closed_groups_on_a_phone(new_device):

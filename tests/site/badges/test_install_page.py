@@ -97,11 +97,6 @@ def test_newest_visit_is_shown_to_everyone_and_its_host_in_the_panel(site):
     assert "Seen on shop.example; no. 4,001 , " in words(admin.get("/admin/connect"))
 
 
-def test_no_address_is_opened_for_a_check_of_its_page(site):
-    panel(site).send("/install", status=405, url="https://shop.example/")
-    assert "Check your page" not in words(Reader(site).log_in("rani").get("/install"))
-
-
 def test_every_page_and_the_panel_lead_there(site):
     assert '<a href="/install">Put it on your site</a>' in Reader(site).get("/communities")
     admin = panel(site)
@@ -111,8 +106,6 @@ def test_every_page_and_the_panel_lead_there(site):
 
 
 PATH = "/static/js/koyjabo-count.js"
-
-
 MODULE = f"https://koyjabo.example{PATH}"  # the page's script replaces the address
 
 
