@@ -44,8 +44,8 @@ def community(visit: Any) -> str:
 
 
 def browser(user_agent: str | None) -> str:
-    """`Chrome · Android`, or the User-Agent itself if neither is known."""
-    return " · ".join(filter(None, user_agents.of(user_agent or ""))) or user_agent or ""
+    """`Chrome · Android`, or "" if neither is known."""
+    return " · ".join(filter(None, user_agents.of(user_agent or "")))
 
 
 def campaign(query: str) -> str:
@@ -98,12 +98,11 @@ def _is_early(at_ms: int) -> bool:
     return current().clock.now_ms() - at_ms < WRITTEN_MS
 
 
-def newest_rows(feed: Feed, most: int) -> list[tuple[LiveRow, user_agents.Browser, str, str]]:
-    """The newest visits, each with its browser, time on page and kind of evidence."""
+def newest_rows(feed: Feed, most: int) -> list[tuple[LiveRow, str, str]]:
+    """The newest visits, each with its time on page and kind of evidence."""
     times, unknown = feed.parts()["attended"], LiveTime(None, None, "")
     return [
-        (visit, user_agents.of(visit.user_agent or ""), *_time_and_kind(times.get(str(visit.id), unknown), visit.at_ms))
-        for visit in islice(feed.newest, most)
+        (visit, *_time_and_kind(times.get(str(visit.id), unknown), visit.at_ms)) for visit in islice(feed.newest, most)
     ]
 
 

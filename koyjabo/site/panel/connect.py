@@ -29,7 +29,7 @@ from koyjabo.web.pages.links import sample_site
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
 
-LOOKS = ("number", "badge", "frame", "count", "react", "markdown", "script", "pixel", "policy")
+LOOKS = ("number", "badge", "frame", "count", "react", "markdown", "script", "pixel")
 """What the code to paste is for. The first four are pictures on the page, the others are links below them."""
 
 COLOR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
@@ -88,7 +88,6 @@ def _code() -> dict[str, Any]:
     site, stats = sample_site(), current()[CountingServices].visits.stats()
     return {
         "site": site,
-        "socket_site": site.replace("http", "ws", 1),
         "look": _appearance(),
         "choices": _values(),
         "accent": ACCENT,
