@@ -42,7 +42,8 @@ MINUTE = "d MMM y, HH:mm"
 
 def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
-    for filter_ in (count, percent, share, digits, translated, period, place, size, day, spent, name_of, named):
+    filters = (count, percent, share, digits, translated, period, place, size, day, spent)
+    for filter_ in (*filters, name_of, named, description_of, marked):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
     app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, current().clock.zone)
     app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, current().clock.zone, "HH:mm:ss")
@@ -70,12 +71,20 @@ def name_of(community: Any) -> str:
 
 
 def named(community: Any) -> Markup:
-    """The name as an element, with its language if that is not the page's. A name without Bangla letters counts as
+    return marked(name_of(community))
+
+
+def description_of(community: Any) -> str:
+    """A community's description in the language of the current request."""
+    return name_in(language(), community.description, community.description_bn)
+
+
+def marked(text: str) -> Markup:
+    """A text as an element, with its language if that is not the page's. A text without Bangla letters counts as
     English.
     """
-    name = name_of(community)
-    written = "bn" if BANGLA.search(name) else "en"
-    return Markup("<bdi{}>{}</bdi>").format(Markup(f' lang="{written}"') if written != language() else "", name)
+    written = "bn" if BANGLA.search(text) else "en"
+    return Markup("<bdi{}>{}</bdi>").format(Markup(f' lang="{written}"') if written != language() else "", text)
 
 
 def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:

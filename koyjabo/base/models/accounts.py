@@ -113,6 +113,7 @@ class Community(Model):
     name: Mapped[str] = mapped_column(String(200))
     name_bn: Mapped[str] = mapped_column(String(200), server_default=text("''"))  # "" if there is none
     description: Mapped[str] = mapped_column(Text)
+    description_bn: Mapped[str] = mapped_column(Text, server_default=text("''"))  # "" if there is none
     is_open: Mapped[bool] = mapped_column(Boolean)  # everyone may join
     is_listed: Mapped[bool] = mapped_column(Boolean)  # visible to people who are not members
     created_ms: Mapped[int] = mapped_column(BigInteger)
