@@ -14,7 +14,7 @@ from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards,
 from koyjabo.communities.live.messages import CommunityMessages
 from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
 from koyjabo.communities.live.participant import Participants, Revocation
-from koyjabo.communities.memberships import CommunityScope, Joined, Memberships, ReceivedInvitations
+from koyjabo.communities.memberships import CommunityScope, Joined, Memberships
 from koyjabo.communities.permissions import Permissions
 from koyjabo.communities.refs import CommunitiesByRef, CommunityRefs
 from koyjabo.counting.live_stats import LiveStats
@@ -35,7 +35,6 @@ class CommunityServices:
     refs: CommunityRefs
     by_ref: CommunitiesByRef
     invitations: Invitations[Joined]
-    received: ReceivedInvitations
     permissions: Permissions
     participants: Participants
     rooms: CommunityRooms
@@ -71,13 +70,13 @@ def build(base: Base) -> CommunityServices:
     directory = Communities(database, clock, on_revoked)
     services.identities.provide(community_id=refs.resolve, destination_of=partial(_destination, directory))
     invitations = Invitations(CommunityScope(), database, clock, on_revoked, services[MailOutbox], tokens)
+    accounts.received.add(invitations)
     return CommunityServices(
         directory=directory,
         members=Memberships(database, clock, on_revoked),
         refs=refs,
         by_ref=CommunitiesByRef(database, clock, refs, accounts.external, on_revoked),
         invitations=invitations,
-        received=ReceivedInvitations(accounts.panel_invitations, invitations),
         permissions=permissions,
         participants=participants,
         rooms=rooms,
