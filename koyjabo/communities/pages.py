@@ -81,8 +81,7 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
         "now_ms": clock.now_ms(),
     }
     if at.may(MODERATOR):
-        data = community_services().dashboards.current(at.scope).data
-        values |= _people(at) | {"today": data["today_visitors"], "arrivals": data["arrivals"]}
+        values |= _people(at)
     else:
         values["online"] = ui.online([at.community.id])[at.community.id]
     if at.may(MEMBER):

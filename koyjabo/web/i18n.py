@@ -43,7 +43,7 @@ MINUTE = "d MMM y, HH:mm"
 def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
     filters = (count, percent, share, digits, translated, period, place, size, day, spent)
-    for filter_ in (*filters, name_of, named, description_of, marked):
+    for filter_ in (*filters, name_of, named, description_of, lang):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
     app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, current().clock.zone)
     app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, current().clock.zone, "HH:mm:ss")
@@ -71,7 +71,9 @@ def name_of(community: Any) -> str:
 
 
 def named(community: Any) -> Markup:
-    return marked(name_of(community))
+    """The name as an element, with its language if that is not the page's."""
+    name = name_of(community)
+    return Markup("<bdi{}>{}</bdi>").format(lang(name), name)
 
 
 def description_of(community: Any) -> str:
@@ -79,12 +81,12 @@ def description_of(community: Any) -> str:
     return name_in(language(), community.description, community.description_bn)
 
 
-def marked(text: str) -> Markup:
-    """A text as an element, with its language if that is not the page's. A text without Bangla letters counts as
-    English.
+def lang(text: str) -> Markup:
+    """The attribute of an element with this text, if its language is not the page's. A text without Bangla letters
+    counts as English.
     """
     written = "bn" if BANGLA.search(text) else "en"
-    return Markup("<bdi{}>{}</bdi>").format(Markup(f' lang="{written}"') if written != language() else "", text)
+    return Markup(f' lang="{written}"' if written != language() else "")
 
 
 def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:

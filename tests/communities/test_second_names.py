@@ -84,7 +84,7 @@ def test_pages_in_bangla_show_the_second_description(site, cast, reader):
         assert words_in_bangla not in english
     path = path_of(community["id"], "/settings")
     reader.send(path, name="Ghat", description="Ferries and queues.", descriptionBn="", listed="on")
-    assert '<bdi lang="en">Ferries and queues.</bdi>' in reader.get(path_of(community["id"]))
+    assert 'dir="auto" lang="en">Ferries and queues.</p>' in reader.get(path_of(community["id"]))
     assert "descriptionBn" not in admin.get(f"{PATH}/{community['id']}").json
 
 
