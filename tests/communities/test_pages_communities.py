@@ -146,6 +146,7 @@ def test_page_says_why_a_person_cannot_join(site, readers, cast):
 def test_settings_change_only_the_sent_fields(site, readers, cast):
     community = cast.community(description="Old", listed=False)
     page = readers["admin"].get(path_of(community, "/settings"))
+    assert "Delete Deleting also removes its memberships and reports, and cannot be undone." in words(page)
     assert ">Old</textarea>" in page
     assert page.count(" checked") == 1
     readers["admin"].send(path_of(community, "/settings"), name="New", description="", listed="on")

@@ -86,17 +86,12 @@ const colors = new Map();
 
 /** The colour of a token at `element`. @param {HTMLElement} element  @param {string} token */
 function colorAt(element, token) {
-  const color = colors.get(token) ?? read(element, token);
-  colors.set(token, color);
-  return color;
-}
-
-/** @param {HTMLElement} element  @param {string} token */
-function read(element, token) {
-  element.style.color = `var(${token})`;
-  const { color } = getComputedStyle(element);
-  element.style.color = "";
-  return color;
+  if (!colors.has(token)) {
+    element.style.color = `var(${token})`;
+    colors.set(token, getComputedStyle(element).color);
+    element.style.color = "";
+  }
+  return colors.get(token) ?? "";
 }
 
 /** A hatched fill in two colours. @param {string} line  @param {string} ground */
