@@ -131,6 +131,23 @@ def test_people_on_a_wide_page_have_whole_emails_and_no_columns_of_counts(site, 
     expect(page.get_by_role("columnheader")).to_have_text(["Name", "Email", "Last seen", "Since", "Status"])
 
 
+def test_audit_log_in_bangla_has_whole_dates_next_to_places(site, new_device, session):
+    site.database.rows("UPDATE audit_log SET at_ms = 1763400000000, place = 'Dhaka, Bangladesh'")
+    page = new_device(storage_state=session, locale="bn", viewport={"width": 1440, "height": 900}).open("/admin/audit")
+    row = page.locator("[data-table=audit] tbody tr").first
+    expect(row).to_contain_text("১৮ নভেম্বর ২০২৫, ০১:২০")
+    assert row.evaluate(CUT) == []
+
+
+def test_community_has_a_whole_name_on_a_phone_and_words_in_its_reports(site, new_device, session, phone):
+    community = Member(site, "latif").found("Sadarghat night launches of Old Dhaka", open=False)
+    visit(phone, "/admin/communities")
+    assert phone.get_by_role("rowheader").evaluate("name => name.scrollWidth <= name.clientWidth")
+    page = new_device(storage_state=session, viewport={"width": 1440, "height": 900}).context.new_page()
+    visit(page, f"/communities/{community}/reports")
+    assert page.get_by_role("link", name="Share this view").bounding_box()["width"] > 100
+
+
 @pytest.mark.parametrize("width", [768, 1440])
 def test_visits_cut_no_value_that_has_room(site, new_device, session, width):
     about = {"page": "/routes/uttara-motijheel", "userAgent": BROWSERS[0], "referrer": "https://m.facebook.com/"}

@@ -41,6 +41,7 @@ TEXTS = {
     "name": (N_("Name"), "text"),
     "nameBn": (N_("Name in Bangla"), "text"),
     "description": (N_("Description"), LONG),
+    "descriptionBn": (N_("Description in Bangla"), LONG),
     "reason": (N_("Reason"), "text"),
     "first_day": (N_("From"), "date"),
     "last_day": (N_("To"), "date"),
