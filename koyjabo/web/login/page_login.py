@@ -44,6 +44,8 @@ KEPT_MS = 3_600_000
 
 MAX_LOGINS = 200
 
+IN_PANEL = "/admin/", "/account", "/receipt"
+
 
 class RememberedLogins:
     def __init__(self, clock: Clock) -> None:
@@ -77,7 +79,7 @@ FOREIGN = N_("This form was sent from another site. Open it here and try again."
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(login=login_if_known, csrf_token=masked_csrf)
+    app.jinja_env.globals.update(login=login_if_known, csrf_token=masked_csrf, in_panel=in_panel)
 
 
 def login() -> Login | None:
@@ -113,6 +115,12 @@ def login_if_known() -> Login | None:
         return login()
     except LedgerUnavailable:
         return None
+
+
+def in_panel() -> bool:
+    """Whether the page has the panel's navigation, as the panel, the account and the receipt of people who see it."""
+    known = login_if_known()
+    return known is not None and known.account.sees_panel and request.path.startswith(IN_PANEL)
 
 
 def require() -> Account:

@@ -28,6 +28,13 @@ def test_missing_pages_are_html_for_browsers_and_json_for_programs(client):
         assert_error(client.get(path, headers=headers), 404, "not_found")
 
 
+def test_page_of_a_used_invitation_says_so_in_its_title_and_what_to_do(client):
+    page = client.get("/invitations/used", headers=BROWSER).text
+    assert "<title>This invitation no longer works · " in page
+    assert "If you have accepted it, log in. Otherwise ask for a new one." in page
+    assert "unknown_invitation" not in page
+
+
 def test_form_sent_to_a_page_that_takes_none_is_answered_by_a_page(client):
     answer = client.put("/login", headers=BROWSER)
     assert (answer.status_code, answer.mimetype) == (405, "text/html")
