@@ -28,7 +28,8 @@ from koyjabo.web.http.responses import no_store
 from koyjabo.web.i18n import browser_name, count, language, place
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
-from koyjabo.web.pages.redirects import done
+from koyjabo.web.pages import redirects
+from koyjabo.web.pages.redirects import done, say
 
 declare(bp, "/reset-password/", PathPolicy.SECRET)
 
@@ -76,7 +77,7 @@ def change_details() -> Response:
     with authentication.errors_in(form):
         if body is not None:
             authentication.change_profile(login, body)
-            return done(N_("Your changes were saved."), "pages.account")
+            return say(redirects.back("pages.account"), N_("Your changes were saved."))
     return _show_details(login.account, form, 422)
 
 
@@ -88,11 +89,11 @@ def send_verification() -> Response:
         is_sent = account_services().email_links.request_verification(account)
     except InvalidInput:
         return done(NO_INBOX, "pages.account_details")
-    return done(
+    return say(
+        redirects.back("pages.account"),
         N_("The email is on its way. It can take a few minutes.")
         if is_sent
         else N_("No email was sent: too many were sent today. Try again tomorrow."),
-        "pages.account",
     )
 
 
@@ -106,7 +107,8 @@ def choose_mails() -> Response:
 
 def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) -> Response:
     needs_code = account_services().second_factors.state(account).totp_ms is not None
-    page = render_template("accounts/details.html", account=account, form=form, needs_code=needs_code)
+    back = redirects.path_back("pages.account")
+    page = render_template("accounts/details.html", form=form, needs_code=needs_code, back=back)
     return make_response(page, status)
 
 

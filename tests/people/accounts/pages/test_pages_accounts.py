@@ -167,8 +167,9 @@ def test_details_are_shown_and_changed(site, ayesha):
     page = ayesha.get(DETAILS)
     assert 'value="Ayesha"' in page
     assert 'value="ayesha@example.com"' in page
-    ayesha.send(DETAILS, name="Ayesha Siddiqua", email="siddiqua@example.com", password=PASSWORD)
-    page = words(ayesha.get(ayesha.location))
+    ayesha.send(f"{DETAILS}?next=/communities", name="Ayesha Siddiqua", email="siddiqua@example.com", password=PASSWORD)
+    assert ayesha.location == "/communities"
+    page = words(ayesha.get("/account"))
     assert "Your changes were saved." in page
     assert "siddiqua@example.com" in page
     assert try_login(site, "siddiqua").status_code == 200
