@@ -50,7 +50,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters["age"] = lambda at_ms, pattern=MINUTE: age(
         at_ms, current().clock.zone, current().clock.now_ms(), pattern
     )
-    app.jinja_env.filters["time_of_day"] = time_of_day
+    app.jinja_env.filters.update(time_of_day=time_of_day, duration=duration)
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words)
     app.jinja_env.globals.update(
         site_name=site_name,

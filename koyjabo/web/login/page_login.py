@@ -44,8 +44,6 @@ KEPT_MS = 3_600_000
 
 MAX_LOGINS = 200
 
-IN_PANEL = "/admin/", "/account", "/receipt"
-
 
 class RememberedLogins:
     def __init__(self, clock: Clock) -> None:
@@ -120,7 +118,7 @@ def login_if_known() -> Login | None:
 def in_panel() -> bool:
     """Whether the page has the panel's navigation, as the panel, the account and the receipt of people who see it."""
     known = login_if_known()
-    return known is not None and known.account.sees_panel and request.path.startswith(IN_PANEL)
+    return bool(known and known.account.sees_panel) and request.path.startswith(("/admin/", "/account", "/receipt"))
 
 
 def require() -> Account:

@@ -37,12 +37,6 @@ def test_recount_says_whether_all_agrees(site, admin):
     assert "daily_visits: site 2025-12-16: visits is 7, but the ledger gives 1" in page
 
 
-def test_ledger_without_visits_is_not_said_to_agree(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        assert "No visits yet." in (page := recount(site, panel(site)))
-        assert "everything agreed" not in page
-
-
 def test_recount_whose_worker_died_is_shown_as_interrupted(site, admin):
     recount(site, admin)
     site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")  # as if its worker had been lost

@@ -17,6 +17,7 @@ from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.people.accounts.login.schemas import PasswordResetBody, ProfileBody
 from koyjabo.people.accounts.login_sessions import browser_mark_of
 from koyjabo.people.accounts.pages.form_fields import NewPasswordBody
+from koyjabo.people.accounts.pages.login import secret_page
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.contents import TAKEOVER
 from koyjabo.people.mail.outbox import MailOutbox
@@ -24,7 +25,6 @@ from koyjabo.web.current import current
 from koyjabo.web.current import pages as bp
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import no_store
 from koyjabo.web.i18n import browser_name, count, language, place
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
@@ -172,7 +172,7 @@ def do_reset_password(token: str) -> Response:
 def verify_email(token: str) -> Response:
     """Show a page with a button: programs that scan emails open their links, and must not confirm anything."""
     page_login.require()
-    return no_store(make_response(render_template("accounts/verify_email.html")))
+    return secret_page("verify_email")
 
 
 @bp.post("/verify-email/<token>")
@@ -181,7 +181,7 @@ def do_verify_email(token: str) -> Response:
     try:
         account_services().email_links.verify(account, token)
     except UnknownLink as error:
-        return no_store(make_response(render_template("accounts/verify_email.html", problem=error), 404))
+        return secret_page("verify_email", 404, problem=error)
     return done(N_("Your email is confirmed."), "pages.account")
 
 
@@ -193,7 +193,5 @@ def _ask(form: Form[PasswordResetBody], status: int = 200) -> Response:
 def _reset(
     form: Form[NewPasswordBody] | None, status: int = 200, problem: UnknownLink | None = None, is_takeover: bool = False
 ) -> Response:
-    page = render_template(
-        "accounts/reset_password.html", form=form, problem=problem, warning=TAKEOVER if is_takeover else ""
-    )
-    return no_store(make_response(page, status))
+    warning = TAKEOVER if is_takeover else ""
+    return secret_page("reset_password", status, form=form, problem=problem, warning=warning)

