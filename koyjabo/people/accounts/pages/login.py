@@ -285,8 +285,7 @@ def begin_connection(provider_name: str) -> Response:
 
     def begin(login: Login) -> Response:
         url = provider_login.begin(provider, login=login)
-        page = render_template("accounts/provider_login.html", provider=provider.settings, url=url)
-        return no_store(make_response(page))
+        return secret_page("provider_login", provider=provider.settings, url=url)
 
     return carry_out(change, begin)
 
