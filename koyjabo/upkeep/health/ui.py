@@ -22,7 +22,7 @@ from koyjabo.web.panel.pages import me
 
 LEVEL_WORDS = {
     GOOD: _("Everything works"),
-    WARNING: _("Something needs attention"),
+    WARNING: _("Needs attention"),
     DANGER: _("Something is wrong"),
 }
 """Meanings of the overall colour, for people who cannot see it."""
