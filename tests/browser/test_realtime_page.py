@@ -196,8 +196,8 @@ AGREE = """() => {
     proved_by="browser/test_pushed_numbers.py::test_numbers_are_pushed_and_lists_with_new_values_are_requested",
 )
 def test_figures_stay_consistent_while_visits_arrive(admin_tab, site):
+    site.register("passenger")
     page = open_live(admin_tab, "/admin/?range=today")
-    page.wait_for_load_state("networkidle")
     page.evaluate(AGREE)
     for number in range(200):
         newest = site.register(f"passenger-{number}", page=f"/stops/{number % 15}")
