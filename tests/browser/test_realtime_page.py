@@ -130,13 +130,13 @@ def test_both_lists_write_a_visit_alike(realtime, founder, community):
 
 
 def test_communities_with_most_members_online_come_first(realtime, site, founder):
-    last, first = founder.found("Gabtoli"), founder.found("Badda")
+    last, first = founder.found("Badda"), founder.found("Gabtoli")
     with ExitStack() as lines:
         for community, member in ((first, founder), (first, Member(site).join(first)), (last, founder)):
             lines.enter_context(PlainMember(site.port, community, member.token))
-        expect(realtime.locator("#traffic tbody th")).to_have_text(["Badda", "Gabtoli"])
+        expect(realtime.locator("#traffic tbody th")).to_have_text(["Gabtoli", "Badda"])
         rendered = realtime.request.get(realtime.url).text().partition('id="traffic"')[2]
-        assert rendered.index("Badda") < rendered.index("Gabtoli")
+        assert rendered.index("Gabtoli") < rendered.index("Badda")
 
 
 @long
