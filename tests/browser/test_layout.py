@@ -1,11 +1,13 @@
 """Pages stay short, and nothing moves while a page loads."""
 
 import re
+from datetime import datetime
 
 import pytest
 from support.browser.pages import PHONE, expect, live, visit
 from support.clients.members import Member
 from support.programs.processes import NO_LIMITS
+from support.programs.zone import ZONE
 
 HEIGHTS = {"/admin/server": 3_100, "/admin/live": 2_800}
 """Maximum height in px at 360 px width."""
@@ -138,7 +140,8 @@ def test_people_on_a_wide_page_have_whole_emails_and_no_columns_of_counts(site, 
 
 
 def test_audit_log_in_bangla_has_whole_dates_next_to_places(site, new_device, session):
-    site.database.rows("UPDATE audit_log SET at_ms = 1763400000000, place = 'Dhaka, Bangladesh'")
+    at_ms = 1000 * int(datetime(2025, 11, 18, 1, 20, tzinfo=ZONE).timestamp())
+    site.database.rows(f"UPDATE audit_log SET at_ms = {at_ms}, place = 'Dhaka, Bangladesh'")
     page = new_device(storage_state=session, locale="bn", viewport={"width": 1440, "height": 900}).open("/admin/audit")
     row = page.locator("[data-table=audit] tbody tr").first
     expect(row).to_contain_text("১৮ নভেম্বর ২০২৫, ০১:২০")
