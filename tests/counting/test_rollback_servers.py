@@ -1,11 +1,18 @@
-"""Servers whose database is rolled back while pages are open, or between two starts."""
+"""Servers whose database is rolled back, and the highest values that they remember in Redis."""
 
 import pytest
 from support.assertions.ledger import assert_verified
-from support.clients.concurrent_registrations import Crowd
 from support.clients.members import Member
 from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
 from support.faults.failing_programs import SERVE, written
+
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import connect
+from koyjabo.base.cluster.workers_redis import RedisWorkers
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.models import SITE, Scope
+from koyjabo.counting.high_water import HighWater, HighWaterMark
+from koyjabo.counting.high_water_redis import RedisHighWater
 
 VISITS, CLIENTS = 60, 8
 PATIENT = f"""
@@ -66,31 +73,6 @@ def test_worker_that_commits_on_another_server_collects_all_marks_first(
     assert database.rows(LOST) == [("site", 2, 5)]
 
 
-@pytest.mark.long(
-    proved_by="counting/test_rollback_servers.py::test_all_workers_continue_after_the_last_acknowledged_visit"
-)
-@pytest.mark.both_kinds
-def test_no_visit_number_is_used_twice_when_many_register_during_a_rollback(database, new_server, disposable_redis):
-    server = two_workers(new_server(database, REDIS_URL=disposable_redis.url))
-    with pages(server) as open_pages:
-        with Crowd([server], VISITS, CLIENTS, goes_on=True) as crowd:
-            crowd.wait_for(VISITS)
-            remembered = database.remember()
-            crowd.wait_for_later()
-            database.go_back(remembered)
-        newest = server.stats()
-        for page in flat(open_pages):
-            page.wait_for_total(newest.total)
-            assert_totals_never_fell(page)
-    assert crowd.surprises == []
-    given = {(receipt.ordinal, visit) for visit, receipts in crowd.receipts.items() for receipt in receipts}
-    assert len({ordinal for ordinal, _ in given}) == len(given)
-    ((scope, to, acknowledged),) = database.rows(LOST)
-    ((held,),) = database.rows("SELECT count(*) FROM visits")
-    assert (scope, newest.total) == ("site", held + acknowledged - to)
-    assert_verified(server)
-
-
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(database, new_server, disposable_redis):
     """Communities' highest values are only read at startup."""
@@ -106,3 +88,22 @@ def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(data
     assert server.stats().epoch > acknowledged.stats.epoch
     assert server.register("ayesha", communityId=community).ordinal == acknowledged.ordinal + 1
     assert sorted(database.rows(LOST)) == sorted([("site", 1, 4), (community, 1, 4)])
+
+
+def test_worker_shares_all_marks_again_when_redis_has_lost_them(redis_server):
+    client, acknowledged, gathered = connect(redis_server.url), HighWater(), HighWater()
+    outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
+    one, other = (
+        RedisHighWater(client, outbox, RedisWorkers(client, outbox), marks, "a database")
+        for marks in (acknowledged, gathered)
+    )
+    acknowledged.merge({SITE: HighWaterMark(1, 100, 100), Scope("mirpur"): HighWaterMark(1, 50, 50)})
+    one.renew()
+    outbox.drain()
+    with redis_server.client() as redis:
+        redis.flushall()
+    one.reply("what have you acknowledged?")
+    outbox.drain()
+    other.load()
+    assert gathered.all() == acknowledged.all()
+    client.close()

@@ -1,0 +1,267 @@
+"""Conversions, yesterday in one sentence, and spellings of one page or source."""
+
+import csv
+import io
+import re
+from itertools import count
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session
+from support.application.site import Site, site_fixture
+from support.people.accounts import sign_up
+from support.people.admins import panel
+from support.people.api_keys import boss as new_admin
+from support.people.communities import found, site_admin
+from support.people.page_readers import Reader, words
+from support.people.share_links import share, shared
+from support.runs.fuzz_effort import effort
+from support.sites.full_site import bring, rebuild
+
+from koyjabo.base.core.clock import shifted
+from koyjabo.base.core.extensions import db
+from koyjabo.base.models import Scope
+from koyjabo.reports import differences, people_queries
+from koyjabo.reports.engine.requests import BreakdownRequest
+from koyjabo.reports.people_queries import ConversionReport
+from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visit_log.visit_log import VisitFilter
+from koyjabo.upkeep.retention.erasure import Erasure
+
+FIRST, SECOND = "2025-12-16", "2025-12-17"
+HOUR_MS = 3_600_000
+
+
+site = site_fixture(RETENTION_DAYS=30)
+
+
+@pytest.fixture
+def metro(site) -> Scope:
+    return Scope(found(sign_up(site))["id"])
+
+
+def report(site: Site, scope: Scope, first: str, last: str) -> ConversionReport:
+    with site.app.app_context(), Session(db.engine) as session:
+        return people_queries.conversions_between(session, scope, first, last)
+
+
+def pages(site: Site, scope: Scope, first: str, last: str) -> list[tuple[str | None, int]]:
+    return [tuple(page) for page in report(site, scope, first, last).pages]
+
+
+def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -> None:
+    """Open pages an hour apart, and sign up."""
+    for number, page in enumerate(opened):
+        site.register(name, visitId=str(number), page=page, communityId=scope)
+        site.time.pass_(hours=1)
+    sign_up(site, name, visitorId=name)
+
+
+def test_first_page_in_the_community_counts_also_when_its_visitor_is_erased(site, metro):
+    site.register("karim", visitId="elsewhere", page="/elsewhere")
+    open_and_sign_up(site, metro, "karim", "/fares", "/map")
+    open_and_sign_up(site, metro, "salma", "/fares")
+    open_and_sign_up(site, metro, "rima", None)
+    site.register("nobody", page="/fares", communityId=metro)
+    conversions = report(site, metro, FIRST, FIRST)
+    assert [tuple(page) for page in conversions.pages] == [("/fares", 2), (None, 1)]
+    assert conversions.conversions == 3
+    assert conversions.average_ms == 4 * HOUR_MS // 3
+    site.services[Erasure].forget("karim")
+    assert report(site, metro, FIRST, FIRST) == conversions
+
+
+def test_range_is_of_the_days_of_first_visits(site, metro):
+    site.register("karim", page="/fares", communityId=metro)
+    site.time.go_to("2025-12-17T00:00:00+06:00")
+    assert pages(site, metro, FIRST, FIRST) == []
+    open_and_sign_up(site, metro, "karim", "/map")
+    open_and_sign_up(site, metro, "salma", "/map")
+    assert pages(site, metro, FIRST, FIRST) == [("/fares", 1)]
+    assert pages(site, metro, SECOND, SECOND) == [("/map", 1)]
+    assert pages(site, Scope("another"), FIRST, SECOND) == []
+
+
+def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
+    """Earlier visitors, people who open the page later, and filters do not change it."""
+    site.register("old", page="/map", communityId=metro)
+    site.time.go_to("2025-12-17T09:00:00+06:00")
+    for name in ("nodi", "rupa", "old", "old"):
+        site.register(name, visitId=f"{name}{site.time.ms}", page="/fares", communityId=metro)
+        site.time.pass_(minutes=1)
+    site.register("nodi", visitId="again", page="/map", communityId=metro)
+    open_and_sign_up(site, metro, "karim", "/fares", "/map")
+    sign_up(site, "old", visitorId="old")
+    ayesha, path = Reader(site).log_in("ayesha"), f"/communities/{metro}/reports"
+    for query in (f"start={SECOND}&end={SECOND}", f"start={SECOND}&end={SECOND}&page=/nowhere"):
+        page = words(ayesha.get(f"{path}?{query}"))
+        assert "New visitors Signed up Share /fares 3 1 33.3% 17 Dec 2025" in page
+    assert "/map 1 1 100%" in words(ayesha.get(f"{path}?start={FIRST}&end={FIRST}"))
+
+
+def test_rolled_up_days_show_a_minimum_of_conversions(site, metro):
+    open_and_sign_up(site, metro, "karim", "/fares")
+    site.time.pass_(days=31)
+    open_and_sign_up(site, metro, "salma", "/fares")
+    site.roll_up()
+    page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=all"))
+    assert "/fares 2 ≥ 1 –" in page
+    assert "are rolled up, without the visitors who signed up later" in page
+    assert "/fares 1 1 100%" in words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=7d"))
+
+
+SOURCES = {None: "", "google.com": "https://www.google.com/", "facebook.com": "https://m.facebook.com/"}
+VISITS = st.lists(st.tuples(st.sampled_from([*SOURCES]), st.sampled_from(("/", "/metro", "/fares"))), max_size=25)
+YESTERDAY = re.compile(r'(?s)<p class="yesterday">(.*?)</p>')
+weeks, admins = count(2), count()
+
+
+def visit_on(site: Site, day: str, visits: list[tuple[str | None, str]]) -> None:
+    site.time.go_to(f"{day}T12:00:00+06:00")
+    for number, (source, page) in enumerate(visits):
+        site.register(f"visitor{number}", visitId=f"{day}-{number}", page=page, referrer=SOURCES[source])
+
+
+@given(before=VISITS, now=VISITS)
+@example(before=[("google.com", "/metro")], now=[(None, "/")] * 2)
+@effort(40)
+def test_gains_and_losses_of_values_add_up_to_the_difference(site, before, now):
+    day = shifted("2026-01-01", 14 * next(weeks))
+    visit_on(site, shifted(day, -7), before)
+    visit_on(site, day, now)
+    asked = Question(day, day), Question(shifted(day, -7), shifted(day, -7))
+    insights = site.reports
+    result = differences.difference(insights, *asked, "en")
+    assert (result.visits, result.before) == (len(now), len(before))
+    for place, dimension in enumerate(("source", "page")):
+        answers = insights.read([BreakdownRequest(question, dimension, 1_000) for question in asked])
+        changes = list(differences.changes_by(dimension, *answers))
+        assert sum(change.more for change in changes) == len(now) - len(before)
+        for difference in (*changes, *(change for change in result.changes if change.dimension == dimension)):
+            assert difference.visits == sum(visit[place] == difference.value for visit in now)
+            assert difference.before == sum(visit[place] == difference.value for visit in before)
+    assert all(abs(change.more) >= max(5, abs(result.more) / 10) for change in result.changes)
+
+
+def overview(site, day: str):
+    """An admin of the panel on the morning of `day`."""
+    site.time.go_to(f"{day}T08:00:00+06:00")
+    return panel(site, f"rani{next(admins)}")
+
+
+def sentence_on(page: str) -> str:
+    return re.sub(r" (?=[.,:])", "", words(YESTERDAY.search(page)[1]))  # removes the spaces left by the links' marks
+
+
+def test_overview_describes_yesterday_in_one_sentence_with_links(site):
+    day = shifted("2026-01-01", 14 * next(weeks))
+    visit_on(site, shifted(day, -7), [(None, "/metro")] * 12 + [("google.com", "/")] * 8)
+    visit_on(site, day, [(None, "/metro")] * 3 + [("google.com", "/")] * 20 + [("facebook.com", "/fares")] * 2)
+    admin = overview(site, shifted(day, 1))
+    page = admin.get("/admin/")
+    assert sentence_on(page) == ("25 visits yesterday, 25% more than the Thursday before: / +12, google.com +12.")
+    assert ">25 visits yesterday</a>, 25% more" in page, "the link is short"
+    sums = f"start={day}&amp;end={day}&amp;compare=weekday"
+    assert f'href="/admin/?{sums}&amp;source=google.com"' in page
+    (view,) = re.findall(r'href="([^"]*source=google\.com)"', YESTERDAY.search(page)[1])
+    assert 'data-stat="visits" data-value="20"' in admin.get(view.replace("&amp;", "&"))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "sentence"),
+    [
+        (0, 0, "No visits yesterday, as many as the Thursday before."),
+        (0, 1, "1 visit yesterday, none the Thursday before."),
+        (4, 4, "4 visits yesterday, as many as the Thursday before."),
+        (300, 301, "301 visits yesterday, about as many as the Thursday before."),
+        (4, 3, "3 visits yesterday, 25% fewer than the Thursday before."),
+    ],
+)
+def test_the_sentence_fits_few_visits(site, before, now, sentence):
+    day = shifted("2026-01-01", 14 * next(weeks))
+    visit_on(site, shifted(day, -8), [(None, "/")])  # before its first visit a site has no such sentence
+    visit_on(site, shifted(day, -7), [(None, "/")] * before)
+    visit_on(site, day, [(None, "/")] * now)
+    assert sentence_on(overview(site, shifted(day, 1)).get("/admin/")) == sentence
+
+
+BUS = "/%E0%A6%AC%E0%A6%BE%E0%A6%B8"
+SPELLINGS = (BUS, BUS.lower(), "/বাস", "/~u", "/%7Eu")
+IDN = "https://xn--54b7fta0cc.example/a"
+TODAY, EARLIER = "2025-10-11", "2025-10-09"
+
+
+rolled_up_site = site_fixture(f"{EARLIER}T10:30:00+06:00", RETENTION_DAYS=1)
+
+
+def open_all(rolled_up_site: Site) -> None:
+    for number, page in enumerate(SPELLINGS):
+        rolled_up_site.register(f"v{number}", page=page, referrer=IDN if number % 2 else "https://বাংলা.example/a")
+
+
+def rows(rolled_up_site: Site, first: str = EARLIER, by: str = "page", **filters: str):
+    asked = Question(first, TODAY, filters={name: Filter(frozenset([value])) for name, value in filters.items()})
+    breakdown = rolled_up_site.reports.breakdown(asked, by)
+    return [(row.value, row.label, row.sums.visits) for row in breakdown.rows]
+
+
+EXPECTED = [(BUS, "/বাস", 3), ("/~u", "/~u", 2)]
+
+
+@pytest.mark.both_kinds
+def test_spellings_are_one_page_and_are_shown_decoded(rolled_up_site):
+    open_all(rolled_up_site)
+    assert (rows(rolled_up_site), rows(rolled_up_site, by="source")) == (EXPECTED, [("বাংলা.example", "বাংলা.example", 5)])
+    admin = panel(rolled_up_site)
+    for page in ("/বাস", BUS, BUS.lower()):
+        for path in ("/admin/?range=7d&page=", "/admin/visits?page="):
+            text = admin.get(path + page.replace("%", "%25"))
+            assert text.count("/বাস") >= 2, "in the list and in the filter"
+            assert f">{BUS}" not in text
+    assert admin.get("/admin/visits?source=xn--54b7fta0cc.example").count("বাংলা.example") >= 6
+    assert "/বাস" in admin.get("/admin/live")
+
+
+def test_share_link_and_its_file_show_pages_decoded(rolled_up_site):
+    open_all(rolled_up_site)
+    person = new_admin(rolled_up_site)
+    link = share(person, filters={"page": ["/বাস"]})
+    answer = shared(rolled_up_site, link["token"], "breakdown", "by=page&format=csv&range=7d")
+    assert [(row["value"], row["label"]) for row in csv.DictReader(io.StringIO(answer.text))] == [(BUS, "/বাস")]
+    assert "/বাস" in rolled_up_site.client.get(link["url"]).text
+
+
+def test_exported_visits_are_decoded_and_are_imported_as_they_were(rolled_up_site):
+    open_all(rolled_up_site)
+    before = rolled_up_site.rows("SELECT page, referrer FROM visits ORDER BY id")
+    assert {tuple(row) for row in before} == {(BUS, IDN), ("/~u", IDN)}
+    text = "".join(
+        rolled_up_site.services[VisitLogServices].log.export(site_admin(rolled_up_site), VisitFilter(), "csv")
+    )
+    rows = csv.DictReader(io.StringIO(text))
+    assert {(row["page"], row["referrer"]) for row in rows} == {
+        (page, "https://বাংলা.example/a") for page in ("/বাস", "/~u")
+    }
+    rolled_up_site.rows("DELETE FROM visits")
+    assert bring(rolled_up_site, text).new == len(SPELLINGS)
+    assert rolled_up_site.rows("SELECT page, referrer FROM visits ORDER BY id") == before
+
+
+@pytest.mark.both_kinds
+@pytest.mark.parametrize("is_rolled_up", [False, True])
+def test_days_that_earlier_versions_stored_are_read_in_one_spelling(rolled_up_site, is_rolled_up):
+    open_all(rolled_up_site)
+    rolled_up_site.time.pass_(days=2)
+    rolled_up_site.register("today", page="/বাস")
+    if is_rolled_up:
+        assert rolled_up_site.roll_up().visits == len(SPELLINGS)
+    for table, column in (("insight_sums", "value"), ("visits", "page")):
+        rolled_up_site.rows(f"UPDATE {table} SET {column} = :old WHERE {column} = :new", old=BUS.lower(), new=BUS)
+    if not is_rolled_up:
+        rebuild(rolled_up_site)
+    rolled_up_site.register("again", page="/বাস")
+    assert rows(rolled_up_site) == [(BUS, "/বাস", 5), ("/~u", "/~u", 2)]
+    assert rows(rolled_up_site, page=BUS) == [(BUS, "/বাস", 5)]
+    assert panel(rolled_up_site).get("/admin/visits?page=/বাস").count("/বাস") >= 3
