@@ -236,7 +236,6 @@ def visit_without_end(server, number: int, is_over) -> int:
     return acknowledged
 
 
-@pytest.mark.both_kinds
 def test_numbers_survive_killed_workers(database, new_server, redis):
     server = two_workers(new_server(database, PAGE_NUMBERS="*", REDIS_URL=redis.url))
     kills: list[int] = []

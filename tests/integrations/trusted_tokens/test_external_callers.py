@@ -1,18 +1,13 @@
-"""Callers with tokens of another system, whose ids may contain any printable ASCII characters."""
+"""Users of another system call with its tokens: they have a role in communities, but no account."""
 
 import time
-from urllib.parse import quote
 
 import pytest
 from support.application.site import Site, assert_error
-from support.clients.event_source import StreamListener
-from support.clients.members import Member, PlainMember, SocketioMember, code_for
 from support.people.accounts import bare, bearer
 from support.people.communities import PATH
 from support.people.other_system import AUTH, SHARED, token
 from support.people.routes import CHANGING, method_of, path_of, rules, stored
-
-from koyjabo_client import Client
 
 OPEN = """
 api.list_communities api.get_community api.list_members
@@ -143,75 +138,3 @@ def test_person_with_a_long_id_and_no_name_is_named_after_its_beginning(database
     with Site(database.url, **AUTH) as site:
         assert get(site, PATH, token("x" * 255)).status_code == 200
         assert site.rows("SELECT external_ref, name FROM users") == [("x" * 255, "x" * 200)]
-
-
-FORBIDDEN = 4003
-DIRECTORY = "samlp|corp|CN=Ayesha Rahman/OU=A,B"
-LONGEST = "".join(map(chr, range(ord(" "), ord("~") + 1))).ljust(255, "~")
-OTHERS = ["xS+SZ0/Q==", "a%2Fb", "%", "../x", "a//b", "/", "?q#f", LONGEST]
-
-
-@pytest.fixture(scope="module")
-def server(module_servers, module_sqlite_database):
-    return module_servers(module_sqlite_database, **AUTH, LEAVE_GRACE_SECONDS=0).start()
-
-
-@pytest.fixture(scope="module")
-def server_admin(server) -> Member:
-    server_admin = Member(server)
-    server.database.rows(f"UPDATE users SET is_admin = true WHERE id = '{server_admin.id}'")
-    return server_admin
-
-
-def community_of(server_admin: Member, ref: str) -> str:
-    body = {"name": "Mirpur 10", "listed": False, "public_count": True}
-    return server_admin.call("PUT", f"/api/communities/by-ref/{quote(ref, safe='')}", body)["id"]
-
-
-@pytest.mark.parametrize("ref", [DIRECTORY, *(pytest.param(ref, marks=pytest.mark.long) for ref in OTHERS)])
-def test_person_and_community_with_any_id_can_be_named_in_every_call(server, server_admin, ref):
-    named = quote(ref, safe="")
-    own_id, here = community_of(server_admin, ref), f"/api/communities/{named}"
-    assert server_admin.call("GET", here)["ref"] == ref
-    person = f"{here}/members/by-ref/{named}"
-    assert server_admin.call("PUT", person, {"role": "member", "name": "Ayesha"})["ref"] == ref
-    assert [member["ref"] for member in server_admin.call("GET", f"{here}/members")] == [ref]
-    with (
-        PlainMember(server.port, named, token(ref)) as plain,
-        SocketioMember(server.port, ref, token(ref)) as socketio,
-        StreamListener(server.port, f"{here}/stream", token(ref, communities={ref: "moderator"})) as stream,
-    ):
-        assert socketio.joined["count"] == stream.next_of_type("visitor_count")["count"] == 1
-        asked = quote(f"{named},{own_id}")
-        assert server_admin.call("GET", f"/api/communities/online?ids={asked}") == {"online": {ref: 1, own_id: 1}}
-        server_admin.call("POST", f"{here}/disconnect", {"userRef": ref})
-        assert plain.wait_for_code() == FORBIDDEN
-    visit = server_admin.call("POST", "/api/visitor/register", {"visitorId": "v1", "communityId": ref})
-    assert not visit["visit"]["duplicate"]
-    assert server_admin.call("GET", f"/badge.json?value=online&community={named}")["message"].startswith("0")
-    server_admin.call("DELETE", person, status=204)
-    assert server_admin.call("GET", f"{here}/members") == []
-    assert code_for(server.port, named, token(ref)) is None, "a watcher, because the numbers are public"
-
-
-def test_two_ids_are_two_communities_whatever_separates_their_parts(server, server_admin):
-    refs = ["a/b", "a%2Fb", "a%2fb", "a%252Fb", "a:b", "a|b", "a b", "a+b", "A/b"]
-    assert len({community_of(server_admin, ref) for ref in refs}) == len(refs)
-    people = [f"/api/communities/a%7Cb/members/by-ref/{quote(ref, safe='')}" for ref in refs]
-    members = [server_admin.call("PUT", person, {"role": "member", "name": "Ayesha"}) for person in people]
-    assert len({member["user_id"] for member in members}) == len(refs)
-
-
-def test_client_reads_the_stream_of_a_community_with_any_id(server, server_admin):
-    community_of(server_admin, DIRECTORY)
-    with Client(f"http://127.0.0.1:{server.port}") as client:
-        assert next(client.stream(DIRECTORY))["type"] == "visitor_count"
-
-
-@pytest.mark.parametrize("ref", [".", "..", "%2E%2E"])
-def test_id_that_clients_remove_from_paths_is_refused(server, server_admin, ref):
-    members = "/api/communities/dots/members"
-    community_of(server_admin, "dots")
-    body = {"members": [{"ref": ref.replace("%2E", "."), "role": "member", "name": "Ayesha"}]}
-    refused = server_admin.call("PUT", members, body, status=400)
-    assert refused["details"] == {"members.0.ref": "must not be online, by-ref, . or .., which paths already use"}

@@ -1,0 +1,57 @@
+"""What is wrong with a field is said in the language of the page, also where a rule of pydantic refuses it."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from koyjabo.base.settings.schema import Settings
+from koyjabo.people.mail.contents import catalogue
+from koyjabo.web.schemas.bodies import sentence
+
+REFUSED = {
+    "SITE_NAME": "x" * 61,
+    "SITE_SENTENCE_BN": "x" * 161,
+    "APP_URL": "example.com",
+    "PUBLIC_URL": "https://live.example.com/path",
+    "TIMEZONE": "Dhaka",
+    "BACKUP_DIR": "backups",
+    "BACKUP_TO": "s3://",
+    "BACKUP_AT": "25:00",
+    "BACKUP_KEEP": "0",
+    "RETENTION_DAYS": "many",
+    "BOT_POLICY": "x",
+    "HONOUR_PRIVACY_SIGNALS": "x",
+    "MILESTONES": "x",
+    "OWN_ADDRESSES": "x",
+    "ALLOWED_ORIGINS": "x",
+}
+SMTP = (
+    "mail.example.com",
+    "smtp://h:99999?from=a@b.com",
+    "smtp://h",
+    "smtp://:p@h?from=a@b.com",
+    "smtp://h?from=ঢাকা@b.com",
+)
+
+
+def reason(name: str, value: str) -> str:
+    try:
+        Settings.model_validate({name: value})
+    except ValidationError as error:
+        return sentence(error.errors()[0])
+    return ""
+
+
+def test_each_refused_setting_has_a_reason_in_bangla():
+    reasons = [reason(name, value) for name, value in REFUSED.items()] + [reason("SMTP_URL", value) for value in SMTP]
+    templates = [getattr(text, "template", text) for text in reasons]
+    assert [template for template in templates if catalogue("bn").gettext(template) == template] == []
+
+
+def test_numbers_in_reasons_are_in_the_digits_of_the_page(site):
+    from koyjabo.web.i18n import translated
+
+    text = reason("RETENTION_DAYS", "40000")
+    assert text == "must be at most 36500"
+    with site.app.test_request_context(headers={"Accept-Language": "bn"}):
+        assert translated(text) == "সর্বোচ্চ ৩৬,৫০০ হতে হবে"
