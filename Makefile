@@ -37,9 +37,9 @@ wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o $(WHEELS); \
 		else $(BIN)/pip wheel -q --no-deps --no-build-isolation -w $(WHEELS) .; fi
 
-# SEED=7 runs them in a random order, DURATIONS=1 stores the duration of each module, and ARGS are for pytest.
+# SEED=7 runs them in a random order, ALONE=1 each with new fixtures, DURATIONS=1 stores the duration of each module, and ARGS are for pytest.
 # Compiled Python is stored next to the installed packages. A run writes nothing else into the checkout.
-PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(DURATIONS),--store-durations) $(ARGS)
+PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(ALONE),--alone --dist load) $(if $(DURATIONS),--store-durations) $(ARGS)
 
 test: $(VENV)/dev $(ASSETS)  ## run the quick tests, one per promise, in five minutes
 	@$(PYTEST)

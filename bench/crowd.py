@@ -28,8 +28,7 @@ from harness.folders import scratch
 from harness.measurements.broadcasts import PLAIN_ENDPOINT
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, say_targets
-from harness.servers import process_figures as proc
-from harness.servers import versions
+from harness.servers import process_figures as proc, versions
 from harness.servers.databases import POSTGRES, SQLITE, STARTING_TOTAL, fresh, is_exact, server_for, settings_on
 from harness.servers.server import Server
 from harness.servers.versions import THIS, Version

@@ -22,8 +22,7 @@ from harness.measurements.broadcasts import PLAIN_ENDPOINT
 from harness.measurements.contenders import WARM_UP_S, Contender, Testbed, prepared
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, progress, ratio, say_targets
-from harness.servers import process_figures as proc
-from harness.servers import versions
+from harness.servers import process_figures as proc, versions
 from harness.servers.databases import POSTGRES, STARTING_TOTAL, fresh
 from harness.servers.server import Server
 from harness.servers.versions import Version

@@ -18,8 +18,7 @@ from harness.measurements import contenders, rivals
 from harness.measurements.contenders import WARM_UP_S, Contender, Testbed, prepared
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, in_turn, ratio, say_targets
-from harness.servers import process_figures as proc
-from harness.servers import versions
+from harness.servers import process_figures as proc, versions
 from harness.servers.databases import POSTGRES, fresh, is_exact
 from harness.servers.versions import Version
 

@@ -4,8 +4,6 @@ Nothing is imported at module level, because `koyjabo.server` patches the standa
 the rest of the package.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +18,11 @@ if TYPE_CHECKING:
 def create_app(
     settings: Mapping[str, Any] | None = None,
     *,
-    runtime: Runtime | None = None,
-    clock: Clock | None = None,
-    app: Flask | None = None,
+    runtime: "Runtime | None" = None,
+    clock: "Clock | None" = None,
+    app: "Flask | None" = None,
     creates_admin: bool = True,
-) -> Flask:
+) -> "Flask":
     """Create the application, and migrate its database.
 
     `settings` override the environment. `runtime` runs tasks and waits (default: real threads), and `clock` is the
@@ -35,11 +33,11 @@ def create_app(
     errors.UnusableDatabase if it is unusable.
     """
     import config
-    from koyjabo import sockets
-    from koyjabo.application import assembly, entry_points
     from koyjabo.base.core.clock import Clock
     from koyjabo.base.core.runtime import ThreadRuntime
     from koyjabo.realtime.services import RealtimeServices
+    from . import sockets
+    from .application import assembly, entry_points
 
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()
     config.protect_instance()
@@ -50,14 +48,14 @@ def create_app(
     return app
 
 
-def make_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
+def make_routes(settings: "Settings", more: Mapping[str, Any]) -> "Flask":
     """Create the part of the application that needs neither the database nor anything from a worker, so that processes
     forked afterwards share it. `more` are Flask configuration values.
     """
     from flask import Flask
 
     import config
-    from koyjabo.application import entry_points
+    from .application import entry_points
 
     app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
     app.config.update({name: value for name, value in more.items() if name.isupper()})

@@ -1,5 +1,5 @@
 """`python -m koyjabo …`, the same as `koyjabo …`."""
 
-from koyjabo.cli import main
+from .cli import main
 
 main(prog_name="koyjabo")

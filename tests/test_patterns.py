@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from re import _compiler as compiler
-from re import _constants as kinds
-from re import _parser as parser
+from re import _compiler as compiler, _constants as kinds, _parser as parser
 from typing import Any
 
 import koyjabo

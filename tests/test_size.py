@@ -44,8 +44,8 @@ BUDGETS = {
     "classes of errors": 92,  # page numbers, whose rows a recount compares; an API page; settings
     "settings": 68,  # page numbers, whose rows a recount compares; an API page; settings
     "tables": 55,  # page numbers, whose rows a recount compares; an API page; settings
-    "lines of tests/": 75343,  # one helper waits until views are counted, and cannot wait forever
-    "lines of tests/support/": 10376,  # one helper waits until views are counted, and cannot wait forever
+    "lines of tests/": 75371,  # CI also runs each test between tests of other modules
+    "lines of tests/support/": 10386,  # CI also runs each test between tests of other modules
     "lines of bench/ and tools/": 7675,  # page numbers, whose rows a recount compares; an API page; settings
     "lines of JavaScript": 6263,  # a step until one's email is confirmed, and whole values in lists
     "entries of the root folder": 33,

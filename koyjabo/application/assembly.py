@@ -2,14 +2,11 @@
 periodic work, and creates the first admin.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import partial
 
 from flask import Flask
 
-from koyjabo.application import event_handlers
 from koyjabo.base.cluster.base import Base, open_cluster
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.extensions import db
@@ -25,17 +22,14 @@ from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.network.geolocation import LocationFinder
 from koyjabo.base.network.origins import Origins
 from koyjabo.base.network.services import NetworkServices
-from koyjabo.base.observability import logs, metrics
-from koyjabo.base.observability import services as observability
+from koyjabo.base.observability import logs, metrics, services as observability
 from koyjabo.base.observability.metrics import OTHER
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
-from koyjabo.communities import refs
-from koyjabo.communities import services as communities
+from koyjabo.communities import refs, services as communities
 from koyjabo.communities.live.dashboard_room import ReportRooms
 from koyjabo.communities.services import CommunityServices
-from koyjabo.counting import opening_queries
-from koyjabo.counting import services as counting
+from koyjabo.counting import opening_queries, services as counting
 from koyjabo.counting.evidence import attendance
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.hours_of_day import DaysByHour
@@ -45,8 +39,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.integrations.api_keys import api_keys
 from koyjabo.integrations.api_keys.api_keys import ApiKeys
 from koyjabo.integrations.trusted_tokens import external_logins as trusted_tokens
-from koyjabo.integrations.webhooks import sender
-from koyjabo.integrations.webhooks import services as webhooks
+from koyjabo.integrations.webhooks import sender, services as webhooks
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.people.accounts import services as accounts
 from koyjabo.people.accounts.services import AccountServices
@@ -90,6 +83,7 @@ from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import EXTENSION
 from koyjabo.web.login.page_login import RememberedLogins
 from koyjabo.web.login.tokens import Tokens
+from . import event_handlers
 
 MAX_COMMUNITIES = 50
 

@@ -1,7 +1,5 @@
 """Loads the routes and commands of all features, and adds what they share to the application."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -60,7 +58,7 @@ PARTS = (
 """Modules that add something to every application, whatever its settings."""
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: "Flask", settings: "Settings") -> None:
     """Add everything to `app` except the WSGI middleware (see `wrap`)."""
     from koyjabo.web import i18n
     from koyjabo.web.assets import static_files
@@ -82,7 +80,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.register_blueprint(blueprint)
 
 
-def wrap(app: Flask, settings: Settings) -> None:
+def wrap(app: "Flask", settings: "Settings") -> None:
     """Wrap `app` in WSGI middleware, which Socket.IO requests also pass through. Call this last."""
     from koyjabo.web.fast_path import fast_path
     from koyjabo.web.http import middleware, response_headers
@@ -99,14 +97,13 @@ def wrap(app: Flask, settings: Settings) -> None:
         middleware.log_requests(app)
 
 
-def blueprints(settings: Settings) -> list[Blueprint]:
+def blueprints(settings: "Settings") -> "list[Blueprint]":
     """All blueprints, with the routes that the features have added to them."""
     load()  # before anything else, because importing one of the modules earlier would change the order of routes
     from koyjabo.counting import api as counting
     from koyjabo.site.badges import api as badges
     from koyjabo.upkeep.health import api as health
-    from koyjabo.web import current as shared
-    from koyjabo.web import development
+    from koyjabo.web import current as shared, development
     from koyjabo.web.assets import static_files
     from koyjabo.web.openapi import docs_page, document
 

@@ -1,7 +1,5 @@
 """The handlers for all signals."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any

@@ -2,8 +2,6 @@
 `COMMANDS` in `__init__.py`.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator
@@ -118,7 +116,7 @@ def _begin_with(total: int) -> None:
 
 
 @contextmanager
-def _application(creates_admin: bool) -> Iterator[Services]:
+def _application(creates_admin: bool) -> "Iterator[Services]":
     """See `base.core.command_line.application`."""
     import config
     from koyjabo import create_app

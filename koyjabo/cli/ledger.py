@@ -1,7 +1,5 @@
 """`koyjabo ledger …`"""
 
-from __future__ import annotations
-
 import time
 
 import click
@@ -19,7 +17,7 @@ def accept() -> None:
     (docs/failover.md).
     """
     import config
-    from koyjabo.cli import errors_as_sentences
+    from . import errors_as_sentences
 
     with errors_as_sentences():
         database = config.load().database

@@ -1,16 +1,11 @@
 """The panel's list of communities. A community's own pages are outside the panel."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.communities import ui
-from koyjabo.communities.queries import PANEL_ORDERS
-from koyjabo.communities.services import community_services
 from koyjabo.web.current import admin as bp
 from koyjabo.web.forms.forms import Confirmation, confirm
 from koyjabo.web.i18n import count, name_of
@@ -19,6 +14,9 @@ from koyjabo.web.pages.pagination import Sorting
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
+from . import ui
+from .queries import PANEL_ORDERS
+from .services import community_services
 
 
 @bp.get("/communities")

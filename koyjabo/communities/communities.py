@@ -4,8 +4,6 @@ An archived community is treated as unknown by lists, members and visits, and it
 and reports are kept, and are available again once it is restored.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -17,11 +15,10 @@ from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.executor import Throttle
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community, Scope
-from koyjabo.communities import member_queries, memberships, queries
-from koyjabo.communities.errors import TooManyCommunities
-from koyjabo.communities.roles import ADMIN, MEMBER, Access
-from koyjabo.people.audit.log import CHANGES, community_subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import CHANGES, Changes, Transaction, community_subject, transaction
+from . import member_queries, memberships, queries
+from .errors import TooManyCommunities
+from .roles import ADMIN, MEMBER, Access
 
 MAX_FOUNDED = 20
 """Maximum number of communities that one user may found, not counting archived ones. Site admins have no limit."""

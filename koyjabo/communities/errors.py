@@ -1,7 +1,5 @@
 """Community errors."""
 
-from __future__ import annotations
-
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
 

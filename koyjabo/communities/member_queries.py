@@ -2,8 +2,6 @@
 caller checks the rules.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
@@ -16,10 +14,10 @@ from koyjabo.base.core.identity import site_role
 from koyjabo.base.database.rows import Page, has, length, sought
 from koyjabo.base.models import Community, Invitation, LoginSession, Membership, User
 from koyjabo.base.settings.schema import Policy
-from koyjabo.communities.queries import IDS_PER_QUERY, NOT_ARCHIVED
-from koyjabo.communities.roles import ADMIN
 from koyjabo.people.accounts.queries import FAMILY, Family, permitted
 from koyjabo.people.accounts.users.invitation_queries import INVITER, InvitationRows
+from .queries import IDS_PER_QUERY, NOT_ARCHIVED
+from .roles import ADMIN
 
 Item = TypeVar("Item")
 

@@ -1,23 +1,20 @@
 """Members of communities, with permissions by role, and invitations (specification: Accounts and communities)."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 
 from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity, UnknownInvitation, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
+from koyjabo.base.core.link_tokens import INVITATION
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community, Membership
-from koyjabo.communities import member_queries, queries, roles
-from koyjabo.communities.roles import ADMIN, MEMBER, Access
 from koyjabo.people.accounts.users import invitation_queries
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.accounts.users.invitations import Invitations, InvitationScope, PanelRole
-from koyjabo.people.audit.log import ARRIVALS, CHANGES, Subject, community_subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
-from koyjabo.people.mail.link_tokens import INVITATION
+from koyjabo.people.audit.log import ARRIVALS, CHANGES, Changes, Subject, Transaction, community_subject, transaction
+from . import member_queries, queries, roles
+from .roles import ADMIN, MEMBER, Access
 
 NOT_A_MEMBER = N_("This person is not a member of this community.")
 

@@ -2,8 +2,6 @@
 its members, invitations and settings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from functools import partial
 from typing import Any
@@ -16,13 +14,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.models import Membership
 from koyjabo.base.settings.schema import requires
-from koyjabo.communities import ui
-from koyjabo.communities.live import online_people
 from koyjabo.communities.live.online_people import NEWEST
-from koyjabo.communities.queries import ORDERS
-from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, ROLES, STRANGER, Access
-from koyjabo.communities.schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
-from koyjabo.communities.services import community_services
 from koyjabo.counting.hours_of_day import DaysByHour
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login.schemas import flash_sentence, link, sent
@@ -31,8 +23,7 @@ from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms import forms
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.i18n import count, language, name_of, translated, weekday
@@ -40,6 +31,12 @@ from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import pagination, redirects
 from koyjabo.web.pages.redirects import Undo, done
+from . import ui
+from .live import online_people
+from .queries import ORDERS
+from .roles import ADMIN, MEMBER, MODERATOR, ROLES, STRANGER, Access
+from .schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
+from .services import community_services
 
 ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
 

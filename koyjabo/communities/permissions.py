@@ -1,7 +1,5 @@
 """Checks permissions when a participant joins, and checks all participants again after a revocation."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -20,9 +18,9 @@ from koyjabo.base.database.batch_worker import Job, SharedLookups
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE
 from koyjabo.base.settings.schema import Settings
-from koyjabo.communities.member_queries import AccessFacts, access_facts
-from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
 from koyjabo.people.accounts import queries as account_queries
+from .member_queries import AccessFacts, access_facts
+from .roles import ADMIN, MEMBER, is_lower
 
 WATCHER = "watcher"
 """Role of people who see the numbers without being online: anyone where numbers are public, and site admins and viewers
@@ -42,12 +40,12 @@ class RequiredAccess(NamedTuple):
     by_token: RolesByToken | None = None  # for a person from another system, who has no session
 
     @classmethod
-    def of_panel(cls, session_id: str, user_id: str) -> RequiredAccess:
+    def of_panel(cls, session_id: str, user_id: str) -> "RequiredAccess":
         """Access to the panel's room, for site admins and viewers."""
         return cls(session_id, user_id, SITE, SITE_VIEWER)
 
     @classmethod
-    def of_stranger(cls, community_id: str) -> RequiredAccess:
+    def of_stranger(cls, community_id: str) -> "RequiredAccess":
         """Access of a watcher without credentials."""
         return cls("", "", community_id, WATCHER)
 

@@ -6,8 +6,6 @@ Visits are only counted for scopes with a row in `counters`. Archiving a communi
 community recreates it from the rollups. Neither changes other counting data.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 
@@ -30,7 +28,7 @@ from koyjabo.base.models import (
     User,
     WebhookEvent,
 )
-from koyjabo.communities.roles import MEMBER, Access
+from .roles import MEMBER, Access
 
 EVENTS_PER_DELETION = 1_000
 """Number of webhook events deleted in the transaction that deletes their community."""

@@ -4,8 +4,6 @@ An external id is accepted anywhere an id is, and resolved from memory. It never
 (`RefTaken`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +15,12 @@ from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import Job, SharedLookups
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Community, Membership
-from koyjabo.communities import communities, member_queries, memberships, queries, roles
-from koyjabo.communities.errors import ChangedMeanwhile, RefTaken
-from koyjabo.communities.queries import IDS_PER_QUERY
-from koyjabo.communities.roles import MODERATOR, Access
 from koyjabo.people.accounts.users.external_people import ExternalPeople
-from koyjabo.people.audit.log import community_subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, community_subject, transaction
+from . import communities, member_queries, memberships, queries, roles
+from .errors import ChangedMeanwhile, RefTaken
+from .queries import IDS_PER_QUERY
+from .roles import MODERATOR, Access
 
 REFRESH_S = 0.5
 """Interval between reads of the external ids in use, s. After a community has been deleted, its external id may belong

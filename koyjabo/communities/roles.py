@@ -1,7 +1,5 @@
 """The permissions of each role in a community. Makes no queries."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from koyjabo.base.core.errors import Forbidden

@@ -2,8 +2,6 @@
 bodies at the end name communities and people by external id.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any
 
@@ -15,11 +13,9 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import REF, RESERVED_REFS, Account
 from koyjabo.base.models import Community, Membership
-from koyjabo.communities.roles import ROLES, Access
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import (
-    JSON,
     LARGER_BODY,
     LONGEST_NAME,
     NULL,
@@ -27,11 +23,12 @@ from koyjabo.web.schemas.bodies import (
     Email,
     Flag,
     Name,
-    OptionalVisitorId,
+    VisitorId,
     refuse,
     text_up_to,
     valid_name,
 )
+from .roles import ROLES, Access
 
 MAX_DESCRIPTION = 2000
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
@@ -76,8 +73,6 @@ Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", 
 class NewCommunityBody(Body):
     """A new community. Only `name` is required."""
 
-    media = JSON
-
     name: Name = Field(examples=["Mirpur 10 commuters"])
     nameBn: SecondName = Field("", description=NAME_BN)
     description: Description = ""
@@ -90,8 +85,6 @@ class NewCommunityBody(Body):
 class CommunityChangesBody(Body):
     """The fields to change. Fields that are missing or null are not changed."""
 
-    media = JSON
-
     name: Name | None = None
     nameBn: SecondName | None = Field(None, description=NAME_BN + '; "" removes it')
     description: Description | None = None
@@ -103,8 +96,6 @@ class CommunityChangesBody(Body):
 
 class CommunityByRefBody(Body):
     """A community to create or change. Only `name` is required."""
-
-    media = JSON
 
     name: Name = Field(examples=["Mirpur 10 commuters"])
     nameBn: SecondName | None = Field(None, description=NAME_BN)
@@ -126,24 +117,19 @@ def current_values(community: Community) -> dict[str, Any]:
 class JoinBody(Body):
     """Options for joining a community. The body is optional."""
 
-    media = JSON
     may_be_absent = True
 
-    visitorId: OptionalVisitorId = Field(
+    visitorId: VisitorId | None = Field(
         None, description="the visitorId used before the account existed; records a conversion"
     )
 
 
 class InvitationBody(Body):
-    media = JSON
-
     email: Email = Field(examples=["ayesha@example.com"])
     role: Role
 
 
 class RoleBody(Body):
-    media = JSON
-
     role: Role
 
 
@@ -163,7 +149,7 @@ class CommunityResponse(BaseModel):
     online: int = Field(description="number of people online")
 
     @classmethod
-    def of(cls, access: Access, online: int) -> CommunityResponse:
+    def of(cls, access: Access, online: int) -> "CommunityResponse":
         community = access.community
         values = current_values(community) | {"ref": community.ref}
         missing = {name for name in ("ref", "nameBn") if not values[name]}
@@ -193,7 +179,7 @@ class MemberResponse(BaseModel):
     ref: str = Field("", description="another system's id for a person without an account here; missing for others")
 
     @classmethod
-    def of(cls, member: Membership, account: Account) -> MemberResponse:
+    def of(cls, member: Membership, account: Account) -> "MemberResponse":
         """The member as `account` may see them."""
         user = member.user
         optional = {"email": user.email if account.is_admin else "", "ref": user.external_ref}
@@ -214,7 +200,7 @@ class InvitationResponse(BaseModel):
     role: str = Field(description="member, moderator or admin; for the panel, viewer or admin")
 
     @classmethod
-    def of(cls, offer: AnyInvitation, token: str) -> InvitationResponse:
+    def of(cls, offer: AnyInvitation, token: str) -> "InvitationResponse":
         to = {"community": NamedResponse(name=offer.community.name)} if offer.community else {}
         return cls(token=token, role=offer.role, invited_by=NamedResponse(name=offer.inviter.name), **to)
 
@@ -245,8 +231,6 @@ Ref = Annotated[str, BeforeValidator(_ref), WithJsonSchema({"type": "string", "p
 
 
 class MemberByRefBody(Body):
-    media = JSON
-
     role: Role
     name: Name = Field(description="as others see it", examples=["Ayesha"])
 
@@ -269,7 +253,6 @@ def _members(value: Any) -> Any:
 class MembersBody(Body):
     """The complete list of members that have a ref. The body can be up to 1 MB."""
 
-    media = JSON
     largest = LARGER_BODY
 
     members: Annotated[list[MemberOfList], BeforeValidator(_members)] = Field(max_length=MAX_MEMBERS)
@@ -284,16 +267,12 @@ class SyncedResponse(BaseModel):
 
 
 class BroadcastBody(Body):
-    media = JSON
-
     data: Annotated[Any, WithJsonSchema({})] = Field(
         description="any JSON value, up to 4,096 bytes and 64 levels", examples=[{"kind": "typing", "user": "4711"}]
     )
 
 
 class DisconnectBody(Body):
-    media = JSON
-
     userRef: Ref = Field(examples=["4711"])
 
 

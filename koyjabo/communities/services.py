@@ -1,31 +1,29 @@
 """The services that communities offer to other packages."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.identity import Account
-from koyjabo.communities.communities import Communities
+from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
-from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader, MemberRoom, ReportRooms
+from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, MemberRoom, ReportRooms
 from koyjabo.communities.live.messages import CommunityMessages
 from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
 from koyjabo.communities.live.participant import Participants, Revocation
-from koyjabo.communities.memberships import CommunityScope, Joined, Memberships, ReceivedInvitations
-from koyjabo.communities.permissions import Permissions
-from koyjabo.communities.refs import CommunitiesByRef, CommunityRefs
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.invitations import Invitations
-from koyjabo.people.mail.link_tokens import LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices, milestone_news
 from koyjabo.web.current import current
+from .communities import Communities
+from .memberships import CommunityScope, Joined, Memberships, ReceivedInvitations
+from .permissions import Permissions
+from .refs import CommunitiesByRef, CommunityRefs
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ def _destination(directory: Communities, account: Account) -> tuple[str, dict[st
 
 def _leader(base: Base) -> DashboardLeader:
     if base.cluster.redis is None:
-        return LocalLeader(base.clock)
+        return DashboardLeader(base.clock)
     from koyjabo.communities.live.dashboard_leader_redis import RedisLeader  # imported late: redis-py takes 15 MB
 
     return RedisLeader(*base.cluster.redis, base.runtime, base.clock)

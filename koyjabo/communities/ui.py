@@ -1,7 +1,5 @@
 """Parts shared by community pages and the panel: a page's community, forms, choices of communities."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request
@@ -9,14 +7,14 @@ from flask import Flask, Response, make_response, render_template, request
 from koyjabo.base.core.errors import Unauthenticated, UnknownCommunity
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community
-from koyjabo.communities.roles import STRANGER, Access
-from koyjabo.communities.schemas import CommunityChangesBody, NewCommunityBody
-from koyjabo.communities.services import community_services
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import name_of
 from koyjabo.web.login import page_login
 from koyjabo.web.panel.pages import me
+from .roles import STRANGER, Access
+from .schemas import CommunityChangesBody, NewCommunityBody
+from .services import community_services
 
 MAX_CHOICES = 200
 """Maximum number of communities to choose from."""

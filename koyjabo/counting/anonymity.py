@@ -6,8 +6,6 @@ secret stays valid for an hour after its day, for retries across midnight. In th
 secret is also valid, because two machines' clocks may differ, and a retry may be committed before the first attempt.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
@@ -19,8 +17,8 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models.ledger import LOST
 from koyjabo.base.network import user_agents
-from koyjabo.counting import queries
-from koyjabo.counting.records import NewVisit, VisitKey
+from . import queries
+from .records import NewVisit, VisitKey
 
 VALID_AFTER_MS = 3_600_000
 VALID_BEFORE_MS = 60_000

@@ -5,8 +5,6 @@ GET /api/stats, and /api/pulse with the last hour (specification: What is going 
 GET /v.gif: an image that counts a visit, for pages and emails without scripts.
 """
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 from flask import Blueprint, Response, request
@@ -20,8 +18,6 @@ from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.client_address import neighbourhood
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.network.user_agents import is_bot
-from koyjabo.counting.incoming import is_operator, register, register_all, registered
-from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, SentVisitsBody
 from koyjabo.counting.schemas.responses import (
     LastVisitResponse,
@@ -31,16 +27,17 @@ from koyjabo.counting.schemas.responses import (
     stats_or_304,
     writer,
 )
-from koyjabo.counting.services import CountingServices
-from koyjabo.counting.stats import encode
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.fast_path.fast_path import FlaskContext, RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, PlainResponse, json_response, revalidated
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import Image, describe
+from .incoming import is_operator, register, register_all, registered
+from .records import NewVisit, Receipt
+from .services import CountingServices
+from .stats import encode
 
 declare(bp, "/api/visitor/", PathPolicy.ANYONE, tag="visits")
 declare(bp, "/api/stats", PathPolicy.ANYONE, tag="visits")
@@ -82,7 +79,7 @@ class SentVisitResponse(BaseModel):
     details: dict[str, str] | None = None
 
     @classmethod
-    def of(cls, outcome: Receipt | KoyJaboError | None) -> SentVisitResponse:
+    def of(cls, outcome: Receipt | KoyJaboError | None) -> "SentVisitResponse":
         if isinstance(outcome, KoyJaboError):
             return cls(error=str(outcome), code=outcome.code, details=outcome.details)
         if outcome is None:

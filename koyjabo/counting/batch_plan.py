@@ -2,8 +2,6 @@
 `plan`, and writes the result.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,9 +9,9 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, UnknownCommunity
 from koyjabo.base.database.json_rows import reader, stored_fields
 from koyjabo.base.models import SITE, Scope, Visit
-from koyjabo.counting.daily_people import DailyPeople, PersonDay, user, visitor
-from koyjabo.counting.milestones import Milestone, Milestones
-from koyjabo.counting.records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt, VisitKey
+from .daily_people import DailyPeople, PersonDay, user, visitor
+from .milestones import Milestone, Milestones
+from .records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt, VisitKey
 
 At = TypeVar("At")
 

@@ -1,13 +1,11 @@
 """`koyjabo stats`"""
 
-from __future__ import annotations
-
 import json
 
 import click
 
 from koyjabo.base.core.command_line import application
-from koyjabo.counting.services import CountingServices
+from .services import CountingServices
 
 
 @click.command()

@@ -4,8 +4,6 @@ sockets and conversions.
 A person is `u:` plus a user id, or `v:` plus the id of a visitor who is not known to be a user.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 

@@ -1,14 +1,12 @@
 """Statements for people and their days on PostgreSQL, shared by visits, sockets and conversions."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any
 
 from koyjabo.base.database.json_rows import adding, postgres_insert
 from koyjabo.base.models import HourlyPeople, Return
-from koyjabo.counting.daily_people import DailyPeople, PersonDay, StoredDay
+from .daily_people import DailyPeople, PersonDay, StoredDay
 
 Execute = Callable[..., Any]
 

@@ -3,15 +3,13 @@
 each process has its own.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.records import CounterSnapshot
+from .records import CounterSnapshot
 
 
 class HighWaterMark(NamedTuple):
@@ -21,13 +19,13 @@ class HighWaterMark(NamedTuple):
     total: int
     revision: int  # the counter's revision; the revision of a room may be greater
 
-    def raised_to(self, other: HighWaterMark) -> HighWaterMark:
+    def raised_to(self, other: "HighWaterMark") -> "HighWaterMark":
         """The higher of the two marks. Totals and revisions are only compared within an epoch."""
         if self.epoch != other.epoch:
             return max(self, other)
         return HighWaterMark(self.epoch, max(self.total, other.total), max(self.revision, other.revision))
 
-    def is_above(self, mark: HighWaterMark) -> bool:
+    def is_above(self, mark: "HighWaterMark") -> bool:
         """Whether a counter that is at `mark` now must have been rolled back."""
         if self.epoch != mark.epoch:
             return self.epoch > mark.epoch

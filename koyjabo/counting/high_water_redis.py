@@ -3,8 +3,6 @@ not confused with the old one. They do not expire. The PostgreSQL timelines seen
 also kept in Redis.
 """
 
-from __future__ import annotations
-
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +20,7 @@ from koyjabo.base.cluster.workers import Workers
 from koyjabo.base.cluster.workers_redis import KEYS
 from koyjabo.base.database.timelines import TIMELINES, ServerTimeline
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.high_water import HighWater, HighWaterMark, SharedHighWater
+from .high_water import HighWater, HighWaterMark, SharedHighWater
 
 WORKERS = KEYS[0]
 TIMELINES_KEY = "koyjabo:timelines"  # a set of "system accepted_ms timeline"

@@ -1,7 +1,5 @@
 """Visits by hour, today and on a typical day with the same weekday."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,8 +8,8 @@ from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.base.core.runtime import out_of_turn
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting import queries
-from koyjabo.counting.last_hour import PulseSample
+from . import queries
+from .last_hour import PulseSample
 
 WEEKS, MIN_DAYS = 4, 2
 """The usual day is the mean of the days with visits among the last WEEKS days with the same weekday, if there are at
@@ -27,7 +25,7 @@ class DayByHour(NamedTuple):
     usual: Sequence[int]  # empty if unknown
     yesterday: int
 
-    def with_visits(self, visits: int) -> DayByHour:
+    def with_visits(self, visits: int) -> "DayByHour":
         """The day with `visits` visits today. Those that are missing in the sums belong to the current hour."""
         today = list(self.today)
         today[self.hour] += max(0, visits - sum(today))

@@ -1,7 +1,5 @@
 """Turns requests into visits, using the body and what the server knows about the sender."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,11 +11,11 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.origins import is_sender
 from koyjabo.base.network.services import NetworkServices
-from koyjabo.counting.records import NewVisit, Receipt, is_late
 from koyjabo.counting.schemas.requests import NewVisitBody, SentVisit
-from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.web.fast_path.fast_path import RequestContext
+from .records import NewVisit, Receipt, is_late
+from .services import CountingServices
 
 VISITS_PER_COMMIT = 100
 """Maximum number of listed visits per commit. A page's visit may have to wait for one such commit, but not for the

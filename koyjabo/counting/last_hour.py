@@ -2,8 +2,6 @@
 from the stored sums.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -13,10 +11,10 @@ from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.base.core.runtime import out_of_turn
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting import queries
-from koyjabo.counting.queries import BEFORE, Visited
-from koyjabo.counting.stats import Stats, base36
-from koyjabo.counting.visits import Visits
+from . import queries
+from .queries import BEFORE, Visited
+from .stats import Stats, base36
+from .visits import Visits
 
 DAYS = 30
 """Number of days in a history, including the current one."""

@@ -6,8 +6,6 @@ statements are in the modules `ledger_sqlite` and `ledger_postgres`.
 Tracks visits that could not be saved. A worker only knows its own commits and the counter.
 """
 
-from __future__ import annotations
-
 import logging
 import secrets
 import time
@@ -24,7 +22,7 @@ from koyjabo.base.database.batch_worker import STUCK_S, BatchStore, BatchWorker,
 from koyjabo.base.database.lease import Fence
 from koyjabo.base.database.outage_causes import cause_of
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.high_water import (
+from .high_water import (
     DatabaseRolledBack,
     HighWater,
     HighWaterMark,
@@ -32,10 +30,10 @@ from koyjabo.counting.high_water import (
     require_not_below,
     rollback_of,
 )
-from koyjabo.counting.milestones import NO_MILESTONES, Milestones
-from koyjabo.counting.page_reading import PageReading, Position
-from koyjabo.counting.records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt, VisitKey
-from koyjabo.counting.rollback import RollbackRecovery
+from .milestones import NO_MILESTONES, Milestones
+from .page_reading import PageReading, Position
+from .records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt, VisitKey
+from .rollback import RollbackRecovery
 
 log = logging.getLogger(__name__)
 
@@ -209,10 +207,10 @@ def open_store(
     raises that error.
     """
     if database.get_backend_name() == "sqlite":
-        from koyjabo.counting.ledger_sqlite import SqliteStore
+        from .ledger_sqlite import SqliteStore
 
         return SqliteStore(str(database.database), clock, milestones, high_water or HighWater())
-    from koyjabo.counting.ledger_postgres import PostgresStore
+    from .ledger_postgres import PostgresStore
 
     return PostgresStore(database, clock, fence, milestones, high_water or HighWater())
 

@@ -9,8 +9,6 @@ Visits and visitors are passed as JSON, one parameter per table, and unpacked by
 are passed as VALUES, which takes the server half as long.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -32,8 +30,8 @@ from koyjabo.base.database.postgres import (
 )
 from koyjabo.base.database.timelines import ServerTimeline
 from koyjabo.base.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
-from koyjabo.counting import daily_people_postgres
-from koyjabo.counting.batch_plan import (
+from . import daily_people_postgres
+from .batch_plan import (
     VISIT_COLUMNS,
     BatchPlan,
     FirstVisit,
@@ -44,11 +42,11 @@ from koyjabo.counting.batch_plan import (
     plan,
     users,
 )
-from koyjabo.counting.daily_people import DailyPeople, StoredDay
-from koyjabo.counting.high_water import NONE, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
-from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
-from koyjabo.counting.records import CounterSnapshot, Keyed, Outcome
+from .daily_people import DailyPeople, StoredDay
+from .high_water import NONE, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
+from .milestones import Milestones
+from .page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
+from .records import CounterSnapshot, Keyed, Outcome
 
 Statements = tuple[str, list[Any]]
 """A message's SQL, or the beginning of it, and its parameters."""

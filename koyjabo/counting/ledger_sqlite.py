@@ -4,8 +4,6 @@ Rows are passed as JSON and unpacked by `json_each`. So Python calls SQLite once
 interpreter lock while the statement runs.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import threading
@@ -17,8 +15,8 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.json_rows import insert_sums, sqlite_insert
 from koyjabo.base.database.sqlite import FileLock, SqliteConnection, connect
 from koyjabo.base.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
-from koyjabo.counting import daily_people_sqlite
-from koyjabo.counting.batch_plan import (
+from . import daily_people_sqlite
+from .batch_plan import (
     VISIT_COLUMNS,
     BatchPlan,
     FirstVisit,
@@ -29,12 +27,12 @@ from koyjabo.counting.batch_plan import (
     plan,
     users,
 )
-from koyjabo.counting.daily_people import DailyPeople, StoredDay
-from koyjabo.counting.daily_people_sqlite import Execute
-from koyjabo.counting.high_water import NONE, HighWater, HighWaterMark, mark_of, require_not_below
-from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
-from koyjabo.counting.records import CounterSnapshot, Keyed, Outcome
+from .daily_people import DailyPeople, StoredDay
+from .daily_people_sqlite import Execute
+from .high_water import NONE, HighWater, HighWaterMark, mark_of, require_not_below
+from .milestones import Milestones
+from .page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
+from .records import CounterSnapshot, Keyed, Outcome
 
 CHECK_S = 0.25
 """How often a read checks whether its file was replaced, s."""

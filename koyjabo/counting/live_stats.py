@@ -1,7 +1,5 @@
 """The live stats of one scope on this server: numbers from the ledger, and the number of active visitors."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +7,10 @@ from typing import Any
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from koyjabo.base.network.geolocation import OTHER, UNKNOWN
-from koyjabo.counting.high_water import HighWater
-from koyjabo.counting.records import CounterSnapshot
-from koyjabo.counting.stats import LastVisit, Stats
 from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
+from .high_water import HighWater
+from .records import CounterSnapshot
+from .stats import LastVisit, Stats
 
 FURTHEST_AHEAD_MS = 3_600_000
 """How far ahead another server's clock may be, ms."""

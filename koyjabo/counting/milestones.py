@@ -3,8 +3,6 @@
 room also includes the milestone.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from bisect import bisect_right
@@ -13,8 +11,8 @@ from functools import lru_cache
 
 from koyjabo.base.models import Scope
 from koyjabo.base.settings.checks import LARGEST_TOTAL, NO_TOTALS
-from koyjabo.counting.records import CounterSnapshot
-from koyjabo.counting.stats import base36
+from .records import CounterSnapshot
+from .stats import base36
 
 FIRST = 100
 

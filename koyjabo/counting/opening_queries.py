@@ -1,7 +1,5 @@
 """Opens the ledger when a process starts: migrates the database, creates the counter and reads the first numbers."""
 
-from __future__ import annotations
-
 from sqlalchemy import select
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
@@ -10,7 +8,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.engine import exclusive, is_up_to_date, migrate, require_rights, snapshot, translated_errors
 from koyjabo.base.models import SITE, Adjustment, Counter, DailyVisits, Visit
 from koyjabo.base.models.ledger import START
-from koyjabo.counting.records import CounterSnapshot
+from .records import CounterSnapshot
 
 
 def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot:

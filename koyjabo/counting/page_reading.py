@@ -3,8 +3,6 @@
 `page_sums` has the views up to two marks: an id of `visits`, and one of `events`. Later views are read from the rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -1,22 +1,18 @@
 """/n/…: a page about a visit's number, for anyone with its link."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from flask import Response, abort, redirect, render_template, request, url_for
-from flask_babel import gettext as _
-from flask_babel import ngettext
+from flask_babel import gettext as _, ngettext
 
 from koyjabo.base.core.i18n import LANGUAGES
-from koyjabo.counting.services import CountingServices
-from koyjabo.counting.stats import Stats
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import chosen_language, count, language, speaking
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.links import site_origin
+from .services import CountingServices
+from .stats import Stats
 
 declare(bp, "/n/", PathPolicy.SECRET)
 

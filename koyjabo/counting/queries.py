@@ -2,8 +2,6 @@
 visits by number, and numbers by hour and day.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -30,8 +28,8 @@ from koyjabo.base.models import (
     Visit,
     WebhookEvent,
 )
-from koyjabo.counting.milestones import key
-from koyjabo.counting.stats import base36
+from .milestones import key
+from .stats import base36
 
 EPOCH = select(Counter.epoch).where(Counter.scope == SITE)
 IMPORTS = select(ImportedVisits.__table__).order_by(ImportedVisits.after_visit)

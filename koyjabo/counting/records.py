@@ -2,8 +2,6 @@
 created per visit, at a fifth of the cost of a frozen dataclass.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from koyjabo.base.core.errors import KoyJaboError

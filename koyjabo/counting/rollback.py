@@ -1,7 +1,5 @@
 """Continues the count after the database was rolled back (specification: A rolled-back database)."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -13,11 +11,11 @@ from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.runtime import out_of_turn
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting import rollback_queries
-from koyjabo.counting.high_water import DatabaseRolledBack, HighWater, HighWaterMark, SharedHighWater, rollback_of
-from koyjabo.counting.records import Outcome, Receipt
-from koyjabo.counting.rollback_queries import LostVisits, NewEpoch
 from koyjabo.people.audit.log import Actor, Subject
+from . import rollback_queries
+from .high_water import DatabaseRolledBack, HighWater, HighWaterMark, SharedHighWater, rollback_of
+from .records import Outcome, Receipt
+from .rollback_queries import LostVisits, NewEpoch
 
 MAX_RECOVERIES = 5
 """How many times a call may recover from a rollback. A failover may lead to a second server that was rolled back."""

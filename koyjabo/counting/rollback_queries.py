@@ -1,7 +1,5 @@
 """Begins a new epoch after the database was rolled back, so that no visit number is used twice and no total falls."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Iterable, Mapping
@@ -16,8 +14,8 @@ from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import SITE, Adjustment, Community, Counter, DatabaseIdentity, Scope, WebhookEvent
 from koyjabo.base.models.ledger import ROLLED_BACK
-from koyjabo.counting.high_water import HighWaterMark
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from .high_water import HighWaterMark
 
 # Change counters. A rollback resets them to values that workers have already seen, so they restart at the epoch (ms),
 # which is larger than any earlier value.

@@ -1,7 +1,5 @@
 """The services that counting offers to other packages."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,20 +8,20 @@ from typing import Any
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.extensions import db
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.counting import rollback_queries
-from koyjabo.counting.anonymity import Anonymity
-from koyjabo.counting.high_water import NOT_ASKED, HighWater, SharedHighWater
-from koyjabo.counting.last_hour import History, Pulse
-from koyjabo.counting.ledger import Ledger, UnsavedVisits, open_store
-from koyjabo.counting.live_stats import LiveStats
-from koyjabo.counting.milestones import Milestones, of_setting
-from koyjabo.counting.queries import recent_visits
-from koyjabo.counting.records import CounterSnapshot, Receipt
-from koyjabo.counting.rollback import RollbackRecovery
-from koyjabo.counting.visit_numbers import OwnNumbers
-from koyjabo.counting.visits import Visits
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
+from . import rollback_queries
+from .anonymity import Anonymity
+from .high_water import NOT_ASKED, HighWater, SharedHighWater
+from .last_hour import History, Pulse
+from .ledger import Ledger, UnsavedVisits, open_store
+from .live_stats import LiveStats
+from .milestones import Milestones, of_setting
+from .queries import recent_visits
+from .records import CounterSnapshot, Receipt
+from .rollback import RollbackRecovery
+from .visit_numbers import OwnNumbers
+from .visits import Visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ def _shared(base: Base, high_water: HighWater) -> SharedHighWater:
     redis = base.cluster.redis
     if redis is None:
         return SharedHighWater()
-    from koyjabo.counting.high_water_redis import RedisHighWater
+    from .high_water_redis import RedisHighWater
 
     name = base.database.read(rollback_queries.database_name)
     shared = RedisHighWater(*redis, base.cluster.workers, high_water, name)

@@ -1,7 +1,5 @@
 """The stats of a scope at one revision, and their only JSON form (specification: Read the stats)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,14 +4,12 @@ Only the visitor gets the link, and its signature keeps others from finding out 
 to an epoch, so links from an old count do not open visits with the same number in a new one.
 """
 
-from __future__ import annotations
-
 import hmac
 from base64 import urlsafe_b64encode
 from typing import Any
 
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.counting import queries
+from . import queries
 
 SIGNATURE_LENGTH = 22
 """Length in base64url characters: 132 bits."""

@@ -2,8 +2,6 @@
 number (specification: Register a visit). Everything that is published afterwards derives from its receipt.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import deque
@@ -15,12 +13,12 @@ from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, TooManyReq
 from koyjabo.base.database.json_rows import reader
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.rate_limiter import DAY_S
-from koyjabo.counting.ledger import Ledger, OnCommit, Writer
-from koyjabo.counting.live_stats import LiveStats
-from koyjabo.counting.page_reading import PageReading, Position
-from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
-from koyjabo.counting.stats import Stats
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
+from .ledger import Ledger, OnCommit, Writer
+from .live_stats import LiveStats
+from .page_reading import PageReading, Position
+from .records import CounterSnapshot, NewVisit, Receipt
+from .stats import Stats
 
 log = logging.getLogger(__name__)
 

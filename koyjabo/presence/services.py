@@ -1,7 +1,5 @@
 """The services that this package offers to other packages."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -67,7 +65,7 @@ def _in_memory(base: Base, listener: ChangeListener) -> Stores:
     return active_visitors, members, VisitMatcher(), ()
 
 
-def _in_redis(base: Base, redis: SharedRedis, listener: ChangeListener) -> Stores:
+def _in_redis(base: Base, redis: "SharedRedis", listener: ChangeListener) -> Stores:
     from koyjabo.presence.members.redis_store import RedisOnlineMembers  # imported late: the Redis client takes 15 MB
     from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
     from koyjabo.presence.visitors.visitor_sockets_redis import RedisVisitMatcher

@@ -2,6 +2,6 @@
 with `room.py`.
 """
 
-from koyjabo.realtime.broadcaster import VisitorBroadcaster, visitor_broadcaster
+from .broadcaster import VisitorBroadcaster, visitor_broadcaster
 
 __all__ = ["VisitorBroadcaster", "visitor_broadcaster"]

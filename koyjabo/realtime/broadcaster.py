@@ -3,8 +3,6 @@ created the application broadcasts through it. Other processes, such as a cron j
 REDIS_URL.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import threading
@@ -13,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from koyjabo.base.core.clock import system_now_ms
-from koyjabo.realtime.events import CountChanged, DashboardUpdate, analytics_update, dashboard_room, visitors_room
+from .events import CountChanged, DashboardUpdate, analytics_update, dashboard_room, visitors_room
 
 if TYPE_CHECKING:
     from koyjabo.base.cluster.redis_client import RedisClient

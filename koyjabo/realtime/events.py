@@ -3,8 +3,6 @@ docs/realtime.md has the table). On Socket.IO, `type` is the event's name and th
 WebSocket, the object is one text frame.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -4,8 +4,6 @@ python-socketio keeps its clients' rooms and sends through `emit`, as does Flask
 WebSockets and streams to the room with the same name. They receive the same JSON.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -13,15 +11,14 @@ from contextlib import nullcontext
 from math import inf
 from typing import Any, NamedTuple, TypeVar
 
-from engineio.packet import MESSAGE
-from engineio.packet import Packet as EnginePacket
+from engineio.packet import MESSAGE, Packet as EnginePacket
 from socketio.packet import EVENT
 
 from koyjabo.base.cluster.workers import SOCKET_KINDS
-from koyjabo.realtime.events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, dashboard_room, visitors_room
-from koyjabo.realtime.frames import frame, stream_frame
-from koyjabo.realtime.sinks import NOTHING, Member, Members, Sink
-from koyjabo.realtime.strict_packets import ClientRooms
+from .events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, dashboard_room, visitors_room
+from .frames import frame, stream_frame
+from .sinks import NOTHING, Member, Members, Sink
+from .strict_packets import ClientRooms
 
 NAMESPACE = "/"
 """The Socket.IO namespace whose events plain WebSockets receive as well."""
@@ -89,13 +86,13 @@ class Effort(NamedTuple):
     elapsed_s: float
 
     @classmethod
-    def so_far(cls) -> Effort:
+    def so_far(cls) -> "Effort":
         return cls(time.thread_time(), time.monotonic())
 
-    def plus(self, other: Effort) -> Effort:
+    def plus(self, other: "Effort") -> "Effort":
         return Effort(self.cpu_s + other.cpu_s, self.elapsed_s + other.elapsed_s)
 
-    def minus(self, other: Effort) -> Effort:
+    def minus(self, other: "Effort") -> "Effort":
         return Effort(self.cpu_s - other.cpu_s, self.elapsed_s - other.elapsed_s)
 
 

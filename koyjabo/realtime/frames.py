@@ -2,8 +2,6 @@
 events (HTML, 9.2).
 """
 
-from __future__ import annotations
-
 from struct import pack
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA

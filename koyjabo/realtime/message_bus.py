@@ -2,8 +2,6 @@
 wait.
 """
 
-from __future__ import annotations
-
 import logging
 import queue
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from typing import Any
 from socketio import PubSubManager
 
 from koyjabo.base.cluster.redis_bus import QUEUE, RedisBus
-from koyjabo.realtime.fanout import LocalFanout
+from .fanout import LocalFanout
 
 MAX_WAITING = 1000
 """Maximum number of messages that have been read but not yet handled. Beyond this, reading from the bus pauses."""

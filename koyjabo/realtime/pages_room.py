@@ -2,8 +2,6 @@
 those who watch its page. They share one source, which reads all changed pages at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
@@ -11,9 +9,9 @@ from typing import Any
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.counting.page_numbers.page_numbers import NOT_SHOWN, PageNumbers
 from koyjabo.counting.page_reading import PageViews
-from koyjabo.realtime.events import PAGE, PageUpdate
-from koyjabo.realtime.room import Room, RoomEvent
-from koyjabo.realtime.sinks import Member
+from .events import PAGE, PageUpdate
+from .room import Room, RoomEvent
+from .sinks import Member
 
 Paths = Sequence[tuple[str, str]]
 """Paths as they were sent, each with its page."""

@@ -6,8 +6,6 @@ always arrives (specification: promise 2). A value is built when it is sent, so 
 This worker's open rooms. A room opens with its first member and closes with its last.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -20,9 +18,9 @@ from typing import Any, Protocol, TypeVar
 from koyjabo.base.cluster.bus import Bus
 from koyjabo.base.core.clock import system_elapsed_ms
 from koyjabo.base.core.runtime import Runtime, Waiter
-from koyjabo.realtime.events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, VIEW
-from koyjabo.realtime.fanout import Effort, LocalFanout
-from koyjabo.realtime.sinks import Member
+from .events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, VIEW
+from .fanout import Effort, LocalFanout
+from .sinks import Member
 
 log = logging.getLogger("koyjabo.websockets")
 

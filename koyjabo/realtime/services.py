@@ -1,7 +1,5 @@
 """The services that this package offers to other packages."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +13,12 @@ from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
-from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
-from koyjabo.realtime.events import PAGES_ROOM, STATS_ROOM
-from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.pages_room import PagesRoom, PagesSource
-from koyjabo.realtime.room import Rooms
-from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
+from . import VisitorBroadcaster, visitor_broadcaster
+from .events import PAGES_ROOM, STATS_ROOM
+from .fanout import LocalFanout
+from .pages_room import PagesRoom, PagesSource
+from .room import Rooms
+from .site_room import MilestoneNews, SiteRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def build(base: Base) -> RealtimeServices:
     if base.cluster.queue is None:
         fanout = LocalFanout()
     else:
-        from koyjabo.realtime.message_bus import RoomManager  # imported late: the Redis client takes 15 MB
+        from .message_bus import RoomManager  # imported late: the Redis client takes 15 MB
 
         fanout = RoomManager(base.cluster.queue)
     fanout.set_up(socket_log.sent, socket_log.sent_to_one, lambda: base36(site.snapshot.epoch))

@@ -1,7 +1,5 @@
 """This worker's plain WebSockets and streams, by room."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 

@@ -1,7 +1,5 @@
 """The room of all clients that follow the site's stats. Its events also announce milestones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -12,8 +10,8 @@ from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.stats import Stats
 from koyjabo.counting.visits import Visits
-from koyjabo.realtime.events import VisitorUpdate
-from koyjabo.realtime.room import RoomEvent
+from .events import VisitorUpdate
+from .room import RoomEvent
 
 FindGreatest = Callable[[Scope, int, Sequence[int]], int | None]
 """Returns the highest of these totals that a visit has reached in this epoch (ms). May wait. Raises

@@ -3,8 +3,6 @@
 Adds an index of each client's rooms to python-socketio.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,24 +1,21 @@
 """The panel's pages for annotations and share links."""
 
-from __future__ import annotations
-
 from flask import Response, request, url_for
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import SITE
-from koyjabo.reports.annotation_queries import AnnotationEntry
-from koyjabo.reports.annotations import MAX_LENGTH
 from koyjabo.reports.pages.share_links import ShareDesk, add_desk
-from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import management, pagination, redirects
 from koyjabo.web.pages.redirects import Undo, say
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body
+from .annotation_queries import AnnotationEntry
+from .annotations import MAX_LENGTH
+from .services import ReportServices
 
 LIST = "admin.list_annotations"
 

@@ -1,7 +1,5 @@
 """Queries for annotations: stored notes, and audit log entries that are shown as annotations."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

@@ -2,8 +2,6 @@
 numbers changed.
 """
 
-from __future__ import annotations
-
 import uuid
 from datetime import date
 from typing import Any
@@ -17,10 +15,9 @@ from koyjabo.base.models import SITE, Annotation, Scope
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import AnnouncedEvent, events_within
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
-from koyjabo.reports import annotation_queries
-from koyjabo.reports.annotation_queries import MAX_ANNOTATIONS, VERSION_STARTED, AnnotationEntry
+from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
+from . import annotation_queries
+from .annotation_queries import MAX_ANNOTATIONS, VERSION_STARTED, AnnotationEntry
 
 MAX_LENGTH = 200
 """Maximum length of a text, in characters."""

@@ -4,8 +4,6 @@ They count people, not visits: users (`authenticated`) and other visitors (`anon
 who came as both counts as a user. Days are in TIMEZONE, and ranges include their last day.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,9 +11,9 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.errors import UnknownCommunity
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Scope
-from koyjabo.reports import people_queries
-from koyjabo.reports.people_queries import People, Period, VisitorConversion
-from koyjabo.reports.query import report_query
+from . import people_queries
+from .people_queries import People, Period, VisitorConversion
+from .query import report_query
 
 __all__ = ["GRANULARITIES", "Growth", "People", "Reports", "SnapshotReports", "Trend", "VisitorConversion", "Visitors"]
 

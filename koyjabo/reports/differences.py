@@ -4,8 +4,6 @@ The values of a dimension add up to all visits in a range, so their gains and lo
 value is named only if it explains part of the difference.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
@@ -109,7 +107,7 @@ def _explains(change: Contribution, visits: int, before: int) -> bool:
 MORE, FEWER = N_("%(percent)s more than %(range)s"), N_("%(percent)s fewer than %(range)s")
 AS_MANY, NONE_BEFORE = N_("as many as %(range)s"), N_("none %(range)s")
 ABOUT_AS_MANY = N_("about as many as %(range)s")
-CHANGE, LAST_CHANGE = N_("%(change)s,"), N_("%(change)s.")
+CHANGE, LAST_CHANGE, PAGE = N_("%(change)s,"), N_("%(change)s."), N_("page %(path)s")
 COMPARED, EXPLAINED = N_("%(visits)s, %(comparison)s."), N_("%(visits)s, %(comparison)s:")
 
 
@@ -133,6 +131,7 @@ def described(speech: Localizer, explanation: Explanation, length: str, range_: 
     words = speech.say(comparison, percent=percent, range=range_)
     parts = [speech.say(EXPLAINED if explanation.changes else COMPARED, visits=lead, comparison=words)]
     for change in explanation.changes:
-        text = f"{change.label} {'+' if change.more > 0 else '−'}{speech.count(abs(change.more))}"
+        name = speech.say(PAGE, path=change.label) if change.dimension == "page" else change.label
+        text = f"{name} {'+' if change.more > 0 else '−'}{speech.count(abs(change.more))}"
         parts.append(speech.say(LAST_CHANGE if change == explanation.changes[-1] else CHANGE, change=text))
     return parts

@@ -1,7 +1,5 @@
 """Reads the views of all pages from the reports, and compares them with the numbers of pages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -15,11 +13,11 @@ from koyjabo.counting.page_numbers.page_queries import PageRow
 from koyjabo.reports.engine.requests import EventValues
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.live.live import Live
-from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import LogState
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.parameters import FIRST_DAY, LAST_DAY
 from koyjabo.reports.query.report_query import VIEWED_PAGE, Question
+from .log import block_queries
 
 
 class PageViewTotals(NamedTuple):

@@ -2,8 +2,6 @@
 the feature was turned on. Otherwise they follow the log.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from koyjabo.base.cluster.base import Base
@@ -12,9 +10,9 @@ from koyjabo.base.database.executor import Throttle
 from koyjabo.base.jobs.claims import LeasedTasks
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
-from koyjabo.reports import page_total_queries
 from koyjabo.reports.live.live import Live
-from koyjabo.reports.page_total_queries import PageViewTotals
+from . import page_total_queries
+from .page_total_queries import PageViewTotals
 
 LEASE = "page_totals"
 

@@ -2,8 +2,6 @@
 in. Writes lock the same rows as the ledger's writer, so that the two do not interfere.
 """
 
-from __future__ import annotations
-
 import collections
 import json
 import uuid

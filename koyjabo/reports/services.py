@@ -1,7 +1,5 @@
 """The services that this package offers to other packages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +14,15 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.reports.annotations import Annotations
-from koyjabo.reports.community_people import Reports, Visitors
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.events.ledger import Events, open_store
 from koyjabo.reports.live.storing import Storing
 from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.reports.page_totals import PageTotals
-from koyjabo.reports.shares import Shares
-from koyjabo.reports.weekly_report import WeeklyReport
+from .annotations import Annotations
+from .community_people import Reports, Visitors
+from .page_totals import PageTotals
+from .shares import Shares
+from .weekly_report import WeeklyReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Queries for share links, within one transaction. The caller checks the rules."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update

@@ -5,8 +5,6 @@ created it may see what it shows. Every request looks up the link, so that a rev
 at once.
 """
 
-from __future__ import annotations
-
 import hmac
 import json
 import secrets
@@ -34,11 +32,10 @@ from koyjabo.communities import memberships
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
-from koyjabo.reports import share_queries as queries
+from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import Filters
+from . import share_queries as queries
 
 MAX_LINKS = 200
 """Maximum number of links per account."""

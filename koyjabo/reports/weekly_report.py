@@ -4,8 +4,6 @@ A server that was down that morning does so when it is back (`koyjabo.base.jobs.
 report to a user only once, so a worker that continues another worker's work sends no report twice.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from datetime import date
@@ -18,13 +16,12 @@ from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import DailyWork
 from koyjabo.people.mail.contents import Localizer
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.reports import differences
-from koyjabo.reports import weekly_report_queries as queries
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_ROWS
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.weekly_report_queries import week_before
+from . import differences, weekly_report_queries as queries
+from .weekly_report_queries import week_before
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,5 @@
 """Queries for the weekly report: its subscribers, and its figures from the daily sums."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, or_, select

@@ -4,14 +4,12 @@ import eventlet (decision 51). Begin with `process/start.py` and `process/parent
 This module imports little, because the standard library must be patched before others are imported.
 """
 
-from __future__ import annotations
-
 import os
 
 
 def serve() -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status: 0, or 2 for an invalid setting."""
-    from koyjabo.server.process import parent
+    from .process import parent
 
     if parent.STATE in os.environ:
         return parent.Parent().resume()

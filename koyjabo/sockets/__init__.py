@@ -2,8 +2,6 @@
 with `routes.py`.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,12 +11,12 @@ if TYPE_CHECKING:
     from koyjabo.realtime.fanout import LocalFanout
 
 
-def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
+def init_app(app: "Flask", runtime: "Runtime", fanout: "LocalFanout", workers: int) -> None:
     """Add the handlers to `app`. Socket.IO handlers are registered once per process."""
     from functools import partial
 
-    from koyjabo.sockets import routes, socketio_handlers, socketio_setup
     from koyjabo.web.fast_path.fast_path import STREAM_OPENER
+    from . import routes, socketio_handlers, socketio_setup
 
     socketio_handlers.register()
     app.extensions[STREAM_OPENER] = partial(routes.open_stream, app, routes.STATS)

@@ -2,8 +2,6 @@
 describe the events that `koyjabo.realtime.events` creates.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, Literal, cast
@@ -25,12 +23,12 @@ from koyjabo.realtime import events
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.pages_room import Paths
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.credentials import identify
-from koyjabo.sockets.routes import STREAMS, StatsStream, stream_of, watch_pages
-from koyjabo.sockets.stream import CommunityStream, Connection, Stream
 from koyjabo.web.current import api as bp
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe
+from .credentials import identify
+from .routes import STREAMS, StatsStream, stream_of, watch_pages
+from .stream import CommunityStream, Connection, Stream
 
 declare(bp, "/socket.io/", PathPolicy.ANYONE)
 declare(bp, "/ws/", PathPolicy.OWN)

@@ -3,8 +3,6 @@
 The kinds of community rooms that clients may join, with the role that each requires.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Validates clients' messages."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, NamedTuple
 
@@ -67,7 +65,7 @@ class VisibleMessage(NamedTuple):
     visit_id: str | None
 
     @classmethod
-    def of(cls, message: object) -> VisibleMessage:
+    def of(cls, message: object) -> "VisibleMessage":
         """Parse a message. Raises InvalidMessage."""
         fields = message if isinstance(message, dict) else {"visible": message}
         visible, acted = fields.get("visible"), fields.get("acted", False)

@@ -3,8 +3,6 @@
 Admits both kinds of sockets to the site's stats (specification: Real time), and handles the plain WebSockets.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -31,10 +29,10 @@ from koyjabo.realtime import events
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.pages_room import Paths
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.credentials import sub_protocols
-from koyjabo.sockets.messages import LARGEST_LIST, VisibleMessage, is_true, paths, visit_id, visitor_id
-from koyjabo.sockets.stream import CommunityStream, Connection, Stream
 from koyjabo.web.current import services_of
+from .credentials import sub_protocols
+from .messages import LARGEST_LIST, VisibleMessage, is_true, paths, visit_id, visitor_id
+from .stream import CommunityStream, Connection, Stream
 
 NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters from A–Z a–z 0–9 _ - . :'
 

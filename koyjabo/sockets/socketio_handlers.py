@@ -1,7 +1,5 @@
 """Handlers for Socket.IO events in the namespace `/` (specification: Real time)."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -11,8 +9,7 @@ from functools import partial, wraps
 from typing import Any, NamedTuple
 
 from flask import Request, current_app, request
-from flask_socketio import ConnectionRefusedError as Refused
-from flask_socketio import emit
+from flask_socketio import ConnectionRefusedError as Refused, emit
 
 from koyjabo.base.core.errors import ABUSE, NORMAL, InvalidMessage, KoyJaboError, TooManyRequests, close_code
 from koyjabo.base.core.extensions import socketio
@@ -27,10 +24,10 @@ from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.credentials import KINDS, identify, participant_for
-from koyjabo.sockets.messages import MAX_ERRORS, VisibleMessage, is_true, paths, unknown, visit_id
-from koyjabo.sockets.routes import admit, send_stats, show, watch_pages
 from koyjabo.web.current import services_of
+from .credentials import KINDS, identify, participant_for
+from .messages import MAX_ERRORS, VisibleMessage, is_true, paths, unknown, visit_id
+from .routes import admit, send_stats, show, watch_pages
 
 MAX_ROOMS = 50
 """Maximum number of community rooms per client."""
@@ -45,7 +42,7 @@ class RequestedRoom(NamedTuple):
     community_id: str
 
     @classmethod
-    def of(cls, message: Any, resolve: Callable[[str], str]) -> RequestedRoom:
+    def of(cls, message: Any, resolve: Callable[[str], str]) -> "RequestedRoom":
         """Parse a message's `room` and `communityId` (an id or external id). Raises InvalidMessage,
         LedgerUnavailable.
         """

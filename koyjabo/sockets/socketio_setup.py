@@ -1,7 +1,5 @@
 """Sets up Flask-SocketIO."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -12,7 +10,7 @@ from koyjabo.base.core.extensions import socketio
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.strict_packets import Packet
-from koyjabo.sockets.messages import LARGEST_LIST
+from .messages import LARGEST_LIST
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -23,7 +21,7 @@ USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGES
 """Default options, s and bytes. The host program's `socketio.server_options` take precedence."""
 
 
-def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
+def init_app(app: "Flask", runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
     """Set up Flask-SocketIO. Every option is set explicitly, because Flask-SocketIO keeps the options of an earlier
     application in the same process.
     """

@@ -4,8 +4,6 @@ Plain WebSockets that require permission: the number of people online in a commu
 its dashboard (for moderators). The panel's WebSockets are in `koyjabo.site.panel.panel_stream`.
 """
 
-from __future__ import annotations
-
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -36,9 +34,9 @@ from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.stats import encode
 from koyjabo.realtime import events
-from koyjabo.sockets.credentials import KINDS, identify, participant_for, sub_protocols
-from koyjabo.sockets.messages import LARGEST_MESSAGE, MAX_ERRORS, parse, unknown
 from koyjabo.web.login.tokens import Claims
+from .credentials import KINDS, identify, participant_for, sub_protocols
+from .messages import LARGEST_MESSAGE, MAX_ERRORS, parse, unknown
 
 VIEW_INTERVAL_S = 2.0
 """How often a connection may change its view of reports, in seconds. Of the views requested in between, it gets the

@@ -1,7 +1,5 @@
 """Jobs that people see: each has a row (`models.JobColumns`), and a process on one worker across all servers."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable
 from typing import Any

@@ -2,8 +2,6 @@
 the current request.
 """
 
-from __future__ import annotations
-
 from flask import Blueprint, Flask, current_app
 
 from koyjabo.base.core.services import Services

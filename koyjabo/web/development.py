@@ -4,8 +4,6 @@ The demo (`tools/demo`) writes to a running server's database. It first compares
 a development server with the same database.
 """
 
-from __future__ import annotations
-
 import hmac
 
 from flask import Blueprint, current_app

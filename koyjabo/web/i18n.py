@@ -2,22 +2,18 @@
 conventions of the language (specification: The web app).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 from babel.units import format_unit
 from flask import Flask, g, request
-from flask_babel import Babel, force_locale, gettext
-from flask_babel import gettext as _
+from flask_babel import Babel, force_locale, gettext, gettext as _
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -28,8 +24,8 @@ from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import OTHER, UNKNOWN
 from koyjabo.base.network.user_agents import Browser
 from koyjabo.base.settings.schema import Settings
-from koyjabo.web.current import current
-from koyjabo.web.http import cookies
+from .current import current
+from .http import cookies
 
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
 BANGLA = re.compile("[\u0980-\u09ff]")
@@ -42,15 +38,10 @@ MINUTE = "d MMM y, HH:mm"
 
 def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
-    for filter_ in (count, percent, share, digits, translated, period, place, size, day, spent, name_of, named):
+    of_numbers = count, percent, share, digits, size, spent, period
+    of_times = moment, second, exact, age, day, time_of_day
+    for filter_ in (*of_numbers, *of_times, translated, place, name_of, named):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
-    app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, current().clock.zone)
-    app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, current().clock.zone, "HH:mm:ss")
-    app.jinja_env.filters["exact"] = lambda at_ms: exact(at_ms, current().clock.zone)
-    app.jinja_env.filters["age"] = lambda at_ms, pattern=MINUTE: age(
-        at_ms, current().clock.zone, current().clock.now_ms(), pattern
-    )
-    app.jinja_env.filters["time_of_day"] = time_of_day
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words)
     app.jinja_env.globals.update(
         site_name=site_name,
@@ -165,27 +156,32 @@ def digits(text: object) -> str:
     return str(text).translate(DIGITS.get(language(), {}))
 
 
-def moment(at_ms: int, zone: ZoneInfo) -> Markup:
-    """Date and time to the minute in `zone`, as a `<time>` element."""
-    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, zone, MINUTE))
+def moment(at_ms: int) -> Markup:
+    """Date and time to the minute in TIMEZONE, as a `<time>` element."""
+    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, MINUTE))
 
 
-def exact(at_ms: int, zone: ZoneInfo) -> str:
-    """Date and time to the second in `zone`, with the zone's name."""
-    return f"{_local(at_ms, zone, 'd MMM y, HH:mm:ss')} ({zone.key})"
+def second(at_ms: int) -> str:
+    """Time to the second in TIMEZONE."""
+    return _local(at_ms, "HH:mm:ss")
 
 
-def age(at_ms: int, zone: ZoneInfo, now_ms: int, pattern: str = MINUTE) -> Markup:
+def exact(at_ms: int) -> str:
+    """Date and time to the second in TIMEZONE, with the zone's name."""
+    return f"{_local(at_ms, 'd MMM y, HH:mm:ss')} ({current().clock.zone.key})"
+
+
+def age(at_ms: int, pattern: str = MINUTE) -> Markup:
     """A time in the format `pattern` as a `<time>` element, which parts/ages.js turns into "12 s ago". `data-age` is
     the age in ms, so the browser's clock does not matter. `title` has the seconds and the zone.
     """
     element = '<time datetime="{}" data-age="{}" title="{}">{}</time>'
-    text = _local(at_ms, zone, pattern)
-    return Markup(element).format(iso(at_ms), now_ms - at_ms, exact(at_ms, zone), text)
+    age_ms = current().clock.now_ms() - at_ms
+    return Markup(element).format(iso(at_ms), age_ms, exact(at_ms), _local(at_ms, pattern))
 
 
-def _local(at_ms: int, zone: ZoneInfo, pattern: str) -> str:
-    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).replace(tzinfo=None)
+def _local(at_ms: int, pattern: str) -> str:
+    local = datetime.fromtimestamp(at_ms / 1000, current().clock.zone).replace(tzinfo=None)
     return _time(local, pattern)
 
 
@@ -234,9 +230,8 @@ def period(iso: str, step: str, has_weekday: bool = False) -> str:
 
 def clock_time(at_ms: int) -> str:
     """The time in TIMEZONE (`21:52:10`), with the day unless it is today."""
-    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(current().clock.zone).replace(tzinfo=None)
-    pattern = "HH:mm:ss" if local.date().isoformat() == current().clock.today() else "d MMM, HH:mm:ss"
-    return _time(local, pattern)
+    clock = current().clock
+    return _local(at_ms, "HH:mm:ss" if clock.bucket(at_ms).day == clock.today() else "d MMM, HH:mm:ss")
 
 
 def size(number: int) -> str:

@@ -11,8 +11,7 @@ import pytest
 from support.browser import chromium as browsers
 from support.browser.host_pages import FakeServer, HostPages
 from support.browser.pages import EMAIL, PASSWORD, Device, kept_login
-from support.clients.members import PASSWORD as OF_MEMBERS
-from support.clients.members import Member
+from support.clients.members import PASSWORD as OF_MEMBERS, Member
 from support.databases.database import SqliteDatabase
 from support.programs.ports import free_port
 from support.servers.server import Server

@@ -191,20 +191,28 @@ def test_forced_colours_mark_the_current_item_and_keep_the_heat_map(admin_tab):
 
 def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
     """The tabs scroll as well, so that the current one is visible."""
-    deck = new_device(storage_state=session, **PHONE).open("/admin/").locator("[data-deck]").first
+    deck = new_device(storage_state=session, **PHONE | {"locale": "en-GB"}).open("/admin/").locator("[data-deck]").first
     tab, card = deck.locator("> nav a").last, deck.locator("> .cards > *").last
     tab.click()
     expect(tab).to_have_attribute("aria-current", "true")
     expect(tab).to_be_in_viewport(ratio=0.9)
+    expect(deck.locator("> nav")).to_have_attribute("data-before", "")
     expect(deck.locator("> .cards")).to_have_js_property("scrollLeft", card.evaluate("card => card.offsetLeft"))
     deck.locator("> nav").dispatch_event("scroll")
     assert tab.get_attribute("aria-current") == "true", "the card is still in view"
 
 
-def test_all_tabs_of_sources_are_in_view_on_a_wide_screen(admin_tab):
-    visit(admin_tab, "/admin/")
+def test_campaigns_share_one_tab_so_neighbouring_lists_begin_level(admin_tab):
+    visit(admin_tab, "/admin/?range=7d")
     tabs = admin_tab.get_by_role("navigation", name="Sources")
-    assert tabs.evaluate("(nav) => nav.scrollWidth <= nav.clientWidth")
+    tabs.locator("summary").click()
+    tabs.get_by_role("link", name="Medium").click()
+    expect(tabs.locator("summary")).to_have_text("Medium")
+    tops = [admin_tab.locator(f"#insights-{name}-list").bounding_box()["y"] for name in ("pages", "sources")]
+    assert tops[0] == tops[1]
+    admin_tab.emulate_media(media="print")
+    expect(tabs.get_by_text("Medium").first).to_be_visible()
+    admin_tab.emulate_media(media="screen")
 
 
 def test_cards_show_shares_on_a_wide_screen(admin_tab):
@@ -235,28 +243,11 @@ def test_note_is_typed_below_the_chart_for_the_clicked_day(admin_tab):
     admin_tab.keyboard.press("Enter")
     expect(admin_tab.get_by_role("list", name="Notes")).to_contain_text("The metro stopped")
     expect(plot).to_be_focused()
-    assert admin_tab.evaluate("window.isSame")
-
-
-@long
-def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session):
-    page = new_device(storage_state=session).open("/admin/?tabs=city&compare=weekday")
-    plot, table = page.locator("#insights-periods .plot"), page.locator("#insights-periods details")
-    page.keyboard.press("w")
-    expect(page).to_have_url(re.compile("range=7d"))
-    table.locator("summary").click()
-    plot.focus()
-    for _ in range((TODAY - THURSDAY).days):
-        page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Enter")
-    page.get_by_role("link", name="Only this day").press("Enter")
-    expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
+    plot.press("Enter")
+    admin_tab.get_by_role("link", name="Only this day").press("Enter")
+    expect(admin_tab).to_have_url(re.compile(f"start={THURSDAY}"))
     expect(plot).to_be_focused()
-    expect(table).to_have_attribute("open", "")
-    expect(page).to_have_url(re.compile("compare=weekday"))
-    row(page, "page", "/fares").focus()
-    page.keyboard.press("Enter")
-    check_found(page)
+    assert admin_tab.evaluate("window.isSame")
 
 
 @long

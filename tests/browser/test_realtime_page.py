@@ -1,14 +1,15 @@
 """Overview and Live for an admin: rows arrive over the socket, wait while they are read, and cost little."""
 
 import re
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from support.browser.pages import expect, open_live, stat, wait_for
+from support.browser.pages import expect, open_live, stat, visit, wait_for
+from support.clients.members import Member, PlainMember
 
 long = pytest.mark.long(proved_by="browser/test_realtime_page.py::test_visit_appears_in_all_parts_without_a_request")
 
-CHROME = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
 COUNT_FETCHES = (
     "performance.getEntriesByType('resource').filter(({ initiatorType }) => initiatorType === 'fetch').length"
 )
@@ -93,10 +94,8 @@ def test_overview_has_ranges_and_lists(admin_tab, site):
 def test_visit_appears_in_all_parts_without_a_request(realtime, site):
     page = realtime
     before = page.evaluate(COUNT_FETCHES)
-    receipt = site.register("nusrat", page="/fares", userAgent=CHROME)
+    receipt = site.register("nusrat", page="/fares")
     expect(rows(page).first).to_contain_text(f"{receipt.ordinal:,}")
-    expect(rows(page).first).to_contain_text("/fares")
-    expect(rows(page).first).to_contain_text("Chrome · Android")
     expect(stat(page, "totalVisits")).to_have_text(f"{receipt.ordinal:,}")
     expect(page.locator("#pages tr", has_text="/fares")).to_be_visible()
     expect(page.locator("#places tr").first).to_contain_text("Unknown")
@@ -115,6 +114,29 @@ def test_time_of_an_open_page_grows_without_a_request(realtime, new_device):
     expect(rows(realtime).first.locator("[data-field=mark]")).to_have_text("automated")
     expect(time).not_to_have_text(time.inner_text())
     assert realtime.evaluate(COUNT_FETCHES) == before
+
+
+def test_both_lists_write_a_visit_alike(realtime, founder, community):
+    founder.visit("crawler", community, page=f"/communities/{community}", userAgent="Googlebot/2.1")
+    expect(rows(realtime).first.locator(".page")).to_have_text("/communities/Mirpur 10")
+
+    def cells(row):
+        return [row.locator(f".{name}").inner_text() for name in ("no", "page", "browser", "visitor", "evidence")]
+
+    pushed, rendered = [cells(rows(page).first) for page in (realtime, open_live(realtime, "/admin/live"))]
+    visit(realtime, "/admin/visits")
+    assert cells(realtime.locator("[data-table] tbody tr").first) == rendered == pushed
+    assert rendered[2:] == ["Bot Googlebot", founder.name, "–"]
+
+
+def test_communities_with_most_members_online_come_first(realtime, site, founder):
+    last, first = founder.found("Gabtoli"), founder.found("Badda")
+    with ExitStack() as lines:
+        for community, member in ((first, founder), (first, Member(site).join(first)), (last, founder)):
+            lines.enter_context(PlainMember(site.port, community, member.token))
+        expect(realtime.locator("#traffic tbody th")).to_have_text(["Badda", "Gabtoli"])
+        rendered = realtime.request.get(realtime.url).text().partition('id="traffic"')[2]
+        assert rendered.index("Badda") < rendered.index("Gabtoli")
 
 
 @long

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import pyotp
 import pytest
 from support.browser.host_pages import begin, begin_live
-from support.browser.pages import EMAIL, Device, expect, live, visit, wait_for
-from support.browser.pages import PASSWORD as OF_ADMIN
+from support.browser.pages import EMAIL, PASSWORD as OF_ADMIN, Device, expect, live, visit, wait_for
 from support.browser.stored import stored_by, table
 from support.clients.members import PASSWORD, Member
 from support.programs.processes import ROOT

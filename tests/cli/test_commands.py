@@ -15,8 +15,7 @@ from support.sites.exports import PLAUSIBLE, UMAMI_EVENTS, table, zipped
 
 from koyjabo.base.core import command_line
 from koyjabo.cli import main
-from koyjabo.upkeep.importers import cli as imports
-from koyjabo.upkeep.importers import importing
+from koyjabo.upkeep.importers import cli as imports, importing
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""

@@ -9,11 +9,11 @@ import pytest
 from support.programs.processes import run
 
 from koyjabo.base.core import spreadsheet
+from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.file_lines import LONGEST_LINE
 from koyjabo.reports.visit_log import import_file
 from koyjabo.reports.visit_log.import_file import BadLine
 from koyjabo.upkeep.backups import backup_file
-from koyjabo.upkeep.backups.backup_file import UnusableBackup
 
 HUGE = 100_000_000
 MAX_MEMORY = 20_000_000
@@ -79,7 +79,7 @@ def test_lines_of_the_greatest_length_are_read(tmp_path):
 def test_long_line_of_a_backup_is_named_in_constant_memory(tmp_path, memory):
     for before in ((), (HEAD,)):
         path = backup(tmp_path, *before)
-        with pytest.raises(UnusableBackup, match=rf"Line {len(before) + 1} is longer than 1 MB"):
+        with pytest.raises(Unusable, match=rf"Line {len(before) + 1} is longer than 1 MB"):
             list(backup_file.pieces(path))
     assert memory() < MAX_MEMORY
 
@@ -91,7 +91,7 @@ def test_long_rows_come_in_small_pieces(tmp_path, memory):
         file.writelines([HEAD, b'{"table":"visits","columns":["page"]}\n', *[row] * 100])
     pieces = backup_file.pieces(path)
     assert all(len(next(pieces).rows) <= 2 for _ in range(50))
-    with pytest.raises(UnusableBackup, match="truncated"):
+    with pytest.raises(Unusable, match="truncated"):
         list(map(len, pieces))
     assert memory() < MAX_MEMORY
 

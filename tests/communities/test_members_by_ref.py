@@ -5,8 +5,7 @@ from functools import partial
 from itertools import count
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.application.site import Site, assert_error
 from support.assertions.openapi import assert_described
 from support.people.accounts import Person, sign_up

@@ -11,8 +11,7 @@ from support.application.site import SPEC_MOMENT, Site
 from support.people.admins import panel
 from support.people.page_readers import words
 from support.servers.responses import Registered
-from support.sites.full_site import bring
-from support.sites.full_site import rows as rows_of
+from support.sites.full_site import bring, rows as rows_of
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.models import SITE, Scope

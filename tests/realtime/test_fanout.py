@@ -9,8 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import socketio
-from engineio.packet import MESSAGE
-from engineio.packet import Packet as EnginePacket
+from engineio.packet import MESSAGE, Packet as EnginePacket
 
 from koyjabo.realtime import fanout as module
 from koyjabo.realtime.fanout import LocalFanout

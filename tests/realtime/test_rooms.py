@@ -8,10 +8,9 @@ from types import SimpleNamespace
 import pytest
 from support.programs.processes import wait_until
 
-from koyjabo.base.cluster.bus import NullBus
+from koyjabo.base.cluster.bus import Bus
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.realtime import fanout as fanout_module
-from koyjabo.realtime import room as module
+from koyjabo.realtime import fanout as fanout_module, room as module
 from koyjabo.realtime.fanout import Effort
 from koyjabo.realtime.room import Rooms
 
@@ -112,7 +111,9 @@ class AtOnce(ThreadRuntime):
         main()
 
 
-class RecordingBus(NullBus):
+class RecordingBus(Bus):
+    heard = ()
+
     def __init__(self, published):
         self.published = published
         self.heard = {}
@@ -231,7 +232,7 @@ def test_many_threads_at_once_make_one_broadcast_at_a_time():
 
     is_free, newest = threading.Lock(), [0]
     fanout = Alone(Clock())
-    rooms = Rooms(fanout, ThreadRuntime(), NullBus())
+    rooms = Rooms(fanout, ThreadRuntime(), Bus())
     rooms.open(ROOM, Source(lambda: Value(newest[0]), lambda state: None))
     for newest[0] in range(1, 11):
         with ThreadPoolExecutor(8) as pool:

@@ -4,8 +4,7 @@ import re
 from itertools import count
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import words
@@ -65,7 +64,7 @@ def test_overview_describes_yesterday_in_one_sentence_with_links(site):
     visit_on(site, day, [(None, "/metro")] * 3 + [("google.com", "/")] * 20 + [("facebook.com", "/fares")] * 2)
     admin = overview(site, shifted(day, 1))
     page = admin.get("/admin/")
-    assert sentence_on(page) == ("25 visits yesterday, 25% more than the Thursday before: / +12, google.com +12.")
+    assert sentence_on(page) == ("25 visits yesterday, 25% more than the Thursday before: page / +12, google.com +12.")
     assert ">25 visits yesterday</a>, 25% more" in page, "the link is short"
     sums = f"start={day}&amp;end={day}&amp;compare=weekday"
     assert f'href="/admin/?{sums}&amp;source=google.com"' in page

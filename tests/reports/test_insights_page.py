@@ -5,8 +5,7 @@ from html import unescape
 from itertools import count
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.application.site import Site, assert_error
 from support.people.admins import panel
 from support.people.page_readers import words

@@ -8,8 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.clients.members import Member
 from support.clients.unaffected_clients import UnaffectedClients, unaffected_clients
 from support.clients.websocket import BINARY, CLOSE, TEXT, Frame, SocketIO, WebSocket, frame

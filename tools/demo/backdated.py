@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from koyjabo.base.core.clock import Clock, system_now_ms
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE
@@ -29,7 +30,6 @@ from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.accounts.users.invitations import Invitations
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Subject
-from koyjabo.people.mail.link_tokens import LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.reports.community_people import Reports

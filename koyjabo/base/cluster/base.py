@@ -2,33 +2,31 @@
 single worker.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from koyjabo.base.cluster.bus import Bus, NullBus
-from koyjabo.base.cluster.workers import MemoryWorkers, Workers
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.services import Services
 from koyjabo.base.core.signals import Signals
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.settings.schema import Settings
+from .bus import Bus
+from .workers import MemoryWorkers, Workers
 
 if TYPE_CHECKING:
-    from koyjabo.base.cluster.outbox import SharedRedis
-    from koyjabo.base.cluster.redis_bus import RedisBus
+    from .outbox import SharedRedis
+    from .redis_bus import RedisBus
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
     workers: Workers
     bus: Bus
-    redis: SharedRedis | None = None
+    redis: "SharedRedis | None" = None
     """None for a single worker."""
-    queue: RedisBus | None = None
+    queue: "RedisBus | None" = None
     """The bus, as the transport of Socket.IO's queue; None for a single worker."""
 
     @property
@@ -46,11 +44,11 @@ class Cluster:
 def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Cluster:
     """Connect to REDIS_URL or, if it is not set, use the memory of a single worker."""
     if not settings.redis_url:
-        return Cluster(MemoryWorkers(), NullBus())
-    from koyjabo.base.cluster.outbox import RedisOutbox, SharedRedis
-    from koyjabo.base.cluster.redis_bus import RedisBus
-    from koyjabo.base.cluster.redis_client import connect
-    from koyjabo.base.cluster.workers_redis import RedisWorkers
+        return Cluster(MemoryWorkers(), Bus())
+    from .outbox import RedisOutbox, SharedRedis
+    from .redis_bus import RedisBus
+    from .redis_client import connect
+    from .workers_redis import RedisWorkers
 
     client = connect(settings.redis_url)
     outbox = RedisOutbox(runtime, client, signals.redis_returned.send)

@@ -1,21 +1,22 @@
-"""Messages between workers, and a null object for a server with one worker.
+"""Messages between workers. `RedisBus` sends them.
 
 Each room has a channel; workers subscribe to it while they serve the room. Messages for all workers are sent with
 `send_to_workers`, and received through the signal `message_received`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Hashable
-from typing import Any, Protocol
+from typing import Any
 
 
-class Bus(Protocol):
-    """Publishes to other workers without blocking the caller. Messages can get lost."""
+class Bus:
+    """Publishes to other workers without blocking the caller. Messages can get lost. A server with one worker uses this
+    class, which sends and receives nothing.
+    """
 
     @property
     def heard(self) -> Collection[str]:
         """The rooms that this worker is subscribed to."""
+        return ()
 
     def publish(self, room: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
         """Publish the state of a room, or one part of it.
@@ -43,32 +44,9 @@ class Bus(Protocol):
 
         Returns False if it did not, for instance while Redis is down. Other workers may have missed it as well.
         """
+        return False
 
     def send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
         """Call `take` when the message is sent, and send its result to the other workers, unless the result is empty.
         If sending fails, the result is passed to `put_back`. Neither function may block.
         """
-
-
-class NullBus:
-    """The bus for a server with one worker: it sends and receives nothing."""
-
-    heard: Collection[str] = ()
-
-    def publish(self, room: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
-        pass
-
-    def hear(self, room: str) -> None:
-        pass
-
-    def leave(self, room: str) -> None:
-        pass
-
-    def send_to_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
-        pass
-
-    def broadcast(self, subject: str, message: Any) -> bool:
-        return False
-
-    def send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
-        pass

@@ -1,7 +1,5 @@
 """Sends messages to Redis from one background task, so that no request waits for Redis (specification: promise 8)."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -11,8 +9,8 @@ from typing import NamedTuple
 
 import redis
 
-from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.runtime import Runtime
+from .redis_client import RedisClient
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,6 @@ A lost message does no harm: messages carry whole values, and every worker also 
 (decision 7).
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import logging
@@ -18,10 +16,11 @@ from typing import Any
 
 import redis
 
-from koyjabo.base.cluster.outbox import PACE_S, RedisOutbox
-from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.runtime import Runtime, Waiter
 from koyjabo.base.core.signals import Signals
+from .bus import Bus
+from .outbox import PACE_S, RedisOutbox
+from .redis_client import RedisClient
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +159,7 @@ ROOM = "koyjabo:room:"
 """Prefix of room channels."""
 
 
-class RedisBus:
+class RedisBus(Bus):
     """Sends messages to the other workers, and receives theirs, through Redis."""
 
     def __init__(

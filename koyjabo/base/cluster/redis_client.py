@@ -2,8 +2,6 @@
 support for Lua scripts.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import socket
@@ -36,7 +34,7 @@ PROBES = (("EVAL", "return redis.call('EXISTS', KEYS[1])", 1, "koyjabo:probe"), 
 KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, probes: detects a dead peer in 15 s
 
 
-def connect(url: str) -> RedisClient:
+def connect(url: str) -> "RedisClient":
     """Create the client, which connects later. Raises ValueError for an invalid URL."""
     address = parse(url)
     if address.service:

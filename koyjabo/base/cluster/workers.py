@@ -1,7 +1,5 @@
 """The registry of live workers. Each reports every second. Backends: `MemoryWorkers` and `workers_redis`."""
 
-from __future__ import annotations
-
 import uuid
 from typing import NamedTuple, Protocol
 

@@ -1,17 +1,15 @@
 """The worker registry in Redis: one call renews this worker's lease and reads all reports."""
 
-from __future__ import annotations
-
 import json
 import time
 import uuid
 from functools import partial
 from typing import Any
 
-from koyjabo.base.cluster import redis_client
-from koyjabo.base.cluster.outbox import RedisOutbox
-from koyjabo.base.cluster.redis_client import RedisClient
-from koyjabo.base.cluster.workers import Drop, Progress, RunningJob, Worker
+from . import redis_client
+from .outbox import RedisOutbox
+from .redis_client import RedisClient
+from .workers import Drop, Progress, RunningJob, Worker
 
 LEASE_S = 4.0
 """How long a worker counts as live after a report, s. It reports every second."""

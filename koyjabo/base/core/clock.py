@@ -1,18 +1,15 @@
 """The only source of time: milliseconds since 1970, days and hours in TIMEZONE, and times from programs and people."""
 
-from __future__ import annotations
-
 import re
 import time
 from bisect import bisect
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
+from datetime import UTC, date, datetime, time as time_of_day, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from koyjabo.base.core.errors import InvalidInput
-from koyjabo.base.core.i18n import ASCII_DIGITS, N_
+from .errors import InvalidInput
+from .i18n import ASCII_DIGITS, N_
 
 MINUTE_MS = 60 * 1000
 QUARTER_HOUR_S = 900

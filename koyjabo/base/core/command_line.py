@@ -1,7 +1,5 @@
 """Shared parts of the command-line tools: the services, and the progress of long-running work."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import time
@@ -11,8 +9,8 @@ from typing import cast
 
 import click
 
-from koyjabo.base.core.runtime import Advance
-from koyjabo.base.core.services import Services
+from .runtime import Advance
+from .services import Services
 
 INTERVAL_S = 5.0
 """Time between two progress lines, s."""

@@ -3,14 +3,12 @@
 Each function returns the normalised value, or raises ValueError with the end of a sentence, such as "must …".
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 
-from koyjabo.base.core.domains import ascii_domain
-from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.sanitize import has_visible, tidy_name
+from .domains import ascii_domain
+from .i18n import N_
+from .sanitize import has_visible, tidy_name
 
 LONGEST_EMAIL = 254
 LONGEST_LOCAL_PART = 64

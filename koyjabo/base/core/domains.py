@@ -2,8 +2,6 @@
 registries. Python's own codec is IDNA 2003, which makes `faß.example` another domain, `fass.example`.
 """
 
-from __future__ import annotations
-
 
 def ascii_domain(domain: str) -> str:
     """A domain in lower case, with labels of other scripts as `xn--…`. ASCII names are not checked, because private

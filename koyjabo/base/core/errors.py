@@ -3,12 +3,10 @@
 Errors of sockets and streams, and WebSocket close codes (specification: Credentials; table in docs/realtime.md).
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
-from koyjabo.base.core.i18n import N_
+from .i18n import N_
 
 INNER_CAPITAL = re.compile("(?<!^)(?=[A-Z])")
 
@@ -256,6 +254,10 @@ class UnusableDatabase(KoyJaboError):
     code = "unusable_database"
 
 
+class Unusable(KoyJaboError):
+    """A file, a folder or a database that an operator named cannot be used. The message says why, and what to do."""
+
+
 class DatabaseInUse(KoyJaboError):
     """Another process prevents this operation. The message says which one, and what to do."""
 
@@ -268,7 +270,7 @@ class LedgerUnavailable(KoyJaboError):
     retry_after_s = 2
 
     @classmethod
-    def because(cls, cause: Exception) -> LedgerUnavailable:
+    def because(cls, cause: Exception) -> "LedgerUnavailable":
         """An error to raise elsewhere, with `cause` as its cause."""
         error = cls()
         error.__cause__ = cause

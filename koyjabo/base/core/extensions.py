@@ -1,7 +1,5 @@
 """Flask extensions, created here and initialised in `create_app`."""
 
-from __future__ import annotations
-
 from flask_jwt_extended import JWTManager
 from flask_socketio import SocketIO
 from flask_sqlalchemy import SQLAlchemy

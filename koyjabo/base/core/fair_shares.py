@@ -2,8 +2,6 @@
 entries.
 """
 
-from __future__ import annotations
-
 from _thread import RLock  # not the green one, which is slow: no method waits while it holds the lock
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable

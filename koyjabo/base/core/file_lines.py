@@ -1,7 +1,5 @@
 """Reads lines from files that are being imported or restored."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import count
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Languages, and the marker for translatable sentences."""
 
-from __future__ import annotations
-
 LANGUAGES = {"en": "English", "bn": "বাংলা"}
 """The languages of pages and emails, as their own names by code. The first one is the default."""
 
@@ -20,7 +18,7 @@ class Filled(str):
     template: str
     values: dict[str, object]
 
-    def __new__(cls, template: str, **values: object) -> Filled:
+    def __new__(cls, template: str, **values: object) -> "Filled":
         sentence = super().__new__(cls, template % values)
         sentence.template, sentence.values = template, values
         return sentence

@@ -1,13 +1,11 @@
 """Identities of callers: accounts, logins, and their ids."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from koyjabo.base.core.errors import Forbidden
-from koyjabo.base.core.i18n import N_
+from .errors import Forbidden
+from .i18n import N_
 
 SITE_ROLES = ("member", "viewer", "admin")
 """Site-wide roles of an account, lowest first. A viewer sees the panel's pages without emails and visitorIds, and

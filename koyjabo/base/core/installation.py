@@ -1,7 +1,5 @@
 """The program's version, folders and command, in a checkout or an installed wheel."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,12 +1,10 @@
 """The patterns of PAGE_NUMBERS, which say whose pages show their number."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 
-from koyjabo.base.core.sanitize import LONGEST_TEXT
-from koyjabo.base.core.urls import normal
+from .sanitize import LONGEST_TEXT
+from .urls import normal
 
 ALL = "*"
 PATTERN = re.compile(r"\*|/[^\s?#\x00-\x1f\x7f]*")

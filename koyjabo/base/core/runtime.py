@@ -5,8 +5,6 @@ server also uses `EventLoop`, implemented by `koyjabo.server.loop.eventlet_loop`
 one thread; when one waits, another one runs.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Cleans texts before they are stored."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

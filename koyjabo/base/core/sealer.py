@@ -1,7 +1,5 @@
 """Encrypts secrets that the server must be able to decrypt later."""
 
-from __future__ import annotations
-
 import base64
 import hmac
 import os
@@ -35,7 +33,7 @@ class Sealer:
         except (InvalidTag, ValueError):
             return None
 
-    def _cipher(self) -> AESGCM:
+    def _cipher(self) -> "AESGCM":
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # imported late: 10 MB, rarely used
 
         return AESGCM(self._key)

@@ -1,7 +1,5 @@
 """The application's services, by class, and its lifetime: periodic calls, and resources to close."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -10,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.identity import Identities
-from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.core.signals import Signals
+from .clock import Clock
+from .identity import Identities
+from .runtime import Runtime
+from .signals import Signals
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,5 @@
 """Signals that publish events within an application. `application.event_handlers` connects their handlers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from blinker import Signal

@@ -1,7 +1,5 @@
 """Writes rows as CSV (RFC 4180) that is safe to open in a spreadsheet, or as JSON lines."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

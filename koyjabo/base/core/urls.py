@@ -1,14 +1,12 @@
 """Parts of URLs: the part that may be stored, how it is shown, and the host."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from koyjabo.base.core.domains import ascii_domain
-from koyjabo.base.core.sanitize import LONGEST_TEXT, truncate, whole
+from .domains import ascii_domain
+from .sanitize import LONGEST_TEXT, truncate, whole
 
 NOWHERE = re.compile(r"(?i:null|(?:about|blob|content|data|file|javascript):.*)", re.DOTALL)
 """Addresses that no other browser can open."""

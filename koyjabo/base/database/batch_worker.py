@@ -8,8 +8,6 @@ Combines lookups from requests: all that arrive while one is running are handled
 of clients may reconnect at once.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 import time

@@ -1,7 +1,5 @@
 """The SQLAlchemy engine: options, transactions and migrations."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import sqlite3
@@ -20,8 +18,8 @@ from sqlalchemy.pool import NullPool
 
 from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
 from koyjabo.base.core.extensions import db
-from koyjabo.base.database.outage_causes import waiting_helps
-from koyjabo.base.database.startup_queries import MIGRATIONS, NEWEST_REVISION
+from .outage_causes import waiting_helps
+from .startup_queries import MIGRATIONS, NEWEST_REVISION
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +71,10 @@ def engine_options(database: URL) -> dict[str, Any]:
     """
     options = {"poolclass": NullPool, "hide_parameters": True}  # errors are logged, and parameters are personal data
     if database.get_backend_name() == "sqlite":
-        from koyjabo.base.database.sqlite import connect
+        from .sqlite import connect
 
         return {"creator": lambda: connect(str(database.database)), **options}
-    from koyjabo.base.database.postgres import connect_in_transactions, dsn
+    from .postgres import connect_in_transactions, dsn
 
     return {"creator": partial(connect_in_transactions, dsn(database)), **options}
 
@@ -118,7 +116,7 @@ def slow_snapshot(url: str, folder: Path) -> Iterator[Connection]:
     with ExitStack() as stack:
         database = make_url(url)
         if database.get_backend_name() == "sqlite":
-            from koyjabo.base.database.sqlite import copied
+            from .sqlite import copied
 
             copy = stack.enter_context(copied(str(database.database), str(folder / "copy.db")))
             database = database.set(database=copy)
@@ -158,7 +156,7 @@ def _queued(database: URL) -> Iterator[None]:
     if database.get_backend_name() != "sqlite":
         yield
         return
-    from koyjabo.base.database.sqlite import FileLock, connect
+    from .sqlite import FileLock, connect
 
     path = str(database.database)
     connect(path).close()  # creates the folder and the file

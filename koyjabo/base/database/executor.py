@@ -7,8 +7,6 @@ Splits a long change into small transactions, so that visits never wait long. Ea
 itself, so that an interrupted change can be continued.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -23,8 +21,8 @@ from sqlalchemy.pool import NullPool
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.database.batch_worker import BatchWorker, Job
-from koyjabo.base.database.engine import SNAPSHOT
+from .batch_worker import BatchWorker, Job
+from .engine import SNAPSHOT
 
 PATIENCE_S, LIMIT_S = 5.0, 10.0
 IDLE_S = 1.0
@@ -144,7 +142,7 @@ class DatabaseExecutor:
         for thread in self._threads():
             thread.close()
 
-    def _threads(self) -> tuple[DatabaseThread, ...]:
+    def _threads(self) -> "tuple[DatabaseThread, ...]":
         return self._writer, self._reader, self._reporter, self._scanner, self._background
 
 
@@ -270,7 +268,7 @@ class ExecutorBackend(NamedTuple):
 def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> ExecutorBackend:
     """Create the backend. `opened` is called with each new connection of the driver."""
     if database.get_backend_name() == "sqlite":
-        from koyjabo.base.database.sqlite import FileLock, SqliteConnection, connect
+        from .sqlite import FileLock, SqliteConnection, connect
 
         path = str(database.database)
 
@@ -281,8 +279,8 @@ def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> Exe
 
         engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool, hide_parameters=True)
         return ExecutorBackend(engine, FileLock(path).held, lambda file: file is None or not file.is_replaced)
-    from koyjabo.base.database.postgres import connect_in_transactions, dsn, interrupt, limits
-    from koyjabo.base.database.timelines import TIMELINES
+    from .postgres import connect_in_transactions, dsn, interrupt, limits
+    from .timelines import TIMELINES
 
     creator = partial(connect_in_transactions, dsn(database), opened)
     engine = create_engine(database, creator=creator, poolclass=NullPool, hide_parameters=True)

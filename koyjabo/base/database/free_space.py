@@ -1,7 +1,5 @@
 """Free space on the disk of a SQLite file. PostgreSQL does not report the space on its disk."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 import time

@@ -2,8 +2,6 @@
 row is a list of values that the database unpacks, so any number of rows takes only one call to the driver.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter

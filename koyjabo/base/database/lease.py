@@ -5,8 +5,6 @@ The holder renews the lease as long as its process lives, and checks it within e
 Times are the database's, because the clocks of machines differ.
 """
 
-from __future__ import annotations
-
 import secrets
 import threading
 import time

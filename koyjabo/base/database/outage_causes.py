@@ -1,11 +1,9 @@
 """Reduces a driver's error to one word that says why nothing can be written."""
 
-from __future__ import annotations
-
 import re
 from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 
-from koyjabo.base.database.timelines import TIMELINES
+from .timelines import TIMELINES
 
 CAUSES = ("locked", "full", "read_only", "standby", "away", "refused", "old_primary")
 LOCKED, FULL, READ_ONLY, STANDBY, AWAY, REFUSED, OLD_PRIMARY = CAUSES

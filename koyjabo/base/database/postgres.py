@@ -4,8 +4,6 @@
 writes and is not an old primary is used (`base.database.timelines`).
 """
 
-from __future__ import annotations
-
 import os
 import time
 from _socket import SHUT_RDWR, socket  # the C module, because this code runs both on real threads and on the event loop
@@ -17,8 +15,8 @@ from urllib.parse import quote, unquote, urlencode
 import psycopg2
 import psycopg2.extensions
 
-from koyjabo.base.database.outage_causes import AWAY, OLD_PRIMARY, READ_ONLY, REFUSED, STANDBY, cause_of_connecting
-from koyjabo.base.database.timelines import TIMELINES, ServerTimeline
+from .outage_causes import AWAY, OLD_PRIMARY, READ_ONLY, REFUSED, STANDBY, cause_of_connecting
+from .timelines import TIMELINES, ServerTimeline
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -119,7 +117,7 @@ def limits(statement_s: float = STATEMENT_S) -> str:
     return "".join(f"SET LOCAL {name}_timeout = {ms:.0f}; " for name, ms in times_ms.items())
 
 
-def dsn(url: URL) -> str:
+def dsn(url: "URL") -> str:
     """The URL for libpq, with its password. Everything is in the query, because SQLAlchemy writes spaces there as `+`,
     and does not escape all of the rest.
     """
@@ -244,7 +242,7 @@ class PostgresLink:
     no longer be used.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: "URL") -> None:
         self._dsn = dsn(url)
         self._connection: PostgresConnection | None = None
         self._newest: PostgresConnection | None = None  # may not be in use yet, or no longer

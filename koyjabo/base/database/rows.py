@@ -3,8 +3,6 @@
 Searches a column for text that a user has typed.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """SQLite: connections for all parts of the program, and the file lock of its writers."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os
@@ -153,7 +151,7 @@ def copied(path: str, to: str) -> Iterator[str]:
 
 
 @contextmanager
-def _locked_record(path: str) -> Iterator[FileLock]:
+def _locked_record(path: str) -> "Iterator[FileLock]":
     """Lock the record, so that one thread of one process at a time opens or closes a connection. The record has the
     numbers of the database and its log, as last opened.
     """

@@ -2,8 +2,6 @@
 SQLAlchemy would take most of the startup time.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from koyjabo.base.core.installation import migrations
-from koyjabo.base.database.sqlite import open_existing
+from .sqlite import open_existing
 
 MIGRATIONS = migrations()
 REVISIONS = {file.name.partition("_")[0] for file in MIGRATIONS.glob("versions/*.py")}
@@ -73,7 +71,7 @@ def _transaction(database: Path | str) -> Iterator[Callable[[str, list[Any]], An
             file.execute("BEGIN IMMEDIATE")
             yield file.execute
         return
-    from koyjabo.base.database.postgres import connect, limits
+    from .postgres import connect, limits
 
     with closing(connect(database)) as connection, connection.cursor() as cursor:
         cursor.execute(f"BEGIN; {limits()}")

@@ -5,8 +5,6 @@ When a standby is promoted, it begins a timeline with a higher number than its o
 `system_identifier` of the cluster they are copies of.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 

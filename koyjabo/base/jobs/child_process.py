@@ -5,8 +5,6 @@ It has its own interpreter, because a fork of a worker would copy its locks, soc
 is a pipe from the worker, so it notices when the worker dies.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import logging

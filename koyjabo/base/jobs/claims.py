@@ -2,8 +2,6 @@
 need no Redis and survive restarts (decision 114). Also stores results of long work, after an outage if need be.
 """
 
-from __future__ import annotations
-
 import logging
 import secrets
 import time
@@ -15,8 +13,8 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Advance, Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.jobs import job_queries
-from koyjabo.base.jobs.job_queries import Claim
+from . import job_queries
+from .job_queries import Claim
 
 log = logging.getLogger(__name__)
 

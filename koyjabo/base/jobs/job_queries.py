@@ -5,8 +5,6 @@ worker is considered dead or frozen, and another worker may take over. Jobs that
 the columns of `models.JobColumns`.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import select, text, update

@@ -1,7 +1,5 @@
 """This worker's long-running work that is shown on pages: exports, and erasures requested by an admin."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial

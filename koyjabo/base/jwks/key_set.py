@@ -6,8 +6,6 @@ used as a shared secret (RFC 8725, 2.1 and 3.1).
 Another server's public keys. A worker caches them and refreshes them in time.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import threading

@@ -21,7 +21,7 @@ Unless a name says otherwise, times are ms since 1970-01-01 UTC by the server's 
 TIMEZONE.
 """
 
-from koyjabo.base.models.accounts import (
+from .accounts import (
     AccessVersion,
     Community,
     EmailLink,
@@ -39,8 +39,8 @@ from koyjabo.base.models.accounts import (
     TotpSecret,
     User,
 )
-from koyjabo.base.models.columns import SITE, Scope
-from koyjabo.base.models.insights import (
+from .columns import SITE, Scope
+from .insights import (
     Annotation,
     Event,
     EventBlock,
@@ -51,8 +51,8 @@ from koyjabo.base.models.insights import (
     VisitBlock,
     Watermark,
 )
-from koyjabo.base.models.integrations import ApiKey, OidcIdentity, Webhook, WebhookDelivery
-from koyjabo.base.models.ledger import (
+from .integrations import ApiKey, OidcIdentity, Webhook, WebhookDelivery
+from .ledger import (
     Adjustment,
     Attendance,
     Conversion,
@@ -71,7 +71,7 @@ from koyjabo.base.models.ledger import (
     Visit,
     Visitor,
 )
-from koyjabo.base.models.upkeep import (
+from .upkeep import (
     AuditLine,
     Backup,
     DatabaseIdentity,

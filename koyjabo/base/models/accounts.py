@@ -1,19 +1,31 @@
 """Users, their login sessions and two-step login, and communities with their members.
 
 Tables for emails to send, the links in them, and invitations. They do not contain the links' tokens
-(`koyjabo.people.mail.link_tokens`).
+(`koyjabo.base.core.link_tokens`).
 """
 
-from __future__ import annotations
-
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false, text
-from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
+from sqlalchemy import Index, Integer, String, false, text
+from sqlalchemy.orm import Mapped, mapped_column, query_expression
 
 from koyjabo.base.core.i18n import name_in
 from koyjabo.base.core.identity import Account, site_role
-from koyjabo.base.models.columns import BigKey, Model, Ref, partial_index
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.user_agents import Browser
+from .columns import (
+    BigKey,
+    ByKey,
+    CommunityId,
+    Digest,
+    Email,
+    Model,
+    Name,
+    Ref,
+    UserId,
+    Uuid,
+    Word,
+    partial_index,
+    related,
+)
 
 
 class User(Model):
@@ -29,25 +41,25 @@ class User(Model):
         partial_index("ix_users_traffic_alerts", "id", where="traffic_alerts"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    email: Mapped[str] = mapped_column(String(254))  # as the user typed it
-    email_key: Mapped[str] = mapped_column(String(254), unique=True)  # normalised for comparison
-    name: Mapped[str] = mapped_column(String(200))
-    password: Mapped[str] = mapped_column(Text)  # Argon2 hash with its parameters
-    is_admin: Mapped[bool] = mapped_column(Boolean)  # a site admin, and so an admin of every community
-    is_viewer: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a viewer of the site
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    email: Mapped[Email]  # as the user typed it
+    email_key: Mapped[Email] = mapped_column(unique=True)  # normalised for comparison
+    name: Mapped[Name]
+    password: Mapped[str]  # Argon2 hash with its parameters
+    is_admin: Mapped[bool]  # a site admin, and so an admin of every community
+    is_viewer: Mapped[bool] = mapped_column(server_default=false())  # a viewer of the site
+    created_ms: Mapped[int]
+    disabled_ms: Mapped[int | None]
     # The key for familiar browsers, if it differs from the one derived from `password`.
-    browser_mark: Mapped[str | None] = mapped_column(Text)
-    second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # when two-step login was turned on
+    browser_mark: Mapped[str | None]
+    second_factor_ms: Mapped[int | None]  # when two-step login was turned on
     language: Mapped[str | None] = mapped_column(String(8))  # for emails; None if the account is older than this column
-    verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link sent to this address was used
-    weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets it by email
-    traffic_alerts: Mapped[bool] = mapped_column(Boolean, server_default=false())  # whether the user gets them by email
+    verified_ms: Mapped[int | None]  # when a link sent to this address was used
+    weekly_report: Mapped[bool] = mapped_column(server_default=false())  # whether the user gets it by email
+    traffic_alerts: Mapped[bool] = mapped_column(server_default=false())  # whether the user gets them by email
     # The id in another system; None for an account.
-    external_ref: Mapped[str | None] = mapped_column(Ref)
-    external_issuer: Mapped[str | None] = mapped_column(String(200))  # the issuer of their tokens; "" if unknown
+    external_ref: Mapped[Ref | None]
+    external_issuer: Mapped[Name | None]  # the issuer of their tokens; "" if unknown
     # Only loaded for the panel.
     communities: Mapped[int] = query_expression()
     sessions: Mapped[int] = query_expression()  # live ones
@@ -69,15 +81,15 @@ class LoginSession(Model):
 
     __tablename__ = "sessions"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    refresh_id: Mapped[str] = mapped_column(String(36))  # id of the only valid refresh token
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
-    revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
-    renewed_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its tokens were last renewed
-    user_agent: Mapped[str | None] = mapped_column(Text)  # at login, truncated; for the user's list of sessions
-    place: Mapped[str | None] = mapped_column(Text)  # where the user logged in
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    user_id: Mapped[UserId] = mapped_column(index=True)
+    refresh_id: Mapped[Uuid]  # id of the only valid refresh token
+    created_ms: Mapped[int]
+    expires_ms: Mapped[int] = mapped_column(index=True)
+    revoked_ms: Mapped[int | None]
+    renewed_ms: Mapped[int | None]  # when its tokens were last renewed
+    user_agent: Mapped[str | None]  # at login, truncated; for the user's list of sessions
+    place: Mapped[str | None]  # where the user logged in
 
     @property
     def browser(self) -> Browser:
@@ -95,12 +107,12 @@ class LoginFailures(Model):
     __tablename__ = "login_failures"
     __table_args__ = (Index("ix_login_failures_expires", "expires_ms"), {"sqlite_with_rowid": False})
 
-    account: Mapped[str] = mapped_column(String(64), primary_key=True)  # a keyed hash of purpose and email
+    account: Mapped[Digest] = mapped_column(primary_key=True)  # a keyed hash of purpose and email
     failures: Mapped[int] = mapped_column(Integer)  # since the last success
-    began_ms: Mapped[int] = mapped_column(BigInteger)
+    began_ms: Mapped[int]
     # koyjabo.people.accounts.throttle.guess_budget, in JSON
-    state: Mapped[str] = mapped_column(Text, server_default="{}")
-    expires_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    state: Mapped[str] = mapped_column(server_default="{}")
+    expires_ms: Mapped[int] = mapped_column(server_default="0")
 
 
 class Community(Model):
@@ -109,18 +121,18 @@ class Community(Model):
     __tablename__ = "communities"
     __table_args__ = (Index("uq_communities_ref", "ref", unique=True),)
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    name: Mapped[str] = mapped_column(String(200))
-    name_bn: Mapped[str] = mapped_column(String(200), server_default=text("''"))  # "" if there is none
-    description: Mapped[str] = mapped_column(Text)
-    is_open: Mapped[bool] = mapped_column(Boolean)  # everyone may join
-    is_listed: Mapped[bool] = mapped_column(Boolean)  # visible to people who are not members
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible only in the panel; has no counter
-    count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # non-members count even if not open
-    public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # the online count is public
-    founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
-    ref: Mapped[str | None] = mapped_column(Ref)  # the id in another system
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    name: Mapped[Name]
+    name_bn: Mapped[Name] = mapped_column(server_default=text("''"))  # "" if there is none
+    description: Mapped[str]
+    is_open: Mapped[bool]  # everyone may join
+    is_listed: Mapped[bool]  # visible to people who are not members
+    created_ms: Mapped[int]
+    archived_ms: Mapped[int | None]  # visible only in the panel; has no counter
+    count_anonymous: Mapped[bool] = mapped_column(server_default=false())  # non-members count even if not open
+    public_count: Mapped[bool] = mapped_column(server_default=false())  # the online count is public
+    founder_id: Mapped[Uuid | None] = mapped_column(index=True)  # None if unknown
+    ref: Mapped[Ref | None]  # the id in another system
 
     def name_in(self, language: str | None) -> str:
         """The name on pages and in emails in a language ("en", "bn")."""
@@ -132,16 +144,12 @@ class Membership(Model):
 
     __tablename__ = "memberships"
 
-    community_id: Mapped[str] = mapped_column(
-        String(36), ForeignKey("communities.id", ondelete="CASCADE"), primary_key=True
-    )
-    user_id: Mapped[str] = mapped_column(
-        String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
-    role: Mapped[str] = mapped_column(String(16))
-    joined_ms: Mapped[int] = mapped_column(BigInteger)
-    user: Mapped[User] = relationship(lazy="raise", viewonly=True)
-    community: Mapped[Community] = relationship(lazy="raise", viewonly=True)
+    community_id: Mapped[CommunityId] = mapped_column(primary_key=True)
+    user_id: Mapped[UserId] = mapped_column(primary_key=True, index=True)
+    role: Mapped[Word]
+    joined_ms: Mapped[int]
+    user: Mapped[User] = related()
+    community: Mapped[Community] = related()
 
 
 class AccessVersion(Model):
@@ -151,8 +159,8 @@ class AccessVersion(Model):
 
     __tablename__ = "access_version"
 
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
-    version: Mapped[int] = mapped_column(BigInteger)
+    id: Mapped[BigKey] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int]
 
 
 class TotpSecret(Model):
@@ -160,22 +168,21 @@ class TotpSecret(Model):
 
     __tablename__ = "totp_secrets"
 
-    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    sealed: Mapped[str] = mapped_column(Text)  # encrypted with a key derived from SECRET_KEY
-    began_ms: Mapped[int] = mapped_column(BigInteger)
-    confirmed_ms: Mapped[int | None] = mapped_column(BigInteger)
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    sealed: Mapped[str]  # encrypted with a key derived from SECRET_KEY
+    began_ms: Mapped[int]
+    confirmed_ms: Mapped[int | None]
     guesses: Mapped[int] = mapped_column(Integer)  # wrong codes in a row since `guessing_ms`
-    guessing_ms: Mapped[int] = mapped_column(BigInteger)
+    guessing_ms: Mapped[int]
 
 
-class RecoveryCode(Model):
+class RecoveryCode(ByKey, Model):
     """A keyed hash of an unused recovery code."""
 
     __tablename__ = "recovery_codes"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    digest: Mapped[Digest] = mapped_column(primary_key=True)
 
 
 class Passkey(Model):
@@ -183,42 +190,40 @@ class Passkey(Model):
 
     __tablename__ = "passkeys"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(String(200))
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    user_id: Mapped[UserId] = mapped_column(index=True)
+    name: Mapped[Name]
     credential_id: Mapped[str] = mapped_column(String(1400), unique=True)  # encodes up to 1,023 bytes
-    public_key: Mapped[str] = mapped_column(Text)
-    sign_count: Mapped[int] = mapped_column(BigInteger)
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    used_ms: Mapped[int | None] = mapped_column(BigInteger)
+    public_key: Mapped[str]
+    sign_count: Mapped[int]
+    created_ms: Mapped[int]
+    used_ms: Mapped[int | None]
 
 
-class SpentCode(Model):
+class SpentCode(ByKey, Model):
     """A used authenticator app code. The primary key prevents a second use on any server."""
 
     __tablename__ = "spent_codes"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    step: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # 30 s steps since 1970
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 30 s steps since 1970
 
 
-class PendingStep(Model):
+class PendingStep(ByKey, Model):
     """A login that is waiting for a code or passkey, or a passkey that is being created. `token` is a hash of the
     client's token.
     """
 
     __tablename__ = "pending_steps"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    token: Mapped[str] = mapped_column(String(64), primary_key=True)
-    purpose: Mapped[str] = mapped_column(String(16))
-    user_id: Mapped[str | None] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    password_mark: Mapped[str] = mapped_column(String(64))  # changes with the password; "" until the user is known
+    token: Mapped[Digest] = mapped_column(primary_key=True)
+    purpose: Mapped[Word]
+    user_id: Mapped[UserId | None] = mapped_column(index=True)
+    password_mark: Mapped[Digest]  # changes with the password; "" until the user is known
     visitor_id: Mapped[str | None] = mapped_column(String(128))
     challenge: Mapped[str | None] = mapped_column(String(128))  # the challenge for a passkey
     tries: Mapped[int] = mapped_column(Integer)
-    expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+    expires_ms: Mapped[int] = mapped_column(index=True)
 
 
 class OutboxMail(Model):
@@ -231,18 +236,18 @@ class OutboxMail(Model):
         Index("uq_outbox_once", "once", unique=True),
     )
 
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    id: Mapped[BigKey] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))  # one of `koyjabo.people.mail.contents.KINDS`
-    email: Mapped[str] = mapped_column(String(254))
-    recipient: Mapped[str] = mapped_column(String(64))  # a keyed hash of the address, to limit the emails sent to it
+    email: Mapped[Email]
+    recipient: Mapped[Digest]  # a keyed hash of the address, to limit the emails sent to it
     language: Mapped[str | None] = mapped_column(String(8))
-    data: Mapped[str] = mapped_column(Text)  # JSON: names, ids and numbers, no secrets
-    once: Mapped[str | None] = mapped_column(String(64))  # a keyed hash; a second row with the same value is not stored
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    due_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt
+    data: Mapped[str]  # JSON: names, ids and numbers, no secrets
+    once: Mapped[Digest | None]  # a keyed hash; a second row with the same value is not stored
+    created_ms: Mapped[int]
+    due_ms: Mapped[int]  # the next attempt
     attempts: Mapped[int] = mapped_column(Integer)
-    failure: Mapped[str | None] = mapped_column(Text)  # the last attempt's SMTP status or kind of error
-    done_ms: Mapped[int | None] = mapped_column(BigInteger)  # when it was sent, or given up if there is a `failure`
+    failure: Mapped[str | None]  # the last attempt's SMTP status or kind of error
+    done_ms: Mapped[int | None]  # when it was sent, or given up if there is a `failure`
 
 
 class MailBudget(Model):
@@ -253,7 +258,7 @@ class MailBudget(Model):
 
     key: Mapped[str] = mapped_column(String(32), primary_key=True)  # a keyed hash that changes daily
     used: Mapped[int] = mapped_column(Integer)
-    expires_ms: Mapped[int] = mapped_column(BigInteger)
+    expires_ms: Mapped[int]
 
 
 class EmailLink(Model):
@@ -263,11 +268,11 @@ class EmailLink(Model):
 
     __tablename__ = "email_links"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    purpose: Mapped[str] = mapped_column(String(16))
-    email_key: Mapped[str] = mapped_column(String(254))  # the link is invalid once the user's email has changed
-    expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    user_id: Mapped[UserId] = mapped_column(index=True)
+    purpose: Mapped[Word]
+    email_key: Mapped[Email]  # the link is invalid once the user's email has changed
+    expires_ms: Mapped[int] = mapped_column(index=True)
 
 
 class Invitation(Model):
@@ -278,16 +283,16 @@ class Invitation(Model):
     __tablename__ = "invitations"
     __table_args__ = (Index("uq_invitations_community_email", "community_id", "email_key", unique=True),)
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    community_id: Mapped[str] = mapped_column(String(36), ForeignKey("communities.id", ondelete="CASCADE"))
-    email: Mapped[str] = mapped_column(String(254))
-    email_key: Mapped[str] = mapped_column(String(254), index=True)
-    role: Mapped[str] = mapped_column(String(16))
-    invited_by: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
-    inviter: Mapped[User] = relationship(lazy="raise", viewonly=True)
-    community: Mapped[Community] = relationship(lazy="raise", viewonly=True)
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    community_id: Mapped[CommunityId]
+    email: Mapped[Email]
+    email_key: Mapped[Email] = mapped_column(index=True)
+    role: Mapped[Word]
+    invited_by: Mapped[UserId] = mapped_column(index=True)
+    created_ms: Mapped[int]
+    expires_ms: Mapped[int] = mapped_column(index=True)
+    inviter: Mapped[User] = related()
+    community: Mapped[Community] = related()
 
 
 class PanelInvitation(Model):
@@ -297,12 +302,12 @@ class PanelInvitation(Model):
 
     __tablename__ = "panel_invitations"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    email: Mapped[str] = mapped_column(String(254))
-    email_key: Mapped[str] = mapped_column(String(254), unique=True)
-    role: Mapped[str] = mapped_column(String(16))  # any of SITE_ROLES except the lowest
-    invited_by: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
-    inviter: Mapped[User] = relationship(lazy="raise", viewonly=True)
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    email: Mapped[Email]
+    email_key: Mapped[Email] = mapped_column(unique=True)
+    role: Mapped[Word]  # any of SITE_ROLES except the lowest
+    invited_by: Mapped[UserId] = mapped_column(index=True)
+    created_ms: Mapped[int]
+    expires_ms: Mapped[int] = mapped_column(index=True)
+    inviter: Mapped[User] = related()
     community = None  # unlike `Invitation`, it leads to the panel

@@ -1,11 +1,10 @@
-"""The base class and the key types that the tables share."""
-
-from __future__ import annotations
+"""The base class of all tables, and the types of their columns."""
 
 import json
-from typing import TYPE_CHECKING, Any, NewType
+from typing import TYPE_CHECKING, Annotated, Any, NewType
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from koyjabo.base.core.extensions import db
@@ -26,11 +25,37 @@ Scope = NewType("Scope", str)
 
 SITE = Scope("site")
 
+# What a column without another type stores.
+Model.registry.update_type_annotation_map({int: BigInteger, str: Text})
+
 # SQLite uses its built-in row id as the key only if the key is declared INTEGER.
-BigKey = BigInteger().with_variant(Integer, "sqlite")
+BigKey = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"))]
 
 # An external id. SQLite ignores the length, so its column still has the earlier one.
-Ref = String(255).with_variant(String(128), "sqlite")
+Ref = Annotated[str, mapped_column(String(255).with_variant(String(128), "sqlite"))]
+
+Uuid = Annotated[str, mapped_column(String(36))]
+# A foreign key gives a column its type.
+UserId = Annotated[str, mapped_column(ForeignKey("users.id", ondelete="CASCADE"))]
+CommunityId = Annotated[str, mapped_column(ForeignKey("communities.id", ondelete="CASCADE"))]
+ScopeId = Annotated[str, mapped_column(String(64))]
+Day = Annotated[str, mapped_column(String(10))]
+Digest = Annotated[str, mapped_column(String(64))]
+Email = Annotated[str, mapped_column(String(254))]
+Name = Annotated[str, mapped_column(String(200))]
+# A state, a role or a kind.
+Word = Annotated[str, mapped_column(String(16))]
+
+
+class ByKey:
+    """A mixin for tables that SQLite stores in the order of their key, without row ids."""
+
+    __table_args__ = {"sqlite_with_rowid": False}
+
+
+def related(**options: Any) -> Any:
+    """A relation that can only be read, and only if the query has joined it."""
+    return relationship(**options, lazy="raise", viewonly=True)
 
 
 def partial_index(name: str, *columns: str, where: str) -> Index:

@@ -1,12 +1,22 @@
 """Tables for reports: visits and events stored by column, events, sums of rolled-up days, share links and notes."""
 
-from __future__ import annotations
+from sqlalchemy import Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
-
-from koyjabo.base.models.accounts import Community, User
-from koyjabo.base.models.columns import BigKey, Model
+from .accounts import Community, User
+from .columns import (
+    BigKey,
+    ByKey,
+    CommunityId,
+    Day,
+    Digest,
+    Model,
+    Name,
+    ScopeId,
+    UserId,
+    Uuid,
+    related,
+)
 
 
 class InsightSum(Model):
@@ -14,19 +24,19 @@ class InsightSum(Model):
 
     __tablename__ = "insight_sums"
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
     dimension: Mapped[str] = mapped_column(String(140), primary_key=True)  # also `event:{name}:{property}`
     period: Mapped[str] = mapped_column(String(10), primary_key=True)  # a day, or the start of an hour in s
-    value: Mapped[str] = mapped_column(Text, primary_key=True)
-    visits: Mapped[int] = mapped_column(BigInteger)
-    new_visitors: Mapped[int] = mapped_column(BigInteger)
-    count: Mapped[int] = mapped_column(BigInteger)  # number of page views or events, for dimensions that have one
-    visitors: Mapped[int | None] = mapped_column(BigInteger)  # distinct visitors; None if unknown
+    value: Mapped[str] = mapped_column(primary_key=True)
+    visits: Mapped[int]
+    new_visitors: Mapped[int]
+    count: Mapped[int]  # number of page views or events, for dimensions that have one
+    visitors: Mapped[int | None]  # distinct visitors; None if unknown
     # Visits of 1 s or more, and the time of all visits, ms; None on days rolled up before these were measured.
-    attended: Mapped[int | None] = mapped_column(BigInteger)
-    attended_ms: Mapped[int | None] = mapped_column(BigInteger)
+    attended: Mapped[int | None]
+    attended_ms: Mapped[int | None]
     # Used only by the previous version, for days that are not rolled up.
-    people: Mapped[bytes | None] = mapped_column(LargeBinary)
+    people: Mapped[bytes | None]
 
 
 class _Block:
@@ -34,11 +44,11 @@ class _Block:
     block.
     """
 
-    first: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
-    last: Mapped[int] = mapped_column(BigInteger)
-    first_day: Mapped[str] = mapped_column(String(10))
-    last_day: Mapped[str] = mapped_column(String(10))
-    packed: Mapped[bytes] = mapped_column(LargeBinary)
+    first: Mapped[BigKey] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int]
+    first_day: Mapped[Day]
+    last_day: Mapped[Day]
+    packed: Mapped[bytes]
 
 
 class VisitBlock(_Block, Model):
@@ -53,16 +63,15 @@ class EventBlock(_Block, Model):
     __tablename__ = "event_blocks"
 
 
-class Watermark(Model):
+class Watermark(ByKey, Model):
     """How far rows have been read into blocks, and how many changes there have been since
     (`reports.log.block_queries`).
     """
 
     __tablename__ = "watermarks"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
-    upto: Mapped[int] = mapped_column(BigInteger)
+    upto: Mapped[int]
     version: Mapped[int] = mapped_column(Integer)  # version of the rules
 
 
@@ -77,47 +86,45 @@ class Event(Model):
         Index("ix_events_visit", "visit_id"),
     )
 
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    id: Mapped[BigKey] = mapped_column(primary_key=True)
     visitor_id: Mapped[str] = mapped_column(String(128))
     event_id: Mapped[str] = mapped_column(String(128))  # the client's id for the event
-    visit_id: Mapped[int | None] = mapped_column(BigInteger)  # the visitor's latest visit at that time
-    scope: Mapped[str] = mapped_column(String(64))  # the visit's scope
-    at_ms: Mapped[int] = mapped_column(BigInteger)
-    day: Mapped[str] = mapped_column(String(10))
-    hour_s: Mapped[int] = mapped_column(BigInteger)
-    client_ms: Mapped[int | None] = mapped_column(BigInteger)
+    visit_id: Mapped[int | None]  # the visitor's latest visit at that time
+    scope: Mapped[ScopeId]  # the visit's scope
+    at_ms: Mapped[int]
+    day: Mapped[Day]
+    hour_s: Mapped[int]
+    client_ms: Mapped[int | None]
     name: Mapped[str] = mapped_column(String(64))
-    page: Mapped[str | None] = mapped_column(Text)
-    props: Mapped[str | None] = mapped_column(Text)  # a JSON object whose values are strings
+    page: Mapped[str | None]
+    props: Mapped[str | None]  # a JSON object whose values are strings
 
 
-class EventSum(Model):
+class EventSum(ByKey, Model):
     """Number of page views or events on rolled-up days, for one value in one period of a scope. Earlier versions also
     wrote rows for other days.
     """
 
     __tablename__ = "event_sums"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
     dimension: Mapped[str] = mapped_column(String(140), primary_key=True)
     period: Mapped[str] = mapped_column(String(10), primary_key=True)  # a day, or the start of an hour in s
-    value: Mapped[str] = mapped_column(Text, primary_key=True)
-    count: Mapped[int] = mapped_column(BigInteger)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
 
 
-class PageSum(Model):
+class PageSum(ByKey, Model):
     """The views of a page on the whole site, up to the marks `page_visits` and `page_events` in `watermarks`. Later
     views are only in `visits` and `events` (`koyjabo.counting.page_numbers`).
     """
 
     __tablename__ = "page_sums"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    page: Mapped[str] = mapped_column(Text, primary_key=True)
-    views: Mapped[int] = mapped_column(BigInteger)
-    day: Mapped[str] = mapped_column(String(10))  # the latest day with views
-    day_views: Mapped[int] = mapped_column(BigInteger)  # the views of that day
+    page: Mapped[str] = mapped_column(primary_key=True)
+    views: Mapped[int]
+    day: Mapped[Day]  # the latest day with views
+    day_views: Mapped[int]  # the views of that day
 
 
 class Share(Model):
@@ -125,21 +132,19 @@ class Share(Model):
 
     __tablename__ = "shares"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    token_digest: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(String(200))
-    filters: Mapped[str] = mapped_column(Text)  # JSON: lists of values by dimension
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    token_digest: Mapped[Digest] = mapped_column(unique=True)
+    name: Mapped[Name]
+    filters: Mapped[str]  # JSON: lists of values by dimension
     range: Mapped[str | None] = mapped_column(String(32))
-    password: Mapped[str | None] = mapped_column(Text)  # Argon2 hash with its parameters
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    created_by: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    expires_ms: Mapped[int | None] = mapped_column(BigInteger)
-    used_ms: Mapped[int | None] = mapped_column(BigInteger)  # when the link was last opened, to the minute
-    community_id: Mapped[str | None] = mapped_column(  # the only community that it shows
-        String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
-    )
-    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
-    maker: Mapped[User] = relationship(lazy="raise", viewonly=True)
+    password: Mapped[str | None]  # Argon2 hash with its parameters
+    created_ms: Mapped[int]
+    created_by: Mapped[UserId] = mapped_column(index=True)
+    expires_ms: Mapped[int | None]
+    used_ms: Mapped[int | None]  # when the link was last opened, to the minute
+    community_id: Mapped[CommunityId | None] = mapped_column(index=True)  # the only community that it shows
+    community: Mapped[Community | None] = related()
+    maker: Mapped[User] = related()
 
 
 class Annotation(Model):
@@ -148,8 +153,8 @@ class Annotation(Model):
     __tablename__ = "annotations"
     __table_args__ = (Index("ix_annotations_scope_day", "scope", "day"),)
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    scope: Mapped[str] = mapped_column(String(64))
-    day: Mapped[str] = mapped_column(String(10))
-    text: Mapped[str] = mapped_column(String(200))
-    created_ms: Mapped[int] = mapped_column(BigInteger)
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    scope: Mapped[ScopeId]
+    day: Mapped[Day]
+    text: Mapped[Name]
+    created_ms: Mapped[int]

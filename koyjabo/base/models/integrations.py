@@ -1,17 +1,27 @@
 """Tables for connections with other programs: API keys, accounts at login providers, and webhooks."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
+from sqlalchemy import Index, Integer, String
+from sqlalchemy.orm import Mapped, foreign, mapped_column
 
-from koyjabo.base.models.accounts import Community, User
-from koyjabo.base.models.columns import BigKey, Model, partial_index
-from koyjabo.base.models.upkeep import WebhookEvent
+from .accounts import Community, User
+from .columns import (
+    BigKey,
+    ByKey,
+    CommunityId,
+    Digest,
+    Model,
+    Name,
+    UserId,
+    Uuid,
+    Word,
+    partial_index,
+    related,
+)
+from .upkeep import WebhookEvent
 
 
 class ApiKey(Model):
@@ -20,37 +30,33 @@ class ApiKey(Model):
 
     __tablename__ = "api_keys"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    name: Mapped[str] = mapped_column(String(200))
-    scopes: Mapped[str] = mapped_column(Text)  # sorted, separated by spaces
-    # None for the site's keys. The foreign key gives the column its type.
-    community_id: Mapped[str | None] = mapped_column(ForeignKey("communities.id", ondelete="CASCADE"), index=True)
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    name: Mapped[Name]
+    scopes: Mapped[str]  # sorted, separated by spaces
+    community_id: Mapped[CommunityId | None] = mapped_column(index=True)  # None for the site's keys
     prefix: Mapped[str] = mapped_column(String(11), unique=True)  # "kj_" and eight characters; unchanged by a rotation
-    digest: Mapped[str] = mapped_column(String(64), unique=True)
-    old_digest: Mapped[str | None] = mapped_column(String(64), unique=True)  # before the last rotation
-    old_until_ms: Mapped[int | None] = mapped_column(BigInteger)
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, the operator, or deleted
-    expires_ms: Mapped[int | None] = mapped_column(BigInteger)
-    revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
-    last_used_ms: Mapped[int | None] = mapped_column(BigInteger)
-    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
-    maker: Mapped[User | None] = relationship(
-        primaryjoin=lambda: foreign(ApiKey.created_by) == User.id, lazy="raise", viewonly=True
-    )
+    digest: Mapped[Digest] = mapped_column(unique=True)
+    old_digest: Mapped[Digest | None] = mapped_column(unique=True)  # before the last rotation
+    old_until_ms: Mapped[int | None]
+    created_ms: Mapped[int]
+    created_by: Mapped[Uuid | None]  # a user; None: unknown, the operator, or deleted
+    expires_ms: Mapped[int | None]
+    revoked_ms: Mapped[int | None]
+    last_used_ms: Mapped[int | None]
+    community: Mapped[Community | None] = related()
+    maker: Mapped[User | None] = related(primaryjoin=lambda: foreign(ApiKey.created_by) == User.id)
 
 
-class OidcIdentity(Model):
+class OidcIdentity(ByKey, Model):
     """A user's account at an OpenID provider. It is looked up by issuer and subject, never by email."""
 
     __tablename__ = "oidc_identities"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    issuer: Mapped[str] = mapped_column(String(200), primary_key=True)
+    issuer: Mapped[Name] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(String(255), primary_key=True)
-    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    used_ms: Mapped[int | None] = mapped_column(BigInteger)  # the last login
+    user_id: Mapped[UserId] = mapped_column(index=True)
+    created_ms: Mapped[int]
+    used_ms: Mapped[int | None]  # the last login
 
 
 class Webhook(Model):
@@ -58,31 +64,27 @@ class Webhook(Model):
 
     __tablename__ = "webhooks"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    url: Mapped[str] = mapped_column(Text)  # shortened; in plain text if it was just written by the previous version
-    sealed_url: Mapped[str | None] = mapped_column(Text)  # the whole URL
-    events: Mapped[str] = mapped_column(Text)  # sorted, separated by spaces
-    community_id: Mapped[str | None] = mapped_column(
-        String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
-    )  # None for the site
-    format: Mapped[str] = mapped_column(String(16))
-    description: Mapped[str] = mapped_column(String(200))
-    secret: Mapped[str] = mapped_column(Text)
-    old_secret: Mapped[str | None] = mapped_column(Text)  # before the last rotation; also signs
-    old_until_ms: Mapped[int | None] = mapped_column(BigInteger)
-    enabled: Mapped[bool] = mapped_column(Boolean)
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    url: Mapped[str]  # shortened; in plain text if it was just written by the previous version
+    sealed_url: Mapped[str | None]  # the whole URL
+    events: Mapped[str]  # sorted, separated by spaces
+    community_id: Mapped[CommunityId | None] = mapped_column(index=True)  # None for the site
+    format: Mapped[Word]
+    description: Mapped[Name]
+    secret: Mapped[str]
+    old_secret: Mapped[str | None]  # before the last rotation; also signs
+    old_until_ms: Mapped[int | None]
+    enabled: Mapped[bool]
     disabled_reason: Mapped[str | None] = mapped_column(String(64))
-    failing_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # the first failure since the last success
+    failing_since_ms: Mapped[int | None]  # the first failure since the last success
     last_status: Mapped[str | None] = mapped_column(String(64))  # the latest attempt's status, as in a delivery
-    last_ms: Mapped[int | None] = mapped_column(BigInteger)
+    last_ms: Mapped[int | None]
     # When deliveries were last dropped because too many waited.
-    dropped_ms: Mapped[int | None] = mapped_column(BigInteger)
-    created_ms: Mapped[int] = mapped_column(BigInteger)
-    created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, an API key, or deleted
-    community: Mapped[Community | None] = relationship(lazy="raise", viewonly=True)
-    maker: Mapped[User | None] = relationship(
-        primaryjoin=lambda: foreign(Webhook.created_by) == User.id, lazy="raise", viewonly=True
-    )
+    dropped_ms: Mapped[int | None]
+    created_ms: Mapped[int]
+    created_by: Mapped[Uuid | None]  # a user; None: unknown, an API key, or deleted
+    community: Mapped[Community | None] = related()
+    maker: Mapped[User | None] = related(primaryjoin=lambda: foreign(Webhook.created_by) == User.id)
 
     @property
     def host(self) -> str:
@@ -114,18 +116,18 @@ class WebhookDelivery(Model):
         partial_index("ix_webhook_deliveries_waiting", "state", "webhook_id", "n", "bytes", where="state = 'pending'"),
     )
 
-    n: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    webhook_id: Mapped[str] = mapped_column(String(36))
-    event_id: Mapped[str] = mapped_column(String(36))
-    state: Mapped[str] = mapped_column(String(16))
+    n: Mapped[BigKey] = mapped_column(primary_key=True)
+    webhook_id: Mapped[Uuid]
+    event_id: Mapped[Uuid]
+    state: Mapped[Word]
     attempts: Mapped[int] = mapped_column(Integer)
     last_status: Mapped[str | None] = mapped_column(String(64))  # HTTP status, or the kind of error
-    next_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt, while `pending`
-    done_ms: Mapped[int | None] = mapped_column(BigInteger)
-    log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its response
+    next_ms: Mapped[int]  # the next attempt, while `pending`
+    done_ms: Mapped[int | None]
+    log: Mapped[str]  # JSON: the attempts, each with its response
     bytes: Mapped[int | None] = mapped_column(Integer)  # size of the event data; None if made by the previous version
-    event: Mapped[WebhookEvent | None] = relationship(  # None if it was deleted with its community
-        primaryjoin=lambda: foreign(WebhookDelivery.event_id) == WebhookEvent.id, lazy="raise", viewonly=True
+    event: Mapped[WebhookEvent | None] = related(  # None if it was deleted with its community
+        primaryjoin=lambda: foreign(WebhookDelivery.event_id) == WebhookEvent.id
     )
 
     @property

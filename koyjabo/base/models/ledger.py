@@ -3,15 +3,13 @@
 Tables that record when people were in a community. The community's reports are computed from them.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models.columns import BigKey, Model, partial_index
+from .columns import BigKey, ByKey, Day, Model, ScopeId, Uuid, Word, partial_index
 
 
 class Person(Model):
@@ -20,22 +18,21 @@ class Person(Model):
     __tablename__ = "people"
     __table_args__ = (Index("uq_people_scope_person", "scope", "person", unique=True),)
 
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    scope: Mapped[str] = mapped_column(String(64))
+    id: Mapped[BigKey] = mapped_column(primary_key=True)
+    scope: Mapped[ScopeId]
     person: Mapped[str] = mapped_column(String(130))
-    last_day: Mapped[str] = mapped_column(String(10))  # the last day they were there
+    last_day: Mapped[Day]  # the last day they were there
 
 
-class PersonDay(Model):
+class PersonDay(ByKey, Model):
     """A day when a person was in a community, and the hours they were there."""
 
     __tablename__ = "person_days"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("people.id"), primary_key=True)
-    day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    began_s: Mapped[int] = mapped_column(BigInteger)  # start of the day, s since 1970 UTC, in TIMEZONE at that time
-    slots: Mapped[int] = mapped_column(BigInteger)  # one bit per local hour, counted in half hours from `began_s`
+    day: Mapped[Day] = mapped_column(primary_key=True)
+    began_s: Mapped[int]  # start of the day, s since 1970 UTC, in TIMEZONE at that time
+    slots: Mapped[int]  # one bit per local hour, counted in half hours from `began_s`
 
 
 class Return(Model):
@@ -50,23 +47,22 @@ class Return(Model):
         {"sqlite_with_rowid": False},
     )
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
-    day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    previous_day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    authenticated: Mapped[int] = mapped_column(BigInteger)
-    anonymous: Mapped[int] = mapped_column(BigInteger)
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
+    day: Mapped[Day] = mapped_column(primary_key=True)
+    previous_day: Mapped[Day] = mapped_column(primary_key=True)
+    authenticated: Mapped[int]
+    anonymous: Mapped[int]
 
 
-class HourlyPeople(Model):
+class HourlyPeople(ByKey, Model):
     """The number of people in a community in one local hour."""
 
     __tablename__ = "hourly_people"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
-    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # start of the local hour, s since 1970 UTC
-    authenticated: Mapped[int] = mapped_column(BigInteger)
-    anonymous: Mapped[int] = mapped_column(BigInteger)
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
+    hour_s: Mapped[int] = mapped_column(primary_key=True)  # start of the local hour, s since 1970 UTC
+    authenticated: Mapped[int]
+    anonymous: Mapped[int]
 
 
 class Conversion(Model):
@@ -78,23 +74,22 @@ class Conversion(Model):
         Index("ix_conversions_user", "user_id", "id"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)  # shown to moderators instead of the visitorId
-    scope: Mapped[str] = mapped_column(String(64))
+    id: Mapped[Uuid] = mapped_column(primary_key=True)  # shown to moderators instead of the visitorId
+    scope: Mapped[ScopeId]
     visitor_id: Mapped[str] = mapped_column(String(128))
-    user_id: Mapped[str] = mapped_column(String(36))
-    at_ms: Mapped[int] = mapped_column(BigInteger)
+    user_id: Mapped[Uuid]
+    at_ms: Mapped[int]
 
 
-class Peak(Model):
+class Peak(ByKey, Model):
     """The largest number of people online in a community at once, by local day."""
 
     __tablename__ = "peaks"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
-    day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    people: Mapped[int] = mapped_column(BigInteger)
-    at_ms: Mapped[int] = mapped_column(BigInteger)
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
+    day: Mapped[Day] = mapped_column(primary_key=True)
+    people: Mapped[int]
+    at_ms: Mapped[int]
 
 
 HAS_USER = "user_id IS NOT NULL"
@@ -119,12 +114,12 @@ class Counter(Model):
 
     __tablename__ = "counters"
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
-    epoch: Mapped[int] = mapped_column(BigInteger)  # ms; base-36 on the wire
-    visits: Mapped[int] = mapped_column(BigInteger)  # number of rows ever written; for the site, also the latest id
-    total: Mapped[int] = mapped_column(BigInteger)  # the latest visit number: visits plus all adjustments
-    unique_visitors: Mapped[int] = mapped_column(BigInteger)
-    revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the latest commit (specification: promise 3)
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
+    epoch: Mapped[int]  # ms; base-36 on the wire
+    visits: Mapped[int]  # number of rows ever written; for the site, also the latest id
+    total: Mapped[int]  # the latest visit number: visits plus all adjustments
+    unique_visitors: Mapped[int]
+    revision: Mapped[int]  # hybrid clock of the latest commit (specification: promise 3)
 
 
 class Visit(Model):
@@ -137,42 +132,42 @@ class Visit(Model):
         partial_index("ix_visits_user", "user_id", "id", where=HAS_USER),
     )
 
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False, info=KEPT)
+    id: Mapped[BigKey] = mapped_column(primary_key=True, autoincrement=False, info=KEPT)
     # The number returned to the visitor: the id plus all adjustments up to that point.
-    ordinal: Mapped[int] = mapped_column(BigInteger, info=KEPT)
-    scope: Mapped[str] = mapped_column(String(64), info=KEPT)  # a community's visit also counts for the site
+    ordinal: Mapped[int] = mapped_column(info=KEPT)
+    scope: Mapped[ScopeId] = mapped_column(info=KEPT)  # a community's visit also counts for the site
     # A random name ("~…") after the visitor is erased.
     visitor_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
     # The id that the client gave the visit, or a generated one ("~…").
     visit_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
-    at_ms: Mapped[int] = mapped_column(BigInteger, info=KEPT)
+    at_ms: Mapped[int] = mapped_column(info=KEPT)
     # The day the visit was counted on. Changing TIMEZONE does not change it.
-    day: Mapped[str] = mapped_column(String(10), info=KEPT)
-    hour_s: Mapped[int] = mapped_column(BigInteger, info=KEPT)  # start of its local hour, s since 1970 UTC
+    day: Mapped[Day] = mapped_column(info=KEPT)
+    hour_s: Mapped[int] = mapped_column(info=KEPT)  # start of its local hour, s since 1970 UTC
     # The client's clock: stored, but not trusted. It is cleared because an unusual clock could identify a browser.
-    client_ms: Mapped[int | None] = mapped_column(BigInteger)
-    place: Mapped[str] = mapped_column(Text, info=KEPT)
-    referrer: Mapped[str | None] = mapped_column(Text, info=REDUCED)
-    user_agent: Mapped[str | None] = mapped_column(Text, info=REDUCED)
-    page: Mapped[str | None] = mapped_column(Text, info=KEPT)
+    client_ms: Mapped[int | None]
+    place: Mapped[str] = mapped_column(info=KEPT)
+    referrer: Mapped[str | None] = mapped_column(info=REDUCED)
+    user_agent: Mapped[str | None] = mapped_column(info=REDUCED)
+    page: Mapped[str | None] = mapped_column(info=KEPT)
     # The user, if the request identified one; or DELETED.
-    user_id: Mapped[str | None] = mapped_column(String(36), info=REDUCED)
-    is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a declared crawler
+    user_id: Mapped[Uuid | None] = mapped_column(info=REDUCED)
+    is_bot: Mapped[bool] = mapped_column(server_default=false(), info=KEPT)  # a declared crawler
     # The first language of the Accept-Language header: "bn".
     language: Mapped[str | None] = mapped_column(String(8), info=KEPT | {LABEL: N_("Language")})
     # The utm_ parameters of the page, as a query string.
-    campaign: Mapped[str | None] = mapped_column(Text, info=REDUCED | {LABEL: N_("Campaign")})
+    campaign: Mapped[str | None] = mapped_column(info=REDUCED | {LABEL: N_("Campaign")})
     # The visit's number within its day; None if unknown.
     day_number: Mapped[int | None] = mapped_column(Integer, info=KEPT)
     # How long the browser has shown the page, ms; None if this was not measured.
-    attended_ms: Mapped[int | None] = mapped_column(BigInteger, info=KEPT)
-    acted: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # there was real user input
-    automated: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a program drives the browser
+    attended_ms: Mapped[int | None] = mapped_column(info=KEPT)
+    acted: Mapped[bool] = mapped_column(server_default=false(), info=KEPT)  # there was real user input
+    automated: Mapped[bool] = mapped_column(server_default=false(), info=KEPT)  # a program drives the browser
     # Who owns the address: `datacentre` or `other`; None if unknown.
     network: Mapped[str | None] = mapped_column(String(10), info=KEPT)
-    own: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a visit by the operators
+    own: Mapped[bool] = mapped_column(server_default=false(), info=KEPT)  # a visit by the operators
     # How long the visit waited to be sent, as measured by the client, ms; None if unknown.
-    waited_ms: Mapped[int | None] = mapped_column(BigInteger, info=KEPT)
+    waited_ms: Mapped[int | None] = mapped_column(info=KEPT)
 
 
 class Attendance(Model):
@@ -182,20 +177,20 @@ class Attendance(Model):
 
     __tablename__ = "attendance"
 
-    visit_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    visit_id: Mapped[BigKey] = mapped_column(primary_key=True, autoincrement=False)
     # Increases with every write, so that reports read only what is new (row `attendance` of `watermarks`).
-    seq: Mapped[int] = mapped_column(BigInteger, index=True)
-    settled_ms: Mapped[int] = mapped_column(BigInteger)  # attended before `settled_until_ms`; no span may add to it
-    settled_until_ms: Mapped[int] = mapped_column(BigInteger)
-    spans: Mapped[str] = mapped_column(Text)  # JSON: [[began_ms, ended_ms], …] in order, without overlap
-    beats: Mapped[str] = mapped_column(Text)  # JSON: the latest heartbeats, [[at_ms, is_visible], …] in order
+    seq: Mapped[int] = mapped_column(index=True)
+    settled_ms: Mapped[int]  # attended before `settled_until_ms`; no span may add to it
+    settled_until_ms: Mapped[int]
+    spans: Mapped[str]  # JSON: [[began_ms, ended_ms], …] in order, without overlap
+    beats: Mapped[str]  # JSON: the latest heartbeats, [[at_ms, is_visible], …] in order
 
 
 LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info}
 """Values that clear a visit's other columns."""
 
 
-class RolledUpVisits(Model):
+class RolledUpVisits(ByKey, Model):
     """Sums of visits whose rows were deleted: after RETENTION_DAYS or, by earlier versions, when their visitor was
     erased. As in the daily and hourly tables, the site's sums include visits to communities.
 
@@ -203,25 +198,23 @@ class RolledUpVisits(Model):
     """
 
     __tablename__ = "folded_visits"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
-    day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    visits: Mapped[int] = mapped_column(BigInteger)
-    new_visitors: Mapped[int] = mapped_column(BigInteger)  # visits that were their visitor's first in the scope
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
+    day: Mapped[Day] = mapped_column(primary_key=True)
+    hour_s: Mapped[int] = mapped_column(primary_key=True)
+    visits: Mapped[int]
+    new_visitors: Mapped[int]  # visits that were their visitor's first in the scope
 
 
-class ForgottenVisitors(Model):
+class ForgottenVisitors(ByKey, Model):
     """Number of unique visitors in a scope whose rows in `visitors` were deleted by earlier versions. It is one lower
     for each visitor who has two rows while being renamed (`upkeep.retention.erasure_queries`).
     """
 
     __tablename__ = "forgotten_visitors"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
-    visitors: Mapped[int] = mapped_column(BigInteger)
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
+    visitors: Mapped[int]
 
 
 class ImportedVisits(Model):
@@ -229,10 +222,10 @@ class ImportedVisits(Model):
 
     __tablename__ = "imported_visits"
 
-    after_visit: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
-    upto_visit: Mapped[int | None] = mapped_column(BigInteger)  # None, like the times, until the import ends
-    first_ms: Mapped[int | None] = mapped_column(BigInteger)
-    last_ms: Mapped[int | None] = mapped_column(BigInteger)
+    after_visit: Mapped[BigKey] = mapped_column(primary_key=True, autoincrement=False)
+    upto_visit: Mapped[int | None]  # None, like the times, until the import ends
+    first_ms: Mapped[int | None]
+    last_ms: Mapped[int | None]
 
 
 class Visitor(Model):
@@ -244,34 +237,32 @@ class Visitor(Model):
         {"sqlite_with_rowid": False},
     )
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
     visitor_id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    first_visit: Mapped[int] = mapped_column(BigInteger)  # visits.id
-    user_id: Mapped[str | None] = mapped_column(String(36))  # the user they became, for visits without a user
+    first_visit: Mapped[int]  # visits.id
+    user_id: Mapped[Uuid | None]  # the user they became, for visits without a user
 
 
-class DailyVisits(Model):
+class DailyVisits(ByKey, Model):
     """The number of visits in a scope on one local day."""
 
     __tablename__ = "daily_visits"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
-    day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    visits: Mapped[int] = mapped_column(BigInteger)
-    new_visitors: Mapped[int] = mapped_column(BigInteger)
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
+    day: Mapped[Day] = mapped_column(primary_key=True)
+    visits: Mapped[int]
+    new_visitors: Mapped[int]
 
 
-class HourlyVisits(Model):
+class HourlyVisits(ByKey, Model):
     """The number of visits in a scope in one local hour."""
 
     __tablename__ = "hourly_visits"
-    __table_args__ = {"sqlite_with_rowid": False}
 
-    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
-    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # start of the local hour, s since 1970 UTC
-    visits: Mapped[int] = mapped_column(BigInteger)
-    new_visitors: Mapped[int] = mapped_column(BigInteger)
+    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
+    hour_s: Mapped[int] = mapped_column(primary_key=True)  # start of the local hour, s since 1970 UTC
+    visits: Mapped[int]
+    new_visitors: Mapped[int]
 
 
 class Adjustment(Model):
@@ -281,27 +272,26 @@ class Adjustment(Model):
 
     __tablename__ = "adjustments"
 
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    scope: Mapped[str] = mapped_column(String(64))
-    at_ms: Mapped[int] = mapped_column(BigInteger)
-    after_visit: Mapped[int] = mapped_column(BigInteger)  # the latest visits.id at that time
-    total_before: Mapped[int] = mapped_column(BigInteger)
-    total_after: Mapped[int] = mapped_column(BigInteger)
-    epoch: Mapped[int] = mapped_column(BigInteger)  # the epoch from here on
-    reason: Mapped[str] = mapped_column(Text)
-    kind: Mapped[str] = mapped_column(String(16), server_default="set")  # an entry of ADJUSTMENTS
+    id: Mapped[BigKey] = mapped_column(primary_key=True)
+    scope: Mapped[ScopeId]
+    at_ms: Mapped[int]
+    after_visit: Mapped[int]  # the latest visits.id at that time
+    total_before: Mapped[int]
+    total_after: Mapped[int]
+    epoch: Mapped[int]  # the epoch from here on
+    reason: Mapped[str]
+    kind: Mapped[Word] = mapped_column(server_default="set")  # an entry of ADJUSTMENTS
     # The previous epoch, if its visit numbers stay valid; otherwise None.
-    epoch_before: Mapped[int | None] = mapped_column(BigInteger)
+    epoch_before: Mapped[int | None]
 
 
-class ImportedDay(Model):
+class ImportedDay(ByKey, Model):
     """The visits that another program counted on one day. They were added to the total; this row prevents adding them
     again.
     """
 
     __tablename__ = "imported_days"
-    __table_args__ = {"sqlite_with_rowid": False}
 
     source: Mapped[str] = mapped_column(String(64), primary_key=True)  # the program and its site: "umami:3f0c…"
-    day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    visits: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[Day] = mapped_column(primary_key=True)
+    visits: Mapped[int]

@@ -3,8 +3,6 @@
 A visit stores the result and never the address (specification: Storage).
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from array import array
@@ -14,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 
-from koyjabo.base.network.geolocation import DATA, MaxMindFile, lookup_key
+from .geolocation import DATA, MaxMindFile, lookup_key
 
 DATACENTRE, OTHER = NETWORKS = ("datacentre", "other")
 

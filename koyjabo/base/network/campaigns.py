@@ -1,7 +1,5 @@
 """A visit's campaign: its page's utm_ parameters, stored as a query string in a fixed order."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import NamedTuple, Self

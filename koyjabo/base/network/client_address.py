@@ -2,8 +2,6 @@
 limits; an IPv6 address shares them with its neighbours. Stores no addresses.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +10,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 
-from koyjabo.base.network import origins
+from . import origins
 
 log = logging.getLogger(__name__)
 

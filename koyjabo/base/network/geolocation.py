@@ -5,8 +5,6 @@ Names of locations in the reader's language, and the divisions of Bangladesh by 
 use the English names.
 """
 
-from __future__ import annotations
-
 import heapq
 import json
 import re
@@ -81,7 +79,7 @@ class LocationFinder:
         return next(filter(None, places), UNKNOWN)
 
     @cached_property
-    def _databases(self) -> list[MaxMindFile]:
+    def _databases(self) -> "list[MaxMindFile]":
         """The databases in search order. The first lookup opens the countries."""
         databases = list(self._files)
         with suppress(OSError, ValueError, maxminddb.InvalidDatabaseError):

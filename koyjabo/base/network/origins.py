@@ -1,7 +1,5 @@
 """Origins whose pages may use a browser's session: this server's own origin, and ALLOWED_ORIGINS."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache

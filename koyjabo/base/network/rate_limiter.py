@@ -1,7 +1,5 @@
 """Rate limits per minute, by key. Uses are counted in this worker's memory, so that no request waits for a store."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Sequence
@@ -9,7 +7,7 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import NamedTuple
 
-from koyjabo.base.network.client_address import levels
+from .client_address import levels
 
 WINDOW_S, DAY_S = 60, 86_400
 

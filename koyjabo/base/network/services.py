@@ -1,12 +1,10 @@
 """The services that locate clients, look up who owns an address, and check origins."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
-from koyjabo.base.network.address_owners import AddressOwners
-from koyjabo.base.network.geolocation import LocationFinder
-from koyjabo.base.network.origins import Origins
+from .address_owners import AddressOwners
+from .geolocation import LocationFinder
+from .origins import Origins
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ A crawler that does not declare itself counts as a visitor, because no person ma
 A visit's language: the first one in the Accept-Language header, without country or script.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence

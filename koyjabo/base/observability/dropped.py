@@ -1,10 +1,8 @@
 """What this worker has dropped because too much was waiting: counted in the metrics, and shown by Health for a day."""
 
-from __future__ import annotations
-
 from koyjabo.base.cluster.workers import Drop
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.observability.metrics import Metrics
+from .metrics import Metrics
 
 SHOWN_MS = 86_400_000
 """How long Health shows a kind after the last time, ms."""

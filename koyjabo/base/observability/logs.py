@@ -5,8 +5,6 @@ Log calls have the form `log.info("event key=%s other=%r", …)`; both formats a
 forge a line: control characters are escaped, and traceback lines are indented.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import re

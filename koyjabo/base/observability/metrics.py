@@ -10,8 +10,6 @@ prometheus-client's own gauges keep every label they ever had, but communities c
 belongs to a worker that has ended.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import platform
@@ -30,8 +28,7 @@ from prometheus_client import (
     generate_latest,
     values,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.core import Metric as MetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric as MetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 

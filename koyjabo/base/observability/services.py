@@ -1,15 +1,13 @@
 """The services for metrics and logs."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.observability.dropped import Dropped
-from koyjabo.base.observability.metrics import Gauges, Metrics, Values, shared_folder, worker_place
-from koyjabo.base.observability.socket_log import Reconnections, SocketLog
+from .dropped import Dropped
+from .metrics import Gauges, Metrics, Values, shared_folder, worker_place
+from .socket_log import Reconnections, SocketLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,6 @@ The logger `koyjabo.websockets` writes four kinds of lines: sockets opened and c
 lines a minute, so that a client that keeps reconnecting does not fill the disk. The metrics count everything.
 """
 
-from __future__ import annotations
-
 import logging
 import mmap
 import time
@@ -17,7 +15,7 @@ from struct import Struct
 
 from koyjabo.base.core.errors import CLEAN_CLOSES, GOING_AWAY
 from koyjabo.base.network.rate_limiter import Rate
-from koyjabo.base.observability.metrics import Metrics
+from .metrics import Metrics
 
 ENTRIES = 65_536
 WITHIN_S = 60

@@ -1,7 +1,5 @@
 """Calls other servers from tasks and requests. Each exchange runs on a real thread while the caller waits."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable
@@ -13,7 +11,7 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.outbound.messages import (
+from .messages import (
     Destinations,
     FailureKind,
     Network,
@@ -24,8 +22,8 @@ from koyjabo.base.outbound.messages import (
     parse,
     refused,
 )
-from koyjabo.base.outbound.threads import Threads
-from koyjabo.base.outbound.unpatched import unpatched
+from .threads import Threads
+from .unpatched import unpatched
 
 Resolve = Callable[[str, int], list[str]]
 """A function that resolves a name and a port to addresses. Raises OSError or UnicodeError if there are none."""
@@ -139,7 +137,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def exchange(
-    target: Target, addresses: list[str], data: bytes, reader: ResponseReader, deadline: Deadline
+    target: Target, addresses: list[str], data: bytes, reader: "ResponseReader", deadline: Deadline
 ) -> OutboundResponse:
     """Send `data` and return the response. Connects only to `addresses`, one after another. The name in `target` is
     used only for TLS. Raises OutboundError.
@@ -196,7 +194,7 @@ def _send(connection: Any, data: bytes, deadline: Deadline) -> None:
         sent += connection.send(data[sent:])
 
 
-def _receive(connection: Any, reader: ResponseReader, deadline: Deadline) -> OutboundResponse:
+def _receive(connection: Any, reader: "ResponseReader", deadline: Deadline) -> OutboundResponse:
     try:
         while not reader.is_complete:
             connection.settimeout(deadline.left())

@@ -2,8 +2,6 @@
 differently is refused.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -76,7 +74,7 @@ class Request:
     only_status: bool = False
     destinations: Destinations = PUBLIC
 
-    def encode(self, target: Target) -> bytes:
+    def encode(self, target: "Target") -> bytes:
         """The request as bytes (RFC 9112). Raises ValueError for an invalid header, such as one that contains a line
         break.
         """

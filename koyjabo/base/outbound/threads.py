@@ -1,14 +1,12 @@
 """Runs blocking calls on real threads while their callers wait."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from koyjabo.base.core.runtime import Runtime, Waiter
-from koyjabo.base.outbound.messages import FailureKind, OutboundError
+from .messages import FailureKind, OutboundError
 
 Result = TypeVar("Result")
 

@@ -3,8 +3,6 @@ for the event loop (`koyjabo.server.process.patching`). On another thread they w
 look up names on the wrong one.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 from functools import cache

@@ -1,7 +1,5 @@
 """Checks BACKUP_DIR and BACKUP_TO: their form, and whether backups can be made, before a server starts."""
 
-from __future__ import annotations
-
 import re
 import tempfile
 from collections.abc import Mapping
@@ -11,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from koyjabo.base.core.i18n import N_, Filled
-from koyjabo.base.settings import url_options
+from . import url_options
 
 SCHEME = "s3"
 INSTALL = "pip install 'koyjabo[s3]'"

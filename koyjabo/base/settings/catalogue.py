@@ -1,8 +1,6 @@
 """Settings as text: which values are secret, and how a value is written in the environment."""
 
-from __future__ import annotations
-
-from koyjabo.base.settings.schema import Settings
+from .schema import Settings
 
 SECRETS = {
     *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "METRICS_TOKEN", "AUTH_SHARED_SECRET"),

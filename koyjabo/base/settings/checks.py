@@ -1,7 +1,5 @@
 """Checks settings. Each check returns the value to use, or raises ValueError with a description of valid values."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 import unicodedata
@@ -15,7 +13,7 @@ from koyjabo.base.core import page_patterns as patterns
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import has_visible, tidy_name
 from koyjabo.base.network import origins
-from koyjabo.base.settings import smtp_url
+from . import smtp_url
 
 SHORTEST_TOKEN = 16
 NO_TOTALS = "none"

@@ -4,8 +4,6 @@ delete the database.
 Does not import SQLAlchemy, because settings are read at every start, sometimes by a process that needs nothing else.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

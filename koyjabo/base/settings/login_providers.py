@@ -1,7 +1,5 @@
 """OIDC_PROVIDERS, and each provider's settings, whose names contain the provider's name."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Checks the strength of the operator's secrets, and creates SECRET_KEY if it is kept in a file."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from contextlib import suppress

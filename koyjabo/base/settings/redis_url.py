@@ -1,11 +1,9 @@
 """REDIS_URL: a Redis server, or a master found through Sentinels."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from koyjabo.base.settings import url_options
+from . import url_options
 
 SERVER = ("redis", "rediss", "unix")
 SENTINEL = ("redis+sentinel", "rediss+sentinel")

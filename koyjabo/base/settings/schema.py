@@ -1,7 +1,5 @@
 """All settings, with their purpose and valid values. docs/settings.md lists them; a test compares the two."""
 
-from __future__ import annotations
-
 import os
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -13,9 +11,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.settings import backup_stores, checks, smtp_url
-from koyjabo.base.settings.login_providers import LoginProvider
-from koyjabo.base.settings.smtp_url import SmtpServer
+from . import backup_stores, checks, smtp_url
+from .login_providers import LoginProvider
+from .smtp_url import SmtpServer
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -331,7 +329,7 @@ class Settings(BaseModel):
         "text", N_("`text` for key=value pairs, `json` for one object per line")
     )
 
-    def adopt(self, other: Settings) -> None:
+    def adopt(self, other: "Settings") -> None:
         """Take over all values of `other` at once. Features keep this object and read it when they use a value, so a
         change on the page Server applies without a restart (decision 124).
         """
@@ -381,7 +379,7 @@ class Settings(BaseModel):
         return ZoneInfo(self.timezone)
 
     @property
-    def database(self) -> URL:
+    def database(self) -> "URL":
         from sqlalchemy.engine import make_url  # late: the child process that prepares a start rarely needs it
 
         return make_url(self.database_url)

@@ -1,7 +1,5 @@
 """SMTP_URL: `smtp://user:password@host:587?from=Name%20<a@b>`, or `smtps://` for TLS from the first byte."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +7,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from koyjabo.base.core.domains import ascii_address, ascii_domain
 from koyjabo.base.core.i18n import N_, Filled
-from koyjabo.base.settings import url_options
+from . import url_options
 
 PORTS = {"smtp": 587, "smtps": 465}
 ADDRESS = r"[^\s<>@]+@[^\s<>@]+"

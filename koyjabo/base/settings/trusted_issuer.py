@@ -1,9 +1,7 @@
 """Settings for the other system whose tokens are accepted: AUTH_… (specification: Tokens of other systems)."""
 
-from __future__ import annotations
-
-from koyjabo.base.settings.checks import NO_CLAIMS, PUBLIC_KEYS, SHARED_SECRETS
-from koyjabo.base.settings.schema import Settings
+from .checks import NO_CLAIMS, PUBLIC_KEYS, SHARED_SECRETS
+from .schema import Settings
 
 
 def claims_of(value: str) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """The options in the query of a setting's URL."""
 
-from __future__ import annotations
-
 from urllib.parse import unquote
 
 

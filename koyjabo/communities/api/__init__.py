@@ -1,5 +1,3 @@
 """API calls for communities and their members, including messages and calls that use another system's ids."""
 
-from __future__ import annotations
-
-from koyjabo.communities.api import by_ref, communities  # noqa: F401  (they add their routes)
+from . import by_ref, communities  # noqa: F401  (they add their routes)

@@ -2,15 +2,12 @@
 (specification: Your own ids); …/broadcast, …/disconnect and /api/communities/online.
 """
 
-from __future__ import annotations
-
 from urllib.parse import unquote
 
 from flask import Response, request
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.models import Scope
-from koyjabo.communities.api.communities import community_response, enrolled, members_tag, permitted
 from koyjabo.communities.errors import PreconditionRequired
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.schemas import (
@@ -31,6 +28,7 @@ from koyjabo.web.current import api as bp
 from koyjabo.web.http.responses import PRIVATE, json_response, no_content
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, INSIDE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
+from .communities import community_response, enrolled, members_tag, permitted
 
 SCOPE = "communities:manage"
 ONLY_FOR = "for site admins and API keys only"

@@ -1,7 +1,5 @@
 """/api/communities and /api/invitations: communities, members, people online, and invitations."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -31,8 +29,7 @@ from koyjabo.counting.schemas.responses import StatsResponse, stats_or_304, writ
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login.schemas import InvitedResponse, PanelRoleResponse
 from koyjabo.people.accounts.users.invitations import PanelRole
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import as_response, json_response, list_response, no_content
 from koyjabo.web.i18n import language

@@ -2,22 +2,20 @@
 changes in these rooms and in the site's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from koyjabo.base.models import SITE, Scope
-from koyjabo.communities.live.dashboard_room import ONLINE, STATS, Dashboards, MemberRoom
-from koyjabo.communities.live.online_people import OnlinePeople
-from koyjabo.communities.live.participant import Participant, Participants
 from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room, visitors_room
 from koyjabo.realtime.room import Rooms
+from .dashboard_room import ONLINE, STATS, Dashboards, MemberRoom
+from .online_people import OnlinePeople
+from .participant import Participant, Participants
 
 
 class CommunityRooms:

@@ -2,8 +2,6 @@
 one refresh is missed.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,7 +11,7 @@ from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.communities.live.dashboard_room import BEAT_S, LocalLeader
+from .dashboard_room import BEAT_S, DashboardLeader
 
 KEEP_S = 5.0
 """How long a dashboard counts as open after a worker has reported it, s. Workers report every second."""
@@ -21,20 +19,20 @@ KEEP_S = 5.0
 KEYS = ("koyjabo:{dashboards}:watched", "koyjabo:{dashboards}:beat")
 
 
-class RedisLeader:
+class RedisLeader(DashboardLeader):
     """Elects through Redis. While Redis is down, each worker refreshes its own dashboards."""
 
     def __init__(self, client: RedisClient, outbox: RedisOutbox, runtime: Runtime, clock: Clock) -> None:
+        super().__init__(clock)
         self._script = redis_client.load(client, __file__, "beat")
         self._outbox = outbox
         self._runtime = runtime
         self._worker = uuid.uuid4().hex
-        self._own = LocalLeader(clock)
 
     def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
         self._outbox.send_newest("beat", partial(self._ask, tuple(watched), refresh))
         if not self._outbox.reachable:
-            self._own.refresh_if_due(watched, refresh)
+            super().refresh_if_due(watched, refresh)
 
     def _ask(self, watched: tuple[str, ...], refresh: Callable[[Iterable[str]], None]) -> None:
         times = (self._worker, round(BEAT_S * 1000), round(KEEP_S * 1000))

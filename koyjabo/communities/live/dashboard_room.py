@@ -6,11 +6,9 @@ Each count event also contains the change since the last count sent to the room,
 and a client that uses the count agree (specification: promise 4).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
@@ -169,23 +167,17 @@ class Dashboard:
             self._data, self._revision = data, revision
 
 
-class DashboardLeader(Protocol):
-    """Decides which worker does each refresh."""
-
-    def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
-        """Call `refresh`, now or soon, on only one worker, with the communities watched on any worker. This happens
-        once every BEAT_S, however often workers call this. `watched` has the communities watched on this worker.
-        """
-
-
-class LocalLeader:
-    """The leader when there is only one worker."""
+class DashboardLeader:
+    """Decides which worker does each refresh. This class does so for a server with one worker."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._next_ms = 0
 
     def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
+        """Call `refresh`, now or soon, on only one worker, with the communities watched on any worker. This happens
+        once every BEAT_S, however often workers call this. `watched` has the communities watched on this worker.
+        """
         now_ms = self._clock.elapsed_ms()
         if now_ms >= self._next_ms:
             self._next_ms = now_ms + round(BEAT_S * 1000)

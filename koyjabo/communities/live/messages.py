@@ -4,8 +4,6 @@ Messages are never merged, and reach all members in the order they were sent. Li
 message can be lost while Redis is down (decision 7). It is never sent twice.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import threading
@@ -19,9 +17,9 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.models import Scope
 from koyjabo.communities.errors import MessageTooLarge
-from koyjabo.communities.live.participant import Participants, Revocation
 from koyjabo.realtime.events import MESSAGE, community_message, visitors_room
 from koyjabo.realtime.fanout import LocalFanout
+from .participant import Participants, Revocation
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,5 @@
 """The people online in communities, with their names, and their attendance records. Callers check the permission."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import unicodedata
@@ -16,9 +14,9 @@ from koyjabo.base.core.i18n import ASCII_DIGITS
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.rows import Page, sought
 from koyjabo.base.models import Scope
-from koyjabo.communities.live.participant import Participant
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.online_members import OnlineMember, OnlineMembers
+from .participant import Participant
 
 log = logging.getLogger(__name__)
 

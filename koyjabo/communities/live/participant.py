@@ -3,8 +3,6 @@
 Removes participants from their rooms when their permission is revoked (specification: Credentials).
 """
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Callable

@@ -1,23 +1,23 @@
 """POST /api/visitor/heartbeat: keep a visitor active, and count the time since their previous heartbeat."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 from pydantic import Field
 
 from koyjabo.base.network.services import NetworkServices
-from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.schemas.requests import REFUSALS
 from koyjabo.counting.services import CountingServices
 from koyjabo.web.current import api as bp
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.schemas.bodies import Body, Flag, OptionalFlag, VisitId, VisitorId
+from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body, Flag, OptionalFlag, VisitId, VisitorId
+from .attendance import AttendanceWriter
 
 
 class HeartbeatBody(Body):
+    media = FROM_ANY_PAGE
+
     visitorId: VisitorId
     anonymous: OptionalFlag = Field(False, description="the visit was registered as anonymous")
     visible: Flag = Field(True, description="the page is visible")

@@ -1,7 +1,5 @@
 """Collects spans and heartbeats, and writes them to the database within seconds."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -20,13 +18,13 @@ from koyjabo.base.network.client_address import customer
 from koyjabo.base.observability.dropped import Dropped
 from koyjabo.base.observability.metrics import Metrics
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.counting.evidence import queries
-from koyjabo.counting.evidence.open_pages import OpenPages
-from koyjabo.counting.evidence.queries import Correct, Shown
-from koyjabo.counting.evidence.spans import KEPT_MS
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
+from . import queries
+from .open_pages import OpenPages
+from .queries import Correct, Shown
+from .spans import KEPT_MS
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,6 @@
 (specification: Reports).
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 
 from koyjabo.base.network import address_owners

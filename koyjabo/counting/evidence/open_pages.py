@@ -9,8 +9,6 @@ A socket that sends `visible` will name its visitor, because clients that do not
 what it sent is kept for that visitor, and a guess gets no time from it.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
@@ -18,9 +16,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.counting.evidence.queries import SetBack, Shown, Timeline
-from koyjabo.counting.evidence.spans import KEPT_MS
 from koyjabo.presence.visitors.visitor_sockets import OpenSocket
+from .queries import SetBack, Shown, Timeline
+from .spans import KEPT_MS
 
 STEP_MS = 1000
 """The timeline follows the wall clock if it was set by more than this, ms."""

@@ -3,8 +3,6 @@
 Every transaction locks the row `attendance` of `watermarks` first, so two workers never lose each other's spans.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -14,8 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from koyjabo.counting.evidence.spans import BRIDGED_MS, AttendedTime
 from koyjabo.counting.records import is_late
+from .spans import BRIDGED_MS, AttendedTime
 
 NEWEST = 10
 """How many of a visitor's latest visits may get a span that names no visit."""

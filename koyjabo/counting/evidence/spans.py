@@ -1,7 +1,5 @@
 """The attended time of one visit: the union of its spans, and of the times that its heartbeats bridge."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,18 +1,16 @@
 """GET /api/pages: the views of pages (specification: Page numbers)."""
 
-from __future__ import annotations
-
 from zlib import crc32
 
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, WRONG_PATHS, PageNumbers, page_of
-from koyjabo.counting.page_numbers.schemas import PagesResponse, paths_of
 from koyjabo.counting.stats import encode
 from koyjabo.web.current import api as bp
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, with_query
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
 from koyjabo.web.openapi.describe import describe
+from .page_numbers import MAX_PATHS, WRONG_PATHS, PageNumbers, page_of
+from .schemas import PagesResponse, paths_of
 
 declare(bp, "/api/pages", PathPolicy.ANYONE, tag="visits")
 

@@ -5,8 +5,6 @@ Sums follow the log: a visit costs nothing more, and one worker after another mo
 `page_sums`. Each reading adds the rows that the sums lack, so it has every view that was acknowledged (decision 125).
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
@@ -22,11 +20,11 @@ from koyjabo.base.core.identity import COMMUNITIES, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT
 from koyjabo.base.core.urls import PLAIN, is_on_disk, normal, without_query
 from koyjabo.base.database.batch_worker import Job, SharedLookups
-from koyjabo.counting.page_numbers import page_queries
-from koyjabo.counting.page_numbers.tail import Tail
 from koyjabo.counting.page_reading import PageCounts, PageReading, PageViews
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
+from . import page_queries
+from .tail import Tail
 
 MAX_PATHS = 100
 """Maximum number of paths in one request or list (specification: Page numbers)."""

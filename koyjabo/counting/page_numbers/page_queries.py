@@ -1,7 +1,5 @@
 """Stores the views of pages: moves them from the rows into sums, and replaces all sums."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any

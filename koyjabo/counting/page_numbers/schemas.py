@@ -1,14 +1,12 @@
 """The query and the response of calls about pages."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, Field
 
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, WRONG_PATHS
+from .page_numbers import MAX_PATHS, WRONG_PATHS
 
 
 class PageResponse(BaseModel):

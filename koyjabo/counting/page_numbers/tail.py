@@ -1,7 +1,5 @@
 """The views that the stored sums lack, in memory. Does no I/O."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Collection, Sequence
 

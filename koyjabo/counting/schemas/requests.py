@@ -1,7 +1,5 @@
 """Request bodies about visits."""
 
-from __future__ import annotations
-
 from ipaddress import ip_address
 from typing import Annotated, Any, Self
 
@@ -14,7 +12,7 @@ from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.user_agents import is_bot
 from koyjabo.counting.records import NewVisit
 from koyjabo.web.schemas.bodies import (
-    JSON,
+    FROM_ANY_PAGE,
     LARGER_BODY,
     Address,
     Body,
@@ -46,11 +44,15 @@ OnlyTrue = Annotated[bool, BeforeValidator(lambda value: value is True), WithJso
 
 
 class ForgetBody(Body):
+    media = FROM_ANY_PAGE
+
     visitorId: VisitorId
 
 
 class NewVisitBody(Body):
     """A visit, as a page sends it when it opens. Only `visitorId` is required."""
+
+    media = FROM_ANY_PAGE
 
     visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
     timestamp: Milliseconds = Field(
@@ -136,7 +138,6 @@ def _ip_address(value: Any) -> str | None:
 class SentVisitsBody(Body):
     """A list of at most 500 visits reported by another server."""
 
-    media = JSON
     largest = LARGER_BODY
 
     visits: Annotated[list[Any], BeforeValidator(_list)] = Field(
@@ -164,7 +165,7 @@ class SentVisit(BaseModel):
     communityId: Text = None
 
     @classmethod
-    def of(cls, sent: Any) -> SentVisit:
+    def of(cls, sent: Any) -> "SentVisit":
         """Validate one visit. Raises InvalidInput with the problems by field."""
         if not isinstance(sent, dict):
             raise InvalidInput(details={"visit": "must be an object"})

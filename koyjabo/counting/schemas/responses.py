@@ -1,7 +1,5 @@
 """Response bodies of the public API. The stats are encoded once for each revision."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The panel's pages for API keys: list, create, rotate and revoke."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, request, url_for
@@ -12,15 +10,14 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import ApiKey
 from koyjabo.communities.ui import all_choices
-from koyjabo.integrations.api_keys.api import NewKeyBody
-from koyjabo.integrations.api_keys.api_keys import OF_COMMUNITY, SCOPES, ApiKeys
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import management
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body, Typed, TypedDay
+from .api import NewKeyBody
+from .api_keys import OF_COMMUNITY, SCOPES, ApiKeys
 
 GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
 """How long the previous secret can stay valid, s, with labels."""

@@ -1,7 +1,5 @@
 """/api/keys: create, list, rotate and revoke API keys."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from flask import Response, request
@@ -11,14 +9,13 @@ from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import ApiKey
-from koyjabo.integrations.api_keys.api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, wrong_scopes
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import MakerResponse, Time, json_response, no_content
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
-from koyjabo.web.schemas.bodies import JSON, Body, Moment, Name, Text, is_whole, refuse
+from koyjabo.web.schemas.bodies import Body, Moment, Name, Text, is_whole, refuse
+from .api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, wrong_scopes
 
 declare(bp, "/api/keys", PathPolicy.ALLOWED_ORIGINS, tag="keys")
 
@@ -45,8 +42,6 @@ GRACE_SCHEMA = {"type": "integer", "minimum": 0, "maximum": MAX_GRACE_S}
 class NewKeyBody(Body):
     """A new API key."""
 
-    media = JSON
-
     name: Name = Field(examples=["Grafana"])
     scopes: Scopes = Field(description="the calls that the key may make", examples=[["reports:read"]])
     community: Text = Field(None, description="id or ref of the community it is limited to; default: the whole site")
@@ -59,7 +54,6 @@ class NewKeyBody(Body):
 
 
 class RotationBody(Body):
-    media = JSON
     may_be_absent = True
 
     grace_s: Annotated[int, BeforeValidator(_grace), WithJsonSchema(GRACE_SCHEMA)] = Field(

@@ -7,8 +7,6 @@ checksum lets source code scanners recognise a key offline, and mistyped keys ar
 are 256 random bits, so a slow hash would add no protection (decision 92).
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 import string
@@ -26,10 +24,9 @@ from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import ApiKey
 from koyjabo.communities import memberships
-from koyjabo.integrations.api_keys import queries
 from koyjabo.people.accounts.queries import add_made_by
-from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
+from . import queries
 
 SCOPES = {
     "stats:read": N_("Read the numbers of communities"),

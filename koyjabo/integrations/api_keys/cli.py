@@ -1,7 +1,5 @@
 """`koyjabo key …`"""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click
@@ -10,7 +8,7 @@ from koyjabo.base.core.clock import NOT_A_MOMENT, iso, moment_of
 from koyjabo.base.core.command_line import application
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
+from .api_keys import SCOPES, ApiKeys
 
 
 @click.group()

@@ -1,7 +1,5 @@
 """Queries for API keys, within one transaction. The caller checks the rules."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, func, or_, select, update

@@ -5,8 +5,6 @@ Nothing that a token says about itself is trusted: algorithms, issuer, audience 
 settings, and a key is only used with algorithms of its kind (`koyjabo.base.jwks.key_set`).
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

@@ -1,7 +1,5 @@
 """The panel's pages for webhooks: list, create, change, test, rotate and delete them, and show their deliveries."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 
@@ -11,18 +9,18 @@ from flask_babel import gettext as _
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import Webhook
 from koyjabo.communities.ui import all_choices
-from koyjabo.integrations.webhooks.api import NewWebhookBody, WebhookChangesBody, service
-from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMAT_NAMES, FORMATS, TOPICS, types_for
-from koyjabo.integrations.webhooks.queries import STATES
 from koyjabo.web.current import admin as bp
-from koyjabo.web.forms.forms import Form, declare_text
+from koyjabo.web.forms.forms import Form, declare_texts
 from koyjabo.web.limits import limits
 from koyjabo.web.pages import management, pagination
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Typed
+from .api import NewWebhookBody, WebhookChangesBody, service
+from .messages import EVENT_TYPES, FORMAT_NAMES, FORMATS, TOPICS, types_for
+from .queries import STATES
 
-declare_text("community", N_("Community"))
+declare_texts(community=N_("Community"))
 
 PRESETS = {
     **{name: management.Preset(*topic) for name, topic in TOPICS.items()},

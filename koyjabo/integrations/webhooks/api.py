@@ -1,7 +1,5 @@
 """/api/webhooks: create, change, test and delete webhooks; list and resend their deliveries."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Literal
 
@@ -13,19 +11,18 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import Webhook
-from koyjabo.integrations.webhooks.messages import EVENT_TYPES, FORMATS
-from koyjabo.integrations.webhooks.queries import STATES
-from koyjabo.integrations.webhooks.services import WebhookServices
-from koyjabo.integrations.webhooks.webhooks import Webhooks
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import MakerResponse, Time, json_response, no_content
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
-from koyjabo.web.schemas.bodies import JSON, NULL, Body, Flag, Text, refuse, text_up_to
+from koyjabo.web.schemas.bodies import NULL, Body, Flag, Text, refuse, text_up_to
 from koyjabo.web.schemas.paging import QUERY, Paging
+from .messages import EVENT_TYPES, FORMATS
+from .queries import STATES
+from .services import WebhookServices
+from .webhooks import Webhooks
 
 declare(bp, "/api/webhooks", PathPolicy.OWN, tag="webhooks")
 
@@ -75,8 +72,6 @@ def service() -> Webhooks:
 class NewWebhookBody(Body):
     """A new webhook."""
 
-    media = JSON
-
     url: Url = Field(examples=[EXAMPLE])
     events: Types = Field(description="the event types it receives", examples=[["milestone.reached"]])
     community: Text = Field(None, description="id or ref of the one community it is for; default: the whole site")
@@ -92,8 +87,6 @@ class NewWebhookBody(Body):
 
 class WebhookChangesBody(Body):
     """The fields to change. Fields that are missing or null are not changed."""
-
-    media = JSON
 
     url: Url | None = None
     events: Types | None = None

@@ -4,8 +4,6 @@ transaction (specification: Webhooks).
 Stores events for webhooks, as operations for the database executor.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import uuid
@@ -19,8 +17,8 @@ from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.database.rows import Page, changed_rows, length
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.models import SITE, Scope, User, Webhook, WebhookDelivery, WebhookEvent
-from koyjabo.integrations.webhooks import queries
-from koyjabo.integrations.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING
+from . import queries
+from .queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING
 
 ADD_EVENT = text("""
 INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES (:id, :type, :key, :scope, :at_ms, :data)

@@ -5,8 +5,6 @@ Presence decides what has changed, once for all workers. The worker that receive
 worker receives it as well, it writes the same key, so each change still produces one event.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -23,10 +21,10 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Scope
-from koyjabo.integrations.webhooks import delivery_queries
-from koyjabo.integrations.webhooks.delivery_queries import WebhookFact
 from koyjabo.presence.members.online_members import ChangeKind, PresenceChange
 from koyjabo.presence.services import PresenceServices
+from . import delivery_queries
+from .delivery_queries import WebhookFact
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,6 @@ names are treated as plain text, because users choose them.
 The body of a delivery: JSON for programs, or text for people in Slack, Discord, Telegram or ntfy.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from email.header import Header

@@ -1,7 +1,5 @@
 """Queries for webhooks, within one transaction. The caller checks the rules."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

@@ -5,8 +5,6 @@ Protects webhooks (specification: Webhooks): which URLs may be called, how secre
 shortened for display, and how deliveries are signed (Standard Webhooks 1.0.0, https://www.standardwebhooks.com).
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import json
@@ -34,11 +32,11 @@ from koyjabo.base.observability.metrics import Metrics
 from koyjabo.base.outbound.client import KINDS, HttpClient
 from koyjabo.base.outbound.messages import Destinations, OutboundError, OutboundResponse, Request, parse
 from koyjabo.base.settings.schema import Settings
-from koyjabo.integrations.webhooks import delivery_queries, messages, queries
-from koyjabo.integrations.webhooks.delivery_queries import LEASE, DeliveryAttempt, Marked
-from koyjabo.integrations.webhooks.messages import Occurrence
-from koyjabo.integrations.webhooks.queries import CUT
 from koyjabo.people.mail.outbox import MailOutbox
+from . import delivery_queries, messages, queries
+from .delivery_queries import LEASE, DeliveryAttempt, Marked
+from .messages import Occurrence
+from .queries import CUT
 
 SHOWN = 4
 """How many characters of the path and query are shown."""

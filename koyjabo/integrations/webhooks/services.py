@@ -1,18 +1,16 @@
 """The services that this package offers to others."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.outbound.client import HttpClient
 from koyjabo.base.outbound.messages import Destinations
-from koyjabo.integrations.webhooks.events import MemberEvents, WebhookEvents
-from koyjabo.integrations.webhooks.sender import Sender, UrlRules, WebhookSealer
-from koyjabo.integrations.webhooks.webhooks import Webhooks
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
+from .events import MemberEvents, WebhookEvents
+from .sender import Sender, UrlRules, WebhookSealer
+from .webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Creates, changes and removes webhooks, and resends deliveries (specification: Webhooks)."""
 
-from __future__ import annotations
-
 import logging
 import uuid
 from collections.abc import Callable, Collection
@@ -17,14 +15,13 @@ from koyjabo.base.database.executor import DatabaseExecutor, Throttle
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Webhook, WebhookDelivery
 from koyjabo.communities import memberships
-from koyjabo.integrations.webhooks import delivery_queries, messages, queries, sender
-from koyjabo.integrations.webhooks.events import WebhookEvents
-from koyjabo.integrations.webhooks.messages import types_for
-from koyjabo.integrations.webhooks.queries import DAY_MS, TURNED_OFF
-from koyjabo.integrations.webhooks.sender import UrlRules, WebhookSealer
 from koyjabo.people.accounts.queries import add_made_by
-from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
+from . import delivery_queries, messages, queries, sender
+from .events import WebhookEvents
+from .messages import types_for
+from .queries import DAY_MS, TURNED_OFF
+from .sender import UrlRules, WebhookSealer
 
 logger = logging.getLogger(__name__)
 

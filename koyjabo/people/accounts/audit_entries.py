@@ -1,7 +1,5 @@
 """Entries of the audit log about users."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from koyjabo.base.core.i18n import N_

@@ -1,7 +1,5 @@
 """`koyjabo user …`"""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +10,8 @@ from koyjabo.base.core import credential_rules
 from koyjabo.base.core.command_line import application
 from koyjabo.base.core.identity import OPERATOR, SITE_ADMIN, SITE_MEMBER, SITE_ROLES
 from koyjabo.base.models import User
-from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.user_admin import Users
+from .services import AccountServices
 
 
 @click.group()

@@ -3,8 +3,6 @@
 The keys of stored email addresses (migration 0028, and backups from before it).
 """
 
-from __future__ import annotations
-
 import uuid
 from typing import Any, NamedTuple
 
@@ -13,13 +11,13 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.credential_rules import email_key, written_key
 from koyjabo.base.core.domains import ascii_domain
+from koyjabo.base.core.link_tokens import RESET, VERIFY
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import ApiKey, EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User, Webhook
-from koyjabo.people.accounts import queries
-from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.mail import outbox_queries
-from koyjabo.people.mail.link_tokens import RESET, VERIFY
 from koyjabo.people.mail.outbox_queries import QueuedEmail
+from . import queries
+from .errors import UnknownLink
 
 INVITATIONS = {"invitations": "community_id = (SELECT community_id FROM invitations WHERE id = :id)"}
 INVITATIONS |= {"panel_invitations": "true"}

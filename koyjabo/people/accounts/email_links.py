@@ -2,8 +2,6 @@
 their choice of other emails (`koyjabo.people.mail.contents` has the texts).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -14,19 +12,19 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
+from koyjabo.base.core.link_tokens import LOGIN, RESET, VERIFY, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import LoginSession, User
-from koyjabo.people.accounts import email_link_queries, queries
-from koyjabo.people.accounts.audit_entries import own_entry, subject
-from koyjabo.people.accounts.email_link_queries import EmailState
-from koyjabo.people.accounts.errors import UnknownLink
-from koyjabo.people.accounts.login_sessions import Proof
-from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 from koyjabo.people.audit import log
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
-from koyjabo.people.mail.link_tokens import LOGIN, RESET, VERIFY, LinkTokens
+from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail
+from . import email_link_queries, queries
+from .audit_entries import own_entry, subject
+from .email_link_queries import EmailState
+from .errors import UnknownLink
+from .login_sessions import Proof
+from .passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 
 NO_INBOX = N_("The address of your account has no inbox. Enter your own email first.")
 

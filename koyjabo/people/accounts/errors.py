@@ -1,7 +1,5 @@
 """Errors of accounts."""
 
-from __future__ import annotations
-
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
 

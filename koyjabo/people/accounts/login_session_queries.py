@@ -1,7 +1,5 @@
 """Queries for a user's live sessions, as operations of the database executor."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 
@@ -10,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import Page, length, usable
 from koyjabo.base.models import LoginSession
-from koyjabo.people.accounts.queries import revoke
+from .queries import revoke
 
 USED_MS = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
 

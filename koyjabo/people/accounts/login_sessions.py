@@ -6,8 +6,6 @@ A browser that has completed a two-step login can skip it for 30 days. Its cooki
 on the server. It becomes invalid when the user's password or two-step login changes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets
@@ -20,12 +18,12 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import LoginSession, PendingStep, User
 from koyjabo.base.settings.schema import Policy, Settings, requires
-from koyjabo.people.accounts import login_session_queries, pending_step_queries, queries
-from koyjabo.people.accounts.audit_entries import own_entry, subject
-from koyjabo.people.accounts.errors import SecondFactorExpired, UnknownSession
-from koyjabo.people.accounts.queries import revoke_session
 from koyjabo.people.audit import log
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, transaction
+from . import login_session_queries, pending_step_queries, queries
+from .audit_entries import own_entry, subject
+from .errors import SecondFactorExpired, UnknownSession
+from .queries import revoke_session
 
 VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
 """Purposes of login steps: complete a two-step login; set up two-step login to log in, or to sign up; log in with only

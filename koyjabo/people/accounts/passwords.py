@@ -2,8 +2,6 @@
 addresses queue for it fairly (decision 52).
 """
 
-from __future__ import annotations
-
 import base64
 import secrets
 import threading

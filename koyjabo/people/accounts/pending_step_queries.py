@@ -1,7 +1,5 @@
 """Queries for pending login steps, as operations for the database executor."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, ScalarResult, delete, exists, select, update
@@ -9,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import Passkey, PendingStep, RecoveryCode, TotpSecret, User
-from koyjabo.people.accounts.errors import SecondFactorExpired
-from koyjabo.people.accounts.queries import sweep
+from .errors import SecondFactorExpired
+from .queries import sweep
 
 TOTP, RECOVERY, PASSKEY = "totp", "recovery", "passkey"
 

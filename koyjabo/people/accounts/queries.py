@@ -1,7 +1,5 @@
 """Queries for users and their sessions, within one transaction."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any, NamedTuple
 
@@ -13,6 +11,7 @@ from koyjabo.base.core import credential_rules
 from koyjabo.base.core.credential_rules import email_key, written_key
 from koyjabo.base.core.errors import EmailTaken, WrongCredentials
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.link_tokens import RESET
 from koyjabo.base.database.rows import changed_rows, usable
 from koyjabo.base.models import (
     AccessVersion,
@@ -28,7 +27,6 @@ from koyjabo.base.models import (
 )
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.audit.queries import record_revocation
-from koyjabo.people.mail.link_tokens import RESET
 
 OVERTAKEN = N_("Your account was changed in another window. Nothing was saved; please try again.")
 

@@ -1,18 +1,14 @@
 """The services that accounts offer to other packages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.base.outbound.client import HttpClient
-from koyjabo.people.accounts.email_links import EmailLinks
-from koyjabo.people.accounts.login_sessions import PendingSteps, Sessions
 from koyjabo.people.accounts.oidc.provider import Authorizations, Provider
 from koyjabo.people.accounts.oidc.provider_logins import ProviderLogins
-from koyjabo.people.accounts.passwords import Passwords
 from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.second_factor.enrolment import SecondFactors
 from koyjabo.people.accounts.second_factor.second_step import SecondStep
@@ -21,9 +17,11 @@ from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.accounts.users.external_people import ExternalPeople
 from koyjabo.people.accounts.users.invitations import Invitations, PanelRole, PanelScope
 from koyjabo.people.accounts.users.user_admin import Users
-from koyjabo.people.mail.link_tokens import LinkTokens
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import current
+from .email_links import EmailLinks
+from .login_sessions import PendingSteps, Sessions
+from .passwords import Passwords
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,12 @@
 An entry shows its action's label, its author and time, and its details as labels and values.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from flask import Response, request, url_for
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
@@ -19,10 +16,7 @@ from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import DELETED
-from koyjabo.people.audit.log import BY_OPERATOR, FILTERS, KINDS, Audit, AuditPage
-from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http.responses import download
 from koyjabo.web.i18n import count, translated
@@ -30,6 +24,8 @@ from koyjabo.web.pages import pagination
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import cursor, me, page, while_admin
 from koyjabo.web.schemas.bodies import Body
+from .log import BY_OPERATOR, FILTERS, KINDS, Audit, AuditPage
+from .queries import AuditRecord
 
 KIND_LABELS = {"changes": _("Changes"), "arrivals": _("Sign-ups and joins"), "sign_ins": _("Sign-ins"), "all": _("All")}
 """Labels of the kinds. The last one includes actions that are no longer recorded."""

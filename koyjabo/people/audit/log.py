@@ -1,28 +1,24 @@
 """The audit log: the author, action, subject, location and time of each audited change.
 
 The service that makes a change stores the entry in the same transaction, whether it was called by the API, the panel or
-the command line. So each audited change has exactly one entry.
+the command line. So each audited change has exactly one entry. `transaction` marks methods that change something.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from koyjabo.base.core.clock import typed_days
+from koyjabo.base.core.clock import Clock, typed_days
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import MASKED, OPERATOR
+from koyjabo.base.core.identity import MASKED, OPERATOR, Account, Login
+from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.models import Community
 from koyjabo.base.network import client_address
-from koyjabo.people.audit import queries
-from koyjabo.people.audit.queries import AuditRecord, Selection
-
-if TYPE_CHECKING:
-    from koyjabo.base.core.clock import Clock
-    from koyjabo.base.core.identity import Account
-    from koyjabo.base.database.executor import DatabaseExecutor
-    from koyjabo.base.models import Community
+from . import queries
+from .queries import AuditRecord, Selection, record_revocation
 
 BY_OPERATOR = "operator"
 """Value of the `actor` filter for the operator."""
@@ -199,3 +195,65 @@ class VersionLog:
     def forget(self) -> None:
         """Make the next call to `record` check the database again."""
         self._is_recorded = False
+
+
+Result = TypeVar("Result")
+Params = ParamSpec("Params")
+Who = TypeVar("Who", Account, Login)
+
+
+@dataclass(slots=True)
+class Transaction:
+    session: Any
+    by: Actor
+    revoked: list[str] = field(default_factory=list)
+    """Ids of users, sessions and communities, for `Changes`."""
+
+    @property
+    def at_ms(self) -> int:
+        return self.by.at_ms
+
+    def log(self, action: str, subject: Subject, **details: Any) -> None:
+        """Store an audit entry."""
+        self.by.entry(action, subject, **details).store(self.session)
+
+    def revoke(self, whose: str) -> None:
+        """Record that a user, or people in a community, have lost a permission. Call this after the change, because
+        other transactions lock the rows in this order.
+        """
+        self.session.flush()
+        record_revocation(self.session)
+        self.revoked.append(whose)
+
+
+class Changes:
+    """A class with methods marked `transaction`. After a commit, `on_revoked` is called with the id of each user who
+    lost a permission, of each ended session, or of the community that was deleted, archived or hidden.
+    """
+
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object] = lambda whose: None
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._on_revoked = on_revoked
+
+
+def transaction(
+    method: Callable[Concatenate[Any, Transaction, Who, Params], Result],
+) -> Callable[Concatenate[Any, Who, Params], Result]:
+    """Run a method in one transaction on the writer thread. Callers leave out the transaction."""
+
+    @wraps(method)
+    def run(self: Any, who: Who, /, *args: Params.args, **kwargs: Params.kwargs) -> Result:
+        account = who.account if isinstance(who, Login) else who
+        by = actor(account, self._clock)  # in the request's task, which knows its location
+        revoked: list[str] = []
+        result: Result = self._database.write(
+            lambda session: method(self, Transaction(session, by, revoked), who, *args, **kwargs)
+        )
+        for whose in revoked:
+            self._on_revoked(whose)
+        return result
+
+    return run

@@ -1,7 +1,5 @@
 """Queries for the audit log: store an entry, and read records by actor, action and time. Also records revocations."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple

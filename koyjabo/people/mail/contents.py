@@ -5,8 +5,6 @@ address. So names are plain text and `mailable`, because mail programs turn anyt
 link.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +20,9 @@ from babel.numbers import format_decimal
 from babel.support import Translations
 
 from koyjabo.base.core.i18n import DIGITS, LANGUAGES, N_
+from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION, RESET, VERIFY
 from koyjabo.base.core.sanitize import DIRECTION_MARKS
 from koyjabo.base.network.geolocation import UNKNOWN, in_language
-from koyjabo.people.mail.link_tokens import INVITATION, PANEL_INVITATION, RESET, VERIFY
 
 CATALOGUES = Path(__file__).resolve().parents[2] / "translations"
 

@@ -2,8 +2,6 @@
 least once, and failures are retried for a day with increasing pauses.
 """
 
-from __future__ import annotations
-
 import hmac
 import logging
 import re
@@ -26,6 +24,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.domains import ascii_address
 from koyjabo.base.core.errors import LedgerUnavailable, MailUnavailable
+from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.jobs.claims import LeasedTasks
@@ -33,11 +32,10 @@ from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import levels
 from koyjabo.base.settings.schema import Settings
 from koyjabo.base.settings.smtp_url import SmtpServer
-from koyjabo.people.mail import outbox_queries
-from koyjabo.people.mail.contents import KINDS, Localizer
-from koyjabo.people.mail.link_tokens import LinkTokens
-from koyjabo.people.mail.outbox_queries import LEASE, Charge, Prepare, QueuedEmail, Status
-from koyjabo.people.mail.smtp import NotDelivered, SmtpTransport
+from . import outbox_queries
+from .contents import KINDS, Localizer
+from .outbox_queries import LEASE, Charge, Prepare, QueuedEmail, Status
+from .smtp import NotDelivered, SmtpTransport
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,6 @@
 They are operations of the database executor.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Delivers emails by SMTP on a real thread, one at a time, so that a slow mail server never blocks the event loop."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Counts how many people came online and left in each scope, today and in the last hour, in this worker's memory."""
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -9,7 +7,7 @@ from typing import NamedTuple
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.online_members import Online
+from .online_members import Online
 
 MAX_SCOPES = 1_000
 """Maximum number of scopes to remember. The ones that changed last are kept."""
@@ -29,7 +27,7 @@ class Arrivals(NamedTuple):
     came: int = 0
     left: int = 0
 
-    def plus(self, other: Arrivals) -> Arrivals:
+    def plus(self, other: "Arrivals") -> "Arrivals":
         return Arrivals(self.came + other.came, self.left + other.left)
 
 

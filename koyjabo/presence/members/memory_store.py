@@ -1,7 +1,5 @@
 """Online members in this process's memory, for a server with one worker and no Redis."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
@@ -9,7 +7,7 @@ from itertools import islice
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.online_members import (
+from .online_members import (
     MAX_CHANGES,
     MAX_LISTED,
     VACANT_MS,

@@ -5,8 +5,6 @@ implement this interface and pass the same tests.
 The people connected to this worker. A lost connection counts until the grace period (`LEAVE_GRACE_SECONDS`) ends.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field

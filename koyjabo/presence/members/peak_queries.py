@@ -1,7 +1,5 @@
 """Queries for peaks: the most people online at once, by scope and day."""
 
-from __future__ import annotations
-
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 

@@ -2,8 +2,6 @@
 today).
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping
 
@@ -12,7 +10,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Scope
-from koyjabo.presence.members import peak_queries
+from . import peak_queries
 
 NO_PEAK = (0, 0)
 

@@ -11,15 +11,13 @@ When Redis comes back after an outage longer than half a lease, or has lost its 
 send their leases again. During that moment, a count from Redis is adopted only if it is not lower than the count shown.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.presence.members.online_members import Online, OnlineMember
-from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncReply
+from .online_members import Online, OnlineMember
+from .redis_script import GONE, LEASE_S, SyncReply
 
 REJOIN_MS = 2000  # how long lower counts are ignored after Redis has come back
 RENEW_MS = LEASE_S * 1000 // 2

@@ -1,14 +1,12 @@
 """Runs hold.lua and people.lua: sends leases to Redis, and parses the responses."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.online_members import ChangeKind, OnlineMember, PresenceChange
+from .online_members import ChangeKind, OnlineMember, PresenceChange
 
 BATCH = 500
 """Maximum number of people reported, and of leases ended, per call. Redis is blocked during a call."""

@@ -6,8 +6,6 @@ half their time, so the people on a killed worker soon leave everywhere. Redis d
 returns the count with an increasing version.
 """
 
-from __future__ import annotations
-
 import secrets
 import threading
 import time
@@ -22,7 +20,7 @@ from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.online_members import (
+from .online_members import (
     MAX_LISTED,
     ChangeListener,
     ConnectionsWithGrace,
@@ -30,8 +28,8 @@ from koyjabo.presence.members.online_members import (
     OnlineMember,
     PresenceChange,
 )
-from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent
-from koyjabo.presence.members.redis_script import BATCH, GONE, MemberScript, SyncReply, SyncRequest
+from .redis_mirror import RENEW_MS, Change, MemberMirror, Sent
+from .redis_script import BATCH, GONE, MemberScript, SyncReply, SyncRequest
 
 Exchange = Generator[SyncRequest, SyncReply, None]
 """The exchange with Redis for one scope. Yields a request per batch, receives the responses, and adopts the

@@ -2,8 +2,6 @@
 program).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -14,8 +12,8 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.models import Scope
 from koyjabo.base.network.geolocation import division_of
-from koyjabo.presence.members.online_members import OnlineMembers
-from koyjabo.presence.members.peaks import Peaks
+from .online_members import OnlineMembers
+from .peaks import Peaks
 
 HOLD_ID = "tracker"
 """Connection id for people added here. Each worker has one per person, in addition to the person's sockets."""

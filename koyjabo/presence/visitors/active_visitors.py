@@ -1,7 +1,5 @@
 """The interface for active visitors: visitors seen within ACTIVE_WINDOW_SECONDS (specification: Read the stats)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 

@@ -1,7 +1,5 @@
 """Active visitors in this process's memory, for a server with one worker and no Redis."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +7,7 @@ from collections.abc import Iterable
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from koyjabo.base.network.geolocation import UNKNOWN, largest
-from koyjabo.presence.visitors.active_visitors import ActiveCount
+from .active_visitors import ActiveCount
 
 Seen = tuple[int, str]
 """When a visitor was last seen (ms of `Clock.elapsed_ms`), and where."""

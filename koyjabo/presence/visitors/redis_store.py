@@ -4,8 +4,6 @@ A touch changes this worker's mirror at once. The outbox's task sends touches to
 mirror from the responses. Redis stores only leases: if it loses them, each worker sends its own visitors again.
 """
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections import Counter
@@ -21,8 +19,8 @@ from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.geolocation import OTHER, UNKNOWN, largest
-from koyjabo.presence.visitors.active_visitors import ActiveCount
-from koyjabo.presence.visitors.memory_store import NO_VISITORS, MemoryActiveVisitors, Seen
+from .active_visitors import ActiveCount
+from .memory_store import NO_VISITORS, MemoryActiveVisitors, Seen
 
 BATCH = 1000
 """Maximum number of visitors touched, and of visitors expired, per call. Redis is blocked during a call."""

@@ -8,8 +8,6 @@ never changes a total.
 Visits whose visitors have no socket yet, by client fingerprint. Not thread-safe.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter, OrderedDict, deque
@@ -24,7 +22,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidMessage, TooManyRequests
 from koyjabo.base.models import SITE
 from koyjabo.base.network.client_address import customer, limit_key
-from koyjabo.presence.visitors.active_visitors import ActiveVisitors
+from .active_visitors import ActiveVisitors
 
 MAX_UNMATCHED = 10_000
 """Maximum number of visits waiting for a socket."""

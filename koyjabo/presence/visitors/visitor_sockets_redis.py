@@ -1,7 +1,5 @@
 """Matches visits with sockets on other workers through Redis (specification: Real time)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient, Script
-from koyjabo.presence.visitors.visitor_sockets import Fingerprint, VisitMatcher
+from .visitor_sockets import Fingerprint, VisitMatcher
 
 MAX_OFFERED = 100
 """Maximum number of offers per fingerprint. Visitors share a fingerprint if, for instance, they use the same browser on

@@ -1,5 +1,3 @@
 """API calls of reports, share links and events."""
 
-from __future__ import annotations
-
-from koyjabo.reports.api import community_reports, events, insights, shares  # noqa: F401  (they add their routes)
+from . import community_reports, events, insights, shares  # noqa: F401  (they add their routes)

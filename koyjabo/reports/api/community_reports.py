@@ -1,7 +1,5 @@
 """/api/communities/{id}/visitors: reports of unique visitors, for members."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -15,8 +13,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.reports.community_people import DAILY, GRANULARITIES, HOURLY, MONTH, Growth, Reports, Visitors
 from koyjabo.reports.query.parameters import NOT_A_DAY, read_day
 from koyjabo.reports.services import PeopleServices, people
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.responses import PRIVATE, json_response
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
@@ -46,7 +43,7 @@ class Range(NamedTuple):
     end: str
 
     @classmethod
-    def of(cls, by_hour: bool = False) -> Range:
+    def of(cls, by_hour: bool = False) -> "Range":
         """Parse the range in the request. Raises InvalidInput with a reason per field."""
         end = _day("end") or date.fromisoformat(current().clock.today())
         start = _day("start") or end - timedelta(days=0 if by_hour else MONTH - 1)
@@ -95,7 +92,7 @@ class VisitorsResponse(BaseModel):
     date_range: DateRange
 
     @classmethod
-    def of(cls, community_id: str, counted: Visitors) -> VisitorsResponse:
+    def of(cls, community_id: str, counted: Visitors) -> "VisitorsResponse":
         return cls(
             community_id=community_id, date_range=DateRange(start=counted.start, end=counted.end), **people(counted)
         )
@@ -112,7 +109,7 @@ class GrowthResponse(BaseModel):
     comparison_days: int
 
     @classmethod
-    def of(cls, community_id: str, growth: Growth) -> GrowthResponse:
+    def of(cls, community_id: str, growth: Growth) -> "GrowthResponse":
         return cls(
             community_id=community_id,
             current_period_visitors=growth.current,

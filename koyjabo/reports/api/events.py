@@ -1,7 +1,5 @@
 """POST /api/events: record page views and events."""
 
-from __future__ import annotations
-
 import json
 import math
 from http import HTTPStatus
@@ -36,6 +34,7 @@ from koyjabo.web.http.responses import CONTENT, PlainResponse
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.schemas.bodies import (
+    FROM_ANY_PAGE,
     Address,
     Body,
     Milliseconds,
@@ -139,6 +138,8 @@ class EventBody(BaseModel):
 
 class EventsBody(Body):
     """Events of one visitor."""
+
+    media = FROM_ANY_PAGE
 
     visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
     events: Annotated[list[Annotated[EventBody, BeforeValidator(_is_object)]], BeforeValidator(_events)] = Field(

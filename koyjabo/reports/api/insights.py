@@ -2,8 +2,6 @@
 link's filters are added to the request's filters.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +20,6 @@ from koyjabo.base.network import client_address
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.reports import shares
-from koyjabo.reports.api.shares import require_pass
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import MAX_ROWS, Figures, Period, as_json, csv_rows
 from koyjabo.reports.query import parameters
@@ -30,13 +27,13 @@ from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import Parameters
 from koyjabo.reports.query.report_query import COMPARISONS, DAY, DEFAULT, DIMENSIONS, RANGES, Filters
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import INSIDE, LOGGED_IN, ListOf, ResponseSpec, TableOf, describe
+from .shares import require_pass
 
 declare(bp, "/api/reports/", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 

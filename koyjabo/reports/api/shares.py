@@ -1,7 +1,5 @@
 """/api/shares: create, list and revoke share links."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any
 
@@ -15,15 +13,14 @@ from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.report_query import RANGES
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http import cookies
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import Time, json_response, list_response, no_content
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
 from koyjabo.web.pages import links
-from koyjabo.web.schemas.bodies import JSON, NULL, Body, Moment, Name, NewPassword, refuse
+from koyjabo.web.schemas.bodies import NULL, Body, Moment, Name, NewPassword, refuse
 from koyjabo.web.schemas.paging import QUERY, Paging
 
 declare(bp, "/api/shares", PathPolicy.ALLOWED_ORIGINS, tag="reports")
@@ -74,8 +71,6 @@ Range = Annotated[
 
 class NewShareBody(Body):
     """A new share link. Only `name` is required."""
-
-    media = JSON
 
     name: Name = Field(examples=["Search traffic"])
     filters: Filters = Field(

@@ -1,7 +1,5 @@
 """Answers questions about visits exactly. Figures agree with the ledger, and include even a visit from a second ago."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -14,17 +12,6 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Community, Scope
 from koyjabo.base.network.client_address import customer
-from koyjabo.reports.engine import snapshot_queries
-from koyjabo.reports.engine.requests import (
-    BreakdownRequest,
-    HoursRequest,
-    ReportRequest,
-    SummaryRequest,
-    TimelineRequest,
-)
-from koyjabo.reports.engine.results import Breakdown, Hours, Period, Summary
-from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
-from koyjabo.reports.engine.snapshot_queries import read_all
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query import parameters
@@ -32,6 +19,17 @@ from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters,
 from koyjabo.reports.query.report_query import DEFAULT, Question, Value, check, compared, whole_days
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.rolled_up.day_sums import SumsOfDay
+from . import snapshot_queries
+from .requests import (
+    BreakdownRequest,
+    HoursRequest,
+    ReportRequest,
+    SummaryRequest,
+    TimelineRequest,
+)
+from .results import Breakdown, Hours, Period, Summary
+from .scan_queue import Reader, ScanQueue
+from .snapshot_queries import read_all
 
 UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 
@@ -61,7 +59,7 @@ class Insights:
         self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, self.live, requests))
         self._reader, self._is_public = Reader(has_budget=False), False
 
-    def for_share_links(self) -> Insights:
+    def for_share_links(self) -> "Insights":
         """Return a variant for readers of share links, which shares this object's data.
 
         It hides unlisted communities. After PATIENCE_S it raises TooBusy.
@@ -72,7 +70,7 @@ class Insights:
 
     def for_reader(
         self, reader: str, is_live: bool = False, is_wanted: Callable[[], bool] = lambda: True, address: str = ""
-    ) -> Insights:
+    ) -> "Insights":
         """Return a variant for a user or a share link, which is charged for its reports. `is_live` is set for open
         pages, which reload their reports on every visit. `is_wanted` returns whether the reports are still needed. A
         request for a share link is also charged to its `address` (`limit_key`).

@@ -2,8 +2,6 @@
 read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,20 +9,6 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from koyjabo.reports.engine import snapshot_queries
-from koyjabo.reports.engine.results import (
-    FOLDED,
-    FOLDED_EVENTS,
-    FOLDED_MEDIAN,
-    Breakdown,
-    Figures,
-    Hours,
-    Period,
-    Row,
-    Summary,
-    reason_of_folded,
-)
-from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.groups import (
     EVERYTHING,
     LENGTHS,
@@ -39,11 +23,25 @@ from koyjabo.reports.query.groups import (
     merged,
     minus,
     seconds,
+    total as sum_of,
     union,
 )
-from koyjabo.reports.query.groups import total as sum_of
 from koyjabo.reports.query.parameters import community_of
 from koyjabo.reports.query.report_query import VIEWED_PAGE, Question, Value, has_many, periods, running
+from . import snapshot_queries
+from .results import (
+    FOLDED,
+    FOLDED_EVENTS,
+    FOLDED_MEDIAN,
+    Breakdown,
+    Figures,
+    Hours,
+    Period,
+    Row,
+    Summary,
+    reason_of_folded,
+)
+from .snapshot_queries import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

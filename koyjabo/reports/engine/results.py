@@ -2,8 +2,6 @@
 known exactly; the result then gives the reason. OpenAPI shows the descriptions of the fields.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 

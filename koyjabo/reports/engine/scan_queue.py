@@ -2,8 +2,6 @@
 used the least of its time.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Sequence

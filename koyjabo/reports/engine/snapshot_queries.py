@@ -2,8 +2,6 @@
 from sums of rolled-up days.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
@@ -14,8 +12,7 @@ from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.models import Community, DailyVisits, Event, Scope
-from koyjabo.base.models import Counter as LedgerCounter
+from koyjabo.base.models import Community, Counter as LedgerCounter, DailyVisits, Event, Scope
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.query.groups import EVERYTHING, Group, Groups

@@ -1,7 +1,5 @@
 """Queries for events, as operations for the database executor."""
 
-from __future__ import annotations
-
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 

@@ -4,8 +4,6 @@ An advisory lock puts the writers in order, so that ids become visible in order.
 restore, which replaces all rows, runs entirely before or entirely after.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
@@ -13,8 +11,8 @@ from koyjabo.base.database.json_rows import postgres_insert
 from koyjabo.base.database.postgres import PostgresConnection, limits, was_committed
 from koyjabo.base.models import Event
 from koyjabo.counting.ledger_postgres import COMMIT, Planned, PostgresWriter
-from koyjabo.reports.events.event_queries import EVENTS_LOCK, newest_visit
-from koyjabo.reports.events.records import EVENT_COLUMNS, KnownEvents, NewEvents, Recorded, keys, plan, visitors
+from .event_queries import EVENTS_LOCK, newest_visit
+from .records import EVENT_COLUMNS, KnownEvents, NewEvents, Recorded, keys, plan, visitors
 
 LOOK_UP = f"""
 BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}

@@ -1,15 +1,13 @@
 """Transactions for events on SQLite: four statements for a batch of any size (see `counting.ledger_sqlite`)."""
 
-from __future__ import annotations
-
 import json
 
 from koyjabo.base.database.json_rows import sqlite_insert
 from koyjabo.base.models import Event
 from koyjabo.counting.daily_people_sqlite import Execute
 from koyjabo.counting.ledger_sqlite import SqliteWriter
-from koyjabo.reports.events.event_queries import newest_visit
-from koyjabo.reports.events.records import (
+from .event_queries import newest_visit
+from .records import (
     EVENT_COLUMNS,
     EventPlan,
     KnownEvents,

@@ -4,8 +4,6 @@ A real thread commits events that arrive together in one transaction (see `base.
 are in `events_sqlite` and `events_postgres`.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +16,7 @@ from koyjabo.base.core.errors import DiskAlmostFull
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import STUCK_S, BatchStore, BatchWorker, commit_jobs
 from koyjabo.base.database.free_space import FreeSpace
-from koyjabo.reports.events.records import NewEvents, Recorded
+from .records import NewEvents, Recorded
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +34,10 @@ class EventStore(BatchStore[NewEvents, Recorded], Protocol):
 def open_store(database: URL, clock: Clock) -> EventStore:
     """Return the store for a database URL, as normalised by `settings`. Opens no connection yet."""
     if database.get_backend_name() == "sqlite":
-        from koyjabo.reports.events.events_sqlite import SqliteEventStore
+        from .events_sqlite import SqliteEventStore
 
         return SqliteEventStore(str(database.database), clock)
-    from koyjabo.reports.events.events_postgres import PostgresEventStore
+    from .events_postgres import PostgresEventStore
 
     return PostgresEventStore(database, clock)
 

@@ -2,8 +2,6 @@
 module looks up rows, makes the plan, and then writes it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -43,7 +41,7 @@ class NewEvent(NamedTuple):
     client_ms: int | None = None
     other_key: EventKey | None = None  # the second key of an anonymous event, from the other day's secret
 
-    def anonymous(self, key: EventKey, other_key: EventKey | None = None) -> NewEvent:
+    def anonymous(self, key: EventKey, other_key: EventKey | None = None) -> "NewEvent":
         """Return the event without the client's clock, which could identify a browser."""
         return self._replace(visitor_id=key[0], event_id=key[1], client_ms=None, other_key=other_key)
 

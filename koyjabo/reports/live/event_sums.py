@@ -2,8 +2,6 @@
 from any day, passes the filters.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +15,6 @@ from pyroaring import BitMap
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.models import SITE
 from koyjabo.reports.events.records import PAGEVIEW
-from koyjabo.reports.live.visit_sums import KINDS, MARGIN_DAYS, Followed, VisitSums
 from koyjabo.reports.log.block_queries import NO_VISIT
 from koyjabo.reports.log.blocks import Rows
 from koyjabo.reports.log.log import BEGINNING, Log, Position
@@ -36,6 +33,7 @@ from koyjabo.reports.query.report_query import (
     passes_none,
     property_of,
 )
+from .visit_sums import KINDS, MARGIN_DAYS, Followed, VisitSums
 
 MAX_KNOWN = 50
 """Maximum number of sets of visits in memory."""

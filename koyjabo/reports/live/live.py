@@ -1,7 +1,5 @@
 """What a thread keeps in memory to answer questions about stored rows: both logs, and the sums of recent questions."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Mapping
@@ -14,7 +12,14 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.executor import REPORT_LIMIT_S
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.evidence.facts import CHANGING
-from koyjabo.reports.live.event_sums import (
+from koyjabo.reports.log import block_queries
+from koyjabo.reports.log.block_queries import EVENTS, VISITS, LogState, Reading
+from koyjabo.reports.log.blocks import Block, Rows
+from koyjabo.reports.log.log import BEGINNING, Log
+from koyjabo.reports.log.trait_parser import TraitParser
+from koyjabo.reports.query.groups import LENGTHS, VALUE, Attended, Groups
+from koyjabo.reports.query.report_query import DAY, EVENT, VIEWED_PAGE, Question, has_many
+from .event_sums import (
     CountedEvents,
     PassingVisits,
     ValueVisits,
@@ -24,14 +29,7 @@ from koyjabo.reports.live.event_sums import (
     properties_of,
     visits_of_values,
 )
-from koyjabo.reports.live.visit_sums import AttendedSets, Followed, LengthCounts, VisitSums, check
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.block_queries import EVENTS, VISITS, LogState, Reading
-from koyjabo.reports.log.blocks import Block, Rows
-from koyjabo.reports.log.log import BEGINNING, Log
-from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.reports.query.groups import LENGTHS, VALUE, Attended, Groups
-from koyjabo.reports.query.report_query import DAY, EVENT, VIEWED_PAGE, Question, has_many
+from .visit_sums import AttendedSets, Followed, LengthCounts, VisitSums, check
 
 MAX_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
 """Maximum bytes for all sums, and the bytes that a question takes up even without sums."""

@@ -2,16 +2,14 @@
 reports also read rows without a block.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import LeasedTasks
-from koyjabo.reports.live.live import Live
 from koyjabo.reports.log import block_queries
+from .live import Live
 
 LEASE = "insights"
 POLL_S = 5.0

@@ -2,8 +2,6 @@
 call. The end of a compared day moves with the clock, so rows between its old and new end are added as well.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

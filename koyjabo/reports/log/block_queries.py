@@ -7,8 +7,6 @@ count changes without correcting blocks; in that case, all blocks are rebuilt.
 Reads rows of the two logs in the form used by blocks.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -18,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import page_path, referrer_path
 from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
-from koyjabo.reports.log.blocks import LEAST, SIZE, Block, BlockKind, Row, Seen
-from koyjabo.reports.log.trait_parser import TraitParser
+from .blocks import LEAST, SIZE, Block, BlockKind, Row, Seen
+from .trait_parser import TraitParser
 
 VISITS = BlockKind(
     "visits",

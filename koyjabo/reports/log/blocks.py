@@ -5,8 +5,6 @@ The end of a block depends only on the rows themselves, so all workers would sto
 do so.
 """
 
-from __future__ import annotations
-
 import json
 import zlib
 from array import array
@@ -88,7 +86,7 @@ class Block:
         days = self.values[DAY]
         return min(days, default=""), max(days, default="")
 
-    def by_time(self) -> array[int]:
+    def by_time(self) -> "array[int]":
         """Return the positions of the rows, earliest first. The open block grows, so its rows are sorted each time."""
         if len(self._by_time) != len(self):
             self._by_time = array("H", sorted(range(len(self)), key=self.columns["at_ms"].__getitem__))
@@ -118,14 +116,14 @@ class Block:
     def _numbers(self) -> dict[str, dict[Any, int]]:
         return {name: {value: number for number, value in enumerate(self.values[name])} for name in self.kind.coded}
 
-    def only(self, places: Sequence[int]) -> Block:
+    def only(self, places: Sequence[int]) -> "Block":
         """Return a block of the rows at these positions. It shares the values of this block."""
         columns = {
             name: array(column.typecode, map(column.__getitem__, places)) for name, column in self.columns.items()
         }
         return Block(self.kind, self.first, self.last, columns, self.values)
 
-    def copied(self, scope: str, start: int, end: int) -> CopiedRows | None:
+    def copied(self, scope: str, start: int, end: int) -> "CopiedRows | None":
         """Return a scope's rows between two positions, or None if they are a large part of the rows there."""
         scopes = self.values["scope"]
         number = scopes.index(scope) if scope in scopes else -1
@@ -212,7 +210,7 @@ class CopiedRows(NamedTuple):
     places: Sequence[int]
 
 
-def _steps(column: array[int]) -> array[int]:
+def _steps(column: "array[int]") -> "array[int]":
     return array(column.typecode, map(sub, column, chain((0,), column)))
 
 
@@ -237,7 +235,7 @@ class Rows:
     def __bool__(self) -> bool:
         return 1 in self._passes
 
-    def copy(self) -> Rows:
+    def copy(self) -> "Rows":
         """Return a copy, for further checks."""
         return copy(self)
 

@@ -2,8 +2,6 @@
 rows. For a report, a worker reads only new rows.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from bisect import bisect_left, bisect_right
@@ -15,9 +13,9 @@ from pyroaring import BitMap
 
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.base.models import SITE
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.block_queries import BlockHead, Reading, ReadRows
-from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, CopiedRows, Rows, Seen
+from . import block_queries
+from .block_queries import BlockHead, Reading, ReadRows
+from .blocks import SIZE, Block, BlockKind, CopiedRows, Rows, Seen
 
 MAX_UNREAD = 100_000
 """Maximum number of rows without a block that a report reads, which takes about 1 s."""

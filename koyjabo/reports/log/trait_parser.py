@@ -2,8 +2,6 @@
 same row always gives the same values.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Sequence

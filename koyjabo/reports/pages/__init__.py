@@ -1,5 +1,3 @@
 """The reports of a community, and pages of share links."""
 
-from __future__ import annotations
-
-from koyjabo.reports.pages import community_reports, share_links  # noqa: F401  (they add their routes)
+from . import community_reports, share_links  # noqa: F401  (they add their routes)

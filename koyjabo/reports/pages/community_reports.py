@@ -1,21 +1,18 @@
 """/communities/…/reports: the reports of a community, for its moderators."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.reports.pages.share_links import ShareDesk, add_desk
 from koyjabo.reports.ui import choices, community, figures
 from koyjabo.reports.ui.choices import of_community
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.limits import limits
+from .share_links import ShareDesk, add_desk
 
 
 def _desk(community_id: str) -> ShareDesk:

@@ -3,8 +3,6 @@
 The pages that manage share links, in the panel and in communities.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import partial
@@ -36,8 +34,7 @@ from koyjabo.reports.ui.ranges import PRESETS, days_in_words
 from koyjabo.reports.ui.view import view_of
 from koyjabo.sockets import routes
 from koyjabo.sockets.stream import Connection, Stream
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http import cookies
 from koyjabo.web.http.paths import PathPolicy, declare

@@ -2,8 +2,6 @@
 report does not depend on where its figures come from.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Annotated, Any, NamedTuple, Self
@@ -11,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import Field
 from pyroaring import BitMap
 
-from koyjabo.reports.query.report_query import GRANULARITIES
+from .report_query import GRANULARITIES
 
 EVERYTHING, WEEKDAY, LENGTHS = "everything", "weekday", "lengths"
 """Keys other than GRANULARITIES and the visit dimensions: all visits together, (weekday from 0, hour), and the lengths
@@ -100,7 +98,7 @@ class VisitSet(NamedTuple):
     people: BitMap
 
     @classmethod
-    def union(cls, sets: Iterable[VisitSet] = ()) -> VisitSet:
+    def union(cls, sets: "Iterable[VisitSet]" = ()) -> "VisitSet":
         """Return a new set."""
         union = cls(BitMap(), BitMap(), BitMap())
         for visits in sets:

@@ -4,8 +4,6 @@
 Labels for dimension values, in the page's language.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +22,7 @@ from koyjabo.base.models import SITE, Community, Scope
 from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import NAMES
 from koyjabo.people.mail.contents import catalogue
-from koyjabo.reports.query.report_query import (
+from .report_query import (
     ADDRESSES,
     COMPARISONS,
     DAYS_OF,
@@ -79,7 +77,7 @@ class Parameters:
         scope: Scope = SITE,
         others: Collection[str] = (),
         default: str = DEFAULT,
-    ) -> Parameters:
+    ) -> "Parameters":
         """Parse parameters. Raises InvalidInput with a reason per parameter.
 
         `first_day` returns the first day with visits, for the range `all`. `others` names additional parameters that

@@ -1,7 +1,5 @@
 """A report's query: dimensions, ranges of days and their steps, and what a report is limited to."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -69,7 +67,7 @@ class Filter:
     any_of: frozenset[Value] = frozenset()
     none_of: frozenset[Value] = frozenset()
 
-    def both(self, other: Filter) -> Filter:
+    def both(self, other: "Filter") -> "Filter":
         """Return a filter that passes only what both filters pass."""
         if not self.any_of or not other.any_of:
             return Filter(self.any_of | other.any_of, self.none_of | other.none_of)
@@ -119,7 +117,7 @@ class Question:
         """Return whether the question covers visits on this day in this scope."""
         return self.first <= day <= self.last and self.scope in (SITE, scope)
 
-    def within(self, filters: Filters) -> Question:
+    def within(self, filters: Filters) -> "Question":
         """Return the same question about the visits that also pass these filters. Raises InvalidInput if both filter
         the same dimension by different values and a visit may have several values for it, because no single filter
         can express that.

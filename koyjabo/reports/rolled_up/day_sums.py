@@ -1,7 +1,5 @@
 """Computes a day's sums before it is rolled up, from the figures that reports show while the day still has rows."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ The number of distinct visitors is unknown for several rolled-up days together. 
 number of visits is known. With any other filter, and for a day that `until_ms` cuts short, nothing is known.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -21,8 +19,18 @@ from koyjabo.base.models import EventSum, InsightSum, RolledUpVisits, Scope
 from koyjabo.counting.queries import visits_by_day, visits_by_hour
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.live import Live
-from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, REST, WEEKDAY, Group, Groups, merged, merged_by, minus
-from koyjabo.reports.query.groups import total as sum_of
+from koyjabo.reports.query.groups import (
+    EVERYTHING,
+    NO_VISITS,
+    REST,
+    WEEKDAY,
+    Group,
+    Groups,
+    merged,
+    merged_by,
+    minus,
+    total as sum_of,
+)
 from koyjabo.reports.query.report_query import (
     DAY,
     EVENT,
@@ -37,9 +45,16 @@ from koyjabo.reports.query.report_query import (
     property_of,
     weekday_of,
 )
-from koyjabo.reports.rolled_up.day_sums import ALL, OTHER, TOTAL, hour, named, texts_of
-from koyjabo.reports.rolled_up.day_sums import HOUR as STORED_HOUR
-from koyjabo.reports.rolled_up.day_sums import REST as PROPERTY_REST
+from .day_sums import (
+    ALL,
+    HOUR as STORED_HOUR,
+    OTHER,
+    REST as PROPERTY_REST,
+    TOTAL,
+    hour,
+    named,
+    texts_of,
+)
 
 SUMS: dict[str, Any] = {
     "visits": InsightSum.visits,

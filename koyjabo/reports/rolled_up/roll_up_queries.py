@@ -1,7 +1,5 @@
 """Stores a day's sums, which replace its rows in reports, and removes the rows in batches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from operator import add
 from typing import Any
@@ -16,7 +14,7 @@ from koyjabo.base.models import EventSum, InsightSum, Scope
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import EVENTS
-from koyjabo.reports.rolled_up.day_sums import OTHER, TOTAL, DaySum, EventCount, SumsOfDay, hour
+from .day_sums import OTHER, TOTAL, DaySum, EventCount, SumsOfDay, hour
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock
 LOCK = text(f"SELECT pg_advisory_xact_lock({FOLD_LOCK})")

@@ -3,15 +3,12 @@
 The cards of reports and their tabs. A tab is a dimension or a map.
 """
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 from math import sqrt
 from typing import NamedTuple
 
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.network import geolocation
@@ -20,10 +17,10 @@ from koyjabo.reports.engine.results import Breakdown, Row
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import ATTENDED, EVIDENCE, Filter, Question, Value, has_many
-from koyjabo.reports.ui.figures import change
-from koyjabo.reports.ui.ranges import PageAddress, Pairs
 from koyjabo.web.assets.static_files import FOLDER
 from koyjabo.web.i18n import count
+from .figures import change
+from .ranges import PageAddress, Pairs
 
 BANGLADESH = "bangladesh"
 MAPS = {BANGLADESH: "city"}
@@ -147,12 +144,12 @@ class Values(NamedTuple):
         is_known = bool(self.total.visits) and self.total.attended is not None
         return self.dimension in MEASURED and is_known and all(line.value is None for line in self.lines)
 
-    def matching(self, text: str) -> Values:
+    def matching(self, text: str) -> "Values":
         """Return the lines whose label contains a text."""
         lines = [line for line in self.lines if text.casefold() in line.label.casefold()]
         return self._replace(lines=lines, values=len(lines), searched=self.values - self.other_values)
 
-    def page(self, offset: int) -> Values:
+    def page(self, offset: int) -> "Values":
         return self._replace(lines=self.lines[offset : offset + IN_A_LIST], offset=offset)
 
 

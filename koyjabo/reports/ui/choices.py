@@ -2,14 +2,11 @@
 remembers both for panel pages), and its active filters as chips.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from flask import Response, after_this_request, request
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.errors import InvalidInput
@@ -18,13 +15,13 @@ from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import DEFAULT, NO_COMPARISON, PREVIOUS, WEEKDAY, YEAR, Filters, Question, Value
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import breakdowns
-from koyjabo.reports.ui.breakdowns import Card
-from koyjabo.reports.ui.figures import Note
-from koyjabo.reports.ui.ranges import Choice, PageAddress, Pairs
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from koyjabo.web.i18n import language
+from . import breakdowns
+from .breakdowns import Card
+from .figures import Note
+from .ranges import Choice, PageAddress, Pairs
 
 SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
 """Parameters that select the shown parts of a view, in addition to the question's parameters."""

@@ -1,7 +1,5 @@
 """The parts of a community's dashboard other than Insights: its people, and conversions by page."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import Any, NamedTuple
 

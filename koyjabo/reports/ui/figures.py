@@ -5,16 +5,13 @@ Chart annotations as text.
 A figure's chart (its periods, the compared periods, and their notes), and the table of hours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Literal, NamedTuple
 
 from babel.dates import get_day_names
 from flask import Flask
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
@@ -26,10 +23,10 @@ from koyjabo.reports.annotation_queries import AnnotationEntry
 from koyjabo.reports.engine.results import FOLDED_MEDIAN, Breakdown, Hours, Period, Summary
 from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MONTH, WEEK, Question, length
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import ranges
-from koyjabo.reports.ui.ranges import Choice, PageAddress
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, digits, language
+from . import ranges
+from .ranges import Choice, PageAddress
 
 SENTENCES: Mapping[str, LazyString] = {
     "total.set": _("The total was changed from %(before)s to %(after)s"),
@@ -160,10 +157,8 @@ def figures(
     """Return the figures, with links based on `address`. `lengths` is the breakdown by `attended`. For `per_day`, see
     `ViewPlan`.
     """
-    reasons = dict.fromkeys(LABELS, summary.reason or "")
-    reasons["peak_active"] = N_("Not measured with filters") if is_filtered else N_("Not measured on these days")
-    reasons["median_s"] = FOLDED_MEDIAN
     of, now, before = measured(lengths), summary.figures, summary.compared
+    reasons = _reasons(summary, is_filtered)
     if of == 0:  # 0 would mean that no visit was attended
         reasons |= dict.fromkeys(("attended", "median_s"), UNMEASURED)
         now = now._replace(attended=None)
@@ -196,6 +191,12 @@ def figures(
             )
         )
     return shown
+
+
+def _reasons(summary: Summary, is_filtered: bool) -> dict[str, str]:
+    """Return why a figure may be unknown, by its name."""
+    peak = N_("Not measured with filters") if is_filtered else N_("Not measured on these days")
+    return {**dict.fromkeys(LABELS, summary.reason or ""), "peak_active": peak, "median_s": FOLDED_MEDIAN}
 
 
 def value(period: Period, name: str) -> int | None:

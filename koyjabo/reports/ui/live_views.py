@@ -5,8 +5,6 @@ A view's numbers, by the cells that show them. A page writes pushed numbers into
 part only if something else in the part has changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -21,10 +19,10 @@ from koyjabo.realtime.room import RoomEvent, RoomSource, changes
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.engine.results import Breakdown, Hours
-from koyjabo.reports.ui import figures
-from koyjabo.reports.ui.breakdowns import Card
-from koyjabo.reports.ui.choices import OVERVIEW, ReportContext, of_community
-from koyjabo.reports.ui.view_plan import ON_MAPS, ViewPlan
+from . import figures
+from .breakdowns import Card
+from .choices import OVERVIEW, ReportContext, of_community
+from .view_plan import ON_MAPS, ViewPlan
 
 Cell = Sequence[int | float | str | None]
 """The contents of a cell's elements, in order."""

@@ -2,16 +2,13 @@
 after, and two freely chosen days.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
@@ -38,24 +35,24 @@ class PageAddress:
     def all(self, name: str) -> list[str]:
         return [value for key, value in self.pairs if key == name]
 
-    def having(self, changes: Mapping[str, str | None]) -> PageAddress:
+    def having(self, changes: Mapping[str, str | None]) -> "PageAddress":
         """Return the URL with these parameters replaced; None removes a parameter. Lists restart at their first
         page.
         """
         added = [(name, value) for name, value in changes.items() if value is not None]
         return replace(self, pairs=(*self._but({"offset", *changes}), *added))
 
-    def adding(self, name: str, value: str) -> PageAddress:
+    def adding(self, name: str, value: str) -> "PageAddress":
         kept = self.removing(name, value)
         return replace(kept, pairs=(*kept.pairs, (name, value)))
 
-    def removing(self, name: str, value: str) -> PageAddress:
+    def removing(self, name: str, value: str) -> "PageAddress":
         return replace(self, pairs=tuple(pair for pair in self._but({"offset"}) if pair != (name, value)))
 
-    def without(self, names: Collection[str]) -> PageAddress:
+    def without(self, names: Collection[str]) -> "PageAddress":
         return replace(self, pairs=tuple(self._but(names)))
 
-    def at(self, path: str) -> PageAddress:
+    def at(self, path: str) -> "PageAddress":
         return replace(self, path=path)
 
     def _but(self, names: Collection[str]) -> Iterable[tuple[str, str]]:

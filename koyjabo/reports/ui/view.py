@@ -1,7 +1,5 @@
 """An Insights view: what its URL shows, and its parts. A part is read when a template renders it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -16,14 +14,14 @@ from koyjabo.base.network import client_address
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.engine.results import MAX_ROWS, SnapshotTotals
 from koyjabo.reports.query.report_query import NO_COMPARISON, whole_days
-from koyjabo.reports.ui import breakdowns, choices, figures, live_views, ranges
-from koyjabo.reports.ui.breakdowns import Card, Dot, Pages
-from koyjabo.reports.ui.choices import SHOWN, Chip, ReportContext
-from koyjabo.reports.ui.figures import Chart, HourTable, hour_table
-from koyjabo.reports.ui.ranges import Choice, PageAddress, Picker
-from koyjabo.reports.ui.view_plan import ON_MAPS, SENT, Results, ViewPlan
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
+from . import breakdowns, choices, figures, live_views, ranges
+from .breakdowns import Card, Dot, Pages
+from .choices import SHOWN, Chip, ReportContext
+from .figures import Chart, HourTable, hour_table
+from .ranges import Choice, PageAddress, Picker
+from .view_plan import ON_MAPS, SENT, Results, ViewPlan
 
 MANY = 200_000
 """Filtered reports on more visits than this take a second or more each, so their parts are sent separately from the

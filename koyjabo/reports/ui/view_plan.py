@@ -1,7 +1,5 @@
 """Reads from a view's URL what the view shows, and the results that its parts need."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -36,11 +34,11 @@ from koyjabo.reports.query.report_query import (
     since,
 )
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import breakdowns, choices, figures
-from koyjabo.reports.ui.breakdowns import Card, Values
-from koyjabo.reports.ui.choices import SHOWN, ReportContext
-from koyjabo.reports.ui.figures import Figure
-from koyjabo.reports.ui.ranges import PageAddress, Pairs
+from . import breakdowns, choices, figures
+from .breakdowns import Card, Values
+from .choices import SHOWN, ReportContext
+from .figures import Figure
+from .ranges import PageAddress, Pairs
 
 Results = Mapping[ReportRequest, Any]
 

@@ -2,8 +2,6 @@
 difference.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from typing import NamedTuple
 
@@ -18,9 +16,9 @@ from koyjabo.reports import differences
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import WEEKDAY, Question
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui.ranges import PageAddress
 from koyjabo.web.current import current
 from koyjabo.web.i18n import language
+from .ranges import PageAddress
 
 THE_WEEKDAY_BEFORE = N_("the %(weekday)s before")
 

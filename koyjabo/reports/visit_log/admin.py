@@ -3,8 +3,6 @@
 /admin/live: the last hour by minute, the locations of active visitors, and the latest visits.
 """
 
-from __future__ import annotations
-
 from flask import Response, abort, request
 from flask_babel import gettext as _
 
@@ -15,20 +13,19 @@ from koyjabo.communities.ui import choices
 from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.visit_log import ui as visit_filters
 from koyjabo.reports.visit_log.live.feed import MAX_ROWS
-from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.ui import filter_form, with_counts
-from koyjabo.reports.visit_log.visit_log import VisitFilter, VisitPage
 from koyjabo.web import i18n
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.pagination import Sorting
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import cursor, me, page
 from koyjabo.web.schemas.bodies import Body
+from . import ui as visit_filters
+from .services import VisitLogServices
+from .ui import filter_form, with_counts
+from .visit_log import VisitFilter, VisitPage
 
 NUMBER = "number"
 """The only order offered, because it follows the primary key. Any other order would need an index, which would slow
@@ -114,9 +111,7 @@ def realtime() -> Response:
         "visit_log/realtime",
         stats=stats.as_object(),
         columns=columns(services.clock, parts["minutes"]),
-        places=parts["places"],
-        pages=parts["pages"],
-        communities=parts["communities"],
+        feed=parts,
         newest=visit_filters.newest_rows(feed, MAX_ROWS),
         milestone=services[ReportServices].annotations.last_milestone(),
         most=MAX_ROWS,

@@ -1,7 +1,5 @@
 """`koyjabo export`"""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +9,8 @@ import click
 
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.ui import kind, kind_of
+from .services import VisitLogServices
+from .ui import kind, kind_of
 
 OPTIONS = {"first_day": "--from", "last_day": "--to", "community_id": "--community"}
 
@@ -32,8 +30,8 @@ def export(file: Path, kind: str | None, community: str, first_day: str, last_da
     The format is CSV or JSON Lines, and `koyjabo import` reads both. Days are in TIMEZONE. Safe to run while the
     server is busy.
     """
-    from koyjabo.reports.visit_log import export_file
-    from koyjabo.reports.visit_log.visit_log import VisitFilter
+    from . import export_file
+    from .visit_log import VisitFilter
 
     which, kind = VisitFilter(first_day, last_day, community_id=community), kind or kind_of(file)
     with application() as services, _errors_by_option():

@@ -2,15 +2,12 @@
 part of a page.
 """
 
-from __future__ import annotations
-
 import json
 from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy import text as sql
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text as sql
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import ascii_host, spellings
@@ -20,7 +17,7 @@ from koyjabo.base.network import user_agents
 from koyjabo.base.network.geolocation import NAMES
 from koyjabo.counting.evidence.facts import ATTENDED_MS
 from koyjabo.counting.queries import OF_A_COMMUNITY, ids_between_ordinals, ids_of
-from koyjabo.reports.visit_log import search_terms
+from . import search_terms
 
 REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")
 """Selects an id. User agents of visits up to this id have been replaced with texts
@@ -86,7 +83,7 @@ def conditions(session: Session, which: SearchFilter) -> tuple[tuple[ColumnEleme
     return (*clauses, *parts), False
 
 
-def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool]]:
+def _fields(browsers: "_Browsers", which: SearchFilter) -> list[ColumnElement[bool]]:
     clauses: list[ColumnElement[bool]] = []
     if which.began_ms is not None:
         clauses.append(Visit.at_ms >= which.began_ms)
@@ -132,7 +129,7 @@ def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[b
     return (by_index, True) if count < MANY else (Visit.visitor_id.concat("") == which.text, False)
 
 
-def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: bool) -> ColumnElement[bool]:
+def _of_anything(session: Session, browsers: "_Browsers", part: str, sees_ids: bool) -> ColumnElement[bool]:
     clauses = [has(Visit.page, part), has(Visit.referrer, part), _of_place(part), browsers.named(part)]
     if not part.isascii():  # browsers percent-encode other letters
         clauses += [

@@ -1,7 +1,5 @@
 """Writes an export to a file in pieces, and resumes an interrupted one."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os
@@ -11,20 +9,16 @@ from pathlib import Path
 from typing import IO
 
 from koyjabo.base.core import spreadsheet
-from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.runtime import ReportProgress
-from koyjabo.reports.visit_log.visit_log import COLUMNS, VisitFilter, VisitLog
-
-
-class UnusableFile(KoyJaboError):
-    """The export cannot be written to this path. The message gives the reason."""
+from .visit_log import COLUMNS, VisitFilter, VisitLog
 
 
 def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool, progress: ReportProgress) -> None:
     """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
     file, and append the visits after it.
 
-    Raises UnusableFile, InvalidInput by filter field, and LedgerUnavailable. After LedgerUnavailable, the export can be
+    Raises Unusable, InvalidInput by filter field, and LedgerUnavailable. After LedgerUnavailable, the export can be
     resumed.
     """
     try:
@@ -34,9 +28,9 @@ def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool
             file.seek(upto)
             stream(log, file, which, kind, progress, last=last, has_head=upto > 0)
     except FileExistsError:
-        raise UnusableFile(f"{path} already exists. Choose another name, or use --resume to continue it.") from None
+        raise Unusable(f"{path} already exists. Choose another name, or use --resume to continue it.") from None
     except OSError as error:
-        raise UnusableFile(f"{path} cannot be written: {error.strerror or error}.") from None
+        raise Unusable(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def stream(
@@ -93,11 +87,11 @@ def _last_visit(head: str, last: str, kind: str, path: Path) -> tuple[str, str] 
             visit = json.loads(last)
             return visit["visitor_id"], visit["visit_id"]
         except (ValueError, KeyError, TypeError):
-            raise UnusableFile(f"{path} is not a JSON Lines export of visits.") from None
+            raise Unusable(f"{path} is not a JSON Lines export of visits.") from None
     if not head:
         return None
     if head != spreadsheet.head(kind, COLUMNS):
-        raise UnusableFile(f"{path} is not a CSV export of visits, or was written by another version of this program.")
+        raise Unusable(f"{path} is not a CSV export of visits, or was written by another version of this program.")
     if head == last:
         return None
     visit = dict(zip(COLUMNS, map(spreadsheet.plain, next(csv.reader([last]))), strict=True))

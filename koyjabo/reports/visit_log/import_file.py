@@ -6,8 +6,6 @@ required.
 Reads lines and CSV records (RFC 4180) from files. Reports and skips unusable lines.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

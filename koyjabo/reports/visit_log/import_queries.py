@@ -2,8 +2,6 @@
 (table `imported_visits`).
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time

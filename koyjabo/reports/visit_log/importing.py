@@ -3,8 +3,6 @@ their times, locations and ids. A visit that is already in the ledger is not cou
 be repeated.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,8 +22,8 @@ from koyjabo.counting.ledger import LedgerStore, open_store
 from koyjabo.counting.records import Outcome, Receipt
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor, Subject
-from koyjabo.reports.visit_log import import_file, import_queries
-from koyjabo.reports.visit_log.import_file import BadLine, NumberedVisit, Refuse
+from . import import_file, import_queries
+from .import_file import BadLine, NumberedVisit, Refuse
 
 __all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
 
@@ -45,10 +43,6 @@ FOLDED_DAY = (
 
 
 VISITS = Subject("visits", "", "")
-
-
-class Busy(KoyJaboError):
-    """Another import or a restore is running."""
 
 
 class Imported(NamedTuple):
@@ -77,7 +71,7 @@ def import_visits(
     """Import the visits in a file, in the order of its lines. `advance` is called with the number of bytes processed
     since the last call. Requires an application context.
 
-    Raises Busy, LedgerUnavailable, and BadLine for the first unusable line or visit on a rolled-up day (unless
+    Raises DatabaseInUse, LedgerUnavailable, and BadLine for the first unusable line or visit on a rolled-up day (unless
     `even_folded`). Visits before the error stay imported.
     """
     return import_lines(import_file.read(file, kind, zone, advance, _fail), clock, even_folded, _fail)
@@ -107,10 +101,10 @@ def import_lines(
 
 @contextmanager
 def alone() -> Iterator[Fence]:
-    """Run while no other import or restore is running. Yields the fence from `only_one`. Raises Busy."""
+    """Run while no other import or restore is running. Yields the fence from `only_one`. Raises DatabaseInUse."""
     with engine.translated_errors(), import_queries.only_one(db.engine.url) as fence:
         if fence is None:
-            raise Busy(
+            raise DatabaseInUse(
                 "Another import or a restore is running on this database. Run this import after it has finished."
             )
         yield fence

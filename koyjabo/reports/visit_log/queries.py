@@ -3,8 +3,6 @@
 would make every registration too expensive (decision 37).
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +20,7 @@ from koyjabo.base.network import user_agents
 from koyjabo.base.network.geolocation import NAMES
 from koyjabo.counting.queries import id_range, ids_of
 from koyjabo.counting.records import is_late
-from koyjabo.reports.visit_log.condition_queries import DIRECT, SearchFilter, conditions
+from .condition_queries import DIRECT, SearchFilter, conditions
 
 YEAR_9999_MS = 253_370_764_800_000
 """Upper limit for a time, ms. Clients may send any number."""
@@ -54,7 +52,7 @@ class Search(NamedTuple):
     conditions: tuple[ColumnElement[bool], ...]
     is_indexed: bool  # an index finds the few matching rows, so the range is not split
 
-    def past(self, cursor: int, newest_first: bool) -> Search:
+    def past(self, cursor: int, newest_first: bool) -> "Search":
         """The rest of the search after `cursor`, in the given order."""
         if newest_first:
             return self._replace(upto=min(self.upto, cursor - 1))

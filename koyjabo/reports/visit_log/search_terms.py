@@ -2,8 +2,6 @@
 languages, cities in Bangla).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import cache

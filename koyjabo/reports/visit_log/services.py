@@ -1,17 +1,15 @@
 """The services that this package offers to others."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.visit_log.live import feed_queries
 from koyjabo.reports.visit_log.live.attended_times import LiveTime, times_of
 from koyjabo.reports.visit_log.live.feed import MAX_ROWS, LivePanel
-from koyjabo.reports.visit_log.visit_log import VisitLog
+from .live import feed_queries
+from .visit_log import VisitLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Shows visits on pages: filters and their texts, and file formats."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -10,8 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 from flask import Flask
-from flask_babel import gettext, ngettext
-from flask_babel import gettext as _
+from flask_babel import gettext, gettext as _, ngettext
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import name_in
@@ -22,18 +19,18 @@ from koyjabo.counting.evidence.facts import ATTENDED_MS
 from koyjabo.reports.query.parameters import WORDS, label
 from koyjabo.reports.query.report_query import EVIDENCE, NETWORK, OWN
 from koyjabo.reports.ui import breakdowns
-from koyjabo.reports.visit_log.condition_queries import DIRECT
 from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
 from koyjabo.reports.visit_log.live.feed import Feed
 from koyjabo.reports.visit_log.live.feed_queries import LiveRow
-from koyjabo.reports.visit_log.queries import LABELS, LoggedVisit
-from koyjabo.reports.visit_log.visit_log import MAX_COUNTED, Count, VisitFilter
 from koyjabo.web import i18n
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import count, day, place, spent
 from koyjabo.web.pages import pagination
 from koyjabo.web.schemas.bodies import Body
+from .condition_queries import DIRECT
+from .queries import LABELS, LoggedVisit
+from .visit_log import MAX_COUNTED, Count, VisitFilter
 
 
 def init_app(app: Flask) -> None:
@@ -47,8 +44,8 @@ def community(visit: Any) -> str:
 
 
 def browser(user_agent: str | None) -> str:
-    """`Chrome · Android`, or the User-Agent itself if neither is known."""
-    return " · ".join(filter(None, user_agents.of(user_agent or ""))) or user_agent or ""
+    """`Chrome · Android`, or "" if neither is known."""
+    return " · ".join(filter(None, user_agents.of(user_agent or "")))
 
 
 def campaign(query: str) -> str:
@@ -101,12 +98,11 @@ def _is_early(at_ms: int) -> bool:
     return current().clock.now_ms() - at_ms < WRITTEN_MS
 
 
-def newest_rows(feed: Feed, most: int) -> list[tuple[LiveRow, user_agents.Browser, str, str]]:
-    """The newest visits, each with its browser, time on page and kind of evidence."""
+def newest_rows(feed: Feed, most: int) -> list[tuple[LiveRow, str, str]]:
+    """The newest visits, each with its time on page and kind of evidence."""
     times, unknown = feed.parts()["attended"], LiveTime(None, None, "")
     return [
-        (visit, user_agents.of(visit.user_agent or ""), *_time_and_kind(times.get(str(visit.id), unknown), visit.at_ms))
-        for visit in islice(feed.newest, most)
+        (visit, *_time_and_kind(times.get(str(visit.id), unknown), visit.at_ms)) for visit in islice(feed.newest, most)
     ]
 
 

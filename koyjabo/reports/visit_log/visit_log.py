@@ -1,7 +1,5 @@
 """Lists and exports all visits for admins of the site. Viewers see the list without visitorIds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -21,9 +19,9 @@ from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
 from koyjabo.reports.log.trait_parser import PARSED_FROM, TraitParser
 from koyjabo.reports.query.report_query import UTM
-from koyjabo.reports.visit_log import queries, search_terms
-from koyjabo.reports.visit_log.condition_queries import SearchFilter
-from koyjabo.reports.visit_log.queries import OTHERS, Count, Frequent, LoggedVisit, Search
+from . import queries, search_terms
+from .condition_queries import SearchFilter
+from .queries import OTHERS, Count, Frequent, LoggedVisit, Search
 
 __all__ = ["MAX_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
 

@@ -1,7 +1,5 @@
 """Limits the size of request bodies, and the number of large ones that a worker reads at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from koyjabo.base.network import client_address

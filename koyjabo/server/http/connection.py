@@ -2,8 +2,6 @@
 handled.
 """
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Callable
@@ -11,8 +9,8 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from koyjabo.base.core.runtime import EventLoop, Waiter
-from koyjabo.server.http.request_parser import Refused, RequestParser
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller, receive
+from .request_parser import Refused, RequestParser
 
 MAX_LINGERING = 256 * 1024
 """Maximum number of bytes to read after the last response. Closing with unread bytes would reset the connection (RFC
@@ -49,9 +47,9 @@ class ConnectionServer(Protocol):
 
     def take_back(self, parser: RequestParser) -> None: ...
 
-    def respond(self, connection: HttpConnection, parser: RequestParser) -> None: ...
+    def respond(self, connection: "HttpConnection", parser: RequestParser) -> None: ...
 
-    def forget(self, connection: HttpConnection) -> None: ...
+    def forget(self, connection: "HttpConnection") -> None: ...
 
 
 class HttpConnection:

@@ -4,15 +4,13 @@ llhttp does not stop at the end of a request. It therefore gets the bytes in pie
 after the announced length, after the last chunk, or after an empty line.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from koyjabo.server.http.body_limits import BodyLimits
+from .body_limits import BodyLimits
 
 ANSWER = (
     b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"

@@ -1,7 +1,5 @@
 """Sends a WSGI application's response, in pieces if it is long (PEP 3333; RFC 9112, 6 and 7)."""
 
-from __future__ import annotations
-
 import io
 import re
 import sys
@@ -12,8 +10,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 
-from koyjabo.server.http.connection import GONE, HttpConnection
-from koyjabo.server.http.request_parser import RequestParser
+from .connection import GONE, HttpConnection
+from .request_parser import RequestParser
 
 
 def shared_environment(server: tuple[Any, ...], more: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """A worker's HTTP server: accepts connections, runs requests, and stops without losing any."""
 
-from __future__ import annotations
-
 import _socket
 import errno
 import socket
@@ -15,12 +13,12 @@ from wsgiref.types import WSGIApplication
 
 from koyjabo.base.core.runtime import Call, EventLoop, Waiter
 from koyjabo.base.network.client_address import customer, is_loopback, neighbourhood
-from koyjabo.server.http.body_limits import BodyLimits
-from koyjabo.server.http.connection import IDLE, LINGERING, READING, RESPONDING, HttpConnection
-from koyjabo.server.http.request_parser import RequestParser
-from koyjabo.server.http.response import StreamedBody, environment, respond, shared_environment
 from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READABLE
+from .body_limits import BodyLimits
+from .connection import IDLE, LINGERING, READING, RESPONDING, HttpConnection
+from .request_parser import RequestParser
+from .response import StreamedBody, environment, respond, shared_environment
 
 IDLE_S = 130
 """How long a connection may be idle, s. Proxies wait for less by default, so that they send no request into a closed

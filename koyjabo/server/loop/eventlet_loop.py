@@ -7,8 +7,6 @@ calls `hub.switch()` sleeps until another one switches to it; and `schedule_call
 pass that serves sockets now.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import os
@@ -22,7 +20,7 @@ from typing import Any
 import greenlet
 
 from koyjabo.base.core.runtime import Call, FileEvents, Waiter, await_slot
-from koyjabo.server.loop.poller import READABLE
+from .poller import READABLE
 
 log = logging.getLogger(__name__)
 

@@ -1,13 +1,11 @@
 """Fair queueing: shares the event loop fairly among the networks that requests come from (decision 80)."""
 
-from __future__ import annotations
-
 import time
 from collections import OrderedDict, deque
 from functools import partial
 
 from koyjabo.base.core.runtime import Runtime, Waiter, await_slot
-from koyjabo.server.loop.poller import Poller
+from .poller import Poller
 
 SHARE_S = 0.001
 """How long slots may follow each other before sockets are served, s. Serving sockets after every slot would make short

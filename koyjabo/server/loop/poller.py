@@ -1,7 +1,5 @@
 """Watches all sockets of a worker: the listening socket, HTTP connections and WebSockets."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import OrderedDict

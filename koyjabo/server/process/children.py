@@ -1,7 +1,5 @@
 """Constants and functions that the parent and its child processes share."""
 
-from __future__ import annotations
-
 import os
 import signal
 from contextlib import suppress
@@ -42,14 +40,14 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def say(line: str, stream: TextIO) -> None:
+def say(line: str, stream: "TextIO") -> None:
     """Print a line. If the stream's reader is gone, discard this and all further output."""
     with suppress(OSError):
         stream.write(f"{line}\n")  # in one call, because workers write to the same stream
     flush(stream)
 
 
-def flush(stream: TextIO) -> None:
+def flush(stream: "TextIO") -> None:
     """Write what the stream has buffered. If its reader is gone, discard this and all further output."""
     try:
         stream.flush()

@@ -1,7 +1,5 @@
 """The socket that the server listens on: its own, or one that the service manager keeps open across restarts."""
 
-from __future__ import annotations
-
 import os
 import socket
 from socket import socket as real_socket  # imported before the standard library is patched

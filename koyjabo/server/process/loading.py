@@ -2,8 +2,6 @@
 threads, and prepares the database.
 """
 
-from __future__ import annotations
-
 import gc
 import logging
 import os
@@ -16,14 +14,14 @@ from importlib import import_module
 from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
-from koyjabo.server.process.children import die_with, leave_signals_to_the_parent, say
-from koyjabo.server.process.metrics_folder import VARIABLE
+from .children import die_with, leave_signals_to_the_parent, say
+from .metrics_folder import VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from koyjabo.base.settings.schema import Settings
-    from koyjabo.server.process.worker import Application
+    from .worker import Application
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +48,14 @@ IN_REDIS = (
 def patch() -> None:
     """Patch the standard library of this process."""
     from koyjabo.server.loop import eventlet_loop  # noqa: F401 - imports real threads before they are patched
-    from koyjabo.server.process import patching
+    from . import patching
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
     with _hidden("OpenSSL"):  # if installed, eventlet imports it for its connection errors: 11 MB
         patching.patch()
 
 
-def load(settings: Settings) -> None:
+def load(settings: "Settings") -> None:
     """Import the application, with only the backends and the driver that `settings` require."""
     with _hidden("redis", unless=bool(settings.redis_url)), _hidden("requests"):
         import flask_socketio  # noqa: F401 - python-socketio imports both if installed: 15 MB and 5 MB
@@ -81,7 +79,7 @@ def load(settings: Settings) -> None:
     user_agents.load()  # once, into memory that the workers share
 
 
-def load_application(prepares: bool = False) -> Application | None:
+def load_application(prepares: bool = False) -> "Application | None":
     """Load the application, and create its routes. With `prepares`, also prepare the database. Returns None after
     printing what is wrong with the settings or the database.
     """
@@ -136,7 +134,7 @@ def _warn(removed_settings: list[str]) -> None:
         log.warning("countries_missing try='make assets'")
 
 
-def prepare(settings: Settings) -> bool:
+def prepare(settings: "Settings") -> bool:
     """Migrate the database and create the first admin, unless this has been done. A child process does it, so that
     workers do not have to load Alembic. If the database cannot be used, print a sentence about it and return False.
     """
@@ -156,7 +154,7 @@ def prepare(settings: Settings) -> bool:
     return status == 0
 
 
-def is_prepared(settings: Settings) -> bool:
+def is_prepared(settings: "Settings") -> bool:
     """Whether the database is prepared, so that creating the application would change nothing."""
     from koyjabo.base.core.credential_rules import email_key
     from koyjabo.base.database import startup_queries
@@ -165,12 +163,12 @@ def is_prepared(settings: Settings) -> bool:
     return startup_queries.is_prepared(_database(settings), email_key(settings.admin_email), makes_one_up)
 
 
-def new_login_token(settings: Settings) -> str | None:
+def new_login_token(settings: "Settings") -> str | None:
     """A token that logs the first admin in once, within LOGIN_LINK_MS, and voids the tokens of earlier starts. Only in
     development. None without an admin, or if the database cannot be written.
     """
+    from koyjabo.base.core.link_tokens import LOGIN, LinkTokens
     from koyjabo.base.database import startup_queries
-    from koyjabo.people.mail.link_tokens import LOGIN, LinkTokens
 
     if settings.environment != "development":
         return None
@@ -179,7 +177,7 @@ def new_login_token(settings: Settings) -> str | None:
     return LinkTokens(settings.secret_key).token(LOGIN, link_id) if is_stored else None
 
 
-def _database(settings: Settings) -> Path | str:
+def _database(settings: "Settings") -> "Path | str":
     """The SQLite file, or the libpq URL for PostgreSQL."""
     from koyjabo.base.settings import database_url
 

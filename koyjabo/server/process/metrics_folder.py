@@ -7,8 +7,6 @@ the file is mapped. This relies on the file names of prometheus-client (0.26.0),
 the size of existing files.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

@@ -5,8 +5,6 @@ share with: once it serves, the parent executes its program again to free that m
 application itself (decision 50). So this module imports as little as possible.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
@@ -14,7 +12,7 @@ import time
 from contextlib import suppress
 from select import select  # imported before the standard library is patched
 
-from koyjabo.server.process.children import (
+from .children import (
     BAD_SETTINGS,
     CLOSE_S,
     DRAIN_S,
@@ -28,8 +26,8 @@ TYPE_CHECKING = False  # `typing` would make this process larger
 if TYPE_CHECKING:
     from logging import Logger
 
-    from koyjabo.server.process.listening_socket import ListeningSocket
-    from koyjabo.server.process.worker import Application
+    from .listening_socket import ListeningSocket
+    from .worker import Application
 
 PROGRAM = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3, "wsgi.py"))
 """The program that the parent executes again. It is next to the package, in a checkout and in an installed wheel."""
@@ -82,7 +80,7 @@ class Parent:
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def serve(self, application: Application, listener: ListeningSocket, lock: int, announcement: str) -> int:
+    def serve(self, application: "Application", listener: "ListeningSocket", lock: int, announcement: str) -> int:
         """Fork workers of the loaded application, and print `announcement` when one serves. `lock` belongs to the
         folder of counts. Returns the exit status.
         """
@@ -175,12 +173,12 @@ class Parent:
             for descriptor in (self._signalled, self._wake, *of_parent):
                 os.close(descriptor)
             # Imported before the standard library is patched.
-            from koyjabo.server.process import listening_socket, loading, metrics_folder
+            from . import listening_socket, loading, metrics_folder
 
             os.environ["KOYJABO_WORKER"] = str(place)
             metrics_folder.keep_if_there()
             if application := self._application or loading.load_application():
-                from koyjabo.server.process.worker import work
+                from .worker import work
 
                 listener = listening_socket.of(self._listener, self._is_passed)
                 status = work(listener, parent, writer, DRAIN_S, application)
@@ -239,7 +237,7 @@ class Parent:
                 status = os.waitstatus_to_exitcode(ended[worker.pid])
                 self.log().error("worker_died pid=%d status=%d", worker.pid, status)
 
-    def log(self) -> Logger:
+    def log(self) -> "Logger":
         import logging  # imported late, to keep this process small
 
         if not self._application:
@@ -260,7 +258,7 @@ def _reap() -> dict[int, int]:
 
 def _clean_up() -> None:
     """Remove the folder of counts, and write out the log before the process ends."""
-    from koyjabo.server.process import metrics_folder  # imported late, to keep this process small
+    from . import metrics_folder  # imported late, to keep this process small
 
     metrics_folder.remove()
     for stream in (sys.stdout, sys.stderr):

@@ -8,8 +8,6 @@ driver nor a log call lets another greenlet run while it holds one.
 Our code on a real thread must not log, because the counter of logged errors has green locks.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import warnings

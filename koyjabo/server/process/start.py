@@ -1,16 +1,14 @@
 """Starts the server: checks what it needs, loads the application, prepares the database, and listens."""
 
-from __future__ import annotations
-
 import errno
 import resource
 import sys
 from contextlib import suppress
 
-from koyjabo.server.process import loading, metrics_folder
-from koyjabo.server.process.children import BAD_SETTINGS, say
-from koyjabo.server.process.listening_socket import UnusableSocket, listen, passed
-from koyjabo.server.process.parent import Parent
+from . import loading, metrics_folder
+from .children import BAD_SETTINGS, say
+from .listening_socket import UnusableSocket, listen, passed
+from .parent import Parent
 
 MIN_FILES = 64
 """Minimum limit on open files. Workers raise it further, if the system allows."""

@@ -1,7 +1,5 @@
 """A worker process: serves the application on an event loop, and stops without losing requests or visits."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import os
@@ -28,14 +26,14 @@ from koyjabo.server.http.server import HttpServer, everything
 from koyjabo.server.loop import eventlet_loop
 from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import Poller
-from koyjabo.server.process import patching
-from koyjabo.server.process.children import CLOSE_S, READY
-from koyjabo.server.process.listening_socket import ListeningSocket
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
 from koyjabo.server.websockets.websockets import Sockets
 from koyjabo.web.current import services_of
 from koyjabo.web.http import paths
 from koyjabo.web.schemas.bodies import LARGEST_BODY
+from . import patching
+from .children import CLOSE_S, READY
+from .listening_socket import ListeningSocket
 
 Application: TypeAlias = tuple[Settings, Flask]
 

@@ -3,8 +3,6 @@
 A queue of items that are due after the same delay, instead of a timer for each.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import deque
@@ -26,7 +24,7 @@ from wsproto.frame_protocol import (
 from koyjabo.base.core.errors import ABUSE
 from koyjabo.realtime.frames import FINAL, MASKED, PING, PONG, close_frame, frame
 from koyjabo.server.loop.poller import Poller, receive
-from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
+from .buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,6 @@ Frames cannot interleave, because only one method writes to a connection. A clie
 buffer, and is then dropped.
 """
 
-from __future__ import annotations
-
 import logging
 import socket
 import time
@@ -19,9 +17,9 @@ from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.network.client_address import AddressCounter, Level, customer, levels
 from koyjabo.base.network.rate_limiter import Rate
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller
-from koyjabo.server.websockets.buffered_connection import LOST, NO_OWNER, BufferedConnection, ConnectionOwner
-from koyjabo.server.websockets.connection import BYTES_AT_ONCE, DelayLine, WebSocketConnection
-from koyjabo.server.websockets.event_stream import TICK_S, EventStream
+from .buffered_connection import LOST, NO_OWNER, BufferedConnection, ConnectionOwner
+from .connection import BYTES_AT_ONCE, DelayLine, WebSocketConnection
+from .event_stream import TICK_S, EventStream
 
 FRAMES_A_SECOND = 1_000
 """How many frames an address may send in the long run, per worker.

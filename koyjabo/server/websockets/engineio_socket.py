@@ -1,7 +1,5 @@
 """An Engine.IO client: python-engineio handles its polls, and our connection handles its WebSocket."""
 
-from __future__ import annotations
-
 import time
 from math import inf
 from random import getrandbits
@@ -15,7 +13,7 @@ from engineio.socket import Socket
 
 from koyjabo.base.core.errors import ABUSE, CLEAN_CLOSES, NORMAL, BadHandshake, KoyJaboError
 from koyjabo.realtime.frames import BINARY, TEXT, frame
-from koyjabo.server.websockets.connection import WebSocketConnection
+from .connection import WebSocketConnection
 
 MAX_PACKETS = 100
 """Maximum number of packets waiting for a client's next poll. Beyond this, the client is closed."""

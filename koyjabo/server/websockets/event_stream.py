@@ -2,8 +2,6 @@
 chunked, and their body ends with the connection, so that an event is the same bytes for every client.
 """
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -12,7 +10,7 @@ from koyjabo.base.core.errors import TooManyConnections, TooManyRequests
 from koyjabo.base.network import client_address
 from koyjabo.realtime.frames import stream_frame
 from koyjabo.server.loop.poller import Poller, receive
-from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
+from .buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
 
 if TYPE_CHECKING:
     from koyjabo.server.http.connection import HttpConnection
@@ -55,10 +53,10 @@ class EventStream(BufferedConnection):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
     @property
-    def body(self) -> StreamBody:
+    def body(self) -> "StreamBody":
         return StreamBody(self)
 
-    def begin(self, connection: HttpConnection, head: bytes) -> None:
+    def begin(self, connection: "HttpConnection", head: bytes) -> None:
         """Take over the socket from the HTTP connection, and send the head and all events written so far."""
         if self._state == self.GONE:  # more was written than may be buffered
             connection.end()
@@ -139,7 +137,7 @@ class StreamBody:
     def __iter__(self) -> Iterator[bytes]:
         return iter(())
 
-    def take_over(self, connection: HttpConnection, head: bytes) -> None:
+    def take_over(self, connection: "HttpConnection", head: bytes) -> None:
         self._stream.begin(connection, head)
 
     def close(self) -> None:

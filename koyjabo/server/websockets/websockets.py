@@ -7,8 +7,6 @@ step between `send` and the connection. The server looks up `handlers`, `handle_
 call. It also relies on the text of a python-socketio error (5.18.1, pinned).
 """
 
-from __future__ import annotations
-
 import io
 import logging
 import time
@@ -30,11 +28,11 @@ from koyjabo.base.core.extensions import socketio
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.network import client_address
 from koyjabo.realtime.strict_packets import InvalidPacket
-from koyjabo.server.websockets.buffered_connection import ConnectionOwner
-from koyjabo.server.websockets.connection import DelayLine, WebSocketConnection
-from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop, is_old
-from koyjabo.server.websockets.engineio_socket import EngineSocket
-from koyjabo.server.websockets.event_stream import EventStreams
+from .buffered_connection import ConnectionOwner
+from .connection import DelayLine, WebSocketConnection
+from .connection_loop import SWEEP_INTERVAL_S, ConnectionLoop, is_old
+from .engineio_socket import EngineSocket
+from .event_stream import EventStreams
 
 UPGRADE_TIMEOUT_S = 10.0
 """How long a polling client has to upgrade to a WebSocket, s."""

@@ -1,7 +1,5 @@
 """GET /badge.svg and /badge.json: one of the site's numbers, never older than the request (specification: Badges)."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 from zlib import crc32
 
@@ -13,15 +11,15 @@ from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.stats import base36, encode
-from koyjabo.site.badges import drawing, values
-from koyjabo.site.badges.drawing import PROBLEM, STYLES
-from koyjabo.site.badges.values import PARAMETERS, badge_of, cleaned, query_of
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, with_query
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
 from koyjabo.web.i18n import number_in
 from koyjabo.web.openapi.describe import Image, describe
 from koyjabo.web.pages import errors
+from . import drawing, values
+from .drawing import PROBLEM, STYLES
+from .values import PARAMETERS, badge_of, cleaned, query_of
 
 SVG = "image/svg+xml"
 MAX_CACHED = 1024

@@ -1,7 +1,5 @@
 """Draws a badge as SVG: a label and a message, each in a shape as wide as its text."""
 
-from __future__ import annotations
-
 import unicodedata
 from html import escape
 from math import ceil

@@ -2,8 +2,6 @@
 (`response_headers`), so it contains no login and no forms.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -13,11 +11,10 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.network.campaigns import Campaign
 from koyjabo.counting.page_numbers.page_numbers import PageNotShown, PageNumbersOff, page_of
-from koyjabo.site.badges import values
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import language, speaking
+from . import values
 
 declare(bp, "/embed", PathPolicy.EMBEDDED)
 

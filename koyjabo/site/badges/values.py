@@ -2,8 +2,6 @@
 a badge, whose colours are names from shields.io, or hexadecimal digits.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
@@ -19,7 +17,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.page_numbers.page_numbers import PageNotShown, PageNumbers, page_of
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
-from koyjabo.site.badges.drawing import STYLES
+from .drawing import STYLES
 
 FIELDS = {"total": "total", "today": "today", "active": "active", "visitors": "unique_visitors"}
 """Fields of `Stats`, by the name of the value."""

@@ -1,7 +1,5 @@
 """POST and GET /gh: the calls about visits that koyjabo.com makes to its Cloudflare worker (docs/bridges.md)."""
 
-from __future__ import annotations
-
 import json
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -19,7 +17,7 @@ from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.schemas.bodies import Body, pattern, refuse, text, visit_id, visitor_id
+from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body, pattern, refuse, text, visit_id, visitor_id
 
 bp = Blueprint("koyjabo_bridge", __name__)
 
@@ -54,6 +52,8 @@ def _visitor_of(value: Any) -> str:
 
 class VisitRecordBody(Body):
     """A visit as koyjabo.com sends it. `email`, `passwordHash` and `userId` are neither read nor stored."""
+
+    media = FROM_ANY_PAGE
 
     action: Annotated[str, BeforeValidator(_action), WithJsonSchema({"const": RECORD_VISIT})] = Field(
         "", validate_default=True

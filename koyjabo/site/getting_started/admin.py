@@ -1,7 +1,5 @@
 """The first page's visit, for Overview; what the server lacks, for Health; and hiding these steps."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, request, url_for
@@ -9,14 +7,11 @@ from flask import Response, request, url_for
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.counting.services import CountingServices
-from koyjabo.site.getting_started.getting_started import LIST, GettingStarted
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import Undo, done
 from koyjabo.web.panel.pages import me, page
-
-HIDDEN = "hidden"
+from .getting_started import PAGE, GettingStarted
 
 
 @bp.context_processor
@@ -46,7 +41,7 @@ def first_page() -> Response:
 @bp.post("/getting-started/<step>")
 def change_step(step: str) -> Response:
     """Hide the step if `state` is "hidden", otherwise show it again."""
-    shown_on, is_hidden = "admin.server" if step == LIST else "admin.overview", request.form.get("state") == HIDDEN
+    shown_on, is_hidden = "admin.overview" if step == PAGE else "admin.server", request.form.get("state") == "hidden"
     current()[GettingStarted].hide(me(), step, is_hidden)
     undo = Undo(url_for("admin.change_step", step=step), {"state": "shown"})
-    return done(N_("It is now hidden for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)
+    return done(N_("Done, for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)

@@ -1,7 +1,5 @@
 """Setting up a new site: its first page on another host, and what the server still lacks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -18,22 +16,19 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
-from koyjabo.site.getting_started import queries
-from koyjabo.site.getting_started.queries import SiteFacts, StoredStep
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from . import queries
+from .queries import SiteFacts, StoredStep
 
-PAGE, LIST = "page", "all"
-"""The parts that admins can hide: the line to paste into a page, and the list of what the server lacks."""
+PAGE, LIST, TOTAL = STEPS = "page", "all", "total"
+"""What admins can hide: the line to paste into a page, the list of what the server lacks, and its step Total."""
 
 NEW_MS = 600_000
 """Maximum time that Overview shows the first page, ms."""
 
 MAX_FIRST_VISITS, FIRST_DAY_MS = 50, 86_400_000
 """Overview has reports once this many visits were counted, or this long after the first one, in ms."""
-
-UNKNOWN = N_("must be page or all")
-SETUP = Subject("setup", "", "")
 
 CHANGES["setup.step"] = N_("Getting started changed")
 
@@ -99,7 +94,7 @@ class GettingStarted:
         has = {
             "name": source("SITE_NAME") != "default" or facts.is_in_use,
             "zone": source("TIMEZONE") != "default" or facts.is_in_use,  # visits stay on the days they were counted for
-            "total": facts.has_total or facts.is_in_use,
+            "total": facts.has_total or facts.is_in_use or self._step(TOTAL).done_ms,
             "mail": sends_mail,
             "email": account.email != PLACEHOLDER and (facts.has_confirmed_email or not sends_mail),
             "person": facts.has_second_person,
@@ -109,13 +104,14 @@ class GettingStarted:
         return tuple(name for name, is_there in has.items() if not is_there)
 
     def hide(self, account: Account, step: str, is_hidden: bool) -> None:
-        """Hide PAGE or LIST for all admins, or show it again. Raises Forbidden, InvalidInput."""
+        """Hide one of STEPS for all admins, or show it again. Raises Forbidden, InvalidInput."""
         account.require_site_admin()
-        if step not in (PAGE, LIST):
-            raise InvalidInput(details={"step": UNKNOWN})
+        if step not in STEPS:
+            raise InvalidInput(details={"step": N_("must be page, all or total")})
         by = log.actor(account, self._clock)
         hide = queries.skip if step == PAGE else queries.finish
-        entry = by.entry("setup.step", SETUP, step=step, state="hidden" if is_hidden else "shown")
+        state = "hidden" if is_hidden else "shown"
+        entry = by.entry("setup.step", Subject("setup", "", ""), step=step, state=state)
         self._database.write(hide if is_hidden else queries.reopen, step, by.at_ms, audit=entry)
 
     def listen(self) -> None:

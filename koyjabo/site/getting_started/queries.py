@@ -1,7 +1,5 @@
 """Queries for the steps of a new site, as operations of the database executor."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from sqlalchemy import exists, func, select, text

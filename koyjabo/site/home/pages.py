@@ -1,14 +1,11 @@
 """GET /: the site's stats and activity. GET /offline: the page shown without a network."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 from flask import Response, jsonify, render_template
-from flask_babel import gettext as _
-from flask_babel import ngettext
+from flask_babel import gettext as _, ngettext
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import LedgerUnavailable
@@ -22,8 +19,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats, base36
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.i18n import count, language, site_name, weekday
 
 DAYS = 7
@@ -76,7 +72,7 @@ class Places(NamedTuple):
     people: int = 0  # people in these other locations
 
     @classmethod
-    def of(cls, people: Mapping[str, int]) -> Places:
+    def of(cls, people: Mapping[str, int]) -> "Places":
         """Build the list from the number of people by location. The largest is first, even if it is "Unknown"."""
         places = sorted(people.items(), key=lambda place: -place[1])
         if len(places) <= PLACES:

@@ -2,8 +2,6 @@
 and API keys. Their forms and detail pages belong to their features.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from functools import partial
@@ -24,15 +22,14 @@ from koyjabo.reports.ui.choices import stored_chips
 from koyjabo.site.badges import values
 from koyjabo.site.badges.values import ACCENT
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.web.current import admin, current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import admin, current, pages as bp
 from koyjabo.web.i18n import language
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.links import sample_site
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
 
-LOOKS = ("number", "badge", "frame", "count", "react", "markdown", "script", "pixel", "policy")
+LOOKS = ("number", "badge", "frame", "count", "react", "markdown", "script", "pixel")
 """What the code to paste is for. The first four are pictures on the page, the others are links below them."""
 
 COLOR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
@@ -91,7 +88,6 @@ def _code() -> dict[str, Any]:
     site, stats = sample_site(), current()[CountingServices].visits.stats()
     return {
         "site": site,
-        "socket_site": site.replace("http", "ws", 1),
         "look": _appearance(),
         "choices": _values(),
         "accent": ACCENT,

@@ -1,7 +1,5 @@
 """/admin/data: exports, backups, and erasure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -21,9 +19,8 @@ from koyjabo.reports.visit_log.visit_log import VisitFilter
 from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.health.system import System
 from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_text
+from koyjabo.web.current import admin as bp, current
+from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_texts
 from koyjabo.web.http.responses import download
 from koyjabo.web.i18n import count
 from koyjabo.web.pages.redirects import done
@@ -38,8 +35,7 @@ NARROWING = ("community_id", "who", "evidence", "network", "own", "place")
 JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
 
 
-declare_text("visitor_id", N_("Visitor ID"))
-declare_text("place", N_("Location"))
+declare_texts(visitor_id=N_("Visitor ID"), place=N_("Location"))
 
 
 class ErasureBody(Body):

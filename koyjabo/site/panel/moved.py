@@ -2,8 +2,6 @@
 Health must work while the database is unavailable. The current page checks the permission.
 """
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 from flask import Response, url_for

@@ -2,8 +2,6 @@
 communities, users and visits: as JSON or, without scripts, on a page.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,8 +15,7 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.ui.breakdowns import ALL
 from koyjabo.reports.visit_log import search_terms
 from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.i18n import count, name_of, place, speaking
 from koyjabo.web.limits import limits
 from koyjabo.web.panel import for_viewers

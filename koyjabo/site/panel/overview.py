@@ -1,7 +1,5 @@
 """GET /admin/: the site's current numbers, and its reports."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from flask import Response, make_response, render_template, request, url_for
@@ -16,8 +14,7 @@ from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.ui import newest_rows
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
 

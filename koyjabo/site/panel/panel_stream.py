@@ -1,7 +1,5 @@
 """The WebSocket of the panel's live pages, for admins and viewers of the site."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from flask import Request, Response, request

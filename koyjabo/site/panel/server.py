@@ -3,8 +3,6 @@
 A row shows a group of settings. `?edit=GROUP` opens its form, and POST /admin/server/settings/GROUP saves it.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
@@ -30,20 +28,19 @@ from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
 from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.upkeep.stored_settings.stored_settings import NAMES, StoredSettings
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
-from koyjabo.web.forms.forms import SECRETS, Form, declare_text
+from koyjabo.web.current import admin as bp, current
+from koyjabo.web.forms.forms import SECRETS, Form, declare_texts
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import without_database
 from koyjabo.web.panel.pages import me, my_login, page
 
 GROUPS = {
-    "name": ("SITE_NAME", "SITE_NAME_BN"),
-    "sentence": ("SITE_SENTENCE", "SITE_SENTENCE_BN"),
+    "name": ("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN"),
     "app": ("APP_URL",),
     "address": ("PUBLIC_URL",),
     "zone": ("TIMEZONE",),
+    "total": ("STARTING_TOTAL",),
     "mail": ("SMTP_URL",),
     "backups": ("BACKUP_DIR", "BACKUP_TO", "BACKUP_AT", "BACKUP_KEEP"),
     "retention": ("RETENTION_DAYS",),
@@ -56,7 +53,7 @@ GROUPS = {
     "two-step": ("REQUIRE_TWO_FACTOR",),
     "origins": ("ALLOWED_ORIGINS",),
 }
-"""The settings of each row."""
+"""The settings of each row. The total is changed by `site/receipts/`."""
 
 PROVED = {"mail", "backups", "sign-up", "two-step", "origins"}
 """Groups that need the admin's password, and a code while an authenticator app is on."""
@@ -84,17 +81,15 @@ WRONG = {
 REFUSED, FAILED = N_("The mail server refused the email."), N_("The email could not be handed to the mail server.")
 
 
-FIELDS = {
-    "timezone": N_("Time zone"),
-    "host": N_("Mail server"),
-    "port": N_("Port"),
-    "user": N_("User"),
-    "sender": N_("Sender"),
-    "sender_name": N_("Name of the sender"),
-    "public_url": N_("Address in emails"),
-}
-for name, label in FIELDS.items():
-    declare_text(name, label)
+declare_texts(
+    timezone=N_("Time zone"),
+    host=N_("Mail server"),
+    port=N_("Port"),
+    user=N_("User"),
+    sender=N_("Sender"),
+    sender_name=N_("Name of the sender"),
+    public_url=N_("Address in emails"),
+)
 
 
 class MailTest(NamedTuple):
@@ -108,7 +103,7 @@ class MailTest(NamedTuple):
     reply: str = ""
 
     @classmethod
-    def failed(cls, email: str, error: NotDelivered) -> MailTest:
+    def failed(cls, email: str, error: NotDelivered) -> "MailTest":
         code = str(error)
         return cls(email, REASONS.get(code, REFUSED if code.isdigit() else FAILED), code, error.reply)
 
@@ -139,7 +134,7 @@ def show(
         foldable=current()[Nightly].preview() if report["report"].is_read else None,
         form=form,
         group=group if form else "",
-        needs_code=form is not None and group in PROVED and _has_totp(),
+        needs_code=form and group in PROVED and _has_totp(),
         zones=sorted(available_timezones()) if group == "zone" else (),
         backups_on=current()[Backups].is_on,
         invited=_invited_admin() if report["report"].is_read else "",

@@ -1,7 +1,5 @@
 """GET /api/receipt: the parts that add up to the total (specification: Receipt)."""
 
-from __future__ import annotations
-
 from typing import Literal
 from zlib import crc32
 
@@ -10,13 +8,12 @@ from pydantic import BaseModel, Field
 
 from koyjabo.base.core.clock import iso
 from koyjabo.counting.stats import base36, encode
-from koyjabo.site.receipts.receipts import ReceiptPart, Receipts, TotalReceipt
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.fast_path.fast_path import FlaskContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, JSON, PRIVATE, as_response, response_or_304
 from koyjabo.web.openapi.describe import describe
+from .receipts import ReceiptPart, Receipts, TotalReceipt
 
 declare(bp, "/api/receipt", PathPolicy.ANYONE, tag="visits")
 

@@ -2,8 +2,6 @@
 of the site can recount there, and change the total.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
@@ -17,15 +15,15 @@ from pydantic_core import PydanticCustomError
 from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import whole
-from koyjabo.site.receipts.receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
 from koyjabo.upkeep.recounts.recounts import Preview, Recounts, TotalAdjuster
 from koyjabo.web.current import admin, current, pages
-from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_text
+from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_texts
 from koyjabo.web.i18n import count
 from koyjabo.web.login import page_login
-from koyjabo.web.pages.redirects import done
+from koyjabo.web.pages.redirects import back, done, path_back, say
 from koyjabo.web.panel.pages import me
 from koyjabo.web.schemas.bodies import Body
+from .receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
 
 PAGE = "pages.receipt"
 
@@ -102,7 +100,7 @@ def _reason(value: Any) -> str:
     return reason
 
 
-declare_text("total", N_("Total"))
+declare_texts(total=N_("Total"))
 
 
 class TotalBody(Body):
@@ -135,7 +133,7 @@ def set_total() -> Response:
     except TotalWouldFall:
         form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
         return show(409, form)
-    return done(N_("The total was changed."), PAGE)
+    return say(back(PAGE), N_("The total was changed."))
 
 
 def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
@@ -150,7 +148,7 @@ def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
         _("Change the total to %(total)s?", total=count(after)),
         (effect, _("Reason: %(reason)s", reason=body.reason)),
         _("Change the total"),
-        url_for(PAGE),
+        path_back(PAGE),
         typed=count(after),
         figures=(
             (_("Now"), count(before)),

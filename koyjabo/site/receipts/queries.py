@@ -2,8 +2,6 @@
 latest backup that was restored and recounted.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from sqlalchemy import case, func, select, true

@@ -1,7 +1,5 @@
 """The receipt for the site's total at one moment. Its parts add up to the total (specification: Receipt)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -15,8 +13,8 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit.log import masked
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.site.receipts import queries
-from koyjabo.site.receipts.queries import (
+from . import queries
+from .queries import (
     LastRecount,
     TotalChange,
     TotalHistory,

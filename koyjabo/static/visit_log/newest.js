@@ -119,9 +119,8 @@ export class Newest {
     row.dataset.id = String(visit.id);
     showMoment(/** @type {Element} */ (row.querySelector("time")), visit.at, panel.aheadMs);
     set(row, "ordinal", written(visit.ordinal), visit.ordinal);
-    set(row, "place", placeName(visit.place), visit.place);
-    set(row, "page", visit.page.replace(visit.community?.id ?? "/", visit.community ? "…" : "/") || phrases.pages[""]);
-    set(row, "community", visit.community && nameOf(visit.community), visit.community?.id);
+    set(row, "place", placeName(visit.place));
+    set(row, "page", (visit.community ? visit.page.replace(visit.community.id, nameOf(visit.community)) : visit.page) || phrases.pages[""]);
     set(row, "user", visit.user?.name, visit.user?.id);
     set(row, "browser", [visit.browser, visit.system].filter(Boolean).join(" · ") || "–");
     set(row, "bot", visit.bot ? phrases.bot : undefined);

@@ -81,113 +81,89 @@ function put(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
 }
 
-/** Numbers by name as bars, largest first, then the rest without a bar. Reuses a name's row, so that its bar grows. */
-class Bars {
-  #list;
-  #nobody;
-  #row;
-  #nameOf;
-  /** @type {Map<string, number>} */
-  #counts = new Map();
-  /** @type {Map<string, Element>} */
-  #rows = new Map();
-
-  /** @param {HTMLElement} part  has a list, a template for its rows, and a text for an empty list
-   * @param {(name: string) => string} nameOf  returns the name to show
-   */
-  constructor(part, nameOf) {
-    this.#list = /** @type {HTMLElement} */ (part.querySelector("tbody"));
-    this.#nobody = /** @type {HTMLElement} */ (part.querySelector("[data-nobody]"));
-    this.#row = /** @type {HTMLTemplateElement} */ (part.querySelector("template")).content;
-    this.#nameOf = nameOf;
-  }
-
-  /** @param {Record<string, number | null>} counts  values by name; null removes it  @param {boolean} isWhole */
-  take(counts, isWhole) {
-    if (isWhole) this.#counts.clear();
-    for (const [name, count] of Object.entries(counts)) count ? this.#counts.set(name, count) : this.#counts.delete(name);
-    const most = Math.max(...[...this.#counts].map(([name, count]) => (name === REST ? 0 : count)));
-    const sorted = [...this.#counts].sort(
-      ([one, more], [other, fewer]) =>
-        Number(one === REST) - Number(other === REST) || fewer - more || one.localeCompare(other),
-    );
-    const rows = sorted.map(([name, count]) => this.#draw(name, count, name === REST ? 0 : (100 * count) / most));
-    this.#rows = new Map(sorted.map(([name], at) => [name, rows[at]]));
-    this.#list.replaceChildren(...rows);
-    this.#nobody.hidden = rows.length > 0;
-  }
-
-  /** @param {string} name  @param {number} count  @param {number} percent */
-  #draw(name, count, percent) {
-    const row = this.#rows.get(name) ?? /** @type {Element} */ (this.#row.firstElementChild?.cloneNode(true));
-    /** @type {Element} */ (row.querySelector("span")).textContent = this.#nameOf(name);
-    /** @type {Element} */ (row.lastElementChild).textContent = written(count);
-    row.querySelector("rect")?.setAttribute("width", String(percent));
-    return row;
-  }
-}
-
-/** @typedef {{name: string, nameBn?: string, online: number, came: number, left: number}} Community */
-
-/** While the table has focus, its rows are updated but not reordered. */
-class Traffic {
+/**
+ * Values by key as rows, which are kept so that their bars grow. While they have focus, rows are not reordered.
+ * @template Value
+ */
+class Rows {
   #part;
   #body;
   #row;
-  /** @type {Map<string, Community>} by id, most recently changed last */
-  #communities = new Map();
-  /** @type {Map<string, HTMLElement>} rows by id */
+  #order;
+  #fill;
+  /** @type {Map<string, Value>} */
+  #values = new Map();
+  /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
 
-  /** @param {HTMLElement} part */
-  constructor(part) {
+  /** @param {HTMLElement} part  has a table, a template for its rows, and a text for an empty one
+   * @param {(one: [string, Value], other: [string, Value]) => number} order
+   * @param {(row: HTMLElement, entry: [string, Value], all: [string, Value][]) => void} fill
+   */
+  constructor(part, order, fill) {
     this.#part = part;
     this.#body = /** @type {HTMLElement} */ (part.querySelector("tbody"));
     this.#row = /** @type {HTMLTemplateElement} */ (part.querySelector("template")).content;
+    this.#order = order;
+    this.#fill = fill;
     part.addEventListener("focusout", () => setTimeout(() => this.#show()));
   }
 
-  /** @param {Record<string, Community | null>} communities  by id; null removes one  @param {boolean} isWhole */
-  take(communities, isWhole) {
-    if (isWhole) this.#communities.clear();
-    for (const [id, community] of Object.entries(communities).reverse()) {
-      this.#communities.delete(id);
-      if (community) this.#communities.set(id, community);
-    }
+  /** @param {Record<string, Value | null>} values  null removes one  @param {boolean} isWhole */
+  take(values, isWhole) {
+    if (isWhole) this.#values.clear();
+    for (const [key, value] of Object.entries(values)) value ? this.#values.set(key, value) : this.#values.delete(key);
     this.#show();
   }
 
   #show() {
-    const shown = [...this.#communities].reverse();
-    const rows = new Map(shown.map(([id, community]) => [id, fill(this.#rows.get(id) ?? this.#make(), id, community)]));
+    const all = [...this.#values].sort(this.#order), rows = new Map();
+    for (const entry of all) {
+      const row = this.#rows.get(entry[0]) ?? /** @type {HTMLElement} */ (this.#row.firstElementChild?.cloneNode(true));
+      this.#fill(row, entry, all);
+      rows.set(entry[0], row);
+    }
     if (this.#body.contains(document.activeElement)) return;
     this.#rows = rows;
     this.#body.replaceChildren(...rows.values());
     /** @type {HTMLElement} */ (this.#part.querySelector("[data-nobody]")).hidden = rows.size > 0;
     /** @type {HTMLElement} */ (this.#part.querySelector("table")).hidden = !rows.size;
   }
-
-  #make() {
-    return /** @type {HTMLElement} */ (this.#row.firstElementChild?.cloneNode(true));
-  }
 }
 
-/** @param {HTMLElement} row  @param {string} id  @param {Community} community */
-function fill(row, id, community) {
+/** @typedef {[string, number]} Count */
+
+/** Shows a number as a bar, unless it is the rest. @param {Element} row  @param {string} name  @param {Count} own  @param {Count[]} all */
+function showBar(row, name, [key, count], all) {
+  const most = Math.max(...all.map(([other, more]) => (other === REST ? 0 : more)));
+  write(/** @type {Element} */ (row.querySelector("span")), name);
+  write(/** @type {Element} */ (row.lastElementChild), written(count));
+  put(/** @type {Element} */ (row.querySelector("rect")), "width", key === REST ? 0 : (100 * count) / most);
+}
+
+/** @param {Count} one  @param {Count} other */
+const largest = ([one, more], [other, fewer]) => Number(one === REST) - Number(other === REST) || fewer - more || one.localeCompare(other);
+
+/** @typedef {{name: string, nameBn?: string, online: number, came: number, left: number}} Community */
+
+/** @param {[string, Community]} one  @param {[string, Community]} other */
+const busiest = ([, one], [, other]) => other.online - one.online || other.came - one.came || one.name.localeCompare(other.name);
+
+/** @param {HTMLElement} row  @param {[string, Community]} entry */
+function showCommunity(row, [id, community]) {
   const { online, came, left } = community;
   const link = /** @type {HTMLAnchorElement} */ (row.querySelector("a"));
   write(link, nameOf(community));
   link.href = (link.dataset.href ?? "").replace("~", id);
   row.querySelectorAll("td").forEach((cell, at) => write(cell, written([online, came, left][at])));
-  return row;
 }
 
 const phrases = readJson("phrases");
 const minutes = new Minutes();
 const newest = new Newest();
-const places = new Bars(find("#places"), placeName);
-const pages = new Bars(find("#pages"), (name) => phrases.pages[name] ?? name);
-const traffic = new Traffic(find("#traffic"));
+const places = new Rows(find("#places"), largest, (row, place, all) => showBar(row, placeName(place[0]), place, all));
+const pages = new Rows(find("#pages"), largest, (row, page, all) => showBar(row, phrases.pages[page[0]] ?? page[0], page, all));
+const traffic = new Rows(find("#traffic"), busiest, showCommunity);
 let isLive = false; // otherwise the newest minutes are unknown
 
 /** @param {import("../realtime/panel-line.js").PanelUpdate} event */

@@ -1,35 +1,34 @@
-/** Filters the calls of the API reference. Opens the group of the address, and marks its call in the contents. */
+/** Filters the calls of the API reference, and opens the group or call of the address. */
 
-const nav = /** @type {HTMLElement} */ (document.querySelector(".api nav"));
-const field = /** @type {HTMLInputElement} */ (nav.querySelector("input"));
-const groups = /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll(".api nav details, .group"));
-const status = /** @type {HTMLElement} */ (nav.querySelector("[data-many]"));
-const calls = [...document.querySelectorAll(".call")].map((call) => {
-  const link = nav.querySelector(`[href="#${call.getAttribute("aria-labelledby")}"]`);
-  return { parts: [call, link?.parentElement], text: call.textContent?.toLowerCase() ?? "" };
-});
+const field = /** @type {HTMLInputElement} */ (document.querySelector(".api nav input"));
+const groups = /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll(".group"));
+const status = /** @type {HTMLElement} */ (document.querySelector(".api [data-many]"));
+const calls = Array.from(document.querySelectorAll(".call"), (call) => ({ call, text: call.textContent?.toLowerCase() ?? "" }));
 
 function filter() {
   const words = field.value.trim().toLowerCase().split(/\s+/);
   let found = 0;
-  for (const { parts, text } of calls) {
+  for (const { call, text } of calls) {
     const matches = words.every((word) => text.includes(word));
-    for (const part of parts) part?.toggleAttribute("hidden", !matches);
+    call.toggleAttribute("hidden", !matches);
     if (matches) found += 1;
   }
-  for (const group of groups) group.open = words[0] !== "" || group.querySelector(":target") !== null;
+  groups.forEach((group, at) => (group.open = words[0] !== "" || at === 0 || group.querySelector(":target") !== null));
   const { none, one, many = "" } = status.dataset, count = found.toLocaleString(document.documentElement.lang);
   status.textContent = words[0] ? [none, one][found] ?? many.replace("{count}", count) : "";
 }
 
-function mark() {
-  for (const link of nav.querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
-  nav.querySelector(`[href="${CSS.escape(location.hash)}"]`)?.setAttribute("aria-current", "true");
+/** Not every browser opens what contains the target. */
+function open() {
   const target = document.querySelector(":target");
-  target?.closest("details")?.setAttribute("open", "");
+  for (let part = target?.closest("details"); part; part = part.parentElement?.closest("details")) part.open = true;
   target?.scrollIntoView();
 }
 
+document.addEventListener("click", (event) => {
+  const call = /** @type {Element} */ (event.target).closest(".call > summary")?.nextElementSibling;
+  if (call) history.replaceState(null, "", `#${call.id}`); // an address to share
+});
 field.addEventListener("input", filter);
-addEventListener("hashchange", mark);
-mark();
+addEventListener("hashchange", open);
+open();

@@ -2,8 +2,6 @@
 per REST_MS for each type, and webhook events when Health checks change, at most once a minute for each check.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -22,10 +20,10 @@ from koyjabo.integrations.webhooks import delivery_queries
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports.log import block_queries
-from koyjabo.upkeep.alerts import traffic_queries as queries
 from koyjabo.upkeep.health.findings import GOOD, OFF, UNREAD
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.system import Readiness
+from . import traffic_queries as queries
 
 LEASE = "alerts"
 """The row in `nightly_work` that names the polling worker."""

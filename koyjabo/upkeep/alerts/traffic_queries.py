@@ -1,7 +1,5 @@
 """Queries for alerts: visits by time window, read by id or from one index, and the recipients."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any

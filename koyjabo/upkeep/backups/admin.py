@@ -1,20 +1,17 @@
 """/admin/data/backups: make a backup now, or download one."""
 
-from __future__ import annotations
-
 from flask import Response, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import BackupUnderWay
 from koyjabo.base.core.i18n import N_
-from koyjabo.upkeep.backups.backups import Backups
-from koyjabo.upkeep.backups.stores import new_name
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Confirmation, confirm
 from koyjabo.web.http.responses import download
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me, while_admin
+from .backups import Backups
+from .stores import new_name
 
 
 @bp.post("/data/backups")

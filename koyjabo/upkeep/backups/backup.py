@@ -1,12 +1,10 @@
 """Backs up a snapshot of the whole database to a file, and restores it, even into the other kind of database.
 
-Needs an application context. All functions raise LedgerUnavailable, UnusableDatabase, and UnusableBackup for a problem
+Needs an application context. All functions raise LedgerUnavailable, UnusableDatabase, and Unusable for a problem
 with the file.
 
 Transfers backups to and from stores named in commands and settings: s3://bucket/prefix?…, or a folder path.
 """
-
-from __future__ import annotations
 
 import logging
 import os
@@ -19,7 +17,7 @@ from reprlib import repr as shown
 from typing import Any, BinaryIO
 
 from koyjabo.base.core.clock import Clock, iso
-from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.errors import KoyJaboError, Unusable
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR
@@ -32,9 +30,11 @@ from koyjabo.base.settings.backup_stores import INSTALL, SCHEME, S3Url, s3_url
 from koyjabo.people.accounts.email_link_queries import rekey
 from koyjabo.people.audit import log
 from koyjabo.reports.visit_log.import_queries import only_one
-from koyjabo.upkeep.backups import backup_file, backup_queries
-from koyjabo.upkeep.backups.backup_file import ANOTHER, LATEST_MS, BackupWriter, Head, TablePiece, UnusableBackup
-from koyjabo.upkeep.backups.stores import (
+from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
+from koyjabo.upkeep.recounts.recounts import LEDGER
+from . import backup_file, backup_queries
+from .backup_file import ANOTHER, LATEST_MS, BackupWriter, Head, TablePiece
+from .stores import (
     BackupStore,
     BackupStoreError,
     Folder,
@@ -43,8 +43,6 @@ from koyjabo.upkeep.backups.stores import (
     translated_errors,
     working_folder,
 )
-from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
-from koyjabo.upkeep.recounts.recounts import LEDGER
 
 logger = logging.getLogger(__name__)
 
@@ -68,17 +66,13 @@ whole file.
 """
 
 
-class TargetInUse(KoyJaboError):
-    """The target has contents that would be lost and `overwrite` is False, or an import is writing to it."""
-
-
 def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
     """Write a snapshot of everything to `path`, and record the backup.
 
-    Raises TargetInUse if the file exists and `overwrite` is False, and UnusableBackup if it cannot be written.
+    Raises Unusable if the file exists and `overwrite` is False, or if it cannot be written.
     """
     if path.exists() and not overwrite:
-        raise TargetInUse(f"{path} already exists. Choose another name, or use --force to replace it.")
+        raise Unusable(f"{path} already exists. Choose another name, or use --force to replace it.")
     head = write(path, clock, progress)
     record(head, clock)
     return head
@@ -93,14 +87,14 @@ def write(
     """Write a snapshot of everything to `path`.
 
     Running servers do not wait. The file appears when it is complete, and only its owner may read it (mode 0600).
-    Raises UnusableBackup if it cannot be written.
+    Raises Unusable if it cannot be written.
     """
     with engine.translated_errors(), snapshot() as connection:
         try:
             with atomic_file(path) as file:
                 return write_to(file, connection, clock, progress)
         except OSError as error:
-            raise UnusableBackup(f"{path} cannot be written: {error.strerror or error}.") from None
+            raise Unusable(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
@@ -138,12 +132,12 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
     numbers. Runs in one transaction that ends with a recount, while servers wait. Ends all login sessions and
     invitations.
 
-    Raises TargetInUse for a database that contains data, unless `overwrite` is set.
+    Raises Unusable for a database that contains data, unless `overwrite` is set.
     """
     head = _checked(path, progress)
     with engine.translated_errors(), _to_be_replaced() as connection:
         if backup_queries.is_used(connection) and not overwrite:
-            raise TargetInUse(
+            raise Unusable(
                 "This database already contains data, which the restore would delete. Back it up and use --force to "
                 "replace it, or set DATABASE_URL to an empty database."
             )
@@ -157,12 +151,12 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
             problems = recount(connection, advance).problems
         if problems:
             shown = "; ".join(problems[:MAX_PROBLEMS])
-            raise UnusableBackup(f"The ledger in the backup is inconsistent, so nothing was restored: {shown}.")
+            raise Unusable(f"The ledger in the backup is inconsistent, so nothing was restored: {shown}.")
     return head
 
 
 def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) -> None:
-    """Insert all rows of a backup into empty tables. Raises UnusableBackup, possibly only after the last row."""
+    """Insert all rows of a backup into empty tables. Raises Unusable, possibly only after the last row."""
     with progress(sum(head.rows.values()), "Restoring") as advance:
         for piece in backup_file.pieces(path):
             if piece.table not in REMOVED_TABLES:
@@ -181,7 +175,7 @@ def _to_be_replaced() -> Iterator[Any]:
     """
     with only_one(db.engine.url) as no_import:
         if not no_import:
-            raise TargetInUse(
+            raise Unusable(
                 "An import or another restore is running on this database. Run this restore after it has finished."
             )
         with exclusive_transaction() as connection:
@@ -198,14 +192,14 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
     """Read and check the whole file, before the database is locked."""
     head = backup_file.head(path)
     _require_known(head)
-    unfit: UnusableBackup | None = None
+    unfit: Unusable | None = None
     counters = []
     with progress(sum(head.rows.values()), "Checking") as advance:
         for piece in backup_file.pieces(path):
             try:
                 if piece.table not in REMOVED_TABLES and _table(piece) is Counter.__table__:
                     counters += [dict(zip(piece.columns, row, strict=True)) for row in piece.rows]
-            except UnusableBackup as error:  # a damaged file can cause any error; its end reveals the damage
+            except Unusable as error:  # a damaged file can cause any error; its end reveals the damage
                 unfit = unfit or error
             advance(len(piece.rows))
     if unfit is not None:
@@ -215,33 +209,33 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
 
 
 def _require_known(head: Head) -> None:
-    """Raise UnusableBackup for a schema or a table that this version does not know."""
+    """Raise Unusable for a schema or a table that this version does not know."""
     if head.schema.isdecimal() and head.schema > NEWEST_REVISION:
-        raise UnusableBackup(
+        raise Unusable(
             f"The backup was made by a newer version of this program (its schema is {shown(head.schema)}, and this "
             f"version has {NEWEST_REVISION}). Restore it with that version."
         )
     if head.schema not in REVISIONS:
-        raise UnusableBackup(f"The backup has an unknown schema, {shown(head.schema)}. {ANOTHER}")
+        raise Unusable(f"The backup has an unknown schema, {shown(head.schema)}. {ANOTHER}")
     if unknown := head.rows.keys() - db.metadata.tables.keys() - REMOVED_TABLES:
-        raise UnusableBackup(f"The backup has an unknown table, {shown(min(unknown))}. {ANOTHER}")
+        raise Unusable(f"The backup has an unknown table, {shown(min(unknown))}. {ANOTHER}")
 
 
 def _require_same_numbers(head: Head, counters: Sequence[dict[str, Any]]) -> None:
-    """Raise UnusableBackup unless the counters in the backup have the numbers of its head, and possible revisions."""
+    """Raise Unusable unless the counters in the backup have the numbers of its head, and possible revisions."""
     total = next((counter["total"] for counter in counters if counter["scope"] == SITE), None)
     epoch = max((counter["epoch"] for counter in counters), default=None)
     if (total, epoch) != (head.total, head.epoch):
-        raise UnusableBackup(f"The total {head.total} or the epoch {head.epoch} differs from the rows. {ANOTHER}")
+        raise Unusable(f"The total {head.total} or the epoch {head.epoch} differs from the rows. {ANOTHER}")
     if any(counter["revision"] > LATEST_MS for counter in counters):
-        raise UnusableBackup(f"A counter in the backup has an impossible revision. {ANOTHER}")
+        raise Unusable(f"A counter in the backup has an impossible revision. {ANOTHER}")
 
 
 def _table(piece: TablePiece) -> Any:
     """The table these rows belong to. The backup may lack columns added by a newer version if they have a default."""
     table = backup_queries.fitting(piece.table, piece.columns)
     if table is None:
-        raise UnusableBackup(
+        raise Unusable(
             f"This version of the program cannot restore the table {piece.table} in the backup. Restore it with the "
             "older version that made it, then let this version migrate the database."
         )
@@ -255,7 +249,7 @@ def _fitting(piece: TablePiece) -> Iterator[None]:
     try:
         yield
     except ValueError:
-        raise UnusableBackup(
+        raise Unusable(
             f"The backup is damaged or was changed: rows of the table {piece.table} cannot be stored."
         ) from None
 
@@ -285,7 +279,7 @@ def send(url: str, clock: Clock, progress: ReportProgress) -> tuple[str, Head]:
     with work_in(Path(url) if is_here else temporary_folder(0)) as folder:
         try:
             head = write(folder / name, clock, progress)
-        except UnusableBackup as error:
+        except Unusable as error:
             raise BackupStoreError(f"{error} {MORE_ROOM_HERE if is_here else MORE_ROOM}") from None
         with progress((folder / name).stat().st_size, "Sending") as advance:
             store.put(folder / name, name, advance)
@@ -362,7 +356,7 @@ def _parsed(url: str) -> S3Url:
 
 def _bucket(url: S3Url) -> BackupStore:
     try:
-        from koyjabo.upkeep.backups.bucket_store import BucketStore
+        from .bucket_store import BucketStore
     except ImportError:
         raise BackupStoreError(f"s3://{url.bucket} needs a package that is not installed: {INSTALL}.") from None
     return BucketStore(url)

@@ -5,8 +5,6 @@ rows as arrays. The last line has the row counts and a SHA-256 of all previous l
 modified files.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json
@@ -17,7 +15,7 @@ from pathlib import Path
 from reprlib import repr as shown
 from typing import Any, BinaryIO, NamedTuple
 
-from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.file_lines import LONGEST_LINE, LineTooLong, lines
 
 FORMAT = 1
@@ -42,10 +40,6 @@ ANOTHER = "The backup was changed after it was made, or another program made it.
 CHANGED = "The backup has changed since it was made: its contents do not match its checksum."
 
 CUT_OFF = "The backup is truncated: its end is missing."
-
-
-class UnusableBackup(KoyJaboError):
-    """The file cannot be restored or written. The message gives the reason."""
 
 
 class Head(NamedTuple):
@@ -100,13 +94,13 @@ class BackupWriter:
 
 
 def head(path: Path) -> Head:
-    """Read the head. Raises UnusableBackup for a file that is not a backup, or has a newer format."""
+    """Read the head. Raises Unusable for a file that is not a backup, or has a newer format."""
     with _reading(path) as file_lines:
         return _head(next(file_lines, b""))
 
 
 def pieces(path: Path) -> Iterator[TablePiece]:
-    """Yield all rows, table by table. Raises UnusableBackup when a problem is found, possibly at the very end, so do
+    """Yield all rows, table by table. Raises Unusable when a problem is found, possibly at the very end, so do
     not commit the rows before that.
     """
     with _reading(path) as file_lines:
@@ -131,29 +125,29 @@ def pieces(path: Path) -> Iterator[TablePiece]:
             if isinstance(value, dict) and "end" in value:
                 is_whole = value["sha256"] == digest.hexdigest() and announced == value["rows"] == counted
                 if next(file_lines, b"") or not is_whole:
-                    raise UnusableBackup(CHANGED)
+                    raise Unusable(CHANGED)
                 return
             digest.update(line)
             if not isinstance(value, list):
                 table, columns = _table(value)
                 counted[table] = 0
-        raise UnusableBackup(CUT_OFF)
+        raise Unusable(CUT_OFF)
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Iterator[bytes]]:
-    """Yield the decompressed lines of a file. Turns all reading and parsing errors into UnusableBackup."""
+    """Yield the decompressed lines of a file. Turns all reading and parsing errors into Unusable."""
     try:
         with gzip.open(path, "rb") as file:
             yield lines(file)
     except LineTooLong as error:
-        raise UnusableBackup(f"{error}, so this is not a backup made by this program. Nothing was restored.") from None
+        raise Unusable(f"{error}, so this is not a backup made by this program. Nothing was restored.") from None
     except EOFError:
-        raise UnusableBackup(CUT_OFF) from None
+        raise Unusable(CUT_OFF) from None
     except (gzip.BadGzipFile, zlib.error, ValueError, KeyError, TypeError, RecursionError):
-        raise UnusableBackup("The file is damaged, or it is not a backup made by this program.") from None
+        raise Unusable("The file is damaged, or it is not a backup made by this program.") from None
     except OSError as error:
-        raise UnusableBackup(f"The backup cannot be read: {error.strerror or error}.") from None
+        raise Unusable(f"The backup cannot be read: {error.strerror or error}.") from None
 
 
 def _table(value: Any) -> tuple[str, list[str]]:
@@ -174,12 +168,12 @@ def _head(line: bytes) -> Head:
     if not isinstance(values, dict):
         raise ValueError("it is not a head")
     if values.pop("koyjabo_backup") != FORMAT:
-        raise UnusableBackup("The backup was made by a newer version of this program. Restore it with that version.")
+        raise Unusable("The backup was made by a newer version of this program. Restore it with that version.")
     head = Head(**values)
     numbers = {**head.rows, "total": head.total, "epoch": head.epoch, "made_ms": head.made_ms}
     if not isinstance(head.schema, str) or set(map(type, (head.rows["visits"], *numbers.values()))) != {int}:
         raise ValueError("its values have the wrong types")
     for name, number in numbers.items():
         if not 0 <= number <= (LATEST_MS if name in ("made_ms", "epoch") else MAX_NUMBER):
-            raise UnusableBackup(f"The first line has an impossible number, {shown(name)}: {shown(number)}. {ANOTHER}")
+            raise Unusable(f"The first line has an impossible number, {shown(name)}: {shown(number)}. {ANOTHER}")
     return head

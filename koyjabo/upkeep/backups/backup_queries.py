@@ -3,8 +3,6 @@
 Queries for `backups`: one row for each backup that a server has begun, updated by its reports.
 """
 
-from __future__ import annotations
-
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -2,8 +2,6 @@
 a store or are downloaded (decision 97).
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import tempfile
@@ -28,12 +26,12 @@ from koyjabo.integrations.webhooks.queries import recipients
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Actor
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.upkeep.backups import backup_queries, run
-from koyjabo.upkeep.backups.backup import BACKUP, temporary_folder
-from koyjabo.upkeep.backups.backup_queries import FAILED, PROVEN, RUNNING
-from koyjabo.upkeep.backups.stores import new_name
 from koyjabo.upkeep.recounts.recounts import LEDGER, store_recount
 from koyjabo.upkeep.row_jobs import RowJobs
+from . import backup_queries, run
+from .backup import BACKUP, temporary_folder
+from .backup_queries import FAILED, PROVEN, RUNNING
+from .stores import new_name
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,6 @@
 Only commands and child processes import this module. Workers never do, because it loads obstore, whose calls block.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re
@@ -21,7 +19,7 @@ from obstore.store import S3Store
 
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.settings.backup_stores import S3Url, lacks_credentials
-from koyjabo.upkeep.backups.stores import NAME, BackupStoreError, pieces, written
+from .stores import NAME, BackupStoreError, pieces, written
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -74,7 +72,7 @@ class StoreFailure(NamedTuple):
     text: str  # without the part for programmers
 
     @classmethod
-    def of(cls, error: Exception) -> StoreFailure:
+    def of(cls, error: Exception) -> "StoreFailure":
         text = str(error).partition("\n\nDebug source")[0].removeprefix("Generic S3 error: ")
         match = RESPONSE.search(text)
         return cls(int(match[1]), match[2] or "", text) if match else cls(0, "", text)

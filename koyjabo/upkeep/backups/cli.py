@@ -1,7 +1,5 @@
 """`koyjabo backup` and `restore`"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import cast
 
@@ -22,8 +20,7 @@ def backup(file: Path | None, url: str | None, force: bool) -> None:
     Safe to run while the server is busy. A SQLite backup can be restored into PostgreSQL, and vice versa. The file
     contains password hashes, so only its owner can read it.
     """
-    from koyjabo.upkeep.backups import backup
-    from koyjabo.upkeep.backups import backup as backups
+    from . import backup, backup as backups
 
     if (file is None) == (url is None):
         raise click.UsageError("Give either FILE or --to URL.")
@@ -47,8 +44,7 @@ def restore(source: str, force: bool) -> None:
     are recounted, so the restore either succeeds completely or changes nothing. A running server waits for the restore,
     then continues from the restored numbers in a new epoch. Open pages follow. All users have to log in again.
     """
-    from koyjabo.upkeep.backups import backup
-    from koyjabo.upkeep.backups import backup as backups
+    from . import backup, backup as backups
 
     with application() as services, ended_by_signals(), backup.fetched(source, progress) as (path, name):
         if name != source:

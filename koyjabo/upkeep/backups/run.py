@@ -4,8 +4,6 @@
 this process with the settings named in PLAN, and reads its reports. The process writes only to a temporary database.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +13,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.base.core.errors import LedgerUnavailable, Unusable
 from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database.engine import disposable, migrate, slow_snapshot, translated_errors
 from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.base.jobs.child_process import INHERITED, Reporter, read_plan
 from koyjabo.base.settings.schema import Settings
-from koyjabo.upkeep.backups import backup, backup_file, backup_queries
-from koyjabo.upkeep.backups.backup import store_of, temporary_folder, work_in
-from koyjabo.upkeep.backups.backup_file import Head
-from koyjabo.upkeep.backups.backup_queries import (
+from koyjabo.upkeep.recounts.recount_queries import RecountResult, newest_id, recount
+from . import backup, backup_file, backup_queries
+from .backup import store_of, temporary_folder, work_in
+from .backup_file import Head
+from .backup_queries import (
     FETCHING,
     KEEPING,
     RESTORING,
@@ -33,8 +32,7 @@ from koyjabo.upkeep.backups.backup_queries import (
     VERIFYING,
     WRITING,
 )
-from koyjabo.upkeep.backups.stores import BackupStoreError, rotate
-from koyjabo.upkeep.recounts.recount_queries import RecountResult, newest_id, recount
+from .stores import BackupStoreError, rotate
 
 PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")
 """Settings that the server passes to the process. It reads no others from the environment or `.env`."""
@@ -42,11 +40,7 @@ PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")
 MAX_PROBLEMS = 5
 
 
-class NotVerified(KoyJaboError):
-    """A backup cannot be restored, or its restored numbers differ. The message gives the reason."""
-
-
-class Inconsistent(NotVerified):
+class Inconsistent(Unusable):
     """The restored database is inconsistent. `result` comes from its recount."""
 
     def __init__(self, result: RecountResult) -> None:
@@ -139,10 +133,10 @@ def prove(path: Path, head: Head, folder: Path, restoring: ReportProgress, verif
     """Restore `path` into a database in the empty `folder`, and recount it. Returns the restored total. Touches no
     other database. `head` is as it was written.
 
-    Raises NotVerified, UnusableBackup for a damaged file, and LedgerUnavailable if the folder has no room.
+    Raises Unusable, and LedgerUnavailable if the folder has no room.
     """
     if backup_file.head(path) != head:
-        raise NotVerified("The file is not the backup that was made.")
+        raise Unusable("The file is not the backup that was made.")
     with translated_errors(), disposable(folder / "drill.db") as connection:
         migrate(connection)
         backup_queries.clear(connection)
@@ -153,7 +147,7 @@ def prove(path: Path, head: Head, folder: Path, restoring: ReportProgress, verif
     if result.problems:
         raise Inconsistent(result)
     if (total, epoch) != (head.total, head.epoch):
-        raise NotVerified(
+        raise Unusable(
             f"The restored backup has the total {total:,} of epoch {epoch}, but the database had {head.total:,} of "
             f"epoch {head.epoch}."
         )
@@ -187,7 +181,7 @@ def _room_in(folder: Path) -> Iterator[None]:
         reason = reason_of(error)
         if "full" not in reason:  # the error is about the database itself
             raise
-        raise NotVerified(
+        raise Unusable(
             f"A copy of the database does not fit in {folder.parent} ({reason}). Free up space there, or set TMPDIR "
             "to a folder with more."
         ) from None

@@ -2,8 +2,6 @@
 folder for each command that makes or fetches a backup, and files that get their final name once they are complete.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """Backups as shown on /admin/data."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from flask_babel import lazy_gettext as _
@@ -11,12 +9,12 @@ from koyjabo.base.models import Backup
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
-from koyjabo.upkeep.backups import stores
-from koyjabo.upkeep.backups.backups import Backups, BackupState
-from koyjabo.upkeep.backups.stores import BUCKET, FOLDER
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, duration, translated
 from koyjabo.web.panel.pages import me
+from . import stores
+from .backups import Backups, BackupState
+from .stores import BUCKET, FOLDER
 
 STEPS = {
     "writing": _("Writing the file"),

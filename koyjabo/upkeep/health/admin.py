@@ -3,22 +3,19 @@
 GET /admin/state: the server's state, for the header of open pages of the panel.
 """
 
-from __future__ import annotations
-
 from flask import Response, request
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.counting.stats import encode
-from koyjabo.upkeep.health.findings import CAUSES, DANGER
-from koyjabo.upkeep.health.health import Health
-from koyjabo.upkeep.health.system import Readiness
-from koyjabo.upkeep.health.ui import LEVEL_WORDS, health_level, unsaved
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.i18n import translated
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me
+from .findings import CAUSES, DANGER
+from .health import Health
+from .system import Readiness
+from .ui import LEVEL_WORDS, health_level, unsaved
 
 
 @bp.post("/server/rollback")

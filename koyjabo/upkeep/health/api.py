@@ -1,7 +1,5 @@
 """/healthz and /readyz for load balancers, and /metrics for Prometheus."""
 
-from __future__ import annotations
-
 from hmac import compare_digest
 from http import HTTPStatus
 from typing import Literal
@@ -13,13 +11,13 @@ from koyjabo.base.core.errors import Forbidden, Unauthenticated
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.metrics import CONTENT_TYPE
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.upkeep.health.system import Readiness
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import Text, describe
+from .system import Readiness
 
 health_bp = Blueprint("health", __name__)
 metrics_bp = Blueprint("metrics", __name__)

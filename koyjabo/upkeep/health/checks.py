@@ -1,7 +1,5 @@
 """The rules of Health. Each rule looks at the facts and returns green, amber, red, or grey for no result."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +8,9 @@ from koyjabo.base.core.installation import VERSION
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
 from koyjabo.counting.ledger import LATE_S
 from koyjabo.reports.log.log import MAX_UNREAD
-from koyjabo.upkeep.health.findings import DANGER, FINDINGS, GOOD, LEVELS, OFF, UNREAD, HealthCheck
-from koyjabo.upkeep.health.system import SystemFacts
 from koyjabo.upkeep.recounts.recounts import BEGUN
+from .findings import DANGER, FINDINGS, GOOD, LEVELS, OFF, UNREAD, HealthCheck
+from .system import SystemFacts
 
 SLOW_MS = 100.0
 """A database or Redis that takes longer than this to respond is slow, ms. Pages and commits wait for it."""

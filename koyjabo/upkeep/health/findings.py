@@ -1,7 +1,5 @@
 """All possible results of Health's checks: their level, their texts, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
@@ -55,6 +53,7 @@ MAKE_ROOM = N_("Delete what is not needed, such as old backups, or use a larger 
 RECOUNT_NOW = N_("Start one: %(receipt)s")
 SEE_LOG = N_("The log says why. %(data)s has a button that makes one now.")
 SEE_STEP = N_("%(data)s shows the step that failed. Fix the cause, then press Back up now there.")
+CHECK_MAIL = N_("The reason of the last attempt is below. Check the %(mail)s.")
 TURN_BACKUPS_ON = N_("%(turn_on)s: the server then makes a backup every night and verifies it.")
 
 good, warning, danger, off = (partial(Finding, level) for level in (GOOD, WARNING, DANGER, OFF))
@@ -191,13 +190,7 @@ FINDINGS = {
     "backups.unproven": warning(N_("No backup has been verified since backups were turned on (%(at)s)."), SEE_LOG),
     "backups.recent": good(N_("The last one was made on %(at)s."), TURN_BACKUPS_ON),
     "backups.old": warning(N_("The last one was made on %(at)s, more than a week ago."), TURN_BACKUPS_ON),
-    "backups.unknown": warning(
-        N_("No backup yet."),
-        N_(
-            "%(turn_on)s: the server then makes a backup every night and verifies it. Backups made in another way do "
-            "not appear here."
-        ),
-    ),
+    "backups.unknown": warning(N_("No backup yet."), TURN_BACKUPS_ON),
     "backups.nothing": off(N_("No backups are made at night."), TURN_BACKUPS_ON),
     "recount.agrees": good(N_("All numbers agreed on %(at)s, rows: %(count)s")),
     "recount.differs": danger(
@@ -220,10 +213,10 @@ FINDINGS = {
         N_("Reports wait until then. If the number does not fall, see blocks in the log."),
     ),
     "mails.sent": good(N_("Email works. Messages waiting: %(count)s")),
-    "mails.off": off(N_("Email is not set up on this server. Set SMTP_URL and PUBLIC_URL.")),
+    "mails.off": off(N_("Email is not set up."), N_("Enter a %(mail)s.")),
     "mails.refused": warning(
         N_("The last test email was not sent (%(at)s)."),
-        N_("Check the mail server's settings, then send another test."),
+        N_("Check the %(mail)s, then send another test."),
     ),
     "webhooks.none": off(N_("There are none.")),
     "webhooks.sent": good(N_("Webhooks are being sent. Endpoints: %(count)s")),
@@ -239,13 +232,8 @@ FINDINGS = {
         N_("Too many events waited for %(host)s: the oldest were dropped, most recently at %(at)s."),
         N_("%(webhooks)s shows why the endpoint refuses them. Choose fewer events, or turn the webhook off."),
     ),
-    "mails.late": warning(
-        N_("Emails waiting: %(count)s, the oldest since %(at)s."),
-        N_("The reason of the last attempt is below. Check SMTP_URL."),
-    ),
-    "mails.given_up": warning(
-        N_("Emails that could not be sent: %(count)s"), N_("The reasons are below. Check SMTP_URL.")
-    ),
+    "mails.late": warning(N_("Emails waiting: %(count)s, the oldest since %(at)s."), CHECK_MAIL),
+    "mails.given_up": warning(N_("Emails that could not be sent: %(count)s"), CHECK_MAIL),
     "mails.used_up": warning(
         N_("Today's limit of %(count)s emails to unconfirmed addresses is used up."),
         N_(

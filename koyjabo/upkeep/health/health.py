@@ -1,7 +1,5 @@
 """The Health report for pages: the checks with their facts, and the overall level."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from koyjabo.base.cluster.base import Base
@@ -11,9 +9,9 @@ from koyjabo.base.network.services import NetworkServices
 from koyjabo.people.audit import log as audit
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.backups.backups import Backups
-from koyjabo.upkeep.health import checks, queries
-from koyjabo.upkeep.health.findings import DANGER, HealthCheck
-from koyjabo.upkeep.health.system import Readiness, Ready, System, SystemFacts
+from . import checks, queries
+from .findings import DANGER, HealthCheck
+from .system import Readiness, Ready, System, SystemFacts
 
 KEPT_MS, RED_KEPT_MS = 10_000, 1_000
 """How long the level is cached, ms, because every page of the panel shows it. A red level is cached for a

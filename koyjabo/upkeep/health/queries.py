@@ -1,7 +1,5 @@
 """Queries for the server's health and for operations on its data."""
 
-from __future__ import annotations
-
 import json
 from typing import NamedTuple
 

@@ -2,8 +2,6 @@
 Also whether this worker can serve visitors, for `/readyz` and the Health page.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import time
@@ -31,9 +29,9 @@ from koyjabo.realtime.fanout import socket_counts
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.visit_log import import_queries
 from koyjabo.upkeep.backups.backups import BackupState
-from koyjabo.upkeep.health import queries
-from koyjabo.upkeep.health.queries import DatabaseFacts
 from koyjabo.upkeep.recounts.recounts import Recounts, RecountState
+from . import queries
+from .queries import DatabaseFacts
 
 MEMORY = Path("/proc/self/statm")
 SILENT = "It does not respond."

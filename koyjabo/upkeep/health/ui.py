@@ -1,24 +1,22 @@
 """The parts of the page Server about the server's health: the checks with advice, workers, and emails."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
-from flask import current_app, request, url_for
+from flask import request, url_for
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
 from koyjabo.base.core.installation import own_command
 from koyjabo.upkeep.backups.ui import reason
-from koyjabo.upkeep.health.findings import CAUSES, DANGER, GOOD, WARNING, HealthCheck
-from koyjabo.upkeep.health.health import Health
-from koyjabo.upkeep.health.system import System
 from koyjabo.web.current import current
 from koyjabo.web.http.proxy_hops import hops, in_force
-from koyjabo.web.i18n import clock_time, count, digits, size, translated
+from koyjabo.web.i18n import age, clock_time, count, digits, moment, size, translated
 from koyjabo.web.limits import limits
 from koyjabo.web.panel.pages import me
+from .findings import CAUSES, DANGER, GOOD, WARNING, HealthCheck
+from .health import Health
+from .system import System
 
 LEVEL_WORDS = {
     GOOD: _("Everything works"),
@@ -90,20 +88,21 @@ def unsaved() -> str:
 
 
 def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
-    """Values to fill into a check's sentences: links to pages, and formatted numbers and times. Viewers have no
-    webhooks page, and do not see backup errors, which may contain a path.
+    """Values to fill into a check's sentences: formatted numbers and times, and pages, with links for admins. Viewers
+    do not see backup errors, which may contain a path.
     """
+
+    def link(label: object, endpoint: str, anchor: str, **values: Any) -> object:
+        return LINK.format(url_for(endpoint, _anchor=anchor, **values), label) if is_admin else label
+
     shown = {name: value for name, value in check.values.items() if is_admin or name != "error"}
     return {
         "command": own_command(),
-        "data": LINK.format(url_for("admin.data", _anchor="backups-label"), _("Data")),
-        "receipt": LINK.format(url_for("pages.receipt", _anchor="recount-label"), _("Recount")),
-        "turn_on": LINK.format(url_for("admin.server", edit="backups", _anchor="backups"), _("Turn on nightly backups"))
-        if is_admin
-        else _("Turn on nightly backups"),
-        "webhooks": LINK.format(url_for("admin.install", _anchor="webhooks"), _("Webhooks"))
-        if is_admin
-        else _("Webhooks"),
+        "data": link(_("Data"), "admin.data", "backups-label"),
+        "receipt": link(_("Recount"), "pages.receipt", "recount-label"),
+        "turn_on": link(_("Turn on nightly backups"), "admin.server", "backups", edit="backups"),
+        "mail": link(_("mail server"), "admin.server", "mail", edit="mail"),
+        "webhooks": link(_("Webhooks"), "admin.install", "webhooks"),
         "error": "",
         **{name: WRITTEN.get(name, digits)(value) for name, value in shown.items()},
     }
@@ -113,16 +112,12 @@ def _list_dropped(numbers: dict[str, int]) -> str:
     return ", ".join(f"{DROPPED.get(kind, kind)} ({count(number)})" for kind, number in numbers.items())
 
 
-def _filter(name: str) -> Callable[[Any], object]:
-    return lambda value: current_app.jinja_env.filters[name](value)
-
-
 WRITTEN: dict[str, Callable[[Any], object]] = {
     **dict.fromkeys(("count", "wanted", "visits", "days", "seconds", "counted", "restored", "refused"), count),
     **dict.fromkeys(("size", "free", "total"), size),
     "schema": lambda schema: count(int(schema)),
-    **dict.fromkeys(("at", "failed_at"), _filter("moment")),
-    "ago": _filter("age"),
+    **dict.fromkeys(("at", "failed_at"), moment),
+    "ago": age,
     "error": reason,
     "host": str,
     "since": clock_time,

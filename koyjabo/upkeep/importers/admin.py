@@ -1,22 +1,19 @@
 """/admin/data/import: an admin uploads a file, sees what importing it would do, and then imports it or cancels."""
 
-from __future__ import annotations
-
 from flask import Response, request
 
 from koyjabo.base.core.errors import FileImportUnderWay
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import truncate
-from koyjabo.upkeep.importers import queries
-from koyjabo.upkeep.importers.export import NAMES, OWN
-from koyjabo.upkeep.importers.file_imports import FileImports, new_file
-from koyjabo.upkeep.importers.importing import SUMS, ImportSource
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.http.paths import LARGEST_FILE
 from koyjabo.web.pages import redirects
 from koyjabo.web.panel import with_file
 from koyjabo.web.panel.pages import me, page
+from . import queries
+from .export import NAMES, OWN
+from .file_imports import FileImports, new_file
+from .importing import SUMS, ImportSource
 
 LONGEST_SITE = 40
 NO_FILE = N_("Choose a file first.")

@@ -1,7 +1,5 @@
 """`koyjabo import`"""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
@@ -54,7 +52,7 @@ def import_(file: Path, program: str | None, site: str | None, kind: str | None,
 
 def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
     from koyjabo.reports.visit_log import importing
-    from koyjabo.upkeep.importers.export import OWN, Export, ImportReport, unusable
+    from .export import OWN, Export, ImportReport, unusable
 
     with application() as services, click.open_file(str(file), "rb") as visits:
         size = 0 if str(file) == "-" else os.fstat(visits.fileno()).st_size
@@ -72,7 +70,7 @@ def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
 
 
 def _import_export(file: Path, program: str, site: str, even_folded: bool) -> None:
-    from koyjabo.upkeep.importers.importing import FileImporter, ImportSource
+    from .importing import FileImporter, ImportSource
 
     with application() as services, click.open_file(str(file), "rb") as opened, _seekable(opened) as export:
         source = ImportSource(file.name, export.seek(0, os.SEEK_END), program, site, even_folded)

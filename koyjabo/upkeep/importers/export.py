@@ -5,8 +5,6 @@ is in UTF-8, or in UTF-16 with a byte-order mark, as Matomo and spreadsheets wri
 Nothing is unpacked to disk.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import re
@@ -20,13 +18,13 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
-from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.file_lines import SupportsReadline
 from koyjabo.base.core.runtime import Advance
 from koyjabo.reports.visit_log.import_file import BadLine, Refuse, csv_records
 from koyjabo.reports.visit_log.importing import Imported
-from koyjabo.upkeep.importers.queries import Difference
 from koyjabo.upkeep.recounts.recount_queries import Totals
+from .queries import Difference
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -51,10 +49,6 @@ DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, *LIES
 """Errors raised when reading an archive: RuntimeError if it has a password, LIES for false sizes and invalid names."""
 
 
-class UnusableExport(KoyJaboError):
-    """The file is damaged, or is not a usable export from that program."""
-
-
 class ArchiveMember(NamedTuple):
     """A file in an export."""
 
@@ -63,9 +57,9 @@ class ArchiveMember(NamedTuple):
 
 
 class Export:
-    """An export. `file` must be seekable. `advance` is called with the number of bytes read. Raises UnusableExport."""
+    """An export. `file` must be seekable. `advance` is called with the number of bytes read. Raises Unusable."""
 
-    def __init__(self, file: IO[bytes], name: str, report: ImportReport, advance: Advance) -> None:
+    def __init__(self, file: IO[bytes], name: str, report: "ImportReport", advance: Advance) -> None:
         self._file = file
         self._report = report
         self._advance = advance
@@ -80,13 +74,13 @@ class Export:
         self._file.seek(0)
         return _Shared(self._file)
 
-    def tables(self) -> Iterator[ExportTable]:
+    def tables(self) -> "Iterator[ExportTable]":
         """Yield a table for each CSV file. Unusable lines go to the report."""
         for member in self.members:
             if len(self.members) == 1 or member.name.lower().endswith((".csv", ".csv.gz")):
                 yield ExportTable(self.records(member), self._refusing(member))
 
-    def records(self, member: ArchiveMember) -> Iterator[Record]:
+    def records(self, member: ArchiveMember) -> "Iterator[Record]":
         """The records in a file. Unusable ones go to the report."""
         lines = csv_records(self.lines(member), self._refusing(member))
         return ((record.first, record.values) for record in lines)
@@ -103,7 +97,7 @@ class Export:
         """Count unpacked bytes, and report how far the file was read."""
         self._room -= size
         if self._room < 0:
-            raise UnusableExport(f"The archive expands to more than {MAX_RATIO} times its size.")
+            raise Unusable(f"The archive expands to more than {MAX_RATIO} times its size.")
         at = self._file.tell()
         if at > self._at:
             self._advance(at - self._at)
@@ -169,7 +163,7 @@ class _Bounded(_Shared):
 
     def read(self, size: int = -1) -> bytes:
         if size > LARGEST_LIST:
-            raise UnusableExport("The archive has too many files for an export.")
+            raise Unusable("The archive has too many files for an export.")
         return self._file.read(size)
 
 
@@ -179,7 +173,7 @@ def _zipped(file: IO[bytes]) -> list[ArchiveMember]:
     except DAMAGE as error:
         raise _damaged(error) from None
     if any(info.compress_type not in METHODS for info in archive.infolist()):
-        raise UnusableExport("The archive uses an unsupported compression method. Compress it again with Deflate.")
+        raise Unusable("The archive uses an unsupported compression method. Compress it again with Deflate.")
     return [
         ArchiveMember(_shown(PurePosixPath(info.filename).name), lambda info=info: archive.open(info))  # type: ignore[misc]
         for info in archive.infolist()
@@ -192,8 +186,8 @@ def _shown(name: str) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in name)
 
 
-def _damaged(error: Exception) -> UnusableExport:
-    return UnusableExport(f"The file cannot be read completely ({str(error) or 'it ends early'}). Export it again.")
+def _damaged(error: Exception) -> Unusable:
+    return Unusable(f"The file cannot be read completely ({str(error) or 'it ends early'}). Export it again.")
 
 
 NULLS = frozenset({"", "\\N", "NULL"})
@@ -339,18 +333,18 @@ REFUSED = {
 }
 
 
-def unusable(export: Export, program: str, otherwise: str) -> UnusableExport:
+def unusable(export: Export, program: str, otherwise: str) -> Unusable:
     """The reason why an export cannot be imported as `program`: what the file is, or `otherwise` if that is unknown."""
     starts = [*islice(_starts(export), READ_FILES)]
     for other, pattern in IMPORTABLE.items():
         if other != program and any(re.search(pattern, start, re.MULTILINE) for start in starts):
             if other == OWN:
-                return UnusableExport("This file has the columns of Koy Jabo Live. Import it without --program.")
-            return UnusableExport(f"This file is from {NAMES[other]}. Choose that program (--program {other}).")
+                return Unusable("This file has the columns of Koy Jabo Live. Import it without --program.")
+            return Unusable(f"This file is from {NAMES[other]}. Choose that program (--program {other}).")
     for pattern, sentence in REFUSED.items():
         if any(re.search(pattern, start, re.MULTILINE | re.IGNORECASE) for start in starts):
-            return UnusableExport(sentence)
-    return UnusableExport(otherwise)
+            return Unusable(sentence)
+    return Unusable(otherwise)
 
 
 def _starts(export: Export) -> Iterator[str]:

@@ -4,8 +4,6 @@ The worker that receives the file keeps it as an unnamed file and starts the pro
 everything that other workers need.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import tempfile
@@ -24,9 +22,10 @@ from koyjabo.base.jobs.job_queries import is_dead
 from koyjabo.base.models import FileImport
 from koyjabo.people.audit import log as audit
 from koyjabo.upkeep.backups.backup import temporary_folder
-from koyjabo.upkeep.importers import queries, run
-from koyjabo.upkeep.importers.importing import ImportSource
-from koyjabo.upkeep.importers.queries import (
+from koyjabo.upkeep.row_jobs import RowJobs
+from . import queries, run
+from .importing import ImportSource
+from .queries import (
     CANCEL,
     CANCELLED,
     CHECKED,
@@ -36,8 +35,7 @@ from koyjabo.upkeep.importers.queries import (
     IMPORTING,
     SILENT_MS,
 )
-from koyjabo.upkeep.importers.run import CHECK
-from koyjabo.upkeep.row_jobs import RowJobs
+from .run import CHECK
 
 log = logging.getLogger(__name__)
 

@@ -5,14 +5,12 @@ SQLite keeps up to CACHE_KB in memory and the rest in an unnamed file that disap
 (https://www.sqlite.org/inmemorydb.html#temp_db).
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, NamedTuple, Self
 
-from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.errors import Unusable
 
 CACHE_KB = 65_536
 
@@ -59,10 +57,6 @@ SELECT {EITHER} FROM views v LEFT JOIN visitors w USING (visitor) ORDER BY v.at_
 """
 
 
-class NoRoom(KoyJaboError):
-    """The temporary file cannot be written."""
-
-
 class TemporaryTables:
     """Tables in a temporary database."""
 
@@ -74,13 +68,13 @@ class TemporaryTables:
     @classmethod
     @contextmanager
     def collected(cls) -> Iterator[Self]:
-        """Open a context for collecting rows. Raises NoRoom."""
+        """Open a context for collecting rows. Raises Unusable."""
         try:
             with closing(sqlite3.connect("", isolation_level=None)) as database:
                 database.executescript(cls.SCHEMA)
                 yield cls(database)
         except sqlite3.OperationalError as error:
-            raise NoRoom(
+            raise Unusable(
                 f"The page views do not fit into a temporary file ({error}). Nothing was imported. Set TMPDIR to a "
                 "folder with enough space."
             ) from None

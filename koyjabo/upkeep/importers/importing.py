@@ -14,8 +14,6 @@ the user's language.
 The whole file is read first, so nothing is imported from a damaged file.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from typing import IO, Any, NamedTuple
 
 from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.file_lines import LONGEST_LINE, SupportsReadline
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import Advance, ReportProgress
@@ -37,12 +36,12 @@ from koyjabo.people.audit.log import Actor
 from koyjabo.reports.visit_log import import_file, import_queries, importing
 from koyjabo.reports.visit_log.import_file import BadLine, NumberedVisit
 from koyjabo.reports.visit_log.importing import Imported
-from koyjabo.upkeep.importers import queries, visit_exports
-from koyjabo.upkeep.importers.export import NAMES, OWN, Export, ImportReport, Record, UnusableExport, unusable
-from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, PageView
-from koyjabo.upkeep.importers.queries import Difference
 from koyjabo.upkeep.recounts.recount_queries import Totals, read_count
 from koyjabo.upkeep.recounts.recounts import TOTAL
+from . import queries, visit_exports
+from .export import NAMES, OWN, Export, ImportReport, Record, unusable
+from .first_views_sqlite import FirstViews, PageView
+from .queries import Difference
 
 DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
 GROUPED = re.compile(r"\d{1,3}(?:([,.\u00a0\u202f ’'])\d{3})(?:\1\d{3})*|\d{1,15}", re.ASCII)
@@ -80,7 +79,7 @@ class DaySums:
         self._today = today
 
     def add(self, day: str, visits: str) -> None:
-        """Add a day. Raises ValueError for an unusable line, UnusableExport for a repeated day."""
+        """Add a day. Raises ValueError for an unusable line, Unusable for a repeated day."""
         iso_day = _day(day)
         if not EARLIEST <= iso_day <= self._today:
             raise ValueError("the day is in the future, or before 1970")
@@ -90,7 +89,7 @@ class DaySums:
         if number > MAX_VISITS:
             raise ValueError("the number of visits is too large")
         if iso_day in self.visits:
-            raise UnusableExport(
+            raise Unusable(
                 f"The file has several lines for {iso_day}, so their sum may count visits twice. Export visits by "
                 "day, without other dimensions or a comparison."
             )
@@ -107,7 +106,7 @@ def _day(text: str) -> str:
 
 
 def read_plausible(export: Export, days: DaySums, report: ImportReport) -> None:
-    """Read Plausible's export. Raises UnusableExport."""
+    """Read Plausible's export. Raises Unusable."""
     has_days = False
     for table in export.tables():
         if set(table.columns) != COLUMNS:
@@ -123,7 +122,7 @@ def read_plausible(export: Export, days: DaySums, report: ImportReport) -> None:
 
 
 def read_google_analytics(export: Export, days: DaySums, report: ImportReport) -> None:
-    """Read Google Analytics' export. Raises UnusableExport."""
+    """Read Google Analytics' export. Raises Unusable."""
     has_days = False
     for member in export.members:
         for number, row in _rows(export.records(member)):
@@ -204,7 +203,7 @@ class ImportSource(NamedTuple):
 
 class FileImporter:
     """Reads an export from OWN or from a program in VISITS or SUMS, and imports it. `file` must be seekable. Needs an
-    application context. Methods raise UnusableExport.
+    application context. Methods raise Unusable.
     """
 
     def __init__(self, file: IO[bytes], source: ImportSource, clock: Clock, progress: ReportProgress) -> None:
@@ -220,7 +219,7 @@ class FileImporter:
         """Import the file. `by` is the actor for the audit log, the operator by default. `on_imported` is called with
         what has been imported so far.
 
-        Raises UnusableExport, AnotherSite or Busy before anything is imported. After LedgerUnavailable, the visits
+        Raises Unusable or DatabaseInUse before anything is imported. After LedgerUnavailable, the visits
         imported so far are kept, and importing the file again continues.
         """
         by, program = by or log.actor(OPERATOR, self._clock), self.source.program
@@ -257,8 +256,8 @@ class FileImporter:
         return days.visits
 
     def compare(self, session: Any, days: dict[str, int]) -> Difference:
-        """Return the difference that importing these days would make. The report gets it as well. Raises AnotherSite,
-        or UnusableExport if there are too many visits.
+        """Return the difference that importing these days would make. The report gets it as well. Raises Unusable for
+        another site or too many visits.
         """
         taken = queries.taken(session, self.source.program)
         queries.require_same_site(days, self.source.key, taken)
@@ -266,7 +265,7 @@ class FileImporter:
         before = read_count(session).total
         after = before + sum(difference.more.values())
         if after > LARGEST_TOTAL:
-            raise UnusableExport(f"The total would become {after:,}. The maximum is {LARGEST_TOTAL:,}.")
+            raise Unusable(f"The total would become {after:,}. The maximum is {LARGEST_TOTAL:,}.")
         self.report.difference, self.report.totals = difference, Totals(before, after)
         return difference
 

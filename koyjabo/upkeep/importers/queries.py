@@ -5,15 +5,13 @@ export from the same site repeats earlier days, and the last of them may have gr
 is its growth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlalchemy import case, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.errors import Unusable
 from koyjabo.base.database.rows import changed_rows, lock_limit
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.models import FileImport, ImportedDay
@@ -69,10 +67,6 @@ exports from one site, because the latest days are incomplete.
 """
 
 
-class AnotherSite(KoyJaboError):
-    """The days are not from the named site, or belong to another site."""
-
-
 class Difference(NamedTuple):
     more: dict[str, int]  # new visits by day
     same: int  # days that were added before and have not changed
@@ -96,10 +90,10 @@ def difference(days: Days, known: Days) -> Difference:
 
 
 def require_same_site(days: Days, source: str, taken: Mapping[str, Days]) -> None:
-    """Raise AnotherSite if the days show that the file is not from the site `source`."""
+    """Raise Unusable if the days show that the file is not from the site `source`."""
     own = difference(days, taken.get(source, {}))
     if own.known - own.same > max(TOLERATED_DAYS, own.same):
-        raise AnotherSite(
+        raise Unusable(
             f"Of {own.known:,} days that were imported before, only {own.same:,} have the same number of visits in "
             "this file, so it seems to be from another site. Nothing was imported. Name the site with --site NAME."
         )
@@ -108,7 +102,7 @@ def require_same_site(days: Days, source: str, taken: Mapping[str, Days]) -> Non
         if other != source and shared.same > max(TOLERATED_DAYS, shared.known - shared.same):
             program, _, site = other.partition(":")
             options = f"--program {program} --site {site}" if site else f"--program {program}, without --site,"
-            raise AnotherSite(
+            raise Unusable(
                 f"{shared.same:,} days in this file were already imported with the same numbers of visits "
                 f"({options}). Nothing was imported. Use the same --site as before, or none if there was none."
             )

@@ -3,8 +3,6 @@ this process, and reads its reports (decision 97). Its plan has `database_url`, 
 and `by` (the admin's id, name and location). It writes to the database itself, like `koyjabo import`.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,9 +23,9 @@ from koyjabo.people.audit.log import Actor
 from koyjabo.reports.visit_log import import_queries
 from koyjabo.reports.visit_log.import_file import NumberedVisit
 from koyjabo.reports.visit_log.importing import BATCH, Imported, usable
-from koyjabo.upkeep.importers.export import ImportReport
-from koyjabo.upkeep.importers.first_views_sqlite import SeenKeys
-from koyjabo.upkeep.importers.importing import SUMS, FileImporter, ImportSource
+from .export import ImportReport
+from .first_views_sqlite import SeenKeys
+from .importing import SUMS, FileImporter, ImportSource
 
 CHECK, IMPORT = "check", "import"
 
@@ -49,8 +47,8 @@ def work(step: str, plan: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
 
 def _preview(importer: FileImporter, clock: Clock) -> dict[str, Any]:
     """Preview an import without writing anything, using the same lines, rules and keys. Raises the same errors as
-    `FileImporter.run`, except Busy. The result has the number of `days` with new visits, and the site's total `before`
-    and `after`.
+    `FileImporter.run`, except DatabaseInUse. The result has the number of `days` with new visits, and the site's
+    total `before` and `after`.
     """
     report = importer.report
     if importer.source.program in SUMS:

@@ -9,8 +9,6 @@ is a session with at least one page view that is neither a bot's nor an event. A
 Browser column contains the user agent, and booleans are words, not digits. Times without an offset are UTC.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC
@@ -22,8 +20,8 @@ from koyjabo.base.network import geolocation, user_agents
 from koyjabo.base.network.campaigns import NAMELESS, Campaign, of_page
 from koyjabo.base.network.user_agents import DESKTOP, PHONE, UserAgent
 from koyjabo.reports.visit_log import import_file
-from koyjabo.upkeep.importers.export import Export, ExportTable, ImportReport, Values, unusable
-from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, PageView
+from .export import Export, ExportTable, ImportReport, Values, unusable
+from .first_views_sqlite import FirstViews, PageView
 
 EVENTS = "events"
 """Name for lines that are events."""
@@ -124,7 +122,7 @@ NO_EVENTS = (
 
 
 def read_umami(export: Export, views: FirstViews, report: ImportReport) -> None:
-    """Read an export. Raises UnusableExport."""
+    """Read an export. Raises Unusable."""
     has_events = False
     for table in export.tables():
         if set(table.columns) >= UMAMI_EVENT:
@@ -210,7 +208,7 @@ NO_EXPORT = (
 
 
 def read_goatcounter(export: Export, views: FirstViews, report: ImportReport) -> None:
-    """Read an export. Raises UnusableExport."""
+    """Read an export. Raises Unusable."""
     has_hits = False
     for table in export.tables():
         has_hits = True

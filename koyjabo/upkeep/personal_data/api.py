@@ -1,7 +1,5 @@
 """/api/auth/me: export everything stored about an account, and delete the account."""
 
-from __future__ import annotations
-
 from flask import Response, request
 
 from koyjabo.base.core.errors import InvalidToken
@@ -9,13 +7,12 @@ from koyjabo.base.core.identity import Login
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import ProofBody
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.upkeep.personal_data.personal_data import PersonalData
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.responses import JSON, download
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, File, describe
+from .personal_data import PersonalData
 
 
 @bp.get("/auth/me/export")

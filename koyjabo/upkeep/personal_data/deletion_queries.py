@@ -2,8 +2,6 @@
 random name that begins with it in place of the user's id, so that they no longer belong to anyone.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Collection, Sequence
@@ -40,7 +38,7 @@ from koyjabo.communities.roles import ADMIN
 from koyjabo.counting.daily_people import user
 from koyjabo.people.accounts.users.user_admin_queries import require_another_admin
 from koyjabo.people.audit.queries import record_revocation
-from koyjabo.upkeep.personal_data.export_queries import (
+from .export_queries import (
     about_member,
     accepted_from,
     event_about,

@@ -5,8 +5,6 @@ Only visits made while logged in are included. Visits from before a visitor was 
 because anyone who knows a visitorId can sign up with it (docs/personal-data.md).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.identity import site_role
+from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION
 from koyjabo.base.models import (
     SITE,
     ApiKey,
@@ -45,7 +44,6 @@ from koyjabo.base.models import (
     WebhookEvent,
 )
 from koyjabo.counting.daily_people import hours_of, user
-from koyjabo.people.mail.link_tokens import INVITATION, PANEL_INVITATION
 
 ABOUT_MEMBERS = ("member.joined", "member.left")
 """Webhook events whose `data` contains a user's id."""

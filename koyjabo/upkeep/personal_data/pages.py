@@ -2,8 +2,6 @@
 deletion.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,16 +18,15 @@ from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import PasswordBody, ProofBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.upkeep.personal_data import api
-from koyjabo.upkeep.personal_data.personal_data import PersonalData
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import browser_name, language
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.schemas.bodies import Body, NewPassword, Typed
+from . import api
+from .personal_data import PersonalData
 
 
 class FirstPasswordBody(Body):

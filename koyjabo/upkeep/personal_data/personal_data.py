@@ -1,7 +1,5 @@
 """Exports everything that is stored about an account, and deletes the account, at its owner's request."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator
@@ -16,8 +14,8 @@ from koyjabo.base.database.executor import Throttle
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
-from koyjabo.upkeep.personal_data import deletion_queries, export_queries
-from koyjabo.upkeep.personal_data.export_queries import SECTIONS, DataSubject
+from . import deletion_queries, export_queries
+from .export_queries import SECTIONS, DataSubject
 
 PIECE = 500
 """Number of rows per piece of an export. Reports wait for at most one piece."""

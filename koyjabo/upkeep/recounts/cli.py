@@ -1,13 +1,11 @@
 """`koyjabo total …` and `verify`"""
 
-from __future__ import annotations
-
 import click
 
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
+from .recounts import Recounts, TotalAdjuster
 
 
 @click.group()

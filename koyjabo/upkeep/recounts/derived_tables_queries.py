@@ -4,8 +4,6 @@ Statements read a table in pieces: rows with ids after :after, up to :upto. Tabl
 conversions) are read with the first piece, whose :after is 0.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple, Self
 
 from sqlalchemy import TextClause, text

@@ -6,10 +6,7 @@ Sets the total or adds to it, with a row in `adjustments`. This creates the only
 numbers.
 """
 
-from __future__ import annotations
-
-from collections import Counter as Tally
-from collections import defaultdict
+from collections import Counter as Tally, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from operator import attrgetter, itemgetter
@@ -29,8 +26,8 @@ from koyjabo.counting.page_numbers import page_queries
 from koyjabo.reports import page_total_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.upkeep.recounts import derived_tables_queries as derived
-from koyjabo.upkeep.recounts.derived_tables_queries import Invariant, Rollup
+from . import derived_tables_queries as derived
+from .derived_tables_queries import Invariant, Rollup
 
 
 class Totals(NamedTuple):

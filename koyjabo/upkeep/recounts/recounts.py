@@ -4,8 +4,6 @@ line, which can also repair derived tables (in an application context).
 Sets the total by hand, to continue an older counter. This creates the only permitted gap between visit numbers.
 """
 
-from __future__ import annotations
-
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,13 +27,12 @@ from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.base.models import SITE
 from koyjabo.base.settings.checks import LARGEST_TOTAL
 from koyjabo.integrations.webhooks import delivery_queries
-from koyjabo.people.audit import log as audit
-from koyjabo.people.audit import queries
+from koyjabo.people.audit import log as audit, queries
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord, Selection
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.recounts import recount_queries
-from koyjabo.upkeep.recounts.recount_queries import (
+from . import recount_queries
+from .recount_queries import (
     MAX_SHOWN,
     RecountResult,
     Totals,
@@ -301,7 +298,7 @@ class Recounts:
         """The progress of a recount on this worker, or on one that has reported it."""
         return self.progress() or next((worker.recount for worker in self._workers.live() if worker.recount), None)
 
-    def _recount(self, run: _Run, by: Actor) -> None:
+    def _recount(self, run: "_Run", by: Actor) -> None:
         began_ms, worker = self._clock.elapsed_ms(), self._lease.worker
         try:
             details = self._details(run) | {"rows": run.progress.rows, "seconds": self._seconds_since(began_ms)}
@@ -321,7 +318,7 @@ class Recounts:
             self._run = None
             self._on_change()
 
-    def _details(self, run: _Run) -> dict[str, Any]:
+    def _details(self, run: "_Run") -> dict[str, Any]:
         """The details of the audit entry. Raises ClaimLost."""
         try:
             return self.run(run.reported).details()

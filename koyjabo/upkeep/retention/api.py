@@ -1,16 +1,13 @@
 """POST /api/visitor/forget: erase a visitor."""
 
-from __future__ import annotations
-
 from flask import request
 
 from koyjabo.counting.schemas.requests import REFUSALS, ForgetBody
 from koyjabo.counting.services import CountingServices
-from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.web.current import api as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import api as bp, current
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
+from .erasure import Erasure
 
 
 @bp.post("/visitor/forget")

@@ -1,13 +1,11 @@
 """`koyjabo forget` and `prune`"""
 
-from __future__ import annotations
-
 import click
 
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.counting.services import CountingServices
-from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.upkeep.retention.retention import Retention
+from .erasure import Erasure
+from .retention import Retention
 
 
 @click.command()

@@ -1,7 +1,5 @@
 """Erases all data of a visitor, without changing any total."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Collection
@@ -21,8 +19,8 @@ from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.retention import erasure_queries
-from koyjabo.upkeep.retention.erasure_queries import Renamed
+from . import erasure_queries
+from .erasure_queries import Renamed
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,6 @@ A visitor with very many visits has two names until the last visit is renamed. U
 visitors with the same first visit. To count them once, `forgotten_visitors` is lowered by one for each second name.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -26,7 +24,7 @@ from koyjabo.reports.events import event_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import VISITS, ReadRows
 from koyjabo.reports.rolled_up import roll_up_queries
-from koyjabo.upkeep.retention.retention_queries import fold_of_visitor
+from .retention_queries import fold_of_visitor
 
 RENAMED = "~"
 """The first character of names that no visitor can have (specification: Register a visit)."""

@@ -4,8 +4,6 @@ exact user agents after 30 days, and removes expired rows.
 No figure changes. A retry of a rolled-up visit counts as a new visit (specification: Register a visit).
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from datetime import date
@@ -23,8 +21,8 @@ from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.visit_log import import_queries
 from koyjabo.reports.visit_log.import_queries import ImportUnderWay
-from koyjabo.upkeep.retention import retention_queries
-from koyjabo.upkeep.retention.retention_queries import Foldable
+from . import retention_queries
+from .retention_queries import Foldable
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,6 @@ daily sums and hourly sums equal `folded_visits` plus the remaining rows (`recou
 Functions that remove rows return how many they have removed; 0 if none are left.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

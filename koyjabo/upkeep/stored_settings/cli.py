@@ -1,7 +1,5 @@
 """`koyjabo settings …`"""
 
-from __future__ import annotations
-
 import json
 
 import click
@@ -11,7 +9,7 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.catalogue import SECRETS, text_of
 from koyjabo.base.settings.schema import Settings
-from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from .stored_settings import StoredSettings
 
 
 @click.group(invoke_without_command=True)

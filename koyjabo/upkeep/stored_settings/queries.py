@@ -4,8 +4,6 @@ Every worker reads all rows each second. There are at most as many as settings o
 than reading a revision, and notices a restored or rolled-back database as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from sqlalchemy import delete, select

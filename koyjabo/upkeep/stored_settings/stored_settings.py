@@ -5,8 +5,6 @@ used is left out, so that the server serves: the secret was sealed with another 
 conflicts with other settings.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Mapping
@@ -26,8 +24,8 @@ from koyjabo.base.settings.catalogue import text_of
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Subject
-from koyjabo.upkeep.stored_settings import queries
 from koyjabo.web.schemas.bodies import sentence
+from . import queries
 
 NAMES = (
     *("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN", "APP_URL", "PUBLIC_URL", "TIMEZONE"),

@@ -1,14 +1,12 @@
 """Template functions that write the URLs and tags of static files, and the macros of all templates."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Flask, Response, after_this_request, current_app, g
 from markupsafe import Markup
 
-from koyjabo.web.assets.static_files import assets
 from koyjabo.web.http.response_headers import POLICY, policy_with_style
+from .static_files import assets
 
 SCRIPT = Markup('<script type="module" src="{}"></script>')
 BLOCKING = Markup('<script type="module" blocking="render" src="{}"></script>')

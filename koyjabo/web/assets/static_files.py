@@ -5,8 +5,6 @@ year. Pages on other sites use `/static/…`.
 Without a build, or if a source has changed since, the sources are sent, and browsers find their imports one by one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import mimetypes

@@ -7,8 +7,6 @@ headers, ids and addresses are the same (decision 48).
 The argument of handlers that serve both the fast path and a Flask route.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import wraps

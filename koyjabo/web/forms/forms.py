@@ -7,8 +7,6 @@ The question's page is the response to the action's form. Its own form sends the
 question. The action is carried out if the question is still the same.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata
@@ -16,8 +14,7 @@ from hashlib import sha256
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from flask import Flask, Response, make_response, render_template, request
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from pydantic import ValidationError
 
 from koyjabo.base.core.i18n import N_
@@ -53,12 +50,12 @@ TEXTS = {
     "url": (N_("Address"), "url"),
 }
 """Labels and kinds of text fields, by name. All other fields are choices and tokens, which are repeated unchanged.
-Features add theirs with `declare_text`.
+Features add theirs with `declare_texts`.
 """
 
 
-def declare_text(name: str, label: str) -> None:
-    TEXTS[name] = label, "text"
+def declare_texts(**labels: str) -> None:
+    TEXTS.update({name: (label, "text") for name, label in labels.items()})
 
 
 class Form(Generic[Checked]):

@@ -2,8 +2,6 @@
 and another host on the same domain cannot plant a session (RFC 6265bis, 4.1.3.2).
 """
 
-from __future__ import annotations
-
 from flask import Flask, Response, current_app, request
 
 ALWAYS_SECURE = "koyjabo.cookies_are_secure"

@@ -1,7 +1,5 @@
 """WSGI middleware and settings for all requests, and the request log with LOG_LEVEL=DEBUG."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Callable, Iterable
@@ -19,8 +17,8 @@ from werkzeug.routing import UnicodeConverter
 
 from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import customer
-from koyjabo.web.http.paths import SIZES, BodySizes
-from koyjabo.web.http.proxy_hops import PEER
+from .paths import SIZES, BodySizes
+from .proxy_hops import PEER
 
 log = logging.getLogger("koyjabo.requests")
 

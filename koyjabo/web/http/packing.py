@@ -5,8 +5,6 @@ Therefore CSRF tokens get a new mask in each response (`page_login`), responses 
 length, and responses to forms are not compressed, because they may show new codes and keys.
 """
 
-from __future__ import annotations
-
 import gzip
 from gzip import GzipFile
 from io import BytesIO

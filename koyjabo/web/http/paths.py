@@ -2,8 +2,6 @@
 maximum size of a body, which the server needs before it reads the body and before Flask finds a route.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from enum import Enum, auto

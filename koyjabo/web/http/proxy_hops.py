@@ -2,8 +2,6 @@
 only shown to the admin who makes the request, and are not stored (specification: Storage).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

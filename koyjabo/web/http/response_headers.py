@@ -3,8 +3,6 @@ WSGI layer around Flask and Socket.IO with prebuilt lists, because Flask-CORS an
 request. It also responds when an error handler fails.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import re
@@ -19,7 +17,7 @@ from flask import Flask
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.observability.logs import request_id
-from koyjabo.web.http.paths import PathPolicy, matching
+from .paths import PathPolicy, matching
 
 log = logging.getLogger(__name__)
 

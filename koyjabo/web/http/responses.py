@@ -3,8 +3,6 @@
 Downloads that are generated while they are sent, such as exports.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """A worker's limits, and the usage counted for one request."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

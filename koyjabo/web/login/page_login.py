@@ -9,8 +9,6 @@ Logins are only kept in this worker's memory. Nothing can be revoked while the d
 revocations have cleared it.
 """
 
-from __future__ import annotations
-
 import logging
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
@@ -36,8 +34,8 @@ from koyjabo.base.network.services import NetworkServices
 from koyjabo.web.current import current
 from koyjabo.web.http.middleware import RequestOfAnyBytes
 from koyjabo.web.limits import limits
-from koyjabo.web.login import tokens
-from koyjabo.web.login.tokens import ACCESS, REFRESH, Claims, Tokens
+from . import tokens
+from .tokens import ACCESS, REFRESH, Claims, Tokens
 
 KEPT_MS = 3_600_000
 """How long a login is remembered after its last page view, ms."""

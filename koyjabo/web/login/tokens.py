@@ -3,8 +3,6 @@
 Reads JSON Web Tokens (RFC 7519): user, session and expiry. `Identities` finds out whether the session is live.
 """
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -56,7 +54,7 @@ class Claims(NamedTuple):
     by_token: RolesByToken | None = None  # of a person from another system, whose token has no session
 
     @classmethod
-    def of_other_system(cls, login: Login) -> Claims:
+    def of_other_system(cls, login: Login) -> "Claims":
         """The claims of a token that `Identities.token_login_of` has verified."""
         return cls(login.account.id, login.session_id, "", ACCESS, "", float("inf"), login.account.by_token)
 

@@ -1,7 +1,5 @@
 """Lets handlers describe their input and their responses for `GET /openapi.json`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar

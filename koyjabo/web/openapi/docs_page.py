@@ -1,7 +1,5 @@
 """GET /docs: the calls of `/openapi.json`. GET /docs/{name}.md: a document. GET /docs/search: sections of documents."""
 
-from __future__ import annotations
-
 from functools import cache, lru_cache
 from typing import Any
 
@@ -13,10 +11,10 @@ from koyjabo.web.current import current
 from koyjabo.web.http import packing
 from koyjabo.web.http.responses import private
 from koyjabo.web.i18n import language
-from koyjabo.web.openapi.document import specification
-from koyjabo.web.openapi.reference import Reference
 from koyjabo.web.pages import guides
 from koyjabo.web.pages.links import ANY_SITE
+from .document import specification
+from .reference import Reference
 
 bp = Blueprint("docs", __name__, url_prefix="/docs")
 

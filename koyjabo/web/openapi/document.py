@@ -1,7 +1,5 @@
 """`GET /openapi.json`, generated from the routes and from the models that handlers `describe`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -20,9 +18,9 @@ from koyjabo.web.current import current
 from koyjabo.web.http import packing, paths
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import ErrorResponse
-from koyjabo.web.openapi.describe import File, Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
 from koyjabo.web.pages.links import ANY_SITE
 from koyjabo.web.schemas.bodies import Body
+from .describe import File, Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
 
 REF = "#/components/schemas/{model}"
 

@@ -1,7 +1,5 @@
 """The calls of `/openapi.json` by tag, with their fields and examples, as the page /docs shows them."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from typing import Any, NamedTuple
@@ -54,7 +52,7 @@ class Field(NamedTuple):
     type: str
     is_required: bool
     text: Markup
-    fields: list[Field] = []
+    fields: "list[Field]" = []
 
 
 class Answer(NamedTuple):

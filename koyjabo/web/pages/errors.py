@@ -2,8 +2,6 @@
 with a page for browsers.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from functools import cache

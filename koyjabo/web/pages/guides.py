@@ -5,8 +5,6 @@ Searches the documents in docs/ by section. A section must contain all words of 
 them.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections import Counter

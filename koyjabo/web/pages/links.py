@@ -1,7 +1,5 @@
 """Links for people to send to each other."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import urlsplit
 

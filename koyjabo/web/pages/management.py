@@ -2,8 +2,6 @@
 form and the secret (`webkit/management.html` has the parts).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 

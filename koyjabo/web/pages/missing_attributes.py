@@ -1,7 +1,5 @@
 """Templates fail on a name that a row or a result does not have, which they would otherwise read as empty."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any

@@ -1,7 +1,5 @@
 """A list's page and order, as in its URL: `?page=2&sort=name`, or `?sort=-name` for descending."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
@@ -45,7 +43,9 @@ class Sorting(NamedTuple):
     place: tuple[str, ...] = ("page",)  # the arguments that identify the page of the list
 
     @classmethod
-    def of(cls, request: Request, names: Collection[str], default: str, place: tuple[str, ...] = ("page",)) -> Sorting:
+    def of(
+        cls, request: Request, names: Collection[str], default: str, place: tuple[str, ...] = ("page",)
+    ) -> "Sorting":
         """The requested order, if its name is one of `names`."""
         order = request.args.get("sort", "")
         return cls(order if order.removeprefix("-") in names else default, place)

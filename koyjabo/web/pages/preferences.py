@@ -1,20 +1,17 @@
 """POST /language and POST /theme: choose the language and theme of pages, which are stored in cookies."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from flask import Flask, Response, request
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import LANGUAGES
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.http import cookies
 from koyjabo.web.i18n import LANGUAGE_COOKIE, LANGUAGE_S
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
-from koyjabo.web.pages import redirects
+from . import redirects
 
 THEMES = ("light", "dark")
 THEME_COOKIE, THEME_S = "theme", 365 * 86400

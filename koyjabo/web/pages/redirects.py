@@ -6,8 +6,6 @@ The message is in a signed cookie, which is deleted by the page that shows it. R
 again, and other sites and hosts cannot create one.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, NamedTuple
 

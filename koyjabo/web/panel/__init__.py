@@ -2,16 +2,13 @@
 action also checks a CSRF token.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import IO, TypeVar
 
 from flask import Response, current_app, request
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.http.responses import private
 from koyjabo.web.login import page_login
 from koyjabo.web.login.page_login import RememberedLogins

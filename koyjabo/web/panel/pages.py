@@ -1,7 +1,5 @@
 """Parts shared by the panel's pages: the current admin or viewer, templates, cursors, downloads."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

@@ -2,8 +2,6 @@
 `koyjabo.base.core.credential_rules` has the rules for credentials.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import re
@@ -113,11 +111,6 @@ def _flag(value: Any) -> bool:
 Text = Annotated[str | None, BeforeValidator(text)]
 Address = Annotated[str | None, BeforeValidator(_address)]
 VisitorId = Annotated[str, BeforeValidator(visitor_id), WithJsonSchema(pattern(VISITOR_ID))]
-OptionalVisitorId = Annotated[
-    str | None,
-    BeforeValidator(lambda value: None if value is None else visitor_id(value)),
-    WithJsonSchema(pattern(VISITOR_ID, optional=True)),
-]
 VisitId = Annotated[str | None, BeforeValidator(visit_id), WithJsonSchema(pattern(VISIT_NAME, optional=True))]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 OptionalFlag = Annotated[
@@ -175,11 +168,6 @@ def _by(rule: Callable[[str], str]) -> BeforeValidator:
 EMAIL_SCHEMA = {"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": credential_rules.LONGEST_EMAIL}
 
 Email = Annotated[str, _by(credential_rules.email), WithJsonSchema(EMAIL_SCHEMA)]
-OptionalEmail = Annotated[
-    str | None,
-    BeforeValidator(lambda value: None if value is None else _checked(credential_rules.email, value)),
-    WithJsonSchema({"anyOf": [EMAIL_SCHEMA, NULL]}),
-]
 NewPassword = Annotated[
     str,
     _by(credential_rules.password),
@@ -225,7 +213,11 @@ LARGEST_BODY = 16 * 1024
 LARGER_BODY = 1024 * 1024
 """Maximum size of a body, bytes. Models of lists take LARGER_BODY."""
 
-JSON = ("application/json",)
+FROM_ANY_PAGE = ("application/json", "text/plain")
+"""Pages of other origins send `text/plain` without a preflight, with cookies, so bodies of requests that act for a
+logged-in user must not accept it.
+"""
+
 ONLY_JSON = "Send the body as application/json, uncompressed."
 
 
@@ -233,10 +225,8 @@ class Body(BaseModel):
     """A JSON object. Unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
-    media: ClassVar[tuple[str, ...]] = ("application/json", "text/plain")
-    """Accepted content types. Pages of other origins send `text/plain` without a preflight, with cookies, so bodies of
-    requests that act for a logged-in user must not accept it.
-    """
+    media: ClassVar[tuple[str, ...]] = ("application/json",)
+    """Accepted content types."""
 
     may_be_absent: ClassVar[bool] = False
     largest: ClassVar[int] = LARGEST_BODY

@@ -1,7 +1,5 @@
 """Pages of lists in the API: `?page=&per_page=`, and the headers `Link` (RFC 8288) and `X-Total-Count`."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -26,7 +24,7 @@ class Paging(NamedTuple):
     others: tuple[tuple[str, str], ...]  # the other query arguments
 
     @classmethod
-    def of(cls, request: Request, per_page: int = PER_PAGE) -> Paging:
+    def of(cls, request: Request, per_page: int = PER_PAGE) -> "Paging":
         """Parse the requested page. `per_page` is the default. Raises InvalidInput with all invalid arguments."""
         rules = {"page": (1, LAST_PAGE), "per_page": (per_page, MAX_PER_PAGE)}
         given = {name: _number(request.args.get(name), *rule) for name, rule in rules.items()}

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from support.application.site import assert_error
 from support.models.people_model import DAY_S, changes, local_hour
 from support.people.accounts import PASSWORD, sign_up

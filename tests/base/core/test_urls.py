@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.programs.processes import ROOT
 from support.runs.fuzz_effort import effort
 

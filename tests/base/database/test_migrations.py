@@ -16,8 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 from support.application.site import Site, site_fixture
-from support.people.api_keys import boss as admin
-from support.people.api_keys import make
+from support.people.api_keys import boss as admin, make
 from support.programs.processes import ROOT, run, wait_until
 from support.servers.server import START_S
 

@@ -12,8 +12,7 @@ from support.application.statements import plan_of, recorded
 from support.databases.database import Database, SqliteDatabase
 
 from koyjabo.base.core.identity import Account
-from koyjabo.base.database import postgres as database_postgres
-from koyjabo.base.database import sqlite
+from koyjabo.base.database import postgres as database_postgres, sqlite
 from koyjabo.base.models import Scope
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.records import NewVisit

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from babel import Locale
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.programs.processes import ROOT, run
 from support.runs.fuzz_effort import effort
 

@@ -10,8 +10,7 @@ import pytest
 from support.application.site import Site
 
 from koyjabo.base.network import rate_limiter
-from koyjabo.base.network.client_address import AddressCounter
-from koyjabo.base.network.client_address import neighbourhood as key
+from koyjabo.base.network.client_address import AddressCounter, neighbourhood as key
 from koyjabo.base.network.rate_limiter import DailyRate, Rate, share
 
 

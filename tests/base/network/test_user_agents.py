@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import yaml_rs  # device-detector needs it; PyYAML takes 60 times as long
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.application.site import Site, nothing_counted
 from support.programs.processes import ROOT
 from support.runs.fuzz_effort import effort

@@ -20,8 +20,7 @@ from support.servers.changed_server import changed_server
 from koyjabo.application.assembly import MAX_COMMUNITIES, _largest
 from koyjabo.base.cluster.workers import Drop
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.observability import services as observability
-from koyjabo.base.observability import socket_log
+from koyjabo.base.observability import services as observability, socket_log
 from koyjabo.base.observability.dropped import Dropped
 from koyjabo.base.observability.metrics import COMMUNITIES, DATABASE, MAX_KINDS, OLDEST, Gauges, Metrics, all_names
 from koyjabo.base.observability.services import Lag, ObservabilityServices

@@ -17,7 +17,7 @@ from koyjabo.base.cluster.redis_client import connect
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.communities.live import dashboard_leader_redis, dashboard_room
 from koyjabo.communities.live.dashboard_leader_redis import KEYS, RedisLeader
-from koyjabo.communities.live.dashboard_room import LocalLeader
+from koyjabo.communities.live.dashboard_room import DashboardLeader
 
 BEAT_S = 2
 HOUR_S = 3600
@@ -128,7 +128,7 @@ def test_one_worker_refreshes_the_dashboards_of_all_in_an_interval(redis, monkey
 
 def test_only_worker_refreshes_its_dashboards_once_in_10_s():
     now, at = Time(), []
-    leader = LocalLeader(clock_of(now))
+    leader = DashboardLeader(clock_of(now))
     began = now.elapsed_ms()
     for _ in range(25):
         leader.refresh_if_due(["a"], lambda watched: at.append(now.elapsed_ms() - began))

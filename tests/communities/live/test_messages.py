@@ -13,7 +13,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
-from koyjabo.base.cluster.bus import NullBus
+from koyjabo.base.cluster.bus import Bus
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.communities.live.messages import MAX_DATA_BYTES, MAX_DEPTH, MESSAGES, CommunityMessages
 
@@ -105,7 +105,7 @@ def test_message_that_cannot_be_sent_blocks_no_other():
 
     member = SimpleNamespace(is_online=True, is_taken=True, client="member")
     participants, fanout = SimpleNamespace(of=lambda scope: [member]), SimpleNamespace(send_to=send_to)
-    messages = CommunityMessages(participants, fanout, NullBus(), ThreadRuntime(), None, None)
+    messages = CommunityMessages(participants, fanout, Bus(), ThreadRuntime(), None, None)
     for data in (1, None, 2):
         messages.receive(MESSAGES, {"community_id": "c", "data": data})
     wait_until(lambda: sent == [1, 2], "the others are sent")

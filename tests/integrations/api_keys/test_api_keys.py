@@ -9,8 +9,7 @@ import pytest
 import requests
 from support.application.site import Site, assert_error
 from support.people.accounts import Person, bare, sign_up
-from support.people.api_keys import PATH, call, key, make
-from support.people.api_keys import boss as admin
+from support.people.api_keys import PATH, boss as admin, call, key, make
 from support.people.communities import found
 from support.programs.patience import PATIENCE_S
 from support.servers.server import Server

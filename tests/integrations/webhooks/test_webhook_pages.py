@@ -53,7 +53,7 @@ def test_webhook_is_added_tried_and_its_answer_seen(hooked, receiver, reader):
 def test_connect_says_in_a_few_words_what_a_webhook_sends(hooked, reader, events, said):
     hooked.add(*events)
     row = reader.get("/admin/connect").partition('id="webhooks"')[2].partition("</li>")[0]
-    assert words(row.partition("Nothing sent yet")[2]).partition(" Change")[0] == said
+    assert words(row.partition("Nothing sent yet</span> · ")[2]).partition(" Change")[0] == said
 
 
 def test_texts_of_receivers_and_admins_are_not_markup(hooked, receiver, reader):

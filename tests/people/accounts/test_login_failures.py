@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.application.site import Site, assert_error
 from support.application.statements import recorded
-from support.people.accounts import PASSWORD as RIGHT
-from support.people.accounts import Person, sign_up, try_login
+from support.people.accounts import PASSWORD as RIGHT, Person, sign_up, try_login
 
 from koyjabo.base.core.errors import LedgerUnavailable, TooBusy
 from koyjabo.base.core.identity import OPERATOR

@@ -43,6 +43,7 @@ def test_made_up_email_of_the_first_admin_is_a_step_and_gets_no_email(site, mail
     site.rows("UPDATE users SET email = :email, email_key = :email", email=PLACEHOLDER)
     admin.send("/account/verify-email")
     assert "Enter your own email first." in words(admin.get(admin.location))
+    assert "Send a test email" not in admin.get("/admin/server")
     page = admin.send(PATH, 502)
     assert "not an address that mail can be sent to. Change your details" in words(page)
     assert f"Your email {PLACEHOLDER} was made up" in words(page)

@@ -4,8 +4,7 @@ from collections import Counter
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.application.site import SECRET, Site, Time, assert_error, nothing_counted
 from support.runs.fuzz_effort import effort
 

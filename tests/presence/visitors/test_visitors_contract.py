@@ -5,8 +5,7 @@ from collections import Counter
 from itertools import count
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, MemoryWorld, redis_world
 from support.runs.fuzz_effort import effort
 

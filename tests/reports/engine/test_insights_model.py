@@ -8,8 +8,7 @@ from itertools import count
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sqlalchemy.orm import Session
 from support.application.site import Site, Time
 from support.databases.database import SqliteDatabase

@@ -8,8 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.application.site import Site, Time
 from support.databases.database import SqliteDatabase
 from support.runs.fuzz_effort import effort

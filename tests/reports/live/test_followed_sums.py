@@ -6,8 +6,7 @@ from support.sites.full_site import rebuild, use_small_blocks
 
 from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.live import live as live_module
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.log import log as log_module
+from koyjabo.reports.log import block_queries, log as log_module
 from koyjabo.reports.log.blocks import Block
 from koyjabo.reports.log.log import Log
 from koyjabo.reports.query.report_query import Filter, Question

@@ -4,8 +4,7 @@ import json
 import zlib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.application.site import Site, Time
 from support.programs.processes import ROOT
 from support.runs.fuzz_effort import effort

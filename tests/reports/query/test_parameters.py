@@ -3,8 +3,7 @@
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.errors import InvalidInput

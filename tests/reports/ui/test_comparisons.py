@@ -38,11 +38,11 @@ def test_the_panel_is_compared_with_the_same_weekdays_until_another_is_chosen(ad
     assert chosen(admin.get("/admin/")) == {"none"}
 
 
-def test_panel_compares_only_ranges_whose_earlier_days_all_have_data_by_default(site):
-    admin = panel(site, "nila")
+def test_panel_compares_only_ranges_whose_earlier_days_all_have_data_by_default(site, admin):
+    nila = panel(site, "nila")
     for first, comparison in (("10", "weekday"), ("09", "none")):  # the first visit was two weeks ago
-        assert chosen(admin.get(f"/admin/?start=2025-12-{first}&end=2025-12-16")) == {comparison}
-    assert chosen(admin.get("/admin/?start=2025-12-08&end=2025-12-16&compare=weekday")) == {"weekday"}
+        assert chosen(nila.get(f"/admin/?start=2025-12-{first}&end=2025-12-16")) == {comparison}
+    assert chosen(nila.get("/admin/?start=2025-12-08&end=2025-12-16&compare=weekday")) == {"weekday"}
 
 
 def test_days_before_the_first_visit_are_not_compared(admin):

@@ -10,9 +10,8 @@ from support.runs.short_run import EVERYTHING
 from support.sites.full_site import fill, quiet
 
 from koyjabo.base.core import spreadsheet
-from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.errors import InvalidInput, Unusable
 from koyjabo.reports.visit_log import export_file, visit_log
-from koyjabo.reports.visit_log.export_file import UnusableFile
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.visit_log import VisitFilter
 
@@ -92,7 +91,7 @@ def test_resume_begins_where_there_is_nothing(site, file, kind):
 def test_other_file_is_not_touched(site, file, kind):
     file.write_text("one\ntwo\n")
     for resume, why in ((False, "--resume"), (True, r"is not a (CSV|JSON Lines) export of visits")):
-        with pytest.raises(UnusableFile, match=why):
+        with pytest.raises(Unusable, match=why):
             export(site, file, kind, resume)
     assert file.read_text() == "one\ntwo\n"
 

@@ -8,8 +8,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.application.site import SPEC_MOMENT, Site
 from support.runs.fuzz_effort import effort
 from support.sites.visit_log import DAYS, DHAKA, Log

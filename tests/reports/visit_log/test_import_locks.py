@@ -18,7 +18,7 @@ from koyjabo.base.database import executor, lease
 from koyjabo.reports.visit_log import import_queries, importing
 from koyjabo.reports.visit_log.import_file import BadLine
 from koyjabo.reports.visit_log.import_queries import ImportUnderWay
-from koyjabo.reports.visit_log.importing import Busy, Imported
+from koyjabo.reports.visit_log.importing import Imported
 from koyjabo.upkeep.retention import retention_queries
 from koyjabo.upkeep.retention.retention import Pruned, Retention
 
@@ -168,7 +168,7 @@ def test_import_that_waits_for_its_input_keeps_its_lease(site, imported, databas
         wait_until(lambda: seen_ms() > began, "it renews its lease")
         with pytest.raises(ImportUnderWay):
             prune(site)
-        with pytest.raises(Busy):
+        with pytest.raises(DatabaseInUse):
             bring(site, imported)
         tried.append(True)
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import h11
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.clients.connection import chunked, head
 from support.clients.unaffected_clients import UnaffectedClients, unaffected_clients
 from support.clients.websocket import SOCKETIO, say, take_frame, upgrade

@@ -6,8 +6,7 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.application.http_server import CLOSE, GET, all_of, answering, eventlet, served, until
 from support.clients.connection import chunked, head
 from support.runs.fuzz_effort import effort

@@ -15,8 +15,7 @@ import requests
 from support.assertions.ledger import assert_exact, assert_verified
 from support.clients.concurrent_registrations import Crowd
 from support.clients.connection import Connection, head
-from support.clients.worker_connections import only
-from support.clients.worker_connections import two_workers as two_workers_serve
+from support.clients.worker_connections import only, two_workers as two_workers_serve
 from support.databases.database import Database, SqliteDatabase
 from support.faults.failing_programs import PATIENT, written
 from support.programs.patience import PATIENCE_S

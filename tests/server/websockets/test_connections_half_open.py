@@ -2,8 +2,7 @@
 
 import pytest
 from support.clients.engine_client import CLOSE, PING, PONG, Polling
-from support.clients.websocket import KINDS, SOCKETIO, WebSocket, answer
-from support.clients.websocket import PING as PING_FRAME
+from support.clients.websocket import KINDS, PING as PING_FRAME, SOCKETIO, WebSocket, answer
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, pings, timed_server
 

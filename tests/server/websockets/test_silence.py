@@ -9,8 +9,7 @@ import pytest
 from support.clients.websocket import PING, PONG, frame, take_frame
 
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.server.websockets import buffered_connection, connection_loop
-from koyjabo.server.websockets import connection as websocket
+from koyjabo.server.websockets import buffered_connection, connection as websocket, connection_loop
 from koyjabo.server.websockets.buffered_connection import LOST
 from koyjabo.server.websockets.connection import MAX_FRAMES, WebSocketConnection
 from koyjabo.server.websockets.connection_loop import MAX_NOTIFIERS, SWEEP_INTERVAL_S, ConnectionLoop, is_old

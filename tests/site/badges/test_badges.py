@@ -9,8 +9,7 @@ from support.application.page_numbers import when_counted
 from support.application.site import Site, assert_error, nothing_counted
 
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.site.badges import api as badges
-from koyjabo.site.badges import drawing, values
+from koyjabo.site.badges import api as badges, drawing, values
 from koyjabo.site.badges.drawing import width_px
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 

@@ -61,14 +61,13 @@ def test_views_of_a_page_can_be_chosen_while_pages_show_them(site):
 
 def test_every_code_names_this_server_and_can_be_copied(site):
     page = codes(site)
-    assert page.count("https://koyjabo.example") > 8  # the script replaces it
-    assert "connect-src https://koyjabo.example wss://koyjabo.example;" in page
+    assert page.count("https://koyjabo.example") > 6  # the script replaces it
 
 
 def test_addresses_in_it_answer(site):
     paths = {unescape(path) for path in re.findall(r'https://koyjabo\.example(/[^\s")]+)(?=[")])', codes(site))}
     assert {path.partition("?")[0] for path in paths} >= {"/badge.svg", "/embed", "/v.gif", "/static/js/koyjabo.js"}
-    for path in paths - {"/static/js/"}:
+    for path in paths:
         assert site.client.get(path).status_code == 200, path
 
 
@@ -76,7 +75,6 @@ def test_public_address_is_named_where_there_is_one(sqlite_database):
     with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com") as site:
         page = codes(site)
     assert "koyjabo.example" not in page
-    assert "connect-src https://live.example.com wss://live.example.com;" in page
 
 
 def test_pictures_of_looks_share_the_live_number(site):
@@ -99,11 +97,6 @@ def test_newest_visit_is_shown_to_everyone_and_its_host_in_the_panel(site):
     assert "Seen on shop.example; no. 4,001 , " in words(admin.get("/admin/connect"))
 
 
-def test_no_address_is_opened_for_a_check_of_its_page(site):
-    panel(site).send("/install", status=405, url="https://shop.example/")
-    assert "Check your page" not in words(Reader(site).log_in("rani").get("/install"))
-
-
 def test_every_page_and_the_panel_lead_there(site):
     assert '<a href="/install">Put it on your site</a>' in Reader(site).get("/communities")
     admin = panel(site)
@@ -113,8 +106,6 @@ def test_every_page_and_the_panel_lead_there(site):
 
 
 PATH = "/static/js/koyjabo-count.js"
-
-
 MODULE = f"https://koyjabo.example{PATH}"  # the page's script replaces the address
 
 

@@ -112,7 +112,7 @@ def test_second_visit_replaces_the_first_one_of_a_page(site):
 def test_line_to_paste_is_hidden_for_all_admins_until_that_is_taken_back(site):
     first, second = panel(site), panel(site, "nila")
     hide(first, "page")
-    assert "It is now hidden for all admins." in first.get(first.location)
+    assert "Done, for all admins." in first.get(first.location)
     assert (first_page(second), REPORTS in second.get("/admin/")) == (None, True)
     assert last_line(site)[:2] == ("Rani", "setup.step")
     hide(second, "page", "shown")
@@ -122,6 +122,9 @@ def test_line_to_paste_is_hidden_for_all_admins_until_that_is_taken_back(site):
 def test_health_lists_what_the_server_lacks(site):
     admin = panel(site)
     assert missing(admin) == ALL
+    hide(admin, "mail", status=400)
+    hide(admin, "total")
+    assert missing(admin) == ["name", "zone", *ALL[3:]]
     site.set_total(4000)
     site.rows("UPDATE users SET second_factor_ms = 1")
     sign_up(site, "nila")
@@ -200,10 +203,6 @@ def test_site_in_use_is_not_asked_for_a_page_and_a_total(site):
     again = Reader(site).log_in("rani")
     assert first_page(again) is None
     assert not {"name", "zone", "total"} & set(missing(again))
-
-
-def test_only_the_page_and_the_list_are_hidden(site):
-    hide(panel(site), "mail", status=400)
 
 
 def test_viewers_see_what_the_server_lacks_and_change_nothing(site):

@@ -16,7 +16,6 @@ VISITS = 120
 OLDER = re.compile(r'rel="next" href="([^"]*before=[^"]*)"')
 NEWER = re.compile(r'rel="prev" href="([^"]*after=[^"]*)"')
 ORDINAL = re.compile(r'href="/admin/visits/(\d+)" data-row')
-WHY_NOT_SORTED = re.compile(r'<th scope="col" class="[^"]*" data-optional title="(?:Sorting by|Visits are)[^"]*">')
 ENTRY = re.compile(r'<td class="head what">(.*?)<td class="time', re.DOTALL)
 
 
@@ -102,7 +101,6 @@ def test_newer_visits_are_a_link_away(admin):
 def test_visits_are_sorted_only_by_number_and_other_columns_say_why(admin):
     page = admin.get("/admin/visits?page=%2Fstop%2F3&before=99")
     assert 'aria-sort="descending"><a href="/admin/visits?page=%2Fstop%2F3&amp;sort=number">Visit' in page
-    assert len(WHY_NOT_SORTED.findall(page)) == 8
     first = admin.get("/admin/visits?sort=number")
     assert ordinals(first) == list(range(1, 51))
     second = follow(admin, re.compile(r'rel="next" href="([^"]*)">Newer<'), first)
@@ -159,7 +157,7 @@ def test_visit_that_waited_says_when_it_was_opened_and_when_it_was_counted(other
     assert "Device clock 17 Dec 2025, 11:08:00" in page
     page = words(admin.get(f"/admin/visits/{at_once}"))
     assert "Opened" not in page
-    assert "Device clock 17 Dec 2025, 11:59:10" in page
+    assert "Device clock" not in page, "it agrees"
     for ordinal in claims:
         assert "Device clock" not in words(admin.get(f"/admin/visits/{ordinal}"))
     assert words(admin.get("/admin/visits")).count("Opened 17 Dec 2025, 11:08") == 1

@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from support.programs.forking import PASSED_ON, start
-from support.programs.forking import ROOT as ROOT
+from support.programs.forking import PASSED_ON, ROOT as ROOT, start
 from support.programs.patience import PATIENCE_S
 from support.programs.zone import ZONE
 

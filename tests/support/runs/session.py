@@ -8,6 +8,7 @@ import random
 import socket
 import subprocess
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("koyjabo")
     group.addoption("--random-order", nargs="?", type=int, const=random.randrange(10**6), metavar="SEED",
                     help="shuffle the modules, and the tests in each")  # fmt: skip
+    group.addoption("--alone", action="store_true", help="run tests of other modules between the tests of each module")
     group.addoption("--shard", default="", choices=["", *SHARDS], help="run only this part of the tests")
     group.addoption("--servers-of-changes", action="store_true", help="run only server tests near changed files")
     group.addoption(
@@ -68,8 +70,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.get_terminal_writer().line(f"random order: SEED={seed}")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Record all tests before deselecting some, and sort the rest."""
     config.stash[COLLECTED] = list(items)
     durations = config.stash[DURATIONS]
@@ -78,16 +80,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if _module(item.nodeid) in in_shard]
     if config.option.servers_of_changes:
         items[:] = servers_of_changes(items)
-    modules: dict[Path, list[pytest.Item]] = {}
-    for item in items:
-        modules.setdefault(item.path, []).append(item)
-    ordered = sorted(modules.values(), key=lambda module: -durations.of(_module(module[0].nodeid)))
+    ordered = sorted(_modules(items), key=lambda module: -durations.of(_module(module[0].nodeid)))
     if (seed := config.option.random_order) is not None:
         order = random.Random(seed)
         order.shuffle(ordered)
         for module in ordered:
             order.shuffle(module)
     items[:] = [item for module in ordered for item in module]
+    yield
+    if config.option.alone:
+        places = {item: index / len(module) for module in _modules(items) for index, item in enumerate(module)}
+        items.sort(key=places.__getitem__)
 
 
 def pytest_collection_finish() -> None:
@@ -131,6 +134,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_unconfigure(config: pytest.Config) -> None:
     if FOLDER in config.stash:
         config.stash[FOLDER].close()
+
+
+def _modules(items: list[pytest.Item]) -> Iterable[list[pytest.Item]]:
+    modules: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    return modules.values()
 
 
 def _module(nodeid: str) -> str:

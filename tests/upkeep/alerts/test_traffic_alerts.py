@@ -8,8 +8,7 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from integrations.webhooks.test_webhook_events import assert_as_documented, subscribe
 from sqlalchemy import select
 from support.application.site import Site, Time

@@ -8,13 +8,12 @@ from support.people.accounts import sign_up
 from support.sites.backups import back_up, restore
 from support.sites.full_site import everything, in_context
 
+from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.extensions import db
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.services import PeopleServices
 from koyjabo.reports.visit_log.import_queries import only_one
 from koyjabo.upkeep.backups import backup_queries
-from koyjabo.upkeep.backups.backup import TargetInUse
-from koyjabo.upkeep.backups.backup_file import UnusableBackup
 
 NEW = {"epoch", "revision", "revoked_ms", "version"}
 """Columns with new values after a restore."""
@@ -141,7 +140,7 @@ USES = {  # each use is enough by itself
 def test_database_in_use_is_refused_unless_forced(file, empty, use):
     use(empty)
     before = everything(empty)
-    with pytest.raises(TargetInUse, match="already contains data"):
+    with pytest.raises(Unusable, match="already contains data"):
         restore(empty, file)
     assert everything(empty) == before
     restore(empty, file, force=True)
@@ -150,7 +149,7 @@ def test_database_in_use_is_refused_unless_forced(file, empty, use):
 
 def test_restore_refuses_to_run_during_an_import(file, empty):
     """Otherwise the rest of the import, without its beginning, would be added to the restored data."""
-    with in_context(empty), only_one(db.engine.url), pytest.raises(TargetInUse, match="An import"):
+    with in_context(empty), only_one(db.engine.url), pytest.raises(Unusable, match="An import"):
         restore(empty, file)
     assert restore(empty, file).total == empty.stats()["totalVisits"]
 
@@ -158,7 +157,7 @@ def test_restore_refuses_to_run_during_an_import(file, empty):
 def test_backup_replaces_no_file_unless_forced(full, tmp_path):
     path = tmp_path / "there"
     path.write_text("precious")
-    with pytest.raises(TargetInUse, match="--force"):
+    with pytest.raises(Unusable, match="--force"):
         back_up(full, path)
     assert path.read_text() == "precious"
     back_up(full, path, force=True)
@@ -171,7 +170,7 @@ def test_backup_that_fails_leaves_no_file(full, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(backup_queries, "rows", broken)
-    with pytest.raises(UnusableBackup, match="No space left"):
+    with pytest.raises(Unusable, match="No space left"):
         back_up(full, tmp_path / "koyjabo.backup")
     assert list(tmp_path.iterdir()) == []
 

@@ -12,9 +12,9 @@ from support.application.site import Site
 from support.sites.backup_names import nights
 from support.sites.full_site import in_context
 
+from koyjabo.base.core.errors import Unusable
 from koyjabo.cli import errors_as_sentences
 from koyjabo.upkeep.backups import backup, cli
-from koyjabo.upkeep.backups.backup_file import UnusableBackup
 from koyjabo.upkeep.backups.stores import FOLDER_PREFIX, NAME
 
 
@@ -107,7 +107,7 @@ def test_backup_that_cannot_be_sent_is_not_recorded(visited, s3, scratch):
 
 def test_backup_to_a_full_disk_says_what_to_do(visited, folder, monkeypatch):
     def fail(*_: object) -> None:
-        raise UnusableBackup("It cannot be written.")
+        raise Unusable("It cannot be written.")
 
     monkeypatch.setattr(backup, "write", fail)
     message = refused(visited, "backup", "--to", str(folder.path))

@@ -12,8 +12,8 @@ from support.servers.server import Server
 from support.sites.backups import restore
 from support.sites.full_site import everything
 
+from koyjabo.base.core.errors import Unusable
 from koyjabo.upkeep.backups import backup_queries
-from koyjabo.upkeep.backups.backup_file import UnusableBackup
 
 
 def lines_of(file: Path) -> list[bytes]:
@@ -60,7 +60,7 @@ def test_broken_file_changes_nothing(file, empty, tmp_path):
         broken = tmp_path / "broken"
         broken.write_bytes(file.read_bytes())
         harm(broken)
-        with pytest.raises(UnusableBackup, match=sentence):
+        with pytest.raises(Unusable, match=sentence):
             restore(empty, broken)
         assert everything(empty) == before, sentence
 
@@ -118,7 +118,7 @@ def test_backup_with_impossible_values_changes_nothing(file, empty, tmp_path):
     before, hostile = everything(empty), tmp_path / "hostile"
     for what, harm in HOSTILE.items():
         hostile.write_bytes(sealed(harm(lines_of(file))))
-        with pytest.raises(UnusableBackup):
+        with pytest.raises(Unusable):
             restore(empty, hostile)
         assert everything(empty) == before, what
 
@@ -176,7 +176,7 @@ def test_backup_with_a_false_head_is_refused_before_anything_is_written(file, em
     monkeypatch.setattr(backup_queries, "clear", None)  # the first write
     for sentence, change in FALSE:
         false.write_bytes(sealed(change(lines_of(file))))
-        with pytest.raises(UnusableBackup, match=sentence) as refused:
+        with pytest.raises(Unusable, match=sentence) as refused:
             restore(empty, false)
         assert len(str(refused.value)) < 300
         assert everything(empty) == before, sentence
@@ -238,7 +238,7 @@ def test_backup_of_an_inconsistent_ledger_changes_nothing(file, target, tmp_path
     ]
     wrong.write_bytes(sealed(lines))
     before = everything(target)
-    with pytest.raises(UnusableBackup, match="is inconsistent"):
+    with pytest.raises(Unusable, match="is inconsistent"):
         restore(target, wrong)
     assert everything(target) == before
     target.register()  # keys and locks work as before

@@ -12,13 +12,14 @@ import pytest
 from support.application.site import Site
 from support.programs.processes import wait_until
 
+from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import unreported
 from koyjabo.base.jobs import child_process
 from koyjabo.base.jobs.child_process import Reporter
 from koyjabo.upkeep.backups import backup
 from koyjabo.upkeep.backups.backups import Backups, BackupState
-from koyjabo.upkeep.backups.run import BackupRun, Inconsistent, NotVerified, prove
+from koyjabo.upkeep.backups.run import BackupRun, Inconsistent, prove
 from koyjabo.upkeep.backups.stores import BackupStoreError, Folder, new_name
 
 pytestmark = pytest.mark.usefixtures("usual_priority")
@@ -138,7 +139,7 @@ class TestDrill:
         site.register()
         with monkeypatch.context() as wrong:
             wrong.setattr(backup, "_head", lambda *about: head_of(*about)._replace(total=2))
-            with pytest.raises(NotVerified, match="has the total 1 of epoch"):
+            with pytest.raises(Unusable, match="has the total 1 of epoch"):
                 made()
         site.rows("UPDATE counters SET visits = 7")
         with pytest.raises(Inconsistent, match=r"inconsistent: .*visits is 7") as why:

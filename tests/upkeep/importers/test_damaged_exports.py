@@ -9,9 +9,10 @@ import zipfile
 import pytest
 from support.sites.exports import packed, zipped
 
+from koyjabo.base.core.errors import Unusable
 from koyjabo.upkeep.importers import export
-from koyjabo.upkeep.importers.export import Export, ImportReport, UnusableExport
-from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, NoRoom, PageView
+from koyjabo.upkeep.importers.export import Export, ImportReport
+from koyjabo.upkeep.importers.first_views_sqlite import FirstViews, PageView
 
 WHOLE = "a,b\r\n1,2\r\n"
 
@@ -67,7 +68,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize("damage", DAMAGED)
 def test_damaged_file_is_refused_with_a_sentence(damage):
-    with pytest.raises(UnusableExport, match=r"The (file|archive) .*\."):
+    with pytest.raises(Unusable, match=r"The (file|archive) .*\."):
         read(DAMAGED[damage]())
 
 
@@ -76,7 +77,7 @@ def test_archive_that_grows_without_end_is_refused(monkeypatch):
     parts = dict.fromkeys(("a", "b", "c", "d"), text[: len(text) // 4])
     for contents in (packed(text), zipped(a=text), zipped(**parts)):
         monkeypatch.setattr(export, "ALWAYS_ALLOWED_BYTES", 40_000)
-        with pytest.raises(UnusableExport, match="more than 200 times its size"):
+        with pytest.raises(Unusable, match="more than 200 times its size"):
             read(contents)
         monkeypatch.setattr(export, "ALWAYS_ALLOWED_BYTES", 200_000)
         assert len(read(contents)[0]) >= 39_996
@@ -149,7 +150,7 @@ def test_some_of_very_many_bad_lines_are_named():
 def test_temporary_database_without_room_says_what_to_do(monkeypatch):
     monkeypatch.setattr(FirstViews, "SCHEMA", f"{FirstViews.SCHEMA} PRAGMA max_page_count = 6;")
     views = (PageView(f"visit-{n}", "v", n, n) for n in range(5_000))
-    with pytest.raises(NoRoom, match=r"TMPDIR"), FirstViews.collected() as first:
+    with pytest.raises(Unusable, match=r"TMPDIR"), FirstViews.collected() as first:
         first.add(views)
 
 

@@ -16,7 +16,8 @@ from support.sites.exports import (
     packed,
 )
 
-from koyjabo.upkeep.importers.export import NAMES, UnusableExport
+from koyjabo.base.core.errors import Unusable
+from koyjabo.upkeep.importers.export import NAMES
 
 OURS = "id,visitor_id,visit_id,at,place\n1,a,b,2025-03-01T10:00:00Z,Dhaka\n"
 GA4 = "# ----------------------------------------\n# shop.example\n# 20250301-20250302\n\nDate,Sessions\n20250301,4\n"
@@ -102,7 +103,7 @@ def test_unsupported_file_is_named_with_the_way_to_a_supported_one(site, file):
     contents, way = WAYS[file]
     own = next((program for start, program in USED.items() if file.startswith(start) and "-program" in way), None)
     for program in {*NAMES, "koyjabo"} - {own}:
-        with pytest.raises(UnusableExport) as refused:
+        with pytest.raises(Unusable) as refused:
             bring_export(site, program, contents)
         assert way in str(refused.value), program
     assert site.stats()["totalVisits"] == 0

@@ -7,11 +7,9 @@ from support.application.site import SPEC_MOMENT, Site
 from support.sites.exports import PLAUSIBLE, bring_export, table, zipped
 from support.sites.full_site import everything, in_context
 
+from koyjabo.base.core.errors import DatabaseInUse, Unusable
 from koyjabo.base.core.extensions import db
 from koyjabo.reports.visit_log import import_queries
-from koyjabo.reports.visit_log.importing import Busy
-from koyjabo.upkeep.importers.export import UnusableExport
-from koyjabo.upkeep.importers.queries import AnotherSite
 
 
 def plausible(*visits: int, first: int = 1) -> bytes:
@@ -72,12 +70,12 @@ def test_sums_imported_during_visits_leave_no_gap_and_no_repeat(site):
 def test_several_sites_are_distinguished_by_name(site):
     first, second = plausible(10, 20, 30, 40, 50), plausible(11, 22, 33, 44, 55)
     bring_export(site, "plausible", first)
-    with pytest.raises(AnotherSite, match=r"only 0 have the same number.* --site NAME"):
+    with pytest.raises(Unusable, match=r"only 0 have the same number.* --site NAME"):
         bring_export(site, "plausible", second)
     assert bring_export(site, "plausible", second, "blog").added == 165
-    with pytest.raises(AnotherSite, match=r"already imported .*--program plausible --site blog"):
+    with pytest.raises(Unusable, match=r"already imported .*--program plausible --site blog"):
         bring_export(site, "plausible", second, "blog.example")
-    with pytest.raises(AnotherSite, match=r"already imported .*--program plausible, without --site"):
+    with pytest.raises(Unusable, match=r"already imported .*--program plausible, without --site"):
         bring_export(site, "plausible", first, "main")
     assert adjusted(site)[-1] == ("Visits from Plausible (blog), 2025-11-05", 55)
     assert site.register("next").ordinal == 316
@@ -85,7 +83,7 @@ def test_several_sites_are_distinguished_by_name(site):
 
 
 def test_one_import_at_a_time(site):
-    with in_context(site), import_queries.only_one(db.engine.url), pytest.raises(Busy):
+    with in_context(site), import_queries.only_one(db.engine.url), pytest.raises(DatabaseInUse):
         bring_export(site, "plausible", plausible(5))
     assert site.stats()["totalVisits"] == 0
 
@@ -185,7 +183,7 @@ NO_EXPORTS = (
 
 def test_file_without_visits_by_day_adds_nothing(site):
     for program, contents, sentence in NO_EXPORTS:
-        with pytest.raises(UnusableExport, match=sentence):
+        with pytest.raises(Unusable, match=sentence):
             bring_export(site, program, contents)
     assert (site.stats()["totalVisits"], adjusted(site)) == (0, [])
 
@@ -193,7 +191,7 @@ def test_file_without_visits_by_day_adds_nothing(site):
 def test_total_never_grows_beyond_its_limit(site):
     days = table("Date,Sessions", *(f"{day},1000000000000" for day in range(20240101, 20240132)))
     site.set_total(10**15 - 5)
-    with pytest.raises(UnusableExport, match="The maximum is"):
+    with pytest.raises(Unusable, match="The maximum is"):
         bring_export(site, "ga4", days)
     assert site.stats()["totalVisits"] == 10**15 - 5
     assert everything(site)["imported_days"] == []

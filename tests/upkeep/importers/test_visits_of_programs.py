@@ -16,7 +16,7 @@ from support.sites.exports import (
 from support.sites.full_site import DAY_MS, everything
 
 from koyjabo.base.core.clock import iso
-from koyjabo.upkeep.importers.export import UnusableExport
+from koyjabo.base.core.errors import Unusable
 from koyjabo.upkeep.retention.retention import Retention
 
 SEEN = ("visitor_id", "visit_id", "page", "referrer", "place", "user_agent", "language", "campaign", "is_bot")
@@ -259,6 +259,6 @@ NO_EXPORTS = (
 
 def test_file_that_is_no_export_is_refused_with_a_reason(site):
     for program, contents, sentence in NO_EXPORTS:
-        with pytest.raises(UnusableExport, match=sentence):
+        with pytest.raises(Unusable, match=sentence):
             bring_export(site, program, contents)
     assert site.stats()["totalVisits"] == 0

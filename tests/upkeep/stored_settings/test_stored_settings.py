@@ -172,7 +172,7 @@ def test_stored_values_that_the_environment_no_longer_allows_are_left_out(site):
     site.restart()
     settings = site.services[Settings]
     assert (settings.app_url, settings.smtp_url, settings.site_name) == ("", "", "Rail Count")
-    assert "SMTP_URL is not in use. PUBLIC_URL is missing" in words(panel(site).get("/admin/server"))
+    assert "Email is not in use. Public address is missing: Email is set" in words(panel(site).get("/admin/server"))
 
 
 def test_start_leaves_out_damaged_and_invalid_values_and_names_them(site):
@@ -212,7 +212,7 @@ def test_restored_secret_without_its_key_is_named_and_off(site, tmp_path):
         assert not other.services[MailOutbox].is_on
         assert "Rail Count" in other.client.get("/").text
         page = Reader(other).log_in("rani").get("/admin/server")
-        assert "SMTP_URL is not in use. It was saved with another SECRET_KEY: enter it again." in words(page)
+        assert "Email is not in use. It was saved with another SECRET_KEY: enter it again." in words(page)
 
 
 def test_only_invited_people_sign_up_while_it_is_closed(site):

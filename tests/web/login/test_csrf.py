@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from support.people.accounts import PASSWORD
 from support.people.page_readers import FIELD, Reader, tokens_in
-from support.people.permissions import BODIES, FORMS
-from support.people.permissions import WITHOUT_SESSION as ENTRANCES
+from support.people.permissions import BODIES, FORMS, WITHOUT_SESSION as ENTRANCES
 from support.people.routes import CHANGING, method_of, path_of, rules, stored
 
 from koyjabo.web.login.page_login import mask

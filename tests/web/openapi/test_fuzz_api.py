@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 import jwt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.application.site import Site, assert_error
 from support.faults import odd_values
 from support.people.accounts import Person, bare, log_in

@@ -1,5 +1,3 @@
 """API calls for accounts."""
 
-from __future__ import annotations
-
-from koyjabo.people.accounts.api import auth, second_factor  # noqa: F401  (they add their routes)
+from . import auth, second_factor  # noqa: F401  (they add their routes)

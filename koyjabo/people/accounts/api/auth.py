@@ -3,8 +3,6 @@
 calls that accept and decline invitations.
 """
 
-from __future__ import annotations
-
 from flask import Response, after_this_request, request
 from pydantic import BaseModel, Field
 
@@ -196,7 +194,7 @@ class SessionResponse(BaseModel):
     current: bool = Field(description="true for the session of this request")
 
     @classmethod
-    def of(cls, session: LoginSession, current_id: str) -> SessionResponse:
+    def of(cls, session: LoginSession, current_id: str) -> "SessionResponse":
         return cls(
             id=session.id,
             created_at=iso(session.created_ms),

@@ -2,13 +2,10 @@
 and manage your own two-step login.
 """
 
-from __future__ import annotations
-
 from flask import Response, request
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import Login
-from koyjabo.people.accounts.api.auth import empty, tokens_response
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import (
     REQUIRED,
@@ -40,6 +37,7 @@ from koyjabo.web.openapi.describe import (
     ResponseSpec,
     describe,
 )
+from .auth import empty, tokens_response
 
 PROVEN: dict[int, ResponseSpec] = {**WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD}
 EXPIRED = "the code or passkey is wrong, or the login has expired"

@@ -3,8 +3,6 @@
 Every function may raise TooManyRequests and LedgerUnavailable. Functions that take a password may also raise TooBusy.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,15 +17,6 @@ from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.errors import SignUpClosed, UnknownLink, WrongPasskey
-from koyjabo.people.accounts.login import login_limits
-from koyjabo.people.accounts.login.schemas import (
-    LoginBody,
-    PasswordBody,
-    ProfileBody,
-    ProofBody,
-    SecondFactorBody,
-    SignupBody,
-)
 from koyjabo.people.accounts.login_sessions import REMEMBERED_S, Grant, SecondFactorDue, browser_mark_of
 from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
@@ -38,6 +27,15 @@ from koyjabo.web.http import cookies
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
+from . import login_limits
+from .schemas import (
+    LoginBody,
+    PasswordBody,
+    ProfileBody,
+    ProofBody,
+    SecondFactorBody,
+    SignupBody,
+)
 
 REMEMBERED_COOKIE = "remembered_browser"
 """Cookie that proves a completed two-step login in this browser within the last 30 days."""

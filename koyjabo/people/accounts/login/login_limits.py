@@ -2,8 +2,6 @@
 (`koyjabo.people.accounts.throttle.login_throttle`).
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress

@@ -3,8 +3,6 @@
 Every function may raise LedgerUnavailable, TooManyRequests and UnknownProvider.
 """
 
-from __future__ import annotations
-
 from flask import Flask, Response, after_this_request, request, url_for
 
 from koyjabo.base.core.i18n import N_
@@ -12,7 +10,6 @@ from koyjabo.base.core.identity import Login
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.login_providers import LoginProvider
 from koyjabo.people.accounts.errors import ProviderLoginRefused, UnknownProvider
-from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login_sessions import PENDING_S, Grant, SecondFactorDue
 from koyjabo.people.accounts.oidc.provider import OVER, Provider, ProviderUser
 from koyjabo.people.accounts.oidc.provider_logins import NewLogin
@@ -23,6 +20,7 @@ from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
+from . import authentication
 
 COOKIE = "provider_login"
 LONGEST_PATH = 900

@@ -3,8 +3,6 @@
 Bodies and responses for invitations, shared by the API and pages, and ways to send a link by hand.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote
 
@@ -21,16 +19,14 @@ from koyjabo.people.accounts.users.invitations import Invited, Mailed
 from koyjabo.web.http.responses import Time
 from koyjabo.web.pages import links
 from koyjabo.web.schemas.bodies import (
-    JSON,
     NULL,
     Body,
     Email,
     Flag,
     NewPassword,
-    OptionalEmail,
-    OptionalVisitorId,
     Text,
     Typed,
+    VisitorId,
     refuse,
 )
 
@@ -40,11 +36,9 @@ CODE = "6 digits from the authenticator app, or a recovery code"
 
 
 class LoginBody(Body):
-    media = JSON
-
     email: Typed = Field(examples=["ayesha@example.com"])
     password: Typed
-    visitorId: OptionalVisitorId = Field(
+    visitorId: VisitorId | None = Field(
         None, description="the visitorId used before signing up or logging in; records a conversion"
     )
 
@@ -56,8 +50,6 @@ class SignupBody(LoginBody):
 
 
 class PasswordBody(Body):
-    media = JSON
-
     current_password: Typed
     new_password: NewPassword
 
@@ -65,17 +57,13 @@ class PasswordBody(Body):
 class ProfileBody(Body):
     """Changes to your account. Missing fields are not changed."""
 
-    media = JSON
-
     password: Typed = Field(description="your password")
     name: Text = Field(None, description="if it has no visible characters: the part of the email before the @")
-    email: OptionalEmail = Field(None, examples=["ayesha@example.com"])
+    email: Email | None = Field(None, examples=["ayesha@example.com"])
     code: Text = Field(None, description="required to change the email while an authenticator app is on")
 
 
 class PasswordResetBody(Body):
-    media = JSON
-
     email: Email = Field(examples=["ayesha@example.com"])
 
 
@@ -110,10 +98,6 @@ def object_only(value: Any) -> dict[str, Any]:
     return value
 
 
-def _optional_object(value: Any) -> dict[str, Any] | None:
-    return None if value is None else object_only(value)
-
-
 def _name(value: Any) -> str:
     if not isinstance(value, str):
         raise refuse("must be a text")
@@ -123,9 +107,6 @@ def _name(value: Any) -> str:
 PasskeyName = Annotated[str, BeforeValidator(_name), Field(max_length=LONGEST_NAME)]
 OBJECT = {"type": "object"}
 Credential = Annotated[dict[str, Any], BeforeValidator(object_only), WithJsonSchema(OBJECT)]
-OptionalCredential = Annotated[
-    dict[str, Any] | None, BeforeValidator(_optional_object), WithJsonSchema({"anyOf": [OBJECT, NULL]})
-]
 OptionalTyped = Annotated[
     str | None, BeforeValidator(_optional_text), WithJsonSchema({"anyOf": [{"type": "string"}, NULL]})
 ]
@@ -134,19 +115,15 @@ OptionalTyped = Annotated[
 class SecondFactorBody(Body):
     """Completes a two-step login, with either `code` or `credential`."""
 
-    media = JSON
-
     token: Typed = Field(description="from the first step")
     code: OptionalTyped = Field(None, description=CODE)
-    credential: OptionalCredential = Field(None, description="the passkey, as PublicKeyCredential.toJSON() returns it")
+    credential: Credential | None = Field(None, description="the passkey, as PublicKeyCredential.toJSON() returns it")
     remember: Flag = Field(False, description="let this browser skip two-step login for 30 days")
-    visitorId: OptionalVisitorId = Field(None, description="only for a login with a passkey; records a conversion")
+    visitorId: VisitorId | None = Field(None, description="only for a login with a passkey; records a conversion")
 
 
 class OptionsBody(Body):
     """The token of a login that is not complete yet. Omit it to log in with only a passkey."""
-
-    media = JSON
 
     token: OptionalTyped = Field(None, description="from the first step")
 
@@ -154,7 +131,6 @@ class OptionsBody(Body):
 class ProofBody(Body):
     """Proof for a change to two-step login."""
 
-    media = JSON
     may_be_absent = True
 
     password: OptionalTyped = Field(None, description="your password; not needed with an enrolment token")
@@ -168,14 +144,10 @@ class ProofBody(Body):
 
 
 class CodeBody(Body):
-    media = JSON
-
     code: Typed = Field(description="6 digits from the authenticator app", examples=["492039"])
 
 
 class PasskeyBody(Body):
-    media = JSON
-
     credential: Credential = Field(description="what PublicKeyCredential.toJSON() returns")
     name: PasskeyName = Field("", description="a name that you will recognise")
 
@@ -196,7 +168,7 @@ class SecondFactorResponse(BaseModel):
     second_factor: DueResponse
 
     @classmethod
-    def of(cls, due: SecondFactorDue) -> SecondFactorResponse:
+    def of(cls, due: SecondFactorDue) -> "SecondFactorResponse":
         if due.must_enrol:
             return cls(second_factor=DueResponse(token=due.token, methods=None, enrol=True))
         return cls(second_factor=DueResponse(token=due.token, methods=list(due.methods), enrol=None))
@@ -299,7 +271,7 @@ class InvitedResponse(BaseModel):
     )
 
     @classmethod
-    def of(cls, invited: Invited) -> InvitedResponse:
+    def of(cls, invited: Invited) -> "InvitedResponse":
         return cls(status="invited", link=link(invited.token), mail=invited.mail)
 
 

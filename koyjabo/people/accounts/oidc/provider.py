@@ -7,8 +7,6 @@ A cookie contains a random string. The server derives the state, the nonce and t
 key. So the cookie does not reveal them, and a response is only valid for the same browser and provider.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac
@@ -179,7 +177,7 @@ class Provider:
         if issuer != self.settings.issuer and (issuer is not None or self._endpoints().tells_issuer):
             raise self._refused("issuer_of_answer")
 
-    def redeem(self, code: str, browser: Authorization, redirect_uri: str) -> ProviderUser:
+    def redeem(self, code: str, browser: Authorization, redirect_uri: str) -> "ProviderUser":
         """Exchange the code for the user who has logged in. Raises ProviderLoginRefused."""
         fields = {
             "grant_type": "authorization_code",
@@ -203,7 +201,7 @@ class Provider:
             raise self._refused(f"id_token_{error}") from None
         return user if user.email else self._completed(user, str(body.get("access_token", "")))
 
-    def _completed(self, user: ProviderUser, access_token: str) -> ProviderUser:
+    def _completed(self, user: "ProviderUser", access_token: str) -> "ProviderUser":
         """The user, with additional claims from the userinfo endpoint, because some providers return them only there
         (OpenID Connect Core 1.0, 5.3 and 5.4). Claims in the ID token have priority, because it is signed.
         """

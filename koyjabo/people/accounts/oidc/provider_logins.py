@@ -4,8 +4,6 @@ A user is identified by issuer and subject, never by email. Otherwise the owner 
 could take over another person's account.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,20 +15,19 @@ from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import User
 from koyjabo.base.settings.schema import Settings
-from koyjabo.people.accounts import email_links, passwords
-from koyjabo.people.accounts import queries as account_queries
+from koyjabo.people.accounts import email_links, passwords, queries as account_queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.errors import ProviderLoginRefused
 from koyjabo.people.accounts.login_sessions import Grant, PendingSteps, Proof, SecondFactorDue
-from koyjabo.people.accounts.oidc import queries
-from koyjabo.people.accounts.oidc.provider import ProviderUser
-from koyjabo.people.accounts.oidc.queries import WaysToLogIn
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.users import user_admin_queries
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.audit import log
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import MailOutbox
+from . import queries
+from .provider import ProviderUser
+from .queries import WaysToLogIn
 
 UNCONNECTED = N_(
     "No account here is connected to this login. Log in another way first, and connect it on your account page."

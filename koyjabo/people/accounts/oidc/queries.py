@@ -1,7 +1,5 @@
 """Queries for users' identities at OpenID providers, as operations of the database executor."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -14,7 +12,7 @@ from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import OidcIdentity, User
 from koyjabo.people.accounts import passwords, queries
 from koyjabo.people.accounts.errors import LastWayToLogIn, ProviderConnected
-from koyjabo.people.accounts.oidc.provider import ProviderUser
+from .provider import ProviderUser
 
 
 class WaysToLogIn(NamedTuple):

@@ -1,5 +1,3 @@
 """Pages of accounts."""
 
-from __future__ import annotations
-
-from koyjabo.people.accounts.pages import account, login, second_factor, users  # noqa: F401  (they add routes)
+from . import account, login, second_factor, users  # noqa: F401  (they add routes)

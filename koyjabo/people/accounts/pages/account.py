@@ -2,8 +2,6 @@
 choosing a new password after forgetting the old one, and confirming an email.
 """
 
-from __future__ import annotations
-
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
@@ -16,12 +14,10 @@ from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.people.accounts.login.schemas import PasswordResetBody, ProfileBody
 from koyjabo.people.accounts.login_sessions import browser_mark_of
-from koyjabo.people.accounts.pages.form_fields import NewPasswordBody
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.contents import TAKEOVER
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
@@ -29,6 +25,7 @@ from koyjabo.web.i18n import browser_name, count, language, place
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages.redirects import done
+from .form_fields import NewPasswordBody
 
 declare(bp, "/reset-password/", PathPolicy.SECRET)
 

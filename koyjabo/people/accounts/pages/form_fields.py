@@ -1,7 +1,5 @@
 """Form fields that differ from the API's."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any
 

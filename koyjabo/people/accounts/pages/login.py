@@ -7,8 +7,6 @@ nothing until the login is complete.
 (`form-action`) forbids forms that lead to another server, so users always follow a link to the provider.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import Any
 
@@ -31,17 +29,16 @@ from koyjabo.people.accounts.login import authentication, provider_login
 from koyjabo.people.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
 from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
 from koyjabo.people.accounts.oidc.provider import Provider
-from koyjabo.people.accounts.pages.form_fields import EnrolBody, SecondStepBody
-from koyjabo.people.accounts.pages.second_factor import SecurityChange, carry_out
 from koyjabo.people.accounts.services import account_services
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import done, say
+from .form_fields import EnrolBody, SecondStepBody
+from .second_factor import SecurityChange, carry_out
 
 
 @bp.get("/login")

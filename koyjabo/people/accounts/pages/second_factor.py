@@ -5,8 +5,6 @@ Changes to how a user logs in. Each asks for the password on a separate page, an
 app is on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -29,15 +27,14 @@ from koyjabo.people.accounts.errors import (
 )
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import CodeBody, ProofBody
-from koyjabo.people.accounts.pages.form_fields import NewPasskeyBody
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.current import current
-from koyjabo.web.current import pages as bp
+from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import done
+from .form_fields import NewPasskeyBody
 
 
 class SecurityChange(NamedTuple):

@@ -1,7 +1,5 @@
 """/admin/people: list users, invite people to the panel, change site roles, disable accounts, end sessions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 
@@ -17,8 +15,7 @@ from koyjabo.people.accounts.login.schemas import PanelInvitationBody, ProofBody
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.user_admin import USER_ORDERS
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.current import admin as bp
-from koyjabo.web.current import current
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Confirmation, Form, Unconfirmed, confirm
 from koyjabo.web.i18n import count, language
 from koyjabo.web.limits import limits

@@ -4,8 +4,6 @@ Options and credentials are JSON, as in the browser APIs `parseCreationOptionsFr
 base64url.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -131,7 +129,7 @@ def verify_login(
     return used.new_sign_count
 
 
-def _descriptors(credential_ids: Collection[str]) -> list[PublicKeyCredentialDescriptor]:
+def _descriptors(credential_ids: Collection[str]) -> "list[PublicKeyCredentialDescriptor]":
     from webauthn.helpers import base64url_to_bytes
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor
 

@@ -4,8 +4,6 @@ Creates and checks one-time codes. Authenticator apps use TOTP (RFC 6238) with S
 apps support. Recovery codes are ten random 80-bit strings; each is valid for one login without the app.
 """
 
-from __future__ import annotations
-
 import hmac
 import io
 import logging
@@ -25,8 +23,8 @@ from koyjabo.base.models import TotpSecret
 from koyjabo.people.accounts.errors import NoSecondFactor
 from koyjabo.people.accounts.login_sessions import PENDING_S, Proof
 from koyjabo.people.accounts.pending_step_queries import RECOVERY, TOTP
-from koyjabo.people.accounts.second_factor import queries
 from koyjabo.people.audit.queries import AuditRecord
+from . import queries
 
 STEP_MS = 30_000
 STEPS_EITHER_SIDE = 1

@@ -1,7 +1,5 @@
 """Lets users set up and remove their authenticator app and passkeys, and renew their recovery codes."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,12 +12,12 @@ from koyjabo.base.models import Passkey
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.errors import EmailUnconfirmed, NoSecondFactor, SecondFactorExpired, WrongPasskey
 from koyjabo.people.accounts.login_sessions import PASSKEY_REGISTRATION, TOTP_SETUP, PendingSteps, of_session
-from koyjabo.people.accounts.second_factor import ceremonies, codes, queries
-from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
-from koyjabo.people.accounts.second_factor.codes import Codes
-from koyjabo.people.accounts.second_factor.queries import SecondFactorState
 from koyjabo.people.audit import log
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, transaction
+from . import ceremonies, codes, queries
+from .ceremonies import RelyingParty
+from .codes import Codes
+from .queries import SecondFactorState
 
 MAX_PASSKEYS = 20
 

@@ -1,7 +1,5 @@
 """Queries for a user's authenticator app, recovery codes and passkeys, as operations of the database executor."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import NamedTuple
 

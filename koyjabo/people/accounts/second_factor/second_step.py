@@ -1,7 +1,5 @@
 """Completes two-step logins, by code or passkey, and logins with only a passkey."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,17 +8,16 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import PendingStep, User
-from koyjabo.people.accounts import pending_step_queries
-from koyjabo.people.accounts import queries as account_queries
+from koyjabo.people.accounts import pending_step_queries, queries as account_queries
 from koyjabo.people.accounts.audit_entries import own_entry
 from koyjabo.people.accounts.errors import SecondFactorExpired, WrongPasskey
 from koyjabo.people.accounts.login_sessions import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, Grant, PendingSteps, Proof
 from koyjabo.people.accounts.pending_step_queries import PASSKEY
-from koyjabo.people.accounts.second_factor import ceremonies, queries
-from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
-from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.audit import log
+from . import ceremonies, queries
+from .ceremonies import RelyingParty
+from .codes import Codes
 
 
 class LoginBrowser(NamedTuple):

@@ -7,8 +7,6 @@ for a reserve. When they have one guess left, it is kept for a moment for the ne
 Does no I/O: callers load the state, store it, and hold its lock in between.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -54,7 +52,7 @@ class FailedNetwork:
     failed_ms: int
     refused_ms: int = 0
 
-    def precedes(self, other: FailedNetwork | None) -> bool:
+    def precedes(self, other: "FailedNetwork | None") -> bool:
         """Whether this network gets the next guess before `other`: it has failed less often, or equally often but more
         recently. An owner who mistypes during an attack comes first.
         """

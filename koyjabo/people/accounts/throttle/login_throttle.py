@@ -2,8 +2,6 @@
 in the database, so they hold across workers and restarts.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -16,11 +14,11 @@ from koyjabo.base.models import LoginFailures
 from koyjabo.base.network.client_address import Level, levels
 from koyjabo.people.accounts import queries
 from koyjabo.people.accounts.audit_entries import subject
-from koyjabo.people.accounts.throttle import login_throttle_queries
-from koyjabo.people.accounts.throttle.guess_budget import GuessState, Plan
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor
 from koyjabo.web.limits.limits import TOO_MANY_LOGINS
+from . import login_throttle_queries
+from .guess_budget import GuessState, Plan
 
 LOGIN, FAMILIAR, PASSWORD = "login", "familiar", "password"
 """Purposes of entering a password: a login, a login from a familiar browser, and changing the password. Each has its

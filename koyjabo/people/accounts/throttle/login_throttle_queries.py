@@ -1,15 +1,13 @@
 """Queries for password guesses by account, as operations of the database executor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.models import LoginFailures
-from koyjabo.people.accounts.throttle import guess_budget
-from koyjabo.people.accounts.throttle.guess_budget import GuessState, Plan
+from . import guess_budget
+from .guess_budget import GuessState, Plan
 
 UNLOCKED_MS = 120_000
 """How long workers ignore earlier failures after an unlock, ms. Workers count failures for only a minute."""

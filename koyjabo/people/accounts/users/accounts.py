@@ -1,7 +1,5 @@
 """Accounts and their login sessions: sign up, log in, refresh, log out, change the password."""
 
-from __future__ import annotations
-
 import logging
 import secrets
 import uuid
@@ -29,7 +27,7 @@ from koyjabo.people.accounts.login_sessions import (
 )
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated, is_usable
 from koyjabo.people.audit import log
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.web.login.tokens import REFRESH_S, Claims
 

@@ -5,15 +5,13 @@ They are rows of `users`, so that memberships, presence and reports treat them l
 no email, and are not listed as accounts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.people.accounts.users import external_queries
-from koyjabo.people.accounts.users.external_queries import ExternalPerson
+from . import external_queries
+from .external_queries import ExternalPerson
 
 
 class ExternalPeople:

@@ -4,8 +4,6 @@ A person is looked up by external id and the current token issuer or, if they we
 external id only.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Collection, Mapping
 from typing import NamedTuple

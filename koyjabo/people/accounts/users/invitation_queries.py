@@ -1,7 +1,5 @@
 """Queries for invitations of all kinds, within one transaction. The caller checks the rules."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 

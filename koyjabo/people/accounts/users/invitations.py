@@ -1,7 +1,5 @@
 """Invitations offer a role in the panel or in a community. They give no rights until they are accepted."""
 
-from __future__ import annotations
-
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,11 +9,15 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, Account
+from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.settings.schema import Settings, requires
-from koyjabo.people.accounts.users import invitation_queries, user_admin_queries
-from koyjabo.people.accounts.users.invitation_queries import (
+from koyjabo.people.audit.log import Changes, Subject, Transaction, transaction
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox_queries import QueuedEmail, is_confirmed
+from . import invitation_queries, user_admin_queries
+from .invitation_queries import (
     PANEL,
     PANEL_ROWS,
     WEEK_MS,
@@ -23,11 +25,6 @@ from koyjabo.people.accounts.users.invitation_queries import (
     InvitationRows,
     place_of,
 )
-from koyjabo.people.audit.log import Subject
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
-from koyjabo.people.mail.link_tokens import INVITATION, PANEL_INVITATION, LinkTokens
-from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.people.mail.outbox_queries import QueuedEmail, is_confirmed
 
 Accepted = TypeVar("Accepted")
 

@@ -2,8 +2,6 @@
 lists without emails.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +16,8 @@ from koyjabo.base.models import User
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.queries import remove_second_factors, revoke_all
-from koyjabo.people.accounts.users import user_admin_queries
-from koyjabo.people.audit.transactions import Changes, Transaction, transaction
+from koyjabo.people.audit.log import Changes, Transaction, transaction
+from . import user_admin_queries
 
 USER_ORDERS = tuple(user_admin_queries.ORDERS)
 

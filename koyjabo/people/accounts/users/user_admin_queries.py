@@ -1,7 +1,5 @@
 """Queries for the administration of users, within one transaction."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import Select, and_, delete, func, or_, select

@@ -1,12 +1,10 @@
 """How long the latest visits have been attended: the stored spans, and those that workers have not written yet."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.evidence.queries import Shown
-from koyjabo.reports.visit_log.live.feed_queries import LiveRow, Measured
+from .feed_queries import LiveRow, Measured
 
 READ_MS = 1_000
 """Minimum time between two reads."""

@@ -4,8 +4,6 @@ Only unwritten spans are sent over the bus. The message that announces new numbe
 again. If it is lost, visits appear a second later, with the next regular read.
 """
 
-from __future__ import annotations
-
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from itertools import islice, takewhile
@@ -26,9 +24,9 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import PANEL_ROOM, PanelUpdate
 from koyjabo.realtime.room import RoomEvent, changes
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.reports.visit_log.live import feed_queries
-from koyjabo.reports.visit_log.live.attended_times import READ_MS, LiveTime, times_of
-from koyjabo.reports.visit_log.live.feed_queries import LiveRow, Measured, Opened
+from . import feed_queries
+from .attended_times import READ_MS, LiveTime, times_of
+from .feed_queries import LiveRow, Measured, Opened
 
 MAX_VISITORS = 10_000
 """Maximum number of visitors in memory, about 3 MB. If the active window has more, only the newest count."""

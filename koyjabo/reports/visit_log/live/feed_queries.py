@@ -1,7 +1,5 @@
 """Queries for everything newer than a feed's last visit: visits, and the pages they opened."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from typing import Any
 

@@ -10,10 +10,10 @@ from support.people.page_readers import Reader, words
 from support.people.second_factor import turn_on
 
 from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.link_tokens import LOGIN, LinkTokens
 from koyjabo.base.database.startup_queries import replace_login_link
 from koyjabo.base.settings.database_url import file_of, for_libpq
 from koyjabo.people.accounts import queries
-from koyjabo.people.mail.link_tokens import LOGIN, LinkTokens
 from koyjabo.server.process.loading import LOGIN_LINK_MS
 
 PRINTED = re.compile(r"/login/link/[\w-]{43}$", re.MULTILINE)

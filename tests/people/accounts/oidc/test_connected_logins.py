@@ -4,8 +4,7 @@ import re
 from html import unescape
 
 from support.application.site import Site
-from support.people.accounts import PASSWORD
-from support.people.accounts import log_in as log_in_by_api
+from support.people.accounts import PASSWORD, log_in as log_in_by_api
 from support.people.admins import last_line
 from support.people.page_readers import Reader, words
 from support.people.provider_logins import end, log_in

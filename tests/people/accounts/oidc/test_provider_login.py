@@ -6,8 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from support.application.site import Site
-from support.people.accounts import PASSWORD
-from support.people.accounts import log_in as log_in_by_api
+from support.people.accounts import PASSWORD, log_in as log_in_by_api
 from support.people.page_readers import Reader, words
 from support.people.provider_logins import begin, end, log_in
 from support.people.second_factor import turn_on

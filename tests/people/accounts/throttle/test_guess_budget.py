@@ -6,8 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from support.runs.fuzz_effort import effort
 

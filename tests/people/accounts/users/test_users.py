@@ -6,8 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.application.site import Site
 from support.people.accounts import Person, log_in, sign_up, try_login
-from support.people.communities import account_of
-from support.people.communities import losses as losses_of
+from support.people.communities import account_of, losses as losses_of
 from support.programs.patience import PATIENCE_S
 
 from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownUser

@@ -2,8 +2,6 @@
 neither the database nor a backup contains a usable link.
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import re

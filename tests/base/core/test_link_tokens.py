@@ -2,11 +2,10 @@
 
 import uuid
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support.runs.fuzz_effort import effort
 
-from koyjabo.people.mail.link_tokens import INVITATION, RESET, VERIFY, LinkTokens
+from koyjabo.base.core.link_tokens import INVITATION, RESET, VERIFY, LinkTokens
 
 TOKENS = LinkTokens("a secret for tests")
 
