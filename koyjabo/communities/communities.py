@@ -37,8 +37,8 @@ class Communities(Changes):
     have the role admin in all communities without being members.
 
     Raises UnknownCommunity for an unknown id, an archived community, or a community that the account may not see;
-    Forbidden if the role is too low; LedgerUnavailable. `values` are columns: name, name_bn, description, is_open,
-    is_listed, count_anonymous, public_count.
+    Forbidden if the role is too low; LedgerUnavailable. `values` are columns: name, name_bn, description,
+    description_bn, is_open, is_listed, count_anonymous, public_count.
     """
 
     @transaction
@@ -157,6 +157,7 @@ def new_community(tx: Transaction, **values: Any) -> Community:
     defaults = {
         "name_bn": "",
         "description": "",
+        "description_bn": "",
         "is_open": True,
         "is_listed": True,
         "count_anonymous": False,

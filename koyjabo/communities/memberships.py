@@ -3,15 +3,14 @@
 from collections.abc import Collection
 from typing import Any
 
-from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity, UnknownInvitation, UnknownUser
+from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.core.link_tokens import INVITATION
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community, Membership
 from koyjabo.people.accounts.users import invitation_queries
-from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
-from koyjabo.people.accounts.users.invitations import Invitations, InvitationScope, PanelRole
+from koyjabo.people.accounts.users.invitations import InvitationScope
 from koyjabo.people.audit.log import ARRIVALS, CHANGES, Changes, Subject, Transaction, community_subject, transaction
 from . import member_queries, queries, roles
 from .roles import ADMIN, MEMBER, Access
@@ -257,28 +256,3 @@ class CommunityScope(InvitationScope[Joined]):
         place, inviter = invitation_queries.place_of(offer), offer.inviter.name
         tx.log("member.accept", place, role=membership.role, invited_by=inviter)
         return membership, is_new
-
-
-class ReceivedInvitations:
-    """A user's invitations to the panel and to communities, in one list. Tokens of one kind are not valid for the
-    other.
-    """
-
-    def __init__(self, panel: Invitations[PanelRole], communities: Invitations[Joined]) -> None:
-        self._panel = panel
-        self._communities = communities
-
-    def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[AnyInvitation, str]]:
-        """A page of the account's invitations with their tokens: first the invitation to the panel, then the others,
-        newest first. Empty if the account's email is not confirmed. Raises LedgerUnavailable.
-        """
-        first = self._panel.page(account, start, count)
-        rest = self._communities.page(account, max(start - first.total, 0), count - len(first.items))
-        return Page(first.items + rest.items, first.total + rest.total)
-
-    def of(self, token: str) -> Invitations[PanelRole] | Invitations[Joined]:
-        """The service for the kind of invitation that a token belongs to, valid or not. Raises UnknownInvitation."""
-        for invitations in (self._panel, self._communities):
-            if invitations.owns(token):
-                return invitations
-        raise UnknownInvitation

@@ -17,10 +17,10 @@ from koyjabo.base.settings.schema import requires
 from koyjabo.communities.live.online_people import NEWEST
 from koyjabo.counting.hours_of_day import DaysByHour
 from koyjabo.counting.services import CountingServices
+from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import flash_sentence, link, sent
 from koyjabo.people.accounts.second_factor.codes import svg
 from koyjabo.people.accounts.services import account_services
-from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
 from koyjabo.web.current import current, pages as bp
@@ -78,8 +78,7 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
         "now_ms": clock.now_ms(),
     }
     if at.may(MODERATOR):
-        data = community_services().dashboards.current(at.scope).data
-        values |= _people(at) | {"today": data["today_visitors"], "arrivals": data["arrivals"]}
+        values |= _people(at)
     else:
         values["online"] = ui.online([at.community.id])[at.community.id]
     if at.may(MEMBER):
@@ -288,8 +287,8 @@ def _show_members(
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> Response:
     """Show who invited the reader, and to what. The reader can accept or decline after logging in."""
-    offer = community_services().received.of(token).get(token)
     accounts = account_services()
+    offer = accounts.received.of(token).get(token)
     is_to_panel = accounts.panel_invitations.owns(token)
     is_admin = is_to_panel and offer.role == SITE_ADMIN
     values = {
@@ -307,7 +306,7 @@ def invitation_code(token: str) -> Response:
     by this server.
     """
     page_login.require()
-    community_services().received.of(token)
+    account_services().received.of(token)
     response = Response(svg(link(token)), mimetype="image/svg+xml")
     response.headers["Cache-Control"] = "private, max-age=86400"
     return response
@@ -315,29 +314,13 @@ def invitation_code(token: str) -> Response:
 
 @bp.post("/invitations/<token>/accept")
 def accept_invitation(token: str) -> Response:
-    """Accept the invitation. Redirects to the community or the panel, or to the login if two-step login is required."""
-    account = page_login.require()
-    accepted = community_services().received.of(token).accept(account, token)
-    if isinstance(accepted, PanelRole):
-        if accepted.is_logged_out:
-            return done(
-                N_(
-                    "You now have access to the panel. Log in again to set up two-step login, which this site requires."
-                ),
-                "pages.log_in",
-                next=url_for("admin.overview"),
-            )
-        return done(N_("You now have access to the panel."), "admin.overview")
-    community = accepted[0].community
-    return done(
-        N_("You are now a member of %(name)s."), "pages.community", name_of(community), community_id=community.id
-    )
+    return authentication.accepted(page_login.require(), token)
 
 
 @bp.post("/invitations/<token>/decline")
 def decline_invitation(token: str) -> Response:
     account = page_login.require()
-    community_services().received.of(token).decline(account, token)
+    account_services().received.of(token).decline(account, token)
     return done(N_("You have declined the invitation."), "pages.account")
 
 

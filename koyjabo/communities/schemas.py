@@ -34,11 +34,12 @@ MAX_DESCRIPTION = 2000
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 
-COLUMNS = {"nameBn": "name_bn", "open": "is_open", "listed": "is_listed"}
+COLUMNS = {"nameBn": "name_bn", "descriptionBn": "description_bn", "open": "is_open", "listed": "is_listed"}
 """Columns of fields whose names differ."""
 
 COUNT_ANONYMOUS = "counts visits by people who are not members, even if it is not open"
 NAME_BN = "the name on pages in Bangla"
+DESCRIPTION_BN = "the description on pages in Bangla"
 PUBLIC_COUNT = "lets anyone see the numbers of people online and of visits, live"
 
 
@@ -76,6 +77,7 @@ class NewCommunityBody(Body):
     name: Name = Field(examples=["Mirpur 10 commuters"])
     nameBn: SecondName = Field("", description=NAME_BN)
     description: Description = ""
+    descriptionBn: Description = Field("", description=DESCRIPTION_BN)
     open: Flag = Field(True, description="anyone can join")
     listed: Flag = Field(True, description="anyone can find it; only members can enter")
     count_anonymous: Flag = Field(False, description=COUNT_ANONYMOUS)
@@ -88,6 +90,7 @@ class CommunityChangesBody(Body):
     name: Name | None = None
     nameBn: SecondName | None = Field(None, description=NAME_BN + '; "" removes it')
     description: Description | None = None
+    descriptionBn: Description | None = Field(None, description=DESCRIPTION_BN + '; "" removes it')
     open: Flag | None = None
     listed: Flag | None = None
     count_anonymous: Flag | None = Field(None, description=COUNT_ANONYMOUS)
@@ -141,6 +144,7 @@ class CommunityResponse(BaseModel):
     name: str
     nameBn: str = Field("", description=f"{NAME_BN}; missing if there is none")
     description: str
+    descriptionBn: str = Field("", description=f"{DESCRIPTION_BN}; missing if there is none")
     open: bool = Field(description="anyone can join")
     listed: bool = Field(description="anyone can find it; only members can enter")
     count_anonymous: bool = Field(description=COUNT_ANONYMOUS)
@@ -152,7 +156,7 @@ class CommunityResponse(BaseModel):
     def of(cls, access: Access, online: int) -> "CommunityResponse":
         community = access.community
         values = current_values(community) | {"ref": community.ref}
-        missing = {name for name in ("ref", "nameBn") if not values[name]}
+        missing = {name for name in ("ref", "nameBn", "descriptionBn") if not values[name]}
         given = {name: value for name, value in values.items() if name not in missing}
         return cls(id=community.id, role=access.role, online=online, **given)
 

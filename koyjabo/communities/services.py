@@ -21,7 +21,7 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices, milestone_news
 from koyjabo.web.current import current
 from .communities import Communities
-from .memberships import CommunityScope, Joined, Memberships, ReceivedInvitations
+from .memberships import CommunityScope, Joined, Memberships
 from .permissions import Permissions
 from .refs import CommunitiesByRef, CommunityRefs
 
@@ -33,7 +33,6 @@ class CommunityServices:
     refs: CommunityRefs
     by_ref: CommunitiesByRef
     invitations: Invitations[Joined]
-    received: ReceivedInvitations
     permissions: Permissions
     participants: Participants
     rooms: CommunityRooms
@@ -69,13 +68,13 @@ def build(base: Base) -> CommunityServices:
     directory = Communities(database, clock, on_revoked)
     services.identities.provide(community_id=refs.resolve, destination_of=partial(_destination, directory))
     invitations = Invitations(CommunityScope(), database, clock, on_revoked, services[MailOutbox], tokens)
+    accounts.received.add(invitations)
     return CommunityServices(
         directory=directory,
         members=Memberships(database, clock, on_revoked),
         refs=refs,
         by_ref=CommunitiesByRef(database, clock, refs, accounts.external, on_revoked),
         invitations=invitations,
-        received=ReceivedInvitations(accounts.panel_invitations, invitations),
         permissions=permissions,
         participants=participants,
         rooms=rooms,

@@ -40,7 +40,8 @@ def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
     of_numbers = count, percent, share, digits, size, spent, period
     of_times = moment, second, exact, age, day, time_of_day
-    for filter_ in (*of_numbers, *of_times, translated, place, name_of, named):
+    of_texts = duration, translated, place, name_of, named, description_of, lang
+    for filter_ in (*of_numbers, *of_times, *of_texts):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words)
     app.jinja_env.globals.update(
@@ -61,12 +62,22 @@ def name_of(community: Any) -> str:
 
 
 def named(community: Any) -> Markup:
-    """The name as an element, with its language if that is not the page's. A name without Bangla letters counts as
-    English.
-    """
+    """The name as an element, with its language if that is not the page's."""
     name = name_of(community)
-    written = "bn" if BANGLA.search(name) else "en"
-    return Markup("<bdi{}>{}</bdi>").format(Markup(f' lang="{written}"') if written != language() else "", name)
+    return Markup("<bdi{}>{}</bdi>").format(lang(name), name)
+
+
+def description_of(community: Any) -> str:
+    """A community's description in the language of the current request."""
+    return name_in(language(), community.description, community.description_bn)
+
+
+def lang(text: str) -> Markup:
+    """The attribute of an element with this text, if its language is not the page's. A text without Bangla letters
+    counts as English.
+    """
+    written = "bn" if BANGLA.search(text) else "en"
+    return Markup(f' lang="{written}"' if written != language() else "")
 
 
 def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:

@@ -1,4 +1,4 @@
-"""Charts that people view, point at and have read aloud: stacked bars, and a hatched current period."""
+"""Charts that people view, point at and have read aloud: bars, and a hatched current period."""
 
 import re
 
@@ -7,15 +7,15 @@ from support.browser.pages import PHONE, expect, visit, visit_as
 
 long = pytest.mark.long(proved_by="browser/test_charts.py::test_tooltip_follows_the_arrow_keys_and_is_announced")
 
-ROWS = [("9:00", 10, 10), ("10:00", 30, 60), ("11:00", 0, 90), ("12:00", 40, 0), ("13:00", 5, 5), ("14:00", 30, 30)]
+ROWS = [("9:00", 20), ("10:00", 90), ("11:00", 45), ("12:00", 0), ("13:00", 10), ("14:00", 60)]
 FILL = """(rows, values) => {
   const [first, ...others] = rows.querySelectorAll("tr");
   for (const element of others) element.remove();
-  values.forEach(([label, ...numbers], at) => {
-    const row = first.cloneNode(true), cells = row.querySelectorAll("[data-value]");
+  values.forEach(([label, number], at) => {
+    const row = first.cloneNode(true);
     row.querySelector("[data-at]").childNodes[0].textContent = `16 Dec, ${label} `;
     if (at < values.length - 1) row.querySelector("small").remove();
-    numbers.forEach((number, column) => (cells[column].dataset.value = number));
+    row.querySelector("[data-value]").dataset.value = number;
     rows.prepend(row);
   });
   rows.lastElementChild.remove();
@@ -36,7 +36,7 @@ STRIPE = """(figure, [row, rows, colors]) => {
 TOKENS = """(figure) => {
   const probe = figure.querySelector(".plot");
   const context = document.createElement("canvas").getContext("2d");
-  return ["--tint-1", "--series-1", "--tint-2", "--series-2", "--raised", "--edge"].map((token) => {
+  return ["--tint-1", "--series-1", "--raised", "--edge"].map((token) => {
     probe.style.color = `var(${token})`;
     context.fillStyle = getComputedStyle(probe).color;
     context.fillRect(0, 0, 1, 1);
@@ -56,32 +56,24 @@ def chart(tab, founder, community):
     return figure
 
 
-def stripe(chart, row: int) -> list[float]:
-    """Heights (px) of the user, anonymous and background colours in a bar, averaged across its middle. Each series has
-    a tint below its strong top.
-    """
+def bar(chart, row: int) -> float:
+    """The height (px) of a bar's colours, averaged across its middle. It has a tint below its strong top."""
     colors = chart.evaluate(TOKENS)
     heights = chart.evaluate(STRIPE, [row, len(ROWS), colors])
-    users, top_of_users, anonymous, top_of_anonymous, ground = (heights[color] for color in colors[:5])
-    return [users + top_of_users, anonymous + top_of_anonymous, ground]
+    return heights[colors[0]] + heights[colors[1]]
 
 
 @long
-def test_bars_are_stacked_and_the_running_one_is_hatched(chart):
-    (users, anonymous, gaps), upper, lower, running = (stripe(chart, row) for row in (1, 2, 3, 5))
-    assert anonymous == pytest.approx(2 * users, abs=3)
-    assert upper == [0, pytest.approx(users + anonymous, abs=3), pytest.approx(0, abs=3)]
-    assert lower == [pytest.approx(users * 40 / 30, abs=3), 0, pytest.approx(0, abs=3)]
-    assert gaps < 4
-    for line in running[:2]:  # of 30 and 30: as high as 30 users, half of it background
-        assert users * 0.25 < line < users * 0.75
+def test_bars_are_as_high_as_their_sums_and_the_running_one_is_hatched(chart):
+    most, half, none, running = (bar(chart, row) for row in (1, 2, 3, 5))
+    assert half == pytest.approx(most / 2, abs=3)
+    assert none == 0
+    assert most / 6 < running < most / 2, "two thirds as high, half of it background"
 
 
 def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
     plot, tip = chart.get_by_role("slider"), chart.locator(".tip")
-    expect(plot).to_have_attribute(
-        "aria-valuetext", "16 Dec, 14:00 not over yet: Without an account 30, With an account 30, Together 60"
-    )
+    expect(plot).to_have_attribute("aria-valuetext", "16 Dec, 14:00 not over yet: Together 60")
     expect(tip).to_be_hidden()
     chart.locator("summary").focus()
     chart.page.keyboard.press("Shift+Tab")
@@ -89,10 +81,8 @@ def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
     for key, spoken in (("ArrowLeft", "16 Dec, 13:00"), ("Home", "16 Dec, 9:00"), ("ArrowRight", "16 Dec, 10:00")):
         chart.page.keyboard.press(key)
         expect(tip.locator("strong")).to_have_text(spoken)
-    expect(tip.locator("span")).to_have_text(["Without an account60", "With an account30", "Together90"])
-    expect(plot).to_have_attribute(
-        "aria-valuetext", "16 Dec, 10:00: Without an account 60, With an account 30, Together 90"
-    )
+    expect(tip.locator("span")).to_have_text(["Together90"])
+    expect(plot).to_have_attribute("aria-valuetext", "16 Dec, 10:00: Together 90")
     chart.page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
 

@@ -44,7 +44,7 @@ def test_passkey_replaces_the_password_or_confirms_a_two_step_login(new_device, 
         page.get_by_role("link", name="Download").click()
     assert Path(download.value.path()).read_text().split() == codes
     page.get_by_role("link", name="I have saved them").click()
-    expect(page.get_by_text("This laptop")).to_be_visible()
+    expect(page.get_by_role("heading", name="This laptop")).to_be_visible()
     page.locator(".person summary").click()
     page.get_by_role("button", name="Log out").click()
 

@@ -186,16 +186,26 @@ def test_link_begins_with_public_url(database):
 # Pages
 
 
-def test_invitation_page_leads_through_signup_to_the_community(site, founder, community):
+def test_new_person_signs_up_and_joins_in_one_step(site, founder, community):
     path = f"/invitations/{invite(founder, community, 'salma@example.com', 'moderator')}"
-    reader = Reader(site)
+    reader, other = Reader(site), Reader(site)
     page = reader.get(path)
     assert "Founder has invited you to the community Night bus : Moderator" in words(page)
     assert f'href="/signup?next={path}#email=salma@example.com"' in page
-    reader.send(f"/signup?next={path}", name="Salma", email="salma@example.com", password="tram at dawn")
-    assert reader.location == path
-    page = words(reader.get(path))
-    assert "Founder has invited you to the community Night bus : Moderator" in page
+    assert "Sign up and accept" in words(reader.get(f"/signup?next={path}"))
+    form = {"name": "Salma", "email": "salma@example.com", "password": "tram at dawn"}
+    reader.send(f"/signup?next={path}", **form)
+    assert "You are now a member of Night bus." in words(reader.get(reader.location))
+    assert sorted(roles_in(site, community).values()) == ["admin", "moderator"]
+    assert "Sign up and accept" not in words(other.get(f"/signup?next={path}"))
+    other.send(f"/signup?next={path}", **{**form, "email": "karim@example.com"})
+    assert other.location == path, "the link works once, and its page says so"
+
+
+def test_user_accepts_on_the_page_of_the_invitation(site, founder, community, karim):
+    path = f"/invitations/{invite(founder, community, 'karim@example.com')}"
+    reader = Reader(site).log_in("karim")
+    assert "Founder has invited you to the community Night bus : Member" in words(reader.get(path))
     for action in ("accept", "decline"):
         reader.send(f"{path}/{action}", 403, csrf_token="wrong")
     reader.send(f"{path}/accept")

@@ -1,4 +1,4 @@
-"""A community's name in Bangla: pages, emails and reports in Bangla show it, and all others show the name."""
+"""A community's name and description in Bangla: only pages, emails and reports in Bangla show them."""
 
 import pytest
 from support.people.communities import PATH, found
@@ -70,6 +70,22 @@ def test_forms_set_and_remove_the_second_name(site, cast, reader):
     assert "ফেরি" not in reader.get(path_of(community))
     log = words(Reader(site).log_in("site_admin").get("/admin/audit"))
     assert "Name in Bangla: ফেরি → –" in log
+
+
+def test_pages_in_bangla_show_the_second_description(site, cast, reader):
+    words_in_bangla = "ফেরির সময় আর ভিড়।"
+    admin, both = cast["admin"], {"description": "Ferries and queues.", "descriptionBn": words_in_bangla}
+    community = found(admin, name="Ghat", public_count=True, **both)
+    assert community["descriptionBn"] == words_in_bangla
+    for page in ("/communities?query=Ghat", path_of(community["id"])):
+        assert words_in_bangla in reader.get(page)
+        english = Reader(site).get(page)
+        assert "Ferries and queues." in english
+        assert words_in_bangla not in english
+    path = path_of(community["id"], "/settings")
+    reader.send(path, name="Ghat", description="Ferries and queues.", descriptionBn="", listed="on")
+    assert 'dir="auto" lang="en">Ferries and queues.</p>' in reader.get(path_of(community["id"]))
+    assert "descriptionBn" not in admin.get(f"{PATH}/{community['id']}").json
 
 
 def test_reports_and_visits_in_bangla_name_the_community(site, cast, community):

@@ -16,6 +16,7 @@ class Plan(NamedTuple):
     name: str
     name_bn: str
     description: str
+    description_bn: str
     is_open: bool
     weight: int  # share of the visits to communities
     people: str  # names, separated by ", "
@@ -30,6 +31,7 @@ COMMUNITIES = (
         "Mirpur 10 commuters",
         "মিরপুর ১০ নম্বরের যাত্রী",
         "Buses, rickshaws and the station at the Mirpur 10 circle: what runs, what is full, what is stuck.",
+        "মিরপুর ১০ গোলচত্বরের বাস, রিকশা আর স্টেশন: কী চলছে, কোথায় ভিড়, কোথায় জট।",
         True,
         44,
         "Nusrat Jahan, Rafiqul Islam, তানজিলা আক্তার, Imran Hossain, Sadia Rahman, Mahmudul Hasan, "
@@ -40,6 +42,7 @@ COMMUNITIES = (
         "Uttara–Motijheel metro",
         "উত্তরা–মতিঝিল মেট্রো",
         "Line 6 from Uttara North to Motijheel: trains, queues, and where to board for the quickest way out.",
+        "উত্তরা উত্তর থেকে মতিঝিল, লাইন ৬: ট্রেন, লাইনের ভিড়, আর কোন বগিতে উঠলে দ্রুত বের হওয়া যায়।",
         True,
         33,
         "Mehedi Karim, Ayesha Siddika, জাহিদ হাসান, Nafisa Tabassum, Omar Faruk, Ruma Begum, "
@@ -49,6 +52,7 @@ COMMUNITIES = (
         "Chattogram circular bus",
         "চট্টগ্রাম সার্কুলার বাস",
         "The loop by GEC, Agrabad and Tiger Pass, and the trains that meet it.",
+        "জিইসি, আগ্রাবাদ আর টাইগারপাস ঘুরে আসা বাস, আর তার সঙ্গে মেলে এমন ট্রেন।",
         True,
         15,
         "Priya Barua, Nazmul Huda, Sabrina Mostafa, Ripon Dey, Tasnim Kabir, Joynal Abedin, মিতু চাকমা, Sohel Rana",
@@ -57,6 +61,7 @@ COMMUNITIES = (
         "Sadarghat night launches",
         "সদরঘাটের রাতের লঞ্চ",
         "For the crews and regulars of the launches to Barishal and Bhola. Ask a member to let you in.",
+        "বরিশাল আর ভোলার লঞ্চের কর্মী ও নিয়মিত যাত্রীদের জন্য। ঢুকতে চাইলে কোনো সদস্যকে বলুন।",
         False,
         8,
         "Abdul Latif, Shirin Akhter, Monir Hossain, Bilkis Khatun, Dulal Mia, Selina Parvin",

@@ -48,8 +48,8 @@ class Founding:
 
     def _found(self, member: Member, account: Account) -> None:
         plan, communities = member.plan, self._backdated.communities
-        named = {"name": plan.name, "name_bn": plan.name_bn, "description": plan.description}
-        values = {**named, "is_open": plan.is_open, "count_anonymous": True, "public_count": plan.is_open}
+        texts = {name: getattr(plan, name) for name in ("name", "name_bn", "description", "description_bn")}
+        values = {**texts, "is_open": plan.is_open, "count_anonymous": True, "public_count": plan.is_open}
         access = communities.create(account, values)
         self._founders[plan.name], self.ids[plan.name] = account, access.community.id
 

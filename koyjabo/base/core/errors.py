@@ -206,7 +206,7 @@ class UnknownUser(KoyJaboError):
 
 class UnknownInvitation(KoyJaboError):
     status = 404
-    sentence = N_("This invitation no longer works. Ask for a new one.")
+    sentence = N_("This invitation no longer works. It was used or revoked, or has expired. Ask for a new one.")
 
 
 class LastAdmin(KoyJaboError):

@@ -8,7 +8,7 @@ ASCII_DIGITS = {written: digit for digits in DIGITS.values() for digit, written 
 
 
 def name_in(language: str | None, name: str, name_bn: str) -> str:
-    """The name to show in a language ("en", "bn"). `name_bn` is the one in Bangla, or ""."""
+    """The name or description to show in a language ("en", "bn"). `name_bn` is the one in Bangla, or ""."""
     return (language == "bn" and name_bn) or name
 
 

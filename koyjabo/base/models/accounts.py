@@ -125,6 +125,7 @@ class Community(Model):
     name: Mapped[Name]
     name_bn: Mapped[Name] = mapped_column(server_default=text("''"))  # "" if there is none
     description: Mapped[str]
+    description_bn: Mapped[str] = mapped_column(server_default=text("''"))  # "" if there is none
     is_open: Mapped[bool]  # everyone may join
     is_listed: Mapped[bool]  # visible to people who are not members
     created_ms: Mapped[int]

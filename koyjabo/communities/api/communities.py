@@ -28,6 +28,7 @@ from koyjabo.communities.services import community_services
 from koyjabo.counting.schemas.responses import StatsResponse, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login.schemas import InvitedResponse, PanelRoleResponse
+from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -231,7 +232,7 @@ def list_invitations() -> Response:
     confirmed your email.
     """
     account, paging = tokens.require_account().account, Paging.of(request)
-    invitations = community_services().received.page(account, paging.start, paging.per_page)
+    invitations = account_services().received.page(account, paging.start, paging.per_page)
     return list_response(
         (InvitationResponse.of(*offer) for offer in invitations.items), paging.headers(invitations.total)
     )
@@ -248,7 +249,7 @@ def accept_invitation(token: str) -> Response:
     admins, a new admin who has not set it up has to log in again.
     """
     account = tokens.require_account().account
-    accepted = community_services().received.of(token).accept(account, token)
+    accepted = account_services().received.of(token).accept(account, token)
     if isinstance(accepted, PanelRole):
         return json_response(PanelRoleResponse(user_id=accepted.user_id, role=accepted.role))
     membership, is_new = accepted
@@ -260,7 +261,7 @@ def accept_invitation(token: str) -> Response:
 def decline_invitation(token: str) -> Response:
     """Decline an invitation. Its link stops working."""
     account = tokens.require_account().account
-    community_services().received.of(token).decline(account, token)
+    account_services().received.of(token).decline(account, token)
     return no_content()
 
 

@@ -15,7 +15,7 @@ from koyjabo.people.accounts.second_factor.second_step import SecondStep
 from koyjabo.people.accounts.throttle.login_throttle import LoginThrottle
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.accounts.users.external_people import ExternalPeople
-from koyjabo.people.accounts.users.invitations import Invitations, PanelRole, PanelScope
+from koyjabo.people.accounts.users.invitations import Invitations, PanelRole, PanelScope, ReceivedInvitations
 from koyjabo.people.accounts.users.user_admin import Users
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import current
@@ -30,6 +30,7 @@ class AccountServices:
     sessions: Sessions
     users: Users
     panel_invitations: Invitations[PanelRole]
+    received: ReceivedInvitations
     login_throttle: LoginThrottle
     pending: PendingSteps
     email_links: EmailLinks
@@ -58,11 +59,13 @@ def build(base: Base) -> AccountServices:
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
     base.services.identities.provide(login_of=credentials.login_of)
     codes, http = Codes(database, clock, secret), HttpClient(base.runtime)
+    panel_invitations = Invitations(PanelScope(settings), database, clock, on_revoked, outbox, links)
     return AccountServices(
         credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
         users=Users(database, clock, on_revoked, failures.unlock, settings),
-        panel_invitations=Invitations(PanelScope(settings), database, clock, on_revoked, outbox, links),
+        panel_invitations=panel_invitations,
+        received=ReceivedInvitations(panel_invitations),
         login_throttle=failures,
         pending=pending,
         email_links=email_links,

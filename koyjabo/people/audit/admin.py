@@ -118,6 +118,7 @@ FIELDS: Mapping[str, LazyString] = {
     "name": _("Name"),
     "name_bn": _("Name in Bangla"),
     "description": _("Description"),
+    "description_bn": _("Description in Bangla"),
     "is_open": _("Open"),
     "is_listed": _("Listed"),
     "count_anonymous": _("Count all visits"),

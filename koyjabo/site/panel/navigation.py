@@ -95,7 +95,7 @@ SECTIONS = (
 )
 
 
-@bp.context_processor
+@bp.app_context_processor
 def of_pages() -> dict[str, Any]:
     """Values for the layout of the panel's pages."""
     return {"panel_sections": sections, "panel_room": room}

@@ -35,7 +35,7 @@ function hear(event) {
   if (!document.querySelector("#online")) announcer.show(phrases.online.replace("{count}", written(event.count)));
 }
 
-document.querySelector("#facts")?.addEventListener("replaced", () => (figures = new Figures()));
+find("#facts").addEventListener("replaced", () => (figures = new Figures()));
 find("#day").addEventListener("replaced", () => day.show(shown.todayVisits));
 find("#stats").addEventListener("replaced", () => accept(readJson("stats")));
 listen("visitors", hear, () => koyjabo?.stop());

@@ -6,7 +6,7 @@
 import { make } from "./page.js";
 
 /**
- * Series "0" is the total. `spoken` is the value in words, if it is shown with symbols.
+ * `spoken` is the value in words, if it is shown with symbols.
  * @typedef {{title: string, lines: {name: string, value: string, series: string, spoken?: string}[], note: string}}
  * Reading
  */

@@ -1,4 +1,4 @@
-/** Draws each chart of a page as stacked bars from its table (uPlot), and redraws it when the table changes. */
+/** Draws each chart of a page as bars from its table (uPlot), and redraws it when the table changes. */
 
 import { ChartTooltip } from "./chart-tooltip.js";
 import { written } from "./figures.js";
@@ -7,9 +7,8 @@ import { written } from "./figures.js";
 
 /**
  * A table, oldest row first. Per row: its label, title, link and note, and for the period it is compared with, the
- * value, the day, and the difference as shown and as spoken. Per series: the values of the rows, and their sums with
- * the series below. `incomplete` marks rows that are not over yet or only partly in the range. Unknown values are null.
- * `compared` is empty if there is no comparison. `line` is `compared` without the current row, whose comparison covers
+ * value, the day, and the difference as shown and as spoken. `name` and `values` are the drawn column. `incomplete` marks
+ * rows that are not over yet or only partly in the range. Unknown values are null. `compared` is empty if there is no comparison. `line` is `compared` without the current row, whose comparison covers
  * only the hours so far and would make the line drop.
  * @typedef {ReturnType<typeof readTable>} Table
  */
@@ -18,18 +17,16 @@ const ARROWS = { up: "▲ ", down: "▼ " };
 
 /** @param {HTMLElement} figure */
 function readTable(figure) {
-  const names = texts(figure.querySelectorAll("thead [data-series]"));
+  const [name = ""] = texts(figure.querySelectorAll("thead [data-series]"));
   const periods = [.../** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll("tbody [data-at]"))].reverse();
-  const rows = periods.map((cell) => numbers(cell, "data-value"));
-  const values = names.map((_, series) => rows.map((row) => row[series] ?? null));
-  const sums = names.map((_, series) => rows.map((row) => total(row.slice(0, series + 1))));
   const compared = periods.flatMap((cell) => numbers(cell, "data-compared"));
   return {
     labels: texts(periods.map((cell) => cell.childNodes[0])).map((text, at) => periods[at].dataset.label ?? text),
     titles: texts(periods),
     links: periods.map((cell) => cell.querySelector("a")),
     notes: periods.map((cell) => cellsOfRow(cell, "data-note")[0]?.textContent ?? ""),
-    names, values, sums,
+    name,
+    values: periods.flatMap((cell) => numbers(cell, "data-value")),
     compared,
     line: compared.map((value, row) => (periods[row].querySelector("[data-running]") ? null : value)),
     comparedDays: periods.flatMap((cell) => cellsOfRow(cell, "data-compared").map((other) => other.querySelector("small")?.textContent ?? "")),
@@ -59,19 +56,14 @@ const numbers = (cell, name) => cellsOfRow(cell, name).map((other) => other.getA
 /** @param {Iterable<Node>} nodes */
 const texts = (nodes) => Array.from(nodes, (node) => (node.textContent ?? "").replace(/\s+/g, " ").trim());
 
-/** @param {(number | null)[]} numbers */
-const total = (numbers) => numbers.reduce((/** @type {number} */ sum, number) => sum + (number ?? 0), 0);
-
 /**
- * The data for uPlot: the sums, highest first, because each bar covers the lower part of the previous one. Incomplete
- * rows have their own series, because uPlot uses one fill per series. The comparison line comes last, drawn over its
- * halo.
+ * The data for uPlot. Incomplete rows have their own series, because uPlot uses one fill per series. The comparison line
+ * comes last, drawn over its halo.
  * @param {Table} table  @returns {uPlot.AlignedData}
  */
-function layers({ labels, sums, line, incomplete }) {
-  const bars = sums.map((sum) => sum.map((number) => number || null)); // a bar of 0 would cover the axis
-  const split = bars.map((column) => [column.map((sum, at) => (incomplete[at] ? null : sum)), column.map((sum, at) => (incomplete[at] ? sum : null))]);
-  return [labels.map((_, at) => at), ...split.reverse().flat(), ...(line.length ? [line, line] : [])];
+function layers({ labels, values, line, incomplete }) {
+  const bars = [false, true].map((isRunning) => values.map((number, at) => (incomplete[at] === isRunning && number) || null)); // a bar of 0 would cover the axis
+  return [labels.map((_, at) => at), ...bars, ...(line.length ? [line, line] : [])];
 }
 
 /** @type {typeof import("../vendor/uPlot.js")} */
@@ -80,7 +72,6 @@ const uPlot = Object(window).uPlot; // a classic script, not a module
 const AWAY = { left: -10, top: -10 };
 const HEIGHT_PX = 240, LOW_PX = 160, NARROW_PX = 480; // a lower chart on a phone, to leave room for the rest
 const LABEL_PX = 75; // room for a label of the time axis
-const NAME_PX = 20; // the height of the name of a series
 const HATCH_PX = 5; // between lines
 const TOP_PADDING_PX = 8;
 const TOP_PX = 2; // height of the strong top of a bar
@@ -95,17 +86,12 @@ const colors = new Map();
 
 /** The colour of a token at `element`. @param {HTMLElement} element  @param {string} token */
 function colorAt(element, token) {
-  const color = colors.get(token) ?? read(element, token);
-  colors.set(token, color);
-  return color;
-}
-
-/** @param {HTMLElement} element  @param {string} token */
-function read(element, token) {
-  element.style.color = `var(${token})`;
-  const { color } = getComputedStyle(element);
-  element.style.color = "";
-  return color;
+  if (!colors.has(token)) {
+    element.style.color = `var(${token})`;
+    colors.set(token, getComputedStyle(element).color);
+    element.style.color = "";
+  }
+  return colors.get(token) ?? "";
 }
 
 /** A hatched fill in two colours. @param {string} line  @param {string} ground */
@@ -130,7 +116,6 @@ const inWords = (value) => (typeof value === "number" ? written(value) : "–");
 class Chart {
   #figure;
   #place;
-  #names;
   #tooltip;
   #table;
   /** @type {uPlot | undefined} */ #plot;
@@ -146,7 +131,6 @@ class Chart {
     if (details) details.open = isOpen;
     this.#figure = figure;
     this.#place = /** @type {HTMLElement} */ (figure.querySelector(".plot"));
-    this.#names = /** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll(".names > li"));
     this.#table = readTable(figure);
     this.#tooltip = new ChartTooltip(this.#place, {
       read: (row) => this.#inWords(row),
@@ -189,15 +173,14 @@ class Chart {
   /** Updates everything around the plot. */
   #updateTexts() {
     this.#tooltip.limit(this.#table.titles.length);
-    this.#figure.classList.toggle("without-values", total([...this.#table.values.flat(), ...this.#table.compared]) === 0);
+    this.#figure.classList.toggle("without-values", ![...this.#table.values, ...this.#table.compared].some(Boolean));
   }
 
-  /** @param {number} row  @returns {import("./chart-tooltip.js").Reading} highest series first */
+  /** @param {number} row  @returns {import("./chart-tooltip.js").Reading} */
   #inWords(row) {
-    const { titles, names, values, compared, comparedDays, changes, notes } = this.#table, of = values.map((series) => series[row]);
+    const { titles, name, values, compared, comparedDays, changes, notes } = this.#table;
     /** @type {import("./chart-tooltip.js").Reading["lines"]} */
-    const lines = names.map((name, at) => ({ name, value: inWords(of[at]), series: `${at + 1}` })).reverse();
-    if (names.length > 1) lines.push({ name: this.#figure.dataset.total ?? "", value: written(total(of)), series: "0" });
+    const lines = [{ name, value: inWords(values[row]), series: "1" }];
     if (comparedDays[row]) {
       lines.push({ name: comparedDays[row], value: inWords(compared[row]), series: "compared" });
       lines.push({ name: this.#figure.dataset.difference ?? "", value: changes[row].shown, spoken: changes[row].spoken, series: "0" });
@@ -227,10 +210,10 @@ class Chart {
       padding: [TOP_PADDING_PX, null, null, null],
       scales: { x: { time: false, range: (_, least, most) => [least - 0.5, most + 0.5] }, y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
       axes: this.#axes(),
-      series: [{}, ...this.#table.names.map((_, at) => this.#series(at)).reverse().flat(), ...this.#comparison()],
+      series: [{}, ...this.#series(), ...this.#comparison()],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-      hooks: { drawSeries: [(plot, series) => this.#drawTops(plot, series)], draw: [(plot) => this.#placeNames(plot), (plot) => this.#markNotes(plot), (plot) => this.#drawLine(plot)], setCursor: [(plot) => this.#follow(plot)] },
+      hooks: { drawSeries: [(plot, series) => this.#drawTops(plot, series)], draw: [(plot) => this.#markNotes(plot), (plot) => this.#drawLine(plot)], setCursor: [(plot) => this.#follow(plot)] },
     };
   }
 
@@ -255,14 +238,14 @@ class Chart {
     return time ? `${time}${isSameDay ? "" : `\n${day}`}` : day;
   }
 
-  /** Two series: one for complete rows, one for incomplete rows. @param {number} at  @returns {uPlot.Series[]} */
-  #series(at) {
-    const color = colorAt(this.#place, `--series-${at + 1}`), ground = colorAt(this.#place, "--raised");
+  /** Two series: one for complete rows, one for incomplete rows. @returns {uPlot.Series[]} */
+  #series() {
+    const color = colorAt(this.#place, "--series-1"), ground = colorAt(this.#place, "--raised");
     const each = (/** @type {uPlot} */ _, /** @type {number} */ series, /** @type {number} */ row, /** @type {number[]} */ ...bar) => {
       (this.#bars[series] ??= [])[row] = bar;
     };
     const bars = { paths: uPlot.paths.bars?.({ size: [0.75, 48], each }), points: { show: false } };
-    return [{ ...bars, fill: colorAt(this.#place, `--tint-${at + 1}`), stroke: ground, width: 1 }, { ...bars, fill: hatched(color, ground), stroke: color, width: 1 }];
+    return [{ ...bars, fill: colorAt(this.#place, "--tint-1"), stroke: ground, width: 1 }, { ...bars, fill: hatched(color, ground), stroke: color, width: 1 }];
   }
 
   /**
@@ -271,9 +254,8 @@ class Chart {
    * @param {uPlot} plot  @param {number} series  its index in uPlot
    */
   #drawTops({ ctx }, series) {
-    const at = this.#table.names.length - 1 - Math.floor((series - 1) / 2);
-    if (at < 0 || !this.#bars[series]) return;
-    ctx.fillStyle = colorAt(this.#place, `--series-${at + 1}`);
+    if (!this.#bars[series]) return;
+    ctx.fillStyle = colorAt(this.#place, "--series-1");
     this.#bars[series].forEach(([left, top, width, height], row) => {
       ctx.fillRect(left, top, width, row === this.#pointed ? height : Math.min(height, TOP_PX * devicePixelRatio));
     });
@@ -317,17 +299,6 @@ class Chart {
       ctx.fill(new Path2D(`M${x - size} ${bbox.top}h${2 * size}l${-size} ${1.5 * size}z`));
     });
     ctx.restore();
-  }
-
-  /** Places each name next to its segment of the last bar, or higher if names would overlap. @param {uPlot} plot */
-  #placeNames(plot) {
-    const { values, sums } = this.#table;
-    let above = Infinity;
-    this.#names.forEach((name, at) => {
-      const middle = plot.valToPos((sums[at].at(-1) ?? 0) - (values[at].at(-1) ?? 0) / 2, "y");
-      above = Math.min(middle, above - NAME_PX);
-      name.style.top = `${this.#place.offsetTop + plot.over.offsetTop + above}px`;
-    });
   }
 }
 

@@ -39,6 +39,6 @@ def state() -> Response:
     return Response(body, mimetype="application/json")
 
 
-@bp.context_processor
+@bp.app_context_processor
 def _header() -> dict[str, object]:
     return {"unsaved": unsaved, "health_level": health_level, "health_words": LEVEL_WORDS.__getitem__}

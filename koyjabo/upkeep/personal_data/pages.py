@@ -123,7 +123,7 @@ def _show_account(form: Form[Any], status: int = 200) -> Response:
         "sessions": sessions,
         "session_id": login.session_id,
         "browser_name": browser_name,
-        "invitations": current()[CommunityServices].received.page(account),
+        "invitations": current()[AccountServices].received.page(account),
         "email": current()[AccountServices].email_links.state(account),
         "sends_mails": current()[MailOutbox].is_on,
         "second_factor": current()[AccountServices].second_factors.state(account),

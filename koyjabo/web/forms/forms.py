@@ -18,7 +18,6 @@ from flask_babel import gettext, lazy_gettext as _
 from pydantic import ValidationError
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.web.current import admin
 from koyjabo.web.login.page_login import CSRF_FIELD
 from koyjabo.web.schemas.bodies import Body, sentence
 
@@ -41,6 +40,7 @@ TEXTS = {
     "name": (N_("Name"), "text"),
     "nameBn": (N_("Name in Bangla"), "text"),
     "description": (N_("Description"), LONG),
+    "descriptionBn": (N_("Description in Bangla"), LONG),
     "reason": (N_("Reason"), "text"),
     "first_day": (N_("From"), "date"),
     "last_day": (N_("To"), "date"),
@@ -180,7 +180,6 @@ def page(question: Confirmation, status: int = 200, errors: dict[str, str] | Non
     if status == 422:
         sent.form.values[TYPED] = request.form.get(TYPED, "")
         sent.form.errors.update(errors or {})
-    is_panel = request.blueprint == admin.name
     html = render_template(
         "webkit/question.html",
         **(question.around or {}),
@@ -188,8 +187,6 @@ def page(question: Confirmation, status: int = 200, errors: dict[str, str] | Non
         sent=sent,
         digest=_digest(question),
         has_changed=status == 409,
-        is_panel=is_panel,
-        may_change=is_panel,  # viewers are not asked
     )
     return make_response(html, status)
 

@@ -75,7 +75,7 @@ FOREIGN = N_("This form was sent from another site. Open it here and try again."
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(login=login_if_known, csrf_token=masked_csrf)
+    app.jinja_env.globals.update(login=login_if_known, csrf_token=masked_csrf, in_panel=in_panel)
 
 
 def login() -> Login | None:
@@ -111,6 +111,12 @@ def login_if_known() -> Login | None:
         return login()
     except LedgerUnavailable:
         return None
+
+
+def in_panel() -> bool:
+    """Whether the page has the panel's navigation, as the panel, the account and the receipt of people who see it."""
+    known = login_if_known()
+    return bool(known and known.account.sees_panel) and request.path.startswith(("/admin/", "/account", "/receipt"))
 
 
 def require() -> Account:

@@ -21,7 +21,6 @@ from koyjabo.web.current import current
 from koyjabo.web.forms.forms import sent_form
 from koyjabo.web.http.paths import PathPolicy, matching
 from koyjabo.web.http.responses import CONTENT, PlainResponse, as_response, private
-from koyjabo.web.i18n import duration
 from koyjabo.web.login import page_login
 
 BLUEPRINTS = {"pages", "admin", "docs"}
@@ -51,13 +50,13 @@ def _for_programs(app: Flask) -> Pattern[str]:
 
 def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:
     """An error page. If sending the form again may succeed, the page repeats it."""
-    wait = None if retry_after_s is None else duration(retry_after_s)
     may_retry = status in TRY_AGAIN and request.method == "POST" and page_login.may_be_sent_again()
     sent = sent_form(is_editable=True) if may_retry else None
-    known = {"status": status, "sentence": sentence, "code": code, "wait": wait, "retry_after_s": retry_after_s}
-    html = render_template("webkit/error.html", **known, sent=sent)
+    html = render_template(
+        "webkit/error.html", status=status, sentence=sentence, code=code, retry_after_s=retry_after_s, sent=sent
+    )
     response = Response(html, status, mimetype="text/html")
-    if sent is not None:
+    if sent:
         response.headers["Cache-Control"] = "private, no-store"
     return private(response)
 

@@ -147,7 +147,8 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
 def test_without_smtp_nothing_is_stored_and_calls_and_pages_say_so(database):
     with Site(database.url) as site:
         reader = Reader(site).sign_up("ayesha")
-        assert "Email is not set up on this server, so it cannot confirm your address" in words(reader.get("/account"))
+        assert "Not confirmed" not in (page := words(reader.get("/account"))), "nobody can change it"
+        assert "Email is not set up on this server, so it cannot confirm your address" in page
         reader.send("/account/verify-email", 501)
         community = found(log_in(site))["id"]
         page = words(reader.get(f"/communities/{community}/members"))

@@ -119,6 +119,10 @@ def test_line_to_paste_is_hidden_for_all_admins_until_that_is_taken_back(site):
     assert first_page(first) == "empty"
 
 
+def test_receipt_before_the_first_visit_claims_nothing(site):
+    assert "No visits yet." in panel(site).get("/receipt")
+
+
 def test_health_lists_what_the_server_lacks(site):
     admin = panel(site)
     assert missing(admin) == ALL

@@ -125,7 +125,11 @@ def test_right_of_a_viewer_ends_at_once(site):
 
 
 def test_account_page_and_panel_say_who_is_a_viewer(admin, viewer):
-    assert "Viewer of the panel" in words(viewer.get("/account"))
-    page = words(admin.get("/admin/people?query=nila"))
-    assert "Nila nila@example.com" in page
-    assert "Viewer" in page
+    assert "Viewer of the panel" in words(page := viewer.get("/account"))
+    assert 'class="rooms"' in page
+    assert "Nila Viewer nila@example.com" in words(admin.get("/admin/people?query=nila"))
+
+
+def test_forms_that_ask_an_admin_for_the_password_say_where_it_was_printed(admin, viewer):
+    pages = admin.get("/admin/people/invite"), admin.get("/account/details"), viewer.get("/account/details")
+    assert ["was printed when the server first started" in page for page in pages] == [True, True, False]

@@ -83,4 +83,5 @@ def test_viewers_read_what_admins_read_and_strangers_see_neither(site, admin):
     readers = {"admin": admin, "viewer": viewer, "user": Reader(site).sign_up("karim"), "stranger": Reader(site)}
     pages = {who: reader.get("/receipt") for who, reader in readers.items()}
     assert [who for who, page in pages.items() if 'id="recount-label"' in page] == ["admin", "viewer"]
+    assert [who for who, page in pages.items() if 'class="rooms"' in page] == ["admin", "viewer"]
     assert [who for who, page in pages.items() if "/admin/receipt/" in page] == ["admin"]

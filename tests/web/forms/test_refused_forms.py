@@ -31,6 +31,7 @@ WRITTEN = {
     "email": "nobody@example.com",
     "confirmation": "nobody@example.com",
     "description": "By bus\r\nand by boat",
+    "descriptionBn": "বাসে\r\nও নৌকায়",
     "total": "5000",
     "visitor_id": "ayesha",
     "reason": "counted by hand",
@@ -95,7 +96,7 @@ def boss(site, cast) -> Reader:
 def assert_comes_back(page: str, reader: Reader) -> FormOnPage:
     form = form_on(page)
     assert form.unmasked == {**WRITTEN, **CHOSEN, **dict.fromkeys(SECRETS, ""), "csrf_token": reader.csrf}
-    seen = {name for name, kind in form.kinds.items() if kind != "hidden"} | {"description"}
+    seen = {name for name, kind in form.kinds.items() if kind != "hidden"} | {"description", "descriptionBn"}
     assert seen == {*TEXTS, *SECRETS}
     assert set(form.labels) == seen
     assert {form.kinds[name] for name in SECRETS} == {"password"}

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, after_this_request, request
+from flask import Response, after_this_request, request, url_for
 
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import EmailTaken, InvalidInput, WrongCode, WrongCredentials
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
@@ -21,12 +22,14 @@ from koyjabo.people.accounts.login_sessions import REMEMBERED_S, Grant, SecondFa
 from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.services import account_services
+from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http import cookies
-from koyjabo.web.i18n import language
+from koyjabo.web.i18n import language, name_of
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
+from koyjabo.web.pages.redirects import done
 from . import login_limits
 from .schemas import (
     LoginBody,
@@ -43,19 +46,33 @@ REMEMBERED_COOKIE = "remembered_browser"
 
 def may_sign_up() -> bool:
     """Whether the current request may create an account: SIGN_UP is `open`, or an invitation follows."""
-    token = _invitation()
-    is_open = current()[Settings].sign_up == "open"
-    return is_open or bool(token and account_services().panel_invitations.is_any(token))
+    return current()[Settings].sign_up == "open" or is_invited()
 
 
-def invited_to_panel() -> str:
-    """The token of the invitation to the panel that follows the current request, or ""."""
-    token = _invitation()
-    return token if token and account_services().panel_invitations.owns(token) else ""
+def is_invited() -> bool:
+    """Whether a valid invitation follows the current request."""
+    token = invitation()
+    return bool(token) and account_services().received.is_valid(token)
 
 
-def _invitation() -> str:
+def invitation() -> str:
+    """The token of the invitation that follows the current request, or "". It may be invalid."""
     return request.args.get("next", "").partition("/invitations/")[2]
+
+
+def accepted(account: Account, token: str) -> Response:
+    """Accept an invitation. Redirects to the community or the panel, or to the login if two-step login is required."""
+    role = account_services().received.of(token).accept(account, token)
+    if not isinstance(role, PanelRole):
+        community = role[0].community
+        sentence, name = N_("You are now a member of %(name)s."), name_of(community)
+        return done(sentence, "pages.community", name, community_id=community.id)
+    if role.is_logged_out:
+        sentence = N_(
+            "You now have access to the panel. Log in again to set up two-step login, which this site requires."
+        )
+        return done(sentence, "pages.log_in", next=url_for("admin.overview"))
+    return done(N_("You now have access to the panel."), "admin.overview")
 
 
 def sign_up(body: SignupBody) -> Grant | SecondFactorDue:

@@ -43,7 +43,7 @@ def init_app(app: Flask) -> None:
         login_providers=shown,
         may_sign_up_with_providers=with_providers,
         may_sign_up=authentication.may_sign_up,
-        invited_to_panel=authentication.invited_to_panel,
+        is_invited=authentication.is_invited,
     )
 
 

@@ -20,12 +20,13 @@ from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import no_store
 from koyjabo.web.i18n import browser_name, count, language, place
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
-from koyjabo.web.pages.redirects import done
+from koyjabo.web.pages import redirects
+from koyjabo.web.pages.redirects import done, say
 from .form_fields import NewPasswordBody
+from .login import secret_page
 
 declare(bp, "/reset-password/", PathPolicy.SECRET)
 
@@ -73,7 +74,7 @@ def change_details() -> Response:
     with authentication.errors_in(form):
         if body is not None:
             authentication.change_profile(login, body)
-            return done(N_("Your changes were saved."), "pages.account")
+            return say(redirects.back("pages.account"), N_("Your changes were saved."))
     return _show_details(login.account, form, 422)
 
 
@@ -85,11 +86,11 @@ def send_verification() -> Response:
         is_sent = account_services().email_links.request_verification(account)
     except InvalidInput:
         return done(NO_INBOX, "pages.account_details")
-    return done(
+    return say(
+        redirects.back("pages.account"),
         N_("The email is on its way. It can take a few minutes.")
         if is_sent
         else N_("No email was sent: too many were sent today. Try again tomorrow."),
-        "pages.account",
     )
 
 
@@ -103,7 +104,8 @@ def choose_mails() -> Response:
 
 def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) -> Response:
     needs_code = account_services().second_factors.state(account).totp_ms is not None
-    page = render_template("accounts/details.html", account=account, form=form, needs_code=needs_code)
+    back = redirects.path_back("pages.account")
+    page = render_template("accounts/details.html", form=form, needs_code=needs_code, back=back)
     return make_response(page, status)
 
 
@@ -167,7 +169,7 @@ def do_reset_password(token: str) -> Response:
 def verify_email(token: str) -> Response:
     """Show a page with a button: programs that scan emails open their links, and must not confirm anything."""
     page_login.require()
-    return no_store(make_response(render_template("accounts/verify_email.html")))
+    return secret_page("verify_email")
 
 
 @bp.post("/verify-email/<token>")
@@ -176,7 +178,7 @@ def do_verify_email(token: str) -> Response:
     try:
         account_services().email_links.verify(account, token)
     except UnknownLink as error:
-        return no_store(make_response(render_template("accounts/verify_email.html", problem=error), 404))
+        return secret_page("verify_email", 404, problem=error)
     return done(N_("Your email is confirmed."), "pages.account")
 
 
@@ -188,7 +190,5 @@ def _ask(form: Form[PasswordResetBody], status: int = 200) -> Response:
 def _reset(
     form: Form[NewPasswordBody] | None, status: int = 200, problem: UnknownLink | None = None, is_takeover: bool = False
 ) -> Response:
-    page = render_template(
-        "accounts/reset_password.html", form=form, problem=problem, warning=TAKEOVER if is_takeover else ""
-    )
-    return no_store(make_response(page, status))
+    warning = TAKEOVER if is_takeover else ""
+    return secret_page("reset_password", status, form=form, problem=problem, warning=warning)

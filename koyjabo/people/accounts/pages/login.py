@@ -90,7 +90,7 @@ def do_sign_up() -> Response:
             outcome = authentication.sign_up(body)
             if not isinstance(outcome, Grant):
                 return show(outcome)
-            if token := authentication.invited_to_panel():
+            if token := authentication.invitation():
                 return _accepted(outcome, token)
             return say(
                 redirected(outcome, "pages.list_communities"),
@@ -101,15 +101,11 @@ def do_sign_up() -> Response:
 
 
 def _accepted(grant: Grant, token: str) -> Response:
-    """Log in and accept an invitation to the panel. If that is impossible, the invitation's page gives the reason."""
+    """Log in and accept an invitation. If that is impossible, the invitation's page gives the reason."""
     try:
-        accepted = account_services().panel_invitations.accept(grant.login.account, token)
+        return logged_in(grant, authentication.accepted(grant.login.account, token))
     except UnknownInvitation:
         return redirected(grant)
-    sentence = N_("You now have access to the panel.")
-    if accepted.is_logged_out:
-        return done(sentence, "pages.log_in", next=url_for("admin.overview"))
-    return say(logged_in(grant, redirects.to("admin.overview")), sentence)
 
 
 @bp.post("/logout")
@@ -289,8 +285,7 @@ def begin_connection(provider_name: str) -> Response:
 
     def begin(login: Login) -> Response:
         url = provider_login.begin(provider, login=login)
-        page = render_template("accounts/provider_login.html", provider=provider.settings, url=url)
-        return no_store(make_response(page))
+        return secret_page("provider_login", provider=provider.settings, url=url)
 
     return carry_out(change, begin)
 

@@ -57,11 +57,9 @@ def ask(
     """The page that asks for the password and, while an authenticator app is on, for a code."""
     page = render_template(
         "accounts/confirm.html",
-        account=login.account,
         change=change,
         form=form or Form(ProofBody),
         needs_code=account_services().second_factors.state(login.account).totp_ms is not None,
-        action=request.path,
         problem=problem,
     )
     return make_response(page, status)

@@ -64,13 +64,6 @@ def prepare(rows: InvitationRows, session: Session, queued_email: QueuedEmail, n
     return queued_email._replace(language=language, data={**queued_email.data, **name})
 
 
-def is_stored(session: Session, invitation_id: str, now_ms: int) -> bool:
-    """Whether an invitation of any kind has not been used, revoked or forgotten."""
-    tables: tuple[Any, ...] = (Invitation, PanelInvitation)
-    ids = (select(table.id).where(table.id == invitation_id, table.expires_ms > now_ms) for table in tables)
-    return any(session.scalar(query) for query in ids)
-
-
 def find(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> AnyInvitation | None:
     invitation: AnyInvitation | None = session.scalar(_valid(rows, now_ms).where(rows.table.id == invitation_id))
     return invitation

@@ -8,8 +8,9 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
+from koyjabo.base.core.errors import UnknownInvitation
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, Account
-from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION, LinkTokens
+from koyjabo.base.core.link_tokens import PANEL_INVITATION, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.settings.schema import Settings, requires
@@ -154,12 +155,6 @@ class Invitations(Changes, Generic[Accepted]):
         """Whether the token belongs to an invitation of this scope, valid or not."""
         return bool(self._id(token))
 
-    def is_any(self, token: str) -> bool:
-        """Whether the token belongs to an unused invitation of any kind."""
-        ids = filter(None, (self._tokens.row_id(purpose, token) for purpose in (INVITATION, PANEL_INVITATION)))
-        now_ms = self._clock.now_ms()
-        return any(self._database.read(invitation_queries.is_stored, row_id, now_ms) for row_id in ids)
-
     def get(self, token: str) -> AnyInvitation:
         return self._database.read(invitation_queries.valid, self._scope.rows, self._id(token), self._clock.now_ms())
 
@@ -213,3 +208,39 @@ class PanelScope(InvitationScope[PanelRole]):
         tx.revoked.append(user.id)
         needs_second_factor = requires(self._settings.require_two_factor, role == SITE_ADMIN)
         return PanelRole(user.id, role, needs_second_factor and user.second_factor_ms is None)
+
+
+class ReceivedInvitations:
+    """A user's invitations of all kinds, in one list. Tokens of one kind are not valid for another."""
+
+    def __init__(self, panel: Invitations[PanelRole]) -> None:
+        self._kinds: list[Invitations[Any]] = [panel]
+
+    def add(self, invitations: Invitations[Any]) -> None:
+        self._kinds.append(invitations)
+
+    def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[AnyInvitation, str]]:
+        """A page of the account's invitations with their tokens: first the invitation to the panel, then the others,
+        newest first. Empty if the account's email is not confirmed. Raises LedgerUnavailable.
+        """
+        listed: tuple[tuple[AnyInvitation, str], ...] = ()
+        total = 0
+        for invitations in self._kinds:
+            page = invitations.page(account, max(start - total, 0), count - len(listed))
+            listed, total = listed + page.items, total + page.total
+        return Page(listed, total)
+
+    def of(self, token: str) -> Invitations[Any]:
+        """The service for the kind of invitation that a token belongs to, valid or not. Raises UnknownInvitation."""
+        for invitations in self._kinds:
+            if invitations.owns(token):
+                return invitations
+        raise UnknownInvitation
+
+    def is_valid(self, token: str) -> bool:
+        """Whether the token can be used to accept an invitation."""
+        try:
+            self.of(token).get(token)
+        except UnknownInvitation:
+            return False
+        return True
