@@ -1,17 +1,11 @@
 """How addresses are stored and shown (RFC 3986, RFC 3492)."""
 
-import json
-import re
-import subprocess
-from collections.abc import Callable
-from typing import NamedTuple
-
 import pytest
 from hypothesis import given, strategies as st
-from support.programs.processes import ROOT
+from support.corpora import addresses, domains
+from support.corpora.domains import HOST, INVALID, VALID
 from support.runs.fuzz_effort import effort
 
-from koyjabo.base.core.domains import ascii_domain
 from koyjabo.base.core.urls import ascii_host, page_path, referrer_path, shown, shown_host, spellings
 
 BUS = "/%E0%A6%AC%E0%A6%BE%E0%A6%B8"
@@ -41,38 +35,9 @@ def test_spellings_of_a_path_are_one_page():
     }
 
 
-ADDRESSES = ROOT / "node_modules/@wordpress/url/src/test/fixtures/wpt-data.json"
-READ = """
-const BASE = "http://example.org/foo/bar"
-const unreserved = /[A-Za-z0-9._~-]/
-const normal = (path) => path.replace(/%[0-9a-f]{2}/gi, (escape) => {
-  const letter = String.fromCharCode(parseInt(escape.slice(1), 16))
-  return unreserved.test(letter) ? letter : escape.toUpperCase()
-})
-const read = (input) => {
-  const url = URL.canParse(input, BASE) && new URL(input, BASE)
-  return url && url.protocol.startsWith("http") ? [input, url.pathname, normal(url.pathname)] : null
-}
-const inputs = JSON.parse(require("node:fs").readFileSync(0, "utf8"))
-console.log(JSON.stringify(inputs.map(read).filter(Boolean)))
-"""
-"""Reads addresses as browsers do (WHATWG URL): as sent, and with the normal spelling of the path (RFC 3986, 6.2.2)."""
-
-ORIGIN = re.compile(r"\A\s*https?://[^/?#\\]*|(?=/[^/])", re.IGNORECASE)
-REMOVED = re.compile(r"[\t\n\r\\]|[\s]\Z")
-"""Characters that only browsers remove, or read as a slash."""
-
-
 def test_addresses_of_the_web_platform_tests_are_one_page_however_they_are_written():
-    """A program may send the address as it was written, which is the same page."""
-    inputs = json.dumps([entry["input"] for entry in json.loads(ADDRESSES.read_text())])
-    read = subprocess.run(["node", "-e", READ], input=inputs, capture_output=True, text=True, check=True)
-    addresses = json.loads(read.stdout)
-    assert len(addresses) > 100
-    for address, sent, page in addresses:
-        assert page_path(sent) == page, address
-        if (origin := ORIGIN.match(address)) and not REMOVED.search(address):
-            assert page_path(re.split("[?#]", address[origin.end() :])[0] or "/") == page, address
+    (agreement,) = addresses.agreements()
+    assert (agreement.wrong, agreement.right > 100) == ({}, True)
 
 
 def test_pages_of_no_site_have_no_path():
@@ -140,62 +105,23 @@ def test_other_texts_than_urls_are_referrers_as_they_are():
     assert {text: referrer_path(text) for text in expected} == expected
 
 
-DOMAINS = ROOT / "node_modules/idna-uts46/test/IdnaTest.txt"
-"""Unicode's tests for UTS 46."""
-
-ESCAPE = re.compile(r"\\u([0-9A-F]{4})|\\x\{([0-9A-F]+)\}")
-
-
-class Case(NamedTuple):
-    name: str
-    expected: str
-    """The name in ASCII; "" if it is not valid."""
-
-    is_ours: bool
-    """Whether IDNA 2008 agrees, which allows no symbols."""
-
-
-def case(kind: str, source: str, shown: str, ascii_name: str, *note: str) -> Case:
-    expected = ascii_name or shown or source
-    return Case(unescaped(source), "" if expected.startswith("[") else unescaped(expected), not any(note))
-
-
-def unescaped(field: str) -> str:
-    text = ESCAPE.sub(lambda escape: chr(int(escape[1] or escape[2], 16)), field)
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # joins surrogates
+LEAST = {
+    VALID: 99.5,  # one name has an empty label
+    INVALID: 99.0,  # Unicode 9 did not have all of today's letters
+    HOST: 94.0,  # symbols next to a full stop of another script
+}
+"""Wanted agreement, in percent."""
 
 
 @pytest.fixture(scope="module")
-def cases() -> list[Case]:
-    """The cases without the transitional step (T). Invalid names in ASCII are left out, because the product does not
-    check such names.
-    """
-    lines = (line.partition("#")[0].split(";") for line in DOMAINS.read_text().splitlines())
-    fields = ([field.strip() for field in line] for line in lines if len(line) > 1)
-    cases = [case(*line) for line in fields if line[0] != "T"]
-    return [case for case in cases if case.expected or not case.name.isascii()]
+def agreements():
+    return {agreement.what: agreement for agreement in domains.agreements()}
 
 
-def in_email(case: Case) -> str:
-    """The domain of an email in ASCII, or "" if it is refused."""
-    try:
-        return ascii_domain(case.name)
-    except ValueError:
-        return "" if case.is_ours else case.expected
+def test_domains_of_the_corpus_are_the_names_that_it_says(agreements):
+    assert len(domains.cases()) > 3_700
+    assert [agreement.row() for what, agreement in agreements.items() if agreement.share < LEAST[what]] == []
 
 
-def share(cases: list[Case], read: Callable[[Case], str]) -> float:
-    return sum(read(case) == case.expected for case in cases) / len(cases)
-
-
-def test_domains_of_the_corpus_are_the_names_that_it_says(cases):
-    """A referrer's host is never refused, because a browser has opened it."""
-    valid = [case for case in cases if case.expected]
-    assert len(cases) > 3_700
-    assert share(valid, in_email) >= 0.995, "one name has an empty label"
-    assert share([case for case in cases if not case.expected], in_email) >= 0.99, "Unicode 9 lacked letters of today"
-    assert share(valid, lambda case: ascii_host(case.name)) >= 0.94, "symbols next to a full stop of another script"
-
-
-def test_no_domain_of_the_corpus_becomes_another_domain(cases):
-    assert [case for case in cases if case.expected and in_email(case) not in ("", case.expected)] == []
+def test_no_domain_of_the_corpus_becomes_another_domain(agreements):
+    assert [name for name, mistake in agreements[VALID].wrong.items() if mistake == "is another"] == []

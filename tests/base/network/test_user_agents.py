@@ -1,20 +1,14 @@
 """User agents: what is read from them, and whether crawlers count."""
 
-import json
-from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
-from typing import Any
-
 import pytest
-import yaml_rs  # device-detector needs it; PyYAML takes 60 times as long
 from hypothesis import given, strategies as st
 from support.application.site import Site, nothing_counted
-from support.programs.processes import ROOT
+from support.corpora import user_agents as corpora
+from support.corpora.user_agents import BROWSER, CRAWLER, STORED_BROWSER
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.network import user_agents
-from koyjabo.base.network.user_agents import DESKTOP, PHONE, is_bot
+from koyjabo.base.network.user_agents import is_bot
 
 user_agents.load()  # outside the first timed example
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -83,96 +77,36 @@ def test_an_anonymous_visit_only_keeps_browser_and_system():
     assert user_agents.described("curl/8.5.0") == "curl"
 
 
-DEVICES = {
-    "mobile": PHONE,
-    "smartphone": PHONE,
-    "phablet": PHONE,
-    "feature phone": PHONE,
-    "tablet": user_agents.TABLET,
-    "desktop": DESKTOP,
+LEAST = {
+    "phone": 99.0,
+    "desktop": 98.0,
+    "tablet": 81.0,  # a tablet whose browser says "Mobile" is known only by its model
+    CRAWLER: 90.0,  # some have a bare name, which an app could have as well
 }
-"""Devices by their names in the corpora. Others, such as cars and televisions, have no name of their own here."""
-
-NO_BROWSERS = ("bots", "clienthints", "feed_reader", "mediaplayer", "mobile_apps", "podcasting", "unknown")
-"""Files of device-detector about crawlers, about programs that fetch feeds and files, and about other headers."""
-
-BROWSER, STORED_BROWSER, CRAWLER = "browser is no crawler", "stored browser is no crawler", "crawler"
-"""What is judged, next to devices. A text that replaces a user agent after 30 days is stored."""
-Sample = tuple[str, str]
-"""A user agent and its device, or "" if it is another one."""
+"""Wanted agreement for each corpus, in percent."""
 
 
-@cache
-def browsers() -> dict[str, list[Sample]]:
-    """User agents of browsers, each once, by corpus."""
-    return {
-        "user-agents": devices(
-            (entry["userAgent"], entry["deviceCategory"])
-            for entry in json.loads((ROOT / "node_modules/user-agents/dist/user-agents.json").read_text())
-        ),
-        "fake-useragent": devices(
-            (entry["useragent"], entry["type"])
-            for line in files("fake_useragent").joinpath("data/browsers.jsonl").read_text().splitlines()
-            for entry in [json.loads(line)]
-        ),
-        "device-detector": devices(
-            (entry["user_agent"], entry["device"]["type"])
-            for name, entries in device_detector()
-            if not name.startswith(NO_BROWSERS)
-            for entry in entries
-        ),
+@pytest.fixture(scope="module")
+def agreements():
+    return list(corpora.agreements())
+
+
+def test_no_browser_of_the_corpora_is_a_crawler(agreements):
+    browsers = [agreement for agreement in agreements if agreement.what in (BROWSER, STORED_BROWSER)]
+    assert sum(agreement.right for agreement in browsers) > 37_000
+    assert [agent for agreement in browsers for agent in agreement.wrong] == []
+
+
+def test_crawlers_and_devices_of_the_corpora_are_recognised(agreements):
+    judged = [agreement for agreement in agreements if agreement.what in LEAST]
+    assert {(agreement.what, agreement.corpus.split()[0]) for agreement in judged} >= {
+        (CRAWLER, "device-detector"),
+        (CRAWLER, "crawler-user-agents"),
+        ("phone", "user-agents"),
+        ("phone", "fake-useragent"),
+        ("phone", "device-detector"),
     }
-
-
-@cache
-def crawlers() -> dict[str, set[str]]:
-    """User agents of crawlers, by corpus. HTTP libraries are none, because apps use them (decision 26)."""
-    listed = json.loads(files("crawleruseragents").joinpath("crawler-user-agents.json").read_text())
-    tests = dict(device_detector())
-    return {
-        "device-detector": {entry["user_agent"] for entry in tests["bots"]},
-        "crawler-user-agents": {
-            instance for crawler in listed if "http-library" not in crawler["tags"] for instance in crawler["instances"]
-        },
-    }
-
-
-def devices(entries: Iterable[tuple[str, str]]) -> list[Sample]:
-    return list({agent: (agent, DEVICES.get(device, "")) for agent, device in entries}.values())
-
-
-@cache
-def device_detector() -> list[tuple[str, list[dict[str, Any]]]]:
-    """The tests of Matomo's device-detector, by file."""
-    folder = files("device_detector").joinpath("tests/fixtures/upstream")
-    return [
-        (file.name.removesuffix(".yml"), yaml_rs.loads(file.read_text()))
-        for file in sorted(folder.iterdir(), key=lambda file: file.name)
-        if file.name.endswith(".yml")
-    ]
-
-
-def test_no_browser_of_the_corpora_is_a_crawler():
-    """A text that replaces a user agent after 30 days is none either."""
-    agents = {agent for samples in browsers().values() for agent, _ in samples}
-    agents |= {user_agents.written(user_agents.parsed(agent)) for agent in agents}
-    assert len(agents) > 37_000
-    assert [agent for agent in agents if user_agents.is_bot(agent)] == []
-
-
-LEAST = {PHONE: 0.99, DESKTOP: 0.98, user_agents.TABLET: 0.81}
-"""A tablet whose browser says "Mobile" is known only by its model."""
-
-
-def test_crawlers_and_devices_of_the_corpora_are_recognised():
-    for corpus, samples in browsers().items():
-        for device, least in LEAST.items():
-            read = [user_agents.parsed(agent).device in (device, "") for agent, its in samples if its == device]
-            assert sum(read) >= least * len(read), (corpus, device)
-            assert read or device != PHONE, corpus
-    for corpus, agents in crawlers().items():
-        read = [user_agents.is_bot(agent) for agent in agents]
-        assert sum(read) >= 0.9 * len(read) > 0, f"{corpus}: some have a bare name, which an app could have as well"
+    assert [agreement.row() for agreement in judged if agreement.share < LEAST[agreement.what]] == []
 
 
 ON_ANDROID = "Mozilla/5.0 (Linux; Android {}) AppleWebKit/537.36 (KHTML, like Gecko) {}"

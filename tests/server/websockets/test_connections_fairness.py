@@ -1,21 +1,16 @@
 """An address with many WebSockets delays only itself. The cases of a public test suite pass."""
 
-import json
 import re
 import socket
-import subprocess
-import sys
 from contextlib import ExitStack
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from support.clients.connection import Connection, head
 from support.clients.websocket import PING, PONG, WebSocket, frame, say
-from support.databases.database import SqliteDatabase
-from support.programs.processes import METRICS_TOKEN, ROOT, suspended, wait_until
+from support.corpora import websocket_suite
+from support.programs.processes import METRICS_TOKEN, suspended, wait_until
 from support.servers.changed_server import changed_server, timed_server
-from support.servers.server import Server
 
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
@@ -131,23 +126,7 @@ def test_client_that_leaves_while_it_is_not_read_is_gone(tmp_path):
         wait_until(lambda: not any(server.held().values()), "it is gone")
 
 
-SECTIONS = (1, 2, 3, 4, 5, 6, 7, 10)
-"""Sections of Autobahn's test suite. The others have large messages and compression, which we refuse."""
-
-
-def test_cases_of_the_public_suite_have_the_expected_end(tmp_path):
-    """The suite runs in another process, because importing it replaces a module of another package."""
-    server = Server(SqliteDatabase.migrated(tmp_path / "echo.db"), tmp_path)
-    server.program = (str(ROOT / "tests/support/servers/echo_app.py"),)
-    server.start()
-    try:
-        cases = [word for section in SECTIONS for word in ("--include", f"{section}.*")]
-        program = (str(Path(sys.executable).with_name("kosoku")), f"127.0.0.1:{server.port}")
-        # The status is 1 if a case fails; the report has its name.
-        subprocess.run([*program, "--parallelism", "8", "--outdir", tmp_path, *cases], capture_output=True, check=False)
-    finally:
-        server.kill()
-    (results,) = json.loads((tmp_path / "index.json").read_text()).values()
-    ends = {case: {result["behavior"], result["behaviorClose"]} for case, result in results.items()}
-    assert {case: end for case, end in ends.items() if not end <= {"OK", "INFORMATIONAL"}} == {}
-    assert len(ends) >= 247
+def test_cases_of_the_public_suite_have_the_expected_end():
+    agreements = list(websocket_suite.agreements())
+    assert {case: mistake for agreement in agreements for case, mistake in agreement.wrong.items()} == {}
+    assert sum(agreement.right for agreement in agreements) >= 247

@@ -1,0 +1,1 @@
+"""Data that other people made, from packages that are installed for development only."""
