@@ -2,6 +2,7 @@
 
 import pytest
 from support.assertions.ledger import assert_verified
+from support.clients.concurrent_registrations import Crowd
 from support.clients.members import Member
 from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
 from support.faults.failing_programs import SERVE, written
@@ -71,6 +72,31 @@ def test_worker_that_commits_on_another_server_collects_all_marks_first(
             pass
         assert (given, answer[1]["visit"]["ordinal"]) == ([3, 4, 5], 6)
     assert database.rows(LOST) == [("site", 2, 5)]
+
+
+@pytest.mark.long(
+    proved_by="counting/test_rollback_servers.py::test_all_workers_continue_after_the_last_acknowledged_visit"
+)
+@pytest.mark.both_kinds
+def test_no_visit_number_is_used_twice_when_many_register_during_a_rollback(database, new_server, disposable_redis):
+    server = two_workers(new_server(database, REDIS_URL=disposable_redis.url))
+    with pages(server) as open_pages:
+        with Crowd([server], VISITS, CLIENTS, goes_on=True) as crowd:
+            crowd.wait_for(VISITS)
+            remembered = database.remember()
+            crowd.wait_for_later()
+            database.go_back(remembered)
+        newest = server.stats()
+        for page in flat(open_pages):
+            page.wait_for_total(newest.total)
+            assert_totals_never_fell(page)
+    assert crowd.surprises == []
+    given = {(receipt.ordinal, visit) for visit, receipts in crowd.receipts.items() for receipt in receipts}
+    assert len({ordinal for ordinal, _ in given}) == len(given)
+    ((scope, to, acknowledged),) = database.rows(LOST)
+    ((held,),) = database.rows("SELECT count(*) FROM visits")
+    assert (scope, newest.total) == ("site", held + acknowledged - to)
+    assert_verified(server)
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)

@@ -1,8 +1,10 @@
 """Redis fails over, or is down or frozen: no visit is delayed, and soon afterwards all pages are right."""
 
 import time
+from contextlib import suppress
 
 import pytest
+import redis
 from support.clients.worker_connections import (
     assert_never_fell,
     assert_received,
@@ -13,7 +15,7 @@ from support.clients.worker_connections import (
     wait_until_same,
     worker_connections,
 )
-from support.databases.redis_groups import RedisWithSentinels
+from support.databases.redis_groups import RedisNode, RedisWithSentinels
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
@@ -45,6 +47,45 @@ def assert_right(each_worker, open_pages, total: int) -> None:
     for connection in each_worker:
         ready = "it says that all of Redis answers"
         wait_until(lambda connection=connection: connection.status("/readyz") == 200, ready, RIGHT_S)
+
+
+DEMOTIONS = ("-replicaof", "-slaveof")
+"""Commands that a Sentinel uses, after about 10 s, to demote a master that has returned."""
+
+
+@pytest.mark.long(
+    proved_by="base/cluster/test_redis_outages.py::test_master_that_was_replaced_is_left_though_it_goes_on_serving"
+)
+def test_replaced_master_that_resumes_is_not_used(new_server, sqlite_database):
+    with RedisWithSentinels() as group:
+        server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
+        with worker_connections(server) as each_worker, pages(server) as open_pages:
+            visit_each_in_turn(each_worker, open_pages, BEFORE, "before")
+            lost = group.master()
+            group.watch()
+            lost.asks("ACL", "SETUSER", "default", *DEMOTIONS)
+            lost.freeze()
+            replicas = [server for server in group.servers if server is not lost]
+            wait_until(lambda: any(map(is_master, replicas)), "one of the replicas is promoted", RIGHT_S, 0.02)
+            lost.thaw()
+            group.wait_for_another(lost)
+            wait_until(lambda: not workers_at(lost), "no worker uses it", RIGHT_S)
+            assert lost.asks("ROLE")[0] == "master", "no Sentinel can demote it"
+            total = visit_each_in_turn(each_worker, open_pages, MEANWHILE, "meanwhile")
+            assert_right(each_worker, open_pages, total)
+
+
+def is_master(node: RedisNode) -> bool:
+    with suppress(redis.RedisError):  # when it is promoted, a Sentinel closes its connections
+        return bool(node.asks("ROLE")[0] == "master")
+    return False
+
+
+def workers_at(node: RedisNode) -> list[dict[str, str]]:
+    """The workers' connections. Sentinels name theirs, and replicas have a flag."""
+    with node.client() as client:
+        others = (connection for connection in client.client_list() if connection["cmd"] != "client|list")
+        return [other for other in others if not other["name"] and "S" not in other["flags"]]
 
 
 BACK_S = NOTICED_S = PATIENCE_S

@@ -1,34 +1,40 @@
-"""PostgreSQL with a promoted standby, or behind a real PgBouncer in transaction mode."""
+"""PostgreSQL with a promoted standby, and an old primary that returns."""
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import psycopg2
 import pytest
+from sqlalchemy.engine import make_url
 from support.application.site import Site
-from support.databases.database import EMPTY, PostgresDatabase
+from support.clients.worker_connections import flat, pages, two_workers
+from support.databases.database import PostgresDatabase
 from support.databases.pgbouncer import PgBouncer
-from support.databases.replication import Replication, replication
+from support.databases.replication import PostgresNode, Replication, replication
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.threads import in_thread
-from support.servers.changed_server import ChangedServer
+from support.programs.zone import ZONE
 from support.servers.server import Server
 
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.workers_redis import RedisWorkers
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.batch_worker import STUCK_S, WATCH_INTERVAL_S
-from koyjabo.base.database.engine import LOCK
 from koyjabo.base.database.outage_causes import STANDBY, cause_of
 from koyjabo.base.database.postgres import SHORT_TIMEOUT_S, Unreachable, connect, was_committed
 from koyjabo.base.database.timelines import ServerTimeline, Timelines
+from koyjabo.base.models import SITE
+from koyjabo.base.settings.database_url import normal
 from koyjabo.counting import high_water_redis
-from koyjabo.counting.high_water import HighWater
+from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
 from koyjabo.counting.high_water_redis import RedisHighWater
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.records import NewVisit
 from koyjabo.upkeep.health.queries import Standbys
 from koyjabo.upkeep.health.system import System
 
@@ -46,17 +52,18 @@ def pair(postgres) -> Iterator[Replication]:
 
 
 @pytest.fixture
-def replicated(pair) -> PostgresDatabase:
+def database(pair) -> PostgresDatabase:
     return pair.new_database()
 
 
 @pytest.fixture
-def server(pair, replicated, new_server) -> Server:
+def server(pair, database, new_server) -> Server:
     """A server that knows both hosts, the primary first."""
-    return new_server(replicated, DATABASE_URL=pair.url_of(replicated.name)).start()
+    return new_server(database, DATABASE_URL=pair.url_of(database.name)).start()
 
 
 LOST = "SELECT scope, total_before, total_after FROM adjustments WHERE kind = 'rolled_back'"
+TAKES_OVER = "base/database/test_standby.py::test_promoted_standby_takes_over_and_its_old_primary_is_not_used"
 
 
 def counts_again(server: Server, visit: str) -> None:
@@ -68,7 +75,7 @@ def readiness(server: Server) -> str:
     return str(server.get("/readyz").json()["checks"]["database"])
 
 
-def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, replicated, server):
+def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, database, server):
     """No restart is needed. The old primary is first in DATABASE_URL, and accepts writes."""
     assert [server.register("ayesha", visit).ordinal for visit in "123"] == [1, 2, 3]
     pair.wait_until_in_step()
@@ -77,7 +84,7 @@ def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, repli
     counts_again(server, "4")
     assert server.register("ayesha", "4").ordinal == 4
     pair.primary.start()
-    pair.standby.database(replicated.name).cut_connections()
+    pair.standby.database(database.name).cut_connections()
     assert server.register("ayesha", "5").ordinal == 5
     pair.standby.kill()
     wait_until(lambda: "timeline 2 was seen" in readiness(server), "it says why it does not use the other one")
@@ -86,16 +93,104 @@ def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, repli
     assert server.stats().stale
     assert server.koyjabo("ledger", "accept").returncode == 0
     counts_again(server, "6")
-    assert replicated.rows("SELECT ordinal FROM visits ORDER BY id") == [(1,), (2,), (3,), (6,)]
-    assert replicated.rows(LOST) == [("site", 3, 5)]
+    assert database.rows("SELECT ordinal FROM visits ORDER BY id") == [(1,), (2,), (3,), (6,)]
+    assert database.rows(LOST) == [("site", 3, 5)]
 
 
-def test_server_counts_again_within_10_s_of_a_promotion(pair, server):
-    """The sum of all timeouts for the old primary, which is frozen, is shorter."""
-    assert STUCK_S + WATCH_INTERVAL_S + SHORT_TIMEOUT_S < PROMISED_S
-    assert server.register("ayesha", "1").ordinal == 1
+@pytest.mark.long(proved_by=TAKES_OVER)
+@pytest.mark.parametrize(("workers", "how"), [(1, "killed"), (2, "killed"), (1, "frozen"), (2, "frozen")])
+def test_promoted_standby_that_was_behind_continues_above_acknowledged_numbers(
+    pair, database, new_server, disposable_redis, workers, how
+):
+    settings = {"DATABASE_URL": pair.url_of(database.name)}
+    if workers == 2:
+        server = two_workers(new_server(database, REDIS_URL=disposable_redis.url, **settings))
+    else:
+        server = new_server(database, **settings).start()
+    with pages(server) as open_pages, ExitStack() as stack:
+        server.register("ayesha", "1")
+        pair.wait_until_in_step()
+        pair.standby.follow(None)
+        lost = [server.register("ayesha", visit).ordinal for visit in "234"]
+        for page in flat(open_pages):
+            page.wait_for_total(lost[-1])
+        harm(pair.primary, how, stack)
+        pair.standby.promote()
+        counts_again(server, "5")
+        again = [server.register("ayesha", visit).ordinal for visit in "1234"]
+        for page in flat(open_pages):
+            page.wait_for_total(again[-1])
+            totals = [stats.total for stats in page.updates]
+            assert totals == sorted(totals)
+    promoted = pair.standby.database(database.name)
+    assert again == [1, 6, 7, 8]
+    assert promoted.rows(LOST) == [("site", 1, 4)]
+    assert promoted.rows("SELECT count(DISTINCT epoch), max(total) FROM counters") == [(1, 8)]
+    verified = server.koyjabo("verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def harm(primary: PostgresNode, how: str, stack: ExitStack) -> None:
+    """Kill, stop or freeze the primary. A frozen one resumes when `stack` is closed."""
+    if how == "frozen":
+        stack.enter_context(primary.frozen())
+    else:
+        {"killed": primary.kill, "stopped": primary.stop}[how]()
+
+
+@pytest.mark.long(proved_by=TAKES_OVER)
+def test_old_primary_is_refused_by_workers_that_did_not_see_the_promotion(pair, database, new_server, disposable_redis):
+    """They learn of the promotion from Redis, as a starting server does."""
+    settings = {"REDIS_URL": disposable_redis.url}
+    one = new_server(database, DATABASE_URL=pair.url_of(database.name), **settings).start()
+    other = new_server(database, DATABASE_URL=pair.primary.url_of(database.name), **settings).start()
+    assert other.register("ayesha", "1").ordinal == 1
     pair.wait_until_in_step()
-    with pair.primary.frozen():
+    pair.standby.promote()  # the old primary is not notified
+    database.cut_connections()
+    pair.primary.set_("default_transaction_read_only", "on")
+    counts_again(one, "2")
+    pair.primary.set_("default_transaction_read_only", "off")
+    wait_until(lambda: "timeline 2 was seen" in readiness(other), "it does not use the old primary")
+    assert other.post_visit("ayesha", "3").status_code == 503
+    assert one.register("ayesha", "3").ordinal == 3
+
+
+@pytest.mark.long(proved_by=TAKES_OVER)
+def test_pooler_that_moves_its_connections(pair, database, new_server):
+    """It points to the promoted standby, to the old primary, and to a former primary that became a standby. Only the
+    first is used.
+    """
+    with PgBouncer(pair.primary.folder.parent, pair.primary, pool_size=10) as pooler:  # its user may read this folder
+        server = new_server(database, DATABASE_URL=pooler.url_of(database.name)).start()
+        assert server.register("ayesha", "1").ordinal == 1
+        pooler.point_at(pair.standby)
+        wait_until(lambda: server.stats().stale, "a standby is not read")
+        assert server.post_visit("ayesha", "2").status_code == 503
+        pair.wait_until_in_step()
+        pair.standby.promote()
+        counts_again(server, "2")
+        pooler.point_at(pair.primary)
+        wait_until(lambda: "timeline 2 was seen" in readiness(server), "the old primary is not used")
+        assert server.post_visit("ayesha", "3").status_code == 503
+        pooler.point_at(pair.standby)
+        counts_again(server, "3")
+        assert server.register("ayesha", "3").ordinal == 3
+
+
+AGAIN = "base/database/test_standby.py::test_server_counts_again_within_10_s_of_a_promotion"
+
+
+@pytest.mark.parametrize(
+    "how", ["frozen", *(pytest.param(how, marks=pytest.mark.long(proved_by=AGAIN)) for how in ("killed", "stopped"))]
+)
+def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
+    """The sum of all timeouts for the old primary is shorter."""
+    assert STUCK_S + WATCH_INTERVAL_S + SHORT_TIMEOUT_S < PROMISED_S
+    with ExitStack() as stack:
+        assert server.register("ayesha", "1").ordinal == 1
+        pair.wait_until_in_step()
+        harm(pair.primary, how, stack)
         first = in_thread(lambda: server.post_visit("ayesha", "2").status_code)
         pair.standby.promote()
         counts_again(server, "3")
@@ -104,23 +199,61 @@ def test_server_counts_again_within_10_s_of_a_promotion(pair, server):
     assert server.log.count("Traceback") == 0
 
 
-def test_number_of_a_transaction_is_only_looked_up_on_its_own_server(pair, replicated):
+def test_number_of_a_transaction_is_only_looked_up_on_its_own_server(pair, database):
     """On a promoted standby, the number belongs to another, committed transaction."""
     pair.standby.follow(None)
     with pytest.raises(Unreachable) as refused:
-        connect(pair.standby.url_of(replicated.name))
+        connect(pair.standby.url_of(database.name))
     assert cause_of(refused.value) == STANDBY
-    with closing(connect(replicated.url)) as before, before.cursor() as cursor:
+    with closing(connect(database.url)) as before, before.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         (number,) = cursor.fetchone()
         assert was_committed(cursor, number, before.server)
     pair.standby.promote()
-    with closing(connect(pair.standby.url_of(replicated.name))) as promoted, promoted.cursor() as cursor:
+    with closing(connect(pair.standby.url_of(database.name))) as promoted, promoted.cursor() as cursor:
         for _ in range(9):
             cursor.execute("SELECT txid_current()")
         cursor.execute("SELECT txid_status(%s)", (number,))
         assert cursor.fetchone() == ("committed",)
         assert not was_committed(cursor, number, before.server)
+
+
+@pytest.mark.long(
+    proved_by="base/database/test_standby.py::test_number_of_a_transaction_is_only_looked_up_on_its_own_server"
+)
+def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby(pair, database, monkeypatch):
+    """There, the transaction's number belongs to another, committed transaction."""
+
+    def lose(cursor) -> None:
+        if lost:
+            return
+        lost.append(True)
+        pair.standby.promote()
+        for _ in range(9):
+            pair.standby.database(database.name).rows("SELECT txid_current()")
+        pair.primary.kill()
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    lost: list[bool] = []
+    clock = Clock(ZONE)
+    url = make_url(normal(pair.url_of(database.name), Path()))
+    with closing(open_store(url, clock, lose)) as ledger:
+        lost.append(True)
+        ledger.commit(visits("1"))
+        pair.wait_until_in_step()
+        pair.standby.follow(None)
+        ledger.commit(visits("2"))
+        lost.clear()
+        with pytest.raises(DatabaseRolledBack) as refused:  # other servers may have acknowledged what is missing
+            ledger.commit(visits("3"))
+        ledger._high_water.server = refused.value.server
+        (receipt,) = ledger.commit(visits("3"))
+    stored = pair.standby.database(database.name).rows("SELECT ordinal FROM visits WHERE visit_id = '3'")
+    assert stored == [(receipt.ordinal,)]
+
+
+def visits(*names: str) -> list[tuple[NewVisit, str]]:
+    return [(NewVisit("ayesha", name, SITE, at_ms=1), name) for name in names]
 
 
 def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
@@ -140,14 +273,14 @@ def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
 
 
 @pytest.mark.long(proved_by="upkeep/health/test_health_checks.py::test_bad_fact_colours_one_check_and_the_whole")
-def test_health_sees_whether_a_standby_is_synchronous(pair, replicated):
-    with Site(replicated.url) as site:
+def test_health_sees_whether_a_standby_is_synchronous(pair, database):
+    with Site(database.url) as site:
         assert standbys(site) == Standbys(1, 0, 0)
         pair.primary.set_("synchronous_standby_names", "standby")
         wait_until(lambda: standbys(site) == Standbys(1, 0, 1), "the standby is synchronous")
-    pair.primary.execute("CREATE ROLE app LOGIN", f"ALTER DATABASE {replicated.name} OWNER TO app")
-    replicated.rows("GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
-    with Site(replicated.url.replace("postgres@", "app@")) as site:
+    pair.primary.execute("CREATE ROLE app LOGIN", f"ALTER DATABASE {database.name} OWNER TO app")
+    database.rows("GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
+    with Site(database.url.replace("postgres@", "app@")) as site:
         assert standbys(site) == Standbys(1, 1, 0)
         pair.primary.execute("GRANT pg_read_all_stats TO app")
         assert standbys(site) == Standbys(1, 0, 1)
@@ -157,104 +290,17 @@ def standbys(site: Site) -> Standbys:
     return site.services[System].facts(OPERATOR).database.standbys
 
 
-IN_TIME_S = 60
-"""Limit for operations that take seconds, but minutes if a lock is never released."""
-HELD = """
-SELECT * FROM pg_locks WHERE locktype = 'advisory'
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
-"""Restricted to this database, because other tests share the server."""
-
-KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standard_conforming_strings", "TimeZone"}
-"""PgBouncer sets these for each client."""
-
-BAD_SETTINGS = 2
-
-
-@pytest.fixture
-def empty_database(postgres) -> PostgresDatabase:
-    return postgres.new_database(EMPTY)
-
-
-@pytest.fixture
-def pgbouncer(tmp_path, postgres) -> Iterator[PgBouncer]:
-    with PgBouncer(tmp_path, postgres, pool_size=2) as pooler:
-        yield pooler
-
-
-@pytest.fixture
-def pooled(pgbouncer, empty_database, new_server) -> Callable[..., Server]:
-    """Make servers, not yet started, that reach the database through PgBouncer."""
-    return lambda **settings: new_server(empty_database, DATABASE_URL=pgbouncer.url_of(empty_database.name), **settings)
-
-
-@contextmanager
-def connected(url: str, **options: str) -> Iterator[psycopg2.extensions.cursor]:
-    with closing(psycopg2.connect(url, **options)) as connection, connection.cursor() as cursor:
-        yield cursor
-
-
-def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbouncer, empty_database, tmp_path):
-    """Otherwise the next client could be read-only, be cut off too early, or wait for a lock forever."""
-    server = pooled().start()
-    assert [server.register(visitor).ordinal for visitor in ("ayesha", "karim")] == [1, 2]
-    assert server.post("/api/visitor/heartbeat", json={"visitorId": "ayesha"}).status_code == 204
-    server.stats()
-    assert server.koyjabo("verify").returncode == 0
-    server.stop()
-    assert empty_database.rows(HELD) == []
-    url = pgbouncer.url_of(empty_database.name)
-    with connected(url) as one, connected(url) as other:  # one transaction on each of the two connections
-        for cursor in (one, other):
-            cursor.execute("SELECT name FROM pg_settings WHERE source = 'session'")
-        assert {name for cursor in (one, other) for (name,) in cursor.fetchall()} <= KEPT_BY_PGBOUNCER
-
-
-RECORD = """
-CREATE TABLE recorded_commits (name text, encoding text, durable text);
-CREATE FUNCTION record_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    INSERT INTO recorded_commits
-    VALUES (TG_TABLE_NAME, current_setting('client_encoding'), current_setting('synchronous_commit'));
-    RETURN NULL;
-END $$;
-"""
-RECORD_TABLE = """
-CREATE CONSTRAINT TRIGGER record_commit AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED
-FOR EACH ROW EXECUTE FUNCTION record_commit()
-"""
-"""Records the settings at each commit that adds a row."""
-
-
-def test_commits_wait_for_the_disk_and_store_unicode_whatever_the_operator_has_set(pooled, empty_database, postgres):
-    """Visits, events and everything else are written in three different ways."""
-    for setting in ("client_encoding = 'LATIN1'", "synchronous_commit = off"):
-        postgres.execute(f"ALTER DATABASE {empty_database.name} SET {setting}")
-    login = {"email": "root@example.com", "password": "Correct-horse-9"}
-    server = pooled(ADMIN_EMAIL=login["email"], ADMIN_PASSWORD=login["password"]).start()
-    empty_database.rows(RECORD)
-    tables = ("visits", "events", "sessions")
-    for table in tables:
-        empty_database.rows(RECORD_TABLE.format(table=table))
-    server.register("ayesha", page="/মিরপুর")
-    event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
-    assert server.post("/api/events", json=event).status_code == 200
-    assert server.post("/api/auth/login", json=login).ok
-    assert set(empty_database.rows("SELECT * FROM recorded_commits")) == {(table, "UTF8", "on") for table in tables}
-
-
-def test_start_that_finds_the_lock_held_names_the_holder_and_gives_up(pgbouncer, empty_database, tmp_path):
-    changes = json.dumps({"koyjabo.base.database.engine.PATIENCE_S": 2, "koyjabo.base.database.engine.LOG_AFTER_S": 0})
-    server = ChangedServer(
-        empty_database, tmp_path, CHANGES=changes, DATABASE_URL=pgbouncer.url_of(empty_database.name)
-    )
-    with connected(empty_database.url, application_name="watch of the night") as holder:
-        holder.execute(f"SELECT pg_advisory_xact_lock({LOCK}), pg_backend_pid()")
-        pid = holder.fetchone()[1]
-        server.launch()
-        assert server.wait(IN_TIME_S).status == BAD_SETTINGS
-    held, sentence = server.log.strip().splitlines()
-    assert f"database_lock_held pid={pid} application='watch of the night' client=local since=20" in held
-    assert sentence.startswith("Another process changes this database, and has not finished within 2 s: ")
-    assert f"SELECT pg_terminate_backend({pid})" in sentence
-    assert server.start().register("ayesha").ordinal == 1
-    server.kill()
+@pytest.mark.long(proved_by=AGAIN)
+def test_killed_primary_with_a_synchronous_standby_loses_nothing(pair, database, server):
+    pair.primary.set_("synchronous_standby_names", "standby")
+    ordinals = [server.register("ayesha", str(visit)).ordinal for visit in range(50)]
+    pair.standby.follow(None)
+    waiting = in_thread(lambda: server.post_visit("ayesha", "50").status_code)
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    wait_until(lambda: pair.primary.rows(waits), "the visit waits for the standby")
+    pair.primary.kill()
+    pair.standby.promote()
+    assert waiting.result(AGAIN_S) in (200, 503)
+    counts_again(server, "50")
+    stored = pair.standby.database(database.name).rows("SELECT ordinal, visit_id FROM visits ORDER BY id")
+    assert stored == [*zip(ordinals, map(str, range(50)), strict=True), (51, "50")]

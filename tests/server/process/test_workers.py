@@ -49,6 +49,18 @@ def test_two_workers_both_serve_and_number_visits_as_one(two_workers):
             assert connection.send_visit("ayesha", str(number)).answer().json["visit"]["ordinal"] == number
 
 
+@pytest.mark.long(proved_by="server/process/test_workers.py::test_two_workers_both_serve_and_number_visits_as_one")
+def test_killed_worker_is_replaced_and_its_visits_are_all_there(server):
+    with Crowd([server], VISITS, goes_on=True) as crowd:
+        crowd.wait_for(VISITS)
+        killed = server.kill_worker()
+        crowd.wait_for_later()
+    assert killed not in server.worker_pids()
+    assert len(server.worker_pids()) == 1
+    assert f"worker_died pid={killed}" in server.log
+    assert_exact(crowd, server)
+
+
 def test_no_worker_shows_less_than_another_acknowledged(two_workers):
     """Requests use new connections, so that any worker may answer."""
 
@@ -82,7 +94,7 @@ def test_workers_share_a_limit(sqlite_database, redis_server, new_server):
         assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {str(LIMIT // 2)}
 
 
-VISITORS = 50
+VISITORS, ROUND = 50, 1500
 MAX_GROWTH_BYTES = 512
 """Bytes that a worker may grow per visit: less than storing one takes. Caches are full after the warm-up."""
 
@@ -102,6 +114,19 @@ def test_worker_keeps_nothing_of_a_visit(tmp_path):
 def register(connection: Connection, numbers: range) -> None:
     for number in numbers:
         assert connection.send_visit(f"visitor-{number % VISITORS}", str(number)).answer().status == 200
+
+
+@pytest.mark.honest_start
+@pytest.mark.long(proved_by="server/process/test_workers.py::test_worker_keeps_nothing_of_a_visit")
+def test_worker_does_not_grow_with_the_visits_it_serves(tmp_path):
+    """Includes allocations of SQLite and other libraries. A one-time allocation shows in one round, a leak in each."""
+    with changed_server(tmp_path) as server:
+        resident = []
+        for seed in range(4):
+            with Crowd([server], ROUND, clients=8, retries=0, seed=seed):
+                pass
+            resident.append(server.resident())
+    assert min(later - earlier for earlier, later in pairwise(resident)) / ROUND < MAX_GROWTH_BYTES
 
 
 CLIENTS = 300

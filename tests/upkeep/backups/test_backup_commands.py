@@ -1,6 +1,7 @@
 """`koyjabo backup --to URL` and `koyjabo restore URL`."""
 
 import os
+import signal
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,10 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner, Result
 from support.application.site import Site
+from support.programs.patience import PATIENCE_S
+from support.programs.processes import wait_until
+from support.servers import s3_server
+from support.servers.s3_server import CREDENTIALS, HANG, LOST
 from support.sites.backup_names import nights
 from support.sites.full_site import in_context
 
@@ -149,3 +154,48 @@ def test_restore_without_room_fails_before_it_fetches_anything(visited, s3, scra
     message = refused(visited, "restore", s3.url("live/a.backup"))
     assert f"The backup is 3.0 MB, which is 2.0 MB more than {scratch} has room for." in message
     assert s3.calls == ["HEAD"]
+
+
+@pytest.mark.long(
+    proved_by="upkeep/backups/test_backup_commands.py::test_restore_without_room_fails_before_it_fetches_anything"
+)
+@pytest.mark.parametrize(("arguments", "call"), [(("backup", "--to", "live"), 2), (("restore", "live/"), 3)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_command_ended_by_a_signal_leaves_no_files(
+    s3, scratch, new_server, sqlite_database, arguments, call, number, monkeypatch
+):
+    """The command exits immediately, even while a bucket hangs."""
+    server = new_server(sqlite_database, **CREDENTIALS, TMPDIR=scratch)
+    done_before = server.koyjabo("backup", "--to", s3.url("live"))
+    assert done_before.returncode == 0, done_before.stderr
+    before, calls = dict(s3.objects), len(s3.calls)
+    monkeypatch.setattr(s3_server, "HANG_S", 600)
+    s3.fault = lambda number: HANG if number == calls + call else None
+    process = server.begin(arguments[0], *arguments[1:-1], s3.url(arguments[-1]))
+    wait_until(lambda: len(s3.calls) >= calls + call, "it waits for the server")
+    assert left_in(scratch)
+    os.kill(process.pid, number)
+    assert process.wait(PATIENCE_S) != 0
+    assert left_in(scratch) == []
+    assert before.items() <= s3.objects.items()
+
+
+@pytest.mark.long(
+    proved_by="upkeep/backups/test_folder_store.py::test_leftovers_of_killed_processes_are_removed_and_living_ones_kept"
+)
+def test_killed_backup_stores_no_partial_file_and_the_next_one_cleans_up(s3, scratch, new_server, sqlite_database):
+    server = new_server(sqlite_database, **CREDENTIALS, TMPDIR=scratch)
+    name = server.koyjabo("backup", "--to", s3.url("live")).stdout.splitlines()[-1]
+    whole, calls = len(s3.objects[f"live/{name}"]), len(s3.calls)
+    for call in range(1, calls + 1):
+        for fault in (HANG, LOST):
+            first = len(s3.calls) + call
+            s3.fault = lambda number, first=first, fault=fault: fault if number == first else None
+            process = server.begin("backup", "--to", s3.url("live"))
+            wait_until(lambda first=first: len(s3.calls) >= first, "the call comes")
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            assert all(len(entry) > whole / 2 for entry in s3.objects.values())
+    s3.fault = lambda number: None
+    assert server.koyjabo("backup", "--to", s3.url("live")).returncode == 0
+    assert left_in(scratch) == []

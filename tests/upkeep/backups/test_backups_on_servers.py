@@ -1,4 +1,6 @@
-"""Backups of running servers: made outside the event loop, in a process that ends with its server."""
+"""Backups of running servers: one of several servers makes it, outside the event loop, and the backup process ends with
+its server.
+"""
 
 from collections.abc import Iterator
 
@@ -57,6 +59,21 @@ def test_server_that_was_down_makes_its_backup_when_it_is_back(changed, folder):
     assert len(folder.names()) == 1
     assert changed.stop().status == 0
     assert TRESPASS not in changed.log, changed.log
+
+
+@pytest.mark.both_kinds
+def test_one_of_several_servers_makes_the_backup(waiting, folder, new_server, redis_server):
+    settings = {"BACKUP_DIR": str(folder.path), "REDIS_URL": redis_server.url}
+    servers = [new_server(waiting, WEB_CONCURRENCY="2", **settings).launch() for _ in range(2)]
+    for server in servers:
+        server.wait_until_serving()
+    wait_until(lambda: states(waiting) == ["proven"], "it is proven", BEHIND_S)
+    for server in servers:
+        server.post_visit("ayesha")
+        server.stop()
+        server.start()
+    assert states(waiting) == ["proven"]
+    assert len(folder.names()) == 1
 
 
 @pytest.fixture

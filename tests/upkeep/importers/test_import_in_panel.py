@@ -6,6 +6,7 @@ import re
 from functools import partial
 from typing import Any
 
+import pytest
 from support.application.site import SPEC_MOMENT, Site
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
@@ -144,3 +145,30 @@ def test_only_admins_may_send_a_file(site):
     admin = panel(site)
     upload(admin, "x", status=403, csrf_token="another")
     assert site.rows("SELECT count(*) FROM file_imports") == [(0,)]
+
+
+@pytest.mark.long(
+    proved_by="upkeep/importers/test_import_in_panel.py::test_check_predicts_the_import_and_the_same_file_adds_nothing"
+)
+@pytest.mark.parametrize("how", ["killed", "cancelled"])
+def test_interrupted_import_is_completed_by_the_next_one(site, how):
+    admin, count = panel(site), 30_000
+    file = visits(*(f"visitor{n % 50},v{n},{at(3)}" for n in range(count)))
+    upload = check(site, admin, file)
+    assert upload.preview["new"] == count
+    admin.send(f"{PATH}/{upload.id}/import")
+    imports = site.services[FileImports]
+    wait_until(lambda: site.stats()["totalVisits"] and imports._process, "some are imported", every_s=0.01)
+    if how == "killed":
+        imports._process.kill()
+    else:
+        admin.send(f"{PATH}/{upload.id}/cancel")
+    ended = settled(site, "failed" if how == "killed" else "cancelled")
+    some = site.stats()["totalVisits"]
+    assert 0 < some < count
+    assert ("-9" in (ended.error or "")) == (how == "killed")
+    again = check(site, admin, file)
+    assert (again.preview["new"], again.preview["known"]) == (count - some, some)
+    assert confirm(site, admin, again).result["new"] == count - some
+    assert site.stats()["totalVisits"] == count
+    assert site.recount() == []

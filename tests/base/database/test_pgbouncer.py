@@ -1,0 +1,147 @@
+"""A server behind a real PgBouncer in transaction mode, where each transaction may use a different connection."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import psutil
+import psycopg2
+import pytest
+from support.assertions.ledger import assert_verified
+from support.databases.database import EMPTY, PostgresDatabase
+from support.databases.pgbouncer import PgBouncer
+from support.programs.processes import kill_all, wait_until
+from support.servers.changed_server import ChangedServer
+from support.servers.server import Server
+
+from koyjabo.base.database.engine import LOCK
+
+IN_TIME_S = 60
+"""Limit for operations that take seconds, but minutes if a lock is never released."""
+
+GATE = """
+CREATE TABLE gate ();
+CREATE FUNCTION wait_at_the_gate() RETURNS event_trigger LANGUAGE plpgsql
+AS 'BEGIN LOCK TABLE gate IN ACCESS SHARE MODE; END';
+CREATE EVENT TRIGGER gate ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION wait_at_the_gate()
+"""
+AT_THE_GATE = """
+SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
+WHERE datname = current_database() AND relation = 'gate'::regclass AND NOT granted
+"""
+HELD = """
+SELECT * FROM pg_locks WHERE locktype = 'advisory'
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+"""Restricted to this database, because other tests share the server."""
+
+KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standard_conforming_strings", "TimeZone"}
+"""PgBouncer sets these for each client."""
+
+BAD_SETTINGS = 2
+LOCK_HELD = "base/database/test_pgbouncer.py::test_start_that_finds_the_lock_held_names_the_holder_and_gives_up"
+
+
+@pytest.fixture
+def database(postgres) -> PostgresDatabase:
+    return postgres.new_database(EMPTY)
+
+
+@pytest.fixture
+def pgbouncer(tmp_path, postgres) -> Iterator[PgBouncer]:
+    with PgBouncer(tmp_path, postgres, pool_size=2) as pooler:
+        yield pooler
+
+
+@pytest.fixture
+def pooled(pgbouncer, database, new_server) -> Callable[..., Server]:
+    """Make servers, not yet started, that reach the database through PgBouncer."""
+    return lambda **settings: new_server(database, DATABASE_URL=pgbouncer.url_of(database.name), **settings)
+
+
+@contextmanager
+def connected(url: str, **options: str) -> Iterator[psycopg2.extensions.cursor]:
+    with closing(psycopg2.connect(url, **options)) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbouncer, database, tmp_path):
+    """Otherwise the next client could be read-only, be cut off too early, or wait for a lock forever."""
+    server = pooled().start()
+    assert [server.register(visitor).ordinal for visitor in ("ayesha", "karim")] == [1, 2]
+    assert server.post("/api/visitor/heartbeat", json={"visitorId": "ayesha"}).status_code == 204
+    server.stats()
+    assert server.koyjabo("verify").returncode == 0
+    server.stop()
+    assert database.rows(HELD) == []
+    url = pgbouncer.url_of(database.name)
+    with connected(url) as one, connected(url) as other:  # one transaction on each of the two connections
+        for cursor in (one, other):
+            cursor.execute("SELECT name FROM pg_settings WHERE source = 'session'")
+        assert {name for cursor in (one, other) for (name,) in cursor.fetchall()} <= KEPT_BY_PGBOUNCER
+
+
+RECORD = """
+CREATE TABLE recorded_commits (name text, encoding text, durable text);
+CREATE FUNCTION record_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO recorded_commits
+    VALUES (TG_TABLE_NAME, current_setting('client_encoding'), current_setting('synchronous_commit'));
+    RETURN NULL;
+END $$;
+"""
+RECORD_TABLE = """
+CREATE CONSTRAINT TRIGGER record_commit AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION record_commit()
+"""
+"""Records the settings at each commit that adds a row."""
+
+
+def test_commits_wait_for_the_disk_and_store_unicode_whatever_the_operator_has_set(pooled, database, postgres):
+    """Visits, events and everything else are written in three different ways."""
+    for setting in ("client_encoding = 'LATIN1'", "synchronous_commit = off"):
+        postgres.execute(f"ALTER DATABASE {database.name} SET {setting}")
+    login = {"email": "root@example.com", "password": "Correct-horse-9"}
+    server = pooled(ADMIN_EMAIL=login["email"], ADMIN_PASSWORD=login["password"]).start()
+    database.rows(RECORD)
+    tables = ("visits", "events", "sessions")
+    for table in tables:
+        database.rows(RECORD_TABLE.format(table=table))
+    server.register("ayesha", page="/মিরপুর")
+    event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
+    assert server.post("/api/events", json=event).status_code == 200
+    assert server.post("/api/auth/login", json=login).ok
+    assert set(database.rows("SELECT * FROM recorded_commits")) == {(table, "UTF8", "on") for table in tables}
+
+
+@pytest.mark.long(proved_by=LOCK_HELD)
+def test_start_continues_after_another_was_killed_while_it_migrated(pooled, database):
+    database.rows(GATE)
+    server = pooled()
+    with connected(database.url) as gate:
+        gate.execute("LOCK TABLE gate IN ACCESS EXCLUSIVE MODE")
+        server.launch()
+        wait_until(lambda: database.rows(AT_THE_GATE), "it migrates", IN_TIME_S)
+        kill_all(psutil.Process(server.pid).children())
+        server.kill()
+        server.launch()
+        log = wait_until(lambda: "database_lock_held" in server.log and server.log, "for whom it waits", IN_TIME_S)
+        assert "application='koyjabo'" in log
+    server.wait_until_serving(IN_TIME_S)
+    assert server.register("ayesha").ordinal == 1
+    assert_verified(server)
+
+
+def test_start_that_finds_the_lock_held_names_the_holder_and_gives_up(pgbouncer, database, tmp_path):
+    changes = json.dumps({"koyjabo.base.database.engine.PATIENCE_S": 2, "koyjabo.base.database.engine.LOG_AFTER_S": 0})
+    server = ChangedServer(database, tmp_path, CHANGES=changes, DATABASE_URL=pgbouncer.url_of(database.name))
+    with connected(database.url, application_name="watch of the night") as holder:
+        holder.execute(f"SELECT pg_advisory_xact_lock({LOCK}), pg_backend_pid()")
+        pid = holder.fetchone()[1]
+        server.launch()
+        assert server.wait(IN_TIME_S).status == BAD_SETTINGS
+    held, sentence = server.log.strip().splitlines()
+    assert f"database_lock_held pid={pid} application='watch of the night' client=local since=20" in held
+    assert sentence.startswith("Another process changes this database, and has not finished within 2 s: ")
+    assert f"SELECT pg_terminate_backend({pid})" in sentence
+    assert server.start().register("ayesha").ordinal == 1
+    server.kill()
