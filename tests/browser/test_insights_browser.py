@@ -245,7 +245,7 @@ def test_note_is_typed_below_the_chart_for_the_clicked_day(admin_tab):
     expect(plot).to_be_focused()
     plot.press("Enter")
     admin_tab.get_by_role("link", name="Only this day").press("Enter")
-    expect(admin_tab).to_have_url(re.compile(f"start={THURSDAY}"))
+    expect(admin_tab).to_have_url(re.compile(f"start={TODAY}"))
     expect(plot).to_be_focused()
     assert admin_tab.evaluate("window.isSame")
 

@@ -130,13 +130,13 @@ def test_both_lists_write_a_visit_alike(realtime, founder, community):
 
 
 def test_communities_with_most_members_online_come_first(realtime, site, founder):
-    last, first = founder.found("Gabtoli"), founder.found("Badda")
+    last, first = founder.found("Badda"), founder.found("Gabtoli")
     with ExitStack() as lines:
         for community, member in ((first, founder), (first, Member(site).join(first)), (last, founder)):
             lines.enter_context(PlainMember(site.port, community, member.token))
-        expect(realtime.locator("#traffic tbody th")).to_have_text(["Badda", "Gabtoli"])
+        expect(realtime.locator("#traffic tbody th")).to_have_text(["Gabtoli", "Badda"])
         rendered = realtime.request.get(realtime.url).text().partition('id="traffic"')[2]
-        assert rendered.index("Badda") < rendered.index("Gabtoli")
+        assert rendered.index("Gabtoli") < rendered.index("Badda")
 
 
 @long
@@ -196,8 +196,8 @@ AGREE = """() => {
     proved_by="browser/test_pushed_numbers.py::test_numbers_are_pushed_and_lists_with_new_values_are_requested",
 )
 def test_figures_stay_consistent_while_visits_arrive(admin_tab, site):
+    site.register("passenger")
     page = open_live(admin_tab, "/admin/?range=today")
-    page.wait_for_load_state("networkidle")
     page.evaluate(AGREE)
     for number in range(200):
         newest = site.register(f"passenger-{number}", page=f"/stops/{number % 15}")

@@ -20,7 +20,7 @@ from .system import System
 
 LEVEL_WORDS = {
     GOOD: _("Everything works"),
-    WARNING: _("Something needs attention"),
+    WARNING: _("Needs attention"),
     DANGER: _("Something is wrong"),
 }
 """Meanings of the overall colour, for people who cannot see it."""

@@ -86,7 +86,7 @@ def test_check_that_a_step_mends_is_shown_only_by_the_step(site, admin):
     assert '<span class="status" data-kind="warning">Nightly backup' in page
     admin.send("/admin/getting-started/all", state="hidden")
     page = words(admin.get("/admin/server"))
-    assert "Something needs attention Backups : Needs attention No backup yet. Turn on nightly backups :" in page
+    assert "Needs attention Backups : Needs attention No backup yet. Turn on nightly backups :" in page
 
 
 def test_page_shows_what_the_backups_verified(sqlite_database, tmp_path):
