@@ -18,12 +18,15 @@ from koyjabo.base.core.sanitize import whole
 from koyjabo.upkeep.recounts.recounts import Preview, Recounts, TotalAdjuster
 from koyjabo.web.current import admin, current, pages
 from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_texts
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import count
 from koyjabo.web.login import page_login
 from koyjabo.web.pages.redirects import back, done, path_back, say
 from koyjabo.web.panel.pages import me
 from koyjabo.web.schemas.bodies import Body
 from .receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
+
+declare(pages, "/receipt", PathPolicy.PANEL)
 
 PAGE = "pages.receipt"
 

@@ -27,6 +27,9 @@ class PathPolicy(Enum):
     SECRET = auto()
     """Pages with a secret URL. Other pages must not receive it as `Referer`, and search engines must not list it."""
 
+    PANEL = auto()
+    """Pages that show the panel's navigation to people who see the panel."""
+
     EMBEDDED = auto()
     """Any page may embed these pages in a frame if their status is 200."""
 

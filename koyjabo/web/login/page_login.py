@@ -13,11 +13,13 @@ import logging
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from hmac import compare_digest
+from re import Pattern
 from secrets import token_bytes
 from typing import IO, Any, NamedTuple, cast
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import (
@@ -33,6 +35,7 @@ from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.web.current import current
 from koyjabo.web.http.middleware import RequestOfAnyBytes
+from koyjabo.web.http.paths import PathPolicy, matching
 from koyjabo.web.limits import limits
 from . import tokens
 from .tokens import ACCESS, REFRESH, Claims, Tokens
@@ -114,9 +117,15 @@ def login_if_known() -> Login | None:
 
 
 def in_panel() -> bool:
-    """Whether the page has the panel's navigation, as the panel, the account and the receipt of people who see it."""
+    """Whether the page has the panel's navigation."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
     known = login_if_known()
-    return bool(known and known.account.sees_panel) and request.path.startswith(("/admin/", "/account", "/receipt"))
+    return bool(known and known.account.sees_panel and _panel(app).match(request.path))
+
+
+@cache
+def _panel(app: Flask) -> Pattern[str]:
+    return matching(app, PathPolicy.PANEL)
 
 
 def require() -> Account:

@@ -45,7 +45,7 @@ def is_page() -> bool:
 @cache
 def _for_programs(app: Flask) -> Pattern[str]:
     """The paths that features declare, except pages."""
-    return matching(app, *set(PathPolicy) - {PathPolicy.SECRET, PathPolicy.EMBEDDED})
+    return matching(app, *set(PathPolicy) - {PathPolicy.SECRET, PathPolicy.PANEL, PathPolicy.EMBEDDED})
 
 
 def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:

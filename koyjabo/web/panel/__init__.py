@@ -9,11 +9,14 @@ from flask import Response, current_app, request
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.web.current import admin as bp, current
+from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import private
 from koyjabo.web.login import page_login
 from koyjabo.web.login.page_login import RememberedLogins
 
 View = TypeVar("View", bound=Callable[..., Response])
+
+declare(bp, f"{bp.url_prefix}/", PathPolicy.PANEL)
 
 
 def for_viewers(view: View) -> View:

@@ -28,6 +28,7 @@ from koyjabo.web.pages.redirects import done, say
 from .form_fields import NewPasswordBody
 from .login import secret_page
 
+declare(bp, "/account", PathPolicy.PANEL)
 declare(bp, "/reset-password/", PathPolicy.SECRET)
 
 
