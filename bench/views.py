@@ -7,28 +7,40 @@ their targets; the same text goes to bench/results/views.txt.
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import click
-from harness.folders import scratch
+from harness.folders import ROOT, scratch
 from harness.reporting import machine
 from harness.reporting.tables import Target, say_targets
 from harness.servers import process_figures as proc
-from harness.servers.databases import SETTINGS
-from harness.servers.demo_site import ADMIN, cast, full_site, stats
+from harness.servers.databases import SETTINGS, settings_on
 from harness.servers.server import Server
+from harness.servers.versions import THIS
 from support.clients.members import PanelSocket
+from support.databases.database import SqliteDatabase
 from support.programs.processes import wait_until
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from demo import cast
+from pictures import ADMIN
 
 OVERVIEW = {"type": "view", "query": "?range=30d&compare=weekday"}
 EXCHANGE_S = 3.0  # how often a visible page asks for the server's state
 FRAME_BYTES = 4  # the header of a frame
 IDLE_S = 10
+CROWD, ENOUGH, PATIENCE_S = 60, 40, 120
 
 Times = list[float]
 
@@ -185,6 +197,36 @@ def late(sent: dict[int, float], shown: list[tuple[int, float]]) -> Times:
 
 def p95(times: Times) -> float:
     return quantiles(times, n=20)[-1]
+
+
+@contextmanager
+def full_site(folder: Path) -> Iterator[Server]:
+    """A server as deployed, with the demo's history, one worker and no further activity."""
+    settings = settings_on(SqliteDatabase(folder / "koyjabo.db"))
+    settings |= {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": cast.password(SETTINGS["SECRET_KEY"])}
+    development = {**settings, "ENVIRONMENT": "development"}
+    with Server(THIS.server, development, machine.all_cores(), folder) as server:
+        fill(server, development)
+    with Server(THIS.server, settings, machine.all_cores(), folder) as server:
+        yield server
+
+
+def stats(server: Server) -> dict[str, Any]:
+    return json.loads(server.ask("GET", "/api/stats")[1])
+
+
+def fill(server: Server, env: dict[str, str]) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "demo", "--url", f"http://localhost:{server.port}", "--people", str(CROWD)],
+        cwd=ROOT,
+        env={**os.environ, **env, "PYTHONPATH": "tools"},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: stats(server)["activeUsers"] >= ENOUGH, "the demo brings visitors", PATIENCE_S, 1)
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.wait(30)
 
 
 if __name__ == "__main__":

@@ -384,11 +384,7 @@ def missing_faults(world: World) -> dict[Fault, str]:
 
 
 def deal(faults: Sequence[Fault], chance: random.Random) -> Iterator[tuple[Fault, ...]]:
-    """Yield every fault once in random order, repeatedly: single faults, or pairs where the second strikes during the
-    first.
-
-    Yields nothing if there are none.
-    """
+    """Yield every fault once in random order, repeatedly, sometimes with a second one that strikes during it."""
     while faults:
         remaining = chance.sample(list(faults), len(faults))
         while remaining:

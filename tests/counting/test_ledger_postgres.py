@@ -1,5 +1,7 @@
-"""PostgreSQL connection failures, and the visit that is being stored at that moment."""
+"""The ledger on PostgreSQL, and many threads that register at once on either database."""
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
 import psycopg2
@@ -9,15 +11,20 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
-from support.application.site import Site
+from support.application.site import Site, assert_error
 from support.programs.processes import wait_until
 from support.programs.threads import SOON_S, in_thread
 
+from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database import postgres as postgres_module
 from koyjabo.base.models import SITE, Scope
 from koyjabo.communities import queries
+from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.ledger import open_store
+from koyjabo.counting.ledger_postgres import PostgresStore
+from koyjabo.counting.ledger_sqlite import SqliteStore
 from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
@@ -27,37 +34,37 @@ LIMITS = "SELECT name, setting FROM pg_settings WHERE source = 'session' AND nam
 
 
 @pytest.fixture
-def database(postgres):
+def postgres_database(postgres):
     return postgres.new_database()
 
 
 @pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
+def postgres_site(postgres_database):
+    with Site(postgres_database.url) as postgres_site:
+        yield postgres_site
 
 
-def ledger_of(site: Site, *fence):
+def ledger_of(postgres_site: Site, *fence):
     """A second ledger on the same database. `fence` is called within its transactions."""
-    return closing(open_store(make_url(site.database_url), site.services.clock, *fence))
+    return closing(open_store(make_url(postgres_site.database_url), postgres_site.services.clock, *fence))
 
 
-def visits_of(site: Site, visitor: str, *visits: str, scope: str = SITE) -> list[tuple[NewVisit, str]]:
-    return [(NewVisit(visitor, visit, Scope(scope), at_ms=site.time.ms), visit) for visit in visits]
+def visits_of(postgres_site: Site, visitor: str, *visits: str, scope: str = SITE) -> list[tuple[NewVisit, str]]:
+    return [(NewVisit(visitor, visit, Scope(scope), at_ms=postgres_site.time.ms), visit) for visit in visits]
 
 
-def kill_connections(database) -> None:
-    database.cut_connections()
-    wait_until(lambda: database.rows(LEFT) == [(0,)], "the connections are gone")
+def kill_connections(postgres_database) -> None:
+    postgres_database.cut_connections()
+    wait_until(lambda: postgres_database.rows(LEFT) == [(0,)], "the connections are gone")
 
 
-def test_connection_killed_while_idle_is_opened_again(site, database):
+def test_connection_killed_while_idle_is_opened_again(postgres_site, postgres_database):
     for ordinal in (1, 2, 3):
-        kill_connections(database)
-        assert site.register().ordinal == ordinal
-        assert site.stats()["totalVisits"] == ordinal
-    kill_connections(database)
-    assert (site.heartbeat("nobody").status_code, site.heartbeat().status_code) == (404, 204)
+        kill_connections(postgres_database)
+        assert postgres_site.register().ordinal == ordinal
+        assert postgres_site.stats()["totalVisits"] == ordinal
+    kill_connections(postgres_database)
+    assert (postgres_site.heartbeat("nobody").status_code, postgres_site.heartbeat().status_code) == (404, 204)
 
 
 class Unlucky(psycopg2.extensions.cursor):
@@ -90,23 +97,29 @@ def unlucky(monkeypatch):
 
 
 @pytest.mark.parametrize(("warm", "when"), [(False, "before"), (False, "after"), (True, "before"), (True, "after")])
-def test_visit_is_counted_once_when_its_commit_goes_unconfirmed_and_stays_a_retry(unlucky, database, warm, when):
-    with Site(database.url) as site:
-        counted = site.register("somebody").ordinal if warm else 0
+def test_visit_is_counted_once_when_its_commit_goes_unconfirmed_and_stays_a_retry(
+    unlucky, postgres_database, warm, when
+):
+    with Site(postgres_database.url) as postgres_site:
+        counted = postgres_site.register("somebody").ordinal if warm else 0
         unlucky(when)
-        mine = site.register("ayesha", visitId="1")
+        mine = postgres_site.register("ayesha", visitId="1")
         assert (mine.ordinal, mine.duplicate, mine.stats["totalVisits"]) == (counted + 1, False, counted + 1)
         assert (mine.stats["uniqueVisitors"], mine.stats["todayVisits"]) == (counted + 1, counted + 1)
         unlucky(when)
-        again = site.register("ayesha", visitId="1")
-        assert (again.ordinal, again.duplicate, site.stats()["totalVisits"]) == (counted + 1, True, counted + 1)
+        again = postgres_site.register("ayesha", visitId="1")
+        assert (again.ordinal, again.duplicate, postgres_site.stats()["totalVisits"]) == (
+            counted + 1,
+            True,
+            counted + 1,
+        )
         unlucky(when)
-        assert site.register("ayesha").ordinal == counted + 2  # without an id
-        assert site.rows("SELECT count(*) FROM visits") == [(counted + 2,)]
-        assert site.recount() == []
+        assert postgres_site.register("ayesha").ordinal == counted + 2  # without an id
+        assert postgres_site.rows("SELECT count(*) FROM visits") == [(counted + 2,)]
+        assert postgres_site.recount() == []
 
 
-def test_visit_that_another_server_stored_first_is_new_only_there(site):
+def test_visit_that_another_server_stored_first_is_new_only_there(postgres_site):
     """A client without a response retries on another server, which gives the visit the ordinal planned here."""
 
     def lose(cursor) -> None:
@@ -116,8 +129,8 @@ def test_visit_that_another_server_stored_first_is_new_only_there(site):
             raise psycopg2.OperationalError("server closed the connection unexpectedly")
 
     receipts: list = []
-    batch = visits_of(site, "ayesha", "1")
-    with ledger_of(site, lose) as one, ledger_of(site) as other:
+    batch = visits_of(postgres_site, "ayesha", "1")
+    with ledger_of(postgres_site, lose) as one, ledger_of(postgres_site) as other:
         receipts += one.commit(batch)
     assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(1, False), (1, True)]
 
@@ -133,55 +146,61 @@ UPDATE counters SET visits = 1, total = 1, unique_visitors = 1 WHERE scope = 'si
 """
 
 
-def test_lookup_sees_what_the_lock_waited_for(site, database):
+def test_lookup_sees_what_the_lock_waited_for(postgres_site, postgres_database):
     """The lock and the lookup are sent in one message, and each statement sees what was committed before it began."""
-    with ledger_of(site) as ledger, closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
+    with (
+        ledger_of(postgres_site) as ledger,
+        closing(psycopg2.connect(postgres_database.url)) as other,
+        other.cursor() as cursor,
+    ):
         cursor.execute(STORE)
-        waiting = in_thread(lambda: ledger.commit(visits_of(site, "ayesha", "1", "2")))
-        wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the counters")
+        waiting = in_thread(lambda: ledger.commit(visits_of(postgres_site, "ayesha", "1", "2")))
+        wait_until(lambda: postgres_database.rows(WAITS) == [(1,)], "it waits for the counters")
         other.commit()
         retry, new = waiting.result(SOON_S)
     assert [(receipt.ordinal, receipt.duplicate) for receipt in (retry, new)] == [(1, True), (2, False)]
     assert (new.snapshot.total, new.snapshot.unique_visitors) == (2, 1)
 
 
-def test_counter_that_appears_while_the_lock_is_waited_for_is_locked_too(site, database):
+def test_counter_that_appears_while_the_lock_is_waited_for_is_locked_too(postgres_site, postgres_database):
     """It may be a restored community's counter. If it were not locked, the batch would overwrite another transaction's
     figures.
     """
 
     def try_to_lock(_cursor) -> None:
         with suppress(psycopg2.errors.LockNotAvailable):
-            unlocked.extend(database.rows(f"SELECT scope FROM counters WHERE scope = '{RESTORED}' FOR UPDATE NOWAIT"))
+            unlocked.extend(
+                postgres_database.rows(f"SELECT scope FROM counters WHERE scope = '{RESTORED}' FOR UPDATE NOWAIT")
+            )
 
     unlocked: list[tuple] = []
-    engine = create_engine(database.url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
-    with ledger_of(site, try_to_lock) as ledger, Session(engine) as restoring:
-        queries.open_counter(restoring, RESTORED, site.time.ms, visits=5, visitors=3)
-        waiting = in_thread(lambda: ledger.commit(visits_of(site, "ayesha", "1", scope=RESTORED)))
-        wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the site's counter")
+    engine = create_engine(postgres_database.url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
+    with ledger_of(postgres_site, try_to_lock) as ledger, Session(engine) as restoring:
+        queries.open_counter(restoring, RESTORED, postgres_site.time.ms, visits=5, visitors=3)
+        waiting = in_thread(lambda: ledger.commit(visits_of(postgres_site, "ayesha", "1", scope=RESTORED)))
+        wait_until(lambda: postgres_database.rows(WAITS) == [(1,)], "it waits for the site's counter")
         restoring.commit()
         (receipt,) = waiting.result(SOON_S)
     assert unlocked == []
     assert (receipt.ordinal, receipt.own.total) == (1, 6)
 
 
-def test_commit_that_waited_past_midnight_has_a_receipt_of_the_new_day(site, database):
-    site.time.go_to("2025-12-16T23:59:59.999+06:00")
+def test_commit_that_waited_past_midnight_has_a_receipt_of_the_new_day(postgres_site, postgres_database):
+    postgres_site.time.go_to("2025-12-16T23:59:59.999+06:00")
     complaints: list[str] = []
-    with ledger_of(site, lambda cursor: complaints.extend(cursor.connection.notices)) as ledger:
-        with database.locked():
-            waiting = in_thread(lambda: ledger.commit(visits_of(site, "karim", "1")))
-            wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the counters")
-            site.time.ms += 1
+    with ledger_of(postgres_site, lambda cursor: complaints.extend(cursor.connection.notices)) as ledger:
+        with postgres_database.locked():
+            waiting = in_thread(lambda: ledger.commit(visits_of(postgres_site, "karim", "1")))
+            wait_until(lambda: postgres_database.rows(WAITS) == [(1,)], "it waits for the counters")
+            postgres_site.time.ms += 1
         (receipt,) = waiting.result(SOON_S)
     assert (receipt.ordinal, receipt.snapshot.day, receipt.snapshot.day_visits) == (1, "2025-12-17", 0)
-    assert site.rows("SELECT day, visits FROM daily_visits") == [("2025-12-16", 1)]
-    assert site.recount() == []
+    assert postgres_site.rows("SELECT day, visits FROM daily_visits") == [("2025-12-16", 1)]
+    assert postgres_site.recount() == []
     assert complaints == [], "the server warns of a BEGIN within a transaction"
 
 
-def test_time_limits_end_with_the_ledgers_transaction(site):
+def test_time_limits_end_with_the_ledgers_transaction(postgres_site):
     """A pooler may give the connection to another client afterwards."""
 
     def look(cursor) -> None:
@@ -189,11 +208,129 @@ def test_time_limits_end_with_the_ledgers_transaction(site):
         settings.append(dict(cursor.fetchall()))
 
     settings: list[dict[str, str]] = []
-    with ledger_of(site, look) as ledger:
-        (receipt,) = ledger.commit(visits_of(site, "ayesha", "1"))
+    with ledger_of(postgres_site, look) as ledger:
+        (receipt,) = ledger.commit(visits_of(postgres_site, "ayesha", "1"))
         assert (receipt.ordinal, ledger.snapshot(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
         for link in (ledger._link, ledger._reading):
             with link.connection().cursor() as cursor:
                 look(cursor)
     limits = {"statement_timeout": "5000", "lock_timeout": "4000", "idle_in_transaction_session_timeout": "6000"}
     assert settings == [limits, {}, {}]
+
+
+THREADS, OWN, SHARED, START = 16, 16, 4, 4000
+HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
+POISON = "poison"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=START) as site:
+        site.add_community(HERE)
+        yield site
+
+
+@pytest.mark.both_kinds
+def test_visit_numbers_have_no_gap_or_repeat_under_concurrent_registrations(site):
+    """Threads send their own visits and, at the same time, some of their neighbour's."""
+
+    def run(thread: int) -> list[tuple]:
+        client, outcomes = site.app.test_client(), []
+        own = [(f"v{thread}", str(number)) for number in range(OWN)]
+        for visitor, visit in own + [(f"shared{thread // 2}", str(number)) for number in range(SHARED)]:
+            answer = client.post("/api/visitor/register", json={"visitorId": visitor, "visitId": visit}).json
+            ordinal = answer["visit"]["ordinal"]
+            assert answer["stats"]["totalVisits"] >= ordinal <= client.get("/api/stats").json["totalVisits"]
+            outcomes.append(((visitor, visit), ordinal, answer["visit"]["duplicate"]))
+        return outcomes
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        outcomes = [receipt for of_one in threads.map(run, range(THREADS)) for receipt in of_one]
+    distinct = THREADS * OWN + THREADS // 2 * SHARED
+    assert sorted(ordinal for _, ordinal, duplicate in outcomes if not duplicate) == list(
+        range(START + 1, START + 1 + distinct)
+    )
+    assert len({(key, ordinal) for key, ordinal, _ in outcomes}) == len({key for key, *_ in outcomes}) == distinct
+    assert site.rows("SELECT count(*), max(ordinal) FROM visits") == [(distinct, START + distinct)]
+    assert site.stats()["totalVisits"] == START + distinct
+    assert site.recount() == []
+
+
+@pytest.mark.both_kinds
+def test_batch_counts_every_visit_once_in_its_scope(site, database):
+    """Visits of the site and of a community are committed together."""
+    sent = (("ayesha", SITE), ("babul", HERE), ("ayesha", SITE), ("chandni", SITE), ("babul", HERE), ("ayesha", HERE))
+    store = open_store(make_url(database.url), site.services.clock)
+    receipts = store.commit([(NewVisit(name, scope[:1], scope, at_ms=site.time()), scope[:1]) for name, scope in sent])
+    stored = {scope: store.snapshot(scope) for scope in (SITE, HERE)}
+    store.close()
+    outcomes = [(receipt.ordinal - START, receipt.duplicate, receipt.own.scope) for receipt in receipts]
+    first, others, second = (1, False, SITE), [(3, False, SITE), (2, True, HERE), (4, False, HERE)], (2, False, HERE)
+    assert outcomes == [first, second, (1, True, SITE), *others]
+    for snapshot, day_visits, people in ((stored[SITE], 4, 3), (stored[HERE], 2, 2)):
+        assert (snapshot.visits, snapshot.day_visits, snapshot.unique_visitors) == (day_visits, day_visits, people)
+    for receipt in receipts:
+        own = stored[receipt.own.scope]
+        assert (receipt.own.total, receipt.own.day_visits) == (own.total, own.day_visits)
+        assert (receipt.snapshot.total, receipt.snapshot.day_visits) == (START + 4, 4)
+    assert site.recount() == []
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_failed_commit_is_503_and_counts_nothing(sqlite_database, monkeypatch, written):
+    class Failing(SqliteStore):
+        def _write(self, batch, execute):
+            if written:
+                super()._write(batch, execute)
+            raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(ledger_sqlite, "SqliteStore", Failing)
+    with Site(sqlite_database.url) as site:
+        before = site.contents()
+        answer = site.post(json={"visitorId": "ayesha", "visitId": "1"})
+        assert_error(answer, 503, "ledger_unavailable")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert (site.contents(), site.stats()["activeUsers"]) == (before, 0)
+        monkeypatch.setattr(Failing, "_write", SqliteStore._write)
+        again = site.register("ayesha", visitId="1")
+        assert (again.ordinal, again.duplicate) == (1, False)
+        assert site.recount() == []
+
+
+class Poisoned:
+    """A store that fails on one visit, and records how many visits were in its batch."""
+
+    together: list[int] = []
+
+    def commit(self, batch):
+        if any(visit.visitor_id == POISON for visit, _ in batch):
+            self.together.append(len(batch))
+            raise ValueError("this one cannot be stored")
+        return super().commit(batch)
+
+
+@pytest.mark.both_kinds
+def test_visit_that_cannot_be_stored_fails_no_other_visit(database, monkeypatch):
+    monkeypatch.setattr("koyjabo.counting.ledger_sqlite.SqliteStore", type("S", (Poisoned, SqliteStore), {}))
+    monkeypatch.setattr("koyjabo.counting.ledger_postgres.PostgresStore", type("P", (Poisoned, PostgresStore), {}))
+    monkeypatch.setattr(Poisoned, "together", [])
+    with Site(database.url) as site:
+        visits = site.services[CountingServices].visits
+        site.register("warm-up")
+
+        def register(visitor: str):
+            try:
+                return visits.register(NewVisit(visitor, "1", at_ms=site.time()))
+            except Exception as error:
+                return error
+
+        names = [*map(str, range(5)), POISON, *map(str, range(5, 10))]
+        with ThreadPoolExecutor(len(names)) as threads, database.locked():
+            waiting = [threads.submit(register, name) for name in names]
+            wait_until(lambda: visits.writer().waiting == len(names), "all of them wait")
+        outcomes = [future.result() for future in waiting]
+        (failed,) = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        assert isinstance(failed, LedgerUnavailable)
+        assert max(Poisoned.together) > 1  # it was in a batch with others
+        assert sorted(outcome.ordinal for outcome in outcomes if outcome is not failed) == list(range(2, 12))
+        assert site.recount() == []

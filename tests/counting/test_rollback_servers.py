@@ -1,4 +1,4 @@
-"""Servers whose database is rolled back while pages are open, or between two starts."""
+"""Servers whose database is rolled back, and the highest values that they remember in Redis."""
 
 import pytest
 from support.assertions.ledger import assert_verified
@@ -6,6 +6,14 @@ from support.clients.concurrent_registrations import Crowd
 from support.clients.members import Member
 from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
 from support.faults.failing_programs import SERVE, written
+
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import connect
+from koyjabo.base.cluster.workers_redis import RedisWorkers
+from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.models import SITE, Scope
+from koyjabo.counting.high_water import HighWater, HighWaterMark
+from koyjabo.counting.high_water_redis import RedisHighWater
 
 VISITS, CLIENTS = 60, 8
 PATIENT = f"""
@@ -106,3 +114,22 @@ def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(data
     assert server.stats().epoch > acknowledged.stats.epoch
     assert server.register("ayesha", communityId=community).ordinal == acknowledged.ordinal + 1
     assert sorted(database.rows(LOST)) == sorted([("site", 1, 4), (community, 1, 4)])
+
+
+def test_worker_shares_all_marks_again_when_redis_has_lost_them(redis_server):
+    client, acknowledged, gathered = connect(redis_server.url), HighWater(), HighWater()
+    outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
+    one, other = (
+        RedisHighWater(client, outbox, RedisWorkers(client, outbox), marks, "a database")
+        for marks in (acknowledged, gathered)
+    )
+    acknowledged.merge({SITE: HighWaterMark(1, 100, 100), Scope("mirpur"): HighWaterMark(1, 50, 50)})
+    one.renew()
+    outbox.drain()
+    with redis_server.client() as redis:
+        redis.flushall()
+    one.reply("what have you acknowledged?")
+    outbox.drain()
+    other.load()
+    assert gathered.all() == acknowledged.all()
+    client.close()

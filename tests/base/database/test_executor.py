@@ -1,8 +1,13 @@
-"""A change to the database and its entry in the audit log are one transaction."""
+"""Changes, jobs and lookups: what is one transaction, what is done in groups, and for how long callers wait."""
 
+import json
 import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select, text
@@ -10,11 +15,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import joinedload
 from support.application.site import Site
+from support.clients.members import Member, promote
 from support.programs.processes import wait_until
 from support.programs.threads import SOON_S, in_thread
+from support.servers.changed_server import TRESPASS, ChangedServer
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
+from koyjabo.base.database import batch_worker
+from koyjabo.base.database.batch_worker import BatchWorker, SharedLookups
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.sqlite import FileLock
 from koyjabo.base.models import ApiKey
@@ -120,3 +129,211 @@ def test_threads_with_nothing_to_do_leave_a_file_that_was_replaced(sqlite_databa
         with path.open():
             sqlite_database.remember().put_in_place(path)
             wait_until(lambda: left_open() == [f"{path} (deleted)"], "only this test has the old file open")
+
+
+PATIENCE_S, LIMIT_S = 100.0, 300.0
+
+
+class Worker:
+    """Work that doubles numbers, with a gate before it takes its jobs and one after."""
+
+    def __init__(self) -> None:
+        self.may_take, self.may_finish = threading.Event(), threading.Event()
+        self.batches: list[list[int]] = []
+        self.let_go()
+
+    def let_go(self) -> None:
+        self.may_take.set()
+        self.may_finish.set()
+
+    def __call__(self, take) -> None:
+        assert self.may_take.wait(SOON_S)
+        jobs = take()
+        self.batches.append([job.item for job in jobs])
+        assert self.may_finish.wait(SOON_S)
+        for job in jobs:
+            job.result = job.item * 2
+
+
+@pytest.fixture
+def worker():
+    worker = Worker()
+    yield worker
+    worker.let_go()
+
+
+@pytest.fixture
+def now(monkeypatch) -> list[float]:
+    """The group's monotonic clock, in s. Only a test moves it."""
+    now = [1000.0]
+    monkeypatch.setattr(batch_worker, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+@pytest.fixture
+def group(worker, now, monkeypatch):
+    """A group that checks often whether a job has waited for too long."""
+    monkeypatch.setattr(batch_worker, "WATCH_INTERVAL_S", 0.01)
+    group = BatchWorker(ThreadRuntime(), worker, PATIENCE_S, LIMIT_S)
+    yield group
+    worker.let_go()
+    in_thread(group.close).result(SOON_S)
+
+
+@pytest.fixture
+def patient(worker):
+    """A group that takes at most 5 jobs at once, and lets no more than 8 wait."""
+    group = BatchWorker(ThreadRuntime(), worker, SOON_S, SOON_S, most=5, most_waiting=8)
+    yield group
+    worker.let_go()
+    in_thread(group.close).result(SOON_S)
+
+
+def waiting(group: BatchWorker, *numbers: int) -> list[Future]:
+    jobs = [in_thread(partial(group.do, number)) for number in numbers]
+    wait_until(lambda: group.waiting()[0] == len(numbers), "all of them wait")
+    return jobs
+
+
+def test_jobs_that_wait_are_done_together_and_more_are_refused_at_once(patient, worker):
+    assert [patient.do(number) for number in (1, 2, 3)] == [2, 4, 6]
+    assert worker.batches == [[1], [2], [3]]
+    worker.may_take.clear()
+    jobs = waiting(patient, *range(8))
+    with pytest.raises(LedgerUnavailable):
+        patient.do(9)
+    worker.may_take.set()
+    assert [job.result(SOON_S) for job in jobs] == [number * 2 for number in range(8)]
+    assert [len(batch) for batch in worker.batches[3:]] == [5, 3]
+    assert sorted(worker.batches[3] + worker.batches[4]) == [*range(8)]
+
+
+def test_job_that_no_thread_takes_fails_within_patience_and_is_never_done(group, worker, now):
+    worker.may_take.clear()
+    (job,) = waiting(group, 1)
+    now[0] += PATIENCE_S
+    group._watch()
+    assert group.waiting()[0] == 1, "it has not waited for longer"
+    now[0] += 1
+    assert isinstance(job.exception(SOON_S), LedgerUnavailable)
+    worker.may_take.set()
+    assert group.do(2) == 4
+    assert all(1 not in batch for batch in worker.batches)
+
+
+def test_job_that_was_taken_and_never_finished_fails_at_the_limit(group, worker, now):
+    worker.may_finish.clear()
+    (job,) = waiting(group, 1)
+    wait_until(lambda: worker.batches == [[1]], "it is taken")
+    now[0] += LIMIT_S
+    group._watch()
+    assert group._taken[0].error is None, "it has not lasted for longer"
+    now[0] += 1
+    assert isinstance(job.exception(SOON_S), LedgerUnavailable)
+    worker.may_finish.set()
+    assert group.do(2) == 4
+
+
+def test_close_does_what_waits_and_takes_nothing_new(patient, worker):
+    worker.may_take.clear()
+    jobs = waiting(patient, 1, 2)
+    closed = in_thread(patient.close)
+    wait_until(lambda: patient._closed, "it is closing")
+    with pytest.raises(LedgerUnavailable):
+        patient.do(3)
+    assert not closed.done()
+    worker.may_take.set()
+    assert [job.result(SOON_S) for job in jobs] == [2, 4]
+    closed.result(SOON_S)
+    with pytest.raises(LedgerUnavailable):
+        patient.do(4)
+
+
+OTHERS = 20
+
+
+def test_requests_share_the_lookup_after_the_running_one():
+    may_answer, sizes = threading.Event(), []
+
+    def answer(jobs) -> None:
+        sizes.append(len(jobs))
+        assert may_answer.wait(SOON_S)
+        for job in jobs:
+            if job.item == 13:
+                raise ValueError("unlucky")
+            job.result = job.item * 2
+
+    lookups = SharedLookups(ThreadRuntime(), answer)
+    with ThreadPoolExecutor(OTHERS + 1) as clients:
+        first = clients.submit(lookups.ask, 100)
+        wait_until(lambda: sizes == [1], "it is being answered")
+        others = [clients.submit(lookups.ask, number) for number in range(OTHERS)]
+        wait_until(lambda: len(lookups._pending) == OTHERS, "the others have come")
+        may_answer.set()
+        assert first.result(SOON_S) == 200
+        for other in others:
+            with pytest.raises(ValueError, match="unlucky"):
+                other.result(SOON_S)
+    assert sizes == [1, OTHERS]
+    assert lookups.ask(1) == 2, "it goes on after an error"
+
+
+READS = ("stats", "members", "visitors", "visitors/today", "visitors/trends", "visitors/realtime")
+REPORTS = ("summary", "timeline", "breakdown?by=page", "summary?range=yesterday&page=/", "hours?page=/")
+"""Reports from sums and from rows, and for past days with cached results."""
+
+AT_ONCE = json.dumps(
+    {
+        "koyjabo.reports.live.storing.POLL_S": 0.2,
+        "koyjabo.reports.log.blocks.SIZE": 4,
+        "koyjabo.reports.log.block_queries.SIZE": 4,
+    }
+)
+
+
+@pytest.mark.honest_start
+def test_no_thread_meets_what_belongs_to_the_loop(database, redis_server, tmp_path):
+    server = ChangedServer(database, tmp_path, CHANGES=AT_ONCE, WATCHED=1, REDIS_URL=redis_server.url)
+    try:
+        admin = Member(server.start())
+        promote(server, admin)
+        use(server, admin)
+        wait_until(lambda: "nightly_work_done" in server.log, "the work of the night is done", 60)
+        if database.kind == "postgres":  # its threads log something in this case
+            database.cut_connections()
+            founding = {"json": {"name": "Uttara"}, "headers": admin.bearer}
+            works = lambda: server.post_visit("ayesha").ok and server.post("/api/communities", **founding).ok  # noqa: E731
+            wait_until(works, "it has new connections")
+            use(server, admin)
+        assert server.stop().status == 0
+        assert TRESPASS not in server.log, server.log
+        with Site(database.url) as site:
+            assert site.recount() == []
+    finally:
+        server.kill()
+
+
+def use(server: ChangedServer, admin: Member) -> None:
+    """Use everything that runs in threads: visits, lookups and changes, reports, a recount, passwords."""
+    community = admin.found()
+    with ThreadPoolExecutor(4) as clients:
+        visits = [clients.submit(admin.visit, f"visitor{number}", community) for number in range(8)]
+        joined = [clients.submit(lambda: Member(server).join(community)) for _ in range(2)]
+        read = [clients.submit(admin.call, "GET", f"/api/communities/{community}/{path}") for path in READS]
+    for done in (*visits, *joined, *read):
+        done.result()
+    wait_until(lambda: server.database.rows("SELECT 1 FROM watermarks WHERE name = 'blocks'"), "blocks are stored")
+    for path in REPORTS:
+        admin.call("GET", f"/api/reports/{path}")
+    before = recounted(server)
+
+    def recounts() -> bool:
+        """Request another recount, which starts once Redis has forgotten the last one."""
+        admin.send_form("/receipt/recount")
+        return recounted(server) > before
+
+    wait_until(recounts, "it is recounted", 60, every_s=0.5)
+
+
+def recounted(server: ChangedServer) -> int:
+    return server.database.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.recounted'")[0][0]

@@ -1,10 +1,12 @@
-"""When the database fails, no visit is acknowledged, reads continue, and everything recovers by itself."""
+"""When the database fails, no visit is acknowledged, reads continue, and the cause is named until it recovers."""
 
 import fcntl
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
+import psycopg2
 import pytest
 import requests
 from support.assertions.ledger import assert_exact, assert_verified
@@ -13,6 +15,8 @@ from support.databases.database import CUT
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
+
+from koyjabo.base.database.outage_causes import AWAY, FULL, LOCKED, READ_ONLY, REFUSED, STANDBY, cause_of, waiting_helps
 
 VISITS = 40
 SOON_S = PATIENCE_S
@@ -146,10 +150,9 @@ def test_no_acknowledged_visit_is_lost_when_postgres_and_server_are_killed(postg
     assert_exact(crowd, server)
 
 
-PROVED_BY = "base/database/test_failures.py::test_without_postgres_the_last_known_stats_are_shown_as_stale"
-
-
-@pytest.mark.long(proved_by=PROVED_BY)
+@pytest.mark.long(
+    proved_by="base/database/test_failures.py::test_without_postgres_the_last_known_stats_are_shown_as_stale"
+)
 def test_frozen_postgres_keeps_no_request_waiting(postgres_server, disposable_postgres):
     """Its connections stay open, so the server can only notice by a timeout."""
     server = postgres_server
@@ -164,3 +167,55 @@ def test_frozen_postgres_keeps_no_request_waiting(postgres_server, disposable_po
     assert server.stats().total == before.total + 1
     assert_said(server)
     assert_verified(server)
+
+
+def test_causes_of_an_outage_follow_the_driver_errors(tmp_path):
+    with (
+        closing(sqlite3.connect(tmp_path / "a.db", timeout=0)) as one,
+        closing(sqlite3.connect(tmp_path / "a.db", timeout=0)) as two,
+    ):
+        one.execute("BEGIN IMMEDIATE")
+        assert cause_of(error_of(two, "BEGIN IMMEDIATE")) == LOCKED
+    with closing(sqlite3.connect(tmp_path / "b.db")) as small:
+        small.execute("PRAGMA max_page_count = 1")
+        assert cause_of(error_of(small, "CREATE TABLE a (b)")) == FULL
+    assert cause_of(sqlite3.OperationalError("the database file /a.db is gone")) == AWAY
+    assert cause_of(OSError(28, "No space left on device")) == FULL
+    assert cause_of(PermissionError(13, "Permission denied")) == READ_ONLY
+    assert cause_of(ValueError("?")) == ""
+
+
+TCP = 'connection to server at "db.invalid", port 5432 failed: '
+CONNECTING = {
+    TCP + "Connection refused": AWAY,
+    TCP + "timeout expired": AWAY,
+    TCP + "FATAL:  the database system is starting up": AWAY,
+    TCP + "FATAL:  sorry, too many clients already": AWAY,
+    TCP + "server closed the connection unexpectedly": AWAY,
+    'could not translate host name "db.invalid" to address: Name or service not known': AWAY,
+    TCP + "session is read-only": READ_ONLY,
+    TCP + "server is in hot standby mode": STANDBY,
+    TCP + 'FATAL:  password authentication failed for user "authentication failed"': REFUSED,
+    TCP + 'FATAL:  no pg_hba.conf entry for host "192.0.2.1", user "me", database "x", no encryption': REFUSED,
+    TCP + 'FATAL:  database "x" does not exist': REFUSED,
+    TCP + 'FATAL:  permission denied for database "x"': REFUSED,
+    TCP + 'FATAL:  unrecognized configuration parameter "a"': REFUSED,
+    TCP + "server does not support SSL, but SSL was required": REFUSED,
+    TCP + "SSL error: certificate verify failed": REFUSED,
+    'invalid sslmode value: "no-verify"': REFUSED,
+}
+
+
+def test_cause_of_a_failed_connection_comes_from_the_words_and_not_from_names():
+    """They have no SQLSTATE. Waiting helps unless the server or the driver refuses for good."""
+    errors = {psycopg2.OperationalError(text): cause for text, cause in CONNECTING.items()}
+    assert {str(error): cause_of(error) for error in errors} == CONNECTING
+    assert [str(error) for error, cause in errors.items() if waiting_helps(error) != (cause != REFUSED)] == []
+
+
+def error_of(connection: sqlite3.Connection, statement: str) -> sqlite3.Error:
+    try:
+        connection.execute(statement)
+    except sqlite3.Error as error:
+        return error
+    raise AssertionError(statement)

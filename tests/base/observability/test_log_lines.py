@@ -1,6 +1,8 @@
-"""Log lines: enough to trace a visit to its broadcast, and nothing personal."""
+"""Lines of the log: one for each event, in both formats, with nothing personal."""
 
+import io
 import json
+import logging
 import re
 from typing import Any
 
@@ -10,6 +12,9 @@ from support.clients.websocket import SocketIO, WebSocket
 from support.faults.failing_programs import written
 from support.programs.processes import wait_until
 from support.servers.server import SERVING, START_S, Server
+
+from koyjabo.base.observability import logs
+from koyjabo.base.observability.logs import request_id
 
 KEY = re.compile(r"(\w+)=(\S+)")
 PERSONAL = "zephyrine"
@@ -203,3 +208,74 @@ def sockets(server: Server, member: Member, community: str) -> None:
         client.client.emit(PERSONAL, {"token": PERSONAL})
         plain.next_of_type("error")
         client.next_of_type("error")
+
+
+FORGED = "ayesha\n2026-01-01T00:00:00.000Z error koyjabo forged\r\x1b[31m\u2028\x85"
+
+
+@pytest.fixture
+def logged_as(monkeypatch):
+    """`written("json")` returns a logger with that format, and the stream it writes to."""
+    package = logging.getLogger("koyjabo")
+    before = package.handlers, package.propagate, package.level
+
+    def make(style: str) -> tuple[logging.Logger, io.StringIO]:
+        logs.configure("DEBUG", style)
+        out = io.StringIO()
+        package.handlers[0].setStream(out)
+        return logging.getLogger("koyjabo.test"), out
+
+    token = request_id.set(None)
+    yield make
+    request_id.reset(token)
+    package.handlers, package.propagate = before[:2]
+    package.setLevel(before[2])
+
+
+def test_json_has_each_value_by_its_name(logged_as):
+    log, out = logged_as("json")
+    log.info("socket_closed kind=%s code=%d duration_s=%.1f", "site", 1000, 2.5)
+    expected = {"level": "info", "logger": "koyjabo.test", "event": "socket_closed"}
+    expected |= {"kind": "site", "code": 1000, "duration_s": 2.5}
+    assert json.loads(out.getvalue()).items() >= expected.items()
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_values_cannot_begin_a_new_line(logged_as, style):
+    for spec in ("%s", "%r"):
+        log, out = logged_as(style)
+        log.warning(f"said by={spec}", FORGED)
+        assert len(out.getvalue().splitlines()) == 1
+        assert not set(out.getvalue()[:-1]) & {"\n", "\r", "\x1b", "\x85"}
+
+
+def test_exceptions_cannot_begin_a_new_line(logged_as):
+    log, out = logged_as("text")
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        log.exception("failed")
+    first, *rest = out.getvalue().split("\n")[:-1]
+    assert first.endswith("error koyjabo.test failed")
+    assert rest
+    assert all(line.startswith("    ") for line in rest)
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_lines_carry_the_request_that_is_being_answered(logged_as, style):
+    log, out = logged_as(style)
+    token = request_id.set("abc-1")
+    log.info("during")
+    request_id.reset(token)
+    log.info("after")
+    during, after = out.getvalue().splitlines()
+    assert ("abc-1" in during, "abc-1" in after) == (True, False)
+
+
+def test_errors_are_counted_by_their_event(logged_as):
+    log, _ = logged_as("text")
+    events: list[str] = []
+    logs.count_errors(events.append)
+    log.warning("not_an_error")
+    log.error("broadcast_failed room=%s", "stats")
+    assert events == ["broadcast_failed"]

@@ -1,4 +1,4 @@
-"""Prometheus metrics: values, access, and their documentation."""
+"""Prometheus metrics: values, access, documentation, and what instruments measure."""
 
 import os
 import re
@@ -6,18 +6,25 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from support.application.site import Site
+from support.application.site import Site, Time
 from support.clients.websocket import SOCKETIO, SocketIO, WebSocket, frame
 from support.programs.processes import METRICS_TOKEN, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.application.assembly import MAX_COMMUNITIES, _largest
+from koyjabo.base.cluster.workers import Drop
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.observability import services as observability, socket_log
+from koyjabo.base.observability.dropped import Dropped
 from koyjabo.base.observability.metrics import COMMUNITIES, DATABASE, MAX_KINDS, OLDEST, Gauges, Metrics, all_names
-from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.observability.services import Lag, ObservabilityServices
+from koyjabo.base.observability.socket_log import Reconnections
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
 from koyjabo.realtime.services import RealtimeServices
@@ -206,3 +213,47 @@ def assert_opened_and_ended(server, count: int) -> None:
     assert (counted(OPENED), counted(ENDED)) == (count, count)
     wait_until(lambda: server.log.count("socket_closed") >= count, "the log tells of it")
     assert (server.log.count("socket_opened"), server.log.count("socket_closed")) == (count, count)
+
+
+def test_late_is_what_passes_beyond_the_interval_and_the_first_beat_never(monkeypatch):
+    now, lag = [100.0], Lag(1.0)
+    monkeypatch.setattr(observability, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    for passed_s, late_s in ((3600, 0), (1.0, 0), (3.5, 2.5), (0.5, 0)):
+        now[0] += passed_s
+        lag.measure()
+        assert lag.seconds == late_s
+
+
+@pytest.fixture(params=["alone", "folder lost", "two workers"])
+def pair(request, tmp_path) -> tuple[Reconnections, Reconnections]:
+    """The worker that visitors leave, and the one they return to."""
+    if request.param == "two workers":
+        return Reconnections(str(tmp_path), "secret"), Reconnections(str(tmp_path), "secret")
+    only = Reconnections(None if request.param == "alone" else str(tmp_path / "nowhere"), "secret")
+    return only, only
+
+
+def test_visitor_who_lost_the_connection_is_back_once_and_within_a_minute(pair, monkeypatch):
+    here, there = pair
+    here.lost("ayesha")
+    assert not there.is_back("karim")
+    assert [there.is_back("ayesha"), there.is_back("ayesha")] == [True, False]
+    here.lost("ayesha")
+    now = socket_log.time.time()
+    monkeypatch.setattr(socket_log, "time", SimpleNamespace(time=lambda: now + socket_log.WITHIN_S + 1))
+    assert not there.is_back("ayesha")
+
+
+def test_drops_are_added_up_until_a_day_has_passed_without_one():
+    time = Time()
+    metrics = Metrics(Gauges(None, None, dict))
+    dropped, began_ms = Dropped(Clock(ZoneInfo("Asia/Dhaka"), time, time.elapsed_ms), metrics), time.ms
+    for _ in range(3):
+        dropped.add("inputs", 2)
+        time.pass_(hours=23)
+    assert dropped.lately() == (Drop("inputs", 6, began_ms),)
+    time.pass_(hours=1)
+    assert dropped.lately() == ()
+    dropped.add("inputs")
+    assert dropped.lately() == (Drop("inputs", 1, time.ms),)
+    assert b'koyjabo_dropped_total{kind="inputs"} 7.0' in metrics.text()

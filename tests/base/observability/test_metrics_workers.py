@@ -1,13 +1,16 @@
-"""Metrics of a server with several workers, and what remains when workers come and go."""
+"""Metrics of several workers, and what closed clients leave for the garbage collector."""
 
 import shutil
 from pathlib import Path
 
 import pytest
+from support.clients.connection import Connection, head
+from support.clients.event_source import EventSource, of_community
 from support.clients.members import Member, PlainMember
-from support.clients.websocket import SocketIO, WebSocket
+from support.clients.websocket import KINDS, SocketIO, WebSocket
 from support.clients.worker_connections import all_ready, two_workers
 from support.programs.processes import wait_until
+from support.servers.changed_server import changed_server, pings
 from support.servers.server import START_S, Server
 
 from koyjabo.server.process.metrics_folder import PREFIX
@@ -113,3 +116,67 @@ def test_server_outlives_the_loss_of_the_folder(new_server, sqlite_database, tmp
     wait_until(lambda: all(worker.pid != killed for worker in server.workers()) and server.workers(), "another one")
     assert server.register("bilkis").ordinal == 2
     assert scraped(server)["koyjabo_commit_visits_sum"] == 1  # it starts again at 0
+
+
+TIMES = 8
+SOON_S = 3.0
+
+
+@pytest.fixture(scope="module")
+def pinging_server(tmp_path_factory):
+    """A server with frequent pings: objects that wait to be pinged are kept until then."""
+    with changed_server(tmp_path_factory.mktemp("server"), pings(SOON_S, SOON_S / 2, SOON_S / 8)) as pinging_server:
+        pinging_server.register("somebody")
+        yield pinging_server
+
+
+def uncollected(pinging_server) -> dict[str, int]:
+    return pinging_server.get("/test/uncollected").json()
+
+
+def wait_until_no_more(pinging_server, before: dict[str, int]) -> None:
+    wait_until(
+        lambda: all(uncollected(pinging_server)[kind] <= before[kind] for kind in before),
+        f"only {before} are left, not {uncollected(pinging_server)}",
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_socket_that_is_gone_is_gone(pinging_server, kind):
+    before = uncollected(pinging_server)
+    for number in range(2 * TIMES):
+        with KINDS[kind](pinging_server.port) as client:
+            assert client.is_answered()
+            if number % 2:
+                client.reset()
+    wait_until_no_more(pinging_server, before)
+
+
+def test_stream_that_is_gone_or_was_refused_is_gone(pinging_server):
+    before = uncollected(pinging_server)
+    for _ in range(TIMES):
+        with EventSource(pinging_server.port) as source:
+            source.event()
+        with EventSource(pinging_server.port, of_community("no-community")) as refused:
+            assert refused.status == 401
+    wait_until_no_more(pinging_server, before)
+
+
+LAST = [
+    head("GET", "/nowhere"),
+    head("GET", "/healthz", "Connection: close"),
+    head("GET", "/healthz").replace(b"1.1", b"1.0"),
+    head("GET", "/healthz", "Host: other"),
+    head("POST", "/api/visitor/register", "Content-Length: 1000000"),
+]
+"""Requests that keep the connection open or end it: by `Connection: close`, as HTTP/1.0, refused, or too large."""
+
+
+def test_request_that_was_answered_is_gone(pinging_server):
+    """This includes the last request on a connection."""
+    for request in LAST:
+        before = uncollected(pinging_server)
+        for _ in range(TIMES):
+            with Connection(pinging_server.port) as connection:
+                connection.send(request).answer("GET")
+        wait_until_no_more(pinging_server, before)

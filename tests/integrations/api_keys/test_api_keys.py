@@ -1,4 +1,4 @@
-"""API keys: who creates them, when they are valid, and what is stored about them (specification: API keys)."""
+"""API keys: who creates them, when they are valid, what is stored about them, and the operator's commands."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -6,17 +6,27 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+import requests
 from support.application.site import Site, assert_error
 from support.people.accounts import Person, bare, sign_up
 from support.people.api_keys import PATH, boss as admin, call, key, make
 from support.people.communities import found
+from support.programs.patience import PATIENCE_S
+from support.servers.server import Server
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.models import ApiKey
 from koyjabo.communities.services import CommunityServices
-from koyjabo.integrations.api_keys.api_keys import MAX_KEYS, SCOPES, ApiKeys, RotatedMeanwhile, is_key, new_text
+from koyjabo.integrations.api_keys.api_keys import (
+    MAX_KEYS,
+    SCOPES,
+    ApiKeys,
+    RotatedMeanwhile,
+    is_key,
+    new_text,
+)
 
 SUMMARY = "/api/reports/summary"
 FIELDS = ["id", "name", "scopes", "community", "prefix", "created_at", "expires_at", "last_used_at"]
@@ -196,3 +206,33 @@ def test_key_ends_with_its_community_and_rests_with_an_archived_one(site, boss):
     assert founder.delete(f"/api/communities/{community}").status_code == 204
     assert_error(call(site, text, path), 401, "invalid_key")
     assert boss.get(PATH).json == {"keys": []}
+
+
+@pytest.fixture(scope="module")
+def server(module_sqlite_database, module_servers) -> Server:
+    return module_servers(module_sqlite_database).start()
+
+
+def status_at(server: Server, key: str) -> int:
+    headers = {"Authorization": f"Bearer {key}"}
+    return requests.get(
+        f"http://localhost:{server.port}/api/reports/summary", headers=headers, timeout=PATIENCE_S
+    ).status_code
+
+
+@pytest.mark.long(proved_by="integrations/api_keys/test_api_keys.py::test_revoked_key_is_refused_at_once")
+def test_operator_makes_lists_and_revokes_a_key_while_the_server_runs(server):
+    made = server.koyjabo("key", "create", "Grafana", "--scope", "reports:read", "--expires", "2099-12-31T18:00:00Z")
+    assert made.returncode == 0, made.stderr
+    key = made.stdout.strip()
+    assert status_at(server, key) == 200
+    (line,) = server.koyjabo("key", "list").stdout.splitlines()
+    key_id, prefix, *_columns = line.split()
+    assert key.startswith(prefix)
+    assert "reports:read  site  until 2099-12-31T18:00:00.000Z" in line
+    assert line.endswith("Grafana")
+    assert server.koyjabo("key", "revoke", key_id).stdout == f"Revoked {prefix}_… of Grafana.\n"
+    assert status_at(server, key) == 401
+    assert server.koyjabo("key", "list").stdout == ""
+    again = server.koyjabo("key", "revoke", key_id)
+    assert (again.returncode, "Key not found" in again.stderr) == (1, True)

@@ -2,8 +2,7 @@
 
 import json
 
-from integrations.webhooks.test_event_examples import assert_as_documented
-from integrations.webhooks.test_webhook_events import HERE, subscribe
+from integrations.webhooks.test_webhook_events import HERE, assert_as_documented, subscribe
 from support.application.site import Site
 from support.people.accounts import PASSWORD, sign_up
 from support.programs.processes import wait_until

@@ -1,8 +1,6 @@
-"""A running server that sends webhooks: repeats after a crash, and delays caused by a slow endpoint."""
+"""A running server that sends webhooks: repeats after a crash."""
 
-import threading
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ from support.servers.server import Server
 from support.servers.webhook_receiver import LOOPBACK, WebhookReceiver
 
 SETTINGS = {"ENVIRONMENT": "development", "WEBHOOK_ALLOW": LOOPBACK}
-SOME, MANY, AT_ONCE = 300, 2_000, 500
+SOME, AT_ONCE = 300, 500
 MAX_REPEATED = 10
 
 ADD = "INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES "
@@ -21,16 +19,6 @@ ADD = "INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES "
 @pytest.fixture
 def server(new_server, sqlite_database) -> Server:
     return new_server(sqlite_database, **SETTINGS).start()
-
-
-@pytest.fixture
-def slow() -> Iterator[WebhookReceiver]:
-    """A receiver that responds once `go` is set, or after a minute."""
-    receiver = WebhookReceiver()
-    receiver.go = threading.Event()
-    yield receiver
-    receiver.go.set()
-    receiver.close()
 
 
 def add(server: Server, *receivers: WebhookReceiver) -> None:

@@ -1,45 +1,47 @@
-"""Online members while Redis is down or frozen, and after it returns (specification: Failures)."""
+"""Online members on several workers, also while Redis is away: all reach the same count, which Redis decides."""
 
 import time
 
 import pytest
-from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, counts, redis_world
+from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, counts, redis_world
 from support.application.visitor_workers import assert_none_waits
 from support.programs.patience import PATIENCE_S
 
+from koyjabo.base.models import Scope
 from koyjabo.presence.members import redis_store
 from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.redis_mirror import REJOIN_MS
 from koyjabo.presence.members.redis_script import BATCH
+from koyjabo.presence.members.redis_store import FORGET_MS
 
 LONG_S = PATIENCE_S
 """Limit for callers that do not have to wait, in seconds. They take much less."""
 
 
 @pytest.fixture
-def world(disposable_redis):
-    with redis_world(disposable_redis) as world:
-        yield world
+def mortal_world(disposable_redis):
+    with redis_world(disposable_redis) as mortal_world:
+        yield mortal_world
 
 
 @pytest.fixture
-def two(world):
+def two_online(mortal_world):
     """Two workers: Ayesha is on the first, Babul on the second, and Chandra on both."""
-    here, there = world.new_worker(), world.new_worker()
+    here, there = mortal_world.new_worker(), mortal_world.new_worker()
     here.members.connect(HIKERS, "ayesha", "1")
     there.members.connect(HIKERS, "babul", "1")
     for worker in (here, there):
         worker.members.connect(HIKERS, "chandra", "1")
-    world.settle()
-    world.pass_(seconds=LEASE_S)  # each has renewed its leases, and so knows the other's members
+    mortal_world.settle()
+    mortal_world.pass_(seconds=LEASE_S)  # each has renewed its leases, and so knows the other's members
     assert counts(here, there) == [3, 3]
     here.news.clear(), there.news.clear()
     return here, there
 
 
 @pytest.mark.parametrize("failure", ["kill", "freeze"])
-def test_no_caller_waits_for_redis(world, two, failure):
-    here, _ = two
+def test_no_caller_waits_for_redis(mortal_world, two_online, failure):
+    here, _ = two_online
     people: list[str] = []
 
     def one_more_comes() -> None:
@@ -53,28 +55,28 @@ def test_no_caller_waits_for_redis(world, two, failure):
         here.members.refresh()
         here.members.refresh()
 
-    getattr(world.redis, failure)()
+    getattr(mortal_world.redis, failure)()
     assert_none_waits(here.outbox, one_more_comes)
     assert counts(here) == [3 + len(people)]
     assert here.news[-1] == (HIKERS, 3 + len(people))
 
 
-def test_arrivals_are_estimated_as_soon_as_redis_is_silent(world, two):
-    here, _ = two
-    begin_ms = world.time.ms - LEASE_S * 1000
-    world.redis.freeze()
+def test_arrivals_are_estimated_as_soon_as_redis_is_silent(mortal_world, two_online):
+    here, _ = two_online
+    begin_ms = mortal_world.time.ms - LEASE_S * 1000
+    mortal_world.redis.freeze()
     assert here.members.people(HIKERS) == [OnlineMember(user, begin_ms, 1) for user in ("ayesha", "chandra")]
     here.members.connect(HIKERS, "deepa", "1")
     for milliseconds, count in ((0, 3), (redis_store.SILENCE_MS - 1, 3), (1, 4)):
-        world.time.pass_(milliseconds=milliseconds)
+        mortal_world.time.pass_(milliseconds=milliseconds)
         here.members.refresh()
         assert counts(here) == [count]
     assert here.news == [(HIKERS, 4)]
 
 
-def test_settled_count_is_a_guess_when_patience_ends(world, two):
-    here, _ = two
-    world.redis.freeze()
+def test_settled_count_is_a_guess_when_patience_ends(mortal_world, two_online):
+    here, _ = two_online
+    mortal_world.redis.freeze()
     here.members.connect(HIKERS, "deepa", "1")
     began = time.monotonic()
     assert not here.members.wait_until_counted(HIKERS, "deepa", 0.3)
@@ -82,10 +84,10 @@ def test_settled_count_is_a_guess_when_patience_ends(world, two):
     assert here.members.online(HIKERS)[1:] == (4, True)
 
 
-def test_no_caller_waits_for_a_redis_that_is_known_to_be_away(world, two, monkeypatch):
-    here, _ = two
+def test_no_caller_waits_for_a_redis_that_is_known_to_be_away(mortal_world, two_online, monkeypatch):
+    here, _ = two_online
     monkeypatch.setattr(redis_store, "PEOPLE_PATIENCE_S", 2 * LONG_S)
-    world.fail(here)
+    mortal_world.fail(here)
     here.members.connect(HIKERS, "deepa", "1")
     assert counts(here) == [4]
     began = time.monotonic()
@@ -95,11 +97,11 @@ def test_no_caller_waits_for_a_redis_that_is_known_to_be_away(world, two, monkey
     assert time.monotonic() - began < LONG_S
 
 
-def test_without_redis_own_members_change_and_members_of_other_workers_stay(world, two):
-    here, _ = two
-    world.fail(here)
+def test_without_redis_own_members_change_and_members_of_other_workers_stay(mortal_world, two_online):
+    here, _ = two_online
+    mortal_world.fail(here)
     for _ in range(10):
-        world.time.pass_(seconds=LEASE_S)
+        mortal_world.time.pass_(seconds=LEASE_S)
         here.members.refresh()
     here.members.disconnect(HIKERS, "chandra", "1")  # she is on both workers
     here.members.refresh()
@@ -112,25 +114,25 @@ def test_without_redis_own_members_change_and_members_of_other_workers_stay(worl
         versions.append(here.members.online(HIKERS).version)
     assert versions == sorted(set(versions))
     here.members.connection_lost(HIKERS, "deepa", "1")
-    world.time.pass_(seconds=GRACE_S)
+    mortal_world.time.pass_(seconds=GRACE_S)
     here.members.refresh()
     assert here.news[-1] == (HIKERS, 4)
 
 
-def test_workers_agree_when_redis_is_back(world, two):
-    here, there = two
-    world.fail(here, there, failure="freeze")
+def test_workers_agree_when_redis_is_back(mortal_world, two_online):
+    here, there = two_online
+    mortal_world.fail(here, there, failure="freeze")
     here.members.connect(HIKERS, "deepa", "1")
     there.members.connect(HIKERS, "deepa", "1")
     there.members.disconnect(HIKERS, "babul", "1")
     here.members.disconnect(HIKERS, "chandra", "1")
     assert counts(here, there) == [4, 3]
-    guesses = [worker.members.online(HIKERS).version for worker in two]
-    world.redis.thaw()
-    for worker in two:
+    guesses = [worker.members.online(HIKERS).version for worker in two_online]
+    mortal_world.redis.thaw()
+    for worker in two_online:
         worker.look_until_redis_answers()
-    world.time.pass_(milliseconds=REJOIN_MS)
-    world.settle()
+    mortal_world.time.pass_(milliseconds=REJOIN_MS)
+    mortal_world.settle()
     assert counts(here, there) == [3, 3]
     assert here.members.online(HIKERS) == there.members.online(HIKERS)
     assert here.members.online(HIKERS).version > max(guesses)
@@ -138,58 +140,58 @@ def test_workers_agree_when_redis_is_back(world, two):
 
 
 @pytest.mark.parametrize("failure", ["kill", "unnoticed"])
-def test_no_member_leaves_when_all_leases_have_expired_or_were_lost(world, two, failure):
+def test_no_member_leaves_when_all_leases_have_expired_or_were_lost(mortal_world, two_online, failure):
     """The worker that reconnects first has no members, and the next finds only its own in Redis."""
-    here, there = two
-    onlooker = world.new_worker()
+    here, there = two_online
+    onlooker = mortal_world.new_worker()
     assert onlooker.members.wait_until_counted(HIKERS, "nobody", PATIENCE_S)
     onlooker.news.clear()
     before = here.members.online(HIKERS).version
     if failure == "unnoticed":
-        world.redis.restart()
+        mortal_world.redis.restart()
     else:
-        world.fail(here, there, onlooker)
-        world.time.pass_(seconds=2 * LEASE_S)
-        world.redis.start()
-        world.let_leases_end(2 * LEASE_S * 1000)
+        mortal_world.fail(here, there, onlooker)
+        mortal_world.time.pass_(seconds=2 * LEASE_S)
+        mortal_world.redis.start()
+        mortal_world.let_leases_end(2 * LEASE_S * 1000)
     for worker in (onlooker, there, here):
         worker.look_until_redis_answers()
     for _ in range(4):
-        world.time.pass_(seconds=1)
-        world.settle()
+        mortal_world.time.pass_(seconds=1)
+        mortal_world.settle()
     assert counts(onlooker, here, there) == [3, 3, 3]
     assert (onlooker.news, here.news, there.news) == ([], [], [])
     assert here.members.online(HIKERS) == there.members.online(HIKERS)
     assert here.members.online(HIKERS).version > before
 
 
-def test_new_worker_makes_no_member_leave(world, two):
+def test_new_worker_makes_no_member_leave(mortal_world, two_online):
     """A worker that started during the outage reads before the others have sent their members again."""
-    here, there = two
-    world.fail(here, there)
-    world.time.pass_(seconds=LEASE_S)
-    world.redis.start()
-    stranger = world.new_worker()
+    here, there = two_online
+    mortal_world.fail(here, there)
+    mortal_world.time.pass_(seconds=LEASE_S)
+    mortal_world.redis.start()
+    stranger = mortal_world.new_worker()
     stranger.members.connect(HIKERS, "deepa", "1")
     stranger.flush()
     for _ in range(2):
-        for worker in two:
+        for worker in two_online:
             worker.members.apply_remote(HIKERS, stranger.members.online(HIKERS))
         assert counts(stranger) == [1]
         assert min(counts(here, there)) >= 3
         here.look_until_redis_answers()
-    world.settle()
+    mortal_world.settle()
     assert counts(stranger, here, there) == [4, 4, 4]
     assert (here.news, there.news) == ([(HIKERS, 4)], [(HIKERS, 4)])
 
 
-def test_people_of_a_worker_that_died_while_redis_was_away_leave_after_the_wait(world, two):
+def test_people_of_a_worker_that_died_while_redis_was_away_leave_after_the_wait(mortal_world, two_online):
     """Arrivals and departures are counted during the outage."""
-    here, there = two
-    world.fail(here)
-    world.kill(there)
-    world.time.pass_(seconds=2 * LEASE_S)
-    world.redis.start()
+    here, there = two_online
+    mortal_world.fail(here)
+    mortal_world.kill(there)
+    mortal_world.time.pass_(seconds=2 * LEASE_S)
+    mortal_world.redis.start()
     here.look_until_redis_answers()
     here.members.connect(HIKERS, "deepa", "1")
     here.flush()
@@ -197,19 +199,191 @@ def test_people_of_a_worker_that_died_while_redis_was_away_leave_after_the_wait(
     here.members.disconnect(HIKERS, "ayesha", "1")
     here.flush()
     assert counts(here) == [3]
-    world.time.pass_(milliseconds=REJOIN_MS)
-    world.settle()
+    mortal_world.time.pass_(milliseconds=REJOIN_MS)
+    mortal_world.settle()
     assert here.news == [(HIKERS, 4), (HIKERS, 3), (HIKERS, 2)]
 
 
-def test_many_are_not_seen_to_come_back_one_by_one(world):
-    worker = world.new_worker()
+def test_many_are_not_seen_to_come_back_one_by_one(mortal_world):
+    worker = mortal_world.new_worker()
     for number in range(2 * BATCH + 1):
         worker.members.connect(HIKERS, f"person{number}", "1")
-    world.settle()
+    mortal_world.settle()
     worker.news.clear()
-    world.redis.restart()
+    mortal_world.redis.restart()
     worker.members.connect(HIKERS, "ayesha", "1")
-    world.settle()
+    mortal_world.settle()
     assert counts(worker) == [2 * BATCH + 2]
     assert worker.news == [(HIKERS, 2 * BATCH + 2)]
+
+
+MANY = 2 * BATCH + 1
+"""More people than one call to Redis can contain."""
+
+
+@pytest.fixture
+def world(redis_server):
+    with redis_world(redis_server) as world:
+        yield world
+
+
+@pytest.fixture
+def two(world):
+    """Two workers that have both read the online members."""
+    workers = world.new_worker(), world.new_worker()
+    assert counts(*workers) == [0, 0]
+    return workers
+
+
+def test_person_with_tabs_on_two_workers_is_one_at_every_moment(world, two):
+    here, there = two
+    begin_ms = world.time.ms
+    here.members.connect(HIKERS, "ayesha", "1")
+    world.settle()
+    before = there.members.online(HIKERS)
+    with there.held_back():  # Redis does not know of it yet
+        there.members.connect(HIKERS, "ayesha", "2")
+        assert there.members.online(HIKERS) == before
+    there.members.connect(HIKERS, "ayesha", "3")
+    world.settle()
+    assert here.members.people(HIKERS) == there.members.people(HIKERS) == [OnlineMember("ayesha", begin_ms, 3)]
+    here.members.connection_lost(HIKERS, "ayesha", "1")
+    world.pass_(seconds=2 * LEASE_S)  # the grace period ends, but not the others' leases
+    assert [worker.members.online(HIKERS) for worker in two] == [before, before]
+    assert (here.news, there.news) == ([(HIKERS, 1)], [(HIKERS, 1)])
+    for tab in "23":
+        assert counts(*two) == [1, 1]
+        there.members.disconnect(HIKERS, "ayesha", tab)
+        world.settle()
+    assert counts(*two) == [0, 0]
+
+
+def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
+    """They leave all at once, and each of the other workers reports it once."""
+    killed = world.new_worker()
+    two[0].members.connect(HIKERS, "ayesha", "1")
+    world.settle()
+    with killed.held_back():
+        for number in range(MANY):
+            killed.members.connect(HIKERS, f"person{number}", "1")
+        killed.members.connect(HIKERS, "ayesha", "1")
+    killed.look()  # all of them are there before others look
+    world.settle()
+    assert two[0].members.online_in("person1", [HIKERS, RIDERS]) == {HIKERS}
+    world.kill(killed)
+    world.pass_(seconds=LEASE_S - 4)  # in Redis, real time passes as well
+    assert counts(*two) == [MANY + 1, MANY + 1]
+    world.let_leases_end(4000)  # no worker has read since
+    assert two[0].members.online_in("person1", [HIKERS]) == set()
+    world.settle()
+    assert [worker.news for worker in two] == [[(HIKERS, 1), (HIKERS, MANY + 1), (HIKERS, 1)]] * 2
+    assert two[0].members.online(HIKERS) == two[1].members.online(HIKERS)
+    assert two[1].members.people(HIKERS) == [OnlineMember("ayesha", world.time.ms - (LEASE_S - 4) * 1000, 1)]
+
+
+def test_newer_count_of_another_worker_is_adopted_but_its_estimate_is_not(world, two):
+    here, there = two
+    here.members.connect(HIKERS, "ayesha", "1")
+    here.flush()
+    online = here.members.online(HIKERS)
+    there.members.apply_remote(HIKERS, Online._make(online))
+    for wrong in (Online(online.version - 1, 7), Online(online.version + 1000, 7, is_estimate=True)):
+        there.members.apply_remote(HIKERS, wrong)
+        assert there.members.online(HIKERS) == online
+
+
+def test_late_response_changes_nothing(world, two):
+    here, there = two
+    ask = here.members._script.ask
+
+    def slow(requests):
+        answers = ask(requests)
+        there.members.connect(HIKERS, "babul", "1")
+        there.look()
+        here.members.apply_remote(HIKERS, there.members.online(HIKERS))
+        return answers
+
+    here.members._script.ask = slow
+    here.members.connect(HIKERS, "ayesha", "1")
+    here.flush()
+    assert counts(*two) == [2, 2]
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_goodbye_while_the_arrival_is_on_its_way_is_not_lost(world, comes_back):
+    worker = world.new_worker()
+    ask, says = worker.members._script.ask, iter(["disconnect", "connect"] if comes_back else ["disconnect"])
+
+    def meanwhile(requests):
+        answers = ask(requests)
+        if action := next(says, None):
+            getattr(worker.members, action)(HIKERS, "ayesha", "1")
+        return answers
+
+    worker.members._script.ask = meanwhile
+    worker.members.connect(HIKERS, "ayesha", "1")
+    world.settle()
+    assert counts(worker) == [int(comes_back)]
+
+
+def test_version_does_not_fall_when_redis_loses_its_data_and_its_time(world):
+    worker = world.new_worker()
+    worker.members.connect(HIKERS, "ayesha", "1")
+    worker.look()
+    far = worker.members.online(HIKERS).version + 10**9  # from an earlier Redis with a fast clock
+    worker.members.apply_remote(HIKERS, Online(far, 5))
+    worker.look()
+    assert worker.members.online(HIKERS).version > far
+    assert counts(worker) == [1]
+
+
+def test_empty_scope_leaves_nothing_behind(world, two):
+    here, there = two
+    for worker in two:
+        worker.members.connect(HIKERS, "ayesha", "1")
+        worker.members.connect(HIKERS, "babul", "1")
+    world.settle()
+    here.members.disconnect(HIKERS, "ayesha", "1")
+    here.members.connection_lost(HIKERS, "babul", "1")
+    world.kill(there)
+    world.pass_(seconds=LEASE_S + GRACE_S)
+    with world.redis.client() as client:
+        assert client.keys("koyjabo:online:*") == ["koyjabo:online:{hikers}:state"]
+        assert client.pttl("koyjabo:online:{hikers}:state") > 0
+    world.pass_(milliseconds=FORGET_MS)
+    assert here.members._mirrors == {}
+
+
+# How often workers call Redis, and for how many people at once.
+
+
+def note_calls(worker) -> list[list[int]]:
+    """From now on, record how many people each request in each call contains."""
+    calls, ask = [], worker.members._script.ask
+
+    def noted(requests):
+        calls.append([len(request.reports) for request in requests])
+        return ask(requests)
+
+    worker.members._script.ask = noted
+    return calls
+
+
+def test_refresh_queries_redis_once_and_renews_leases_in_batches(world):
+    worker = world.new_worker()
+    for number in range(20):
+        worker.members.connect(Scope(f"community{number}"), "ayesha", "1")
+    for number in range(2 * BATCH):
+        worker.members.connect(HIKERS, f"person{number}", "1")
+    worker.look()
+    calls = note_calls(worker)
+    for _ in range(4):
+        world.time.pass_(seconds=1)
+        worker.look()
+    assert calls == [[0] * 21] * 4
+    calls.clear()
+    for _ in range(5):
+        world.time.pass_(seconds=1)
+        worker.look()
+    assert sorted(people for call in calls for people in call if people) == [1] * 20 + [BATCH] * 2
+    assert len(calls) <= 5 + 3

@@ -1,13 +1,18 @@
-"""Traits and sources of visits."""
+"""Traits and sources of visits, and how values of erased visitors are forgotten."""
 
+import zlib
+
+import pytest
 from hypothesis import given, strategies as st
+from support.application.site import Site, Time
 from support.corpora import sources
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.urls import origin_of
 from koyjabo.base.network import campaigns, user_agents
+from koyjabo.reports.log import blocks
 from koyjabo.reports.log.trait_parser import PARSED_FROM, RULES, ParsedTraits, Sources, TraitParser
-from koyjabo.reports.query.report_query import TRAITS
+from koyjabo.reports.query.report_query import TRAITS, Question
 
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36"
 PARSER = TraitParser(["live.koyjabo.com"])
@@ -156,3 +161,48 @@ def test_the_source_stays_when_the_path_is_taken_away(referrer):
     kept = origin_of(referrer)
     assert OWN.of(kept) == OWN.of(referrer)
     assert origin_of(kept) == kept
+
+
+SECRET = "https://mail.example.net/inbox/ayesha"
+PAGE = "/a?utm_source=news&utm_medium=mail&utm_campaign=eid&utm_term=ayesha&utm_content=a%40example.net"
+DAY = "2025-12-16"
+TEXTS = "SELECT campaign FROM visits UNION ALL SELECT referrer FROM visits"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, Time(), RETENTION_DAYS=1) as site:
+        site.register("ayesha", page=PAGE, referrer=SECRET)
+        site.register("ayesha", page="/b?utm_term=ayesha")
+        site.register("babul", page="/a", referrer="https://mail.example.net/")
+        yield site
+
+
+def traces(site: Site) -> list[str]:
+    """Texts of visits and blocks that name the visitor."""
+    texts = [text for (text,) in site.rows(TEXTS) if text and "ayesha" in text]
+    blocks = [zlib.decompress(packed) for (packed,) in site.rows("SELECT packed FROM visit_blocks")]
+    return texts + [name for name in ("ayesha", "a@example") if any(name.encode() in block for block in blocks)]
+
+
+def values(site: Site, dimension: str) -> dict:
+    breakdown = site.reports.breakdown(Question(DAY, DAY), dimension)
+    return {row.value: row.sums.visits for row in breakdown.rows}
+
+
+@pytest.mark.both_kinds
+def test_terms_contents_and_paths_go_and_campaigns_stay(site, monkeypatch):
+    """Blocks are recreated as if these values had never existed."""
+    monkeypatch.setattr(blocks, "SIZE", 2)
+    site.store_blocks()
+    assert len(site.rows("SELECT first FROM visit_blocks")) == 1
+    assert len(traces(site)) == 3 + 2
+    site.forget("ayesha")
+    assert traces(site) == []
+    assert len(site.rows("SELECT first FROM visit_blocks")) == 1
+    site.store_blocks()
+    assert values(site, "utm_term") == values(site, "utm_content") == {None: 3}
+    assert values(site, "utm_campaign") == {"eid": 1, None: 2}
+    assert values(site, "channel") == {"campaign": 2, "referral": 1}
+    assert values(site, "referrer") == {"https://mail.example.net": 1, "https://mail.example.net/": 1, None: 1}
+    assert site.recount() == []

@@ -104,7 +104,6 @@ def test_a_rolled_up_day_has_the_same_figures_in_every_report(site):
     assert_pruning_keeps_figures(site, FILTERS)
 
 
-@pytest.mark.both_kinds
 def test_figures_stay_where_a_rolled_up_day_keeps_only_its_largest_values(site, monkeypatch):
     monkeypatch.setattr(day_sums, "MAX_VALUES", 2)  # a real limit always keeps all values of `attended`
     assert_pruning_keeps_figures(site, FILTERS[:-1])

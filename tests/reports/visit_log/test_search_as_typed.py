@@ -1,17 +1,23 @@
-"""The visit search finds what people type as the list shows it, in any letter case and any script of digits."""
+"""The visit log: its columns, and its search, in any letter case and script of digits."""
 
 import pytest
+from sqlalchemy import BigInteger, Text
 from support.application.site import site_fixture
 from support.people.accounts import bearer, sign_up
 from support.people.communities import account_of, found
 
 from koyjabo.base.core.identity import MASKED
-from koyjabo.base.models import SITE, Scope
+from koyjabo.base.models import SITE, Event, Scope, Visit, Visitor
+from koyjabo.base.models.ledger import LOST
+from koyjabo.counting import visits
+from koyjabo.counting.batch_plan import SENT, VISIT_COLUMNS, FirstVisit
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.visit_log import queries, visit_log
+from koyjabo.reports.events.records import EVENT_COLUMNS
+from koyjabo.reports.visit_log import import_file, queries, visit_log
 from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.visit_log import Count, VisitFilter
+from koyjabo.reports.visit_log.visit_log import COLUMNS, Count, VisitFilter
+from koyjabo.upkeep.retention import erasure_queries
 
 ANDROID = "Mozilla/5.0 (Linux; Android 13; SM-A125F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0 Safari/537.36"
 EDGE = (
@@ -149,3 +155,37 @@ def test_lists_have_what_the_newest_visits_have_most_often(world, monkeypatch):
     assert log.frequent(admin, VisitFilter(first_day="2030-01-01")).places == ()
     monkeypatch.setattr("koyjabo.reports.visit_log.queries.NEWEST", 1)
     assert log.frequent(admin, VisitFilter()).places == (("Unknown", 1),)
+
+
+TABLE = Visit.__table__.columns
+
+
+def test_columns_are_reduced_or_lost_with_their_visitor_unless_declared_as_kept():
+    reduced = {column.name for column in TABLE if column.info.get("forgotten") == "reduced"}
+    assert reduced == set(erasure_queries.REPLACED)
+    assert [name for name in LOST if not TABLE[name].nullable] == []
+
+
+def test_every_column_is_read_for_the_log_and_exported_or_part_of_another():
+    assert {column.name for column in queries.ROW} | {"day", "hour_s"} == set(TABLE.keys())
+    part_of_another = {"id", "scope", "at_ms", "day", "hour_s", "campaign"}
+    assert set(TABLE.keys()) - part_of_another <= set(COLUMNS)
+
+
+def test_every_column_that_is_sent_is_imported():
+    assert set(SENT) == import_file.BY_RULES | set(import_file.PLAIN)
+    numbers = [name for name, read in import_file.PLAIN.items() if read is import_file.READERS[int]]
+    assert [name for name in numbers if not isinstance(TABLE[name].type, BigInteger)] == [], "an import reads 64 bits"
+
+
+def test_every_text_of_any_length_that_a_client_chooses_is_charged():
+    unbounded = {column.name for column in TABLE if isinstance(column.type, Text)}
+    assert unbounded - {"place"} == set(visits.TEXTS)  # the server itself sets this value
+
+
+WRITTEN = {Visit: VISIT_COLUMNS, Visitor: FirstVisit._fields, Event: EVENT_COLUMNS}
+
+
+@pytest.mark.parametrize("model", WRITTEN)
+def test_a_ledger_writes_every_column_of_its_tables(model):
+    assert sorted(WRITTEN[model]) == sorted(model.__table__.columns.keys())

@@ -21,8 +21,8 @@ from support.servers.changed_server import ChangedServer, timed_server
 
 from koyjabo.server.http import server as http_server
 
-REQUEST_S, SLOW_S, STEP_S = 36_000.0, 18_000.0, 1800.0
-"""Long enough that nothing is late unless a test moves the clock. In SLOW_S, a steady reader takes 10 steps, 5 MB: more
+REQUEST_S, SLOW_S, STEP_S = 36_000.0, 18_000.0, 3600.0
+"""Long enough that nothing is late unless a test moves the clock. In SLOW_S, a steady reader takes 5 steps, 5 MB: more
 than the system buffers before it asks the server for more.
 """
 
@@ -38,7 +38,7 @@ VISITS = 3_000
 sending.
 """
 RECEIVE_BUFFER = 32 * 1024
-STEPS = 25
+STEPS = 13
 """Number of steps that a slow reader takes. Together they take much longer than a request may."""
 
 

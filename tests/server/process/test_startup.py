@@ -1,5 +1,6 @@
-"""An unusable setting stops the server at once with one sentence that names it."""
+"""Starts: one sentence names an unusable setting, HOST is used, and only what settings name is imported."""
 
+import re
 import socket
 
 import psutil
@@ -8,8 +9,6 @@ from support.programs.processes import is_gone, run, wait_until
 from support.servers.server import START_S, Server
 
 from koyjabo.base.database.sqlite import FileLock
-
-pytestmark = pytest.mark.empty_database
 
 BAD_SETTINGS = 2
 
@@ -37,6 +36,7 @@ def refused(sqlite_database):
     return start
 
 
+@pytest.mark.empty_database
 def test_bad_setting_stops_the_server_with_a_sentence_that_names_it(refused, sqlite_database):
     for setting, given in BAD:
         message = refused(**given)
@@ -46,6 +46,7 @@ def test_bad_setting_stops_the_server_with_a_sentence_that_names_it(refused, sql
     assert not sqlite_database.path.exists(), "the database was touched"
 
 
+@pytest.mark.empty_database
 def test_port_in_use_or_foreign_host_ends_the_start_with_one_sentence(refused):
     with socket.create_server(("", 0)) as other:
         port = other.getsockname()[1]
@@ -66,6 +67,7 @@ def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
     return server, child
 
 
+@pytest.mark.empty_database
 def test_migration_that_is_killed_is_reported_in_a_sentence(migrating):
     server, child = migrating
     child.kill()
@@ -74,7 +76,116 @@ def test_migration_that_is_killed_is_reported_in_a_sentence(migrating):
     assert "Traceback" not in server.log
 
 
+@pytest.mark.empty_database
 def test_server_that_leaves_while_it_migrates_leaves_no_process(migrating):
     server, child = migrating
     assert server.stop().status == 0
     wait_until(lambda: is_gone(child), "the process that migrates has ended, too")
+
+
+def announced(server: Server) -> int:
+    """The port, once the server has logged it."""
+    match = wait_until(lambda: re.search(r"http://\S+:(\d+)", server.log), "it says where it serves")
+    return int(match[1])
+
+
+def is_alive(host: str, port: int) -> bool:
+    with socket.create_connection((host, port), 5) as line:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return line.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_server_listens_on_no_other_address(new_server, sqlite_database):
+    server = new_server(sqlite_database, HOST="127.0.0.2").launch()
+    assert is_alive("127.0.0.2", announced(server))
+    # Another program may have the same port on 127.0.0.1, so a connection to it would prove nothing.
+    parent = psutil.Process(server.pid)
+    sockets = [socket for process in [parent, *parent.children(True)] for socket in process.net_connections("tcp")]
+    assert {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN} == {"127.0.0.2"}
+
+
+def test_server_on_all_ipv6_addresses_listens_on_all_ipv4_addresses_as_well(new_server, sqlite_database):
+    port = announced(new_server(sqlite_database, HOST="::").launch())
+    assert is_alive("::1", port)
+    assert is_alive("127.0.0.1", port)
+
+
+ANY_REDIS = "redis://127.0.0.1:1/0"
+LOAD = """
+import sys
+from koyjabo.server.process import loading
+loading.patch()
+from koyjabo.server.loop import eventlet_loop
+import config
+settings = config.load()
+loading.load(settings)
+before = set(sys.modules)
+"""
+ENDED = "---"
+END = f"\nprint('{ENDED}')\n"
+HEAVY = """
+import sys
+drivers = {"psycopg2", "redis", "sqlalchemy.dialects.postgresql", "sqlite3"}
+heavy = {"OpenSSL", "alembic", "koyjabo.site.bridges", "requests", *drivers}
+print(*sorted(heavy & set(sys.modules)))
+"""
+RULES = """
+from koyjabo.base.network import user_agents
+print(user_agents._rules.cache_info().currsize)
+"""
+PUBLIC_KEYS = """
+from jwt.algorithms import has_crypto
+print(has_crypto)
+"""
+LATE = """
+import koyjabo
+eventlet_loop.use_own_hub()
+koyjabo.create_app(runtime=eventlet_loop.EventletRuntime())
+print(*sorted(name for name in set(sys.modules) - before if name.startswith("koyjabo")))
+"""
+NOTHING_SHARED = """
+import os
+from eventlet import hubs
+files = map(str, (os.path.realpath(f"/proc/self/fd/{item}") for item in os.listdir("/proc/self/fd")))
+shared = [item for item in files if "event" in item or "socket" in item]
+print(type(hubs.get_hub()).__module__, len(os.listdir("/proc/self/task")), shared)
+"""
+RANDOM = """
+import gc, random
+states = [item for item in gc.get_objects() if isinstance(item, random.Random)]
+print(all(item is random._inst or isinstance(item, random.SystemRandom) for item in states), len(states) > 1)
+"""
+
+
+@pytest.fixture(scope="module")
+def output_of(module_sqlite_database):
+    """Output of a process that has loaded the application. Starting it takes longer than all checks, so they
+    share it.
+    """
+
+    def by(*scripts: str, **settings: object) -> list[str]:
+        done = run("-c", LOAD + END.join(scripts), **{"DATABASE_URL": module_sqlite_database.url, **settings})
+        # The application of LATE may live long enough to notice that ANY_REDIS is down.
+        errors = [line for line in done.stderr.splitlines() if not line.startswith("redis_unreachable ")]
+        assert (done.returncode, errors) == (0, [])
+        return [part.strip() for part in done.stdout.split(ENDED)]
+
+    return by
+
+
+@pytest.fixture(scope="module")
+def with_redis(output_of) -> list[str]:
+    keys = {"AUTH_JWKS_URL": "http://127.0.0.1:1/", "AUTH_ISSUER": "x", "AUTH_AUDIENCE": "x"}
+    settings = {"REDIS_URL": ANY_REDIS, "WEB_CONCURRENCY": 2, **keys}
+    return output_of(NOTHING_SHARED + RANDOM, HEAVY, RULES, LATE, PUBLIC_KEYS, **settings)
+
+
+def test_only_backends_that_settings_name_are_loaded_and_nothing_is_loaded_later(output_of, with_redis):
+    _, with_sqlite, rules, late, verifies = with_redis
+    assert (with_sqlite, rules, late, verifies) == ("redis sqlite3", "1", "", "True")
+    assert output_of(HEAVY, RULES, LATE, PUBLIC_KEYS) == ["sqlite3", "1", "", "False"]
+
+
+def test_forks_share_no_hub_thread_file_or_random_state(with_redis):
+    """Python reseeds its random state in each fork. All other random numbers come from the system."""
+    assert with_redis[0].splitlines() == ["eventlet.hubs.selects 1 []", "True True"]

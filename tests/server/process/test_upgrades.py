@@ -1,24 +1,66 @@
 """The last release and this version on one database: both count, and an upgrade loses nothing (decision 99)."""
 
+from __future__ import annotations
+
+import socket
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from support.assertions.ledger import assert_exact, assert_verified
 from support.clients.concurrent_registrations import Crowd
 from support.clients.listener import PlainListener, SocketioListener
 from support.databases.database import Database
+from support.servers.api_client import Caller
 from support.servers.released_server import ReleasedServer
 from support.servers.responses import Stats
-from support.servers.server import START_S
-from support.servers.switching_front import SwitchingFront
+from support.servers.server import START_S, Server
+
+
+class SwitchingFront(Caller):
+    """A proxy whose open connections stay with their server until either side closes them."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self.server = server
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self._listening.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # wakes up `accept`
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.create_connection(("127.0.0.1", self.server.port))
+                for ends in ((client, server), (server, client)):
+                    threading.Thread(target=_pass_on, args=ends, daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):
+        source.shutdown(socket.SHUT_RDWR)
+
 
 pytestmark = [
     pytest.mark.empty_database,
-    pytest.mark.long(proved_by="base/database/test_expanding_migrations.py::test_migration_only_adds"),
+    pytest.mark.long(proved_by="base/database/test_migrations.py::test_migration_only_adds"),
 ]
 SETUPS = pytest.mark.parametrize(
     ("database_kind", "with_redis"),

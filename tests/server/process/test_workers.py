@@ -1,32 +1,33 @@
-"""Workers die and are replaced. Several share one port and one ledger."""
+"""Workers die and are replaced, share one port and one ledger, and answer open requests before they exit."""
 
+import os
+import signal
+import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from contextlib import ExitStack
+from http.client import HTTPException
+from itertools import count, pairwise
+from typing import Any
 
 import pytest
 import requests
-from support.assertions.ledger import assert_exact
+from support.assertions.ledger import assert_exact, assert_verified
 from support.clients.concurrent_registrations import Crowd
-from support.clients.connection import Connection
+from support.clients.connection import Connection, head
 from support.clients.worker_connections import only, two_workers as two_workers_serve
+from support.databases.database import Database, SqliteDatabase
+from support.faults.failing_programs import PATIENT, written
 from support.programs.patience import PATIENCE_S
-from support.programs.processes import wait_until
+from support.programs.processes import is_gone, wait_until
 from support.servers.changed_server import changed_server
+from support.servers.server import START_S, Server
 
-VISITS, LIMIT = 150, 20
+from koyjabo.base.database.sqlite import FileLock
+
+VISITS, LIMIT = 60, 20
 ANY_REDIS = "redis://127.0.0.1:1/0"
 """Nothing listens there: two workers count without Redis."""
-
-
-def test_killed_worker_is_replaced_and_its_visits_are_all_there(server):
-    with Crowd([server], VISITS, goes_on=True) as crowd:
-        crowd.wait_for(VISITS)
-        killed = server.kill_worker()
-        crowd.wait_for_later()
-    assert killed not in server.worker_pids()
-    assert len(server.worker_pids()) == 1
-    assert f"worker_died pid={killed}" in server.log
-    assert_exact(crowd, server)
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +39,26 @@ def test_two_workers_both_serve_and_number_visits_as_one(two_workers):
     before = two_workers.stats().total
     with Crowd([two_workers], VISITS, goes_on=True) as crowd:
         crowd.wait_for(VISITS)
-        two_workers.kill_worker()
+        killed = two_workers.kill_worker()
+        crowd.wait_for_later()
+    wait_until(lambda: f"worker_died pid={killed}" in two_workers.log, "its end is logged")
     assert_exact(crowd, two_workers, before)
     wait_until(lambda: len(two_workers.worker_pids()) == 2, "the killed one is replaced")
     for number, worker in enumerate(two_workers.workers(), before + crowd.acknowledged + 1):
         with only(two_workers, worker), Connection(two_workers.port) as connection:
             assert connection.send_visit("ayesha", str(number)).answer().json["visit"]["ordinal"] == number
+
+
+@pytest.mark.long(proved_by="server/process/test_workers.py::test_two_workers_both_serve_and_number_visits_as_one")
+def test_killed_worker_is_replaced_and_its_visits_are_all_there(server):
+    with Crowd([server], VISITS, goes_on=True) as crowd:
+        crowd.wait_for(VISITS)
+        killed = server.kill_worker()
+        crowd.wait_for_later()
+    assert killed not in server.worker_pids()
+    assert len(server.worker_pids()) == 1
+    assert f"worker_died pid={killed}" in server.log
+    assert_exact(crowd, server)
 
 
 def test_no_worker_shows_less_than_another_acknowledged(two_workers):
@@ -112,3 +127,100 @@ def test_worker_does_not_grow_with_the_visits_it_serves(tmp_path):
                 pass
             resident.append(server.resident())
     assert min(later - earlier for earlier, later in pairwise(resident)) / ROUND < MAX_GROWTH_BYTES
+
+
+CLIENTS = 300
+
+
+@pytest.fixture
+def new_patient(new_server, tmp_path) -> Callable[..., Server]:
+    def make(database: Database, **settings: Any) -> Server:
+        server = new_server(database, **settings)
+        server.program = written(tmp_path, PATIENT)
+        return server
+
+    return make
+
+
+def test_requests_in_flight_are_answered_and_stored(database, new_patient):
+    server = new_patient(database, MAX_CONNECTIONS=2 * CLIENTS).start()
+    with ExitStack() as stack:
+        with server.database.locked():
+            clients = [stack.enter_context(Connection(server.port)).send_visit(f"v{n}") for n in range(CLIENTS)]
+            assert server.get("/healthz").ok  # sent later, so the others have been read
+            server.tell(signal.SIGTERM)
+            wait_until(lambda: not accepts(server.port), "no new connection is accepted")
+        answers = [client.answer() for client in clients]
+        assert server.wait().status == 0
+    assert [answer.status for answer in answers] == [200] * CLIENTS
+    assert sorted(answer.json["visit"]["ordinal"] for answer in answers) == list(range(1, CLIENTS + 1))
+    assert server.database.rows("SELECT count(*) FROM visits") == [(CLIENTS,)]
+    assert_verified(server)
+
+
+def test_request_whose_body_is_still_coming_is_answered(sqlite_database, new_patient):
+    server = new_patient(sqlite_database).start()
+    with Connection(server.port) as client:
+        client.send(head("POST", "/api/visitor/register", "Content-Length: 22"), b'{"visitorId"')
+        assert server.get("/healthz").ok
+        server.tell(signal.SIGTERM)
+        wait_until(lambda: not accepts(server.port), "no new connection is accepted")
+        answer = client.send(b': "karim"}').answer()
+    assert (answer.status, answer.json["visit"]["ordinal"]) == (200, 1)
+    assert server.wait().status == 0
+
+
+def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sqlite_database, new_patient):
+    """A client gets the responses to its requests so far, and must send the next one to another server."""
+    server = new_patient(sqlite_database).start()
+
+    def register_until_closed(client: int) -> int:
+        """Register visits without pause. Returns their number."""
+        with Connection(server.port) as connection:
+            for number in count():
+                try:
+                    answer = connection.send_visit(f"asker-{client}", str(number)).answer()
+                except (OSError, HTTPException):
+                    return number
+                assert answer.status == 200
+
+    with (
+        ThreadPoolExecutor(20) as askers,
+        Connection(server.port) as silent,
+        Connection(server.port) as idle,
+    ):
+        assert idle.ask("GET", "/api/stats").status == 200
+        registered = [askers.submit(register_until_closed, client) for client in range(20)]
+        wait_until(lambda: server.stats().total > 100, "the askers register visits")
+        server.tell(signal.SIGTERM)
+        assert all(future.result(PATIENCE_S) for future in registered)
+        assert silent.is_closed()
+        assert idle.is_closed()
+    assert server.wait().status == 0
+    assert_verified(server.start())
+
+
+def test_database_that_stays_locked_cannot_hold_it_back(database, new_patient):
+    """Requests in flight get a response, and the server exits while the lock that all writers wait for is held."""
+    server = new_patient(database).start()
+    server.register("ayesha")
+    is_sqlite = isinstance(database, SqliteDatabase)
+    with Connection(server.port) as client, FileLock(str(database.path)).held() if is_sqlite else database.locked():
+        client.send_visit("karim")
+        assert server.get("/healthz").ok
+        assert server.stop().status == 0
+        assert client.answer().status == 503
+    assert server.database.rows("SELECT count(*) FROM visits") == [(1,)]
+
+
+def test_worker_does_not_outlive_a_parent_killed_while_it_starts(sqlite_database, new_server):
+    server = new_server(sqlite_database).launch()
+    workers = wait_until(server.workers, "there is a worker", START_S)
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: all(map(is_gone, workers)), "the worker is gone, too", START_S)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as caller:
+        caller.settimeout(PATIENCE_S)
+        return caller.connect_ex(("127.0.0.1", port)) == 0

@@ -230,7 +230,7 @@ def test_messages_of_the_largest_size_are_read(client):
     assert all(is_pong(client) for _ in range(306))
 
 
-# The cases of the public suite (test_public_suite.py) are not repeated here.
+# The cases of the public suite (test_connections_fairness.py) are not repeated here.
 
 WRONG = {
     "not masked": (PROTOCOL_ERROR, frame("hello", masked=False)),

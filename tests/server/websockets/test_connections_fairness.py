@@ -1,4 +1,4 @@
-"""An address with many WebSockets delays only itself: sockets are served in rotation, and its frames have a budget."""
+"""An address with many WebSockets delays only itself. The cases of a public test suite pass."""
 
 import re
 import socket
@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from support.clients.connection import Connection, head
 from support.clients.websocket import PING, PONG, WebSocket, frame, say
+from support.corpora import websocket_suite
 from support.programs.processes import METRICS_TOKEN, suspended, wait_until
 from support.servers.changed_server import changed_server, timed_server
 
@@ -123,3 +124,9 @@ def test_client_that_leaves_while_it_is_not_read_is_gone(tmp_path):
             wait_until(lambda: server.held()["paused"] == 1, "it is not read")
             client.reset()
         wait_until(lambda: not any(server.held().values()), "it is gone")
+
+
+def test_cases_of_the_public_suite_have_the_expected_end():
+    agreements = list(websocket_suite.agreements())
+    assert {case: mistake for agreement in agreements for case, mistake in agreement.wrong.items()} == {}
+    assert sum(agreement.right for agreement in agreements) >= 247

@@ -1,12 +1,16 @@
-"""Clients that read slowly or never cost a bounded amount, slow down no other clients, and are dropped."""
+"""WebSocket clients that do not read or respond are dropped, and delay neither others nor the server's end."""
 
 import random
+import signal
+import threading
 from contextlib import ExitStack
 
 import pytest
-from support.clients.websocket import KINDS, PING, SocketIO, WebSocket, frame, take_frame
+from support.clients.engine_client import Polling
+from support.clients.event_source import EventSource
+from support.clients.websocket import KINDS, PING, SOCKETIO, CloseFrame, SocketIO, WebSocket, close, frame, take_frame
 from support.clients.websocket_pool import Listeners
-from support.programs.processes import wait_until
+from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server, pings, timed_server
 
 CONNECTIONS = "koyjabo.server.websockets.connection_loop"
@@ -115,3 +119,81 @@ def read_slowly(client: WebSocket, chance: random.Random):
         assert data, "closed"
         client._received += data
     return frame
+
+
+GOING_AWAY = 1001
+GOODBYE = CloseFrame(GOING_AWAY, "the server is going away")
+CLOSE_TIMEOUT_S = "koyjabo.server.websockets.connection_loop.CLOSE_TIMEOUT_S"
+GOODBYE_S = "koyjabo.server.websockets.websockets.GOODBYE_S"
+
+
+@pytest.fixture
+def patient_server(tmp_path):
+    """A server that would wait an hour for clients that do not respond."""
+    with changed_server(tmp_path, {GOODBYE_S: 3600, CLOSE_TIMEOUT_S: 3600}) as patient_server:
+        yield patient_server
+
+
+@pytest.fixture
+def impatient(tmp_path):
+    """A server that waits the usual time when it leaves, though it closes unresponsive connections only after an
+    hour.
+    """
+    with changed_server(tmp_path, {CLOSE_TIMEOUT_S: 3600}) as patient_server:
+        yield patient_server
+
+
+def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(patient_server):
+    session = Polling(patient_server.port)
+    assert session.post("40").ok
+    while not any("visitor_update" in packet for packet in session.next_packets()):
+        pass
+    upgrading = WebSocket(patient_server.port, path=f"{SOCKETIO}&sid={session.sid}")
+    clients = [kind(patient_server.port) for kind in list(KINDS.values()) * 10]
+    stream = EventSource(patient_server.port)
+    stream.event()
+    answers, before = [], open_sockets(patient_server.worker)
+    poll = threading.Thread(target=lambda: answers.append(session.get()))
+    poll.start()
+    wait_until(lambda: open_sockets(patient_server.worker) > before, "the poll has been accepted")
+    assert all(client.is_answered() for client in clients)
+    patient_server.tell(signal.SIGTERM)
+    for client in [*clients, upgrading]:
+        assert client.close_frame() == GOODBYE
+        client.send(close(GOING_AWAY))
+        assert client.rest() == b""
+    assert stream.rest() == []
+    poll.join()
+    assert [answer.status_code for answer in answers] == [200]
+    assert patient_server.wait().status == 0
+
+
+def test_clients_that_do_not_answer_delay_no_shutdown(impatient):
+    """Clients that do not read what is sent to them do not delay it either. Requests have an hour."""
+    patient_server = impatient
+    deaf = [kind(patient_server.port) for kind in list(KINDS.values()) * 5]
+    stuck = [kind(patient_server.port, receive_buffer=2048) for kind in list(KINDS.values()) * 5]
+    for client in [*deaf, *stuck]:
+        client.event()  # afterwards it is in the room
+    patient_server.emit(5, size=9_000)
+    for client in deaf:
+        for _ in range(5):
+            client.event()
+    assert patient_server.stop().status == 0
+    for client in deaf:
+        assert client.close_frame() == GOODBYE
+        assert client.rest() == b""
+    for client in stuck:
+        client.end()
+
+
+def test_stopping_server_delivers_pending_events_and_a_close_to_every_socket(patient_server):
+    with Listeners(patient_server.port, 300) as crowd:
+        crowd.wait_for_first()
+        sent = patient_server.emit(20, size=500)
+        patient_server.tell(signal.SIGTERM)
+        crowd.are_over()
+        left = patient_server.wait()
+        assert left.status == 0
+        assert all(listener.revisions[-20:] == sent for listener in crowd.all)
+        assert {listener.code for listener in crowd.all} == {GOING_AWAY}

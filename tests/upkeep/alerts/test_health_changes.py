@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from integrations.webhooks.test_event_examples import assert_as_documented
-from integrations.webhooks.test_webhook_events import subscribe
+from integrations.webhooks.test_webhook_events import assert_as_documented, subscribe
 from support.application.site import Site
 from support.programs.processes import wait_until
 

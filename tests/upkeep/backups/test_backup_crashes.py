@@ -123,39 +123,26 @@ def test_disk_that_takes_no_more(site, folder, most_bytes):
     assert ended(site).failed is None
 
 
+@pytest.fixture
+def site_with_a_bucket(sqlite_database, folder, s3) -> Iterator[Site]:
+    stores = {"BACKUP_DIR": str(folder), "BACKUP_TO": s3.url("site")}
+    with Site(sqlite_database.url, BACKUP_KEEP="1", **stores) as site:
+        site.register()
+        yield site
+
+
 @pytest.mark.long(proved_by=PROVED_BY)
-class TestBucket:
-    """The same tests on a site that also sends its backups to a bucket."""
-
-    @pytest.fixture
-    def site(self, sqlite_database, folder, s3):
-        places = {"BACKUP_DIR": str(folder), "BACKUP_TO": s3.url("site")}
-        with Site(sqlite_database.url, BACKUP_KEEP="1", **places) as site:
-            site.register()
-            yield site
-
-    def test_one_file_is_in_both_places_and_old_ones_are_in_none(self, site, folder, s3):
-        for _ in range(2):
-            begin(site)
-            state = ended(site)
-            assert state.failed is None, state.failed
-        name = state.proven.name
-        assert [*s3.objects] == [f"site/{name}"]
-        assert Folder(folder).names() == [name]
-        assert (folder / name).read_bytes() == s3.objects[f"site/{name}"]
-        assert [row.name for row in state.rows] == [name]
-        assert left(folder) == []
-
-    @pytest.mark.parametrize("step", ["sending", "fetching"])
-    def test_killed_at_a_later_step(self, site, folder, s3, step):
-        begin(site)
-        first = ended(site).proven
-        whole = s3.objects[f"site/{first.name}"]
-        kill_at(begin(site), step)
-        state = ended(site)
-        assert {first.name, state.proven.name} <= {*Folder(folder).names()}
-        assert s3.objects[f"site/{first.name}"] == whole or state.failed is None
-        begin(site)
-        state = ended(site)
-        assert (state.failed, Folder(folder).names(), left(folder)) == (None, [state.proven.name], [])
-        assert [*s3.objects] == [f"site/{state.proven.name}"]
+@pytest.mark.parametrize("step", ["sending", "fetching"])
+def test_killed_at_a_later_step(site_with_a_bucket, folder, s3, step):
+    site = site_with_a_bucket
+    begin(site)
+    first = ended(site).proven
+    whole = s3.objects[f"site/{first.name}"]
+    kill_at(begin(site), step)
+    state = ended(site)
+    assert {first.name, state.proven.name} <= {*Folder(folder).names()}
+    assert s3.objects[f"site/{first.name}"] == whole or state.failed is None
+    begin(site)
+    state = ended(site)
+    assert (state.failed, Folder(folder).names(), left(folder)) == (None, [state.proven.name], [])
+    assert [*s3.objects] == [f"site/{state.proven.name}"]

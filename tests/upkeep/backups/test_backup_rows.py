@@ -25,7 +25,6 @@ MAIL = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com", "PUBLIC_URL": "h
 FIGURES = {"rows": 30, "bytes": 900, "made_ms": 1, "epoch": 5, "total": 12}
 FAILED = {"step": "sending", **FIGURES, "error": "The bucket does not exist."}
 PROVEN = {"step": "rotating", **FIGURES, "restored_total": 12, "is_proven": True, "is_done": True}
-DAY_MS = 86_400_000
 
 
 @pytest.fixture

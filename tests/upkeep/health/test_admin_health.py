@@ -6,7 +6,7 @@ import re
 import pytest
 from sqlalchemy.exc import OperationalError
 from support.application.site import Site
-from support.people.admins import panel
+from support.people.admins import last_line, panel
 from support.people.page_readers import Reader, words
 from support.sites.backup_rows import add_backup, add_failure
 
@@ -15,9 +15,12 @@ from koyjabo.base.database import free_space
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.timelines import TIMELINES
+from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import geolocation
 from koyjabo.counting.ledger import Unsaved
 from koyjabo.counting.services import CountingServices
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui.figures import text
 from koyjabo.upkeep.health.findings import CAUSES, CHECKS, DANGER, FINDINGS, WARNING, HealthCheck
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.system import System
@@ -67,12 +70,12 @@ def test_page_shows_every_check_with_its_level(site, admin):
     admin.send("/admin/getting-started/all", state="hidden")
     assert "Everything works" in words(admin.get("/admin/server").partition('id="checks"')[2])
     assert re.search(r"(SQLite|PostgreSQL) responds within 1 ms; the database is [\d.]+ [kMG]?B\.", words(page))
-    for text in (
+    for sentence in (
         "Not used (single worker)",
         "Visits are saved at once. Stored: 1",
         "No backups are made at night. Turn on nightly backups : the server",
     ):
-        assert text in words(page)
+        assert sentence in words(page)
 
 
 def test_check_that_a_step_mends_is_shown_only_by_the_step(site, admin):
@@ -222,3 +225,93 @@ def test_problem_is_shown_with_its_cause_and_its_section(site, admin, monkeypatc
     assert "Refused since then: 14. Open pages keep them and send them again. Another program has" in words(page)
     assert 'href="/docs/troubleshooting.md#the-database-is-locked">Troubleshooting' in page
     assert "#redis-is-down-redis_unreachable" not in page
+
+
+HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
+TODAY = "2025-12-16"
+LOST = "The database was rolled back on 16 Dec 2025, 10:48 . Acknowledged visits lost: {} docs/failover.md explains"
+SEEN = "The database was rolled back on 16 Dec 2025, 10:48 (seen by an admin)."
+SEE = "/admin/server/rollback"
+
+
+@pytest.fixture
+def site_with_community(sqlite_database):
+    """A site on SQLite: PostgreSQL has its own clock, so a test's clock would make the whole Health page red."""
+    with Site(sqlite_database.url) as site_with_community:
+        site_with_community.add_community(HERE)
+        yield site_with_community
+
+
+@pytest.fixture
+def admin_of_community(site_with_community):
+    return panel(site_with_community)
+
+
+def go_back(site_with_community: Site, database, *scopes: str) -> None:
+    """Register a visit in each of these scopes, and roll the database back to before them."""
+    remembered = database.remember()
+    for scope in scopes:
+        site_with_community.register("ayesha", **({} if scope == SITE else {"communityId": scope}))
+    database.go_back(remembered)
+    site_with_community.register("babul")
+
+
+def check(page: str) -> tuple[str, str]:
+    """The check's level and text. The text ends with the label of its button."""
+    level, shown = re.search(r'(?s)<li id="check-rollback" data-level="(\w+)">(.*?)</li>', page).groups()
+    return level, words(shown)
+
+
+def test_every_loss_is_red_until_an_admin_acknowledges_it(site_with_community, admin_of_community, sqlite_database):
+    viewer = Reader(site_with_community).sign_up("nila")
+    site_with_community.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
+    go_back(site_with_community, sqlite_database, SITE, SITE)
+    site_with_community.time.pass_(seconds=11)
+    go_back(site_with_community, sqlite_database, SITE)
+    page = admin_of_community.get("/admin/server")
+    assert check(page)[0] == "danger"
+    assert LOST.format(3) in check(page)[1]
+    assert check(page)[1].endswith("Mark as seen")
+    assert not check(viewer.get("/admin/server"))[1].endswith("Mark as seen")
+    at = re.search(r'name="at" value="(\d+)"', page)[1]
+    viewer.send(SEE, 403, at=at)
+    admin_of_community.send(SEE, at=int(at) - 1)  # from a page that does not show the latest rollback
+    assert check(admin_of_community.get("/admin/server"))[0] == "danger"
+
+    admin_of_community.send(SEE, at=at)
+    assert admin_of_community.location == "/admin/server"
+    # without waiting ten seconds for the next check
+    assert 'data-kind="danger" data-health' not in admin_of_community.get("/admin/")
+    assert check(admin_of_community.get("/admin/server")) == ("good", f"Lost visits : Fine {SEEN}")
+    assert last_line(site_with_community) == ("Rani", "ledger.rollback_seen", "")
+    admin_of_community.send(SEE, at=at)
+    assert site_with_community.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.rollback_seen'") == [(1,)]
+
+    go_back(site_with_community, sqlite_database, SITE)
+    level, shown = check(admin_of_community.get("/admin/server"))
+    assert (level, LOST.format(1) in shown) == ("danger", True)
+
+
+def test_loss_is_shown_in_the_audit_log_on_charts_and_with_totals(
+    site_with_community, admin_of_community, sqlite_database
+):
+    go_back(site_with_community, sqlite_database, *[SITE] * 11, HERE)
+    audited = words(admin_of_community.get("/admin/audit"))
+    assert "Database rolled back Acknowledged: 12 Found: 0 Lost visits: 12 The operator" in audited
+    assert "Database rolled back Acknowledged: 1 Found: 0 Lost visits: 1 The operator" in audited
+    assert "Lost when the database was rolled back on 16 Dec 2025, 10:48 0 → 12" in words(
+        admin_of_community.get("/receipt")
+    )
+    assert annotations_of(site_with_community, SITE) == [(TODAY, "The database was rolled back: 12 visits lost")]
+    assert annotations_of(site_with_community, HERE) == [(TODAY, "The database was rolled back: 1 visit lost")]
+    for path in ("/admin/?range=30d", "/admin/annotations"):
+        assert "The database was rolled back: 12 visits lost" in admin_of_community.get(path)
+    assert annotations_of(site_with_community, SITE, "bn") == [(TODAY, "ডাটাবেস পিছিয়ে গেছে: ১২টি ভিজিট হারিয়েছে")]
+
+
+def annotations_of(site_with_community: Site, scope: Scope, language: str = "en") -> list[tuple[str, str]]:
+    annotations = site_with_community.services[ReportServices].annotations.between(scope, TODAY, TODAY)
+    with site_with_community.app.test_request_context(headers={"Accept-Language": language}):
+        return [
+            (annotation.day, text(annotation)) for annotation in annotations if annotation.action != "server.version"
+        ]

@@ -1,11 +1,15 @@
-"""Health's rules, one by one: what makes a check amber or red."""
+"""Health's rules, one by one, and the facts about the server that its pages show."""
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.application.site import SECRET, Site
 
-from koyjabo.base.cluster.workers import Drop, Progress, Worker
+from koyjabo.base.cluster.workers import SOCKET_KINDS, Drop, Progress, Worker
+from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
 from koyjabo.base.models import Backup
@@ -17,7 +21,7 @@ from koyjabo.upkeep.backups.backups import BackupState
 from koyjabo.upkeep.health import checks
 from koyjabo.upkeep.health.findings import DANGER, GOOD, OFF, UNREAD, WARNING
 from koyjabo.upkeep.health.queries import DatabaseFacts, Rollback, Standbys
-from koyjabo.upkeep.health.system import Installation, Ready, SystemFacts
+from koyjabo.upkeep.health.system import Data, Installation, Ready, System, SystemFacts
 from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, RecountState
 
 NOW_MS = 1_765_860_518_412
@@ -203,3 +207,42 @@ def test_checks_of_the_database_are_not_green_while_it_is_away(is_remembered):
     assert by_name["database"].level == DANGER
     assert (by_name["recount"].level, by_name["recount"].code) == (OFF, UNREAD)
     assert by_name["backups"].level == (WARNING if is_remembered else OFF)  # the failure is still shown
+
+
+@pytest.fixture
+def site(database, monkeypatch):
+    monkeypatch.setattr("os.path.ismount", lambda _: False)  # the tests' files may be on a separate disk
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+def data(site: Site, admin: Account = OPERATOR) -> Data:
+    return site.services[System].data(admin)
+
+
+def test_unsafe_settings_of_postgres_are_found(postgres):
+    """The PostgreSQL of the tests runs without these settings, to be fast."""
+    with Site(postgres.new_database().url) as site:
+        assert site.services[System].facts(OPERATOR).database.unsafe == ("fsync", "full_page_writes")
+
+
+def test_facts_describe_this_server_without_secrets(site, admin, kind):
+    site.register("ayesha")
+    began = time.monotonic()
+    facts = site.services[System].facts(admin)
+    took_ms = (time.monotonic() - began) * 1000
+    assert facts.installation.kind == {"sqlite": "SQLite", "postgres": "PostgreSQL"}[kind]
+    assert facts.installation.survives_deploy == (kind == "postgres")
+    assert (facts.database.schema, facts.database.visits) == (NEWEST_REVISION, 1)
+    assert facts.database.bytes > 100_000
+    assert facts.database.newest_commit_ms >= site.time.ms
+    assert (facts.clock_off_ms is None) == (kind == "sqlite")
+    assert 0 < facts.database_ms <= took_ms + 1
+    assert 0 < facts.disk.free < facts.disk.total
+    assert (facts.installation.has_redis, facts.redis_ms) == (False, None)
+    (worker,) = facts.workers
+    assert worker.memory_kb > 10_000
+    assert worker.sockets == dict.fromkeys(SOCKET_KINDS, 0)
+    assert worker.started_ms == worker.seen_ms == site.time.ms
+    shown = json.dumps([facts._asdict(), data(site)._asdict()], default=str)
+    assert SECRET not in shown

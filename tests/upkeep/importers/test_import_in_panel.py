@@ -22,7 +22,6 @@ from koyjabo.upkeep.importers.file_imports import FileImports
 from koyjabo.upkeep.importers.importing import ImportSource
 
 PATH = "/admin/data/import"
-PROVED_BY = "upkeep/importers/test_import_in_panel.py::test_check_predicts_the_import_and_the_same_file_adds_nothing"
 
 
 def state(site: Site) -> FileImport:
@@ -148,7 +147,9 @@ def test_only_admins_may_send_a_file(site):
     assert site.rows("SELECT count(*) FROM file_imports") == [(0,)]
 
 
-@pytest.mark.long(proved_by=PROVED_BY)
+@pytest.mark.long(
+    proved_by="upkeep/importers/test_import_in_panel.py::test_check_predicts_the_import_and_the_same_file_adds_nothing"
+)
 @pytest.mark.parametrize("how", ["killed", "cancelled"])
 def test_interrupted_import_is_completed_by_the_next_one(site, how):
     admin, count = panel(site), 30_000

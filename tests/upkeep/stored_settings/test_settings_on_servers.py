@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 
 import pytest
 import requests
-from support.clients.continuous_registrations import RegistrationLoad
+from support.clients.concurrent_registrations import Crowd
 from support.clients.worker_connections import only, two_workers
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
@@ -72,7 +70,7 @@ def shown(server: Server) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.long(
-    proved_by="upkeep/stored_settings/test_settings_on_workers.py::test_no_visit_is_lost_and_no_connection_ends_while_settings_change"
+    proved_by="upkeep/stored_settings/test_stored_settings.py::test_no_visit_is_lost_and_no_connection_ends_while_settings_change"
 )
 @pytest.mark.both_kinds
 def test_change_on_one_server_works_on_both_without_a_lost_visit(database, new_server, redis):
@@ -82,33 +80,19 @@ def test_change_on_one_server_works_on_both_without_a_lost_visit(database, new_s
     first, second = (new_server(database, **settings) for _ in range(2))
     for server in (first, second):
         two_workers(server) if is_large else server.start()
-    admin, over = Admin(first, second), Event()
-
-    def count(server: Server) -> int:
-        """Register visits until the changes are made; return how many were acknowledged."""
-        acknowledged = 0.0
-        with RegistrationLoad(server.port, clients=3) as load:
-            while not over.is_set():
-                began = time.monotonic()
-                acknowledged += load.run_for(0.3) * (time.monotonic() - began)  # fails if a response is not 200
-            assert load.open == 3
-        return round(acknowledged)
-
-    with ThreadPoolExecutor(2) as pool:
-        counts = [pool.submit(count, server) for server in (first, second)]
-        try:
-            for group, fields in CHANGES.items():
-                admin.change(group, **fields)
+    admin = Admin(first, second)
+    with Crowd([first, second], visits=6, clients=6, goes_on=True) as crowd:
+        for group, fields in CHANGES.items():
+            admin.change(group, **fields)
             changed = time.monotonic()
-        finally:
-            over.set()
-    acknowledged = sum(server.result() for server in counts)
+            crowd.wait_for_later()
+    assert (crowd.lost, crowd.refusals, crowd.surprises) == (0, [], [])
     everything = [(True, True, False, True)] * (4 if is_large else 2)
     wait_until(
         lambda: [row[1:] for row in shown(first) + shown(second)] == everything, "all workers apply all settings"
     )
     assert time.monotonic() - changed < WITHIN_S
-    assert first.stats().total == second.stats().total >= acknowledged
+    assert first.stats().total == second.stats().total == crowd.acknowledged
     admin.change("zone", timezone="Etc/GMT+12")
     wait_until(lambda: all(row[0] == 0 for row in shown(first) + shown(second)), "it is another day")
     assert second.koyjabo("settings").stdout.count(" page ") == 8, "with PUBLIC_URL"

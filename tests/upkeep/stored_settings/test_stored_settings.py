@@ -1,15 +1,22 @@
-"""Settings that are stored while the server runs: the environment wins, and values apply at once."""
+"""Stored settings: the environment wins, and values apply at once, on every worker, without a lost visit."""
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 from support.application.site import SECRET, Site
+from support.clients.concurrent_registrations import Crowd
+from support.clients.worker_connections import only, two_workers
 from support.databases.at_once import hold_for_two
 from support.people.accounts import PASSWORD, bare, promote, sign_up
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
+from support.programs.patience import PATIENCE_S
+from support.programs.processes import wait_until
+from support.servers.server import Server
 from support.sites.backups import back_up, restore
 
 from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
@@ -248,3 +255,45 @@ def test_reports_by_hour_follow_the_time_zone(site):
     assert busy_hours() == ["2025-12-16T10:00:00+06:00"]
     change(site, TIMEZONE="Asia/Kolkata")
     assert busy_hours() == ["2025-12-16T09:30:00+05:30"], "the hour that it was counted in"
+
+
+WITHIN_S = 3.0
+"""The promise (specification: Settings)."""
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database, redis) -> Server:
+    return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url, TIMEZONE=""))
+
+
+def home_pages(server: Server) -> list[str]:
+    """The home page of each worker."""
+    pages = []
+    for worker in server.workers():
+        with only(server, worker):
+            pages.append(requests.get(server.url, timeout=PATIENCE_S).text)
+    return pages
+
+
+def test_name_from_the_command_line_is_shown_by_all_workers_and_after_a_restart(server):
+    changed = server.koyjabo("settings", "set", "SITE_NAME", "Rail Count")
+    assert (changed.returncode, changed.stdout) == (0, "Set SITE_NAME.\n")
+    began = time.monotonic()
+    wait_until(lambda: all("Rail Count" in page for page in home_pages(server)), "both workers have the name")
+    assert time.monotonic() - began < WITHIN_S
+    assert "SITE_NAME page Rail Count" in server.koyjabo("settings").stdout.splitlines()
+    server.stop()
+    two_workers(server)
+    assert all("Rail Count" in page for page in home_pages(server))
+    assert server.koyjabo("settings", "unset", "SITE_NAME").stdout == "Unset SITE_NAME.\n"
+    wait_until(lambda: all("Koy Jabo" in page for page in home_pages(server)), "both workers have the default")
+
+
+def test_no_visit_is_lost_and_no_connection_ends_while_settings_change(server):
+    before = server.stats().total
+    with Crowd([server], visits=6, clients=6, goes_on=True) as crowd:
+        for setting in (("TIMEZONE", "America/New_York"), ("BOT_POLICY", "ignore"), ("TIMEZONE", "Asia/Dhaka")):
+            assert server.koyjabo("settings", "set", *setting).returncode == 0
+            crowd.wait_for_later()
+    assert (crowd.lost, crowd.refusals, crowd.surprises) == (0, [], [])
+    assert server.stats().total - before == crowd.acknowledged

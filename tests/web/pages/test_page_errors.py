@@ -1,12 +1,15 @@
-"""People get error pages, programs get JSON. In Bangla, the reason is in Bangla."""
+"""Error pages, links to the next page of a list, and templates that use missing attributes."""
 
 import re
+from fractions import Fraction
 from html import unescape
 
 import pytest
-from support.application.site import assert_error
+from jinja2.exceptions import UndefinedError
+from support.application.site import Site, assert_error
+from support.databases.database import SqliteDatabase
 from support.people.accounts import PASSWORD
-from support.people.admins import panel
+from support.people.admins import id_of, panel
 from support.people.page_readers import Reader, words
 
 from koyjabo.base.core.errors import LedgerUnavailable
@@ -127,3 +130,54 @@ def check(page: str, errors: int) -> None:
     texts = [unescape(text).replace(EXAMPLES, "") for text in ERROR.findall(page)]
     assert len(texts) == errors, page
     assert [text for text in texts if ENGLISH.search(text)] == []
+
+
+@pytest.fixture(scope="module")
+def render(module_sqlite_database):
+    with Site(module_sqlite_database.url) as site:
+        yield lambda text, **values: site.app.jinja_env.from_string(text).render(values)
+
+
+def test_missing_attribute_of_a_result_is_an_error(render):
+    with pytest.raises(UndefinedError, match="Fraction has no attribute 'total'"):
+        render("{% if result.total %}x{% endif %}", result=Fraction(1))
+
+
+def test_missing_variables_and_keys_are_empty(render):
+    assert render("{{ total }}{{ row.total }}{{ none_.total }}", row={}, none_=None) == ""
+
+
+PER_PAGE = 20
+NEXT = re.compile(r'rel="next" href="([^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory):
+    with Site(SqliteDatabase.migrated(tmp_path_factory.mktemp("lists") / "site.db").url) as site:
+        owner = panel(site)
+        owner.id = id_of(site, "rani")
+        for number in range(PER_PAGE + 1):
+            owner.send("/communities/new", name=f"Line {number}")
+        yield owner
+
+
+def next_page(page: str) -> str:
+    (link,) = NEXT.findall(page)
+    return link.replace("&amp;", "&")
+
+
+def test_arguments_of_an_address_are_nothing_but_arguments(owner):
+    for path in ("/communities", "/admin/communities"):
+        for name in ("endpoint", "_method", "_external", "_scheme", "_anchor", "query"):
+            assert next_page(owner.get(f"{path}?{name}=line")) == f"{path}?{name}=line&page=2"
+
+
+def test_list_below_what_was_refused_goes_on_where_it_is_looked_at(owner):
+    wrong = {"current_password": "another one", "new_password": "correct horse battery"}
+    user = f"/admin/people/{owner.id}"
+    for page, shown in (
+        (owner.send("/account/password", 422, **wrong), "/account"),
+        (owner.confirm(f"{user}/demote", 409), user),
+    ):
+        assert next_page(page) == f"{shown}?page=2"
+        assert next_page(owner.get(shown)) == f"{shown}?page=2"

@@ -1,0 +1,232 @@
+"""The base of all packages: codes of errors, names, fair shares, and the hours that visits are counted in."""
+
+import random
+import re
+import shutil
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import example, given, strategies as st
+from support.application.site import assert_error
+from support.models.people_model import DAY_S, changes, local_hour
+from support.people.accounts import PASSWORD, sign_up
+from support.people.communities import PATH, found
+from support.programs.processes import ROOT
+from support.runs.fuzz_effort import effort
+
+from koyjabo.base.core import errors
+from koyjabo.base.core.clock import Clock, iso, system_now_ms
+from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, TooManyRequests, WrongCsrfToken
+from koyjabo.base.core.fair_shares import FairShares
+from koyjabo.base.core.installation import own_command
+from koyjabo.counting.high_water import DatabaseRolledBack
+
+
+def test_error_without_a_status_has_the_code_of_the_error_it_refines():
+    class Unusual(KoyJaboError):
+        pass
+
+    assert (WrongCsrfToken.code, TooManyRequests.code) == ("wrong_csrf_token", "rate_limited")
+    assert (LedgerUnavailable.code, DatabaseRolledBack.code) == ("ledger_unavailable", "ledger_unavailable")
+    assert Unusual.code == "internal_error"
+
+
+REFUSALS = {
+    value for name, value in vars(errors).items() if name.isupper() and isinstance(value, int) and value >= 4000
+}
+
+
+def test_react_package_knows_every_code_of_a_refusal():
+    source = (ROOT / "clients/react/src/endings.ts").read_text()
+    known = {int(code) for code in re.findall(r"\b4\d{3}\b", source)}
+    assert known == REFUSALS
+
+
+def test_page_of_a_community_knows_the_code_of_a_lost_permission():
+    source = (ROOT / "koyjabo/static/communities/inside.js").read_text()
+    assert f"const FORBIDDEN = {errors.FORBIDDEN};" in source
+
+
+@pytest.mark.parametrize("is_on_path", [True, False])
+def test_command_works_where_the_reader_is(tmp_path, monkeypatch, is_on_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/koyjabo" if is_on_path else None)
+    assert own_command() == ("koyjabo" if is_on_path else ".venv/bin/koyjabo")
+    monkeypatch.setattr(sys, "prefix", "/opt/koyjabo")
+    assert own_command() == "koyjabo"
+
+
+INVISIBLE = [
+    "\u200b",
+    "\u2060\u200d",
+    "\u202e\u202e",
+    "\ufeff",
+    "\u3164",
+    "\u115f \u1160",
+    "\u2800",
+    "\u0301",
+    "\u00ad",
+]
+BANGLA = "র\u200d্যাব উদ্\u200cঘাটন"  # joiners inside words, which change the spelling
+FAMILY = "👩\u200d👧 Mirpur"
+
+
+@pytest.fixture(scope="module")
+def founder(site):
+    return sign_up(site, "founder")
+
+
+def name_after_sign_up(site, email: str, name: str = "") -> str:
+    return site.post("/api/auth/signup", json={"email": email, "password": PASSWORD, "name": name}).json["user"]["name"]
+
+
+def test_community_has_a_name_that_can_be_seen(founder):
+    community = found(founder)["id"]
+    for name in INVISIBLE:
+        assert_error(founder.post(PATH, json={"name": name}), 400, "invalid_input", "name")
+        assert founder.patch(f"{PATH}/{community}", json={"name": name}).status_code == 400, ascii(name)
+
+
+def test_user_without_a_visible_name_gets_one_from_the_email(site):
+    names = [name_after_sign_up(site, f"karim{number}@example.com", name) for number, name in enumerate(INVISIBLE)]
+    assert names == [f"karim{number}" for number in range(len(INVISIBLE))]
+    unseen = [f"{local}@example.com" for local in ("\u3164", "\u0301", "\u061c")]
+    unseen.append(f"\u3164@{'b' * 240}")  # names have at most 200 characters
+    assert [name_after_sign_up(site, email) for email in unseen] == [email[:200] for email in unseen]
+
+
+SAID = {"\u202enimda": "nimda", "a\u2066b\u2069\u200ec\u061c": "abc", "\u200dMirpur\u200c \u200d10": "Mirpur 10"}
+SAID |= {text: text for text in (BANGLA, FAMILY, "!", "٣")}
+
+
+def test_direction_marks_go_and_joiners_inside_words_stay(site, founder):
+    assert {name_: found(founder, name=name_)["name"] for name_ in SAID} == SAID
+    users = {name_: name_after_sign_up(site, f"name{number}@example.com", name_) for number, name_ in enumerate(SAID)}
+    assert users == SAID
+
+
+def test_memory_of_an_owner_keeps_the_newest_entries():
+    memory: FairShares[int] = FairShares(100, 2, lambda *_: None, keeps_newest=True)
+    for number in range(5):
+        memory.add("network", "ayesha", number, number)
+    assert memory.of("ayesha") == [3, 4]
+    assert len(memory) == 2
+
+
+def test_repetition_takes_no_room_and_an_owner_has_a_limit():
+    dropped: list[tuple[str, bool]] = []
+    shares: FairShares[int] = FairShares(100, 2, lambda *lost: dropped.append(lost))
+    for _ in range(50):
+        for key in ("a", "b", "c"):
+            shares.add("network", "ayesha", key, 1)
+    assert shares.of("ayesha") == [1, 1]
+    assert (len(shares), dropped) == (2, [("ayesha", True)] * 50)
+
+
+def test_networks_are_served_in_rotation():
+    shares: FairShares[int] = FairShares(100, 10, print)
+    for network in "aaabbc":
+        shares.add(network, f"{network}{len(shares)}", None, 0)
+    assert [kept.owner for kept in shares.take(4, 9)] == ["a0", "b3", "c5", "a1"]
+    assert [kept.owner for kept in shares.take(4, 9)] == ["b4", "a2"]
+    for network in "ddde":
+        shares.add(network, f"{network}{len(shares)}", None, 0)
+    assert [kept.owner for kept in shares.take(9, 2)] == ["d0", "e3", "d1"], "at most two of one network"
+
+
+def test_entries_that_are_given_back_come_first():
+    shares: FairShares[int] = FairShares(100, 10, print)
+    for number in range(4):
+        shares.add("a", "ayesha", number, number)
+    taken = shares.take(2, 9)
+    shares.add("a", "ayesha", 1, 10)
+    shares.give_back(taken)
+    assert [kept.entry for kept in shares.take(9, 9)] == [0, 2, 3, 10]
+
+
+def test_after_random_changes_the_largest_network_still_loses_its_oldest_entry():
+    chooser, known = random.Random(7), {}  # by owner and key: the network, oldest first
+    shares: FairShares[int] = FairShares(20, 20, print)
+    for number in range(3000):
+        network, owner, key = chooser.choice("aaabcdef"), chooser.choice("uvwxyz"), number % 9
+        match chooser.randrange(8):
+            case 0:
+                for kept in shares.take(chooser.randrange(4), 9):
+                    del known[kept.owner, kept.key]
+            case 1:
+                shares.forget(owner)
+                known = {name: network for name, network in known.items() if name[0] != owner}
+            case _:
+                shares.add(network, owner, key, number)
+                known.setdefault((owner, key), network)
+        lost = [name for name in known if shares.get(*name) is None]
+        assert len(lost) == max(0, len(known) - 20)
+        for name in lost:
+            sizes = Counter(known.values())
+            assert sizes[known[name]] == max(sizes.values())
+            assert name == next(other for other, network in known.items() if network == known[name])
+            del known[name]
+        assert len(shares) == len(known)
+
+
+ZONES = sorted(available_timezones() - {"Factory", "localtime"})
+moments = st.integers(946_684_800_000, 2_208_988_800_000)  # ms, 2000 to 2040
+
+
+def ms(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+@effort(600)
+@given(zone=st.sampled_from(ZONES), at_ms=moments)
+@example(zone="Australia/Lord_Howe", at_ms=ms("2026-04-05T01:45:00+10:30"))
+@example(zone="Australia/Lord_Howe", at_ms=ms("2025-10-05T02:30:00+11:00"))
+@example(zone="Asia/Kathmandu", at_ms=ms("2026-01-01T00:00:00+05:45") - 1)
+def test_bucket_is_what_the_offset_in_force_makes_it(zone, at_ms):
+    assert Clock(ZoneInfo(zone)).bucket(at_ms) == local_hour(at_ms, ZoneInfo(zone))
+
+
+@effort(20)
+@given(zone=st.sampled_from(ZONES), start=moments, steps=st.lists(st.integers(0, 900_000), min_size=100, max_size=100))
+def test_a_clock_in_use_for_long_answers_like_a_new_one(zone, start, steps):
+    clock = Clock(ZoneInfo(zone))
+    for number, step in enumerate(steps):
+        at_ms = start + number * 20 * 3_600_000 + step  # further apart than what the clock caches
+        for _ in range(2):
+            assert clock.bucket(at_ms) == local_hour(at_ms, ZoneInfo(zone))
+
+
+STRANGE = ("Africa/Casablanca", "America/St_Johns", "Antarctica/Troll", "Asia/Dhaka", "Australia/Lord_Howe")
+
+
+def assert_hours_around(zone: str, change_s: int) -> None:
+    """Compare the buckets of one clock with the local time, and the hours of both days with their buckets."""
+    clock = Clock(ZoneInfo(zone))
+    for at_s in (*range(change_s - 7200, change_s + 7200, 300), change_s - 1, change_s):
+        assert clock.bucket(at_s * 1000) == local_hour(at_s * 1000, ZoneInfo(zone)), (zone, at_s)
+    near = (*range(change_s - 2 * DAY_S, change_s + 2 * DAY_S, 900), change_s - 1)
+    buckets = {clock.bucket(at_s * 1000) for at_s in near}
+    for day in {clock.bucket(at_s * 1000).day for at_s in (change_s - 1, change_s)}:
+        hours = sorted(bucket.hour_s for bucket in buckets if bucket.day == day)
+        assert clock.hours(day, day) == hours, (zone, day)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Chatham", *STRANGE])
+def test_hours_around_each_change_of_the_clock_are_what_the_zone_shows(zone):
+    all_changes = [*changes(ZoneInfo(zone), 2005, 2011), *changes(ZoneInfo(zone), 2026, 2027)]
+    assert all_changes
+    for change_s in all_changes:
+        assert_hours_around(zone, change_s)
+
+
+def test_time_is_the_systems_by_default_and_written_in_utc_with_milliseconds():
+    assert iso(1_765_860_518_412) == "2025-12-16T04:48:38.412Z"
+    assert iso(1_765_860_518_002) == "2025-12-16T04:48:38.002Z"
+    before = datetime.now(UTC).timestamp() * 1000 - 1
+    assert before <= system_now_ms() <= datetime.now(UTC).timestamp() * 1000 + 1
+    assert Clock(ZoneInfo("UTC")).now_ms is system_now_ms
+    assert Clock(ZoneInfo("Asia/Dhaka"), now_ms=lambda: ms("2025-12-16T23:59:59.999+06:00")).today() == "2025-12-16"
