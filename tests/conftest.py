@@ -45,11 +45,14 @@ pytest_plugins = [
 
 NewServer = Callable[..., Server]
 
-compile_once()
-keep_statements()
 # Leave the machine usable for others.
 settings.register_profile("untimed", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_configure() -> None:
+    compile_once()
+    keep_statements()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -63,7 +63,7 @@ class KeptMatches:
 
 
 class KeptTemplates(FileSystemBytecodeCache):
-    """Keeps compiled templates in memory, and in files for the other processes of the run."""
+    """Keeps compiled templates in memory, and in files in the run's folder for its other processes."""
 
     def __init__(self) -> None:
         super().__init__()

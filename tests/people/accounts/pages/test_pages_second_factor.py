@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.application.site import Site
 from support.people.accounts import PASSWORD, log_in
+from support.people.admins import panel
 from support.people.authenticator import Authenticator
 from support.people.page_readers import Reader, words
 from support.people.second_factor import App, turn_on
@@ -70,6 +71,15 @@ def test_way_from_the_account_to_recovery_codes_and_back_off(site, ayesha):
     ayesha.send(f"{TOTP}/off", password=PASSWORD, code=new[0])
     assert ayesha.location == ACCOUNT
     assert "The authenticator app was turned off." in words(ayesha.get(ayesha.location))
+
+
+def test_each_step_of_an_admin_is_in_the_panel_with_its_styles(site):
+    admin = panel(site)
+    page = admin.send(TOTP, 200, password=PASSWORD)
+    codes = admin.send(f"{TOTP}/confirm", 200, code=App(site, secret_in(page)).code())
+    for step in (page, codes):
+        assert 'class="rooms"' in step
+        assert {"panel.css", "second-factor.css"} <= {name for name in re.findall(r'([\w-]+\.css)"', step)}
 
 
 def test_secret_is_shown_only_in_the_session_that_sent_the_password(site, ayesha):
