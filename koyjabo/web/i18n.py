@@ -38,10 +38,9 @@ MINUTE = "d MMM y, HH:mm"
 
 def init_app(app: Flask) -> None:
     Babel(app, locale_selector=language)
-    of_numbers = count, percent, share, digits, size, spent, period
-    of_times = moment, second, exact, age, day, time_of_day
-    of_texts = duration, translated, place, name_of, named, description_of, lang
-    for filter_ in (*of_numbers, *of_times, *of_texts):
+    of_numbers = count, percent, share, digits, size, spent
+    of_times = period, moment, second, exact, age, day, time_of_day, duration
+    for filter_ in (*of_numbers, *of_times, translated, place, name_of, named, description_of, lang):
         app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words)
     app.jinja_env.globals.update(
