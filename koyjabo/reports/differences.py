@@ -98,8 +98,10 @@ def _largest(changes: Iterator[Contribution], visits: int, before: int) -> list[
 
 
 def _explains(change: Contribution, visits: int, before: int) -> bool:
+    is_opposite = change.more * (visits - before) <= 0  # a fall explains no rise
     is_unknown = change.value is None and change.dimension != "source"  # a visit without a source is direct
-    return not is_unknown and not (change.visits > MOSTLY * visits and change.before > MOSTLY * before)
+    is_usual = change.visits > MOSTLY * visits and change.before > MOSTLY * before
+    return not (is_opposite or is_unknown or is_usual)
 
 
 # Sentences. The lead names the range: "1,835 visits yesterday".

@@ -29,6 +29,7 @@ def visit_on(site: Site, day: str, visits: list[tuple[str | None, str]]) -> None
 
 @given(before=VISITS, now=VISITS)
 @example(before=[("google.com", "/metro")], now=[(None, "/")] * 2)
+@example(before=[(None, "/metro")] * 6, now=[(None, "/"), (None, "/bus")] * 4)
 @effort(40)
 def test_gains_and_losses_of_values_add_up_to_the_difference(site, before, now):
     day = shifted("2026-01-01", 14 * next(weeks))
@@ -46,6 +47,7 @@ def test_gains_and_losses_of_values_add_up_to_the_difference(site, before, now):
             assert difference.visits == sum(visit[place] == difference.value for visit in now)
             assert difference.before == sum(visit[place] == difference.value for visit in before)
     assert all(abs(change.more) >= max(5, abs(result.more) / 10) for change in result.changes)
+    assert all(change.more * result.more > 0 for change in result.changes)
 
 
 def overview(site, day: str):

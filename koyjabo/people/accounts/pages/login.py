@@ -13,7 +13,14 @@ from typing import Any
 from flask import Response, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.base.core.errors import AccountDisabled, KoyJaboError, LedgerUnavailable, UnknownInvitation, WrongCode
+from koyjabo.base.core.errors import (
+    AccountDisabled,
+    KoyJaboError,
+    LedgerUnavailable,
+    UnknownCommunity,
+    UnknownInvitation,
+    WrongCode,
+)
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.people.accounts.errors import (
@@ -104,7 +111,7 @@ def _accepted(grant: Grant, token: str) -> Response:
     """Log in and accept an invitation. If that is impossible, the invitation's page gives the reason."""
     try:
         return logged_in(grant, authentication.accepted(grant.login.account, token))
-    except UnknownInvitation:
+    except (UnknownInvitation, UnknownCommunity, LedgerUnavailable):  # the account exists, so the person is logged in
         return redirected(grant)
 
 

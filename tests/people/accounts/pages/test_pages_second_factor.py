@@ -79,7 +79,7 @@ def test_each_step_of_an_admin_is_in_the_panel_with_its_styles(site):
     codes = admin.send(f"{TOTP}/confirm", 200, code=App(site, secret_in(page)).code())
     for step in (page, codes):
         assert 'class="rooms"' in step
-        assert {"panel.css", "second-factor.css"} <= {name for name in re.findall(r'([\w-]+\.css)"', step)}
+        assert {"panel.css", "second-factor.css"} <= set(re.findall(r'([\w-]+\.css)"', step))
 
 
 def test_secret_is_shown_only_in_the_session_that_sent_the_password(site, ayesha):
