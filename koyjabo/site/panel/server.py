@@ -148,7 +148,7 @@ def show(
 @bp.post("/server/settings/<group>")
 def change_settings(group: str) -> Response:
     """Save a group. If a field is invalid, the page is shown again with its form."""
-    if group not in GROUPS:
+    if group not in GROUPS or group == "total":
         abort(404)
     form = _form(group)
     with authentication.errors_in(form):

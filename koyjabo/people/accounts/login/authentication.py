@@ -56,8 +56,9 @@ def is_invited() -> bool:
 
 
 def invitation() -> str:
-    """The token of the invitation that follows the current request, or "". It may be invalid."""
-    return request.args.get("next", "").partition("/invitations/")[2]
+    """The token of the invitation that follows the form of the current page, or "". It may be invalid."""
+    path, start = request.args.get("next", ""), "/invitations/"
+    return path.removeprefix(start) if request.blueprint == "pages" and path.startswith(start) else ""
 
 
 def accepted(account: Account, token: str) -> Response:
