@@ -120,7 +120,8 @@ export class Newest {
     showMoment(/** @type {Element} */ (row.querySelector("time")), visit.at, panel.aheadMs);
     set(row, "ordinal", written(visit.ordinal), visit.ordinal);
     set(row, "place", placeName(visit.place));
-    set(row, "page", (visit.community ? visit.page.replace(visit.community.id, () => nameOf(visit.community)) : visit.page) || phrases.pages[""]);
+    const { community } = visit;
+    set(row, "page", (community ? visit.page.replace(community.id, () => nameOf(community)) : visit.page) || phrases.pages[""]);
     set(row, "user", visit.user?.name, visit.user?.id);
     set(row, "browser", [visit.browser, visit.system].filter(Boolean).join(" · ") || "–");
     set(row, "bot", visit.bot ? phrases.bot : undefined);
