@@ -13,7 +13,9 @@ from support.people.communities import accept
 from support.people.page_readers import Reader, words
 from support.people.second_factor import turn_on
 
+from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.people.accounts.users import invitation_queries
+from koyjabo.people.accounts.users.invitations import Invitations
 
 PATH = "/api/invitations"
 LIST = "/api/auth/invitations"
@@ -229,3 +231,29 @@ def test_new_person_signs_up_and_accepts_in_one_step(site, boss):
     other = Reader(site)
     other.send(f"/signup?next={path}", **{**form, "email": "salma@example.com"})
     assert other.location == path, "the link works once, and its page says so"
+
+
+def test_new_account_is_logged_in_though_its_invitation_cannot_be_accepted_yet(site, boss, monkeypatch):
+    def out_of_order(*_: object) -> None:
+        raise LedgerUnavailable
+
+    path, reader = f"/invitations/{invite(boss)}", Reader(site)
+    with monkeypatch.context() as broken:
+        broken.setattr(Invitations, "accept", out_of_order)
+        reader.send(f"/signup?next={path}", name="Karim", email="karim@example.com", password=PASSWORD)
+    assert reader.location == path
+    reader.send(f"{path}/accept")
+    assert "You now have access to the panel." in words(reader.get(reader.location))
+
+
+def test_invitation_opens_the_closed_sign_up_only_on_its_own_page(database):
+    with Site(database.url) as site:
+        path = f"/invitations/{invite(site_admin(site, 'boss'))}"
+    form = {"email": "salma@example.com", "password": PASSWORD}
+    with Site(database.url, SIGN_UP="invited") as site:
+        for next_ in (path, f"//other.example{path}", f"/communities?x={path}"):
+            answer = site.app.test_client().post(f"/api/auth/signup?next={next_}", json={"name": "Salma", **form})
+            assert_error(answer, 403, "sign_up_closed")
+        for next_ in (f"//other.example{path}", f"/communities?x={path}"):
+            Reader(site).send(f"/signup?next={next_}", 403, name="Salma", **form)
+        Reader(site).send(f"/signup?next={path}", name="Salma", **form)
