@@ -13,6 +13,7 @@ from itertools import count
 from typing import IO, Any
 
 import pytest
+from support.assertions.ledger import assert_verified
 from support.clients.connection import Answer, Connection
 from support.databases.database import Database
 from support.programs.forking import Program, start_anew
@@ -25,6 +26,9 @@ from support.servers.server import START_S, Server
 from koyjabo.server.process.listening_socket import VARIABLES, passed
 
 CLIENTS = 4
+insurance = pytest.mark.long(
+    proved_by="server/process/test_passed_socket.py::test_restart_refuses_no_connection_and_loses_no_visit"
+)
 
 
 @pytest.fixture
@@ -63,24 +67,45 @@ class Newcomers:
                 self.answers.append(connection.send_visit(f"visitor-{next(self._numbers)}").answer())
 
 
+def assert_restarts_are_not_noticed(server: Server, times: int = 1) -> None:
+    newcomers = Newcomers(server.port)
+    with newcomers.coming():
+        for _ in range(times):
+            newcomers.wait_for(30)
+            assert server.stop().status == 0
+            server.start()
+        newcomers.wait_for(30)
+    assert {answer.status for answer in newcomers.answers} == {200}
+    ordinals = sorted(answer.json["visit"]["ordinal"] for answer in newcomers.answers)
+    assert ordinals == list(range(1, len(ordinals) + 1))
+    assert server.database.rows("SELECT count(*) FROM visits") == [(len(ordinals),)]
+
+
 def test_restart_refuses_no_connection_and_loses_no_visit(sqlite_database, tmp_path, listener):
     """The server uses the passed socket and ignores PORT. New connections wait for the next server."""
     port = listener.getsockname()[1]
     server = ActivatedServer(sqlite_database, tmp_path, listener, PORT=1)
     try:
         assert server.start().port == port
-        newcomers = Newcomers(port)
-        with newcomers.coming():
-            newcomers.wait_for(30)
-            assert server.stop().status == 0
-            server.start()
-            newcomers.wait_for(30)
+        assert_restarts_are_not_noticed(server)
     finally:
         server.kill()
-    assert {answer.status for answer in newcomers.answers} == {200}
-    ordinals = sorted(answer.json["visit"]["ordinal"] for answer in newcomers.answers)
-    assert ordinals == list(range(1, len(ordinals) + 1))
-    assert server.database.rows("SELECT count(*) FROM visits") == [(len(ordinals),)]
+
+
+@insurance
+def test_restart_of_several_workers_is_not_noticed(database, tmp_path, listener, redis):
+    server = ActivatedServer(database, tmp_path, listener, WEB_CONCURRENCY=2, REDIS_URL=redis.url)
+    try:
+        assert_restarts_are_not_noticed(server.start(), times=3)
+        assert_verified(server)
+        killed = server.kill_worker()
+        wait_until(lambda: len(server.worker_pids() - {killed}) == 2, "another worker serves the same socket")
+        newcomers = Newcomers(server.port)
+        with newcomers.coming():
+            newcomers.wait_for(30)
+        assert {answer.status for answer in newcomers.answers} == {200}
+    finally:
+        server.kill()
 
 
 class SystemdServer(Server):
@@ -97,9 +122,7 @@ class SystemdServer(Server):
         return start_anew([*command, sys.executable, "wsgi.py"], given, files)
 
 
-@pytest.mark.long(
-    proved_by="server/process/test_passed_socket.py::test_restart_refuses_no_connection_and_loses_no_visit"
-)
+@insurance
 @pytest.mark.honest_start
 def test_systemd_passes_its_socket_to_the_server(sqlite_database, tmp_path):
     server = SystemdServer(sqlite_database, tmp_path, PORT=1).launch()
