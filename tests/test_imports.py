@@ -61,9 +61,7 @@ server: loop http websockets process .
 cli: .
 """
 """Rooms, their packages, and the parts of both: folders, interfaces (API, pages, admin, CLI), `services`, which builds
-the package, and "." for its own modules. A package may import packages above it, and a part may also import parts
-to its left.
-"""
+the package, and "." for its own modules. A package may import packages above it, and a part also parts to its left."""
 
 PACKAGES = [line.partition(":")[0] for line in ORDER.strip().splitlines()]
 ROOMS = [room for room in dict.fromkeys(name.partition(".")[0] for name in PACKAGES) if room != "koyjabo"]
@@ -89,9 +87,7 @@ upkeep/importers/run.py cli/ledger.py"
 OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}
 
 SHORTEST, LONGEST = 38, 400
-"""Limits on the lines of a module. A shorter module that only one sibling imports should be merged into that
-sibling.
-"""
+"""Limits on the lines of a module. A shorter module that only one sibling imports should be part of it."""
 
 MAX_ARGUMENTS = 7
 
@@ -142,8 +138,11 @@ def names(module: str) -> list[tuple[str, bool]]:
 
 def base_of(node: ast.ImportFrom, module: str) -> str:
     """The dotted name of what a statement imports from."""
-    folder = [module if is_package(module) else module.rpartition(".")[0]] if node.level else []
-    return ".".join([*folder, *filter(None, [node.module])])
+    return ".".join([*([folder(module)] if node.level else []), *filter(None, [node.module])])
+
+
+def folder(module: str) -> str:
+    return module if is_package(module) else module.rpartition(".")[0]
 
 
 @cache
@@ -164,9 +163,7 @@ def is_package(module: str) -> bool:
 
 @cache
 def part(module: str) -> str:
-    """`people.audit.` for a module of the package itself, `people.audit.admin` for one in a folder or file of that
-    name.
-    """
+    """`people.audit.` for a module of the package itself, `people.audit.admin` for one in a part of that name."""
     if module in OF_THE_ROOT:
         return OF_THE_ROOT[module]
     inside = inside_package(module)
@@ -286,14 +283,8 @@ def test_a_module_imports_its_siblings_by_their_own_names():
     """A reader then sees what a module takes from other packages."""
     statements = [(name, node) for name in FILES for node in ast.walk(tree(name)) if isinstance(node, ast.ImportFrom)]
     assert [name for name, node in statements if node.level > 1] == []
-    far = [name for name, node in statements if not node.level and node.module in near(name)]
-    assert far == []
-
-
-def near(module: str) -> set[str]:
-    """A module's package, and the modules in it."""
-    folder = module if is_package(module) else module.rpartition(".")[0]
-    return {folder, *(other for other in FILES if other.rpartition(".")[0] == folder)}
+    whole = [(name, str(node.module)) for name, node in statements if not node.level]
+    assert [name for name, other in whole if folder(name) in (other, other.rpartition(".")[0])] == []
 
 
 def in_one_another(one: str, other: str) -> bool:
