@@ -1,8 +1,8 @@
 """Group commit: one real thread takes all pending jobs and runs them as one batch, in one transaction.
 
 A request adds a job and waits for it. A slow disk costs its latency once per batch and never stops the event loop
-(decision 2). No timer delays a batch: an idle thread starts at once, and a busy one takes all jobs that arrived while
-it worked.
+(decision 2). A batch starts when a pass over the sockets brings no further jobs, so a single job starts at once, and
+many that arrive together share a transaction.
 
 Combines lookups from requests: all that arrive while one is running are handled together in the next one. Thousands
 of clients may reconnect at once.
@@ -26,6 +26,9 @@ Result = TypeVar("Result")
 
 MAX_WAITING = 20_000
 """Maximum number of pending jobs. Further jobs are refused, because they would time out."""
+
+GATHER_S = 0.02
+"""How long jobs may keep arriving before their batch starts, s: about ten passes over the sockets."""
 
 WATCH_INTERVAL_S = 0.5
 
@@ -111,7 +114,9 @@ class BatchWorker(Generic[Item, Result]):
         self._is_hopeless: Callable[[], bool] = lambda: False
         self._interrupt_after_s = sys.float_info.max
         self._busy_since = 0.0  # start of the batch, or of the last interruption, monotonic s
-        self._started = self._idle = self._watching = self._is_waking = False
+        self._gathered = 0  # number of pending jobs at the last pass over the sockets
+        self._gathers_until = 0.0  # monotonic s
+        self._started = self._idle = self._watching = self._is_gathering = self._is_running = False
         self._closed: Waiter | None = None
         self._starting = threading.Lock()
 
@@ -155,15 +160,16 @@ class BatchWorker(Generic[Item, Result]):
             return
         self._closed = self._runtime.waiter()
         if self._started:
-            self._wake_thread()
+            self._wake_queue.put(True)
             self._closed.wait()
 
     def _notify_thread(self) -> None:
         if not self._started:
             self._start()
-        if self._idle and not self._is_waking:
-            self._is_waking = True
-            self._runtime.soon(self._wake_thread)
+        if not (self._is_gathering or self._is_running):
+            self._is_gathering = True
+            self._gathered, self._gathers_until = len(self._pending), time.monotonic() + GATHER_S
+            self._runtime.soon(self._gather)
         if not self._watching:
             self._schedule_watch()
 
@@ -173,8 +179,14 @@ class BatchWorker(Generic[Item, Result]):
                 self._started = True
                 self._runtime.start_thread(self._main)
 
-    def _wake_thread(self) -> None:
-        self._is_waking = False
+    def _gather(self) -> None:
+        """Start the next batch, unless the last pass over the sockets brought further jobs."""
+        waiting = len(self._pending)
+        if self._gathered < waiting < self._most and time.monotonic() < self._gathers_until:
+            self._gathered = waiting
+            self._runtime.soon(self._gather)
+            return
+        self._is_gathering, self._is_running = False, True
         self._wake_queue.put(True)
 
     # The following methods run on the event loop, and limit every wait.
@@ -206,35 +218,38 @@ class BatchWorker(Generic[Item, Result]):
     # `from_thread`.
 
     def _main(self) -> None:
+        goes_on = False  # jobs did not fit into the last batch
         while not (self._closed and not self._pending):
-            self._idle = True
-            if not self._pending and not self._closed:
+            if not (goes_on or self._closed):
+                self._idle = True
                 self._wake_queue.get()
             self._busy_since = time.monotonic()
             self._idle = False
-            if self._pending:
-                self._do_batch()
+            taken = self._do_batch()
+            goes_on = len(taken) == self._most and bool(self._pending)
+            self._runtime.from_thread(partial(self._complete_batch, taken, goes_on))
         self._idle = True  # otherwise the watch would never end
         self._runtime.from_thread(self._closed.wake)
 
-    def _do_batch(self) -> None:
+    def _do_batch(self) -> list[Job[Item, Result]]:
         taken: list[Job[Item, Result]] = []
         self._taken = taken
         try:
-            self._work(partial(self._take, taken))
+            if self._pending:
+                self._work(partial(self._take, taken))
         except Exception as error:
             if not taken:  # it failed before `take`, so fail these jobs. Otherwise they would be retried for ever
                 self._take(taken)
             for job in taken:
                 job.error = job.error or (error if job.result is None else None)
-        self._runtime.from_thread(partial(self._complete_batch, taken))
+        return taken
 
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
         return take_pending(self._pending, taken, self._most)
 
     # The following methods run on the event loop.
 
-    def _complete_batch(self, jobs: list[Job[Item, Result]]) -> None:
+    def _complete_batch(self, jobs: list[Job[Item, Result]], goes_on: bool) -> None:
         try:
             self._on_done(jobs)
         finally:
@@ -242,6 +257,9 @@ class BatchWorker(Generic[Item, Result]):
                 job.complete()
             if self._taken is jobs:
                 self._taken = []
+            self._is_running = goes_on
+            if self._pending:
+                self._notify_thread()
 
 
 class BatchStore(Protocol[Item, Result]):

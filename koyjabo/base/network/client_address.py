@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 X_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
 X_FORWARDED_PROTO, X_FORWARDED_HOST = "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"
-FORWARDED = (X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+FORWARDED = frozenset((X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"))
 
 OVER_TLS = {"https", "wss"}
 """Schemes of requests over TLS. Traefik names the scheme of a WebSocket."""
@@ -107,7 +107,7 @@ def guess_key(environ: Mapping[str, Any]) -> str:
 
 def is_forwarded(environ: Mapping[str, Any]) -> bool:
     """Whether the request has a header that names another client."""
-    return any(name in environ for name in FORWARDED)
+    return not environ.keys().isdisjoint(FORWARDED)
 
 
 @lru_cache(maxsize=1024)
