@@ -29,7 +29,7 @@ class PageTotals:
         self._has_begun = False
 
     def tick(self) -> None:
-        """Follow the log. If the sums are not ready, compute them in a task, on one worker. Never raises."""
+        """Add new views to the sums. If the sums are not ready, compute them in a task, on one worker. Never raises."""
         if not self._numbers.is_on:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again

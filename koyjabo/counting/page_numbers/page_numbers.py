@@ -20,9 +20,10 @@ from koyjabo.base.core.identity import COMMUNITIES, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT
 from koyjabo.base.core.urls import PLAIN, is_on_disk, normal, without_query
 from koyjabo.base.database.batch_worker import Job, SharedLookups
-from koyjabo.counting.page_reading import PageCounts, PageReading, PageViews
+from koyjabo.counting.page_reading import PageCounts, PageReading, PageViews, Position
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
+from koyjabo.web.schemas.bodies import LARGEST_INT64
 from . import page_queries
 from .tail import Tail
 
@@ -31,6 +32,9 @@ MAX_PATHS = 100
 
 ATTEMPTS = 10
 """How often a reading is repeated that adds nothing and disagrees with what is known, for example after a restore."""
+
+NEWEST: Position = (LARGEST_INT64, LARGEST_INT64)
+"""A position after all rows."""
 
 MOVE_AT = 500
 """Move rows into the sums once this many are missing."""
@@ -152,9 +156,9 @@ class PageNumbers:
         self._database.write(page_queries.restart)
 
     def tick(self) -> None:
-        """Follow the log, and store the sums when they lack many views. Raises as `read`."""
-        missing = self._follow((), lambda reading: sum(reading.newest) - sum(reading.marks))
-        if missing >= MOVE_AT:
+        """Store the sums when they lack many views. Raises as `read`."""
+        reading = self._read_ready(NEWEST, ())
+        if sum(reading.newest) - sum(reading.marks) >= MOVE_AT:
             while self._database.write(page_queries.move_views):
                 pass
 
@@ -163,15 +167,20 @@ class PageNumbers:
         attempts = 0
         while attempts < ATTEMPTS:
             after = self._tail.upto
-            reading = self._read_pages(after, pages)
-            if not reading.is_ready:
-                raise StillCounting
+            reading = self._read_ready(after, pages)
             with self._lock:
                 has_moved = self._tail.upto != after  # another task has read more in the meantime
                 if not (has_moved and reading.newest < self._tail.upto) and self._tail.follow(reading):
                     return use(reading)
                 attempts += self._tail.upto <= after
         raise LedgerUnavailable
+
+    def _read_ready(self, after: Position, pages: tuple[str, ...]) -> PageReading:
+        """Read these pages' sums and the rows after a position. Raises StillCounting and LedgerUnavailable."""
+        reading = self._read_pages(after, pages)
+        if not reading.is_ready:
+            raise StillCounting
+        return reading
 
     def _shown(self, pages: Collection[str]) -> list[str]:
         """The pages that show their number: PAGE_NUMBERS names them, and they are no page of a community that is not
