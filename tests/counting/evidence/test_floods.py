@@ -17,6 +17,9 @@ from koyjabo.counting.services import CountingServices
 
 ROOM = 300
 HONEST, STRANGERS = 20, 12
+PING_INTERVAL, DAY_S = "koyjabo.server.websockets.connection_loop.PING_INTERVAL_S", 86_400
+"""The server sends no ping, because a visitor who waits for the flood reads none, and would be dropped."""
+
 FLOOD = "counting/evidence/test_floods.py::test_flood_of_one_address_takes_no_attended_time_of_others"
 
 
@@ -70,7 +73,7 @@ def send_heartbeats(timed: Timed, strangers: list[Visitor]) -> None:
 def test_flood_of_one_address_takes_no_attended_time_of_others(
     sqlite_database, tmp_path, flood: Callable[[Timed, list[Visitor]], None], kind: str
 ):
-    changes = {"koyjabo.counting.evidence.attendance.MAX_WAITING": ROOM}
+    changes = {"koyjabo.counting.evidence.attendance.MAX_WAITING": ROOM, PING_INTERVAL: DAY_S}
     with ExitStack() as stack:
         timed = Timed(sqlite_database, tmp_path, changes, TRUSTED_PROXIES="1")
         stack.callback(timed.server.kill)
