@@ -15,6 +15,7 @@ from support.sites.full_site import DAY_MS, bring
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.extensions import db
 from koyjabo.counting.page_numbers import page_numbers, page_queries
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
@@ -170,6 +171,16 @@ def test_sums_pass_rows_without_views(database, monkeypatch):
 
 
 @pytest.mark.both_kinds
+def test_a_worker_keeps_no_views_in_memory_before_it_reads_them(database):
+    with Site(database.url, PAGE_NUMBERS="*") as site:
+        counts(site)
+        for visitor in "abc":
+            site.register(visitor, page="/a")
+        site.services[ReportServices].page_totals.tick()
+        assert site.services[PageNumbers]._tail.views("/a") == 0
+        assert counts(site)[0]["/a"] == (3, 3)
+
+
 def test_rolled_back_database_shows_the_views_that_it_still_has(database):
     with Site(database.url, PAGE_NUMBERS="*") as site:
         site.register("v", page="/a")
