@@ -36,11 +36,11 @@ function queriesOf(paths) {
  * @property {URL} base  the server's URL
  * @property {typeof import("./client/requests.js").request} request
  * @property {(value: any, known: any) => boolean} isNewer
- * @property {AbortSignal} stopped
+ * @property {() => boolean} isStopped
  */
 
 /** @param {import("./koyjabo.js").KoyJabo} koyjabo  @param {Parts} parts */
-export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, stopped }) {
+export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, isStopped }) {
   /** @type {Set<string[]>} */
   const lists = new Set(); // one for each listener
   /** @type {string[]} */
@@ -90,7 +90,7 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, stopp
 
   /** Request the numbers, unless they are pushed. */
   async function poll() {
-    if (socket.source?.readyState === 1 || stream()?.isLiveWith(query()) || isAsking || isOn === false || !paths[0] || stopped.aborted) return;
+    if (socket.source?.readyState === 1 || stream()?.isLiveWith(query()) || isAsking || isOn === false || !paths[0] || isStopped()) return;
     isAsking = true;
     for (const some of queriesOf(paths)) {
       try {
