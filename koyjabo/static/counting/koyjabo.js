@@ -154,14 +154,14 @@ export class KoyJabo {
 
   /**
    * Call `listener` with the views of all these pages, once they are known and on every change.
-   * @param {string[]} paths  up to 100 for all listeners together
+   * @param {string[]} paths  of any number; null are the views of a page whose name is no path
    * @param {PagesListener} listener
    * @returns {() => void} ends it
    */
   pages(paths, listener) {
     const list = [...paths], ended = new AbortController();
     this.#loading ??= persistently(() => import("./koyjabo-pages.js")).then(({ pagesOf }) =>
-      (this.#pages = pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, request, isNewer, isStopped: () => this.#stopped.signal.aborted })));
+      (this.#pages = pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, request, isNewer, isStopped: () => this.#stopped.signal.aborted, shared })));
     this.#loading.then((pages) => pages.watch(list, listener, ended.signal));
     return () => ended.abort();
   }
