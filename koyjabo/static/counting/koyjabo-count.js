@@ -11,16 +11,34 @@ import { KoyJabo, Line, serverAt } from "./koyjabo.js";
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 const PAGE = "page"; // the value and the attribute for the views of a page
-
-const styles = new CSSStyleSheet(); // allowed even by policies that refuse inline styles
-styles.replaceSync(`
+/** @type {("counts" | "views")[]} */
+const CHOICES = ["counts", "views"];
+const CSS = `
   :host { display: inline-block; }
   :host([hidden]) { display: none; }
   [part=number] { display: inline-block; min-inline-size: var(--koyjabo-count-width, 5ch); font-variant-numeric: tabular-nums; }
-`);
+`;
+
+/** @type {any} */
+let sheet; // allowed even by policies that refuse inline styles
+try {
+  sheet = new CSSStyleSheet();
+  sheet.replaceSync(CSS);
+} catch {
+  sheet = null; // Safari before 16.4
+}
+
+/** @param {ShadowRoot} root  of an element */
+function style(root) {
+  try {
+    root.adoptedStyleSheets.push(sheet);
+  } catch {
+    root.append(Object.assign(document.createElement("style"), { textContent: CSS }));
+  }
+}
 
 /** @type {Map<string, KoyJabo>} */
-const started = new Map(); // by host
+const started = new Map(); // by URL of the server
 
 /** Dispatches `change` when this page changes its path without loading. */
 const paths = new EventTarget();
@@ -50,12 +68,11 @@ function isCounted(host) {
 }
 
 /** The client for a server, shared by all elements. @param {URL} base */
-function source(base) {
-  const running = started.get(base.host);
+function source({ href }) {
+  const running = started.get(href);
   if (running) return running;
-  const counting = isCounted(base.host) ? [] : [...document.querySelectorAll(NAME)].filter((element) => element.getAttribute("counts") !== "false");
-  const koyjabo = new KoyJabo({ baseUrl: base.href, counts: counting.length > 0, pageViews: counting.some((element) => element.hasAttribute("views")) });
-  started.set(base.host, koyjabo);
+  const koyjabo = new KoyJabo({ baseUrl: href, counts: false });
+  started.set(href, koyjabo);
   void koyjabo.start();
   return koyjabo;
 }
@@ -74,7 +91,7 @@ function written(language, number) {
  * region, because it may change often.
  */
 class KoyJaboCount extends HTMLElement {
-  static observedAttributes = ["value", PAGE, "lang", "label"];
+  static observedAttributes = ["value", PAGE, "lang", "label", ...CHOICES];
   #number = document.createElement("span");
   #content = document.createElement("slot");
   #label = document.createElement("span");
@@ -84,6 +101,8 @@ class KoyJaboCount extends HTMLElement {
   #stats = null;
   /** @type {number | undefined} */
   #online;
+  /** The server, while the element is connected. @type {URL | undefined} */
+  #base;
   /** @type {KoyJabo | undefined} */
   #koyjabo;
   #path = ""; // of the page whose views are shown
@@ -94,24 +113,29 @@ class KoyJaboCount extends HTMLElement {
 
   constructor() {
     super();
-    this.#number.part.add("number");
-    this.#label.part.add("label");
+    this.#number.setAttribute("part", "number");
+    this.#label.setAttribute("part", "label");
     this.#number.append(this.#content);
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [styles];
+    style(root);
     root.append(this.#number, this.#label);
   }
 
   async connectedCallback() {
     const { signal } = (this.#connected = new AbortController());
+    for (const name of CHOICES) {
+      if (!this.hasOwnProperty(name)) continue;
+      const choice = this[name]; // set before this script was loaded
+      delete /** @type {any} */ (this)[name];
+      this[name] = choice;
+    }
     await isReady;
     if (signal.aborted) return;
-    const base = serverAt(this.getAttribute("base-url"));
+    const base = (this.#base = serverAt(this.getAttribute("base-url")));
+    signal.addEventListener("abort", () => (this.#base = undefined));
+    this.#count();
     const community = this.getAttribute("community");
-    if (community) {
-      if (this.getAttribute("counts") !== "false") source(base); // counts the visit
-      return this.#follow(new URL(`ws/communities/${encodeURIComponent(community)}/visitors/`, base), signal);
-    }
+    if (community) return this.#follow(new URL(`ws/communities/${encodeURIComponent(community)}/visitors/`, base), signal);
     this.#koyjabo = source(base);
     const end = this.#koyjabo.subscribe((stats) => {
       this.#stats = stats;
@@ -131,12 +155,39 @@ class KoyJaboCount extends HTMLElement {
   }
 
   attributeChangedCallback() {
+    this.#count();
     this.#watch();
     this.#show();
   }
 
+  /** Whether this page's visit is counted, unless the page does so itself. */
+  get counts() {
+    return this.getAttribute("counts") !== "false";
+  }
+
+  set counts(choice) {
+    if (`${choice}` === "false") this.setAttribute("counts", "false");
+    else this.removeAttribute("counts");
+  }
+
+  /** Whether the views of later pages are counted. */
+  get views() {
+    return (this.getAttribute("views") ?? "false") !== "false";
+  }
+
+  set views(choice) {
+    if (`${choice ?? false}` === "false") this.removeAttribute("views");
+    else this.setAttribute("views", "");
+  }
+
   get #isPage() {
     return this.getAttribute("value") === PAGE;
+  }
+
+  /** Count what this element wants counted. What has begun does not end with the element. */
+  #count() {
+    if (this.dataset.debug != null) KoyJabo.debug();
+    if (this.#base && this.counts && !isCounted(this.#base.host)) source(this.#base).count(this.views);
   }
 
   /** Watch the page that the attributes name, or the one that contains the element. */

@@ -13,7 +13,7 @@
  * @property {URL} base  the server's URL
  * @property {string} visitId
  * @property {object} who  the visitor, as sent to the server
- * @property {{page?: string}} fields
+ * @property {string} [page]  the page that the visit names, instead of its path
  * @property {boolean} isNew  whether the loaded page is its first view
  * @property {boolean} isRegistered
  */
@@ -29,6 +29,7 @@ const MAX_BYTES = 12_000; // of the 16 KB that the server accepts
 // Prefix of keys in localStorage. Each value is a page's note, or "0" for an entry in this queue.
 const WAITING = "koyjabo.waiting";
 const NOT_COUNTED = "koyjabo.doNotCount"; // as in client/storage.js
+const MOVED = "koyjaboMoved"; // an event where there is no Navigation API
 
 /** @type {any} */
 let area = {};
@@ -38,8 +39,12 @@ try {
   // This is a service worker, or the browser forbids storage.
 }
 
+/** What all copies of the client share on this page, as in client/shared.js. */
+const shared = () => /** @type {any} */ (globalThis)[Symbol.for("koyjabo")] ?? {};
+
 let timer = 0;
 let isDelayed = false; // a server has asked us to wait
+let isPatched = false;
 
 /** @param {string} id */
 const key = (id) => `${WAITING} ${id}`;
@@ -135,7 +140,7 @@ async function send(entries) {
     isDelayed = answer.status > 499 || answer.status === 429;
     if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
     if (answer.ok) return 0;
-    if (!another) console.warn("Not counted:", error, body);
+    if (!another) shared().log?.()?.warn("Not counted:", error, body);
   } catch {
     return REST_MS;
   }
@@ -210,19 +215,22 @@ const isRight = ([name, value]) => NAME.test(name) && (/string|boolean/.test(typ
 
 /**
  * Call `look` whenever the page may have changed its path without loading.
- * @param {() => void} look  @param {AbortSignal} [signal]  ends it
+ * @param {(event?: any) => void} look  @param {AbortSignal} [signal]  ends it
  */
 export function onPath(look, signal) {
   const { navigation } = /** @type {any} */ (self);
   if (navigation) return navigation.addEventListener("currententrychange", look, { signal });
+  addEventListener("popstate", look, { signal });
+  addEventListener(MOVED, look, { signal });
+  if (isPatched) return;
+  isPatched = true;
   for (const name of /** @type {const} */ (["pushState", "replaceState"])) { // older browsers
     const original = history[name];
     history[name] = (...args) => {
       original.apply(history, args);
-      look();
+      dispatchEvent(new Event(MOVED));
     };
   }
-  addEventListener("popstate", look, { signal });
 }
 
 /**
@@ -233,6 +241,7 @@ export function onPath(look, signal) {
  */
 export function eventsOf(visit, begun, signal, notes) {
   area = notes;
+  let isFollowing = false;
   let number = 1_000_000; // ids of events sort in their order
   // The server may have refused the visit.
   const isCounted = () => !area[NOT_COUNTED] && (visit.isNew || visit.isRegistered);
@@ -253,16 +262,23 @@ export function eventsOf(visit, begun, signal, notes) {
   }
 
   /**
-   * Track a page view whenever the path changes, and when the back/forward cache restores the page.
-   * @param {string} viewed  path when the client started
+   * Track a page view whenever the path changes, and when the back/forward cache restores the page: once, however many
+   * clients and copies of the client the page has.
    * @param {(page?: string) => string} addressOf  a page as it is sent
    */
-  function follow(viewed, addressOf) {
-    const view = (page = viewed) => track("pageview", {}, addressOf(page));
-    const look = () => location.pathname !== viewed && view((viewed = location.pathname));
-    if (!visit.isNew) view(visit.fields.page);
+  function follow(addressOf) {
+    if (isFollowing) return;
+    isFollowing = true;
+    const { viewed } = shared(), { href } = visit.base;
+    const look = (/** @type {any} */ event = undefined) => {
+      const last = viewed[href], path = location.pathname;
+      const isViewed = last?.path === path && (!event?.persisted || last.event === event);
+      if (isViewed || signal.aborted || !isCounted()) return;
+      viewed[href] = { ...last, path, event };
+      track("pageview", {}, addressOf(last ? path : visit.page));
+    };
     onPath(look, signal);
-    addEventListener("pageshow", ({ persisted }) => persisted && view(), { signal });
+    addEventListener("pageshow", look, { signal });
     look();
   }
 

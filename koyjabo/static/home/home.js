@@ -43,6 +43,7 @@ connection.asOf(nowMs);
 let shown = null;
 let isOver = false; // whether the first attempt to register the visit has ended
 
+KoyJabo.debug();
 const koyjabo = new KoyJabo({ stats: first });
 const hadNumber = koyjabo.visit !== null;
 

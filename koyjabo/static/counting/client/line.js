@@ -27,8 +27,9 @@ export class Line {
     this.#handlers = handlers;
   }
 
-  /** @param {AbortSignal} [signal]  closes the connection */
+  /** Connect, also after `end`. @param {AbortSignal} [signal]  closes the connection */
   start(signal) {
+    this.#isOver = this.#hasOpened = false;
     onReturn(() => this.wake(), signal);
     on("offline", () => this.#drop(), signal);
     on("pageshow", ({ persisted }) => {
@@ -84,7 +85,7 @@ export class Line {
     if (!this.source) this.wait(pauseMs, () => this.open());
   }
 
-  /** Close the connection for good. */
+  /** Close the connection until it is started again. */
   end() {
     this.#isOver = true;
     this.close();
