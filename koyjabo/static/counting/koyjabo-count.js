@@ -13,11 +13,8 @@ const NAME = "koyjabo-count";
 const PAGE = "page"; // the value and the attribute for the views of a page
 /** @type {("counts" | "views")[]} */
 const CHOICES = ["counts", "views"];
-const CSS = `
-  :host { display: inline-block; }
-  :host([hidden]) { display: none; }
-  [part=number] { display: inline-block; min-inline-size: var(--koyjabo-count-width, 5ch); font-variant-numeric: tabular-nums; }
-`;
+const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}" +
+  "[part=number]{min-inline-size:var(--koyjabo-count-width,5ch);font-variant-numeric:tabular-nums}";
 
 /** @type {any} */
 let sheet; // allowed even by policies that refuse inline styles
@@ -40,21 +37,17 @@ function style(root) {
 /** @type {Map<string, KoyJabo>} */
 const started = new Map(); // by URL of the server
 
-/** Dispatches `change` when this page changes its path without loading. */
-const paths = new EventTarget();
-/** @type {Promise<void> | undefined} */
-let following;
-
-function followPath() {
-  const tell = () => void paths.dispatchEvent(new Event("change"));
-  following ??= import("./koyjabo-queue.js").then(({ onPath }) => onPath(tell)).then(tell, () => {});
-}
-
 /** Resolves once the page's own scripts have run, because they may start the module. */
 const isReady = new Promise((ready) => {
   if (document.readyState === "complete") ready(true);
   for (const event of ["DOMContentLoaded", "load"]) addEventListener(event, ready, { once: true });
 });
+
+/** Whether a choice is on, as a property or an attribute. @param {unknown} choice */
+const isOn = (choice) => `${choice}` !== "false";
+
+/** @param {any} element  of ours, or a script */
+const hasDebug = ({ dataset, src = NAME }) => dataset.debug != null && src.includes(NAME);
 
 /** Whether the page counts this session itself, for a community or under another visitorId. @param {string} host */
 function isCounted(host) {
@@ -103,6 +96,8 @@ class KoyJaboCount extends HTMLElement {
   #online;
   /** The server, while the element is connected. @type {URL | undefined} */
   #base;
+  /** While the element follows the page's path. @type {AbortSignal | undefined} */
+  #following;
   /** @type {KoyJabo | undefined} */
   #koyjabo;
   #path = ""; // of the page whose views are shown
@@ -130,9 +125,9 @@ class KoyJaboCount extends HTMLElement {
       this[name] = choice;
     }
     await isReady;
+    if (hasDebug(this) || [...document.scripts].some(hasDebug)) await import("./koyjabo-debug.js").catch(() => {});
     if (signal.aborted) return;
     const base = (this.#base = serverAt(this.getAttribute("base-url")));
-    signal.addEventListener("abort", () => (this.#base = undefined));
     this.#count();
     const community = this.getAttribute("community");
     if (community) return this.#follow(new URL(`ws/communities/${encodeURIComponent(community)}/visitors/`, base), signal);
@@ -141,17 +136,14 @@ class KoyJaboCount extends HTMLElement {
       this.#stats = stats;
       this.#show();
     });
-    paths.addEventListener("change", this.#watch, { signal });
-    signal.addEventListener("abort", () => {
-      end();
-      this.#koyjabo = undefined;
-      this.#watch();
-    });
+    signal.addEventListener("abort", end);
     this.#watch();
   }
 
   disconnectedCallback() {
     this.#connected?.abort();
+    this.#base = this.#koyjabo = undefined;
+    this.#watch();
   }
 
   attributeChangedCallback() {
@@ -162,22 +154,26 @@ class KoyJaboCount extends HTMLElement {
 
   /** Whether this page's visit is counted, unless the page does so itself. */
   get counts() {
-    return this.getAttribute("counts") !== "false";
+    return isOn(this.getAttribute("counts"));
   }
 
   set counts(choice) {
-    if (`${choice}` === "false") this.setAttribute("counts", "false");
-    else this.removeAttribute("counts");
+    this.#set("counts", isOn(choice) ? null : "false");
   }
 
   /** Whether the views of later pages are counted. */
   get views() {
-    return (this.getAttribute("views") ?? "false") !== "false";
+    return isOn(this.getAttribute("views") ?? false);
   }
 
   set views(choice) {
-    if (`${choice ?? false}` === "false") this.removeAttribute("views");
-    else this.setAttribute("views", "");
+    this.#set("views", isOn(choice ?? false) ? "" : null);
+  }
+
+  /** @param {string} name  @param {string | null} text */
+  #set(name, text) {
+    if (text == null) this.removeAttribute(name);
+    else this.setAttribute(name, text);
   }
 
   get #isPage() {
@@ -186,15 +182,14 @@ class KoyJaboCount extends HTMLElement {
 
   /** Count what this element wants counted. What has begun does not end with the element. */
   #count() {
-    if (this.dataset.debug != null) KoyJabo.debug();
     if (this.#base && this.counts && !isCounted(this.#base.host)) source(this.#base).count(this.views);
   }
 
   /** Watch the page that the attributes name, or the one that contains the element. */
   #watch = () => {
     const named = this.getAttribute(PAGE), own = location.host && location.pathname;
-    if (this.#isPage && !named) followPath();
     const path = this.#koyjabo && this.#isPage ? named || own : "";
+    if (path && !named) this.#followPath();
     if (path === this.#path) return;
     this.#unwatch?.();
     this.#path = path;
@@ -205,6 +200,16 @@ class KoyJaboCount extends HTMLElement {
       this.#show();
     });
   };
+
+  #followPath() {
+    const signal = this.#connected?.signal;
+    if (this.#following === signal) return;
+    this.#following = signal;
+    import("./koyjabo-queue.js").then(({ onPath }) => {
+      onPath(this.#watch, signal);
+      this.#watch(); // it may have changed in between
+    }, () => {});
+  }
 
   /** @param {URL} url  the URL of the community's room  @param {AbortSignal} signal */
   #follow(url, signal) {

@@ -22,7 +22,7 @@ function pathOf(name) {
   const [, host, rest] = /** @type {string[]} */ (/^(https?:\/\/[^/?#]*)?([^?#]*)/i.exec(`${name}`));
   const path = rest || (host && "/");
   if (path?.[0] === "/" && new URL(`http://page${path}`).pathname.length <= MAX_LENGTH) return path;
-  if (!warned.has(name)) console.warn(`"${name}" is not the path of a page. Name the page by a path like /posts/1, with up to ${MAX_LENGTH} characters.`);
+  if (!warned.has(name)) console.warn(`"${name}" is not the path of a page. Write a path like /posts/1, with up to ${MAX_LENGTH} characters.`);
   warned.add(name);
 }
 
@@ -112,15 +112,15 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, isSto
     isAsking = true;
     // A long list is requested once, and then part by part.
     const missing = paths.filter((path) => !known[path]), parts = queriesOf(missing[0] ? missing : paths);
-    for (const some of missing[0] ? parts : [parts[turn++ % parts.length]]) {
-      try {
+    try {
+      for (const some of missing[0] ? parts : [parts[turn++ % parts.length]]) {
         const response = await request(`api/pages?${some}`, base);
-        if (response.ok) accept(await response.json());
-        else if (response.status === 404) isOn = false;
+        if (response.status === 404) isOn = false;
         if (!response.ok) break;
-      } catch {
-        // The next poll tries again.
+        accept(await response.json());
       }
+    } catch {
+      // The next poll tries again.
     }
     isAsking = false;
     stream()?.follow();
@@ -133,7 +133,7 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, isSto
     if (/still_counting|ledger_unavailable/.test(event.code)) {
       if (socket.source) socket.source.watched = "";
       setTimeout(send, AGAIN_MS);
-    } else shared.log()?.warn("Not shown:", event.error);
+    } else shared.lines?.isNotShown(event.error);
   }
 
   /** @param {string[]} list  @param {PagesListener} listener  @param {AbortSignal} signal  ends it */
@@ -142,11 +142,8 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, isSto
     const names = list.map(pathOf), watched = names.flatMap((path) => path ?? []);
     let text = "";
     const tell = () => {
-      const pages = names.map((name, at) => {
-        const path = list[at];
-        return name ? known[name] && { ...known[name].page, path } : { path, views: null, today: null };
-      });
-      if (pages.every(Boolean) && text !== (text = JSON.stringify(pages))) listener(JSON.parse(text));
+      const pages = list.map((path, at) => Object.assign({ views: null, today: null }, known[`${names[at]}`]?.page, { path }));
+      if (watched.every((path) => known[path]) && text !== (text = JSON.stringify(pages))) listener(JSON.parse(text));
     };
     lists.add(watched);
     changes.addEventListener("change", tell, { signal });

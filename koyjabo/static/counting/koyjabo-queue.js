@@ -39,12 +39,8 @@ try {
   // This is a service worker, or the browser forbids storage.
 }
 
-/** What all copies of the client share on this page, as in client/shared.js. */
-const shared = () => /** @type {any} */ (globalThis)[Symbol.for("koyjabo")] ?? {};
-
 let timer = 0;
 let isDelayed = false; // a server has asked us to wait
-let isPatched = false;
 
 /** @param {string} id */
 const key = (id) => `${WAITING} ${id}`;
@@ -140,7 +136,7 @@ async function send(entries) {
     isDelayed = answer.status > 499 || answer.status === 429;
     if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
     if (answer.ok) return 0;
-    if (!another) shared().log?.()?.warn("Not counted:", error, body);
+    if (!another) /** @type {any} */ (globalThis)[Symbol.for("koyjabo")]?.lines?.isDropped(error, body);
   } catch {
     return REST_MS;
   }
@@ -220,16 +216,15 @@ const isRight = ([name, value]) => NAME.test(name) && (/string|boolean/.test(typ
 export function onPath(look, signal) {
   const { navigation } = /** @type {any} */ (self);
   if (navigation) return navigation.addEventListener("currententrychange", look, { signal });
-  addEventListener("popstate", look, { signal });
-  addEventListener(MOVED, look, { signal });
-  if (isPatched) return;
-  isPatched = true;
-  for (const name of /** @type {const} */ (["pushState", "replaceState"])) { // older browsers
-    const original = history[name];
-    history[name] = (...args) => {
+  for (const name of ["popstate", MOVED]) addEventListener(name, look, { signal });
+  const calls = /** @type {any} */ (history);
+  for (const name of ["pushState", "replaceState"]) {
+    const original = calls[name];
+    if (!original[MOVED]) calls[name] = (/** @type {unknown[]} */ ...args) => {
       original.apply(history, args);
       dispatchEvent(new Event(MOVED));
     };
+    calls[name][MOVED] = true;
   }
 }
 
@@ -265,11 +260,12 @@ export function eventsOf(visit, begun, signal, notes) {
    * Track a page view whenever the path changes, and when the back/forward cache restores the page: once, however many
    * clients and copies of the client the page has.
    * @param {(page?: string) => string} addressOf  a page as it is sent
+   * @param {Record<string, any>} viewed  see client/shared.js
    */
-  function follow(addressOf) {
+  function follow(addressOf, viewed) {
     if (isFollowing) return;
     isFollowing = true;
-    const { viewed } = shared(), { href } = visit.base;
+    const { href } = visit.base;
     const look = (/** @type {any} */ event = undefined) => {
       const last = viewed[href], path = location.pathname;
       const isViewed = last?.path === path && (!event?.persisted || last.event === event);

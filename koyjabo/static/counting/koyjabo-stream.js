@@ -38,9 +38,7 @@ export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
 
     /** Reopen the stream if other pages are watched. */
     follow() {
-      if (!this.source || this.query === query()) return;
-      this.close();
-      this.open();
+      if (this.source && this.query !== query()) this.reopen();
     }
 
     /** Whether these pages are pushed. @param {string} pages  a query */

@@ -101,7 +101,7 @@ export class KoyJabo {
         if (opened.readyState !== 1) return; // it was closed in between
         // Not in the URL, because proxies log it.
         opened.send(JSON.stringify({ type: "visitor", visitorId: this.#visit.who.visitorId, visitId: this.#visit.knownId }));
-        shared.log()?.log("Connected to KoyJabo Analytics Stream");
+        shared.lines?.isConnected();
       },
     });
     this.poll = poll;
@@ -109,11 +109,6 @@ export class KoyJabo {
   }
 
   static doNotCount = doNotCount;
-
-  /** Print to the console what the client does on this page. */
-  static debug() {
-    shared.log = () => console;
-  }
 
   static get isNotCounted() {
     return isNotCounted();
@@ -189,7 +184,7 @@ export class KoyJabo {
     on("pagehide", () => this.#report(false), signal);
     onReturn(() => this.refresh(), signal); // stats may have become old
     this.#timer = setInterval(this.#tick, POLL_MS);
-    if (isNotCounted()) shared.log()?.log("This browser is not counted (KoyJabo.doNotCount)");
+    if (isNotCounted()) shared.lines?.isNotCounted();
     const isLeft = waiting(); // from an earlier page
     this.#begin();
     // Do both at the same time, because slow networks need half a second for each response.
@@ -201,7 +196,7 @@ export class KoyJabo {
 
   /** Count what is to be counted and is not yet. */
   #begin() {
-    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(addressOf));
+    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(addressOf, shared.viewed));
     if (this.#visit.knownId && !this.#inputs) {
       const { signal } = (this.#inputs = new AbortController());
       on("pointermove wheel touchstart keydown", ({ isTrusted }) => {
@@ -212,26 +207,20 @@ export class KoyJabo {
       }, signal);
     }
     if (this.#visit.isDue) this.#begun = this.#register();
-    else {
-      const refreshed = this.refresh();
-      this.#begun ??= refreshed;
-    }
+    this.#begun ??= this.refresh();
   }
 
   /**
    * Count the visit of a client made with `counts: false`, for example after consent.
-   * @param {boolean} [pageViews]  whether to count page views as well
+   * @param {boolean} [pageViews]  whether to count page views from now on
    */
-  count(pageViews = false) {
-    const { counts, pageViews: follows } = this.#options;
-    if (counts !== false && (follows || !pageViews)) return;
-    Object.assign(this.#options, { counts: true, pageViews: follows || pageViews });
-    if (counts === false) this.#visit.begin();
-    if (!this.#timer) return; // `start` begins
-    this.#begin();
-    if (counts !== false || !this.#socket.source) return;
-    this.#socket.close(); // a socket names its visit once
-    this.#socket.open();
+  count(pageViews) {
+    const options = this.#options, isLate = options.counts === false;
+    options.pageViews ||= pageViews;
+    options.counts = true;
+    if (isLate) this.#visit.begin();
+    if (this.#timer) this.#begin();
+    if (isLate && this.#socket.source) this.#socket.reopen(); // a socket names its visit once
   }
 
   /**
@@ -301,14 +290,14 @@ export class KoyJabo {
   }
 
   async #register() {
-    shared.log()?.log("🆕 First visit in this session - registering with backend...");
+    shared.lines?.isFirst();
     const registered = await this.#visit.send();
     if (registered) {
       this.#accept(registered);
       this.#tell(); // its number
     }
     const stats = ((await this.refresh()) || registered) && this.#stats;
-    if (stats) shared.log()?.log(`📊 Backend sync - Total: ${stats.totalVisits}, Today: ${stats.todayVisits}, Active: ${stats.activeUsers}${registered ? "" : " [from GET fallback]"}`);
+    if (stats) shared.lines?.isSynced(stats, !registered);
   }
 
   /**

@@ -8,6 +8,7 @@ import { Figures, written } from "../webkit/figures.js";
 import { Board } from "./board.js";
 import { Light } from "./light.js";
 import { OwnVisit } from "./own-visit.js";
+import "../counting/koyjabo-debug.js";
 import { KoyJabo } from "../counting/koyjabo.js";
 import { Announcer, find, readJson, showLine, write } from "../webkit/page.js";
 
@@ -43,7 +44,6 @@ connection.asOf(nowMs);
 let shown = null;
 let isOver = false; // whether the first attempt to register the visit has ended
 
-KoyJabo.debug();
 const koyjabo = new KoyJabo({ stats: first });
 const hadNumber = koyjabo.visit !== null;
 

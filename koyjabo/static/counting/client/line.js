@@ -33,9 +33,7 @@ export class Line {
     onReturn(() => this.wake(), signal);
     on("offline", () => this.#drop(), signal);
     on("pageshow", ({ persisted }) => {
-      if (!persisted) return;
-      this.close(); // the back/forward cache has closed it
-      this.wake();
+      if (persisted) this.reopen(); // the back/forward cache has closed it
     }, signal);
     signal?.addEventListener("abort", () => this.end());
     this.open();
@@ -61,6 +59,11 @@ export class Line {
     } catch {
       this.#drop(); // Firefox throws when the policy refuses it
     }
+  }
+
+  reopen() {
+    this.close();
+    this.open();
   }
 
   /** Check the connection when the page becomes visible or is back online, because it may be dead. */

@@ -1,15 +1,12 @@
-/** What all copies of this module on a page share, whatever their URLs: the page views, and the console. */
-
-/** Whether a script tag of ours has `data-debug`. */
-const isMarked = () => [...(document.scripts ?? [])].some(({ dataset, src, text }) => dataset.debug != null && /koyjabo/i.test(src || text));
-
 /**
+ * What all copies of this module on a page share, whatever their URLs.
+ *
  * @typedef {object} Viewed  the last page view
  * @property {string} path
  * @property {Event} [event]  what caused it
  * @property {string} [visitId]  the visit whose first view it is
  *
- * @type {{viewed: Record<string, Viewed>, log(): Console | undefined}}  `viewed` by URL of the server. Without a wish
- *   to see what the client does, `log` returns nothing, so that the console stays silent
+ * @type {{viewed: Record<string, Viewed>, lines?: typeof import("../koyjabo-debug.js").lines}}  `viewed` by URL of the
+ *   server; `lines` print what the client does, if that is wanted
  */
-export const shared = (/** @type {any} */ (globalThis)[Symbol.for("koyjabo")] ??= { viewed: {}, log: () => (isMarked() ? console : undefined) });
+export const shared = (/** @type {any} */ (globalThis)[Symbol.for("koyjabo")] ??= { viewed: {} });

@@ -121,17 +121,17 @@ export class Visit {
         if ((this.isNew = this.isRegistered = !!(this.receipt = visit))) {
           delete visit.duplicate;
           this.#keep();
-          shared.log()?.log("✅ Visit registered with backend");
+          shared.lines?.isRegistered();
         }
         done(visitId);
         return stats;
       }
-      shared.log()?.warn(`⚠️ Failed to register visit with backend, status: ${status}`);
+      shared.lines?.isRefused(status);
       this.isNew = status > 499 || status === 429; // other errors would repeat, and such a visit can have no events
       if (!this.isNew) return done(visitId);
       restMs = /** @type {any} */ (response.headers.get("Retry-After")) * 1000;
     } catch (error) {
-      shared.log()?.error("❌ Error registering visit:", error);
+      shared.lines?.hasFailed(error);
     }
     deliver(restMs, entry);
   }
