@@ -5,7 +5,9 @@ from urllib.parse import quote
 import pytest
 from support.browser.pages import expect
 
-long = pytest.mark.long(proved_by="browser/test_classic_script.py::test_classic_script_knows_its_server_however_it_is_loaded")
+long = pytest.mark.long(
+    proved_by="browser/test_classic_script.py::test_classic_script_knows_its_server_however_it_is_loaded"
+)
 
 INJECTED = """
 (url) => {
@@ -65,7 +67,10 @@ def test_copy_of_the_classic_script_needs_no_other_file(page, site, script, othe
 @pytest.mark.parametrize("is_first", [True, False])
 def test_classic_script_next_to_the_module_counts_once(host_page, site, script, is_first):
     before = site.stats().total
-    tags = [f'<script defer src="{script}"></script>', f'<script type="module" src="{script.replace(".all", "")}"></script>']
+    tags = [
+        f'<script defer src="{script}"></script>',
+        f'<script type="module" src="{script.replace(".all", "")}"></script>',
+    ]
     host_page.set_content("<koyjabo-count></koyjabo-count>" + "".join(tags if is_first else tags[::-1]))
     expect(number(host_page)).to_have_text(f"{before + 1:,}")
     site.register("somebody")

@@ -1,2 +1,2 @@
-// The element as a classic script. `make assets` puts everything that it needs into this file, for copies on other hosts.
-void import("./koyjabo-count.js");
+// The element as a classic script. `make assets` puts all that it needs into this file; until then it loads the module.
+import(/** @type {HTMLScriptElement} */ (document.currentScript).src.replace(".all.js", ".js"));
