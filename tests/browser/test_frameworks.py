@@ -206,7 +206,7 @@ def test_module_that_an_effect_starts_twice_is_one_visit_and_live(shop, site, fr
 
 
 class Blog:
-    """Pages of another site, of which links replace the body, a frame or a part, without loading."""
+    """Pages of another site. Their links replace the body, a frame or a part, without loading."""
 
     ELEMENT = '<koyjabo-count value="page" views></koyjabo-count>'
     LINKS = '<a href="/blog/about">about</a> <a href="/blog/first">first</a> <a href="/blog/second">second</a>'
