@@ -16,6 +16,9 @@ const CLASSIC = "counting/koyjabo-count.all.js";
 const INLINE = "home/pages/home.css";
 const OPTIONS = { bundle: true, minify: true, format: "esm", charset: "utf8", target: "esnext", legalComments: "none", write: false };
 
+// What other sites load, for the oldest browsers of docs/client.md.
+const EMBEDDED = /^counting\/(client\/|koyjabo)/, FLOOR = ["chrome91", "firefox90", "safari15"];
+
 const isBundle = (name) => name === CLIENT || name.split("/").at(-2) === "pages";
 const isOurs = (name) => [".js", ".css"].includes(extname(name)) && !name.startsWith("vendor/");
 
@@ -24,7 +27,7 @@ const classicOrigin = {
   name: "classic origin",
   setup: ({ onResolve }) => onResolve({ filter: /\/origin\.js$/ }, () => ({ path: resolve(STATIC, "counting/classic-origin.js") })),
 };
-const IN_ONE = { entryPoints: [join(STATIC, ELEMENT)], plugins: [classicOrigin], format: "iife", target: "safari15" };
+const IN_ONE = { entryPoints: [join(STATIC, ELEMENT)], plugins: [classicOrigin], format: "iife" };
 
 /** The names of all files, except those built here. */
 const sources = readdirSync(STATIC, { recursive: true, withFileTypes: true })
@@ -49,7 +52,7 @@ const apart = (name) => ({
 async function built(name) {
   if (!isOurs(name)) return readFileSync(join(STATIC, name));
   const options = name === CLASSIC ? IN_ONE : { entryPoints: [join(STATIC, name)], plugins: [apart(name)] };
-  const { outputFiles } = await build({ ...OPTIONS, ...options });
+  const { outputFiles } = await build({ ...OPTIONS, target: EMBEDDED.test(name) ? FLOOR : "esnext", ...options });
   return Buffer.from(outputFiles[0].contents);
 }
 

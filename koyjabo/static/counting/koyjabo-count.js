@@ -28,7 +28,7 @@ try {
 /** @param {ShadowRoot} root  of an element */
 function style(root) {
   try {
-    root.adoptedStyleSheets.push(sheet);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
   } catch {
     root.append(Object.assign(document.createElement("style"), { textContent: CSS }));
   }

@@ -134,7 +134,8 @@ export const update = (total, revision, epoch, more) => ({ type: "visitor_update
 
 /** Something happens to the window, such as `happen("keydown", { isTrusted: true })`. */
 export function happen(type, fields = {}) {
-  for (const call of [...listenersOf(type)]) call({ type, ...fields });
+  const event = { type, ...fields };
+  for (const call of [...listenersOf(type)]) call(event);
 }
 
 export function hide(isHidden = true) {
