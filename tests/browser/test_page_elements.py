@@ -166,8 +166,8 @@ def test_element_with_a_wrong_page_keeps_its_content_and_says_so_once(post, site
     site.register("somebody", page="/posts/named")
     names = ["posts/named", "https://blog.example/posts/named?x=1#y", "posts/named", "ftp://blog.example/posts/named"]
     post.open("posts/wrong", *map(other, names)).shows("", "1", "", "")
-    warnings = [line for line in device.console if "is not the path of a page" in line]
-    assert [line.partition('" ')[0] for line in warnings] == ['"posts/named', '"ftp://blog.example/posts/named']
+    warnings = [line for line in device.console if "Write a path like" in line]
+    assert [line.split('"')[1] for line in warnings] == ["posts/named", "ftp://blog.example/posts/named"]
 
 
 def test_page_shows_the_numbers_of_more_than_a_hundred_pages(post, site):

@@ -11,31 +11,11 @@ import { KoyJabo, Line, serverAt } from "./koyjabo.js";
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 const PAGE = "page"; // the value and the attribute for the views of a page
-/** @type {("counts" | "views")[]} */
-const CHOICES = ["counts", "views"];
 const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}" +
   "[part=number]{min-inline-size:var(--koyjabo-count-width,5ch);font-variant-numeric:tabular-nums}";
 
-/** @type {any} */
-let sheet; // allowed even by policies that refuse inline styles
-try {
-  sheet = new CSSStyleSheet();
-  sheet.replaceSync(CSS);
-} catch {
-  sheet = null; // Safari before 16.4
-}
-
-/** @param {ShadowRoot} root  of an element */
-function style(root) {
-  try {
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
-  } catch {
-    root.append(Object.assign(document.createElement("style"), { textContent: CSS }));
-  }
-}
-
-/** @type {Map<string, KoyJabo>} */
-const started = new Map(); // by URL of the server
+/** @type {Record<string, KoyJabo>} */
+const started = {}; // by URL of the server
 
 /** Resolves once the page's own scripts have run, because they may start the module. */
 const isReady = new Promise((ready) => {
@@ -46,28 +26,23 @@ const isReady = new Promise((ready) => {
 /** Whether a choice is on, as a property or an attribute. @param {unknown} choice */
 const isOn = (choice) => `${choice}` !== "false";
 
-/** @param {any} element  of ours, or a script */
-const hasDebug = ({ dataset, src = NAME }) => dataset.debug != null && src.includes(NAME);
-
 /** Whether the page counts this session itself, for a community or under another visitorId. @param {string} host */
 function isCounted(host) {
   const own = `koyjabo.visit ${host}`;
   try {
-    const { visitorId } = localStorage;
-    return Object.entries(sessionStorage).some(([key, kept]) => `${key} `.startsWith(`${own} `) && (key !== own || JSON.parse(kept).visitorId !== visitorId));
+    return Object.keys(sessionStorage).some((key) => key.startsWith(`${own} `)) || JSON.parse(sessionStorage[own]).visitorId !== localStorage.visitorId;
   } catch {
-    return false; // there is no storage
+    return false; // there is no visit, or no storage
   }
 }
 
 /** The client for a server, shared by all elements. @param {URL} base */
 function source({ href }) {
-  const running = started.get(href);
-  if (running) return running;
-  const koyjabo = new KoyJabo({ baseUrl: href, counts: false });
-  started.set(href, koyjabo);
-  void koyjabo.start();
-  return koyjabo;
+  if (!started[href]) {
+    started[href] = new KoyJabo({ baseUrl: href, counts: false });
+    started[href].start();
+  }
+  return started[href];
 }
 
 /** @param {string} language  @param {number} number */
@@ -84,7 +59,7 @@ function written(language, number) {
  * region, because it may change often.
  */
 class KoyJaboCount extends HTMLElement {
-  static observedAttributes = ["value", PAGE, "lang", "label", ...CHOICES];
+  static observedAttributes = ["value", PAGE, "lang", "label", "counts", "views"];
   #number = document.createElement("span");
   #content = document.createElement("slot");
   #label = document.createElement("span");
@@ -96,8 +71,6 @@ class KoyJaboCount extends HTMLElement {
   #online;
   /** The server, while the element is connected. @type {URL | undefined} */
   #base;
-  /** While the element follows the page's path. @type {AbortSignal | undefined} */
-  #following;
   /** @type {KoyJabo | undefined} */
   #koyjabo;
   #path = ""; // of the page whose views are shown
@@ -112,20 +85,28 @@ class KoyJaboCount extends HTMLElement {
     this.#label.setAttribute("part", "label");
     this.#number.append(this.#content);
     const root = this.attachShadow({ mode: "open" });
-    style(root);
     root.append(this.#number, this.#label);
+    try {
+      const sheet = new CSSStyleSheet(); // allowed even by policies that refuse inline styles
+      sheet.replaceSync(CSS);
+      root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    } catch {
+      root.append(Object.assign(document.createElement("style"), { textContent: CSS })); // Safari before 16.4
+    }
   }
 
   async connectedCallback() {
     const { signal } = (this.#connected = new AbortController());
-    for (const name of CHOICES) {
+    const element = /** @type {any} */ (this);
+    for (const name of KoyJaboCount.observedAttributes) {
       if (!this.hasOwnProperty(name)) continue;
-      const choice = this[name]; // set before this script was loaded
-      delete /** @type {any} */ (this)[name];
-      this[name] = choice;
+      const choice = element[name]; // set before this script was loaded
+      delete element[name];
+      element[name] = choice;
     }
     await isReady;
-    if (hasDebug(this) || [...document.scripts].some(hasDebug)) await import("./koyjabo-debug.js").catch(() => {});
+    const tags = /** @type {any[]} */ ([this, ...document.scripts]);
+    if (tags.some(({ dataset, src = NAME }) => dataset.debug != null && src.includes(NAME))) await import("./koyjabo-debug.js").catch(() => {});
     if (signal.aborted) return;
     const base = (this.#base = serverAt(this.getAttribute("base-url")));
     this.#count();
@@ -158,7 +139,7 @@ class KoyJaboCount extends HTMLElement {
   }
 
   set counts(choice) {
-    this.#set("counts", isOn(choice) ? null : "false");
+    this.#set("counts", "false", !isOn(choice));
   }
 
   /** Whether the views of later pages are counted. */
@@ -167,13 +148,13 @@ class KoyJaboCount extends HTMLElement {
   }
 
   set views(choice) {
-    this.#set("views", isOn(choice ?? false) ? "" : null);
+    this.#set("views", "", isOn(choice ?? false));
   }
 
-  /** @param {string} name  @param {string | null} text */
-  #set(name, text) {
-    if (text == null) this.removeAttribute(name);
-    else this.setAttribute(name, text);
+  /** @param {string} name  @param {string} text  @param {boolean} has */
+  #set(name, text, has) {
+    if (has) this.setAttribute(name, text);
+    else this.removeAttribute(name);
   }
 
   get #isPage() {
@@ -189,27 +170,20 @@ class KoyJaboCount extends HTMLElement {
   #watch = () => {
     const named = this.getAttribute(PAGE), own = location.host && location.pathname;
     const path = this.#koyjabo && this.#isPage ? named || own : "";
-    if (path && !named) this.#followPath();
     if (path === this.#path) return;
     this.#unwatch?.();
     this.#path = path;
     this.#views = null;
     this.#show();
+    if (path && !named) import("./koyjabo-queue.js").then(({ onPath }) => {
+      onPath(this.#watch, this.#connected?.signal);
+      this.#watch(); // the path may have changed in between
+    }, () => {});
     if (path) this.#unwatch = this.#koyjabo?.pages([path], ([{ views }]) => {
       this.#views = views;
       this.#show();
     });
   };
-
-  #followPath() {
-    const signal = this.#connected?.signal;
-    if (this.#following === signal) return;
-    this.#following = signal;
-    import("./koyjabo-queue.js").then(({ onPath }) => {
-      onPath(this.#watch, signal);
-      this.#watch(); // it may have changed in between
-    }, () => {});
-  }
 
   /** @param {URL} url  the URL of the community's room  @param {AbortSignal} signal */
   #follow(url, signal) {

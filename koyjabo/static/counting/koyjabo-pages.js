@@ -22,7 +22,7 @@ function pathOf(name) {
   const [, host, rest] = /** @type {string[]} */ (/^(https?:\/\/[^/?#]*)?([^?#]*)/i.exec(`${name}`));
   const path = rest || (host && "/");
   if (path?.[0] === "/" && new URL(`http://page${path}`).pathname.length <= MAX_LENGTH) return path;
-  if (!warned.has(name)) console.warn(`"${name}" is not the path of a page. Write a path like /posts/1, with up to ${MAX_LENGTH} characters.`);
+  if (!warned.has(name)) console.warn(`Write a path like /posts/1, up to ${MAX_LENGTH} characters, not "${name}"`);
   warned.add(name);
 }
 
@@ -48,12 +48,11 @@ function queriesOf(paths) {
  * @property {URL} base  the server's URL
  * @property {typeof import("./client/requests.js").request} request
  * @property {(value: any, known: any) => boolean} isNewer
- * @property {() => boolean} isStopped
  * @property {typeof import("./client/shared.js").shared} shared
  */
 
 /** @param {import("./koyjabo.js").KoyJabo} koyjabo  @param {Parts} parts */
-export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, isStopped, shared }) {
+export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, shared }) {
   /** @type {Set<string[]>} */
   const lists = new Set(); // one for each listener
   /** @type {string[]} */
@@ -80,9 +79,9 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, isSto
     const { source } = socket, watched = JSON.stringify(paths);
     if (source?.readyState !== 1 || (source.watched ?? "[]") === watched) return;
     source.watched = watched;
-    for (let at = 0; at === 0 || at < paths.length; at += MAX_PATHS) {
-      source.send(JSON.stringify({ type: "pages", paths: paths.slice(at, at + MAX_PATHS), adds: at > 0 || undefined }));
-    }
+    let at = 0;
+    do source.send(JSON.stringify({ type: "pages", paths: paths.slice(at, at + MAX_PATHS), adds: at > 0 }));
+    while ((at += MAX_PATHS) < paths.length);
   }
 
   /** Follow a change of the list. */
@@ -91,7 +90,7 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, isSto
     paths = [...all];
     known = Object.fromEntries(Object.entries(known).filter(([path]) => all.has(path)));
     send();
-    if (koyjabo.line !== "connecting") poll();
+    if (/live|polling/.test(koyjabo.line)) poll();
   }
 
   /** Call `update` when all listeners of this moment are known. */
@@ -108,16 +107,17 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, isSto
 
   /** Request the numbers, unless they are pushed. */
   async function poll() {
-    if (socket.source?.readyState === 1 || stream()?.isLiveWith(query()) || isAsking || isOn === false || !paths[0] || isStopped()) return;
+    if (socket.source?.readyState === 1 || stream()?.isLiveWith(query()) || isAsking || isOn === false || !paths[0]) return;
     isAsking = true;
-    // A long list is requested once, and then part by part.
-    const missing = paths.filter((path) => !known[path]), parts = queriesOf(missing[0] ? missing : paths);
+    const parts = queriesOf(paths);
     try {
-      for (const some of missing[0] ? parts : [parts[turn++ % parts.length]]) {
-        const response = await request(`api/pages?${some}`, base);
+      // A long list is requested whole until all numbers are known, and then part by part.
+      for (let left = parts.length; left--; ) {
+        const response = await request(`api/pages?${parts[turn++ % parts.length]}`, base);
         if (response.status === 404) isOn = false;
         if (!response.ok) break;
         accept(await response.json());
+        if (paths.every((path) => known[path])) break;
       }
     } catch {
       // The next poll tries again.
@@ -133,16 +133,16 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, isSto
     if (/still_counting|ledger_unavailable/.test(event.code)) {
       if (socket.source) socket.source.watched = "";
       setTimeout(send, AGAIN_MS);
-    } else shared.lines?.isNotShown(event.error);
+    } else shared.lines?.hidden(event.error);
   }
 
   /** @param {string[]} list  @param {PagesListener} listener  @param {AbortSignal} signal  ends it */
   function watch(list, listener, signal) {
     if (signal.aborted) return;
-    const names = list.map(pathOf), watched = names.flatMap((path) => path ?? []);
+    const names = list.map(pathOf), watched = /** @type {string[]} */ (names.filter(Boolean));
     let text = "";
     const tell = () => {
-      const pages = list.map((path, at) => Object.assign({ views: null, today: null }, known[`${names[at]}`]?.page, { path }));
+      const pages = list.map((path, at) => ({ views: null, today: null, .../** @type {any} */ (known)[/** @type {any} */ (names[at])]?.page, path }));
       if (watched.every((path) => known[path]) && text !== (text = JSON.stringify(pages))) listener(JSON.parse(text));
     };
     lists.add(watched);

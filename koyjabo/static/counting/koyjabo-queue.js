@@ -14,7 +14,7 @@
  * @property {string} visitId
  * @property {object} who  the visitor, as sent to the server
  * @property {string} [page]  the page that the visit names, instead of its path
- * @property {boolean} isNew  whether the loaded page is its first view
+ * @property {boolean} [isNew]  whether the loaded page is its first view
  * @property {boolean} isRegistered
  */
 
@@ -29,7 +29,7 @@ const MAX_BYTES = 12_000; // of the 16 KB that the server accepts
 // Prefix of keys in localStorage. Each value is a page's note, or "0" for an entry in this queue.
 const WAITING = "koyjabo.waiting";
 const NOT_COUNTED = "koyjabo.doNotCount"; // as in client/storage.js
-const MOVED = "koyjaboMoved"; // an event where there is no Navigation API
+const MOVED = "koyjaboPath"; // an event where there is no Navigation API
 
 /** @type {any} */
 let area = {};
@@ -136,7 +136,7 @@ async function send(entries) {
     isDelayed = answer.status > 499 || answer.status === 429;
     if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
     if (answer.ok) return 0;
-    if (!another) /** @type {any} */ (globalThis)[Symbol.for("koyjabo")]?.lines?.isDropped(error, body);
+    if (!another) /** @type {any} */ (globalThis).koyjaboShared?.lines?.dropped(error, body);
   } catch {
     return REST_MS;
   }
@@ -260,22 +260,22 @@ export function eventsOf(visit, begun, signal, notes) {
    * Track a page view whenever the path changes, and when the back/forward cache restores the page: once, however many
    * clients and copies of the client the page has.
    * @param {(page?: string) => string} addressOf  a page as it is sent
-   * @param {Record<string, any>} viewed  see client/shared.js
+   * @param {Record<string, any>} shared  see client/shared.js
    */
-  function follow(addressOf, viewed) {
+  function follow(addressOf, shared) {
     if (isFollowing) return;
     isFollowing = true;
     const { href } = visit.base;
-    const look = (/** @type {any} */ event = undefined) => {
-      const last = viewed[href], path = location.pathname;
+    const look = (/** @type {any} */ event) => {
+      const last = shared[href], path = location.pathname;
       const isViewed = last?.path === path && (!event?.persisted || last.event === event);
       if (isViewed || signal.aborted || !isCounted()) return;
-      viewed[href] = { ...last, path, event };
+      shared[href] = { ...last, path, event };
       track("pageview", {}, addressOf(last ? path : visit.page));
     };
     onPath(look, signal);
     addEventListener("pageshow", look, { signal });
-    look();
+    look(0);
   }
 
   addEventListener("pagehide", leave, { signal });

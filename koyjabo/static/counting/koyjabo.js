@@ -99,9 +99,9 @@ export class KoyJabo {
         if (document.hidden || this.#acted) this.#report();
         await this.#begun; // so that the server already knows the visitor
         if (opened.readyState !== 1) return; // it was closed in between
-        // Not in the URL, because proxies log it.
-        opened.send(JSON.stringify({ type: "visitor", visitorId: this.#visit.who.visitorId, visitId: this.#visit.knownId }));
-        shared.lines?.isConnected();
+        const { who, knownId } = this.#visit; // not in the URL, because proxies log it
+        opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId, visitId: knownId }));
+        shared.lines?.connected();
       },
     });
     this.poll = poll;
@@ -156,7 +156,7 @@ export class KoyJabo {
   pages(paths, listener) {
     const list = [...paths], ended = new AbortController();
     this.#loading ??= persistently(() => import("./koyjabo-pages.js")).then(({ pagesOf }) =>
-      (this.#pages = pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, request, isNewer, isStopped: () => this.#stopped.signal.aborted, shared })));
+      (this.#pages = pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, request, isNewer, shared })));
     this.#loading.then((pages) => pages.watch(list, listener, ended.signal));
     return () => ended.abort();
   }
@@ -168,7 +168,7 @@ export class KoyJabo {
   start() {
     if (this.#stopped.signal.aborted) {
       this.#stopped = new AbortController();
-      this.#events = this.#stream = undefined;
+      this.#events = this.#inputs = this.#started = this.#stream = undefined;
       this.#say("connecting");
     }
     return (this.#started ??= this.#start(this.#stopped.signal));
@@ -184,7 +184,7 @@ export class KoyJabo {
     on("pagehide", () => this.#report(false), signal);
     onReturn(() => this.refresh(), signal); // stats may have become old
     this.#timer = setInterval(this.#tick, POLL_MS);
-    if (isNotCounted()) shared.lines?.isNotCounted();
+    if (isNotCounted()) shared.lines?.off();
     const isLeft = waiting(); // from an earlier page
     this.#begin();
     // Do both at the same time, because slow networks need half a second for each response.
@@ -196,7 +196,7 @@ export class KoyJabo {
 
   /** Count what is to be counted and is not yet. */
   #begin() {
-    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(addressOf, shared.viewed));
+    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(addressOf, shared));
     if (this.#visit.knownId && !this.#inputs) {
       const { signal } = (this.#inputs = new AbortController());
       on("pointermove wheel touchstart keydown", ({ isTrusted }) => {
@@ -253,11 +253,9 @@ export class KoyJabo {
 
   /** End what `start` began. @returns {Promise<unknown> | undefined} settles when the visit has been sent */
   stop() {
-    clearInterval(this.#timer);
+    this.#timer = /** @type {any} */ (clearInterval(this.#timer));
     this.#stopped.abort();
     this.#inputs?.abort();
-    this.#timer = 0;
-    this.#started = this.#inputs = undefined;
     this.#say("offline");
     return this.#begun;
   }
@@ -290,14 +288,14 @@ export class KoyJabo {
   }
 
   async #register() {
-    shared.lines?.isFirst();
+    shared.lines?.first();
     const registered = await this.#visit.send();
     if (registered) {
       this.#accept(registered);
       this.#tell(); // its number
     }
     const stats = ((await this.refresh()) || registered) && this.#stats;
-    if (stats) shared.lines?.isSynced(stats, !registered);
+    if (stats) shared.lines?.synced(stats, !registered);
   }
 
   /**

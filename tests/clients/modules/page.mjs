@@ -166,7 +166,7 @@ export function load(path = "/") {
   Object.assign(page, { sockets: [], streams: [], requests: [], events: [], answer: undefined });
   messages.length = 0;
   Object.assign(document, { hidden: false, prerendering: false, referrer: "" });
-  delete globalThis[Symbol.for("koyjabo")]?.viewed[BASE];
+  delete globalThis.koyjaboShared?.[BASE];
   Object.assign(location, { protocol: "https:", host: "example.com", pathname: path, href: `https://example.com${path}` });
   for (const name of ["pushState", "replaceState"]) history[name] = (state, title, to) => { location.pathname = to.split("?")[0]; };
 }

@@ -85,10 +85,14 @@ test("a stopped client listens to nothing, and a started one again", async () =>
     assert.deepEqual([type, page.requests.filter(({ path }) => path !== "api/visitor/register"), connections()], [type, [], []]);
   }
   assert.ok(!isListening("keydown"));
+  page.requests.length = 0;
+  koyjabo.pages(["/b"], () => {});
+  await pass(2_000);
+  assert.deepEqual(page.requests, []);
   koyjabo.start();
   await settled();
   assert.ok(isListening("keydown"));
-  assert.deepEqual(page.sockets[1].sent.filter(({ type }) => type === "pages").map(({ paths }) => paths), [["/a"]]);
+  assert.deepEqual(page.sockets[1].sent.filter(({ type }) => type === "pages").map(({ paths }) => paths), [["/a", "/b"]]);
 });
 
 test("a client that was stopped and started does not count the same view twice", async () => {

@@ -29,7 +29,7 @@ export class Line {
 
   /** Connect, also after `end`. @param {AbortSignal} [signal]  closes the connection */
   start(signal) {
-    this.#isOver = this.#hasOpened = false;
+    this.#isOver = false;
     onReturn(() => this.wake(), signal);
     on("offline", () => this.#drop(), signal);
     on("pageshow", ({ persisted }) => {

@@ -1,12 +1,8 @@
 /**
- * What all copies of this module on a page share, whatever their URLs.
+ * What all copies of this module on a page share, whatever their URLs: by URL of a server, the last page view (`path`,
+ * the `event` that caused it, and the `visitId` of a visit's first view); and `lines`, which print what the client does,
+ * if that is wanted (koyjabo-debug.js).
  *
- * @typedef {object} Viewed  the last page view
- * @property {string} path
- * @property {Event} [event]  what caused it
- * @property {string} [visitId]  the visit whose first view it is
- *
- * @type {{viewed: Record<string, Viewed>, lines?: typeof import("../koyjabo-debug.js").lines}}  `viewed` by URL of the
- *   server; `lines` print what the client does, if that is wanted
+ * @type {Record<string, any>}
  */
-export const shared = (/** @type {any} */ (globalThis)[Symbol.for("koyjabo")] ??= { viewed: {} });
+export const shared = (/** @type {any} */ (globalThis).koyjaboShared ??= {});

@@ -48,10 +48,10 @@ function visitorId(remember, key, counts) {
 /** The one visit of a session. Retries send the same visitId, so it counts once. */
 export class Visit {
   visitorId = "";
-  /** The visitor, as sent to the server. @type {{visitorId: string, anonymous?: true}} */
-  who = { visitorId: "" };
-  fields = {};
-  isNew = false; // this page is the visit's first view
+  /** @type {any} */
+  who; // the visitor, as sent to the server
+  /** @type {any} */
+  fields;
   isRegistered = false;
   /** @type {Receipt | null} */
   receipt = null;
@@ -69,7 +69,7 @@ export class Visit {
     this.begin(options.counts);
   }
 
-  /** Continue the session's visit or begin one, which counts if `counts`. */
+  /** Continue the session's visit or begin one, which counts if `counts`. @param {boolean} [counts] */
   begin(counts = true) {
     const { communityId, remember = true, visitorIdKey = "visitorId", sessionKey = "" } = this.#options;
     counts &&= !isNotCounted() && !/^(file|content):/.test(location.protocol);
@@ -80,9 +80,9 @@ export class Visit {
     if (begun?.visitorId === this.who.visitorId && isId(begun.visitId)) Object.assign(this, begun);
     else if (counts) this.#keep();
     this.isRegistered ||= !!(this.receipt || session[sessionKey]); // an older client stores no receipt
-    this.isNew = counts && !this.isRegistered;
+    this.isNew = counts && !this.isRegistered; // this page is the visit's first view
     const { base: { href }, visitId } = this;
-    if (this.isNew && shared.viewed[href]?.visitId !== visitId) shared.viewed[href] = { path: location.pathname, visitId };
+    if (this.isNew && shared[href]?.visitId !== visitId) shared[href] = { path: location.pathname, visitId };
   }
 
   /** Whether the visit has to be sent, either to be counted or to get its number. */
@@ -121,17 +121,17 @@ export class Visit {
         if ((this.isNew = this.isRegistered = !!(this.receipt = visit))) {
           delete visit.duplicate;
           this.#keep();
-          shared.lines?.isRegistered();
+          shared.lines?.counted();
         }
         done(visitId);
         return stats;
       }
-      shared.lines?.isRefused(status);
+      shared.lines?.refused(status);
       this.isNew = status > 499 || status === 429; // other errors would repeat, and such a visit can have no events
       if (!this.isNew) return done(visitId);
       restMs = /** @type {any} */ (response.headers.get("Retry-After")) * 1000;
     } catch (error) {
-      shared.lines?.hasFailed(error);
+      shared.lines?.failed(error);
     }
     deliver(restMs, entry);
   }
