@@ -8,6 +8,9 @@ from support.browser.pages import expect
 long = pytest.mark.long(
     proved_by="browser/test_classic_script.py::test_classic_script_knows_its_server_however_it_is_loaded"
 )
+of_copy = pytest.mark.long(
+    proved_by="browser/test_classic_script.py::test_copy_of_the_classic_script_needs_no_other_file"
+)
 
 INJECTED = """
 (url) => {
@@ -48,17 +51,21 @@ def test_classic_script_knows_its_server_however_it_is_loaded(host_page, site, s
     assert site.stats().total == before + 2
 
 
-def test_copy_of_the_classic_script_needs_no_other_file(page, site, script, other_site):
+@pytest.mark.parametrize("is_pasted", [False, pytest.param(True, marks=of_copy)])
+def test_copy_of_the_classic_script_needs_no_other_file(page, site, script, other_site, is_pasted):
     """The policy of the page allows no script of the server."""
     copy = page.request.get(script).text()
+    assert copy.isascii(), "copies lose their encoding"
     page.route("**/copies/element.js", lambda route: route.fulfill(content_type="text/javascript", body=copy))
     server, before = f"localhost:{site.port}", site.stats().total
-    policy = f"default-src 'none'; script-src 'self'; connect-src http://{server} ws://{server}"
-    page.goto(f"{other_site}posts/copy?policy={quote(policy)}")
-    attributes = f'value="page" views base-url="http://{server}"'
-    page.set_content(f'<script src="/copies/element.js"></script><koyjabo-count {attributes}></koyjabo-count>')
+    policy = f"default-src 'none'; script-src 'self' 'unsafe-inline'; connect-src http://{server} ws://{server}"
+    path = f"posts/copy-{is_pasted}"
+    page.goto(f"{other_site}{path}?policy={quote(policy)}")
+    element = f'<koyjabo-count value="page" views base-url="http://{server}"></koyjabo-count>'
+    tag = f"<script>{copy}</script>" if is_pasted else '<script src="/copies/element.js"></script>'
+    page.set_content(tag + element)
     expect(number(page)).to_have_text("1")
-    page.evaluate("history.pushState({}, '', '/posts/next')")
+    page.evaluate("(path) => history.pushState({}, '', path)", f"/{path}/next")
     expect(number(page)).to_have_text("1")
     assert site.stats().total == before + 1
 

@@ -27,7 +27,8 @@ const classicOrigin = {
   name: "classic origin",
   setup: ({ onResolve }) => onResolve({ filter: /\/origin\.js$/ }, () => ({ path: resolve(STATIC, "counting/classic-origin.js") })),
 };
-const IN_ONE = { entryPoints: [join(STATIC, ELEMENT)], plugins: [classicOrigin], format: "iife" };
+/** In ASCII, because copies lose their encoding. */
+const IN_ONE = { entryPoints: [join(STATIC, ELEMENT)], plugins: [classicOrigin], format: "iife", charset: "ascii" };
 
 /** The names of all files, except those built here. */
 const sources = readdirSync(STATIC, { recursive: true, withFileTypes: true })
