@@ -15,13 +15,13 @@ const warned = new Set();
 
 /**
  * The path of a page that a site names: addresses lose their scheme, host and query. Undefined after a warning if the
- * server would refuse it.
+ * server would refuse it, as it does with a local file (`/C:/a.html`).
  * @param {unknown} name
  */
 function pathOf(name) {
-  const [, host, rest] = /** @type {string[]} */ (/^(https?:\/\/[^/?#]*)?([^?#]*)/i.exec(`${name}`));
+  const [, host, rest] = /** @type {string[]} */ (/^(https?:\/\/[^/?#]*)?([^?#]*)/i.exec(`${name}`.trim()));
   const path = rest || (host && "/");
-  if (path?.[0] === "/" && new URL(`http://page${path}`).pathname.length <= MAX_LENGTH) return path;
+  if (/^\/(?![a-z]:\/)/i.test(path) && new URL(`http://page${path}`).pathname.length <= MAX_LENGTH) return path;
   if (!warned.has(name)) console.warn(`Write a path like /posts/1, up to ${MAX_LENGTH} characters, not "${name}"`);
   warned.add(name);
 }
@@ -130,7 +130,7 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, share
   function hear(event) {
     if (event.type === "page_update") accept(event);
     if (event.type !== "error" || !paths[0]) return;
-    if (/still_counting|ledger_unavailable/.test(event.code)) {
+    if (/still|ledger|rate/.test(event.code)) {
       if (socket.source) socket.source.watched = "";
       setTimeout(send, AGAIN_MS);
     } else shared.lines?.hidden(event.error);

@@ -110,7 +110,7 @@ test("a new socket receives the list, once", async () => {
 
 test("a wrong name has no views, is named once, and takes no other page with it", async () => {
   const koyjabo = await openLive(), longest = `/${"\u0995".repeat(56)}`; // 505 characters once it is encoded
-  const wrong = ["", "?a=1", "posts/1", undefined, `${longest}\u0995`, 7, "ftp://blog.example/a", "https:/a", "undefined"];
+  const wrong = ["", "?a=1", "posts/1", undefined, `${longest}\u0995`, 7, "ftp://blog.example/a", "https:/a", "undefined", "/C:/a.html", "https://blog.example/d:/a"];
   const seen = await watch(koyjabo, longest, ...wrong), again = await watch(koyjabo, ...wrong);
   await push({ [longest]: 10 });
   assert.deepEqual([seen, again], [[[10, ...wrong.map(() => null)]], [wrong.map(() => null)]]);
@@ -120,13 +120,13 @@ test("a wrong name has no views, is named once, and takes no other page with it"
 
 test("an address names the page of its path", async () => {
   const koyjabo = await openLive(), seen = [];
-  const names = ["https://blog.example/a?x=1", "HTTP://blog.example:8080/b#c", "https://blog.example", "https://blog.example?x=/d", "/a?y", "//e"];
+  const names = ["https://blog.example/a?x=1", "HTTP://blog.example:8080/b#c", "https://blog.example", "https://blog.example?x=/d", "/a?y", "//e", " /a\n"];
   koyjabo.pages(names, (pages) => seen.push(pages));
   await listed();
   assert.deepEqual(lists(page.sockets[0]), [["/a", "/b", "/", "//e"]]);
   await push({ "/a": 1, "/b": 2, "/": 3, "//e": 4 });
   const [pages] = seen;
-  assert.deepEqual(pages.map(({ path, views }) => [path, views]), names.map((name, at) => [name, [1, 2, 3, 3, 1, 4][at]]));
+  assert.deepEqual(pages.map(({ path, views }) => [path, views]), names.map((name, at) => [name, [1, 2, 3, 3, 1, 4, 1][at]]));
 });
 
 test("a page has more pages than fit into a message", async () => {
@@ -153,13 +153,16 @@ test("more than 100 pages are polled at once, and later part by part", async () 
 
 test("what the server refuses is on the console, and a list that it cannot read yet is sent again", async () => {
   await watch(await openLive(), "/a");
-  const [socket] = page.sockets;
-  socket.push({ type: "error", error: "Please try again in a moment.", code: "still_counting" });
-  await pass(10_000);
-  assert.deepEqual([lists(socket), page.console.at(-1)], [[["/a"], ["/a"]], "Connected to KoyJabo Analytics Stream"]);
+  const [socket] = page.sockets, expected = [["/a"]];
+  for (const code of ["still_counting", "ledger_unavailable", "rate_limited"]) {
+    socket.push({ type: "error", error: "Please try again in a moment.", code });
+    await pass(10_000);
+    expected.push(["/a"]);
+    assert.deepEqual([lists(socket), page.console.at(-1)], [expected, "Connected to KoyJabo Analytics Stream"]);
+  }
   socket.push({ type: "error", error: "This server shows none.", code: "page_numbers_off" });
   await pass(30_000);
-  assert.deepEqual([lists(socket).length, page.console.at(-1)], [2, "Not shown: This server shows none."]);
+  assert.deepEqual([lists(socket).length, page.console.at(-1)], [4, "Not shown: This server shows none."]);
 });
 
 test("without a socket, a stream has the pages, and other pages replace it", async () => {
