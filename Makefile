@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REACT := clients/react
+FRAMEWORKS := tests/browser/frameworks
 ASSETS := $(VENV)/minified
 
 # With it, each of pytest's processes would compile all test modules again.
@@ -41,18 +42,18 @@ wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 # Compiled Python is stored next to the installed packages. A run writes nothing else into the checkout.
 PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(ALONE),--alone --dist load) $(if $(DURATIONS),--store-durations) $(ARGS)
 
-test: $(VENV)/dev $(ASSETS)  ## run the quick tests, one per promise, in five minutes
+test: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the quick tests, one per promise, in five minutes
 	@$(PYTEST)
 
-test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run all tests on both kinds of database, or one SHARD: browser, packages, 1, 2 or 3
+test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made  ## run all tests on both kinds of database, or one SHARD: browser, packages, 1, 2 or 3
 	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" -o faulthandler_timeout=$$((300 * $(or $(FUZZ),1))) $(if $(SHARD),--shard $(SHARD))
 
 # The first run executes all tests, and takes twice as long, because it records the lines that each test executes.
-test-changed: $(VENV)/dev $(ASSETS)  ## run the tests affected by changes since the last run, and server tests near them
+test-changed: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the tests affected by changes since the last run, and server tests near them
 	@TESTMON_DATAFILE=$(VENV)/testmon.data $(PYTEST) --testmon --testmon-forceselect
 	@$(PYTEST) --servers-of-changes
 
-mutations: $(VENV)/dev $(ASSETS)  ## check that tests fail when the product is broken on purpose, in one AREA or all
+mutations: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## check that tests fail when the product is broken on purpose, in one AREA or all
 	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m mutations $(if $(AREA),--area $(AREA)) $(ARGS)
 
 PACKAGES ?= dist
@@ -140,7 +141,7 @@ images:  ## pin the Docker images to the current digests of their tags (needs Do
 	@rm -f Dockerfile.old compose*.yaml.old
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) dist node_modules $(REACT)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) $(HOSTING).bin .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) dist node_modules $(REACT)/node_modules $(FRAMEWORKS)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) $(HOSTING).bin .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 # --require-hashes installs only the files that existed when the requirements were compiled.
 LOCKED = $(call INSTALL,--require-hashes $(patsubst %,-r %,$(1)))
@@ -208,7 +209,9 @@ $(ASSETS): $(VENV)/assets $(shell find koyjabo/static -type f -not -path "*/min/
 	@$(WITH_NODE) node tools/assets/minify.mjs
 	@touch $@
 
-$(REACT)/node_modules/.made: $(VENV)/node $(REACT)/package.json $(REACT)/package-lock.json
-	@echo "Installing what the React package is built with"
-	@$(WITH_NODE) npm --prefix $(REACT) ci --silent --ignore-scripts
+$(REACT)/node_modules/.made: TEXT := what the React package is built with
+$(FRAMEWORKS)/node_modules/.made: TEXT := the frameworks that the element is tested with
+%/node_modules/.made: %/package.json %/package-lock.json | $(VENV)/node
+	@echo "Installing $(TEXT)"
+	@$(WITH_NODE) npm --prefix $* ci --silent --ignore-scripts
 	@touch $@

@@ -72,21 +72,21 @@ class PagesRoom(Room):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._paths: dict[Member, Paths] = {}
+        self._paths: dict[Member, dict[str, str]] = {}
 
     @property
     def is_empty(self) -> bool:
         return not self._paths
 
-    def watch(self, member: Member, paths: Paths) -> dict[str, Any] | None:
-        """Make a member watch these pages instead of those that it watched before, and send it their numbers. Returns
-        what was sent, or None for a Socket.IO client that has disconnected. If the member may have disconnected during
-        the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting and LedgerUnavailable; the member then
-        watches the same pages as before, or nothing if the list is empty.
+    def watch(self, member: Member, paths: Paths, adds: bool = False) -> dict[str, Any] | None:
+        """Make a member watch these pages, and send it their numbers. It stops watching earlier pages unless `adds`.
+        Returns what was sent, or None for a Socket.IO client that has disconnected. If the member may have
+        disconnected during the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting and
+        LedgerUnavailable; the member then watches the same pages as before, or nothing if the list is empty.
         """
         numbers, sent = self.source.numbers, self.source.sent
         numbers.require_on()
-        if not paths:
+        if not paths and not adds:
             self.leave(member)
         self._hear()
         pages = {page for _, page in paths}
@@ -96,13 +96,16 @@ class PagesRoom(Room):
             counts = numbers.read(pages)
             event = PageUpdate(paths, counts)
             with self._lock:
-                self.leave(member)
+                if not adds:
+                    self.leave(member)
                 value, rooms = event.as_object(), {PAGE + path for path, _ in paths}
                 if not self._fanout.admit_to_all(rooms, member, event.type, value, event.revision):
                     return None
                 if paths:
-                    self._paths[member] = paths
-                    self._add(paths, 1)
+                    watched = self._paths.setdefault(member, {})
+                    added = [(path, page) for path, page in paths if path not in watched]
+                    watched.update(added)
+                    self._add(added, 1)
                     for page in pages:
                         views = counts.pages[page]
                         sent[page] = views if sent.get(page, views) == views else None
@@ -116,9 +119,9 @@ class PagesRoom(Room):
     def leave(self, member: Member) -> None:
         """Make a member watch nothing. Idempotent."""
         with self._lock:
-            paths = self._paths.pop(member, ())
-            self._add(paths, -1)
-            for path, _ in paths:
+            watched = self._paths.pop(member, {})
+            self._add([*watched.items()], -1)
+            for path in watched:
                 self._fanout.dismiss(PAGE + path, member)
 
     def send_again(self) -> None:

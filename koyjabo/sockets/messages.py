@@ -74,14 +74,18 @@ class VisibleMessage(NamedTuple):
         return cls(visible, acted, visit_id(fields.get("visitId")))
 
 
-def paths(value: object) -> Paths:
-    """The paths in a `pages` message, each with its page. Raises InvalidMessage if any of them is not valid."""
+def watched_paths(message: dict[str, Any]) -> tuple[Paths, bool]:
+    """The paths in a `pages` message, each with its page, and whether earlier paths remain. Raises InvalidMessage if
+    any path is not valid.
+    """
+    value = message.get("paths")
     if not isinstance(value, list) or len(value) > MAX_PATHS:
         raise InvalidMessage(WRONG_PATHS)
     try:
-        return [(path, page_of(path)) for path in dict.fromkeys(map(_text, value))]
+        pages = [(path, page_of(path)) for path in dict.fromkeys(map(_text, value))]
     except InvalidInput:
         raise InvalidMessage(WRONG_PATHS) from None
+    return pages, is_true(message.get("adds"))
 
 
 def _text(path: object) -> str:

@@ -31,7 +31,7 @@ from koyjabo.realtime.pages_room import Paths
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.web.current import services_of
 from .credentials import sub_protocols
-from .messages import LARGEST_LIST, VisibleMessage, is_true, paths, visit_id, visitor_id
+from .messages import LARGEST_LIST, VisibleMessage, is_true, visit_id, visitor_id, watched_paths
 from .stream import CommunityStream, Connection, Stream
 
 NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters from A–Z a–z 0–9 _ - . :'
@@ -104,12 +104,14 @@ def send_stats(services: Services, member: Any) -> dict[str, Any]:
     return services[RealtimeServices].rooms.get(STATS_ROOM).send_present(member) or {}
 
 
-def watch_pages(services: Services, member: Any, pages: Paths, is_open: Callable[[], bool]) -> dict[str, Any]:
+def watch_pages(
+    services: Services, member: Any, pages: Paths, is_open: Callable[[], bool], adds: bool = False
+) -> dict[str, Any]:
     """Make a member of the room `stats` watch pages. Returns what was sent. May block. Raises what `PagesRoom.watch`
     raises.
     """
     room = services[RealtimeServices].pages
-    value = room.watch(member, pages)
+    value = room.watch(member, pages, adds)
     if not is_open():
         room.leave(member)
     return value or {}
@@ -135,7 +137,7 @@ class StatsStream(Stream):
         elif message["type"] == "visible":
             show(self._services, connection, VisibleMessage.of(message))
         elif message["type"] == "pages":
-            connection.run_in_order(partial(self._watch, connection, paths(message.get("paths"))))
+            connection.run_in_order(partial(self._watch, connection, *watched_paths(message)))
         else:
             super()._respond(connection, message)
 
@@ -148,10 +150,10 @@ class StatsStream(Stream):
         except TooManyRequests as error:
             connection.close(close_code(error), str(error))
 
-    def _watch(self, connection: Connection, pages: Paths) -> None:
+    def _watch(self, connection: Connection, pages: Paths, adds: bool) -> None:
         """Handle a `pages` message. May block."""
         try:
-            watch_pages(self._services, connection, pages, lambda: connection.is_open)
+            watch_pages(self._services, connection, pages, lambda: connection.is_open, adds)
         except KoyJaboError as error:
             connection.send(encode(events.error(str(error), error.code)))
 

@@ -26,7 +26,7 @@ from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.web.current import services_of
 from .credentials import KINDS, identify, participant_for
-from .messages import MAX_ERRORS, VisibleMessage, is_true, paths, unknown, visit_id
+from .messages import MAX_ERRORS, VisibleMessage, is_true, unknown, visit_id, watched_paths
 from .routes import admit, send_stats, show, watch_pages
 
 MAX_ROOMS = 50
@@ -303,11 +303,11 @@ def visible(message: Any) -> dict[str, Any]:
 
 @acknowledged
 def pages(message: Any) -> dict[str, Any]:
-    """Watch the numbers of pages instead of those watched before. Sends their numbers, and acknowledges with them."""
-    fields = message if isinstance(message, dict) else {"paths": message}
+    """Watch the numbers of pages. Sends their numbers, and acknowledges with them."""
+    watched, adds = watched_paths(message if isinstance(message, dict) else {"paths": message})
     is_open = partial(socketio.server.manager.is_connected, _sid(), "/")
     try:
-        return watch_pages(_services(), _sid(), paths(fields.get("paths")), is_open)
+        return watch_pages(_services(), _sid(), watched, is_open, adds)
     except InvalidMessage:
         raise
     except KoyJaboError as error:

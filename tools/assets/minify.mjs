@@ -1,9 +1,9 @@
 // Builds koyjabo/static/min/ from the files next to it: minifies scripts and styles, compresses all text with Brotli and
 // gzip, and writes manifest.json for the server (web/assets/static_files.py). The client module and each file in a
-// folder `pages/` are bundled with everything they import.
+// folder `pages/` are bundled with everything they import. The element is also built as one classic script.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, extname, join, relative } from "node:path";
+import { dirname, extname, join, relative, resolve } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -11,11 +11,24 @@ const STATIC = "koyjabo/static";
 const TARGET = join(STATIC, "min");
 const TEXTS = [".js", ".css", ".svg", ".json"];
 const CLIENT = "counting/koyjabo.js";
+const ELEMENT = "counting/koyjabo-count.js";
+const CLASSIC = "counting/koyjabo-count.all.js";
 const INLINE = "home/pages/home.css";
 const OPTIONS = { bundle: true, minify: true, format: "esm", charset: "utf8", target: "esnext", legalComments: "none", write: false };
 
+// What other sites load, for the oldest browsers of docs/client.md.
+const EMBEDDED = /^counting\/(client\/|koyjabo)/, FLOOR = ["chrome91", "firefox90", "safari15"];
+
 const isBundle = (name) => name === CLIENT || name.split("/").at(-2) === "pages";
 const isOurs = (name) => [".js", ".css"].includes(extname(name)) && !name.startsWith("vendor/");
+
+/** Replaces the module that knows the server, because a classic script has no `import.meta`. */
+const classicOrigin = {
+  name: "classic origin",
+  setup: ({ onResolve }) => onResolve({ filter: /\/origin\.js$/ }, () => ({ path: resolve(STATIC, "counting/classic-origin.js") })),
+};
+/** In ASCII, because copies lose their encoding. */
+const IN_ONE = { entryPoints: [join(STATIC, ELEMENT)], plugins: [classicOrigin], format: "iife", charset: "ascii" };
 
 /** The names of all files, except those built here. */
 const sources = readdirSync(STATIC, { recursive: true, withFileTypes: true })
@@ -39,7 +52,8 @@ const apart = (name) => ({
 
 async function built(name) {
   if (!isOurs(name)) return readFileSync(join(STATIC, name));
-  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [join(STATIC, name)], plugins: [apart(name)] });
+  const options = name === CLASSIC ? IN_ONE : { entryPoints: [join(STATIC, name)], plugins: [apart(name)] };
+  const { outputFiles } = await build({ ...OPTIONS, target: EMBEDDED.test(name) ? FLOOR : "esnext", ...options });
   return Buffer.from(outputFiles[0].contents);
 }
 

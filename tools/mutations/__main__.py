@@ -22,7 +22,7 @@ from typing import Any
 from mutations.catalogue import Mutation, mutations
 
 ROOT = Path(__file__).resolve().parents[2]
-LINKED = (".venv", "node_modules", "clients/react/node_modules")
+LINKED = (".venv", "node_modules", "clients/react/node_modules", "tests/browser/frameworks/node_modules")
 BUILT = ("koyjabo/static/vendor", "koyjabo/static/min", "koyjabo/base/network/data", "koyjabo/translations")
 PATIENCE_S = 360
 """Limit for the tests of one mutation. Tests that hang because of it do not pass."""

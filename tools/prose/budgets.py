@@ -102,7 +102,7 @@ WORDS_OF_A_DECISION = 250
 NAMES = {"each": 0, "every": 0, "found": 0, "wanted": 0}
 """How many values in Python code may have these names, which do not describe the value."""
 
-PAGES = ("*.md", "docs/**/*.md", "bench/*.md", "clients/*/*.md", "tests/**/*.md")
+PAGES = ("*.md", "docs/**/*.md", "bench/*.md", "clients/*/*.md", "tests/support/*.md")
 LINK = re.compile(r"\]\((?!\w+://)([^)\s]+)[^)]*\)")
 TITLE = re.compile(r'(?<=\S) "[^"\n]*"(?=\))')
 """The title of a link, which names a figure (tools/figures.py) and is not read."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from support.clients.members import Member
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import ROOT
 from support.runs.short_run import EVERYTHING
 from support.servers.server import Server
@@ -25,7 +26,7 @@ requests from tests.
 """
 
 MOVES = {"reduced_motion": "no-preference"}
-PATIENCE_MS = 28_000
+PATIENCE_MS = 1000 * min(PATIENCE_S, 28.0)
 """Less than 30 s. After that a page polls, which would hide that it received no push."""
 
 SITE = "http://localhost"

@@ -18,14 +18,17 @@ from koyjabo.web.assets.static_files import FOLDER
 BUILT = FOLDER / "min"
 MANIFEST = json.loads((BUILT / "manifest.json").read_text())
 CLIENT = "counting/koyjabo.js"
-MODULE_LIMIT = 3_885
+CLASSIC = "counting/koyjabo-count.all.js"
+MODULE_LIMIT = 3_930
 """Maximum gzipped size of the client module in bytes: other sites load it. 190 bytes take the campaign out of a page's
-address, and replace the path that was sent. 30 bytes find a server below a path. 155 bytes load page numbers.
+address, and replace the path that was sent. 30 bytes find a server below a path. 155 bytes load page numbers. 290 bytes
+begin again after `stop`, and count later; the lines for the console are in a file that is loaded on demand.
 """
 
-WHOLE_LIMIT = 7_680
+WHOLE_LIMIT = 8_005
 """The same with all modules that it may load later. 50 bytes say how long a visit waited; the age limit is gone. 50
-bytes report what content blockers would stop as beacons. 1,330 bytes are for page numbers."""
+bytes report what content blockers would stop as beacons. 1,510 bytes are for page numbers, 95 for copies of the script.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +107,7 @@ def test_scripts_and_styles_are_sent_minified(client):
         name = source.relative_to(FOLDER).as_posix()
         sent = client.get(f"/static/{name}").data
         assert sent == (BUILT / name).read_bytes()
-        if source.parent.name != "pages" and name != CLIENT:
+        if source.parent.name != "pages" and name not in (CLIENT, CLASSIC):
             assert len(sent) < source.stat().st_size
 
 
@@ -195,7 +198,8 @@ def test_module_for_other_sites_is_small(client):
         len(answer.data),
         sizes,
     )
-    assert "📊 Backend sync" in text
+    assert "📊 Backend sync" not in text, "the lines for the console are loaded on demand"
+    assert "📊 Backend sync" in client.get("/static/js/koyjabo-debug.js").text
 
 
 def test_only_the_client_module_imports_its_parts():

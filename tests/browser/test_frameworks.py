@@ -1,0 +1,267 @@
+"""<koyjabo-count> in pages of React, Preact, Vue, Lit and Turbo on another site: it counts once or not at all, whenever
+it comes, and follows its properties.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.browser.pages import expect, sent_by
+from support.programs.processes import ROOT
+
+FOLDER = Path(__file__).with_name("frameworks")
+ESBUILD = ROOT / "node_modules/.bin/esbuild"
+IN_DEVELOPMENT = '--define:process.env.NODE_ENV="development"'  # StrictMode does nothing in production
+FRAMEWORKS = ("react18", "react19", "preact", "vue", "lit")
+
+BEGIN = """
+async (url) => {
+  const { KoyJabo } = await import(url);
+  window.koyjabo = new KoyJabo();
+  window.show(window.koyjabo);
+}
+"""
+
+
+def long_for(test: str) -> pytest.MarkDecorator:
+    return pytest.mark.long(proved_by=f"browser/test_frameworks.py::{test}")
+
+
+of_effect = long_for("test_module_that_an_effect_starts_twice_is_one_visit_and_live")
+of_router = long_for("test_pages_are_counted_when_the_first_has_no_element")
+
+
+def of_framework(*quick: str) -> Callable:
+    """Run a test with each framework. These are quick, the others long."""
+
+    def decorate(test: Callable) -> Callable:
+        marks = {name: () if name in quick else long_for(test.__name__) for name in FRAMEWORKS}
+        return pytest.mark.parametrize("framework", [pytest.param(name, marks=marks[name]) for name in marks])(test)
+
+    return decorate
+
+
+@pytest.fixture(scope="module")
+def site(new_site):
+    return new_site(PAGE_NUMBERS="*")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Callable[[str], Path]:
+    """Bundle a script of the folder with its framework: `bundle("vue")`. A number is the version of React."""
+    if not (FOLDER / "node_modules").exists():
+        pytest.skip("npm has not installed the frameworks: `make test` has it do so")
+    built = tmp_path_factory.mktemp("frameworks")
+
+    def make(name: str) -> Path:
+        script = built / f"{name}.js"
+        if not script.exists():
+            source, version = re.sub(r"\d", "", name), re.sub(r"\D", "", name)
+            aliases = [f"--alias:{package}={package}{version}" for package in ("react", "react-dom") if version]
+            options = ["--bundle", "--format=esm", IN_DEVELOPMENT, *aliases, f"--outfile={script}"]
+            subprocess.run([ESBUILD, f"{source}.js", *options], cwd=FOLDER, check=True, capture_output=True)
+        return script
+
+    return make
+
+
+class Shop:
+    """A page of another site, made by a framework."""
+
+    def __init__(self, page, site, address: str, bundle: Callable[[str], Path]) -> None:
+        self.page, self.site, self.address = page, site, address
+        self.shown = page.locator("koyjabo-count [part=number]")
+        self.script = f"http://localhost:{site.port}/static/js/koyjabo-count.js"
+        page.route("**/built/*.js", lambda route: route.fulfill(path=bundle(Path(route.request.url).stem)))
+
+    def open(self, path: str, framework: str, has_element: bool = True) -> None:
+        self.page.goto(f"{self.address}{path}")
+        scripts = [self.script] * has_element + [f"/built/{framework}.js"]
+        tags = [f'<script type="module" src="{script}"></script>' for script in scripts]
+        self.page.set_content('<html lang="en"><main></main>' + "".join(tags))
+        self.page.wait_for_function("!!window.show")
+
+    def show(self, **properties) -> None:
+        self.page.evaluate("(properties) => window.show(properties)", properties)
+
+    def hide(self) -> None:
+        self.page.evaluate("window.show(null)")
+        expect(self.shown).to_have_count(0)
+
+    def go(self, path: str) -> None:
+        """Change the path, as routers do."""
+        self.page.evaluate("(path) => history.pushState({}, '', path)", f"/{path}")
+
+    def shows(self, number: int) -> None:
+        expect(self.shown).to_have_text(f"{number:,}")
+
+    def views(self, path: str) -> int:
+        (counted,) = self.site.get(f"/api/pages?path=/{path}").json()["pages"]
+        return counted["views"]
+
+
+@pytest.fixture
+def shop(page, site, other_site, bundle):
+    return Shop(page, site, other_site, bundle)
+
+
+@of_framework("react19", "vue")
+def test_element_that_comes_goes_and_returns_is_one_visit(shop, site, framework):
+    before = site.stats().total
+    shop.open("shop", framework)
+    shop.show(value="total", label="visits")
+    shop.shows(before + 1)
+    shop.hide()
+    shop.show(value="total", label="so far")
+    shop.shows(before + 1)
+    expect(shop.page.locator("[part=label]")).to_have_text("so far")
+    site.register("somebody")
+    shop.shows(before + 2)
+    shop.show(value="visitors")
+    shop.shows(site.stats().unique)
+    assert site.stats().total == before + 2
+
+
+@of_framework("react19", "vue")
+def test_false_counts_nothing_until_it_is_true(shop, site, framework):
+    before, sent = site.stats().total, sent_by(shop.page, "/api/visitor/")
+    shop.open("shop", framework)
+    shop.show(value="total", counts=False)
+    shop.shows(before)
+    site.register("somebody")
+    shop.shows(before + 1)
+    assert (sent, shop.page.evaluate("localStorage.length")) == ([], 0)
+    shop.show(value="total", counts=True)
+    shop.shows(before + 2)
+    shop.show(value="total", counts=False)
+    shop.show(value="total", counts=True)
+    site.register("another")
+    shop.shows(before + 3)
+    assert site.stats().total == before + 3
+
+
+@of_framework("react19")
+def test_views_of_pages_are_counted_from_when_views_is_true(shop, framework):
+    first, second, third, fourth = paths = [f"{framework}/{number}" for number in range(4)]
+    shop.open(first, framework)
+    shop.show(value="page", views=False)
+    shop.shows(1)  # the visit
+    shop.go(second)
+    shop.shows(0)
+    shop.hide()
+    shop.go(third)
+    shop.show(value="page", views=True)
+    shop.shows(1)
+    shop.go(fourth)
+    shop.shows(1)
+    shop.show(value="page", page=f"/{second}", views=True)
+    shop.shows(0)
+    shop.page.goto("about:blank")  # a page sends its views when it is left
+    assert [shop.views(path) for path in paths] == [1, 0, 1, 1]
+
+
+@of_framework("react19")
+def test_text_false_counts_nothing_in_an_element_that_comes_before_its_class(shop, site, framework):
+    """Without a class, React 19 and Preact take `false` for an attribute that is missing."""
+    before = site.stats().total
+    shop.open("shop", framework, has_element=False)
+    shop.show(value="total", counts="false", views="false")
+    shop.page.add_script_tag(url=shop.script, type="module")
+    shop.shows(before)
+    site.register("somebody")
+    shop.shows(before + 1)
+    shop.show(value="total", counts="true")
+    shop.shows(before + 2)
+
+
+@pytest.mark.parametrize("framework", ["react19-effect", pytest.param("react18-effect", marks=of_effect)])
+def test_module_that_an_effect_starts_twice_is_one_visit_and_live(shop, site, framework):
+    before = site.stats().total
+    shop.open("shop", framework, has_element=False)
+    text = shop.page.locator("main")
+    shop.page.evaluate(BEGIN, f"http://localhost:{site.port}/static/js/koyjabo.js")
+    for total in (before + 1, before + 2):  # the component goes, and returns
+        expect(text).to_have_text(f"{total} live")
+        assert site.register("somebody").stats.total == total + 1
+        expect(text).to_have_text(f"{total + 1} live")
+        shop.page.evaluate("window.show(null)")
+        expect(text).to_have_text("")
+        shop.page.evaluate("window.show(window.koyjabo)")
+        expect(text).to_have_text(f"{total + 1} live")
+    assert site.stats().total == before + 3
+
+
+class Blog:
+    """Pages of another site. Their links replace the body, a frame or a part, without loading."""
+
+    ELEMENT = '<koyjabo-count value="page" views></koyjabo-count>'
+    LINKS = '<a href="/blog/first">first</a> <a href="/blog/second">second</a>'
+    BODIES = {
+        "first": ELEMENT + LINKS,
+        "second": LINKS + ELEMENT,
+        "frame": '<turbo-frame id="frame"><koyjabo-count id="counter"></koyjabo-count></turbo-frame>',
+    }
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop, self._page = shop, shop.page
+        self._page.route("**/blog/*", self._answer)
+
+    def _answer(self, route) -> None:
+        name = route.request.url.rpartition("/")[2]
+        route.fulfill(content_type="text/html", body=f"<!doctype html><title>{name}</title>{self.BODIES[name]}")
+
+    def begin(self, path: str, router: str, body: str = LINKS) -> None:
+        self._page.goto(f"{self._shop.address}{path}")
+        tags = [
+            f'<script type="module" src="{script}"></script>' for script in (self._shop.script, f"/built/{router}.js")
+        ]
+        self._page.set_content(f"<head>{''.join(tags)}</head>{body}")
+
+    def shows(self, path: str, number: str) -> None:
+        self._page.wait_for_url(f"**{path}")
+        expect(self._page.locator("koyjabo-count [part=number]")).to_have_text(number)
+
+
+@pytest.fixture
+def blog(shop):
+    return Blog(shop)
+
+
+ROUTERS = ["turbo", pytest.param("router", marks=of_router), pytest.param("router?fade", marks=of_router)]
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_pages_are_counted_when_the_first_has_no_element(blog, shop, site, router):
+    """Also where Turbo shows a page from its cache."""
+    before, views = site.stats().total, [shop.views(path) for path in ("blog/first", "blog/second")]
+    name, _, query = router.partition("?")
+    blog.begin(f"hidden/home?{query}", name)
+    shop.page.click("text=first")
+    blog.shows("/blog/first", f"{views[0] + 1}")
+    shop.page.click("text=second")
+    blog.shows("/blog/second", f"{views[1] + 1}")
+    shop.page.go_back()
+    blog.shows("/blog/first", f"{views[0] + 2}")
+    shop.page.goto("about:blank")
+    assert [shop.views(path) for path in ("blog/first", "blog/second")] == [views[0] + 2, views[1] + 1]
+    assert site.stats().total == before + 1
+
+
+@of_router
+def test_element_in_a_frame_or_stream_of_turbo_is_one_visit(blog, shop, site):
+    before = site.stats().total
+    blog.begin(
+        "hidden/frame", "turbo", '<turbo-frame id="frame"><a href="/blog/frame">more</a></turbo-frame><p id="list">'
+    )
+    shop.page.click("text=more")
+    shop.shows(before + 1)
+    for action in ('append" target="list', 'replace" method="morph" target="counter'):
+        element = '<koyjabo-count id="counter" value="visitors" label="visitors"></koyjabo-count>'
+        stream = f'<turbo-stream action="{action}"><template>{element}</template></turbo-stream>'
+        shop.page.evaluate("(stream) => Turbo.renderStreamMessage(stream)", stream)
+    expect(shop.shown).to_have_text([f"{site.stats().unique:,}"] * 2)
+    assert site.stats().total == before + 1
