@@ -83,7 +83,7 @@ def test_new_list_replaces_the_earlier_one_and_an_invalid_one_changes_nothing(se
 def test_a_list_that_adds_keeps_the_earlier_pages(server, page):
     paths = [f"/posts/added-{page.kind}-{number}" for number in range(3)]
     page.watch(paths[0])
-    assert [*numbers(page.watch(*paths[:2], adds=True))] == paths[:2]
+    assert [*numbers(page.watch(paths[1], adds=True))] == [paths[1]]
     for number, path in enumerate(paths[:2], 2):
         server.register("a", page=path)
         assert next_numbers(page, number) == {path: 1}

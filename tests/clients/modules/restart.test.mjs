@@ -129,12 +129,3 @@ test("a second page of the session is one view, however many clients it has", as
   await pass(2_000);
   assert.deepEqual([sent("api/visitor/register"), viewed()], [[], ["/later"]]);
 });
-
-test("two copies of the module are one follower", async () => {
-  await open(KoyJabo, { pageViews: true });
-  const copy = await import("../../../koyjabo/static/counting/koyjabo.js?copy");
-  await open(copy.KoyJabo, { pageViews: true });
-  go("/a");
-  await pass(2_000);
-  assert.deepEqual([visits().length, viewed()], [1, ["/a"]]);
-});

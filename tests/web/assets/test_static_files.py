@@ -25,7 +25,7 @@ address, and replace the path that was sent. 30 bytes find a server below a path
 begin again after `stop`, and count later; the lines for the console are in a file that is loaded on demand.
 """
 
-WHOLE_LIMIT = 8_005
+WHOLE_LIMIT = 8_010
 """The same with all modules that it may load later. 50 bytes say how long a visit waited; the age limit is gone. 50
 bytes report what content blockers would stop as beacons. 1,510 bytes are for page numbers, 95 for copies of the script.
 """
