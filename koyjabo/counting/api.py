@@ -13,7 +13,7 @@ from werkzeug.http import parse_etags
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.sanitize import truncate
-from koyjabo.base.core.urls import is_on_disk, page_path
+from koyjabo.base.core.urls import is_on_disk, sent_page
 from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.client_address import neighbourhood
 from koyjabo.base.network.services import NetworkServices
@@ -197,7 +197,7 @@ def _count_pixel() -> None:
             place=network.places.locate(address, has_city=False),
             at_ms=services.clock.now_ms(),
             user_agent=user_agent,
-            page=page_path(page),
+            page=sent_page(page),
             is_bot=is_crawler,
             automated=is_crawler,
             network=network.owners.network(address),

@@ -1,20 +1,56 @@
-"""The clients that watch the numbers of pages. Each path has its own room in the fan-out, so that a view wakes only
-those who watch its page. They share one source, which reads all changed pages at once.
+"""The clients that watch the numbers of pages. Each page has its own room in the fan-out, so that a view wakes only
+those who watch it. They share one source, which reads all changed pages at once.
 """
 
-from collections.abc import Collection, Sequence
+import sys
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
-from koyjabo.counting.page_numbers.page_numbers import NOT_SHOWN, PageNumbers
+from koyjabo.base.core.errors import LedgerUnavailable, StillCounting, TooManyRequests
+from koyjabo.base.core.urls import before_query
+from koyjabo.base.network.client_address import AddressCounter
+from koyjabo.base.network.rate_limiter import WINDOW_S
+from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, NOT_SHOWN, PageNumbers
 from koyjabo.counting.page_reading import PageViews
-from .events import PAGE, PageUpdate
+from .events import PAGE, SPELLED_PAGE, PageUpdate, spellings
 from .room import Room, RoomEvent
 from .sinks import Member
 
+MAX_WATCHED, MAX_WATCHED_BYTES = 50_000, 5_000_000
+"""Paths that all connections of one address may watch, and the bytes of these paths, per worker (docs/limits.md)."""
+
+TOO_MANY_WATCHED = "This address watches too many pages. Close other connections, or send shorter lists."
+
 Paths = Sequence[tuple[str, str]]
 """Paths as they were sent, each with its page."""
+
+
+class Watched(NamedTuple):
+    """What a client watches. It keeps no more of a path than its page, or what tells two spellings apart."""
+
+    address: str  # the key of its limits; "" without limits
+    pages: Sequence[str] = ()
+    spelled: Mapping[str, str] = {}
+    """`spellings` by page, without queries. A page that was only sent as it is stored is missing."""
+    paths: int = 0
+    size: int = 0  # bytes of the kept paths
+
+    @classmethod
+    def of(cls, paths: Paths, address: str) -> "Watched":
+        sent: dict[str, dict[str, None]] = {}
+        for path, page in paths:
+            sent.setdefault(sys.intern(page), {})[before_query(path)] = None
+        spelled = {page: spellings(own) for page, own in sent.items() if list(own) != [page]}
+        size = sum(map(len, sent)) + sum(map(len, spelled.values()))
+        return cls(address, tuple(sent), spelled, len(paths), size)
+
+    @property
+    def rooms(self) -> list[str]:
+        prefixes = ((SPELLED_PAGE if page in self.spelled else PAGE, page) for page in self.pages)
+        return [sys.intern(prefix + page) for prefix, page in prefixes]
 
 
 class PagesSource:
@@ -26,8 +62,8 @@ class PagesSource:
     def __init__(self, numbers: PageNumbers, interval_s: float) -> None:
         self.interval_s = interval_s
         self.numbers = numbers
-        self.watched: dict[str, dict[str, int]] = {}
-        """How many clients watch each path, by page."""
+        self.watched: Counter[str] = Counter()
+        """How many clients watch each page."""
         self.sent: dict[str, PageViews | None] = {}
         """What was last sent of each watched page; None if clients got different values, so that it is sent again."""
         numbers.watch(self.watched)
@@ -50,18 +86,20 @@ class PagesSource:
         """Do nothing: the values are read from the database."""
 
     def _events(self, changed: Collection[str]) -> Sequence[RoomEvent]:
-        sent = self.sent
-        try:
-            counts = self.numbers.read(changed)
-        except (LedgerUnavailable, StillCounting):
-            self.numbers.put_back(changed)
-            raise
-        events = []
-        for page in changed:
-            views = counts.pages[page]
-            if page in self.watched and sent.get(page) != views:
-                sent[page] = views
-                events += [PageUpdate([(path, page)], counts) for path in list(self.watched[page])]
+        """The events of these pages. Other tasks run between parts of the reading."""
+        sent, events, pages = self.sent, [], list(changed)
+        for start in range(0, len(pages), MAX_PATHS):
+            try:
+                counts = self.numbers.read(pages[start : start + MAX_PATHS])
+            except (LedgerUnavailable, StillCounting):
+                self.numbers.put_back(pages[start:])
+                break
+            for page in pages[start : start + MAX_PATHS]:
+                views = counts.pages[page]
+                if page in self.watched and sent.get(page) != views:
+                    sent[page] = views
+                    events.append(PageUpdate([(page, page)], counts))
+            time.sleep(0)
         return events
 
 
@@ -72,73 +110,103 @@ class PagesRoom(Room):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._paths: dict[Member, Paths] = {}
+        self._watching: dict[Member, Watched] = {}
+        self._paths, self._bytes = AddressCounter(), AddressCounter()
 
     @property
     def is_empty(self) -> bool:
-        return not self._paths
+        return not self._watching
 
-    def watch(self, member: Member, paths: Paths) -> dict[str, Any] | None:
+    def watch(self, member: Member, paths: Paths, address: str = "") -> dict[str, Any] | None:
         """Make a member watch these pages instead of those that it watched before, and send it their numbers. Returns
         what was sent, or None for a Socket.IO client that has disconnected. If the member may have disconnected during
-        the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting and LedgerUnavailable; the member then
-        watches the same pages as before, or nothing if the list is empty.
+        the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting, LedgerUnavailable, and TooManyRequests
+        if its address watches too much; the member then watches the same pages as before, or nothing if the list is
+        empty.
         """
-        numbers, sent = self.source.numbers, self.source.sent
+        numbers = self.source.numbers
         numbers.require_on()
         if not paths:
             self.leave(member)
         self._hear()
-        pages = {page for _, page in paths}
+        new = Watched.of(paths, address)
         with self._lock:
-            self._add(paths, 1)  # before reading, so that no later view is missed
+            self._require_room(new, self._watching.get(member, Watched(address)))
+            self._add(new)  # before reading, so that no later view is missed
         try:
-            counts = numbers.read(pages)
+            counts = numbers.read(new.pages)
             event = PageUpdate(paths, counts)
             with self._lock:
                 self.leave(member)
-                value, rooms = event.as_object(), {PAGE + path for path, _ in paths}
-                if not self._fanout.admit_to_all(rooms, member, event.type, value, event.revision):
+                value, changed = event.as_object(), []
+                if not self._fanout.admit_to_all(new.rooms, member, event.type, value, event.revision):
                     return None
                 if paths:
-                    self._paths[member] = paths
-                    self._add(paths, 1)
-                    for page in pages:
-                        views = counts.pages[page]
-                        sent[page] = views if sent.get(page, views) == views else None
+                    self._watching[member] = new
+                    self._add(new)
+                    changed = self._different(new.pages, counts.pages)
         finally:
             with self._lock:
-                self._add(paths, -1)
-        numbers.put_back(pages)  # what has changed between the reading and the admission
+                self._remove(new)
+        numbers.put_back(changed)  # between the reading and the admission
         self.changed()
         return value
 
     def leave(self, member: Member) -> None:
         """Make a member watch nothing. Idempotent."""
         with self._lock:
-            paths = self._paths.pop(member, ())
-            self._add(paths, -1)
-            for path, _ in paths:
-                self._fanout.dismiss(PAGE + path, member)
+            if watched := self._watching.pop(member, None):
+                self._remove(watched)
+                for room in watched.rooms:
+                    self._fanout.dismiss(room, member)
 
     def send_again(self) -> None:
         """Send all pages again, after their revision has increased."""
         self.source.sent = {}  # a reading from before writes to the earlier one
         self.changed()
 
-    def _add(self, paths: Paths, by: int) -> None:
-        """Count clients that begin or stop to watch paths."""
-        watched = self.source.watched
-        for path, page in paths:
-            of_page = watched.setdefault(page, {})
-            of_page[path] = of_page.get(path, 0) + by
-            if not of_page[path]:
-                del of_page[path]
-            if not of_page:
-                del watched[page]
-                self.source.sent.pop(page, None)
+    def _require_room(self, new: Watched, old: Watched) -> None:
+        """Raise TooManyRequests if the member's address would watch too much."""
+        has_paths = self._paths.has_room(new.address, MAX_WATCHED, new.paths - old.paths)
+        has_bytes = self._bytes.has_room(new.address, MAX_WATCHED_BYTES, new.size - old.size)
+        if new.address and not (has_paths and has_bytes):
+            raise TooManyRequests(WINDOW_S, TOO_MANY_WATCHED)
 
-    def _room_of(self, event: RoomEvent) -> str:
+    def _different(self, pages: Sequence[str], counts: Mapping[str, PageViews]) -> list[str]:
+        """The pages whose other clients were sent other numbers. They are sent again."""
+        sent, different = self.source.sent, []
+        for page in pages:
+            if sent.setdefault(page, counts[page]) != counts[page]:
+                sent[page] = None
+                different.append(page)
+        return different
+
+    def _add(self, watched: Watched) -> None:
+        """Count a client's pages."""
+        self.source.watched.update(watched.pages)
+        self._paths.add(watched.address, watched.paths)
+        self._bytes.add(watched.address, watched.size)
+
+    def _remove(self, watched: Watched) -> None:
+        """Undo `_add`."""
+        counts = self.source.watched
+        for page in watched.pages:
+            counts[page] -= 1
+            if not counts[page]:
+                del counts[page]
+                self.source.sent.pop(page, None)
+        self._paths.remove(watched.address, watched.paths)
+        self._bytes.remove(watched.address, watched.size)
+
+    def _send(self, event: RoomEvent) -> None:
         assert isinstance(event, PageUpdate)
-        ((path, _),) = event.paths
-        return PAGE + path
+        ((_, page),) = event.paths
+        if self._fanout.member_count(PAGE + page):
+            self._send_to(PAGE + page, event)
+        values: dict[str, str] = {}  # JSON by spelling: many clients have the same one
+
+        def own(member: Member) -> str:
+            spelled = self._watching[member].spelled[page]
+            return values.get(spelled) or values.setdefault(spelled, event.as_json(spelled))
+
+        self._fanout.send_own(SPELLED_PAGE + page, event.type, event.revision, own)

@@ -3,11 +3,10 @@
 import json
 from typing import Any, NamedTuple
 
-from koyjabo.base.core.errors import InvalidInput, InvalidMessage
+from koyjabo.base.core.errors import InvalidMessage
 from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID
 from koyjabo.base.core.sanitize import LONGEST_TEXT
-from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, page_of
-from koyjabo.realtime.pages_room import Paths
+from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS
 
 LARGEST_MESSAGE = 4096
 """Maximum size of a message, bytes (docs/limits.md)."""
@@ -74,17 +73,8 @@ class VisibleMessage(NamedTuple):
         return cls(visible, acted, visit_id(fields.get("visitId")))
 
 
-def paths(value: object) -> Paths:
-    """The paths in a `pages` message, each with its page. Raises InvalidMessage if any of them is not valid."""
-    if not isinstance(value, list) or len(value) > MAX_PATHS:
+def paths(value: object) -> list[str]:
+    """The paths in a `pages` message, which are not read yet. Raises InvalidMessage."""
+    if not isinstance(value, list) or len(value) > MAX_PATHS or not all(isinstance(path, str) for path in value):
         raise InvalidMessage(WRONG_PATHS)
-    try:
-        return [(path, page_of(path)) for path in dict.fromkeys(map(_text, value))]
-    except InvalidInput:
-        raise InvalidMessage(WRONG_PATHS) from None
-
-
-def _text(path: object) -> str:
-    if not isinstance(path, str):
-        raise InvalidMessage(WRONG_PATHS)
-    return path
+    return list(dict.fromkeys(value))

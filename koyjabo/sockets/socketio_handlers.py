@@ -27,7 +27,7 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.web.current import services_of
 from .credentials import KINDS, identify, participant_for
 from .messages import MAX_ERRORS, VisibleMessage, is_true, paths, unknown, visit_id
-from .routes import admit, send_stats, show, watch_pages
+from .routes import admit, send_stats, show, watch_paths
 
 MAX_ROOMS = 50
 """Maximum number of community rooms per client."""
@@ -307,7 +307,7 @@ def pages(message: Any) -> dict[str, Any]:
     fields = message if isinstance(message, dict) else {"paths": message}
     is_open = partial(socketio.server.manager.is_connected, _sid(), "/")
     try:
-        return watch_pages(_services(), _sid(), paths(fields.get("paths")), is_open)
+        return watch_paths(_services(), _sid(), paths(fields.get("paths")), _address(), is_open)
     except InvalidMessage:
         raise
     except KoyJaboError as error:

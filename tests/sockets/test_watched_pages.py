@@ -61,8 +61,7 @@ def test_first_update_has_all_pages_and_later_ones_only_what_changed(server, pag
     assert next_numbers(page, 1) == {paths[0]: 1}
     assert page.of_type(UPDATE)[-1].event["revision"] > first["revision"]
     server.register("a", page="/posts/unwatched"), server.register("a", page=paths[1])
-    seen = {**next_numbers(page, 2), **next_numbers(page, 3)}
-    assert seen == {path: numbers(first)[path] + 1 for path in paths[1:3]}
+    assert next_numbers(page, 2) == {path: numbers(first)[path] + 1 for path in paths[1:3]}
 
 
 def test_new_list_replaces_the_earlier_one_and_an_invalid_one_changes_nothing(server, page):
