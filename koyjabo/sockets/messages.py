@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from koyjabo.base.core.errors import InvalidMessage
 from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID
 from koyjabo.base.core.sanitize import LONGEST_TEXT
+from koyjabo.base.core.urls import before_query
 from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS
 
 LARGEST_MESSAGE = 4096
@@ -74,7 +75,10 @@ class VisibleMessage(NamedTuple):
 
 
 def paths(value: object) -> list[str]:
-    """The paths in a `pages` message, which are not read yet. Raises InvalidMessage."""
+    """The paths in a `pages` message, which are not read yet. Those of a large message lose their queries, because it
+    may wait. Raises InvalidMessage.
+    """
     if not isinstance(value, list) or len(value) > MAX_PATHS or not all(isinstance(path, str) for path in value):
         raise InvalidMessage(WRONG_PATHS)
-    return list(dict.fromkeys(value))
+    is_large = sum(map(len, value)) > LARGEST_MESSAGE
+    return list(dict.fromkeys(map(before_query, value) if is_large else value))

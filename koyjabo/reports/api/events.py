@@ -206,6 +206,8 @@ def record_events(context: RequestContext) -> PlainResponse:
         events = [event.anonymous(*own) for event, own in zip(events, keys, strict=True)]
     size, recorded = size_of(events), NOTHING
     _count(context, body.visitorId, size)
+    known = services[CountingServices].visits.texts.pages
+    events = [event._replace(page=known.allowed(event.page, context)) for event in events]
     try:
         recorded = services[ReportServices].events.record(events, is_bot(text(context.environ.get("HTTP_USER_AGENT"))))
     finally:

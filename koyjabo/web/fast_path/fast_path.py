@@ -70,6 +70,10 @@ class RequestContext(ABC):
         """Undo `count_stored` for bytes that were not stored."""
         self._limits.uncount_stored(self.usage, stored)
 
+    def count_names(self, names: int = 1) -> None:
+        """Count new pages that the counted address names."""
+        self._limits.count_names(self.usage, names)
+
     @abstractmethod
     def body(self, model: type[Model]) -> Model:
         """The validated body. Raises UnsupportedBody, InvalidJson, InvalidInput."""
