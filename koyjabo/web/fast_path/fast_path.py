@@ -140,8 +140,8 @@ STREAM_OPENER = "koyjabo.stream_opener"
 KoyJaboError to refuse. `sockets` provides it, because that package imports features that import this module.
 """
 
-LARGEST_AT_ONCE = 2_048
-"""Maximum size of a body that does not wait in the fair queue, bytes. A visit takes a quarter of it."""
+LARGEST_AT_ONCE = 1_024
+"""Maximum size of a body that does not wait in the fair queue, bytes. A visit takes half of it."""
 
 USUAL_TYPES = {"application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8"}
 
