@@ -67,13 +67,22 @@ class Job(Generic[Item, Result]):
         self.complete()
 
 
+def one(item: object) -> int:
+    return 1
+
+
 def take_pending(
-    pending: deque[Job[Item, Result]], taken: list[Job[Item, Result]], most: int
+    pending: deque[Job[Item, Result]],
+    taken: list[Job[Item, Result]],
+    most: int,
+    size: Callable[[Item], int] = one,
 ) -> list[Job[Item, Result]]:
-    """Move jobs from `pending` to `taken` until there are `most` of them; returns `taken`."""
+    """Move jobs from `pending` to `taken` until their sizes reach `most`; returns `taken`."""
+    left = most - sum(size(job.item) for job in taken)
     with suppress(IndexError):  # the event loop has just removed the last job
-        while pending and len(taken) < most:
+        while pending and left > 0:
             taken.append(pending.popleft())
+            left -= size(taken[-1].item)
     return taken
 
 
@@ -85,6 +94,8 @@ class BatchWorker(Generic[Item, Result]):
 
     All waits are limited. A job that is not taken within `patience_s` fails with LedgerUnavailable and never runs. A
     job that was taken fails after `limit_s` if the database is frozen; it is then unknown whether it was committed.
+
+    A batch ends once the sizes of its jobs reach `most`. By default, each has the size 1.
     """
 
     def __init__(
@@ -95,6 +106,7 @@ class BatchWorker(Generic[Item, Result]):
         limit_s: float,
         on_done: Callable[[list[Job[Item, Result]]], None] = lambda jobs: None,
         most: int = 1000,
+        size: Callable[[Item], int] = one,
         most_waiting: int | None = None,
     ) -> None:
         self._runtime = runtime
@@ -103,6 +115,7 @@ class BatchWorker(Generic[Item, Result]):
         self._limit_s = limit_s
         self._on_done = on_done
         self._most = most
+        self._size = size
         self._most_waiting = most_waiting
         self._pending: deque[Job[Item, Result]] = deque()
         self._taken: list[Job[Item, Result]] = []
@@ -230,7 +243,7 @@ class BatchWorker(Generic[Item, Result]):
         self._runtime.from_thread(partial(self._complete_batch, taken))
 
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
-        return take_pending(self._pending, taken, self._most)
+        return take_pending(self._pending, taken, self._most, self._size)
 
     # The following methods run on the event loop.
 

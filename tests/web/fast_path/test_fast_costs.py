@@ -17,9 +17,9 @@ from support.databases.database import SqliteDatabase
 from koyjabo.web.fast_path.fast_path import LARGEST_AT_ONCE, FastPath, Handler
 
 MOST = 3.0
-"""Maximum cost of the largest request, as a multiple of GET /api/stats. The largest visit may cost as many times as much
-as the smallest one, which may cost as many times as much as the stats: it is what the fast path exists for, and an
-address may register only 600 a minute.
+"""Maximum cost of the largest request, as a multiple of GET /api/stats. The largest visit may cost three times as much
+as the smallest one, and the smallest one three times as much as the stats. Visits are what the fast path exists for,
+and an address may register only 600 a minute.
 """
 
 RUNS = 60
