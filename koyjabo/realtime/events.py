@@ -3,7 +3,7 @@ docs/realtime.md has the table). On Socket.IO, `type` is the event's name and th
 WebSocket, the object is one text frame.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -80,17 +80,12 @@ class PageUpdate:
         return {"type": self.type, **self.counts.as_object(self.paths)}
 
     def as_json(self, spelled: str) -> str:
-        """The event about one page, for a client that sent other `spellings` of it."""
+        """The event about one page, for a client that spelled it otherwise: as JSON, each spelling on its own line."""
         ((_, page),) = self.paths
         values = encode(self.counts.pages[page]._asdict())[1:]
         pages = spelled.replace("\n", f',{values},{{"path":')
         epoch, revision = self.counts.epoch, self.counts.revision
         return f'{{"type":"page_update","pages":[{{"path":{pages},{values}],"epoch":"{epoch}","revision":{revision}}}'
-
-
-def spellings(paths: Iterable[str]) -> str:
-    """Paths for `PageUpdate.as_json`: each as JSON, on a line of its own."""
-    return "\n".join(map(encode, paths))
 
 
 @dataclass(frozen=True, slots=True)

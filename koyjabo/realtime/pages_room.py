@@ -5,7 +5,7 @@ those who watch it. They share one source, which reads all changed pages at once
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ from koyjabo.base.network.client_address import AddressCounter
 from koyjabo.base.network.rate_limiter import WINDOW_S
 from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, NOT_SHOWN, PageNumbers
 from koyjabo.counting.page_reading import PageViews
-from .events import PAGE, SPELLED_PAGE, PageUpdate, spellings
+from koyjabo.counting.stats import encode
+from .events import PAGE, SPELLED_PAGE, PageUpdate
 from .room import Room, RoomEvent
 from .sinks import Member
 
@@ -31,26 +32,31 @@ Paths = Sequence[tuple[str, str]]
 class Watched(NamedTuple):
     """What a client watches. It keeps no more of a path than its page, or what tells two spellings apart."""
 
-    address: str  # the key of its limits; "" without limits
-    pages: Sequence[str] = ()
+    address: str = ""  # the key of its limits; "" without limits
+    pages: Collection[str] = ()
     spelled: Mapping[str, str] = {}
-    """`spellings` by page, without queries. A page that was only sent as it is stored is missing."""
-    paths: int = 0
+    """Spellings without queries, by page: each as JSON, on a line of its own. A page that was only sent as it is stored
+    is missing.
+    """
+    paths: int = 0  # pages and other spellings
     size: int = 0  # bytes of the kept paths
 
     @classmethod
-    def of(cls, paths: Paths, address: str) -> "Watched":
-        sent: dict[str, dict[str, None]] = {}
+    def of(cls, paths: Paths, address: str, earlier: "Watched | None" = None) -> "Watched":
+        """What these paths name, and what the client watched earlier."""
+        lines = {page: dict.fromkeys(earlier.lines_of(page)) for page in earlier.pages} if earlier else {}
         for path, page in paths:
-            sent.setdefault(sys.intern(page), {})[before_query(path)] = None
-        spelled = {page: spellings(own) for page, own in sent.items() if list(own) != [page]}
-        size = sum(map(len, sent)) + sum(map(len, spelled.values()))
-        return cls(address, tuple(sent), spelled, len(paths), size)
+            lines.setdefault(sys.intern(page), {})[encode(before_query(path))] = None
+        spelled = {page: "\n".join(own) for page, own in lines.items() if list(own) != [encode(page)]}
+        size = sum(map(len, lines)) + sum(map(len, spelled.values()))
+        return cls(address, tuple(lines), spelled, sum(map(len, lines.values())), size)
 
-    @property
-    def rooms(self) -> list[str]:
-        prefixes = ((SPELLED_PAGE if page in self.spelled else PAGE, page) for page in self.pages)
-        return [sys.intern(prefix + page) for prefix, page in prefixes]
+    def lines_of(self, page: str) -> list[str]:
+        return self.spelled[page].split("\n") if page in self.spelled else [encode(page)]
+
+    def rooms(self, pages: Iterable[str]) -> list[str]:
+        """The fan-out's rooms of these pages."""
+        return [sys.intern((SPELLED_PAGE if page in self.spelled else PAGE) + page) for page in pages]
 
 
 class PagesSource:
@@ -117,39 +123,50 @@ class PagesRoom(Room):
     def is_empty(self) -> bool:
         return not self._watching
 
-    def watch(self, member: Member, paths: Paths, address: str = "") -> dict[str, Any] | None:
-        """Make a member watch these pages instead of those that it watched before, and send it their numbers. Returns
-        what was sent, or None for a Socket.IO client that has disconnected. If the member may have disconnected during
-        the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting, LedgerUnavailable, and TooManyRequests
-        if its address watches too much; the member then watches the same pages as before, or nothing if the list is
-        empty.
+    def watch(self, member: Member, paths: Paths, adds: bool = False, address: str = "") -> dict[str, Any] | None:
+        """Make a member watch these pages instead of those that it watched before, or `adds` them, and send it their
+        numbers. Returns what was sent, or None for a Socket.IO client that has disconnected. If the member may have
+        disconnected during the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting, LedgerUnavailable,
+        and TooManyRequests if its address watches too much; the member then watches the same pages as before, or
+        nothing if the list is empty.
         """
         numbers = self.source.numbers
         numbers.require_on()
-        if not paths:
+        if not paths and not adds:
             self.leave(member)
         self._hear()
-        new = Watched.of(paths, address)
+        sent = Watched.of(paths, address)
         with self._lock:
-            self._require_room(new, self._watching.get(member, Watched(address)))
-            self._add(new)  # before reading, so that no later view is missed
+            self._require_room(sent, Watched() if adds else self._watching.get(member, Watched()))
+            self._add(sent)  # before reading, so that no later view is missed
         try:
-            counts = numbers.read(new.pages)
-            event = PageUpdate(paths, counts)
+            counts = numbers.read(sent.pages)
             with self._lock:
-                self.leave(member)
-                value, changed = event.as_object(), []
-                if not self._fanout.admit_to_all(new.rooms, member, event.type, value, event.revision):
-                    return None
-                if paths:
-                    self._watching[member] = new
-                    self._add(new)
-                    changed = self._different(new.pages, counts.pages)
+                value = self._admit(member, PageUpdate(paths, counts), sent, adds)
+                changed = self._different(sent.pages, counts.pages) if value else []
         finally:
             with self._lock:
-                self._remove(new)
+                self._remove(sent)
         numbers.put_back(changed)  # between the reading and the admission
-        self.changed()
+        if value:
+            self.changed()
+        return value
+
+    def _admit(self, member: Member, event: PageUpdate, sent: Watched, adds: bool) -> dict[str, Any] | None:
+        """Send a member its first numbers, and the later ones from now on. The caller holds the lock."""
+        old = self._watching.get(member, Watched())
+        new = Watched.of(event.paths, sent.address, old if adds else None)
+        left = set(old.pages) & set(sent.pages) if adds else old.pages
+        for room in old.rooms(left):
+            self._fanout.dismiss(room, member)
+        value = event.as_object()
+        if not self._fanout.admit_to_all(new.rooms(sent.pages), member, event.type, value, event.revision):
+            self.leave(member)
+            return None
+        if new.pages:
+            self._watching[member] = new
+            self._add(new)
+            self._remove(old)
         return value
 
     def leave(self, member: Member) -> None:
@@ -157,7 +174,7 @@ class PagesRoom(Room):
         with self._lock:
             if watched := self._watching.pop(member, None):
                 self._remove(watched)
-                for room in watched.rooms:
+                for room in watched.rooms(watched.pages):
                     self._fanout.dismiss(room, member)
 
     def send_again(self) -> None:
@@ -172,7 +189,7 @@ class PagesRoom(Room):
         if new.address and not (has_paths and has_bytes):
             raise TooManyRequests(WINDOW_S, TOO_MANY_WATCHED)
 
-    def _different(self, pages: Sequence[str], counts: Mapping[str, PageViews]) -> list[str]:
+    def _different(self, pages: Collection[str], counts: Mapping[str, PageViews]) -> list[str]:
         """The pages whose other clients were sent other numbers. They are sent again."""
         sent, different = self.source.sent, []
         for page in pages:

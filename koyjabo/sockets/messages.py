@@ -74,11 +74,12 @@ class VisibleMessage(NamedTuple):
         return cls(visible, acted, visit_id(fields.get("visitId")))
 
 
-def paths(value: object) -> list[str]:
-    """The paths in a `pages` message, which are not read yet. Those of a large message lose their queries, because it
-    may wait. Raises InvalidMessage.
+def watched_paths(message: dict[str, Any]) -> tuple[list[str], bool]:
+    """The paths in a `pages` message, which are not read yet, and whether earlier paths remain. Paths of a large
+    message lose their queries, because it may wait. Raises InvalidMessage.
     """
+    value = message.get("paths")
     if not isinstance(value, list) or len(value) > MAX_PATHS or not all(isinstance(path, str) for path in value):
         raise InvalidMessage(WRONG_PATHS)
     is_large = sum(map(len, value)) > LARGEST_MESSAGE
-    return list(dict.fromkeys(map(before_query, value) if is_large else value))
+    return list(dict.fromkeys(map(before_query, value) if is_large else value)), is_true(message.get("adds"))

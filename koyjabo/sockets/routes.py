@@ -33,7 +33,7 @@ from koyjabo.realtime.pages_room import Paths
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.web.current import services_of
 from .credentials import sub_protocols
-from .messages import LARGEST_LIST, WRONG_PATHS, VisibleMessage, is_true, paths, visit_id, visitor_id
+from .messages import LARGEST_LIST, WRONG_PATHS, VisibleMessage, is_true, visit_id, visitor_id, watched_paths
 from .stream import CommunityStream, Connection, Stream
 
 NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters from A–Z a–z 0–9 _ - . :'
@@ -118,7 +118,7 @@ def read_paths(services: Services, paths: Sequence[str], address: str) -> Paths:
 
 
 def watch_paths(
-    services: Services, member: Any, paths: Sequence[str], address: str, is_open: Callable[[], bool]
+    services: Services, member: Any, paths: Sequence[str], adds: bool, address: str, is_open: Callable[[], bool]
 ) -> dict[str, Any]:
     """Make a member of the room `stats` watch the pages that a message names. May block. Raises InvalidMessage, and
     what `watch_pages` raises.
@@ -127,17 +127,17 @@ def watch_paths(
         pages = read_paths(services, paths, address)
     except InvalidInput:
         raise InvalidMessage(WRONG_PATHS) from None
-    return watch_pages(services, member, pages, address, is_open)
+    return watch_pages(services, member, pages, address, is_open, adds)
 
 
 def watch_pages(
-    services: Services, member: Any, pages: Paths, address: str, is_open: Callable[[], bool]
+    services: Services, member: Any, pages: Paths, address: str, is_open: Callable[[], bool], adds: bool = False
 ) -> dict[str, Any]:
     """Make a member of the room `stats` watch pages. Returns what was sent. May block. Raises what `PagesRoom.watch`
     raises.
     """
     room = services[RealtimeServices].pages
-    value = room.watch(member, pages, address)
+    value = room.watch(member, pages, adds, address)
     if not is_open():
         room.leave(member)
     return value or {}
@@ -163,7 +163,7 @@ class StatsStream(Stream):
         elif message["type"] == "visible":
             show(self._services, connection, VisibleMessage.of(message))
         elif message["type"] == "pages":
-            connection.run_in_order(partial(self._watch, connection, paths(message.get("paths"))))
+            connection.run_in_order(partial(self._watch, connection, *watched_paths(message)))
         else:
             super()._respond(connection, message)
 
@@ -176,10 +176,10 @@ class StatsStream(Stream):
         except TooManyRequests as error:
             connection.close(close_code(error), str(error))
 
-    def _watch(self, connection: Connection, paths: Sequence[str]) -> None:
+    def _watch(self, connection: Connection, paths: Sequence[str], adds: bool) -> None:
         """Handle a `pages` message. May block."""
         try:
-            watch_paths(self._services, connection, paths, connection.address, lambda: connection.is_open)
+            watch_paths(self._services, connection, paths, adds, connection.address, lambda: connection.is_open)
         except InvalidMessage as error:
             self._refuse(connection, error)
         except KoyJaboError as error:

@@ -26,7 +26,7 @@ from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.web.current import services_of
 from .credentials import KINDS, identify, participant_for
-from .messages import MAX_ERRORS, VisibleMessage, is_true, paths, unknown, visit_id
+from .messages import MAX_ERRORS, VisibleMessage, is_true, unknown, visit_id, watched_paths
 from .routes import admit, send_stats, show, watch_paths
 
 MAX_ROOMS = 50
@@ -303,11 +303,11 @@ def visible(message: Any) -> dict[str, Any]:
 
 @acknowledged
 def pages(message: Any) -> dict[str, Any]:
-    """Watch the numbers of pages instead of those watched before. Sends their numbers, and acknowledges with them."""
-    fields = message if isinstance(message, dict) else {"paths": message}
+    """Watch the numbers of pages. Sends their numbers, and acknowledges with them."""
+    sent, adds = watched_paths(message if isinstance(message, dict) else {"paths": message})
     is_open = partial(socketio.server.manager.is_connected, _sid(), "/")
     try:
-        return watch_paths(_services(), _sid(), paths(fields.get("paths")), _address(), is_open)
+        return watch_paths(_services(), _sid(), sent, adds, _address(), is_open)
     except InvalidMessage:
         raise
     except KoyJaboError as error:

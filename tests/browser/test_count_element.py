@@ -133,3 +133,172 @@ def test_number_of_a_community_follows_its_online_members(host_page, site, found
     host_page.set_content(frame(site, f"value=online&community={named}&counts=1"))
     expect(inside).to_have_text("0")
     wait_for(host_page, lambda: site.stats().total == before + 1, "it is counted")
+
+
+AGREEMENTS = {
+    "the attribute is removed": "element.removeAttribute('counts')",
+    "the attribute changes": "element.setAttribute('counts', '')",
+    "the property changes": "element.counts = true",
+    "another element comes": "document.body.append(document.createElement('koyjabo-count'))",
+    "the element is replaced": "element.replaceWith(document.createElement('koyjabo-count'))",
+}
+
+
+@pytest.mark.parametrize(
+    "agree",
+    [pytest.param(code, marks=counted if at else (), id=name) for at, (name, code) in enumerate(AGREEMENTS.items())],
+)
+def test_page_that_asks_first_counts_once_the_visitor_agrees(host_page, site, agree):
+    before = site.stats().total
+    host_page.set_content(f'<koyjabo-count counts="false" id="element"></koyjabo-count>{tag(site)}')
+    expect(number(host_page)).to_have_text(f"{before:,}")
+    assert (site.stats().total, host_page.evaluate("Object.keys(localStorage)")) == (before, [])
+    host_page.evaluate(agree)
+    for at in range(host_page.locator("koyjabo-count").count()):
+        expect(number(host_page, at)).to_have_text(f"{before + 1:,}")
+    assert site.stats().total == before + 1
+    assert "visitorId" in host_page.evaluate("Object.keys(localStorage)")
+
+
+PUT = """
+([depth, mode]) => {
+  let place = document.body;
+  for (; depth > 0; depth--) place = place.appendChild(document.createElement("section")).attachShadow({ mode });
+  place.append(document.createElement("koyjabo-count"));
+  window.shown = () => place.lastChild.shadowRoot?.querySelector("[part=number]").textContent;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("depth", "mode", "is_late"),
+    [(1, "open", False), *(pytest.param(*put, marks=counted) for put in [(3, "closed", False), (2, "open", True)])],
+)
+def test_element_in_a_component_counts(host_page, site, depth, mode, is_late):
+    before = site.stats().total
+    if is_late:
+        host_page.set_content(f"{tag(site)}<p>")
+        wait_for(host_page, lambda: host_page.evaluate("!!customElements.get('koyjabo-count')"), "it is defined")
+    host_page.evaluate(PUT, [depth, mode])
+    host_page.add_script_tag(url=f"http://localhost:{site.port}/static/js/koyjabo-count.js", type="module")
+    wait_for(host_page, lambda: host_page.evaluate("window.shown()") == f"{before + 1:,}", "its number")
+    assert site.stats().total == before + 1
+
+
+FRAMEWORK = """
+([properties, isEarly]) => {
+  const add = () => {
+    const element = document.createElement("koyjabo-count");
+    if (!isEarly) document.body.append(element);
+    Object.assign(element, properties);
+    document.body.append(element);
+    window.seen = () => [element.counts, element.views, element.getAttribute("counts"), element.getAttribute("views")];
+  };
+  isEarly ? add() : customElements.whenDefined("koyjabo-count").then(add);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("properties", "seen"),
+    [
+        ({"counts": False, "views": True}, [False, True, "false", ""]),
+        *(
+            pytest.param(*case, marks=counted)
+            for case in [
+                ({"counts": "false", "views": "false"}, [False, False, "false", None]),
+                ({"counts": True, "views": False}, [True, False, None, None]),
+                ({"counts": "", "views": ""}, [True, True, None, ""]),
+                ({"counts": None, "views": None}, [True, False, None, None]),
+            ]
+        ),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("is_early", [True, pytest.param(False, marks=counted)])
+def test_frameworks_set_counts_and_views_as_properties(host_page, site, properties, seen, is_early):
+    before = site.stats().total
+    host_page.evaluate(FRAMEWORK, [properties, is_early])
+    host_page.add_script_tag(url=f"http://localhost:{site.port}/static/js/koyjabo-count.js", type="module")
+    counts = seen[0]
+    expect(number(host_page)).to_have_text(f"{before + counts:,}")
+    assert (host_page.evaluate("window.seen()"), site.stats().total) == (seen, before + counts)
+
+
+@counted
+@pytest.mark.parametrize("attributes", ['counts="false"', 'counts="false" views="false" community="none"'])
+def test_element_that_was_moved_and_removed_counts_nothing_against_its_attribute(host_page, site, attributes):
+    before = site.stats().total
+    elements = f"<koyjabo-count {attributes}></koyjabo-count><koyjabo-count></koyjabo-count>"
+    script = "<script>document.querySelectorAll('koyjabo-count')[1].remove()</script>"
+    host_page.set_content(f'<p></p>{elements}{script}<koyjabo-count counts="false"></koyjabo-count>{tag(site)}')
+    host_page.evaluate("document.querySelector('p').append(document.querySelector('koyjabo-count'))")
+    expect(number(host_page, 1)).to_have_text(f"{before:,}")
+    assert site.stats().total == before
+
+
+OLDEST_BROWSERS = """
+window.CSSStyleSheet = function () { throw new TypeError("Illegal constructor"); };
+const missing = [
+  [window, "navigation", "structuredClone", "scheduler", "requestIdleCallback", "reportError", "trustedTypes"],
+  [window, "BroadcastChannel", "URLPattern", "CompressionStream", "EyeDropper", "cookieStore"],
+  [AbortSignal, "timeout", "any", "abort"], [AbortSignal.prototype, "throwIfAborted", "reason"],
+  [Navigator.prototype, "locks", "userAgentData", "scheduling", "userActivation"], [crypto, "randomUUID"],
+  [Crypto.prototype, "randomUUID"], [Object, "hasOwn", "groupBy"], [Map, "groupBy"], [Array, "fromAsync"],
+  [Array.prototype, "at", "findLast", "findLastIndex", "toSorted", "toSpliced", "toReversed", "with", "group"],
+  [String.prototype, "at", "isWellFormed", "toWellFormed"], [Promise, "withResolvers", "try"],
+  [URL, "canParse", "parse"], [URLSearchParams.prototype, "size"],
+  [Set.prototype, "union", "difference", "intersection", "isSubsetOf"],
+  [Iterator.prototype, "map", "filter", "toArray", "some", "forEach", "find", "flatMap", "reduce", "every"],
+  [Document.prototype, "adoptedStyleSheets", "prerendering", "startViewTransition"], [Request.prototype, "keepalive"],
+  [ShadowRoot.prototype, "adoptedStyleSheets"], [Element.prototype, "part", "checkVisibility", "setHTMLUnsafe"],
+  [HTMLElement.prototype, "popover", "inert", "togglePopover"],
+];
+for (const [owner, ...names] of missing) for (const name of names) {
+  delete owner?.[name];
+  if (owner && name in owner) Object.defineProperty(owner, name, { value: undefined, configurable: true });
+}
+"""
+"""Takes away what the oldest browsers lack (docs/client.md#browsers)."""
+
+
+def test_element_counts_and_shows_its_number_in_the_oldest_browsers(page, site, other_site):
+    page.add_init_script(OLDEST_BROWSERS)
+    page.goto(other_site)
+    before = site.stats().total
+    page.set_content(f"<koyjabo-count></koyjabo-count>{tag(site)}")
+    expect(number(page)).to_have_text(f"{before + 1:,}")
+    assert number(page).evaluate("(shown) => getComputedStyle(shown).display") == "inline-block"
+    total = site.register("somebody").stats.total
+    expect(number(page)).to_have_text(f"{total:,}")
+    assert total == before + 2
+
+
+@counted
+def test_element_without_any_style_counts_and_shows_its_number(device, page, site, other_site):
+    """An old browser, with a policy that refuses style elements."""
+    server = f"http://localhost:{site.port}"
+    policy = f"default-src 'none'; script-src {server}; connect-src {server} ws://localhost:{site.port}"
+    page.add_init_script(OLDEST_BROWSERS)
+    page.goto(f"{other_site}?policy={quote(policy)}")
+    before = site.stats().total
+    page.set_content(f"<koyjabo-count></koyjabo-count>{tag(site)}")
+    expect(number(page)).to_have_text(f"{before + 1:,}")
+    assert number(page).evaluate("(shown) => getComputedStyle(shown).display") == "inline", "the policy refuses styles"
+    device.violations.clear()
+
+
+def test_console_of_other_sites_stays_silent_without_data_debug(device, page, site, other_site):
+    for element, script, is_silent in [("", "", True), ("data-debug", "", False), ("", "data-debug", False)]:
+        page.goto(other_site)
+        device.console.clear()
+        before = site.stats().total
+        page.evaluate("sessionStorage.clear()")
+        page.set_content(
+            f"<koyjabo-count {element}></koyjabo-count>{tag(site).replace('<script', f'<script {script}')}"
+        )
+        expect(number(page)).to_have_text(f"{before + 1:,}")
+        if not is_silent:
+            wait_for(page, lambda: "Connected to KoyJabo Analytics Stream" in device.console, "it is connected")
+        assert ("✅ Visit registered with backend" in device.console) != is_silent
+        assert bool(device.console) != is_silent

@@ -1,6 +1,7 @@
 """<koyjabo-count value="page"> on another site: it shows the views of a page, live, with one subscription a page."""
 
 import json
+import re
 from urllib.parse import quote
 
 import pytest
@@ -116,6 +117,67 @@ def test_later_openings_are_page_views_with_the_attribute(post, site):
         post.open("posts/views", f'<koyjabo-count value="page" {attributes}>none</koyjabo-count>').shows("2")
     post.open("posts/last", element).shows("1")  # a page sends its views when it is left
     assert (views(site, "/posts/views"), views(site, "/posts/later")) == (2, 1)
+
+
+def test_elements_that_come_later_show_and_count_their_page(post, site):
+    """The first page has no element with `views`."""
+    post.open("posts/home", '<main><koyjabo-count value="total"></koyjabo-count></main>')
+    expect(post.page.locator("koyjabo-count [part=number]")).to_have_text(re.compile(r"\d"))
+    assert views(site, "/posts/home") == 1
+    for path in ("/posts/one", "/posts/two"):
+        post.go(f"pushState({{}}, '', '{path}')")
+        html = '<koyjabo-count value="page" views>none</koyjabo-count>'
+        post.page.evaluate("(html) => document.querySelector('main').innerHTML = html", html)
+        post.shows("1")
+    assert [views(site, f"/posts/{name}") for name in ("home", "one", "two")] == [1, 1, 1]
+
+
+@long
+@pytest.mark.parametrize("change", ["setAttribute('views', '')", "views = true"])
+def test_element_that_gets_views_later_follows_from_then_on(post, site, change):
+    first, second = (f"/posts/{name}-{len(change)}" for name in ("first", "second"))
+    post.open(first[1:], OWN).shows("1")
+    post.go(f"pushState({{}}, '', '{second}')")
+    post.shows("0")
+    post.page.evaluate(f"document.querySelector('koyjabo-count').{change}")
+    post.shows("1")
+    post.go(f"pushState({{}}, '', '{first}')")
+    post.shows("2")
+
+
+def test_copies_of_the_scripts_count_a_page_once(post, site):
+    copies = ["koyjabo-count.js?v=1", "koyjabo-count.js?v=2"]
+    element = '<koyjabo-count value="page" views>none</koyjabo-count>'
+    post.open("posts/copies", element)
+    for name in copies:
+        post.page.add_script_tag(url=f"http://localhost:{site.port}/static/js/{name}", type="module")
+    url = f"http://localhost:{site.port}/static/js/koyjabo.js"
+    start = "async (url) => { const { KoyJabo } = await import(url); new KoyJabo({ pageViews: true }).start(); }"
+    for name in (url, f"{url}?v=1", f"{url}?v=2"):
+        post.page.evaluate(start, name)
+    post.shows("1")
+    post.go("pushState({}, '', '/posts/copied')")
+    post.shows("1")
+    post.open("posts/end", element).shows("1")  # a page sends its views when it is left
+    assert [views(site, f"/posts/{name}") for name in ("copies", "copied")] == [1, 1]
+
+
+def test_element_with_a_wrong_page_keeps_its_content_and_says_so_once(post, site, device):
+    site.register("somebody", page="/posts/named")
+    names = ["posts/named", "https://blog.example/posts/named?x=1#y", "posts/named", "ftp://blog.example/posts/named"]
+    post.open("posts/wrong", *map(other, names)).shows("", "1", "", "")
+    warnings = [line for line in device.console if "Write a path like" in line]
+    assert [line.split('"')[1] for line in warnings] == ["posts/named", "ftp://blog.example/posts/named"]
+
+
+def test_page_shows_the_numbers_of_more_than_a_hundred_pages(post, site):
+    site.register("somebody", page="/posts/n119")
+    post.open("posts/archive", *(other(f"/posts/n{number}") for number in range(120)))
+    post.shows(*["0"] * 119, "1")
+    site.register("somebody", page="/posts/n3")
+    post.shows("0", "0", "0", "1")
+    site.register("somebody", page="/posts/n119")
+    post.shows(*["0"] * 3, "1", *["0"] * 115, "2")
 
 
 @long

@@ -42,5 +42,13 @@ def test_visit_is_stored_and_sent_once_in_a_session():
     run_module("visit")
 
 
+def test_client_stops_and_starts_again():
+    run_module("restart")
+
+
+def test_client_begins_to_count_later():
+    run_module("late")
+
+
 def test_page_without_storage_is_one_visit():
     run_module("storage")

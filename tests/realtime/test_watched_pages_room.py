@@ -47,9 +47,9 @@ def room(site, monkeypatch):
     return room
 
 
-def watch(room, *paths: str, address: str = ADDRESS, socket: Socket | None = None) -> Socket:
+def watch(room, *paths: str, address: str = ADDRESS, socket: Socket | None = None, adds: bool = False) -> Socket:
     socket = socket or Socket()
-    room.watch(socket, [(path, page_of(path)) for path in paths], address)
+    room.watch(socket, [(path, page_of(path)) for path in paths], adds, address)
     return socket
 
 
@@ -133,3 +133,28 @@ def test_other_clients_are_told_again_only_what_differs(site, room, monkeypatch)
     room.source.sent["/b"] = SimpleNamespace()
     watch(room, "/a", "/b")
     assert read == [[], ["/b"]]
+
+
+def test_added_paths_leave_the_earlier_ones_and_an_update_that_is_still_to_come(site, room):
+    socket = watch(room, "/a", "/b")
+    site.register("reader", page="/a")
+    watch(room, "/c", "/%61?x", "/b", socket=socket, adds=True)
+    room._broadcast()
+    push(site, room, "/b")
+    push(site, room, "/c")
+    assert socket.paths[:2] == [["/a", "/b"], ["/c", "/%61?x", "/b"]]
+    assert sorted(map(tuple, socket.paths[2:]))[-2:] == [("/b",), ("/c",)]
+    push(site, room, "/a")
+    assert socket.paths[-1] == ["/a", "/%61"]
+    watch(room, "/d", socket=socket, adds=True)
+    room.leave(socket)
+    assert dict(room.source.watched) == {}
+
+
+def test_an_added_path_hides_no_view_of_an_earlier_one(site, room):
+    socket = watch(room, "/a")
+    room._broadcast()
+    site.register("reader", page="/a")
+    watch(room, "/b", socket=socket, adds=True)
+    room._broadcast()
+    assert socket.paths == [["/a"], ["/b"], ["/a"]]

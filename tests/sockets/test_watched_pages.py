@@ -21,17 +21,17 @@ def server(module_servers, module_sqlite_database):
 
 
 class PlainPage(PlainListener):
-    def watch(self, *paths):
+    def watch(self, *paths, **options):
         """Watch these paths, and return the numbers that were sent."""
         before = len(self.of_type(UPDATE))
-        self.say({"type": "pages", "paths": paths})
+        self.say({"type": "pages", "paths": paths, **options})
         return self.next_of_type(UPDATE, before)
 
 
 class SocketioPage(SocketioListener):
-    def watch(self, *paths):
+    def watch(self, *paths, **options):
         before = len(self.of_type(UPDATE))
-        acknowledged = self.ask("pages", {"paths": list(paths)})
+        acknowledged = self.ask("pages", {"paths": list(paths), **options})
         update = self.next_of_type(UPDATE, before)
         assert acknowledged == {"ok": True, **update}
         return update
@@ -77,6 +77,18 @@ def test_new_list_replaces_the_earlier_one_and_an_invalid_one_changes_nothing(se
     server.register("a", page=left), server.register("a", page=kept)
     assert next_numbers(page, 2) == {kept: 1}
     assert page.watch() == {**page.of_type(UPDATE)[-1].event, "pages": []}
+
+
+def test_a_list_that_adds_keeps_the_earlier_pages(server, page):
+    paths = [f"/posts/added-{page.kind}-{number}" for number in range(3)]
+    page.watch(paths[0])
+    assert [*numbers(page.watch(*paths[:2], adds=True))] == paths[:2]
+    for number, path in enumerate(paths[:2], 2):
+        server.register("a", page=path)
+        assert next_numbers(page, number) == {path: 1}
+    page.watch(paths[2])
+    server.register("a", page=paths[0]), server.register("a", page=paths[1]), server.register("a", page=paths[2])
+    assert next_numbers(page, 5) == {paths[2]: 1}
 
 
 def test_page_views_are_pushed(server, page):

@@ -14,6 +14,9 @@ const CLIENT = "counting/koyjabo.js";
 const INLINE = "home/pages/home.css";
 const OPTIONS = { bundle: true, minify: true, format: "esm", charset: "utf8", target: "esnext", legalComments: "none", write: false };
 
+// What other sites load, for the oldest browsers of docs/client.md.
+const EMBEDDED = /^counting\/(client\/|koyjabo)/, FLOOR = ["chrome91", "firefox90", "safari15"];
+
 const isBundle = (name) => name === CLIENT || name.split("/").at(-2) === "pages";
 const isOurs = (name) => [".js", ".css"].includes(extname(name)) && !name.startsWith("vendor/");
 
@@ -39,7 +42,7 @@ const apart = (name) => ({
 
 async function built(name) {
   if (!isOurs(name)) return readFileSync(join(STATIC, name));
-  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [join(STATIC, name)], plugins: [apart(name)] });
+  const { outputFiles } = await build({ ...OPTIONS, target: EMBEDDED.test(name) ? FLOOR : "esnext", entryPoints: [join(STATIC, name)], plugins: [apart(name)] });
   return Buffer.from(outputFiles[0].contents);
 }
 

@@ -11,26 +11,11 @@ import { KoyJabo, Line, serverAt } from "./koyjabo.js";
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 const PAGE = "page"; // the value and the attribute for the views of a page
+const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}" +
+  "[part=number]{min-inline-size:var(--koyjabo-count-width,5ch);font-variant-numeric:tabular-nums}";
 
-const styles = new CSSStyleSheet(); // allowed even by policies that refuse inline styles
-styles.replaceSync(`
-  :host { display: inline-block; }
-  :host([hidden]) { display: none; }
-  [part=number] { display: inline-block; min-inline-size: var(--koyjabo-count-width, 5ch); font-variant-numeric: tabular-nums; }
-`);
-
-/** @type {Map<string, KoyJabo>} */
-const started = new Map(); // by host
-
-/** Dispatches `change` when this page changes its path without loading. */
-const paths = new EventTarget();
-/** @type {Promise<void> | undefined} */
-let following;
-
-function followPath() {
-  const tell = () => void paths.dispatchEvent(new Event("change"));
-  following ??= import("./koyjabo-queue.js").then(({ onPath }) => onPath(tell)).then(tell, () => {});
-}
+/** @type {Record<string, KoyJabo>} */
+const started = {}; // by URL of the server
 
 /** Resolves once the page's own scripts have run, because they may start the module. */
 const isReady = new Promise((ready) => {
@@ -38,26 +23,26 @@ const isReady = new Promise((ready) => {
   for (const event of ["DOMContentLoaded", "load"]) addEventListener(event, ready, { once: true });
 });
 
+/** Whether a choice is on, as a property or an attribute. @param {unknown} choice */
+const isOn = (choice) => `${choice}` !== "false";
+
 /** Whether the page counts this session itself, for a community or under another visitorId. @param {string} host */
 function isCounted(host) {
   const own = `koyjabo.visit ${host}`;
   try {
-    const { visitorId } = localStorage;
-    return Object.entries(sessionStorage).some(([key, kept]) => `${key} `.startsWith(`${own} `) && (key !== own || JSON.parse(kept).visitorId !== visitorId));
+    return Object.keys(sessionStorage).some((key) => key.startsWith(`${own} `)) || JSON.parse(sessionStorage[own]).visitorId !== localStorage.visitorId;
   } catch {
-    return false; // there is no storage
+    return false; // there is no visit, or no storage
   }
 }
 
 /** The client for a server, shared by all elements. @param {URL} base */
-function source(base) {
-  const running = started.get(base.host);
-  if (running) return running;
-  const counting = isCounted(base.host) ? [] : [...document.querySelectorAll(NAME)].filter((element) => element.getAttribute("counts") !== "false");
-  const koyjabo = new KoyJabo({ baseUrl: base.href, counts: counting.length > 0, pageViews: counting.some((element) => element.hasAttribute("views")) });
-  started.set(base.host, koyjabo);
-  void koyjabo.start();
-  return koyjabo;
+function source({ href }) {
+  if (!started[href]) {
+    started[href] = new KoyJabo({ baseUrl: href, counts: false });
+    started[href].start();
+  }
+  return started[href];
 }
 
 /** @param {string} language  @param {number} number */
@@ -74,7 +59,7 @@ function written(language, number) {
  * region, because it may change often.
  */
 class KoyJaboCount extends HTMLElement {
-  static observedAttributes = ["value", PAGE, "lang", "label"];
+  static observedAttributes = ["value", PAGE, "lang", "label", "counts", "views"];
   #number = document.createElement("span");
   #content = document.createElement("slot");
   #label = document.createElement("span");
@@ -84,6 +69,8 @@ class KoyJaboCount extends HTMLElement {
   #stats = null;
   /** @type {number | undefined} */
   #online;
+  /** The server, while the element is connected. @type {URL | undefined} */
+  #base;
   /** @type {KoyJabo | undefined} */
   #koyjabo;
   #path = ""; // of the page whose views are shown
@@ -94,61 +81,104 @@ class KoyJaboCount extends HTMLElement {
 
   constructor() {
     super();
-    this.#number.part.add("number");
-    this.#label.part.add("label");
+    this.#number.setAttribute("part", "number");
+    this.#label.setAttribute("part", "label");
     this.#number.append(this.#content);
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [styles];
     root.append(this.#number, this.#label);
+    try {
+      const sheet = new CSSStyleSheet(); // allowed even by policies that refuse inline styles
+      sheet.replaceSync(CSS);
+      root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    } catch {
+      root.append(Object.assign(document.createElement("style"), { textContent: CSS })); // Safari before 16.4
+    }
   }
 
   async connectedCallback() {
     const { signal } = (this.#connected = new AbortController());
-    await isReady;
-    if (signal.aborted) return;
-    const base = serverAt(this.getAttribute("base-url"));
-    const community = this.getAttribute("community");
-    if (community) {
-      if (this.getAttribute("counts") !== "false") source(base); // counts the visit
-      return this.#follow(new URL(`ws/communities/${encodeURIComponent(community)}/visitors/`, base), signal);
+    const element = /** @type {any} */ (this);
+    for (const name of KoyJaboCount.observedAttributes) {
+      if (!this.hasOwnProperty(name)) continue;
+      const choice = element[name]; // set before this script was loaded
+      delete element[name];
+      element[name] = choice;
     }
+    await isReady;
+    const tags = /** @type {any[]} */ ([this, ...document.scripts]);
+    if (tags.some(({ dataset, src = NAME }) => dataset.debug != null && src.includes(NAME))) await import("./koyjabo-debug.js").catch(() => {});
+    if (signal.aborted) return;
+    const base = (this.#base = serverAt(this.getAttribute("base-url")));
+    this.#count();
+    const community = this.getAttribute("community");
+    if (community) return this.#follow(new URL(`ws/communities/${encodeURIComponent(community)}/visitors/`, base), signal);
     this.#koyjabo = source(base);
     const end = this.#koyjabo.subscribe((stats) => {
       this.#stats = stats;
       this.#show();
     });
-    paths.addEventListener("change", this.#watch, { signal });
-    signal.addEventListener("abort", () => {
-      end();
-      this.#koyjabo = undefined;
-      this.#watch();
-    });
+    signal.addEventListener("abort", end);
     this.#watch();
   }
 
   disconnectedCallback() {
     this.#connected?.abort();
+    this.#base = this.#koyjabo = undefined;
+    this.#watch();
   }
 
   attributeChangedCallback() {
+    this.#count();
     this.#watch();
     this.#show();
+  }
+
+  /** Whether this page's visit is counted, unless the page does so itself. */
+  get counts() {
+    return isOn(this.getAttribute("counts"));
+  }
+
+  set counts(choice) {
+    this.#set("counts", "false", !isOn(choice));
+  }
+
+  /** Whether the views of later pages are counted. */
+  get views() {
+    return isOn(this.getAttribute("views") ?? false);
+  }
+
+  set views(choice) {
+    this.#set("views", "", isOn(choice ?? false));
+  }
+
+  /** @param {string} name  @param {string} text  @param {boolean} has */
+  #set(name, text, has) {
+    if (has) this.setAttribute(name, text);
+    else this.removeAttribute(name);
   }
 
   get #isPage() {
     return this.getAttribute("value") === PAGE;
   }
 
+  /** Count what this element wants counted. What has begun does not end with the element. */
+  #count() {
+    if (this.#base && this.counts && !isCounted(this.#base.host)) source(this.#base).count(this.views);
+  }
+
   /** Watch the page that the attributes name, or the one that contains the element. */
   #watch = () => {
     const named = this.getAttribute(PAGE), own = location.host && location.pathname;
-    if (this.#isPage && !named) followPath();
     const path = this.#koyjabo && this.#isPage ? named || own : "";
     if (path === this.#path) return;
     this.#unwatch?.();
     this.#path = path;
     this.#views = null;
     this.#show();
+    if (path && !named) import("./koyjabo-queue.js").then(({ onPath }) => {
+      onPath(this.#watch, this.#connected?.signal);
+      this.#watch(); // the path may have changed in between
+    }, () => {});
     if (path) this.#unwatch = this.#koyjabo?.pages([path], ([{ views }]) => {
       this.#views = views;
       this.#show();

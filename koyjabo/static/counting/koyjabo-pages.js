@@ -6,25 +6,37 @@
  * @typedef {(pages: PageNumber[]) => void} PagesListener
  */
 
-const MAX_PATHS = 100;
+const MAX_PATHS = 100; // in a message or request
 const MAX_LENGTH = 512; // of an encoded path
 const MAX_QUERY = 6_000; // the server accepts request lines of 8 KB
 const AGAIN_MS = 10_000;
-const NOTHING = '{"type":"pages","paths":[]}';
+/** @type {Set<unknown>} */
+const warned = new Set();
 
-/** Whether the server accepts a path. If not, it refuses the whole list. @param {unknown} path */
-function isRight(path) {
-  const { length } = new URL(`http://page/${path}`).pathname; // without the query
-  return path === `${path}` && length > 1 && length <= MAX_LENGTH + 1;
+/**
+ * The path of a page that a site names: addresses lose their scheme, host and query. Undefined after a warning if the
+ * server would refuse it.
+ * @param {unknown} name
+ */
+function pathOf(name) {
+  const [, host, rest] = /** @type {string[]} */ (/^(https?:\/\/[^/?#]*)?([^?#]*)/i.exec(`${name}`));
+  const path = rest || (host && "/");
+  if (path?.[0] === "/" && new URL(`http://page${path}`).pathname.length <= MAX_LENGTH) return path;
+  if (!warned.has(name)) console.warn(`Write a path like /posts/1, up to ${MAX_LENGTH} characters, not "${name}"`);
+  warned.add(name);
 }
 
 /** @param {string[]} paths  @returns {string[]} queries for the paths, each short enough for a request */
 function queriesOf(paths) {
   const queries = [""];
+  let room = MAX_PATHS;
   for (const path of paths) {
     const last = queries.length - 1, more = `${new URLSearchParams({ path })}`;
-    if (queries[last].length + more.length > MAX_QUERY) queries.push(more);
-    else queries[last] += (queries[last] && "&") + more;
+    if (room-- && queries[last].length + more.length <= MAX_QUERY) queries[last] += (queries[last] && "&") + more;
+    else {
+      queries.push(more);
+      room = MAX_PATHS - 1;
+    }
   }
   return queries;
 }
@@ -36,11 +48,11 @@ function queriesOf(paths) {
  * @property {URL} base  the server's URL
  * @property {typeof import("./client/requests.js").request} request
  * @property {(value: any, known: any) => boolean} isNewer
- * @property {AbortSignal} stopped
+ * @property {typeof import("./client/shared.js").shared} shared
  */
 
 /** @param {import("./koyjabo.js").KoyJabo} koyjabo  @param {Parts} parts */
-export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, stopped }) {
+export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, shared }) {
   /** @type {Set<string[]>} */
   const lists = new Set(); // one for each listener
   /** @type {string[]} */
@@ -50,7 +62,7 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, stopp
   const changes = new EventTarget();
   /** @type {boolean | undefined} */
   let isOn; // whether the server shows the numbers of pages, once it has responded
-  let isAsking = false, timer = 0;
+  let isAsking = false, timer = 0, turn = 0;
 
   /** @param {{pages: PageNumber[], epoch: string, revision: number}} values */
   function accept({ pages, epoch, revision }) {
@@ -62,18 +74,23 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, stopp
     changes.dispatchEvent(new Event("change"));
   }
 
-  /** Send the list, if the socket is open and has another one. */
+  /** Send the list, if the socket is open and has another one. Each message but the first adds to those before it. */
   function send() {
-    const { source } = socket, text = JSON.stringify({ type: "pages", paths });
-    if (source?.readyState === 1 && (source.watched ?? NOTHING) !== text) source.send((source.watched = text));
+    const { source } = socket, watched = JSON.stringify(paths);
+    if (source?.readyState !== 1 || (source.watched ?? "[]") === watched) return;
+    source.watched = watched;
+    let at = 0;
+    do source.send(JSON.stringify({ type: "pages", paths: paths.slice(at, at + MAX_PATHS), adds: at > 0 }));
+    while ((at += MAX_PATHS) < paths.length);
   }
 
   /** Follow a change of the list. */
   function update() {
-    paths = [...new Set([...lists].flat())];
-    known = Object.fromEntries(Object.entries(known).filter(([path]) => paths.includes(path)));
+    const all = new Set([...lists].flat());
+    paths = [...all];
+    known = Object.fromEntries(Object.entries(known).filter(([path]) => all.has(path)));
     send();
-    if (koyjabo.line !== "connecting") poll();
+    if (/live|polling/.test(koyjabo.line)) poll();
   }
 
   /** Call `update` when all listeners of this moment are known. */
@@ -90,16 +107,20 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, stopp
 
   /** Request the numbers, unless they are pushed. */
   async function poll() {
-    if (socket.source?.readyState === 1 || stream()?.isLiveWith(query()) || isAsking || isOn === false || !paths[0] || stopped.aborted) return;
+    if (socket.source?.readyState === 1 || stream()?.isLiveWith(query()) || isAsking || isOn === false || !paths[0]) return;
     isAsking = true;
-    for (const some of queriesOf(paths)) {
-      try {
-        const response = await request(`api/pages?${some}`, base);
-        if (response.ok) accept(await response.json());
-        else if (response.status === 404) isOn = false;
-      } catch {
-        // The next poll tries again.
+    const parts = queriesOf(paths);
+    try {
+      // A long list is requested whole until all numbers are known, and then part by part.
+      for (let left = parts.length; left--; ) {
+        const response = await request(`api/pages?${parts[turn++ % parts.length]}`, base);
+        if (response.status === 404) isOn = false;
+        if (!response.ok) break;
+        accept(await response.json());
+        if (paths.every((path) => known[path])) break;
       }
+    } catch {
+      // The next poll tries again.
     }
     isAsking = false;
     stream()?.follow();
@@ -112,22 +133,22 @@ export function pagesOf(koyjabo, { socket, stream, base, request, isNewer, stopp
     if (/still_counting|ledger_unavailable/.test(event.code)) {
       if (socket.source) socket.source.watched = "";
       setTimeout(send, AGAIN_MS);
-    } else console.warn("Not shown:", event.error);
+    } else shared.lines?.hidden(event.error);
   }
 
   /** @param {string[]} list  @param {PagesListener} listener  @param {AbortSignal} signal  ends it */
   function watch(list, listener, signal) {
     if (signal.aborted) return;
-    if (!list.every(isRight) || new Set([...lists, list].flat()).size > MAX_PATHS) return console.warn("Not shown:", "a wrong path, or more than 100", list);
+    const names = list.map(pathOf), watched = /** @type {string[]} */ (names.filter(Boolean));
     let text = "";
     const tell = () => {
-      const pages = list.map((path) => known[path]?.page);
-      if (pages.every(Boolean) && text !== (text = JSON.stringify(pages))) listener(JSON.parse(text));
+      const pages = list.map((path, at) => ({ views: null, today: null, .../** @type {any} */ (known)[/** @type {any} */ (names[at])]?.page, path }));
+      if (watched.every((path) => known[path]) && text !== (text = JSON.stringify(pages))) listener(JSON.parse(text));
     };
-    lists.add(list);
+    lists.add(watched);
     changes.addEventListener("change", tell, { signal });
     signal.addEventListener("abort", () => {
-      lists.delete(list);
+      lists.delete(watched);
       updateSoon();
     });
     tell();

@@ -13,8 +13,8 @@
  * @property {URL} base  the server's URL
  * @property {string} visitId
  * @property {object} who  the visitor, as sent to the server
- * @property {{page?: string}} fields
- * @property {boolean} isNew  whether the loaded page is its first view
+ * @property {string} [page]  the page that the visit names, instead of its path
+ * @property {boolean} [isNew]  whether the loaded page is its first view
  * @property {boolean} isRegistered
  */
 
@@ -29,6 +29,7 @@ const MAX_BYTES = 12_000; // of the 16 KB that the server accepts
 // Prefix of keys in localStorage. Each value is a page's note, or "0" for an entry in this queue.
 const WAITING = "koyjabo.waiting";
 const NOT_COUNTED = "koyjabo.doNotCount"; // as in client/storage.js
+const MOVED = "koyjaboPath"; // an event where there is no Navigation API
 
 /** @type {any} */
 let area = {};
@@ -135,7 +136,7 @@ async function send(entries) {
     isDelayed = answer.status > 499 || answer.status === 429;
     if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
     if (answer.ok) return 0;
-    if (!another) console.warn("Not counted:", error, body);
+    if (!another) /** @type {any} */ (globalThis).koyjaboShared?.lines?.dropped(error, body);
   } catch {
     return REST_MS;
   }
@@ -210,19 +211,21 @@ const isRight = ([name, value]) => NAME.test(name) && (/string|boolean/.test(typ
 
 /**
  * Call `look` whenever the page may have changed its path without loading.
- * @param {() => void} look  @param {AbortSignal} [signal]  ends it
+ * @param {(event?: any) => void} look  @param {AbortSignal} [signal]  ends it
  */
 export function onPath(look, signal) {
   const { navigation } = /** @type {any} */ (self);
   if (navigation) return navigation.addEventListener("currententrychange", look, { signal });
-  for (const name of /** @type {const} */ (["pushState", "replaceState"])) { // older browsers
-    const original = history[name];
-    history[name] = (...args) => {
+  for (const name of ["popstate", MOVED]) addEventListener(name, look, { signal });
+  const calls = /** @type {any} */ (history);
+  for (const name of ["pushState", "replaceState"]) {
+    const original = calls[name];
+    if (!original[MOVED]) calls[name] = (/** @type {unknown[]} */ ...args) => {
       original.apply(history, args);
-      look();
+      dispatchEvent(new Event(MOVED));
     };
+    calls[name][MOVED] = true;
   }
-  addEventListener("popstate", look, { signal });
 }
 
 /**
@@ -233,6 +236,7 @@ export function onPath(look, signal) {
  */
 export function eventsOf(visit, begun, signal, notes) {
   area = notes;
+  let isFollowing = false;
   let number = 1_000_000; // ids of events sort in their order
   // The server may have refused the visit.
   const isCounted = () => !area[NOT_COUNTED] && (visit.isNew || visit.isRegistered);
@@ -253,17 +257,25 @@ export function eventsOf(visit, begun, signal, notes) {
   }
 
   /**
-   * Track a page view whenever the path changes, and when the back/forward cache restores the page.
-   * @param {string} viewed  path when the client started
+   * Track a page view whenever the path changes, and when the back/forward cache restores the page: once, however many
+   * clients and copies of the client the page has.
    * @param {(page?: string) => string} addressOf  a page as it is sent
+   * @param {Record<string, any>} shared  see client/shared.js
    */
-  function follow(viewed, addressOf) {
-    const view = (page = viewed) => track("pageview", {}, addressOf(page));
-    const look = () => location.pathname !== viewed && view((viewed = location.pathname));
-    if (!visit.isNew) view(visit.fields.page);
+  function follow(addressOf, shared) {
+    if (isFollowing) return;
+    isFollowing = true;
+    const { href } = visit.base;
+    const look = (/** @type {any} */ event) => {
+      const last = shared[href], path = location.pathname;
+      const isViewed = last?.path === path && (!event?.persisted || last.event === event);
+      if (isViewed || signal.aborted || !isCounted()) return;
+      shared[href] = { ...last, path, event };
+      track("pageview", {}, addressOf(last ? path : visit.page));
+    };
     onPath(look, signal);
-    addEventListener("pageshow", ({ persisted }) => persisted && view(), { signal });
-    look();
+    addEventListener("pageshow", look, { signal });
+    look(0);
   }
 
   addEventListener("pagehide", leave, { signal });

@@ -24,7 +24,7 @@ const SOCKET_AGAIN_MS = 300_000;
  * @param {() => string} query  names the pages whose views are sent
  */
 export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
-  const { base, who } = visit;
+  const { base } = visit;
   let heard = NaN; // the newest total received
   let timer = 0;
   const Line = /** @type {typeof import("./client/line.js").Line} */ (socket.constructor);
@@ -38,9 +38,7 @@ export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
 
     /** Reopen the stream if other pages are watched. */
     follow() {
-      if (!this.source || this.query === query()) return;
-      this.close();
-      this.open();
+      if (this.source && this.query !== query()) this.reopen();
     }
 
     /** Whether these pages are pushed. @param {string} pages  a query */
@@ -64,9 +62,10 @@ export function stream(koyjabo, socket, visit, signal, hear, listens, query) {
     /** Send a heartbeat. @param {boolean} [visible]  @param {true} [acted]  @returns {boolean} whether it was sent */
     beat(visible, acted) {
       clearTimeout(timer);
+      if (signal.aborted) return false;
       timer = setTimeout(() => document.hidden || socket.isLive || this.beat(), HEARTBEAT_MS);
-      if (!koyjabo.isCounted || signal.aborted) return false;
-      const body = JSON.stringify({ ...who, visitId: visit.knownId, visible, acted });
+      if (!koyjabo.isCounted) return false;
+      const body = JSON.stringify({ ...visit.who, visitId: visit.knownId, visible, acted });
       const url = new URL("api/visitor/heartbeat", base);
       // EasyPrivacy blocks all beacons to other sites. Firefox before version 133 has only these.
       if (!("keepalive" in Request.prototype)) return navigator.sendBeacon(url, body);

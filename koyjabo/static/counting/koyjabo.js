@@ -7,6 +7,7 @@ import { addressOf } from "./client/address.js";
 import { Line } from "./client/line.js";
 import { origin } from "./client/origin.js";
 import { FRESH_AT_LOAD_MS, FRESH_MS, on, onReturn, persistently, POLL_MS, request } from "./client/requests.js";
+import { shared } from "./client/shared.js";
 import { isNewer } from "./client/stats.js";
 import { doNotCount, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
 import { deliver, queue, waiting } from "./client/unsent.js";
@@ -64,6 +65,10 @@ export class KoyJabo {
   last = null;
   #changes = new EventTarget();
   #stopped = new AbortController();
+  /** @type {Promise<void> | undefined} */
+  #started;
+  /** @type {AbortController | undefined} */
+  #inputs;
   /** Read-only. @type {LineState} */
   line = "connecting";
   #timer = 0;
@@ -77,12 +82,11 @@ export class KoyJabo {
 
   /** @param {Options} [options] */
   constructor(options = {}) {
-    const { baseUrl, poll, stats } = (this.#options = options);
+    const { baseUrl, poll, stats } = (this.#options = { ...options });
     const base = serverAt(baseUrl);
-    const { who } = (this.#visit = new Visit(base, options));
-    this.visitorId = this.#visit.visitorId;
+    this.#visit = new Visit(base, options);
     this.#key = `koyjabo.stats ${base.host}`;
-    this.#socket = new Line(new URL(who.anonymous ? "?anonymous=true" : "", base), {
+    this.#socket = new Line(new URL(this.#visit.who.anonymous ? "?anonymous=true" : "", base), {
       hear: this.#hear,
       lost: (isRefused) => {
         this.#ask();
@@ -95,9 +99,9 @@ export class KoyJabo {
         if (document.hidden || this.#acted) this.#report();
         await this.#begun; // so that the server already knows the visitor
         if (opened.readyState !== 1) return; // it was closed in between
-        // Not in the URL, because proxies log it.
-        opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId, visitId: this.#visit.knownId }));
-        console.log("Connected to KoyJabo Analytics Stream");
+        const { who, knownId } = this.#visit; // not in the URL, because proxies log it
+        opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId, visitId: knownId }));
+        shared.lines?.connected();
       },
     });
     this.poll = poll;
@@ -108,6 +112,10 @@ export class KoyJabo {
 
   static get isNotCounted() {
     return isNotCounted();
+  }
+
+  get visitorId() {
+    return this.#visit.visitorId;
   }
 
   /** The newest known stats. Refreshes them if they are older than 30 s. */
@@ -141,45 +149,78 @@ export class KoyJabo {
 
   /**
    * Call `listener` with the views of all these pages, once they are known and on every change.
-   * @param {string[]} paths  up to 100 for all listeners together
+   * @param {string[]} paths  of any number; null are the views of a page whose name is no path
    * @param {PagesListener} listener
    * @returns {() => void} ends it
    */
   pages(paths, listener) {
     const list = [...paths], ended = new AbortController();
     this.#loading ??= persistently(() => import("./koyjabo-pages.js")).then(({ pagesOf }) =>
-      (this.#pages = pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, request, isNewer, stopped: this.#stopped.signal })));
+      (this.#pages = pagesOf(this, { socket: this.#socket, stream: () => this.#stream, base: this.#visit.base, request, isNewer, shared })));
     this.#loading.then((pages) => pages.watch(list, listener, ended.signal));
     return () => ended.abort();
   }
 
-  /** Count the visit if it is the session's first, and open the socket. */
-  async start() {
-    const { signal } = this.#stopped;
+  /**
+   * Count the visit if it is the session's first, and open the socket. Also after `stop`.
+   * @returns {Promise<void>}  settles when the visit has been sent
+   */
+  start() {
+    if (this.#stopped.signal.aborted) {
+      this.#stopped = new AbortController();
+      this.#events = this.#inputs = this.#started = this.#stream = undefined;
+      this.#say("connecting");
+    }
+    return (this.#started ??= this.#start(this.#stopped.signal));
+  }
+
+  /** @param {AbortSignal} signal */
+  async #start(signal) {
     await shown();
     if (signal.aborted) return;
     const { lastUpdated, ...stored } = parsed(session[this.#key]) ?? {}; // by an earlier page
     if (Date.now() - lastUpdated <= FRESH_AT_LOAD_MS) this.#accept(stored, null, lastUpdated);
     on("visibilitychange", () => this.#report(), signal);
     on("pagehide", () => this.#report(false), signal);
-    const inputs = new AbortController();
-    if (this.#visit.knownId) on("pointermove wheel touchstart keydown", ({ isTrusted }) => {
-      if (!isTrusted) return;
-      inputs.abort();
-      this.#acted = true;
-      this.#report();
-    }, inputs.signal);
     onReturn(() => this.refresh(), signal); // stats may have become old
     this.#timer = setInterval(this.#tick, POLL_MS);
-    if (isNotCounted()) console.log("This browser is not counted (KoyJabo.doNotCount)");
-    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(location.pathname, addressOf));
+    if (isNotCounted()) shared.lines?.off();
     const isLeft = waiting(); // from an earlier page
-    this.#begun = this.#visit.isDue ? this.#register() : this.refresh();
+    this.#begin();
     // Do both at the same time, because slow networks need half a second for each response.
     if (this.#listens) this.#socket.start(signal);
     else this.#loadStream();
     await this.#begun;
     if (isLeft) deliver(1); // unless the server has set a time
+  }
+
+  /** Count what is to be counted and is not yet. */
+  #begin() {
+    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(addressOf, shared));
+    if (this.#visit.knownId && !this.#inputs) {
+      const { signal } = (this.#inputs = new AbortController());
+      on("pointermove wheel touchstart keydown", ({ isTrusted }) => {
+        if (!isTrusted) return;
+        this.#inputs?.abort();
+        this.#acted = true;
+        this.#report();
+      }, signal);
+    }
+    if (this.#visit.isDue) this.#begun = this.#register();
+    this.#begun ??= this.refresh();
+  }
+
+  /**
+   * Count the visit of a client made with `counts: false`, for example after consent.
+   * @param {boolean} [pageViews]  whether to count page views from now on
+   */
+  count(pageViews) {
+    const options = this.#options, isLate = options.counts === false;
+    options.pageViews ||= pageViews;
+    options.counts = true;
+    if (isLate) this.#visit.begin();
+    if (this.#timer) this.#begin();
+    if (isLate && this.#socket.source) this.#socket.reopen(); // a socket names its visit once
   }
 
   /**
@@ -193,24 +234,29 @@ export class KoyJabo {
   }
 
   #loadEvents() {
-    return (this.#events ??= queue().then(({ eventsOf }) => eventsOf(this.#visit, () => this.#begun, this.#stopped.signal, local)));
+    const { signal } = this.#stopped;
+    return (this.#events ??= queue().then(({ eventsOf }) => eventsOf(this.#visit, () => this.#begun, signal, local)));
   }
 
   /** Use a stream and heartbeats, or only heartbeats if the page does not listen. */
   #loadStream() {
+    const { signal } = this.#stopped;
     import("./koyjabo-stream.js")
       .then(async ({ stream }) => {
-        this.#stream ??= stream(this, this.#socket, this.#visit, this.#stopped.signal, this.#hear, this.#listens, () => this.#pages?.query() ?? "");
+        if (signal.aborted) return;
+        this.#stream ??= stream(this, this.#socket, this.#visit, signal, this.#hear, this.#listens, () => this.#pages?.query() ?? "");
         await this.#begun;
         this.#report();
       })
       .catch(() => {});
   }
 
-  /** Stop for good. @returns {Promise<unknown> | undefined} settles when the visit has been sent */
+  /** End what `start` began. @returns {Promise<unknown> | undefined} settles when the visit has been sent */
   stop() {
-    clearInterval(this.#timer);
+    this.#timer = /** @type {any} */ (clearInterval(this.#timer));
     this.#stopped.abort();
+    this.#inputs?.abort();
+    this.#say("offline");
     return this.#begun;
   }
 
@@ -242,14 +288,14 @@ export class KoyJabo {
   }
 
   async #register() {
-    console.log("🆕 First visit in this session - registering with backend...");
+    shared.lines?.first();
     const registered = await this.#visit.send();
     if (registered) {
       this.#accept(registered);
       this.#tell(); // its number
     }
     const stats = ((await this.refresh()) || registered) && this.#stats;
-    if (stats) console.log(`📊 Backend sync - Total: ${stats.totalVisits}, Today: ${stats.todayVisits}, Active: ${stats.activeUsers}${registered ? "" : " [from GET fallback]"}`);
+    if (stats) shared.lines?.synced(stats, !registered);
   }
 
   /**
@@ -296,6 +342,7 @@ export class KoyJabo {
 
   /** @param {LineState} line */
   #say(line) {
+    if (this.#stopped.signal.aborted) line = "offline"; // nothing moves
     if (line === this.line) return;
     this.line = line;
     this.#tell();

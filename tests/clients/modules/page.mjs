@@ -134,7 +134,8 @@ export const update = (total, revision, epoch, more) => ({ type: "visitor_update
 
 /** Something happens to the window, such as `happen("keydown", { isTrusted: true })`. */
 export function happen(type, fields = {}) {
-  for (const call of [...listenersOf(type)]) call({ type, ...fields });
+  const event = { type, ...fields };
+  for (const call of [...listenersOf(type)]) call(event);
 }
 
 export function hide(isHidden = true) {
@@ -165,6 +166,7 @@ export function load(path = "/") {
   Object.assign(page, { sockets: [], streams: [], requests: [], events: [], answer: undefined });
   messages.length = 0;
   Object.assign(document, { hidden: false, prerendering: false, referrer: "" });
+  delete globalThis.koyjaboShared?.[BASE];
   Object.assign(location, { protocol: "https:", host: "example.com", pathname: path, href: `https://example.com${path}` });
   for (const name of ["pushState", "replaceState"]) history[name] = (state, title, to) => { location.pathname = to.split("?")[0]; };
 }

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { open, page, pass, settled, update } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
+await import("../../../koyjabo/static/counting/koyjabo-debug.js");
 await import("../../../koyjabo/static/counting/koyjabo-pages.js");
 await import("../../../koyjabo/static/counting/koyjabo-stream.js");
 
@@ -107,15 +108,47 @@ test("a new socket receives the list, once", async () => {
   assert.deepEqual(seen, [[10], [12]]);
 });
 
-test("pages over the limit of 100, and wrong paths, are refused with a warning, and the others stay", async () => {
-  const koyjabo = await openLive(), many = Array.from({ length: 99 }, (_, number) => `/${number}`);
-  const longest = `/${"\u0995".repeat(56)}`; // 505 characters once it is encoded
-  await watch(koyjabo, longest);
-  for (const list of [[""], ["?a=1"], [undefined], [`${longest}\u0995`], [longest, 7]]) await watch(koyjabo, ...list);
-  await watch(koyjabo, ...many, many[0]);
-  await watch(koyjabo, "/more");
-  assert.deepEqual(lists(page.sockets[0]), [[longest], [longest, ...many]]);
-  assert.equal(page.console.filter((line) => line.startsWith("Not shown:")).length, 6);
+test("a wrong name has no views, is named once, and takes no other page with it", async () => {
+  const koyjabo = await openLive(), longest = `/${"\u0995".repeat(56)}`; // 505 characters once it is encoded
+  const wrong = ["", "?a=1", "posts/1", undefined, `${longest}\u0995`, 7, "ftp://blog.example/a", "https:/a", "undefined"];
+  const seen = await watch(koyjabo, longest, ...wrong), again = await watch(koyjabo, ...wrong);
+  await push({ [longest]: 10 });
+  assert.deepEqual([seen, again], [[[10, ...wrong.map(() => null)]], [wrong.map(() => null)]]);
+  assert.deepEqual(lists(page.sockets[0]), [[longest]]);
+  assert.equal(page.console.filter((line) => line.includes("Write a path like")).length, wrong.length);
+});
+
+test("an address names the page of its path", async () => {
+  const koyjabo = await openLive(), seen = [];
+  const names = ["https://blog.example/a?x=1", "HTTP://blog.example:8080/b#c", "https://blog.example", "https://blog.example?x=/d", "/a?y", "//e"];
+  koyjabo.pages(names, (pages) => seen.push(pages));
+  await listed();
+  assert.deepEqual(lists(page.sockets[0]), [["/a", "/b", "/", "//e"]]);
+  await push({ "/a": 1, "/b": 2, "/": 3, "//e": 4 });
+  const [pages] = seen;
+  assert.deepEqual(pages.map(({ path, views }) => [path, views]), names.map((name, at) => [name, [1, 2, 3, 3, 1, 4][at]]));
+});
+
+test("a page has more pages than fit into a message", async () => {
+  const paths = Array.from({ length: 250 }, (_, number) => `/${number}`), seen = await watch(await openLive(), ...paths);
+  const sent = page.sockets[0].sent.filter(({ type }) => type === "pages");
+  assert.deepEqual(sent.flatMap((message) => message.paths), paths);
+  assert.deepEqual(sent.map((message) => [message.paths.length, message.adds]), [[100, false], [100, true], [50, true]]);
+  await push(Object.fromEntries(paths.map((path, number) => [path, number])));
+  assert.deepEqual(seen, [paths.map((_, number) => number)]);
+});
+
+test("more than 100 pages are polled at once, and later part by part", async () => {
+  const paths = Array.from({ length: 250 }, (_, number) => `/${number}`);
+  show(Object.fromEntries(paths.map((path, number) => [path, number])));
+  page.sockets.isRefused = page.streams.isRefused = true;
+  const seen = await watch(await open(KoyJabo), ...paths);
+  await pass(2_000);
+  assert.deepEqual(seen, [paths.map((_, number) => number)]);
+  page.requests.length = 0;
+  await pass(6_000);
+  assert.deepEqual([...new Set(requested().map((list) => list[0]))].toSorted(), ["/0", "/100", "/200"]);
+  assert.ok(requested().length < 6, "one part at a time");
 });
 
 test("what the server refuses is on the console, and a list that it cannot read yet is sent again", async () => {

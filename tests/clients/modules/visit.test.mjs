@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { happen, load, open, page, pass, sent, settled, stats, tick, update } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
+await import("../../../koyjabo/static/counting/koyjabo-debug.js");
 await import("../../../koyjabo/static/counting/koyjabo-queue.js");
 
 test("keys of an older client go on", async () => {

@@ -27,14 +27,13 @@ export class Line {
     this.#handlers = handlers;
   }
 
-  /** @param {AbortSignal} [signal]  closes the connection */
+  /** Connect, also after `end`. @param {AbortSignal} [signal]  closes the connection */
   start(signal) {
+    this.#isOver = false;
     onReturn(() => this.wake(), signal);
     on("offline", () => this.#drop(), signal);
     on("pageshow", ({ persisted }) => {
-      if (!persisted) return;
-      this.close(); // the back/forward cache has closed it
-      this.wake();
+      if (persisted) this.reopen(); // the back/forward cache has closed it
     }, signal);
     signal?.addEventListener("abort", () => this.end());
     this.open();
@@ -62,6 +61,11 @@ export class Line {
     }
   }
 
+  reopen() {
+    this.close();
+    this.open();
+  }
+
   /** Check the connection when the page becomes visible or is back online, because it may be dead. */
   wake() {
     this.#failures = 0;
@@ -84,7 +88,7 @@ export class Line {
     if (!this.source) this.wait(pauseMs, () => this.open());
   }
 
-  /** Close the connection for good. */
+  /** Close the connection until it is started again. */
   end() {
     this.#isOver = true;
     this.close();

@@ -2,6 +2,7 @@
 
 import { addressOf, withoutQuery } from "./address.js";
 import { request } from "./requests.js";
+import { shared } from "./shared.js";
 import { isNotCounted, keep, local, parsed, session } from "./storage.js";
 import { deliver, done, note } from "./unsent.js";
 
@@ -27,6 +28,9 @@ const PATH = "api/visitor/register";
 /** A random number with up to 13 digits in base 36. */
 const random = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(36);
 
+/** Whether a stored id is one: not what JavaScript writes by mistake. @param {any} id */
+const isId = (id) => /^(?!(undefined|null|NaN|true|false)$)[\w.:-]{1,128}$/.test(id);
+
 const newVisitorId = () => `visitor_${Date.now()}_${random().slice(-9)}`;
 
 /**
@@ -34,8 +38,7 @@ const newVisitorId = () => `visitor_${Date.now()}_${random().slice(-9)}`;
  * @param {boolean} counts  if false, no id is stored  @returns {string}
  */
 function visitorId(remember, key, counts) {
-  const known = (remember && local[key]) || session[key];
-  const id = known && /^[\w.:-]{1,128}$/.test(known) ? known : newVisitorId();
+  const id = [remember && local[key], session[key]].find(isId) || newVisitorId();
   if (!counts) return id;
   if (remember && keep(local, key, id)) delete session[key];
   else keep(session, key, id);
@@ -44,29 +47,42 @@ function visitorId(remember, key, counts) {
 
 /** The one visit of a session. Retries send the same visitId, so it counts once. */
 export class Visit {
+  visitorId = "";
+  /** @type {any} */
+  who; // the visitor, as sent to the server
+  /** @type {any} */
+  fields;
   isRegistered = false;
   /** @type {Receipt | null} */
   receipt = null;
   visitId = `${Date.now().toString(36)}-${random()}`;
   #key;
-  #sessionKey;
+  #options;
   #isToSend = () => true;
 
   /** @param {URL} base  @param {VisitOptions} options */
-  constructor(base, { communityId, page, counts = true, remember = true, visitorIdKey = "visitorId", sessionKey = "" }) {
-    counts &&= !isNotCounted() && !/^(file|content):/.test(location.protocol);
-    const id = (this.visitorId = visitorId(remember, visitorIdKey, counts));
-    /** The visitor, as sent to the server. */
-    this.who = { visitorId: isNotCounted() ? newVisitorId() : id, anonymous: !remember || undefined };
+  constructor(base, options) {
     this.base = base;
-    this.#key = `koyjabo.visit ${base.host} ${communityId ?? ""}`.trim();
-    this.#sessionKey = sessionKey;
-    this.fields = { communityId, page: addressOf(page) };
+    this.page = options.page;
+    this.#options = options;
+    this.#key = `koyjabo.visit ${base.host} ${options.communityId ?? ""}`.trim();
+    this.begin(options.counts);
+  }
+
+  /** Continue the session's visit or begin one, which counts if `counts`. @param {boolean} [counts] */
+  begin(counts = true) {
+    const { communityId, remember = true, visitorIdKey = "visitorId", sessionKey = "" } = this.#options;
+    counts &&= !isNotCounted() && !/^(file|content):/.test(location.protocol);
+    this.visitorId = visitorId(remember, visitorIdKey, counts);
+    this.who = { visitorId: isNotCounted() ? newVisitorId() : this.visitorId, anonymous: !remember || undefined };
+    this.fields = { communityId, page: addressOf(this.page) };
     const begun = parsed(session[this.#key]);
-    if (begun?.visitorId === this.who.visitorId) Object.assign(this, begun);
+    if (begun?.visitorId === this.who.visitorId && isId(begun.visitId)) Object.assign(this, begun);
     else if (counts) this.#keep();
     this.isRegistered ||= !!(this.receipt || session[sessionKey]); // an older client stores no receipt
     this.isNew = counts && !this.isRegistered; // this page is the visit's first view
+    const { base: { href }, visitId } = this;
+    if (this.isNew && shared[href]?.visitId !== visitId) shared[href] = { path: location.pathname, visitId };
   }
 
   /** Whether the visit has to be sent, either to be counted or to get its number. */
@@ -105,24 +121,24 @@ export class Visit {
         if ((this.isNew = this.isRegistered = !!(this.receipt = visit))) {
           delete visit.duplicate;
           this.#keep();
-          console.log("✅ Visit registered with backend");
+          shared.lines?.counted();
         }
         done(visitId);
         return stats;
       }
-      console.warn(`⚠️ Failed to register visit with backend, status: ${status}`);
+      shared.lines?.refused(status);
       this.isNew = status > 499 || status === 429; // other errors would repeat, and such a visit can have no events
       if (!this.isNew) return done(visitId);
       restMs = /** @type {any} */ (response.headers.get("Retry-After")) * 1000;
     } catch (error) {
-      console.error("❌ Error registering visit:", error);
+      shared.lines?.failed(error);
     }
     deliver(restMs, entry);
   }
 
   #keep() {
-    const { visitorId, visitId, receipt } = this;
+    const { visitorId, visitId, receipt } = this, { sessionKey } = this.#options;
     keep(session, this.#key, JSON.stringify({ visitorId, visitId, receipt }));
-    if (receipt && this.#sessionKey) keep(session, this.#sessionKey, "1");
+    if (receipt && sessionKey) keep(session, sessionKey, "1");
   }
 }
