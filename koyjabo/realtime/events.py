@@ -23,7 +23,7 @@ PANEL_ROOM = "panel"
 
 PAGE, SPELLED_PAGE = "page ", "spelled page "
 """Prefixes of the rooms of the clients that watch a page's number. The page follows. The second room has the clients
-that spelled it differently, and get a copy of their own.
+that spelled it differently, and get their own copy.
 """
 
 VIEW, SHARED_VIEW = "view ", "shared view "

@@ -30,12 +30,12 @@ Paths = Sequence[tuple[str, str]]
 
 
 class Watched(NamedTuple):
-    """What a client watches. It keeps no more of a path than its page, or what tells two spellings apart."""
+    """What a client watches. Of a path, it keeps the page and other spellings."""
 
     address: str = ""  # the key of its limits; "" without limits
     pages: Collection[str] = ()
     spelled: Mapping[str, str] = {}
-    """Spellings without queries, by page: each as JSON, on a line of its own. A page that was only sent as it is stored
+    """Spellings without queries, by page: each as JSON, on its own line. A page that was only sent as it is stored
     is missing.
     """
     paths: int = 0  # pages and other spellings

@@ -68,7 +68,7 @@ def test_a_client_gets_its_own_spellings_without_their_queries(site, room):
     assert [socket.paths for socket in sockets] == [expected, expected]
 
 
-def test_many_spellings_of_a_page_make_one_room_one_reading_and_one_copy_for_a_client(site, room):
+def test_spellings_of_a_page_make_one_room_and_one_copy_for_a_client(site, room):
     before = len(site.services[RealtimeServices].fanout.plain_sockets())
     spelled = [watch(room, *(f"https://{number}.{host}.example/a" for number in range(100))) for host in range(3)]
     queries = [watch(room, *(f"/a?{number}" for number in range(100))) for _ in range(3)]
@@ -123,7 +123,7 @@ def test_an_address_watches_no_more_paths_and_bytes_than_its_share(site, room, m
     watch(room, "/" + "l" * 500, address=ANOTHER)
 
 
-def test_other_clients_are_told_again_only_what_differs(site, room, monkeypatch):
+def test_only_different_numbers_are_read_again_after_a_list(site, room, monkeypatch):
     """A list does not make the source read again what all have."""
     read, numbers = [], room.source.numbers
     watch(room, "/a", "/b")

@@ -54,7 +54,7 @@ def test_workers_share_the_new_pages_of_an_address(sqlite_database):
         assert name(site, pages) == [*pages[:-1], None]
 
 
-def test_a_page_that_nobody_opened_for_long_is_new_again(monkeypatch):
+def test_a_page_is_new_again_after_many_other_pages(monkeypatch):
     monkeypatch.setattr(known_pages, "MAX_KNOWN", 4)
     counted, known = [], known_pages.KnownPages()
     limits = type("Limits", (), {"limits_storage": True, "count_names": lambda _, names=1: counted.append(names)})()

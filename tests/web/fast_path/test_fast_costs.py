@@ -110,9 +110,9 @@ def cpu_s(site: Site, method: str, path: str, fields: Fields | None = None, **he
 
 
 def test_every_fast_handler_has_a_largest_request_or_waits_in_the_fair_queue(site):
-    found = handlers(site)
-    assert {key for key, handler in found.items() if not hasattr(handler, "waits_fairly")} == set(LARGEST)
-    waiting = {path for (_, path), handler in found.items() if hasattr(handler, "waits_fairly")}
+    fast = handlers(site)
+    assert {key for key, handler in fast.items() if not hasattr(handler, "waits_fairly")} == set(LARGEST)
+    waiting = {path for (_, path), handler in fast.items() if hasattr(handler, "waits_fairly")}
     assert waiting == {"/api/pages", "/api/events", "/badge.svg", "/badge.json"}
 
 
