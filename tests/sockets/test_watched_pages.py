@@ -91,6 +91,14 @@ def test_a_list_that_adds_keeps_the_earlier_pages(server, page):
     assert next_numbers(page, 5) == {paths[2]: 1}
 
 
+def test_a_large_message_loses_the_queries_of_its_paths(server, page):
+    paths = [f"/posts/{page.kind}-{number}" for number in range(9)]
+    assert [*numbers(page.watch(*(f"{path}?{'x' * 400}" for path in paths)))] == [
+        f"{path}?{'x' * 400}" for path in paths
+    ]
+    assert [*numbers(page.watch(*(f"{path}?{'x' * 500}" for path in paths)))] == paths
+
+
 def test_page_views_are_pushed(server, page):
     path = f"/posts/viewed-{page.kind}"
     page.watch(path)

@@ -4,7 +4,8 @@ import pytest
 from support.application.site import Site
 from support.databases.database import SqliteDatabase
 
-from koyjabo.base.core.urls import page_of
+from koyjabo.base.core.urls import page_of, sent_page
+from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, PATHS_OF_A_REGISTRATION
 
 PAGES = {
     "/posts/a": ["/posts/a", "/posts/a?utm_source=x", "/posts/%61#top", " /posts/a\n", "/x/../posts/a"],
@@ -41,6 +42,26 @@ def test_an_address_of_the_web_is_the_page_of_its_path():
 
 def test_a_text_that_is_no_path_names_no_page():
     assert {sent: page_of(sent) for sent in NO_PAGES} == dict.fromkeys(NO_PAGES)
+
+
+def test_only_the_beginning_of_a_long_address_is_read():
+    assert sent_page("/" + "%61" * 600) == "/" + "a" * 511
+    assert sent_page("/" + "a/../" * 1_000 + "end") != "/end"
+
+
+def test_paths_count_towards_the_limit_of_their_address(sqlite_database):
+    with Site(sqlite_database.url, PAGE_NUMBERS="*", RATE_LIMIT_REGISTRATIONS=1) as site:
+
+        def ask(address: str, call: str = "pages"):
+            paths = [("path", f"/{number}") for number in range(MAX_PATHS)]
+            return site.client.get(f"/api/{call}", query_string=paths, environ_overrides={"REMOTE_ADDR": address})
+
+        times = PATHS_OF_A_REGISTRATION // MAX_PATHS
+        assert [ask("203.0.113.7").status_code == 429 for _ in range(times + 1)] == [False] * times + [True]
+        refused = ask("203.0.113.7", "stream")
+        assert (refused.status_code, refused.json["code"]) == (429, "rate_limited")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert ask("203.0.113.8").status_code != 429
 
 
 @pytest.mark.parametrize("sent", ["posts/1", "javascript:alert(1)", "me.example/a", "?a=1"])
