@@ -95,7 +95,7 @@ class BatchWorker(Generic[Item, Result]):
     All waits are limited. A job that is not taken within `patience_s` fails with LedgerUnavailable and never runs. A
     job that was taken fails after `limit_s` if the database is frozen; it is then unknown whether it was committed.
 
-    A batch ends once the sizes of its jobs reach `most`. By default, each has the size 1.
+    A batch ends once the sizes of its jobs reach `most`. Each has the size 1, unless `size_of` is replaced.
     """
 
     def __init__(
@@ -106,7 +106,6 @@ class BatchWorker(Generic[Item, Result]):
         limit_s: float,
         on_done: Callable[[list[Job[Item, Result]]], None] = lambda jobs: None,
         most: int = 1000,
-        size: Callable[[Item], int] = one,
         most_waiting: int | None = None,
     ) -> None:
         self._runtime = runtime
@@ -115,7 +114,7 @@ class BatchWorker(Generic[Item, Result]):
         self._limit_s = limit_s
         self._on_done = on_done
         self._most = most
-        self._size = size
+        self.size_of: Callable[[Item], int] = one
         self._most_waiting = most_waiting
         self._pending: deque[Job[Item, Result]] = deque()
         self._taken: list[Job[Item, Result]] = []
@@ -243,7 +242,7 @@ class BatchWorker(Generic[Item, Result]):
         self._runtime.from_thread(partial(self._complete_batch, taken))
 
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
-        return take_pending(self._pending, taken, self._most, self._size)
+        return take_pending(self._pending, taken, self._most, self.size_of)
 
     # The following methods run on the event loop.
 
