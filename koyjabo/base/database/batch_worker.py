@@ -95,7 +95,7 @@ class BatchWorker(Generic[Item, Result]):
     All waits are limited. A job that is not taken within `patience_s` fails with LedgerUnavailable and never runs. A
     job that was taken fails after `limit_s` if the database is frozen; it is then unknown whether it was committed.
 
-    A batch ends once the sizes of its jobs reach `most`. Each has the size 1, unless `size_of` is replaced.
+    A batch ends once the sizes of its jobs reach `most`. Each has the size 1, unless `measure` says how to find it.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class BatchWorker(Generic[Item, Result]):
         self._limit_s = limit_s
         self._on_done = on_done
         self._most = most
-        self.size_of: Callable[[Item], int] = one
+        self._size_of: Callable[[Item], int] = one
         self._most_waiting = most_waiting
         self._pending: deque[Job[Item, Result]] = deque()
         self._taken: list[Job[Item, Result]] = []
@@ -126,6 +126,10 @@ class BatchWorker(Generic[Item, Result]):
         self._started = self._idle = self._watching = self._is_waking = False
         self._closed: Waiter | None = None
         self._starting = threading.Lock()
+
+    def measure(self, size_of: Callable[[Item], int]) -> None:
+        """Find the sizes of jobs with this function."""
+        self._size_of = size_of
 
     def interrupt_after(
         self, seconds: float, interrupt: Callable[[], object], is_hopeless: Callable[[], bool] = lambda: False
@@ -242,7 +246,7 @@ class BatchWorker(Generic[Item, Result]):
         self._runtime.from_thread(partial(self._complete_batch, taken))
 
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
-        return take_pending(self._pending, taken, self._most, self.size_of)
+        return take_pending(self._pending, taken, self._most, self._size_of)
 
     # The following methods run on the event loop.
 

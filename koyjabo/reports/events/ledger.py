@@ -62,7 +62,7 @@ class Events:
         self._writer: BatchWorker[NewEvents, Recorded] = BatchWorker(
             runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, most=ENOUGH_EVENTS
         )
-        self._writer.size_of = len
+        self._writer.measure(len)
         self._writer.interrupt_after(STUCK_S, store.interrupt)
 
     def record(self, events: NewEvents, is_bot: bool) -> Recorded:
