@@ -181,6 +181,17 @@ def test_page_shows_the_numbers_of_more_than_a_hundred_pages(post, site):
 
 
 @long
+def test_page_without_sockets_shows_the_numbers_of_more_than_a_hundred_pages(device, post, site):
+    site.register("somebody", page="/posts/s119")
+    policy = quote("connect-src http:")
+    post.open(f"posts/streams?policy={policy}", *(other(f"/posts/s{number}") for number in range(120)))
+    post.shows(*["0"] * 119, "1")
+    site.register("somebody", page="/posts/s119"), site.register("somebody", page="/posts/s3")
+    post.shows("0", "0", "0", "1", *["0"] * 115, "2")
+    device.violations.clear()  # its attempts to open a socket
+
+
+@long
 def test_spellings_of_a_path_are_one_page_and_a_final_slash_makes_another(post):
     post.open("posts/%E0%A6%95?q=1", OWN, other("/posts/ক"), other("/posts/%e0%a6%95?q=2"), other("/posts/ক/"))
     post.shows("1", "1", "1", "0")

@@ -18,14 +18,16 @@ from koyjabo.web.assets.static_files import FOLDER
 BUILT = FOLDER / "min"
 MANIFEST = json.loads((BUILT / "manifest.json").read_text())
 CLIENT = "counting/koyjabo.js"
-MODULE_LIMIT = 3_885
+MODULE_LIMIT = 3_930
 """Maximum gzipped size of the client module in bytes: other sites load it. 190 bytes take the campaign out of a page's
-address, and replace the path that was sent. 30 bytes find a server below a path. 155 bytes load page numbers.
+address, and replace the path that was sent. 30 bytes find a server below a path. 155 bytes load page numbers. 290 bytes
+begin again after `stop`, and count later; the lines for the console are in a file that is loaded on demand.
 """
 
-WHOLE_LIMIT = 7_680
+WHOLE_LIMIT = 8_005
 """The same with all modules that it may load later. 50 bytes say how long a visit waited; the age limit is gone. 50
-bytes report what content blockers would stop as beacons. 1,330 bytes are for page numbers."""
+bytes report what content blockers would stop as beacons. 1,510 bytes are for page numbers, 95 for copies of the script.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +197,8 @@ def test_module_for_other_sites_is_small(client):
         len(answer.data),
         sizes,
     )
-    assert "📊 Backend sync" in text
+    assert "📊 Backend sync" not in text, "the lines for the console are loaded on demand"
+    assert "📊 Backend sync" in client.get("/static/js/koyjabo-debug.js").text
 
 
 def test_only_the_client_module_imports_its_parts():
