@@ -155,8 +155,8 @@ class PagesRoom(Room):
     def _admit(self, member: Member, event: PageUpdate, sent: Watched, adds: bool) -> dict[str, Any] | None:
         """Send a member its first numbers, and the later ones from now on. The caller holds the lock."""
         old = self._watching.get(member, Watched())
-        new = Watched.of(event.paths, sent.address, old if adds else None)
         left = set(old.pages) & set(sent.pages) if adds else old.pages
+        new = Watched.of(event.paths, sent.address, old if adds else None)
         for room in old.rooms(left):
             self._fanout.dismiss(room, member)
         value = event.as_object()
