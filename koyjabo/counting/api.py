@@ -9,11 +9,10 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, Field
-from werkzeug.http import parse_etags
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.sanitize import truncate
-from koyjabo.base.core.urls import is_on_disk, page_path
+from koyjabo.base.core.urls import is_on_disk, sent_page
 from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.client_address import neighbourhood
 from koyjabo.base.network.services import NetworkServices
@@ -30,7 +29,7 @@ from koyjabo.counting.schemas.responses import (
 from koyjabo.web.current import api as bp, current
 from koyjabo.web.fast_path.fast_path import FlaskContext, RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import CONTENT, PlainResponse, json_response, revalidated
+from koyjabo.web.http.responses import CONTENT, PlainResponse, json_response, names_tag, revalidated
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import Image, describe
@@ -143,8 +142,7 @@ def pulse(context: RequestContext) -> PlainResponse:
     """Get the last hour's visits by minute, and the latest visit, or 304 if `If-None-Match` has the current tag."""
     pulse = context.services[CountingServices].pulse
     moment = pulse.now()
-    shown = context.environ.get("HTTP_IF_NONE_MATCH")
-    if shown is not None and parse_etags(shown).contains_weak(moment.tag):
+    if names_tag(context.environ, moment.tag):
         return PlainResponse(HTTPStatus.NOT_MODIFIED, revalidated(moment.tag))
     hour, last = pulse.hour(moment), moment.stats.last
     body = {"minute": hour[-2], "hour": hour, "last": last and last.as_object()}
@@ -197,7 +195,7 @@ def _count_pixel() -> None:
             place=network.places.locate(address, has_city=False),
             at_ms=services.clock.now_ms(),
             user_agent=user_agent,
-            page=page_path(page),
+            page=sent_page(page),
             is_bot=is_crawler,
             automated=is_crawler,
             network=network.owners.network(address),

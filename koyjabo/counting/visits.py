@@ -14,6 +14,7 @@ from koyjabo.base.database.json_rows import reader
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.rate_limiter import DAY_S
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
+from .known_pages import KnownPages, NameLimits
 from .ledger import Ledger, OnCommit, Writer
 from .live_stats import LiveStats
 from .page_reading import PageReading, Position
@@ -49,11 +50,8 @@ MAX_SEEN = 50_000
 """Maximum number of texts that a worker remembers, about 4 MB."""
 
 
-class StorageLimits(Protocol):
-    """Limits how many bytes the sender of a visit may store per day."""
-
-    @property
-    def limits_storage(self) -> bool: ...
+class StorageLimits(NameLimits, Protocol):
+    """Limits what the sender of a visit may store per day."""
 
     def count_stored(self, stored: int) -> None:
         """Count `stored` bytes. Raises TooManyRequests."""
@@ -63,6 +61,7 @@ class SeenTexts:
     """The texts seen today (UTC) in each scope. Storing them again takes no extra space."""
 
     def __init__(self) -> None:
+        self.pages = KnownPages()
         self._hashes: set[int] = set()
         self._day = 0
 
@@ -81,8 +80,8 @@ class SeenTexts:
         self._hashes = set()
 
     def within(self, visit: NewVisit, limits: StorageLimits) -> NewVisit:
-        """Return the visit, without its texts if any of them are new and its sender has used up the day's bytes. The
-        visit still counts.
+        """Return the visit, without its texts if any of them are new and its sender has used up the day's bytes, and
+        without its page if its sender has named too many new ones. The visit still counts.
         """
         if not limits.limits_storage:
             return visit
@@ -92,6 +91,7 @@ class SeenTexts:
                 limits.count_stored(new_bytes)
             except TooManyRequests:
                 return visit._replace(**WITHOUT)
+            visit = visit._replace(page=self.pages.allowed(visit.page, limits))
             self._hashes.update(hash((visit.scope, text)) for text in _texts(visit) if text)
         return visit
 

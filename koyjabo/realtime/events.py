@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from koyjabo.base.core.clock import iso
 from koyjabo.counting.page_reading import PageCounts
-from koyjabo.counting.stats import Stats
+from koyjabo.counting.stats import Stats, encode
 
 STATS_ROOM = "stats"
 """Room of all clients that follow the site's stats."""
@@ -21,8 +21,10 @@ PANEL_ROOM = "panel"
 """Room of the admins and viewers who have a panel page open."""
 
 
-PAGE = "page "
-"""Prefix of the room of the clients that watch a page's number. The path follows, as they sent it."""
+PAGE, SPELLED_PAGE = "page ", "spelled page "
+"""Prefixes of the rooms of the clients that watch a page's number. The page follows. The second room has the clients
+that spelled it differently, and get their own copy.
+"""
 
 VIEW, SHARED_VIEW = "view ", "shared view "
 """Room name prefixes for report views. All pages in a room show the same view."""
@@ -76,6 +78,14 @@ class PageUpdate:
 
     def as_object(self) -> dict[str, Any]:
         return {"type": self.type, **self.counts.as_object(self.paths)}
+
+    def as_json(self, spelled: str) -> str:
+        """The event about one page, for a client that spelled it otherwise: as JSON, each spelling on its own line."""
+        ((_, page),) = self.paths
+        values = encode(self.counts.pages[page]._asdict())[1:]
+        pages = spelled.replace("\n", f',{values},{{"path":')
+        epoch, revision = self.counts.epoch, self.counts.revision
+        return f'{{"type":"page_update","pages":[{{"path":{pages},{values}],"epoch":"{epoch}","revision":{revision}}}'
 
 
 @dataclass(frozen=True, slots=True)

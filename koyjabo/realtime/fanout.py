@@ -63,8 +63,8 @@ class EncodedEvent:
 
 Each = TypeVar("Each")
 
-WRITES_IN_A_ROW = 128
-"""After this many writes (about 1 ms), a broadcast lets other tasks run."""
+WRITES_IN_A_ROW, COPIES_IN_A_ROW = 128, 32
+"""After this many writes (about 1 ms), or writes of different values, a broadcast lets other tasks run."""
 
 
 OnSent = Callable[[str, str, int, int, int | None, float], None]
@@ -270,6 +270,33 @@ class LocalFanout(ClientRooms):
             if not self._sent.get(room, True):
                 del self._sent[room]  # the room is empty
 
+    def send_own(self, room: str, event: str, revision: int, own: Callable[[Member], str]) -> None:
+        """Send each member of a room its own value, which `own` returns as JSON."""
+        began, written, size, epoch = time.monotonic(), 0, 0, self._epoch()
+        sinks = [*self._plain.get(room, ()), *self._streams.get(room, ())]
+        for members in self._in_batches([*sinks, *self._participants().get(room, ())], COPIES_IN_A_ROW):
+            for member in members:
+                is_client = isinstance(member, str)
+                held = self._participants() if is_client else self._sinks(member)
+                sent = self._sent.setdefault(room, {}) if is_client else held.get(room, {})
+                if member not in held.get(room, ()) or sent.get(member, NOTHING) >= revision:
+                    continue
+                sent[member], json = revision, own(member)
+                written, size = written + 1, len(json)
+                if not is_client:
+                    member.write(stream_frame(json, f"{epoch}-{revision}") if member.is_stream else frame(json))
+                else:
+                    packet = EnginePacket(MESSAGE, f'{EVENT}["{event}",{json}]')
+                    self.server._send_eio_packet(held[room][member], packet)
+        if written:
+            self._on_sent(room, event, written, size, revision, time.monotonic() - began)
+
+    def let_others_run(self) -> None:
+        """Let other tasks run during a broadcast."""
+        began = Effort.so_far()
+        time.sleep(0)
+        self.paused = self.paused.plus(Effort.so_far().minus(began))
+
     def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
         super().basic_leave_room(sid, namespace, room)
         sent = self._sent.get(room)
@@ -287,7 +314,7 @@ class LocalFanout(ClientRooms):
     def _send_to_sinks(self, data: bytes, revision: int | None, members: Members) -> int:
         """Send to the plain WebSockets or the streams of a room. Skips members that leave during the broadcast."""
         written, newest = 0, inf if revision is None else revision
-        for sinks in self._in_batches(list(members)):
+        for sinks in self._in_batches(list(members), WRITES_IN_A_ROW):
             for sink in sinks:
                 sent = members.get(sink)
                 if sent is None or sent >= newest:
@@ -303,7 +330,7 @@ class LocalFanout(ClientRooms):
         data, revision = ready.socketio, ready.revision
         skipped = set(skip_sid) if isinstance(skip_sid, list) else {skip_sid}
         connected, clients = self._rooms_of, self.server.eio.sockets
-        for participants in self._in_batches(list(self.get_participants(namespace, room))):
+        for participants in self._in_batches(list(self.get_participants(namespace, room)), WRITES_IN_A_ROW):
             sent = self._sent.setdefault(room, {})
             for sid, engine_sid in participants:
                 if sid in connected and sid not in skipped and (revision is None or sent.get(sid, -1) < revision):
@@ -317,15 +344,13 @@ class LocalFanout(ClientRooms):
                     written += 1
         return written
 
-    def _in_batches(self, members: list[Each]) -> Iterator[list[Each]]:
+    def _in_batches(self, members: list[Each], size: int) -> Iterator[list[Each]]:
         """Yield members in batches, and hold the lock while each batch is written. Other tasks run between batches."""
-        for start in range(0, len(members), WRITES_IN_A_ROW):
+        for start in range(0, len(members), size):
             if start:
-                began = Effort.so_far()
-                time.sleep(0)
-                self.paused = self.paused.plus(Effort.so_far().minus(began))
+                self.let_others_run()
             with self.lock:
-                yield members[start : start + WRITES_IN_A_ROW]
+                yield members[start : start + size]
 
     def _forget_broadcasts(self, room: str) -> None:
         if not self.member_count(room):

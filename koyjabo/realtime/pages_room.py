@@ -1,20 +1,62 @@
-"""The clients that watch the numbers of pages. Each path has its own room in the fan-out, so that a view wakes only
-those who watch its page. They share one source, which reads all changed pages at once.
+"""The clients that watch the numbers of pages. Each page has its own room in the fan-out, so that a view wakes only
+those who watch it. They share one source, which reads all changed pages at once.
 """
 
-from collections.abc import Collection, Sequence
+import sys
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
-from koyjabo.counting.page_numbers.page_numbers import NOT_SHOWN, PageNumbers
+from koyjabo.base.core.errors import LedgerUnavailable, StillCounting, TooManyRequests
+from koyjabo.base.core.urls import before_query
+from koyjabo.base.network.client_address import AddressCounter
+from koyjabo.base.network.rate_limiter import WINDOW_S
+from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, NOT_SHOWN, PageNumbers
 from koyjabo.counting.page_reading import PageViews
-from .events import PAGE, PageUpdate
+from koyjabo.counting.stats import encode
+from .events import PAGE, SPELLED_PAGE, PageUpdate
 from .room import Room, RoomEvent
 from .sinks import Member
 
+MAX_WATCHED, MAX_WATCHED_BYTES = 50_000, 5_000_000
+"""Paths that all connections of one address may watch, and the bytes of these paths, per worker (docs/limits.md)."""
+
+TOO_MANY_WATCHED = "This address watches too many pages. Close other connections, or send shorter lists."
+
 Paths = Sequence[tuple[str, str]]
 """Paths as they were sent, each with its page."""
+
+
+class Watched(NamedTuple):
+    """What a client watches. Of a path, it keeps the page and other spellings."""
+
+    address: str = ""  # the key of its limits; "" without limits
+    pages: Collection[str] = ()
+    spelled: Mapping[str, str] = {}
+    """Spellings without queries, by page: each as JSON, on its own line. A page that was only sent as it is stored
+    is missing.
+    """
+    paths: int = 0  # pages and other spellings
+    size: int = 0  # bytes of the kept paths
+
+    @classmethod
+    def of(cls, paths: Paths, address: str, earlier: "Watched | None" = None) -> "Watched":
+        """What these paths name, and what the client watched earlier."""
+        lines = {page: dict.fromkeys(earlier.lines_of(page)) for page in earlier.pages} if earlier else {}
+        for path, page in paths:
+            lines.setdefault(sys.intern(page), {})[encode(before_query(path))] = None
+        spelled = {page: "\n".join(own) for page, own in lines.items() if list(own) != [encode(page)]}
+        size = sum(map(len, lines)) + sum(map(len, spelled.values()))
+        return cls(address, tuple(lines), spelled, sum(map(len, lines.values())), size)
+
+    def lines_of(self, page: str) -> list[str]:
+        return self.spelled[page].split("\n") if page in self.spelled else [encode(page)]
+
+    def rooms(self, pages: Iterable[str]) -> list[str]:
+        """The fan-out's rooms of these pages."""
+        return [sys.intern((SPELLED_PAGE if page in self.spelled else PAGE) + page) for page in pages]
 
 
 class PagesSource:
@@ -26,8 +68,8 @@ class PagesSource:
     def __init__(self, numbers: PageNumbers, interval_s: float) -> None:
         self.interval_s = interval_s
         self.numbers = numbers
-        self.watched: dict[str, dict[str, int]] = {}
-        """How many clients watch each path, by page."""
+        self.watched: Counter[str] = Counter()
+        """How many clients watch each page."""
         self.sent: dict[str, PageViews | None] = {}
         """What was last sent of each watched page; None if clients got different values, so that it is sent again."""
         numbers.watch(self.watched)
@@ -50,18 +92,20 @@ class PagesSource:
         """Do nothing: the values are read from the database."""
 
     def _events(self, changed: Collection[str]) -> Sequence[RoomEvent]:
-        sent = self.sent
-        try:
-            counts = self.numbers.read(changed)
-        except (LedgerUnavailable, StillCounting):
-            self.numbers.put_back(changed)
-            raise
-        events = []
-        for page in changed:
-            views = counts.pages[page]
-            if page in self.watched and sent.get(page) != views:
-                sent[page] = views
-                events += [PageUpdate([(path, page)], counts) for path in list(self.watched[page])]
+        """The events of these pages. Other tasks run between parts of the reading."""
+        sent, events, pages = self.sent, [], list(changed)
+        for start in range(0, len(pages), MAX_PATHS):
+            try:
+                counts = self.numbers.read(pages[start : start + MAX_PATHS])
+            except (LedgerUnavailable, StillCounting):
+                self.numbers.put_back(pages[start:])
+                break
+            for page in pages[start : start + MAX_PATHS]:
+                views = counts.pages[page]
+                if page in self.watched and sent.get(page) != views:
+                    sent[page] = views
+                    events.append(PageUpdate([(page, page)], counts))
+            time.sleep(0)
         return events
 
 
@@ -72,76 +116,114 @@ class PagesRoom(Room):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._paths: dict[Member, dict[str, str]] = {}
+        self._watching: dict[Member, Watched] = {}
+        self._paths, self._bytes = AddressCounter(), AddressCounter()
 
     @property
     def is_empty(self) -> bool:
-        return not self._paths
+        return not self._watching
 
-    def watch(self, member: Member, paths: Paths, adds: bool = False) -> dict[str, Any] | None:
-        """Make a member watch these pages, and send it their numbers. It stops watching earlier pages unless `adds`.
-        Returns what was sent, or None for a Socket.IO client that has disconnected. If the member may have
-        disconnected during the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting and
-        LedgerUnavailable; the member then watches the same pages as before, or nothing if the list is empty.
+    def watch(self, member: Member, paths: Paths, adds: bool = False, address: str = "") -> dict[str, Any] | None:
+        """Make a member watch these pages instead of those that it watched before, or `adds` them, and send it their
+        numbers. Returns what was sent, or None for a Socket.IO client that has disconnected. If the member may have
+        disconnected during the call, call `leave` afterwards. Raises PageNumbersOff, StillCounting, LedgerUnavailable,
+        and TooManyRequests if its address watches too much; the member then watches the same pages as before, or
+        nothing if the list is empty.
         """
-        numbers, sent = self.source.numbers, self.source.sent
+        numbers = self.source.numbers
         numbers.require_on()
         if not paths and not adds:
             self.leave(member)
         self._hear()
-        pages = {page for _, page in paths}
+        sent = Watched.of(paths, address)
         with self._lock:
-            self._add(paths, 1)  # before reading, so that no later view is missed
+            self._require_room(sent, Watched() if adds else self._watching.get(member, Watched()))
+            self._add(sent)  # before reading, so that no later view is missed
         try:
-            counts = numbers.read(pages)
-            event = PageUpdate(paths, counts)
+            counts = numbers.read(sent.pages)
             with self._lock:
-                if not adds:
-                    self.leave(member)
-                value, rooms = event.as_object(), {PAGE + path for path, _ in paths}
-                if not self._fanout.admit_to_all(rooms, member, event.type, value, event.revision):
-                    return None
-                if paths:
-                    watched = self._paths.setdefault(member, {})
-                    added = [(path, page) for path, page in paths if path not in watched]
-                    watched.update(added)
-                    self._add(added, 1)
-                    for page in pages:
-                        views = counts.pages[page]
-                        sent[page] = views if sent.get(page, views) == views else None
+                value = self._admit(member, PageUpdate(paths, counts), sent, adds)
+                changed = self._different(sent.pages, counts.pages) if value else []
         finally:
             with self._lock:
-                self._add(paths, -1)
-        numbers.put_back(pages)  # what has changed between the reading and the admission
-        self.changed()
+                self._remove(sent)
+        numbers.put_back(changed)  # between the reading and the admission
+        if value:
+            self.changed()
+        return value
+
+    def _admit(self, member: Member, event: PageUpdate, sent: Watched, adds: bool) -> dict[str, Any] | None:
+        """Send a member its first numbers, and the later ones from now on. The caller holds the lock."""
+        old = self._watching.get(member, Watched())
+        left = set(old.pages) & set(sent.pages) if adds else old.pages
+        new = Watched.of(event.paths, sent.address, old if adds else None)
+        for room in old.rooms(left):
+            self._fanout.dismiss(room, member)
+        value = event.as_object()
+        if not self._fanout.admit_to_all(new.rooms(sent.pages), member, event.type, value, event.revision):
+            self.leave(member)
+            return None
+        if new.pages:
+            self._watching[member] = new
+            self._add(new)
+            self._remove(old)
         return value
 
     def leave(self, member: Member) -> None:
         """Make a member watch nothing. Idempotent."""
         with self._lock:
-            watched = self._paths.pop(member, {})
-            self._add([*watched.items()], -1)
-            for path in watched:
-                self._fanout.dismiss(PAGE + path, member)
+            if watched := self._watching.pop(member, None):
+                self._remove(watched)
+                for room in watched.rooms(watched.pages):
+                    self._fanout.dismiss(room, member)
 
     def send_again(self) -> None:
         """Send all pages again, after their revision has increased."""
         self.source.sent = {}  # a reading from before writes to the earlier one
         self.changed()
 
-    def _add(self, paths: Paths, by: int) -> None:
-        """Count clients that begin or stop to watch paths."""
-        watched = self.source.watched
-        for path, page in paths:
-            of_page = watched.setdefault(page, {})
-            of_page[path] = of_page.get(path, 0) + by
-            if not of_page[path]:
-                del of_page[path]
-            if not of_page:
-                del watched[page]
-                self.source.sent.pop(page, None)
+    def _require_room(self, new: Watched, old: Watched) -> None:
+        """Raise TooManyRequests if the member's address would watch too much."""
+        has_paths = self._paths.has_room(new.address, MAX_WATCHED, new.paths - old.paths)
+        has_bytes = self._bytes.has_room(new.address, MAX_WATCHED_BYTES, new.size - old.size)
+        if new.address and not (has_paths and has_bytes):
+            raise TooManyRequests(WINDOW_S, TOO_MANY_WATCHED)
 
-    def _room_of(self, event: RoomEvent) -> str:
+    def _different(self, pages: Collection[str], counts: Mapping[str, PageViews]) -> list[str]:
+        """The pages whose other clients were sent other numbers. They are sent again."""
+        sent, different = self.source.sent, []
+        for page in pages:
+            if sent.setdefault(page, counts[page]) != counts[page]:
+                sent[page] = None
+                different.append(page)
+        return different
+
+    def _add(self, watched: Watched) -> None:
+        """Count a client's pages."""
+        self.source.watched.update(watched.pages)
+        self._paths.add(watched.address, watched.paths)
+        self._bytes.add(watched.address, watched.size)
+
+    def _remove(self, watched: Watched) -> None:
+        """Undo `_add`."""
+        counts = self.source.watched
+        for page in watched.pages:
+            counts[page] -= 1
+            if not counts[page]:
+                del counts[page]
+                self.source.sent.pop(page, None)
+        self._paths.remove(watched.address, watched.paths)
+        self._bytes.remove(watched.address, watched.size)
+
+    def _send(self, event: RoomEvent) -> None:
         assert isinstance(event, PageUpdate)
-        ((path, _),) = event.paths
-        return PAGE + path
+        ((_, page),) = event.paths
+        if self._fanout.member_count(PAGE + page):
+            self._send_to(PAGE + page, event)
+        values: dict[str, str] = {}  # JSON by spelling: many clients have the same one
+
+        def own(member: Member) -> str:
+            spelled = self._watching[member].spelled[page]
+            return values.get(spelled) or values.setdefault(spelled, event.as_json(spelled))
+
+        self._fanout.send_own(SPELLED_PAGE + page, event.type, event.revision, own)

@@ -25,6 +25,9 @@ from .sinks import Member
 log = logging.getLogger("koyjabo.websockets")
 
 SHORTEST_INTERVAL_S = 0.05
+WORK_S = 0.001
+"""How long a broadcast works on its events before it lets other tasks run, s. Within an event, the fan-out counts."""
+
 REST, SHARED_REST = 4, 2
 """Shortest pause after a broadcast, as multiples of its CPU time and its elapsed time, excluding the time of other
 tasks. One room takes at most a fifth of a core. The second multiple keeps pauses from growing indefinitely when
@@ -209,18 +212,23 @@ class Room:
         """
         news = self.source.events_after(self._sent_revision)
         began, paused = Effort.so_far(), self._fanout.paused
+        worked_since = time.monotonic()
         for event in news:
+            if time.monotonic() - worked_since >= WORK_S:
+                self._fanout.let_others_run()
+                worked_since = time.monotonic()
             self._sent_revision = event.revision
-            self._fanout.emit(
-                event.type, event.as_object(), room=self._room_of(event), ignore_queue=True, revision=event.revision
-            )
+            self._send(event)
         took = Effort.so_far().minus(began).minus(self._fanout.paused.minus(paused))
         interval_s = self.source.interval_s if news else SHORTEST_INTERVAL_S
         return max(interval_s, REST * took.cpu_s, SHARED_REST * took.elapsed_s)
 
-    def _room_of(self, event: RoomEvent) -> str:
-        """The fan-out's room whose members get the event."""
-        return self._name
+    def _send(self, event: RoomEvent) -> None:
+        """Send an event to the members who get it."""
+        self._send_to(self._name, event)
+
+    def _send_to(self, room: str, event: RoomEvent) -> None:
+        self._fanout.emit(event.type, event.as_object(), room=room, ignore_queue=True, revision=event.revision)
 
     def _serve(self, ticket: Ticket) -> None:
         """Admit a waiting member, or send it the value, unless it has disconnected."""

@@ -14,7 +14,6 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.socket_log import NOWHERE
 from koyjabo.communities.services import CommunityServices
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers, page_of
 from koyjabo.counting.page_numbers.schemas import PagesResponse, paths_of
 from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
 from koyjabo.counting.services import CountingServices
@@ -27,7 +26,7 @@ from koyjabo.web.current import api as bp
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe
 from .credentials import identify
-from .routes import STREAMS, StatsStream, stream_of, watch_pages
+from .routes import STREAMS, StatsStream, read_paths, stream_of, watch_pages
 from .stream import CommunityStream, Connection, Stream
 
 declare(bp, "/socket.io/", PathPolicy.ANYONE)
@@ -89,15 +88,13 @@ class SiteEvents(ServerSentEvents, StatsStream):
         self._services[CountingServices].visits.stats()
         self._services[RealtimeServices].rooms.get(STATS_ROOM).admit(connection)
         if pages:
-            watch_pages(self._services, connection, pages, lambda: connection.is_open)
+            watch_pages(self._services, connection, pages, connection.address, lambda: connection.is_open)
 
 
 def _pages(services: Services, request: Request) -> Paths:
-    """The pages that a stream watches. Raises InvalidInput, PageNumbersOff."""
-    paths = dict.fromkeys(paths_of(request.environ))
-    if paths:
-        services[PageNumbers].require_on()
-    return [(path, page_of(path)) for path in paths]
+    """The pages that a stream watches. Raises InvalidInput, PageNumbersOff, TooManyRequests."""
+    paths = list(dict.fromkeys(paths_of(request.environ)))
+    return read_paths(services, paths, client_address.limit_key(request.environ))
 
 
 class CommunityEvents(ServerSentEvents, CommunityStream):

@@ -3,11 +3,11 @@
 import json
 from typing import Any, NamedTuple
 
-from koyjabo.base.core.errors import InvalidInput, InvalidMessage
+from koyjabo.base.core.errors import InvalidMessage
 from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID
 from koyjabo.base.core.sanitize import LONGEST_TEXT
-from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, page_of
-from koyjabo.realtime.pages_room import Paths
+from koyjabo.base.core.urls import before_query
+from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS
 
 LARGEST_MESSAGE = 4096
 """Maximum size of a message, bytes (docs/limits.md)."""
@@ -74,21 +74,12 @@ class VisibleMessage(NamedTuple):
         return cls(visible, acted, visit_id(fields.get("visitId")))
 
 
-def watched_paths(message: dict[str, Any]) -> tuple[Paths, bool]:
-    """The paths in a `pages` message, each with its page, and whether earlier paths remain. Raises InvalidMessage if
-    any path is not valid.
+def watched_paths(message: dict[str, Any]) -> tuple[list[str], bool]:
+    """The paths in a `pages` message, which are not read yet, and whether earlier paths remain. Paths of a large
+    message lose their queries, because it may wait. Raises InvalidMessage.
     """
     value = message.get("paths")
-    if not isinstance(value, list) or len(value) > MAX_PATHS:
+    if not isinstance(value, list) or len(value) > MAX_PATHS or not all(isinstance(path, str) for path in value):
         raise InvalidMessage(WRONG_PATHS)
-    try:
-        pages = [(path, page_of(path)) for path in dict.fromkeys(map(_text, value))]
-    except InvalidInput:
-        raise InvalidMessage(WRONG_PATHS) from None
-    return pages, is_true(message.get("adds"))
-
-
-def _text(path: object) -> str:
-    if not isinstance(path, str):
-        raise InvalidMessage(WRONG_PATHS)
-    return path
+    is_large = sum(map(len, value)) > LARGEST_MESSAGE
+    return list(dict.fromkeys(map(before_query, value) if is_large else value)), is_true(message.get("adds"))

@@ -3,13 +3,14 @@
 Admits both kinds of sockets to the site's stats (specification: Real time), and handles the plain WebSockets.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
 
 from koyjabo.base.core.errors import (
+    InvalidInput,
     InvalidMessage,
     KoyJaboError,
     LedgerUnavailable,
@@ -22,6 +23,7 @@ from koyjabo.base.network import client_address
 from koyjabo.base.network.geolocation import UNKNOWN
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.page_numbers.page_numbers import PageNumbers, page_of
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
 from koyjabo.presence.services import PresenceServices
@@ -31,7 +33,7 @@ from koyjabo.realtime.pages_room import Paths
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.web.current import services_of
 from .credentials import sub_protocols
-from .messages import LARGEST_LIST, VisibleMessage, is_true, visit_id, visitor_id, watched_paths
+from .messages import LARGEST_LIST, WRONG_PATHS, VisibleMessage, is_true, visit_id, visitor_id, watched_paths
 from .stream import CommunityStream, Connection, Stream
 
 NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters from A–Z a–z 0–9 _ - . :'
@@ -104,14 +106,38 @@ def send_stats(services: Services, member: Any) -> dict[str, Any]:
     return services[RealtimeServices].rooms.get(STATS_ROOM).send_present(member) or {}
 
 
+def read_paths(services: Services, paths: Sequence[str], address: str) -> Paths:
+    """The paths of a list, each with its page. Raises InvalidInput, PageNumbersOff, and TooManyRequests if the address
+    sends too many.
+    """
+    numbers = services[PageNumbers]
+    if paths:
+        numbers.require_on()
+        numbers.count(address, len(paths))
+    return [(path, page_of(path)) for path in paths]
+
+
+def watch_paths(
+    services: Services, member: Any, paths: Sequence[str], adds: bool, address: str, is_open: Callable[[], bool]
+) -> dict[str, Any]:
+    """Make a member of the room `stats` watch the pages that a message names. May block. Raises InvalidMessage, and
+    what `watch_pages` raises.
+    """
+    try:
+        pages = read_paths(services, paths, address)
+    except InvalidInput:
+        raise InvalidMessage(WRONG_PATHS) from None
+    return watch_pages(services, member, pages, address, is_open, adds)
+
+
 def watch_pages(
-    services: Services, member: Any, pages: Paths, is_open: Callable[[], bool], adds: bool = False
+    services: Services, member: Any, pages: Paths, address: str, is_open: Callable[[], bool], adds: bool = False
 ) -> dict[str, Any]:
     """Make a member of the room `stats` watch pages. Returns what was sent. May block. Raises what `PagesRoom.watch`
     raises.
     """
     room = services[RealtimeServices].pages
-    value = room.watch(member, pages, adds)
+    value = room.watch(member, pages, adds, address)
     if not is_open():
         room.leave(member)
     return value or {}
@@ -150,10 +176,12 @@ class StatsStream(Stream):
         except TooManyRequests as error:
             connection.close(close_code(error), str(error))
 
-    def _watch(self, connection: Connection, pages: Paths, adds: bool) -> None:
+    def _watch(self, connection: Connection, paths: Sequence[str], adds: bool) -> None:
         """Handle a `pages` message. May block."""
         try:
-            watch_pages(self._services, connection, pages, lambda: connection.is_open, adds)
+            watch_paths(self._services, connection, paths, adds, connection.address, lambda: connection.is_open)
+        except InvalidMessage as error:
+            self._refuse(connection, error)
         except KoyJaboError as error:
             connection.send(encode(events.error(str(error), error.code)))
 

@@ -27,7 +27,7 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.web.current import services_of
 from .credentials import KINDS, identify, participant_for
 from .messages import MAX_ERRORS, VisibleMessage, is_true, unknown, visit_id, watched_paths
-from .routes import admit, send_stats, show, watch_pages
+from .routes import admit, send_stats, show, watch_paths
 
 MAX_ROOMS = 50
 """Maximum number of community rooms per client."""
@@ -304,10 +304,10 @@ def visible(message: Any) -> dict[str, Any]:
 @acknowledged
 def pages(message: Any) -> dict[str, Any]:
     """Watch the numbers of pages. Sends their numbers, and acknowledges with them."""
-    watched, adds = watched_paths(message if isinstance(message, dict) else {"paths": message})
+    sent, adds = watched_paths(message if isinstance(message, dict) else {"paths": message})
     is_open = partial(socketio.server.manager.is_connected, _sid(), "/")
     try:
-        return watch_pages(_services(), _sid(), watched, is_open, adds)
+        return watch_paths(_services(), _sid(), sent, adds, _address(), is_open)
     except InvalidMessage:
         raise
     except KoyJaboError as error:

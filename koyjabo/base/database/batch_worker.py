@@ -70,13 +70,22 @@ class Job(Generic[Item, Result]):
         self.complete()
 
 
+def one(item: object) -> int:
+    return 1
+
+
 def take_pending(
-    pending: deque[Job[Item, Result]], taken: list[Job[Item, Result]], most: int
+    pending: deque[Job[Item, Result]],
+    taken: list[Job[Item, Result]],
+    most: int,
+    size: Callable[[Item], int] = one,
 ) -> list[Job[Item, Result]]:
-    """Move jobs from `pending` to `taken` until there are `most` of them; returns `taken`."""
+    """Move jobs from `pending` to `taken` until their sizes reach `most`; returns `taken`."""
+    left = most - sum(size(job.item) for job in taken)
     with suppress(IndexError):  # the event loop has just removed the last job
-        while pending and len(taken) < most:
+        while pending and left > 0:
             taken.append(pending.popleft())
+            left -= size(taken[-1].item)
     return taken
 
 
@@ -88,6 +97,8 @@ class BatchWorker(Generic[Item, Result]):
 
     All waits are limited. A job that is not taken within `patience_s` fails with LedgerUnavailable and never runs. A
     job that was taken fails after `limit_s` if the database is frozen; it is then unknown whether it was committed.
+
+    A batch ends once the sizes of its jobs reach `most`. Each has the size 1, unless `measure` says how to find it.
     """
 
     def __init__(
@@ -106,6 +117,7 @@ class BatchWorker(Generic[Item, Result]):
         self._limit_s = limit_s
         self._on_done = on_done
         self._most = most
+        self._size_of: Callable[[Item], int] = one
         self._most_waiting = most_waiting
         self._pending: deque[Job[Item, Result]] = deque()
         self._taken: list[Job[Item, Result]] = []
@@ -119,6 +131,10 @@ class BatchWorker(Generic[Item, Result]):
         self._started = self._idle = self._watching = self._is_gathering = self._is_running = False
         self._closed: Waiter | None = None
         self._starting = threading.Lock()
+
+    def measure(self, size_of: Callable[[Item], int]) -> None:
+        """Find the sizes of jobs with this function."""
+        self._size_of = size_of
 
     def interrupt_after(
         self, seconds: float, interrupt: Callable[[], object], is_hopeless: Callable[[], bool] = lambda: False
@@ -245,7 +261,7 @@ class BatchWorker(Generic[Item, Result]):
         return taken
 
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
-        return take_pending(self._pending, taken, self._most)
+        return take_pending(self._pending, taken, self._most, self._size_of)
 
     # The following methods run on the event loop.
 

@@ -173,9 +173,9 @@ class AddressCounter:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
-    def has_room(self, address: str, most: int) -> bool:
-        """Whether all networks of an address are below their limits, if one address may use `most`."""
-        return all(self._counts[network] < most * times for network, times in levels(address))
+    def has_room(self, address: str, most: int, uses: int = 1) -> bool:
+        """Whether all networks of an address have this many uses left, if one address may have `most`."""
+        return all(self._counts[network] + uses <= most * times for network, times in levels(address))
 
     def neighbours_have_room(self, address: str, most: int) -> bool:
         """Whether the IPv4 /24 or IPv6 /48 of an address uses less than `most`; true for addresses without such a
@@ -184,13 +184,13 @@ class AddressCounter:
         network = neighbours(address)
         return not network or self._counts[network] < most
 
-    def add(self, address: str) -> None:
+    def add(self, address: str, uses: int = 1) -> None:
         for network in _networks(address):
-            self._counts[network] += 1
+            self._counts[network] += uses
 
-    def remove(self, address: str) -> None:
+    def remove(self, address: str, uses: int = 1) -> None:
         for network in _networks(address):
-            self._counts[network] -= 1
+            self._counts[network] -= uses
             if not self._counts[network]:
                 del self._counts[network]
 

@@ -3,9 +3,10 @@
 from zlib import crc32
 
 from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.network.client_address import limit_key
 from koyjabo.counting.stats import encode
 from koyjabo.web.current import api as bp
-from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, with_query
+from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, waits_fairly, with_query
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
 from koyjabo.web.openapi.describe import describe
@@ -30,15 +31,18 @@ declare(bp, "/api/pages", PathPolicy.ANYONE, tag="visits")
 )
 @fast_path
 @with_query
+@waits_fairly
 def pages(context: RequestContext) -> PlainResponse:
     """Get the views of up to 100 pages, or 304 if `If-None-Match` has the tag of these values. They include every view
     that was acknowledged before.
     """
     numbers = context.services[PageNumbers]
     numbers.require_on()
-    paths = [(path, page_of(path)) for path in paths_of(context.environ)]
-    if not paths:
+    sent = paths_of(context.environ)
+    if not sent:
         raise InvalidInput(details={"path": WRONG_PATHS})
+    numbers.count(limit_key(context.environ), len(sent))
+    paths = [(path, page_of(path)) for path in sent]
     counts = numbers.read({page for _, page in paths})
     values = encode(counts.as_object(paths)["pages"])
     tag = f"{counts.epoch}-{crc32(values.encode()):x}"

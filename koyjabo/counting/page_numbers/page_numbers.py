@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core import page_patterns
-from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, StillCounting
+from koyjabo.base.core import page_patterns, urls
+from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, StillCounting, TooManyRequests
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import COMMUNITIES, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT
-from koyjabo.base.core.urls import PLAIN, is_on_disk, normal, without_query
+from koyjabo.base.core.urls import WRONG_PAGE
 from koyjabo.base.database.batch_worker import Job, SharedLookups
+from koyjabo.base.network.rate_limiter import Rate, share
 from koyjabo.counting.page_reading import PageCounts, PageReading, PageViews, Position
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
@@ -36,11 +37,14 @@ ATTEMPTS = 10
 NEWEST: Position = (LARGEST_INT64, LARGEST_INT64)
 """A position after all rows."""
 
+PATHS_OF_A_REGISTRATION = 200
+"""Paths that one address may send a minute in requests and lists, as a multiple of its limit on visits."""
+
 MOVE_AT = 500
 """Move rows into the sums once this many are missing."""
 
 WRONG_PATHS = N_("must be 1 to 100 paths")
-WRONG_PATH = N_("must be the path of a page, such as /posts/a")
+TOO_MANY_PATHS = "Too many paths from this address. Wait as long as Retry-After says, then try again."
 LONG_PATH = N_("may have at most 512 characters")
 
 
@@ -66,14 +70,11 @@ epoch_text = lru_cache(maxsize=1)(base36)
 
 
 def page_of(path: Any) -> str:
-    """The page that a path names, spelled as it is stored. Raises InvalidInput."""
-    if isinstance(path, str) and len(path) <= LONGEST_TEXT and PLAIN.fullmatch(path):
-        return path
-    path_without_query = without_query(path) if isinstance(path, str) else None
-    if not path_without_query or is_on_disk(path_without_query):
-        raise InvalidInput(details={"path": WRONG_PATH})
-    page = normal(path_without_query)
-    if len(page) > LONGEST_TEXT:
+    """The page that a path or an address names, spelled as it is stored. Raises InvalidInput."""
+    page = urls.page_of(path) if isinstance(path, str) else None
+    if page is None:
+        raise InvalidInput(details={"path": WRONG_PAGE})
+    if len(page) > LONGEST_TEXT or len(urls.before_query(path)) > urls.LONGEST_ESCAPED:
         raise InvalidInput(details={"path": LONG_PATH})
     return page
 
@@ -85,6 +86,8 @@ class PageNumbers:
         self._settings, self._clock, self._database = base.settings, base.clock, base.database
         self._read_pages = base.services[CountingServices].visits.pages
         self._lookups: SharedLookups[Collection[str], PageCounts] = SharedLookups(base.runtime, self._read_together)
+        of_address = PATHS_OF_A_REGISTRATION * base.settings.rate_limit_registrations
+        self._uses = Rate(share(of_address, base.settings.web_concurrency, MAX_PATHS)) if of_address else None
         self._tail = Tail()
         self._lock = threading.Lock()  # guards `_tail`; must not be held while waiting
         self._day = ""
@@ -97,6 +100,13 @@ class PageNumbers:
         """Raise PageNumbersOff if no page shows its number."""
         if not self.is_on:
             raise PageNumbersOff
+
+    def count(self, address: str, paths: int) -> None:
+        """Count paths that an address (the key of its limits) has sent. Raises TooManyRequests."""
+        if address and self._uses is not None:
+            allowance = self._uses.use_address(address, uses=paths)
+            if allowance.is_exceeded:
+                raise TooManyRequests(allowance.retry_after_s, TOO_MANY_PATHS)
 
     def watch(self, pages: Collection[str]) -> None:
         """Set the pages that `take_changed` reports. The collection may change later."""

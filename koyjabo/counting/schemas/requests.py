@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.base.core.urls import page_path, referrer_path
+from koyjabo.base.core.urls import referrer_path, sent_page
 from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.user_agents import is_bot
 from koyjabo.counting.records import NewVisit
@@ -98,7 +98,7 @@ class NewVisitBody(Body):
             waited_ms=self.waitedMs,
             referrer=None if self.referrer == "direct" else referrer_path(self.referrer),
             user_agent=self.userAgent,
-            page=page_path(self.page),
+            page=sent_page(self.page),
             is_bot=is_crawler,
             automated=is_crawler or self.webdriver,
             campaign=campaigns.of_page(self.page),

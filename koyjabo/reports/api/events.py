@@ -11,7 +11,7 @@ from koyjabo.base.core.errors import TooManyRequests
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import VISIT_NAME
 from koyjabo.base.core.sanitize import truncate
-from koyjabo.base.core.urls import page_path
+from koyjabo.base.core.urls import WRONG_PAGE, sent_page
 from koyjabo.base.network.user_agents import is_bot
 from koyjabo.counting.schemas.requests import ANONYMOUS
 from koyjabo.counting.services import CountingServices
@@ -28,14 +28,13 @@ from koyjabo.reports.events.records import (
 )
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import api as bp
-from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
+from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, waits_fairly
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, PlainResponse
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.schemas.bodies import (
     FROM_ANY_PAGE,
-    Address,
     Body,
     Milliseconds,
     OptionalFlag,
@@ -87,6 +86,14 @@ def _name(value: Any) -> str:
     return value
 
 
+def _page(value: Any) -> str | None:
+    """The page; None if there is none. Raises PydanticCustomError for a text that names no page."""
+    page = sent_page(value) if isinstance(value, str) else None
+    if page is None and value not in (None, ""):
+        raise refuse(WRONG_PAGE)
+    return page
+
+
 def _props(value: Any) -> dict[str, str]:
     """Return the values as text, as reports use them. An empty text counts as no value."""
     if value is None:
@@ -129,7 +136,9 @@ class EventBody(BaseModel):
     name: Annotated[str, BeforeValidator(_name), WithJsonSchema(pattern(NAME))] = Field(
         description="`pageview` for a page view", examples=["search"]
     )
-    page: Address = Field(None, description="path of the page; stored without its query", examples=["/history"])
+    page: Annotated[str | None, BeforeValidator(_page)] = Field(
+        None, description="path or address of the page; only its path is stored", examples=["/history"]
+    )
     props: Annotated[dict[str, str], BeforeValidator(_props), WithJsonSchema(PROPS_SCHEMA)] = Field(
         default_factory=dict, description="texts are cut to 120 characters", examples=[{"to": "Mirpur 10"}]
     )
@@ -154,7 +163,7 @@ class EventsBody(Body):
                 event_id=event.id,
                 name=event.name,
                 at_ms=at_ms,
-                page=page_path(event.page),
+                page=event.page,
                 props=event.props,
                 client_ms=event.at,
             )
@@ -183,6 +192,7 @@ NOTHING = Recorded(0, 0)
 @bp.post("/events")
 @describe("Record page views and events", {200: RecordedResponse, **REFUSALS}, body=EventsBody)
 @fast_path
+@waits_fairly
 def record_events(context: RequestContext) -> PlainResponse:
     """Record up to 50 events from one visitor, all or none. Returns 200 with the number of new events once they are on
     disk, or zeros for an ignored crawler. Each event belongs to its visitor's latest visit.
@@ -196,6 +206,8 @@ def record_events(context: RequestContext) -> PlainResponse:
         events = [event.anonymous(*own) for event, own in zip(events, keys, strict=True)]
     size, recorded = size_of(events), NOTHING
     _count(context, body.visitorId, size)
+    known = services[CountingServices].visits.texts.pages
+    events = [event._replace(page=known.allowed(event.page, context)) for event in events]
     try:
         recorded = services[ReportServices].events.record(events, is_bot(text(context.environ.get("HTTP_USER_AGENT"))))
     finally:

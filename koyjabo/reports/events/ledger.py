@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0
 
-MAX_REQUESTS = 10
-"""Maximum number of requests, of up to 50 events each, per transaction. Visits wait for the transaction."""
+ENOUGH_EVENTS = 50
+"""A transaction takes no further request once it has this many events, because visits wait for it."""
 
 
 class EventStore(BatchStore[NewEvents, Recorded], Protocol):
@@ -60,8 +60,9 @@ class Events:
         self.space = space
         self._ignores_bots = ignores_bots
         self._writer: BatchWorker[NewEvents, Recorded] = BatchWorker(
-            runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, most=MAX_REQUESTS
+            runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, most=ENOUGH_EVENTS
         )
+        self._writer.measure(len)
         self._writer.interrupt_after(STUCK_S, store.interrupt)
 
     def record(self, events: NewEvents, is_bot: bool) -> Recorded:

@@ -20,7 +20,7 @@ from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.file_lines import LONGEST_LINE, SupportsReadline
 from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID, uuid_of
 from koyjabo.base.core.sanitize import truncate
-from koyjabo.base.core.urls import page_path, referrer_path
+from koyjabo.base.core.urls import referrer_path, sent_page
 from koyjabo.base.models import SITE, Scope, Visit
 from koyjabo.base.network import campaigns, user_agents
 from koyjabo.base.network.address_owners import NETWORKS
@@ -224,7 +224,7 @@ def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
         at_ms=moment(values.get("at"), zone),
         referrer=None if referrer == "direct" else referrer,
         user_agent=user_agent,
-        page=page_path(_address(values, "page")),
+        page=sent_page(_address(values, "page")),
         user_id=_uuid(values["user_id"], "user_id") if "user_id" in values else None,
         is_bot=values.get("device") == BOT or is_bot(user_agent),
         language=user_agents.first_of(_text(values, "language")),

@@ -11,7 +11,7 @@ from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.stats import base36, encode
-from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, with_query
+from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, waits_fairly, with_query
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
 from koyjabo.web.i18n import number_in
@@ -73,6 +73,7 @@ _kept: dict[tuple[str, ...], tuple[str, str]] = {}
 )
 @fast_path
 @with_query
+@waits_fairly
 def badge_svg(context: RequestContext) -> PlainResponse:
     """A badge as SVG. Does not count a visit. The number is never older than the request."""
     try:
@@ -103,6 +104,7 @@ def badge_svg(context: RequestContext) -> PlainResponse:
 )
 @fast_path
 @with_query
+@waits_fairly
 def badge_json(context: RequestContext) -> PlainResponse:
     """A badge in the JSON schema of shields.io endpoints. Does not count a visit. The number is never older than the
     request.

@@ -15,7 +15,7 @@ from datetime import UTC
 from functools import partial
 
 from koyjabo.base.core.sanitize import truncate, whole
-from koyjabo.base.core.urls import page_path, referrer_path
+from koyjabo.base.core.urls import referrer_path, sent_page
 from koyjabo.base.network import geolocation, user_agents
 from koyjabo.base.network.campaigns import NAMELESS, Campaign, of_page
 from koyjabo.base.network.user_agents import DESKTOP, PHONE, UserAgent
@@ -143,7 +143,7 @@ def _umami_view(number: int, row: Values) -> PageView | str:
         visitor=_umami_id(row, "session_id"),
         at_ms=_moment(row, "created_at", "2025-12-16 04:48:38"),
         number=number,
-        page=page_path(_umami_path(row, "url_path")),
+        page=sent_page(_umami_path(row, "url_path")),
         referrer=referrer_path(f"https://{row['referrer_domain']}{_umami_path(row, 'referrer_path')}")
         if "referrer_domain" in row
         else None,
@@ -238,7 +238,7 @@ def _goatcounter_view(path: str, number: int, row: Values) -> PageView | str:
         visitor=session,
         at_ms=_moment(row, "Date", "2025-12-16T04:48:38Z"),
         number=number,
-        page=page_path(row.get(path, "")),
+        page=sent_page(row.get(path, "")),
         referrer=referrer_path(referrer),
         campaign=campaign,
         user_agent=truncate(row.get("UserAgent", "")) or _user_agent(row.get("Browser"), row.get("System")),

@@ -1,8 +1,9 @@
 """Handles the most frequent requests without Flask, whose routing and contexts cost more than the requests themselves.
 
 A handler on the fast path takes a `RequestContext` and returns a `PlainResponse`. Each path has one handler: `FastPath`
-calls it for ordinary requests, and a Flask route for all others. All layers around Flask are also around `FastPath`, so
-headers, ids and addresses are the same (decision 48).
+calls it for ordinary requests, and a Flask route for all others. A handler whose cost grows with its input, or that
+reads more than a row, waits in the fair queue first (`waits_fairly`), and so does a request with a large body. All
+layers around Flask are also around `FastPath`, so headers, ids and addresses are the same (decision 48).
 
 The argument of handlers that serve both the fast path and a Flask route.
 """
@@ -20,7 +21,7 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.core.services import Services
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.web.current import current, services_of
-from koyjabo.web.http.middleware import log_request
+from koyjabo.web.http.middleware import log_request, queued
 from koyjabo.web.http.responses import PlainResponse, as_response
 from koyjabo.web.limits import limits
 from koyjabo.web.limits.limits import RateLimits, Usage
@@ -68,6 +69,10 @@ class RequestContext(ABC):
     def uncount_stored(self, stored: int) -> None:
         """Undo `count_stored` for bytes that were not stored."""
         self._limits.uncount_stored(self.usage, stored)
+
+    def count_names(self, names: int = 1) -> None:
+        """Count new pages that the counted address names."""
+        self._limits.count_names(self.usage, names)
 
     @abstractmethod
     def body(self, model: type[Model]) -> Model:
@@ -117,6 +122,14 @@ def with_query(handler: Handler) -> Handler:
     return handler
 
 
+def waits_fairly(handler: Handler) -> Handler:
+    """Let requests wait in the fair queue, as they do for Flask. The cost of all other handlers is constant: a test
+    compares the largest request of each with GET /api/stats.
+    """
+    handler.waits_fairly = True  # type: ignore[attr-defined]
+    return handler
+
+
 UNUSUAL = (
     "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",
 )  # fmt: skip
@@ -126,6 +139,9 @@ STREAM_OPENER = "koyjabo.stream_opener"
 """Name of the extension that handles handshakes for the stream at `/`. It is called with the request, and raises a
 KoyJaboError to refuse. `sockets` provides it, because that package imports features that import this module.
 """
+
+LARGEST_AT_ONCE = 1_024
+"""Maximum size of a body that does not wait in the fair queue, bytes. A visit takes half of it."""
 
 USUAL_TYPES = {"application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8"}
 
@@ -163,6 +179,7 @@ class FastPath:
             if hasattr(view := app.view_functions[rule.endpoint], "handler")
             for method in (rule.methods or set()) & {"GET", "POST"}
         }
+        self._respond_fairly = queued(self._respond)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if "HTTP_UPGRADE" in environ and self._opens_stream(environ):
@@ -170,8 +187,13 @@ class FastPath:
         handler = self._handlers.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
         if handler is None or not _is_usual(environ, hasattr(handler, "takes_query")):
             return self._app(environ, start_response)
+        if hasattr(handler, "waits_fairly") or _is_large(environ):
+            return self._respond_fairly(environ, start_response)
+        return self._respond(environ, start_response)
+
+    def _respond(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         context = FastContext(self._flask, environ)
-        response = _run(handler, context)
+        response = _run(self._handlers[environ["REQUEST_METHOD"], environ["PATH_INFO"]], context)
         body = response.body.encode()
         headers = [*response.headers, *context.usage.headers()]
         if response.status.value not in (204, 304):
@@ -197,6 +219,10 @@ class FastPath:
             services_of(self._flask)[ObservabilityServices].metrics.error(errors.unexpected(error).code)
         log_request("GET", "/", status)
         return True
+
+
+def _is_large(environ: dict[str, Any]) -> bool:
+    return environ["REQUEST_METHOD"] == "POST" and int(environ["CONTENT_LENGTH"]) > LARGEST_AT_ONCE
 
 
 def _is_handshake(environ: dict[str, Any]) -> bool:

@@ -97,18 +97,22 @@ class RequestOfAnyBytes(flask.Request):
 
 def queue_fairly(app: Flask) -> None:
     """Put requests that reach Flask into the fair queue, so that a client with many connections only delays itself.
-    Call this before wrapping Flask in other layers. The fast path is too cheap to need it.
+    Call this before wrapping Flask in other layers. Handlers on the fast path that have a constant cost do not need it.
     """
-    layer = app.wsgi_app
+    app.wsgi_app = queued(app.wsgi_app)  # type: ignore[method-assign, assignment]
 
-    def queued(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+
+def queued(layer: WSGIApplication) -> WSGIApplication:
+    """An application whose requests wait in the fair queue."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         await_slot = environ.get("koyjabo.await_slot")  # None under another WSGI server
         if await_slot and not await_slot(environ, customer(client_address.limit_key(environ))):
             start_response("503 Service Unavailable", [])  # the client has disconnected
             return []
         return layer(environ, start_response)
 
-    app.wsgi_app = queued  # type: ignore[method-assign]
+    return application
 
 
 def trust_proxies(app: Flask, hops: int) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from flask import Response, g, json, request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from werkzeug.http import HTTP_STATUS_CODES, parse_etags
+from werkzeug.http import HTTP_STATUS_CODES
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import KoyJaboError
@@ -92,10 +92,15 @@ class MakerResponse(BaseModel):
 
 def response_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> PlainResponse:
     """A response with `body`, or 304 if `If-None-Match` contains its tag."""
-    shown = environ.get("HTTP_IF_NONE_MATCH")
-    if shown is not None and parse_etags(shown).contains_weak(tag):
+    if names_tag(environ, tag):
         return PlainResponse(HTTPStatus.NOT_MODIFIED, revalidated(tag))
     return PlainResponse(HTTPStatus.OK, [("Content-Type", media), *revalidated(tag)], body)
+
+
+def names_tag(environ: dict[str, Any], tag: str) -> bool:
+    """Whether `If-None-Match` contains a tag, weak or not. Takes no longer for a long list (RFC 9110, 13.1.2)."""
+    shown: str = environ.get("HTTP_IF_NONE_MATCH", "")
+    return f'"{tag}"' in shown or shown.strip() in ("*", tag, f"W/{tag}")
 
 
 def revalidated(tag: str) -> list[tuple[str, str]]:

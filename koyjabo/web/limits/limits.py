@@ -41,6 +41,9 @@ STORED_OF_A_REQUEST, MIN_STORED = 100_000, 1_000_000
 requests with events (300 MB in all); and the minimum share of each worker, which is more than any request takes.
 """
 
+NEW_PAGES, MIN_NEW_PAGES = 2_000, 500
+"""New pages that one address may name per day (docs/limits.md), and the minimum share of each worker."""
+
 ERASURES = 30
 """Erasures per minute from one address. Each may take some seconds, and a visitor with very many visits
 needs several.
@@ -127,6 +130,7 @@ class RateLimits:
         self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, MIN_LOGINS_OF_A_PAIR))
         stored = share(requests * STORED_OF_A_REQUEST, workers, MIN_STORED)
         self._stored = DailyRate(stored) if requests else None
+        self._names = DailyRate(share(NEW_PAGES, workers, MIN_NEW_PAGES))
         self.local_proxy = LocalProxy()
 
     def count_address(self, kind: str, environ: Environment, usage: Usage, uses: int = 1) -> None:
@@ -179,6 +183,11 @@ class RateLimits:
     def uncount_stored(self, usage: Usage, stored: int) -> None:
         if self._stored is not None and usage.address:
             self._stored.take_back(usage.address, uses=stored)
+
+    def count_names(self, usage: Usage, names: int) -> None:
+        """Count new pages that the request's address names today, like `count_stored`."""
+        if usage.address:
+            _require(self._names.use_address(usage.address, uses=names), "names")
 
     def _notice_proxy(self, address: str) -> None:
         if address in client_address.LOCAL_KEYS:

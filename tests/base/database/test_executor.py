@@ -208,6 +208,15 @@ def test_jobs_that_wait_are_done_together_and_more_are_refused_at_once(patient, 
     assert sorted(worker.batches[3] + worker.batches[4]) == [*range(8)]
 
 
+def test_batch_ends_once_the_sizes_of_its_jobs_are_enough(patient, worker):
+    patient.measure(lambda number: number)
+    worker.may_take.clear()
+    jobs = waiting(patient, 1, 1, 9, 2, 2, 2, 2)
+    worker.may_take.set()
+    assert [job.result(SOON_S) for job in jobs] == [2, 2, 18, 4, 4, 4, 4]
+    assert all(sum(batch) - batch[-1] < 5 for batch in worker.batches)
+
+
 def test_job_that_no_thread_takes_fails_within_patience_and_is_never_done(group, worker, now):
     worker.may_take.clear()
     (job,) = waiting(group, 1)

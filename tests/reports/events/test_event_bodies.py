@@ -80,7 +80,10 @@ PROPS = (
     ({}, None),
     (None, None),
 )
-PAGES = {"/history?q=1#top": "/history", "/" + "x" * 600: "/" + "x" * 511, "": None, None: None, "a\0": "a%EF%BF%BD"}
+PAGES = {
+    **{"/history?q=1#top": "/history", "https://me.example/a?b": "/a", "/a\0b": "/a%EF%BF%BDb"},
+    **{"/" + "x" * 600: "/" + "x" * 511, "": None, None: None},
+}
 MOMENTS = {1702757318000: 1702757318000, "5": 5, None: None, HUGE: None}
 
 

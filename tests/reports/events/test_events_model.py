@@ -24,7 +24,7 @@ from koyjabo.upkeep.retention.retention import Retention
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 VISITORS = ("ayesha", "babul", "chandni")
 NAMES = ("search", "signup", "pageview")
-PAGES = (None, "/", "~a")
+PAGES = (None, "/", "/~a")
 PROPS: tuple[dict[str, Any], ...] = ({}, {"to": "Mirpur"}, {"to": "~", "n": 3}, {"n": "3"})
 
 seeds = st.integers(0, 2**32)

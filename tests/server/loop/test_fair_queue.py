@@ -102,6 +102,25 @@ def test_request_waits_while_sockets_wait_for_the_next_pass(loop, done):
     assert done == ["next", "request"]
 
 
+def test_waiting_sockets_get_three_times_as_long_as_the_slot_before(loop, monkeypatch):
+    order, now, begun = FairQueue(loop, SimpleNamespace(passes=1, is_behind=True)), [0.0], []
+    monkeypatch.setattr(fair_queue, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def request() -> None:
+        order.begin("a")
+        begun.append(now[0])
+        now[0] += 2
+
+    def serve_sockets() -> None:
+        now[0] += 0.5
+        if len(begun) < 3:
+            loop.soon(serve_sockets)
+
+    run(loop, request, request, request, serve_sockets, until=lambda: len(begun) == 3)
+    first, second, third = begun
+    assert (second - first, third - second) == (8, 8)
+
+
 @pytest.mark.usefixtures("is_long")
 def test_calls_of_a_socket_wait_for_slots_as_requests_do(loop, done):
     poller = Poller(loop)

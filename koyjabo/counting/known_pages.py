@@ -1,0 +1,41 @@
+"""The pages that this worker has stored lately, so that one address cannot make the server keep any number of names."""
+
+from typing import Protocol
+
+from koyjabo.base.core.errors import TooManyRequests
+
+MAX_KNOWN = 100_000
+"""Maximum number of pages that a worker remembers, about 8 MB."""
+
+
+class NameLimits(Protocol):
+    """Limits how many new pages the sender of a request may name per day."""
+
+    @property
+    def limits_storage(self) -> bool: ...
+
+    def count_names(self, names: int = 1) -> None:
+        """Count new names. Raises TooManyRequests."""
+
+
+class KnownPages:
+    """Pages as hashes, in two generations: one that has not been seen for MAX_KNOWN / 2 others is forgotten."""
+
+    def __init__(self) -> None:
+        self._younger: set[int] = set()
+        self._older: set[int] = set()
+
+    def allowed(self, page: str | None, limits: NameLimits) -> str | None:
+        """Return the page, or None if it is new and its sender has named too many new ones today."""
+        name = hash(page)
+        if page is None or name in self._younger or not limits.limits_storage:
+            return page
+        if name not in self._older:
+            try:
+                limits.count_names()
+            except TooManyRequests:
+                return None
+        if len(self._younger) >= MAX_KNOWN // 2:
+            self._older, self._younger = self._younger, set()
+        self._younger.add(name)
+        return page

@@ -1,0 +1,160 @@
+"""What the clients that watch pages cost: by page, whatever the names they gave."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from support.application.page_numbers import when_counted
+from support.application.site import Site
+
+from koyjabo.base.core.errors import TooManyRequests
+from koyjabo.counting.page_numbers.page_numbers import page_of
+from koyjabo.realtime import pages_room, room as rooms
+from koyjabo.realtime.services import RealtimeServices
+
+ADDRESS, ANOTHER = "203.0.113.9", "198.51.100.7"
+
+
+class Socket:
+    """A plain WebSocket, or a stream, that keeps what it receives."""
+
+    def __init__(self, is_stream: bool = False) -> None:
+        self.is_stream = is_stream
+        self.received: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.received.append(data)
+
+    @property
+    def paths(self) -> list[list[str]]:
+        """The paths in each update."""
+        updates = [json.loads(data[data.index(b"{") :].strip()) for data in self.received]
+        return [[page["path"] for page in update["pages"]] for update in updates]
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, PAGE_NUMBERS="*") as site:
+        when_counted(site, "/api/pages", "/a")
+        yield site
+
+
+@pytest.fixture
+def room(site, monkeypatch):
+    """The room, which sends only when a test says so."""
+    room = site.services[RealtimeServices].pages
+    monkeypatch.setattr(room, "changed", lambda: None)
+    return room
+
+
+def watch(room, *paths: str, address: str = ADDRESS, socket: Socket | None = None, adds: bool = False) -> Socket:
+    socket = socket or Socket()
+    room.watch(socket, [(path, page_of(path)) for path in paths], adds, address)
+    return socket
+
+
+def push(site, room, page: str) -> None:
+    """Let the room send what a view of a page changes."""
+    site.register("reader", page=page)
+    room._broadcast()
+
+
+def test_a_client_gets_its_own_spellings_without_their_queries(site, room):
+    paths = ["/a?b", "https://me.example/a?b#c", "/%61", "/c"]
+    sockets = [watch(room, *paths), watch(room, *paths, socket=Socket(is_stream=True))]
+    push(site, room, "/a")
+    push(site, room, "/c")
+    expected = [paths, ["/a", "https://me.example/a", "/%61"], ["/c"]]
+    assert [socket.paths for socket in sockets] == [expected, expected]
+
+
+def test_spellings_of_a_page_make_one_room_and_one_copy_for_a_client(site, room):
+    before = len(site.services[RealtimeServices].fanout.plain_sockets())
+    spelled = [watch(room, *(f"https://{number}.{host}.example/a" for number in range(100))) for host in range(3)]
+    queries = [watch(room, *(f"/a?{number}" for number in range(100))) for _ in range(3)]
+    assert len(site.services[RealtimeServices].fanout.plain_sockets()) == before + 2
+    assert dict(room.source.watched) == {"/a": 6}
+    push(site, room, "/a")
+    assert {len(socket.received) for socket in spelled + queries} == {2}
+    assert {tuple(map(len, socket.paths)) for socket in spelled} == {(100, 100)}
+    assert {tuple(map(len, socket.paths)) for socket in queries} == {(100, 1)}
+    assert len({id(socket.received[1]) for socket in queries}) == 1, "the same bytes"
+    for socket in spelled + queries:
+        room.leave(socket)
+    assert (dict(room.source.watched), len(site.services[RealtimeServices].fanout.plain_sockets())) == ({}, before)
+
+
+def test_a_broadcast_lets_others_run_between_its_pages(site, room, monkeypatch):
+    socket, pauses = watch(room, *(f"/{number}" for number in range(20))), []
+    monkeypatch.setattr(rooms, "WORK_S", 0)
+    monkeypatch.setattr(room._fanout, "let_others_run", lambda: pauses.append(len(socket.received)))
+    for number in range(20):
+        site.register("reader", page=f"/{number}")
+    room._broadcast()
+    assert (len(socket.received), pauses) == (21, list(range(1, 21)))
+
+
+def test_a_broadcast_lets_others_run_between_copies(site, room, monkeypatch):
+    sockets, pauses = [watch(room, f"https://{number}.example/a") for number in range(100)], []
+    monkeypatch.setattr(
+        room._fanout, "let_others_run", lambda: pauses.append(sum(len(one.received) for one in sockets))
+    )
+    push(site, room, "/a")
+    assert [sent - 100 for sent in pauses] == [32, 64, 96]
+
+
+def test_an_address_watches_no_more_paths_and_bytes_than_its_share(site, room, monkeypatch):
+    monkeypatch.setattr(pages_room, "MAX_WATCHED", 10)
+    first = watch(room, *(f"/{number}" for number in range(6)))
+    with pytest.raises(TooManyRequests):
+        watch(room, *(f"/{number}" for number in range(5)))
+    watch(room, "/x", "/y", "/z", "/0")
+    watch(room, *(f"/{number}" for number in range(20)), address="")
+    watch(room, "/1", "/2", address=ANOTHER)
+    with pytest.raises(TooManyRequests):
+        watch(room, *(f"/{number}" for number in range(7)), socket=first)
+    assert len(room._watching[first].pages) == 6, "it watches the same pages as before"
+    watch(room, *(f"/new-{number}" for number in range(6)), socket=first)
+    watch(room, socket=first)
+    watch(room, *(f"/{number}" for number in range(6)))
+    monkeypatch.setattr(pages_room, "MAX_WATCHED_BYTES", 1_000)
+    with pytest.raises(TooManyRequests):
+        watch(room, "/" + "l" * 500, "/" + "m" * 499, address=ANOTHER)
+    watch(room, "/" + "l" * 500, address=ANOTHER)
+
+
+def test_only_different_numbers_are_read_again_after_a_list(site, room, monkeypatch):
+    """A list does not make the source read again what all have."""
+    read, numbers = [], room.source.numbers
+    watch(room, "/a", "/b")
+    room._broadcast()
+    monkeypatch.setattr(numbers, "put_back", lambda pages: read.append(list(pages)))
+    watch(room, "/a", "/b")
+    room.source.sent["/b"] = SimpleNamespace()
+    watch(room, "/a", "/b")
+    assert read == [[], ["/b"]]
+
+
+def test_added_paths_leave_the_earlier_ones_and_an_update_that_is_still_to_come(site, room):
+    socket = watch(room, "/a", "/b")
+    site.register("reader", page="/a")
+    watch(room, "/c", "/%61?x", "/b", socket=socket, adds=True)
+    room._broadcast()
+    push(site, room, "/b")
+    push(site, room, "/c")
+    assert socket.paths[:2] == [["/a", "/b"], ["/c", "/%61?x", "/b"]]
+    assert sorted(map(tuple, socket.paths[2:]))[-2:] == [("/b",), ("/c",)]
+    push(site, room, "/a")
+    assert socket.paths[-1] == ["/a", "/%61"]
+    watch(room, "/d", socket=socket, adds=True)
+    room.leave(socket)
+    assert dict(room.source.watched) == {}
+
+
+def test_an_added_path_hides_no_view_of_an_earlier_one(site, room):
+    socket = watch(room, "/a")
+    room._broadcast()
+    site.register("reader", page="/a")
+    watch(room, "/b", socket=socket, adds=True)
+    room._broadcast()
+    assert socket.paths == [["/a"], ["/b"], ["/a"]]
