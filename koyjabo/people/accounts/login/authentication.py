@@ -4,14 +4,21 @@ Every function may raise TooManyRequests and LedgerUnavailable. Functions that t
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, after_this_request, request, url_for
 
 from koyjabo.base.core.credential_rules import email_key
-from koyjabo.base.core.errors import EmailTaken, InvalidInput, WrongCode, WrongCredentials
+from koyjabo.base.core.errors import (
+    EmailTaken,
+    InvalidInput,
+    LedgerUnavailable,
+    UnknownInvitation,
+    WrongCode,
+    WrongCredentials,
+)
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.models import User
@@ -57,7 +64,7 @@ def is_invited() -> bool:
 
 def invitation() -> str:
     """The token of the invitation that follows the form of the current page, or "". It may be invalid."""
-    path, start = request.args.get("next", ""), "/invitations/"
+    path, start = request.values.get("next", ""), "/invitations/"
     return path.removeprefix(start) if request.blueprint == "pages" and path.startswith(start) else ""
 
 
@@ -84,8 +91,20 @@ def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
     tokens.record_request_place()
     accounts, client = account_services().credentials, login_limits.client()
     origin = request.user_agent.string, client, body.visitorId, language()
-    outcome = accounts.sign_up(body.email, body.password, body.name, *origin)
+    try:
+        outcome = accounts.sign_up(body.email, body.password, body.name, *origin, **_permit())
+    except UnknownInvitation:  # another person has used it
+        raise SignUpClosed from None
     return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
+
+
+def _permit() -> dict[str, Any]:
+    """What uses up the invitation that permits a sign-up. Raises UnknownInvitation."""
+    if current()[Settings].sign_up == "open":
+        return {}
+    token = invitation()
+    kind = account_services().received.of(token)
+    return {"permit": lambda session, user_id: kind.keep(session, token, user_id)}
 
 
 def log_in(body: LoginBody) -> Grant | SecondFactorDue:
@@ -144,7 +163,10 @@ def enrol(token: str, code: str) -> tuple[Grant, list[str]]:
     """
     _begin()
     completed, codes = account_services().second_step.enrol(token, code, browser())
-    return welcome(completed.grant, completed.visitor_id), codes
+    grant = welcome(completed.grant, completed.visitor_id)
+    with suppress(LedgerUnavailable):  # the account is logged in, and can accept the invitation on its page
+        account_services().received.accept_kept(grant.login.account)
+    return grant, codes
 
 
 def enrolment_token() -> str | None:
