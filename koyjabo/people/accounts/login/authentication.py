@@ -5,7 +5,7 @@ Every function may raise TooManyRequests and LedgerUnavailable. Functions that t
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Response, after_this_request, request, url_for
@@ -31,14 +31,18 @@ from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms import forms as confirmation
+from koyjabo.web.forms.forms import Confirmation, Form, Unconfirmed
 from koyjabo.web.http import cookies
 from koyjabo.web.i18n import language, name_of
 from koyjabo.web.limits import limits
-from koyjabo.web.login import tokens
+from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages.redirects import done
+from koyjabo.web.schemas.bodies import Body
 from . import login_limits
 from .schemas import (
+    REQUIRED,
+    DetailsBody,
     LoginBody,
     PasswordBody,
     ProfileBody,
@@ -212,6 +216,19 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
     user = confirm_password(login, body.password)
     if email_key(body.email or user.email) != email_key(user.email):
         account_services().second_factors.require_code(login, body.code)
+    return _change_details(user, body)
+
+
+def change_details(login: Login, body: DetailsBody) -> Account:
+    """Like `change_profile`, but requires a proof. Raises InvalidInput, WrongCredentials, WrongCode, EmailTaken."""
+    require_proof(login)
+    user = account_services().pending.user(login)
+    if user is None:
+        raise WrongCredentials
+    return _change_details(user, body)
+
+
+def _change_details(user: User, body: DetailsBody) -> Account:
     account = account_services().credentials.change_profile(user, body.name, body.email)
     if account.email != user.email:
         mark = account_services().credentials.browser_mark(account.email)
@@ -219,9 +236,45 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
     return account
 
 
+class ProofDue(NamedTuple):
+    """The fields that a form needs for a proof."""
+
+    needs_code: bool
+
+
+def proof_due() -> ProofDue | None:
+    """What the forms of the current page ask for; None while the session has a proof."""
+    login, proofs = page_login.login(), account_services().proofs
+    assert login is not None
+    return None if proofs.is_fresh(login) else ProofDue(proofs.needs_code(login))
+
+
+def require_proof(login: Login) -> None:
+    """Require a proof of who uses the session (`second_factor.proofs`), which the fields `password` and
+    `code` of the current form may give. Raises InvalidInput, WrongCredentials, WrongCode.
+    """
+    proofs = account_services().proofs
+    if proofs.is_fresh(login):
+        return
+    if not (password := request.form.get("password")):
+        raise InvalidInput(details={"password": REQUIRED})
+    proofs.store(login, confirm_password(login, password), request.form.get("code"))
+
+
+def confirm_proved(login: Login, question: Confirmation) -> None:
+    """Ask for confirmation and for a proof. Call this after an action's checks, before the action. Raises
+    Unconfirmed.
+    """
+    question, form = question._replace(is_proved=True), Form(Body)
+    confirmation.confirm(question)
+    with errors_in(form):
+        return require_proof(login)
+    raise Unconfirmed(question, 422, form.errors)
+
+
 def confirm(login: Login, body: ProofBody) -> None:
-    """Verify the password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials,
-    WrongCode.
+    """Verify the password and, while an authenticator app is on, a code, for a call of the API. Raises InvalidInput,
+    WrongCredentials, WrongCode.
     """
     confirm_password(login, body.required_password())
     account_services().second_factors.require_code(login, body.code)
