@@ -335,7 +335,8 @@ def settings(speech: Localizer, data: Mapping[str, Any]) -> Contents:
         say(N_("Settings of this site were changed")),
         [
             say(N_("%(name)s changed: %(settings)s"), name=mailable(data["by"]) or say(N_("Someone")), settings=names),
-            say(N_("This email comes from the earlier mail server. If no admin made the change, undo it on that page.")),
+            say(N_("This email comes from the earlier mail server.")),
+            say(N_("If no admin made the change, undo it on the page Server.")),
         ],
         say(N_("Open the page Server")),
         "/admin/server",
