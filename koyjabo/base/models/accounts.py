@@ -293,7 +293,7 @@ class Invitation(Model):
     invited_by: Mapped[UserId] = mapped_column(index=True)
     created_ms: Mapped[int]
     expires_ms: Mapped[int] = mapped_column(index=True)
-    # The account that was created with it while sign-up is closed; nobody else can use it any more.
+    # The account that was created with it while sign-up is closed; no other can use it.
     taken_by: Mapped[Uuid | None]
     inviter: Mapped[User] = related()
     community: Mapped[Community] = related()
@@ -313,7 +313,7 @@ class PanelInvitation(Model):
     invited_by: Mapped[UserId] = mapped_column(index=True)
     created_ms: Mapped[int]
     expires_ms: Mapped[int] = mapped_column(index=True)
-    # The account that was created with it while sign-up is closed; nobody else can use it any more.
+    # The account that was created with it while sign-up is closed; no other can use it.
     taken_by: Mapped[Uuid | None]
     inviter: Mapped[User] = related()
     community = None  # unlike `Invitation`, it leads to the panel

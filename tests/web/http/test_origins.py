@@ -146,7 +146,7 @@ def test_an_origin_is_compared_in_the_spelling_of_browsers(site, setting):
 
 
 @pytest.mark.parametrize("setting", NO_ORIGINS)
-def test_what_no_page_sends_is_refused_as_an_origin(site, setting):
+def test_a_value_that_pages_never_send_is_refused_as_an_origin(site, setting):
     with pytest.raises(InvalidInput) as refusal:
         allow(site, setting)
     assert "ALLOWED_ORIGINS" in refusal.value.details
@@ -162,7 +162,7 @@ def test_streams_and_polling_name_an_allowed_origin(sqlite_database, new_server)
             assert "Origin" in varies(answer.headers), path
 
 
-def test_a_page_for_frames_is_shown_by_pages_that_require_a_policy_of_their_frames(site):
+def test_a_frame_is_shown_by_pages_that_require_an_embedder_policy(site):
     frame = ask(site, "GET", "/embed?value=total").headers
     assert frame["Cross-Origin-Embedder-Policy"] == "require-corp"
     assert frame["Cross-Origin-Resource-Policy"] == "cross-origin"

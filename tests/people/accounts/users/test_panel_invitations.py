@@ -266,7 +266,7 @@ def sign_up_with(site: Site, path: str, name: str, status: int = 303) -> Reader:
 
 
 @pytest.mark.both_kinds
-def test_of_two_sign_ups_at_once_with_one_invitation_one_gets_an_account_and_the_role(database, monkeypatch):
+def test_one_of_two_sign_ups_at_once_gets_the_account_and_the_role(database, monkeypatch):
     with Site(database.url) as open_site:
         path = f"/invitations/{invite(site_admin(open_site, 'boss'))}"
     hold_for_two(monkeypatch, invitation_queries, "keep", database)
@@ -284,7 +284,7 @@ def test_of_two_sign_ups_at_once_with_one_invitation_one_gets_an_account_and_the
 
 
 @pytest.mark.both_kinds
-def test_one_invitation_opens_one_account_that_gets_the_role_once_its_two_step_login_is_set_up(database):
+def test_an_invitation_opens_one_account_which_gets_its_role_after_two_step_login(database):
     with Site(database.url) as site:
         path = f"/invitations/{invite(site_admin(site, 'boss'))}"
         other = sign_up(site, "salma")
