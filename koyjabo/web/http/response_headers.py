@@ -163,6 +163,14 @@ def init_app(app: Flask, allowed_origins: Callable[[], Collection[str]], trusts_
     app.wsgi_app = ResponseHeaders(app, allowed_origins, trusts_proxies)  # type: ignore[method-assign]
 
 
+def cors_lines(allowed: Collection[str], origin: str) -> bytes:
+    """The headers that let a page of an origin read what the server itself responds, as bytes."""
+    is_named = origins.is_allowed(origin, tuple(allowed))
+    headers = [("Access-Control-Allow-Origin", origin), WITH_COOKIES[0]] if is_named else ANY_ORIGIN[:1]
+    varied = [(VARY, BY_ORIGIN)] if allowed else []
+    return "".join(f"{name}: {value}\r\n" for name, value in (*headers, *varied)).encode("latin-1")
+
+
 class ResponseHeaders:
     def __init__(self, app: Flask, allowed_origins: Callable[[], Collection[str]], trusts_proxies: bool) -> None:
         self._app = app.wsgi_app

@@ -3,6 +3,7 @@
 import pytest
 import requests
 from support.application.site import Site
+from support.clients.connection import Connection, head
 from support.programs.patience import PATIENCE_S
 
 from koyjabo.base.core.errors import InvalidInput
@@ -160,6 +161,16 @@ def test_streams_and_polling_name_an_allowed_origin(sqlite_database, new_server)
         with requests.get(server.url + path, headers={"Origin": APP}, stream=True, timeout=PATIENCE_S) as answer:
             assert (answer.status_code, cors(answer.headers)) == (200, (APP, "true")), path
             assert "Origin" in varies(answer.headers), path
+
+
+def test_a_refusal_before_the_application_names_an_allowed_origin(sqlite_database, new_server):
+    server = new_server(sqlite_database, ALLOWED_ORIGINS=APP).start()
+    for origin, expected in ((APP, (APP, "true")), (ELSEWHERE, ("*", None))):
+        with Connection(server.port) as connection:
+            too_much = head("GET", "/api/stats", f"Origin: {origin}", f"X-Much: {'x' * 70_000}")
+            answer = connection.send(too_much).answer()
+            assert (answer.status, cors(answer.headers)) == (431, expected)
+            assert "Origin" in varies(answer.headers)
 
 
 def test_a_frame_is_shown_by_pages_that_require_an_embedder_policy(site):
