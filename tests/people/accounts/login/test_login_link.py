@@ -51,6 +51,7 @@ def test_link_logs_the_first_admin_in_once(site, boss):
     reader.get(link, 303)
     assert reader.location == "/admin/"
     assert "boss@example.com" in words(reader.get("/account"))
+    assert 'name="password"' in reader.get("/admin/server?edit=address"), "a link is no proof"
     assert refused(site, link)
     assert site.rows("SELECT verified_ms FROM users WHERE email = 'boss@example.com'") == [(None,)]
 
