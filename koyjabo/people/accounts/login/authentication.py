@@ -42,7 +42,6 @@ from koyjabo.web.schemas.bodies import Body
 from . import login_limits
 from .schemas import (
     REQUIRED,
-    DetailsBody,
     LoginBody,
     PasswordBody,
     ProfileBody,
@@ -216,20 +215,20 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
     user = confirm_password(login, body.password)
     if email_key(body.email or user.email) != email_key(user.email):
         account_services().second_factors.require_code(login, body.code)
-    return _change_details(user, body)
+    return _change_details(user, body.name, body.email)
 
 
-def change_details(login: Login, body: DetailsBody) -> Account:
+def change_details(login: Login, name: str | None, email: str | None) -> Account:
     """Like `change_profile`, but requires a proof. Raises InvalidInput, WrongCredentials, WrongCode, EmailTaken."""
     require_proof(login)
     user = account_services().pending.user(login)
     if user is None:
         raise WrongCredentials
-    return _change_details(user, body)
+    return _change_details(user, name, email)
 
 
-def _change_details(user: User, body: DetailsBody) -> Account:
-    account = account_services().credentials.change_profile(user, body.name, body.email)
+def _change_details(user: User, name: str | None, email: str | None) -> Account:
+    account = account_services().credentials.change_profile(user, name, email)
     if account.email != user.email:
         mark = account_services().credentials.browser_mark(account.email)
         login_limits.remember_login(email_key(account.email), mark)

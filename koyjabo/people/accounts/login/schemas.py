@@ -54,17 +54,12 @@ class PasswordBody(Body):
     new_password: NewPassword
 
 
-class DetailsBody(Body):
-    """Changes to your account. Missing fields are not changed."""
-
-    name: Text = Field(None, description="if it has no visible characters: the part of the email before the @")
-    email: Email | None = Field(None, examples=["ayesha@example.com"])
-
-
-class ProfileBody(DetailsBody):
+class ProfileBody(Body):
     """Changes to your account. Missing fields are not changed."""
 
     password: Typed = Field(description="your password")
+    name: Text = Field(None, description="if it has no visible characters: the part of the email before the @")
+    email: Email | None = Field(None, examples=["ayesha@example.com"])
     code: Text = Field(None, description="required to change the email while an authenticator app is on")
 
 

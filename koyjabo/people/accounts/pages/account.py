@@ -11,7 +11,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.people.accounts.email_links import NO_INBOX
 from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login import authentication, login_limits
-from koyjabo.people.accounts.login.schemas import DetailsBody, PasswordResetBody
+from koyjabo.people.accounts.login.schemas import PasswordResetBody
 from koyjabo.people.accounts.login_sessions import browser_mark_of
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.contents import TAKEOVER
@@ -24,7 +24,7 @@ from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import done, say
-from .form_fields import NewPasswordBody
+from .form_fields import DetailsBody, NewPasswordBody
 from .login import secret_page
 
 declare(bp, "/account", PathPolicy.PANEL)
@@ -73,7 +73,7 @@ def change_details() -> Response:
     body = form.read()
     with authentication.errors_in(form):
         if body is not None:
-            authentication.change_details(login, body)
+            authentication.change_details(login, body.name, body.email)
             return say(redirects.back("pages.account"), N_("Your changes were saved."))
     return _show_details(form, 422)
 
