@@ -245,7 +245,7 @@ class CommunityScope(InvitationScope[Joined]):
         offer = invitation_queries.valid(session, self.rows, invitation_id, tx.at_ms)
         community_id = invitation_queries.place_of(offer).id
         queries.lock(session, community_id)
-        offer = invitation_queries.use_up(session, self.rows, invitation_id, tx.at_ms)
+        offer = invitation_queries.use_up(session, self.rows, invitation_id, account.id, tx.at_ms)
         membership = member_queries.find(session, community_id, account.id)
         is_new = membership is None
         if membership is None:

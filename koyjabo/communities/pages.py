@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, UnknownUser
+from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, UnknownInvitation, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.models import Membership
@@ -287,8 +287,10 @@ def _show_members(
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> Response:
     """Show who invited the reader, and to what. The reader can accept or decline after logging in."""
-    accounts = account_services()
+    accounts, login = account_services(), page_login.login()
     offer = accounts.received.of(token).get(token)
+    if login is not None and not accounts.received.is_valid(token, login.account):
+        raise UnknownInvitation
     is_to_panel = accounts.panel_invitations.owns(token)
     is_admin = is_to_panel and offer.role == SITE_ADMIN
     values = {

@@ -117,6 +117,17 @@ def test_frame_is_live_and_counts_when_it_is_asked_to(host_page, site, sandbox):
     assert site.stats().total == total + 1
 
 
+def test_a_frame_is_shown_on_a_page_that_requires_a_policy(host_page, other_site, site):
+    """Pages that measure time exactly or share memory have this header, and so must all that they load."""
+    host_page.goto(f"{other_site}?embedder=require-corp")
+    host_page.set_content(frame(site, "value=total") + f"<koyjabo-count counts=false></koyjabo-count>{tag(site)}")
+    inside = host_page.frame_locator("iframe").locator("koyjabo-count [part=number]")
+    for shown in (inside, number(host_page)):
+        expect(shown).to_have_text(f"{site.stats().total:,}")
+    site.register("somebody")
+    expect(inside).to_have_text(f"{site.stats().total:,}")
+
+
 @framed
 def test_number_of_a_community_follows_its_online_members(host_page, site, founder, karim):
     community, before = founder.found(public_count=True), site.stats().total

@@ -90,6 +90,7 @@ class LoginSession(Model):
     renewed_ms: Mapped[int | None]  # when its tokens were last renewed
     user_agent: Mapped[str | None]  # at login, truncated; for the user's list of sessions
     place: Mapped[str | None]  # where the user logged in
+    proved_ms: Mapped[int | None]  # when the user last typed their password (and code) in this session
 
     @property
     def browser(self) -> Browser:
@@ -292,6 +293,8 @@ class Invitation(Model):
     invited_by: Mapped[UserId] = mapped_column(index=True)
     created_ms: Mapped[int]
     expires_ms: Mapped[int] = mapped_column(index=True)
+    # The account that was created with it while sign-up is closed; no other can use it.
+    taken_by: Mapped[Uuid | None]
     inviter: Mapped[User] = related()
     community: Mapped[Community] = related()
 
@@ -310,5 +313,7 @@ class PanelInvitation(Model):
     invited_by: Mapped[UserId] = mapped_column(index=True)
     created_ms: Mapped[int]
     expires_ms: Mapped[int] = mapped_column(index=True)
+    # The account that was created with it while sign-up is closed; no other can use it.
+    taken_by: Mapped[Uuid | None]
     inviter: Mapped[User] = related()
     community = None  # unlike `Invitation`, it leads to the panel

@@ -75,7 +75,7 @@ def behind(environ: Mapping[str, Any], proxies: int) -> dict[str, str]:
     if len(addresses) == proxies and addresses[-1]:
         received["REMOTE_ADDR"] = addresses[-1]
         hosts = _last_entries(environ, X_FORWARDED_HOST, proxies)
-        if len(hosts) == proxies > 1 and origins.normal(f"http://{hosts[-1]}"):
+        if len(hosts) == proxies > 1 and origins.normal_web(f"http://{hosts[-1]}"):
             received["HTTP_HOST"] = hosts[-1]
     if schemes := _last_entries(environ, X_FORWARDED_PROTO, proxies):
         received["wsgi.url_scheme"] = "https" if schemes[-1].lower() in OVER_TLS else "http"

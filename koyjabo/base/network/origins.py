@@ -3,24 +3,51 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import Any
 
-from koyjabo.base.core.urls import bare_host
+from koyjabo.base.core.urls import ascii_host, bare_host
 
-ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
-USUAL_PORT = {"http": "80", "https": "443"}
+ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
+NOT_OF_PAGES = {"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"}
+"""Schemes whose pages, if there are any, send `Origin: null`."""
+
+USUAL_PORT = {"http": 80, "https": 443}
 LAST_PORT = 65535
 LONGEST_ORIGIN = 270
 """Maximum length of an origin, characters. A host name has at most 253 (RFC 1035)."""
 
 
 def normal(origin: str) -> str | None:
-    """An origin as browsers write it: lower case, without the default port. None for an invalid origin."""
-    match = ORIGIN.fullmatch(origin.strip().lower())
+    """An origin as browsers write it: in lower case, with its host in Punycode, and without the default port. Apps and
+    browser extensions have their own schemes, such as `capacitor://localhost`. None for an invalid origin and for
+    `null`.
+    """
+    text = origin.strip()
+    match = ORIGIN.fullmatch(ascii_host(text)) if len(text) <= LONGEST_ORIGIN else None
     if match is None or int(match[3] or 0) > LAST_PORT:
         return None
     scheme, host, port = match.groups()
-    return f"{scheme}://{host}" if port in (None, USUAL_PORT[scheme]) else f"{scheme}://{host}:{port}"
+    if scheme in NOT_OF_PAGES:
+        return None
+    if host.startswith("["):
+        try:
+            host = f"[{IPv6Address(host[1:-1])}]"
+        except ValueError:
+            return None
+    return f"{scheme}://{host}" if port is None or int(port) == USUAL_PORT.get(scheme) else f"{scheme}://{host}:{port}"
+
+
+def normal_web(origin: str) -> str | None:
+    """An http or https origin, as `normal` returns it."""
+    known = normal(origin)
+    return known if known and known.partition(":")[0] in USUAL_PORT else None
+
+
+@lru_cache(maxsize=256)
+def is_allowed(header: str, allowed: tuple[str, ...]) -> bool:
+    """Whether the origin in a request's `Origin` header is one of these origins, which are written as in `normal`."""
+    return normal(header) in allowed
 
 
 class Origins:
@@ -41,8 +68,8 @@ class Origins:
         header = request.environ.get("HTTP_ORIGIN")
         if header is None:
             return True
-        origin = normal(header)
-        return origin is not None and (origin in self._allowed() or origin == _own(request))
+        own = _own(request)
+        return is_allowed(header, (*self._allowed(), *([own] if own else [])))
 
 
 def other_host(environ: Mapping[str, Any]) -> str:
@@ -68,10 +95,9 @@ def is_sender(environ: Mapping[str, Any], address: str) -> bool:
 @lru_cache(maxsize=256)
 def host_of(address: str) -> str:
     """The host of a URL, with its port unless it is the default; "" for an invalid URL."""
-    origin = "/".join(address[: LONGEST_ORIGIN + 1].split("/", 3)[:3])
-    known = normal(origin) if len(origin) <= LONGEST_ORIGIN else None
+    known = normal_web("/".join(address[: LONGEST_ORIGIN + 1].split("/", 3)[:3]))
     return known.partition("://")[2] if known else ""
 
 
 def _own(request: Any) -> str | None:
-    return normal(f"{request.scheme}://{request.host}")
+    return normal_web(f"{request.scheme}://{request.host}")

@@ -84,7 +84,7 @@ def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def origin(value: str) -> str:
-    normal = origins.normal(value.removesuffix("/"))
+    normal = origins.normal_web(value.removesuffix("/"))
     if normal is None:
         raise ValueError(N_("should be an origin such as https://live.example.com, without a path"))
     return normal

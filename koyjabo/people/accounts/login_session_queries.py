@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import Page, length, usable
@@ -24,6 +24,16 @@ def find(session: Session, user_id: str, session_id: str, now_ms: int) -> LoginS
     """A live session of this user."""
     query = select(LoginSession).where(*_live(user_id, now_ms), LoginSession.id == usable(session_id))
     return session.scalars(query).one_or_none()
+
+
+def proved_ms(session: Session, session_id: str) -> int | None:
+    """When the user of a session last proved who they are in it."""
+    query = select(LoginSession.proved_ms).where(LoginSession.id == session_id, LoginSession.revoked_ms.is_(None))
+    return session.scalar(query)
+
+
+def prove(session: Session, session_id: str, now_ms: int) -> None:
+    session.execute(update(LoginSession).where(LoginSession.id == session_id).values(proved_ms=now_ms))
 
 
 def places(session: Session, user_ids: Collection[str], now_ms: int) -> dict[str, str]:

@@ -218,6 +218,13 @@ def change_password(
     links = delete(EmailLink).where(EmailLink.user_id == user.id, EmailLink.purpose == RESET)
     session.execute(links.execution_options(synchronize_session=False))
     revoke_all(session, user.id, now_ms, kept_session_id)
+    end_proofs(session, user.id)
+
+
+def end_proofs(session: Session, user_id: str) -> None:
+    """End the proofs of all sessions of a user."""
+    proved = update(LoginSession).where(LoginSession.user_id == user_id, LoginSession.proved_ms.is_not(None))
+    session.execute(proved.values(proved_ms=None).execution_options(synchronize_session=False))
 
 
 def replace_hash(session: Session, user: User, password: str, browser_mark: str) -> None:

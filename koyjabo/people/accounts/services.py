@@ -11,6 +11,7 @@ from koyjabo.people.accounts.oidc.provider import Authorizations, Provider
 from koyjabo.people.accounts.oidc.provider_logins import ProviderLogins
 from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.second_factor.enrolment import SecondFactors
+from koyjabo.people.accounts.second_factor.proofs import Proofs
 from koyjabo.people.accounts.second_factor.second_step import SecondStep
 from koyjabo.people.accounts.throttle.login_throttle import LoginThrottle
 from koyjabo.people.accounts.users.accounts import Accounts
@@ -43,6 +44,7 @@ class AccountServices:
 
     authorizations: Authorizations
     provider_logins: ProviderLogins
+    proofs: Proofs
 
 
 def account_services() -> AccountServices:
@@ -84,4 +86,5 @@ def build(base: Base) -> AccountServices:
         providers={own.name: Provider(own, http, base.runtime, clock) for own in settings.oidc_providers},
         authorizations=Authorizations(pending, secret),
         provider_logins=ProviderLogins(database, clock, credentials, pending, outbox, settings),
+        proofs=Proofs(database, clock, codes),
     )

@@ -55,6 +55,7 @@ TAKEOVER = N_(
 )
 
 
+SETTINGS = {"PUBLIC_URL": N_("the address in emails"), "SMTP_URL": N_("the mail server")}
 ON_REQUEST = N_("You get this email because you asked for it. You can turn it off on your account page.")
 
 
@@ -327,6 +328,21 @@ def backup_failed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     )
 
 
+def settings(speech: Localizer, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    names = ", ".join(say(SETTINGS[name]) for name in data["names"])
+    return Contents(
+        say(N_("Settings of this site were changed")),
+        [
+            say(N_("%(name)s changed: %(settings)s"), name=mailable(data["by"]) or say(N_("Someone")), settings=names),
+            say(N_("This email comes from the earlier mail server.")),
+            say(N_("If no admin made the change, undo it on the page Server.")),
+        ],
+        say(N_("Open the page Server")),
+        "/admin/server",
+    )
+
+
 def test(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
@@ -376,5 +392,6 @@ KINDS: dict[str, Callable[[Localizer, Mapping[str, Any]], Contents]] = {
     "webhook": webhook,
     "weekly": weekly,
     "traffic": traffic,
+    "settings": settings,
     "test": test,
 }

@@ -26,15 +26,17 @@ from koyjabo.base.core.domains import ascii_address
 from koyjabo.base.core.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.base.core.runtime import Runtime
+from koyjabo.base.core.sealer import Sealer
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.jobs.claims import LeasedTasks
 from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import levels
+from koyjabo.base.settings import smtp_url
 from koyjabo.base.settings.schema import Settings
 from koyjabo.base.settings.smtp_url import SmtpServer
 from . import outbox_queries
 from .contents import KINDS, Localizer
-from .outbox_queries import LEASE, Charge, Prepare, QueuedEmail, Status
+from .outbox_queries import LEASE, OF_EARLIER, ORDER, Charge, Prepare, QueuedEmail, Status
 from .smtp import NotDelivered, SmtpTransport
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,9 @@ log = logging.getLogger(__name__)
 POLICY = SMTP.clone(cte_type="7bit")
 """Some mail servers do not accept 8-bit bodies (RFC 6152)."""
 
+
+EARLIER = "earlier"
+"""Key in an email's data for the mail server that sends it, as a sealed SMTP_URL, and the PUBLIC_URL of its link."""
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "mail"
 
@@ -55,6 +60,7 @@ class Composer:
     def compose(self, queued_email: QueuedEmail, server: SmtpServer) -> tuple[str, bytes, bool]:
         """The recipient, the message, and whether the recipient's address needs SMTPUTF8 (RFC 6531)."""
         speech, public_url = Localizer(queued_email.language, self._settings.zone), self._settings.public_url
+        _, public_url = queued_email.data.get(EARLIER, ("", public_url))
         contents = KINDS[queued_email.kind](speech, queued_email.data)
         token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
         url = f"{public_url}{contents.path}{token}" if contents.path else ""
@@ -128,6 +134,7 @@ class MailOutbox:
         self._runtime = runtime
         self._settings = settings
         self._key = hmac.digest(settings.secret_key.encode(), b"recipients of mails", "sha256")
+        self._sealer = Sealer(settings.secret_key, b"earlier mail servers")
         self._most = settings.rate_limit_mails
         self._prepare: dict[str, Prepare] = {}
         self._tasks = LeasedTasks(database, clock, runtime, LEASE, "mail_interrupted", "mail_work_failed")
@@ -170,11 +177,36 @@ class MailOutbox:
         An email uses today's budgets for strangers if it has a `sender`, or an `owner` whose email may be unconfirmed.
         Both are user ids. The budgets belong to that account, the networks of the request's address, and the server.
         """
-        if not self.is_on or email_key(email) == PLACEHOLDER or not DELIVERABLE.fullmatch(email.strip()):
+        if not self.is_on:
             return None
         charges: tuple[Charge, ...] = ()
         if account_id := owner or sender:
             charges = self._charge("account", account_id, MAX_PER_ACCOUNT), *self._shared()
+        return self._email(kind, email, language, data, once, owner, charges)
+
+    def email_of(
+        self, earlier: Settings, kind: str, email: str, language: str | None, **data: Any
+    ) -> QueuedEmail | None:
+        """Make an email that is sent by the mail server of `earlier` settings, with their address in its link, also if
+        others apply by then. Returns None as `email` does.
+        """
+        if not earlier.smtp_url:
+            return None
+        sealed = self._sealer.seal(earlier.smtp_url, email)
+        return self._email(kind, email, language, {**data, EARLIER: [sealed, earlier.public_url]})
+
+    def _email(
+        self,
+        kind: str,
+        email: str,
+        language: str | None,
+        data: dict[str, Any],
+        once: str | None = None,
+        owner: str | None = None,
+        charges: tuple[Charge, ...] = (),
+    ) -> QueuedEmail | None:
+        if email_key(email) == PLACEHOLDER or not DELIVERABLE.fullmatch(email.strip()):
+            return None
         return QueuedEmail(
             kind=kind,
             email=email,
@@ -235,17 +267,19 @@ class MailOutbox:
 
     def tick(self) -> None:
         """If an email is due, start sending in a task. Renews the lease while a task is running."""
-        if not self.is_on:
-            return
         with suppress(LedgerUnavailable):  # the next tick tries again
             if self._tasks.busy:
                 self._tasks.take()
-            elif self._database.read(outbox_queries.is_due, self._tasks.worker, self._clock.now_ms()):
+            elif self._database.read(outbox_queries.is_due, self._tasks.worker, self._clock.now_ms(), self._kinds()):
                 self._tasks.start(LEASE, self.send_all)
+
+    def _kinds(self) -> tuple[str, ...]:
+        """The kinds of emails to send now. Without a mail server, those that an earlier one sends."""
+        return ORDER if self.is_on else OF_EARLIER
 
     def send_all(self) -> None:
         """Send all due emails, one after the other, unless the mail server is removed. Raises LedgerUnavailable."""
-        while self.is_on and (queued_email := self._take()) is not None:
+        while (queued_email := self._take()) is not None:
             try:
                 self._deliver(queued_email)
             except NotDelivered as error:
@@ -265,17 +299,20 @@ class MailOutbox:
 
     def _take(self) -> QueuedEmail | None:
         holder, now_ms = self._tasks.holder(), self._clock.now_ms()
-        queued_email, used_up = self._database.write(outbox_queries.take, holder, now_ms, self._prepare)
+        queued_email, used_up = self._database.write(outbox_queries.take, holder, now_ms, self._prepare, self._kinds())
         for of, kind in used_up:
             log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
         return queued_email
 
     def _deliver(self, queued_email: QueuedEmail) -> None:
-        server = self._settings.smtp
+        server, public_url = self._settings.smtp, self._settings.public_url
+        if EARLIER in queued_email.data:
+            sealed, public_url = queued_email.data[EARLIER]
+            opened = self._sealer.open(sealed, queued_email.email)
+            server = smtp_url.parse(opened) if opened else None
         if server is None:
             raise NotDelivered("off")
-        hello = mail_host(self._settings.public_url)
-        self._transport.send(server, hello, *self._composer.compose(queued_email, server))
+        self._transport.send(server, mail_host(public_url), *self._composer.compose(queued_email, server))
 
     def _fail(self, queued_email: QueuedEmail, reason: str) -> None:
         is_given_up = self._database.write(outbox_queries.failed, queued_email.id, reason, self._clock.now_ms())

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import and_, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.jobs import job_queries
@@ -19,7 +19,10 @@ MAX_PER_HOUR = 5
 stranger's mailbox.
 """
 
-TEST = "test"
+TEST, SETTINGS = "test", "settings"
+
+OF_EARLIER = (SETTINGS,)
+"""Kinds of emails that are sent by the mail server from before the change they are about."""
 
 ORDER = (
     "reset",
@@ -27,6 +30,7 @@ ORDER = (
     "sign_in",
     "email_new",
     "verify",
+    SETTINGS,
     "traffic",
     "backup_failed",
     "invitation",
@@ -153,26 +157,26 @@ class Status(NamedTuple):
     failed_test_ms: int | None = None  # when a test email failed, unless an email was sent later
 
 
-def is_due(session: Session, worker: str, now_ms: int) -> bool:
-    """Whether this worker should take an email."""
-    due = (OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(ORDER), OutboxMail.due_ms <= now_ms)
+def is_due(session: Session, worker: str, now_ms: int, kinds: Sequence[str]) -> bool:
+    """Whether this worker should take an email of one of these kinds."""
+    due = (OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(kinds), OutboxMail.due_ms <= now_ms)
     if session.scalar(select(OutboxMail.id).where(*due).limit(1)) is None:
         return False
     return job_queries.is_lease_free(session, LEASE, worker, now_ms)
 
 
 def take(
-    session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]
+    session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare], kinds: Sequence[str]
 ) -> tuple[QueuedEmail | None, list[tuple[str, str]]]:
-    """Take the next due email. Only for the worker that has the lease. The email becomes due again after a pause, in
-    case this worker never reports a result.
+    """Take the next due email of one of these kinds, in their order. Only for the worker that has the lease. The email
+    becomes due again after a pause, in case this worker never reports a result.
 
     Also returns the budgets that are used up since the last call: the owner, and the kind of email.
     """
     used_up: list[tuple[str, str]] = []
     if not job_queries.take_lease(session, LEASE, worker, now_ms):
         return None, used_up
-    while (row := _next(session, now_ms)) is not None:
+    while (row := _next(session, now_ms, kinds)) is not None:
         row.attempts += 1
         row.due_ms = now_ms + pause_ms(row.attempts)
         data = json.loads(row.data)
@@ -189,11 +193,11 @@ def take(
     return None, used_up
 
 
-def _next(session: Session, now_ms: int) -> OutboxMail | None:
+def _next(session: Session, now_ms: int, kinds: Sequence[str]) -> OutboxMail | None:
     """The next row. Uses the index on kinds, so that waiting invitations do not slow it down, however many there
     are.
     """
-    for kind in ORDER:
+    for kind in kinds:
         due = (OutboxMail.done_ms.is_(None), OutboxMail.kind == kind, OutboxMail.due_ms <= now_ms)
         row = session.scalar(select(OutboxMail).where(*due).order_by(OutboxMail.due_ms, OutboxMail.id).limit(1))
         if row is not None:
@@ -244,14 +248,15 @@ def failed(session: Session, letter_id: int, reason: str, now_ms: int) -> bool:
 
 
 def status(session: Session, budget: Charge | None = None) -> Status:
-    """The state of the outbox. `budget` is the server's budget."""
-    waiting = OutboxMail.done_ms.is_(None)
+    """The state of the outbox for the current mail server. `budget` is the server's budget."""
+    waiting = and_(OutboxMail.done_ms.is_(None), OutboxMail.kind.not_in(OF_EARLIER))
     count, oldest_ms = session.execute(select(func.count(), func.min(OutboxMail.created_ms)).where(waiting)).one()
     tried = select(OutboxMail.failure).where(waiting, OutboxMail.failure.is_not(None))
     last = session.scalar(tried.order_by(OutboxMail.due_ms.desc()).limit(1))
     given_up = select(OutboxMail.kind, OutboxMail.failure, OutboxMail.done_ms)
     failed_test_ms = session.scalar(select(OutboxMail.done_ms).where(OutboxMail.kind == TEST))
-    given_up = given_up.where(OutboxMail.failure.is_not(None), OutboxMail.done_ms.is_not(None), OutboxMail.kind != TEST)
+    given_up = given_up.where(OutboxMail.failure.is_not(None), OutboxMail.done_ms.is_not(None))
+    given_up = given_up.where(OutboxMail.kind.not_in((TEST, *OF_EARLIER)))
     rows = session.execute(given_up.order_by(OutboxMail.done_ms.desc()).limit(MAX_FAILURES)).all()
     most = budget.most if budget and is_used_up(session, budget) else None
     return Status(count, oldest_ms, last, rows, most, failed_test_ms)

@@ -40,6 +40,7 @@ class ConnectionServer(Protocol):
     runtime: EventLoop
     poller: Poller
     is_leaving: bool
+    cors: Callable[[str], bytes]
 
     def network_of(self, peer: str) -> str: ...
 
@@ -200,7 +201,8 @@ class HttpConnection:
         self._is_last = True
         if self.state == READING:
             self.state = RESPONDING
-            self.send(refused.response())
+            origin = self._parser.headers.get("HTTP_ORIGIN", "") if self._parser else ""
+            self.send(refused.response(self._server.cors(origin)))
             self.finish(is_last=True)
         elif self.state != RESPONDING:
             self._linger()

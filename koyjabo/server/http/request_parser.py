@@ -14,10 +14,11 @@ from .body_limits import BodyLimits
 
 ANSWER = (
     b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-    b"Access-Control-Allow-Origin: *\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+    b"%sX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
     b"Referrer-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
     b"Connection: close\r\n%s\r\n%s"
 )
+ANY_ORIGIN = b"Access-Control-Allow-Origin: *\r\n"
 RETRY_AFTER = {HTTPStatus.SERVICE_UNAVAILABLE: b"Retry-After: 1\r\nAccess-Control-Expose-Headers: Retry-After\r\n"}
 
 
@@ -28,11 +29,12 @@ class Refused(Exception):
         super().__init__(reason or status.phrase)
         self.status = status
 
-    def response(self) -> bytes:
+    def response(self, cors: bytes = ANY_ORIGIN) -> bytes:
+        """The response. `cors` has the headers that let a page read it."""
         sentence = f"This request cannot be handled: {self}."
         body = json.dumps({"error": sentence, "code": self.status.name.lower(), "details": {}}).encode()
         retry_after = RETRY_AFTER.get(self.status, b"")
-        return ANSWER % (self.status, self.status.phrase.encode(), len(body), retry_after, body)
+        return ANSWER % (self.status, self.status.phrase.encode(), len(body), cors, retry_after, body)
 
 
 MAX_CHUNKS = 1_000

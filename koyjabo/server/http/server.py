@@ -17,7 +17,7 @@ from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READABLE
 from .body_limits import BodyLimits
 from .connection import IDLE, LINGERING, READING, RESPONDING, HttpConnection
-from .request_parser import RequestParser
+from .request_parser import ANY_ORIGIN, RequestParser
 from .response import StreamedBody, environment, respond, shared_environment
 
 IDLE_S = 130
@@ -191,6 +191,9 @@ class HttpServer:
         self.runtime = runtime
         self.poller = fair_queue.poller
         self.is_leaving = False
+        self.cors: Callable[[str], bytes] = lambda origin: ANY_ORIGIN
+        """Returns the headers that let a page of an origin read a refusal, which the application does not see."""
+
         self.connections = Connections(most)
         self._listener = listener
         self._app = app

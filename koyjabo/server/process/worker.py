@@ -29,7 +29,7 @@ from koyjabo.server.loop.poller import Poller
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
 from koyjabo.server.websockets.websockets import Sockets
 from koyjabo.web.current import services_of
-from koyjabo.web.http import paths
+from koyjabo.web.http import paths, response_headers
 from koyjabo.web.schemas.bodies import LARGEST_BODY
 from . import patching
 from .children import CLOSE_S, READY
@@ -219,6 +219,7 @@ class _Server:
             "koyjabo.event_streams": self._sockets.event_streams,
         }
         self._http = HttpServer(runtime, fair_queue, listener.socket, app, most_requests, bodies, environ)
+        self._http.cors = lambda origin: response_headers.cors_lines(settings.origins, origin)
         self._leaves_waiting = listener.is_passed
         self._http.start(self._sockets.share if settings.web_concurrency > 1 else everything)
 

@@ -20,7 +20,6 @@ from koyjabo.base.settings import smtp_url
 from koyjabo.base.settings.catalogue import text_of
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.schemas import ProofBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
@@ -34,6 +33,7 @@ from koyjabo.web.limits import limits
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import without_database
 from koyjabo.web.panel.pages import me, my_login, page
+from koyjabo.web.schemas.bodies import Body
 
 GROUPS = {
     "name": ("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN"),
@@ -55,8 +55,13 @@ GROUPS = {
 }
 """The settings of each row. The total is changed by `site/receipts/`."""
 
-PROVED = {"mail", "backups", "sign-up", "two-step", "origins"}
-"""Groups that need the admin's password, and a code while an authenticator app is on."""
+PROVED = {
+    *("PUBLIC_URL", "APP_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "BACKUP_AT", "BACKUP_KEEP"),
+    *("SIGN_UP", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR", "ALLOWED_ORIGINS"),
+}
+"""Settings that decide where a credential or the whole database goes, or who gets in. A change needs a proof of who
+uses the session, and so does a lower RETENTION_DAYS, which destroys visits.
+"""
 
 TIMEOUT = N_("The mail server did not respond in time. Many hosts block port 25: use 587 or 465.")
 REASONS = {
@@ -121,7 +126,7 @@ def server() -> Response:
 
 
 def show(
-    status: int = 200, form: Form[ProofBody] | None = None, group: str = "", tested: MailTest | None = None
+    status: int = 200, form: Form[Body] | None = None, group: str = "", tested: MailTest | None = None
 ) -> Response:
     """Show the page, with a group's `form` if there is one."""
     stored, report = current()[StoredSettings], health.report()
@@ -134,7 +139,7 @@ def show(
         foldable=current()[Nightly].preview() if report["report"].is_read else None,
         form=form,
         group=group if form else "",
-        needs_code=form and group in PROVED and _has_totp(),
+        asks_proof=form and (_is_proved(group) or "password" in form.errors),
         zones=sorted(available_timezones()) if group == "zone" else (),
         backups_on=current()[Backups].is_on,
         invited=_invited_admin() if report["report"].is_read else "",
@@ -153,9 +158,8 @@ def change_settings(group: str) -> Response:
     form = _form(group)
     with authentication.errors_in(form):
         changes = _sent(form, group)
-        if group in PROVED:
-            typed = ProofBody(password=form.values.get("password") or None, code=form.values.get("code") or None)
-            authentication.confirm(my_login(), typed)
+        if _is_proved(group) or _is_shorter(changes.get("RETENTION_DAYS")):
+            authentication.require_proof(my_login())
         if changes.get("REQUIRE_TWO_FACTOR", "none") != "none":
             _require_second_factor()
         current()[StoredSettings].change(me(), **changes)
@@ -181,21 +185,21 @@ def test_mail() -> Response:
     return show(200, tested=MailTest(account.email))
 
 
-def _form(group: str) -> Form[ProofBody]:
+def _form(group: str) -> Form[Body]:
     """A group's form. Its fields are the settings in lower case; the mail server has a field for each part. `shown`
     repeats the values, which are not secret, so that only fields that this admin changes are saved.
     """
     settings = current()[Settings]
     if group != "mail":
         texts = {name.lower(): text_of(settings, name) for name in GROUPS[group]}
-        return Form(ProofBody, {**texts, "shown": urlencode(texts)})
+        return Form(Body, {**texts, "shown": urlencode(texts)})
     values: dict[str, object] = settings.smtp._asdict() if settings.smtp else {"security": "starttls"}
     if values.get("port") == smtp_url.PORTS["smtps" if values["security"] == "tls" else "smtp"]:
         values["port"] = ""
-    return Form(ProofBody, {**values, "public_url": current()[NetworkServices].origins.site(request) or ""})
+    return Form(Body, {**values, "public_url": current()[NetworkServices].origins.site(request) or ""})
 
 
-def _sent(form: Form[ProofBody], group: str) -> dict[str, str]:
+def _sent(form: Form[Body], group: str) -> dict[str, str]:
     """The settings in the request that differ from what its form showed, by name. The name and the time zone also
     count as changed if the default was confirmed.
     """
@@ -253,5 +257,13 @@ def _require_second_factor() -> None:
         raise InvalidInput(details={"REQUIRE_TWO_FACTOR": N_("Set up two-step login for your own account first.")})
 
 
-def _has_totp() -> bool:
-    return current()[AccountServices].second_factors.state(me()).totp_ms is not None
+def _is_proved(group: str) -> bool:
+    return not PROVED.isdisjoint(GROUPS[group])
+
+
+def _is_shorter(days: str | None) -> bool:
+    """Whether visits would be kept for fewer days than now. "" restores the default."""
+    if days is None:
+        return False
+    days = days or str(Settings.model_fields["retention_days"].default)
+    return not days.isdecimal() or int(days) < current()[Settings].retention_days

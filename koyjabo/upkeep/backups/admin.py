@@ -5,11 +5,12 @@ from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import BackupUnderWay
 from koyjabo.base.core.i18n import N_
+from koyjabo.people.accounts.login import authentication
 from koyjabo.web.current import admin as bp, current
-from koyjabo.web.forms.forms import Confirmation, confirm
+from koyjabo.web.forms.forms import Confirmation
 from koyjabo.web.http.responses import download
 from koyjabo.web.pages.redirects import done
-from koyjabo.web.panel.pages import me, while_admin
+from koyjabo.web.panel.pages import me, my_login, while_admin
 from .backups import Backups
 from .stores import new_name
 
@@ -32,7 +33,8 @@ def download_backup() -> Response:
         _("Keep it where only you can read it. It restores everything except the environment."),
     )
     back = url_for("admin.data", _anchor="backups-label")
-    confirm(Confirmation(_("Download a backup?"), effects, _("Download"), back, kind="primary"))
+    question = Confirmation(_("Download a backup?"), effects, _("Download"), back, kind="primary")
+    authentication.confirm_proved(my_login(), question)
     pieces = current()[Backups].download(me())
     name = new_name(current().clock.now_ms())
     return download(pieces, name, "application/octet-stream", while_admin())

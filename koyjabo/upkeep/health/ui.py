@@ -40,6 +40,7 @@ MAILS = {
     "reset": _("New password"),
     "invitation": _("Invitation"),
     "panel_invitation": _("Invitation"),
+    "settings": _("Settings changed"),
     "email_changed": _("Changed email"),
     "email_new": _("Changed email"),
     "sign_in": _("New login"),

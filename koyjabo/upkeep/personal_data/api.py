@@ -46,7 +46,8 @@ def delete_me() -> Response:
     the call to continue.
     """
     login = tokens.require_account()
-    delete(login, ProofBody.of(request))
+    authentication.confirm(login, ProofBody.of(request))
+    current()[PersonalData].delete(login.account)
     return tokens.without_cookies(Response(status=204, headers={"Cache-Control": "no-store"}))
 
 
@@ -63,11 +64,3 @@ def export(login: Login) -> Response:
     response = download(pieces, f"koyjabo-account-{current().clock.today()}.json", JSON, require)
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def delete(login: Login, body: ProofBody) -> None:
-    """Delete the account. Requires the password and, if an authenticator app is on, a code. Raises InvalidInput,
-    WrongCredentials, WrongCode, LastAdmin, NotYetForgotten, TooManyRequests, TooBusy, LedgerUnavailable.
-    """
-    authentication.confirm(login, body)
-    current()[PersonalData].delete(login.account)

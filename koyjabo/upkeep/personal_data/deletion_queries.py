@@ -194,8 +194,9 @@ def _remove(session: Session, person: User, now_ms: int) -> None:
     for maker in (Community.founder_id, ApiKey.created_by, Webhook.created_by):
         unmade = update(maker.class_).where(maker == person.id).values({maker: None})
         session.execute(unmade, execution_options=plainly)
-    if person.verified_ms is not None:
-        for table in (Invitation, PanelInvitation):
+    for table in (Invitation, PanelInvitation):
+        session.execute(delete(table).where(table.taken_by == person.id), execution_options=plainly)
+        if person.verified_ms is not None:
             session.execute(delete(table).where(table.email_key == person.email_key), execution_options=plainly)
     for begun in (Backup.begun_by, FileImport.begun_by):
         renamed = update(begun.class_).where(begun == person.name).values(begun_by=GONE)

@@ -15,7 +15,7 @@ from koyjabo.base.core.identity import Account, Login
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.schemas import PasswordBody, ProofBody
+from koyjabo.people.accounts.login.schemas import PasswordBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import current, pages as bp
@@ -33,7 +33,7 @@ class FirstPasswordBody(Body):
     new_password: NewPassword
 
 
-class DeletionBody(ProofBody):
+class DeletionBody(Body):
     """The form for deleting the account. `confirmation` is the account's email, typed by the user."""
 
     confirmation: Typed
@@ -91,7 +91,8 @@ def delete_account() -> Response:
             if body is not None and email_key(body.confirmation) != email_key(login.account.email):
                 form.errors["confirmation"] = N_("must be the email of your account")
             elif body is not None:
-                api.delete(login, body)
+                authentication.require_proof(login)
+                current()[PersonalData].delete(login.account)
                 return tokens.without_cookies(done(N_("Your account was deleted."), "pages.index"))
     except LastAdmin as error:
         return _show_deletion(login.account, form, 409, error)
@@ -106,7 +107,6 @@ def _show_deletion(
         account=account,
         form=form,
         only_admin_of=current()[PersonalData].only_admin_of(account, language()),
-        needs_code=current()[AccountServices].second_factors.state(account).totp_ms is not None,
         problem=problem,
     )
     return make_response(page, status)

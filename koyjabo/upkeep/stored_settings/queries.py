@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from koyjabo.base.models import SITE, Counter, StoredSetting
+from koyjabo.base.models import SITE, Counter, StoredSetting, User
 from koyjabo.people.audit.queries import AuditRecord
 
 
@@ -26,6 +26,11 @@ def locked(session: Session) -> dict[str, str]:
     """
     session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
     return stored(session)
+
+
+def admins(session: Session) -> list[User]:
+    """The site's admins who can log in."""
+    return list(session.scalars(select(User).where(User.is_admin, User.disabled_ms.is_(None)).order_by(User.id)))
 
 
 def store(session: Session, values: Mapping[str, str], entry: AuditRecord) -> None:

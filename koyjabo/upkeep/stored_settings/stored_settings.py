@@ -24,6 +24,8 @@ from koyjabo.base.settings.catalogue import text_of
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Subject
+from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.mail.outbox_queries import SETTINGS
 from koyjabo.web.schemas.bodies import sentence
 from . import queries
 
@@ -37,6 +39,11 @@ NAMES = (
 
 SEALED = {"SMTP_URL"}
 """Settings that are stored sealed, and recorded in the audit log only as changed."""
+
+MAILED = ("PUBLIC_URL", "SMTP_URL")
+"""Settings whose change is emailed to all admins, by the earlier mail server, because a thief could
+read the emails of the new one. Nothing is sent if there was none.
+"""
 
 POLL_S = 1.0
 """Interval between calls to `refresh`, s."""
@@ -53,7 +60,7 @@ class StoredSettings:
 
     def __init__(self, base: Base) -> None:
         """Apply the stored settings. Raises LedgerUnavailable."""
-        self._database, self._clock = base.database, base.clock
+        self._database, self._clock, self._services = base.database, base.clock, base.services
         self.settings = base.settings
         self._environment = base.settings.model_copy()
         self._sealer = Sealer(base.settings.secret_key, b"koyjabo settings")
@@ -104,6 +111,12 @@ class StoredSettings:
         was, now = ({name: _recorded(settings, name) for name in changed} for settings in (before, after))
         entry = by.entry("settings.change", Subject("server", "", ""), was=was, now=now)
         queries.store(session, {name: self._sealed(name, values[name]) for name in changed}, entry)
+        if mailed := [name for name in MAILED if name in changed]:
+            for admin in queries.admins(session):
+                data = {"names": mailed, "by": by.name}
+                mail = self._services[MailOutbox].email_of(before, SETTINGS, admin.email, admin.language, **data)
+                if mail is not None:
+                    mail.store(session)
 
     def _sealed(self, name: str, value: str) -> str:
         return self._sealer.seal(value, name) if value and name in SEALED else value

@@ -128,6 +128,7 @@ def _field(name: str, value: str, is_editable: bool) -> SentField:
 
 
 CONFIRMED, TYPED = "confirmed", "typed"
+PROOF = ("password", "code")
 NOT_ASKED = {CSRF_FIELD, CONFIRMED, TYPED, *SECRETS}
 GROUPING = re.compile(r"(?<=\d),(?=\d)")
 
@@ -142,7 +143,7 @@ class Confirmation(NamedTuple):
     label: str  # label of the button that confirms
     back: str  # path of the Cancel link
     typed: str = ""  # text to type for confirmation, if given
-    secrets: tuple[str, ...] = ()  # names of SECRETS to ask for; the caller verifies them
+    is_proved: bool = False  # the page also asks for a proof, which the caller requires (`authentication`)
     figures: tuple[tuple[str, str], ...] = ()  # names and values that change on their own
     version: str = ""  # version of `figures`; changes only if a person changes them
     around: dict[str, Any] | None = None  # values for the page's template
@@ -176,7 +177,7 @@ def confirm(question: Confirmation) -> None:
 
 def page(question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> Response:
     """A question's page. Its status is 409 if the question has changed, and 422 if a typed value is wrong."""
-    sent = sent_form(without=(CONFIRMED, TYPED, *question.secrets))
+    sent = sent_form(without=(CONFIRMED, TYPED, *(PROOF if question.is_proved else ())))
     if status == 422:
         sent.form.values[TYPED] = request.form.get(TYPED, "")
         sent.form.errors.update(errors or {})

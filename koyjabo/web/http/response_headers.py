@@ -9,6 +9,7 @@ import re
 import secrets
 import sys
 from collections.abc import Callable, Collection, Iterable
+from copy import copy
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from flask import Flask
 
 from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.network import origins
 from koyjabo.base.observability.logs import request_id
 from .paths import PathPolicy, matching
 
@@ -61,7 +63,12 @@ PAGES = [
     ("Cross-Origin-Opener-Policy", "same-origin"),
     *FEATURES,
 ]
-FRAMED_PAGES = [(POLICY, FRAME_POLICY), *FEATURES]
+FRAMED_PAGES = [
+    (POLICY, FRAME_POLICY),
+    # A page with this policy shows only frames that have it as well (HTML, "embedder policy").
+    ("Cross-Origin-Embedder-Policy", "require-corp"),
+    *FEATURES,
+]
 DATA = [*UNFRAMED, (POLICY, DATA_POLICY)]
 OVER_TLS = [("Strict-Transport-Security", "max-age=31536000")]
 """Headers sent over TLS. They apply only to this host, because its subdomains may belong to other people."""
@@ -71,7 +78,7 @@ ANY_ORIGIN = [
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Expose-Headers", f"ETag, Retry-After, {RATE_LIMITS}"),
 ]
-BY_ORIGIN = [("Vary", "Origin")]
+VARY, BY_ORIGIN = "Vary", "Origin"
 WITH_COOKIES = [
     ("Access-Control-Allow-Credentials", "true"),
     ("Access-Control-Expose-Headers", f"ETag, Link, Retry-After, X-Total-Count, {RATE_LIMITS}"),
@@ -95,7 +102,8 @@ LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.c
 
 class Rule:
     """Response headers for a group of paths. `plain` and `over_tls` contain the headers for data and the headers for
-    pages. With `preflight`, this layer itself responds to OPTIONS.
+    pages. With `preflight`, this layer itself responds to OPTIONS. With `is_shared`, pages of ALLOWED_ORIGINS may read
+    the responses.
     """
 
     def __init__(
@@ -106,21 +114,36 @@ class Rule:
         referrer: str = "same-origin",
         pages: Headers = PAGES,
         data: Headers = DATA,
+        is_shared: bool = True,
     ) -> None:
         policies = [("Referrer-Policy", referrer), ("Cross-Origin-Resource-Policy", resource_policy)]
-        shared = [*cors, *ALWAYS, *policies]
+        self._shared = [*ALWAYS, *policies]
+        self._data, self._pages = data, pages
         self.preflight = preflight
-        self.plain = (shared + data, shared + pages)
-        self.over_tls = (shared + OVER_TLS + data, shared + OVER_TLS + pages)
+        self.is_shared = is_shared
+        self._allow(cors, cors)
+
+    def _allow(self, cors: Headers, cors_of_pages: Headers) -> None:
+        for_data, for_pages = [*cors, *self._shared], [*cors_of_pages, *self._shared]
+        self.plain = (for_data + self._data, for_pages + self._pages)
+        self.over_tls = (for_data + OVER_TLS + self._data, for_pages + OVER_TLS + self._pages)
+
+    def naming(self, origin: str) -> "Rule":
+        """This rule for requests from an allowed origin. Our own pages do not name it: they have tokens for forms."""
+        named = copy(self)
+        cors = [("Access-Control-Allow-Origin", origin), *WITH_COOKIES]
+        named._allow(cors, cors if self is FRAME else [])
+        named.preflight = PRIVATE_PREFLIGHT
+        return named
 
 
 PUBLIC = Rule("cross-origin", ANY_ORIGIN, PUBLIC_PREFLIGHT)
 STATIC = Rule("cross-origin", ANY_ORIGIN[:1])
-OURS = Rule("same-origin", [])
+PRIVATE = Rule("same-origin", [])
+OURS = Rule("same-origin", [], is_shared=False)
 FRAME = Rule("cross-origin", [], pages=FRAMED_PAGES)
-SECRET = Rule("same-origin", [("X-Robots-Tag", "noindex")], referrer="no-referrer")
-WORKER = Rule("same-origin", [], data=[*UNFRAMED, (POLICY, WORKER_POLICY)])
-OTHER_ORIGINS = Rule("same-origin", BY_ORIGIN)
+SECRET = Rule("same-origin", [("X-Robots-Tag", "noindex")], referrer="no-referrer", is_shared=False)
+WORKER = Rule("same-origin", [], data=[*UNFRAMED, (POLICY, WORKER_POLICY)], is_shared=False)
 
 
 def policy_with_style(digest: str) -> str:
@@ -128,10 +151,9 @@ def policy_with_style(digest: str) -> str:
     return PAGE_POLICY.replace("style-src 'self'", f"style-src 'self' 'sha256-{digest}'")
 
 
-@lru_cache(maxsize=256)
-def allowed_origin(origin: str) -> Rule:
-    cors = [("Access-Control-Allow-Origin", origin), *WITH_COOKIES, *BY_ORIGIN]
-    return Rule("same-origin", cors, PRIVATE_PREFLIGHT)
+@lru_cache(maxsize=1024)
+def naming(rule: Rule, origin: str) -> Rule:
+    return rule.naming(origin)
 
 
 def init_app(app: Flask, allowed_origins: Callable[[], Collection[str]], trusts_proxies: bool) -> None:
@@ -141,12 +163,19 @@ def init_app(app: Flask, allowed_origins: Callable[[], Collection[str]], trusts_
     app.wsgi_app = ResponseHeaders(app, allowed_origins, trusts_proxies)  # type: ignore[method-assign]
 
 
+def cors_lines(allowed: Collection[str], origin: str) -> bytes:
+    """The headers that let a page of an origin read what the server itself responds, as bytes."""
+    is_named = origins.is_allowed(origin, tuple(allowed))
+    headers = [("Access-Control-Allow-Origin", origin), WITH_COOKIES[0]] if is_named else ANY_ORIGIN[:1]
+    varied = [(VARY, BY_ORIGIN)] if allowed else []
+    return "".join(f"{name}: {value}\r\n" for name, value in (*headers, *varied)).encode("latin-1")
+
+
 class ResponseHeaders:
     def __init__(self, app: Flask, allowed_origins: Callable[[], Collection[str]], trusts_proxies: bool) -> None:
         self._app = app.wsgi_app
-        self._public = matching(app, PathPolicy.ANYONE).match
-        self._any_or_allowed = matching(app, PathPolicy.ANYONE_OR_ALLOWED).match
-        self._private = matching(app, PathPolicy.ALLOWED_ORIGINS).match
+        self._public = matching(app, PathPolicy.ANYONE, PathPolicy.ANYONE_OR_ALLOWED).match
+        self._own = matching(app, PathPolicy.OWN, PathPolicy.PANEL).match
         self._secret = matching(app, PathPolicy.SECRET).match
         self._embedded = matching(app, PathPolicy.EMBEDDED).match
         self._allowed = allowed_origins
@@ -155,17 +184,21 @@ class ResponseHeaders:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         own_id = self._ids.of(environ)
         request_id.set(own_id)
-        rule = self._rule(environ)
+        path, origin = environ["PATH_INFO"], environ.get("HTTP_ORIGIN", "")
+        usual, allowed = self._rule(path), tuple(self._allowed())
+        is_named = allowed and usual.is_shared and origins.is_allowed(origin, allowed)
+        rule = naming(usual, origin) if is_named else usual
         is_over_tls = environ["wsgi.url_scheme"] == "https"
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
-            applied = OURS if rule is FRAME and not status.startswith("200 ") else rule
+            applied = OURS if usual is FRAME and not status.startswith("200 ") else rule
             data, pages = applied.over_tls if is_over_tls else applied.plain
             added = data
             if _is_page(headers):  # a page with inline styles sets its own policy
                 has_policy = any(name == POLICY for name, _ in headers)
                 added = [page for page in pages if page[0] != POLICY] if has_policy else pages
-            return start_response(status, [*headers, *added, (REQUEST_ID, own_id)], *error)
+            varied = _varying(headers) if allowed else headers
+            return start_response(status, [*varied, *added, (REQUEST_ID, own_id)], *error)
 
         if rule.preflight and environ["REQUEST_METHOD"] == "OPTIONS":
             names = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
@@ -179,27 +212,24 @@ class ResponseHeaders:
             start(LAST_RESORT_STATUS, [("Content-Type", "application/json")], sys.exc_info())
             return [LAST_RESORT]
 
-    def _rule(self, environ: dict[str, Any]) -> Rule:
-        path = environ["PATH_INFO"]
+    def _rule(self, path: str) -> Rule:
         if self._public(path):
             return PUBLIC
         if path.startswith(STATIC_PATH):
             return STATIC
-        if self._any_or_allowed(path):
-            return self._rule_for(environ, PUBLIC)
-        if self._private(path) and self._allowed():
-            return self._rule_for(environ, OTHER_ORIGINS)
         if self._secret(path):
             return SECRET
         if self._embedded(path):
             return FRAME
         if path == WORKER_PATH:
             return WORKER
-        return OURS
+        return OURS if self._own(path) else PRIVATE
 
-    def _rule_for(self, environ: dict[str, Any], others: Rule) -> Rule:
-        origin = environ.get("HTTP_ORIGIN", "")
-        return allowed_origin(origin) if origin in self._allowed() else others
+
+def _varying(headers: Headers) -> Headers:
+    """The headers with `Origin` in `Vary`."""
+    varied = ", ".join([*(value for name, value in headers if name.lower() == "vary"), BY_ORIGIN])
+    return [*(header for header in headers if header[0].lower() != "vary"), (VARY, varied)]
 
 
 def _is_page(headers: Headers) -> bool:

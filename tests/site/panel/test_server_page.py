@@ -13,15 +13,40 @@ from support.people.admins import last_line, panel
 from support.people.page_readers import Reader, words
 from support.people.second_factor import turn_on
 
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.schema import Settings
 from koyjabo.base.settings.smtp_url import parse
+from koyjabo.site.panel.server import GROUPS
+from koyjabo.upkeep.stored_settings.stored_settings import NAMES, StoredSettings
 
 PAGE, CHANGE = "/admin/server", "/admin/server/settings/"
 MAIL = {
     **{"host": "mail.example.com", "port": "465", "security": "tls", "user": "live@example.com"},
     **{"smtp_password": "hush/@:?", "sender": "live@example.com", "sender_name": "Rail Count"},
 }
-PROVED = ["mail", "backups", "sign-up", "two-step", "origins"]
+PROVED = ["app", "address", "mail", "backups", "sign-up", "two-step", "origins"]
+VALUES = {
+    **{"SITE_NAME": "Rail Count", "SITE_NAME_BN": "রেল", "SITE_SENTENCE": "Trains", "SITE_SENTENCE_BN": "ট্রেন"},
+    **{"APP_URL": "https://app.example.com", "PUBLIC_URL": "https://live.example.com", "TIMEZONE": "Asia/Kolkata"},
+    **{"BACKUP_DIR": "/tmp", "BACKUP_TO": "", "BACKUP_AT": "04:00", "BACKUP_KEEP": "3", "RETENTION_DAYS": "31"},
+    **{"BOT_POLICY": "ignore", "OWN_ADDRESSES": "203.0.113.7", "MILESTONES": "7", "PAGE_NUMBERS": "*"},
+    **{"SIGN_UP": "invited", "OIDC_SIGNUP": "1", "REQUIRE_TWO_FACTOR": "none", "HONOUR_PRIVACY_SIGNALS": "0"},
+    **{"ALLOWED_ORIGINS": "https://a.example", "SMTP_URL": ""},
+}
+WORDS = "words that pages show; they are escaped"
+WITHOUT_PROOF = {
+    **dict.fromkeys(("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN"), WORDS),
+    "TIMEZONE": "visits stay, and only later ones are filed by the new days",
+    "RETENTION_DAYS": "a longer time destroys nothing; a shorter one needs a proof",
+    "BOT_POLICY": "decides only what is counted from now on",
+    "OWN_ADDRESSES": "marks visits, and can be undone",
+    "MILESTONES": "totals to celebrate",
+    "PAGE_NUMBERS": "shows numbers of pages, no person and no credential",
+    "HONOUR_PRIVACY_SIGNALS": "decides only how later visits are counted",
+}
+"""Why a stolen session may change these settings. All others decide where a credential or the database goes, or who
+gets in.
+"""
 
 
 @pytest.fixture
@@ -102,6 +127,7 @@ def test_two_admins_can_change_different_fields_of_a_form(site, admin, tmp_path)
     fields = {"backup_dir": str(tmp_path), "backup_to": "", "backup_at": "03:30", "backup_keep": "14"}
     fields["shown"] = shown(admin.get(f"{PAGE}?edit=backups"), "backups")
     admin.send(CHANGE + "backups", **{**fields, "backup_keep": "30", "password": PASSWORD})
+    site.time.pass_(minutes=10)
     fields["shown"] = shown(admin.send(CHANGE + "backups", 422, **fields), "backups")
     admin.send(CHANGE + "backups", **{**fields, "backup_at": "04:00", "password": PASSWORD})
     assert (site.services[Settings].backup_at, site.services[Settings].backup_keep) == ("04:00", 30)
@@ -124,9 +150,39 @@ def test_setting_of_the_environment_is_shown_and_cannot_be_changed(site, admin):
     assert site.services[Settings].retention_days == 30
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_needs_a_proof_or_has_a_reason_for_none(sqlite_database, name):
+    """A new setting fails here until it has a value, and a reason or a proof."""
+    with Site(sqlite_database.url, TIMEZONE="") as site:
+        (group,) = (group for group, names in GROUPS.items() if name in names)
+        site.services[StoredSettings].change(OPERATOR, RETENTION_DAYS="30")
+        panel(site).send(CHANGE + group, 303 if name in WITHOUT_PROOF else 422, **{name.lower(): VALUES[name]})
+
+
+@pytest.mark.parametrize("days", ["29", "1", "029", "30 "])
+def test_visits_are_kept_for_a_shorter_time_only_with_a_proof(sqlite_database, days):
+    with Site(sqlite_database.url) as site:
+        site.services[StoredSettings].change(OPERATOR, RETENTION_DAYS="400" if days == "30 " else "30")
+        admin = panel(site)
+        assert 'name="password"' not in admin.get(f"{PAGE}?edit=retention")
+        page = admin.send(CHANGE + "retention", 422, retention_days=days)
+        assert 'name="password"' in page
+        assert f'value="{days.strip()}"' in page
+        admin.send(CHANGE + "retention", retention_days=days, password=PASSWORD)
+        assert site.services[Settings].retention_days == int(days)
+
+
+def test_the_default_may_be_a_shorter_time(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        site.services[StoredSettings].change(OPERATOR, RETENTION_DAYS="1000")
+        panel(site).send(CHANGE + "retention", 422, retention_days="")
+        assert site.services[Settings].retention_days == 1000
+
+
 @pytest.mark.parametrize("group", PROVED)
 def test_change_that_a_stolen_session_must_not_make_needs_the_password(site, admin, group):
     fields = {"sign_up": "invited", "require_two_factor": "none", "allowed_origins": "https://a.example", **MAIL}
+    fields |= {"public_url": "https://live.example.com", "app_url": "https://app.example.com"}
     admin.send(CHANGE + group, 422, **fields)
     admin.send(CHANGE + group, 422, **fields, password="something else")
     assert site.rows("SELECT * FROM stored_settings") == []

@@ -49,13 +49,17 @@ class FakeServer:
 
 
 class HostPages(BaseHTTPRequestHandler):
-    """Another site with empty pages. `?policy=` sets the Content-Security-Policy of a page."""
+    """Another site with empty pages. `?policy=` sets the Content-Security-Policy of a page, and `?embedder=` its
+    Cross-Origin-Embedder-Policy.
+    """
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
-        for policy in parse_qs(urlsplit(self.path).query).get("policy", ()):
-            self.send_header("Content-Security-Policy", policy)
+        query = parse_qs(urlsplit(self.path).query)
+        for name, header in (("policy", "Content-Security-Policy"), ("embedder", "Cross-Origin-Embedder-Policy")):
+            for value in query.get(name, ()):
+                self.send_header(header, value)
         self.end_headers()
         self.wfile.write(b"<!doctype html><title>Elsewhere</title>")
 

@@ -18,10 +18,10 @@ def hold_for_two(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, databa
     """Let a call of this function within a transaction go on only when another transaction calls it or waits."""
     function, calls = getattr(module, name), []
 
-    def called(*arguments: Any) -> Any:
+    def called(*arguments: Any, **named: Any) -> Any:
         calls.append(arguments)
         wait_until(lambda: len(calls) > 1 or keeps_others_out(database), "the other one has come here or waits")
-        return function(*arguments)
+        return function(*arguments, **named)
 
     monkeypatch.setattr(module, name, called)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any, NamedTuple
 
 import pyotp
@@ -30,6 +32,16 @@ class App:
         """An unused code, after advancing the clock to the next interval."""
         self.site.time.pass_(seconds=STEP_S)
         return self.code()
+
+
+def secret_in(page: str) -> str:
+    """The secret for an authenticator app, on a page."""
+    return re.search(r"otpauth://[^\"]*secret=([A-Z2-7]+)", unescape(page))[1]
+
+
+def token_in(page: str) -> str:
+    """The token of a login step, on a page."""
+    return re.search(r'name="token" value="([^"]+)"', page)[1]
 
 
 def turn_on(person: Person) -> App:

@@ -4,14 +4,21 @@ Every function may raise TooManyRequests and LedgerUnavailable. Functions that t
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Response, after_this_request, request, url_for
 
 from koyjabo.base.core.credential_rules import email_key
-from koyjabo.base.core.errors import EmailTaken, InvalidInput, WrongCode, WrongCredentials
+from koyjabo.base.core.errors import (
+    EmailTaken,
+    InvalidInput,
+    LedgerUnavailable,
+    UnknownInvitation,
+    WrongCode,
+    WrongCredentials,
+)
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.models import User
@@ -24,14 +31,17 @@ from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms import forms as confirmation
+from koyjabo.web.forms.forms import Confirmation, Form, Unconfirmed
 from koyjabo.web.http import cookies
 from koyjabo.web.i18n import language, name_of
 from koyjabo.web.limits import limits
-from koyjabo.web.login import tokens
+from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages.redirects import done
+from koyjabo.web.schemas.bodies import Body
 from . import login_limits
 from .schemas import (
+    REQUIRED,
     LoginBody,
     PasswordBody,
     ProfileBody,
@@ -57,7 +67,7 @@ def is_invited() -> bool:
 
 def invitation() -> str:
     """The token of the invitation that follows the form of the current page, or "". It may be invalid."""
-    path, start = request.args.get("next", ""), "/invitations/"
+    path, start = request.values.get("next", ""), "/invitations/"
     return path.removeprefix(start) if request.blueprint == "pages" and path.startswith(start) else ""
 
 
@@ -84,8 +94,20 @@ def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
     tokens.record_request_place()
     accounts, client = account_services().credentials, login_limits.client()
     origin = request.user_agent.string, client, body.visitorId, language()
-    outcome = accounts.sign_up(body.email, body.password, body.name, *origin)
+    try:
+        outcome = accounts.sign_up(body.email, body.password, body.name, *origin, **_permit())
+    except UnknownInvitation:  # another person has used it
+        raise SignUpClosed from None
     return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
+
+
+def _permit() -> dict[str, Any]:
+    """What uses up the invitation that permits a sign-up. Raises UnknownInvitation."""
+    if current()[Settings].sign_up == "open":
+        return {}
+    token = invitation()
+    kind = account_services().received.of(token)
+    return {"permit": lambda session, user_id: kind.keep(session, token, user_id)}
 
 
 def log_in(body: LoginBody) -> Grant | SecondFactorDue:
@@ -144,7 +166,10 @@ def enrol(token: str, code: str) -> tuple[Grant, list[str]]:
     """
     _begin()
     completed, codes = account_services().second_step.enrol(token, code, browser())
-    return welcome(completed.grant, completed.visitor_id), codes
+    grant = welcome(completed.grant, completed.visitor_id)
+    with suppress(LedgerUnavailable):  # the account is logged in, and can accept the invitation on its page
+        account_services().received.accept_kept(grant.login.account)
+    return grant, codes
 
 
 def enrolment_token() -> str | None:
@@ -190,16 +215,65 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
     user = confirm_password(login, body.password)
     if email_key(body.email or user.email) != email_key(user.email):
         account_services().second_factors.require_code(login, body.code)
-    account = account_services().credentials.change_profile(user, body.name, body.email)
+    return _change_details(user, body.name, body.email)
+
+
+def change_details(login: Login, name: str | None, email: str | None) -> Account:
+    """Like `change_profile`, but requires a proof. Raises InvalidInput, WrongCredentials, WrongCode, EmailTaken."""
+    require_proof(login)
+    user = account_services().pending.user(login)
+    if user is None:
+        raise WrongCredentials
+    return _change_details(user, name, email)
+
+
+def _change_details(user: User, name: str | None, email: str | None) -> Account:
+    account = account_services().credentials.change_profile(user, name, email)
     if account.email != user.email:
         mark = account_services().credentials.browser_mark(account.email)
         login_limits.remember_login(email_key(account.email), mark)
     return account
 
 
+class ProofDue(NamedTuple):
+    """The fields that a form needs for a proof."""
+
+    needs_code: bool
+
+
+def proof_due() -> ProofDue | None:
+    """What the forms of the current page ask for; None while the session has a proof."""
+    login, proofs = page_login.login(), account_services().proofs
+    assert login is not None
+    return None if proofs.is_fresh(login) else ProofDue(proofs.needs_code(login))
+
+
+def require_proof(login: Login) -> None:
+    """Require a proof of who uses the session (`second_factor.proofs`), which the fields `password` and
+    `code` of the current form may give. Raises InvalidInput, WrongCredentials, WrongCode.
+    """
+    proofs = account_services().proofs
+    if proofs.is_fresh(login):
+        return
+    if not (password := request.form.get("password")):
+        raise InvalidInput(details={"password": REQUIRED})
+    proofs.store(login, confirm_password(login, password), request.form.get("code"))
+
+
+def confirm_proved(login: Login, question: Confirmation) -> None:
+    """Ask for confirmation and for a proof. Call this after an action's checks, before the action. Raises
+    Unconfirmed.
+    """
+    question, form = question._replace(is_proved=True), Form(Body)
+    confirmation.confirm(question)
+    with errors_in(form):
+        return require_proof(login)
+    raise Unconfirmed(question, 422, form.errors)
+
+
 def confirm(login: Login, body: ProofBody) -> None:
-    """Verify the password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials,
-    WrongCode.
+    """Verify the password and, while an authenticator app is on, a code, for a call of the API. Raises InvalidInput,
+    WrongCredentials, WrongCode.
     """
     confirm_password(login, body.required_password())
     account_services().second_factors.require_code(login, body.code)

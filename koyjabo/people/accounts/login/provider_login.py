@@ -44,6 +44,7 @@ def init_app(app: Flask) -> None:
         may_sign_up_with_providers=with_providers,
         may_sign_up=authentication.may_sign_up,
         is_invited=authentication.is_invited,
+        proof_due=authentication.proof_due,
     )
 
 

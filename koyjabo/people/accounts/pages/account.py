@@ -8,11 +8,10 @@ from flask_babel import gettext as _
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Account
 from koyjabo.people.accounts.email_links import NO_INBOX
 from koyjabo.people.accounts.errors import UnknownLink
 from koyjabo.people.accounts.login import authentication, login_limits
-from koyjabo.people.accounts.login.schemas import PasswordResetBody, ProfileBody
+from koyjabo.people.accounts.login.schemas import PasswordResetBody
 from koyjabo.people.accounts.login_sessions import browser_mark_of
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.contents import TAKEOVER
@@ -25,7 +24,7 @@ from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import done, say
-from .form_fields import NewPasswordBody
+from .form_fields import DetailsBody, NewPasswordBody
 from .login import secret_page
 
 declare(bp, "/account", PathPolicy.PANEL)
@@ -65,18 +64,18 @@ def end_other_sessions() -> Response:
 @bp.get("/account/details")
 def account_details() -> Response:
     account = page_login.require()
-    return _show_details(account, Form(ProfileBody, {"name": account.name, "email": account.email}))
+    return _show_details(Form(DetailsBody, {"name": account.name, "email": account.email}))
 
 
 @bp.post("/account/details")
 def change_details() -> Response:
-    login, form = page_login.require_login(), Form(ProfileBody)
+    login, form = page_login.require_login(), Form(DetailsBody)
     body = form.read()
     with authentication.errors_in(form):
         if body is not None:
-            authentication.change_profile(login, body)
+            authentication.change_details(login, body.name, body.email)
             return say(redirects.back("pages.account"), N_("Your changes were saved."))
-    return _show_details(login.account, form, 422)
+    return _show_details(form, 422)
 
 
 @bp.post("/account/verify-email")
@@ -103,10 +102,9 @@ def choose_mails() -> Response:
     return done(N_("Your changes were saved."), "pages.account")
 
 
-def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) -> Response:
-    needs_code = account_services().second_factors.state(account).totp_ms is not None
+def _show_details(form: Form[DetailsBody], status: int = 200) -> Response:
     back = redirects.path_back("pages.account")
-    page = render_template("accounts/details.html", form=form, needs_code=needs_code, back=back)
+    page = render_template("accounts/details.html", form=form, back=back)
     return make_response(page, status)
 
 

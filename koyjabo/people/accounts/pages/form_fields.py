@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from koyjabo.people.accounts.login.schemas import CodeBody, PasskeyName, SecondFactorBody, object_only
-from koyjabo.web.schemas.bodies import Body, NewPassword, Typed, refuse
+from koyjabo.web.schemas.bodies import Body, Email, NewPassword, Text, Typed, refuse
 
 
 def _from_text(value: Any) -> dict[str, Any] | None:
@@ -24,6 +24,13 @@ class NewPasswordBody(Body):
     """Form on the page that a password reset link opens."""
 
     new_password: NewPassword
+
+
+class DetailsBody(Body):
+    """Form for one's own name and email. It proves who its user is by other fields."""
+
+    name: Text = None
+    email: Email | None = None
 
 
 class EnrolBody(CodeBody):

@@ -29,6 +29,7 @@ from koyjabo.people.accounts.errors import (
     ProviderLoginRefused,
     ProviderUnavailable,
     SecondFactorExpired,
+    SignUpClosed,
     UnknownLink,
     WrongPasskey,
 )
@@ -94,7 +95,10 @@ def do_sign_up() -> Response:
         return _form("accounts/signup.html", form, 403)
     with authentication.errors_in(form):
         if body is not None:
-            outcome = authentication.sign_up(body)
+            try:
+                outcome = authentication.sign_up(body)
+            except SignUpClosed:  # another person has just used the invitation
+                return _form("accounts/signup.html", form, 403)
             if not isinstance(outcome, Grant):
                 return show(outcome)
             if token := authentication.invitation():
@@ -157,8 +161,20 @@ def enrol() -> Response:
         return _enrolment(form, 422)
     except (SecondFactorExpired, NoSecondFactor) as error:
         return _over(error)
-    page = secret_page("recovery_codes", codes=codes, onwards=onwards_from(grant.login.account))
+    page = secret_page("recovery_codes", codes=codes, onwards=_onwards_after_enrolment(grant))
     return logged_in(grant, page)
+
+
+def _onwards_after_enrolment(grant: Grant) -> str:
+    """The path to open after a login that has set up two-step login. An invitation that was accepted with it no longer
+    has a page.
+    """
+    account, token = grant.login.account, authentication.invitation()
+    with suppress(LedgerUnavailable):
+        if token and not account_services().received.is_valid(token, account):
+            login = current().identities.login_of(grant.login.session_id, None) or grant.login
+            return landing(login.account)
+    return onwards_from(account)
 
 
 def redirected(grant: Grant, otherwise: str = "") -> Response:

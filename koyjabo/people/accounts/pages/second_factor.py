@@ -1,8 +1,5 @@
-"""/account/second-factor: turn two-step login on and off. Each change asks for the password on a separate page.
-Creating a passkey needs JavaScript, because WebAuthn does.
-
-Changes to how a user logs in. Each asks for the password on a separate page, and for a code while an authenticator
-app is on.
+"""/account/second-factor: turn two-step login on and off. Each change has its own page and requires a proof
+(`koyjabo.people.accounts.second_factor.proofs`). Creating a passkey needs JavaScript, because WebAuthn does.
 """
 
 from collections.abc import Callable
@@ -26,7 +23,7 @@ from koyjabo.people.accounts.errors import (
     WrongPasskey,
 )
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.schemas import CodeBody, ProofBody
+from koyjabo.people.accounts.login.schemas import CodeBody
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import current, pages as bp
@@ -34,6 +31,7 @@ from koyjabo.web.forms.forms import Form
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import done
+from koyjabo.web.schemas.bodies import Body
 from .form_fields import NewPasskeyBody
 
 
@@ -50,33 +48,30 @@ class SecurityChange(NamedTuple):
 def ask(
     login: Login,
     change: SecurityChange,
-    form: Form[ProofBody] | None = None,
+    form: Form[Body] | None = None,
     status: int = 200,
     problem: KoyJaboError | None = None,
 ) -> Response:
-    """The page that asks for the password and, while an authenticator app is on, for a code."""
+    """The page that asks for the change and, unless the session has one, for a proof."""
     page = render_template(
         "accounts/confirm.html",
         change=change,
-        form=form or Form(ProofBody),
-        needs_code=account_services().second_factors.state(login.account).totp_ms is not None,
+        form=form or Form(Body),
         problem=problem,
     )
     return make_response(page, status)
 
 
 def carry_out(change: SecurityChange, act: Callable[[Login], Response]) -> Response:
-    """Show the page that asks for the password or, with its form, verify the password and code, then call `act`."""
+    """Show the page that asks or, with its form, require a proof, then call `act`."""
     login = page_login.require_login()
     if request.method != "POST":
         return ask(login, change)
-    form = Form(ProofBody)
-    body = form.read()
+    form = Form(Body)
     try:
         with authentication.errors_in(form):
-            if body is not None:
-                authentication.confirm(login, body)
-                return act(login)
+            authentication.require_proof(login)
+            return act(login)
     except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed, LastWayToLogIn, ProviderUnavailable) as error:
         return ask(login, change, form, 409, error)
     return ask(login, change, form, 422)

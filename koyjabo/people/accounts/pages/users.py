@@ -11,12 +11,12 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.base.models import User
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.schemas import PanelInvitationBody, ProofBody, flash_sentence, sent
+from koyjabo.people.accounts.login.schemas import PanelInvitationBody, flash_sentence, sent
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.user_admin import USER_ORDERS
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import admin as bp, current
-from koyjabo.web.forms.forms import Confirmation, Form, Unconfirmed, confirm
+from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.i18n import count, language
 from koyjabo.web.limits import limits
 from koyjabo.web.pages import pagination
@@ -48,8 +48,7 @@ def invite_to_panel() -> Response:
     form = Form(PanelInvitationBody, optional=("password", "code"))
     body = form.read()
     with authentication.errors_in(form):
-        if body is not None:
-            authentication.confirm(my_login(), body)
+        authentication.require_proof(my_login())
     if body is None or form.errors:
         return _show_form(form, 422)
     limits.count_action(me().id)
@@ -68,7 +67,6 @@ def _show_form(form: Form[PanelInvitationBody], status: int = 200) -> Response:
         "accounts/invite",
         status,
         form=form,
-        needs_code=_has_totp(),
         sends_mails=current()[MailOutbox].is_on,
         is_confirmed=account_services().email_links.state(me()).is_verified,
     )
@@ -85,7 +83,9 @@ def promote(user_id: str) -> Response:
     user = _user(user_id)
     effects = (_rights_of_admins(), *_unproved(user))
     title = _("Make %(name)s a site admin?", name=_name(user))
-    _confirm_giving(Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email))
+    authentication.confirm_proved(
+        my_login(), Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email)
+    )
     return _do(N_("This user is now a site admin."), account_services().users.set_role, user_id, SITE_ADMIN)
 
 
@@ -114,7 +114,9 @@ def make_viewer(user_id: str) -> Response:
         effects.append(_("They lose their admin rights at once."))
     effects += _unproved(user) + _about_oneself(user)
     title = _("Give %(name)s read-only access?", name=_name(user))
-    _confirm_giving(Confirmation(title, tuple(effects), _("Give read-only access"), _page_of(user)))
+    authentication.confirm_proved(
+        my_login(), Confirmation(title, tuple(effects), _("Give read-only access"), _page_of(user))
+    )
     return _do(N_("This user is now a viewer of the panel."), account_services().users.set_role, user_id, SITE_VIEWER)
 
 
@@ -134,7 +136,7 @@ def enable(user_id: str) -> Response:
     if user.is_admin or user.is_viewer:
         title = _("Enable the account of %(name)s?", name=_name(user))
         rights = _rights_of_admins() if user.is_admin else _rights_of_viewers()
-        _confirm_giving(Confirmation(title, (rights,), _("Enable"), _page_of(user)))
+        authentication.confirm_proved(my_login(), Confirmation(title, (rights,), _("Enable"), _page_of(user)))
     return _do(N_("The account was enabled."), account_services().users.enable, user_id)
 
 
@@ -146,7 +148,8 @@ def reset_second_factor(user_id: str) -> Response:
         "They are logged out everywhere and can log in with just the password."
     )
     title = _("Reset the two-step login of %(name)s?", name=_name(user))
-    confirm(Confirmation(title, (explanation, _ending(user)), _("Reset two-step login"), _page_of(user)))
+    effects = (explanation, _ending(user))
+    authentication.confirm_proved(my_login(), Confirmation(title, effects, _("Reset two-step login"), _page_of(user)))
     return _do(
         N_("Two-step login was reset. This user was logged out everywhere."),
         account_services().users.reset_second_factor,
@@ -165,25 +168,6 @@ def log_out(user_id: str) -> Response:
 
 def _user(user_id: str) -> User:
     return account_services().users.get(me(), user_id)
-
-
-def _confirm_giving(question: Confirmation) -> None:
-    """Ask for the password and, while an authenticator app is on, for a code, so that a stolen session cannot give
-    rights in the panel. Raises Unconfirmed.
-    """
-    login = my_login()
-    question = question._replace(secrets=("password", "code") if _has_totp() else ("password",))
-    confirm(question)
-    form = Form(ProofBody)
-    body = form.read()
-    with authentication.errors_in(form):
-        if body is not None:
-            return authentication.confirm(login, body)
-    raise Unconfirmed(question, 422, form.errors)
-
-
-def _has_totp() -> bool:
-    return account_services().second_factors.state(me()).totp_ms is not None
 
 
 def _do(sentence: str, operation: Callable[..., User], user_id: str, *role: str) -> Response:

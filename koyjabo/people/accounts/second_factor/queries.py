@@ -20,7 +20,7 @@ from koyjabo.people.accounts.errors import (
     UnknownPasskey,
     WrongPasskey,
 )
-from koyjabo.people.accounts.queries import permitted, remove_second_factors, revoke, revoke_all
+from koyjabo.people.accounts.queries import end_proofs, permitted, remove_second_factors, revoke, revoke_all
 from koyjabo.people.audit.queries import AuditRecord
 
 KEPT_STEPS = 120
@@ -131,8 +131,9 @@ def confirm_totp(
 
 
 def begin_second_factor(session: Session, user_id: str, now_ms: int, kept_session_id: str = "") -> None:
-    """Turn two-step login on, and end all other sessions, which were started without it."""
+    """Turn two-step login on. Ends all other sessions, which were started without it, and proofs without a code."""
     session.execute(update(User).where(User.id == user_id).values(second_factor_ms=now_ms))
+    end_proofs(session, user_id)
     revoke_all(session, user_id, now_ms, kept_session_id)
 
 

@@ -70,8 +70,11 @@ class Accounts(Changes):
         client: PasswordClient = OPERATOR_CLIENT,
         visitor_id: str | None = None,
         language: str | None = None,
+        permit: Callable[[Any, str], object] = lambda session, user_id: None,
     ) -> Grant | SecondFactorDue:
-        """Create an account, log it in, and email a link that confirms the address. Raises EmailTaken."""
+        """Create an account, log it in, and email a link that confirms the address. `permit` uses up what permits it,
+        in the same transaction, and may raise errors. Raises EmailTaken.
+        """
         user = self._new_user(email, password, name, client=client, language=language)
         new = None if self._pending.is_required(user) else self._new_session(user.id, user_agent)
         entry = own_entry(log.anonymous(user.created_ms), "user.sign_up", user)
@@ -79,6 +82,7 @@ class Accounts(Changes):
 
         def operation(session: Any) -> None:
             queries.add_user(session, user)
+            permit(session, user.id)
             if new is not None:
                 queries.add_session(session, new)
 

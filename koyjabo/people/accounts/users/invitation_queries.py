@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from koyjabo.base.core.credential_rules import email_key
@@ -82,7 +82,8 @@ def of_user(
 ) -> Page[AnyInvitation]:
     """Invitations to a user's email, newest first. Empty if the email is not confirmed."""
     mine = select(User.email_key).where(User.id == user_id, User.verified_ms.is_not(None))
-    query = _valid(rows, now_ms).where(rows.table.email_key.in_(mine))
+    is_free = or_(rows.table.taken_by.is_(None), rows.table.taken_by == user_id)
+    query = _valid(rows, now_ms).where(rows.table.email_key.in_(mine), is_free)
     total = length(session, query.with_only_columns(rows.table.id))
     return Page(tuple(session.scalars(query.offset(start).limit(count))), total)
 
@@ -92,16 +93,32 @@ def pending(session: Session, rows: InvitationRows, place: Subject, now_ms: int)
     return list(session.scalars(_valid(rows, now_ms).where(*_at(rows, place)).limit(MAX_LISTED)))
 
 
-def use_up(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> AnyInvitation:
-    """Delete a valid invitation. Raises UnknownInvitation as `take` does."""
+def keep(session: Session, rows: InvitationRows, invitation_id: str, user_id: str, now_ms: int) -> None:
+    """Keep a valid invitation for a new user, in the transaction that adds them. Of several concurrent callers, all but
+    one get UnknownInvitation.
+    """
+    valid(session, rows, invitation_id, now_ms)
+    free = update(rows.table).where(rows.table.id == invitation_id, rows.table.taken_by.is_(None))
+    if changed_rows(session, free.values(taken_by=user_id).execution_options(synchronize_session=False)) != 1:
+        raise UnknownInvitation
+
+
+def kept_for(session: Session, rows: InvitationRows, user_id: str, now_ms: int) -> list[AnyInvitation]:
+    """The valid invitations that are kept for this user."""
+    return list(session.scalars(_valid(rows, now_ms).where(rows.table.taken_by == user_id)))
+
+
+def use_up(session: Session, rows: InvitationRows, invitation_id: str, user_id: str, now_ms: int) -> AnyInvitation:
+    """Delete a valid invitation that is not kept for another user. Raises UnknownInvitation as `take` does."""
     invitation = valid(session, rows, invitation_id, now_ms)
-    take(session, rows, invitation.id, place_of(invitation))
+    is_free = or_(rows.table.taken_by.is_(None), rows.table.taken_by == user_id)
+    take(session, rows, invitation.id, place_of(invitation), is_free)
     return invitation
 
 
-def take(session: Session, rows: InvitationRows, invitation_id: str, place: Subject) -> None:
+def take(session: Session, rows: InvitationRows, invitation_id: str, place: Subject, *which: Any) -> None:
     """Delete an invitation. If several callers do so at once, all but one get UnknownInvitation."""
-    if _delete(session, rows, rows.table.id == invitation_id, *_at(rows, place)) != 1:
+    if _delete(session, rows, rows.table.id == invitation_id, *_at(rows, place), *which) != 1:
         raise UnknownInvitation
 
 

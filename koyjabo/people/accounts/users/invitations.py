@@ -3,12 +3,13 @@
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
-from koyjabo.base.core.errors import UnknownInvitation
+from koyjabo.base.core.errors import UnknownCommunity, UnknownInvitation
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, Account
 from koyjabo.base.core.link_tokens import PANEL_INVITATION, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
@@ -70,7 +71,8 @@ class Invitations(Changes, Generic[Accepted]):
     raises, and take a `community_id` except for the panel.
 
     Any account may use the token. An invitation can be used once, within a week, while its inviter may still invite.
-    Otherwise UnknownInvitation is raised.
+    Otherwise UnknownInvitation is raised. While sign-up is closed, an account that is created with an invitation uses
+    it up in the same transaction, and gets the role when its login is complete.
     """
 
     def __init__(
@@ -158,6 +160,15 @@ class Invitations(Changes, Generic[Accepted]):
     def get(self, token: str) -> AnyInvitation:
         return self._database.read(invitation_queries.valid, self._scope.rows, self._id(token), self._clock.now_ms())
 
+    def keep(self, session: Any, token: str, user_id: str) -> None:
+        """Keep an invitation for a new user, in the transaction that adds them (an operation)."""
+        invitation_queries.keep(session, self._scope.rows, self._id(token), user_id, self._clock.now_ms())
+
+    def kept_for(self, account: Account) -> list[str]:
+        """The tokens of the invitations that are kept for this account."""
+        kept = self._database.read(invitation_queries.kept_for, self._scope.rows, account.id, self._clock.now_ms())
+        return [self._token(invitation.id) for invitation in kept]
+
     @transaction
     def accept(self, tx: Transaction, account: Account, token: str) -> Accepted:
         """Accept the offered role, unless the account has a higher one."""
@@ -166,7 +177,7 @@ class Invitations(Changes, Generic[Accepted]):
     @transaction
     def decline(self, tx: Transaction, account: Account, token: str) -> None:
         """Decline the invitation. Its link stops working."""
-        invitation = invitation_queries.use_up(tx.session, self._scope.rows, self._id(token), tx.at_ms)
+        invitation = invitation_queries.use_up(tx.session, self._scope.rows, self._id(token), account.id, tx.at_ms)
         tx.log(f"{self._scope.action}.decline", place_of(invitation))
 
     def _id(self, token: str) -> str:
@@ -201,7 +212,7 @@ class PanelScope(InvitationScope[PanelRole]):
         has not set it up is logged out.
         """
         user = user_admin_queries.locked(tx.session, account.id)
-        invitation = invitation_queries.use_up(tx.session, PANEL_ROWS, invitation_id, tx.at_ms)
+        invitation = invitation_queries.use_up(tx.session, PANEL_ROWS, invitation_id, account.id, tx.at_ms)
         role = max(invitation.role, user.site_role, key=SITE_ROLES.index)
         user_admin_queries.set_role(tx.session, user, role, self._settings.require_two_factor, tx.at_ms)
         tx.log("panel.accept", PANEL, role=role, invited_by=invitation.inviter.name)
@@ -237,10 +248,19 @@ class ReceivedInvitations:
                 return invitations
         raise UnknownInvitation
 
-    def is_valid(self, token: str) -> bool:
-        """Whether the token can be used to accept an invitation."""
+    def is_valid(self, token: str, account: Account | None = None) -> bool:
+        """Whether an account, or else a new one, can accept an invitation with this token."""
         try:
-            self.of(token).get(token)
+            taken_by = self.of(token).get(token).taken_by
         except UnknownInvitation:
             return False
-        return True
+        return taken_by is None or (account is not None and taken_by == account.id)
+
+    def accept_kept(self, account: Account) -> None:
+        """Accept the invitations that were kept for an account when it signed up, now that its login is complete. An
+        invitation that was revoked in the meantime gives nothing.
+        """
+        for invitations in self._kinds:
+            for token in invitations.kept_for(account):
+                with suppress(UnknownInvitation, UnknownCommunity):
+                    invitations.accept(account, token)

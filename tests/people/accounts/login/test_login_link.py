@@ -2,9 +2,11 @@
 
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import SECRET, Site
+from support.databases.at_once import hold_for_two
 from support.people.accounts import disable, sign_up
 from support.people.page_readers import Reader, words
 from support.people.second_factor import turn_on
@@ -13,7 +15,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.link_tokens import LOGIN, LinkTokens
 from koyjabo.base.database.startup_queries import replace_login_link
 from koyjabo.base.settings.database_url import file_of, for_libpq
-from koyjabo.people.accounts import queries
+from koyjabo.people.accounts import email_link_queries, queries
 from koyjabo.server.process.loading import LOGIN_LINK_MS
 
 PRINTED = re.compile(r"/login/link/[\w-]{43}$", re.MULTILINE)
@@ -49,8 +51,20 @@ def test_link_logs_the_first_admin_in_once(site, boss):
     reader.get(link, 303)
     assert reader.location == "/admin/"
     assert "boss@example.com" in words(reader.get("/account"))
+    assert 'name="password"' in reader.get("/admin/server?edit=address"), "a link is no proof"
     assert refused(site, link)
     assert site.rows("SELECT verified_ms FROM users WHERE email = 'boss@example.com'") == [(None,)]
+
+
+@pytest.mark.both_kinds
+def test_link_logs_in_one_of_two_browsers_at_once(site, database, boss, monkeypatch):
+    link = stored(site)
+    before = site.rows("SELECT count(*) FROM sessions")[0][0]
+    hold_for_two(monkeypatch, email_link_queries, "use_login", database)
+    with Site(database.url, site.time) as other, ThreadPoolExecutor(2) as threads:
+        statuses = threads.map(lambda server: server.app.test_client().get(link).status_code, (site, other))
+        assert sorted(statuses) == [303, 422]
+    assert site.rows("SELECT count(*) FROM sessions") == [(before + 1,)]
 
 
 def test_link_works_again_after_a_login_that_the_database_refused(site, boss, monkeypatch):

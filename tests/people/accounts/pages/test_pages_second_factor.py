@@ -11,7 +11,7 @@ from support.people.accounts import PASSWORD, log_in
 from support.people.admins import panel
 from support.people.authenticator import Authenticator
 from support.people.page_readers import Reader, words
-from support.people.second_factor import App, turn_on
+from support.people.second_factor import App, secret_in, token_in, turn_on
 
 ACCOUNT, TOTP, STEP = "/account/second-factor", "/account/second-factor/totp", "/login/second-factor"
 LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}
@@ -28,16 +28,8 @@ def ayesha(site) -> Reader:
     return Reader(site).sign_up("ayesha")
 
 
-def secret_in(page: str) -> str:
-    return re.search(r"otpauth://[^\"]*secret=([A-Z2-7]+)", unescape(page))[1]
-
-
 def codes_in(page: str) -> list[str]:
     return re.findall(r"<li><code>([^<]+)</code></li>", page)
-
-
-def token_in(page: str) -> str:
-    return re.search(r'name="token" value="([^"]+)"', page)[1]
 
 
 def login(reader: Reader, **fields: Any) -> str:
@@ -67,6 +59,7 @@ def test_way_from_the_account_to_recovery_codes_and_back_off(site, ayesha):
     assert "Unused: 10 of 10" in words(ayesha.get(ACCOUNT))
     new = codes_in(ayesha.send(f"{ACCOUNT}/recovery-codes", 200, password=PASSWORD, code=codes[0]))
     assert set(new).isdisjoint(codes)
+    site.time.pass_(minutes=10)
     assert "This code is wrong" in words(ayesha.send(f"{TOTP}/off", 422, password=PASSWORD, code="1"))
     ayesha.send(f"{TOTP}/off", password=PASSWORD, code=new[0])
     assert ayesha.location == ACCOUNT

@@ -11,7 +11,7 @@ from support.databases.at_once import hold_for_two
 from support.people.accounts import PASSWORD, Person, confirm, disable, log_in, promote, sign_up
 from support.people.communities import accept
 from support.people.page_readers import Reader, words
-from support.people.second_factor import turn_on
+from support.people.second_factor import App, secret_in, token_in, turn_on
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.people.accounts.users import invitation_queries
@@ -257,3 +257,47 @@ def test_invitation_opens_the_closed_sign_up_only_on_its_own_page(database):
         for next_ in (f"//other.example{path}", f"/communities?x={path}"):
             Reader(site).send(f"/signup?next={next_}", 403, name="Salma", **form)
         Reader(site).send(f"/signup?next={path}", name="Salma", **form)
+
+
+def sign_up_with(site: Site, path: str, name: str, status: int = 303) -> Reader:
+    reader = Reader(site)
+    reader.page = reader.send(f"/signup?next={path}", status, name=name, email=f"{name}@example.com", password=PASSWORD)
+    return reader
+
+
+@pytest.mark.both_kinds
+def test_one_of_two_sign_ups_at_once_gets_the_account_and_the_role(database, monkeypatch):
+    with Site(database.url) as open_site:
+        path = f"/invitations/{invite(site_admin(open_site, 'boss'))}"
+    hold_for_two(monkeypatch, invitation_queries, "keep", database)
+    settings = {"SIGN_UP": "invited"}
+    with Site(database.url, **settings) as one, Site(database.url, **settings) as two, ThreadPoolExecutor(2) as threads:
+
+        def sign_up_on(site: Site, name: str) -> int:
+            form = {"name": name, "email": f"{name}@example.com", "password": PASSWORD}
+            return site.app.test_client().post(f"/signup?next={path}", data=form).status_code
+
+        assert sorted(threads.map(sign_up_on, (one, two), ("karim", "salma"))) == [303, 403]
+        assert one.rows("SELECT count(*) FROM users") == [(2,)]
+        assert one.rows("SELECT count(*) FROM users WHERE is_viewer") == [(1,)]
+        assert one.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
+
+
+@pytest.mark.both_kinds
+def test_an_invitation_opens_one_account_which_gets_its_role_after_two_step_login(database):
+    with Site(database.url) as site:
+        path = f"/invitations/{invite(site_admin(site, 'boss'))}"
+        other = sign_up(site, "salma")
+        turn_on(other)
+    with Site(database.url, SIGN_UP="invited", REQUIRE_TWO_FACTOR="all") as site:
+        reader = sign_up_with(site, path, "karim", 200)
+        sign_up_with(site, path, "mitu", 403)
+        other.site = site
+        assert_error(accept(other, path.rpartition("/")[2]), 404, "unknown_invitation")
+        assert site.rows("SELECT count(*) FROM users WHERE is_viewer") == [(0,)]
+        token, code = token_in(reader.page), App(site, secret_in(reader.page)).code()
+        page = reader.send("/login/enrol", 200, token=token, code=code, next=path)
+        assert 'href="/admin/"' in page, "onwards to the panel"
+        assert site.rows("SELECT name FROM users WHERE is_viewer") == [("karim",)]
+        assert site.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
+        assert "Visits" in reader.get("/admin/")

@@ -1,0 +1,170 @@
+"""What a stolen session must not do requires a proof, which its user types: the password and, with an app, a code."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.application.site import Site
+from support.databases.at_once import hold_for_two
+from support.people.accounts import PASSWORD, log_in
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+from support.people.second_factor import App, token_in, turn_on
+
+from koyjabo.people.accounts.second_factor import queries
+from koyjabo.reports.visit_log.visit_log import VisitFilter
+
+ADDRESS = "/admin/server/settings/address"
+FORM = "/admin/server?edit=address"
+FIELD, CODE_FIELD = 'name="password"', 'name="code"'
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site) -> Reader:
+    return panel(site)
+
+
+def change(reader: Reader, status: int = 303, host: str = "live.example.com", **proof: str) -> str:
+    return reader.send(ADDRESS, status, public_url=f"https://{host}", **proof)
+
+
+def log_in_with(site: Site, app: App) -> Reader:
+    reader = Reader(site)
+    page = reader.send("/login", 200, email="rani@example.com", password=PASSWORD)
+    reader.send("/login/second-factor", token=token_in(page), code=app.next_code())
+    return reader
+
+
+@pytest.mark.both_kinds
+def test_a_proof_holds_for_ten_minutes_in_its_session(site, admin):
+    other = Reader(site).log_in("rani")
+    assert FIELD in admin.get(FORM), "a login is no proof"
+    page = change(admin, 422)
+    assert "is required" in page.partition('id="password-error"')[2][:60]
+    assert 'value="https://live.example.com"' in page, "what was typed is kept"
+    change(admin, password=PASSWORD)
+    site.time.pass_(minutes=9, seconds=59)
+    site.restart()
+    again = Reader(site)
+    again.client.set_cookie("access_token_cookie", admin.client.get_cookie("access_token_cookie").value)
+    again.client.set_cookie("refresh_token_cookie", admin.client.get_cookie("refresh_token_cookie").value)
+    again.client.set_cookie("csrf_access_token", admin.csrf)
+    assert FIELD not in again.get(FORM)
+    change(again, host="other.example.com")
+    again.send("/admin/server/settings/app", app_url="https://app.example.com")
+    change(other, 422)
+    site.time.pass_(seconds=1)
+    assert FIELD in again.get(FORM), "its use does not prolong it"
+    change(again, 422)
+
+
+def test_a_clock_that_is_set_back_ends_a_proof(site, admin):
+    change(admin, password=PASSWORD)
+    site.time.put_right(hours=-1)
+    change(admin, 422)
+
+
+def test_a_new_password_ends_a_proof(site, admin):
+    change(admin, password=PASSWORD)
+    admin.send("/account/password", current_password=PASSWORD, new_password="rickshaw at noon")
+    change(admin, 422)
+    change(admin, password="rickshaw at noon")
+
+
+def test_logging_out_ends_a_proof(site, admin):
+    change(admin, password=PASSWORD)
+    admin.send("/logout")
+    change(Reader(site).log_in("rani"), 422)
+    assert site.rows("SELECT count(*) FROM sessions WHERE proved_ms IS NOT NULL AND revoked_ms IS NULL") == [(0,)]
+
+
+def test_with_two_step_login_a_proof_needs_a_code(site, admin):
+    change(admin, password=PASSWORD)
+    app = turn_on(log_in(site, "rani"))
+    reader = log_in_with(site, app)
+    assert CODE_FIELD in reader.get(FORM)
+    for proof in ({}, {"password": PASSWORD}, {"password": PASSWORD, "code": "000000"}, {"code": app.next_code()}):
+        change(reader, 422, **proof)
+    change(reader, password=PASSWORD, code=app.next_code())
+    assert FIELD not in reader.get(FORM)
+    assert CODE_FIELD not in reader.get(FORM)
+
+
+def test_turning_on_two_step_login_ends_a_proof_without_a_code(site, admin):
+    page = admin.send("/account/second-factor/totp", 200, password=PASSWORD)
+    secret = re.search(r"secret=([A-Z2-7]+)", page)
+    assert secret
+    app = App(site, secret[1])
+    admin.send("/account/second-factor/totp/confirm", 200, code=app.code())
+    change(admin, 422)
+    change(admin, password=PASSWORD, code=app.next_code())
+
+
+@pytest.mark.both_kinds
+def test_a_code_gives_one_proof_of_two_at_once(site, database, admin, monkeypatch):
+    app = turn_on(log_in(site, "rani"))
+    first, second = (log_in_with(site, app) for _ in range(2))
+    proof = {"password": PASSWORD, "code": app.next_code()}
+    hold_for_two(monkeypatch, queries, "spend_step", database)
+
+    def changed(reader: Reader) -> int:
+        form = {"csrf_token": reader.csrf, "public_url": "https://live.example.com", **proof}
+        return reader.client.post(ADDRESS, data=form, headers=reader.headers).status_code
+
+    with Site(database.url, site.time) as other, ThreadPoolExecutor(2) as threads:
+        second.client.application = other.app
+        assert sorted(threads.map(changed, (first, second))) == [303, 422]
+    assert site.rows("SELECT count(*) FROM sessions WHERE proved_ms IS NOT NULL") == [(1,)]
+
+
+def test_a_wrong_password_counts_as_a_failed_login(site, admin):
+    for _ in range(3):
+        change(admin, 422, password="something else")
+    assert site.rows("SELECT sum(failures) FROM login_failures") == [(3,)]
+
+
+def test_a_backup_is_downloaded_only_after_a_proof(site, admin):
+    page = admin.send("/admin/data/backups/download", 200)
+    assert FIELD in page
+    confirmed = re.search(r'name="confirmed" value="([0-9a-f]+)"', page)
+    assert confirmed
+    refused = admin.send("/admin/data/backups/download", 422, confirmed=confirmed[1])
+    assert "is required" in refused.partition('id="password-error"')[2][:60]
+    admin.send("/admin/data/backups/download", 200, confirmed=confirmed[1], password=PASSWORD)
+    assert admin.headers_of_answer["Content-Disposition"].startswith("attachment;")
+    assert FIELD not in admin.send("/admin/data/backups/download", 200), "set up once"
+
+
+def test_the_two_step_login_of_another_person_is_reset_only_after_a_proof(site, admin):
+    person = log_in(site, "rani")
+    other = Reader(site).sign_up("salma")
+    assert other.csrf
+    ((user_id,),) = site.rows("SELECT id FROM users WHERE email = 'salma@example.com'")
+    path = f"/admin/people/{user_id}/second-factor/reset"
+    page = admin.send(path, 200)
+    confirmed = re.search(r'name="confirmed" value="([0-9a-f]+)"', page)
+    assert confirmed
+    admin.send(path, 422, confirmed=confirmed[1])
+    admin.send(path, confirmed=confirmed[1], password=PASSWORD)
+    assert person.id != user_id
+
+
+def test_exporting_visits_needs_no_proof(site, admin):
+    site.register("ayesha")
+    assert FIELD not in admin.get("/admin/data")
+    filters = dict.fromkeys(VisitFilter._fields, "")
+    admin.send("/admin/data/export", 200, **filters)
+    assert "attachment" in admin.headers_of_answer["Content-Disposition"]
+
+
+def test_proof_fields_are_in_the_language_of_the_page(site, admin):
+    admin.headers["Accept-Language"] = "bn"
+    assert "পাসওয়ার্ড" in words(admin.get(FORM))
