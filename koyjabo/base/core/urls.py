@@ -71,8 +71,8 @@ def page_path(page: str | None) -> str | None:
 
 
 def referrer_path(referrer: str | None) -> str | None:
-    """A referrer as it is stored: a URL like a page. Another text, such as a host, is only cut. None for `direct`, which
-    clients send if there is none.
+    """A referrer as it is stored: a URL like a page. Another text, such as a host, is only cut. Clients say
+    `direct` if there is none.
     """
     if not referrer or referrer.strip(" ()").lower() == "direct":
         return None

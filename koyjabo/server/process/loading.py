@@ -96,7 +96,7 @@ def load_application(prepares: bool = False) -> "Application | None":
     except config.SettingsError as error:
         say(str(error), sys.stderr)
         return None
-    logs.configure(settings.log_level, settings.log_format)
+    logs.write_behind(settings.log_level, settings.log_format)
     if prepares:
         _warn(config.removed_settings())
     load(settings)
@@ -204,4 +204,5 @@ def _migrate(parent: int) -> None:
     except BaseException:
         log.exception("start_failed")
     finally:
+        logging.shutdown()
         os._exit(status)
