@@ -38,7 +38,7 @@ class _Utf8(str):
 
 
 class _LoginInUtf8:
-    """Completes smtplib's connections, which cannot send a user or password with other letters than ASCII's (RFC 4616)."""
+    """Completes smtplib's connections, which send users and passwords only in ASCII (RFC 4616 says UTF-8)."""
 
     def login(self, user: str, password: str) -> Any:
         return super().login(user, _Utf8(password))  # type: ignore[misc]  # CRAM-MD5 encodes the password
