@@ -30,7 +30,7 @@ class NotDelivered(Exception):
         self.reply = reply
 
 
-class _Utf8(str):
+class _InUtf8(str):
     """A text that is sent in UTF-8, although smtplib asks for ASCII."""
 
     def encode(self, *_: str) -> bytes:
@@ -41,12 +41,12 @@ class _LoginInUtf8:
     """Completes smtplib's connections, which send users and passwords only in ASCII (RFC 4616 says UTF-8)."""
 
     def login(self, user: str, password: str) -> Any:
-        return super().login(user, _Utf8(password))  # type: ignore[misc]  # CRAM-MD5 encodes the password
+        return super().login(user, _InUtf8(password))  # type: ignore[misc]  # CRAM-MD5 encodes the password
 
     def auth(self, mechanism: str, respond: Callable[..., str | None], **options: Any) -> Any:
         def respond_in_utf8(*challenge: bytes) -> str | None:
             response = respond(*challenge)
-            return None if response is None else _Utf8(response)
+            return None if response is None else _InUtf8(response)
 
         return super().auth(mechanism, respond_in_utf8, **options)  # type: ignore[misc]
 

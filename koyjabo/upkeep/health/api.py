@@ -71,8 +71,8 @@ def readyz() -> Response:
     results = current()[Readiness].checks()
     checks = {name: Check(**ready._asdict()) for name, ready in results.items()}
     is_ready = all(check.ok for check in checks.values())
-    found = (limits.limits().local_proxy.warning, WRONG_CLOCK if current().clock.is_wrong else None)
-    warnings = [warning for warning in found if warning]
+    advice = (limits.limits().local_proxy.warning, WRONG_CLOCK if current().clock.is_wrong else None)
+    warnings = [warning for warning in advice if warning]
     response = ReadyResponse(status="ready" if is_ready else "not ready", checks=checks, warnings=warnings or None)
     headers = {"Cache-Control": "no-store"} if is_ready else {"Cache-Control": "no-store", "Retry-After": "2"}
     body = response.model_dump_json(exclude_none=True)
