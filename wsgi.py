@@ -8,5 +8,7 @@ if __name__ == "__main__":
     sys.exit(serve())
 
 from koyjabo import create_app
+from koyjabo.web.assets import static_files
 
+static_files.require_all()
 app = create_app()

@@ -30,6 +30,7 @@ from koyjabo.communities import refs, services as communities
 from koyjabo.communities.live.dashboard_room import ReportRooms
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting import opening_queries, services as counting
+from koyjabo.counting.clock_watch import ClockWatch
 from koyjabo.counting.evidence import attendance
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.hours_of_day import DaysByHour
@@ -244,7 +245,9 @@ def _tick(base: Base) -> None:
     repeat(TICK_S, communities.revocation.recheck_if_revoked)
     repeat(MINUTE_S, services[ApiKeys].write_uses)
     repeat(refs.REFRESH_S, communities.refs.refresh)
-    repeat(TICK_S, counting.recovery.shared.renew, base.database.leave_replaced)
+    watch = ClockWatch(base.clock, lambda: visits.site.snapshot)
+    watch.tick()
+    repeat(TICK_S, watch.tick, counting.recovery.shared.renew, base.database.leave_replaced)
     repeat(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     repeat(retention.POLL_S, *upkeep, services[VersionLog].record, services[Recounts].tick)

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from koyjabo.base.core import installation
 from koyjabo.base.core.installation import VERSION
+from koyjabo.server.process.children import flush
 
 if TYPE_CHECKING:
     from koyjabo.base.core.services import Services
@@ -41,6 +42,17 @@ standard library.
 
 
 class Commands(click.Group):
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run a command. An error of the system is a sentence, with status 1. Click ends silently if nobody reads the
+        output.
+        """
+        try:
+            return super().main(*arguments, **options)
+        except OSError as error:
+            click.echo(f"Error: {error.filename or 'The output'} cannot be used: {error.strerror}.", err=True)
+            flush(sys.stdout)  # otherwise Python fails again at its end
+            sys.exit(1)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

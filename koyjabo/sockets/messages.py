@@ -54,7 +54,9 @@ def visit_id(value: object) -> str | None:
     """A valid visitId; None if it is missing. Raises InvalidMessage for any other value."""
     if value is None or (isinstance(value, str) and VISIT_NAME.fullmatch(value)):
         return value
-    raise InvalidMessage("A visitId has 1 to 128 characters from A–Z a–z 0–9 _ - . : + / =")
+    raise InvalidMessage(
+        "A visitId has 1 to 128 characters from A–Z a–z 0–9 _ - . : + / = and is not undefined, null or NaN"
+    )
 
 
 class VisibleMessage(NamedTuple):

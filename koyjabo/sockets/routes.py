@@ -36,7 +36,10 @@ from .credentials import sub_protocols
 from .messages import LARGEST_LIST, WRONG_PATHS, VisibleMessage, is_true, visit_id, visitor_id, watched_paths
 from .stream import CommunityStream, Connection, Stream
 
-NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters from A–Z a–z 0–9 _ - . :'
+NO_VISITOR = (
+    'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters from A–Z a–z 0–9 _ - . : that are not '
+    "undefined, null or NaN"
+)
 
 
 def admit(

@@ -165,3 +165,22 @@ def test_exports_are_imported_from_a_pipe_or_a_file_while_a_server_runs(server, 
         assert (done.returncode, "Choose that program (--program umami)." in done.stderr) == (1, True), done.stderr
     assert server.register("next").ordinal == 42
     assert_verified(server)
+
+
+def test_an_error_of_the_system_is_a_sentence(sqlite_database):
+    settings = environment(DATABASE_URL=sqlite_database.url)
+    for command in (("stats",), ("--help",), ("export", "-", "--format", "csv")):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "koyjabo", *command],
+                cwd=ROOT,
+                env=settings,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert done.returncode == 1, command
+        assert done.stderr.splitlines()[-1:] == ["Error: The output cannot be used: No space left on device."]
+        assert "Traceback" not in done.stderr

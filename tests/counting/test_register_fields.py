@@ -11,15 +11,18 @@ HUGE = int("9" * 400)
 LONGEST = 512
 """How many characters of a page are stored."""
 
+MISTAKES = ("undefined", "null", "NaN", "[object Object]", "[object Undefined]", "")
+"""Ids that JavaScript writes for a missing value."""
+
 BAD_FIELDS = {
-    "visitorId": (ABSENT, None, 5, True, [], {}, "", "a" * 129, "আয়েশা", "a b", " a", "a\n", "a/b", "a\0"),
+    "visitorId": (ABSENT, None, 5, True, [], {}, *MISTAKES, "a" * 129, "আয়েশা", "a b", " a", "a\n", "a/b", "a\0"),
     "timestamp": (
         *("abc", "", "12.5", "0x10", "1_000", "१२", 12.5, True, False, [], {}),
         *(float("nan"), float("inf"), [1702757318000]),
     ),
     "waitedMs": ("abc", "5", True, [], {}),
     **dict.fromkeys(("userAgent", "referrer", "page"), (5, 1.5, True, ["x"], {"x": 1})),
-    "visitId": ("", "a" * 129, "a b", "~made-up", "é", "a\n", 5, True, ["1"]),
+    "visitId": (*MISTAKES, "a" * 129, "a b", "~made-up", "é", "a\n", 5, True, ["1"]),
     "communityId": (5, True, ["x"], {}),
 }
 COLUMNS = {"userAgent": "user_agent", "referrer": "referrer"}
@@ -53,7 +56,7 @@ def test_waiting_time_is_rounded_to_milliseconds(site):
 
 
 def test_ids_of_visitor_and_visit_are_stored_as_sent(site):
-    for good in ("a", "a" * 128, "visitor_1702757318000_a1b2c3d4e", "A-z_0.9:"):
+    for good in ("a", "a" * 128, "visitor_1702757318000_a1b2c3d4e", "A-z_0.9:", "12", "0", "undefined-1", "nullable"):
         assert kept(site, "visitor_id", visitorId=good) == good
     assert kept(site, "visit_id", visitId="+/=1") == "+/=1"
 
@@ -75,7 +78,7 @@ def test_unknown_community_is_not_found(site):
 
 
 def test_idempotency_key_names_the_visit(site):
-    for bad in ("", '""', "a b", "~x", "a" * 129, '"a" "b"'):
+    for bad in ("", '""', "undefined", '"null"', "a b", "~x", "a" * 129, '"a" "b"'):
         assert_error(send(site, {"Idempotency-Key": bad}), 400, "invalid_input", "Idempotency-Key")
     for first, again in (("bare", "bare"), ('"quoted"', '"quoted"'), ("both", '"both"')):
         one, two = (send(site, {"Idempotency-Key": key}).json["visit"] for key in (first, again))

@@ -6,6 +6,7 @@ import io
 import pytest
 from sqlalchemy.orm import Session
 from support.application.site import Site, site_fixture
+from support.assertions.csv_files import rows_of
 from support.people.accounts import sign_up
 from support.people.admins import panel
 from support.people.api_keys import boss as new_admin
@@ -147,7 +148,7 @@ def test_share_link_and_its_file_show_pages_decoded(rolled_up_site):
     person = new_admin(rolled_up_site)
     link = share(person, filters={"page": ["/বাস"]})
     answer = shared(rolled_up_site, link["token"], "breakdown", "by=page&format=csv&range=7d")
-    assert [(row["value"], row["label"]) for row in csv.DictReader(io.StringIO(answer.text))] == [(BUS, "/বাস")]
+    assert [(row["value"], row["label"]) for row in rows_of(answer.text)] == [(BUS, "/বাস")]
     assert "/বাস" in rolled_up_site.client.get(link["url"]).text
 
 

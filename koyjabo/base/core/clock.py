@@ -13,6 +13,9 @@ from .i18n import ASCII_DIGITS, N_
 
 MINUTE_MS = 60 * 1000
 QUARTER_HOUR_S = 900
+WRONG_MS = 86_400_000
+"""How far behind the newest commit the system's clock is wrong, ms."""
+
 CACHE_SIZE = 1000
 
 
@@ -80,7 +83,7 @@ class Bucket(NamedTuple):
 
 class Clock:
     """The server's time: `now_ms` for days and records, `elapsed_ms` for durations. Tests replace both. Code that
-    counts must read the time only here.
+    counts must read the time only here. `ClockWatch` sets `newest_commit_ms`.
     """
 
     def __init__(
@@ -89,7 +92,8 @@ class Clock:
         now_ms: Callable[[], int] = system_now_ms,
         elapsed_ms: Callable[[], int] = system_elapsed_ms,
     ) -> None:
-        self.now_ms = now_ms
+        self.system_ms = now_ms
+        self.newest_commit_ms = 0
         self.elapsed_ms = elapsed_ms
         self.zone = zone
         self._buckets: dict[int, Bucket] = {}
@@ -99,6 +103,17 @@ class Clock:
         """Change the time zone. Days and hours that were cached in the earlier one are dropped."""
         self.zone = zone
         self._buckets, self._beginnings = {}, {}  # last, so that a call that began earlier fills only the old ones
+
+    def now_ms(self) -> int:
+        """The system's time. If that is wrong, which a machine without a battery is after a start, the time of the
+        newest commit (specification: Storage).
+        """
+        now_ms = self.system_ms()
+        return now_ms if now_ms >= self.newest_commit_ms - WRONG_MS else self.newest_commit_ms
+
+    @property
+    def is_wrong(self) -> bool:
+        return self.system_ms() < self.newest_commit_ms - WRONG_MS
 
     def today(self) -> str:
         """The local date, YYYY-MM-DD. It changes at local midnight, even when the clocks change."""

@@ -10,6 +10,9 @@ from typing import Any
 CSV, JSON_LINES = "csv", "jsonl"
 MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Begins the CSV files that browsers download: without it, Excel does not read them as UTF-8."""
+
 MARK = "'"
 FORMULA = "=+\\-@＝＋－＠\t\r\n"
 """Characters that begin a formula in spreadsheets. Many texts come from visitors, and a formula could do harm. A cell

@@ -119,8 +119,12 @@ def page_path(page: str | None) -> str | None:
 
 
 def referrer_path(referrer: str | None) -> str | None:
-    """A referrer as it is stored: a URL like a page. Another text, such as a host, is only cut."""
-    if referrer and PLAIN.fullmatch(referrer):
+    """A referrer as it is stored: a URL like a page. Another text, such as a host, is only cut. Clients say
+    `direct` if there is none.
+    """
+    if not referrer or referrer.strip(" ()").lower() == "direct":
+        return None
+    if PLAIN.fullmatch(referrer):
         return _cut(referrer)
     path = _beginning(without_query(referrer) or "")
     if not path:

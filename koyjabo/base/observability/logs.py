@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from koyjabo.base.core.clock import iso
+from .log_writer import LogWriter
 
 KEY = re.compile(r"\b(\w++)=%[^\s%]*[a-z]")
 CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
@@ -66,9 +67,11 @@ def event_of(record: logging.LogRecord) -> str:
     return str(record.msg).partition(" ")[0]
 
 
-def configure(level: str, style: str) -> None:
-    """Write the package's log to standard error. Called by the server and the command line, not by `create_app`."""
-    handler = logging.StreamHandler()
+def configure(level: str, style: str, handler: logging.Handler | None = None) -> None:
+    """Write the package's log to standard error, or to `handler`. Called by the server and the command line, not by
+    `create_app`.
+    """
+    handler = handler or logging.StreamHandler()
     handler.setFormatter(JsonLines() if style == "json" else TextLines())
     package = logging.getLogger("koyjabo")
     package.handlers = [handler]
@@ -85,6 +88,18 @@ class ErrorCounter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._count(event_of(record))
+
+
+def write_behind(level: str, style: str) -> None:
+    """Configure a process of the server: its log, and libraries' warnings, never make a request wait (`LogWriter`)."""
+    logging.lastResort = writer = LogWriter()
+    configure(level, style, writer)
+
+
+def dropped_lines() -> int:
+    """Number of lines that this process's log has dropped."""
+    handlers = logging.getLogger("koyjabo").handlers
+    return sum(handler.dropped for handler in handlers if isinstance(handler, LogWriter))
 
 
 def count_errors(count: Callable[[str], None]) -> None:

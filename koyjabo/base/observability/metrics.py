@@ -202,13 +202,16 @@ WEBHOOKS_DROPPED = Metric(
 DROPPED = Metric(
     "koyjabo_dropped", "what was dropped because too much was waiting, from the address with the most", "kind"
 )
+LINES_DROPPED = Metric(
+    "koyjabo_log_lines_dropped", "log lines dropped because their reader was stuck or no space was left"
+)
 ATTENDANCE = Metric(
     "koyjabo_attendance_write_seconds", "time of each transaction that writes attended time", None, LATENCY_S
 )
 ATTENDANCE_ROWS = Metric("koyjabo_attendance_rows", "visits whose attended time was written")
 CONNECTION_METRICS = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS)
 COUNTED = (
-    *(*CONNECTION_METRICS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, WEBHOOKS_DROPPED, DROPPED),
+    *(*CONNECTION_METRICS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, WEBHOOKS_DROPPED, DROPPED, LINES_DROPPED),
     *(ATTENDANCE, ATTENDANCE_ROWS),
 )
 
@@ -235,6 +238,7 @@ class Metrics:
         self._reconnections = Counter(RECONNECTIONS.name, RECONNECTIONS.meaning, registry=self._own)
         self._rollbacks = Counter(ROLLBACKS.name, ROLLBACKS.meaning, registry=self._own)
         self._webhooks_dropped = Counter(WEBHOOKS_DROPPED.name, WEBHOOKS_DROPPED.meaning, registry=self._own)
+        self._lines_dropped = Counter(LINES_DROPPED.name, LINES_DROPPED.meaning, registry=self._own)
         self._attendance_rows = Counter(ATTENDANCE_ROWS.name, ATTENDANCE_ROWS.meaning, registry=self._own)
         self._duration, self._commit, self._batch, self._delivery, self._attendance = (
             Histogram(metric.name, metric.meaning, buckets=metric.buckets, registry=self._own)
@@ -286,6 +290,9 @@ class Metrics:
 
     def webhook_dropped(self, deliveries: int) -> None:
         self._webhooks_dropped.inc(deliveries)
+
+    def lines_dropped(self, lines: int) -> None:
+        self._lines_dropped.inc(lines)
 
     def dropped(self, kind: str, number: int) -> None:
         """Count what was dropped. `kind` is one of DROPPED_KINDS."""

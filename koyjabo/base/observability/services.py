@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
+from . import logs
 from .dropped import Dropped
 from .metrics import Gauges, Metrics, Values, shared_folder, worker_place
 from .socket_log import Reconnections, SocketLog
@@ -44,8 +45,13 @@ def build(
     metrics = Metrics(gauges)
     socket_log = SocketLog(metrics, Reconnections(shared_folder(), base.settings.secret_key), caused_by_visits)
 
+    counted = logs.dropped_lines()
+
     def publish() -> None:
+        nonlocal counted
         lag.measure()
+        metrics.lines_dropped((dropped := logs.dropped_lines()) - counted)
+        counted = dropped
         gauges.write()
 
     dropped, responds = Dropped(base.clock, metrics), base.cluster.redis_responds

@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from koyjabo.base.core.domains import ascii_domain
+from koyjabo.base.core.urls import shown_host
 
 LONGEST_URL = 2048
 LONGEST_NAME = 253
 PORTS = {"http": 80, "https": 443}
-URL_TEXT = re.compile(r"[!-~]+")
-"""Matches printable ASCII without spaces."""
+URL_TEXT = re.compile(r"[^\x00-\x20\x7f-\xa0\\]+")
+"""Matches a text without spaces, control characters and backslashes."""
+
+PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
@@ -113,12 +118,17 @@ class Target:
 
 
 def parse(url: str) -> Target:
-    """Parse a URL. Raises OutboundError (REFUSED) for all but plain `http` and `https` URLs."""
-    if len(url) > LONGEST_URL or not URL_TEXT.fullmatch(url) or "\\" in url:
+    """Parse a URL, in which other letters than ASCII's may be encoded or not (WHATWG URL). Raises OutboundError
+    (REFUSED) for all but plain `http` and `https` URLs.
+    """
+    if len(url) > LONGEST_URL or not URL_TEXT.fullmatch(url):
         raise refused("it is not a URL")
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname or ""
+        if shown_host(encoded := ascii_domain(host)) == host:  # otherwise programs may read another name
+            host = encoded
+        path = quote(parts.path or "/", safe=PRINTABLE) + quote(parts.query and f"?{parts.query}", safe=PRINTABLE)
     except ValueError:
         raise refused("it is not a URL") from None
     if parts.scheme not in PORTS:
@@ -127,7 +137,6 @@ def parse(url: str) -> Target:
         raise refused("it contains a user name or password")
     if port == 0 or parts.netloc.endswith(":"):
         raise refused("its port is not valid")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, _host(host, "[" in parts.netloc), port or PORTS[parts.scheme], path)
 
 

@@ -43,8 +43,8 @@ def parse(url: str) -> SmtpServer:
     return SmtpServer(
         host=_in_ascii(ascii_domain, parts.hostname or ""),
         port=parts.port or PORTS[parts.scheme],
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
+        user=_credential(parts.username),
+        password=_credential(parts.password),
         sender_name=(sender["name"] or "").strip(),
         sender=_in_ascii(ascii_address, sender["named"] or sender["bare"]),
         security="tls" if parts.scheme == "smtps" else options.get("tls", "starttls"),
@@ -73,6 +73,17 @@ def _in_ascii(form: Callable[[str], str], name: str) -> str:
         raise ValueError(
             Filled(N_("has '%(name)s', which not every mail server accepts; write it in ASCII letters"), name=name)
         )
+    return text
+
+
+def _credential(written: str | None) -> str:
+    """A user or password, which is sent in UTF-8 without NUL (RFC 4616)."""
+    try:
+        text = unquote(written or "", errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError(N_("has a user or password that is not in UTF-8")) from None
+    if "\0" in text:
+        raise ValueError(N_("has a user or password with a NUL character"))
     return text
 
 

@@ -65,7 +65,7 @@ class NewVisitBody(Body):
         examples=[3],
     )
     userAgent: Text = Field(None, description="default: the User-Agent header")
-    referrer: Address = Field(None, description='stored as origin and path; "direct" means none')
+    referrer: Address = Field(None, description='stored as origin and path; "direct", in any case, means none')
     visitId: VisitId = Field(
         None, description="the client's own id of this visit; a retry with the same id is not counted again"
     )
@@ -96,7 +96,7 @@ class NewVisitBody(Body):
             at_ms=at_ms,
             client_ms=self.timestamp,
             waited_ms=self.waitedMs,
-            referrer=None if self.referrer == "direct" else referrer_path(self.referrer),
+            referrer=referrer_path(self.referrer),
             user_agent=self.userAgent,
             page=sent_page(self.page),
             is_bot=is_crawler,

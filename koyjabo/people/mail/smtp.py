@@ -30,11 +30,36 @@ class NotDelivered(Exception):
         self.reply = reply
 
 
+class _InUtf8(str):
+    """A text that is sent in UTF-8, although smtplib asks for ASCII."""
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode()
+
+
+class _LoginInUtf8:
+    """Completes smtplib's connections, which send users and passwords only in ASCII (RFC 4616 says UTF-8)."""
+
+    def login(self, user: str, password: str) -> Any:
+        return super().login(user, _InUtf8(password))  # type: ignore[misc]  # CRAM-MD5 encodes the password
+
+    def auth(self, mechanism: str, respond: Callable[..., str | None], **options: Any) -> Any:
+        def respond_in_utf8(*challenge: bytes) -> str | None:
+            response = respond(*challenge)
+            return None if response is None else _InUtf8(response)
+
+        return super().auth(mechanism, respond_in_utf8, **options)  # type: ignore[misc]
+
+
 class SmtpTransport:
     """Connects to a mail server for each email. `hello` is the name that this server introduces itself with."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._smtplib = unpatched("smtplib")
+        self._kinds = {
+            security: type(kind.__name__, (_LoginInUtf8, kind), {})
+            for security, kind in (("tls", self._smtplib.SMTP_SSL), ("", self._smtplib.SMTP))
+        }
         self._thread: BatchWorker[Callable[[], None], bool] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
 
     def send(self, server: SmtpServer, hello: str, recipient: str, message: bytes, is_utf8: bool) -> None:
@@ -67,8 +92,8 @@ class SmtpTransport:
         host, port, security = server.host, server.port, server.security
         options: dict[str, Any] = {"local_hostname": hello, "timeout": TIMEOUT_S}
         if security == "tls":
-            return self._smtplib.SMTP_SSL(host, port, context=self._context(), **options)
-        connection = self._smtplib.SMTP(host, port, **options)
+            return self._kinds["tls"](host, port, context=self._context(), **options)
+        connection: Any = self._kinds[""](host, port, **options)
         if security == "starttls":
             try:
                 connection.starttls(context=self._context())

@@ -72,7 +72,7 @@ COMPARE = {"compare": " or ".join(COMPARISONS)}
 GRANULARITY = {"granularity": "hour, day (default), week or month; at most 2,400 periods"}
 BY = {
     "by": f"{', '.join(DIMENSIONS)} or event:{{name}}:{{property}}",
-    "limit": f"1 to {MAX_ROWS:,}; default 10",
+    "limit": f"1 to {MAX_ROWS:,}; default 10, or all in a CSV file",
     "offset": f"0 to {FURTHEST:,}",
 }
 IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier response"}
@@ -152,7 +152,9 @@ def _breakdown(insights: Insights, asked: Parameters) -> Any:
     others = asked.others
     if "by" not in others:
         raise InvalidInput(details={"by": "is required: a dimension, such as page, source or country"})
-    limit = _number("limit", others.get("limit", DEFAULT_ROWS), 1, MAX_ROWS)
+    limit = FURTHEST
+    if others["format"] == JSON or "limit" in others:
+        limit = _number("limit", others.get("limit", DEFAULT_ROWS), 1, MAX_ROWS)
     offset = _number("offset", others.get("offset", "0"), 0, FURTHEST)
     return insights.breakdown(asked.question, others["by"], limit, offset, language())
 
@@ -211,8 +213,8 @@ def respond(
     asked = insights.asked(pairs, scope, ("format", *others), default)
     if asked.compare and name != "summary":
         raise InvalidInput(details={"compare": "can only be used with the summary"})
-    asked = replace(asked, question=asked.question.within(filters))
     kind = _format(asked.others.get("format"))
+    asked = replace(asked, question=asked.question.within(filters), others={**asked.others, "format": kind})
     tag = _tag(insights.version(asked.question, bool(asked.compare)), name, repr(asked), kind, language(), VERSION)
     response, by = Response(mimetype=MIMETYPES[kind]), asked.others.get("by", "")
     # Labels with the names of communities can change without a visit.
@@ -223,7 +225,8 @@ def respond(
             response.set_data(json.dumps(as_json(result), ensure_ascii=False))
         else:
             rows = [{column: row.get(column) for column in report.columns} for row in csv_rows(result)]
-            response.set_data(spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows))
+            table = spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows)
+            response.set_data(spreadsheet.BYTE_ORDER_MARK + table)
             file = f"{name}-{asked.question.first}-{asked.question.last}.csv"
             response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     response.set_etag(_tag(tag, response.get_data(as_text=True)) if has_names else tag)

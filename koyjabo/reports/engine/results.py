@@ -31,6 +31,9 @@ def reason_of_folded(question: Question, knows_visits: bool) -> str:
     return FOLDED if knows_visits or not one_value(question) else FOLDED_VALUE
 
 
+OTHER = "other"
+"""Label of the last row of a CSV file that has not all values."""
+
 MAX_ROWS = 1_000
 """Maximum number of rows of a breakdown in one result (specification: Questions)."""
 
@@ -134,7 +137,10 @@ class Breakdown(NamedTuple):
         }
 
     def csv_rows(self) -> Iterator[Object]:
-        for row in self.rows:
+        rows = self.rows
+        if len(rows) < self.values:
+            rows = [*rows, Row(None, OTHER, self.other, None)]
+        for row in rows:
             yield {**row.as_json(self.is_counted), "at_least": row.at_least, "exact": self.reason is None}
 
 

@@ -26,6 +26,9 @@ LISTS = (DATA / "sources.json", DATA / "more_sources.json")
 APPS = ("android-app", "ios-app")
 """Schemes of referrers whose host is an app's id."""
 
+CODE_HOSTS = ("github.com", "sourceforge.net")
+"""Sites whose names other people's apps begin with, such as `com.github.ayesha.timetable`."""
+
 ADDRESS = re.compile(r"[0-9.]+|[^:]*:.*")
 """An IP address, which has no domain."""
 
@@ -59,14 +62,32 @@ class Sources:
     def _find(self, scheme: str, host: str) -> Source:
         if not host or host in self._own_hosts:
             return NOWHERE
+        if scheme in APPS:
+            return _source_of_app(host)
         listed, labels = _listed(), host.split(".")[-LONGEST_LABELS:]
         above = [".".join(labels[at:]) for at in range(1, len(labels))]
         for entry in (host, *(f"*.{domain}" for domain in above)):
             if entry in listed:
                 return listed[entry]
         # Other parts of a search engine's site are not the search engine, and have their own names.
-        is_domain = scheme not in APPS and not ADDRESS.fullmatch(host) and not any(domain in listed for domain in above)
+        is_domain = not ADDRESS.fullmatch(host) and not any(domain in listed for domain in above)
         return Source(shown_host(_suffixes().privatesuffix(host) or host if is_domain else host), REFERRAL)
+
+
+def _source_of_app(app: str) -> Source:
+    """The source of the longest beginning of an app's id that is listed, as an app or as a site: `com.whatsapp.w4b`
+    belongs to `com.whatsapp`, and `com.vk.im` to vk.com. A search engine's company has many other apps, so an unlisted
+    app is the search engine only if its id says so.
+    """
+    listed, labels = _listed(), app.split(".")[:LONGEST_LABELS]
+    for length in range(len(labels), 1, -1):
+        if source := listed.get(".".join(labels[:length])):
+            return source
+        site = ".".join(reversed(labels[:length]))
+        source = listed.get(site)
+        if source and site not in CODE_HOSTS and (source.channel in (SOCIAL, AI) or "search" in app):
+            return source
+    return Source(app, REFERRAL)
 
 
 @cache
@@ -92,7 +113,7 @@ def _scheme_and_host(address: str) -> tuple[str, str]:
     return address.partition(":")[0].lower(), bare_host(without_query(address) or "")
 
 
-RULES = 3
+RULES = 4
 """The version of the parsing rules. If it changes, all visits are read again."""
 
 

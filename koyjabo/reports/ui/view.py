@@ -12,7 +12,7 @@ from markupsafe import Markup
 from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.network import client_address
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
-from koyjabo.reports.engine.results import MAX_ROWS, SnapshotTotals
+from koyjabo.reports.engine.results import SnapshotTotals
 from koyjabo.reports.query.report_query import NO_COMPARISON, whole_days
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
@@ -205,8 +205,8 @@ class View(ViewPlan):
         return [(breakdowns.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:
-        """Return the URL of a CSV file with all values that one report can have."""
-        return self.report("breakdown", by=dimension, limit=str(MAX_ROWS), format="csv")
+        """Return the URL of a CSV file with all values."""
+        return self.report("breakdown", by=dimension, format="csv")
 
     def report(self, call: str, **values: str) -> str:
         unknown = SHOWN if call == "summary" else (*SHOWN, "compare")

@@ -81,7 +81,7 @@ def load(settings: "Settings") -> None:
 
 def load_application(prepares: bool = False) -> "Application | None":
     """Load the application, and create its routes. With `prepares`, also prepare the database. Returns None after
-    printing what is wrong with the settings or the database.
+    printing what is wrong with the settings, the assets or the database.
     """
     patch()
     import config
@@ -96,11 +96,11 @@ def load_application(prepares: bool = False) -> "Application | None":
     except config.SettingsError as error:
         say(str(error), sys.stderr)
         return None
-    logs.configure(settings.log_level, settings.log_format)
+    logs.write_behind(settings.log_level, settings.log_format)
     if prepares:
         _warn(config.removed_settings())
     load(settings)
-    if prepares and not prepare(settings):
+    if prepares and not (_has_assets() and prepare(settings)):
         return None
     routed = koyjabo.make_routes(settings, {})
     gc.collect()
@@ -132,6 +132,18 @@ def _warn(removed_settings: list[str]) -> None:
         log.warning("removed_settings names=%s", ",".join(removed_settings))
     if not geolocation.COUNTRIES.is_file():
         log.warning("countries_missing try='make assets'")
+
+
+def _has_assets() -> bool:
+    """Whether pages can be shown. If not, print a sentence about it."""
+    from koyjabo.web.assets import static_files
+
+    try:
+        static_files.require_all()
+    except static_files.UnusableAssets as error:
+        say(str(error), sys.stderr)
+        return False
+    return True
 
 
 def prepare(settings: "Settings") -> bool:
@@ -204,4 +216,5 @@ def _migrate(parent: int) -> None:
     except BaseException:
         log.exception("start_failed")
     finally:
+        logging.shutdown()
         os._exit(status)

@@ -185,6 +185,9 @@ class Parent:
         except BaseException:
             self.log().exception("worker_failed")
         finally:
+            import logging  # imported late, to keep the parent small
+
+            logging.shutdown()
             with suppress(OSError):
                 sys.stderr.flush()
             os._exit(status)
@@ -240,10 +243,10 @@ class Parent:
     def log(self) -> "Logger":
         import logging  # imported late, to keep this process small
 
-        if not self._application:
+        if not logging.getLogger("koyjabo").handlers:
             from koyjabo.base.observability import logs
 
-            logs.configure("ERROR", os.environ.get("LOG_FORMAT", "text"))
+            logs.write_behind("ERROR", os.environ.get("LOG_FORMAT", "text"))
         return logging.getLogger(__name__)
 
 

@@ -1,5 +1,6 @@
 """Draws a badge as SVG: a label and a message, each in a shape as wide as its text."""
 
+import re
 import unicodedata
 from html import escape
 from math import ceil
@@ -11,8 +12,17 @@ VIRAMA = "\u09cd"
 JOINED = 0.5
 """Width of a consonant after a virama, relative to its full width."""
 
-WIDE, OTHER = 1000, 640
-"""Widths of characters missing from the tables: East Asian characters and emoji, and all others."""
+JOINER = "\u200d"
+"""Makes one picture of the emoji around it, such as a family."""
+
+SKIN = re.compile("[\U0001f3fb-\U0001f3ff]")
+"""Changes the colour of the emoji before it."""
+
+FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
+"""One of the two letters of a flag."""
+
+WIDE, EMOJI, RIGHT_TO_LEFT, SPACING_MARK, OTHER = 1000, 1270, 480, 300, 640
+"""Widths of characters missing from the tables. Only East Asian letters have exactly this width."""
 
 TABLES = (
     (0x20, (
@@ -43,24 +53,51 @@ Verdana's, and Bengali letters in Lohit Bengali.
 
 
 def width_px(text: str, font_px: int) -> float:
+    """A text's width: estimated if it `is_estimated`."""
     widths = 0.0
     before = ""
     for character in text:
         width = _width(character)
+        if before == JOINER and width == EMOJI:
+            width = 0
         widths += width * JOINED if before == VIRAMA else width
         before = character
     return widths * font_px / 1000
 
 
-def _width(character: str) -> int:
-    """A character's width in thousandths of the font size."""
+def is_estimated(text: str) -> bool:
+    """Whether a character's width depends on the font and its neighbours."""
+    return any(_in_table(character) is None and not _is_east_asian(character) for character in text)
+
+
+def _in_table(character: str) -> int | None:
     for first, widths in TABLES:
         at = ord(character) - first
         if 0 <= at < len(widths):
             return widths[at]
-    if unicodedata.combining(character) or unicodedata.category(character)[0] in "MC":
+    return None
+
+
+def _is_east_asian(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF" and unicodedata.category(character) != "So"
+
+
+def _width(character: str) -> int:
+    """A character's width in thousandths of the font size."""
+    category = unicodedata.category(character)
+    if (known := _in_table(character)) is not None:
+        return known
+    if category == "Mc":
+        return SPACING_MARK
+    if category[0] in "MC" or SKIN.match(character):
         return 0
-    return WIDE if unicodedata.east_asian_width(character) in "WF" or ord(character) > 0xFFFF else OTHER
+    if FLAG.match(character):
+        return EMOJI // 2
+    if unicodedata.bidirectional(character) in ("R", "AL"):
+        return RIGHT_TO_LEFT
+    if category == "So" and ord(character) >= ord("☀"):
+        return EMOJI
+    return WIDE if _is_east_asian(character) else OTHER
 
 
 LABEL, PROBLEM = "#555555", "#c0392b"
@@ -106,6 +143,9 @@ TEXT = (
 )
 """`textLength` keeps the width of the text with any installed font."""
 
+ESTIMATED = '<text x="{middle}" y="{baseline}" fill="{fill}" text-anchor="middle">{text}</text>'
+"""A text whose width is not known: no letter is stretched."""
+
 
 def badge(label: str, message: str, color: str, style: str, language: str) -> str:
     """A badge as SVG. Its accessible name contains both texts. Without a label, it has one shape."""
@@ -115,9 +155,14 @@ def badge(label: str, message: str, color: str, style: str, language: str) -> st
     for text, fill, length in parts:
         width = ceil(length) + 2 * PADDING_PX
         shapes += SHAPE.format(left=left, width=width, height=look.height, fill=fill)
-        middle = left + (width - length) / 2
-        texts += TEXT.format(
-            left=f"{middle:.1f}", baseline=look.baseline, fill=_ink(fill), length=length, text=escape(text)
+        element = ESTIMATED if is_estimated(text) else TEXT
+        texts += element.format(
+            left=f"{left + (width - length) / 2:.1f}",
+            middle=left + width / 2,
+            baseline=look.baseline,
+            fill=_ink(fill),
+            length=length,
+            text=escape(text),
         )
         left += width
     if look.stops:

@@ -37,6 +37,9 @@ class AliveResponse(BaseModel):
 ALIVE = PlainResponse(HTTPStatus.OK, [("Content-Type", "application/json")], AliveResponse().model_dump_json())
 
 
+WRONG_CLOCK = "The clock is over a day behind the newest commit. Set it from the network (NTP)."
+
+
 class Check(BaseModel):
     ok: bool
     ms: float | None = Field(default=None, description="response time in ms")
@@ -68,10 +71,9 @@ def readyz() -> Response:
     results = current()[Readiness].checks()
     checks = {name: Check(**ready._asdict()) for name, ready in results.items()}
     is_ready = all(check.ok for check in checks.values())
-    warning = limits.limits().local_proxy.warning
-    response = ReadyResponse(
-        status="ready" if is_ready else "not ready", checks=checks, warnings=[warning] if warning else None
-    )
+    advice = (limits.limits().local_proxy.warning, WRONG_CLOCK if current().clock.is_wrong else None)
+    warnings = [warning for warning in advice if warning]
+    response = ReadyResponse(status="ready" if is_ready else "not ready", checks=checks, warnings=warnings or None)
     headers = {"Cache-Control": "no-store"} if is_ready else {"Cache-Control": "no-store", "Retry-After": "2"}
     body = response.model_dump_json(exclude_none=True)
     return Response(body, 200 if is_ready else 503, headers, mimetype="application/json")

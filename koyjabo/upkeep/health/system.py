@@ -112,7 +112,7 @@ class System:
 
     def facts(self, account: Account) -> SystemFacts:
         account.require_site_viewer()
-        began_ms, began_now_ms = self._clock.elapsed_ms(), self._clock.now_ms()
+        began_ms, began_now_ms = self._clock.elapsed_ms(), self._clock.system_ms()
         database_clock_ms = self._database.read(queries.clock_ms)
         took_ms = self._clock.elapsed_ms() - began_ms
         database, recounts = self._database.read(queries.facts), self._recounts.state(account)
@@ -138,7 +138,7 @@ class System:
             redis_refusal=self._workers.redis_refusal,
             workers=self._workers.live(),
             unsaved=self.unsaved(),
-            now_ms=self._clock.now_ms(),
+            now_ms=self._clock.system_ms(),
         )
 
     def data(self, account: Account) -> Data:

@@ -9,15 +9,26 @@ import hashlib
 import json
 import mimetypes
 import os
+import struct
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from gettext import GNUTranslations
 from pathlib import Path
 from typing import cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request, send_file
 
-FOLDER = Path(__file__).resolve().parents[2] / "static"
+PACKAGE = Path(__file__).resolve().parents[2]
+FOLDER = PACKAGE / "static"
+NEEDED_FILES = (
+    "static/vendor/icons.svg",
+    "static/vendor/digits-latin.woff2",
+    "static/vendor/digits-bengali.woff2",
+    "translations/bn/LC_MESSAGES/messages.mo",
+)
+"""Built files that pages cannot be shown without. Pages do without charts, maps and minified scripts."""
+
 MIN = "min"
 TEXTS = {".js", ".css", ".svg", ".json"}
 PACKED = {"br": ".br", "gzip": ".gz"}
@@ -30,6 +41,14 @@ SERVICE_WORKER = "counting/service-worker.js"
 EXTENSION = "koyjabo.assets"
 
 bp = Blueprint("static_files", __name__)
+
+
+class UnusableAssets(Exception):
+    """Pages cannot be shown. The message is a sentence for the operator."""
+
+    def __init__(self, file: Path) -> None:
+        name = file.relative_to(PACKAGE.parent)
+        super().__init__(f"No page can be shown, because {name} is missing or broken. Run `make assets`.")
 
 
 @dataclass(frozen=True)
@@ -57,6 +76,25 @@ def init_app(app: Flask, is_development: bool) -> None:
     """
     fixed = _present()
     app.extensions[EXTENSION] = _present if is_development else lambda: fixed
+
+
+def require_all() -> None:
+    """Check the files that pages need. Raises UnusableAssets."""
+    for name in NEEDED_FILES:
+        if not _is_whole(PACKAGE / name):
+            raise UnusableAssets(PACKAGE / name)
+    try:
+        _present()
+    except (LookupError, TypeError, ValueError):
+        raise UnusableAssets(FOLDER / MIN / "manifest.json") from None
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        with file.open("rb") as content:
+            return bool(GNUTranslations(content) if file.suffix == ".mo" else content.read(1))
+    except (OSError, ValueError, struct.error):
+        return False
 
 
 def assets() -> Assets:

@@ -6,7 +6,8 @@ Downloads that are generated while they are sent, such as exports.
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from typing import Annotated, Any, NamedTuple, TypeVar
+from itertools import chain
+from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
 from flask import Response, g, json, request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,6 +15,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.spreadsheet import BYTE_ORDER_MARK, CSV, MIMETYPES
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,8 @@ def download(pieces: Iterator[Piece], name: str, content_type: str, require: Cal
     """Send a file. `require` is called before each piece, outside the request. If it raises an error, the file ends
     there.
     """
+    if content_type == MIMETYPES[CSV]:
+        pieces = chain(cast("Iterator[Piece]", [BYTE_ORDER_MARK]), pieces)
     checked = _checked(pieces, require)
     unhurried = request.environ.get("koyjabo.unhurried")
     if unhurried is not None:  # missing under other WSGI servers

@@ -19,7 +19,7 @@ from koyjabo.base.core import credential_rules
 from koyjabo.base.core.clock import LAST_MS, MOMENTS, NOT_A_MOMENT, moment_of, typed_days
 from koyjabo.base.core.errors import InvalidInput, InvalidJson, UnsupportedBody
 from koyjabo.base.core.i18n import N_, Filled
-from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID
+from koyjabo.base.core.identity import MISTAKEN_IDS, VISIT_NAME, VISITOR_ID
 from koyjabo.base.core.sanitize import has_visible, tidy_name, truncate, whole
 
 LARGEST_INT64 = 2**63 - 1
@@ -31,6 +31,8 @@ LONGEST_NAME = 200
 NAME_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 NAME_TOO_LONG = N_("must not be longer than 200 characters")
 NOT_VISIBLE = N_("must have at least one character that can be seen")
+
+MISTAKEN_ID = N_("must not be undefined, null or NaN, which JavaScript writes for a missing value")
 
 NULL = {"type": "null"}
 
@@ -49,7 +51,7 @@ def pattern(rule: re.Pattern[str], optional: bool = False) -> dict[str, Any]:
 
 def _named(value: Any, rule: re.Pattern[str], sentence: str) -> str:
     if not isinstance(value, str) or not rule.fullmatch(value):
-        raise refuse(sentence)
+        raise refuse(MISTAKEN_ID if value in MISTAKEN_IDS else sentence)
     return value
 
 

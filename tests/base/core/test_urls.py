@@ -100,8 +100,10 @@ def test_hosts_have_one_ascii_form_and_are_shown_in_their_own_script():
         assert shown_host(broken) == broken
 
 
-def test_other_texts_than_urls_are_referrers_as_they_are():
+def test_other_texts_than_urls_are_referrers_as_they_are_unless_they_say_direct():
     expected = {"বাংলা.example/a": "বাংলা.example/a", "Some newsletter": "Some newsletter", "a" * 600: "a" * 512}
+    expected |= dict.fromkeys(("direct", "Direct", "DIRECT", "(direct)", " direct "))
+    expected |= {text: text for text in ("direct.example", "https://direct/", "Direct mail")}
     assert {text: referrer_path(text) for text in expected} == expected
 
 

@@ -26,6 +26,7 @@ from koyjabo.base.outbound.messages import (
     OutboundError,
     OutboundResponse,
     Request,
+    parse,
 )
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -281,6 +282,11 @@ def test_url_that_programs_read_in_different_ways_is_refused(client):
         with pytest.raises(OutboundError) as caught:
             client.fetch(Request("GET", url))
         assert caught.value.kind == FailureKind.REFUSED, url
+
+
+def test_url_as_an_address_bar_shows_it_is_encoded():
+    target = parse("https://হুক.example/বাস?q=é&b=%20")
+    assert (target.host, target.path) == ("xn--p5b5eya.example", "/%E0%A6%AC%E0%A6%BE%E0%A6%B8?q=%C3%A9&b=%20")
 
 
 def test_loopback_is_refused_at_once(client):

@@ -104,6 +104,7 @@ BAD = [
     *[("SMTP_URL", bad) for bad in ("host", "smtp://", "http://h?from=a@b", "smtp://h:x?from=a@b", "smtp://host")],
     *[("SMTP_URL", bad) for bad in ("smtp://host?from=a", "smtp://host?from=a@b&tls=on", "smtp://host?from=a@b&x=1")],
     *[("SMTP_URL", bad) for bad in ("smtp://:p@h?from=a@b", "smtp://h?from=a@b&from=c@d")],
+    *[("SMTP_URL", f"smtp://{bad}@h?from=a@b") for bad in ("live:p%E4ss", "l%FFve:p", "live:a%00b", "l%00ve:p")],
     *[("SMTP_URL", bad) for bad in ("smtps://host?from=a@b&tls=off", "smtp://host/x?from=a@b", "smtp://h?from=<a@b")],
     *[
         ("SMTP_URL", bad)

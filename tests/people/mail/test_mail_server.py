@@ -5,6 +5,7 @@ import ssl
 import subprocess
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -54,6 +55,18 @@ def test_tls_and_the_password_are_used(sqlite_database, with_tls):
     with Site(sqlite_database.url, **with_tls.settings(SMTP_URL=with_tls.url("", LOGIN, "localhost"))) as site:
         assert failure_of(site) is None
     assert with_tls.recipients == ["ayesha@example.com"]
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
+@pytest.mark.parametrize("without", ["LOGIN", "PLAIN"])
+def test_user_and_password_are_sent_in_utf8(sqlite_database, without):
+    user, password = "আয়েশা@example.com", "pässwörd ☃"
+    mailbox = Mailbox(user, password, without=without).start()
+    url = mailbox.url(login=f"{quote(user, safe='')}:{quote(password)}@")
+    with Site(sqlite_database.url, **mailbox.settings(SMTP_URL=url)) as site:
+        assert failure_of(site) is None
+    mailbox.stop()
+    assert mailbox.recipients == ["ayesha@example.com"]
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_visitor_is_active_while_their_page_is_open_and_a_window_longer(server):
 
 
 def test_first_message_without_a_visitor_is_an_error_and_the_socket_goes_on(server):
-    for none in ("a b", "a" * 129, "কমলা"):  # invalid ids in a URL are ignored
+    for none in ("a b", "a" * 129, "কমলা", "undefined"):  # invalid ids in a URL are ignored
         with PlainListener(server.port, visitor=none) as page:
             page.first()
             page.say({"type": "visitor", "visitorId": "ayesha"})
@@ -90,13 +90,13 @@ def test_first_message_without_a_visitor_is_an_error_and_the_socket_goes_on(serv
             assert page.next_of_type("pong")
             assert page.of_type("error") == []
     with PlainListener(server.port) as page:
-        for body in ({"visitorId": "a b"}, {"visitorId": 5}, {}):
+        for body in ({"visitorId": "a b"}, {"visitorId": "undefined"}, {"visitorId": 5}, {}):
             before = len(page.of_type("error"))
             page.say({"type": "visitor", **body})
             assert "visitorId" in page.next_of_type("error", before)["error"]
         page.say({"type": "visitor", "visitorId": "ayesha"})
         page.say({"type": "visitor", "visitorId": "karim"})
-        assert "already" in page.next_of_type("error", 3)["error"]
+        assert "already" in page.next_of_type("error", 4)["error"]
         page.say({"type": "ping"})
         assert page.next_of_type("pong")
     with PlainListener(server.port, visitor="ayesha") as page:

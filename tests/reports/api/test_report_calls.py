@@ -1,10 +1,8 @@
 """GET /api/reports/… and /api/communities/{id}/reports/…: permissions, responses and refusals."""
 
-import csv
-import io
-
 import pytest
 from support.application.site import Site, Time, assert_error, site_fixture
+from support.assertions.csv_files import rows_of
 from support.assertions.openapi import assert_described
 from support.people.accounts import Person
 from support.people.api_keys import boss as new_admin
@@ -117,13 +115,28 @@ def test_every_report_is_a_file_for_spreadsheets(cast, community, name):
     answer = cast["site_admin"].get(f"/api/reports/{name}{REPORTS[name]}", headers={"Accept": "text/csv"})
     assert answer.mimetype == "text/csv"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}-2025-09-11-2025-10-10.csv"'
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    rows = rows_of(answer.text)
     if name == "breakdown":
         assert [(row["value"], row["visits"]) for row in rows] == [("/", "2"), ("/'=cmd", "1"), ("/fares", "1")]
         assert {row["at_least"] for row in rows} == {"false"}
     else:
         assert sum(int(row["visits"]) for row in rows) == 4
     assert name == "timeline" or {row["exact"] for row in rows} == {"true"}
+
+
+def test_a_file_has_every_row_and_adds_up(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        boss = new_admin(site)
+        for number in range(1_100):
+            site.register(f"visitor{number}", page=f"/posts/{number}")
+
+        def visits(query: str) -> dict[str, int]:
+            answer = boss.get(f"/api/reports/breakdown?by=page&format=csv{query}")
+            return {row["label"]: int(row["visits"]) for row in rows_of(answer.text)}
+
+        assert visits("") == {f"/posts/{number}": 1 for number in range(1_100)}
+        some = visits("&limit=2&offset=1")
+        assert (len(some), list(some)[-1], sum(some.values())) == (3, "other", 1_100)
 
 
 def tags(boss: Person, prefix: str) -> set[str]:

@@ -42,7 +42,7 @@ def test_traits_are_read_from_a_visit_and_none_where_nothing_was_recorded():
 def test_other_traits_are_another_version_of_the_rules():
     """A change to TRAITS needs a new RULES version: otherwise visits read earlier would lack the new trait."""
     utm = "utm_source utm_medium utm_campaign utm_term utm_content"
-    traits_of = {3: f"browser system device language source channel {utm} country city"}
+    traits_of = {4: f"browser system device language source channel {utm} country city"}
     assert traits_of[RULES].split() == [*TRAITS]
     assert ParsedTraits._fields == TRAITS
 
@@ -111,10 +111,35 @@ def test_listed_host_has_its_entrys_channel_and_not_its_parent_domains():
     parts += ["business.facebook.com", "news.google.com", "platform.deepseek.com", "pages.github.com"]
     sources = {host: f"{OWN.of(f'https://{host}/').channel} {OWN.of(f'https://{host}/').domain}" for host in parts}
     assert sources == {host: f"referral {host}" for host in parts}
-    assert OWN.of("android-app://com.facebook.katana/") == ("facebook.com", "social")
     assert expected == {
         name: [host for host in hosts if OWN.of(f"https://{host}/") == tuple(reversed(name.split()))]
         for name, hosts in expected.items()
+    }
+
+
+def test_an_app_has_the_class_of_its_site():
+    expected = {
+        "social facebook.com": ["com.facebook.katana", "com.facebook.lite"],
+        "social whatsapp.com": ["com.whatsapp", "com.whatsapp.w4b"],
+        "social vk.com": ["com.vkontakte.android", "com.vk.im"],
+        "social wechat.com": ["com.tencent.mm"],
+        "social threads.com": ["com.instagram.barcelona"],
+        "social instagram.com": ["com.instagram.android", "com.instagram.lite"],
+        "social ok.ru": ["ru.ok.android"],
+        "social x.com": ["com.twitter.android", "com.twitter.android.lite"],
+        "social telegram.org": ["org.telegram.messenger", "org.telegram.messenger.beta"],
+        "search google.com": ["com.google.android.googlequicksearchbox", "com.google.android.apps.searchlite"],
+        "search yandex.com": ["com.yandex.searchapp", "ru.yandex.searchplugin"],
+        "search duckduckgo.com": ["com.duckduckgo.mobile.android"],
+        "ai perplexity.ai": ["ai.perplexity.app.android"],
+        "ai poe.com": ["com.poe.android"],
+    }
+    others = ["com.google.android.gm", "com.google.android.apps.docs", "com.yandex.mail", "ru.mail.mailapp", "com"]
+    others += ["com.github.ayesha.timetable", "net.sourceforge.timetable", "com.microsoft.teams", "com.android.chrome"]
+    assert {app: OWN.of(f"android-app://{app}/") for app in others} == {app: (app, "referral") for app in others}
+    assert expected == {
+        name: [app for app in apps if OWN.of(f"android-app://{app}/a") == tuple(reversed(name.split()))]
+        for name, apps in expected.items()
     }
 
 

@@ -1,12 +1,11 @@
 """A rolled up day keeps its number of visitors and the largest values of each dimension, but no visitor."""
 
-import csv
-import io
 import re
 from datetime import date
 
 import pytest
 from support.application.site import Site, Time
+from support.assertions.csv_files import rows_of
 from support.assertions.rolled_up import all_figures, assert_kept
 from support.people.admins import panel
 from support.people.api_keys import boss as new_admin
@@ -158,7 +157,7 @@ def test_files_mark_what_they_may_lack(site):
         days = "start=2025-10-08&end=2025-10-09"
         answer = admin.get(f"/api/reports/{report}?{days}&{query}", headers={"Accept": "text/csv"})
         assert answer.status_code == 200, answer.text
-        return list(csv.DictReader(io.StringIO(answer.text)))
+        return rows_of(answer.text)
 
     pages = {row["value"]: (row["visitors"], row["at_least"], row["exact"]) for row in file("breakdown", "by=page")}
     assert pages == {

@@ -1,10 +1,9 @@
 """Downloads: everything that a filter matches, as files for other programs."""
 
-import csv
-import io
 import json
 
 import pytest
+from support.assertions.csv_files import rows_of
 from support.people.admins import ExampleCommunity, last_line, panel
 
 from koyjabo.base.core.errors import Forbidden
@@ -39,14 +38,14 @@ def download(admin, **fields):
 
 
 def table(admin, **fields):
-    return list(csv.DictReader(io.StringIO(download(admin, **fields).text)))
+    return rows_of(download(admin, **fields).text)
 
 
 def test_all_visits_are_in_the_file_from_the_first(site, admin):
     answer = download(admin)
     assert answer.content_type == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="visits-2025-12-17.csv"'
-    assert [int(row["ordinal"]) for row in csv.DictReader(io.StringIO(answer.text))] == list(range(1, 121))
+    assert [int(row["ordinal"]) for row in rows_of(answer.text)] == list(range(1, 121))
     assert last_line(site)[:2] == ("Rani", "visits.export")
 
 

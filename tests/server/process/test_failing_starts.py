@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from support.databases.database import EMPTY, MIGRATED, PostgresDatabase, PostgresDatabases, SqliteDatabase
 from support.databases.pgbouncer import PgBouncer
+from support.faults.failing_programs import SERVE, written
 from support.programs.forking import start_anew
 from support.programs.processes import environment, wait_until
 from support.servers.server import Server
@@ -198,6 +199,22 @@ def test_problem_that_stays_ends_the_start_with_one_sentence(case, world, sqlite
     assert all(part in line for part in case.sentence), line
     assert line.endswith("."), line
     assert "[Errno" not in line
+
+
+WITHOUT_ICONS = f"""
+from koyjabo.web.assets import static_files
+static_files.NEEDED_FILES = ("static/vendor/no_icons.svg",)
+{SERVE}
+"""
+
+
+def test_start_without_the_files_that_pages_need_ends_with_the_command_that_makes_them(new_server, tmp_path):
+    server = new_server(SqliteDatabase.migrated(tmp_path / "koyjabo.db"))
+    server.program = written(tmp_path, WITHOUT_ICONS)
+    assert server.launch().wait().status == 2
+    (line,) = server.log.splitlines()
+    assert "static/vendor/no_icons.svg" in line
+    assert line.endswith("Run `make assets`.")
 
 
 @pytest.mark.honest_start

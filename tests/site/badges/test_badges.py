@@ -184,6 +184,22 @@ def test_texts_have_the_width_of_their_shapes(style):
             assert left + length < float(shape.get("x")) + int(shape.get("width")) - 4
 
 
+REAL_WIDTHS_PX = {"الزوار": 26, "عدد الزوار": 47, "זרים": 20, "👩‍👩‍👧‍👦": 14, "🇧🇩": 14, "👍🏽": 14, "посетители": 68}
+"""Measured in a browser at 11 px: DejaVu Sans, and Noto's emoji."""
+
+
+def test_texts_of_other_scripts_are_not_stretched_and_have_about_their_room():
+    for label, real_px in REAL_WIDTHS_PX.items():
+        image = ElementTree.fromstring(drawing.badge(label, "1", "#006a4e", "flat", "en"))
+        text, number = image.iter(f"{SVG}text")
+        shape = next(element for element in image.iter(f"{SVG}rect") if element.get("fill") == drawing.LABEL)
+        room = int(shape.get("width")) - 2 * drawing.PADDING_PX
+        assert (text.get("textLength"), text.get("text-anchor")) == (None, "middle"), label
+        assert float(text.get("x")) == int(shape.get("width")) / 2
+        assert real_px - 6 <= room <= real_px * 1.2 + 6, (label, room)
+        assert number.get("textLength")
+
+
 def test_refusal_of_the_database_is_an_image_as_well(site, monkeypatch):
     from koyjabo.base.core.errors import LedgerUnavailable
 

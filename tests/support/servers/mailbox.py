@@ -25,7 +25,14 @@ class Mailbox:
     waits for that event before responding.
     """
 
-    def __init__(self, user: str = "", password: str = "", tls: ssl.SSLContext | None = None, demands: bool = False):
+    def __init__(
+        self,
+        user: str = "",
+        password: str = "",
+        tls: ssl.SSLContext | None = None,
+        demands: bool = False,
+        without: str = "",
+    ):
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.senders: list[tuple[str, str]] = []  # the name in EHLO, and the address in MAIL FROM
@@ -36,6 +43,7 @@ class Mailbox:
         self._login = LoginPassword(user.encode(), password.encode()) if user else None
         options: dict[str, Any] = {"enable_SMTPUTF8": True, "tls_context": tls, "require_starttls": demands}
         if user:
+            options |= {"auth_exclude_mechanism": [without]}
             options |= {"authenticator": self._check, "auth_required": True, "auth_require_tls": tls is not None}
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=PATIENCE_S, **options)
 

@@ -13,7 +13,7 @@ from flask import Flask
 from support.application.site import Site
 
 from koyjabo.web.assets import static_files
-from koyjabo.web.assets.static_files import FOLDER
+from koyjabo.web.assets.static_files import FOLDER, NEEDED_FILES, PACKAGE, UnusableAssets
 
 BUILT = FOLDER / "min"
 MANIFEST = json.loads((BUILT / "manifest.json").read_text())
@@ -280,3 +280,27 @@ def test_page_without_a_network_says_so_and_what_there_is(site):
     assert answer.status_code == 200
     for part in ("No network", 'href="">Try again', 'href="/">Back to home'):
         assert part in answer.text
+
+
+def test_a_file_that_pages_need_is_found_missing_or_broken_by_name(monkeypatch, tmp_path):
+    package = tmp_path / "koyjabo"
+    for name in NEEDED_FILES:
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(static_files, "PACKAGE", package)
+
+    def copy() -> None:
+        for name in NEEDED_FILES:
+            shutil.copy(PACKAGE / name, package / name)
+
+    for name in NEEDED_FILES:
+        copy()
+        static_files.require_all()
+        file = package / name
+        contents = [b"", file.read_bytes()[:1000]] if file.suffix == ".mo" else [b""]
+        for content in contents:
+            file.write_bytes(content)
+            with pytest.raises(UnusableAssets, match=f"koyjabo/{name} is missing or broken. Run `make assets`."):
+                static_files.require_all()
+        file.unlink()
+        with pytest.raises(UnusableAssets, match=name):
+            static_files.require_all()

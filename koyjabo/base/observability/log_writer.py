@@ -1,0 +1,83 @@
+"""Writes the server's log on a thread, so that no request waits for the reader of the log. Lines that find no room are
+dropped and counted.
+"""
+
+import logging
+import os
+import sys
+from _queue import Empty, SimpleQueue  # uses the C queue, whose locks are real even if the standard library is patched
+from contextlib import suppress
+
+MAX_WAITING_LINES = 2000
+"""Maximum number of lines that wait for the log's reader. Further ones are dropped."""
+
+FLUSH_S = 0.5
+"""How long a process that ends waits for the log's reader, s."""
+
+
+class LogWriter(logging.Handler):
+    """Writes to standard error. The thread starts with a process's first line, so that forks have their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._file = sys.stderr.fileno() if sys.stderr else os.open(os.devnull, os.O_WRONLY)
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._waiting: SimpleQueue[bytes | SimpleQueue[bool]] = SimpleQueue()
+        self._has_thread = False
+        self._refused = 0  # lines that found no room; changed by callers of `emit`
+        self._failed = 0  # lines that could not be written; changed by the thread
+
+    @property
+    def dropped(self) -> int:
+        """Number of lines of this process that were dropped."""
+        return self._refused + self._failed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._waiting.qsize() >= MAX_WAITING_LINES:
+            self._refused += 1
+            return
+        self._waiting.put(self._line(record))
+        if not self._has_thread:
+            with suppress(RuntimeError):  # the system allows no more threads now
+                threading = logging.threading  # type: ignore[attr-defined]  # the original, if it is patched
+                threading.Thread(target=self._write, daemon=True).start()
+                self._has_thread = True
+
+    def flush(self) -> None:
+        """Wait until all lines are written, for at most FLUSH_S."""
+        written: SimpleQueue[bool] = SimpleQueue()
+        if self._has_thread:
+            self._waiting.put(written)
+            with suppress(Empty):
+                written.get(timeout=FLUSH_S)
+
+    def _write(self) -> None:
+        noted = 0
+        while True:
+            line = self._waiting.get()
+            if isinstance(line, SimpleQueue):
+                line.put(True)
+                continue
+            has_room = self._is_written(line) and self._waiting.qsize() < MAX_WAITING_LINES // 2
+            lost = self.dropped - noted
+            if has_room and lost and self._is_written(self._note(lost)):
+                noted += lost
+
+    def _is_written(self, line: bytes) -> bool:
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+        except OSError:  # no reader, or no space
+            self._failed += 1
+            return False
+        return True
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        return f"{self.format(record)}\n".encode(errors="backslashreplace")
+
+    def _note(self, lines: int) -> bytes:
+        values = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}
+        return self._line(logging.makeLogRecord({**values, "msg": "log_lines_dropped count=%d", "args": (lines,)}))
