@@ -31,7 +31,7 @@ ENTRY_POINTS = {
     "site.getting_started": "admin",
     "upkeep.importers": "admin",
     "site.home": "pages",
-    "site.panel": "connect data moved navigation overview panel_stream server",
+    "site.panel": "connect data navigation overview panel_stream server",
 }
 """Modules that add routes to the shared blueprints, by feature. The OpenAPI document lists calls in this order."""
 

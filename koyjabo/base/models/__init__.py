@@ -84,16 +84,7 @@ from .upkeep import (
     WebhookEvent,
 )
 
-REMOVED_TABLES = frozenset(
-    {
-        *("health_spans", "measured_minutes", "measurements", "member_spans", "time_spent"),
-        *("addresses", "traits", "visit_facts", "visitor_numbers"),
-    }
-)
-"""Tables from earlier versions. A restore skips their rows."""
-
 __all__ = [
-    "REMOVED_TABLES",
     "SITE",
     "AccessVersion",
     "Adjustment",

@@ -40,7 +40,7 @@ class DatabaseIdentity(Model):
     accepted_ms: Mapped[int | None]
     # The schema of the oldest version that can use this database. A migration that removes something raises it
     # (decision 99).
-    compatible_from: Mapped[str] = mapped_column(String(32), server_default="0016")
+    compatible_from: Mapped[str] = mapped_column(String(32))
 
 
 class StoredSetting(ByKey, Model):

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
-REMOVED_SETTINGS = (
-    *("STATUS_PAGE", "BACKUP_COMMAND", "LANES"),
-    *("RATE_LIMIT_HEARTBEATS", "RATE_LIMIT_ACTIONS", "RATE_LIMIT_HANDSHAKES"),
-)
-"""Settings of earlier versions. The server prints a warning if one is still set."""
-
 Policy = Literal["none", "admins", "all"]
 """Values of REQUIRE_TWO_FACTOR: who must use two-step login."""
 

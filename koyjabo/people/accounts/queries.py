@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core import credential_rules
-from koyjabo.base.core.credential_rules import email_key, written_key
+from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import EmailTaken, WrongCredentials
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.link_tokens import RESET
@@ -112,12 +112,8 @@ def names(session: Session, user_ids: list[str]) -> dict[str, str]:
 
 
 def by_email(session: Session, email: str) -> User | None:
-    """The user with this address. If two accounts have it in different spellings, the one that is written so is found,
-    and of two such accounts the older one: during an upgrade, the earlier version may have created another.
-    """
-    keys = written_key(usable(email)), email_key(usable(email))
-    users = session.scalars(select(User).where(User.email_key.in_(keys), HAS_ACCOUNT))
-    return min(users, key=lambda user: (written_key(user.email) != keys[0], user.created_ms), default=None)
+    """The user with this address, in any spelling."""
+    return session.scalar(select(User).where(User.email_key == email_key(usable(email)), HAS_ACCOUNT))
 
 
 def by_id(session: Session, user_id: str) -> User | None:

@@ -58,9 +58,7 @@ class Composer:
         contents = KINDS[queued_email.kind](speech, queued_email.data)
         token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
         url = f"{public_url}{contents.path}{token}" if contents.path else ""
-        recipient = queued_email.email
-        with suppress(ValueError):  # an earlier version accepted other domains
-            recipient = ascii_address(recipient)
+        recipient = ascii_address(queued_email.email)
         message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
         message["From"], message["To"] = formataddr((server.sender_name, server.sender)), recipient
         message["Subject"] = " ".join(contents.subject.split())

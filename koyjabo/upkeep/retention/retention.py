@@ -93,9 +93,6 @@ class Retention:
         """
         self._reports.storing.catch_up(lambda visits: advance(0))
         throttle, visits = Throttle(self._database), 0
-        while self._database.report(roll_up_queries.has_old, self._clock):
-            throttle.do(roll_up_queries.clear_old, self._clock)
-            advance(0)
         for day in self._database.report(roll_up_queries.days, past.first_kept):
             visits += self._fold(throttle, day, advance)
         return Pruned(visits, round(1000 * throttle.longest_s, 1))

@@ -63,7 +63,7 @@ class Answer(NamedTuple):
 
 
 class Call(NamedTuple):
-    anchor: str  # as in links to earlier versions of the page
+    anchor: str
     method: str
     path: str
     summary: str

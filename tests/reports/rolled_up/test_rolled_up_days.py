@@ -225,39 +225,6 @@ def test_day_is_rolled_up_again_if_its_rows_changed_during_the_read(unfolded, mo
     assert (summary.figures[2:5], pages.rows[0].sums.visits) == ((8, 4, 4), 4)
 
 
-OLD = (
-    "INSERT INTO insight_sums VALUES ('site', 'total', '2025-10-09', '', 99, 9, 9, 9, {people}, 0, 0)",
-    "INSERT INTO insight_sums VALUES ('site', 'page', '2025-10-08', '/b', 99, 9, 9, 9, {people}, 0, 0)",
-    "INSERT INTO event_sums VALUES ('site', 'event', '2025-10-08', 'search', 99)",
-    "INSERT INTO visit_facts VALUES (1, 1, 20369, 0, 'site', 1, 1, NULL, NULL)",
-    "INSERT INTO addresses VALUES (1, 'https://a.example/private')",
-)
-
-
-@pytest.mark.both_kinds
-def test_rows_that_an_earlier_version_derived_are_removed_and_count_nowhere(unfolded, database_kind):
-    """If the earlier version runs again, it recreates all of this, because its watermark for visits is reset as
-    well.
-    """
-    unfolded.rows("INSERT INTO watermarks VALUES ('visits', 14, 1), ('reread', 0, 0)")
-    people = "x'2e01'" if database_kind == "sqlite" else "'\\x2e01'::bytea"
-    for statement in OLD:
-        unfolded.rows(statement.format(people=people))
-    summary, pages = ask(unfolded, "2025-10-08", "2025-10-08")
-    assert (summary.figures[2:7], len(pages.rows)) == ((7, 3, 3, 0, 7), 4)
-    prune(unfolded)
-    check_first_day(unfolded)
-    check_second_day(unfolded)
-    assert (
-        unfolded.rows("SELECT count(*) FROM visit_facts") == unfolded.rows("SELECT count(*) FROM addresses") == [(0,)]
-    )
-    assert unfolded.rows("SELECT count(*) FROM event_sums") == [(0,)]
-    assert unfolded.rows("SELECT upto, version FROM watermarks WHERE name IN ('reread', 'visits') ORDER BY name") == [
-        (14, 0),
-        (0, 0),
-    ]
-
-
 def test_rows_that_another_version_has_changed_are_read_again(unfolded, monkeypatch):
     """The other version counts a change, but does not know about blocks."""
     monkeypatch.setattr(blocks, "SIZE", 2)

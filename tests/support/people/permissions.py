@@ -19,17 +19,17 @@ LEAST = {
         api.register_visit api.heartbeat api.record_events api.stats api.pages api.pulse api.receipt
         api.stream
         api.sign_up api.log_in
-        health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.guide docs.search
+        health.healthz health.readyz openapi.openapi docs.docs docs.guide docs.search
         static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
         api.second_factor api.second_factor_options pages.second_factor pages.enrol
         sockets.stats_stream sockets.share_stream
         pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
         pages.manifest pages.choose_language pages.choose_theme pages.install pages.embed
-        pages.receipt pages.moved
+        pages.receipt
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
         pages.log_in_with_provider pages.take_provider_answer pages.log_in_by_link
-        pages.invitation pages.community pages.dashboard
+        pages.invitation pages.community
         pages.share pages.unlock_share pages.visit_number
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
     """,
