@@ -71,7 +71,6 @@ from koyjabo.upkeep.backups import backups
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.system import Readiness, System
-from koyjabo.upkeep.importers.file_imports import FileImports
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
 from koyjabo.upkeep.recounts import recounts
 from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
@@ -186,7 +185,6 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(Alerts(base))
     add(GettingStarted(base))
     add(DaysByHour(base.database, base.clock))
-    add(FileImports(base))
 
 
 def _caused_by_visits(services: Services, room: str) -> bool:
@@ -279,7 +277,6 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
     at_close(services[Backups].close)
-    at_close(services[FileImports].close)
     at_close(services[AccountServices].passwords.close)
     at_close(services[AttendanceWriter].close)
     at_close(services[CountingServices].visits.close)

@@ -29,7 +29,6 @@ ENTRY_POINTS = {
     "upkeep.health": "api admin",
     "site.receipts": "api pages",
     "site.getting_started": "admin",
-    "upkeep.importers": "admin",
     "site.home": "pages",
     "site.panel": "connect data navigation overview panel_stream server",
 }

@@ -19,7 +19,6 @@ from sqlalchemy.engine import URL
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.batch_worker import Item, Result
 from koyjabo.base.database.json_rows import insert_sums, postgres_insert
-from koyjabo.base.database.lease import Fence
 from koyjabo.base.database.postgres import (
     UNAVAILABLE,
     PostgresConnection,
@@ -195,9 +194,8 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
     unreadable = UNAVAILABLE
     reads_block = True  # a read is a round trip, so a separate thread does it
 
-    def __init__(self, url: URL, clock: Clock, fence: Fence, milestones: Milestones, high_water: HighWater) -> None:
+    def __init__(self, url: URL, clock: Clock, milestones: Milestones, high_water: HighWater) -> None:
         super().__init__(url, clock)
-        self._fence = fence
         self._milestones = milestones
         self._high_water = high_water
         self._reading = PostgresLink(url)
@@ -213,7 +211,6 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         else:
             self._require_known(server, site)
         self._planned = Planned(transaction, connection.server, result.outcomes)
-        self._fence(cursor)  # after the counters, which every transaction locks first
         message, parameters = _message(result)
         cursor.execute(connection.durable + message, parameters)
         return result.receipts()

@@ -23,7 +23,6 @@ from koyjabo.base.models import (
     DailyVisits,
     DaySecret,
     HourlyVisits,
-    ImportedVisits,
     Scope,
     Visit,
     WebhookEvent,
@@ -32,8 +31,6 @@ from .milestones import key
 from .stats import base36
 
 EPOCH = select(Counter.epoch).where(Counter.scope == SITE)
-IMPORTS = select(ImportedVisits.__table__).order_by(ImportedVisits.after_visit)
-
 ADD_SECRET = text("INSERT INTO day_secrets (day, secret) VALUES (:day, :secret) ON CONFLICT DO NOTHING")
 
 LARGEST_NUMBER = 2**62
@@ -51,31 +48,12 @@ OF_A_COMMUNITY: Any = text("scope <> 'site'")
 
 def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[int, int]:
     """The ids of visits in a time range: greater than the first result, up to the second. None means no limit.
-    Rolled-up visits have no ids. Ids of imported visits are not in chronological order; the table `imported_visits`
-    has their ranges.
+    Rolled-up visits have no ids.
     """
     after, upto = _stored_ids(session)
     if began_ms is None and ended_ms is None:
         return after, upto
-    ranges = id_ranges(session, began_ms, ended_ms)
-    return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (upto, upto)
-
-
-def id_ranges(session: Session, began_ms: int | None, ended_ms: int | None) -> list[tuple[int, int]]:
-    """Like `id_range`, but returns several ranges, which skip the visits between the requested days and an import that
-    overlaps them.
-    """
-    (after, upto), ranges = _stored_ids(session), list[tuple[int, int]]()
-    for imported in session.execute(IMPORTS):
-        end = max(after, min(imported.after_visit, upto))
-        ranges.append(ids_between(session, Visit, began_ms, ended_ms, after=after, upto=end))
-        after = max(after, upto if imported.upto_visit is None else min(imported.upto_visit, upto))
-        if imported.first_ms is None or (
-            (ended_ms is None or imported.first_ms < ended_ms) and (began_ms is None or imported.last_ms >= began_ms)
-        ):
-            ranges.append((imported.after_visit, after))
-    ranges.append(ids_between(session, Visit, began_ms, ended_ms, after=after, upto=upto))
-    return [(low, high) for low, high in ranges if low < high]
+    return ids_between(session, Visit, began_ms, ended_ms, after=after, upto=upto)
 
 
 def _stored_ids(session: Session) -> tuple[int, int]:

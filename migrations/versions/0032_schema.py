@@ -17,65 +17,6 @@ depends_on = None
 BIG = sa.BigInteger()
 KEY = BIG.with_variant(sa.Integer(), "sqlite")
 
-TABLES = (
-    "access_version",
-    "adjustments",
-    "annotations",
-    "attendance",
-    "audit_log",
-    "backups",
-    "communities",
-    "conversions",
-    "counters",
-    "daily_visits",
-    "database_identity",
-    "day_secrets",
-    "event_blocks",
-    "event_sums",
-    "events",
-    "file_imports",
-    "folded_visits",
-    "forgotten_visitors",
-    "hourly_people",
-    "hourly_visits",
-    "imported_days",
-    "imported_visits",
-    "insight_sums",
-    "login_failures",
-    "mail_budgets",
-    "nightly_work",
-    "outbox",
-    "page_sums",
-    "peaks",
-    "people",
-    "returns",
-    "starting_steps",
-    "stored_settings",
-    "users",
-    "visit_blocks",
-    "visitors",
-    "visits",
-    "watermarks",
-    "webhook_deliveries",
-    "webhook_events",
-    "api_keys",
-    "email_links",
-    "invitations",
-    "memberships",
-    "oidc_identities",
-    "panel_invitations",
-    "passkeys",
-    "pending_steps",
-    "person_days",
-    "recovery_codes",
-    "sessions",
-    "shares",
-    "spent_codes",
-    "totp_secrets",
-    "webhooks",
-)
-"""All tables, in the order of their creation."""
-
 
 def upgrade() -> None:
     op.create_table(
@@ -828,8 +769,3 @@ def upgrade() -> None:
     watermarks = sa.table("watermarks", sa.column("name"), sa.column("upto"), sa.column("version"))
     for name in ("page_visits", "page_events"):  # the sums of a new database are complete
         op.bulk_insert(watermarks, [{"name": name, "upto": 0, "version": 0}])
-
-
-def downgrade() -> None:
-    for table in reversed(TABLES):
-        op.drop_table(table)

@@ -76,14 +76,6 @@ class BackupUnderWay(KoyJaboError):
     sentence = N_("A backup is being made. Please wait until it is done.")
 
 
-class FileImportUnderWay(KoyJaboError):
-    """Only one file can be checked or imported at a time."""
-
-    code = "import_under_way"
-    status = 409
-    sentence = N_("Another file is being imported. Wait until it is done, or cancel it.")
-
-
 class NoRoomForFile(KoyJaboError):
     """The folder for temporary files is full or not writable."""
 

@@ -12,7 +12,6 @@
   under the same lock.
 - `attendance`: the newest spans of a visit whose page a browser showed (`koyjabo.counting.evidence`).
 - `adjustments`: changes to totals that no visit caused. A visit's `ordinal` is its `id` plus the adjustments before it.
-- `imported_days`: daily totals from other programs that were added to our total.
 - `folded_visits`, `forgotten_visitors`: sums of the visits and visitors whose rows were deleted. Every total is the
   remaining rows plus these sums, so a recount gives the same result before and after a deletion. Rolling up deletes the
   lowest ids; erasing a visitor renames its rows.
@@ -61,8 +60,6 @@ from .ledger import (
     ForgottenVisitors,
     HourlyPeople,
     HourlyVisits,
-    ImportedDay,
-    ImportedVisits,
     Peak,
     Person,
     PersonDay,
@@ -76,7 +73,6 @@ from .upkeep import (
     Backup,
     DatabaseIdentity,
     DaySecret,
-    FileImport,
     JobColumns,
     NightlyWork,
     StartingStep,
@@ -103,12 +99,9 @@ __all__ = [
     "Event",
     "EventBlock",
     "EventSum",
-    "FileImport",
     "ForgottenVisitors",
     "HourlyPeople",
     "HourlyVisits",
-    "ImportedDay",
-    "ImportedVisits",
     "InsightSum",
     "Invitation",
     "JobColumns",

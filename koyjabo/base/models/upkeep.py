@@ -1,19 +1,17 @@
 """Tables for the server's own records: nightly jobs, backups, the audit log, and events for webhooks."""
 
-from typing import Any
-
 from sqlalchemy import Index, Integer, String, text
 from sqlalchemy.orm import Mapped, foreign, mapped_column
 
 from .accounts import Community
-from .columns import BigKey, ByKey, Day, JsonText, Model, Name, ScopeId, Uuid, Word, related
+from .columns import BigKey, ByKey, Day, Model, Name, ScopeId, Uuid, Word, related
 
 
 class NightlyWork(ByKey, Model):
     """Work that one worker does once a day: the last day it was started for, and the worker that started it.
 
     Some rows have another use: `folded` has the first day whose visits may not be rolled up yet
-    (`upkeep.retention.retention_queries`). `import` is the lease of an import on PostgreSQL (`base.database.lease`).
+    (`upkeep.retention.retention_queries`).
     `mail`, `webhooks`, `insights`, `alerts` and `recount` are the leases of the workers that send emails and webhooks,
     store blocks for reports, check for alerts, and recount (`base.jobs.job_queries`).
     """
@@ -157,17 +155,3 @@ class Backup(JobColumns, Model):
     proven_ms: Mapped[int | None]  # when the recount agreed, if the file is kept
     # How many backups had failed when this one began, including those whose rows are gone.
     failures_before: Mapped[int] = mapped_column(insert_default=FAILURES_BEFORE, server_default="0")
-
-
-class FileImport(JobColumns, Model):
-    """A file that an admin uploaded for import, as of its last report. Only one worker has the file. Backups and
-    restores skip these rows.
-    """
-
-    __tablename__ = "file_imports"
-
-    state: Mapped[Word]  # checking, checked, importing, done, failed or cancelled
-    asked: Mapped[Word]  # what an admin has asked the worker to do: "", import or cancel
-    file: Mapped[list[Any]] = mapped_column(JsonText)  # the file's name, size and format
-    preview: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # a preview of the import
-    result: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # imported so far, even if interrupted

@@ -1,35 +1,26 @@
 """Queries for alerts: visits by time window, read by id or from one index, and the recipients."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.base.models import SITE, HourlyVisits, Scope, User, Visit, WebhookEvent
-from koyjabo.counting.queries import id_ranges
+from koyjabo.counting.queries import id_range
 
 WANTS = (User.traffic_alerts, User.verified_ms.is_not(None), User.disabled_ms.is_(None))
 
 
 def visits_by_window(session: Session, spans: Collection[tuple[int, int]], window_ms: int) -> dict[int, int]:
-    """The site's visits by window start. `spans` are in ms, including their start and excluding their end. Imported
-    visits count at their original time. Each id range is read once, even if an import overlaps several spans.
-    """
-    by_range: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    for span in spans:
-        for ids in id_ranges(session, *span):
-            by_range[ids].append(span)
+    """The site's visits by window start. `spans` are in ms, including their start and excluding their end."""
     visits: Counter[int] = Counter()
     window = (Visit.at_ms - Visit.at_ms % window_ms).label("window")
-    for (after, upto), theirs in by_range.items():
-        times = or_(*(and_(Visit.at_ms >= began, Visit.at_ms < ended) for began, ended in theirs))
-        rows = (
-            select(window, func.count().label("visits"))
-            .where(Visit.id > after, Visit.id <= upto, times)
-            .group_by(window)
-        )
+    for began_ms, ended_ms in spans:
+        after, upto = id_range(session, began_ms, ended_ms)
+        within = (Visit.id > after, Visit.id <= upto, Visit.at_ms >= began_ms, Visit.at_ms < ended_ms)
+        rows = select(window, func.count().label("visits")).where(*within).group_by(window)
         visits.update({row.window: row.visits for row in session.execute(rows)})
     return dict(visits)
 

@@ -28,7 +28,6 @@ from koyjabo.base.database.startup_queries import NEWEST_REVISION, REVISIONS
 from koyjabo.base.models import SITE, Counter
 from koyjabo.base.settings.backup_stores import INSTALL, SCHEME, S3Url, s3_url
 from koyjabo.people.audit import log
-from koyjabo.reports.visit_log.import_queries import only_one
 from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
 from koyjabo.upkeep.recounts.recounts import LEDGER
 from . import backup_file, backup_queries
@@ -166,13 +165,8 @@ def _to_be_replaced() -> Iterator[Any]:
     """Begin an exclusive transaction. Refuses while an import is running, because the import would continue in the
     restored database.
     """
-    with only_one(db.engine.url) as no_import:
-        if not no_import:
-            raise Unusable(
-                "An import or another restore is running on this database. Run this restore after it has finished."
-            )
-        with exclusive_transaction() as connection:
-            yield connection
+    with exclusive_transaction() as connection:
+        yield connection
 
 
 def _head(connection: Any, clock: Clock) -> Head:

@@ -39,7 +39,6 @@ from koyjabo.base.models import (
     DatabaseIdentity,
     DaySecret,
     EmailLink,
-    FileImport,
     Invitation,
     LoginSession,
     NightlyWork,
@@ -171,7 +170,7 @@ def tables() -> list[Table]:
     """All tables in a backup. Tables with a foreign key come after the tables they refer to, so that rows can be
     inserted in this order. A restore changes no other tables.
     """
-    kept = {model.__tablename__ for model in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup, FileImport)}
+    kept = {model.__tablename__ for model in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup)}
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
 
 

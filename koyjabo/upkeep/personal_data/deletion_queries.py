@@ -22,7 +22,6 @@ from koyjabo.base.models import (
     Community,
     Conversion,
     Counter,
-    FileImport,
     Invitation,
     Membership,
     OutboxMail,
@@ -197,7 +196,7 @@ def _remove(session: Session, person: User, now_ms: int) -> None:
     if person.verified_ms is not None:
         for table in (Invitation, PanelInvitation):
             session.execute(delete(table).where(table.email_key == person.email_key), execution_options=plainly)
-    for begun in (Backup.begun_by, FileImport.begun_by):
+    for begun in (Backup.begun_by,):
         renamed = update(begun.class_).where(begun == person.name).values(begun_by=GONE)
         session.execute(renamed, execution_options=plainly)
     mails = update(OutboxMail).where(waiting_mails(person.email))

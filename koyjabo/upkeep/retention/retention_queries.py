@@ -44,7 +44,6 @@ from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import VISITS
 from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.rolled_up.day_sums import SumsOfDay
-from koyjabo.reports.visit_log import import_queries
 from koyjabo.upkeep.recounts.derived_tables_queries import SUMS
 
 SHARES_KEPT_MS = 30 * 86_400_000
@@ -217,19 +216,17 @@ def foldable(session: Session, first_kept: str) -> Foldable:
 
 def begin_folding(session: Session, sums: SumsOfDay) -> bool:
     """Store a day's sums, which replace its rows in reports. If rows have changed since the sums were computed, stores
-    nothing and returns False. Raises ImportUnderWay.
+    nothing and returns False.
     """
     roll_up_queries.lock(session)
-    import_queries.exclude_imports(session)
     return roll_up_queries.store(session, sums)
 
 
 def fold_old(session: Session, day: str, after: int, last: int, size: int) -> tuple[int, int]:
     """Roll up a day's visits, among the next `size` rows with ids after `after`, up to `last`. Returns the number of
-    visits and the last id that was read. Call `begin_folding` first. Raises ImportUnderWay.
+    visits and the last id that was read. Call `begin_folding` first.
     """
     roll_up_queries.lock(session)
-    import_queries.exclude_imports(session)
     upto = session.execute(NEXT_UPTO, {"after": after, "last": last, "day": day, "size": size}).scalar_one()
     if upto is None:
         return 0, last

@@ -15,11 +15,12 @@ from support.application.site import Site, Time
 from support.people.accounts import sign_up
 from support.people.page_readers import Reader
 from support.servers.mailbox import Mailbox, path_in, text_of
-from support.sites.full_site import bring, rows
+from support.sites.full_site import count_all
 
 from koyjabo.base.core.clock import Clock, iso
 from koyjabo.base.core.extensions import db
 from koyjabo.base.models import User
+from koyjabo.counting.records import NewVisit
 from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.alerts import alerts
@@ -65,7 +66,7 @@ def visits_at(site: Site, *counts: tuple[int, int]) -> None:
     name = site.rows("SELECT count(*) FROM visits")[0][0]
     moments = [noon() + minutes * MINUTE_MS for minutes, count in counts for _ in range(count)]
     site.time.ms = max(site.time.ms, *moments)  # visits must not be in the future
-    bring(site, rows(*(f"v{name + number},1,{at_ms}" for number, at_ms in enumerate(moments))))
+    count_all(site, (NewVisit(f"v{name + number}", "1", at_ms=at_ms) for number, at_ms in enumerate(moments)))
 
 
 def history(site: Site, visits: int, weeks: int = 6, days: int = 0) -> None:
@@ -86,7 +87,7 @@ def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
     return alerts
 
 
-def test_spike_is_sent_after_its_second_window_with_imported_visits(site):
+def test_spike_is_sent_after_its_second_window(site):
     subscribe(site, "traffic.spike")
     history(site, visits=2)
     visits_at(site, (0, 30), (4, 20))

@@ -6,13 +6,11 @@ import pytest
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.sites.backups import back_up, restore
-from support.sites.full_site import everything, in_context
+from support.sites.full_site import everything
 
 from koyjabo.base.core.errors import Unusable
-from koyjabo.base.core.extensions import db
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.services import PeopleServices
-from koyjabo.reports.visit_log.import_queries import only_one
 from koyjabo.upkeep.backups import backup_queries
 
 NEW = {"epoch", "revision", "revoked_ms", "version"}
@@ -50,7 +48,7 @@ def kept(site: Site) -> dict[str, list[dict]]:
     """
     tables = everything(site)
     tables["adjustments"] = [row for row in tables["adjustments"] if not row["reason"].startswith("restored")]
-    for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups", "file_imports"):
+    for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups"):
         tables.pop(table)  # not part of a backup
     tables["watermarks"] = [row for row in tables["watermarks"] if row["name"] != "changes"]
     tables["audit_log"] = [
@@ -145,13 +143,6 @@ def test_database_in_use_is_refused_unless_forced(file, empty, use):
     assert everything(empty) == before
     restore(empty, file, force=True)
     assert empty.recount() == []
-
-
-def test_restore_refuses_to_run_during_an_import(file, empty):
-    """Otherwise the rest of the import, without its beginning, would be added to the restored data."""
-    with in_context(empty), only_one(db.engine.url), pytest.raises(Unusable, match="An import"):
-        restore(empty, file)
-    assert restore(empty, file).total == empty.stats()["totalVisits"]
 
 
 def test_backup_replaces_no_file_unless_forced(full, tmp_path):

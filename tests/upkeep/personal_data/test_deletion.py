@@ -27,12 +27,6 @@ ME = "/api/auth/me"
 RIGHT = {"password": PASSWORD}
 
 
-IMPORT_BY_AYESHA = """
-INSERT INTO file_imports (begun_by, worker, begun_ms, seen_ms, ended_ms, state, asked, done, goal, file)
-SELECT name, 'w', 1, 1, 1, 'done', '', 0, 0, '[]' FROM users WHERE id = :id
-"""
-
-
 @pytest.fixture
 def site(database):
     with Site(database.url) as site:
@@ -52,7 +46,6 @@ def test_no_row_refers_to_a_deleted_account_and_no_number_changes(site, history)
     marks = history.ayesha.id, history.ayesha.email, "Ayesha"
     assert tables_with(site, *marks) == tables_of_users()
     assert site.recount() == []
-    site.rows(IMPORT_BY_AYESHA, id=history.ayesha.id)
     before, revoked = figures(history), []
     site.services.signals.access_revoked.connect(revoked.append, weak=False)
     (version,) = site.rows("SELECT version FROM access_version")[0]
