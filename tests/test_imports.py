@@ -33,7 +33,6 @@ counting.page_numbers: . api
 realtime: . services
 communities: . live services ui api pages admin
 integrations: .
-integrations.webhooks: . services api admin
 integrations.api_keys: . api admin cli
 integrations.trusted_tokens: .
 sockets: . api
@@ -46,7 +45,6 @@ upkeep.retention: . api cli
 upkeep.stored_settings: . cli
 upkeep.backups: . ui admin cli
 upkeep.health: . ui api admin
-upkeep.alerts: .
 site: .
 site.badges: . api pages
 site.receipts: . api pages

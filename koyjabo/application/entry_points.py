@@ -15,7 +15,6 @@ ENTRY_POINTS = {
     "people.accounts": "api pages",
     "upkeep.personal_data": "api pages",
     "communities": "api pages admin",
-    "integrations.webhooks": "api admin",
     "integrations.api_keys": "api admin",
     "counting": "api pages",
     "counting.evidence": "api",
@@ -35,7 +34,7 @@ ENTRY_POINTS = {
 """Modules that add routes to the shared blueprints, by feature. The OpenAPI document lists calls in this order."""
 
 
-TAGS = ("visits", "communities", "reports", "webhooks", "keys", "accounts")
+TAGS = ("visits", "communities", "reports", "keys", "accounts")
 """Tags of the API's calls, in the order people need them."""
 
 PARTS = (

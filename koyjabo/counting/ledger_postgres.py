@@ -98,7 +98,7 @@ SET visits = r.visits, total = r.total, unique_visitors = r.unique_visitors, rev
 FROM (VALUES {{counters}}) AS r(scope, visits, total, unique_visitors, revision) WHERE c.scope = r.scope;
 """
 ADD_MILESTONES = """
-INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES {milestones} ON CONFLICT (key) DO NOTHING;
+INSERT INTO announcements (key, type, scope, at_ms, data) VALUES {milestones} ON CONFLICT (key) DO NOTHING;
 """
 COMMIT = "COMMIT"
 FIGURES = f"""

@@ -19,13 +19,13 @@ from koyjabo.base.database.rows import ids_between
 from koyjabo.base.models import (
     SITE,
     Adjustment,
+    Announcement,
     Counter,
     DailyVisits,
     DaySecret,
     HourlyVisits,
     Scope,
     Visit,
-    WebhookEvent,
 )
 from .milestones import key
 from .stats import base36
@@ -67,7 +67,7 @@ class Visited(NamedTuple):
 
 
 class AnnouncedEvent(NamedTuple):
-    """A row of `webhook_events`."""
+    """A row of `announcements`."""
 
     type: str
     at_ms: int
@@ -79,7 +79,7 @@ def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Seque
     not count.
     """
     keys = [key(scope, value) for value in values]
-    events = map(json.loads, session.scalars(select(WebhookEvent.data).where(WebhookEvent.key.in_(keys))))
+    events = map(json.loads, session.scalars(select(Announcement.data).where(Announcement.key.in_(keys))))
     return max((event["milestone"] for event in events if event["epoch"] == base36(epoch)), default=None)
 
 
@@ -87,13 +87,13 @@ def events_within(
     session: Session, scope: Scope, types: Sequence[str], began_ms: int | None, ended_ms: int | None, most: int
 ) -> list[AnnouncedEvent]:
     """The latest `most` events of a scope in [`began_ms`, `ended_ms`), newest first. None means no limit."""
-    rows = select(WebhookEvent.type, WebhookEvent.at_ms, WebhookEvent.data)
-    rows = rows.where(WebhookEvent.scope == scope, WebhookEvent.type.in_(types))
+    rows = select(Announcement.type, Announcement.at_ms, Announcement.data)
+    rows = rows.where(Announcement.scope == scope, Announcement.type.in_(types))
     if began_ms is not None:
-        rows = rows.where(WebhookEvent.at_ms >= began_ms)
+        rows = rows.where(Announcement.at_ms >= began_ms)
     if ended_ms is not None:
-        rows = rows.where(WebhookEvent.at_ms < ended_ms)
-    newest = session.execute(rows.order_by(WebhookEvent.at_ms.desc(), WebhookEvent.id).limit(most))
+        rows = rows.where(Announcement.at_ms < ended_ms)
+    newest = session.execute(rows.order_by(Announcement.at_ms.desc(), Announcement.key).limit(most))
     return [AnnouncedEvent(row.type, row.at_ms, json.loads(row.data)) for row in newest]
 
 

@@ -246,7 +246,7 @@ def site_at_97(database):
 
 def rows(site_at_97: Site) -> list[tuple[str, str, int]]:
     return site_at_97.rows(
-        "SELECT key, type, at_ms FROM webhook_events WHERE type = 'milestone.reached' ORDER BY at_ms, key"
+        "SELECT key, type, at_ms FROM announcements WHERE type = 'milestone.reached' ORDER BY at_ms, key"
     )
 
 
@@ -275,7 +275,7 @@ def test_visit_that_reaches_a_milestone_stores_it_once_and_its_room_receives_it_
     for number in range(5):
         site_at_97.register("ayesha", visitId=f"{number // 2}")
     assert rows(site_at_97) == [("milestone:site:100", "milestone.reached", site_at_97.time.ms)]
-    ((scope, data),) = site_at_97.rows("SELECT scope, data FROM webhook_events")
+    ((scope, data),) = site_at_97.rows("SELECT scope, data FROM announcements")
     assert (scope, json.loads(data)) == ("site", {"milestone": 100, "epoch": site_at_97.stats()["epoch"]})
     assert site_at_97.services[RealtimeServices].rooms.get("stats").source.is_relative  # newcomers wait for that event
     assert pushes(site_at_97) == [100]

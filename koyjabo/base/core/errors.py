@@ -277,13 +277,6 @@ class DiskAlmostFull(KoyJaboError):
     retry_after_s = 60
 
 
-class UrlRefused(KoyJaboError):
-    """The URL was refused. The details give the reason for each field."""
-
-    status = 400
-    sentence = N_("Nothing can be sent to this URL; see details.")
-
-
 class BadHandshake(KoyJaboError):
     status = 400
     sentence = "This is not a WebSocket handshake (RFC 6455): Upgrade, Connection or Sec-WebSocket-Key is wrong."

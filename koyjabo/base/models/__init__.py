@@ -50,7 +50,7 @@ from .insights import (
     VisitBlock,
     Watermark,
 )
-from .integrations import ApiKey, OidcIdentity, Webhook, WebhookDelivery
+from .integrations import ApiKey, OidcIdentity
 from .ledger import (
     Adjustment,
     Attendance,
@@ -69,6 +69,7 @@ from .ledger import (
     Visitor,
 )
 from .upkeep import (
+    Announcement,
     AuditLine,
     Backup,
     DatabaseIdentity,
@@ -77,7 +78,6 @@ from .upkeep import (
     NightlyWork,
     StartingStep,
     StoredSetting,
-    WebhookEvent,
 )
 
 __all__ = [
@@ -85,6 +85,7 @@ __all__ = [
     "AccessVersion",
     "Adjustment",
     "Annotation",
+    "Announcement",
     "ApiKey",
     "Attendance",
     "AuditLine",
@@ -133,7 +134,4 @@ __all__ = [
     "VisitBlock",
     "Visitor",
     "Watermark",
-    "Webhook",
-    "WebhookDelivery",
-    "WebhookEvent",
 ]

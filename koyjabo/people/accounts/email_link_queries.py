@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.link_tokens import RESET, VERIFY
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import ApiKey, EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User, Webhook
+from koyjabo.base.models import ApiKey, EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User
 from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 from . import queries
@@ -22,7 +22,6 @@ LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
 class EmailState(NamedTuple):
     is_verified: bool
     wants_weekly_report: bool
-    wants_traffic_alerts: bool
 
 
 def prepare_reset(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
@@ -102,16 +101,16 @@ def _end_what_was_made(session: Session, user: User) -> None:
     queries.remove_second_factors(session, user.id)
     for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user.id).execution_options(synchronize_session=False))
-    for created in (ApiKey, Webhook):  # the site's keys and webhooks stay, because they belong to the operator
-        theirs_there = delete(created).where(created.created_by == user.id, created.community_id.is_not(None))
-        session.execute(theirs_there.execution_options(synchronize_session=False))
-    user.weekly_report = user.traffic_alerts = False
+    # The site's keys stay, because they belong to the operator.
+    keys = delete(ApiKey).where(ApiKey.created_by == user.id, ApiKey.community_id.is_not(None))
+    session.execute(keys.execution_options(synchronize_session=False))
+    user.weekly_report = False
 
 
 def state(session: Session, user_id: str) -> EmailState:
-    columns = (User.verified_ms.is_not(None), User.weekly_report, User.traffic_alerts)
+    columns = (User.verified_ms.is_not(None), User.weekly_report)
     row = session.execute(select(*columns).where(User.id == user_id)).one_or_none()
-    return EmailState(False, False, False) if row is None else EmailState(*map(bool, row))
+    return EmailState(False, False) if row is None else EmailState(*map(bool, row))
 
 
 def choose(session: Session, user_id: str, **values: Any) -> None:

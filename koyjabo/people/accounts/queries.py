@@ -1,6 +1,7 @@
 """Queries for users and their sessions, within one transaction."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, exists, or_, select, update
@@ -23,7 +24,6 @@ from koyjabo.base.models import (
     RecoveryCode,
     TotpSecret,
     User,
-    Webhook,
 )
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.audit.queries import record_revocation
@@ -84,7 +84,14 @@ def new_user(
     )
 
 
-def add_made_by(session: Session, row: ApiKey | Webhook) -> None:
+def recipients(session: Session) -> Sequence[Any]:
+    """The `email` and `language` of the site's admins with a confirmed email."""
+    query = select(User.email, User.language).where(User.is_admin)
+    query = query.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
+    return session.execute(query.order_by(User.id)).all()
+
+
+def add_made_by(session: Session, row: ApiKey) -> None:
     """Add a row. `created_by` is only stored if it is the id of a user; it may also be an API key."""
     row.created_by = session.scalar(select(User.id).where(User.id == row.created_by))
     session.add(row)

@@ -27,7 +27,7 @@ from koyjabo.base.core.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.jobs.claims import LeasedTasks
+from koyjabo.base.jobs.claims import LeasedTask
 from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import levels
 from koyjabo.base.settings.schema import Settings
@@ -128,7 +128,7 @@ class MailOutbox:
         self._key = hmac.digest(settings.secret_key.encode(), b"recipients of mails", "sha256")
         self._most = settings.rate_limit_mails
         self._prepare: dict[str, Prepare] = {}
-        self._tasks = LeasedTasks(database, clock, runtime, LEASE, "mail_interrupted", "mail_work_failed")
+        self._task = LeasedTask(database, clock, runtime, LEASE, "mail_interrupted", "mail_work_failed")
 
     @property
     def is_on(self) -> bool:
@@ -236,10 +236,10 @@ class MailOutbox:
         if not self.is_on:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
-            if self._tasks.busy:
-                self._tasks.take()
-            elif self._database.read(outbox_queries.is_due, self._tasks.worker, self._clock.now_ms()):
-                self._tasks.start(LEASE, self.send_all)
+            if self._task.is_running:
+                self._task.take()
+            elif self._database.read(outbox_queries.is_due, self._task.worker, self._clock.now_ms()):
+                self._task.start(self.send_all)
 
     def send_all(self) -> None:
         """Send all due emails, one after the other, unless the mail server is removed. Raises LedgerUnavailable."""
@@ -259,10 +259,10 @@ class MailOutbox:
         """Let another worker send at once. Does not wait for a delivery."""
         if "_transport" in vars(self):  # an email was sent
             self._transport.close()
-        self._tasks.release()
+        self._task.release()
 
     def _take(self) -> QueuedEmail | None:
-        holder, now_ms = self._tasks.holder(), self._clock.now_ms()
+        holder, now_ms = self._task.holder(), self._clock.now_ms()
         queued_email, used_up = self._database.write(outbox_queries.take, holder, now_ms, self._prepare)
         for of, kind in used_up:
             log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)

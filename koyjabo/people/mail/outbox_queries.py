@@ -27,11 +27,9 @@ ORDER = (
     "sign_in",
     "email_new",
     "verify",
-    "traffic",
     "backup_failed",
     "invitation",
     "panel_invitation",
-    "webhook",
     "weekly",
     TEST,
 )

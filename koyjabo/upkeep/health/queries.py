@@ -9,8 +9,6 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import SITE, AuditLine, Counter, NightlyWork, Visit
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.integrations.webhooks import queries as webhooks
-from koyjabo.integrations.webhooks.queries import Standing
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
@@ -69,7 +67,6 @@ class DatabaseFacts(NamedTuple):
     oldest_visit_ms: int = 0  # 0 if unknown
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
-    webhooks: Standing = Standing()
     unsafe: tuple[str, ...] = ()  # PostgreSQL's settings that let a crash lose commits
 
 
@@ -98,7 +95,6 @@ def facts(session: Session) -> DatabaseFacts:
         oldest_visit_ms=session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
         standbys=Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
         rollback=_rollback(session),
-        webhooks=webhooks.standing(session),
         unsafe=() if dialect == "sqlite" else tuple(session.scalars(UNSAFE)),
     )
 

@@ -30,13 +30,9 @@ from koyjabo.base.models import (
     SpentCode,
     Visit,
     Watermark,
-    WebhookDelivery,
-    WebhookEvent,
 )
 from koyjabo.base.network import user_agents
-from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import id_range
-from koyjabo.integrations.webhooks import queries as webhook_queries
 from koyjabo.people.accounts.second_factor.codes import STEP_MS
 from koyjabo.people.accounts.second_factor.queries import KEPT_STEPS
 from koyjabo.people.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
@@ -48,9 +44,6 @@ from koyjabo.upkeep.recounts.derived_tables_queries import SUMS
 
 SHARES_KEPT_MS = 30 * 86_400_000
 """How long an expired link stays in the list of share links, ms."""
-
-DELIVERIES_KEPT_MS = 30 * 86_400_000
-"""How long a delivery is kept after it has ended, and an event after its deliveries were created, ms."""
 
 POSITION = "user_agents"
 STORE_POSITION = text("""
@@ -124,23 +117,6 @@ def mails(session: Session, before_ms: int, size: int) -> int:
     return _remove(session, OutboxMail.id, size, is_sent | is_old)
 
 
-def webhook_deliveries(session: Session, before_ms: int, size: int) -> int:
-    """Remove deliveries that ended before `before_ms`."""
-    return _remove(session, WebhookDelivery.n, size, WebhookDelivery.done_ms <= before_ms - DELIVERIES_KEPT_MS)
-
-
-def removed_webhooks(session: Session, before_ms: int, size: int) -> int:
-    """Remove the deliveries of deleted webhooks, including webhooks deleted with their community."""
-    webhook_id = webhook_queries.removed_webhook(session)
-    return webhook_queries.remove_deliveries(session, webhook_id, size) if webhook_id else 0
-
-
-def webhook_events(session: Session, before_ms: int, size: int) -> int:
-    """Remove old events, except milestones: their rows make sure that each is announced only once."""
-    is_old = (WebhookEvent.dispatched_ms <= before_ms - DELIVERIES_KEPT_MS) & (WebhookEvent.type != REACHED)
-    return _remove(session, WebhookEvent.id, size, is_old)
-
-
 def audit_lines(session: Session, before_ms: int, size: int) -> int:
     """Remove the oldest entries. Searches by id, because the times are not indexed."""
     oldest = select(AuditLine.id, AuditLine.at_ms).order_by(AuditLine.id).limit(size)
@@ -153,9 +129,6 @@ UNCOUNTED: tuple[Remove, ...] = (
     _expired(Share.id, SHARES_KEPT_MS),
     mails,
     spent_codes,
-    webhook_deliveries,
-    removed_webhooks,
-    webhook_events,
 )
 """Functions whose removed rows are not counted."""
 

@@ -106,6 +106,37 @@ def test_database_with_imported_days_is_refused_before_anything_is_changed(datab
     assert database.rows("SELECT visits FROM imported_days") == [(9,)]
 
 
+def insert(database: Database, table: str, **values: object) -> None:
+    texts = (f"'{value}'" if isinstance(value, str) else str(value) for value in values.values())
+    database.rows(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(texts)})")
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_upgrade_keeps_milestones_users_and_keys_and_names_what_it_drops(database, caplog):
+    migrate(database, OLDEST_REVISION)
+    for key, type in {"milestone:site:100": "milestone.reached", "joined": "member.joined"}.items():
+        insert(database, "webhook_events", id=key, type=type, key=key, scope="site", at_ms=5, data="{}")
+    user = {"email": "a@koyjabo.example", "email_key": "a@koyjabo.example", "name": "Ayesha", "password": "x"}
+    insert(database, "users", id="u", is_admin=True, weekly_report=True, traffic_alerts=True, created_ms=1, **user)
+    for name, scopes in {"a": "stats:read webhooks:manage", "b": "webhooks:manage"}.items():
+        insert(database, "api_keys", id=name, name=name, scopes=scopes, prefix=name, digest=name, created_ms=1)
+    hook = {"url": "https://a.example", "events": "total.set", "format": "json", "description": "", "secret": "x"}
+    insert(database, "webhooks", id="w", enabled=True, created_ms=1, **hook)
+    mail = {"email": "a@koyjabo.example", "recipient": "u", "data": "{}", "created_ms": 1, "due_ms": 1, "attempts": 0}
+    for kind in ("weekly", "traffic"):
+        insert(database, "outbox", kind=kind, **mail)
+    with Site(database.url):
+        assert database.rows("SELECT * FROM announcements") == [
+            ("milestone:site:100", "milestone.reached", "site", 5, "{}")
+        ]
+        assert database.rows("SELECT name, weekly_report FROM users") == [("Ayesha", True)]
+        assert database.rows("SELECT name, scopes FROM api_keys") == [("a", "stats:read")]
+        assert database.rows("SELECT kind FROM outbox") == [("weekly",)]
+    dropped = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
+    assert dropped == ["removed_rows name=api_keys rows=1", "removed_rows name=webhooks rows=1"]
+
+
 def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):
     """Workers of this version restart while the newer version starts, and an operator may downgrade (decision 99)."""
     site.rows("UPDATE alembic_version SET version_num = '9999'")

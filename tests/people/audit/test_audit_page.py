@@ -92,7 +92,7 @@ def test_nothing_shows_a_name_of_the_program(site):
 def test_every_action_that_is_stored_has_a_label(site):
     sources = (file.read_text() for file in (ROOT / "koyjabo").glob("**/*.py"))
     stored = {action for source in sources for action in STORED.findall(source)}
-    assert {"community.create", "user.sign_up", "user.unlock", "webhook.rotate"} <= stored <= set(labels())
+    assert {"community.create", "user.sign_up", "user.unlock", "key.rotate"} <= stored <= set(labels())
 
 
 def labels() -> dict[str, str]:

@@ -89,15 +89,9 @@ LEAST = {
         admin.export_audit admin.erase_visitor
         api.create_share api.register_visits
         api.create_key api.list_keys api.revoke_key api.rotate_key
-        api.create_webhook api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook
-        api.rotate_webhook api.list_deliveries api.resend_delivery
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.new_share admin.create_share admin.end_share
         admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
-        admin.new_webhook admin.create_webhook admin.webhook admin.ask_webhook_change
-        admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
-        admin.resend_delivery
-        admin.imports admin.upload_import admin.answer_import
         admin.add_annotation admin.remove_annotation admin.change_step admin.first_page
     """,
 }
@@ -125,7 +119,7 @@ ASKS = {
     "admin.download_backup",
     *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
     *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
-    *("admin.revoke_key", "admin.rotate_webhook", "admin.delete_webhook"),
+    "admin.revoke_key",
 }
 """Forms that ask for confirmation."""
 
@@ -145,7 +139,6 @@ BODIES = {
     "api.put_member": {"role": "member", "name": "Ayesha"},
     "api.sync_members": {"members": []},
     "api.register_visits": {"visits": []},
-    "api.create_webhook": {"url": "https://93.184.215.14/hook", "events": ["total.set"]},
     "api.broadcast": {"data": None},
     "api.disconnect": {"userRef": "4711"},
 }
@@ -158,7 +151,6 @@ FORMS = {
     "pages.set_role": BODIES["api.set_role"],
     "pages.create_share": BODIES["api.create_share"],
     "admin.create_key": {"name": "Grafana", "scopes": "reports:read"},
-    "admin.create_webhook": BODIES["api.create_webhook"],
     "admin.create_share": BODIES["api.create_share"],
     "admin.invite_to_panel": BODIES["api.invite_to_panel"],
     "admin.erase_visitor": {"visitor_id": "babul"},

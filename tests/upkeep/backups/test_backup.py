@@ -29,16 +29,12 @@ def test_restore_removes_invitations(full, empty, tmp_path):
     assert (rows["invitations"], rows["panel_invitations"]) == ([], [])
 
 
-def test_restore_removes_waiting_emails_links_and_deliveries(full, empty, tmp_path):
+def test_restore_removes_waiting_emails_and_links(full, empty, tmp_path):
     row = "'reset', 'ayesha@example.com', 'x', '{}', 1, 1, 0"
     full.rows(f"INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts) VALUES ({row})")
     full.rows("INSERT INTO email_links SELECT id, id, 'reset', email_key, 9 FROM users")
-    empty.rows(
-        "INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log) "
-        "VALUES ('w', 'e', 'pending', 0, 0, '[]')"
-    )
     restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
-    for table in ("outbox", "email_links", "webhook_deliveries"):
+    for table in ("outbox", "email_links"):
         assert empty.rows(f"SELECT * FROM {table}") == [], table
 
 
@@ -48,7 +44,7 @@ def kept(site: Site) -> dict[str, list[dict]]:
     """
     tables = everything(site)
     tables["adjustments"] = [row for row in tables["adjustments"] if not row["reason"].startswith("restored")]
-    for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups"):
+    for table in ("day_secrets", "database_identity", "backups"):
         tables.pop(table)  # not part of a backup
     tables["watermarks"] = [row for row in tables["watermarks"] if row["name"] != "changes"]
     tables["audit_log"] = [

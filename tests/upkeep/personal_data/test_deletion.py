@@ -199,7 +199,6 @@ def test_every_table_of_users_has_a_section():
     tables = {table.name for section in SECTIONS for table in find_tables(section.select(owner), check_columns=True)}
     assert tables_of_users() - tables == {
         "recovery_codes",  # their number precedes the sections
-        "webhook_deliveries",  # only a receiver's response can name the account
     }
 
 
@@ -208,7 +207,7 @@ def test_export_has_only_rows_of_the_account(exported_site, exported_history, ex
     assert [name for name, rows in exported.items() if not rows] == []
     account = exported["account"]
     expected = {"name": NAME, "role": "member", "unused_recovery_codes": 10}
-    expected |= {"weekly_report": True, "traffic_alerts": True}
+    expected |= {"weekly_report": True}
     expected |= {"id": exported_history.ayesha.id, "email": "ayesha@example.com", "disabled_at": None}
     expected |= {"created_at": "2025-12-16T04:48:38.412Z", "verified_at": "1970-01-01T00:00:00.001Z"}
     assert account == expected | {name: account[name] for name in ("second_factor_at", "language")}
@@ -221,7 +220,6 @@ def test_export_has_only_rows_of_the_account(exported_site, exported_history, ex
     assert [invitation["email"] for invitation in exported["sent_invitations"]] == ["rahim@example.com"]
     assert [key["name"] for key in exported["passkeys"]] == ["My phone"]
     assert [key["name"] for key in exported["keys"]] == ["Grafana"]
-    assert [webhook["description"] for webhook in exported["webhooks"]] == ["Our chat"]
     visitors = [(visitor["community_id"], visitor["visitor_id"]) for visitor in exported["visitors"]]
     assert visitors == sorted([(exported_history.theirs, "v1"), (exported_history.hers, "v1")])
     # Excludes visits before the login and after the logout: others who know the visitorId could request them.
