@@ -22,7 +22,7 @@ from koyjabo.base.settings import (
     trusted_issuer,
 )
 from koyjabo.base.settings.checks import SHORTEST_TOKEN
-from koyjabo.base.settings.schema import REMOVED_SETTINGS, Settings
+from koyjabo.base.settings.schema import Settings
 
 ROOT = installation.home()
 INSTANCE = ROOT / "instance"
@@ -89,12 +89,6 @@ def _secret_key(settings: Settings, instance: Path) -> str:
     return kept
 
 
-def removed_settings() -> list[str]:
-    """Settings of earlier versions that are still set."""
-    given = _given({})
-    return [name for name in REMOVED_SETTINGS if name in given]
-
-
 def require_backup_stores(settings: Settings) -> None:
     """Check the backup stores before a server starts. Raises SettingsError if one is unusable."""
     if why := backup_stores.problem(settings.backup_dir, settings.backup_to, os.environ):
@@ -102,7 +96,7 @@ def require_backup_stores(settings: Settings) -> None:
 
 
 def protect_instance(instance: Path = INSTANCE) -> None:
-    """Allow only the owner to read `instance/`, even if an older version created it."""
+    """Allow only the owner to read `instance/`."""
     with suppress(OSError):  # it is missing, belongs to another user, or is mounted read-only
         if instance.stat().st_mode & 0o077:
             instance.chmod(0o700)

@@ -7,14 +7,9 @@ from alembic.operations import MigrationScript
 from sqlalchemy import Connection, create_engine, make_url
 
 import config
+from koyjabo.base import models  # noqa: F401  (declares the tables)
 from koyjabo.base.core.extensions import db
 from koyjabo.base.database.engine import engine_options
-from koyjabo.base.models import REMOVED_TABLES
-
-
-def is_declared(item: object, name: str | None, kind: str, *found: object) -> bool:
-    """Ignore tables that a later version removes (decision 99)."""
-    return kind != "table" or name not in REMOVED_TABLES
 
 
 def give_next_number(_context: object, _heads: object, scripts: list[MigrationScript]) -> None:
@@ -27,7 +22,6 @@ def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=db.metadata,
-        include_object=is_declared,
         process_revision_directives=give_next_number,
         render_as_batch=connection.dialect.name == "sqlite",
         transactional_ddl=True,  # works on SQLite as well: a migration happens as a whole or not at all

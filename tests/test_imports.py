@@ -33,7 +33,6 @@ counting.page_numbers: . api
 realtime: . services
 communities: . live services ui api pages admin
 integrations: .
-integrations.webhooks: . services api admin
 integrations.api_keys: . api admin cli
 integrations.trusted_tokens: .
 sockets: . api
@@ -46,8 +45,6 @@ upkeep.retention: . api cli
 upkeep.stored_settings: . cli
 upkeep.backups: . ui admin cli
 upkeep.health: . ui api admin
-upkeep.alerts: .
-upkeep.importers: . admin cli
 site: .
 site.badges: . api pages
 site.receipts: . api pages
@@ -79,8 +76,7 @@ MAY_USE = {  # libraries: the modules that may import them
     for libraries, modules in re.findall(r"^\| (`.+) \| (.+) \|$", LIBRARIES, re.MULTILINE)
 }
 MAY_OPEN_TRANSACTIONS = "base/database/* application/assembly.py counting/opening_queries.py upkeep/backups/backup.py \
-upkeep/backups/run.py upkeep/recounts/recounts.py reports/visit_log/import*.py \
-upkeep/importers/run.py cli/ledger.py"
+upkeep/backups/run.py upkeep/recounts/recounts.py cli/ledger.py"
 """Modules used at startup, by commands and by the backup process. All other modules use the executor."""
 
 
@@ -97,7 +93,7 @@ ledger_postgres schemas.requests
 """
 REACHED_BY_A_VISIT = """
 base.network: campaigns client_address geolocation origins rate_limiter services user_agents
-base.database: batch_worker executor json_rows lease outage_causes postgres sqlite timelines
+base.database: batch_worker executor json_rows outage_causes postgres sqlite timelines
 web: current http.paths http.responses fast_path.fast_path limits.limits login.tokens
  openapi.describe schemas.bodies
 people.audit: log

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from support.programs.processes import ROOT
-from support.servers.released_server import LAST_RELEASE
 
 TEXT = (ROOT / "docs" / "upgrading.md").read_text()
 CHECKOUTS = re.findall(r"^git .*$", TEXT, re.MULTILINE)
@@ -35,7 +34,3 @@ def test_documented_checkout_reaches_the_new_version(tmp_path, version):
     (command,) = set(CHECKOUTS)
     subprocess.run(command.replace("VERSION", version), shell=True, cwd=clone, check=True, capture_output=True)
     assert git(clone, "rev-parse", "HEAD") == newest
-
-
-def test_last_release_is_named_by_its_commit():
-    assert f"1.0.0** (commit `{LAST_RELEASE}`)" in TEXT

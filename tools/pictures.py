@@ -49,8 +49,6 @@ PAGES = {  # name: viewer, address
     "admin-find": (SITE_ADMIN, "/admin/find?q=dhaka"),
     "admin-install": (SITE_ADMIN, "/admin/connect"),
     "admin-key-new": (SITE_ADMIN, "/admin/connect/keys/new"),
-    "admin-webhook-new": (SITE_ADMIN, "/admin/connect/webhooks/new"),
-    "admin-webhook": (SITE_ADMIN, "/admin/connect/webhooks/{webhook}"),
 }
 STATES, LANGUAGES, SCHEMES = ("empty", "full"), ("en", "bn"), ("light", "dark")
 WIDTHS = {360: 740, 768: 1024, 1440: 900}

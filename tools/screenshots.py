@@ -205,14 +205,12 @@ def log_in(server: Server, chromium: Browser, email: str) -> Login:
 
 
 def made_by(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:
-    """Create two share links, a key and a webhook. Returns their tokens and ids."""
+    """Create two share links and a key. Returns their tokens and ids."""
     key = {"name": "Grafana", "scopes": ["stats:read", "reports:read"]}
-    hook = {"url": "https://hooks.example.com/koyjabo", "events": ["total.set"], "description": "Our chat"}
     requests = {
         "share": ("shares", "token", {"name": "Search engines", "filters": {"channel": ["search"]}}),
         "locked": ("shares", "token", {"name": "For our partners", "password": PASSWORD}),
         "key": ("keys", "id", key),
-        "webhook": ("webhooks", "id", hook),
     }
     context = chromium.new_context(base_url=home(server), storage_state=admin.cookies)
     (csrf,) = (cookie["value"] for cookie in context.cookies() if cookie["name"] == "csrf_access_token")

@@ -40,8 +40,6 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.integrations.api_keys import api_keys
 from koyjabo.integrations.api_keys.api_keys import ApiKeys
 from koyjabo.integrations.trusted_tokens import external_logins as trusted_tokens
-from koyjabo.integrations.webhooks import sender, services as webhooks
-from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.people.accounts import services as accounts
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.accounts import Accounts
@@ -49,7 +47,6 @@ from koyjabo.people.audit.log import Audit, VersionLog
 from koyjabo.people.mail import outbox
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.presence import services as presence
-from koyjabo.presence.members.online_members import ChangeListener
 from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors import active_visitors
@@ -66,13 +63,10 @@ from koyjabo.reports.visit_log import services as visit_log
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.site.receipts.receipts import Receipts
-from koyjabo.upkeep.alerts import alerts
-from koyjabo.upkeep.alerts.alerts import Alerts
 from koyjabo.upkeep.backups import backups
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.system import Readiness, System
-from koyjabo.upkeep.importers.file_imports import FileImports
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
 from koyjabo.upkeep.recounts import recounts
 from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
@@ -167,14 +161,13 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(RememberedLogins(base.clock))
     add(outbox.build(base))
     add(accounts.build(base))
-    add(presence.build(base, _member_changes(services)))
+    add(presence.build(base))
     add(counting.build(base, snapshot))
     add(PageNumbers(base))
     add(attendance.build(base))
     add(realtime.build(base))
     add(communities.build(base))
     trusted_tokens.build(base)
-    add(webhooks.build(base))
     add(api_keys.build(base))
     add(reports.build(base))
     add(reports.build_people(base))
@@ -184,21 +177,12 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(PersonalData(base))
     _build_upkeep(base)
     add(Receipts(base))
-    add(Alerts(base))
     add(GettingStarted(base))
     add(DaysByHour(base.database, base.clock))
-    add(FileImports(base))
 
 
 def _caused_by_visits(services: Services, room: str) -> bool:
     return services[RealtimeServices].rooms.caused_by_visits(room)
-
-
-def _member_changes(services: Services) -> ChangeListener:
-    return ChangeListener(
-        wants=lambda scope: services[WebhookServices].member_events.wants(scope),
-        wait=lambda scope: services[WebhookServices].member_events.write_soon(scope),
-    )
 
 
 def _report_rooms(services: Services) -> ReportRooms:
@@ -259,9 +243,6 @@ def _tick(base: Base) -> None:
     repeat(retention.POLL_S, services[Backups].tick)
     repeat(storing.POLL_S, services[ReportServices].storing.tick)
     repeat(TICK_S, services[ReportServices].page_totals.tick)
-    repeat(TICK_S, services[WebhookServices].member_events.tick)
-    repeat(sender.POLL_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
-    repeat(alerts.POLL_S, services[Alerts].tick)
     repeat(outbox.POLL_S, mails.tick)
 
 
@@ -275,14 +256,10 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[CountingServices].recovery.shared.renew)  # publishes what the last commits have acknowledged
     at_close(services[PresenceServices].peaks.write)
     at_close(services[PresenceServices].active_peak.write)
-    at_close(services[WebhookServices].sender.close)
-    at_close(services[WebhookServices].events.close)
-    at_close(services[Alerts].close)
     at_close(services[Recounts].close)
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
     at_close(services[Backups].close)
-    at_close(services[FileImports].close)
     at_close(services[AccountServices].passwords.close)
     at_close(services[AttendanceWriter].close)
     at_close(services[CountingServices].visits.close)
@@ -320,7 +297,6 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
         # Do this before any response, because the database may have been rolled back in the meantime.
         services[CountingServices].visits.stats()
         services[AccountServices].second_factors.end_sessions_without()
-        services[WebhookServices].sealer.seal_urls()
         if creates_admin:
             _make_first_admin(settings, services[AccountServices].credentials)
     return services

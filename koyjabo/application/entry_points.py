@@ -15,7 +15,6 @@ ENTRY_POINTS = {
     "people.accounts": "api pages",
     "upkeep.personal_data": "api pages",
     "communities": "api pages admin",
-    "integrations.webhooks": "api admin",
     "integrations.api_keys": "api admin",
     "counting": "api pages",
     "counting.evidence": "api",
@@ -29,14 +28,13 @@ ENTRY_POINTS = {
     "upkeep.health": "api admin",
     "site.receipts": "api pages",
     "site.getting_started": "admin",
-    "upkeep.importers": "admin",
     "site.home": "pages",
-    "site.panel": "connect data moved navigation overview panel_stream server",
+    "site.panel": "connect data navigation overview panel_stream server",
 }
 """Modules that add routes to the shared blueprints, by feature. The OpenAPI document lists calls in this order."""
 
 
-TAGS = ("visits", "communities", "reports", "webhooks", "keys", "accounts")
+TAGS = ("visits", "communities", "reports", "keys", "accounts")
 """Tags of the API's calls, in the order people need them."""
 
 PARTS = (

@@ -24,7 +24,6 @@ COMMANDS = {
     "backup": "upkeep.backups.cli:backup",
     "export": "reports.visit_log.cli:export",
     "forget": "upkeep.retention.cli:forget",
-    "import": "upkeep.importers.cli:import_",
     "key": "integrations.api_keys.cli:key",
     "ledger": "cli.ledger:ledger",
     "prune": "upkeep.retention.cli:prune",

@@ -6,13 +6,11 @@ and reports are kept, and are available again once it is restored.
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
-from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
+from koyjabo.base.core.errors import UnknownCommunity
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.database.executor import Throttle
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community, Scope
 from koyjabo.people.audit.log import CHANGES, Changes, Transaction, community_subject, transaction
@@ -111,14 +109,9 @@ class Communities(Changes):
         set_values(tx, access.community, values)
         return access
 
-    def delete(self, account: Account, community_id: str) -> None:
-        """Delete a community and its memberships. Its visits stay in the site's total."""
-        self._delete(account, community_id)
-        with suppress(LedgerUnavailable):  # otherwise the events are deleted after 30 days
-            Throttle(self._database).repeat(queries.delete_events, community_id.lower())
-
     @transaction
-    def _delete(self, tx: Transaction, account: Account, community_id: str) -> None:
+    def delete(self, tx: Transaction, account: Account, community_id: str) -> None:
+        """Delete a community and its memberships. Its visits stay in the site's total."""
         community = memberships.allowed(tx.session, account, community_id, ADMIN, locked=True).community
         tx.log("community.delete", community_subject(community))
         queries.remove(tx.session, community.id)

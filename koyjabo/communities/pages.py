@@ -29,7 +29,7 @@ from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.i18n import count, language, name_of, translated, weekday
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
-from koyjabo.web.pages import pagination, redirects
+from koyjabo.web.pages import pagination
 from koyjabo.web.pages.redirects import Undo, done
 from . import ui
 from .live import online_people
@@ -52,13 +52,6 @@ PEOPLE = "people"
 def community(community_id: str) -> Response:
     """Show the community: its numbers to members, or to anyone if they are public; to others how to join or log in."""
     return show(ui.enter(community_id) if page_login.login() else ui.look_at(community_id))
-
-
-@bp.get("/communities/<community_id>/dashboard")
-def dashboard(community_id: str) -> Response:
-    """Redirect the address of a former page to the room or the reports."""
-    page = "community_reports" if request.args.keys() - PARAMETERS else "community"
-    return redirects.with_query(url_for(f"pages.{page}", community_id=community_id), 301)
 
 
 def show(at: Access, problem: KoyJaboError | None = None) -> Response:

@@ -14,10 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo.base.core.identity import Account
-from koyjabo.base.database.rows import Page, changed_rows, has, has_words, length, ordered_by, sought
+from koyjabo.base.database.rows import Page, has, has_words, length, ordered_by, sought
 from koyjabo.base.models import (
     SITE,
     Adjustment,
+    Announcement,
     Community,
     Counter,
     DailyVisits,
@@ -26,12 +27,8 @@ from koyjabo.base.models import (
     Peak,
     Scope,
     User,
-    WebhookEvent,
 )
 from .roles import MEMBER, Access
-
-EVENTS_PER_DELETION = 1_000
-"""Number of webhook events deleted in the transaction that deletes their community."""
 
 NOT_ARCHIVED = Community.archived_ms.is_(None)
 """Queries treat an archived community as unknown, except the queries for site admins."""
@@ -177,22 +174,15 @@ def open_counter(
 
 
 def remove(session: Session, community_id: str) -> None:
-    """Delete the community, its memberships, invitations, counter, milestones and peaks. Its visits stay in the ledger.
-    Call `delete_events` until it returns False.
+    """Delete the community, its memberships, invitations, counter, announcements and peaks. Its visits stay in the
+    ledger.
     """
     session.execute(delete(Invitation).where(Invitation.community_id == community_id))
     session.execute(delete(Membership).where(Membership.community_id == community_id))
     session.execute(delete(Community).where(Community.id == community_id))
     session.execute(delete(Counter).where(Counter.scope == community_id))
     session.execute(delete(Peak).where(Peak.scope == community_id))
-    delete_events(session, community_id, EVENTS_PER_DELETION)
-
-
-def delete_events(session: Session, community_id: str, size: int) -> bool:
-    """Delete up to `size` webhook events of a community. Returns whether there may be more."""
-    some = select(WebhookEvent.id).where(WebhookEvent.scope == community_id).limit(size)
-    removal = delete(WebhookEvent).where(WebhookEvent.id.in_(some)).execution_options(synchronize_session=False)
-    return changed_rows(session, removal) == size
+    session.execute(delete(Announcement).where(Announcement.scope == community_id))
 
 
 # For site admins. These queries include archived communities.

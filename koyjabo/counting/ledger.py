@@ -19,7 +19,6 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime, out_of_turn
 from koyjabo.base.database.batch_worker import STUCK_S, BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
-from koyjabo.base.database.lease import Fence
 from koyjabo.base.database.outage_causes import cause_of
 from koyjabo.base.models import SITE, Scope
 from .high_water import (
@@ -196,15 +195,13 @@ class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
 def open_store(
     database: URL,
     clock: Clock,
-    fence: Fence = lambda cursor: None,
     milestones: Milestones = NO_MILESTONES,
     high_water: HighWater | None = None,
 ) -> LedgerStore:
     """The store for a normalised database URL (`settings`). Does not open a connection yet. `milestones` are the totals
     to announce. `commit` raises DatabaseRolledBack while the site's counter is below `high_water`.
 
-    On PostgreSQL, `fence` is called in each transaction that writes. If it raises an error, `commit` writes nothing and
-    raises that error.
+
     """
     if database.get_backend_name() == "sqlite":
         from .ledger_sqlite import SqliteStore
@@ -212,7 +209,7 @@ def open_store(
         return SqliteStore(str(database.database), clock, milestones, high_water or HighWater())
     from .ledger_postgres import PostgresStore
 
-    return PostgresStore(database, clock, fence, milestones, high_water or HighWater())
+    return PostgresStore(database, clock, milestones, high_water or HighWater())
 
 
 class Ledger:

@@ -19,7 +19,6 @@ from sqlalchemy.engine import URL
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.batch_worker import Item, Result
 from koyjabo.base.database.json_rows import insert_sums, postgres_insert
-from koyjabo.base.database.lease import Fence
 from koyjabo.base.database.postgres import (
     UNAVAILABLE,
     PostgresConnection,
@@ -99,7 +98,7 @@ SET visits = r.visits, total = r.total, unique_visitors = r.unique_visitors, rev
 FROM (VALUES {{counters}}) AS r(scope, visits, total, unique_visitors, revision) WHERE c.scope = r.scope;
 """
 ADD_MILESTONES = """
-INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES {milestones} ON CONFLICT (key) DO NOTHING;
+INSERT INTO announcements (key, type, scope, at_ms, data) VALUES {milestones} ON CONFLICT (key) DO NOTHING;
 """
 COMMIT = "COMMIT"
 FIGURES = f"""
@@ -195,9 +194,8 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
     unreadable = UNAVAILABLE
     reads_block = True  # a read is a round trip, so a separate thread does it
 
-    def __init__(self, url: URL, clock: Clock, fence: Fence, milestones: Milestones, high_water: HighWater) -> None:
+    def __init__(self, url: URL, clock: Clock, milestones: Milestones, high_water: HighWater) -> None:
         super().__init__(url, clock)
-        self._fence = fence
         self._milestones = milestones
         self._high_water = high_water
         self._reading = PostgresLink(url)
@@ -213,7 +211,6 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         else:
             self._require_known(server, site)
         self._planned = Planned(transaction, connection.server, result.outcomes)
-        self._fence(cursor)  # after the counters, which every transaction locks first
         message, parameters = _message(result)
         cursor.execute(connection.durable + message, parameters)
         return result.receipts()

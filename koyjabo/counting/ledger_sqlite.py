@@ -75,7 +75,7 @@ ADD_VISITS = sqlite_insert(Visit, VISIT_COLUMNS)
 ADD_VISITORS = sqlite_insert(Visitor, FirstVisit._fields)
 ADD_TO_DAY, ADD_TO_HOUR = (insert_sums(rollup, "(?, ?, ?, ?)") for rollup in (DailyVisits, HourlyVisits))
 ADD_MILESTONE = """
-INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
+INSERT INTO announcements (key, type, scope, at_ms, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
 """
 SET_COUNTER = "UPDATE counters SET visits = ?, total = ?, unique_visitors = ?, revision = ? WHERE scope = ?"
 # In one statement, so that sums and rows are of the same moment.

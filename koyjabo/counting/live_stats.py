@@ -21,11 +21,6 @@ MIN_AT_A_PLACE = 3
 could be recognised.
 """
 
-IMPORTED_MS = 60_000
-"""A visit that is more than this much older than the last one, ms, is taken to be imported and does not become the last
-visit.
-"""
-
 TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
 
 
@@ -155,8 +150,6 @@ class LiveStats:
     def _keep_newest(self, snapshot: CounterSnapshot | None) -> None:
         old = self._snapshot
         if snapshot and _recency(snapshot) >= _recency(old):
-            if snapshot.epoch == old.epoch and (snapshot.last_ms or 0) < (old.last_ms or 0) - IMPORTED_MS:
-                snapshot = snapshot._replace(last_ms=old.last_ms, last_place=old.last_place)
             self._snapshot = snapshot
             self._high_water.note(snapshot)
 

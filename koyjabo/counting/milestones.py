@@ -1,10 +1,9 @@
 """Totals that are announced when a visit reaches them (specification: Milestones). A milestone is a row in
-`webhook_events`, written in the transaction of the visit that reaches it. The first event that shows this total in a
+`announcements`, written in the transaction of the visit that reaches it. The first event that shows this total in a
 room also includes the milestone.
 """
 
 import json
-import uuid
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -19,8 +18,8 @@ FIRST = 100
 REACHED = "milestone.reached"
 
 
-Milestone = tuple[str, str, str, Scope, int, str]
-"""A row of `webhook_events`, in column order: id, type, key, scope, time in ms, and data as JSON."""
+Milestone = tuple[str, str, Scope, int, str]
+"""A row of `announcements`, in column order: key, type, scope, time in ms, and data as JSON."""
 
 
 def usual() -> list[int]:
@@ -61,7 +60,7 @@ class Milestones:
         rows = []
         for value in self.between(before, snapshot.total):
             data = json.dumps({"milestone": value, "epoch": base36(snapshot.epoch)})
-            rows.append((str(uuid.uuid4()), REACHED, key(snapshot.scope, value), snapshot.scope, at_ms, data))
+            rows.append((key(snapshot.scope, value), REACHED, snapshot.scope, at_ms, data))
         return rows
 
 

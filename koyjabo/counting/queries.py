@@ -19,21 +19,18 @@ from koyjabo.base.database.rows import ids_between
 from koyjabo.base.models import (
     SITE,
     Adjustment,
+    Announcement,
     Counter,
     DailyVisits,
     DaySecret,
     HourlyVisits,
-    ImportedVisits,
     Scope,
     Visit,
-    WebhookEvent,
 )
 from .milestones import key
 from .stats import base36
 
 EPOCH = select(Counter.epoch).where(Counter.scope == SITE)
-IMPORTS = select(ImportedVisits.__table__).order_by(ImportedVisits.after_visit)
-
 ADD_SECRET = text("INSERT INTO day_secrets (day, secret) VALUES (:day, :secret) ON CONFLICT DO NOTHING")
 
 LARGEST_NUMBER = 2**62
@@ -51,31 +48,12 @@ OF_A_COMMUNITY: Any = text("scope <> 'site'")
 
 def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[int, int]:
     """The ids of visits in a time range: greater than the first result, up to the second. None means no limit.
-    Rolled-up visits have no ids. Ids of imported visits are not in chronological order; the table `imported_visits`
-    has their ranges.
+    Rolled-up visits have no ids.
     """
     after, upto = _stored_ids(session)
     if began_ms is None and ended_ms is None:
         return after, upto
-    ranges = id_ranges(session, began_ms, ended_ms)
-    return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (upto, upto)
-
-
-def id_ranges(session: Session, began_ms: int | None, ended_ms: int | None) -> list[tuple[int, int]]:
-    """Like `id_range`, but returns several ranges, which skip the visits between the requested days and an import that
-    overlaps them.
-    """
-    (after, upto), ranges = _stored_ids(session), list[tuple[int, int]]()
-    for imported in session.execute(IMPORTS):
-        end = max(after, min(imported.after_visit, upto))
-        ranges.append(ids_between(session, Visit, began_ms, ended_ms, after=after, upto=end))
-        after = max(after, upto if imported.upto_visit is None else min(imported.upto_visit, upto))
-        if imported.first_ms is None or (
-            (ended_ms is None or imported.first_ms < ended_ms) and (began_ms is None or imported.last_ms >= began_ms)
-        ):
-            ranges.append((imported.after_visit, after))
-    ranges.append(ids_between(session, Visit, began_ms, ended_ms, after=after, upto=upto))
-    return [(low, high) for low, high in ranges if low < high]
+    return ids_between(session, Visit, began_ms, ended_ms, after=after, upto=upto)
 
 
 def _stored_ids(session: Session) -> tuple[int, int]:
@@ -89,7 +67,7 @@ class Visited(NamedTuple):
 
 
 class AnnouncedEvent(NamedTuple):
-    """A row of `webhook_events`."""
+    """A row of `announcements`."""
 
     type: str
     at_ms: int
@@ -101,7 +79,7 @@ def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Seque
     not count.
     """
     keys = [key(scope, value) for value in values]
-    events = map(json.loads, session.scalars(select(WebhookEvent.data).where(WebhookEvent.key.in_(keys))))
+    events = map(json.loads, session.scalars(select(Announcement.data).where(Announcement.key.in_(keys))))
     return max((event["milestone"] for event in events if event["epoch"] == base36(epoch)), default=None)
 
 
@@ -109,13 +87,13 @@ def events_within(
     session: Session, scope: Scope, types: Sequence[str], began_ms: int | None, ended_ms: int | None, most: int
 ) -> list[AnnouncedEvent]:
     """The latest `most` events of a scope in [`began_ms`, `ended_ms`), newest first. None means no limit."""
-    rows = select(WebhookEvent.type, WebhookEvent.at_ms, WebhookEvent.data)
-    rows = rows.where(WebhookEvent.scope == scope, WebhookEvent.type.in_(types))
+    rows = select(Announcement.type, Announcement.at_ms, Announcement.data)
+    rows = rows.where(Announcement.scope == scope, Announcement.type.in_(types))
     if began_ms is not None:
-        rows = rows.where(WebhookEvent.at_ms >= began_ms)
+        rows = rows.where(Announcement.at_ms >= began_ms)
     if ended_ms is not None:
-        rows = rows.where(WebhookEvent.at_ms < ended_ms)
-    newest = session.execute(rows.order_by(WebhookEvent.at_ms.desc(), WebhookEvent.id).limit(most))
+        rows = rows.where(Announcement.at_ms < ended_ms)
+    newest = session.execute(rows.order_by(Announcement.at_ms.desc(), Announcement.key).limit(most))
     return [AnnouncedEvent(row.type, row.at_ms, json.loads(row.data)) for row in newest]
 
 

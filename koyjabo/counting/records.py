@@ -42,7 +42,7 @@ class NewVisit(NamedTuple):
     language: str | None = None  # from its Accept-Language header: "bn"
     campaign: str | None = None  # the utm_ parameters of the page, as `base.network.campaigns` writes them
     attended_ms: int | None = None  # 0 if attended time will be measured from now on
-    acted: bool = False  # only imported visits can already have acted when they are stored
+    acted: bool = False  # a visitor has used the page
     automated: bool = False  # the browser reported that a program drives it, or it is a declared crawler
     network: str | None = None  # who owns the address, as one of `address_owners.NETWORKS`
     own: bool = False  # by an operator of this server

@@ -1,7 +1,6 @@
 """Begins a new epoch after the database was rolled back, so that no visit number is used twice and no total falls."""
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models import SITE, Adjustment, Community, Counter, DatabaseIdentity, Scope, WebhookEvent
+from koyjabo.base.models import SITE, Adjustment, Announcement, Community, Counter, DatabaseIdentity, Scope
 from koyjabo.base.models.ledger import ROLLED_BACK
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from .high_water import HighWaterMark
@@ -53,7 +52,7 @@ class LostVisits(NamedTuple):
     at_ms: int
 
     def as_object(self) -> dict[str, object]:
-        """The lost visits, as shown in the audit log and in the webhook event (specification: A rolled-back
+        """The lost visits, as shown in the audit log and in the announcement (specification: A rolled-back
         database).
         """
         lost = self.acknowledged - self.stored
@@ -157,10 +156,9 @@ def _raise(session: Session, counter: Counter, mark: HighWaterMark, epoch: int, 
     name = session.scalar(select(Community.name).where(Community.id == scope)) or ""
     lost = LostVisits(scope, name, after, before, now_ms)
     session.add(
-        WebhookEvent(
-            id=str(uuid.uuid4()),
-            type=EVENT,
+        Announcement(
             key=f"rolled_back:{scope}:{epoch}",
+            type=EVENT,
             scope=scope,
             at_ms=now_ms,
             data=json.dumps(lost.as_object()),

@@ -9,7 +9,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers
-from koyjabo.presence.members.online_members import ChangeListener, OnlineMembers
+from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.active_visitors import ActivePeak, ActiveVisitors
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
@@ -34,9 +34,9 @@ Stores = tuple[ActiveVisitors, OnlineMembers, VisitMatcher, tuple[Callable[[], N
 """Active visitors, online members, the matcher of visits and sockets, and what to call when Redis responds again."""
 
 
-def build(base: Base, listener: ChangeListener) -> PresenceServices:
+def build(base: Base) -> PresenceServices:
     settings = base.settings
-    stores = _in_redis(base, base.cluster.redis, listener) if base.cluster.redis else _in_memory(base, listener)
+    stores = _in_redis(base, base.cluster.redis) if base.cluster.redis else _in_memory(base)
     active_visitors, members, matcher, resend = stores
     sockets = VisitorSockets(
         active_visitors=active_visitors,
@@ -58,20 +58,20 @@ def build(base: Base, listener: ChangeListener) -> PresenceServices:
     )
 
 
-def _in_memory(base: Base, listener: ChangeListener) -> Stores:
+def _in_memory(base: Base) -> Stores:
     active_visitors = MemoryActiveVisitors(base.clock, base.settings.active_window_seconds)
     grace_s, on_news = base.settings.leave_grace_seconds, base.signals.online_changed.send
-    members = MemoryOnlineMembers(base.clock, grace_s, on_news, listener)
+    members = MemoryOnlineMembers(base.clock, grace_s, on_news)
     return active_visitors, members, VisitMatcher(), ()
 
 
-def _in_redis(base: Base, redis: "SharedRedis", listener: ChangeListener) -> Stores:
+def _in_redis(base: Base, redis: "SharedRedis") -> Stores:
     from koyjabo.presence.members.redis_store import RedisOnlineMembers  # imported late: the Redis client takes 15 MB
     from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
     from koyjabo.presence.visitors.visitor_sockets_redis import RedisVisitMatcher
 
     window_s, grace_s = base.settings.active_window_seconds, base.settings.leave_grace_seconds
     active_visitors = RedisActiveVisitors(base.clock, window_s, *redis, base.signals.active_changed.send)
-    members = RedisOnlineMembers(base.clock, grace_s, *redis, base.signals.online_changed.send, listener)
+    members = RedisOnlineMembers(base.clock, grace_s, *redis, base.signals.online_changed.send)
     resend = (active_visitors.resend, members.refresh)
     return active_visitors, members, RedisVisitMatcher(*redis, window_s), resend

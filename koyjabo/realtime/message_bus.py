@@ -17,10 +17,6 @@ MAX_WAITING = 1000
 """Maximum number of messages that have been read but not yet handled. Beyond this, reading from the bus pauses."""
 
 
-VALUE_OF_1_0 = "koyjabo:value"
-"""The event that workers running release 1.0.0 use to exchange values on this queue. Clients must not receive it."""
-
-
 class RoomManager(PubSubManager, LocalFanout):
     """The clients of this worker, and the queue to the other workers. The order of the base classes makes
     `LocalFanout.emit` handle messages from this worker and from the queue alike.
@@ -47,12 +43,9 @@ class RoomManager(PubSubManager, LocalFanout):
         self._bus.send_to_queue(self.json.dumps(data))
 
     def _listen(self) -> Iterator[dict[str, Any]]:
-        """Yield messages forever. Skips anything that is not a JSON object, because other programs may publish here.
-        During an upgrade, workers running 1.0.0 also publish values. These are also skipped, because counts are read
-        from the database.
-        """
+        """Yield messages forever. Skips anything that is not a JSON object, because other programs may publish here."""
         while True:
             with suppress(ValueError, RecursionError):
                 parsed = self.json.loads(self._received.get())
-                if isinstance(parsed, dict) and parsed.get("event") != VALUE_OF_1_0:
+                if isinstance(parsed, dict):
                     yield parsed

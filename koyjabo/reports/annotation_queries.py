@@ -14,7 +14,7 @@ from koyjabo.people.audit import queries as audit_queries
 from koyjabo.people.audit.queries import AuditRecord, Selection
 
 VERSION_STARTED = "server.version"
-ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", VERSION_STARTED)
+ANNOTATING = ("total.set", "ledger.restore", "ledger.repair", VERSION_STARTED)
 """Audit log actions that annotate charts."""
 
 MAX_ANNOTATIONS = 2_400

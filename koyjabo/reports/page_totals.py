@@ -7,7 +7,7 @@ from contextlib import suppress
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.base.database.executor import Throttle
-from koyjabo.base.jobs.claims import LeasedTasks
+from koyjabo.base.jobs.claims import LeasedTask
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.reports.live.live import Live
@@ -23,7 +23,7 @@ class PageTotals:
     def __init__(self, base: Base, live: Live) -> None:
         self._database, self._clock = base.database, base.clock
         self._numbers, self._live = base.services[PageNumbers], live
-        self._tasks = LeasedTasks(
+        self._task = LeasedTask(
             base.database, base.clock, base.runtime, LEASE, "page_totals_interrupted", "page_totals_failed"
         )
         self._has_begun = False
@@ -33,15 +33,15 @@ class PageTotals:
         if not self._numbers.is_on:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
-            if self._tasks.busy:
-                self._tasks.keep()
+            if self._task.is_running:
+                self._task.keep()
                 return
             self._begin()
             try:
                 self._numbers.tick()
             except StillCounting:
-                if self._tasks.take():
-                    self._tasks.start(LEASE, self._work)
+                if self._task.take():
+                    self._task.start(self._work)
 
     def _begin(self) -> None:
         """Discard sums that a server with a time zone farther east has stored."""
@@ -61,7 +61,7 @@ class PageTotals:
     def _work(self) -> None:
         with suppress(StillCounting):  # blocks are being stored; the next tick tries again
             self._compute()
-        self._tasks.release()
+        self._task.release()
 
     def _compute(self) -> None:
         """Replace all sums. If rows have changed in the meantime, or another worker does the same, they are not ready

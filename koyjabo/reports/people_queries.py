@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.urls import page_path
 from koyjabo.base.models import Conversion, Counter, Scope, Visit, Visitor
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import SLOT_S, DailyPeople, Day, user, visitor
-from koyjabo.integrations.webhooks import delivery_queries
 
 # In the ledger's locking order. Deleted and archived communities have no row.
 SCOPES_OF = text("""
@@ -96,10 +95,8 @@ def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock:
         conversion_id = str(uuid.uuid4())
         session.execute(ADD_CONVERSION, {**values, "id": conversion_id, "at_ms": now_ms})
         _advance_revision(session, scope, now_ms)
-        rate, event = conversion_rate(session, scope), "conversion.made"
+        rate = conversion_rate(session, scope)
         conversions.append(VisitorConversion(scope, conversion_id, now_ms, rate))
-        data = {"community": scope, "id": conversion_id, "rate": rate, "at": iso(now_ms)}
-        delivery_queries.record(session, event, f"{event}:{conversion_id}", scope, now_ms, data)
     return conversions
 
 

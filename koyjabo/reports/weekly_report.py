@@ -11,16 +11,15 @@ from datetime import date
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import StillCounting
-from koyjabo.base.core.i18n import LANGUAGES, N_
+from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import DailyWork
-from koyjabo.people.mail.contents import Localizer
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_ROWS
 from koyjabo.reports.query.report_query import Question
-from . import differences, weekly_report_queries as queries
+from . import weekly_report_queries as queries
 from .weekly_report_queries import week_before
 
 log = logging.getLogger(__name__)
@@ -32,8 +31,6 @@ MORNING_S = 8 * 3600
 SUNDAY = 6
 TOP = 5
 LISTS = {"pages": "page", "sources": "source", "cities": "city", "countries": "country"}
-
-THE_WEEK_BEFORE = N_("the week before")
 
 Line = tuple[str, int, int]
 """A label, its visits, and its visits in the week before."""
@@ -64,13 +61,7 @@ class WeeklyReport:
         week = Question(shifted(sunday, -7), shifted(sunday, -1))
         site = self._database.read(queries.of_site, week)
         try:
-            lists = {
-                language: {
-                    **top_values(self._insights, week, language),
-                    "difference": explained_difference(self._insights, week, Localizer(language, self._clock.zone)),
-                }
-                for language in LANGUAGES
-            }
+            lists = {language: top_values(self._insights, week, language) for language in LANGUAGES}
         except StillCounting:  # after an update
             return None
         count, last_id = 0, ""
@@ -101,13 +92,3 @@ def top_values(insights: Insights, week: Question, language: str) -> dict[str, l
     cities, countries = lists.pop("cities"), lists.pop("countries")
     knows_cities = any(row.value is not None for row in results[2].rows)  # the server needs a file for cities (GEOIP)
     return {**lists, "places": cities if knows_cities else countries}
-
-
-def explained_difference(insights: Insights, week: Question, speech: Localizer) -> str:
-    """Return an explanation of the difference from the week before, in one language; "" if there is none. Waits, and
-    raises the same errors as `top_values`.
-    """
-    explanation = differences.difference(insights, week, week_before(week), speech.language)
-    if explanation is None:
-        return ""
-    return " ".join(differences.described(speech, explanation, "week", speech.say(THE_WEEK_BEFORE)))

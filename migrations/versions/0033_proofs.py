@@ -17,9 +17,3 @@ def upgrade() -> None:
     op.add_column("sessions", sa.Column("proved_ms", sa.BigInteger()))
     for table in ("invitations", "panel_invitations"):
         op.add_column(table, sa.Column("taken_by", sa.String(36)))
-
-
-def downgrade() -> None:
-    for table in ("invitations", "panel_invitations"):
-        op.drop_column(table, "taken_by")
-    op.drop_column("sessions", "proved_ms")

@@ -227,14 +227,9 @@ OTHERWISE = {
         admin.ask_rotation admin.rotate_key admin.revoke_key
         pages.log_in_with_provider pages.take_provider_answer
         pages.ask_connection pages.begin_connection pages.ask_disconnection pages.disconnect_provider
-        api.get_webhook api.change_webhook api.delete_webhook api.test_webhook api.rotate_webhook
-        api.list_deliveries api.resend_delivery
-        admin.webhook admin.ask_webhook_change admin.change_webhook admin.switch_webhook
-        admin.test_webhook admin.rotate_webhook admin.delete_webhook admin.resend_delivery
     """,
-    409: "admin.back_up admin.answer_import",
+    409: "admin.back_up",
     422: """
-        admin.upload_import
         pages.set_first_password
         pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor
         pages.enrol pages.log_in_by_link pages.change_details pages.change_password pages.delete_account

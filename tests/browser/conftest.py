@@ -25,13 +25,6 @@ SETTINGS = {"STARTING_TOTAL": 4000, "ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASS
 LETTERS = "অবিচ্ছিন্ননাম"  # a word without breaks, as long as an email address
 NAME, TEXT, PATH = LETTERS * 7, LETTERS * 30, "/routes/" + "mirpur-10-to-motijheel" * 8
 LONG_DATE_MS = 1_790_524_800_000  # in September, whose name is long in both languages
-GIVEN_UP = (
-    "INSERT INTO webhook_events (id, type, key, scope, at_ms, data, dispatched_ms) "
-    f"VALUES ('{{webhook}}', 'member.joined', '{{webhook}}', '{{community}}', {LONG_DATE_MS}, '{{{{}}}}', 1)",
-    "INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, last_status, next_ms, done_ms, log) VALUES "
-    "('{webhook}', '{webhook}', 'dead', 7, '500', 0, 0, "
-    f"""'[{{{{"at_ms": {LONG_DATE_MS}, "status": "500", "took_ms": 9999, "answer": "{LETTERS * 9}"}}}}]')""",
-)
 
 known: dict[tuple[Server, str], Member] = {}
 
@@ -192,10 +185,6 @@ def addresses(site: Server, wordy: Member) -> dict[str, str]:
     link = wordy.call("POST", f"/api/communities/{community}/members", who)["link"]
     visit = wordy.visit("wordy", community, page=PATH, referrer=f"https://{'sub.' * 20}example.com/")["visit"]
     site.database.rows(f"UPDATE memberships SET joined_ms = {LONG_DATE_MS}")
-    hook = {"url": f"https://93.184.215.14{PATH}", "events": ["milestone.reached"], "description": NAME}
-    webhook = wordy.call_as_admin("POST", "/api/webhooks", {**hook, "community": community})["id"]
-    for statement in GIVEN_UP:
-        site.database.rows(statement.format(community=community, webhook=webhook))
     scopes = {"scopes": ["stats:read", "reports:read", "presence:read"], "community": community}
     key = wordy.call_as_admin("POST", "/api/keys", {"name": NAME, **scopes})["id"]
     filters = {"community": [community], "page": [PATH]}
@@ -204,7 +193,7 @@ def addresses(site: Server, wordy: Member) -> dict[str, str]:
     return {
         **{"community": community, "user": wordy.id, "visit": str(visit["ordinal"]), "number": visit["share"]},
         **{"invitation": link.rpartition("/")[2], "path": PATH},
-        **{"webhook": webhook, "key": key, "share": share, "locked": locked},
+        **{"key": key, "share": share, "locked": locked},
     }
 
 

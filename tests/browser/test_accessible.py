@@ -19,8 +19,7 @@ MORE_OF_THE_PANEL = [
     for path in (
         *("communities", "people", "audit?kind=all", "server", "data", "settings", "find?q=a", "communities/new"),
         *("live", "shares", "keys", "keys/new", "annotations", "communities/{community}", "people/{user}"),
-        *("keys/{key}/rotate", "webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
-        *("visits", "visits/{visit}", "receipt"),
+        *("keys/{key}/rotate", "visits", "visits/{visit}", "receipt"),
     )
 ]
 

@@ -45,7 +45,6 @@ PANEL = [
     *("", "find?q=a", "server", "insights?compare=previous&tabs=channel,bangladesh"),
     *("insights?by=page", "live", "receipt"),
     *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "people"),
-    *("webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
     *("keys", "keys/new", "keys/{key}/rotate"),
     *("people/{user}", "visits", "visits?page={path}", "visits/{visit}"),
 ]

@@ -6,16 +6,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
 from support.application.site import Site
 from support.assertions.ledger import assert_verified
-from support.clients.listener import BOTH_KINDS
 from support.programs.processes import ROOT, environment, run
-from support.sites.exports import PLAUSIBLE, UMAMI_EVENTS, table, zipped
 
 from koyjabo.base.core import command_line
-from koyjabo.cli import main
-from koyjabo.upkeep.importers import cli as imports, importing
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""
@@ -118,53 +113,6 @@ def test_progress_is_a_line_now_and_then_without_a_terminal(monkeypatch, capsys)
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
-
-
-def test_programs_of_the_command_are_those_that_there_are():
-    assert (tuple(importing.VISITS), tuple(importing.SUMS)) == (imports.VISITS, imports.SUMS)
-
-
-WRONG = {
-    "a format": (["--program", "umami", "--format", "csv"], "Omit --format"),
-    "a site of visits": (["--program", "umami", "--site", "blog"], "--site is only for --program plausible and ga4"),
-    "a site without a program": (["--site", "blog"], "--site is only for --program plausible and ga4"),
-    "no name": (["--program", "ga4", "--site", ""], "a name of 1 to 40 characters"),
-    "folded days of sums": (["--program", "ga4", "--even-folded"], "exports daily sums"),
-    "another program": (["--program", "matomo"], "'matomo' is not one of"),
-    "neither": ([], "Give --format"),
-}
-
-
-def test_options_that_do_not_fit_are_refused(tmp_path):
-    (tmp_path / "file").touch()
-    for name, (options, sentence) in WRONG.items():
-        refused = CliRunner().invoke(main, ["import", str(tmp_path / "file"), *options])
-        assert (refused.exit_code, sentence in refused.output) == (2, True), (name, refused.output)
-
-
-def test_exports_are_imported_from_a_pipe_or_a_file_while_a_server_runs(server, tmp_path):
-    settings = server.settings
-    sums = zipped(imported_visitors=table(PLAUSIBLE, "2025-11-01,1,1,1,40,1", "2025-11-02,1,1,1,?,1"))
-    command = [sys.executable, "-m", "koyjabo", "import", "-", "--program", "plausible"]
-    with BOTH_KINDS[0](server.port) as page:
-        assert page.first().total == 0
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment(**settings), input=sums, capture_output=True, timeout=60, check=False
-        )
-        assert (done.returncode, done.stderr) == (0, b"")
-        page.wait_for_total(40)
-    assert b"Added 40 visits from 1 day to the total, which was 0 and is now 40." in done.stdout
-    assert b"Not imported, line 3: the number of visits must be a whole number." in done.stdout
-
-    export = tmp_path / "export"
-    export.write_text(table(UMAMI_EVENTS, ",,s1,v1,2025-03-01 10:00:00,/,,,,,,1,,"))
-    done = server.koyjabo("import", str(export), "--program", "umami")
-    assert done.stdout.startswith("Imported 1 visit; 0 were already stored."), done.stderr
-    for options in (("--program", "ga4"), ("--format", "csv")):
-        done = server.koyjabo("import", str(export), *options)
-        assert (done.returncode, "Choose that program (--program umami)." in done.stderr) == (1, True), done.stderr
-    assert server.register("next").ordinal == 42
-    assert_verified(server)
 
 
 def test_an_error_of_the_system_is_a_sentence(sqlite_database):

@@ -1,8 +1,13 @@
 """The ledger on PostgreSQL, and many threads that register at once on either database."""
 
 import sqlite3
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from copy import copy
+from functools import partial
+from threading import local
+from typing import Any
 
 import psycopg2
 import psycopg2.extensions
@@ -15,15 +20,16 @@ from support.application.site import Site, assert_error
 from support.programs.processes import wait_until
 from support.programs.threads import SOON_S, in_thread
 
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database import postgres as postgres_module
 from koyjabo.base.models import SITE, Scope
 from koyjabo.communities import queries
-from koyjabo.counting import ledger_sqlite
+from koyjabo.counting import ledger_postgres, ledger_sqlite
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.ledger_postgres import PostgresStore
 from koyjabo.counting.ledger_sqlite import SqliteStore
-from koyjabo.counting.records import NewVisit
+from koyjabo.counting.records import Keyed, NewVisit
 from koyjabo.counting.services import CountingServices
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -44,9 +50,36 @@ def postgres_site(postgres_database):
         yield postgres_site
 
 
-def ledger_of(postgres_site: Site, *fence):
-    """A second ledger on the same database. `fence` is called within its transactions."""
-    return closing(open_store(make_url(postgres_site.database_url), postgres_site.services.clock, *fence))
+def ledger_of(postgres_site: Site, hook: Callable[[Any], None] | None = None):
+    """A second ledger on the same database. `hook` is called with the cursor of each of its transactions, before it
+    writes.
+    """
+    clock = copy(postgres_site.services.clock)
+    if hook is not None:
+        HOOKS[id(clock)] = hook
+    return closing(open_store(make_url(postgres_site.database_url), clock))
+
+
+HOOKS: dict[int, Callable[[Any], None]] = {}
+"""Hooks by the id of their ledger's clock."""
+
+
+@pytest.fixture(autouse=True)
+def _hooked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    look_up, message, current = ledger_postgres.look_up, ledger_postgres._message, local()
+
+    def hooked_look_up(cursor: Any, batch: list[Keyed], clock: Clock) -> Any:
+        current.call = partial(HOOKS.get(id(clock), lambda _cursor: None), cursor)
+        return look_up(cursor, batch, clock)
+
+    def hooked_message(result: Any) -> Any:
+        current.call()
+        return message(result)
+
+    monkeypatch.setattr(ledger_postgres, "look_up", hooked_look_up)
+    monkeypatch.setattr(ledger_postgres, "_message", hooked_message)
+    yield
+    HOOKS.clear()
 
 
 def visits_of(postgres_site: Site, visitor: str, *visits: str, scope: str = SITE) -> list[tuple[NewVisit, str]]:

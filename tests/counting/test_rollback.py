@@ -53,7 +53,7 @@ def test_visit_numbers_continue_above_acknowledged_ones_and_losses_are_reported_
     assert site.rows("SELECT DISTINCT epoch FROM counters") == [(began,)]
     assert site.rows("SELECT total FROM counters ORDER BY scope DESC") == [(4,), (2,)]
     losses = [{"scope": scope, "from": after, "to": before, "lost": 2} for scope, before, after, _ in rows]
-    for table, kind, details in (("webhook_events", "type", "data"), ("audit_log", "action", "details")):
+    for table, kind, details in (("announcements", "type", "data"), ("audit_log", "action", "details")):
         stored = site.rows(f"SELECT {details} FROM {table} WHERE {kind} = 'ledger.rolled_back'")
         parsed = [json.loads(text) for (text,) in stored]
         for loss in parsed:

@@ -11,7 +11,6 @@ from support.application.site import SPEC_MOMENT, Site
 from support.people.admins import panel
 from support.people.page_readers import words
 from support.servers.responses import Registered
-from support.sites.full_site import bring, rows as rows_of
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.models import SITE, Scope
@@ -161,10 +160,7 @@ def test_last_is_the_newest_visit_of_all_servers(site_at_4000):
     assert last(site_at_4000) == newest
     site_at_4000.restart()
     assert last(site_at_4000) == newest
-    with other.writing():
-        other.commit([(NewVisit("old", "1", at_ms=site_at_4000.time.ms - 3_600_000), "1")])
     other.close()
-    assert last(site_at_4000) == newest  # an import is not a current visit
 
 
 def test_state_of_another_server_that_is_older_is_ignored(site_at_4000):
@@ -250,7 +246,7 @@ def site_at_97(database):
 
 def rows(site_at_97: Site) -> list[tuple[str, str, int]]:
     return site_at_97.rows(
-        "SELECT key, type, at_ms FROM webhook_events WHERE type = 'milestone.reached' ORDER BY at_ms, key"
+        "SELECT key, type, at_ms FROM announcements WHERE type = 'milestone.reached' ORDER BY at_ms, key"
     )
 
 
@@ -279,7 +275,7 @@ def test_visit_that_reaches_a_milestone_stores_it_once_and_its_room_receives_it_
     for number in range(5):
         site_at_97.register("ayesha", visitId=f"{number // 2}")
     assert rows(site_at_97) == [("milestone:site:100", "milestone.reached", site_at_97.time.ms)]
-    ((scope, data),) = site_at_97.rows("SELECT scope, data FROM webhook_events")
+    ((scope, data),) = site_at_97.rows("SELECT scope, data FROM announcements")
     assert (scope, json.loads(data)) == ("site", {"milestone": 100, "epoch": site_at_97.stats()["epoch"]})
     assert site_at_97.services[RealtimeServices].rooms.get("stats").source.is_relative  # newcomers wait for that event
     assert pushes(site_at_97) == [100]
@@ -288,10 +284,8 @@ def test_visit_that_reaches_a_milestone_stores_it_once_and_its_room_receives_it_
     assert pushes(site_at_97) == [None]
 
 
-def test_imports_and_totals_set_by_hand_reach_no_milestone(site_at_97):
+def test_total_set_by_hand_reaches_no_milestone(site_at_97):
     assert pushes(site_at_97) == [None]
-    bring(site_at_97, rows_of(*(f"old,{number},1765860000000" for number in range(160))))
-    assert (site_at_97.stats()["totalVisits"], pushes(site_at_97)) == (257, [None])
     site_at_97.set_total(700)
     site_at_97.register("ayesha")
     assert pushes(site_at_97) == [None]

@@ -7,13 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from support.application.site import Site
-from support.application.statements import recorded
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.extensions import db
-from koyjabo.base.database import engine
 from koyjabo.counting.ledger import LATE_S, UnsavedVisits, Writer
-from koyjabo.upkeep.recounts.recount_queries import add_to_total
 
 BANGLA = {"Accept-Language": "bn"}
 
@@ -46,8 +42,6 @@ def test_visit_link_counts_later_visits_without_adjustments(site):
     later = [site.register(f"babul{number}") for number in range(3)]
     site.set_total(9000)
     assert site.register("chandni").ordinal == 9001
-    with site.app.app_context(), engine.exclusive(db.engine.url) as session:
-        add_to_total(session, [(500, "a day")], site.time.ms)
     site.forget("babul1")
     assert "There have been 4 visits since." in site.client.get(share).text
     assert "There has been 1 visit since." in site.client.get(later[2].share).text
@@ -102,17 +96,6 @@ def test_link_ends_with_its_visitor_and_with_its_count(site):
     assert [site.client.get(url).status_code for url in (kept, site.register("chandni").share)] == [200, 200]
     site.set_total(5, new_epoch=True)
     assert site.client.get(kept).status_code == 404
-
-
-def test_imported_days_do_not_slow_down_the_last_hour(site):
-    earlier = site.register("ayesha").share
-    with site.app.app_context(), engine.exclusive(db.engine.url) as session:
-        add_to_total(session, [(1, "a day")] * 1_000, site.time.ms)
-    shares = [earlier, site.register("babul").share]
-    assert shares[1].startswith("/n/5002?")
-    with recorded() as asked:
-        assert [site.client.get(share).status_code for share in shares] == [200, 200]
-    assert max(len(parameters) for _, parameters in asked) < 10
 
 
 def test_pixels_of_one_address_are_limited(sqlite_database, monkeypatch):

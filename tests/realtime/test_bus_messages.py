@@ -155,17 +155,6 @@ def test_invalid_messages_on_the_channel_are_ignored(server, redis):
     assert_works(server, redis, *RUBBISH.values())
 
 
-def test_values_of_1_0_0_workers_reach_no_page(server, redis, outside):
-    """During an upgrade, 1.0.0 workers share the Socket.IO queue with this version."""
-    message = {"type": "koyjabo:value", "figures": []}
-    with pages(server) as open_pages:
-        publish(redis, {"method": "emit", "event": "koyjabo:value", "room": "stats", "data": [message]}, QUEUE)
-        outside.emit("notice", {"type": "notice"}, to="stats")
-        for page in flat(open_pages):
-            page.next_of_type("notice")
-            assert page.of_type("koyjabo:value") == []
-
-
 def test_invalid_state_of_a_worker_is_ignored(server, redis):
     good = capture_state(server, redis)
     assert_works(server, redis, *(value(nonsense(good)) for nonsense in NONSENSE.values()), channels=[STATS])

@@ -5,6 +5,7 @@ Each function returns the normalised value, or raises ValueError with the end of
 
 import re
 import unicodedata
+from contextlib import suppress
 
 from .domains import ascii_domain
 from .i18n import N_
@@ -32,7 +33,7 @@ def email(value: str) -> str:
     local, _, domain = value.rpartition("@")
     if UNUSABLE.search(local + JOINERS.sub("", domain)) or "@" in local or not local or not _is_domain(domain):
         raise ValueError(N_("must be an email address, such as ayesha@example.com"))
-    if max(len(value), len(_ascii_key(value))) > LONGEST_EMAIL or len(local) > LONGEST_LOCAL_PART:
+    if max(len(value), len(email_key(value))) > LONGEST_EMAIL or len(local) > LONGEST_LOCAL_PART:
         raise ValueError(EMAIL_TOO_LONG)
     return value
 
@@ -46,31 +47,13 @@ def _is_domain(text: str) -> bool:
 
 def email_key(value: str) -> str:
     """A key that is the same for all spellings of an address, ignoring case and Unicode composition. The domain is in
-    ASCII, so that two domains are two, and one domain is one in either script.
+    ASCII, so that two domains are two, and one domain is one in either script. A text that is no address has a key as
+    well, which no account has.
     """
-    try:
-        key = _ascii_key(value)
-    except ValueError:  # an earlier version may have accepted it
-        return written_key(value)
-    return key if len(key) <= LONGEST_EMAIL else written_key(value)  # earlier versions accepted longer domains
-
-
-def _ascii_key(value: str) -> str:
-    local, at, domain = _parts(value)
-    return f"{local}{at}{ascii_domain(domain)}"
-
-
-def written_key(value: str) -> str:
-    """An address as it is written, ignoring case and Unicode composition. It is the key of an account whose `email_key`
-    already belonged to another one when the keys were migrated.
-    """
-    local, at, domain = _parts(value)
-    return f"{local}{at}{unicodedata.normalize('NFC', domain.lower())}"
-
-
-def _parts(email: str) -> tuple[str, str, str]:
-    local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
-    return unicodedata.normalize("NFC", local.casefold()), at, domain
+    local, at, domain = unicodedata.normalize("NFC", value.strip()).rpartition("@")
+    with suppress(ValueError):
+        domain = ascii_domain(domain)
+    return f"{unicodedata.normalize('NFC', local.casefold())}{at}{domain}"
 
 
 def password(value: str) -> str:

@@ -76,14 +76,6 @@ class BackupUnderWay(KoyJaboError):
     sentence = N_("A backup is being made. Please wait until it is done.")
 
 
-class FileImportUnderWay(KoyJaboError):
-    """Only one file can be checked or imported at a time."""
-
-    code = "import_under_way"
-    status = 409
-    sentence = N_("Another file is being imported. Wait until it is done, or cancel it.")
-
-
 class NoRoomForFile(KoyJaboError):
     """The folder for temporary files is full or not writable."""
 
@@ -283,13 +275,6 @@ class DiskAlmostFull(KoyJaboError):
     status = 503
     sentence = "The disk of this server is almost full, so events are not recorded. Send them again later."
     retry_after_s = 60
-
-
-class UrlRefused(KoyJaboError):
-    """The URL was refused. The details give the reason for each field."""
-
-    status = 400
-    sentence = N_("Nothing can be sent to this URL; see details.")
 
 
 class BadHandshake(KoyJaboError):

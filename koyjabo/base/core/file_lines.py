@@ -1,4 +1,4 @@
-"""Reads lines from files that are being imported or restored."""
+"""Reads lines from files that are being restored."""
 
 from collections.abc import Iterator
 from itertools import count

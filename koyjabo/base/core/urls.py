@@ -177,14 +177,6 @@ def _cut(path: str) -> str:
     return path[:end]
 
 
-def spellings(address: str) -> set[str]:
-    """How an address may have been stored by earlier versions, which kept what the browser sent. WordPress writes lower
-    case.
-    """
-    stored = normal(address)
-    return {address, stored, ESCAPES.sub(lambda run: run[0].lower(), stored), shown(stored)}
-
-
 def shown(address: str) -> str:
     """An address as people read it: letters are decoded, and the host is in its own script. `normal` reverses this."""
     origin, path = _split(address)

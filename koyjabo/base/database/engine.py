@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
 from koyjabo.base.core.extensions import db
 from .outage_causes import waiting_helps
-from .startup_queries import MIGRATIONS, NEWEST_REVISION
+from .startup_queries import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,9 @@ MAX_LOCK_ATTEMPTS = 10
 table and waits for another.
 """
 
+LAST_UNSQUASHED_COMMIT = "fc0bc4ec3386"
+"""The last commit that has the migrations before OLDEST_REVISION."""
+
 LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
 
 PATIENCE_S = 60.0
@@ -54,11 +57,10 @@ LOG_AFTER_S = 1.0
 
 TRY = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
 
-# In older versions of this program, a session without a transaction may hold the lock. `since` is then the time of its
-# last statement. Unprivileged roles see only the pid of other roles' sessions.
+# Unprivileged roles see only the pid of other roles' sessions.
 HOLDER = text(f"""
 SELECT l.pid, coalesce(a.application_name, '') AS application, coalesce(host(a.client_addr), 'local') AS client,
-       to_char(coalesce(a.xact_start, a.state_change) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since
+       to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since
 FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = {LOCK} AND l.objsubid = 1 AND l.granted
 AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
@@ -190,11 +192,16 @@ def _unusable(reason: str) -> UnusableDatabase:
 
 def is_up_to_date(session: Session) -> bool:
     """Whether all migrations have run. A newer version's migrations count as well if this version is compatible with
-    them (decision 99); otherwise raises UnusableDatabase.
+    them (decision 99). Raises UnusableDatabase if it is not, and for a database from before release 1.0.0.
     """
     if not inspect(session.connection()).has_table("alembic_version"):
         return False
     stored: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
+    if stored and stored < OLDEST_REVISION:
+        raise _unusable(
+            f"it has revision {stored}, and upgrades begin at revision {OLDEST_REVISION}. Start commit "
+            f"{LAST_UNSQUASHED_COMMIT} of this program on it once, and then this version"
+        )
     if stored and stored > NEWEST_REVISION:
         compatible_from: str = session.scalar(text("SELECT compatible_from FROM database_identity"))
         if compatible_from > NEWEST_REVISION:

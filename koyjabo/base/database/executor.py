@@ -1,7 +1,7 @@
 """Runs database operations on real threads. An operation is a function that gets a SQLAlchemy session.
 
 The ledger has its own statements, in batches (`ledger`). All less frequent work runs here, each operation in one
-transaction, on five threads: for reads, writes, reports, scans of all rows, and the server's own reads.
+transaction, on four threads: for reads, writes, reports, and scans of all rows.
 
 Splits a long change into small transactions, so that visits never wait long. Each transaction must be complete in
 itself, so that an interrupted change can be continued.
@@ -66,9 +66,8 @@ class DatabaseExecutor:
         self._runtime = runtime
         self._reader = DatabaseThread(database, runtime, LIMIT_S, writes=False)
         self._writer = DatabaseThread(database, runtime, LIMIT_S, writes=True)
-        self._background, self._reporter, self._scanner = (
-            DatabaseThread(database, runtime, REPORT_LIMIT_S, False, REPORT_LIMIT_S, reads_as)
-            for reads_as in (AS_A_READER, SNAPSHOT, SNAPSHOT)
+        self._reporter, self._scanner = (
+            DatabaseThread(database, runtime, REPORT_LIMIT_S, False, REPORT_LIMIT_S, SNAPSHOT) for _ in range(2)
         )
 
     def read(
@@ -107,12 +106,6 @@ class DatabaseExecutor:
         """Read any number of rows from one snapshot, for up to REPORT_LIMIT_S. Only other reports wait for it."""
         return self._reporter.run(lambda session: operation(session, *args, **kwargs))
 
-    def background_read(
-        self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
-    ) -> Result:
-        """Read many rows for the server's own work, for up to REPORT_LIMIT_S. No request waits for it."""
-        return self._background.run(lambda session: operation(session, *args, **kwargs))
-
     def scan(
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
@@ -143,7 +136,7 @@ class DatabaseExecutor:
             thread.close()
 
     def _threads(self) -> "tuple[DatabaseThread, ...]":
-        return self._writer, self._reader, self._reporter, self._scanner, self._background
+        return self._writer, self._reader, self._reporter, self._scanner
 
 
 class DatabaseThread:

@@ -232,7 +232,7 @@ def server_of(connection: Any) -> ServerTimeline | None:
         try:
             cursor.execute(ACCEPTED)
             accepted_ms = cursor.fetchone()[0]
-        except psycopg2.ProgrammingError:  # a database without tables, or of an older version
+        except psycopg2.ProgrammingError:  # a database without tables
             accepted_ms = 0
     return ServerTimeline(system, accepted_ms, timeline)
 

@@ -15,7 +15,7 @@ MIGRATIONS = migrations()
 REVISIONS = {file.name.partition("_")[0] for file in MIGRATIONS.glob("versions/*.py")}
 """Migration files are named by number, in order."""
 
-NEWEST_REVISION = max(REVISIONS)
+OLDEST_REVISION, NEWEST_REVISION = min(REVISIONS), max(REVISIONS)
 
 MIGRATED = "EXISTS (SELECT 1 FROM alembic_version WHERE version_num = ?)"
 COUNTS = "EXISTS (SELECT 1 FROM counters WHERE scope = 'site')"

@@ -140,9 +140,9 @@ class WorkLease:
                 self._database.write(job_queries.release_lease, self._name, self.worker)
 
 
-class LeasedTasks(WorkLease):
-    """Runs tasks while this worker has the lease, one at a time in each queue. `interrupted` and `failed` are the
-    events logged when a task ends early because the database is down or because of an error, respectively.
+class LeasedTask(WorkLease):
+    """Runs one task at a time while this worker has the lease. `interrupted` and `failed` are the events logged when a
+    task ends early because the database is down or because of an error, respectively.
     """
 
     def __init__(
@@ -152,16 +152,15 @@ class LeasedTasks(WorkLease):
         self._runtime = runtime
         self._interrupted = interrupted
         self._failed = failed
-        self.busy: set[str] = set()
-        """The queues that have a running task."""
+        self.is_running = False
 
-    def start(self, queue: str, work: Callable[[], object]) -> None:
-        """Do the work in a task, unless the queue already has one."""
-        if queue not in self.busy:
-            self.busy.add(queue)
-            self._runtime.start_task(partial(self._do, queue, work))
+    def start(self, work: Callable[[], object]) -> None:
+        """Do the work in a task, unless one is running."""
+        if not self.is_running:
+            self.is_running = True
+            self._runtime.start_task(partial(self._do, work))
 
-    def _do(self, queue: str, work: Callable[[], object]) -> None:
+    def _do(self, work: Callable[[], object]) -> None:
         try:
             work()
         except LedgerUnavailable as error:
@@ -169,7 +168,7 @@ class LeasedTasks(WorkLease):
         except Exception:
             log.exception(self._failed)
         finally:
-            self.busy.discard(queue)
+            self.is_running = False
 
 
 def is_stored(store: Callable[[], object], is_closing: Callable[[], bool] = lambda: False) -> bool:

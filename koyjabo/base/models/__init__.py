@@ -12,7 +12,6 @@
   under the same lock.
 - `attendance`: the newest spans of a visit whose page a browser showed (`koyjabo.counting.evidence`).
 - `adjustments`: changes to totals that no visit caused. A visit's `ordinal` is its `id` plus the adjustments before it.
-- `imported_days`: daily totals from other programs that were added to our total.
 - `folded_visits`, `forgotten_visitors`: sums of the visits and visitors whose rows were deleted. Every total is the
   remaining rows plus these sums, so a recount gives the same result before and after a deletion. Rolling up deletes the
   lowest ids; erasing a visitor renames its rows.
@@ -51,7 +50,7 @@ from .insights import (
     VisitBlock,
     Watermark,
 )
-from .integrations import ApiKey, OidcIdentity, Webhook, WebhookDelivery
+from .integrations import ApiKey, OidcIdentity
 from .ledger import (
     Adjustment,
     Attendance,
@@ -61,8 +60,6 @@ from .ledger import (
     ForgottenVisitors,
     HourlyPeople,
     HourlyVisits,
-    ImportedDay,
-    ImportedVisits,
     Peak,
     Person,
     PersonDay,
@@ -72,32 +69,23 @@ from .ledger import (
     Visitor,
 )
 from .upkeep import (
+    Announcement,
     AuditLine,
     Backup,
     DatabaseIdentity,
     DaySecret,
-    FileImport,
     JobColumns,
     NightlyWork,
     StartingStep,
     StoredSetting,
-    WebhookEvent,
 )
-
-REMOVED_TABLES = frozenset(
-    {
-        *("health_spans", "measured_minutes", "measurements", "member_spans", "time_spent"),
-        *("addresses", "traits", "visit_facts", "visitor_numbers"),
-    }
-)
-"""Tables from earlier versions. A restore skips their rows."""
 
 __all__ = [
-    "REMOVED_TABLES",
     "SITE",
     "AccessVersion",
     "Adjustment",
     "Annotation",
+    "Announcement",
     "ApiKey",
     "Attendance",
     "AuditLine",
@@ -112,12 +100,9 @@ __all__ = [
     "Event",
     "EventBlock",
     "EventSum",
-    "FileImport",
     "ForgottenVisitors",
     "HourlyPeople",
     "HourlyVisits",
-    "ImportedDay",
-    "ImportedVisits",
     "InsightSum",
     "Invitation",
     "JobColumns",
@@ -149,7 +134,4 @@ __all__ = [
     "VisitBlock",
     "Visitor",
     "Watermark",
-    "Webhook",
-    "WebhookDelivery",
-    "WebhookEvent",
 ]

@@ -23,7 +23,6 @@ from .columns import (
     UserId,
     Uuid,
     Word,
-    partial_index,
     related,
 )
 
@@ -36,10 +35,7 @@ class User(Model):
     """
 
     __tablename__ = "users"
-    __table_args__ = (
-        Index("uq_users_external", "external_ref", "external_issuer", unique=True),
-        partial_index("ix_users_traffic_alerts", "id", where="traffic_alerts"),
-    )
+    __table_args__ = (Index("uq_users_external", "external_ref", "external_issuer", unique=True),)
 
     id: Mapped[Uuid] = mapped_column(primary_key=True)
     email: Mapped[Email]  # as the user typed it
@@ -56,7 +52,6 @@ class User(Model):
     language: Mapped[str | None] = mapped_column(String(8))  # for emails; None if the account is older than this column
     verified_ms: Mapped[int | None]  # when a link sent to this address was used
     weekly_report: Mapped[bool] = mapped_column(server_default=false())  # whether the user gets it by email
-    traffic_alerts: Mapped[bool] = mapped_column(server_default=false())  # whether the user gets them by email
     # The id in another system; None for an account.
     external_ref: Mapped[Ref | None]
     external_issuer: Mapped[Name | None]  # the issuer of their tokens; "" if unknown

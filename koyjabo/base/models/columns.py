@@ -32,7 +32,7 @@ Model.registry.update_type_annotation_map({int: BigInteger, str: Text})
 BigKey = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"))]
 
 # An external id. SQLite ignores the length, so its column still has the earlier one.
-Ref = Annotated[str, mapped_column(String(255).with_variant(String(128), "sqlite"))]
+Ref = Annotated[str, mapped_column(String(255))]
 
 Uuid = Annotated[str, mapped_column(String(36))]
 # A foreign key gives a column its type.

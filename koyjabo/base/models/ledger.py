@@ -99,7 +99,7 @@ KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
 this column. All other columns are cleared (LOST).
 """
 
-START, SET, IMPORTED, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "imported", "rolled_back")
+START, SET, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "rolled_back")
 """Kinds of adjustments. START is STARTING_TOTAL. SET is a total set by hand, or a restore or repair, which begins an
 epoch but keeps the total. IMPORTED are visits counted by another program. ROLLED_BACK are visits lost when the database
 was rolled back.
@@ -217,17 +217,6 @@ class ForgottenVisitors(ByKey, Model):
     visitors: Mapped[int]
 
 
-class ImportedVisits(Model):
-    """A range of ids that is not in chronological order, because it contains imported visits."""
-
-    __tablename__ = "imported_visits"
-
-    after_visit: Mapped[BigKey] = mapped_column(primary_key=True, autoincrement=False)
-    upto_visit: Mapped[int | None]  # None, like the times, until the import ends
-    first_ms: Mapped[int | None]
-    last_ms: Mapped[int | None]
-
-
 class Visitor(Model):
     """A visitor's first visit in a scope. One row per visitor, to count unique visitors."""
 
@@ -283,15 +272,3 @@ class Adjustment(Model):
     kind: Mapped[Word] = mapped_column(server_default="set")  # an entry of ADJUSTMENTS
     # The previous epoch, if its visit numbers stay valid; otherwise None.
     epoch_before: Mapped[int | None]
-
-
-class ImportedDay(ByKey, Model):
-    """The visits that another program counted on one day. They were added to the total; this row prevents adding them
-    again.
-    """
-
-    __tablename__ = "imported_days"
-
-    source: Mapped[str] = mapped_column(String(64), primary_key=True)  # the program and its site: "umami:3f0c…"
-    day: Mapped[Day] = mapped_column(primary_key=True)
-    visits: Mapped[int]

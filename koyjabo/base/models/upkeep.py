@@ -1,21 +1,18 @@
-"""Tables for the server's own records: nightly jobs, backups, the audit log, and events for webhooks."""
-
-from typing import Any
+"""Tables for the server's own records: nightly jobs, backups, the audit log, and announcements."""
 
 from sqlalchemy import Index, Integer, String, text
-from sqlalchemy.orm import Mapped, foreign, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from .accounts import Community
-from .columns import BigKey, ByKey, Day, JsonText, Model, Name, ScopeId, Uuid, Word, related
+from .columns import BigKey, ByKey, Day, Model, Name, ScopeId, Uuid, Word
 
 
 class NightlyWork(ByKey, Model):
     """Work that one worker does once a day: the last day it was started for, and the worker that started it.
 
     Some rows have another use: `folded` has the first day whose visits may not be rolled up yet
-    (`upkeep.retention.retention_queries`). `import` is the lease of an import on PostgreSQL (`base.database.lease`).
-    `mail`, `webhooks`, `insights`, `alerts` and `recount` are the leases of the workers that send emails and webhooks,
-    store blocks for reports, check for alerts, and recount (`base.jobs.job_queries`).
+    (`upkeep.retention.retention_queries`).
+    `mail`, `insights` and `recount` are the leases of the workers that send emails, store blocks for reports, and
+    recount (`base.jobs.job_queries`).
     """
 
     __tablename__ = "nightly_work"
@@ -40,7 +37,7 @@ class DatabaseIdentity(Model):
     accepted_ms: Mapped[int | None]
     # The schema of the oldest version that can use this database. A migration that removes something raises it
     # (decision 99).
-    compatible_from: Mapped[str] = mapped_column(String(32), server_default="0016")
+    compatible_from: Mapped[str] = mapped_column(String(32))
 
 
 class StoredSetting(ByKey, Model):
@@ -85,27 +82,19 @@ class AuditLine(Model):
     place: Mapped[str]
 
 
-class WebhookEvent(Model):
-    """An event for webhooks, stored in the same transaction as the change. `key` is unique, so that no worker or retry
-    records the event twice.
+class Announcement(Model):
+    """A milestone or a rollback, stored in the same transaction as the change. `key` keeps workers and retries from
+    storing it twice.
     """
 
-    __tablename__ = "webhook_events"
-    __table_args__ = (
-        Index("ix_webhook_events_scope", "scope", "at_ms"),
-        Index("ix_webhook_events_dispatched", "dispatched_ms", "at_ms"),
-    )
+    __tablename__ = "announcements"
+    __table_args__ = (Index("ix_announcements_scope", "scope", "at_ms"), {"sqlite_with_rowid": False})
 
-    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(140), primary_key=True)  # "milestone:site:10000"
     type: Mapped[str] = mapped_column(String(64))  # "milestone.reached"
-    key: Mapped[str] = mapped_column(String(140), unique=True)  # "milestone:site:10000"
     scope: Mapped[ScopeId]
     at_ms: Mapped[int]
     data: Mapped[str]  # JSON
-    dispatched_ms: Mapped[int | None]  # when its deliveries were created; None: not yet
-    community: Mapped[Community | None] = related(  # None for the site, or if the community was deleted
-        primaryjoin=lambda: foreign(WebhookEvent.scope) == Community.id
-    )
 
 
 class StartingStep(ByKey, Model):
@@ -157,17 +146,3 @@ class Backup(JobColumns, Model):
     proven_ms: Mapped[int | None]  # when the recount agreed, if the file is kept
     # How many backups had failed when this one began, including those whose rows are gone.
     failures_before: Mapped[int] = mapped_column(insert_default=FAILURES_BEFORE, server_default="0")
-
-
-class FileImport(JobColumns, Model):
-    """A file that an admin uploaded for import, as of its last report. Only one worker has the file. Backups and
-    restores skip these rows.
-    """
-
-    __tablename__ = "file_imports"
-
-    state: Mapped[Word]  # checking, checked, importing, done, failed or cancelled
-    asked: Mapped[Word]  # what an admin has asked the worker to do: "", import or cancel
-    file: Mapped[list[Any]] = mapped_column(JsonText)  # the file's name, size and format
-    preview: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # a preview of the import
-    result: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # imported so far, even if interrupted

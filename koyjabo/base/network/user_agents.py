@@ -42,10 +42,6 @@ SYSTEMS = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"}
 """Common names of systems, by their names in ua-parser."""
 
 OF_DESKTOPS = frozenset({"Windows", "macOS", "ChromeOS", "Linux", "Ubuntu", "Fedora"})
-EARLIER = {"iPhone": ("iOS", PHONE), "iPad": ("iOS", TABLET)}
-EARLIER_WITHOUT_BROWSER = frozenset({"Android", "iPhone", "iPad", "Windows", "ChromeOS", "macOS", "Linux"})
-"""Systems as earlier versions stored them for anonymous visits, and systems that they stored without a browser."""
-
 CHROMEBOOKS = re.compile(r"Chromebook|Pixelbook")
 TABLETS = re.compile(
     r"iPad|Tablet(?! PC)|PlayBook|Kindle|\b[Tt](?:ab|AB)(?![A-Za-z])|SM-[TX]\d|GT-P\d|/apad\b|Pad(?![A-Za-z])"
@@ -190,10 +186,7 @@ def _named(name: str, system: str) -> str:
 
 def _of_stored(stored: re.Match[str]) -> UserAgent:
     name, system, device = (_tidy(stored[part] or "") for part in ("name", "system", "device"))
-    if name in EARLIER_WITHOUT_BROWSER and not system:
-        name, system = "", name
-    system, device = EARLIER.get(system, (system, device or _usual_device(system)))
-    return UserAgent(name, system, device)
+    return UserAgent(name, system, device or _usual_device(system))
 
 
 def _usual_device(system: str) -> str:

@@ -137,7 +137,6 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # shared files do no
 
 MESSAGES = ("visitor_update", "visitor_count", "visitor_joined", "visitor_left", "dashboard_update", "analytics_update")
 CLIENT_MESSAGES = ("ping", "request_count", "join", "leave")
-WEBHOOK_RESULTS = ("delivered", "failed", "dead")
 DROPPED_KINDS = ("attended_time", "inputs", "too_many_of_a_visitor", "unmatched_visits")
 """What may be dropped because too much of it is waiting."""
 
@@ -195,10 +194,6 @@ DELIVERY = Metric(
     LATENCY_S,
 )
 ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times the database was found to be rolled back")
-WEBHOOKS = Metric("koyjabo_webhook_attempts", "webhook delivery attempts; `dead` means given up", "result")
-WEBHOOKS_DROPPED = Metric(
-    "koyjabo_webhook_deliveries_dropped", "webhook deliveries dropped because too many were waiting"
-)
 DROPPED = Metric(
     "koyjabo_dropped", "what was dropped because too much was waiting, from the address with the most", "kind"
 )
@@ -211,7 +206,7 @@ ATTENDANCE = Metric(
 ATTENDANCE_ROWS = Metric("koyjabo_attendance_rows", "visits whose attended time was written")
 CONNECTION_METRICS = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS)
 COUNTED = (
-    *(*CONNECTION_METRICS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, WEBHOOKS_DROPPED, DROPPED, LINES_DROPPED),
+    *(*CONNECTION_METRICS, COMMIT, BATCH, DELIVERY, ROLLBACKS, DROPPED, LINES_DROPPED),
     *(ATTENDANCE, ATTENDANCE_ROWS),
 )
 
@@ -230,14 +225,12 @@ class Metrics:
             OPENED.name: self._counters(OPENED, SOCKET_KINDS),
             SENT.name: self._counters(SENT, (*MESSAGES, OTHER)),
             RECEIVED.name: self._counters(RECEIVED, (*CLIENT_MESSAGES, OTHER)),
-            WEBHOOKS.name: self._counters(WEBHOOKS, WEBHOOK_RESULTS),
             DROPPED.name: self._counters(DROPPED, DROPPED_KINDS),
         }
         self._errors = Counter(ERRORS.name, ERRORS.meaning, ["kind"], registry=self._own)
         self._kinds: set[str] = set()
         self._reconnections = Counter(RECONNECTIONS.name, RECONNECTIONS.meaning, registry=self._own)
         self._rollbacks = Counter(ROLLBACKS.name, ROLLBACKS.meaning, registry=self._own)
-        self._webhooks_dropped = Counter(WEBHOOKS_DROPPED.name, WEBHOOKS_DROPPED.meaning, registry=self._own)
         self._lines_dropped = Counter(LINES_DROPPED.name, LINES_DROPPED.meaning, registry=self._own)
         self._attendance_rows = Counter(ATTENDANCE_ROWS.name, ATTENDANCE_ROWS.meaning, registry=self._own)
         self._duration, self._commit, self._batch, self._delivery, self._attendance = (
@@ -283,13 +276,6 @@ class Metrics:
 
     def rolled_back(self) -> None:
         self._rollbacks.inc()
-
-    def webhook_attempt(self, result: str) -> None:
-        """Count a webhook delivery attempt. `result` is one of WEBHOOK_RESULTS."""
-        self._by_label[WEBHOOKS.name][result].inc()
-
-    def webhook_dropped(self, deliveries: int) -> None:
-        self._webhooks_dropped.inc(deliveries)
 
     def lines_dropped(self, lines: int) -> None:
         self._lines_dropped.inc(lines)

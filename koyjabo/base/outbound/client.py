@@ -324,9 +324,8 @@ class ResponseReader:
 
 
 MAX_AT_ONCE = 64
-"""Maximum number of threads for one client's requests, and for its lookups. Further requests wait until their deadline,
-but no server has that many webhooks. Webhooks, logins and keys have separate clients, so that none uses up another's
-threads (decision 89).
+"""Maximum number of threads for one client's requests, and for its lookups. Further requests wait until their deadline.
+Logins and keys have separate clients, so that neither uses up the other's threads (decision 89).
 """
 
 MAX_CHECKED = 8

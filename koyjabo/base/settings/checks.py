@@ -56,14 +56,6 @@ def origin_list(value: str) -> str:
     return ",".join(str(origin) for origin in normal)
 
 
-def network_list(value: str) -> str:
-    try:
-        networks = [ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip()]
-    except ValueError:
-        raise ValueError("should be comma-separated networks such as 10.0.0.0/8 or fd00::/8") from None
-    return ",".join(map(str, networks))
-
-
 def address_list(value: str) -> str:
     """Convert addresses and networks to networks. IPv4 addresses written as IPv6 addresses become IPv4 addresses."""
     try:

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
-REMOVED_SETTINGS = (
-    *("STATUS_PAGE", "BACKUP_COMMAND", "LANES"),
-    *("RATE_LIMIT_HEARTBEATS", "RATE_LIMIT_ACTIONS", "RATE_LIMIT_HANDSHAKES"),
-)
-"""Settings of earlier versions. The server prints a warning if one is still set."""
-
 Policy = Literal["none", "admins", "all"]
 """Values of REQUIRE_TWO_FACTOR: who must use two-step login."""
 
@@ -215,8 +209,8 @@ class Settings(BaseModel):
     rate_limit_changes: int = setting(
         120,
         N_(
-            "changes of any kind per minute by one account, and half as many new communities, invitations, webhooks "
-            "and webhook tests, 0 for no limit"
+            "changes of any kind per minute by one account, and half as many new communities and invitations, "
+            "0 for no limit"
         ),
         ge=0,
     )
@@ -296,9 +290,6 @@ class Settings(BaseModel):
     admin_password: Annotated[str, AfterValidator(credential_rules.password)] = setting(
         "", N_("password of that admin, 8 to 128 characters; ignored once the account exists")
     )
-    webhook_allow: Annotated[str, AfterValidator(checks.network_list)] = setting(
-        "", N_("private networks that webhooks may call, separated by `,`, such as `10.0.0.0/8`")
-    )
     bot_policy: Literal["count", "ignore"] = setting(
         "count", N_("visits by declared crawlers: `count` and flag them, or `ignore` them")
     )
@@ -359,11 +350,6 @@ class Settings(BaseModel):
     def origins(self) -> list[str]:
         """The origins in ALLOWED_ORIGINS, as browsers write them."""
         return self.allowed_origins.split(",") if self.allowed_origins else []
-
-    @property
-    def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """The networks of WEBHOOK_ALLOW."""
-        return _networks(self.webhook_allow)
 
     @property
     def token_algorithms(self) -> list[str]:

@@ -11,13 +11,15 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.models import ApiKey
 from koyjabo.communities.ui import all_choices
 from koyjabo.web.current import admin as bp, current
-from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.forms import Form, declare_texts
 from koyjabo.web.pages import management
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body, Typed, TypedDay
 from .api import NewKeyBody
 from .api_keys import OF_COMMUNITY, SCOPES, ApiKeys
+
+declare_texts(community=N_("Community"))
 
 GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
 """How long the previous secret can stay valid, s, with labels."""

@@ -35,7 +35,6 @@ SCOPES = {
     "visits:write": N_("Count visits"),
     "communities:manage": N_("Manage communities and members"),
     "broadcast": N_("Send messages to communities"),
-    "webhooks:manage": N_("Manage webhooks"),
 }
 """The scopes of a key, with labels that say what each one allows."""
 

@@ -1,75 +1,19 @@
-"""Queries for emailed links, and for the emails that users have chosen to receive.
-
-The keys of stored email addresses (migration 0028, and backups from before it).
-"""
+"""Queries for emailed links, and for the emails that users have chosen to receive."""
 
 import uuid
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.credential_rules import email_key, written_key
-from koyjabo.base.core.domains import ascii_domain
+from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.link_tokens import RESET, VERIFY
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import ApiKey, EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User, Webhook
+from koyjabo.base.models import ApiKey, EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User
 from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 from . import queries
 from .errors import UnknownLink
-
-INVITATIONS = {"invitations": "community_id = (SELECT community_id FROM invitations WHERE id = :id)"}
-INVITATIONS |= {"panel_invitations": "true"}
-
-
-def rekey(connection: Connection) -> None:
-    """Give users and invitations keys with the domain in ASCII."""
-    for user in _not_ascii(connection, "users"):
-        if user.email_key != email_key(user.email):
-            _rekey_user(connection, user)
-    for table, same_place in INVITATIONS.items():
-        for invitation in _not_ascii(connection, table):
-            _rekey_invitation(connection, table, same_place, invitation)
-
-
-def _not_ascii(connection: Connection, table: str) -> Any:
-    """The rows whose key may change, oldest first."""
-    size = "octet_length(email)" if connection.dialect.name == "postgresql" else "length(CAST(email AS BLOB))"
-    columns = f"SELECT id, email, email_key FROM {table}"
-    return connection.execute(text(f"{columns} WHERE {size} > length(email) ORDER BY created_ms, id")).all()
-
-
-def _rekey_user(connection: Connection, user: Any) -> None:
-    values = {"id": user.id, "new": email_key(user.email), "old": user.email_key, "written": written_key(user.email)}
-    key = "CASE WHEN EXISTS (SELECT 1 FROM users WHERE email_key = :new AND id <> :id) THEN :written ELSE :new END"
-    connection.execute(text(f"UPDATE users SET email_key = {key} WHERE id = :id"), values)
-    if _went_elsewhere(user.email):
-        connection.execute(text("UPDATE users SET verified_ms = NULL WHERE id = :id"), values)
-        connection.execute(text("DELETE FROM email_links WHERE user_id = :id"), values)
-    links = text("UPDATE email_links SET email_key = :new WHERE user_id = :id AND email_key = :old")
-    connection.execute(links, values)
-
-
-def _went_elsewhere(email: str) -> bool:
-    """Whether emails to this address went to another domain, by IDNA 2003."""
-    domain = email.rpartition("@")[2]
-    try:
-        return domain.encode("idna").decode().lower() != ascii_domain(domain)
-    except ValueError:
-        return False
-
-
-def _rekey_invitation(connection: Connection, table: str, same_place: str, invitation: Any) -> None:
-    values = {"id": invitation.id, "new": email_key(invitation.email)}
-    others = f"FROM {table} WHERE email_key = :new AND id <> :id AND {same_place}"
-    newer = f"AND created_ms > (SELECT created_ms FROM {table} WHERE id = :id)"
-    if connection.scalar(text(f"SELECT 1 {others} {newer}"), values):
-        connection.execute(text(f"DELETE FROM {table} WHERE id = :id"), values)
-    else:
-        connection.execute(text(f"DELETE {others}"), values)
-        connection.execute(text(f"UPDATE {table} SET email_key = :new WHERE id = :id"), values)
-
 
 RESET_MS, VERIFY_MS = 30 * 60_000, 7 * 86_400_000
 LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
@@ -78,7 +22,6 @@ LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
 class EmailState(NamedTuple):
     is_verified: bool
     wants_weekly_report: bool
-    wants_traffic_alerts: bool
 
 
 def prepare_reset(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
@@ -158,16 +101,16 @@ def _end_what_was_made(session: Session, user: User) -> None:
     queries.remove_second_factors(session, user.id)
     for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user.id).execution_options(synchronize_session=False))
-    for created in (ApiKey, Webhook):  # the site's keys and webhooks stay, because they belong to the operator
-        theirs_there = delete(created).where(created.created_by == user.id, created.community_id.is_not(None))
-        session.execute(theirs_there.execution_options(synchronize_session=False))
-    user.weekly_report = user.traffic_alerts = False
+    # The site's keys stay, because they belong to the operator.
+    keys = delete(ApiKey).where(ApiKey.created_by == user.id, ApiKey.community_id.is_not(None))
+    session.execute(keys.execution_options(synchronize_session=False))
+    user.weekly_report = False
 
 
 def state(session: Session, user_id: str) -> EmailState:
-    columns = (User.verified_ms.is_not(None), User.weekly_report, User.traffic_alerts)
+    columns = (User.verified_ms.is_not(None), User.weekly_report)
     row = session.execute(select(*columns).where(User.id == user_id)).one_or_none()
-    return EmailState(False, False, False) if row is None else EmailState(*map(bool, row))
+    return EmailState(False, False) if row is None else EmailState(*map(bool, row))
 
 
 def choose(session: Session, user_id: str, **values: Any) -> None:

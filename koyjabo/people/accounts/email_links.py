@@ -131,7 +131,7 @@ class EmailLinks(Changes):
         return self._database.read(email_link_queries.state, account.id)
 
     def choose(self, account: Account, **values: Any) -> None:
-        """Choose the emails that the user gets (`weekly_report`, `traffic_alerts`), or their `language`."""
+        """Choose the emails that the user gets (`weekly_report`), or their `language`."""
         self._database.write(email_link_queries.choose, account.id, **values)
 
     def _id(self, purpose: str, token: str) -> str:

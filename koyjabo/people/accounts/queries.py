@@ -1,6 +1,7 @@
 """Queries for users and their sessions, within one transaction."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, exists, or_, select, update
@@ -8,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core import credential_rules
-from koyjabo.base.core.credential_rules import email_key, written_key
+from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import EmailTaken, WrongCredentials
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.link_tokens import RESET
@@ -23,7 +24,6 @@ from koyjabo.base.models import (
     RecoveryCode,
     TotpSecret,
     User,
-    Webhook,
 )
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.audit.queries import record_revocation
@@ -84,7 +84,14 @@ def new_user(
     )
 
 
-def add_made_by(session: Session, row: ApiKey | Webhook) -> None:
+def recipients(session: Session) -> Sequence[Any]:
+    """The `email` and `language` of the site's admins with a confirmed email."""
+    query = select(User.email, User.language).where(User.is_admin)
+    query = query.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
+    return session.execute(query.order_by(User.id)).all()
+
+
+def add_made_by(session: Session, row: ApiKey) -> None:
     """Add a row. `created_by` is only stored if it is the id of a user; it may also be an API key."""
     row.created_by = session.scalar(select(User.id).where(User.id == row.created_by))
     session.add(row)
@@ -112,12 +119,8 @@ def names(session: Session, user_ids: list[str]) -> dict[str, str]:
 
 
 def by_email(session: Session, email: str) -> User | None:
-    """The user with this address. If two accounts have it in different spellings, the one that is written so is found,
-    and of two such accounts the older one: during an upgrade, the earlier version may have created another.
-    """
-    keys = written_key(usable(email)), email_key(usable(email))
-    users = session.scalars(select(User).where(User.email_key.in_(keys), HAS_ACCOUNT))
-    return min(users, key=lambda user: (written_key(user.email) != keys[0], user.created_ms), default=None)
+    """The user with this address, in any spelling."""
+    return session.scalar(select(User).where(User.email_key == email_key(usable(email)), HAS_ACCOUNT))
 
 
 def by_id(session: Session, user_id: str) -> User | None:

@@ -110,7 +110,6 @@ TARGETS: Mapping[str, LazyString] = {
     "user": _("User"),
     "key": _("Key"),
     "share": _("Share link"),
-    "webhook": _("Webhook"),
 }
 """Labels for an action's target, by kind."""
 

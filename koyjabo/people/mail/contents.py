@@ -263,7 +263,6 @@ def weekly(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(N_("Weekly report: %(count)s visits"), count=count(data["visits"])),
         [
-            *([data["difference"]] if data.get("difference") else []),
             f"{first} – {last}",
             "\n".join(site),
             *(_top(speech, title, data[name]) for name, title in TOP_LISTS.items() if data.get(name)),
@@ -272,45 +271,6 @@ def weekly(speech: Localizer, data: Mapping[str, Any]) -> Contents:
         say(N_("Open the site")),
         "/",
         closing=say(ON_REQUEST),
-    )
-
-
-def traffic(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say, count = speech.say, speech.count
-    subject = N_("Far more visits than usual: %(count)s")
-    if data["visits"] < data["usual"]:
-        subject = N_("Far fewer visits than usual: %(count)s")
-    lines = [
-        f"{speech.moment(data['first_ms'])} – {speech.moment(data['last_ms'])}",
-        say(N_("Visits: %(count)s"), count=count(data["visits"])),
-        say(N_("Usual at this time of the week: %(count)s"), count=count(data["usual"])),
-    ]
-    return Contents(
-        say(subject, count=count(data["visits"])),
-        ["\n".join(lines)],
-        say(N_("Open the site")),
-        "/",
-        closing=say(ON_REQUEST),
-    )
-
-
-def webhook(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say, host = speech.say, data["host"]
-    community = mailable(data["community"] or "")
-    why = {
-        "gone": N_("The endpoint is gone (410)."),
-        "failing": N_("Every attempt in the last three days failed."),
-    }
-    return Contents(
-        say(N_("A webhook was turned off")),
-        [
-            say(N_("No more events are sent to %(host)s."), host=host),
-            *([say(N_("It is a webhook of the community %(community)s."), community=community)] if community else []),
-            say(why[data["reason"]]),
-            say(N_("Events are not queued until it is turned on again.")),
-        ],
-        say(N_("See the webhooks")),
-        data["path"],
     )
 
 
@@ -389,9 +349,7 @@ KINDS: dict[str, Callable[[Localizer, Mapping[str, Any]], Contents]] = {
     "email_new": email_new,
     "sign_in": sign_in,
     "backup_failed": backup_failed,
-    "webhook": webhook,
     "weekly": weekly,
-    "traffic": traffic,
     "settings": settings,
     "test": test,
 }

@@ -28,7 +28,7 @@ from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.sealer import Sealer
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.jobs.claims import LeasedTasks
+from koyjabo.base.jobs.claims import LeasedTask
 from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import levels
 from koyjabo.base.settings import smtp_url
@@ -64,9 +64,7 @@ class Composer:
         contents = KINDS[queued_email.kind](speech, queued_email.data)
         token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
         url = f"{public_url}{contents.path}{token}" if contents.path else ""
-        recipient = queued_email.email
-        with suppress(ValueError):  # an earlier version accepted other domains
-            recipient = ascii_address(recipient)
+        recipient = ascii_address(queued_email.email)
         message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
         message["From"], message["To"] = formataddr((server.sender_name, server.sender)), recipient
         message["Subject"] = " ".join(contents.subject.split())
@@ -137,7 +135,7 @@ class MailOutbox:
         self._sealer = Sealer(settings.secret_key, b"earlier mail servers")
         self._most = settings.rate_limit_mails
         self._prepare: dict[str, Prepare] = {}
-        self._tasks = LeasedTasks(database, clock, runtime, LEASE, "mail_interrupted", "mail_work_failed")
+        self._task = LeasedTask(database, clock, runtime, LEASE, "mail_interrupted", "mail_work_failed")
 
     @property
     def is_on(self) -> bool:
@@ -268,10 +266,10 @@ class MailOutbox:
     def tick(self) -> None:
         """If an email is due, start sending in a task. Renews the lease while a task is running."""
         with suppress(LedgerUnavailable):  # the next tick tries again
-            if self._tasks.busy:
-                self._tasks.take()
-            elif self._database.read(outbox_queries.is_due, self._tasks.worker, self._clock.now_ms(), self._kinds()):
-                self._tasks.start(LEASE, self.send_all)
+            if self._task.is_running:
+                self._task.take()
+            elif self._database.read(outbox_queries.is_due, self._task.worker, self._clock.now_ms(), self._kinds()):
+                self._task.start(self.send_all)
 
     def _kinds(self) -> tuple[str, ...]:
         """The kinds of emails to send now. Without a mail server, those that an earlier one sends."""
@@ -295,10 +293,10 @@ class MailOutbox:
         """Let another worker send at once. Does not wait for a delivery."""
         if "_transport" in vars(self):  # an email was sent
             self._transport.close()
-        self._tasks.release()
+        self._task.release()
 
     def _take(self) -> QueuedEmail | None:
-        holder, now_ms = self._tasks.holder(), self._clock.now_ms()
+        holder, now_ms = self._task.holder(), self._clock.now_ms()
         queued_email, used_up = self._database.write(outbox_queries.take, holder, now_ms, self._prepare, self._kinds())
         for of, kind in used_up:
             log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)

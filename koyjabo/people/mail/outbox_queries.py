@@ -31,11 +31,9 @@ ORDER = (
     "email_new",
     "verify",
     SETTINGS,
-    "traffic",
     "backup_failed",
     "invitation",
     "panel_invitation",
-    "webhook",
     "weekly",
     TEST,
 )

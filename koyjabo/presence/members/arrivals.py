@@ -95,11 +95,6 @@ class ArrivalLog:
             known = self._scopes.get(scope)
             return known.today if known and known.day == self._clock.today() else NONE
 
-    def occupied(self) -> list[Scope]:
-        """Return the remembered scopes that have someone online."""
-        with self._lock:
-            return [scope for scope, known in self._scopes.items() if known.online]
-
     def last_hour(self, most: int) -> dict[Scope, Traffic]:
         """Return up to `most` scopes with arrivals or departures within the last hour, latest change first."""
         first = self._clock.now_ms() // MINUTE_MS - MINUTES + 1

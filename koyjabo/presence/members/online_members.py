@@ -6,9 +6,8 @@ The people connected to this worker. A lost connection counts until the grace pe
 """
 
 import heapq
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
@@ -34,47 +33,13 @@ class OnlineMember(NamedTuple):
     connections: int  # open connections on all workers; 0 during the grace period after a lost connection
 
 
-class ChangeKind(StrEnum):
-    JOINED, LEFT = "joined", "left"
-    OCCUPIED, VACATED = "occupied", "vacated"
-
-
-class PresenceChange(NamedTuple):
-    """A change in a scope: a person has joined or left, or the scope has become occupied or vacant. It becomes vacant
-    VACANT_MS after the last person has left. No two changes of a scope have the same kind, version and person.
-    """
-
-    kind: ChangeKind
-    version: int  # version of the count
-    count: int  # type: ignore[assignment]  # people online after it; hides the method tuple.count
-    at_ms: int  # by the clock of Redis, or of this process
-    person: str = ""
-
-
-VACANT_MS = 3000
-"""Time from the last person's leaving until a scope becomes vacant, if no one enters, ms."""
-
 MAX_LISTED = 1_000
 """Default limit for lists of people in a scope."""
-
-MAX_CHANGES = 10_000
-"""Maximum number of waiting changes per scope. The oldest ones are discarded."""
-
-
-@dataclass(slots=True)
-class ChangeListener:
-    """Consumes the changes."""
-
-    wants: Callable[[Scope], bool]
-    """Returns whether to keep changes of a scope. Called for every change. Must not wait."""
-
-    wait: Callable[[Scope], object]
-    """Called at least every second while changes wait (`OnlineMembers.changes`). Must not wait."""
 
 
 class OnlineMembers(Protocol):
     """The store of online members. Every method is atomic and ignores unknown connections. Only `wait_until_counted`,
-    `people`, `online_in`, `changes` and `acknowledge` may wait.
+    `people` and `online_in` may wait.
 
     A store calls its `on_news` with each scope whose count may have changed on any worker, except in `apply_remote`. It
     holds no lock during the call.
@@ -114,14 +79,6 @@ class OnlineMembers(Protocol):
         """The scopes where a person is online. While Redis is unavailable, only those on this worker, after at most
         about 2 s.
         """
-
-    def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
-        """The oldest waiting changes from all workers. They stay until `acknowledge` is called, so other workers may
-        get the same changes. Empty while Redis is unavailable.
-        """
-
-    def acknowledge(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
-        """Remove processed changes. While Redis is unavailable, they stay."""
 
     def refresh(self) -> None:
         """End grace periods and the leases of dead workers, renew this worker's leases, and read other workers'

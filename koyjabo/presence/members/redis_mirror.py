@@ -80,15 +80,6 @@ class MemberMirror:
         """Whether the version that Redis returned is too old to replace the estimate shown."""
         return self.online.is_estimate and not self.is_estimating
 
-    @property
-    def occupied_born(self) -> int:
-        """`born` if this worker knows of anyone in the scope, otherwise 0."""
-        return self.born if self.online.count or self._counted else 0
-
-    def is_news(self, report: OnlineMember, change: Change | None) -> bool:
-        """Whether a report is about an arrival on this worker that Redis has not counted yet."""
-        return change is not None and change.is_held and report.person not in self._counted
-
     def change(self, person: str, is_held: bool) -> None:
         """Record an arrival or departure on this worker as unconfirmed."""
         if not self.unconfirmed:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.models import Scope
-from .online_members import ChangeKind, OnlineMember, PresenceChange
+from .online_members import OnlineMember
 
 BATCH = 500
 """Maximum number of people reported, and of leases ended, per call. Redis is blocked during a call."""
@@ -28,8 +28,6 @@ class SyncRequest(NamedTuple):
     scope: Scope
     seen_version: int  # the highest version that this worker has seen; Redis continues from it if its own is lost
     reports: Sequence[OnlineMember]  # about one person each
-    seen_born: int = 0  # the data set this worker saw someone online in; 0 if none
-    news: int | None = None  # number of new arrivals, which come first in `reports`; None if changes are not kept
 
 
 class SyncReply(NamedTuple):
@@ -39,7 +37,6 @@ class SyncReply(NamedTuple):
     leases: int  # held by this worker
     unswept: int  # 1 if more leases may have expired, and the count still includes their people
     elsewhere: list[int]  # per report: 1 if another worker also has a lease for the person
-    unsent: int = 0  # number of changes waiting to be sent
 
 
 class MemberScript:
@@ -53,10 +50,7 @@ class MemberScript:
 
     def ask(self, requests: Sequence[SyncRequest]) -> list[SyncReply]:
         """Run the requests. Each is atomic, and all share one round trip."""
-        calls = []
-        for request in requests:
-            names = ALL_KEYS if request.news is None else ALL_KEYS + CHANGE_KEYS
-            calls.append((keys_of(request.scope, names), self._arguments(request)))
+        calls = [(keys_of(request.scope), self._arguments(request)) for request in requests]
         return [SyncReply(*reply) for reply in self._hold.call_all(calls)]
 
     def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
@@ -72,15 +66,6 @@ class MemberScript:
                 break
         return list(by_person.values())
 
-    def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
-        """Return the waiting changes, oldest first."""
-        (key,) = keys_of(scope, ("changes",))
-        return [_change(text.decode()) for text in self._client.run("ZRANGE", key, 0, most - 1)]
-
-    def forget_changes(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
-        (key,) = keys_of(scope, ("changes",))
-        self._client.run("ZREM", key, *(":".join(map(str, change)) for change in changes))
-
     def online_in(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:
         """The scopes where a person has a lease, which may have expired."""
         keys = [keys_of(scope, ("people",))[0] for scope in scopes]
@@ -90,21 +75,12 @@ class MemberScript:
     def _arguments(self, request: SyncRequest) -> list[Any]:
         lease_ms = LEASE_S * 1000
         arguments: list[Any] = [self._worker, request.seen_version, lease_ms, KEEP_FOR_LEASES * lease_ms, BATCH]
-        arguments += request.seen_born, request.news or 0
         for report in request.reports:
             arguments += report.person, report.connections, report.since_ms
         return arguments
 
 
 ALL_KEYS = ("leases", "people", "lines", "workers", "tabs", "state")
-
-
-CHANGE_KEYS = ("departing", "changes")
-
-
-def _change(text: str) -> PresenceChange:
-    kind, version, count, at_ms, person = text.split(":", 4)
-    return PresenceChange(ChangeKind(kind), int(version), int(count), int(at_ms), person)
 
 
 def keys_of(scope: Scope, names: Sequence[str] = ALL_KEYS) -> list[str]:

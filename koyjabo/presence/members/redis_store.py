@@ -14,20 +14,11 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
-import redis
-
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from .online_members import (
-    MAX_LISTED,
-    ChangeListener,
-    ConnectionsWithGrace,
-    Online,
-    OnlineMember,
-    PresenceChange,
-)
+from .online_members import MAX_LISTED, ConnectionsWithGrace, Online, OnlineMember
 from .redis_mirror import RENEW_MS, Change, MemberMirror, Sent
 from .redis_script import BATCH, GONE, MemberScript, SyncReply, SyncRequest
 
@@ -59,10 +50,8 @@ class RedisOnlineMembers:
         client: RedisClient,
         outbox: RedisOutbox,
         on_news: Callable[[Scope], object],
-        listener: ChangeListener,
     ) -> None:
         self._on_news = on_news
-        self._listener = listener
         self._clock = clock
         self._script = MemberScript(client, worker=secrets.token_hex(8))
         self._outbox = outbox
@@ -157,16 +146,6 @@ class RedisOnlineMembers:
             self._outbox.send_in_order(run)
             done.wait(PEOPLE_PATIENCE_S)
         return replies[0] if replies else None
-
-    def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
-        try:
-            return self._script.changes(scope, most)
-        except (redis.RedisError, OSError):
-            return []
-
-    def acknowledge(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
-        with suppress(redis.RedisError, OSError):
-            self._script.forget_changes(scope, changes)
 
     def refresh(self) -> None:
         with self._lock:
@@ -283,7 +262,7 @@ class RedisOnlineMembers:
             names = dict.fromkeys([*mirror.unconfirmed, *(self._own.names(scope) if renews else ())])
         while True:
             batch = self._batch(scope, mirror, names)
-            reply = yield self._request(scope, mirror, batch)
+            reply = yield SyncRequest(scope, mirror.seen_version, [report for report, _ in batch])
             for (report, change), elsewhere in zip(batch, reply.elsewhere, strict=True):
                 sent.append((report, change, bool(elsewhere)))
             if names or reply.unswept:
@@ -296,16 +275,6 @@ class RedisOnlineMembers:
         if renews:
             mirror.renewed_ms = now_ms
         self._take_in(scope, mirror, sent, reply, has_lost)
-
-    def _request(
-        self, scope: Scope, mirror: MemberMirror, batch: list[tuple[OnlineMember, Change | None]]
-    ) -> SyncRequest:
-        """Build a request. If the scope's changes are kept, new arrivals come first in the batch."""
-        news = None
-        if self._listener.wants(scope):
-            batch.sort(key=lambda item: not mirror.is_news(*item))
-            news = sum(mirror.is_news(*sent) for sent in batch)
-        return SyncRequest(scope, mirror.seen_version, [report for report, _ in batch], mirror.occupied_born, news)
 
     def _batch(
         self, scope: Scope, mirror: MemberMirror, names: dict[str, None]
@@ -326,5 +295,3 @@ class RedisOnlineMembers:
             self._sync_soon(scope)
         if is_news:
             self._on_news(scope)
-        if reply.unsent:
-            self._listener.wait(scope)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Advance
-from koyjabo.base.jobs.claims import LeasedTasks
+from koyjabo.base.jobs.claims import LeasedTask
 from koyjabo.reports.log import block_queries
 from .live import Live
 
@@ -21,7 +21,7 @@ class Storing:
 
     def __init__(self, base: Base, live: Live) -> None:
         self._database, self._live = base.database, live
-        self._tasks = LeasedTasks(base.database, base.clock, base.runtime, LEASE, "blocks_interrupted", "blocks_failed")
+        self._task = LeasedTask(base.database, base.clock, base.runtime, LEASE, "blocks_interrupted", "blocks_failed")
         # Blocks made with other rules are replaced only once, because two servers may run different rules for a long
         # time.
         self._has_begun = False
@@ -31,13 +31,13 @@ class Storing:
     def tick(self) -> None:
         """Start a task that stores blocks, if some are due and no other worker is storing them. Never raises."""
         with suppress(LedgerUnavailable):  # the next tick tries again
-            if self._tasks.busy:
-                self._tasks.keep()  # if another worker has it, both store, and each block is stored once
+            if self._task.is_running:
+                self._task.keep()  # if another worker has it, both store, and each block is stored once
                 return
             has_other_rules = self._has_other_rules()
             self.last_behind, is_due = self._database.read(block_queries.backlog)
-            if (has_other_rules or is_due) and self._tasks.take():
-                self._tasks.start(LEASE, self._work)
+            if (has_other_rules or is_due) and self._task.take():
+                self._task.start(self._work)
 
     def begin_again(self) -> None:
         """Forget what was computed with other rules or in another time zone. Stored blocks are rebuilt if their rules
@@ -75,4 +75,4 @@ class Storing:
 
     def _work(self) -> None:
         self.catch_up()
-        self._tasks.release()
+        self._task.release()

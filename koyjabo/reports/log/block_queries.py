@@ -14,7 +14,6 @@ from typing import NamedTuple
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.urls import page_path, referrer_path
 from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
 from .blocks import LEAST, SIZE, Block, BlockKind, Row, Seen
 from .trait_parser import TraitParser
@@ -94,7 +93,6 @@ def visits(parser: TraitParser) -> ReadRows:
         rows = session.execute(OF_VISITS, {"after": after, "upto": upto, "most": most}).all()
         for id, at_ms, first, own, day, hour_s, scope, page, referrer, agent, *rest in rows:
             sent, measured = rest[:4], rest[3:]
-            page, referrer = page_path(page), referrer_path(referrer)  # earlier versions stored what was sent
             traits = parser.parse(agent, referrer, *sent)
             new_in = ON_SITE * (first == id) + IN_COMMUNITY * (own == id)
             yield (id, at_ms, first or id, new_in, *seen(*measured)), (day, hour_s, scope, page, referrer, traits)
@@ -105,7 +103,7 @@ def visits(parser: TraitParser) -> ReadRows:
 def events(session: Session, after: int, upto: int, most: int) -> Iterator[Row]:
     rows = session.execute(OF_EVENTS, {"after": after, "upto": upto, "most": most}).all()
     for id, at_ms, visit_id, day, hour_s, scope, name, page, props in rows:
-        yield (id, at_ms, visit_id or NO_VISIT), (day, hour_s, scope, name, page_path(page), props)
+        yield (id, at_ms, visit_id or NO_VISIT), (day, hour_s, scope, name, page, props)
 
 
 Reading = Session

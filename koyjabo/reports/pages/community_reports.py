@@ -9,7 +9,6 @@ from koyjabo.communities.roles import MODERATOR
 from koyjabo.reports.ui import choices, community, figures
 from koyjabo.reports.ui.choices import of_community
 from koyjabo.reports.ui.view import view_of
-from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.web.current import current, pages as bp
 from koyjabo.web.limits import limits
 from .share_links import ShareDesk, add_desk
@@ -43,7 +42,6 @@ def community_reports(community_id: str) -> Response:
         400 if problems else 200,
         view=view,
         problems=problems,
-        yesterday=yesterday(at.scope, request.path),
         conversions=conversions,
         now_ms=current().clock.now_ms(),
         **numbers,

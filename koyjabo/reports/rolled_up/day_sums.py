@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from koyjabo.base.core.urls import normal, spellings
+from koyjabo.base.core.urls import normal
 from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.live import Live
@@ -165,7 +165,7 @@ def named(dimension: str, text: str) -> Value:
 
 def texts_of(dimension: str, value: Value) -> Collection[str]:
     """Return the columns that may have a value."""
-    return [encoded(one) for one in spellings(value)] if value and dimension in ADDRESSES else [encoded(value)]
+    return [encoded(normal(value) if value and dimension in ADDRESSES else value)]
 
 
 def decoded(text: str) -> Value:

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.clock import shifted
 from koyjabo.base.database.json_rows import adding, insert_rows
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import EventSum, InsightSum, Scope
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import EVENTS
-from .day_sums import OTHER, TOTAL, DaySum, EventCount, SumsOfDay, hour
+from .day_sums import OTHER, TOTAL, DaySum, EventCount, SumsOfDay
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock
 LOCK = text(f"SELECT pg_advisory_xact_lock({FOLD_LOCK})")
@@ -59,29 +59,6 @@ REMOVE_EVENTS = text("DELETE FROM events WHERE id <= :upto AND day <= :day")
 
 NUMBERS = DaySum._fields[3:-1]
 """The columns of a row that can be added up."""
-
-OLD_KEYS = {"visit_facts": "visit_id", "traits": "id", "addresses": "id", "visitor_numbers": "first_visit"}
-"""Tables that only earlier versions use. An earlier version would fill them again if it ran (decision 99)."""
-
-OLD_PERIOD = "CASE dimension WHEN 'hour' THEN period >= :hour ELSE period >= :day END"
-KEY = "scope, dimension, period, value"
-REMOVE_OLD = (
-    *(f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} LIMIT :size)" for table, key in OLD_KEYS.items()),
-    f"""DELETE FROM insight_sums WHERE ({KEY}) IN (
-        SELECT {KEY} FROM insight_sums WHERE people IS NOT NULL OR {OLD_PERIOD} LIMIT :size)""",
-    f"DELETE FROM event_sums WHERE ({KEY}) IN (SELECT {KEY} FROM event_sums WHERE {OLD_PERIOD} LIMIT :size)",
-)
-HAS_OLD = (
-    *(f"SELECT 1 FROM {table} LIMIT 1" for table in OLD_KEYS),
-    *(f"SELECT 1 FROM insight_sums WHERE {which} LIMIT 1" for which in ("people IS NOT NULL", OLD_PERIOD)),
-    f"SELECT 1 FROM event_sums WHERE {OLD_PERIOD} LIMIT 1",
-)
-READ_AGAIN = (
-    text("""
-UPDATE watermarks SET upto = (SELECT max(upto) FROM watermarks WHERE name IN ('visits', 'reread')) WHERE name = 'reread'
-"""),
-    text("UPDATE watermarks SET upto = 0, version = 0 WHERE name = 'visits'"),
-)
 
 
 def lock(session: Session) -> None:
@@ -159,33 +136,6 @@ def _new_sums(
     visitors = {row[:3]: row.visitors for row in rows} if visits == whole else {}
     for key, numbers in summed.items():
         yield (scope, *key, *numbers, visitors.get(key))
-
-
-def has_old(session: Session, clock: Clock) -> bool:
-    """Return whether `clear_old` has anything to remove. Reads all sums."""
-    these = _not_folded(session, clock)
-    return any(session.execute(text(statement), these).first() for statement in HAS_OLD)
-
-
-def clear_old(session: Session, clock: Clock, size: int) -> int:
-    """Remove rows that an earlier version derived from existing visits, up to `size` rows per table. Returns how many
-    were removed.
-    """
-    lock(session)
-    block_queries.lock(session)
-    these = {"size": size, **_not_folded(session, clock)}
-    removed = sum(changed_rows(session, text(statement), these) for statement in REMOVE_OLD)
-    for statement in READ_AGAIN if removed else ():
-        session.execute(statement)
-    if removed:  # the earlier version may have removed rows without counting a change
-        block_queries.remove_all(session)
-    return removed
-
-
-def _not_folded(session: Session, clock: Clock) -> dict[str, str]:
-    """Return the first day and hour after the rolled-up days, as statement parameters."""
-    day = block_queries.read_state(session).folded_before
-    return {"day": day, "hour": hour(clock.began_s(day)) if day else ""}
 
 
 def ids(session: Session, day: str, after: int, upto: int) -> tuple[int, int]:

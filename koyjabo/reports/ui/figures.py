@@ -30,7 +30,6 @@ from .ranges import Choice, PageAddress
 
 SENTENCES: Mapping[str, LazyString] = {
     "total.set": _("The total was changed from %(before)s to %(after)s"),
-    "visits.import": _("New visits were imported: %(new)s"),
     "ledger.restore": _("A backup was restored"),
     "ledger.repair": _("The numbers were repaired"),
     "server.version": _("Version %(version)s started"),

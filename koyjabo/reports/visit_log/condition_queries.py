@@ -10,7 +10,7 @@ from urllib.parse import quote
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text as sql
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.urls import ascii_host, spellings
+from koyjabo.base.core.urls import ascii_host, normal
 from koyjabo.base.database.rows import has, has_words
 from koyjabo.base.models import Community, User, Visit
 from koyjabo.base.network import user_agents
@@ -100,7 +100,7 @@ def _fields(browsers: "_Browsers", which: SearchFilter) -> list[ColumnElement[bo
     if which.community_id:
         clauses += [Visit.scope == which.community_id, OF_A_COMMUNITY]
     if which.page:
-        clauses.append(Visit.page.in_(spellings(which.page)))
+        clauses.append(Visit.page == normal(which.page))
     if which.browser:
         clauses.append(browsers.named(which.browser))
     if which.source:
@@ -151,12 +151,12 @@ def _of_anything(session: Session, browsers: "_Browsers", part: str, sees_ids: b
 def _of_host(host: str) -> ColumnElement[bool]:
     if host.casefold() == DIRECT:
         return Visit.referrer.is_(None)
-    names = {host, ascii_host(host)}  # earlier versions stored what was sent
-    hosts = [f"://{prefix}{name}" for name in names for prefix in ("", "www.")]
+    name = ascii_host(host)
+    hosts = [f"://{prefix}{name}" for prefix in ("", "www.")]
     within = (Visit.referrer.contains(f"{start}/", autoescape=True) for start in hosts)
     at_end = (Visit.referrer.endswith(start, autoescape=True) for start in hosts)
-    without_scheme = (Visit.referrer.startswith(f"{name}/", autoescape=True) for name in names)
-    return or_(*within, *at_end, *without_scheme, Visit.referrer.in_(names))
+    without_scheme = Visit.referrer.startswith(f"{name}/", autoescape=True)
+    return or_(*within, *at_end, without_scheme, Visit.referrer == name)
 
 
 def _of_place(text: str) -> ColumnElement[bool]:

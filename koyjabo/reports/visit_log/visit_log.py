@@ -52,7 +52,6 @@ FOREVER = "9999-12-31"
 
 CHANGES |= {
     "visits.export": N_("Visits exported"),
-    "visits.import": N_("Visits imported"),
 }
 
 

@@ -98,7 +98,7 @@ def load_application(prepares: bool = False) -> "Application | None":
         return None
     logs.write_behind(settings.log_level, settings.log_format)
     if prepares:
-        _warn(config.removed_settings())
+        _warn_about_countries()
     load(settings)
     if prepares and not (_has_assets() and prepare(settings)):
         return None
@@ -124,12 +124,10 @@ def _hidden(name: str, unless: bool = False) -> Iterator[None]:
         sys.modules.update(hidden)
 
 
-def _warn(removed_settings: list[str]) -> None:
-    """Log what the operator should change, although the server can start."""
+def _warn_about_countries() -> None:
+    """Log that countries are missing, although the server can start."""
     from koyjabo.base.network import geolocation
 
-    if removed_settings:
-        log.warning("removed_settings names=%s", ",".join(removed_settings))
     if not geolocation.COUNTRIES.is_file():
         log.warning("countries_missing try='make assets'")
 

@@ -1,4 +1,4 @@
-"""/install, with the code to paste into a page, and the panel's page Connect, which also lists share links, webhooks
+"""/install, with the code to paste into a page, and the panel's page Connect, which also lists share links
 and API keys. Their forms and detail pages belong to their features.
 """
 
@@ -15,8 +15,6 @@ from koyjabo.base.models import Share
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.services import CountingServices
 from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
-from koyjabo.integrations.webhooks.messages import FORMAT_NAMES, summary
-from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui.choices import stored_chips
 from koyjabo.site.badges import values
@@ -72,10 +70,9 @@ def connect() -> Response:
     if me().is_admin:
         lists = {
             "share_page": pagination.list_page(partial(services[ReportServices].shares.page, me(), community_id=None)),
-            "webhooks": services[WebhookServices].webhooks.all(me()),
             "keys": services[ApiKeys].all(me()),
         }
-    words: dict[str, Any] = {"summary": summary, "formats": FORMAT_NAMES, "scopes": SCOPES, "chips_of": _chips_of}
+    words: dict[str, Any] = {"scopes": SCOPES, "chips_of": _chips_of}
     host = services[GettingStarted].seen_on()
     return page("install/panel", host=host, now_ms=services.clock.now_ms(), **_code(), **words, **lists)
 

@@ -60,10 +60,8 @@ RECEIPT = (
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
 CONNECT = (
     Shortcut(_("Share links"), "install", "shares", for_admins=True),
-    Shortcut(_("Webhooks"), "install", "webhooks", for_admins=True),
     Shortcut(_("Keys"), "install", "keys", for_admins=True),
     Shortcut(_("New share link"), "new_share", for_admins=True),
-    Shortcut(_("New webhook"), "new_webhook", for_admins=True),
     Shortcut(_("New key"), "new_key", for_admins=True),
 )
 SERVER = (

@@ -10,7 +10,6 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.reports.ui import choices, figures
 from koyjabo.reports.ui.choices import OVERVIEW
 from koyjabo.reports.ui.view import view_of
-from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.ui import newest_rows
 from koyjabo.site.getting_started.getting_started import GettingStarted
@@ -56,6 +55,5 @@ def overview() -> Response:
         view=view,
         problems=problems,
         stats=stats,
-        yesterday=yesterday(SITE, path),
         first=first,
     )

@@ -19,7 +19,7 @@ declare(bp, "/api/receipt", PathPolicy.ANYONE, tag="visits")
 
 
 class PartResponse(BaseModel):
-    kind: Literal["start", "imported", "adjustment", "rolled_back", "visits"]
+    kind: Literal["start", "adjustment", "rolled_back", "visits"]
     count: int = Field(description="what it adds to the total; negative if the total was lowered")
     first: int | None = Field(alias="from", description="the first visit number it covers; null for combined parts")
     last: int | None = Field(alias="to", description="the last one; null for combined parts")

@@ -34,7 +34,7 @@ LONGEST_REASON = 200
 NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")
 REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
-ACTIONS = {ADJUSTED: "total.set", "imported": "total.set", "rolled_back": "ledger.rolled_back"}
+ACTIONS = {ADJUSTED: "total.set", "rolled_back": "ledger.rolled_back"}
 
 
 class ReceiptRows(NamedTuple):

@@ -4,22 +4,19 @@ latest backup that was restored and recounted.
 
 from typing import NamedTuple
 
-from sqlalchemy import case, func, select, true
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from koyjabo.base.models import SITE, Adjustment, Backup, Counter
-from koyjabo.base.models.ledger import IMPORTED
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.queries import AuditRecord, Selection
 from koyjabo.upkeep.recounts.recounts import ENDED
 
 MAX_RECORDS = 200
-"""Maximum number of audit entries searched for the author of a total or an import."""
+"""Maximum number of audit entries searched for the author of a total."""
 
 
 class TotalChange(NamedTuple):
-    """An adjustment, or all adjustments from one import of daily sums."""
-
     kind: str  # one of ADJUSTMENTS
     at_ms: int
     after_visit: int  # the highest visits.id at that time
@@ -39,34 +36,13 @@ class TotalHistory(NamedTuple):
 def history(session: Session) -> TotalHistory:
     """Read everything in one statement, which is one snapshot on both databases. Reads no visits."""
     difference = Adjustment.total_after - Adjustment.total_before
-    # An import makes an adjustment for each day.
-    one_per_import = case((Adjustment.kind == IMPORTED, 0), else_=Adjustment.id)
-    changes = (
-        select(
-            *(Adjustment.kind, Adjustment.at_ms, Adjustment.after_visit),
-            func.sum(difference).label("amount"),
-            func.min(Adjustment.reason).label("reason"),
-            func.max(Adjustment.id).label("newest"),
-        )
-        .where(Adjustment.scope == SITE, difference != 0)
-        .group_by(Adjustment.kind, Adjustment.at_ms, Adjustment.after_visit, one_per_import)
-        .subquery()
-    )
-    counter = select(Counter.epoch, Counter.visits, Counter.total, changes).outerjoin(changes, true())
-    ordered = counter.where(Counter.scope == SITE).order_by(changes.c.after_visit, changes.c.newest)
+    change = (Adjustment.kind, Adjustment.at_ms, Adjustment.after_visit, difference, Adjustment.reason)
+    same_site = and_(Adjustment.scope == SITE, difference != 0)
+    counter = select(Counter.epoch, Counter.visits, Counter.total, *change).outerjoin(Adjustment, same_site)
+    ordered = counter.where(Counter.scope == SITE).order_by(Adjustment.after_visit, Adjustment.id)
     rows = session.execute(ordered).all()
-    entries = []
-    for kind, at_ms, after_visit, amount, reason in (row[3:-1] for row in rows if row.newest):
-        if kind == IMPORTED:  # its reason ends with the day
-            reason = reason.rpartition(", ")[0] or reason
-        entries.append(TotalChange(kind, at_ms, after_visit, int(amount), reason))
-    return TotalHistory(rows[0].epoch, rows[0].visits, rows[0].total, tuple(entries))
-
-
-def imports(session: Session) -> list[AuditRecord]:
-    """The imports that added visits, oldest first, if the audit log still has them."""
-    records = audit.newest(session, Selection(actions=("visits.import",)), MAX_RECORDS)
-    return [record for record in reversed(records) if record.details["new"]]
+    changes = tuple(TotalChange(*row[3:]) for row in rows if row.kind)
+    return TotalHistory(rows[0].epoch, rows[0].visits, rows[0].total, changes)
 
 
 def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import Account
-from koyjabo.base.models.ledger import IMPORTED, ROLLED_BACK, SET, START
+from koyjabo.base.models.ledger import ROLLED_BACK, SET, START
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit.log import masked
@@ -24,7 +24,7 @@ from .queries import (
 )
 
 ADJUSTED, VISITS = "adjustment", "visits"
-KINDS = {START: START, IMPORTED: IMPORTED, SET: ADJUSTED, ROLLED_BACK: ROLLED_BACK}
+KINDS = {START: START, SET: ADJUSTED, ROLLED_BACK: ROLLED_BACK}
 """The kind of a part, by kind of adjustment."""
 
 ORDER = (*KINDS.values(), VISITS)
@@ -69,7 +69,7 @@ def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPa
     for change in changes:
         parts += _part(VISITS, change.after_visit - counted, reached)
         reached, counted = reached + change.after_visit - counted, change.after_visit
-        reason = change.reason if change.kind in (SET, IMPORTED) else None
+        reason = change.reason if change.kind == SET else None
         parts += _part(KINDS[change.kind], change.amount, reached, change.at_ms, reason)
         reached += change.amount
     return combined(parts), counted, reached
@@ -109,17 +109,6 @@ OPERATOR_NAME = "operator"
 NEVER = TotalHistory(0, 0, 0, ())
 
 
-class ImportOfVisits(NamedTuple):
-    """An import of visits from another program. These visits have visit numbers, and are also included in the visits
-    counted one by one.
-    """
-
-    at_ms: int
-    visits: int
-    program: str  # "" for a file exported by this program
-    by: str | None
-
-
 class TotalReceipt(NamedTuple):
     total: int
     revision: int  # of the latest commit it includes; also that commit's time, ms since 1970 UTC
@@ -127,7 +116,6 @@ class TotalReceipt(NamedTuple):
     parts: tuple[ReceiptPart, ...]  # oldest first; they add up to `total`
     recounted: LastRecount | None
     backup: VerifiedBackup | None
-    imports: tuple[ImportOfVisits, ...] = ()  # not public; oldest first
 
     @property
     def changes(self) -> list[ReceiptPart]:
@@ -171,10 +159,6 @@ class Receipts:
         """
         account.require_site_viewer()
         receipt, authors = self._read(), self._database.read(queries.authors)
-        imports = tuple(
-            ImportOfVisits(record.at_ms, record.details["new"], record.details.get("program", ""), _name(record))
-            for record in self._database.read(queries.imports)
-        )
 
         def explained(part: ReceiptPart) -> ReceiptPart:
             known = authors.get((part.at_ms, part.total_after)) if part.at_ms and part.total_after is not None else None
@@ -183,7 +167,7 @@ class Receipts:
 
         newest = self._database.read(verification)  # not cached, so that admins see their own recount
         parts = tuple(explained(part) for part in receipt.parts)
-        return receipt._replace(parts=parts, imports=imports, **newest._asdict())
+        return receipt._replace(parts=parts, **newest._asdict())
 
     def _read(self) -> TotalReceipt:
         snapshot, changes = self._explained_snapshot()

@@ -25,11 +25,9 @@ from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
 from koyjabo.base.database.startup_queries import NEWEST_REVISION, REVISIONS
-from koyjabo.base.models import REMOVED_TABLES, SITE, Counter
+from koyjabo.base.models import SITE, Counter
 from koyjabo.base.settings.backup_stores import INSTALL, SCHEME, S3Url, s3_url
-from koyjabo.people.accounts.email_link_queries import rekey
 from koyjabo.people.audit import log
-from koyjabo.reports.visit_log.import_queries import only_one
 from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
 from koyjabo.upkeep.recounts.recounts import LEDGER
 from . import backup_file, backup_queries
@@ -55,9 +53,6 @@ log.CHANGES |= {
     BACKUP: N_("Backup made"),
     "ledger.restore": N_("Backup restored"),
 }
-
-ASCII_DOMAINS = "0028"
-"""The migration that changed the keys of email addresses."""
 
 MAX_PROBLEMS = 5
 SYNC_EVERY = 4 << 20
@@ -159,13 +154,10 @@ def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) ->
     """Insert all rows of a backup into empty tables. Raises Unusable, possibly only after the last row."""
     with progress(sum(head.rows.values()), "Restoring") as advance:
         for piece in backup_file.pieces(path):
-            if piece.table not in REMOVED_TABLES:
-                table = _table(piece)
-                with _fitting(piece):
-                    backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
+            table = _table(piece)
+            with _fitting(piece):
+                backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
             advance(len(piece.rows))
-    if head.schema < ASCII_DOMAINS:
-        rekey(connection)
 
 
 @contextmanager
@@ -173,13 +165,8 @@ def _to_be_replaced() -> Iterator[Any]:
     """Begin an exclusive transaction. Refuses while an import is running, because the import would continue in the
     restored database.
     """
-    with only_one(db.engine.url) as no_import:
-        if not no_import:
-            raise Unusable(
-                "An import or another restore is running on this database. Run this restore after it has finished."
-            )
-        with exclusive_transaction() as connection:
-            yield connection
+    with exclusive_transaction() as connection:
+        yield connection
 
 
 def _head(connection: Any, clock: Clock) -> Head:
@@ -197,7 +184,7 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
     with progress(sum(head.rows.values()), "Checking") as advance:
         for piece in backup_file.pieces(path):
             try:
-                if piece.table not in REMOVED_TABLES and _table(piece) is Counter.__table__:
+                if _table(piece) is Counter.__table__:
                     counters += [dict(zip(piece.columns, row, strict=True)) for row in piece.rows]
             except Unusable as error:  # a damaged file can cause any error; its end reveals the damage
                 unfit = unfit or error
@@ -217,7 +204,7 @@ def _require_known(head: Head) -> None:
         )
     if head.schema not in REVISIONS:
         raise Unusable(f"The backup has an unknown schema, {shown(head.schema)}. {ANOTHER}")
-    if unknown := head.rows.keys() - db.metadata.tables.keys() - REMOVED_TABLES:
+    if unknown := head.rows.keys() - db.metadata.tables.keys():
         raise Unusable(f"The backup has an unknown table, {shown(min(unknown))}. {ANOTHER}")
 
 

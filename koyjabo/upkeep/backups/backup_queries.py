@@ -39,7 +39,6 @@ from koyjabo.base.models import (
     DatabaseIdentity,
     DaySecret,
     EmailLink,
-    FileImport,
     Invitation,
     LoginSession,
     NightlyWork,
@@ -47,7 +46,6 @@ from koyjabo.base.models import (
     PanelInvitation,
     User,
     Watermark,
-    WebhookDelivery,
 )
 from koyjabo.reports.log.block_queries import CHANGES
 from koyjabo.upkeep.recounts.recount_queries import record_epoch
@@ -171,7 +169,7 @@ def tables() -> list[Table]:
     """All tables in a backup. Tables with a foreign key come after the tables they refer to, so that rows can be
     inserted in this order. A restore changes no other tables.
     """
-    kept = {model.__tablename__ for model in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup, FileImport)}
+    kept = {model.__tablename__ for model in (DaySecret, DatabaseIdentity, Backup)}
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
 
 
@@ -243,7 +241,6 @@ def require_fitting(table: Table, columns: Sequence[str], new: Sequence[Row]) ->
 
 
 def clear(connection: Connection) -> None:
-    connection.execute(delete(WebhookDelivery))  # webhooks may be restored, but not their events
     for table in reversed(tables()):
         connection.execute(delete(table))
 

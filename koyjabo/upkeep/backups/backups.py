@@ -19,10 +19,8 @@ from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.jobs.child_process import ChildProcess, Report
 from koyjabo.base.jobs.claims import is_stored
 from koyjabo.base.jobs.job_queries import SILENT_MS, is_dead
-from koyjabo.base.models import SITE, Backup
-from koyjabo.counting.stats import base36
-from koyjabo.integrations.webhooks import delivery_queries
-from koyjabo.integrations.webhooks.queries import recipients
+from koyjabo.base.models import Backup
+from koyjabo.people.accounts.queries import recipients
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Actor
 from koyjabo.people.mail.outbox import MailOutbox
@@ -289,14 +287,11 @@ class Backups(RowJobs):
 
 
 def store_end(session: Any, row: Backup, report: Report, by: Actor, mails: MailOutbox) -> Backup | None:
-    """Store the end of a backup in one transaction: its row, an audit entry, a webhook event and emails.
+    """Store the end of a backup in one transaction: its row, an audit entry and emails.
 
     `report` is the last report, as of `by.at_ms`. Returns the row, or None if the end was already stored, possibly by
     another worker.
     """
-
-    def record(type: str, data: dict[str, Any]) -> None:
-        delivery_queries.record(session, type, f"{type}:{row.name}", SITE, by.at_ms, data)
 
     is_first = not backup_queries.was_failing(session, row)
     ended = backup_queries.end(session, row, report, by.at_ms)
@@ -304,14 +299,11 @@ def store_end(session: Any, row: Backup, report: Report, by: Actor, mails: MailO
         return None
     seconds = _seconds(row, by)
     if ended.proven_ms is not None:
-        figures = {"bytes": ended.bytes, "total": ended.total, "epoch": base36(ended.epoch or 0)}
-        record("backup.verified", {"name": row.name, **figures, "seconds": round(seconds, 1)})
         by.entry(BACKUP, LEDGER, rows=report.get("rows"), total=ended.total, proven=True).store(session)
     if "recount" in report:
-        store_recount(session, by, row.begun_ms, {**report["recount"], "seconds": seconds})
+        store_recount(session, by, {**report["recount"], "seconds": seconds})
     if ended.state == FAILED:
         failure = {"step": ended.step, "error": ended.error}
-        record("backup.failed", failure)
         if is_first:  # admins get only one email until a backup succeeds
             for to in recipients(session):
                 queued_email = mails.email(KIND, to.email, to.language, **failure, at_ms=by.at_ms)

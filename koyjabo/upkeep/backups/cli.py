@@ -6,7 +6,6 @@ from typing import cast
 import click
 
 from koyjabo.base.core.command_line import application, ended_by_signals, progress
-from koyjabo.integrations.webhooks.services import WebhookServices
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 
@@ -50,7 +49,6 @@ def restore(source: str, force: bool) -> None:
         if name != source:
             click.echo(f"Restoring {name}.")
         head = backups.restore(path, force, services.clock, progress)
-        services[WebhookServices].sealer.seal_urls()  # backups made by older versions contain URLs in clear text
         services[StoredSettings].refresh()
         left_out = services[StoredSettings].left_out
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")

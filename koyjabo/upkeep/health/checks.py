@@ -31,7 +31,6 @@ LATE_NIGHT_MS = 2 * DAY_MS
 """How long the nightly work may be overdue, ms."""
 
 LATE_MAIL_MS = 900_000
-FAILING_WEBHOOK_MS = 3_600_000
 
 Result = tuple[str, dict[str, Any]]
 """The code of a finding, and its values. They may have a `level` that replaces the finding's."""
@@ -279,17 +278,6 @@ def reports(facts: SystemFacts) -> Result:
     return "late" if unread > MAX_UNREAD else "ready", {"count": unread}
 
 
-def webhooks(facts: SystemFacts) -> Result:
-    count, disabled, since_ms, dropped_ms, dropped_host = facts.database.webhooks
-    if dropped_ms is not None and facts.now_ms - dropped_ms < DAY_MS:
-        return "dropped", {"host": dropped_host, "at": dropped_ms}
-    if disabled:
-        return "disabled", {"count": disabled}
-    if since_ms is not None and facts.now_ms - since_ms > FAILING_WEBHOOK_MS:
-        return "failing", {"at": since_ms}
-    return "sent" if count else "none", {"count": count}
-
-
 def places(facts: SystemFacts) -> Result:
     return "known" if facts.has_countries else "missing", {}
 
@@ -312,14 +300,11 @@ RULES: dict[str, Callable[[SystemFacts], Result]] = {
         retention,
         reports,
         mails,
-        webhooks,
         places,
         version,
     )
 }
 """All rules, the most harmful problems first. Checks with the same level are shown in this order."""
 
-STORED = frozenset(
-    ("standby", "rollback", "clock", "backups", "recount", "retention", "reports", "mails", "webhooks", "version")
-)
+STORED = frozenset(("standby", "rollback", "clock", "backups", "recount", "retention", "reports", "mails", "version"))
 """Checks that need facts from the database."""

@@ -41,7 +41,6 @@ CHECKS = {
     "retention": (N_("Retention"), "nightly-work-or-reports-are-late"),
     "reports": (N_("Reports"), "nightly-work-or-reports-are-late"),
     "mails": (N_("Email"), "a-forgotten-password-and-emails-that-do-not-arrive"),
-    "webhooks": (N_("Webhooks"), "webhooks-fail"),
     "places": (N_("Locations"), "locations-are-unknown"),
     "version": (N_("Version"), "a-newer-version-has-migrated-the-database"),
 }
@@ -217,20 +216,6 @@ FINDINGS = {
     "mails.refused": warning(
         N_("The last test email was not sent (%(at)s)."),
         N_("Check the %(mail)s, then send another test."),
-    ),
-    "webhooks.none": off(N_("There are none.")),
-    "webhooks.sent": good(N_("Webhooks are being sent. Endpoints: %(count)s")),
-    "webhooks.disabled": warning(
-        N_("Webhooks turned off because their endpoint is gone or keeps failing: %(count)s"),
-        N_("%(webhooks)s shows the responses. Turn them on or delete them there."),
-    ),
-    "webhooks.failing": warning(
-        N_("A webhook has been failing since %(at)s."),
-        N_("%(webhooks)s shows the responses. After three days it is turned off."),
-    ),
-    "webhooks.dropped": warning(
-        N_("Too many events waited for %(host)s: the oldest were dropped, most recently at %(at)s."),
-        N_("%(webhooks)s shows why the endpoint refuses them. Choose fewer events, or turn the webhook off."),
     ),
     "mails.late": warning(N_("Emails waiting: %(count)s, the oldest since %(at)s."), CHECK_MAIL),
     "mails.given_up": warning(N_("Emails that could not be sent: %(count)s"), CHECK_MAIL),

@@ -3,14 +3,12 @@
 import json
 from typing import NamedTuple
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models import SITE, AuditLine, Counter, ImportedVisits, NightlyWork, Visit
+from koyjabo.base.models import SITE, AuditLine, Counter, NightlyWork, Visit
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.integrations.webhooks import queries as webhooks
-from koyjabo.integrations.webhooks.queries import Standing
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
@@ -18,7 +16,6 @@ from koyjabo.reports.log import block_queries
 from koyjabo.upkeep.backups.backup import BACKUP
 from koyjabo.upkeep.retention.retention import WORK as RETENTION
 
-IMPORT = "visits.import"
 ROLLBACK_SEEN = "ledger.rollback_seen"
 MAX_ROLLBACKS = 1_000
 
@@ -70,7 +67,6 @@ class DatabaseFacts(NamedTuple):
     oldest_visit_ms: int = 0  # 0 if unknown
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
-    webhooks: Standing = Standing()
     unsafe: tuple[str, ...] = ()  # PostgreSQL's settings that let a crash lose commits
 
 
@@ -99,20 +95,8 @@ def facts(session: Session) -> DatabaseFacts:
         oldest_visit_ms=session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
         standbys=Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
         rollback=_rollback(session),
-        webhooks=webhooks.standing(session),
         unsafe=() if dialect == "sqlite" else tuple(session.scalars(UNSAFE)),
     )
-
-
-def importing(session: Session, is_going_on: bool) -> tuple[int | None, AuditRecord | None]:
-    """The number of visits added since the running import began, including new ones from visitors, and the last import.
-    The number is None if no import is running: a killed import leaves its record behind until another begins.
-    """
-    began = select(ImportedVisits.after_visit).where(ImportedVisits.upto_visit.is_(None))
-    after = session.scalar(began) if is_going_on else None
-    visits = select(func.max(Counter.visits)).where(Counter.scope == SITE)
-    imported = None if after is None else session.execute(visits).scalar_one() - after
-    return imported, _newest(session, IMPORT)
 
 
 def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:

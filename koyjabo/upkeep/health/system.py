@@ -27,7 +27,6 @@ from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status
 from koyjabo.realtime.fanout import socket_counts
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.reports.visit_log import import_queries
 from koyjabo.upkeep.backups.backups import BackupState
 from koyjabo.upkeep.recounts.recounts import Recounts, RecountState
 from . import queries
@@ -80,8 +79,6 @@ class Data(NamedTuple):
     """Past and running operations on the data."""
 
     jobs: list[RunningJob]  # on all workers, oldest first
-    imported: int | None  # visits added since the running import began (`queries.importing`)
-    last_import: AuditRecord | None
     backup: AuditRecord | None
 
 
@@ -143,14 +140,10 @@ class System:
 
     def data(self, account: Account) -> Data:
         account.require_site_viewer()
-        is_importing = self._database.read(import_queries.is_going_on)
-        imported, last_import = self._database.read(queries.importing, is_importing)
         database = self._database.read(queries.facts)
         self.report()
         return Data(
             jobs=sorted((job for worker in self._workers.live() for job in worker.jobs), key=lambda job: job.began_ms),
-            imported=imported,
-            last_import=last_import,
             backup=database.backup,
         )
 

@@ -46,9 +46,7 @@ MAILS = {
     "sign_in": _("New login"),
     "backup_failed": _("Failed backup"),
     "test": _("Test"),
-    "webhook": _("Webhook turned off"),
     "weekly": _("Weekly report"),
-    "traffic": _("Alert"),
 }
 
 DROPPED = {
@@ -103,7 +101,6 @@ def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
         "receipt": link(_("Recount"), "pages.receipt", "recount-label"),
         "turn_on": link(_("Turn on nightly backups"), "admin.server", "backups", edit="backups"),
         "mail": link(_("mail server"), "admin.server", "mail", edit="mail"),
-        "webhooks": link(_("Webhooks"), "admin.install", "webhooks"),
         "error": "",
         **{name: WRITTEN.get(name, digits)(value) for name, value in shown.items()},
     }

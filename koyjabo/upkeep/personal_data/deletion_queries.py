@@ -4,7 +4,6 @@ random name that begins with it in place of the user's id, so that they no longe
 
 import json
 import secrets
-from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Update, delete, exists, or_, select, text, update
@@ -22,7 +21,6 @@ from koyjabo.base.models import (
     Community,
     Conversion,
     Counter,
-    FileImport,
     Invitation,
     Membership,
     OutboxMail,
@@ -30,9 +28,6 @@ from koyjabo.base.models import (
     Person,
     User,
     Visit,
-    Webhook,
-    WebhookDelivery,
-    WebhookEvent,
 )
 from koyjabo.communities.roles import ADMIN
 from koyjabo.counting.daily_people import user
@@ -41,7 +36,6 @@ from koyjabo.people.audit.queries import record_revocation
 from .export_queries import (
     about_member,
     accepted_from,
-    event_about,
     scopes_of,
     waiting_mails,
 )
@@ -87,32 +81,9 @@ def lines_about(session: Session, user_id: str, name: str) -> list[int]:
 
 def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
     """Remove the user from the details of `size` audit log entries. Returns the remaining ids."""
-    _strip(session, AuditLine.details, ids[:size], NAMING)
-    return ids[size:]
-
-
-def _strip(session: Session, column: Any, ids: Sequence[Any], names: Collection[str]) -> None:
-    """Remove these names from JSON objects in a column."""
-    key = column.class_.id
-    for row_id, stored in session.execute(select(key, column).where(key.in_(ids))).all():
-        kept = {name: value for name, value in json.loads(stored).items() if name not in names}
-        change = update(column.class_).where(key == row_id)
-        session.execute(change.values({column: json.dumps(kept, ensure_ascii=False)}))
-
-
-def events_about(session: Session, user_id: str) -> list[str]:
-    """The ids of webhook events that name the user. Run this as a report, because it reads all events about members."""
-    return list(session.scalars(select(WebhookEvent.id).where(event_about(user_id))))
-
-
-def strip_events(session: Session, ids: list[str], size: int) -> list[str]:
-    """Remove the user and the receivers' responses from `size` events. Returns the remaining ids."""
-    some = ids[:size]
-    _strip(session, WebhookEvent.data, some, ("id",))
-    sent = WebhookDelivery.webhook_id.in_(select(Webhook.id)) & WebhookDelivery.event_id.in_(some)
-    session.execute(
-        update(WebhookDelivery).where(sent).values(log="[]"), execution_options={"synchronize_session": False}
-    )
+    for line in session.scalars(select(AuditLine).where(AuditLine.id.in_(ids[:size]))):
+        kept = {name: value for name, value in json.loads(line.details).items() if name not in NAMING}
+        line.details = json.dumps(kept, ensure_ascii=False)
     return ids[size:]
 
 
@@ -191,14 +162,14 @@ def random_name() -> str:
 def _remove(session: Session, person: User, now_ms: int) -> None:
     """Delete the user. The database cascades to sessions, memberships, two-step login, links and sent invitations."""
     plainly: dict[str, Any] = {"synchronize_session": False}
-    for maker in (Community.founder_id, ApiKey.created_by, Webhook.created_by):
+    for maker in (Community.founder_id, ApiKey.created_by):
         unmade = update(maker.class_).where(maker == person.id).values({maker: None})
         session.execute(unmade, execution_options=plainly)
     for table in (Invitation, PanelInvitation):
         session.execute(delete(table).where(table.taken_by == person.id), execution_options=plainly)
         if person.verified_ms is not None:
             session.execute(delete(table).where(table.email_key == person.email_key), execution_options=plainly)
-    for begun in (Backup.begun_by, FileImport.begun_by):
+    for begun in (Backup.begun_by,):
         renamed = update(begun.class_).where(begun == person.name).values(begun_by=GONE)
         session.execute(renamed, execution_options=plainly)
     mails = update(OutboxMail).where(waiting_mails(person.email))

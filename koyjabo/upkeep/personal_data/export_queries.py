@@ -40,13 +40,8 @@ from koyjabo.base.models import (
     User,
     Visit,
     Visitor,
-    Webhook,
-    WebhookEvent,
 )
 from koyjabo.counting.daily_people import hours_of, user
-
-ABOUT_MEMBERS = ("member.joined", "member.left")
-"""Webhook events whose `data` contains a user's id."""
 
 
 class DataSubject(NamedTuple):
@@ -84,12 +79,6 @@ def _actions(kind: str) -> tuple[ColumnElement[bool], ...]:
     the whole log.
     """
     return AuditLine.action >= f"{kind}.", AuditLine.action < f"{kind}/"
-
-
-def event_about(user_id: str) -> ColumnElement[bool]:
-    """Webhook events that name this user."""
-    named = WebhookEvent.data.contains(f'"id": "{user_id}"', autoescape=True)
-    return and_(WebhookEvent.type.in_(ABOUT_MEMBERS), named)
 
 
 def waiting_mails(email: str) -> ColumnElement[bool]:
@@ -155,8 +144,6 @@ FOUNDED = ("id", "name", "name_bn", "created_ms", "archived_ms")
 OFFER = ("email", "role", "created_ms", "expires_ms")
 SHARE = ("id", "name", "filters", "range", "created_ms", "expires_ms", "used_ms")
 KEY = ("id", "name", "scopes", "community_id", "created_ms", "revoked_ms")
-WEBHOOK = ("id", "description", "events", "community_id", "created_ms")  # the URL is a credential of the site
-EVENT = (WebhookEvent.scope, WebhookEvent.type, WebhookEvent.at_ms)
 WAITING_MAIL = (OutboxMail.kind, OutboxMail.created_ms, OutboxMail.due_ms)
 VISIT = _columns(Visit, "id", "day", "hour_s", "is_bot", "user_id")
 AUDIT = ("at_ms", "action", "target_kind", "target_id", "target", "place", "details")
@@ -172,7 +159,6 @@ SECTIONS = (
     Section("sent_panel_invitations", PanelInvitation, _of(PanelInvitation.invited_by, *OFFER)),
     Section("share_links", Share, _of(Share.created_by, *SHARE)),
     Section("keys", ApiKey, _of(ApiKey.created_by, *KEY)),
-    Section("webhooks", Webhook, _of(Webhook.created_by, *WEBHOOK)),
     Section("authenticator_apps", TotpSecret, _of(TotpSecret.user_id, "began_ms", "confirmed_ms")),
     Section("passkeys", Passkey, _of(Passkey.user_id, "id", "name", "created_ms", "used_ms")),
     Section(
@@ -192,7 +178,6 @@ SECTIONS = (
     Section("visitors", Visitor, _of(Visitor.user_id, "scope", "visitor_id")),
     Section("conversions", Conversion, _of(Conversion.user_id, "scope", "visitor_id", "at_ms")),
     Section("presence", PersonDay, _presence),
-    Section("webhook_events", WebhookEvent, lambda owner: select(*EVENT).where(event_about(owner.user_id))),
     Section("visits", Visit, _of(Visit.user_id, *VISIT)),
     Section("events", Event, _events),
 )
@@ -221,7 +206,6 @@ def account(session: Session, user_id: str) -> tuple[DataSubject, Row] | None:
     codes = session.scalar(select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id))
     values = {name: getattr(user, name) for name in SHOWN}
     values |= {"role": site_role(user.is_admin, user.is_viewer), "weekly_report": user.weekly_report}
-    values["traffic_alerts"] = user.traffic_alerts
     owner = DataSubject(user.id, user.email, user.email_key, user.verified_ms is not None, scopes_of(session, user_id))
     return owner, _as_shown(values | {"unused_recovery_codes": codes})
 

@@ -99,13 +99,10 @@ class PersonalData:
         self._strip_records(throttle, account)
 
     def _strip_records(self, throttle: Throttle, account: Account) -> None:
-        """Remove the user from the audit log and from webhook events."""
+        """Remove the user from the audit log."""
         lines = self._database.report(deletion_queries.lines_about, account.id, account.name)
         while lines:
             lines = throttle.do(deletion_queries.strip_lines, lines)
-        events = self._database.report(deletion_queries.events_about, account.id)
-        while events:
-            events = throttle.do(deletion_queries.strip_events, events)
 
 
 def _json(value: Any) -> str:

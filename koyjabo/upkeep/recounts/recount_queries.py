@@ -19,7 +19,6 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.models import SITE, Adjustment, Counter
-from koyjabo.base.models.ledger import IMPORTED
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople
 from koyjabo.counting.page_numbers import page_queries
@@ -57,23 +56,6 @@ def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, rea
         other.epoch = epoch
         other.revision = max(other.revision + 1, now_ms)
     return totals
-
-
-def add_to_total(session: Session, additions: Iterable[tuple[int, str]], now_ms: int) -> Totals:
-    """Add visits that were counted elsewhere to the site's total. Each number has its own reason and adjustment. Runs
-    in the session's transaction, with the counter row locked.
-    """
-    counter = locked_count(session)
-    before, rows = counter.total, []
-    for visits, reason in additions:
-        totals = {"total_before": counter.total, "total_after": counter.total + visits}
-        rows.append({"reason": reason, "kind": IMPORTED, **totals})
-        counter.total += visits
-    session.execute(
-        insert(Adjustment).values(scope=SITE, at_ms=now_ms, after_visit=counter.visits, epoch=counter.epoch), rows
-    )
-    counter.revision = max(counter.revision + 1, now_ms)
-    return Totals(before, counter.total)
 
 
 def record_epoch(connection: Connection, epoch: int, now_ms: int, reason: str) -> None:

@@ -5,7 +5,6 @@ Sets the total by hand, to continue an older counter. This creates the only perm
 """
 
 import logging
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.cluster.workers import Progress
-from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
@@ -24,9 +23,7 @@ from koyjabo.base.database.engine import exclusive_transaction
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
-from koyjabo.base.models import SITE
 from koyjabo.base.settings.checks import LARGEST_TOTAL
-from koyjabo.integrations.webhooks import delivery_queries
 from koyjabo.people.audit import log as audit, queries
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord, Selection
@@ -103,8 +100,6 @@ class TotalAdjuster:
 def _set_total(session: Any, by: Actor, total: int, reason: str, new_epoch: bool) -> Totals:
     totals = adjust_total(session, total, new_epoch, by.at_ms, reason)
     _require_new_epoch(totals, new_epoch)
-    data = {"from": totals.before, "to": totals.after, "new_epoch": new_epoch, "at": iso(by.at_ms)}
-    delivery_queries.record(session, "total.set", f"total.set:{uuid.uuid4()}", SITE, by.at_ms, data)
     by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason).store(session)
     return totals
 
@@ -163,12 +158,9 @@ class RecountState(NamedTuple):
     last: AuditRecord | None
 
 
-def store_recount(session: Any, by: Actor, began_ms: int, details: dict[str, Any]) -> None:
-    """Store the end of a recount at `by.at_ms`: an audit entry and, if problems were found, an event for webhooks."""
+def store_recount(session: Any, by: Actor, details: dict[str, Any]) -> None:
+    """Store an audit entry for the end of a recount at `by.at_ms`."""
     by.entry(ENDED, LEDGER, **details).store(session)
-    if not details.get("agrees"):
-        data = {"problems": details.get("problem_count"), "error": details.get("error"), "at": iso(by.at_ms)}
-        delivery_queries.record(session, "recount.failed", f"recount.failed:{began_ms}", SITE, by.at_ms, data)
 
 
 class Recounts:
@@ -202,7 +194,7 @@ class Recounts:
         result = self.run(progress)
         details = {**result.details(), "seconds": self._seconds_since(began_ms)}
         try:
-            self._database.write(store_recount, by._replace(at_ms=self._clock.now_ms()), by.at_ms, details)
+            self._database.write(store_recount, by._replace(at_ms=self._clock.now_ms()), details)
         except LedgerUnavailable as error:  # the command still gets its result
             log.warning("recount_not_recorded cause=%r", str(error.__cause__ or error))
         return result
@@ -307,7 +299,7 @@ class Recounts:
             def operation(session: Any) -> None:
                 """Do nothing if an attempt that timed out has succeeded, or if another worker has taken over."""
                 if job_queries.keep(session, LEASE, worker, ended_by.at_ms):
-                    store_recount(session, ended_by, by.at_ms, details)
+                    store_recount(session, ended_by, details)
                     job_queries.release_lease(session, LEASE, worker)
 
             if not is_stored(lambda: self._database.write(operation)):

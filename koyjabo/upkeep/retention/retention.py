@@ -19,8 +19,6 @@ from koyjabo.counting.queries import id_range
 from koyjabo.reports.query.report_query import MARGIN
 from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.visit_log import import_queries
-from koyjabo.reports.visit_log.import_queries import ImportUnderWay
 from . import retention_queries
 from .retention_queries import Foldable
 
@@ -29,7 +27,6 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 
 WORK = "retention"
-IMPORTED, COUNTED = "visits are imported", "reports are catching up"
 """Reasons for postponing the work."""
 
 QUIET_S = 3 * 3600 + 1800
@@ -59,7 +56,7 @@ class Pruned(NamedTuple):
 
 
 class Retention:
-    """Removes old data. All methods raise LedgerUnavailable; `prune` also raises ImportUnderWay and StillCounting. Work
+    """Removes old data. All methods raise LedgerUnavailable; `prune` also raises StillCounting. Work
     committed before an error is kept.
     """
 
@@ -93,9 +90,6 @@ class Retention:
         """
         self._reports.storing.catch_up(lambda visits: advance(0))
         throttle, visits = Throttle(self._database), 0
-        while self._database.report(roll_up_queries.has_old, self._clock):
-            throttle.do(roll_up_queries.clear_old, self._clock)
-            advance(0)
         for day in self._database.report(roll_up_queries.days, past.first_kept):
             visits += self._fold(throttle, day, advance)
         return Pruned(visits, round(1000 * throttle.longest_s, 1))
@@ -158,17 +152,15 @@ class Nightly:
         self._preview: tuple[int, Foldable] | None = None  # when it was read, and the result
 
     def tick(self) -> None:
-        """If the work is due, start it in a task, unless another worker has claimed it or visits are being imported."""
-        self._work.begin(self._day(), self._do, self._is_possible)
+        """If the work is due, start it in a task, unless another worker has claimed it."""
+        self._work.begin(self._day(), self._do)
 
     def forget(self) -> None:
         """Make the next `tick` check in the database whether the day's work is done."""
         self._work.forget()
 
     def preview(self) -> Foldable:
-        """The visits that the next run will roll up, unless more visits are imported for these days. At most PREVIEW_MS
-        old. Raises LedgerUnavailable.
-        """
+        """The visits that the next run will roll up. At most PREVIEW_MS old. Raises LedgerUnavailable."""
         now_ms = self._clock.elapsed_ms()
         if self._preview is None or now_ms - self._preview[0] >= PREVIEW_MS:
             today = self._clock.today()
@@ -182,24 +174,14 @@ class Nightly:
         has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(today) + QUIET_S)
         return today if has_come else shifted(today, -1)
 
-    def _is_possible(self, day: str) -> bool:
-        if self._database.read(import_queries.is_going_on):
-            self._postpone(day, IMPORTED)
-            return False
-        return True
-
-    def _postpone(self, day: str, cause: str) -> None:
-        """Log once a day that the work is postponed, so that an import that never ends is noticed."""
-        if self._postponed_for != day:
-            self._postponed_for = day
-            log.warning("nightly_work_put_off day=%s cause=%r", day, cause)
-
     def _do(self, day: str, renew: Advance) -> Callable[[], None] | None:
         began_ms = self._clock.elapsed_ms()
         try:
             pruned = self._retention.prune(self._retention.past(), renew)
-        except (ImportUnderWay, StillCounting) as error:
-            self._postpone(day, IMPORTED if isinstance(error, ImportUnderWay) else COUNTED)
+        except StillCounting:
+            if self._postponed_for != day:
+                self._postponed_for = day
+                log.warning("nightly_work_put_off day=%s cause='reports are catching up'", day)
             return None
         self._retention.reduce_user_agents(renew)
         swept = self._retention.sweep(renew)

@@ -30,13 +30,9 @@ from koyjabo.base.models import (
     SpentCode,
     Visit,
     Watermark,
-    WebhookDelivery,
-    WebhookEvent,
 )
 from koyjabo.base.network import user_agents
-from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import id_range
-from koyjabo.integrations.webhooks import queries as webhook_queries
 from koyjabo.people.accounts.second_factor.codes import STEP_MS
 from koyjabo.people.accounts.second_factor.queries import KEPT_STEPS
 from koyjabo.people.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
@@ -44,14 +40,10 @@ from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import VISITS
 from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.rolled_up.day_sums import SumsOfDay
-from koyjabo.reports.visit_log import import_queries
 from koyjabo.upkeep.recounts.derived_tables_queries import SUMS
 
 SHARES_KEPT_MS = 30 * 86_400_000
 """How long an expired link stays in the list of share links, ms."""
-
-DELIVERIES_KEPT_MS = 30 * 86_400_000
-"""How long a delivery is kept after it has ended, and an event after its deliveries were created, ms."""
 
 POSITION = "user_agents"
 STORE_POSITION = text("""
@@ -125,23 +117,6 @@ def mails(session: Session, before_ms: int, size: int) -> int:
     return _remove(session, OutboxMail.id, size, is_sent | is_old)
 
 
-def webhook_deliveries(session: Session, before_ms: int, size: int) -> int:
-    """Remove deliveries that ended before `before_ms`."""
-    return _remove(session, WebhookDelivery.n, size, WebhookDelivery.done_ms <= before_ms - DELIVERIES_KEPT_MS)
-
-
-def removed_webhooks(session: Session, before_ms: int, size: int) -> int:
-    """Remove the deliveries of deleted webhooks, including webhooks deleted with their community."""
-    webhook_id = webhook_queries.removed_webhook(session)
-    return webhook_queries.remove_deliveries(session, webhook_id, size) if webhook_id else 0
-
-
-def webhook_events(session: Session, before_ms: int, size: int) -> int:
-    """Remove old events, except milestones: their rows make sure that each is announced only once."""
-    is_old = (WebhookEvent.dispatched_ms <= before_ms - DELIVERIES_KEPT_MS) & (WebhookEvent.type != REACHED)
-    return _remove(session, WebhookEvent.id, size, is_old)
-
-
 def audit_lines(session: Session, before_ms: int, size: int) -> int:
     """Remove the oldest entries. Searches by id, because the times are not indexed."""
     oldest = select(AuditLine.id, AuditLine.at_ms).order_by(AuditLine.id).limit(size)
@@ -154,9 +129,6 @@ UNCOUNTED: tuple[Remove, ...] = (
     _expired(Share.id, SHARES_KEPT_MS),
     mails,
     spent_codes,
-    webhook_deliveries,
-    removed_webhooks,
-    webhook_events,
 )
 """Functions whose removed rows are not counted."""
 
@@ -217,19 +189,17 @@ def foldable(session: Session, first_kept: str) -> Foldable:
 
 def begin_folding(session: Session, sums: SumsOfDay) -> bool:
     """Store a day's sums, which replace its rows in reports. If rows have changed since the sums were computed, stores
-    nothing and returns False. Raises ImportUnderWay.
+    nothing and returns False.
     """
     roll_up_queries.lock(session)
-    import_queries.exclude_imports(session)
     return roll_up_queries.store(session, sums)
 
 
 def fold_old(session: Session, day: str, after: int, last: int, size: int) -> tuple[int, int]:
     """Roll up a day's visits, among the next `size` rows with ids after `after`, up to `last`. Returns the number of
-    visits and the last id that was read. Call `begin_folding` first. Raises ImportUnderWay.
+    visits and the last id that was read. Call `begin_folding` first.
     """
     roll_up_queries.lock(session)
-    import_queries.exclude_imports(session)
     upto = session.execute(NEXT_UPTO, {"after": after, "last": last, "day": day, "size": size}).scalar_one()
     if upto is None:
         return 0, last

@@ -47,7 +47,6 @@ TEXTS = {
     "day": (N_("Day"), "date"),
     "text": (N_("Text"), "text"),
     "until": (N_("Valid until"), "date"),
-    "url": (N_("Address"), "url"),
 }
 """Labels and kinds of text fields, by name. All other fields are choices and tokens, which are repeated unchanged.
 Features add theirs with `declare_texts`.

@@ -26,7 +26,7 @@ def get(name: str) -> str:
 
 
 def put(response: Response, name: str, value: str, max_age_s: int, httponly: bool = True) -> None:
-    """Set a cookie. Over HTTPS, also delete the cookie without the prefix, which an older version may have set."""
+    """Set a cookie. Over HTTPS, also delete the cookie without the prefix, which the site set while it had no HTTPS."""
     _set(response, cookie_name(name, request.is_secure), value, max_age_s, httponly)
     if name in request.cookies and request.is_secure:
         _set(response, name, "", 0, httponly)

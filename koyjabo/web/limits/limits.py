@@ -23,7 +23,7 @@ MIN_OF_A_VISITOR = 10
 
 SIGNUPS_SHARE = 2
 ACTIONS_SHARE = 2
-"""Created communities, invitations and webhooks per minute, as a divisor of the limit on changes."""
+"""Created communities and invitations per minute, as a divisor of the limit on changes."""
 
 REQUESTS_OF_A_VISIT = 5
 """Heartbeats per minute from one address, and requests with events, as a multiple of the limit on visits."""

@@ -3,7 +3,7 @@
 from functools import cache, lru_cache
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, abort, current_app, g, render_template, request
 from markupsafe import Markup
 
 from koyjabo.base.settings.schema import Settings
@@ -39,12 +39,6 @@ def _calls(app: Flask, site: str, language: str) -> Markup:
 @lru_cache(maxsize=8)
 def _packed(page: str) -> bytes:
     return packing.keep(page.encode())
-
-
-@bp.get("/try")
-def try_it() -> Response:
-    """Redirect from the address that /docs had in earlier versions."""
-    return redirect(url_for("docs.docs"), 301)  # type: ignore[return-value]
 
 
 @bp.get("/<path:name>.md", endpoint="guide")

@@ -13,7 +13,6 @@ BY_NAME = {
     "name": "Mirpur 10",
     "email": "ayesha@example.com",
     "role": "member",
-    "url": "https://example.com/hook",
     "code": "492039",
     "visitorId": "visitor_1702757318000_a1b2c3d4e",
     "ref": "4711",
@@ -63,7 +62,7 @@ class Answer(NamedTuple):
 
 
 class Call(NamedTuple):
-    anchor: str  # as in links to earlier versions of the page
+    anchor: str
     method: str
     path: str
     summary: str

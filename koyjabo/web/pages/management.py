@@ -1,4 +1,4 @@
-"""Pages for things whose secret is shown once: API keys, webhooks, share links. Each kind has one template for the
+"""Pages for things whose secret is shown once: API keys and share links. Each kind has one template for the
 form and the secret (`webkit/management.html` has the parts).
 """
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import model_validator
 
-from koyjabo.base.core.errors import InvalidInput, TooManyKeys, UnknownCommunity, UrlRefused
+from koyjabo.base.core.errors import InvalidInput, TooManyKeys, UnknownCommunity
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.schemas.bodies import Body
 
@@ -48,7 +48,7 @@ def carry_out(form: Form[Checked], action: Callable[[Checked], Result]) -> Resul
         return None
     try:
         return action(body)
-    except (InvalidInput, UrlRefused) as error:
+    except InvalidInput as error:
         form.errors = {FIELDS.get(name, name): reason for name, reason in error.details.items()}
     except UnknownCommunity as error:
         if "community" not in form.values:

@@ -124,7 +124,7 @@ def test_threads_with_nothing_to_do_leave_a_file_that_was_replaced(sqlite_databa
     with Site(sqlite_database.url) as site:
         site.services.start()
         executor = site.services[TotalAdjuster]._database
-        for read in (executor.read, executor.report, executor.scan, executor.background_read):
+        for read in (executor.read, executor.report, executor.scan):
             read(lambda session: session.execute(text("SELECT total FROM counters")).all())
         with path.open():
             sqlite_database.remember().put_in_place(path)

@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,18 +15,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import create_engine, inspect
 from support.application.site import Site, site_fixture
-from support.people.api_keys import boss as admin, make
+from support.databases.database import Database
 from support.programs.processes import ROOT, run, wait_until
 from support.servers.server import START_S
 
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.extensions import db
-from koyjabo.base.core.identity import OPERATOR
-from koyjabo.base.database.startup_queries import MIGRATIONS, NEWEST_REVISION
-from koyjabo.base.models import REMOVED_TABLES
-from koyjabo.integrations.api_keys.api_keys import ApiKeys
+from koyjabo.base.database.startup_queries import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
 
 WAITING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
 AND wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE counters%'"""
@@ -38,14 +36,13 @@ MODELS = set(db.metadata.tables)
 site = site_fixture(STARTING_TOTAL=4000)
 
 
-def downgrade(revision: str) -> None:
-    with db.engine.begin() as connection:
-        command.downgrade(Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection}), revision)
+def migrate(database: Database, revision: str) -> None:
+    with create_engine(database.url.replace("postgresql:", "postgresql+psycopg2:")).begin() as connection:
+        command.upgrade(Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection}), revision)
 
 
 def differences(site: Site) -> list:
     options = {"compare_type": True, "compare_server_default": True}
-    options["include_object"] = lambda item, name, kind, *reflected: kind != "table" or name not in REMOVED_TABLES
     with site.app.app_context(), db.engine.connect() as connection:
         return compare_metadata(MigrationContext.configure(connection, opts=options), db.metadata)
 
@@ -83,51 +80,61 @@ def test_models_and_migrations_agree(site):
     conditions = partial_indexes(site)
     assert {name: column for name, column in columns.items() if column in conditions.get(name, "")} == columns
     assert sorted(conditions) == sorted(columns)
-    assert tables(site) - MODELS - REMOVED_TABLES == {"alembic_version"}
+    assert tables(site) - MODELS == {"alembic_version"}
 
 
 @pytest.mark.both_kinds
-def test_migrations_can_be_undone_and_a_start_does_them_again(site):
-    before = shape(site)
-    with site.app.app_context():
-        downgrade("base")
-    assert tables(site) & (MODELS | REMOVED_TABLES) == set()
-    assert site.rows("SELECT * FROM alembic_version") == []
-    site.restart()
-    assert shape(site) == before
-    assert site.register().ordinal == 4001
+@pytest.mark.empty_database
+def test_database_of_the_first_release_gets_the_schema_of_a_new_one(database):
+    migrate(database, OLDEST_REVISION)
+    for table in ("addresses", "visit_facts"):
+        database.rows(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)")
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        assert differences(site) == []
+        assert tables(site) - MODELS == {"alembic_version"}
+        assert site.register().ordinal == 4001
 
 
 @pytest.mark.both_kinds
-def test_rolled_up_days_have_values_of_evidence_after_each_upgrade(site):
-    total = "INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count)"
-    site.rows(f"{total} VALUES ('site', 'total', '2025-01-01', '', 5, 1, 0)")
-    site.rows(f"{total} VALUES ('site', 'device', '2025-01-01', 'bot', 2, 0, 0)")
-    for _ in range(2):
-        with site.app.app_context():
-            downgrade("0024")
-        site.restart()
-        sums = "SELECT dimension, value, visits FROM insight_sums WHERE dimension NOT IN ('total', 'device')"
-        assert sorted(site.rows(sums)) == [
-            *[("attended", "~", 5), ("evidence", "automated", 2), ("evidence", "~", 3)],
-            *[("network", "~", 5), ("own", "others", 5)],
+@pytest.mark.empty_database
+def test_database_with_imported_days_is_refused_before_anything_is_changed(database):
+    migrate(database, OLDEST_REVISION)
+    database.rows("INSERT INTO imported_days (source, day, visits) VALUES ('umami:blog', '2025-11-01', 9)")
+    with pytest.raises(UnusableDatabase, match="imported from another program"):
+        Site(database.url).__enter__()
+    assert database.rows("SELECT version_num FROM alembic_version") == [(OLDEST_REVISION,)]
+    assert database.rows("SELECT visits FROM imported_days") == [(9,)]
+
+
+def insert(database: Database, table: str, **values: object) -> None:
+    texts = (f"'{value}'" if isinstance(value, str) else str(value) for value in values.values())
+    database.rows(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(texts)})")
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_upgrade_keeps_milestones_users_and_keys_and_names_what_it_drops(database, caplog):
+    migrate(database, OLDEST_REVISION)
+    for key, type in {"milestone:site:100": "milestone.reached", "joined": "member.joined"}.items():
+        insert(database, "webhook_events", id=key, type=type, key=key, scope="site", at_ms=5, data="{}")
+    user = {"email": "a@koyjabo.example", "email_key": "a@koyjabo.example", "name": "Ayesha", "password": "x"}
+    insert(database, "users", id="u", is_admin=True, weekly_report=True, traffic_alerts=True, created_ms=1, **user)
+    for name, scopes in {"a": "stats:read webhooks:manage", "b": "webhooks:manage"}.items():
+        insert(database, "api_keys", id=name, name=name, scopes=scopes, prefix=name, digest=name, created_ms=1)
+    hook = {"url": "https://a.example", "events": "total.set", "format": "json", "description": "", "secret": "x"}
+    insert(database, "webhooks", id="w", enabled=True, created_ms=1, **hook)
+    mail = {"email": "a@koyjabo.example", "recipient": "u", "data": "{}", "created_ms": 1, "due_ms": 1, "attempts": 0}
+    for kind in ("weekly", "traffic"):
+        insert(database, "outbox", kind=kind, **mail)
+    with Site(database.url):
+        assert database.rows("SELECT * FROM announcements") == [
+            ("milestone:site:100", "milestone.reached", "site", 5, "{}")
         ]
-
-
-def test_makers_of_keys_and_webhooks_are_found_in_the_audit_log(site):
-    boss = admin(site)
-    make(boss, "stats:read")
-    hook = {"url": "https://93.184.215.14/hook", "events": ["total.set"]}
-    assert boss.post("/api/webhooks", json=hook).status_code == 201
-    site.services[ApiKeys].create(OPERATOR, "Cron", ("stats:read",))
-    before = [site.rows(f"SELECT id, created_by FROM {table} ORDER BY id") for table in ("api_keys", "webhooks")]
-    assert sorted(str(maker) for rows in before for _id, maker in rows) == sorted(["None", boss.id, boss.id])
-    with site.app.app_context():
-        downgrade("0019")
-    site.restart()
-    assert [
-        site.rows(f"SELECT id, created_by FROM {table} ORDER BY id") for table in ("api_keys", "webhooks")
-    ] == before
+        assert database.rows("SELECT name, weekly_report FROM users") == [("Ayesha", True)]
+        assert database.rows("SELECT name, scopes FROM api_keys") == [("a", "stats:read")]
+        assert database.rows("SELECT kind FROM outbox") == [("weekly",)]
+    dropped = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
+    assert dropped == ["removed_rows name=api_keys rows=1", "removed_rows name=webhooks rows=1"]
 
 
 def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):
@@ -141,18 +148,25 @@ def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site)
         site.restart()
 
 
+def test_database_from_before_the_first_release_is_refused_with_the_way_to_upgrade_it(site):
+    site.rows("UPDATE alembic_version SET version_num = '0031'")
+    with pytest.raises(UnusableDatabase, match=r"Start commit \w+ of this program on it once, and then this version"):
+        site.restart()
+    assert site.rows("SELECT version_num FROM alembic_version") == [("0031",)]
+
+
+@pytest.mark.empty_database
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_migration_waits_for_batches_of_visits_that_have_begun(site, database):
+def test_migration_waits_for_batches_of_visits_that_have_begun(database):
     """Otherwise the two deadlock on each other's tables, and PostgreSQL ends one of them (`deadlock detected`)."""
-    with site.app.app_context():
-        downgrade("0015")
-    with ThreadPoolExecutor() as thread:
+    migrate(database, OLDEST_REVISION)
+    with ThreadPoolExecutor() as thread, ExitStack() as sites:
         with database.locked():
-            starting = thread.submit(site.restart)
+            starting = thread.submit(lambda: sites.enter_context(Site(database.url)))
             wait_until(lambda: database.rows(WAITING), "the migration waits")
             assert database.rows(CHANGED) == [(0,)]
         starting.result(START_S)
-    assert site.rows("SELECT version_num FROM alembic_version") == [(NEWEST_REVISION,)]
+    assert database.rows("SELECT version_num FROM alembic_version") == [(NEWEST_REVISION,)]
 
 
 def documented_command() -> list[str]:
@@ -178,14 +192,13 @@ def test_documented_command_writes_the_next_migration_from_a_changed_model(tmp_p
     assert "drop_table" not in written
 
 
-BEFORE_THE_RULE = 15
-REMOVES = {"0022": "tables that no release has used"}
+REMOVES = {"0034": "tables of features that are gone"}
 RULED = sorted(
     file
     for file in MIGRATIONS.glob("versions/*.py")
-    if int(file.name[:4]) > BEFORE_THE_RULE and file.name[:4] not in REMOVES
+    if file.name[:4] != OLDEST_REVISION and file.name[:4] not in REMOVES
 )
-GROWING = {"visits", "visitors", "visit_traits", "events", "page_views", "people", "person_days", "audit_log"}
+GROWING = {"visits", "visitors", "events", "people", "person_days", "audit_log"}
 """Large tables: building an index on one takes longer than a visit may wait."""
 
 

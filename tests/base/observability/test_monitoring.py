@@ -130,7 +130,6 @@ FIRING = {  # alert: (series that differ from a healthy server, the first minute
     "KoyJaboRedisDown": ([Series("koyjabo_redis_up", "1x9 0x200")], 12),
     "KoyJaboConnectionsLost": ([Series("koyjabo_reconnections_total", "0+12x200")], 15),
     "KoyJaboReportsBehind": ([Series("koyjabo_visits_unprojected", "0x9 100001x200")], 40),
-    "KoyJaboWebhooksGivenUp": ([Series("koyjabo_webhook_attempts_total", "0x9 1x200", (("result", "dead"),))], 10),
 }
 
 

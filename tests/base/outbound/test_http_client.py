@@ -357,7 +357,7 @@ def request(url: str, **changes) -> Request:
 
 
 def test_names_that_hang_keep_no_other_name_waiting(new_odd, resolver):
-    """The hostnames of all webhooks and of all URLs being saved hang."""
+    """All hostnames, also of URLs being saved, hang."""
     server = new_odd(NO_CONTENT)
     with loop_on() as runtime:
         client = HttpClient(runtime, resolver)

@@ -10,9 +10,7 @@ import pytest
 from sqlalchemy.orm import Session
 from support.application.page_numbers import when_counted
 from support.application.site import Site, Time
-from support.sites.full_site import DAY_MS, bring
 
-from koyjabo.base.core.clock import iso
 from koyjabo.base.core.extensions import db
 from koyjabo.counting.page_numbers import page_numbers, page_queries
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
@@ -52,7 +50,7 @@ class History:
 
     def step(self) -> None:
         steps = {self.visit: 5, self.view: 5, self.fold: 3, self.wait: 3, self.roll_up: 2}
-        steps |= {self.erase: 1, self.begin_again: 1, self.restart: 1, self.bring: 2}
+        steps |= {self.erase: 1, self.begin_again: 1, self.restart: 1}
         self.random.choices([*steps], [*steps.values()])[0](self.random.choice(self.sites))
         self.check()
 
@@ -82,15 +80,6 @@ class History:
         self.views[page] += 1
         self.today[page] += 1
         return self.random.choice(("v1", "v2")), page
-
-    def bring(self, site: Site) -> None:
-        """Import a visit of an earlier day, which may be rolled up."""
-        at_ms = self.time.ms - self.random.randrange(1, 4) * DAY_MS
-        page = self.random.choice(PAGES)
-        self.sent += 1
-        self.views[page] += 1
-        line = f"old,{self.sent},{iso(at_ms)},{page}"
-        bring(site, f"visitor_id,visit_id,at,page\r\n{line}\r\n", even_folded=True)
 
     def fold(self, site: Site) -> None:
         with site.app.app_context(), db.engine.connect() as connection, Session(connection) as session:

@@ -70,13 +70,11 @@ def test_form_lists_communities_or_asks_for_an_id_if_there_are_too_many(cast, ra
     assert "The community's id. If empty: The whole site" in words(rani.get(form))
 
 
-def test_communities_have_no_pages_of_keys_and_webhooks(site, cast):
+def test_communities_have_no_pages_of_keys(site, cast):
     where, admin = f"/communities/{cast.kept_community()}", Reader(site).log_in("admin")
-    page = admin.get(where)
-    for kind in ("keys", "webhooks"):
-        assert f"/{kind}" not in page
-        admin.get(f"{where}/{kind}", 404)
-        admin.get(f"{where}/{kind}/new", 404)
+    assert "/keys" not in admin.get(where)
+    admin.get(f"{where}/keys", 404)
+    admin.get(f"{where}/keys/new", 404)
 
 
 def test_viewer_sees_no_keys(site, cast):

@@ -23,10 +23,6 @@ CALLS = {
         api.get_community api.list_members
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
     """,
-    "webhooks:manage": """
-        api.create_webhook api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook
-        api.rotate_webhook api.list_deliveries api.resend_delivery
-    """,
     "broadcast": "api.broadcast api.disconnect",
 }
 """Endpoints of each scope."""

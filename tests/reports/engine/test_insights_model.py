@@ -1,9 +1,7 @@
 """Reports agree with a model that counts visit by visit, and a page of reports reads its visits once."""
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from io import StringIO
 from itertools import count
 from random import Random
 
@@ -14,9 +12,9 @@ from support.application.site import Site, Time
 from support.databases.database import SqliteDatabase
 from support.models.insights_model import Figures, InsightsModel, Visit
 from support.runs.fuzz_effort import effort
-from support.sites.full_site import bring, rebuild, use_small_blocks
+from support.sites.full_site import rebuild, use_small_blocks
 
-from koyjabo.base.core.clock import iso, shifted
+from koyjabo.base.core.clock import shifted
 from koyjabo.base.database import executor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting import queries as counting_queries
@@ -95,12 +93,6 @@ def new_visit(choose: Random, at_ms: int) -> NewVisit:
         language=choose.choice(VALUES["language"]),
         campaign=choose.choice([None, "utm_source=poster"]),
     )
-
-
-def written(rows: Iterable[Sequence[str | None]]) -> str:
-    file = StringIO()
-    csv.writer(file).writerows([("visitor_id", "visit_id", "at", "page", "referrer"), *rows])
-    return file.getvalue()
 
 
 def new_question(choose: Random, today: str, times_ms: list[int]) -> Question:
@@ -188,21 +180,6 @@ class History:
         """Note which days may be rolled up, so that numbers may be unknown for them."""
         (before,) = self.site.rows("SELECT coalesce(max(day), '') FROM nightly_work WHERE name = 'folded'")
         self.folded |= {visit.day for visit in self.model.visits if visit.day < before[0]}
-
-    def bring(self) -> None:
-        """Import visits from the past 12 days, except days that are already rolled up."""
-        folded = {day for (day,) in self.site.rows("SELECT DISTINCT day FROM folded_visits")}
-        times_ms = [self.time.ms - self.choose.randint(1, 12) * DAY_MS for _ in range(6)]
-        kept = [at_ms for at_ms in times_ms if self.site.services.clock.bucket(at_ms).day not in folded]
-        imported = []
-        for at_ms in kept:
-            page, referrer = (self.choose.choice(VALUES[name]) for name in ("page", "referrer"))
-            visitor, visit = self.choose.choice(VISITORS), f"i{next(self.numbers)}"
-            imported.append(NewVisit(visitor, visit, SITE, at_ms=at_ms, page=page, referrer=referrer))
-        rows = [(visit.visitor_id, visit.visit_id, iso(visit.at_ms), visit.page, visit.referrer) for visit in imported]
-        assert bring(self.site, written(rows)).new == len(rows)
-        for new_visit in imported:
-            self.model.count(new_visit)
 
     def forget(self) -> None:
         visitor = self.choose.choice(VISITORS)
@@ -299,7 +276,7 @@ def own(figures: Figures) -> tuple[int, ...]:
 
 
 CHANGES = ("register", "register", "project", "pass_time", "pass_time", "attend", "attend", "fold", "fold", "rebuild")
-CHANGES += ("bring", "forget")
+CHANGES += ("forget",)
 ATTENDING = ("project", "attend", "rebuild", "attend", "attend", "pass_time", "register", "project", "attend", "forget")
 
 

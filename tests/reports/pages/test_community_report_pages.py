@@ -197,10 +197,3 @@ def test_growth_is_a_percentage_only_of_days_that_were_counted_in_full(new_site,
     assert "Previous 7 days 2 Difference -1 Last 30 days" in words(reader.get(path))
     time.go_to("2025-12-28T10:30:00+06:00")
     assert "Previous 7 days 2 Difference -1 (-50%)" in words(reader.get(path))
-
-
-def test_addresses_of_reports_that_were_on_the_dashboard_lead_to_them(reader, community):
-    query = "range=7d&source=google.com&source=%21direct"
-    reader.get(f"/communities/{community}/dashboard?{query}", 301)
-    assert reader.location == f"/communities/{community}/reports?{query}"
-    reader.get(reader.location)

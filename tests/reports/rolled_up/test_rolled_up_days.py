@@ -9,11 +9,11 @@ from support.assertions.csv_files import rows_of
 from support.assertions.rolled_up import all_figures, assert_kept
 from support.people.admins import panel
 from support.people.api_keys import boss as new_admin
-from support.sites.full_site import bring, rebuild
+from support.sites.full_site import rebuild
 
 from koyjabo.base.database import executor
 from koyjabo.reports.engine.results import FOLDED, FOLDED_VALUE
-from koyjabo.reports.log import block_queries, blocks
+from koyjabo.reports.log import blocks
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.rolled_up import day_sums
 
@@ -193,68 +193,13 @@ def test_interrupted_roll_up_counts_no_visit_twice(unfolded, transactions):
 
 
 def test_interrupted_roll_up_ends_before_another_day_begins(unfolded):
-    """This holds even if visits on an earlier day are imported, or visits must be kept longer from now on."""
+    """This holds even if visits must be kept longer from now on."""
     with pytest.raises(InterruptedError):
         prune(unfolded, 1)
-    bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-09-01T12:00:00+06:00,/\n")
     unfolded.roll_up(30, advance=lambda visits: check_first_day(unfolded) and None)
     assert check_first_day(unfolded) == 2
     assert unfolded.rows("SELECT count(*) FROM visits WHERE day = '2025-10-08'") == [(0,)]
     assert unfolded.recount() == []
-
-
-def test_day_is_rolled_up_again_if_its_rows_changed_during_the_read(unfolded, monkeypatch):
-    """After the sums were read, a visit is imported and another one changes."""
-    reports, calls = unfolded.reports, []
-    read = reports.day_sums
-
-    def day_sums_(day: str):
-        sums = read(day)
-        calls.append(day)
-        if len(calls) == 1:
-            bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-10-08T12:00:00+06:00,/\n")
-            reports._database.write(block_queries.changed)
-        return sums
-
-    monkeypatch.setattr(reports, "day_sums", day_sums_)
-    assert prune(unfolded) == len(PAGES) + 1
-    assert calls == ["2025-10-08"] * 2
-    assert unfolded.recount() == []
-    summary, pages = ask(unfolded, "2025-10-08", "2025-10-08")
-    assert (summary.figures[2:5], pages.rows[0].sums.visits) == ((8, 4, 4), 4)
-
-
-OLD = (
-    "INSERT INTO insight_sums VALUES ('site', 'total', '2025-10-09', '', 99, 9, 9, 9, {people}, 0, 0)",
-    "INSERT INTO insight_sums VALUES ('site', 'page', '2025-10-08', '/b', 99, 9, 9, 9, {people}, 0, 0)",
-    "INSERT INTO event_sums VALUES ('site', 'event', '2025-10-08', 'search', 99)",
-    "INSERT INTO visit_facts VALUES (1, 1, 20369, 0, 'site', 1, 1, NULL, NULL)",
-    "INSERT INTO addresses VALUES (1, 'https://a.example/private')",
-)
-
-
-@pytest.mark.both_kinds
-def test_rows_that_an_earlier_version_derived_are_removed_and_count_nowhere(unfolded, database_kind):
-    """If the earlier version runs again, it recreates all of this, because its watermark for visits is reset as
-    well.
-    """
-    unfolded.rows("INSERT INTO watermarks VALUES ('visits', 14, 1), ('reread', 0, 0)")
-    people = "x'2e01'" if database_kind == "sqlite" else "'\\x2e01'::bytea"
-    for statement in OLD:
-        unfolded.rows(statement.format(people=people))
-    summary, pages = ask(unfolded, "2025-10-08", "2025-10-08")
-    assert (summary.figures[2:7], len(pages.rows)) == ((7, 3, 3, 0, 7), 4)
-    prune(unfolded)
-    check_first_day(unfolded)
-    check_second_day(unfolded)
-    assert (
-        unfolded.rows("SELECT count(*) FROM visit_facts") == unfolded.rows("SELECT count(*) FROM addresses") == [(0,)]
-    )
-    assert unfolded.rows("SELECT count(*) FROM event_sums") == [(0,)]
-    assert unfolded.rows("SELECT upto, version FROM watermarks WHERE name IN ('reread', 'visits') ORDER BY name") == [
-        (14, 0),
-        (0, 0),
-    ]
 
 
 def test_rows_that_another_version_has_changed_are_read_again(unfolded, monkeypatch):
@@ -277,21 +222,6 @@ def test_counts_that_are_not_known_are_null(site):
     assert (views["other"]["count"], views["total"]["count"], views["exact"]) == (None, None, False)
     pages = admin.get(f"/api/reports/breakdown?{days}&by=page&page=/").json
     assert not [sums for sums in (*pages["rows"], pages["other"], pages["total"]) if "count" in sums]
-
-
-@pytest.mark.both_kinds
-def test_values_that_a_rolled_up_day_has_lost_stay_lost(site):
-    """Visits imported into a rolled up day keep their values until it is rolled up again; then they count as other."""
-    lines = [f"w{number},{number},2025-10-08T12:00:00+06:00,{page}" for number, page in enumerate(("/", "/b", "/d"))]
-    bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines), even_folded=True)
-    largest = [("/", 4, None, False), ("/a", 2, 2, False)]
-    for smallest, other in (([("/b", 1, 1, True), ("/d", 1, 1, True)], 2), ([], 4)):
-        assert site.recount() == []
-        _, pages = ask(site, "2025-10-08", "2025-10-08")
-        rows = [(row.value, row.sums.visits, row.sums.visitors, row.at_least) for row in pages.rows]
-        assert rows == largest + smallest
-        assert (pages.other.visits, pages.total.visits, pages.total.visitors) == (other, 10, None)
-        prune(site)
 
 
 @pytest.mark.both_kinds

@@ -10,7 +10,6 @@ from support.application.page_numbers import when_counted
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import words
-from support.sites.full_site import bring
 
 from koyjabo.base.database import executor
 from koyjabo.reports.engine.results import FOLDED, FOLDED_EVENTS
@@ -202,20 +201,3 @@ def test_filtered_page_views_are_unknown_if_first_pages_are(site):
         views = site.reports.breakdown(Question(FIRST, THIRD, filters=filters), "viewed_page")
         assert {row.value: row.sums.count for row in views.rows} == rows
         assert (views.total.count, views.other.count, views.reason) == (None, None, FOLDED)
-
-
-@pytest.mark.parametrize("is_followed", [True, False])
-def test_events_find_their_visit_among_imported_ones(site, is_followed):
-    """They also recognise that it is rolled up: the ids of imported visits are not in chronological order."""
-    site.time.pass_(days=6)
-    for name in ("a", "b", "c"):
-        site.register(name)
-    bring(site, f"visitor_id,visit_id,at\nbabul,1,{FIRST}T12:00:00Z\n")
-    if is_followed:
-        site.register("d")
-    send(site, {"name": "search"}, visitor="a")
-    send(site, {"name": "search"}, visitor="babul")
-    today, insights = site.services.clock.today(), site.reports
-    assert insights.summary(Question(today, today, filters=WITHOUT_COUNTRY)).figures.events == 2
-    assert site.roll_up().visits == 1
-    assert insights.summary(Question("2025-12-17", today, filters=WITHOUT_COUNTRY)).reason == FOLDED_EVENTS

@@ -6,7 +6,6 @@ from itertools import product
 import pytest
 from support.application.site import Site, Time
 from support.assertions.rolled_up import all_figures, assert_kept, assert_known
-from support.sites.full_site import bring
 
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
@@ -20,7 +19,6 @@ PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Geck
 DESKTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"
 PAGES = ("/", "/", "/a", None, "/", "/b", "/c", "/a")
 CAMPAIGN = "utm_source=poster&utm_medium=print&utm_campaign=eid&utm_term=bus&utm_content=red"
-IMPORTED = f"visitor_id,visit_id,at,page\ni1,1,{FIRST}T12:00:00+06:00,/a\ni2,2,{FIRST}T13:00:00+06:00,/old\n"
 
 
 def only(*values: str | None) -> Filter:
@@ -40,7 +38,7 @@ FILTERS = (
 
 @pytest.fixture
 def site(database):
-    """Three days with visits, page views and events on the site and in a community. Some visits are imported."""
+    """Three days with visits, page views and events on the site and in a community."""
     with Site(database.url, Time.at(f"{FIRST}T06:00:00+06:00")) as site:
         site.add_community(COMMUNITY)
         for day in range(3):
@@ -49,7 +47,6 @@ def site(database):
                 site.time.pass_(hours=1)
             site.time.pass_(hours=12)
         site.time.go_to(f"{LAST}T09:30:00+06:00")
-        bring(site, IMPORTED)
         yield site
 
 
@@ -92,7 +89,7 @@ def questions(site: Site, filtered: Sequence[Filters]) -> tuple[list[Question], 
 def assert_pruning_keeps_figures(site: Site, filters: Sequence[Filters]) -> None:
     whole, others = questions(site, filters)
     before = {question: all_figures(site.reports, question) for question in whole + others}
-    assert site.roll_up(0).visits == 24 + 2
+    assert site.roll_up(0).visits == 24
     assert site.rows("SELECT DISTINCT day FROM visits") == [(LAST,)]
     for question, figures in before.items():
         assert_kept(figures, all_figures(site.reports, question))

@@ -1,7 +1,7 @@
 """The visit log: its columns, and its search, in any letter case and script of digits."""
 
 import pytest
-from sqlalchemy import BigInteger, Text
+from sqlalchemy import Text
 from support.application.site import site_fixture
 from support.people.accounts import bearer, sign_up
 from support.people.communities import account_of, found
@@ -10,11 +10,11 @@ from koyjabo.base.core.identity import MASKED
 from koyjabo.base.models import SITE, Event, Scope, Visit, Visitor
 from koyjabo.base.models.ledger import LOST
 from koyjabo.counting import visits
-from koyjabo.counting.batch_plan import SENT, VISIT_COLUMNS, FirstVisit
+from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.events.records import EVENT_COLUMNS
-from koyjabo.reports.visit_log import import_file, queries, visit_log
+from koyjabo.reports.visit_log import queries, visit_log
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.visit_log import COLUMNS, Count, VisitFilter
 from koyjabo.upkeep.retention import erasure_queries
@@ -170,12 +170,6 @@ def test_every_column_is_read_for_the_log_and_exported_or_part_of_another():
     assert {column.name for column in queries.ROW} | {"day", "hour_s"} == set(TABLE.keys())
     part_of_another = {"id", "scope", "at_ms", "day", "hour_s", "campaign"}
     assert set(TABLE.keys()) - part_of_another <= set(COLUMNS)
-
-
-def test_every_column_that_is_sent_is_imported():
-    assert set(SENT) == import_file.BY_RULES | set(import_file.PLAIN)
-    numbers = [name for name, read in import_file.PLAIN.items() if read is import_file.READERS[int]]
-    assert [name for name in numbers if not isinstance(TABLE[name].type, BigInteger)] == [], "an import reads 64 bits"
 
 
 def test_every_text_of_any_length_that_a_client_chooses_is_charged():

@@ -14,16 +14,12 @@ from support.application.site import Site, Time
 from support.databases.database import Database, SqliteDatabase
 from support.models.state_machines import play
 from support.sites.backups import back_up, restore
-from support.sites.exports import PLAUSIBLE, bring_export, table, zipped
-from support.sites.full_site import bring, rows
 
-from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.upkeep.retention.retention import Retention
 
-LONG_AGO_MS = 1_700_000_000_000
 FILES = count()
-CHANGES = ("start", "imported", "adjustment", "rolled_back")
+CHANGES = ("start", "adjustment", "rolled_back")
 
 
 class Expected:
@@ -76,21 +72,6 @@ class ReceiptMachine(RuleBasedStateMachine):
         total = max(0, self.expected.total + change)
         self.site.set_total(total, new_epoch=begins or total < self.expected.total)
         self.expected.change("adjustment", total - self.expected.total)
-
-    @rule(visits=st.integers(1, 3))
-    def visits_are_imported(self, visits: int) -> None:
-        self.visit(1)  # after the total was lowered, imports are refused until the next visit
-        moments = [iso(LONG_AGO_MS + 1000 * next(self.names)) for _ in range(visits)]
-        bring(self.site, rows(*(f"old,{next(self.names)},{at}" for at in moments)), even_folded=True)
-        self.expected.count_visits(visits)
-
-    @rule(days=st.integers(1, 3))
-    def sums_are_imported(self, days: int) -> None:
-        self.days += days
-        lines = [f"2025-{1 + n // 28:02}-{1 + n % 28:02},9,99,5,{10 + n},600" for n in range(self.days)]
-        sums = zipped(imported_visitors_20250101_20251130=table(PLAUSIBLE, *lines))
-        report = bring_export(self.site, "plausible", sums)
-        self.expected.change("imported", report.added)
 
     @rule(days=st.integers(1, 2))
     def old_visits_are_folded(self, days: int) -> None:

@@ -12,7 +12,6 @@ from datetime import timedelta
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers
-from koyjabo.presence.members.online_members import ChangeListener
 from koyjabo.presence.members.redis_store import RedisOnlineMembers
 from support.application import visitor_workers as visitor_worlds
 from support.application.site import Time
@@ -32,8 +31,7 @@ class MemoryWorld:
         self.time = Time()
         self.workers = [self]
         self.news: list[tuple[Scope, int]] = []
-        self.listener = ChangeListener(lambda scope: False, lambda scope: None)
-        self.members = MemoryOnlineMembers(clock_of(self.time), GRACE_S, self._note, self.listener)
+        self.members = MemoryOnlineMembers(clock_of(self.time), GRACE_S, self._note)
 
     def _note(self, scope: Scope) -> None:
         self.news.append((scope, self.members.online(scope).count))
@@ -59,8 +57,7 @@ class Worker(RedisLink):
 
     def __init__(self, url: str, clock: Clock) -> None:
         super().__init__(url, lambda: self.members.refresh())
-        self.listener = ChangeListener(lambda scope: False, lambda scope: None)
-        self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outbox, self._note, self.listener)
+        self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outbox, self._note)
 
     def _note(self, scope: Scope) -> None:
         self.news.append((scope, self.members.online(scope).count))

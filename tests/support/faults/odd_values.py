@@ -27,8 +27,6 @@ GOOD: dict[str, Any] = {
 """Valid values for the other fields that a body needs."""
 
 GOOD_OF = {
-    "NewWebhookBody": {"url": "https://93.184.215.14/hook", "events": ["total.set"]},
-    "WebhookChangesBody": {"events": ["total.set"]},
     "PanelInvitationBody": {"role": "viewer"},
 }
 """Valid fields for bodies where a field in GOOD has a different meaning."""

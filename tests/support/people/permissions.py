@@ -19,17 +19,17 @@ LEAST = {
         api.register_visit api.heartbeat api.record_events api.stats api.pages api.pulse api.receipt
         api.stream
         api.sign_up api.log_in
-        health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.guide docs.search
+        health.healthz health.readyz openapi.openapi docs.docs docs.guide docs.search
         static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
         api.second_factor api.second_factor_options pages.second_factor pages.enrol
         sockets.stats_stream sockets.share_stream
         pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
         pages.manifest pages.choose_language pages.choose_theme pages.install pages.embed
-        pages.receipt pages.moved
+        pages.receipt
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
         pages.log_in_with_provider pages.take_provider_answer pages.log_in_by_link
-        pages.invitation pages.community pages.dashboard
+        pages.invitation pages.community
         pages.share pages.unlock_share pages.visit_number
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
     """,
@@ -89,15 +89,9 @@ LEAST = {
         admin.export_audit admin.erase_visitor
         api.create_share api.register_visits
         api.create_key api.list_keys api.revoke_key api.rotate_key
-        api.create_webhook api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook
-        api.rotate_webhook api.list_deliveries api.resend_delivery
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.new_share admin.create_share admin.end_share
         admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
-        admin.new_webhook admin.create_webhook admin.webhook admin.ask_webhook_change
-        admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
-        admin.resend_delivery
-        admin.imports admin.upload_import admin.answer_import
         admin.add_annotation admin.remove_annotation admin.change_step admin.first_page
     """,
 }
@@ -125,7 +119,7 @@ ASKS = {
     "admin.download_backup",
     *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
     *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
-    *("admin.revoke_key", "admin.rotate_webhook", "admin.delete_webhook"),
+    "admin.revoke_key",
 }
 """Forms that ask for confirmation."""
 
@@ -145,7 +139,6 @@ BODIES = {
     "api.put_member": {"role": "member", "name": "Ayesha"},
     "api.sync_members": {"members": []},
     "api.register_visits": {"visits": []},
-    "api.create_webhook": {"url": "https://93.184.215.14/hook", "events": ["total.set"]},
     "api.broadcast": {"data": None},
     "api.disconnect": {"userRef": "4711"},
 }
@@ -158,7 +151,6 @@ FORMS = {
     "pages.set_role": BODIES["api.set_role"],
     "pages.create_share": BODIES["api.create_share"],
     "admin.create_key": {"name": "Grafana", "scopes": "reports:read"},
-    "admin.create_webhook": BODIES["api.create_webhook"],
     "admin.create_share": BODIES["api.create_share"],
     "admin.invite_to_panel": BODIES["api.invite_to_panel"],
     "admin.erase_visitor": {"visitor_id": "babul"},

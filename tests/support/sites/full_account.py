@@ -17,9 +17,7 @@ from support.people.second_factor import App, first_step, turn_on
 from support.sites.full_site import everything
 
 NAME = "Ayesha Siddiqua"
-BESIDES = {"users", "visits", "visitors", "people", "conversions", "audit_log", "communities", "outbox"} | {
-    *("webhook_events", "webhook_deliveries", "webhooks", "api_keys")
-}
+BESIDES = {"users", "visits", "visitors", "people", "conversions", "audit_log", "communities", "outbox"} | {"api_keys"}
 """Tables that refer to accounts without a foreign key."""
 
 BY_SQL = """
@@ -34,15 +32,9 @@ INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts)
 VALUES ('verify', :email, 'a hash', '{}', 1, 1, 0);
 INSERT INTO api_keys (id, name, scopes, community_id, prefix, digest, created_ms, created_by)
 VALUES ('k', 'Grafana', 'stats:read', :hers, 'kj_00000000', 'the hash of a key', 1, :id);
-INSERT INTO webhooks (id, url, events, community_id, format, description, secret, enabled, created_ms, created_by)
-VALUES ('w', 'https://example.com/', 'member.joined', :hers, 'json', 'Our chat', '', false, 1, :id);
-INSERT INTO webhook_events (id, type, key, scope, at_ms, data, dispatched_ms)
-VALUES ('e', 'member.joined', 'k', 'site', 1, '{"community": "c", "id": "' || :id || '", "count": 1}', 1);
-INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, done_ms, log)
-VALUES ('w', 'e', 'delivered', 1, 1, 1, '[{"answer": "welcome, ' || :id || '"}]');
 INSERT INTO panel_invitations (id, email, email_key, role, invited_by, created_ms, expires_ms)
 VALUES ('to', :email, :email, 'viewer', :boss, 1, 2), ('from', 'r@example.com', 'r@example.com', 'viewer', :id, 1, 2);
-UPDATE users SET verified_ms = 1, weekly_report = true, traffic_alerts = true WHERE id = :id
+UPDATE users SET verified_ms = 1, weekly_report = true WHERE id = :id
 """
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
 from koyjabo.base.core.extensions import db
 from koyjabo.base.models import Scope
-from koyjabo.counting.records import NewVisit
+from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.log import block_queries, blocks, log
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.visit_log.importing import Imported, import_visits
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.people.communities import found, give, site_admin
@@ -89,23 +86,11 @@ def quiet(total: int, label: str) -> Any:
     return nullcontext(lambda done: None)
 
 
-def rows(*lines: str) -> str:
-    """A CSV file of visits with these rows, each containing visitor_id, visit_id and at."""
-    return "\r\n".join(["visitor_id,visit_id,at", *lines, ""])
-
-
-def bring(
-    site: Site,
-    text: str | bytes,
-    kind: str = "csv",
-    even_folded: bool = False,
-    advance: Callable[[int], None] = lambda done: None,
-) -> Imported:
-    """Import visits from a file with these contents."""
-    file = io.BytesIO(text.encode() if isinstance(text, str) else text)
-    with in_context(site):
-        zone = ZoneInfo(site.settings["TIMEZONE"])
-        return import_visits(file, kind, zone, site.services.clock, advance, even_folded)
+def count_all(site: Site, visits: Iterable[NewVisit]) -> None:
+    """Count visits at their own times, in the order of these times."""
+    ordered = sorted(visits, key=lambda visit: visit.at_ms)
+    outcomes = site.services[CountingServices].visits.register_all(ordered)
+    assert all(isinstance(outcome, Receipt) for outcome in outcomes), outcomes
 
 
 def rebuild(site: Site) -> None:

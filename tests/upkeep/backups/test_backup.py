@@ -6,13 +6,11 @@ import pytest
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.sites.backups import back_up, restore
-from support.sites.full_site import everything, in_context
+from support.sites.full_site import everything
 
 from koyjabo.base.core.errors import Unusable
-from koyjabo.base.core.extensions import db
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.services import PeopleServices
-from koyjabo.reports.visit_log.import_queries import only_one
 from koyjabo.upkeep.backups import backup_queries
 
 NEW = {"epoch", "revision", "revoked_ms", "version"}
@@ -31,16 +29,12 @@ def test_restore_removes_invitations(full, empty, tmp_path):
     assert (rows["invitations"], rows["panel_invitations"]) == ([], [])
 
 
-def test_restore_removes_waiting_emails_links_and_deliveries(full, empty, tmp_path):
+def test_restore_removes_waiting_emails_and_links(full, empty, tmp_path):
     row = "'reset', 'ayesha@example.com', 'x', '{}', 1, 1, 0"
     full.rows(f"INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts) VALUES ({row})")
     full.rows("INSERT INTO email_links SELECT id, id, 'reset', email_key, 9 FROM users")
-    empty.rows(
-        "INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log) "
-        "VALUES ('w', 'e', 'pending', 0, 0, '[]')"
-    )
     restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
-    for table in ("outbox", "email_links", "webhook_deliveries"):
+    for table in ("outbox", "email_links"):
         assert empty.rows(f"SELECT * FROM {table}") == [], table
 
 
@@ -50,7 +44,7 @@ def kept(site: Site) -> dict[str, list[dict]]:
     """
     tables = everything(site)
     tables["adjustments"] = [row for row in tables["adjustments"] if not row["reason"].startswith("restored")]
-    for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups", "file_imports"):
+    for table in ("day_secrets", "database_identity", "backups"):
         tables.pop(table)  # not part of a backup
     tables["watermarks"] = [row for row in tables["watermarks"] if row["name"] != "changes"]
     tables["audit_log"] = [
@@ -145,13 +139,6 @@ def test_database_in_use_is_refused_unless_forced(file, empty, use):
     assert everything(empty) == before
     restore(empty, file, force=True)
     assert empty.recount() == []
-
-
-def test_restore_refuses_to_run_during_an_import(file, empty):
-    """Otherwise the rest of the import, without its beginning, would be added to the restored data."""
-    with in_context(empty), only_one(db.engine.url), pytest.raises(Unusable, match="An import"):
-        restore(empty, file)
-    assert restore(empty, file).total == empty.stats()["totalVisits"]
 
 
 def test_backup_replaces_no_file_unless_forced(full, tmp_path):

@@ -14,7 +14,6 @@ from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
 from koyjabo.base.models import Backup
 from koyjabo.counting.ledger import Unsaved
-from koyjabo.integrations.webhooks.queries import Standing
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status
 from koyjabo.upkeep.backups.backups import BackupState
@@ -154,12 +153,6 @@ FACTS = [
     ("recount", at(recounts=RecountState(None, line(BEGUN))), WARNING, "interrupted"),
     ("recount", at(recounts=RecountState(None, line(ENDED, error="x"))), WARNING, "interrupted"),
     ("recount", at(recounts=RecountState(None, line(ENDED, agrees=False, problem_count=2, rows=3))), DANGER, "differs"),
-    ("webhooks", at("database", webhooks=Standing()), OFF, "none"),
-    ("webhooks", at("database", webhooks=Standing(3, 0, NOW_MS - HOUR_MS)), GOOD, "sent"),
-    ("webhooks", at("database", webhooks=Standing(3, 0, NOW_MS - HOUR_MS - 1)), WARNING, "failing"),
-    ("webhooks", at("database", webhooks=Standing(3, 1, None)), WARNING, "disabled"),
-    ("webhooks", at("database", webhooks=Standing(3, 1, None, NOW_MS - HOUR_MS, "a.example")), WARNING, "dropped"),
-    ("webhooks", at("database", webhooks=Standing(3, 1, None, NOW_MS - DAY_MS, "a.example")), WARNING, "disabled"),
     ("mails", WELL._replace(mail=None), OFF, "off"),
     ("mails", WELL._replace(mail=Status(0, None, None, [("reset", "550", 1)])), WARNING, "given_up"),
     ("mails", WELL._replace(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "late"),
@@ -190,7 +183,7 @@ def test_bad_fact_colours_one_check_and_the_whole(name, facts, level, code):
 def test_worst_checks_come_first_and_disabled_ones_last():
     facts = at(unsaved=Unsaved(NOW_MS, "locked"))._replace(has_countries=False, mail=None)
     assert [check.name for check in checks.checks(facts)][:3] == ["writer", "database", "places"]
-    assert {check.level for check in checks.checks(facts)[-3:]} == {OFF}
+    assert {check.level for check in checks.checks(facts)[-2:]} == {OFF}
 
 
 def test_no_worker_is_missing_without_redis():

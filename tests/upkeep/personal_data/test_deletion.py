@@ -27,12 +27,6 @@ ME = "/api/auth/me"
 RIGHT = {"password": PASSWORD}
 
 
-IMPORT_BY_AYESHA = """
-INSERT INTO file_imports (begun_by, worker, begun_ms, seen_ms, ended_ms, state, asked, done, goal, file)
-SELECT name, 'w', 1, 1, 1, 'done', '', 0, 0, '[]' FROM users WHERE id = :id
-"""
-
-
 @pytest.fixture
 def site(database):
     with Site(database.url) as site:
@@ -52,7 +46,6 @@ def test_no_row_refers_to_a_deleted_account_and_no_number_changes(site, history)
     marks = history.ayesha.id, history.ayesha.email, "Ayesha"
     assert tables_with(site, *marks) == tables_of_users()
     assert site.recount() == []
-    site.rows(IMPORT_BY_AYESHA, id=history.ayesha.id)
     before, revoked = figures(history), []
     site.services.signals.access_revoked.connect(revoked.append, weak=False)
     (version,) = site.rows("SELECT version FROM access_version")[0]
@@ -206,7 +199,6 @@ def test_every_table_of_users_has_a_section():
     tables = {table.name for section in SECTIONS for table in find_tables(section.select(owner), check_columns=True)}
     assert tables_of_users() - tables == {
         "recovery_codes",  # their number precedes the sections
-        "webhook_deliveries",  # only a receiver's response can name the account
     }
 
 
@@ -215,7 +207,7 @@ def test_export_has_only_rows_of_the_account(exported_site, exported_history, ex
     assert [name for name, rows in exported.items() if not rows] == []
     account = exported["account"]
     expected = {"name": NAME, "role": "member", "unused_recovery_codes": 10}
-    expected |= {"weekly_report": True, "traffic_alerts": True}
+    expected |= {"weekly_report": True}
     expected |= {"id": exported_history.ayesha.id, "email": "ayesha@example.com", "disabled_at": None}
     expected |= {"created_at": "2025-12-16T04:48:38.412Z", "verified_at": "1970-01-01T00:00:00.001Z"}
     assert account == expected | {name: account[name] for name in ("second_factor_at", "language")}
@@ -228,7 +220,6 @@ def test_export_has_only_rows_of_the_account(exported_site, exported_history, ex
     assert [invitation["email"] for invitation in exported["sent_invitations"]] == ["rahim@example.com"]
     assert [key["name"] for key in exported["passkeys"]] == ["My phone"]
     assert [key["name"] for key in exported["keys"]] == ["Grafana"]
-    assert [webhook["description"] for webhook in exported["webhooks"]] == ["Our chat"]
     visitors = [(visitor["community_id"], visitor["visitor_id"]) for visitor in exported["visitors"]]
     assert visitors == sorted([(exported_history.theirs, "v1"), (exported_history.hers, "v1")])
     # Excludes visits before the login and after the logout: others who know the visitorId could request them.

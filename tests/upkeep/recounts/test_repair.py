@@ -126,15 +126,15 @@ TABLES = (
     | {"counters", "visit_blocks", "event_blocks"}
 )
 TRUTH = """
-adjustments folded_visits forgotten_visitors imported_visits
+adjustments folded_visits forgotten_visitors
 """
 """The sources of all derived data, together with `visits`."""
 ORIGINAL = """
 peaks users sessions login_failures communities memberships access_version
 audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes passkeys pending_steps
-invitations email_links outbox mail_budgets events event_sums insight_sums shares annotations webhook_events
-imported_days api_keys oidc_identities webhooks webhook_deliveries backups
-starting_steps panel_invitations file_imports attendance stored_settings page_sums
+invitations email_links outbox mail_budgets events event_sums insight_sums shares annotations announcements
+ api_keys oidc_identities backups
+starting_steps panel_invitations attendance stored_settings page_sums
 """
 """Data that exists only in these tables."""
 NOT_DERIVED = set(f"{TRUTH} {ORIGINAL} watermarks".split())

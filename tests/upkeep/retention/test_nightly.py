@@ -8,10 +8,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from support.application.site import Site
 from support.people.communities import site_admin
-from support.sites.full_site import in_context
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.core.extensions import db
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database import executor
 from koyjabo.base.jobs.job_queries import SILENT_MS
@@ -20,7 +18,6 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.visit_log import import_queries
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.visit_log import VisitFilter
 from koyjabo.upkeep.retention import retention_queries
@@ -153,20 +150,6 @@ def test_living_worker_keeps_its_claim_for_any_time(site, nights, monkeypatch):
     monkeypatch.setattr(retention, "sweep", slow)
     first.tick()
     assert taken_over == nights() == ["2025-12-16"]
-
-
-def test_nightly_work_waits_for_the_end_of_an_import(site, caplog, nights):
-    site.register()
-    site.time.pass_(days=31)
-    waiting, visits = worker(site), "SELECT count(*) FROM visits"
-    with in_context(site), import_queries.only_one(db.engine.url):
-        for _ in range(3):
-            waiting.tick()
-            site.time.pass_(seconds=30)
-    assert (nights(), site.rows(visits)) == ([], [(1,)])
-    assert [record.msg.startswith("nightly_work_put_off") for record in caplog.records].count(True) == 1
-    worker(site).tick()  # at the next poll, by any worker
-    assert (nights(), site.rows(visits)) == (["2026-01-16"], [(0,)])
 
 
 def test_wrong_clock_does_not_stop_the_nightly_work(site, nights):
@@ -337,8 +320,7 @@ def test_expired_rows_are_removed(site_with_community):
 
 PHONE = "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
 SHORT = "Chrome on Android (phone)"
-DAYS = ("2025-11-01", "2025-11-02", "2025-12-20", "2025-11-03", "2025-12-21")
-"""An import has added an older day after a newer one."""
+DAYS = ("2025-11-01", "2025-11-02", "2025-11-03", "2025-12-20", "2025-12-21")
 
 
 def summaries(site_with_community: Site) -> list:
@@ -357,11 +339,8 @@ def test_old_user_agents_are_replaced_by_their_parsed_values(site_with_community
         site_with_community.services[CountingServices].visits.register(
             NewVisit("ayesha", None, at_ms=at_ms, user_agent=agent)
         )
-    site_with_community.rows(
-        "INSERT INTO imported_visits (after_visit, upto_visit, first_ms, last_ms) VALUES (3, 4, 0, :m)", m=10**15
-    )
     before = summaries(site_with_community)
-    for days, agents in ((0, [SHORT, PHONE, SHORT, PHONE]), (29, [SHORT] * 4)):
+    for days, agents in ((0, [SHORT, SHORT, PHONE, PHONE]), (29, [SHORT] * 4)):
         site_with_community.time.pass_(days=days)
         site_with_community.services[Retention].reduce_user_agents()
         stored = site_with_community.rows("SELECT user_agent FROM visits ORDER BY id")

@@ -212,7 +212,7 @@ def test_only_the_client_module_imports_its_parts():
 
 IMPORTED = re.compile(r'@import "([^"]+)";')
 FEATURES = [
-    *("webkit", "accounts", "counting", "realtime", "communities", "webhooks", "api_keys", "badges", "install"),
+    *("webkit", "accounts", "counting", "realtime", "communities", "api_keys", "badges", "install"),
     *("reports", "visit_log", "receipts", "getting_started", "home", "panel"),
 ]
 

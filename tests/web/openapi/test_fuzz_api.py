@@ -83,8 +83,6 @@ class World:
             "key_id": session,
             "ref": "dhaka",
             "user_ref": "4711",
-            "webhook_id": session,
-            "n": "1",
             "token": invite(self.cast["site_admin"], self._community, "karim@example.com"),
         }
 

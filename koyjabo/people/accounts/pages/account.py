@@ -97,8 +97,7 @@ def send_verification() -> Response:
 @bp.post("/account/mails")
 def choose_mails() -> Response:
     account = page_login.require()
-    choices = {name: name in request.form for name in ("weekly_report", "traffic_alerts")}
-    account_services().email_links.choose(account, **choices)
+    account_services().email_links.choose(account, weekly_report="weekly_report" in request.form)
     return done(N_("Your changes were saved."), "pages.account")
 
 

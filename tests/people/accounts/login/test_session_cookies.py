@@ -109,7 +109,7 @@ def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxi
     assert "/login" in victim.get("/account", base_url=HOST).headers["Location"]
 
 
-def test_login_over_https_takes_the_cookies_of_older_versions_away(proxied, ayesha):
+def test_login_over_https_deletes_the_cookies_from_before_https(proxied, ayesha):
     """Otherwise scripts would read an outdated CSRF token."""
     body = {"email": "ayesha@example.com", "password": PASSWORD}
     for name in NAMES:

@@ -1,1 +1,0 @@
-"""Alerts about unusual traffic and changes in Health checks."""

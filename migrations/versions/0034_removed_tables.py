@@ -1,0 +1,83 @@
+"""Drop tables of features that are gone
+
+Revision ID: 0034
+Revises: 0033
+"""
+
+import logging
+
+import sqlalchemy as sa
+from alembic import op
+
+from koyjabo.base.core.errors import UnusableDatabase
+
+revision = "0034"
+down_revision = "0033"
+branch_labels = None
+depends_on = None
+
+log = logging.getLogger("koyjabo.migrations")
+
+NEVER_RELEASED = ("addresses", "traits", "visit_facts", "visitor_numbers")
+OF_IMPORTS = ("imported_days", "imported_visits", "file_imports")
+OF_WEBHOOKS = ("webhooks", "webhook_deliveries")
+REFUSED = (
+    "This database has visits that were imported from another program, and this version cannot read them. Nothing was "
+    "changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to its total."
+)
+
+
+def upgrade() -> None:
+    connection = op.get_bind()
+    for table in ("imported_days", "imported_visits"):
+        if connection.scalar(sa.text(f"SELECT count(*) FROM {table}")):
+            raise UnusableDatabase(REFUSED)
+    remove_webhooks(connection)
+    existing = set(sa.inspect(connection).get_table_names())
+    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS):
+        if table in existing:
+            note_rows(table, connection.scalar(sa.text(f"SELECT count(*) FROM {table}")))
+            op.drop_table(table)
+    op.execute("UPDATE database_identity SET compatible_from = '0034'")
+
+
+def note_rows(name: str, rows: int | None) -> None:
+    if rows:
+        log.warning("removed_rows name=%s rows=%d", name, rows)
+
+
+def remove_webhooks(connection: sa.Connection) -> None:
+    """Keep milestones and rollbacks in `announcements`, and remove what alerts and webhooks left in other tables."""
+    op.create_table(
+        "announcements",
+        sa.Column("key", sa.String(140), nullable=False),
+        sa.Column("type", sa.String(64), nullable=False),
+        sa.Column("scope", sa.String(64), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_announcements_scope", "announcements", ["scope", "at_ms"])
+    op.execute(
+        "INSERT INTO announcements (key, type, scope, at_ms, data) SELECT key, type, scope, at_ms, data "
+        "FROM webhook_events WHERE type IN ('milestone.reached', 'ledger.rolled_back')"
+    )
+    op.drop_table("webhook_events")
+    op.drop_index("ix_users_traffic_alerts", "users")
+    op.drop_column("users", "traffic_alerts")
+    op.execute("DELETE FROM nightly_work WHERE name IN ('webhooks', 'alerts')")
+    op.execute("DELETE FROM outbox WHERE kind IN ('webhook', 'traffic')")
+    remove_scope(connection)
+
+
+def remove_scope(connection: sa.Connection) -> None:
+    """Take `webhooks:manage` from keys. A key that had no other scope is deleted."""
+    for key_id, text in connection.execute(sa.text("SELECT id, scopes FROM api_keys")).all():
+        scopes = [scope for scope in text.split() if scope != "webhooks:manage"]
+        if not scopes:
+            note_rows("api_keys", 1)
+            connection.execute(sa.text("DELETE FROM api_keys WHERE id = :id"), {"id": key_id})
+        elif len(scopes) < len(text.split()):
+            values = {"id": key_id, "scopes": " ".join(scopes)}
+            connection.execute(sa.text("UPDATE api_keys SET scopes = :scopes WHERE id = :id"), values)
