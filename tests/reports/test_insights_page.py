@@ -11,6 +11,9 @@ from support.people.admins import panel
 from support.people.page_readers import words
 from support.runs.fuzz_effort import effort
 
+from koyjabo.base.core.urls import normal
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
 from koyjabo.reports.log import log
 from koyjabo.reports.query.report_query import DIMENSIONS
 from koyjabo.reports.ui import breakdowns, choices, view, view_plan
@@ -37,7 +40,8 @@ def admin(site):
         for page, visits in PAGES.items():
             for _ in range(visits * times):
                 number = next(numbers)
-                site.register(f"visitor{number % 9}", visitId=str(number), page=page)
+                visit = NewVisit(f"visitor{number % 9}", str(number), at_ms=site.time(), page=normal(page))
+                site.services[CountingServices].visits.register(visit)
     return panel(site)
 
 

@@ -36,7 +36,7 @@ HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 DESKTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"
 VALUES: dict[str, list[str | None]] = {
-    "page": [None, "/", "/100%s", "!odd"],
+    "page": [None, "/", "/100%s", "/!odd"],
     "referrer": [None, "https://www.google.com/", "https://m.facebook.com/groups"],
     "browser": [None, "Firefox", "Chrome"],
     "source": [None, "google.com", "facebook.com"],
