@@ -79,6 +79,8 @@ def main(context: click.Context, port: int | None, total: int | None) -> None:
     Every command reads its settings from the environment (and from .env in development). DATABASE_URL names the
     database; the default is instance/koyjabo.db.
     """
+    if sys.stdout is None and context.invoked_subcommand not in ("serve", None):
+        raise click.ClickException("The output is closed, so the result would be lost.")
     # The backup replaces all users, so a password printed before would not work.
     context.obj = partial(_application, creates_admin=context.invoked_subcommand not in ("restore", None))
     if context.invoked_subcommand is None:
