@@ -168,16 +168,18 @@ def test_exports_are_imported_from_a_pipe_or_a_file_while_a_server_runs(server, 
 
 
 def test_a_command_without_an_output_is_an_error(sqlite_database):
-    done = subprocess.run(
-        ["/bin/sh", "-c", 'exec "$0" -m koyjabo stats >&-', sys.executable],
-        cwd=ROOT,
-        env=environment(DATABASE_URL=sqlite_database.url),
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (1, "Error: The output is closed, so the result would be lost.\n")
+    for command in ("stats", "export - --format csv"):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$0" -m koyjabo {command} >&-', sys.executable],
+            cwd=ROOT,
+            env=environment(DATABASE_URL=sqlite_database.url),
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        expected = 1, "Error: The output cannot be used: Bad file descriptor.\n"
+        assert (done.returncode, done.stderr) == expected, command
 
 
 def test_an_error_of_the_system_is_a_sentence(sqlite_database):
