@@ -2,6 +2,7 @@
 `COMMANDS` in `__init__.py`.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -42,14 +43,15 @@ standard library.
 
 class Commands(click.Group):
     def main(self, *arguments: Any, **options: Any) -> Any:
-        """Run a command. An error of the system is a sentence, with status 1. Click ends silently if nobody reads the
-        output.
+        """Run a command. An error of the system is a sentence, with status 1. Click ends silently if the output's
+        reader is gone.
         """
         try:
             return super().main(*arguments, **options)
         except OSError as error:
             click.echo(f"Error: {error.filename or 'The output'} cannot be used: {error.strerror}.", err=True)
-            flush(sys.stdout)  # otherwise Python fails again at its end
+            if sys.stdout is not None:
+                flush(sys.stdout)  # otherwise Python fails again at its end
             sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -78,6 +80,8 @@ def main(context: click.Context, port: int | None, total: int | None) -> None:
     Every command reads its settings from the environment (and from .env in development). DATABASE_URL names the
     database; the default is instance/koyjabo.db.
     """
+    if sys.stdout is None and context.invoked_subcommand not in ("serve", None):
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # closed, as with >&-
     # The backup replaces all users, so a password printed before would not work.
     context.obj = partial(_application, creates_admin=context.invoked_subcommand not in ("restore", None))
     if context.invoked_subcommand is None:

@@ -29,6 +29,19 @@ def test_switch_is_on_home_page_and_account(device, site, karim):
     wait_for(another, lambda: site.stats().total == before + 1, "it is counted")
 
 
+def test_opening_the_panel_and_founding_a_community_are_no_visits(new_device, session, site):
+    before = site.stats().total
+    page = new_device(storage_state=session).context.new_page()
+    for path in ("/admin/", "/admin/visits", "/admin/communities/new", "/account", "/install", "/communities/new"):
+        visit(page, path)
+    page.get_by_label("Name", exact=True).fill("Founders")
+    page.get_by_role("main").get_by_role("button", name="Create").click()
+    expect(page.locator("[data-line=live]")).to_be_visible()
+    assert site.stats().total == before
+    page.reload()
+    wait_for(page, lambda: site.stats().total == before + 1, "its page is opened")
+
+
 def status(page):
     return page.locator("[data-forget] [role=status]")
 

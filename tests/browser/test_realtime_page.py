@@ -118,7 +118,7 @@ def test_time_of_an_open_page_grows_without_a_request(realtime, new_device):
 
 def test_both_lists_write_a_visit_alike(realtime, founder, community):
     founder.visit("crawler", community, page=f"/communities/{community}", userAgent="Googlebot/2.1")
-    expect(rows(realtime).first.locator(".page")).to_have_text("/communities/Mirpur 10")
+    expect(rows(realtime).first.locator(".page")).to_have_text("Community Mirpur 10")
 
     def cells(row):
         return [row.locator(f".{name}").inner_text() for name in ("no", "page", "browser", "visitor", "evidence")]

@@ -115,6 +115,21 @@ def test_progress_is_a_line_now_and_then_without_a_terminal(monkeypatch, capsys)
     assert printed.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
 
 
+def test_a_command_without_an_output_is_an_error(sqlite_database):
+    for command in ("stats", "export - --format csv"):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$0" -m koyjabo {command} >&-', sys.executable],
+            cwd=ROOT,
+            env=environment(DATABASE_URL=sqlite_database.url),
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        expected = 1, "Error: The output cannot be used: Bad file descriptor.\n"
+        assert (done.returncode, done.stderr) == expected, command
+
+
 def test_an_error_of_the_system_is_a_sentence(sqlite_database):
     settings = environment(DATABASE_URL=sqlite_database.url)
     for command in (("stats",), ("--help",), ("export", "-", "--format", "csv")):

@@ -174,7 +174,7 @@ def test_public_room_shows_a_stranger_numbers_and_the_day_without_names(site, re
         page = who.get(path_of(community))
         for shown in ("online 0 visits today 1", "Today by hour", "All visits 1 Unique visitors 1"):
             assert shown in words(page)
-        for hidden in ("Most at once", "Who is online", "/members", "data-member"):
+        for hidden in ("Most at once", "Who is online", "/members", "data-counts"):
             assert hidden not in page
 
 
@@ -187,12 +187,12 @@ def test_room_shows_the_whole_description_once(readers, cast, length):
 
 
 def test_only_members_are_counted_and_can_leave(readers, cast):
-    """The page's script registers a visit if the page has `data-member`."""
+    """The page's script registers a visit if the page has `data-counts`."""
     community = cast.kept_community()
     for who, is_member in (("member", True), ("site_admin", False)):
         page = readers[who].get(path_of(community))
         actions = [path_of(community, action) for action in ("/join", "/leave") if path_of(community, action) in page]
-        assert ("data-member" in page, actions) == (is_member, [path_of(community, "/leave" if is_member else "/join")])
+        assert ("data-counts" in page, actions) == (is_member, [path_of(community, "/leave" if is_member else "/join")])
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from .errors import Forbidden
 from .i18n import N_
@@ -53,9 +54,9 @@ IN_ADDRESS = re.compile(f"{COMMUNITIES}([^/?#]+)")
 
 
 def community_in(address: str) -> str | None:
-    """The id or external id of the community whose page an address may be. External ids are percent-encoded."""
+    """The id or external id of the community whose page an address may be."""
     match = IN_ADDRESS.search(address) if COMMUNITIES in address else None
-    return match[1] if match and match[1] != "new" else None
+    return unquote(match[1]) if match and match[1] != "new" else None
 
 
 KEY_PREFIX = "kj_"

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from functools import lru_cache, partial
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core import page_patterns, urls
@@ -199,7 +198,7 @@ class PageNumbers:
         """
         matcher = page_patterns.matcher(self._settings.page_numbers)
         named = [page for page in pages if matcher and matcher.fullmatch(page)]
-        keys = {page: unquote(community_in(page) or "") for page in named if page.startswith(COMMUNITIES)}
+        keys = {page: community_in(page) or "" for page in named if page.startswith(COMMUNITIES)}
         of_communities = {*keys.values()} - {""}
         if not of_communities:
             return named

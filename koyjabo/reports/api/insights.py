@@ -224,7 +224,7 @@ def respond(
         if kind == JSON:
             response.set_data(json.dumps(as_json(result), ensure_ascii=False))
         else:
-            rows = [{column: row.get(column) for column in report.columns} for row in csv_rows(result)]
+            rows = ({column: row.get(column) for column in report.columns} for row in csv_rows(result))
             table = spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows)
             response.set_data(spreadsheet.BYTE_ORDER_MARK + table)
             file = f"{name}-{asked.question.first}-{asked.question.last}.csv"

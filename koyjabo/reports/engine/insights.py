@@ -1,6 +1,6 @@
 """Answers questions about visits exactly. Figures agree with the ledger, and include even a visit from a second ago."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -136,6 +136,11 @@ class Insights:
     def hours(self, question: Question) -> Hours:
         result: Hours = self.read([HoursRequest(question)])[0]
         return result
+
+    def labels(self, dimension: str, values: Collection[Value], language: str) -> dict[Value, str]:
+        """Return the labels of these values, by value, for readers who may know every community."""
+        names = self._names(dimension, [value for value in values if value])
+        return {value: parameters.label(dimension, value, language, names) for value in values}
 
     def label(self, dimension: str, value: Value, language: str) -> str:
         names = self._names(dimension, [value] if value else [])

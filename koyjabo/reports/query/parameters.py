@@ -15,7 +15,7 @@ from babel import Locale, UnknownLocaleError
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import ASCII_DIGITS, N_
-from koyjabo.base.core.identity import COMMUNITIES, community_in
+from koyjabo.base.core.identity import IN_ADDRESS, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT, whole
 from koyjabo.base.core.urls import ascii_host, normal, shown, shown_host
 from koyjabo.base.models import SITE, Community, Scope
@@ -239,6 +239,8 @@ WITHOUT_VALUE = {
 }
 """Labels for visits without a value: direct visits have no source, other values are unknown (glossary)."""
 
+COMMUNITY_PAGE = N_("Community %(name)s")
+
 UNLISTED = N_("A community that is not listed")
 """Shown to readers of share links, because the name and the id of an unlisted community are not public."""
 
@@ -260,8 +262,20 @@ def label(dimension: str, value: Value, language: str, names: Mapping[str, Commu
     value = shown(value) if dimension in ADDRESSES else value
     if not key or key not in names:
         return value
-    page = COMMUNITIES + key  # a community's page becomes its name, followed by the rest of the path
-    return value.replace(page if value.startswith(page) else key, names[key].name_in(language), 1)
+    name = names[key].name_in(language)
+    return name if dimension == COMMUNITY else page_name(value, name, language)
+
+
+def page_name(address: str, name: str, language: str) -> str:
+    """Return an address with a community's name: `Community NAME`, followed by the rest of the path. An address on
+    another host keeps the beginning of its path.
+    """
+    match = IN_ADDRESS.search(address)
+    if match is None:
+        return address
+    if match.start():
+        return address[: match.start(1)] + name + address[match.end() :]
+    return catalogue(language).gettext(COMMUNITY_PAGE) % {"name": name} + address[match.end() :]
 
 
 def unlisted(language: str) -> str:

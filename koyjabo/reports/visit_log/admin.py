@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.urls import shown
 from koyjabo.communities.ui import choices
 from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
@@ -78,6 +77,7 @@ def _show(
     frequent, browser = current()[VisitLogServices].log.frequent(me(), days), form.values["browser"]
     browsers = {"": _("All"), **{name: name for name, _count in frequent.browsers}}
     browsers.setdefault(browser, browser)
+    page_names = visit_filters.page_names([form.values["page"], *(name for name, _count in frequent.pages)])
     return page(
         "visit_log/visits",
         status,
@@ -93,7 +93,7 @@ def _show(
         chips=visit_filters.chips(form, communities),
         facts=visit_filters.facts(),
         presets=visit_filters.presets(form, current().clock.today()),
-        pages=with_counts(frequent.pages, form.values["page"], shown),
+        pages=with_counts(frequent.pages, form.values["page"], page_names.__getitem__),
         places=with_counts(frequent.places, form.values["place"], i18n.place),
         sources=with_counts(frequent.sources, form.values["source"], visit_filters.source),
         browsers=[*browsers.items()],

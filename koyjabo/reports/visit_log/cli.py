@@ -1,7 +1,5 @@
 """`koyjabo export`"""
 
-import errno
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,8 +36,6 @@ def export(file: Path, kind: str | None, community: str, first_day: str, last_da
     which, kind = VisitFilter(first_day, last_day, community_id=community), kind or kind_of(file)
     with application() as services, _errors_by_option():
         if str(file) == "-":
-            if sys.stdout is None:  # closed, as with >&-
-                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             export_file.stream(services[VisitLogServices].log, sys.stdout.buffer, which, kind, progress)
         else:
             export_file.write(services[VisitLogServices].log, file, which, kind, resume, progress)

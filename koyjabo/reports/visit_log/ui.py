@@ -18,6 +18,7 @@ from koyjabo.base.network.campaigns import Campaign
 from koyjabo.counting.evidence.facts import ATTENDED_MS
 from koyjabo.reports.query.parameters import WORDS, label
 from koyjabo.reports.query.report_query import EVIDENCE, NETWORK, OWN
+from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns
 from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
 from koyjabo.reports.visit_log.live.feed import Feed
@@ -34,13 +35,18 @@ from .visit_log import MAX_COUNTED, Count, VisitFilter
 
 
 def init_app(app: Flask) -> None:
-    filters = (browser, evidence, network, other_columns, time_and_kind, community)
+    filters = (browser, evidence, network, other_columns, time_and_kind, community, page_names)
     app.jinja_env.filters.update(host=host_of, path=shown, **{filter_.__name__: filter_ for filter_ in filters})
 
 
 def community(visit: Any) -> str:
     """The name of a visit's community; "" if it was deleted."""
     return name_in(i18n.language(), visit.community, visit.community_bn) if visit.community else ""
+
+
+def page_names(pages: Iterable[str | None]) -> dict[str | None, str]:
+    """The names of pages as in reports, by page."""
+    return current()[ReportServices].reports.labels("page", {*pages}, i18n.language())
 
 
 def browser(user_agent: str | None) -> str:
@@ -149,7 +155,7 @@ def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Filt
         "first_day": lambda value: _("From %(day)s", day=day(value)),
         "last_day": lambda value: _("To %(day)s", day=day(value)),
         "place": lambda value: _("Location: %(name)s", name=place(value)),
-        "page": lambda value: _("Page: %(name)s", name=shown(value)),
+        "page": lambda value: _("Page: %(name)s", name=page_names([value])[value]),
         "source": lambda value: _("Source: %(name)s", name=source(value)),
         "browser": lambda value: _("Browser: %(name)s", name=value),
         "community_id": lambda value: _("Community: %(name)s", name=named.get(value, value)),

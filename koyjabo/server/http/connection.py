@@ -202,12 +202,16 @@ class HttpConnection:
         if self.state == READING:
             self.state = RESPONDING
             origin = self._parser.headers.get("HTTP_ORIGIN", "") if self._parser else ""
-            self.send(refused.response(self._server.cors(origin)))
+            self.send(refused.response(self.cors(origin)))
             self.finish(is_last=True)
         elif self.state != RESPONDING:
             self._linger()
 
     # Responding
+
+    def cors(self, origin: str) -> bytes:
+        """The headers that let a page of this origin read what the server itself responds."""
+        return self._server.cors(origin)
 
     @property
     def is_last(self) -> bool:

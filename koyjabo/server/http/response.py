@@ -80,10 +80,7 @@ SMALLEST_WRITE = 4096
 WITHOUT_BODY = ("1", "204", "304")
 """Prefixes of the status codes whose responses have no body."""
 
-FAILED = (
-    b"HTTP/1.1 500 Internal Server Error\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 0\r\n"
-    b"Connection: close\r\n\r\n"
-)
+FAILED = b"HTTP/1.1 500 Internal Server Error\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 OURS = {"content-length", "connection", "date"}
@@ -126,11 +123,12 @@ def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConne
 
 class Response:
     __slots__ = ("_connection", "_headers", "_is_chunked", "_is_endless", "_is_head", "_is_http_1_0", "_is_last",
-                 "_is_started", "_left", "_status")  # fmt: skip
+                 "_is_started", "_left", "_origin", "_status")  # fmt: skip
 
     def __init__(self, connection: HttpConnection, environ: dict[str, Any]) -> None:
         self._connection = connection
         self._is_head = environ["REQUEST_METHOD"] == "HEAD"
+        self._origin = environ.get("HTTP_ORIGIN", "")
         self._is_http_1_0 = environ["SERVER_PROTOCOL"] == "HTTP/1.0"
         self._status = ""
         self._headers: list[tuple[str, str]] = []
@@ -168,7 +166,7 @@ class Response:
     def fail(self) -> None:
         """End the connection, so that the client does not mistake a partial response for a complete one."""
         if not self._is_started and self._connection.state != GONE:
-            self._connection.send(FAILED)
+            self._connection.send(FAILED % self._connection.cors(self._origin))
             self._connection.finish(is_last=True)
         else:
             self._connection.end()

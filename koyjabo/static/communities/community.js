@@ -1,7 +1,7 @@
 /** Updates a community's online count and stats, and counts a member's visit. */
 
 import { Figures, written } from "../webkit/figures.js";
-import { community, isMember, listen, page, phrases } from "./inside.js";
+import { community, counts, listen, page, phrases } from "./inside.js";
 import { isNewer, KoyJabo } from "../counting/koyjabo.js";
 import { Day } from "../webkit/day.js";
 import { Announcer, find, readJson } from "../webkit/page.js";
@@ -13,7 +13,7 @@ const COUNTS = ["visitor_count", "visitor_joined", "visitor_left"];
 export let figures = new Figures();
 const day = new Day();
 const announcer = new Announcer();
-const koyjabo = isMember ? new KoyJabo({ communityId: community, listens: false }) : undefined;
+const koyjabo = counts !== undefined ? new KoyJabo({ communityId: community, listens: false }) : undefined;
 /** @type {Stats} */
 let shown = readJson("stats");
 

@@ -13,8 +13,7 @@ const AGAIN_MS = 30_000;
 const inside = find("#inside");
 
 export const phrases = readJson("phrases");
-export const { community = "", outside = "", member } = inside.dataset;
-export const isMember = member !== undefined;
+export const { community = "", outside = "", counts } = inside.dataset;
 export const page = new LivePage();
 
 // If the community is listed, the server does not redirect after the session ends: it returns the page for strangers.

@@ -120,13 +120,19 @@ export class Newest {
     showMoment(/** @type {Element} */ (row.querySelector("time")), visit.at, panel.aheadMs);
     set(row, "ordinal", written(visit.ordinal), visit.ordinal);
     set(row, "place", placeName(visit.place));
-    const { community } = visit;
-    set(row, "page", (community ? visit.page.replace(community.id, () => nameOf(community)) : visit.page) || phrases.pages[""]);
+    set(row, "page", pageName(visit) || phrases.pages[""]);
     set(row, "user", visit.user?.name, visit.user?.id);
     set(row, "browser", [visit.browser, visit.system].filter(Boolean).join(" · ") || "–");
     set(row, "bot", visit.bot ? phrases.bot : undefined);
     return row;
   }
+}
+
+/** Returns the same text as `parameters.page_name` on the server. @param {Visit} visit */
+function pageName({ page, community }) {
+  const own = community && `/communities/${community.id}`;
+  if (!own || !page.startsWith(own)) return page;
+  return phrases.community.replace("{name}", () => nameOf(community)) + page.slice(own.length);
 }
 
 /**

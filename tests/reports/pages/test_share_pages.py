@@ -78,7 +78,7 @@ def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss
             sums = sum(row["visits"] for row in answer.json["rows"]) + answer.json["other"]["visits"]
             assert (sums, answer.json["total"]["values"]) == (5, 2), query
     rows = shared(site, token, "breakdown", "by=page").json["rows"]
-    assert [row["label"] for row in rows] == ["Metro", "Metro/members"]
+    assert [row["label"] for row in rows] == ["Community Metro", "Community Metro/members"]
     for query in ("", "?by=page", "?compare=previous", "?by=viewed_page", "?tabs=referrer"):
         page = reader.get(path + query)
         assert unlisted["id"] not in page
@@ -87,7 +87,7 @@ def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss
     assert "Landing page is A community that is not listed" in words(reader.get(path))
     boss.patch(f"/api/communities/{listed['id']}", json={"listed": False})
     assert shared(site, token, "breakdown", "by=page").json["rows"] == []
-    assert "Secret society/members" in boss.get("/api/reports/breakdown?by=page").text
+    assert "Community Secret society/members" in boss.get("/api/reports/breakdown?by=page").text
 
 
 def test_no_search_engine_and_no_other_site_learns_of_a_link(site, boss):

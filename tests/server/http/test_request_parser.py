@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 from hypothesis import given, strategies as st
-from support.application.http_server import CLOSE, GET, all_of, answering, eventlet, served, until
+from support.application.http_server import CLOSE, GET, all_of, answering, eventlet, served, serving, until
 from support.clients.connection import chunked, head
 from support.runs.fuzz_effort import effort
 
@@ -207,6 +207,17 @@ def test_application_that_fails_is_answered_for(wait_s):
         with served(app) as ask:
             for _ in range(2):
                 assert all_of(ask(GET)).startswith(b"HTTP/1.1 500 ")
+
+
+def test_the_response_for_a_failed_application_names_the_origin_as_the_server_does():
+    def app(environ, start):
+        raise ZeroDivisionError
+
+    with serving(app) as (server, ask):
+        server.cors = lambda origin: f"Access-Control-Allow-Origin: {origin or '*'}\r\n".encode()
+        for line, named in (("Origin: https://app.example", b"https://app.example"), ("X-Other: a", b"*")):
+            answer = all_of(ask(head("GET", "/", line)))
+            assert b"HTTP/1.1 500 Internal Server Error\r\nAccess-Control-Allow-Origin: %s\r\n" % named in answer
 
 
 def test_answer_that_fails_half_way_is_not_taken_for_whole():
