@@ -1,4 +1,4 @@
-"""A log that nobody reads: requests do not wait for it, and lines that are lost are counted."""
+"""A log without a reader: requests do not wait for it, and lost lines are counted."""
 
 import fcntl
 import json
@@ -62,7 +62,7 @@ def server(sqlite_database, tmp_path) -> Iterator[UnreadServer]:
     os.close(server._reader)
 
 
-def test_requests_do_not_wait_for_a_log_that_nobody_reads_and_lost_lines_are_counted(server):
+def test_requests_do_not_wait_for_an_unread_log_and_lost_lines_are_counted(server):
     server.lose_lines()
     assert server.get("/healthz").ok
     log = bytearray()
@@ -79,6 +79,6 @@ def test_requests_do_not_wait_for_a_log_that_nobody_reads_and_lost_lines_are_cou
     assert b"Traceback" not in log
 
 
-def test_a_server_stops_although_nobody_reads_its_log(server):
+def test_a_server_with_an_unread_log_stops(server):
     server.lose_lines()
     assert server.stop().status == 0
