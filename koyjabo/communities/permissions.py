@@ -14,8 +14,9 @@ from koyjabo.base.core.errors import (
 )
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER, RolesByToken
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.database.batch_worker import Job, SharedLookups
+from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.models import SITE
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts import queries as account_queries

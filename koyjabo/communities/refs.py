@@ -12,8 +12,9 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable, UnknownUser
 from koyjabo.base.core.identity import REF, Account, uuid_of
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.database.batch_worker import Job, SharedLookups
+from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.models import Community, Membership
 from koyjabo.people.accounts.users.external_people import ExternalPeople
 from koyjabo.people.audit.log import Changes, Transaction, community_subject, transaction

@@ -3,9 +3,6 @@
 A request adds a job and waits for it. A slow disk costs its latency once per batch and never stops the event loop
 (decision 2). A batch starts when a pass over the sockets brings no further jobs, so a single job starts at once, and
 many that arrive together share a transaction.
-
-Combines lookups from requests: all that arrive while one is running are handled together in the next one. Thousands
-of clients may reconnect at once.
 """
 
 import sys
@@ -13,7 +10,7 @@ import threading
 import time
 from _queue import SimpleQueue  # uses the C queue, whose locks are real even if the standard library is patched
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -364,46 +361,3 @@ class LoopBatcher(Generic[Item, Result]):
                 job.error = error
         for job in taken:
             job.complete()
-
-
-MAX_TOGETHER = 500
-
-
-class SharedLookups(Generic[Item, Result]):
-    """Runs `look_up(jobs)`, one call at a time, for up to MAX_TOGETHER jobs. `look_up` sets `result` or `error` on
-    each job, and may wait. If it raises an error, all jobs get that error.
-    """
-
-    def __init__(self, runtime: Runtime, look_up: Callable[[Sequence[Job[Item, Result]]], object]) -> None:
-        self._runtime = runtime
-        self._look_up = look_up
-        self._pending: deque[Job[Item, Result]] = deque()
-        self._is_looking_up = False
-        self._lock = threading.Lock()  # guards `_pending` and `_is_looking_up`; never wait while holding it
-
-    def ask(self, item: Item) -> Result:
-        """Wait for the result of a lookup. Raises its error."""
-        job: Job[Item, Result] = Job(item, self._runtime.waiter())
-        with self._lock:
-            self._pending.append(job)
-            is_first = not self._is_looking_up
-            self._is_looking_up = True
-        if is_first:
-            self._runtime.start_task(self._answer_pending)
-        return job.outcome()
-
-    def _answer_pending(self) -> None:
-        while jobs := self._take_pending():
-            try:
-                self._look_up(jobs)
-            except Exception as error:
-                for job in jobs:
-                    job.error = error
-            for job in jobs:
-                self._runtime.soon(job.complete)
-
-    def _take_pending(self) -> list[Job[Item, Result]]:
-        with self._lock:
-            jobs = take_pending(self._pending, [], MAX_TOGETHER)
-            self._is_looking_up = bool(jobs)
-            return jobs

@@ -19,7 +19,8 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import COMMUNITIES, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT
 from koyjabo.base.core.urls import WRONG_PAGE
-from koyjabo.base.database.batch_worker import Job, SharedLookups
+from koyjabo.base.database.batch_worker import Job
+from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.network.rate_limiter import Rate, share
 from koyjabo.counting.page_reading import PageCounts, PageReading, PageViews, Position
 from koyjabo.counting.services import CountingServices

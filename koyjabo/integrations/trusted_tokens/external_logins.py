@@ -22,7 +22,8 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidToken, TokenExpired
 from koyjabo.base.core.identity import REF, Account, Login, RolesByToken
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.database.batch_worker import Job, SharedLookups
+from koyjabo.base.database.batch_worker import Job
+from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.jwks import key_set
 from koyjabo.base.jwks.key_set import POLL_S, KeySet, PublishedKeys
 from koyjabo.base.outbound.client import HttpClient

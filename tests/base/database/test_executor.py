@@ -23,8 +23,9 @@ from support.servers.changed_server import TRESPASS, ChangedServer
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database import batch_worker
-from koyjabo.base.database.batch_worker import BatchWorker, SharedLookups
+from koyjabo.base.database.batch_worker import BatchWorker
 from koyjabo.base.database.executor import DatabaseThread
+from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.database.sqlite import FileLock
 from koyjabo.base.models import ApiKey
 from koyjabo.base.models.columns import Model
