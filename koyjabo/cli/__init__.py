@@ -43,8 +43,8 @@ standard library.
 
 class Commands(click.Group):
     def main(self, *arguments: Any, **options: Any) -> Any:
-        """Run a command. An error of the system is a sentence, with status 1. Click ends silently if the output's
-        reader is gone.
+        """Run a command. An error of the system is a sentence, with status 1. Click ends silently if no program reads
+        the output.
         """
         try:
             return super().main(*arguments, **options)

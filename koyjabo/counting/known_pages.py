@@ -14,12 +14,12 @@ class NameLimits(Protocol):
     @property
     def limits_storage(self) -> bool: ...
 
-    def count_names(self, names: int = 1) -> None:
-        """Count new names. Raises TooManyRequests."""
+    def count_name(self) -> None:
+        """Count a new name. Raises TooManyRequests."""
 
 
 class KnownPages:
-    """Pages as hashes, in two generations: one that has not been seen for MAX_KNOWN / 2 others is forgotten."""
+    """Pages as hashes, in two generations. A page is forgotten after MAX_KNOWN / 2 to MAX_KNOWN others."""
 
     def __init__(self) -> None:
         self._younger: set[int] = set()
@@ -32,7 +32,7 @@ class KnownPages:
             return page
         if name not in self._older:
             try:
-                limits.count_names()
+                limits.count_name()
             except TooManyRequests:
                 return None
         if len(self._younger) >= MAX_KNOWN // 2:

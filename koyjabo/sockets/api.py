@@ -32,7 +32,7 @@ from .stream import CommunityStream, Connection, Stream
 declare(bp, "/socket.io/", PathPolicy.ANYONE)
 declare(bp, "/ws/", PathPolicy.OWN)
 declare(bp, "/api/stream", PathPolicy.ANYONE, tag="visits")
-declare(bp, "/api/communities/<community_id>/stream", PathPolicy.ANYONE_OR_ALLOWED)
+declare(bp, "/api/communities/<community_id>/stream", PathPolicy.ANYONE)
 
 KIND = "streams"
 

@@ -25,9 +25,11 @@ MISTAKEN_IDS = ("undefined", "null", "NaN")
 """Texts that JavaScript writes for a missing value. All browsers with that mistake would be one visitor."""
 
 NO_MISTAKE = f"(?!({'|'.join(MISTAKEN_IDS)})$)"
+VISITOR_TEXT, VISIT_TEXT = r"[A-Za-z0-9_.:\-]{1,128}", r"[A-Za-z0-9_.:+/=\-]{1,128}"
+"""Patterns of ids. Earlier versions also stored mistaken ones. There is no "~": generated ids begin with it."""
 
-VISITOR_ID = re.compile(NO_MISTAKE + r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
-VISIT_NAME = re.compile(NO_MISTAKE + r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": generated ids begin with it
+VISITOR_ID = re.compile(NO_MISTAKE + VISITOR_TEXT, re.ASCII)
+VISIT_NAME = re.compile(NO_MISTAKE + VISIT_TEXT, re.ASCII)
 REF = re.compile(r"[ -~]{1,255}")
 """External ids, which another system may give to a community or to one of its users. They are opaque: OpenID Connect
 only limits a `sub` to 255 ASCII characters (Core 1.0, 2). AD FS sends base64. Auth0 sends parts with `|` between them,

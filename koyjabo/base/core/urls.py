@@ -20,6 +20,7 @@ PLAIN_PATH = re.compile(r"/(?:[A-Za-z0-9/_~-]|(?<!/)\.|%[89A-F][0-9A-F])*")
 """A path that is stored as it is. Most are, and finding this out takes a tenth of the time of `normal`."""
 
 LONGEST_ESCAPED = 3 * LONGEST_TEXT
+"""Maximum length of a path whose characters are all escaped, before `normal`."""
 
 MAX_LABELS = 32
 """A host with more labels in other scripts would be longer than 253 characters (RFC 1035), so it is not encoded."""
@@ -109,8 +110,8 @@ def _beginning(address: str) -> str:
 
 
 def page_path(page: str | None) -> str | None:
-    """A page of a stored row, spelled as new rows are. Older ones may have an origin. None for a page
-    that is on no site.
+    """A page of a stored row, spelled as in new rows. Older ones may have an origin. None for a page that is on no
+    site.
     """
     if page and PLAIN.fullmatch(page):
         return _cut(page)

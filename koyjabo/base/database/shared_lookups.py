@@ -1,5 +1,5 @@
-"""Combines lookups from requests: all that arrive while one is running are handled together in the next one.
-Thousands of clients may reconnect at once.
+"""Combines lookups from requests: all that arrive while one is running are handled together in the next one, because
+thousands of clients may reconnect at once.
 """
 
 import threading
@@ -11,6 +11,7 @@ from koyjabo.base.core.runtime import Runtime
 from .batch_worker import Item, Job, Result, take_pending
 
 MAX_TOGETHER = 500
+"""Maximum number of jobs in one lookup."""
 
 
 class SharedLookups(Generic[Item, Result]):

@@ -118,8 +118,8 @@ class Target:
 
 
 def parse(url: str) -> Target:
-    """Parse a URL. Letters other than ASCII's may be encoded or not (WHATWG URL). Raises OutboundError (REFUSED)
-    for all but plain `http` and `https` URLs.
+    """Parse a URL. Letters outside ASCII may be encoded or not (WHATWG URL). Raises OutboundError (REFUSED) for all but
+    plain `http` and `https` URLs.
     """
     if len(url) > LONGEST_URL or not URL_TEXT.fullmatch(url):
         raise refused("it is not a URL")

@@ -55,7 +55,7 @@ TAKEOVER = N_(
 )
 
 
-SETTINGS = {"PUBLIC_URL": N_("the address in emails"), "SMTP_URL": N_("the mail server")}
+SETTING_NAMES = {"PUBLIC_URL": N_("the address in emails"), "SMTP_URL": N_("the mail server")}
 ON_REQUEST = N_("You get this email because you asked for it. You can turn it off on your account page.")
 
 
@@ -290,7 +290,7 @@ def backup_failed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
 
 def settings(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
-    names = ", ".join(say(SETTINGS[name]) for name in data["names"])
+    names = ", ".join(say(SETTING_NAMES[name]) for name in data["names"])
     return Contents(
         say(N_("Settings of this site were changed")),
         [

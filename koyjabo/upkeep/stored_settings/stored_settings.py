@@ -41,8 +41,8 @@ SEALED = {"SMTP_URL"}
 """Settings that are stored sealed, and recorded in the audit log only as changed."""
 
 MAILED = ("PUBLIC_URL", "SMTP_URL")
-"""Settings whose change is emailed to all admins, by the earlier mail server, because a thief could
-read the emails of the new one. Nothing is sent if there was none.
+"""Settings whose change is emailed to all admins, by the earlier mail server, because a thief could read the emails of
+the new one. Without an earlier server, nothing is sent.
 """
 
 POLL_S = 1.0

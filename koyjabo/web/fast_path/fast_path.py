@@ -70,9 +70,9 @@ class RequestContext(ABC):
         """Undo `count_stored` for bytes that were not stored."""
         self._limits.uncount_stored(self.usage, stored)
 
-    def count_names(self, names: int = 1) -> None:
-        """Count new pages that the counted address names."""
-        self._limits.count_names(self.usage, names)
+    def count_name(self) -> None:
+        """Count a new page that the counted address names."""
+        self._limits.count_name(self.usage)
 
     @abstractmethod
     def body(self, model: type[Model]) -> Model:

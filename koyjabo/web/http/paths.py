@@ -16,13 +16,10 @@ from koyjabo.web.schemas.bodies import LARGER_BODY, LARGEST_BODY, Body
 
 class PathPolicy(Enum):
     ANYONE = auto()
-    """Any origin may call the paths without credentials, because the app may be served from another host."""
+    """Any origin may call the paths, with or without a token. With cookies, only pages from ALLOWED_ORIGINS may."""
 
     ALLOWED_ORIGINS = auto()
     """The paths need a login. With cookies, only pages from ALLOWED_ORIGINS may call them."""
-
-    ANYONE_OR_ALLOWED = auto()
-    """Any origin may call the paths, with or without a token. With cookies, only pages from ALLOWED_ORIGINS may."""
 
     SECRET = auto()
     """Pages with a secret URL. Other pages must not receive it as `Referer`, and search engines must not list it."""

@@ -174,7 +174,7 @@ def cors_lines(allowed: Collection[str], origin: str) -> bytes:
 class ResponseHeaders:
     def __init__(self, app: Flask, allowed_origins: Callable[[], Collection[str]], trusts_proxies: bool) -> None:
         self._app = app.wsgi_app
-        self._public = matching(app, PathPolicy.ANYONE, PathPolicy.ANYONE_OR_ALLOWED).match
+        self._public = matching(app, PathPolicy.ANYONE).match
         self._own = matching(app, PathPolicy.OWN, PathPolicy.PANEL).match
         self._secret = matching(app, PathPolicy.SECRET).match
         self._embedded = matching(app, PathPolicy.EMBEDDED).match

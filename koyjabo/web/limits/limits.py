@@ -184,10 +184,10 @@ class RateLimits:
         if self._stored is not None and usage.address:
             self._stored.take_back(usage.address, uses=stored)
 
-    def count_names(self, usage: Usage, names: int) -> None:
-        """Count new pages that the request's address names today, like `count_stored`."""
+    def count_name(self, usage: Usage) -> None:
+        """Count a new page that the request's address names today, like `count_stored`."""
         if usage.address:
-            _require(self._names.use_address(usage.address, uses=names), "names")
+            _require(self._names.use_address(usage.address), "names")
 
     def _notice_proxy(self, address: str) -> None:
         if address in client_address.LOCAL_KEYS:

@@ -98,7 +98,7 @@ def test_hosts_have_one_ascii_form_and_are_shown_in_their_own_script():
         assert shown_host(broken) == broken
 
 
-def test_other_texts_than_urls_are_referrers_as_they_are_unless_they_say_direct():
+def test_a_referrer_that_is_no_url_is_stored_unless_it_is_direct():
     expected = {"বাংলা.example/a": "বাংলা.example/a", "Some newsletter": "Some newsletter", "a" * 600: "a" * 512}
     expected |= dict.fromkeys(("direct", "Direct", "DIRECT", "(direct)", " direct "))
     expected |= {text: text for text in ("direct.example", "https://direct/", "Direct mail")}

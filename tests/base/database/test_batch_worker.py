@@ -78,7 +78,7 @@ def test_a_batch_starts_although_further_jobs_keep_arriving(group, monkeypatch):
     assert has_begun == [True]
 
 
-def test_jobs_that_arrive_during_a_batch_wait_for_those_that_its_end_brings(group):
+def test_jobs_that_arrive_during_a_batch_join_the_jobs_that_follow_it(group):
     group.may_end.clear()
     group.arrive((1,))
     group.wait(1)

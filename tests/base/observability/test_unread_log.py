@@ -1,4 +1,4 @@
-"""An unread log: requests do not wait for it, and lines that are lost are counted."""
+"""A log without a reader: requests do not wait for it, and lost lines are counted."""
 
 import fcntl
 import json
@@ -79,6 +79,6 @@ def test_requests_do_not_wait_for_an_unread_log_and_lost_lines_are_counted(serve
     assert b"Traceback" not in log
 
 
-def test_a_server_stops_although_its_log_is_not_read(server):
+def test_a_server_with_an_unread_log_stops(server):
     server.lose_lines()
     assert server.stop().status == 0

@@ -48,7 +48,7 @@ test("a client counts when it is started, if it was asked before", async () => {
   koyjabo.stop();
 });
 
-test("page views that are followed later begin with the page where that is", async () => {
+test("page views that are counted later begin with the current page", async () => {
   const koyjabo = await open(KoyJabo);
   go("/before");
   koyjabo.count(true);
@@ -97,7 +97,7 @@ test("a visit that JavaScript stored by mistake is a new one", async () => {
   assert.match(sent("api/visitor/register")[0].visitId, /^\w+-\w+$/);
 });
 
-test("the console stays silent unless it is asked for", async () => {
+test("the console stays silent unless debugging is on", async () => {
   page.answer = (path) => path.endsWith("register") ? Response.json({ error: "No." }, { status: 429 }) : undefined;
   const koyjabo = await open(KoyJabo, { pageViews: true });
   koyjabo.pages(["/a"], () => {});

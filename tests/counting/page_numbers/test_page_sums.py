@@ -159,9 +159,8 @@ def test_sums_pass_rows_without_views(database, monkeypatch):
         assert site.rows("SELECT upto FROM watermarks WHERE name = 'page_visits'") == [(2,)]
 
 
-@pytest.mark.both_kinds
-def test_a_worker_keeps_no_views_in_memory_before_it_reads_them(database):
-    with Site(database.url, PAGE_NUMBERS="*") as site:
+def test_a_worker_keeps_no_views_in_memory_before_it_reads_them(sqlite_database):
+    with Site(sqlite_database.url, PAGE_NUMBERS="*") as site:
         counts(site)
         for visitor in "abc":
             site.register(visitor, page="/a")
@@ -170,6 +169,7 @@ def test_a_worker_keeps_no_views_in_memory_before_it_reads_them(database):
         assert counts(site)[0]["/a"] == (3, 3)
 
 
+@pytest.mark.both_kinds
 def test_rolled_back_database_shows_the_views_that_it_still_has(database):
     with Site(database.url, PAGE_NUMBERS="*") as site:
         site.register("v", page="/a")

@@ -188,7 +188,7 @@ REAL_WIDTHS_PX = {"الزوار": 26, "عدد الزوار": 47, "זרים": 20,
 """Measured in a browser at 11 px: DejaVu Sans, and Noto's emoji."""
 
 
-def test_texts_of_other_scripts_are_not_stretched_and_have_about_their_room():
+def test_texts_of_other_scripts_are_not_stretched_and_have_enough_room():
     for label, real_px in REAL_WIDTHS_PX.items():
         image = ElementTree.fromstring(drawing.badge(label, "1", "#006a4e", "flat", "en"))
         text, number = image.iter(f"{SVG}text")

@@ -11,7 +11,7 @@ from support.databases.at_once import hold_for_two
 from support.people.accounts import PASSWORD, log_in
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
-from support.people.second_factor import App, token_in, turn_on
+from support.people.second_factor import App, secret_in, token_in, turn_on
 
 from koyjabo.people.accounts.second_factor import queries
 from koyjabo.reports.visit_log.visit_log import VisitFilter
@@ -100,9 +100,7 @@ def test_with_two_step_login_a_proof_needs_a_code(site, admin):
 
 def test_turning_on_two_step_login_ends_a_proof_without_a_code(site, admin):
     page = admin.send("/account/second-factor/totp", 200, password=PASSWORD)
-    secret = re.search(r"secret=([A-Z2-7]+)", page)
-    assert secret
-    app = App(site, secret[1])
+    app = App(site, secret_in(page))
     admin.send("/account/second-factor/totp/confirm", 200, code=app.code())
     change(admin, 422)
     change(admin, password=PASSWORD, code=app.next_code())
@@ -144,9 +142,7 @@ def test_a_backup_is_downloaded_only_after_a_proof(site, admin):
 
 
 def test_the_two_step_login_of_another_person_is_reset_only_after_a_proof(site, admin):
-    person = log_in(site, "rani")
-    other = Reader(site).sign_up("salma")
-    assert other.csrf
+    Reader(site).sign_up("salma")
     ((user_id,),) = site.rows("SELECT id FROM users WHERE email = 'salma@example.com'")
     path = f"/admin/people/{user_id}/second-factor/reset"
     page = admin.send(path, 200)
@@ -154,7 +150,6 @@ def test_the_two_step_login_of_another_person_is_reset_only_after_a_proof(site, 
     assert confirmed
     admin.send(path, 422, confirmed=confirmed[1])
     admin.send(path, confirmed=confirmed[1], password=PASSWORD)
-    assert person.id != user_id
 
 
 def test_exporting_visits_needs_no_proof(site, admin):
