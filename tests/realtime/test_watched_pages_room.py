@@ -124,6 +124,17 @@ def test_an_address_watches_no_more_paths_and_bytes_than_its_share(site, room, m
     watch(room, "/" + "l" * 500, address=ANOTHER)
 
 
+def test_clients_share_the_texts_of_a_page_until_the_last_one_leaves(site, room):
+    sockets = [watch(room, "/first"), watch(room, "".join(["/", "first"])), watch(room, "/%66irst")]
+    watch(room, "".join(["/", "added"]), socket=sockets[0], adds=True)
+    watch(room, "".join(["/ad", "ded"]), socket=sockets[1], adds=True)
+    kept = [[id(page) for page in room._watching[socket].pages] for socket in sockets]
+    assert (kept[0], kept[2]) == (kept[1], kept[0][:1])
+    for socket in sockets:
+        room.leave(socket)
+    assert room._texts == {}
+
+
 def test_the_cost_of_an_added_path_does_not_grow_with_the_earlier_ones(site, room, monkeypatch):
     """Otherwise a client with 50,000 paths stops the worker with messages that add nothing."""
     socket = watch(room, *(f"/{number}" for number in range(100)))
