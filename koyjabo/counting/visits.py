@@ -91,7 +91,9 @@ class SeenTexts:
                 limits.count_stored(new_bytes)
             except TooManyRequests:
                 return visit._replace(**WITHOUT)
-            visit = visit._replace(page=self.pages.allowed(visit.page, limits))
+        # Also if its text has been seen: it may have been the text of a referrer.
+        visit = visit._replace(page=self.pages.allowed(visit.page, limits))
+        if new_bytes:
             self._hashes.update(hash((visit.scope, text)) for text in _texts(visit) if text)
         return visit
 

@@ -278,8 +278,10 @@ class LocalFanout(ClientRooms):
             for member in members:
                 is_client = isinstance(member, str)
                 held = self._participants() if is_client else self._sinks(member)
-                sent = self._sent.setdefault(room, {}) if is_client else held.get(room, {})
-                if member not in held.get(room, ()) or sent.get(member, NOTHING) >= revision:
+                if member not in held.get(room, ()):  # it has left
+                    continue
+                sent = self._sent.setdefault(room, {}) if is_client else held[room]
+                if sent.get(member, NOTHING) >= revision:
                     continue
                 sent[member], json = revision, own(member)
                 written, size = written + 1, len(json)

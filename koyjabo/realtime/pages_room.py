@@ -2,7 +2,6 @@
 those who watch it. They share one source, which reads all changed pages at once.
 """
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -33,11 +32,8 @@ class Watched(NamedTuple):
     """What a client watches. Of a path, it keeps the page and other spellings."""
 
     address: str = ""  # the key of its limits; "" without limits
-    pages: Collection[str] = ()
-    spelled: Mapping[str, str] = {}
-    """Spellings without queries, by page: each as JSON, on its own line. A page that was only sent as it is stored
-    is missing.
-    """
+    pages: dict[str, str] = {}
+    """The spellings of each page without queries: each as JSON, on its own line; "" for the page as it is stored."""
     paths: int = 0  # pages and other spellings
     size: int = 0  # bytes of the kept paths
 
@@ -46,17 +42,33 @@ class Watched(NamedTuple):
         """What these paths name, and what the client watched earlier."""
         lines = {page: dict.fromkeys(earlier.lines_of(page)) for page in earlier.pages} if earlier else {}
         for path, page in paths:
-            lines.setdefault(sys.intern(page), {})[encode(before_query(path))] = None
-        spelled = {page: "\n".join(own) for page, own in lines.items() if list(own) != [encode(page)]}
-        size = sum(map(len, lines)) + sum(map(len, spelled.values()))
-        return cls(address, tuple(lines), spelled, sum(map(len, lines.values())), size)
+            lines.setdefault(page, {})[encode(before_query(path))] = None
+        pages = {page: "" if list(own) == [encode(page)] else "\n".join(own) for page, own in lines.items()}
+        size = sum(map(len, pages)) + sum(map(len, pages.values()))
+        return cls(address, pages, sum(map(len, lines.values())), size)
 
     def lines_of(self, page: str) -> list[str]:
-        return self.spelled[page].split("\n") if page in self.spelled else [encode(page)]
+        return (self.pages[page] or encode(page)).split("\n")
 
-    def rooms(self, pages: Iterable[str]) -> list[str]:
-        """The fan-out's rooms of these pages."""
-        return [sys.intern((SPELLED_PAGE if page in self.spelled else PAGE) + page) for page in pages]
+    def part(self, pages: Iterable[str]) -> "Watched":
+        """What the client watches of these pages."""
+        own = {page: self.pages[page] for page in pages if page in self.pages}
+        return Watched.of((), self.address, Watched(pages=own))
+
+    def with_part(self, new: "Watched", old: "Watched") -> "Watched":
+        """This, with a `part` replaced. Changes `pages`: a client may watch many, and add to them often."""
+        self.pages.update(new.pages)
+        return self._replace(paths=self.paths + new.paths - old.paths, size=self.size + new.size - old.size)
+
+
+class PageTexts(NamedTuple):
+    """Texts of a watched page that its clients share. Some versions of Python 3.12 would keep them for ever after
+    `sys.intern`.
+    """
+
+    page: str
+    room: str
+    spelled_room: str
 
 
 class PagesSource:
@@ -117,6 +129,7 @@ class PagesRoom(Room):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._watching: dict[Member, Watched] = {}
+        self._texts: dict[str, PageTexts] = {}  # by page
         self._paths, self._bytes = AddressCounter(), AddressCounter()
 
     @property
@@ -154,17 +167,18 @@ class PagesRoom(Room):
 
     def _admit(self, member: Member, event: PageUpdate, sent: Watched, adds: bool) -> dict[str, Any] | None:
         """Send a member its first numbers, and the later ones from now on. The caller holds the lock."""
-        old = self._watching.get(member, Watched())
-        left = set(old.pages) & set(sent.pages) if adds else old.pages
-        new = Watched.of(event.paths, sent.address, old if adds else None)
-        for room in old.rooms(left):
+        watched = self._watching.get(member, Watched())
+        old = watched.part(sent.pages) if adds else watched
+        shared = [(path, self._texts[page].page) for path, page in event.paths]
+        new = Watched.of(shared, sent.address, old if adds else None)
+        for room in self._rooms(old):
             self._fanout.dismiss(room, member)
         value = event.as_object()
-        if not self._fanout.admit_to_all(new.rooms(sent.pages), member, event.type, value, event.revision):
+        if not self._fanout.admit_to_all(self._rooms(new), member, event.type, value, event.revision):
             self.leave(member)
             return None
         if new.pages:
-            self._watching[member] = new
+            self._watching[member] = watched.with_part(new, old) if adds and watched.pages else new
             self._add(new)
             self._remove(old)
         return value
@@ -173,9 +187,9 @@ class PagesRoom(Room):
         """Make a member watch nothing. Idempotent."""
         with self._lock:
             if watched := self._watching.pop(member, None):
-                self._remove(watched)
-                for room in watched.rooms(watched.pages):
+                for room in self._rooms(watched):
                     self._fanout.dismiss(room, member)
+                self._remove(watched)
 
     def send_again(self) -> None:
         """Send all pages again, after their revision has increased."""
@@ -198,9 +212,17 @@ class PagesRoom(Room):
                 different.append(page)
         return different
 
+    def _rooms(self, watched: Watched) -> list[str]:
+        """The fan-out's rooms of a client's pages."""
+        texts = self._texts
+        return [texts[page].spelled_room if spelled else texts[page].room for page, spelled in watched.pages.items()]
+
     def _add(self, watched: Watched) -> None:
         """Count a client's pages."""
-        self.source.watched.update(watched.pages)
+        for page in watched.pages:
+            if page not in self._texts:
+                self._texts[page] = PageTexts(page, PAGE + page, SPELLED_PAGE + page)
+        self.source.watched.update(watched.pages.keys())
         self._paths.add(watched.address, watched.paths)
         self._bytes.add(watched.address, watched.size)
 
@@ -212,6 +234,7 @@ class PagesRoom(Room):
             if not counts[page]:
                 del counts[page]
                 self.source.sent.pop(page, None)
+                del self._texts[page]
         self._paths.remove(watched.address, watched.paths)
         self._bytes.remove(watched.address, watched.size)
 
@@ -223,7 +246,7 @@ class PagesRoom(Room):
         values: dict[str, str] = {}  # JSON by spelling: many clients have the same one
 
         def own(member: Member) -> str:
-            spelled = self._watching[member].spelled[page]
+            spelled = self._watching[member].pages[page]
             return values.get(spelled) or values.setdefault(spelled, event.as_json(spelled))
 
         self._fanout.send_own(SPELLED_PAGE + page, event.type, event.revision, own)

@@ -17,7 +17,7 @@ class ClientRooms(socketio.Manager):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
+        self._rooms_of: dict[str, dict[tuple[str, Any], None]] = {}
 
     def connect(self, sid: str, namespace: str) -> str:
         """Confirm a connection, then pause, so that the client reads the confirmation before the first event. If both
@@ -29,21 +29,18 @@ class ClientRooms(socketio.Manager):
 
     def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: str | None = None) -> None:
         super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
-        entered = self._rooms_of.get(sid, ())
-        if (namespace, room) not in entered:
-            self._rooms_of[sid] = (*entered, (namespace, room))
+        self._rooms_of.setdefault(sid, {})[namespace, room] = None
 
     def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
         super().basic_leave_room(sid, namespace, room)
-        left = tuple(entered for entered in self._rooms_of.get(sid, ()) if entered != (namespace, room))
-        if left:
-            self._rooms_of[sid] = left
-        else:
+        rooms = self._rooms_of.get(sid, {})
+        rooms.pop((namespace, room), None)
+        if not rooms:
             self._rooms_of.pop(sid, None)
 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
         """Remove a client from its rooms. python-socketio would search all rooms, and there is one for each client."""
-        for entered, room in self._rooms_of.get(sid, ()):
+        for entered, room in list(self._rooms_of.get(sid, ())):
             if entered == namespace:
                 self.basic_leave_room(sid, namespace, room)
         self.callbacks.pop(sid, None)

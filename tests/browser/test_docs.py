@@ -6,7 +6,7 @@ OPEN, MAX_PHONE_PX = ".call[open]", 3_000
 
 
 def test_call_is_opened_by_its_address_and_found_by_a_word(page):
-    visit(page, "/docs/try#/visits/api_stats")
+    visit(page, "/docs#/visits/api_stats")
     call = page.locator(OPEN)
     expect(call.get_by_role("heading").first).to_be_in_viewport()
     expect(call).to_contain_text("totalVisitors")
@@ -28,7 +28,7 @@ def test_text_in_a_closed_call_is_found_by_the_browser(page, site):
 
 
 def test_reference_begins_with_its_title_and_closed_groups_on_a_phone(new_device):
-    page = new_device(**PHONE).open("/docs/try")
+    page = new_device(**PHONE).open("/docs")
     assert page.evaluate("document.documentElement.scrollHeight") < MAX_PHONE_PX
     title, contents = page.get_by_role("heading", level=1), page.locator(".api nav")
     assert title.bounding_box()["y"] < contents.bounding_box()["y"]

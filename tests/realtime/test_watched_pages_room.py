@@ -11,6 +11,7 @@ from koyjabo.base.core.errors import TooManyRequests
 from koyjabo.counting.page_numbers.page_numbers import page_of
 from koyjabo.realtime import pages_room, room as rooms
 from koyjabo.realtime.services import RealtimeServices
+from koyjabo.realtime.strict_packets import ClientRooms
 
 ADDRESS, ANOTHER = "203.0.113.9", "198.51.100.7"
 
@@ -121,6 +122,51 @@ def test_an_address_watches_no_more_paths_and_bytes_than_its_share(site, room, m
     with pytest.raises(TooManyRequests):
         watch(room, "/" + "l" * 500, "/" + "m" * 499, address=ANOTHER)
     watch(room, "/" + "l" * 500, address=ANOTHER)
+
+
+def test_clients_share_the_texts_of_a_page_until_the_last_one_leaves(site, room):
+    sockets = [watch(room, "/first"), watch(room, "".join(["/", "first"])), watch(room, "/%66irst")]
+    watch(room, "".join(["/", "added"]), socket=sockets[0], adds=True)
+    watch(room, "".join(["/ad", "ded"]), socket=sockets[1], adds=True)
+    kept = [[id(page) for page in room._watching[socket].pages] for socket in sockets]
+    assert (kept[0], kept[2]) == (kept[1], kept[0][:1])
+    for socket in sockets:
+        room.leave(socket)
+    assert room._texts == {}
+
+
+def test_the_cost_of_an_added_path_does_not_grow_with_the_earlier_ones(site, room, monkeypatch):
+    """Otherwise a client with 50,000 paths stops the worker with messages that add nothing."""
+    socket = watch(room, *(f"/{number}" for number in range(100)))
+    encoded = []
+    monkeypatch.setattr(pages_room, "encode", lambda text: encoded.append(text) or json.dumps(text))
+    watch(room, socket=socket, adds=True)
+    watch(room, "/new", "/1", socket=socket, adds=True)
+    assert (len(encoded) < 30, set(encoded)) == (True, {"/new", "/1"})
+    held = room._watching[socket]
+    assert (len(held.pages), held.paths, held.size) == (101, 101, sum(map(len, held.pages)))
+    room.leave(socket)
+    assert (dict(room.source.watched), dict(room._paths._counts), dict(room._bytes._counts)) == ({}, {}, {})
+
+
+def test_the_cost_of_entering_and_leaving_a_room_does_not_grow_with_a_clients_other_rooms():
+    """A Socket.IO client may watch 50,000 pages, which it leaves all at once."""
+
+    class Room(str):
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            Room.compared += 1
+            return str.__eq__(self, other)
+
+    manager = ClientRooms()
+    manager.rooms = {"/": {}}
+    for number in range(300):
+        manager.basic_enter_room("client", "/", Room(f"page /{number}"), eio_sid="connection")
+    for number in range(300):
+        manager.basic_leave_room("client", "/", Room(f"page /{number}"))
+    assert (Room.compared < 3_000, manager._rooms_of) == (True, {})
 
 
 def test_only_different_numbers_are_read_again_after_a_list(site, room, monkeypatch):

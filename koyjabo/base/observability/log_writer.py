@@ -39,7 +39,10 @@ class LogWriter(logging.Handler):
         if self._waiting.qsize() >= MAX_WAITING_LINES:
             self._refused += 1
             return
-        self._waiting.put(self._line(record))
+        try:
+            self._waiting.put(self._line(record))
+        except Exception:  # a library's message without its arguments must not fail the request
+            self.handleError(record)
         if not self._has_thread:
             with suppress(RuntimeError):  # the system allows no more threads now
                 threading = logging.threading  # type: ignore[attr-defined]  # the original, if it is patched

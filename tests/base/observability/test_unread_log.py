@@ -2,8 +2,10 @@
 
 import fcntl
 import json
+import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -12,6 +14,8 @@ from support.programs.forking import Program
 from support.programs.processes import METRICS_TOKEN, wait_until
 from support.servers import changed_server
 from support.servers.server import Server
+
+from koyjabo.base.observability.log_writer import LogWriter
 
 DROPPED = re.compile(r"^koyjabo_log_lines_dropped_total (\d+)", re.MULTILINE)
 NOTE = re.compile(rb" warning koyjabo\S* log_lines_dropped count=(\d+)\n")
@@ -60,6 +64,17 @@ def server(sqlite_database, tmp_path) -> Iterator[UnreadServer]:
     yield server
     server.kill()
     os.close(server._reader)
+
+
+def test_a_message_without_its_arguments_fails_no_request(monkeypatch, tmp_path):
+    with open(tmp_path / "log", "w") as log:
+        monkeypatch.setattr(sys, "stderr", log)
+        writer = LogWriter()
+        writer.handle(logging.makeLogRecord({"msg": "wrong %d", "args": ("text",)}))
+        writer.handle(logging.makeLogRecord({"msg": "right"}))
+        writer.flush()
+    lines = (tmp_path / "log").read_text()
+    assert ("not all arguments" in lines or "%d format" in lines, "right\n" in lines) == (True, True)
 
 
 def test_requests_do_not_wait_for_an_unread_log_and_lost_lines_are_counted(server):

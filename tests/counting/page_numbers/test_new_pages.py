@@ -47,6 +47,15 @@ def test_new_pages_of_an_address_beyond_its_share_are_not_kept_and_everything_co
     assert (name(site, ["/other"]), name(site, ["/more"], OTHER)) == (["/other"], ["/more"])
 
 
+def test_a_page_is_new_although_its_text_was_seen_as_a_referrer(site):
+    assert name(site, [f"/{number}" for number in range(NEW_PAGES)])[-1] is not None
+    body = {"visitorId": "visitor", "page": "/1", "referrer": "/more"}
+    assert site.post(json=body, environ_overrides={"REMOTE_ADDR": PHONE}).status_code == 200
+    again = {"visitorId": "visitor", "page": "/more", "referrer": "/more"}
+    assert site.post(json=again, environ_overrides={"REMOTE_ADDR": PHONE}).status_code == 200
+    assert site.rows("SELECT page FROM visits ORDER BY id") == [("/1",), (None,)]
+
+
 def test_workers_share_the_new_pages_of_an_address(sqlite_database):
     with Site(sqlite_database.url, WEB_CONCURRENCY=4, REDIS_URL="redis://localhost:1", **LIMITED) as site:
         pages = [f"/{number}" for number in range(NEW_PAGES // 4 + 1)]

@@ -3,7 +3,6 @@ stops reading is disconnected after the time allowed for any other request.
 """
 
 import http.client
-import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -13,12 +12,15 @@ from urllib.parse import urlencode
 import psutil
 import pytest
 from support.application.http_server import CLOSE, GET, Gate, all_of, answering, eventlet, served, serving, until
+from support.application.site import Site
 from support.clients.connection import Connection, head
 from support.clients.members import Member, promote
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, timed_server
+from support.sites.full_site import count_all
 
+from koyjabo.counting.records import NewVisit
 from koyjabo.server.http import server as http_server
 
 REQUEST_S, SLOW_S, STEP_S = 36_000.0, 18_000.0, 3600.0
@@ -47,11 +49,9 @@ def server(tmp_path_factory) -> Iterator[ChangedServer]:
     folder = tmp_path_factory.mktemp("server")
     with timed_server(folder, CHANGES, MAX_CONNECTIONS=PLACES) as server:
         text = "ক" * 500  # 1.5 kB
-        visit = {"at": "2025-12-16T12:00:00Z", "user_agent": text, "referrer": text, "page": f"/{text}"}
-        lines = (json.dumps({"visitor_id": f"visitor-{number}", **visit}) for number in range(VISITS))
-        (folder / "visits.jsonl").write_text("\n".join(lines))
-        done = server.koyjabo("import", str(folder / "visits.jsonl"))
-        assert done.returncode == 0, done.stderr
+        texts = {"user_agent": text, "referrer": text, "page": f"/{text}"}
+        with Site(server.database.url) as site:
+            count_all(site, (NewVisit(f"visitor-{n}", "1", at_ms=site.time.ms, **texts) for n in range(VISITS)))
         yield server
 
 

@@ -32,7 +32,7 @@ CALLS = [
     ("GET", "/api/nothing", 404),
     ("GET", "/static/nothing.js", 404),
 ]
-OWN_PAGES = ("/", "/login", "/admin", "/account", "/reset-password/x", "/sw.js", "/metrics", "/api/webhooks")
+OWN_PAGES = ("/", "/login", "/admin", "/account", "/reset-password/x", "/sw.js", "/metrics")
 SPELLINGS = {
     "capacitor://localhost": ("capacitor://localhost",),
     "Ionic://localhost": ("ionic://localhost",),
