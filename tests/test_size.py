@@ -21,33 +21,33 @@ from koyjabo.base.settings.schema import Settings
 ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
-    "base": 58471,  # mends of settings, page numbers and pages that fresh readers asked for
-    "web": 28280,  # mends of settings, page numbers and pages that fresh readers asked for
-    "people": 57256,  # mends of settings, page numbers and pages that fresh readers asked for
-    "presence": 16852,
-    "counting": 39272,  # mends of settings, page numbers and pages that fresh readers asked for
-    "realtime": 9921,  # page numbers, whose rows a recount compares; an API page; settings
-    "communities": 27207,  # page numbers, whose rows a recount compares; an API page; settings
-    "integrations": 20708,  # page numbers, whose rows a recount compares; an API page; settings
-    "sockets": 8965,  # page numbers, whose rows a recount compares; an API page; settings
-    "reports": 89707,  # mends of settings, page numbers and pages that fresh readers asked for
-    "upkeep": 55365,  # mends of settings, page numbers and pages that fresh readers asked for
-    "site": 18238,  # a step until one's email is confirmed, and whole values in lists
-    "application": 5494,  # mends of settings, page numbers and pages that fresh readers asked for
-    "server": 25994,  # one command serves, and a start prints a login link
-    "cli": 978,  # owner: settings, Connect, the room and the first day are pages
+    "base": 58106,
+    "web": 28980,  # pages of every framework, fairness by work and proofs came; webhooks went
+    "people": 58520,  # pages of every framework, fairness by work and proofs came; webhooks went
+    "presence": 15483,
+    "counting": 39405,  # pages of every framework, fairness by work and proofs came; webhooks went
+    "realtime": 11365,  # pages of every framework, fairness by work and proofs came; webhooks went
+    "communities": 27075,
+    "integrations": 6116,
+    "sockets": 9167,  # pages of every framework, fairness by work and proofs came; webhooks went
+    "reports": 83473,
+    "upkeep": 40609,
+    "site": 17889,
+    "application": 5281,
+    "server": 26214,  # pages of every framework, fairness by work and proofs came; webhooks went
+    "cli": 1090,  # pages of every framework, fairness by work and proofs came; webhooks went
     "(top)": 357,
-    "tokens of koyjabo/": 463065,  # a step until one's email is confirmed, and whole values in lists
-    "lines of koyjabo/": 71579,  # a step until one's email is confirmed, and whole values in lists
-    "named shapes": 359,  # page numbers, whose rows a recount compares; an API page; settings
-    "crammed expressions": 114,  # page numbers, whose rows a recount compares; an API page; settings
-    "classes of errors": 85,  # page numbers, whose rows a recount compares; an API page; settings
-    "settings": 68,  # page numbers, whose rows a recount compares; an API page; settings
-    "tables": 55,  # page numbers, whose rows a recount compares; an API page; settings
-    "lines of tests/": 74940,  # tests with real processes that fail over and restart stay
-    "lines of tests/support/": 9915,  # CI also runs each test between tests of other modules
-    "lines of bench/ and tools/": 7186,  # page numbers, whose rows a recount compares; an API page; settings
-    "lines of JavaScript": 6208,  # a step until one's email is confirmed, and whole values in lists
+    "tokens of koyjabo/": 429130,
+    "lines of koyjabo/": 66513,
+    "named shapes": 337,
+    "crammed expressions": 105,
+    "classes of errors": 77,
+    "settings": 67,
+    "tables": 50,
+    "lines of tests/": 72442,
+    "lines of tests/support/": 9633,
+    "lines of bench/ and tools/": 7182,
+    "lines of JavaScript": 6386,  # pages of every framework, fairness by work and proofs came; webhooks went
     "entries of the root folder": 33,
     "commands of make": 25,
 }

@@ -149,7 +149,7 @@ def test_the_cost_of_an_added_path_does_not_grow_with_the_earlier_ones(site, roo
     assert (dict(room.source.watched), dict(room._paths._counts), dict(room._bytes._counts)) == ({}, {}, {})
 
 
-def test_the_cost_of_entering_and_leaving_a_room_does_not_grow_with_a_clients_other_rooms():
+def test_entering_a_room_costs_no_more_for_each_other_room_of_a_client():
     """A Socket.IO client may watch 50,000 pages, which it leaves all at once."""
 
     class Room(str):

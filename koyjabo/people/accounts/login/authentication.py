@@ -14,7 +14,7 @@ from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import (
     EmailTaken,
     InvalidInput,
-    LedgerUnavailable,
+    KoyJaboError,
     UnknownInvitation,
     WrongCode,
     WrongCredentials,
@@ -167,7 +167,7 @@ def enrol(token: str, code: str) -> tuple[Grant, list[str]]:
     _begin()
     completed, codes = account_services().second_step.enrol(token, code, browser())
     grant = welcome(completed.grant, completed.visitor_id)
-    with suppress(LedgerUnavailable):  # the account is logged in, and can accept the invitation on its page
+    with suppress(KoyJaboError):  # the account is logged in, and can accept the invitation on its page
         account_services().received.accept_kept(grant.login.account)
     return grant, codes
 
