@@ -21,7 +21,7 @@ from koyjabo.base.settings.schema import Settings
 ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
-    "base": 58106,
+    "base": 58170,  # a log whose lines wait for no reader
     "web": 28980,  # pages of every framework, fairness by work and proofs came; webhooks went
     "people": 58520,  # pages of every framework, fairness by work and proofs came; webhooks went
     "presence": 15483,
@@ -37,8 +37,8 @@ BUDGETS = {
     "server": 26214,  # pages of every framework, fairness by work and proofs came; webhooks went
     "cli": 1090,  # pages of every framework, fairness by work and proofs came; webhooks went
     "(top)": 357,
-    "tokens of koyjabo/": 429130,
-    "lines of koyjabo/": 66513,
+    "tokens of koyjabo/": 429194,  # a log whose lines wait for no reader
+    "lines of koyjabo/": 66521,  # a log whose lines wait for no reader
     "named shapes": 337,
     "crammed expressions": 105,
     "classes of errors": 77,

@@ -58,11 +58,9 @@ WATCHED = Figure("page-numbers.txt", "targets", "10,000 open pages: memory of a 
 BACKUP = Figure("backup.txt", "The write-ahead log had", "without a backup", "p99 ms")
 FIGURES: dict[str, Figure | Sentence] = {
     "visits a second, SQLite": VISITS,
-    "visits a second, PostgreSQL": VISITS._replace(row="this server, PostgreSQL"),
     "MB of a worker that has just started": RSS,
     "MB of a worker after its visits": RSS._replace(column="at the end MB"),
     "visits of that worker": RSS._replace(column="registrations"),
-    "ms for the pages of a month": Figure("reports.txt", "SQLite, the whole site", "30d, by page", "cold median ms"),
     "stats a second": Figure("stats.txt", "GET /api/stats", "this server, SQLite, 10,000,000 visits", "requests/s"),
     "stats a second with 10 visits": Figure(
         "stats.txt", "GET /api/stats", "this server, SQLite, 10 visits", "requests/s"

@@ -1,9 +1,10 @@
 """Writes the server's log on a thread, so that no request waits for the reader of the log. Lines that find no room are
-dropped and counted.
+dropped and counted. A regular file has no reader, so its lines are written at once.
 """
 
 import logging
 import os
+import stat
 import sys
 from _queue import Empty, SimpleQueue  # uses the C queue, whose locks are real even if the standard library is patched
 from contextlib import suppress
@@ -21,6 +22,7 @@ class LogWriter(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self._file = sys.stderr.fileno() if sys.stderr else os.open(os.devnull, os.O_WRONLY)
+        self._has_reader = not stat.S_ISREG(os.fstat(self._file).st_mode)
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
 
@@ -28,7 +30,8 @@ class LogWriter(logging.Handler):
         self._waiting: SimpleQueue[bytes | SimpleQueue[bool]] = SimpleQueue()
         self._has_thread = False
         self._refused = 0  # lines that found no room; changed by callers of `emit`
-        self._failed = 0  # lines that could not be written; changed by the thread
+        self._failed = 0  # lines that could not be written; changed by the writer, as is `_noted`
+        self._noted = 0  # lines whose loss is in the log
 
     @property
     def dropped(self) -> int:
@@ -40,9 +43,12 @@ class LogWriter(logging.Handler):
             self._refused += 1
             return
         try:
-            self._waiting.put(self._line(record))
+            line = self._line(record)
         except Exception:  # a library's message without its arguments must not fail the request
-            self.handleError(record)
+            return self.handleError(record)
+        if not self._has_reader:
+            return self._write_line(line)
+        self._waiting.put(line)
         if not self._has_thread:
             with suppress(RuntimeError):  # the system allows no more threads now
                 threading = logging.threading  # type: ignore[attr-defined]  # the original, if it is patched
@@ -58,16 +64,18 @@ class LogWriter(logging.Handler):
                 written.get(timeout=FLUSH_S)
 
     def _write(self) -> None:
-        noted = 0
         while True:
             line = self._waiting.get()
             if isinstance(line, SimpleQueue):
                 line.put(True)
-                continue
-            has_room = self._is_written(line) and self._waiting.qsize() < MAX_WAITING_LINES // 2
-            lost = self.dropped - noted
-            if has_room and lost and self._is_written(self._note(lost)):
-                noted += lost
+            else:
+                self._write_line(line)
+
+    def _write_line(self, line: bytes) -> None:
+        has_room = self._is_written(line) and self._waiting.qsize() < MAX_WAITING_LINES // 2
+        lost = self.dropped - self._noted
+        if has_room and lost and self._is_written(self._note(lost)):
+            self._noted += lost
 
     def _is_written(self, line: bytes) -> bool:
         try:
