@@ -1,4 +1,4 @@
-"""`koyjabo verify`, `total set`, `stats` and `import --program`, with running servers and on damaged ledgers."""
+"""`koyjabo verify`, `total set` and `stats`, with running servers and on damaged ledgers."""
 
 import json
 import subprocess

@@ -76,14 +76,6 @@ class BackupUnderWay(KoyJaboError):
     sentence = N_("A backup is being made. Please wait until it is done.")
 
 
-class NoRoomForFile(KoyJaboError):
-    """The folder for temporary files is full or not writable."""
-
-    code = "no_room"
-    status = 507
-    sentence = N_("The file does not fit on this server. Make room in its folder for temporary files, then try again.")
-
-
 class BackupsOff(KoyJaboError):
     status = 409
     sentence = N_("This server has nowhere to store backups: set BACKUP_DIR or BACKUP_TO.")

@@ -220,7 +220,7 @@ class RolledUpDays:
 
     @cached_property
     def _rows(self) -> Groups:
-        """Visits that still have rows although their day is rolled up, such as imported visits."""
+        """Visits that still have rows although their day is rolled up."""
         groups = self._ask(replace(self._question, filters={}), DAY)
         return {day: group for day, group in groups.items() if day in self._days}
 

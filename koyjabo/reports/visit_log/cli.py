@@ -27,8 +27,7 @@ file = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, p
 def export(file: Path, kind: str | None, community: str, first_day: str, last_day: str, resume: bool) -> None:
     """Write visits to FILE, or to standard output (-), oldest first.
 
-    The format is CSV or JSON Lines, and `koyjabo import` reads both. Days are in TIMEZONE. Safe to run while the
-    server is busy.
+    The format is CSV or JSON Lines. Days are in TIMEZONE. Safe to run while the server is busy.
     """
     from . import export_file
     from .visit_log import VisitFilter

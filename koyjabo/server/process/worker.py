@@ -211,9 +211,7 @@ class _Server:
         self._sockets = _make_sockets(runtime, poller, fair_queue, settings, most_sockets)
         self._services.start()
         sizes = paths.body_sizes_of(app)
-        bodies = BodyLimits(
-            LARGEST_BODY + 1, lambda path: sizes.largest_at(path) + 1, settings.trusted_proxies, sizes.largest_file_at
-        )
+        bodies = BodyLimits(LARGEST_BODY + 1, lambda path: sizes.largest_at(path) + 1, settings.trusted_proxies)
         environ = {
             "koyjabo.websockets": self._sockets.websockets,
             "koyjabo.event_streams": self._sockets.event_streams,

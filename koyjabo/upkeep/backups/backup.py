@@ -130,7 +130,7 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
     Raises Unusable for a database that contains data, unless `overwrite` is set.
     """
     head = _checked(path, progress)
-    with engine.translated_errors(), _to_be_replaced() as connection:
+    with engine.translated_errors(), exclusive_transaction() as connection:
         if backup_queries.is_used(connection) and not overwrite:
             raise Unusable(
                 "This database already contains data, which the restore would delete. Back it up and use --force to "
@@ -158,15 +158,6 @@ def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) ->
             with _fitting(piece):
                 backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
             advance(len(piece.rows))
-
-
-@contextmanager
-def _to_be_replaced() -> Iterator[Any]:
-    """Begin an exclusive transaction. Refuses while an import is running, because the import would continue in the
-    restored database.
-    """
-    with exclusive_transaction() as connection:
-        yield connection
 
 
 def _head(connection: Any, clock: Clock) -> Head:

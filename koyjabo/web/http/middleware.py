@@ -2,17 +2,15 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import IO, Any, cast
+from typing import Any, cast
 from urllib.parse import quote
 from wsgiref.types import WSGIApplication
 
 import flask
 from flask import Flask, Response, request
 from flask.sessions import NullSession, SessionInterface
-from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
 from werkzeug.routing import UnicodeConverter
 
 from koyjabo.base.network import client_address
@@ -66,25 +64,8 @@ class RequestOfAnyBytes(flask.Request):
     def __init__(self, sizes: BodySizes, environ: dict[str, Any], *more: Any, **options: Any) -> None:
         super().__init__(environ, *more, **options)
         self.max_content_length = sizes.largest_at(self.path) + 1  # cuts longer bodies; `bodies` detects them
-        self._largest_file = sizes.largest_file_at(self.path)
-        if self._largest_file:
-            self._cached_data = b""  # see `receive_file`
         if not self.query_string.isascii():
             self.query_string = NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), self.query_string)
-
-    def receive_file(self, new_file: Callable[[], IO[bytes]]) -> None:
-        """Read the form at a path that takes a file. Until this is called, the form is empty, so that only permitted
-        users' files are read. Raises RequestEntityTooLarge, OSError.
-        """
-        if (self.content_length or 0) > self._largest_file:
-            raise RequestEntityTooLarge
-        parser = FormDataParser(
-            cast(Any, lambda **_: new_file()), max_form_memory_size=LARGEST_FIELDS, max_form_parts=MAX_FIELDS
-        )
-        _, form, files = parser.parse(
-            self.environ["wsgi.input"], self.mimetype, self.content_length, self.mimetype_params
-        )
-        vars(self).update(form=form, files=files)
 
     def close(self) -> None:
         """Drop the traceback of a 404. Its frames refer to the request, which would stay in memory until a garbage

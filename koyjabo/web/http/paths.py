@@ -3,7 +3,6 @@ maximum size of a body, which the server needs before it reads the body and befo
 """
 
 import re
-from collections.abc import Callable
 from enum import Enum, auto
 from functools import cached_property
 from re import Pattern
@@ -68,14 +67,11 @@ def _declared(app: App) -> dict[str, tuple[PathPolicy, str]]:
     return declared
 
 
-LARGEST_FILE = 64_000_000
-"""Maximum size of a form with a file, bytes. The form is read as it arrives, and only for the site's admins."""
-
 SIZES = "koyjabo.body_sizes"
 
 
 class BodySizes:
-    """Derived from the models that the routes of `app` describe, and from its routes that take a file."""
+    """Derived from the models that the routes of `app` describe."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -84,21 +80,11 @@ class BodySizes:
         """The maximum size of a body at a path, bytes. LARGER_BODY applies only if `Content-Length` is given."""
         return LARGER_BODY if self._larger.fullmatch(path) else LARGEST_BODY
 
-    def largest_file_at(self, path: str) -> int:
-        """The maximum size of a form with a file at a path, bytes; 0 if the path takes no files."""
-        return LARGEST_FILE if self._files.fullmatch(path) else 0
-
     @cached_property
     def _larger(self) -> re.Pattern[str]:
-        return self._paths(lambda view: getattr(_body(view), "largest", 0) > LARGEST_BODY)
-
-    @cached_property
-    def _files(self) -> re.Pattern[str]:
-        return self._paths(lambda view: hasattr(view, "new_file"))
-
-    def _paths(self, is_wanted: Callable[[object], bool]) -> re.Pattern[str]:
         views = self._app.view_functions
-        rules = [rule.rule for rule in self._app.url_map.iter_rules() if is_wanted(views.get(rule.endpoint))]
+        bodies = {rule.rule: _body(views.get(rule.endpoint)) for rule in self._app.url_map.iter_rules()}
+        rules = [rule for rule, body in bodies.items() if getattr(body, "largest", 0) > LARGEST_BODY]
         return re.compile("|".join(f"{pattern(rule)}/?" for rule in rules))
 
 

@@ -11,13 +11,12 @@ revocations have cleared it.
 
 import logging
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from hmac import compare_digest
 from re import Pattern
 from secrets import token_bytes
-from typing import IO, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from flask import Flask, current_app, g, request
 
@@ -25,7 +24,6 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import (
     InvalidToken,
     LedgerUnavailable,
-    NoRoomForFile,
     TokenExpired,
     Unauthenticated,
     WrongCsrfToken,
@@ -34,7 +32,6 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.web.current import current
-from koyjabo.web.http.middleware import RequestOfAnyBytes
 from koyjabo.web.http.paths import PathPolicy, matching
 from koyjabo.web.limits import limits
 from . import tokens
@@ -150,24 +147,6 @@ def require_login() -> Login:
         limits.count_change(known.account.id)
         tokens.record_request_place()
     return known
-
-
-def receive_file(new_file: Callable[[], IO[bytes]]) -> None:
-    """Read a form with a file, which only the site's admins may send, then look up the login again. Raises the same
-    errors as `require`, and RequestEntityTooLarge, NoRoomForFile and Forbidden.
-    """
-    known = login()
-    if known is None:
-        raise Unauthenticated
-    known.account.require_site_admin()
-    check_origin()
-    try:
-        cast(RequestOfAnyBytes, request).receive_file(new_file)
-    except OSError as error:
-        log.error("file_not_received error=%r", str(error))
-        raise NoRoomForFile from error
-    for name in ("login", "session_tokens"):
-        g.pop(name, None)
 
 
 def require_panel() -> Account:

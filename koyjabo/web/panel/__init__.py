@@ -3,7 +3,7 @@ action also checks a CSRF token.
 """
 
 from collections.abc import Callable
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from flask import Response, current_app, request
 
@@ -31,26 +31,13 @@ def without_database(view: View) -> View:
     return for_viewers(view)
 
 
-def with_file(new_file: Callable[[], IO[bytes]]) -> Callable[[View], View]:
-    """Let a route accept a form with a file, which is written to `new_file()`."""
-
-    def mark(view: View) -> View:
-        view.new_file = new_file  # type: ignore[attr-defined]
-        return view
-
-    return mark
-
-
 @bp.before_request
 def admit() -> None:
     """Check the permission for all routes in one place, so that no page is forgotten. A route without `for_viewers` is
     only for admins.
     """
     endpoint = request.endpoint or ""
-    new_file = getattr(current_app.view_functions.get(endpoint), "new_file", None)
     try:
-        if new_file is not None and request.method == "POST":
-            page_login.receive_file(new_file)
         account = page_login.require_panel()
     except LedgerUnavailable:
         # Open pages must be able to show that visits are not being saved. /readyz shows this to anyone.
