@@ -21,6 +21,7 @@ log = logging.getLogger("koyjabo.migrations")
 NEVER_RELEASED = ("addresses", "traits", "visit_facts", "visitor_numbers")
 OF_IMPORTS = ("imported_days", "imported_visits", "file_imports")
 OF_WEBHOOKS = ("webhooks", "webhook_deliveries")
+OF_LOGINS = ("oidc_identities",)
 REFUSED = (
     "This database has visits that were imported from another program, and this version cannot read them. Nothing was "
     "changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to its total."
@@ -33,8 +34,9 @@ def upgrade() -> None:
         if connection.scalar(sa.text(f"SELECT count(*) FROM {table}")):
             raise UnusableDatabase(REFUSED)
     remove_webhooks(connection)
+    remove_login_with_others(connection)
     existing = set(sa.inspect(connection).get_table_names())
-    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS):
+    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS):
         if table in existing:
             note_rows(table, connection.scalar(sa.text(f"SELECT count(*) FROM {table}")))
             op.drop_table(table)
@@ -44,6 +46,14 @@ def upgrade() -> None:
 def note_rows(name: str, rows: int | None) -> None:
     if rows:
         log.warning("removed_rows name=%s rows=%d", name, rows)
+
+
+def remove_login_with_others(connection: sa.Connection) -> None:
+    """Log how many accounts can now be opened only after a password reset. Only these have an email and no password."""
+    rows = connection.scalar(sa.text("SELECT count(*) FROM users WHERE password LIKE '!%' AND email <> ''"))
+    if rows:
+        log.warning("accounts_without_password rows=%d", rows)
+    op.execute("DELETE FROM stored_settings WHERE name = 'OIDC_SIGNUP'")
 
 
 def remove_webhooks(connection: sa.Connection) -> None:

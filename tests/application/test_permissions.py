@@ -225,12 +225,9 @@ OTHERWISE = {
         admin.withdraw_panel_invitation admin.end_share admin.remove_annotation
         api.revoke_key api.rotate_key
         admin.ask_rotation admin.rotate_key admin.revoke_key
-        pages.log_in_with_provider pages.take_provider_answer
-        pages.ask_connection pages.begin_connection pages.ask_disconnection pages.disconnect_provider
     """,
     409: "admin.back_up",
     422: """
-        pages.set_first_password
         pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor
         pages.enrol pages.log_in_by_link pages.change_details pages.change_password pages.delete_account
         pages.begin_totp pages.remove_totp pages.renew_recovery_codes

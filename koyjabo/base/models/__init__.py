@@ -50,7 +50,7 @@ from .insights import (
     VisitBlock,
     Watermark,
 )
-from .integrations import ApiKey, OidcIdentity
+from .integrations import ApiKey
 from .ledger import (
     Adjustment,
     Attendance,
@@ -111,7 +111,6 @@ __all__ = [
     "MailBudget",
     "Membership",
     "NightlyWork",
-    "OidcIdentity",
     "OutboxMail",
     "PageSum",
     "PanelInvitation",

@@ -48,38 +48,6 @@ class TooManyPasskeys(KoyJaboError):
     sentence = N_("An account can have 20 passkeys. Remove one that you no longer use.")
 
 
-class UnknownProvider(KoyJaboError):
-    status = 404
-    sentence = N_("No login method with this name exists here.")
-
-
-class ProviderUnavailable(KoyJaboError):
-    """An OpenID provider does not respond, or its response is not valid OpenID."""
-
-    status = 503
-    sentence = N_("The other server does not respond right now. Try again in a moment, or log in another way.")
-    retry_after_s = 10
-
-
-class ProviderLoginRefused(KoyJaboError):
-    """The provider's response belongs to a login that was not begun in this browser, or to a user without
-    an account.
-    """
-
-    status = 401
-    sentence = N_("This login could not be verified. Start again.")
-
-
-class ProviderConnected(KoyJaboError):
-    status = 409
-    sentence = N_("This login is connected to another account here. Disconnect it there first.")
-
-
-class LastWayToLogIn(KoyJaboError):
-    status = 409
-    sentence = N_("Without this login you could no longer log in. Set a password first.")
-
-
 class UnknownLink(KoyJaboError):
     status = 404
     sentence = N_("This link no longer works: it was used, has expired, or is incomplete.")

@@ -115,10 +115,10 @@ class PendingSteps:
         """The pending step. Raises SecondFactorExpired."""
         return self._database.read(pending_step_queries.find, _hash(token), purposes, self._clock.now_ms())
 
-    def count_try(self, token: str, *purposes: str, most: int = MAX_TRIES) -> PendingStep:
-        """Count a try before it is verified. Raises SecondFactorExpired after `most` tries."""
+    def count_try(self, token: str, *purposes: str) -> PendingStep:
+        """Count a try before it is verified. Raises SecondFactorExpired after MAX_TRIES."""
         count = pending_step_queries.count_try
-        return self._database.write(count, _hash(token), purposes, self._clock.now_ms(), most)
+        return self._database.write(count, _hash(token), purposes, self._clock.now_ms(), MAX_TRIES)
 
     def set_challenge(self, token: str, challenge: str, *purposes: str) -> PendingStep:
         """Set the step's WebAuthn challenge. Raises SecondFactorExpired."""
@@ -222,13 +222,13 @@ class Sessions(Changes):
 
 
 class Proof(NamedTuple):
-    """Proof of a completed two-step login or provider login, or a printed link. `settle` uses it up in the transaction
+    """Proof of a completed two-step login, or a printed link. `settle` uses it up in the transaction
     of the change it permits, and returns False if it was used or removed in the meantime.
     """
 
     method: str
     settle: Callable[[Any], bool]
-    kind: str = "second_factor"  # or "provider", "link": the key for the method in the audit entry's details
+    kind: str = "second_factor"  # or "link": the key for the method in the audit entry's details
 
 
 class Grant(NamedTuple):

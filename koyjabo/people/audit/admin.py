@@ -131,7 +131,6 @@ LABELS: Mapping[str, LazyString] = {
     "after": _("After"),
     "fields": _("Changed"),
     "is_admin": _("Admin"),
-    "provider": _("Provider"),
     "method": _("Method"),
     "name": _("Name"),
     "failures": _("Failed logins in a row"),

@@ -137,6 +137,24 @@ def test_upgrade_keeps_milestones_users_and_keys_and_names_what_it_drops(databas
     assert dropped == ["removed_rows name=api_keys rows=1", "removed_rows name=webhooks rows=1"]
 
 
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_upgrade_drops_logins_with_others_and_counts_the_accounts_that_had_no_password(database, caplog):
+    migrate(database, OLDEST_REVISION)
+    for name, password in {"ayesha": "!5f0c", "karim": "$argon2id$"}.items():
+        email = f"{name}@koyjabo.example"
+        who = {"email": email, "email_key": email, "name": name, "password": password, "is_admin": False}
+        insert(database, "users", id=name, weekly_report=False, traffic_alerts=False, created_ms=1, **who)
+        insert(database, "oidc_identities", issuer="https://a.example", subject=name, user_id=name, created_ms=1)
+    insert(database, "stored_settings", name="OIDC_SIGNUP", value="1")
+    with Site(database.url, OIDC_PROVIDERS="work", OIDC_TRUST_MFA="maybe") as site:
+        assert site.client.get("/auth/oidc/work").status_code == 404
+        assert database.rows("SELECT name FROM stored_settings") == []
+        assert database.rows("SELECT count(*) FROM users") == [(2,)]
+    lines = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
+    assert lines == ["accounts_without_password rows=1", "removed_rows name=oidc_identities rows=2"]
+
+
 def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):
     """Workers of this version restart while the newer version starts, and an operator may downgrade (decision 99)."""
     site.rows("UPDATE alembic_version SET version_num = '9999'")

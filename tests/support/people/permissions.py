@@ -28,7 +28,7 @@ LEAST = {
         pages.receipt
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
-        pages.log_in_with_provider pages.take_provider_answer pages.log_in_by_link
+        pages.log_in_by_link
         pages.invitation pages.community
         pages.share pages.unlock_share pages.visit_number
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
@@ -40,8 +40,6 @@ LEAST = {
         api.second_factor_state api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
         api.list_passkeys api.passkey_options api.add_passkey api.remove_passkey
         pages.second_factors pages.set_up_totp pages.begin_totp pages.confirm_totp pages.ask_totp_off pages.remove_totp
-        pages.set_first_password
-        pages.ask_connection pages.begin_connection pages.ask_disconnection pages.disconnect_provider
         pages.ask_recovery_codes pages.renew_recovery_codes
         pages.ask_passkey pages.begin_passkey pages.add_passkey pages.ask_passkey_removal pages.remove_passkey
         api.online api.list_communities api.create_community api.join_community

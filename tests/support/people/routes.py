@@ -34,7 +34,6 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
         "user_id": cast["other"].id,
         "name": "failover" if rule.endpoint == "docs.guide" else "counting/koyjabo.js",
         "version": "x",
-        "provider_name": "work",
         "file": "robots.txt",
         "token": "x" * 43,
         "ordinal": "1",

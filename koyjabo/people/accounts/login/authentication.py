@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from flask import Response, after_this_request, request, url_for
+from flask import Flask, Response, after_this_request, request, url_for
 
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import (
@@ -52,6 +52,10 @@ from .schemas import (
 
 REMEMBERED_COOKIE = "remembered_browser"
 """Cookie that proves a completed two-step login in this browser within the last 30 days."""
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(may_sign_up=may_sign_up, is_invited=is_invited, proof_due=proof_due)
 
 
 def may_sign_up() -> bool:
@@ -197,13 +201,6 @@ def change_password(login: Login, body: PasswordBody) -> None:
     with login_limits.password_attempt(key):
         mark = account_services().credentials.change_password(login, body.current_password, body.new_password, client)
     login_limits.remember_login(key, mark)
-
-
-def set_first_password(login: Login, new: str) -> None:
-    """Set the password of an account without one, and end all other sessions. Raises WrongCredentials."""
-    client = login_limits.client(is_familiar=True)
-    mark = account_services().credentials.set_first_password(login, new, client)
-    login_limits.remember_login(email_key(login.account.email), mark)
 
 
 def change_profile(login: Login, body: ProfileBody) -> Account:

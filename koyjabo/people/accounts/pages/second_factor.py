@@ -14,9 +14,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Login
 from koyjabo.people.accounts.errors import (
     EmailUnconfirmed,
-    LastWayToLogIn,
     NoSecondFactor,
-    ProviderUnavailable,
     SecondFactorExpired,
     SecondFactorOn,
     TooManyPasskeys,
@@ -42,7 +40,6 @@ class SecurityChange(NamedTuple):
     explanation: LazyString | str
     label: LazyString | str
     is_removal: bool = False
-    page: str = "pages.second_factors"
 
 
 def ask(
@@ -72,7 +69,7 @@ def carry_out(change: SecurityChange, act: Callable[[Login], Response]) -> Respo
         with authentication.errors_in(form):
             authentication.require_proof(login)
             return act(login)
-    except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed, LastWayToLogIn, ProviderUnavailable) as error:
+    except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed) as error:
         return ask(login, change, form, 409, error)
     return ask(login, change, form, 422)
 
