@@ -21,9 +21,9 @@ from koyjabo.base.settings.schema import Settings
 ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
-    "base": 57256,
+    "base": 57149,
     "web": 28977,
-    "people": 52458,
+    "people": 48512,
     "presence": 15483,
     "counting": 39405,  # pages of every framework, fairness by work and proofs came; webhooks went
     "realtime": 11365,  # pages of every framework, fairness by work and proofs came; webhooks went
@@ -31,23 +31,23 @@ BUDGETS = {
     "integrations": 6116,
     "sockets": 9167,  # pages of every framework, fairness by work and proofs came; webhooks went
     "reports": 83473,
-    "upkeep": 40469,
+    "upkeep": 40445,
     "site": 17886,
     "application": 5281,
-    "server": 26210,
+    "server": 26204,
     "cli": 1090,  # pages of every framework, fairness by work and proofs came; webhooks went
     "(top)": 357,
-    "tokens of koyjabo/": 422068,
-    "lines of koyjabo/": 65437,
-    "named shapes": 331,
+    "tokens of koyjabo/": 417985,
+    "lines of koyjabo/": 64782,
+    "named shapes": 330,
     "crammed expressions": 103,
-    "classes of errors": 72,
+    "classes of errors": 68,
     "settings": 63,
-    "tables": 49,
-    "lines of tests/": 71491,
-    "lines of tests/support/": 9466,
+    "tables": 48,
+    "lines of tests/": 71149,
+    "lines of tests/support/": 9390,
     "lines of bench/ and tools/": 7180,
-    "lines of JavaScript": 6386,  # pages of every framework, fairness by work and proofs came; webhooks went
+    "lines of JavaScript": 6322,
     "entries of the root folder": 33,
     "commands of make": 25,
 }

@@ -212,7 +212,6 @@ OTHERWISE = {
         api.report_breakdown api.community_report_breakdown
         api.change_me api.delete_me api.change_password
         api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
-        api.passkey_options api.add_passkey api.remove_passkey
     """,
     404: """api.pages
         api.archive_community api.remove_member_by_ref
@@ -231,7 +230,6 @@ OTHERWISE = {
         pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor
         pages.enrol pages.log_in_by_link pages.change_details pages.change_password pages.delete_account
         pages.begin_totp pages.remove_totp pages.renew_recovery_codes
-        pages.begin_passkey pages.add_passkey pages.remove_passkey
     """,
     428: "api.sync_members",
     501: "api.stream api.community_stream pages.send_verification admin.test_mail",

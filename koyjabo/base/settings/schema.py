@@ -98,8 +98,8 @@ class Settings(BaseModel):
     public_url: Annotated[str, AfterValidator(checks.origin)] = setting(
         "",
         N_(
-            "public address of this server, such as `https://live.example.com`, for links in emails and for "
-            "passkeys; required with SMTP_URL"
+            "public address of this server, such as `https://live.example.com`, for links in emails; required with "
+            "SMTP_URL"
         ),
     )
     app_url: Annotated[str, AfterValidator(checks.url(N_("should be a URL such as https://app.example.com")))] = (

@@ -4,11 +4,6 @@ from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
 
 
-class WrongPasskey(KoyJaboError):
-    status = 401
-    sentence = N_("This passkey could not be verified. Try again, or use another way.")
-
-
 class SignUpClosed(KoyJaboError):
     """SIGN_UP is `invited`, and the request has no invitation."""
 
@@ -31,21 +26,6 @@ class SecondFactorOn(KoyJaboError):
 class NoSecondFactor(KoyJaboError):
     status = 409
     sentence = N_("There is no authenticator app to confirm or turn off. Set one up first.")
-
-
-class EmailUnconfirmed(KoyJaboError):
-    status = 409
-    sentence = N_("Confirm your email first, with the link we sent you. Your account page can send a new one.")
-
-
-class UnknownPasskey(KoyJaboError):
-    status = 404
-    sentence = N_("Passkey not found. It may already have been removed.")
-
-
-class TooManyPasskeys(KoyJaboError):
-    status = 409
-    sentence = N_("An account can have 20 passkeys. Remove one that you no longer use.")
 
 
 class UnknownLink(KoyJaboError):

@@ -71,7 +71,6 @@ def build(base: Base) -> AccountServices:
             pending,
             codes,
             on_revoked,
-            needs_email=lambda: outbox.is_on,
             site_name=partial(settings.name_in, "en"),
         ),
         proofs=Proofs(database, clock, codes),

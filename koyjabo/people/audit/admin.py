@@ -178,7 +178,7 @@ WORDS: Mapping[str, Mapping[str, LazyString]] = {
     "role": ROLES,
     "before": ROLES,
     "fields": {"name": _("Name"), "email": _("Email"), "name, email": _("Name and email")},
-    "method": {"totp": _("Authenticator app"), "passkey": _("Passkey")},
+    "method": {"totp": _("Authenticator app")},
     "state": {"open": _("Not done"), "done": _("Done"), "skipped": _("Skipped")},
 }
 """Labels for values that are internal names, by detail name."""

@@ -51,8 +51,7 @@ def patch() -> None:
     from . import patching
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
-    with _hidden("OpenSSL"):  # if installed, eventlet imports it for its connection errors: 11 MB
-        patching.patch()
+    patching.patch()
 
 
 def load(settings: "Settings") -> None:

@@ -56,7 +56,7 @@ def test_link_gives_a_new_password_and_ends_all_sessions(site, mailbox):
     assert mailbox.subjects() == ["New login to your account"], "that above: the browser of the link is familiar"
 
 
-ENDED = {"sessions", "totp_secrets", "recovery_codes", "passkeys", "pending_steps", "shares", "invitations"}
+ENDED = {"sessions", "totp_secrets", "recovery_codes", "pending_steps", "shares", "invitations"}
 ENDED |= {"panel_invitations", "api_keys"}
 STAYS = {
     *("users", "memberships", "communities"),  # their owner can see and delete them

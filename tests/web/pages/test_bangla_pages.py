@@ -130,7 +130,7 @@ def values(is_full, site, cast) -> dict[str, str]:
         "session_id": session[0],
         "token": token,
     }
-    return {**same, "passkey_id": session[0], "invitation_id": session[0], "ordinal": "1"}
+    return {**same, "invitation_id": session[0], "ordinal": "1"}
 
 
 def fill(site: Site, community: str) -> None:

@@ -6,7 +6,6 @@ Every function may raise TooManyRequests and LedgerUnavailable. Functions that t
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, after_this_request, request, url_for
 
@@ -24,9 +23,8 @@ from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
-from koyjabo.people.accounts.errors import SignUpClosed, UnknownLink, WrongPasskey
+from koyjabo.people.accounts.errors import SignUpClosed, UnknownLink
 from koyjabo.people.accounts.login_sessions import REMEMBERED_S, Grant, SecondFactorDue, browser_mark_of
-from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
@@ -135,13 +133,10 @@ def log_in_by_link(token: str) -> Grant | SecondFactorDue:
 
 
 def complete_login(body: SecondFactorBody) -> Grant:
-    """Complete a two-step login. Raises WrongCode, WrongPasskey, SecondFactorExpired."""
+    """Complete a two-step login. Raises WrongCode, SecondFactorExpired."""
     _begin()
     steps, from_browser = account_services().second_step, browser()
-    if body.credential is not None:
-        completed = steps.by_passkey(body.token, body.credential, relying_party(), from_browser)
-    else:
-        completed = steps.by_code(body.token, body.code or "", from_browser)
+    completed = steps.by_code(body.token, body.code, from_browser)
     if body.remember:
 
         @after_this_request
@@ -149,13 +144,7 @@ def complete_login(body: SecondFactorBody) -> Grant:
             cookies.put(response, REMEMBERED_COOKIE, completed.cookie, REMEMBERED_S)
             return response
 
-    return welcome(completed.grant, completed.visitor_id or body.visitorId)
-
-
-def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
-    """The pending step's token, and the WebAuthn options. Raises SecondFactorExpired."""
-    _begin()
-    return account_services().second_step.options(token, relying_party())
+    return welcome(completed.grant, completed.visitor_id)
 
 
 def enrolling(token: str) -> User:
@@ -183,15 +172,6 @@ def enrolment_token() -> str | None:
     header = request.authorization
     token = header.token if header is not None and header.type == "bearer" else None
     return token if token and "." not in token else None
-
-
-def relying_party() -> RelyingParty:
-    """The relying party for passkeys: PUBLIC_URL, or the request's host. Raises WrongPasskey for an invalid host."""
-    origin = current()[NetworkServices].origins.site(request)
-    host = urlsplit(origin or "").hostname
-    if origin is None or host is None:
-        raise WrongPasskey
-    return RelyingParty(host, origin)
 
 
 def change_password(login: Login, body: PasswordBody) -> None:

@@ -22,10 +22,9 @@ from koyjabo.people.accounts.errors import (
     SecondFactorExpired,
     SignUpClosed,
     UnknownLink,
-    WrongPasskey,
 )
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
+from koyjabo.people.accounts.login.schemas import LoginBody, SecondFactorBody, SignupBody
 from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
 from koyjabo.people.accounts.services import account_services
 from koyjabo.web.current import current, pages as bp
@@ -35,7 +34,7 @@ from koyjabo.web.http.responses import no_store
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import say
-from .form_fields import EnrolBody, SecondStepBody
+from .form_fields import EnrolBody
 
 
 @bp.get("/login")
@@ -117,20 +116,13 @@ def log_out() -> Response:
 @bp.post("/login/second-factor")
 def second_factor() -> Response:
     page_login.check_origin()
-    form = Form(SecondStepBody, flags=("remember",))
+    form = Form(SecondFactorBody, flags=("remember",), optional=("code",))
     body = form.read()
-    if body is not None and not body.code and body.credential is None:
-        form.errors["code"] = REQUIRED
     try:
-        if body is not None and not form.errors:
-            return redirected(authentication.complete_login(body))
+        with authentication.errors_in(form):
+            if body is not None:
+                return redirected(authentication.complete_login(body))
         return _ask(form, 422)
-    except (WrongCode, WrongPasskey) as error:
-        form.errors["code"] = error.sentence
-        try:
-            return _ask(form, 422)
-        except SecondFactorExpired:  # the pending login is unknown
-            return _over(WrongPasskey())
     except SecondFactorExpired as error:
         return _over(error)
 
@@ -203,7 +195,7 @@ def show(due: SecondFactorDue, onwards: str = "") -> Response:
         user = account_services().second_step.enrolling(due.token)
         account_services().second_factors.begin_totp(user.id, user.email)
         return _enrolment(Form(EnrolBody, {"token": due.token}), onwards=onwards)
-    return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)), onwards=onwards)
+    return _ask(Form(SecondFactorBody, {"token": due.token}, ("remember",)), onwards=onwards)
 
 
 def logged_in(grant: Grant, response: Response) -> Response:
@@ -218,7 +210,7 @@ def logged_in(grant: Grant, response: Response) -> Response:
     return response
 
 
-def _ask(form: Form[SecondStepBody], status: int = 200, onwards: str = "") -> Response:
+def _ask(form: Form[SecondFactorBody], status: int = 200, onwards: str = "") -> Response:
     """Show the form that completes a two-step login. Raises SecondFactorExpired."""
     methods = account_services().second_step.methods(str(form.values.get("token", "")))
     return secret_page("second_step", status, form=form, methods=methods, onwards=onwards)
