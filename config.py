@@ -16,7 +16,6 @@ from koyjabo.base.core import installation
 from koyjabo.base.settings import (
     backup_stores,
     database_url,
-    login_providers,
     operator_secrets,
     redis_url,
     trusted_issuer,
@@ -52,7 +51,6 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
     made = {"secret_key", "database_url"} - {name.lower() for name in given}
     given["ENVIRONMENT"] = _environment(given)
     try:
-        given[login_providers.PROVIDERS] = login_providers.read(given)
         given["DATABASE_URL"] = database_url.normal(str(given.get("DATABASE_URL", "")), instance)
     except ValueError as error:
         raise SettingsError(str(error)) from None
@@ -129,7 +127,7 @@ def _text(name: str, value: Any) -> Any:
     try:
         return os.fsencode(value).decode()
     except ValueError:
-        if name in NAMES or name.startswith(login_providers.PREFIX):
+        if name in NAMES:
             raise SettingsError(f"{name} is not UTF-8 text.") from None
         return value
 

@@ -25,7 +25,7 @@ web: limits schemas http . assets login forms panel pages fast_path openapi
 people: .
 people.audit: . admin
 people.mail: .
-people.accounts: . users throttle second_factor oidc services login api pages cli
+people.accounts: . users throttle second_factor services login api pages cli
 presence: members . visitors services
 counting: . services schemas incoming api pages cli
 counting.evidence: . api

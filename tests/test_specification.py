@@ -34,7 +34,7 @@ ROLES = {
     permissions.SITE_ADMIN: "site admin",
 }
 ROLES["viewer"] = "admin or viewer of the site"
-PARAMETERS = {"community_id": "id", "session_id": "id", "passkey_id": "id", "user_id": "userId", "token": "token"}
+PARAMETERS = {"community_id": "id", "session_id": "id", "user_id": "userId", "token": "token"}
 PARAMETERS |= {"ref": "ref", "user_ref": "userRef"}
 
 

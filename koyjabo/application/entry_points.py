@@ -51,7 +51,7 @@ PARTS = (
     "communities.ui",
     "reports.visit_log.ui",
     "reports.ui.figures",
-    "people.accounts.login.provider_login",
+    "people.accounts.login.authentication",
 )
 """Modules that add something to every application, whatever its settings."""
 

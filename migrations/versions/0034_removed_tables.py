@@ -21,6 +21,7 @@ log = logging.getLogger("koyjabo.migrations")
 NEVER_RELEASED = ("addresses", "traits", "visit_facts", "visitor_numbers")
 OF_IMPORTS = ("imported_days", "imported_visits", "file_imports")
 OF_WEBHOOKS = ("webhooks", "webhook_deliveries")
+OF_LOGINS = ("oidc_identities", "passkeys")
 REFUSED = (
     "This database has visits that were imported from another program, and this version cannot read them. Nothing was "
     "changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to its total."
@@ -33,8 +34,10 @@ def upgrade() -> None:
         if connection.scalar(sa.text(f"SELECT count(*) FROM {table}")):
             raise UnusableDatabase(REFUSED)
     remove_webhooks(connection)
+    remove_login_with_others(connection)
+    remove_passkeys(connection)
     existing = set(sa.inspect(connection).get_table_names())
-    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS):
+    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS):
         if table in existing:
             note_rows(table, connection.scalar(sa.text(f"SELECT count(*) FROM {table}")))
             op.drop_table(table)
@@ -44,6 +47,40 @@ def upgrade() -> None:
 def note_rows(name: str, rows: int | None) -> None:
     if rows:
         log.warning("removed_rows name=%s rows=%d", name, rows)
+
+
+def remove_login_with_others(connection: sa.Connection) -> None:
+    """Log how many accounts can now be opened only after a password reset. Only these have an email and no password."""
+    rows = connection.scalar(sa.text("SELECT count(*) FROM users WHERE password LIKE '!%' AND email <> ''"))
+    if rows:
+        log.warning("accounts_without_password rows=%d", rows)
+    op.execute("DELETE FROM stored_settings WHERE name = 'OIDC_SIGNUP'")
+
+
+def remove_passkeys(connection: sa.Connection) -> None:
+    """Log how many accounts now need a recovery code, or an admin, to log in. Logins under way have to start again."""
+    without_app = (
+        "SELECT count(*) FROM users WHERE second_factor_ms IS NOT NULL "
+        "AND id NOT IN (SELECT user_id FROM totp_secrets WHERE confirmed_ms IS NOT NULL)"
+    )
+    if rows := connection.scalar(sa.text(without_app)):
+        log.warning("accounts_without_app rows=%d", rows)
+    op.drop_table("pending_steps")
+    op.create_table(
+        "pending_steps",
+        sa.Column("token", sa.String(64), nullable=False),
+        sa.Column("purpose", sa.String(16), nullable=False),
+        sa.Column("user_id", sa.String(36), nullable=False),
+        sa.Column("password_mark", sa.String(64), nullable=False),
+        sa.Column("visitor_id", sa.String(128)),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("expires_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("token"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_pending_steps_expires_ms", "pending_steps", ["expires_ms"])
+    op.create_index("ix_pending_steps_user_id", "pending_steps", ["user_id"])
 
 
 def remove_webhooks(connection: sa.Connection) -> None:

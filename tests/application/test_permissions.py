@@ -212,7 +212,6 @@ OTHERWISE = {
         api.report_breakdown api.community_report_breakdown
         api.change_me api.delete_me api.change_password
         api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
-        api.passkey_options api.add_passkey api.remove_passkey
     """,
     404: """api.pages
         api.archive_community api.remove_member_by_ref
@@ -225,16 +224,12 @@ OTHERWISE = {
         admin.withdraw_panel_invitation admin.end_share admin.remove_annotation
         api.revoke_key api.rotate_key
         admin.ask_rotation admin.rotate_key admin.revoke_key
-        pages.log_in_with_provider pages.take_provider_answer
-        pages.ask_connection pages.begin_connection pages.ask_disconnection pages.disconnect_provider
     """,
     409: "admin.back_up",
     422: """
-        pages.set_first_password
         pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor
         pages.enrol pages.log_in_by_link pages.change_details pages.change_password pages.delete_account
         pages.begin_totp pages.remove_totp pages.renew_recovery_codes
-        pages.begin_passkey pages.add_passkey pages.remove_passkey
     """,
     428: "api.sync_members",
     501: "api.stream api.community_stream pages.send_verification admin.test_mail",

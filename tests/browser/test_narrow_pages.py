@@ -38,7 +38,7 @@ MEMBERS = [
     *(f"/communities/{{community}}{path}" for path in ("", "/reports", "/members", "/settings")),
     *(f"/communities/{{community}}{path}" for path in ("/settings", "/delete", "/shares", "/shares/new")),
     *(f"/account{path}" for path in ("", "/details", "/delete", "/second-factor", "/second-factor/totp")),
-    *(f"/account/second-factor/{path}" for path in ("passkeys", "recovery-codes")),
+    "/account/second-factor/recovery-codes",
 ]
 PANEL = [
     *("annotations", "audit?kind=all", "communities", "communities/{community}", "communities/new", "data"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,10 @@ from support.browser.pages import EMAIL, PASSWORD as OF_ADMIN, Device, expect, l
 from support.browser.stored import stored_by, table
 from support.clients.members import PASSWORD, Member
 from support.programs.processes import ROOT
-from support.servers.openid_provider import OpenidProvider
 from support.servers.server import Server
 
 from koyjabo.base.models import Visit
-from koyjabo.people.accounts.login import authentication, login_limits, provider_login
+from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.reports.pages import share_links
 from koyjabo.reports.ui import choices
 from koyjabo.web.i18n import LANGUAGE_COOKIE
@@ -141,12 +140,6 @@ class Reader:
         self.page.get_by_role("button", name="Log in", exact=True).click()
         expect(self.page.locator(".person .who")).to_be_attached()
 
-    def log_in_elsewhere(self) -> None:
-        self.page.route("**", lambda route: route.continue_() if "localhost" in route.request.url else route.abort())
-        visit(self.page, "/login")
-        self.page.get_by_role("link", name="office").click()
-        self.page.wait_for_url(lambda url: f":{self.site.port}/" not in url)
-
     def join(self) -> None:
         self.log_in()
         (csrf,) = (cookie["value"] for cookie in self.page.context.cookies() if cookie["name"] == "csrf_access_token")
@@ -187,7 +180,6 @@ COOKIES: dict[str, Callable[[Reader], None]] = {
     "`access_token_cookie`, `refresh_token_cookie`, `csrf_access_token`, `csrf_refresh_token`": Reader.log_in,
     "`familiar_browser`": Reader.log_in,
     "`remembered_browser`": Reader.log_in_with_an_app,
-    "`provider_login`": Reader.log_in_elsewhere,
     "`outcome`": Reader.join,
     "`comparison`": Reader.choose_comparison,
     "`switches`": Reader.turn_a_switch,
@@ -199,25 +191,14 @@ OF_LOGINS = {*tokens.COOKIES.values(), *tokens.CSRF_COOKIES.values(), login_limi
 KEPT_FOR = {name.strip("`"): kept for names, _, kept in table("cookie") for name in re.findall("`[^`]+`", names)}
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[OpenidProvider]:
-    with OpenidProvider() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def site_with_provider(new_site, provider) -> Server:
-    return new_site(OIDC_PROVIDERS="office", **provider.settings("office"))
-
-
 @pytest.mark.parametrize(
     "names", [pytest.param(row, marks=further if at else (), id=row.split("`")[1]) for at, row in enumerate(COOKIES)]
 )
-def test_cookies_are_set_and_kept_as_the_table_says(browser, site_with_provider, names):
-    device = Device(browser, f"http://localhost:{site_with_provider.port}")
+def test_cookies_are_set_and_kept_as_the_table_says(browser, site, names):
+    device = Device(browser, f"http://localhost:{site.port}")
     page = device.context.new_page()
     assert device.context.cookies() == []
-    COOKIES[names](Reader(site_with_provider, page))
+    COOKIES[names](Reader(site, page))
     expected = set(re.findall("`([^`]+)`", names))
     stored = {re.sub("^share_.+", "share_", cookie["name"]): cookie for cookie in device.context.cookies()}
     assert expected <= stored.keys() <= expected | OF_LOGINS
@@ -233,7 +214,6 @@ SET_BY = {
     tokens: [*tokens.COOKIES.values(), *tokens.CSRF_COOKIES.values()],
     login_limits: [login_limits.FAMILIAR_COOKIE],
     authentication: [authentication.REMEMBERED_COOKIE],
-    provider_login: [provider_login.COOKIE],
     redirects: [redirects.COOKIE],
     choices: [choices.COMPARISON, choices.SWITCHES],
     share_links: ["share_"],

@@ -111,7 +111,7 @@ POLL_S = 5.0
 
 class PublishedKeys:
     """Cached keys, which stay unchanged if an attempt to refresh them fails. `read` calls the other server, which takes
-    time. It raises OutboundError, InvalidKeySet, or KeysUnavailable after logging the reason.
+    time. It raises OutboundError or InvalidKeySet.
     """
 
     def __init__(self, read: Callable[[], KeySet], runtime: Runtime, clock: Clock) -> None:
@@ -136,23 +136,8 @@ class PublishedKeys:
             raise KeysUnavailable
         return key
 
-    def find_or_read(self, key_id: str | None, algorithm: str) -> Any:
-        """Like `find`, but waits if the keys are missing or outdated, or the key is unknown. For requests that wait for
-        the other server anyway.
-        """
-        if self._keys is None:
-            self._read()
-        self.tick()
-        if self._keys is None:
-            raise KeysUnavailable
-        key = self._keys.find(key_id, algorithm)
-        if key is None and (self._is_reading or self._begins(PAUSE_S)):  # another request's read may finish too late
-            self._read()
-            key = self._keys.find(key_id, algorithm)
-        return key
-
     def tick(self) -> None:
-        """Refresh the keys when due, and wait for them. If requests use `find`, call this every POLL_S."""
+        """Refresh the keys when due, and wait for them. Call this every POLL_S."""
         if self._begins(self._wait_s):
             self._read()
 
@@ -170,8 +155,6 @@ class PublishedKeys:
         self._wait_s = PAUSE_S
         try:
             self._keys, self._wait_s = self._read_keys(), FRESH_S
-        except KeysUnavailable:
-            pass
         except (OutboundError, InvalidKeySet) as error:
             log.warning("keys_not_read reason=%r kept=%s", str(error), self._keys is not None)
         finally:

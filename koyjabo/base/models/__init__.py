@@ -31,7 +31,6 @@ from .accounts import (
     Membership,
     OutboxMail,
     PanelInvitation,
-    Passkey,
     PendingStep,
     RecoveryCode,
     SpentCode,
@@ -50,7 +49,7 @@ from .insights import (
     VisitBlock,
     Watermark,
 )
-from .integrations import ApiKey, OidcIdentity
+from .integrations import ApiKey
 from .ledger import (
     Adjustment,
     Attendance,
@@ -111,11 +110,9 @@ __all__ = [
     "MailBudget",
     "Membership",
     "NightlyWork",
-    "OidcIdentity",
     "OutboxMail",
     "PageSum",
     "PanelInvitation",
-    "Passkey",
     "Peak",
     "PendingStep",
     "Person",

@@ -182,21 +182,6 @@ class RecoveryCode(ByKey, Model):
     digest: Mapped[Digest] = mapped_column(primary_key=True)
 
 
-class Passkey(Model):
-    """A WebAuthn credential. Binary values are base64url, as in WebAuthn's JSON."""
-
-    __tablename__ = "passkeys"
-
-    id: Mapped[Uuid] = mapped_column(primary_key=True)
-    user_id: Mapped[UserId] = mapped_column(index=True)
-    name: Mapped[Name]
-    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)  # encodes up to 1,023 bytes
-    public_key: Mapped[str]
-    sign_count: Mapped[int]
-    created_ms: Mapped[int]
-    used_ms: Mapped[int | None]
-
-
 class SpentCode(ByKey, Model):
     """A used authenticator app code. The primary key prevents a second use on any server."""
 
@@ -207,7 +192,7 @@ class SpentCode(ByKey, Model):
 
 
 class PendingStep(ByKey, Model):
-    """A login that is waiting for a code or passkey, or a passkey that is being created. `token` is a hash of the
+    """A login that is waiting for a code, or an authenticator app that is being set up. `token` is a hash of the
     client's token.
     """
 
@@ -215,10 +200,9 @@ class PendingStep(ByKey, Model):
 
     token: Mapped[Digest] = mapped_column(primary_key=True)
     purpose: Mapped[Word]
-    user_id: Mapped[UserId | None] = mapped_column(index=True)
-    password_mark: Mapped[Digest]  # changes with the password; "" until the user is known
+    user_id: Mapped[UserId] = mapped_column(index=True)
+    password_mark: Mapped[Digest]  # changes with the password
     visitor_id: Mapped[str | None] = mapped_column(String(128))
-    challenge: Mapped[str | None] = mapped_column(String(128))  # the challenge for a passkey
     tries: Mapped[int] = mapped_column(Integer)
     expires_ms: Mapped[int] = mapped_column(index=True)
 

@@ -1,16 +1,14 @@
-"""Tables for connections with other programs: API keys, and accounts at login providers."""
+"""API keys."""
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, foreign, mapped_column
 
 from .accounts import Community, User
 from .columns import (
-    ByKey,
     CommunityId,
     Digest,
     Model,
     Name,
-    UserId,
     Uuid,
     related,
 )
@@ -37,15 +35,3 @@ class ApiKey(Model):
     last_used_ms: Mapped[int | None]
     community: Mapped[Community | None] = related()
     maker: Mapped[User | None] = related(primaryjoin=lambda: foreign(ApiKey.created_by) == User.id)
-
-
-class OidcIdentity(ByKey, Model):
-    """A user's account at an OpenID provider. It is looked up by issuer and subject, never by email."""
-
-    __tablename__ = "oidc_identities"
-
-    issuer: Mapped[Name] = mapped_column(primary_key=True)
-    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
-    user_id: Mapped[UserId] = mapped_column(index=True)
-    created_ms: Mapped[int]
-    used_ms: Mapped[int | None]  # the last login

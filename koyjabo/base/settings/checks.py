@@ -146,13 +146,6 @@ def time_of_day(value: str) -> str:
     return value
 
 
-def claim_and_value(value: str) -> str:
-    claim, _, expected = value.partition(":")
-    if not claim.strip() or not expected.strip():
-        raise ValueError("should be a claim and its value, such as groups:ops")
-    return f"{claim.strip()}:{expected.strip()}"
-
-
 def smtp_server(value: str) -> str:
     smtp_url.parse(value)
     return value

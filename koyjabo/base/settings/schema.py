@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.i18n import N_
 from . import backup_stores, checks, smtp_url
-from .login_providers import LoginProvider
 from .smtp_url import SmtpServer
 
 if TYPE_CHECKING:
@@ -99,8 +98,8 @@ class Settings(BaseModel):
     public_url: Annotated[str, AfterValidator(checks.origin)] = setting(
         "",
         N_(
-            "public address of this server, such as `https://live.example.com`, for links in emails and for "
-            "passkeys; required with SMTP_URL"
+            "public address of this server, such as `https://live.example.com`, for links in emails; required with "
+            "SMTP_URL"
         ),
     )
     app_url: Annotated[str, AfterValidator(checks.url(N_("should be a URL such as https://app.example.com")))] = (
@@ -112,20 +111,7 @@ class Settings(BaseModel):
     require_two_factor: Policy = setting(
         "none", N_("who must use two-step login: `none`, `admins` of the site, or `all`")
     )
-    oidc_providers: tuple[LoginProvider, ...] = setting(
-        (),
-        N_("names of the OpenID providers people can log in with, such as `google,work` (docs/login-with-others.md)"),
-    )
-    sign_up: Literal["open", "invited"] = setting(
-        "open", N_("`open` to everyone, or only for `invited` people, also with OIDC_SIGNUP")
-    )
-    oidc_signup: bool = setting(False, N_("`1` lets people sign up through a provider in OIDC_PROVIDERS"))
-    oidc_admin_claim: Annotated[str, AfterValidator(checks.claim_and_value)] = setting(
-        "", N_("claim and value, such as `groups:ops`, that make an account a site admin at a login through a provider")
-    )
-    oidc_trust_mfa: bool = setting(
-        False, N_("`1` skips two-step login after a login through a provider that has its own")
-    )
+    sign_up: Literal["open", "invited"] = setting("open", N_("`open` to everyone, or only for `invited` people"))
     active_window_seconds: int = setting(
         300, N_("seconds without a request before a visitor is inactive"), ge=1, le=86400
     )

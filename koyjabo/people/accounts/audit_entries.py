@@ -13,8 +13,6 @@ CHANGES |= {
     "user.password": N_("Password changed"),
     "user.password_reset": N_("New password by email"),
     "user.change": N_("Account changed"),
-    "user.connect": N_("Login connected"),
-    "user.disconnect": N_("Login disconnected"),
     "user.promote": N_("Admin rights given"),
     "user.demote": N_("Admin rights removed"),
     "user.role": N_("Role on the site changed"),

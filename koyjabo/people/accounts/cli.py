@@ -116,7 +116,7 @@ def second_factor() -> None:
 @second_factor.command("reset")
 @email
 def reset_second_factor(email: str) -> None:
-    """Remove the authenticator app, the passkeys and the recovery codes of EMAIL, and log them out everywhere."""
+    """Remove the authenticator app and the recovery codes of EMAIL, and log them out everywhere."""
     email = _change(Users.reset_second_factor, email)
     click.echo(f"Reset the two-step login of {email}, who is now logged out everywhere.")
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.link_tokens import RESET, VERIFY
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import ApiKey, EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User
+from koyjabo.base.models import ApiKey, EmailLink, Invitation, PanelInvitation, Share, User
 from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 from . import queries
@@ -99,7 +99,7 @@ def _end_what_was_made(session: Session, user: User) -> None:
     (specification: Unconfirmed emails).
     """
     queries.remove_second_factors(session, user.id)
-    for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
+    for theirs in (Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user.id).execution_options(synchronize_session=False))
     # The site's keys stay, because they belong to the operator.
     keys = delete(ApiKey).where(ApiKey.created_by == user.id, ApiKey.community_id.is_not(None))

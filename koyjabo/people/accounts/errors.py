@@ -4,11 +4,6 @@ from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
 
 
-class WrongPasskey(KoyJaboError):
-    status = 401
-    sentence = N_("This passkey could not be verified. Try again, or use another way.")
-
-
 class SignUpClosed(KoyJaboError):
     """SIGN_UP is `invited`, and the request has no invitation."""
 
@@ -31,53 +26,6 @@ class SecondFactorOn(KoyJaboError):
 class NoSecondFactor(KoyJaboError):
     status = 409
     sentence = N_("There is no authenticator app to confirm or turn off. Set one up first.")
-
-
-class EmailUnconfirmed(KoyJaboError):
-    status = 409
-    sentence = N_("Confirm your email first, with the link we sent you. Your account page can send a new one.")
-
-
-class UnknownPasskey(KoyJaboError):
-    status = 404
-    sentence = N_("Passkey not found. It may already have been removed.")
-
-
-class TooManyPasskeys(KoyJaboError):
-    status = 409
-    sentence = N_("An account can have 20 passkeys. Remove one that you no longer use.")
-
-
-class UnknownProvider(KoyJaboError):
-    status = 404
-    sentence = N_("No login method with this name exists here.")
-
-
-class ProviderUnavailable(KoyJaboError):
-    """An OpenID provider does not respond, or its response is not valid OpenID."""
-
-    status = 503
-    sentence = N_("The other server does not respond right now. Try again in a moment, or log in another way.")
-    retry_after_s = 10
-
-
-class ProviderLoginRefused(KoyJaboError):
-    """The provider's response belongs to a login that was not begun in this browser, or to a user without
-    an account.
-    """
-
-    status = 401
-    sentence = N_("This login could not be verified. Start again.")
-
-
-class ProviderConnected(KoyJaboError):
-    status = 409
-    sentence = N_("This login is connected to another account here. Disconnect it there first.")
-
-
-class LastWayToLogIn(KoyJaboError):
-    status = 409
-    sentence = N_("Without this login you could no longer log in. Set a password first.")
 
 
 class UnknownLink(KoyJaboError):

@@ -25,13 +25,11 @@ from .audit_entries import own_entry, subject
 from .errors import SecondFactorExpired, UnknownSession
 from .queries import revoke_session
 
-VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
-"""Purposes of login steps: complete a two-step login; set up two-step login to log in, or to sign up; log in with only
-a passkey.
-"""
+VERIFY, ENROL, SIGN_UP = "verify", "enrol", "sign up"
+"""Purposes of login steps: complete a two-step login; set up two-step login to log in, or to sign up."""
 
-PASSKEY_REGISTRATION, TOTP_SETUP = "register", "totp"
-"""Purposes of steps within a session: create a passkey, set up an authenticator app."""
+TOTP_SETUP = "totp"
+"""Purpose of a step within a session: set up an authenticator app."""
 
 PENDING_S = 600
 MAX_TRIES = 5
@@ -91,20 +89,17 @@ class PendingSteps:
     def begin(
         self,
         purpose: str,
-        user: User | None,
+        user: User,
         visitor_id: str | None = None,
-        challenge: str | None = None,
         token: str | None = None,
     ) -> SecondFactorDue:
         token, now_ms = token or secrets.token_urlsafe(32), self._clock.now_ms()
-        user_id, mark = (user.id, _password_mark(user)) if user else (None, "")
         pending = PendingStep(
             token=_hash(token),
             purpose=purpose,
-            user_id=user_id,
-            password_mark=mark,
+            user_id=user.id,
+            password_mark=_password_mark(user),
             visitor_id=visitor_id,
-            challenge=challenge,
             tries=0,
             expires_ms=now_ms + PENDING_S * 1000,
         )
@@ -115,15 +110,10 @@ class PendingSteps:
         """The pending step. Raises SecondFactorExpired."""
         return self._database.read(pending_step_queries.find, _hash(token), purposes, self._clock.now_ms())
 
-    def count_try(self, token: str, *purposes: str, most: int = MAX_TRIES) -> PendingStep:
-        """Count a try before it is verified. Raises SecondFactorExpired after `most` tries."""
+    def count_try(self, token: str, *purposes: str) -> PendingStep:
+        """Count a try before it is verified. Raises SecondFactorExpired after MAX_TRIES."""
         count = pending_step_queries.count_try
-        return self._database.write(count, _hash(token), purposes, self._clock.now_ms(), most)
-
-    def set_challenge(self, token: str, challenge: str, *purposes: str) -> PendingStep:
-        """Set the step's WebAuthn challenge. Raises SecondFactorExpired."""
-        change = pending_step_queries.set_challenge
-        return self._database.write(change, _hash(token), purposes, challenge, self._clock.now_ms())
+        return self._database.write(count, _hash(token), purposes, self._clock.now_ms(), MAX_TRIES)
 
     def fail(self, pending: PendingStep) -> None:
         """Handle a wrong try: after the last one, end the step and raise SecondFactorExpired."""
@@ -132,7 +122,7 @@ class PendingSteps:
         client = log.anonymous(self._clock.now_ms())
 
         def operation(session: Any) -> None:
-            user = queries.by_id(session, pending.user_id or "")
+            user = queries.by_id(session, pending.user_id)
             if pending_step_queries.end(session, pending) and user is not None:
                 own_entry(client, "second_factor.fail", user).store(session)
 
@@ -141,7 +131,7 @@ class PendingSteps:
 
     def user_of(self, pending: PendingStep) -> User:
         """The step's user, if their password and account have not changed since. Raises SecondFactorExpired."""
-        user = self._database.read(queries.by_id, pending.user_id or "")
+        user = self._database.read(queries.by_id, pending.user_id)
         if user is None or user.disabled_ms is not None or _password_mark(user) != pending.password_mark:
             raise SecondFactorExpired
         return user
@@ -152,7 +142,7 @@ class PendingSteps:
 
 
 def of_session(purpose: str, session_id: str) -> str:
-    """The token for a session's step. A session can create only one passkey at a time. The token is not secret, but its
+    """The token for a session's step. A session can set up only one app at a time. The token is not secret, but its
     purpose prevents using it for a login.
     """
     return f"{purpose} in session {session_id}"
@@ -222,13 +212,13 @@ class Sessions(Changes):
 
 
 class Proof(NamedTuple):
-    """Proof of a completed two-step login or provider login, or a printed link. `settle` uses it up in the transaction
+    """Proof of a completed two-step login, or a printed link. `settle` uses it up in the transaction
     of the change it permits, and returns False if it was used or removed in the meantime.
     """
 
     method: str
     settle: Callable[[Any], bool]
-    kind: str = "second_factor"  # or "provider", "link": the key for the method in the audit entry's details
+    kind: str = "second_factor"  # or "link": the key for the method in the audit entry's details
 
 
 class Grant(NamedTuple):

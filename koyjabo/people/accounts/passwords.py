@@ -3,7 +3,6 @@ addresses queue for it fairly (decision 52).
 """
 
 import base64
-import secrets
 import threading
 import time
 import unicodedata
@@ -224,11 +223,6 @@ class Passwords:
 def hash_now(password: str) -> str:
     """Hash on the calling thread, blocking it. Use this only during startup."""
     return HASHER.hash(_composed(password))
-
-
-def unusable() -> str:
-    """The hash of a user without a password. It is unique, like real hashes."""
-    return UNUSABLE + secrets.token_hex(16)
 
 
 def is_usable(hashed: str) -> bool:

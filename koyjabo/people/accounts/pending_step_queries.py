@@ -6,24 +6,23 @@ from sqlalchemy import ColumnElement, ScalarResult, delete, exists, select, upda
 from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import Passkey, PendingStep, RecoveryCode, TotpSecret, User
+from koyjabo.base.models import PendingStep, RecoveryCode, TotpSecret, User
 from .errors import SecondFactorExpired
 from .queries import sweep
 
-TOTP, RECOVERY, PASSKEY = "totp", "recovery", "passkey"
+TOTP, RECOVERY = "totp", "recovery"
 
 
 def begin(session: Session, pending: PendingStep, now_ms: int) -> tuple[str, ...]:
     """Add a step, replacing any step with the same token. Returns the methods that its user can choose. Steps of one
     user are added one after the other, so that no two have the same token.
     """
-    if pending.user_id is not None:
-        session.execute(select(User.id).where(User.id == pending.user_id).with_for_update())
+    session.execute(select(User.id).where(User.id == pending.user_id).with_for_update())
     sweep(session, PendingStep.token, now_ms)
     same = delete(PendingStep).where(PendingStep.token == pending.token)
     session.execute(same.execution_options(synchronize_session=False))
     session.add(pending)
-    return methods(session, pending.user_id) if pending.user_id else ()
+    return methods(session, pending.user_id)
 
 
 def find(session: Session, token: str, purposes: Collection[str], now_ms: int) -> PendingStep:
@@ -39,12 +38,6 @@ def count_try(session: Session, token: str, purposes: Collection[str], now_ms: i
     return _one(session.scalars(counted.values(tries=PendingStep.tries + 1).returning(PendingStep)))
 
 
-def set_challenge(session: Session, token: str, purposes: Collection[str], challenge: str, now_ms: int) -> PendingStep:
-    """Set the step's WebAuthn challenge. Raises SecondFactorExpired."""
-    changed = update(PendingStep).where(*_live(token, purposes, now_ms)).values(challenge=challenge)
-    return _one(session.scalars(changed.returning(PendingStep)))
-
-
 def _one(steps: ScalarResult[PendingStep]) -> PendingStep:
     step = steps.one_or_none()
     if step is None:
@@ -57,18 +50,12 @@ def _live(token: str, purposes: Collection[str], now_ms: int) -> tuple[ColumnEle
 
 
 def end(session: Session, pending: PendingStep) -> bool:
-    """Remove a step. Returns False if another request has already removed it, or has requested another challenge."""
-    mine = (PendingStep.token == pending.token, PendingStep.challenge.is_not_distinct_from(pending.challenge))
-    return changed_rows(session, delete(PendingStep).where(*mine)) == 1
+    """Remove a step. Returns False if another request has already removed it."""
+    return changed_rows(session, delete(PendingStep).where(PendingStep.token == pending.token)) == 1
 
 
 def methods(session: Session, user_id: str) -> tuple[str, ...]:
-    confirmed = (TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_not(None))
-    available = session.execute(
-        select(
-            exists().where(*confirmed),
-            exists().where(RecoveryCode.user_id == user_id),
-            exists().where(Passkey.user_id == user_id),
-        )
-    ).one()
-    return tuple(name for name, has in zip((TOTP, RECOVERY, PASSKEY), available, strict=True) if has)
+    """The methods that the user can choose. Without any, a recovery code is asked for, until an admin resets them."""
+    has_app = exists().where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_not(None))
+    available = session.execute(select(has_app, exists().where(RecoveryCode.user_id == user_id))).one()
+    return tuple(name for name, has in zip((TOTP, RECOVERY), available, strict=True) if has) or (RECOVERY,)

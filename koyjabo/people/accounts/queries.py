@@ -19,7 +19,6 @@ from koyjabo.base.models import (
     ApiKey,
     EmailLink,
     LoginSession,
-    Passkey,
     PendingStep,
     RecoveryCode,
     TotpSecret,
@@ -265,7 +264,7 @@ def change_profile(session: Session, user: User, name: str, email: str) -> None:
 
 
 def remove_second_factors(session: Session, user_id: str) -> None:
-    tables: tuple[Any, ...] = (TotpSecret, RecoveryCode, Passkey, PendingStep)
+    tables: tuple[Any, ...] = (TotpSecret, RecoveryCode, PendingStep)
     for table in tables:
         session.execute(delete(table).where(table.user_id == user_id).execution_options(synchronize_session=False))
     session.execute(update(User).where(User.id == user_id).values(second_factor_ms=None))

@@ -1,14 +1,10 @@
 """The services that accounts offer to other packages."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.link_tokens import LinkTokens
-from koyjabo.base.outbound.client import HttpClient
-from koyjabo.people.accounts.oidc.provider import Authorizations, Provider
-from koyjabo.people.accounts.oidc.provider_logins import ProviderLogins
 from koyjabo.people.accounts.second_factor.codes import Codes
 from koyjabo.people.accounts.second_factor.enrolment import SecondFactors
 from koyjabo.people.accounts.second_factor.proofs import Proofs
@@ -39,11 +35,6 @@ class AccountServices:
     external: ExternalPeople
     second_step: SecondStep
     second_factors: SecondFactors
-    providers: Mapping[str, Provider]
-    """OpenID providers by name, in the order of OIDC_PROVIDERS."""
-
-    authorizations: Authorizations
-    provider_logins: ProviderLogins
     proofs: Proofs
 
 
@@ -60,7 +51,7 @@ def build(base: Base) -> AccountServices:
     credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
     base.services.identities.provide(login_of=credentials.login_of)
-    codes, http = Codes(database, clock, secret), HttpClient(base.runtime)
+    codes = Codes(database, clock, secret)
     panel_invitations = Invitations(PanelScope(settings), database, clock, on_revoked, outbox, links)
     return AccountServices(
         credentials=credentials,
@@ -80,11 +71,7 @@ def build(base: Base) -> AccountServices:
             pending,
             codes,
             on_revoked,
-            needs_email=lambda: outbox.is_on,
             site_name=partial(settings.name_in, "en"),
         ),
-        providers={own.name: Provider(own, http, base.runtime, clock) for own in settings.oidc_providers},
-        authorizations=Authorizations(pending, secret),
-        provider_logins=ProviderLogins(database, clock, credentials, pending, outbox, settings),
         proofs=Proofs(database, clock, codes),
     )

@@ -131,7 +131,6 @@ LABELS: Mapping[str, LazyString] = {
     "after": _("After"),
     "fields": _("Changed"),
     "is_admin": _("Admin"),
-    "provider": _("Provider"),
     "method": _("Method"),
     "name": _("Name"),
     "failures": _("Failed logins in a row"),
@@ -175,7 +174,7 @@ WORDS: Mapping[str, Mapping[str, LazyString]] = {
     "role": ROLES,
     "before": ROLES,
     "fields": {"name": _("Name"), "email": _("Email"), "name, email": _("Name and email")},
-    "method": {"totp": _("Authenticator app"), "passkey": _("Passkey")},
+    "method": {"totp": _("Authenticator app")},
     "state": {"open": _("Not done"), "done": _("Done"), "skipped": _("Skipped")},
 }
 """Labels for values that are internal names, by detail name."""

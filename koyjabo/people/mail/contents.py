@@ -50,7 +50,7 @@ IGNORE = N_("If you did not ask for this, you can ignore this email.")
 AFTER_LOGIN = N_("The link asks you to log in to that account.")
 TAKEOVER = N_(
     "This email has never been confirmed for the account, so someone else may be using it. A new password also "
-    "removes its authenticator apps, recovery codes and passkeys, and revokes its share links and invitations. "
+    "removes its authenticator app and recovery codes, and revokes its share links and invitations. "
     "Its name and communities stay: check them after you log in."
 )
 

@@ -51,15 +51,14 @@ def patch() -> None:
     from . import patching
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
-    with _hidden("OpenSSL"):  # if installed, eventlet imports it for its connection errors: 11 MB
-        patching.patch()
+    patching.patch()
 
 
 def load(settings: "Settings") -> None:
     """Import the application, with only the backends and the driver that `settings` require."""
     with _hidden("redis", unless=bool(settings.redis_url)), _hidden("requests"):
         import flask_socketio  # noqa: F401 - python-socketio imports both if installed: 15 MB and 5 MB
-    with _hidden("cryptography", unless=bool(settings.auth_jwks_url or settings.oidc_providers)):
+    with _hidden("cryptography", unless=bool(settings.auth_jwks_url)):
         import jwt  # noqa: F401 - PyJWT imports it if installed, for public-key algorithms: 10 MB
     from koyjabo.application import entry_points
     from koyjabo.base.network import user_agents

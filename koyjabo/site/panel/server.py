@@ -49,7 +49,7 @@ GROUPS = {
     "milestones": ("MILESTONES",),
     "page-numbers": ("PAGE_NUMBERS",),
     "privacy": ("HONOUR_PRIVACY_SIGNALS",),
-    "sign-up": ("SIGN_UP", "OIDC_SIGNUP"),
+    "sign-up": ("SIGN_UP",),
     "two-step": ("REQUIRE_TWO_FACTOR",),
     "origins": ("ALLOWED_ORIGINS",),
 }
@@ -57,7 +57,7 @@ GROUPS = {
 
 PROVED = {
     *("PUBLIC_URL", "APP_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "BACKUP_AT", "BACKUP_KEEP"),
-    *("SIGN_UP", "OIDC_SIGNUP", "REQUIRE_TWO_FACTOR", "ALLOWED_ORIGINS"),
+    *("SIGN_UP", "REQUIRE_TWO_FACTOR", "ALLOWED_ORIGINS"),
 }
 """Settings that decide where a credential or the whole database goes, or who gets in. A change needs a proof of who
 uses the session, and so does a lower RETENTION_DAYS, which destroys visits.

@@ -26,10 +26,8 @@ from koyjabo.base.models import (
     Invitation,
     LoginSession,
     Membership,
-    OidcIdentity,
     OutboxMail,
     PanelInvitation,
-    Passkey,
     PendingStep,
     Person,
     PersonDay,
@@ -160,10 +158,6 @@ SECTIONS = (
     Section("share_links", Share, _of(Share.created_by, *SHARE)),
     Section("keys", ApiKey, _of(ApiKey.created_by, *KEY)),
     Section("authenticator_apps", TotpSecret, _of(TotpSecret.user_id, "began_ms", "confirmed_ms")),
-    Section("passkeys", Passkey, _of(Passkey.user_id, "id", "name", "created_ms", "used_ms")),
-    Section(
-        "logins_with_others", OidcIdentity, _of(OidcIdentity.user_id, "issuer", "subject", "created_ms", "used_ms")
-    ),
     Section("used_codes", SpentCode, _of(SpentCode.user_id, "step")),
     Section("pending_logins", PendingStep, _of(PendingStep.user_id, "purpose", "visitor_id", "expires_ms")),
     Section("email_links", EmailLink, _of(EmailLink.user_id, "purpose", "expires_ms")),

@@ -2,7 +2,6 @@
 deletion.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,7 @@ from flask import Response, make_response, render_template
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import KoyJaboError, LastAdmin, WrongCredentials
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Account, Login
+from koyjabo.base.core.identity import Account
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login import authentication
@@ -24,13 +23,9 @@ from koyjabo.web.i18n import browser_name, language
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.redirects import done
-from koyjabo.web.schemas.bodies import Body, NewPassword, Typed
+from koyjabo.web.schemas.bodies import Body, Typed
 from . import api
 from .personal_data import PersonalData
-
-
-class FirstPasswordBody(Body):
-    new_password: NewPassword
 
 
 class DeletionBody(Body):
@@ -47,27 +42,14 @@ def account() -> Response:
 @bp.post("/account/password")
 def change_password() -> Response:
     """Change the password, and end all other sessions."""
-    return _change(Form(PasswordBody), authentication.change_password, "current_password")
-
-
-@bp.post("/account/password/first")
-def set_first_password() -> Response:
-    """Set the password of an account that has none."""
-    form = Form(FirstPasswordBody)
-    return _change(
-        form, lambda login, body: authentication.set_first_password(login, body.new_password), "new_password"
-    )
-
-
-def _change(form: Form[Any], change: Callable[[Login, Any], object], field: str) -> Response:
-    """Change the password. An error of credentials belongs to `field`."""
+    form = Form(PasswordBody)
     login, body = page_login.require_login(), form.read()
     if body is None:
         return _show_account(form, 422)
     try:
-        change(login, body)
+        authentication.change_password(login, body)
     except WrongCredentials as error:
-        form.errors[field] = str(error)
+        form.errors["current_password"] = str(error)
         return _show_account(form, 422)
     return done(N_("Your password was changed. You are logged out everywhere else."), "pages.account")
 
@@ -127,7 +109,6 @@ def _show_account(form: Form[Any], status: int = 200) -> Response:
         "email": current()[AccountServices].email_links.state(account),
         "sends_mails": current()[MailOutbox].is_on,
         "second_factor": current()[AccountServices].second_factors.state(account),
-        "ways": current()[AccountServices].provider_logins.ways(account),
         "honours_signals": current()[CountingServices].anonymity.honours_headers(),
     }
     return make_response(render_template("personal_data/account.html", **values), status)

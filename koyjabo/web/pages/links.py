@@ -7,8 +7,8 @@ from flask import Flask, request, url_for
 from flask_babel import gettext
 
 from koyjabo.base.core.installation import own_command
+from koyjabo.base.network.client_address import is_loopback
 from koyjabo.base.network.services import NetworkServices
-from koyjabo.base.settings.login_providers import is_this_machine
 from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
 
@@ -19,8 +19,13 @@ the address of its picture). webkit/samples.js replaces it with the browser's ad
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(public_url=public_url, site_origin=site_origin, sample_site=sample_site)
-    app.jinja_env.globals.update(own_command=own_command, only_here=only_here)
+    app.jinja_env.globals.update(
+        public_url=public_url,
+        site_origin=site_origin,
+        sample_site=sample_site,
+        own_command=own_command,
+        only_here=only_here,
+    )
 
 
 def public_url() -> str:
@@ -40,7 +45,7 @@ def site_origin() -> str:
 def only_here(url: str | None = None) -> str:
     """A warning if only this computer can open `url`, or without it the links that this server makes; otherwise ""."""
     host = urlsplit(site_origin() if url is None else url).hostname or ""
-    return gettext("This address works only on this computer.") if is_this_machine(host) else ""
+    return gettext("This address works only on this computer.") if host == "localhost" or is_loopback(host) else ""
 
 
 def sample_site() -> str:

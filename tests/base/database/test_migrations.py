@@ -137,6 +137,51 @@ def test_upgrade_keeps_milestones_users_and_keys_and_names_what_it_drops(databas
     assert dropped == ["removed_rows name=api_keys rows=1", "removed_rows name=webhooks rows=1"]
 
 
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_upgrade_drops_logins_with_others_and_counts_the_accounts_that_had_no_password(database, caplog):
+    migrate(database, OLDEST_REVISION)
+    for name, password in {"ayesha": "!5f0c", "karim": "$argon2id$"}.items():
+        email = f"{name}@koyjabo.example"
+        who = {"email": email, "email_key": email, "name": name, "password": password, "is_admin": False}
+        insert(database, "users", id=name, weekly_report=False, traffic_alerts=False, created_ms=1, **who)
+        insert(database, "oidc_identities", issuer="https://a.example", subject=name, user_id=name, created_ms=1)
+    insert(database, "stored_settings", name="OIDC_SIGNUP", value="1")
+    with Site(database.url, OIDC_PROVIDERS="work", OIDC_TRUST_MFA="maybe") as site:
+        assert site.client.get("/auth/oidc/work").status_code == 404
+        assert database.rows("SELECT name FROM stored_settings") == []
+        assert database.rows("SELECT count(*) FROM users") == [(2,)]
+    lines = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
+    assert lines == ["accounts_without_password rows=1", "removed_rows name=oidc_identities rows=2"]
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_upgrade_drops_passkeys_and_keeps_two_step_login_on(database, caplog):
+    migrate(database, OLDEST_REVISION)
+    who = {
+        "password": "$argon2id$",
+        "is_admin": False,
+        "weekly_report": False,
+        "traffic_alerts": False,
+        "created_ms": 1,
+    }
+    for name in ("ayesha", "karim"):
+        mail = f"{name}@koyjabo.example"
+        insert(database, "users", id=name, email=mail, email_key=mail, name=name, second_factor_ms=5, **who)
+    key = {"name": "Phone", "credential_id": "a", "public_key": "b", "sign_count": 0, "created_ms": 1}
+    insert(database, "passkeys", id="p", user_id="ayesha", **key)
+    insert(database, "totp_secrets", user_id="karim", sealed="x", began_ms=1, confirmed_ms=2, guesses=0, guessing_ms=1)
+    step = {"password_mark": "", "challenge": "c", "tries": 0, "expires_ms": 2**53}
+    insert(database, "pending_steps", token="t", purpose="passkey", **step)
+    with Site(database.url) as site:
+        assert site.client.get("/api/auth/passkeys").status_code == 404
+        assert database.rows("SELECT second_factor_ms FROM users") == [(5,), (5,)]
+        assert database.rows("SELECT count(*) FROM pending_steps") == [(0,)]
+    lines = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
+    assert lines == ["accounts_without_app rows=1", "removed_rows name=passkeys rows=1"]
+
+
 def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):
     """Workers of this version restart while the newer version starts, and an operator may downgrade (decision 99)."""
     site.rows("UPDATE alembic_version SET version_num = '9999'")

@@ -63,40 +63,6 @@ def reader(server):
         yield Reader(runtime, server)
 
 
-def test_login_waits_for_keys_that_are_missing_old_or_unknown(reader, server):
-    find, right, server.answer = partial(reader.keys.find_or_read, algorithm="ES256"), server.answer, b""
-    with pytest.raises(KeysUnavailable):
-        find("first")
-    server.answer = right
-    server.requests.clear()
-    assert find("first") is not None
-    server.answer = answer(document("second"))
-    assert (find("second"), len(server.requests)) == (None, 1)
-    reader.time.pass_(seconds=PAUSE_S)
-    assert (find("second") is not None, len(server.requests)) == (True, 2)
-    server.answer = answer(document("third"))
-    reader.time.pass_(seconds=FRESH_S)
-    assert (find("second"), len(server.requests)) == (None, 3)
-
-
-def test_login_reads_a_new_key_itself_while_another_one_reads():
-    time, published, answers = Time(), [document("first"), document("first"), document("second")], []
-
-    def read() -> KeySet:
-        answered = key_set.read(published.pop(0))
-        if len(published) == 1:
-            answers.append(keys.find_or_read("second", "ES256"))
-        return answered
-
-    with loop_on() as runtime:
-        clock = Clock(ZoneInfo("Asia/Dhaka"), now_ms=time, elapsed_ms=time.elapsed_ms)
-        keys = PublishedKeys(read, runtime, clock)
-        keys.tick()
-        time.pass_(seconds=FRESH_S)
-        keys.tick()
-    assert [key is not None for key in answers] == [True]
-
-
 def test_unknown_key_is_looked_for_once_in_a_while(reader, server):
     reader.keys.tick()
     server.answer = answer(document("second"))

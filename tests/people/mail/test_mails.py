@@ -4,13 +4,12 @@ from email import message_from_bytes
 from email.policy import default
 
 import pytest
-from support.application.site import Site, assert_error
+from support.application.site import Site
 from support.people.accounts import PASSWORD, bare, bearer, confirm, log_in, promote, sign_up, try_login
 from support.people.admins import last_line
-from support.people.authenticator import Authenticator
 from support.people.communities import accept, found, invite
 from support.people.page_readers import Reader, words
-from support.people.second_factor import CONFIRM, SECOND, TOTP, App, first_step, second_step, turn_on
+from support.people.second_factor import CONFIRM, TOTP, App, first_step, second_step, turn_on
 from support.servers.mailbox import LINK, html_of, link_in, path_in, text_of
 
 from koyjabo.base.core.identity import OPERATOR
@@ -23,7 +22,6 @@ from koyjabo.upkeep.health.ui import MAILS
 
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}
-PASSKEYS, ASK = "/api/auth/passkeys", "/api/auth/second-factor/options"
 NEW = "launch at dusk"
 
 
@@ -210,20 +208,6 @@ def test_two_step_login_on_an_unfamiliar_browser_sends_an_email(site, mailbox, a
     assert news(site, mailbox) == []
 
 
-def test_passkey_login_from_an_unfamiliar_browser_is_mailed(database, mailbox):
-    with Site(database.url, **mailbox.settings(PUBLIC_URL="http://localhost")) as site:
-        person, key = sign_up(site), Authenticator()
-        confirm(site, "ayesha")
-        options = person.post(f"{PASSKEYS}/options", json={"password": PASSWORD}).json["options"]
-        assert person.post(PASSKEYS, json={"credential": key.create(options)}).status_code == 201
-        browser = site.app.test_client()
-        for subjects in (["New login to your account"], []):
-            asked = browser.post(ASK, json={}).json
-            body = {"token": asked["token"], "credential": key.get(asked["options"])}
-            assert browser.post(SECOND, json=body).status_code == 200
-            assert news(site, mailbox) == subjects
-
-
 def test_signup_that_has_to_set_up_an_app_is_no_login_from_elsewhere(database, mailbox):
     def enrol(token: str) -> None:
         app = App(site, bare(site).post(TOTP, headers=bearer(token)).json["secret"])
@@ -270,22 +254,14 @@ def test_confirmation_of_a_role_warns_of_an_unconfirmed_email(site, mailbox):
         confirm(site, "ayesha")
 
 
-def test_passkey_needs_a_confirmed_email(database, mailbox):
-    """A passkey logs in without a password, even after the email's owner has reset the password."""
-    with Site(database.url, **mailbox.settings(PUBLIC_URL="http://localhost")) as site:
-        reader, password = Reader(site).sign_up("ayesha"), {"password": PASSWORD}
-        person = log_in(site)
-        assert_error(person.post(f"{PASSKEYS}/options", json=password), 409, "email_unconfirmed")
-        page = reader.get("/account/second-factor")
-        assert "Passkeys need a confirmed email." in words(page)
-        assert "Add a passkey" not in words(page)
-        assert "Confirm your email first" in words(reader.send("/account/second-factor/passkeys", 409, **password))
-        confirm(site, "ayesha")
-        assert "Add a passkey" in words(reader.get("/account/second-factor"))
-        options = person.post(f"{PASSKEYS}/options", json=password).json["options"]
-        assert person.patch("/api/auth/me", json={**password, "email": "director@example.com"}).status_code == 200
-        made = person.post(PASSKEYS, json={"credential": Authenticator().create(options)})
-        assert_error(made, 409, "email_unconfirmed")
+def test_two_step_login_warns_that_a_reset_of_an_unconfirmed_account_turns_it_off(site, mailbox):
+    reader = Reader(site).sign_up("ayesha")
+    for is_admin in (False, True):
+        promote(site, LOGIN["email"], is_admin=is_admin)
+        assert ("Until you confirm your email" in words(reader.get("/account/second-factor"))) != is_admin
+    promote(site, LOGIN["email"], is_admin=False)
+    confirm(site, "ayesha")
+    assert "Until you confirm your email" not in words(reader.get("/account/second-factor"))
 
 
 def test_other_new_password_ends_the_links_for_one(site, mailbox):

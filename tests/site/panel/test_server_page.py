@@ -30,7 +30,7 @@ VALUES = {
     **{"APP_URL": "https://app.example.com", "PUBLIC_URL": "https://live.example.com", "TIMEZONE": "Asia/Kolkata"},
     **{"BACKUP_DIR": "/tmp", "BACKUP_TO": "", "BACKUP_AT": "04:00", "BACKUP_KEEP": "3", "RETENTION_DAYS": "31"},
     **{"BOT_POLICY": "ignore", "OWN_ADDRESSES": "203.0.113.7", "MILESTONES": "7", "PAGE_NUMBERS": "*"},
-    **{"SIGN_UP": "invited", "OIDC_SIGNUP": "1", "REQUIRE_TWO_FACTOR": "none", "HONOUR_PRIVACY_SIGNALS": "0"},
+    **{"SIGN_UP": "invited", "REQUIRE_TWO_FACTOR": "none", "HONOUR_PRIVACY_SIGNALS": "0"},
     **{"ALLOWED_ORIGINS": "https://a.example", "SMTP_URL": ""},
 }
 WORDS = "words that pages show; they are escaped"

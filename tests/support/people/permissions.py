@@ -21,14 +21,14 @@ LEAST = {
         api.sign_up api.log_in
         health.healthz health.readyz openapi.openapi docs.docs docs.guide docs.search
         static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
-        api.second_factor api.second_factor_options pages.second_factor pages.enrol
+        api.second_factor pages.second_factor pages.enrol
         sockets.stats_stream sockets.share_stream
         pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
         pages.manifest pages.choose_language pages.choose_theme pages.install pages.embed
         pages.receipt
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
-        pages.log_in_with_provider pages.take_provider_answer pages.log_in_by_link
+        pages.log_in_by_link
         pages.invitation pages.community
         pages.share pages.unlock_share pages.visit_number
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
@@ -38,12 +38,8 @@ LEAST = {
         api.list_invitations api.accept_invitation api.decline_invitation
         api.list_sessions api.end_session api.end_other_sessions
         api.second_factor_state api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
-        api.list_passkeys api.passkey_options api.add_passkey api.remove_passkey
         pages.second_factors pages.set_up_totp pages.begin_totp pages.confirm_totp pages.ask_totp_off pages.remove_totp
-        pages.set_first_password
-        pages.ask_connection pages.begin_connection pages.ask_disconnection pages.disconnect_provider
         pages.ask_recovery_codes pages.renew_recovery_codes
-        pages.ask_passkey pages.begin_passkey pages.add_passkey pages.ask_passkey_removal pages.remove_passkey
         api.online api.list_communities api.create_community api.join_community
         pages.account_details pages.change_details pages.export_account pages.ask_deletion pages.delete_account
         pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
@@ -106,7 +102,7 @@ STREAMS = {"api.stream", "api.community_stream"}
 
 WITHOUT_SESSION = {
     *("api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"),
-    *("api.second_factor", "api.second_factor_options", "pages.second_factor", "pages.enrol"),
+    *("api.second_factor", "pages.second_factor", "pages.enrol"),
     *("api.request_password_reset", "pages.do_forgot_password", "pages.do_reset_password"),
     "pages.unlock_share",
 }

@@ -13,7 +13,7 @@ from support.people.permissions import BY_LOOPBACK_OR_TOKEN
 
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 TABLES = ("users", "sessions", "communities", "memberships", "adjustments", "audit_log", "visits", "invitations")
-TABLES += ("totp_secrets", "recovery_codes", "passkeys", "spent_codes", "shares", "api_keys")
+TABLES += ("totp_secrets", "recovery_codes", "spent_codes", "shares", "api_keys")
 TABLES += ("panel_invitations",)
 
 
@@ -27,14 +27,13 @@ def method_of(rule: Rule) -> str:
 
 
 def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
-    of_nothing = ("session_id", "passkey_id", "share_id", "key_id", "invitation_id", "annotation_id")
+    of_nothing = ("session_id", "share_id", "key_id", "invitation_id", "annotation_id")
     values = {
         **dict.fromkeys(of_nothing, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"),
         "community_id": community,
         "user_id": cast["other"].id,
         "name": "failover" if rule.endpoint == "docs.guide" else "counting/koyjabo.js",
         "version": "x",
-        "provider_name": "work",
         "file": "robots.txt",
         "token": "x" * 43,
         "ordinal": "1",

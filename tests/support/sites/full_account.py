@@ -21,10 +21,6 @@ BESIDES = {"users", "visits", "visitors", "people", "conversions", "audit_log", 
 """Tables that refer to accounts without a foreign key."""
 
 BY_SQL = """
-INSERT INTO passkeys (id, user_id, name, credential_id, public_key, sign_count, created_ms)
-VALUES ('p', :id, 'My phone', 'c', 'the public key', 0, 1);
-INSERT INTO oidc_identities (issuer, subject, user_id, created_ms)
-VALUES ('https://id.example', '7', :id, 1);
 INSERT INTO shares (id, token_digest, name, filters, created_ms, created_by)
 VALUES ('s', 'the hash of a token', 'Traffic', '{}', 1, :id);
 INSERT INTO email_links (id, user_id, purpose, email_key, expires_ms) VALUES ('l', :id, 'verify', :email, 1);

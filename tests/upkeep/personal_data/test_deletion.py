@@ -168,7 +168,6 @@ SECRETS = {
     "password": "users",
     "sealed": "totp_secrets",
     "digest": "recovery_codes",
-    "public_key": "passkeys",
     "refresh_id": "sessions",
     "token": "pending_steps",
 }
@@ -218,7 +217,6 @@ def test_export_has_only_rows_of_the_account(exported_site, exported_history, ex
         ("Banani", "Karim")
     ]
     assert [invitation["email"] for invitation in exported["sent_invitations"]] == ["rahim@example.com"]
-    assert [key["name"] for key in exported["passkeys"]] == ["My phone"]
     assert [key["name"] for key in exported["keys"]] == ["Grafana"]
     visitors = [(visitor["community_id"], visitor["visitor_id"]) for visitor in exported["visitors"]]
     assert visitors == sorted([(exported_history.theirs, "v1"), (exported_history.hers, "v1")])

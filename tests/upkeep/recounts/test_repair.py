@@ -131,9 +131,9 @@ adjustments folded_visits forgotten_visitors
 """The sources of all derived data, together with `visits`."""
 ORIGINAL = """
 peaks users sessions login_failures communities memberships access_version
-audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes passkeys pending_steps
+audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes pending_steps
 invitations email_links outbox mail_budgets events event_sums insight_sums shares annotations announcements
- api_keys oidc_identities backups
+ api_keys backups
 starting_steps panel_invitations attendance stored_settings page_sums
 """
 """Data that exists only in these tables."""

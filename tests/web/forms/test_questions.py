@@ -108,17 +108,17 @@ TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}", 
 
 ASKS_FOR_THE_PASSWORD = {
     *("pages.change_password", "pages.begin_totp", "pages.remove_totp", "pages.renew_recovery_codes"),
-    *("pages.begin_passkey", "pages.remove_passkey", "pages.change_details", "pages.delete_account"),
-    *("pages.begin_connection", "pages.disconnect_provider", "admin.change_settings", "admin.invite_to_panel"),
+    *("pages.change_details", "pages.delete_account"),
+    *("admin.change_settings", "admin.invite_to_panel"),
 }
 HARMLESS = {
     *("pages.do_sign_up", "pages.do_log_in", "pages.second_factor", "pages.enrol", "pages.log_out"),
-    *("pages.choose_language", "pages.choose_theme", "pages.confirm_totp", "pages.add_passkey"),
+    *("pages.choose_language", "pages.choose_theme", "pages.confirm_totp"),
     *("pages.create_community", "pages.change_community", "pages.join_community"),
     *("pages.invite_member", "pages.set_role"),
     *("pages.withdraw_invitation", "pages.accept_invitation", "pages.decline_invitation"),
     *("pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
-    *("pages.send_verification", "pages.choose_mails", "pages.set_first_password"),
+    *("pages.send_verification", "pages.choose_mails"),
     *("admin.restore_community", "admin.withdraw_panel_invitation"),
     *("admin.enable", "admin.recount", "admin.back_up", "admin.export"),
     *("admin.test_mail", "admin.create_key", "admin.rotate_key"),

@@ -24,7 +24,6 @@ from support.people.routes import method_of, path_of, rules
 
 from koyjabo.base.jwks import key_set
 from koyjabo.base.jwks.key_set import InvalidKeySet
-from koyjabo.people.accounts.oidc import provider
 from koyjabo.server.process.worker import GARBAGE
 from koyjabo.web.http import paths
 
@@ -188,9 +187,8 @@ def keys() -> Iterator[bytes]:
         yield json.dumps({"keys": [key] * max(1, LARGEST_ANSWER // length // 2)}).encode()
 
 
-def test_no_answer_of_a_login_provider_holds_the_loop():
+def test_no_answer_with_keys_holds_the_loop():
     def read(answer: bytes) -> None:
-        provider._object(answer)
         with suppress(InvalidKeySet):
             key_set.read(answer)
 

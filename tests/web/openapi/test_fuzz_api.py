@@ -78,7 +78,6 @@ class World:
             "community_id": self._community,
             "user_id": self.cast["other"].id,
             "session_id": session,
-            "passkey_id": session,
             "share_id": session,
             "key_id": session,
             "ref": "dhaka",

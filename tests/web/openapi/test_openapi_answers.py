@@ -9,7 +9,6 @@ import pytest
 from support.application.site import Site
 from support.assertions.openapi import assert_described
 from support.people.accounts import PASSWORD, Person, bare, bearer, sign_up
-from support.people.authenticator import Authenticator
 from support.people.communities import found
 from support.people.second_factor import App, first_step
 
@@ -123,8 +122,8 @@ def test_answers_about_accounts_are_as_described(site):
 
 
 def two_steps(site: Site):
-    """Every call made by a user who turns on two-step login in all ways."""
-    ayesha, key = sign_up(site), Authenticator()
+    """Every call made by a user who turns on two-step login."""
+    ayesha = sign_up(site)
     setup = ayesha.post(AUTH + "totp", json={"password": PASSWORD})
     app = App(site, setup.json["secret"])
     yield setup
@@ -134,16 +133,8 @@ def two_steps(site: Site):
         return {"password": PASSWORD, "code": app.next_code()}
 
     yield ayesha.post(AUTH + "recovery-codes", json=proof())
-    options = ayesha.post(AUTH + "passkeys/options", json=proof())
-    yield options
-    made = ayesha.post(AUTH + "passkeys", json={"credential": key.create(options.json["options"])})
-    yield made
-    yield from (ayesha.get(AUTH + call) for call in ("passkeys", "second-factor"))
-    asked = bare(site).post(AUTH + "second-factor/options", json={"token": first_step(site).token})
-    yield asked
-    proved = {"token": asked.json["token"], "credential": key.get(asked.json["options"])}
-    yield bare(site).post(AUTH + "second-factor", json=proved)
-    yield ayesha.delete(f"{AUTH}passkeys/{made.json['id']}", json=proof())
+    yield ayesha.get(AUTH + "second-factor")
+    yield bare(site).post(AUTH + "second-factor", json={"token": first_step(site).token, "code": app.next_code()})
     yield ayesha.delete(AUTH + "totp", json=proof())
 
 
@@ -165,5 +156,5 @@ def test_responses_about_two_step_login_are_as_described(sqlite_database):
         for answer in answers:
             assert answer.status_code < 300, (answer.request.path, answer.text)
             assert_described(site, answer)
-        paths = {path for path in site.client.get("/openapi.json").json["paths"] if "totp" in path or "passkey" in path}
+        paths = {path for path in site.client.get("/openapi.json").json["paths"] if "totp" in path}
     assert {path for path in paths if "{" not in path} <= {answer.request.path for answer in answers}

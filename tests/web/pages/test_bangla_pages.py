@@ -26,7 +26,6 @@ MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
 NAMES = ("ফারহানা", "কামাল", "নুসরাত", "রফিকুল", "জান্নাতুল", "শাকিব", "সুমাইয়া")
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 ANSWERS = {200, 204, 301, 303, 400, 403, 404, 422, 503}
-OFFICE = "http://127.0.0.1:9"  # does not respond
 PAGES = sorted(endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")))
 
 SPOKEN = {"aria-label", "title", "placeholder", "alt", "data-label", "label", "aria-valuetext"}
@@ -106,11 +105,9 @@ def is_full(request) -> bool:
 @pytest.fixture(scope="module")
 def site(is_full, tmp_path_factory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("bangla")
-    office = {"ISSUER": OFFICE, "CLIENT_ID": "x", "CLIENT_SECRET": "x", "NAME": "অফিস"}
-    logins = {"OIDC_PROVIDERS": "work", "OIDC_SIGNUP": "1", **{f"OIDC_WORK_{part}": office[part] for part in office}}
     url = SqliteDatabase.migrated(folder / "site.db").url
     backups = {"BACKUP_DIR": str(folder)} if is_full else {}
-    with Site(url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL, **logins, **backups) as site:
+    with Site(url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL, **backups) as site:
         yield site
 
 
@@ -133,7 +130,7 @@ def values(is_full, site, cast) -> dict[str, str]:
         "session_id": session[0],
         "token": token,
     }
-    return {**same, "passkey_id": session[0], "invitation_id": session[0], "ordinal": "1", "provider_name": "work"}
+    return {**same, "invitation_id": session[0], "ordinal": "1"}
 
 
 def fill(site: Site, community: str) -> None:

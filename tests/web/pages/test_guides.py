@@ -41,12 +41,12 @@ def test_each_document_that_is_named_has_its_heading_and_leads_to_others():
 def test_panel_links_a_document_which_is_a_page(site):
     server = panel(site).get("/admin/server")
     assert '<a href="/docs/settings.md">All settings (in English)</a>' in server
-    page = Reader(site, "bn").get("/docs/login-with-others.md")
+    page = Reader(site, "bn").get("/docs/accounts.md")
     assert "<h1" in page
-    assert 'href="accounts.md#two-step-login"' in page
+    assert 'href="limits.md#logins-and-accounts"' in page
     assert 'href="..' not in page
     Reader(site).get("/docs/nothing.md", 404)
-    for path in ("/docs/login-with-others.md", "/docs/"):  # in the reader's language and theme
+    for path in ("/docs/accounts.md", "/docs/"):  # in the reader's language and theme
         answer = site.client.get(path)
         assert (answer.headers["Cache-Control"], "Cookie" in answer.vary) == ("private, no-cache", True)
 

@@ -1,21 +1,12 @@
-"""/api/auth/second-factor, totp, recovery-codes and passkeys: complete a two-step login, log in with only a passkey,
-and manage your own two-step login.
-"""
+"""/api/auth/second-factor, totp and recovery-codes: complete a two-step login, and manage your own."""
 
 from flask import Response, request
 
-from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import Login
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import (
-    REQUIRED,
     CodeBody,
-    CreationResponse,
     EnrolledResponse,
-    OptionsBody,
-    OptionsResponse,
-    PasskeyBody,
-    PasskeyResponse,
     ProofBody,
     RecoveryCodesResponse,
     SecondFactorBody,
@@ -25,14 +16,13 @@ from koyjabo.people.accounts.login.schemas import (
 )
 from koyjabo.people.accounts.services import account_services
 from koyjabo.web.current import api as bp
-from koyjabo.web.http.responses import json_response, list_response
+from koyjabo.web.http.responses import json_response
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import (
     CSRF,
     TOKEN,
     WITH_PASSWORD,
     WRONG_PASSWORD,
-    ListOf,
     OneOf,
     ResponseSpec,
     describe,
@@ -40,7 +30,7 @@ from koyjabo.web.openapi.describe import (
 from .auth import empty, tokens_response
 
 PROVEN: dict[int, ResponseSpec] = {**WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD}
-EXPIRED = "the code or passkey is wrong, or the login has expired"
+EXPIRED = "the code is wrong, or the login has expired"
 
 
 @bp.post("/auth/second-factor")
@@ -54,35 +44,15 @@ def second_factor() -> Response:
     """Complete a two-step login. The response is the same as for a login without two-step login. A code can be used
     once, during its own 30 s and the 30 s before and after.
     """
-    body = SecondFactorBody.of(request)
-    if body.code is None and body.credential is None:
-        raise InvalidInput(details={"code": REQUIRED})
-    return tokens_response(authentication.complete_login(body))
-
-
-@bp.post("/auth/second-factor/options")
-@describe(
-    "Ask for a passkey",
-    {200: OptionsResponse, 401: EXPIRED, **WITH_PASSWORD},
-    body=OptionsBody,
-    secured=False,
-)
-def second_factor_options() -> Response:
-    """WebAuthn options for a two-step login. Omit the token to log in with only a passkey. Send the returned token and
-    the credential to POST /api/auth/second-factor.
-    """
-    token, options = authentication.passkey_options(OptionsBody.of(request).token)
-    return json_response(OptionsResponse(token=token, options=options))
+    return tokens_response(authentication.complete_login(SecondFactorBody.of(request)))
 
 
 @bp.get("/auth/second-factor")
 @describe("Get the state of your two-step login", {200: StateResponse, **TOKEN})
 def second_factor_state() -> Response:
     """The state of your two-step login."""
-    account, services = tokens.require_account().account, account_services()
-    state, passkeys = services.second_factors.state(account), services.second_factors.passkeys(account)
-    has_totp = state.totp_ms is not None
-    return json_response(StateResponse(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
+    state = account_services().second_factors.state(tokens.require_account().account)
+    return json_response(StateResponse(totp=state.totp_ms is not None, recovery_codes=state.recovery_codes))
 
 
 NONE_THERE = "there is nothing to confirm or turn off"
@@ -141,8 +111,8 @@ def confirm_totp() -> Response:
     body=ProofBody,
 )
 def remove_totp() -> Response:
-    """Requires the password and a code. If you have no passkeys, this turns two-step login off and deletes your
-    recovery codes. If this site requires two-step login, it also ends all your sessions.
+    """Requires the password and a code. Turns two-step login off and deletes your recovery codes. If this site requires
+    two-step login, it also ends all your sessions.
     """
     account_services().second_factors.remove_totp(_confirmed())
     return empty()
@@ -160,66 +130,6 @@ def renew_recovery_codes() -> Response:
     """
     codes = account_services().second_factors.renew_recovery_codes(_confirmed())
     return json_response(RecoveryCodesResponse(recovery_codes=codes))
-
-
-@bp.get("/auth/passkeys")
-@describe("List your passkeys", {200: ListOf(PasskeyResponse), **TOKEN})
-def list_passkeys() -> Response:
-    """Your passkeys, oldest first. You can have at most 20."""
-    passkeys = account_services().second_factors.passkeys(tokens.require_account().account)
-    return list_response(map(PasskeyResponse.model_validate, passkeys), [])
-
-
-@bp.post("/auth/passkeys/options")
-@describe(
-    "Start creating a passkey",
-    {200: CreationResponse, 409: "your email is not confirmed", **PROVEN},
-    body=ProofBody,
-)
-def passkey_options() -> Response:
-    """WebAuthn options for creating a passkey. Requires the password and, while an authenticator app is on, a code. On
-    a server that sends emails, your email has to be confirmed first.
-    """
-    login = _confirmed()
-    options = account_services().second_factors.passkey_options(login, authentication.relying_party())
-    return json_response(CreationResponse(options=options))
-
-
-@bp.post("/auth/passkeys")
-@describe(
-    "Add a passkey",
-    {
-        201: PasskeyResponse,
-        409: "you already have 20 passkeys, or your email is not confirmed",
-        **PROVEN,
-    },
-    body=PasskeyBody,
-)
-def add_passkey() -> Response:
-    """Add a passkey, within 10 minutes of requesting its options. If this turns two-step login on, all other sessions
-    end.
-    """
-    login = tokens.require_account()
-    body, site = PasskeyBody.of(request), authentication.relying_party()
-    passkey, codes = account_services().second_factors.add_passkey(login, site, body.credential, body.name)
-    response = PasskeyResponse.model_validate(passkey)
-    if codes is not None:
-        response.recovery_codes = codes
-    return json_response(response, 201)
-
-
-@bp.delete("/auth/passkeys/<string(minlength=8):passkey_id>")  # `options` is another call
-@describe(
-    "Remove a passkey",
-    {204: None, 404: "no such passkey", **PROVEN},
-    body=ProofBody,
-)
-def remove_passkey(passkey_id: str) -> Response:
-    """Requires the password and, while an authenticator app is on, a code. If you have no authenticator app, removing
-    the last passkey turns two-step login off, as DELETE /api/auth/totp does.
-    """
-    account_services().second_factors.remove_passkey(_confirmed(), passkey_id)
-    return empty()
 
 
 def _confirmed() -> Login:

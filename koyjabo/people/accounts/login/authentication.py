@@ -6,9 +6,8 @@ Every function may raise TooManyRequests and LedgerUnavailable. Functions that t
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-from flask import Response, after_this_request, request, url_for
+from flask import Flask, Response, after_this_request, request, url_for
 
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import (
@@ -24,9 +23,8 @@ from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
-from koyjabo.people.accounts.errors import SignUpClosed, UnknownLink, WrongPasskey
+from koyjabo.people.accounts.errors import SignUpClosed, UnknownLink
 from koyjabo.people.accounts.login_sessions import REMEMBERED_S, Grant, SecondFactorDue, browser_mark_of
-from koyjabo.people.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
@@ -52,6 +50,10 @@ from .schemas import (
 
 REMEMBERED_COOKIE = "remembered_browser"
 """Cookie that proves a completed two-step login in this browser within the last 30 days."""
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(may_sign_up=may_sign_up, is_invited=is_invited, proof_due=proof_due)
 
 
 def may_sign_up() -> bool:
@@ -131,13 +133,10 @@ def log_in_by_link(token: str) -> Grant | SecondFactorDue:
 
 
 def complete_login(body: SecondFactorBody) -> Grant:
-    """Complete a two-step login. Raises WrongCode, WrongPasskey, SecondFactorExpired."""
+    """Complete a two-step login. Raises WrongCode, SecondFactorExpired."""
     _begin()
     steps, from_browser = account_services().second_step, browser()
-    if body.credential is not None:
-        completed = steps.by_passkey(body.token, body.credential, relying_party(), from_browser)
-    else:
-        completed = steps.by_code(body.token, body.code or "", from_browser)
+    completed = steps.by_code(body.token, body.code, from_browser)
     if body.remember:
 
         @after_this_request
@@ -145,13 +144,7 @@ def complete_login(body: SecondFactorBody) -> Grant:
             cookies.put(response, REMEMBERED_COOKIE, completed.cookie, REMEMBERED_S)
             return response
 
-    return welcome(completed.grant, completed.visitor_id or body.visitorId)
-
-
-def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
-    """The pending step's token, and the WebAuthn options. Raises SecondFactorExpired."""
-    _begin()
-    return account_services().second_step.options(token, relying_party())
+    return welcome(completed.grant, completed.visitor_id)
 
 
 def enrolling(token: str) -> User:
@@ -181,15 +174,6 @@ def enrolment_token() -> str | None:
     return token if token and "." not in token else None
 
 
-def relying_party() -> RelyingParty:
-    """The relying party for passkeys: PUBLIC_URL, or the request's host. Raises WrongPasskey for an invalid host."""
-    origin = current()[NetworkServices].origins.site(request)
-    host = urlsplit(origin or "").hostname
-    if origin is None or host is None:
-        raise WrongPasskey
-    return RelyingParty(host, origin)
-
-
 def change_password(login: Login, body: PasswordBody) -> None:
     """Change the password and end all other sessions. Raises WrongCredentials."""
     key, client = email_key(login.account.email), login_limits.client(is_familiar=True)
@@ -197,13 +181,6 @@ def change_password(login: Login, body: PasswordBody) -> None:
     with login_limits.password_attempt(key):
         mark = account_services().credentials.change_password(login, body.current_password, body.new_password, client)
     login_limits.remember_login(key, mark)
-
-
-def set_first_password(login: Login, new: str) -> None:
-    """Set the password of an account without one, and end all other sessions. Raises WrongCredentials."""
-    client = login_limits.client(is_familiar=True)
-    mark = account_services().credentials.set_first_password(login, new, client)
-    login_limits.remember_login(email_key(login.account.email), mark)
 
 
 def change_profile(login: Login, body: ProfileBody) -> Account:

@@ -12,11 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_VIEWER
-from koyjabo.base.core.sanitize import whole
 from koyjabo.people.accounts.login_sessions import SecondFactorDue
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.accounts.users.invitations import Invited, Mailed
-from koyjabo.web.http.responses import Time
 from koyjabo.web.pages import links
 from koyjabo.web.schemas.bodies import (
     NULL,
@@ -30,7 +28,6 @@ from koyjabo.web.schemas.bodies import (
     refuse,
 )
 
-LONGEST_NAME = 200
 REQUIRED = N_("is required")
 CODE = "6 digits from the authenticator app, or a recovery code"
 
@@ -92,40 +89,17 @@ def _optional_text(value: Any) -> str | None:
     return value
 
 
-def object_only(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise refuse("must be what PublicKeyCredential.toJSON() returns")
-    return value
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str):
-        raise refuse("must be a text")
-    return " ".join(whole(value).split())[:LONGEST_NAME].strip()
-
-
-PasskeyName = Annotated[str, BeforeValidator(_name), Field(max_length=LONGEST_NAME)]
-OBJECT = {"type": "object"}
-Credential = Annotated[dict[str, Any], BeforeValidator(object_only), WithJsonSchema(OBJECT)]
 OptionalTyped = Annotated[
     str | None, BeforeValidator(_optional_text), WithJsonSchema({"anyOf": [{"type": "string"}, NULL]})
 ]
 
 
 class SecondFactorBody(Body):
-    """Completes a two-step login, with either `code` or `credential`."""
+    """Completes a two-step login."""
 
     token: Typed = Field(description="from the first step")
-    code: OptionalTyped = Field(None, description=CODE)
-    credential: Credential | None = Field(None, description="the passkey, as PublicKeyCredential.toJSON() returns it")
+    code: Typed = Field(description=CODE)
     remember: Flag = Field(False, description="let this browser skip two-step login for 30 days")
-    visitorId: VisitorId | None = Field(None, description="only for a login with a passkey; records a conversion")
-
-
-class OptionsBody(Body):
-    """The token of a login that is not complete yet. Omit it to log in with only a passkey."""
-
-    token: OptionalTyped = Field(None, description="from the first step")
 
 
 class ProofBody(Body):
@@ -147,16 +121,11 @@ class CodeBody(Body):
     code: Typed = Field(description="6 digits from the authenticator app", examples=["492039"])
 
 
-class PasskeyBody(Body):
-    credential: Credential = Field(description="what PublicKeyCredential.toJSON() returns")
-    name: PasskeyName = Field("", description="a name that you will recognise")
-
-
 class DueResponse(BaseModel):
     """How to complete a login: with one of `methods` or, if `enrol` is true, by setting up two-step login."""
 
     token: str = Field(description="valid for 10 minutes and 5 tries")
-    methods: list[str] | None = Field(None, description="one or more of totp, recovery, passkey")
+    methods: list[str] | None = Field(None, description="one or both of totp and recovery")
     enrol: bool | None = Field(
         None, description="true: POST to /api/auth/totp and /api/auth/totp/confirm with `token` as the bearer token"
     )
@@ -174,18 +143,10 @@ class SecondFactorResponse(BaseModel):
         return cls(second_factor=DueResponse(token=due.token, methods=list(due.methods), enrol=None))
 
 
-class OptionsResponse(BaseModel):
-    """The options for requesting a passkey."""
-
-    token: str
-    options: dict[str, Any] = Field(description="for PublicKeyCredential.parseRequestOptionsFromJSON()")
-
-
 class StateResponse(BaseModel):
     """The state of your two-step login."""
 
     totp: bool = Field(description="an authenticator app is on")
-    passkeys: int
     recovery_codes: int = Field(description="unused ones")
 
 
@@ -207,26 +168,6 @@ class EnrolledResponse(TokensResponse):
     """The recovery codes, and the tokens of the login."""
 
     recovery_codes: list[str]
-
-
-class CreationResponse(BaseModel):
-    """The options for creating a passkey."""
-
-    options: dict[str, Any] = Field(description="for PublicKeyCredential.parseCreationOptionsFromJSON()")
-
-
-class PasskeyResponse(BaseModel):
-    """A passkey. If it turned two-step login on, the response also has ten recovery codes, which are shown only
-    once.
-    """
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    name: str
-    created_at: Time = Field(validation_alias="created_ms", examples=["2025-12-16T04:48:38.412Z"])
-    used_at: Time | None = Field(validation_alias="used_ms")
-    recovery_codes: list[str] | None = None
 
 
 PANEL_ROLES = (SITE_VIEWER, SITE_ADMIN)

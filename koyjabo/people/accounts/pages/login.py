@@ -2,41 +2,30 @@
 
 /login/second-factor and /login/enrol handle two-step login. The step's token is a form field, so the browser stores
 nothing until the login is complete.
-
-/auth/oidc/: log in with an OpenID provider, or connect an account with one. The Content-Security-Policy
-(`form-action`) forbids forms that lead to another server, so users always follow a link to the provider.
 """
 
 from contextlib import suppress
 from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import (
-    AccountDisabled,
-    KoyJaboError,
     LedgerUnavailable,
     UnknownCommunity,
     UnknownInvitation,
     WrongCode,
 )
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import Account, Login
+from koyjabo.base.core.identity import Account
 from koyjabo.people.accounts.errors import (
     NoSecondFactor,
-    ProviderConnected,
-    ProviderLoginRefused,
-    ProviderUnavailable,
     SecondFactorExpired,
     SignUpClosed,
     UnknownLink,
-    WrongPasskey,
 )
-from koyjabo.people.accounts.login import authentication, provider_login
-from koyjabo.people.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
+from koyjabo.people.accounts.login import authentication
+from koyjabo.people.accounts.login.schemas import LoginBody, SecondFactorBody, SignupBody
 from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
-from koyjabo.people.accounts.oidc.provider import Provider
 from koyjabo.people.accounts.services import account_services
 from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms.forms import Form
@@ -44,9 +33,8 @@ from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
-from koyjabo.web.pages.redirects import done, say
-from .form_fields import EnrolBody, SecondStepBody
-from .second_factor import SecurityChange, carry_out
+from koyjabo.web.pages.redirects import say
+from .form_fields import EnrolBody
 
 
 @bp.get("/login")
@@ -128,20 +116,13 @@ def log_out() -> Response:
 @bp.post("/login/second-factor")
 def second_factor() -> Response:
     page_login.check_origin()
-    form = Form(SecondStepBody, flags=("remember",))
+    form = Form(SecondFactorBody, flags=("remember",), optional=("code",))
     body = form.read()
-    if body is not None and not body.code and body.credential is None:
-        form.errors["code"] = REQUIRED
     try:
-        if body is not None and not form.errors:
-            return redirected(authentication.complete_login(body))
+        with authentication.errors_in(form):
+            if body is not None:
+                return redirected(authentication.complete_login(body))
         return _ask(form, 422)
-    except (WrongCode, WrongPasskey) as error:
-        form.errors["code"] = error.sentence
-        try:
-            return _ask(form, 422)
-        except SecondFactorExpired:  # the pending login is unknown
-            return _over(WrongPasskey())
     except SecondFactorExpired as error:
         return _over(error)
 
@@ -214,7 +195,7 @@ def show(due: SecondFactorDue, onwards: str = "") -> Response:
         user = account_services().second_step.enrolling(due.token)
         account_services().second_factors.begin_totp(user.id, user.email)
         return _enrolment(Form(EnrolBody, {"token": due.token}), onwards=onwards)
-    return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)), onwards=onwards)
+    return _ask(Form(SecondFactorBody, {"token": due.token}, ("remember",)), onwards=onwards)
 
 
 def logged_in(grant: Grant, response: Response) -> Response:
@@ -229,7 +210,7 @@ def logged_in(grant: Grant, response: Response) -> Response:
     return response
 
 
-def _ask(form: Form[SecondStepBody], status: int = 200, onwards: str = "") -> Response:
+def _ask(form: Form[SecondFactorBody], status: int = 200, onwards: str = "") -> Response:
     """Show the form that completes a two-step login. Raises SecondFactorExpired."""
     methods = account_services().second_step.methods(str(form.values.get("token", "")))
     return secret_page("second_step", status, form=form, methods=methods, onwards=onwards)
@@ -256,91 +237,3 @@ def _form(template: str, form: Form[LoginBody] | Form[SignupBody], status: int =
     if login is not None:
         return to(onwards_from(login.account))
     return make_response(render_template(template, form=form), status)
-
-
-PROBLEMS = (AccountDisabled, ProviderConnected, ProviderLoginRefused, ProviderUnavailable)
-
-
-@bp.get("/auth/oidc/<provider_name>")
-def log_in_with_provider(provider_name: str) -> Response:
-    """Redirect to the provider with 303."""
-    provider, login = provider_login.provider_of(provider_name), page_login.login()
-    if login is not None:
-        return to(onwards_from(login.account))
-    path = redirects.own_path(request.args.get("next", ""))
-    try:
-        return to(provider_login.begin(provider, path))
-    except PROBLEMS as error:
-        return _problem(provider, error, path)
-
-
-@bp.get("/auth/oidc/<provider_name>/callback")
-def take_provider_answer(provider_name: str) -> Response:
-    """Handle the provider's response: log in, or connect the account of the session that began this."""
-    provider, path = provider_login.provider_of(provider_name), provider_login.onwards()
-    try:
-        user, login = provider_login.take_answer(provider)
-        if login is not None:
-            settings = provider.settings
-            account_services().provider_logins.connect(login.account, settings.name, user)
-            return done(N_("Your account is connected to %(name)s."), "pages.account", settings.label)
-        outcome = provider_login.log_in(provider, user)
-    except PROBLEMS as error:
-        return _problem(provider, error, path)
-    if not isinstance(outcome, Grant):
-        return show(outcome, path)
-    return logged_in(outcome, to(path or landing(outcome.login.account)))
-
-
-@bp.get("/account/logins/<provider_name>/connect", endpoint="ask_connection")
-@bp.post("/account/logins/<provider_name>/connect")
-def begin_connection(provider_name: str) -> Response:
-    """Show the link to the provider."""
-    page_login.require_login()
-    provider = provider_login.provider_of(provider_name)
-    label = provider.settings.label
-    change = SecurityChange(
-        _("Connect your account with %(name)s", name=label),
-        _("You can then also log in with %(name)s, without your password here.", name=label),
-        _("Continue"),
-        page="pages.account",
-    )
-
-    def begin(login: Login) -> Response:
-        url = provider_login.begin(provider, login=login)
-        return secret_page("provider_login", provider=provider.settings, url=url)
-
-    return carry_out(change, begin)
-
-
-@bp.get("/account/logins/<provider_name>/disconnect", endpoint="ask_disconnection")
-@bp.post("/account/logins/<provider_name>/disconnect")
-def disconnect_provider(provider_name: str) -> Response:
-    page_login.require_login()
-    settings = provider_login.provider_of(provider_name).settings
-    change = SecurityChange(
-        _("Disconnect your account from %(name)s", name=settings.label),
-        _(
-            "You will no longer be able to log in with %(name)s. Sessions started with it stay open.",
-            name=settings.label,
-        ),
-        _("Disconnect"),
-        is_removal=True,
-        page="pages.account",
-    )
-
-    def disconnect(login: Login) -> Response:
-        services = account_services()
-        issuers = {provider.settings.issuer for provider in services.providers.values()}
-        services.provider_logins.disconnect(login.account, settings.name, settings.issuer, issuers)
-        return done(N_("Your account is no longer connected to %(name)s."), "pages.account", settings.label)
-
-    return carry_out(change, disconnect)
-
-
-def _problem(provider: Provider, error: KoyJaboError, path: str) -> Response:
-    """Show the error on the login page or, if a user is logged in, on a page with a link back to the account."""
-    status = 503 if isinstance(error, ProviderUnavailable) else 422
-    if page_login.login() is None:
-        return secret_page("login", status, form=Form(LoginBody), problem=str(error), onwards=path)
-    return secret_page("provider_login", status, provider=provider.settings, problem=str(error))

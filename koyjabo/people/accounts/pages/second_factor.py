@@ -1,5 +1,5 @@
 """/account/second-factor: turn two-step login on and off. Each change has its own page and requires a proof
-(`koyjabo.people.accounts.second_factor.proofs`). Creating a passkey needs JavaScript, because WebAuthn does.
+(`koyjabo.people.accounts.second_factor.proofs`).
 """
 
 from collections.abc import Callable
@@ -13,14 +13,8 @@ from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Login
 from koyjabo.people.accounts.errors import (
-    EmailUnconfirmed,
-    LastWayToLogIn,
     NoSecondFactor,
-    ProviderUnavailable,
-    SecondFactorExpired,
     SecondFactorOn,
-    TooManyPasskeys,
-    WrongPasskey,
 )
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import CodeBody
@@ -32,17 +26,15 @@ from koyjabo.web.login import page_login
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.schemas.bodies import Body
-from .form_fields import NewPasskeyBody
 
 
 class SecurityChange(NamedTuple):
-    """A change: the texts of the page that asks for the password, and the page to return to."""
+    """A change: the texts of the page that asks for the password."""
 
     title: LazyString | str
     explanation: LazyString | str
     label: LazyString | str
     is_removal: bool = False
-    page: str = "pages.second_factors"
 
 
 def ask(
@@ -72,7 +64,7 @@ def carry_out(change: SecurityChange, act: Callable[[Login], Response]) -> Respo
         with authentication.errors_in(form):
             authentication.require_proof(login)
             return act(login)
-    except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed, LastWayToLogIn, ProviderUnavailable) as error:
+    except (SecondFactorOn, NoSecondFactor) as error:
         return ask(login, change, form, 409, error)
     return ask(login, change, form, 422)
 
@@ -84,7 +76,7 @@ TOTP = SecurityChange(
 )
 TOTP_OFF = SecurityChange(
     _("Turn off the authenticator app"),
-    _("If this is your last one, your password is enough to log in, and your recovery codes stop working."),
+    _("Your password is then enough to log in, and your recovery codes stop working."),
     _("Turn off"),
     is_removal=True,
 )
@@ -95,29 +87,13 @@ CODES = SecurityChange(
 )
 
 
-PASSKEY = SecurityChange(
-    _("Add a passkey"),
-    _(
-        "A passkey is your fingerprint, face or PIN on this device, or a security key. You can log in with just a "
-        "passkey."
-    ),
-    _("Continue"),
-)
-PASSKEY_OFF = SecurityChange(
-    _("Remove this passkey"),
-    _("If this is your last one, your password is enough to log in, and your recovery codes stop working."),
-    _("Remove"),
-    is_removal=True,
-)
-
-
 @bp.get("/account/second-factor")
 def second_factors() -> Response:
     login, services = page_login.require_login(), account_services()
-    state, passkeys = services.second_factors.state(login.account), services.second_factors.passkeys(login.account)
-    is_unconfirmed = current()[MailOutbox].is_on and not services.email_links.state(login.account).is_verified
-    page = render_template("accounts/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
-    return make_response(page)
+    account, state = login.account, services.second_factors.state(login.account)
+    is_confirmed = services.email_links.state(account).is_verified
+    is_at_risk = current()[MailOutbox].is_on and not account.sees_panel and not is_confirmed
+    return make_response(render_template("accounts/second_factor.html", state=state, is_at_risk=is_at_risk))
 
 
 @bp.get("/account/second-factor/totp", endpoint="set_up_totp")
@@ -160,42 +136,6 @@ def remove_totp() -> Response:
 def renew_recovery_codes() -> Response:
     renew = account_services().second_factors.renew_recovery_codes
     return carry_out(CODES, lambda login: _show_codes(renew(login)))
-
-
-@bp.get("/account/second-factor/passkeys", endpoint="ask_passkey")
-@bp.post("/account/second-factor/passkeys")
-def begin_passkey() -> Response:
-    """Show the button that creates the passkey."""
-
-    def begin(login: Login) -> Response:
-        options = account_services().second_factors.passkey_options(login, authentication.relying_party())
-        return make_response(render_template("accounts/passkey.html", options=options, form=Form(NewPasskeyBody)))
-
-    return carry_out(PASSKEY, begin)
-
-
-@bp.post("/account/second-factor/passkeys/confirm")
-def add_passkey() -> Response:
-    login, form = page_login.require_login(), Form(NewPasskeyBody)
-    body = form.read()
-    try:
-        if body is None or body.credential is None:
-            raise WrongPasskey
-        site = authentication.relying_party()
-        _, codes = account_services().second_factors.add_passkey(login, site, body.credential, body.name)
-    except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
-        return ask(login, PASSKEY, status=422, problem=error)
-    return _show_codes(codes) if codes else done(N_("The passkey was added."), "pages.second_factors")
-
-
-@bp.get("/account/second-factor/passkeys/<passkey_id>/remove", endpoint="ask_passkey_removal")
-@bp.post("/account/second-factor/passkeys/<passkey_id>/remove")
-def remove_passkey(passkey_id: str) -> Response:
-    def remove(login: Login) -> Response:
-        account_services().second_factors.remove_passkey(login, passkey_id)
-        return done(N_("The passkey was removed."), "pages.second_factors")
-
-    return carry_out(PASSKEY_OFF, remove)
 
 
 def _show_codes(codes: list[str]) -> Response:

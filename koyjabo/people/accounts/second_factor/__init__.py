@@ -1,1 +1,1 @@
-"""Two-step login: authenticator apps (TOTP, RFC 6238), recovery codes and passkeys (WebAuthn)."""
+"""Two-step login: authenticator apps (TOTP, RFC 6238) and recovery codes."""

@@ -1,24 +1,18 @@
-"""Queries for a user's authenticator app, recovery codes and passkeys, as operations of the database executor."""
+"""Queries for a user's authenticator app and recovery codes, as operations of the database executor."""
 
 from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import delete, func, insert, not_, select, text, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.errors import TooManyRequests, WrongCode
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.database.rows import changed_rows, usable
-from koyjabo.base.models import LoginSession, Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret, User
+from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.models import LoginSession, RecoveryCode, SpentCode, TotpSecret, User
 from koyjabo.base.settings.schema import Policy
-from koyjabo.people.accounts import pending_step_queries
 from koyjabo.people.accounts.errors import (
-    EmailUnconfirmed,
     SecondFactorOn,
-    TooManyPasskeys,
-    UnknownPasskey,
-    WrongPasskey,
 )
 from koyjabo.people.accounts.queries import end_proofs, permitted, remove_second_factors, revoke, revoke_all
 from koyjabo.people.audit.queries import AuditRecord
@@ -28,11 +22,11 @@ KEPT_STEPS = 120
 
 MAX_GUESSES, WINDOW_MS = 30, 3600 * 1000
 """Maximum number of wrong app codes for one account, and the period, ms. Three codes in a million are valid at a time,
-so 720 guesses a day succeed once in 460 days. Recovery codes and passkeys cannot be guessed, so they still work when
-the limit is used up.
+so 720 guesses a day succeed once in 460 days. Recovery codes cannot be guessed, so they still work when the limit is
+used up.
 """
 
-TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
+TOO_MANY = N_("Too many wrong codes. Use a recovery code, or wait as long as Retry-After says.")
 
 SPEND = text("INSERT INTO spent_codes (user_id, step) VALUES (:user_id, :step) ON CONFLICT DO NOTHING")
 
@@ -143,22 +137,8 @@ def replace_recovery_codes(session: Session, user_id: str, digests: Collection[s
 
 
 def remove_totp(session: Session, user_id: str, now_ms: int, ends_sessions: bool) -> None:
-    """Remove the app, then call `end_if_none_left`."""
+    """Remove the app and the recovery codes, turn two-step login off and, with `ends_sessions`, end all sessions."""
     _lock(session, user_id)
-    session.execute(delete(TotpSecret).where(TotpSecret.user_id == user_id))
-    end_if_none_left(session, user_id, now_ms, ends_sessions)
-
-
-def end_if_none_left(session: Session, user_id: str, now_ms: int, ends_sessions: bool) -> None:
-    """Clean up after an app or passkey was removed. If no method is left, turn two-step login off and, with
-    `ends_sessions`, end all sessions. Otherwise forget remembered browsers, because one of them may be on a lost
-    device.
-    """
-    confirmed = select(TotpSecret.user_id).where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_not(None))
-    passkeys = select(Passkey.user_id).where(Passkey.user_id == user_id)
-    if session.execute(confirmed.union_all(passkeys).limit(1)).first() is not None:
-        session.execute(update(User).where(User.id == user_id).values(second_factor_ms=now_ms))
-        return
     remove_second_factors(session, user_id)
     if ends_sessions:
         revoke_all(session, user_id, now_ms)
@@ -168,73 +148,6 @@ def end_sessions_without(session: Session, now_ms: int, policy: Policy) -> None:
     """End the sessions of users who lack the two-step login that `policy` requires."""
     users = select(User.id).where(*map(not_, permitted(policy)))
     revoke(session, now_ms, LoginSession.user_id.in_(users), LoginSession.expires_ms > now_ms)
-
-
-def passkeys(session: Session, user_id: str) -> list[Passkey]:
-    """The user's passkeys, oldest first. `add_passkey` limits how many there are."""
-    mine = select(Passkey).where(Passkey.user_id == user_id)
-    return list(session.scalars(mine.order_by(Passkey.created_ms, Passkey.id)))
-
-
-def credential_ids(session: Session, user_id: str) -> list[str]:
-    return list(session.scalars(select(Passkey.credential_id).where(Passkey.user_id == user_id)))
-
-
-def passkey_of(session: Session, credential_id: str) -> Passkey | None:
-    return session.scalars(select(Passkey).where(Passkey.credential_id == usable(credential_id))).one_or_none()
-
-
-def add_passkey(
-    session: Session,
-    pending: PendingStep,
-    passkey: Passkey,
-    digests: Collection[str],
-    most: int,
-    kept_session_id: str,
-    needs_email: bool,
-) -> bool:
-    """Store a passkey. If it is the user's first passkey or app, also store the recovery codes and end all other
-    sessions. Returns whether it was the first.
-
-    Raises EmailUnconfirmed (with `needs_email`), TooManyPasskeys, and WrongPasskey if the step was already used or the
-    passkey exists.
-    """
-    user = session.get_one(User, passkey.user_id, with_for_update=True)
-    if needs_email and user.verified_ms is None:
-        raise EmailUnconfirmed
-    if len(credential_ids(session, user.id)) >= most:
-        raise TooManyPasskeys
-    if not pending_step_queries.end(session, pending):
-        raise WrongPasskey
-    session.add(passkey)
-    try:
-        session.flush()
-    except IntegrityError:
-        raise WrongPasskey from None
-    is_first = user.second_factor_ms is None
-    if is_first:
-        replace_recovery_codes(session, user.id, digests)
-        begin_second_factor(session, user.id, passkey.created_ms, kept_session_id)
-    return is_first
-
-
-def use_passkey(session: Session, passkey: Passkey, sign_count: int, now_ms: int) -> bool:
-    """Record a login with a passkey. Returns False if it was removed."""
-    used = update(Passkey).where(Passkey.id == passkey.id).values(sign_count=sign_count, used_ms=now_ms)
-    return changed_rows(session, used) == 1
-
-
-def remove_passkey(session: Session, user_id: str, passkey_id: str, now_ms: int, ends_sessions: bool) -> Passkey:
-    """Remove a passkey and return it. Raises UnknownPasskey. See `end_if_none_left` for the last one."""
-    _lock(session, user_id)
-    query = select(Passkey).where(Passkey.user_id == user_id, Passkey.id == usable(passkey_id))
-    passkey = session.scalars(query).one_or_none()
-    if passkey is None:
-        raise UnknownPasskey
-    session.delete(passkey)
-    session.flush()
-    end_if_none_left(session, user_id, now_ms, ends_sessions)
-    return passkey
 
 
 def _lock(session: Session, user_id: str) -> None:

@@ -1,22 +1,18 @@
-"""Completes two-step logins, by code or passkey, and logins with only a passkey."""
+"""Completes two-step logins, by code, or by setting up an authenticator app."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import PendingStep, User
-from koyjabo.people.accounts import pending_step_queries, queries as account_queries
+from koyjabo.people.accounts import pending_step_queries
 from koyjabo.people.accounts.audit_entries import own_entry
-from koyjabo.people.accounts.errors import SecondFactorExpired, WrongPasskey
-from koyjabo.people.accounts.login_sessions import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, Grant, PendingSteps, Proof
-from koyjabo.people.accounts.pending_step_queries import PASSKEY
+from koyjabo.people.accounts.errors import SecondFactorExpired
+from koyjabo.people.accounts.login_sessions import ENROL, SIGN_UP, VERIFY, Grant, PendingSteps, Proof
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.audit import log
-from . import ceremonies, queries
-from .ceremonies import RelyingParty
 from .codes import Codes
 
 
@@ -40,7 +36,7 @@ class Completed(NamedTuple):
 
 class SecondStep:
     """Completes two-step logins. All methods raise LedgerUnavailable, and SecondFactorExpired for a step that has
-    ended: after MAX_TRIES codes or passkeys, after PENDING_S, after its use, or after a password change. `on_revoked`
+    ended: after MAX_TRIES codes, after PENDING_S, after its use, or after a password change. `on_revoked`
     is called with the id of a user whose sessions have ended.
     """
 
@@ -73,31 +69,7 @@ class SecondStep:
     def methods(self, token: str) -> tuple[str, ...]:
         """The methods for completing the step."""
         pending = self._pending.find(token, VERIFY)
-        return self._database.read(pending_step_queries.methods, pending.user_id or "")
-
-    def options(self, token: str | None, site: RelyingParty) -> tuple[str, dict[str, Any]]:
-        """The step's token, and the WebAuthn options. Without a token, this begins a login that needs no password.
-        Raises SecondFactorExpired.
-        """
-        challenge = ceremonies.new_challenge()
-        if token is None:
-            token = self._pending.begin(PASSKEY_LOGIN, None, challenge=challenge).token
-            return token, ceremonies.login_options(site, [], challenge, is_alone=True)
-        pending = self._pending.set_challenge(token, challenge, VERIFY, PASSKEY_LOGIN)
-        credential_ids = self._database.read(queries.credential_ids, pending.user_id or "")
-        return token, ceremonies.login_options(site, credential_ids, challenge, is_alone=pending.user_id is None)
-
-    def by_passkey(
-        self, token: str, credential: dict[str, Any], site: RelyingParty, browser: LoginBrowser
-    ) -> Completed:
-        """Complete the step with a passkey. Raises WrongPasskey."""
-        pending = self._pending.count_try(token, VERIFY, PASSKEY_LOGIN)
-        try:
-            user, proof = self._prove(pending, credential, site)
-            return self._complete(pending, user, proof, browser)
-        except (WrongCode, WrongPasskey):
-            self._pending.fail(pending)
-            raise WrongPasskey from None
+        return self._database.read(pending_step_queries.methods, pending.user_id)
 
     def enrol(self, token: str, code: str, browser: LoginBrowser) -> tuple[Completed, list[str]]:
         """Turn an authenticator app on with its first code, and log in. Also returns the recovery codes. Raises
@@ -123,27 +95,12 @@ class SecondStep:
 
     def _without_factor(self, pending: PendingStep) -> User:
         """The user of a setup step, who needs only the password. Raises SecondFactorExpired if two-step login is
-        already set up, for instance with a passkey created in another session.
+        already set up, for instance in another session.
         """
         user = self._pending.user_of(pending)
         if user.second_factor_ms is not None:
             raise SecondFactorExpired
         return user
-
-    def _prove(self, pending: PendingStep, credential: dict[str, Any], site: RelyingParty) -> tuple[User, Proof]:
-        passkey = self._database.read(queries.passkey_of, str(credential.get("id")))
-        if passkey is None or pending.challenge is None or pending.user_id not in (None, passkey.user_id):
-            raise WrongPasskey
-        is_alone = pending.user_id is None
-        sign_count = ceremonies.verify_login(site, credential, pending.challenge, passkey, is_alone)
-        if is_alone:
-            user = self._database.read(account_queries.by_id, passkey.user_id)
-            if user is None or user.disabled_ms is not None:
-                raise WrongPasskey
-        else:
-            user = self._pending.user_of(pending)
-        use = partial(queries.use_passkey, passkey=passkey, sign_count=sign_count, now_ms=self._clock.now_ms())
-        return user, Proof(PASSKEY, use)
 
     def _complete(self, pending: PendingStep, user: User, proof: Proof, browser: LoginBrowser) -> Completed:
         """Begin the session. Raises WrongCode if the proof was used before, or if the user or the step has changed."""

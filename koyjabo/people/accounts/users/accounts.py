@@ -15,7 +15,7 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import usable
 from koyjabo.base.models import LoginSession, User
 from koyjabo.base.network import client_address, user_agents
-from koyjabo.people.accounts import email_links, login_session_queries, queries
+from koyjabo.people.accounts import email_links, queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
 from koyjabo.people.accounts.login_sessions import (
     Grant,
@@ -25,15 +25,13 @@ from koyjabo.people.accounts.login_sessions import (
     browser_mark_of,
     grant_of,
 )
-from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated, is_usable
+from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.web.login.tokens import REFRESH_S, Claims
 
 logger = logging.getLogger(__name__)
-
-RECENT_MS = 10 * 60_000
 
 
 class Accounts(Changes):
@@ -220,21 +218,6 @@ class Accounts(Changes):
         overtaken = N_("The password was just changed in another session.")
         return self._replace_password(login, user, new, client, overtaken)
 
-    def set_first_password(self, login: Login, new: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
-        """Set the password of an account without one, in a session younger than RECENT_MS, because an older session may
-        be stolen.
-
-        Ends all other sessions. Returns the new mark of familiar browsers. Raises WrongCredentials.
-        """
-        user = self._database.read(queries.by_id, login.account.id)
-        now_ms = self._clock.now_ms()
-        session = self._database.read(login_session_queries.find, login.account.id, login.session_id, now_ms)
-        if user is None or session is None or is_usable(user.password):
-            raise WrongCredentials(N_("This account already has a password."))
-        if now_ms - session.created_ms >= RECENT_MS:
-            raise WrongCredentials(N_("Log in again first. A password can be set within ten minutes after a login."))
-        return self._replace_password(login, user, new, client, queries.OVERTAKEN)
-
     def change_profile(self, user: User, name: str | None = None, email: str | None = None) -> Account:
         """Change the given fields. A new email has to be verified, and both addresses get an email. Returns the changed
         account.
@@ -265,8 +248,6 @@ class Accounts(Changes):
     def verify_password(self, login: Login, password: str, client: PasswordClient = OPERATOR_CLIENT) -> User:
         """Verify the password before a change that a stolen session must not make. Raises WrongCredentials."""
         user = self._database.read(queries.by_id, login.account.id)
-        if user is not None and not is_usable(user.password):
-            raise WrongCredentials(N_("Your account has no password. Set one on your account page first."))
         if not self._passwords.matches(password, user.password if user else None, client) or user is None:
             raise WrongCredentials(N_("That is not your current password."))
         return user

@@ -1,6 +1,5 @@
 """Pages of two-step login without scripts: turning it on, entering codes, recovery codes, turning it off."""
 
-import json
 import re
 from html import unescape
 from typing import Any
@@ -9,7 +8,6 @@ import pytest
 from support.application.site import Site
 from support.people.accounts import PASSWORD, log_in
 from support.people.admins import panel
-from support.people.authenticator import Authenticator
 from support.people.page_readers import Reader, words
 from support.people.second_factor import App, secret_in, token_in, turn_on
 
@@ -139,43 +137,3 @@ def test_login_sets_up_required_two_step_login(sqlite_database):
         assert "Ayesha" in words(reader.get("/account"))
         other = Reader(site)
         other.send(STEP, token=token_in(login(other)), code=app.next_code())
-
-
-def test_passkey_is_made_and_removed_by_forms(site, ayesha):
-    """The script only calls the browser's API and then submits these forms."""
-    key = Authenticator()
-    assert "Log in with a passkey" in words(Reader(site).get("/login"))
-    options = embedded(ayesha.send(f"{ACCOUNT}/passkeys", 200, password=PASSWORD))
-    assert "could not be verified" in words(ayesha.send(f"{ACCOUNT}/passkeys/confirm", 422, credential=""))
-    page = ayesha.send(f"{ACCOUNT}/passkeys/confirm", 200, credential=text(key.create(options)), name="<b>Phone</b>")
-    assert len(codes_in(page)) == 10
-    page = ayesha.get(ACCOUNT)
-    assert "&lt;b&gt;Phone" in page
-    removal = re.search(r'href="(/account/second-factor/passkeys/[^"]+/remove)"', page)[1]
-
-    for is_admin, location in (("false", "/"), ("true", "/admin/")):
-        site.rows(f"UPDATE users SET is_admin = {is_admin} WHERE email = 'ayesha@example.com'")
-        reader = Reader(site)
-        token = token_in(login(reader))
-        asked = site.client.post("/api/auth/second-factor/options", json={"token": token}).json["options"]
-        reader.send(STEP, token=token, credential=text(key.get(asked)))
-        assert reader.location == location
-
-    ayesha.get(removal)
-    ayesha.send(removal, password=PASSWORD)
-    assert "The passkey was removed." in words(ayesha.get(ayesha.location))
-    reader.send("/login", **LOGIN)
-
-
-def test_wrong_passkey_without_a_password_leads_back_to_the_login(site, ayesha):
-    asked, reader = site.client.post("/api/auth/second-factor/options", json={}).json, Reader(site)
-    credential = text(Authenticator().get(asked["options"]))
-    assert "could not be verified" in words(reader.send(STEP, 422, token=asked["token"], credential=credential))
-
-
-def embedded(page: str) -> dict[str, Any]:
-    return json.loads(re.search(r'<script type="application/json" id="options">(.*?)</script>', page)[1])
-
-
-def text(credential: dict[str, Any]) -> str:
-    return json.dumps(credential)

@@ -7,7 +7,6 @@ from xml.etree import ElementTree
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, bare, bearer, log_in, promote, sign_up, try_login
-from support.people.authenticator import Authenticator
 from support.people.communities import site_admin
 from support.people.routes import method_of
 from support.people.second_factor import CONFIRM, TOTP, App, first_step, log_in_with, second_step, turn_on
@@ -60,7 +59,7 @@ def test_app_is_set_up_with_the_returned_secret_and_works_once_confirmed(site, a
     assert len(set(codes)) == 10
     assert all(re.fullmatch(CODE, code) for code in codes)
     assert first_step(site).methods == ["totp", "recovery"]
-    assert ayesha.get("/api/auth/second-factor").json == {"totp": True, "passkeys": 0, "recovery_codes": 10}
+    assert ayesha.get("/api/auth/second-factor").json == {"totp": True, "recovery_codes": 10}
 
 
 def test_app_is_begun_with_the_password_confirmed_in_ten_minutes_and_not_replaced(site, ayesha):
@@ -184,7 +183,7 @@ def test_token_of_enrolment_is_good_for_nothing_else(new_site):
             path = re.sub(r"<[^<>]+>", "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", rule.rule)
             answer = bare(site).open(path, method=method_of(rule), headers=headers, json={})
             answers[rule.endpoint] = answer.status_code
-    without_login = {"api.sign_up", "api.log_in", "api.second_factor", "api.second_factor_options"}
+    without_login = {"api.sign_up", "api.log_in", "api.second_factor"}
     without_login.add("api.request_password_reset")
     refused = {endpoint for endpoint, status in answers.items() if status == 401}
     assert refused == set(answers) - without_login - {"api.begin_totp", "api.confirm_totp"}
@@ -226,19 +225,15 @@ def test_new_admin_without_two_step_login_is_logged_out_and_has_to_enrol(new_sit
 
 
 def test_setup_token_expires_once_two_step_login_is_on(new_site):
-    """Otherwise the password would suffice after a passkey was made during enrolment."""
+    """Otherwise the password would suffice after an app was set up in a session."""
     site = new_site("admins")
     ayesha = sign_up(site)
     promote(site, ayesha.email)
     headers = bearer(enrolling(site))
-    app = App(site, bare(site).post(TOTP, headers=headers).json["secret"])
     promote(site, ayesha.email, is_admin=False)
-    person = log_in(site)
-    options = person.post("/api/auth/passkeys/options", json={"password": PASSWORD}).json["options"]
-    made = person.post("/api/auth/passkeys", json={"credential": Authenticator().create(options)})
-    assert made.status_code == 201
+    app = turn_on(log_in(site))
     assert_error(bare(site).post(TOTP, headers=headers), 401, "second_factor_expired")
-    confirmed = bare(site).post(CONFIRM, json={"code": app.code()}, headers=headers)
+    confirmed = bare(site).post(CONFIRM, json={"code": app.next_code()}, headers=headers)
     assert_error(confirmed, 401, "second_factor_expired")
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import PASSWORD, bare, bearer, disable, sign_up
+from support.people.accounts import PASSWORD, bare, bearer, disable, sign_up, try_login
 from support.people.admins import last_line
 from support.people.communities import found
 from support.people.second_factor import SECOND, first_step, log_in_with, second_step, turn_on
@@ -113,6 +113,20 @@ def test_changing_the_account_ends_a_pending_step(site, app, ayesha):
         answer = second_step(site, token, app.code())
         assert (what, answer.status_code, answer.json["code"]) == (what, 401, "second_factor_expired")
         disable(site, ayesha.email, disabled=False)
+
+
+def test_account_that_lost_its_app_in_an_upgrade_is_asked_for_a_recovery_code(site, app, ayesha):
+    """Its only methods were passkeys. The password is not enough, also when it has no code left."""
+    site.rows("DELETE FROM totp_secrets")
+    assert first_step(site).methods == ["recovery"]
+    assert second_step(site, first_step(site).token, app.recovery_codes[0]).status_code == 200
+    site.rows("DELETE FROM recovery_codes")
+    due = first_step(site)
+    assert due.methods == ["recovery"]
+    assert_error(second_step(site, due.token, app.recovery_codes[1]), 401, "wrong_code")
+    assert_error(bare(site).post("/api/auth/totp", headers=bearer(due.token)), 401, "second_factor_expired")
+    site.services[AccountServices].users.reset_second_factor(OPERATOR, ayesha.id)
+    assert "access_token" in try_login(site).json
 
 
 def test_wrong_codes_of_an_hour_are_limited_but_recovery_codes_go_on(site, app):
