@@ -1,4 +1,4 @@
-"""What the clients that watch pages cost: by page, whatever the names they gave."""
+"""What the clients that watch pages cost: it follows the pages, and not the names that clients gave them."""
 
 import json
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""One address makes the server keep at most 2,000 new pages a day, whatever sends them."""
+"""One address makes the server keep at most 2,000 new pages a day, in visits and events together."""
 
 import pytest
 from support.application.site import Site

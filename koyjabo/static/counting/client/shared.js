@@ -1,5 +1,5 @@
 /**
- * What all copies of this module on a page share, whatever their URLs: by URL of a server, the last page view (`path`,
+ * Shared by all copies of this module on a page, from any URL: by URL of a server, the last page view (`path`,
  * the `event` that caused it, and the `visitId` of a visit's first view); and `lines`, which print what the client does,
  * if that is wanted (koyjabo-debug.js).
  *
