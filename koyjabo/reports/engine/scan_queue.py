@@ -109,27 +109,27 @@ class ScanQueue:
         finally:
             self._end(scan, 0.0 if began_s is None else self._now_s() - began_s)
             scan.done.set()
-            self._begin_next()
+            self._begin_next(self._now_s())
 
     def _wait(self, scan: _Scan) -> None:
         """Wait until this scan may run. Raises TooBusy."""
-        self._begin_next(scan)
-        while self._running is not scan:
-            now_s, due_s, refused_s = self._now_s(), self._due_s(scan), scan.refused_s
+        while not self._begin_next(now_s := self._now_s(), scan):
+            due_s, refused_s = self._due_s(scan), scan.refused_s
             if now_s >= refused_s:
                 raise TooBusy(scan.reader.sentence)
+            # By the same time as above: a scan that became due since then would wait until it gives up.
             scan.changed.wait(min(refused_s, due_s if due_s > now_s else refused_s) - now_s)
             scan.changed.clear()
-            self._begin_next(scan)
         if scan.calls == 1 and not scan.reader.is_wanted():
             raise TooBusy(scan.reader.sentence)
 
-    def _begin_next(self, caller: _Scan | None = None) -> None:
-        """Begin the next scan, unless one is running. If all of them have to wait, the first one due wakes up then."""
+    def _begin_next(self, now_s: float, caller: _Scan | None = None) -> bool:
+        """Begin the next scan, unless one is running. If all of them have to wait, the first one due wakes up then.
+        Returns whether the caller's scan is running.
+        """
         with self._guard:
             if self._running or not self._waiting:
-                return
-            now_s = self._now_s()
+                return self._running is caller
             due = [scan for scan in self._waiting.values() if self._due_s(scan) <= now_s]
             if due:
                 next_ = min(due, key=lambda scan: (not scan.reader.is_first, self._paid_s(scan, now_s)))
@@ -139,6 +139,7 @@ class ScanQueue:
                 next_ = min(self._waiting.values(), key=self._due_s)
             if next_ is not caller:
                 next_.changed.set()
+            return self._running is caller
 
     def _due_s(self, scan: _Scan) -> float:
         """When a scan may begin, monotonic."""
