@@ -1,4 +1,4 @@
-"""Budgets, in one table: each number may only fall (decision 116).
+"""Budgets, in one table: each number may only fall.
 
 To raise one, write a comment on its line that says why, and what was removed for it.
 """

@@ -1,6 +1,6 @@
 """Computes, from measured costs, how much of each part's capacity a number of open pages uses.
 
-Rates are per second, in µs of CPU unless a name says otherwise. docs/scaling.md describes the model.
+Rates are per second, in µs of CPU unless a name says otherwise. docs/performance.md describes the model.
 """
 
 from __future__ import annotations

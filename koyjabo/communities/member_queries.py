@@ -67,7 +67,7 @@ def roles(session: Session, community_id: str, user_ids: Collection[str]) -> dic
 def tag(session: Session, community_id: str) -> str:
     """The tag of the whole member list. It changes whenever a member, role or name changes.
 
-    The database builds the hashed text, because reading the rows takes five times as long (decision 93).
+    The database builds the hashed text, because reading the rows takes five times as long.
     """
     fields = (User.id, func.coalesce(User.external_ref, ""), Membership.role, Membership.joined_ms, User.name)
     line = fields[0].concat("\n")

@@ -1,4 +1,4 @@
-"""External ids of communities and members, so that another system can keep them in sync (decision 93).
+"""External ids of communities and members, so that another system can keep them in sync.
 
 An external id is accepted anywhere an id is, and resolved from memory. It never equals the id of a community here
 (`RefTaken`).

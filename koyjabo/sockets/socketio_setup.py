@@ -32,7 +32,7 @@ def init_app(app: "Flask", runtime: Runtime, fanout: LocalFanout, workers: int) 
         app,
         client_manager=fanout,
         async_mode=runtime.async_mode,
-        # Polling requires sticky sessions, which the host may not have (decision 6).
+        # Polling requires sticky sessions, which the host may not have: Render has none.
         transports=["websocket"] if workers > 1 else ["polling", "websocket"],
         cors_allowed_origins=[],  # `ResponseHeaders` sets these headers, also of refusals
         manage_session=False,

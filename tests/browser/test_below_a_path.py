@@ -1,4 +1,4 @@
-"""The element on a site that passes one of its paths to the server, with the configuration in docs/ad-blockers.md."""
+"""The element on a site that passes one of its paths to the server, with the configuration in docs/behind-a-proxy.md."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from support.programs.processes import ROOT
 from support.servers.caddy import Caddy
 from support.servers.nginx import Nginx, replaced
 
-GUIDE = (ROOT / "docs" / "ad-blockers.md").read_text()
+GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
 PROOF = "browser/test_below_a_path.py::test_element_counts_and_follows_below_a_path"
 
 

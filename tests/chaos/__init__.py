@@ -1,1 +1,1 @@
-"""The fault campaign: servers under load, and every fault we can cause (docs/reliability.md)."""
+"""The fault campaign: servers under load, and every fault we can cause (docs/development.md)."""

@@ -1,4 +1,4 @@
-"""Injects random faults into servers, and checks that they keep their promises (docs/reliability.md).
+"""Injects random faults into servers, and checks that they keep their promises (docs/development.md).
 
 First PostgreSQL with Redis and two workers, then SQLite with one worker, each for the given time. The exit status is 1
 if a promise was broken. The same seed repeats the same faults in the same order.

@@ -308,7 +308,7 @@ class Settings(BaseModel):
 
     def adopt(self, other: "Settings") -> None:
         """Take over all values of `other` at once. Features keep this object and read it when they use a value, so a
-        change on the page Server applies without a restart (decision 124).
+        change on the page Server applies without a restart.
         """
         object.__setattr__(self, "__dict__", dict(other.__dict__))
         object.__setattr__(self, "__pydantic_fields_set__", set(other.model_fields_set))

@@ -54,7 +54,7 @@ class Family(NamedTuple):
 
 
 HAS_ACCOUNT = User.external_ref.is_(None)
-"""Condition on users: users of other systems have no account (decision 93)."""
+"""Condition on users: users of other systems have no account."""
 
 FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
 

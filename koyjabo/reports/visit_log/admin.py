@@ -28,7 +28,7 @@ from .visit_log import VisitFilter, VisitPage
 
 NUMBER = "number"
 """The only order offered, because it follows the primary key. Any other order would need an index, which would slow
-down every registration (decision 37).
+down every registration.
 """
 
 CURSORS = ("before", "after")

@@ -1,6 +1,6 @@
 """Queries for searching visits, newest or oldest first, in id ranges of limited size. A day is a range of ids
 (`counting.queries.id_range`). All rows in a range are read, except for communities, which have an index. More indexes
-would make every registration too expensive (decision 37).
+would make every registration too expensive: one on location added 7 to 15 µs to 18.
 """
 
 import time

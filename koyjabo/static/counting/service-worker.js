@@ -1,5 +1,5 @@
 /**
- * The service worker of our own pages, imported by /sw.js (docs/pages.md). Offline, it serves the last copy of the home
+ * The service worker of our own pages, imported by /sw.js (docs/development.md). Offline, it serves the last copy of the home
  * page. When the network is back, it sends waiting requests. It never stores pages generated for a logged-in user.
  */
 import { drain } from "./koyjabo-queue.js";

@@ -1,5 +1,4 @@
-"""Users of other systems. They are known here by their system's id (the external id, `ref`) and have no account
-(decision 93).
+"""Users of other systems. They are known here by their system's id (the external id, `ref`) and have no account.
 
 They are rows of `users`, so that memberships, presence and reports treat them like other users. They cannot log in, get
 no email, and are not listed as accounts.
