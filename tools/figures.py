@@ -62,9 +62,6 @@ FIGURES: dict[str, Figure | Sentence] = {
     "MB of a worker after its visits": RSS._replace(column="at the end MB"),
     "visits of that worker": RSS._replace(column="registrations"),
     "stats a second": Figure("stats.txt", "GET /api/stats", "this server, SQLite, 10,000,000 visits", "requests/s"),
-    "stats a second with 10 visits": Figure(
-        "stats.txt", "GET /api/stats", "this server, SQLite, 10 visits", "requests/s"
-    ),
     "s until four workers are back": START,
     "s until four workers were back": BEFORE,
     "MB of four workers before": BEFORE._replace(column="PSS MB"),
