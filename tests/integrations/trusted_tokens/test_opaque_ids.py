@@ -7,8 +7,6 @@ from support.clients.event_source import StreamListener
 from support.clients.members import Member, PlainMember, SocketioMember, code_for
 from support.people.other_system import AUTH, token
 
-from koyjabo_client import Client
-
 FORBIDDEN = 4003
 DIRECTORY = "samlp|corp|CN=Ayesha Rahman/OU=A,B"
 LONGEST = "".join(map(chr, range(ord(" "), ord("~") + 1))).ljust(255, "~")
@@ -64,12 +62,6 @@ def test_two_ids_are_two_communities_whatever_separates_their_parts(server, admi
     people = [f"/api/communities/a%7Cb/members/by-ref/{quote(ref, safe='')}" for ref in refs]
     members = [admin.call("PUT", person, {"role": "member", "name": "Ayesha"}) for person in people]
     assert len({member["user_id"] for member in members}) == len(refs)
-
-
-def test_client_reads_the_stream_of_a_community_with_any_id(server, admin):
-    community_of(admin, DIRECTORY)
-    with Client(f"http://127.0.0.1:{server.port}") as client:
-        assert next(client.stream(DIRECTORY))["type"] == "visitor_count"
 
 
 @pytest.mark.parametrize("ref", [".", "..", "%2E%2E"])
