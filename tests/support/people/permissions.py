@@ -15,7 +15,7 @@ ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", 
 
 LEAST = {
     ANYBODY: """
-        api.forget pixel.pixel badges.badge_svg badges.badge_json
+        api.forget pixel.pixel badges.badge_svg
         api.register_visit api.heartbeat api.record_events api.stats api.pages api.pulse api.receipt
         api.stream
         api.sign_up api.log_in
