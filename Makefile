@@ -11,7 +11,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install demo screenshots assets wheel tools python-client packages release test test-all test-changed mutations check audit format chaos bench geoip translations lock images clean
+.PHONY: help run install demo screenshots assets wheel tools packages release test test-all test-changed mutations check audit format chaos bench geoip translations lock images clean
 
 help:  ## list the commands
 	@awk -F '##' '/^[a-z-]*:.*##/ {sub(/:.*/, "", $$1); printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,12 +58,7 @@ mutations: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## check that
 
 PACKAGES ?= dist
 
-python-client: $(VENV)/dev  ## build the Python client in dist/, as sdist and wheel
-	@rm -f $(PACKAGES)/koyjabo_client-*
-	@cd clients/python && $(abspath $(BIN))/python -c "import hatchling.build as build; \
-		build.build_sdist('$(abspath $(PACKAGES))'); build.build_wheel('$(abspath $(PACKAGES))')" >/dev/null
-
-packages: python-client $(ASSETS) $(REACT)/node_modules/.made  ## build the npm packages and the Python client in dist/, and test them
+packages: $(ASSETS) $(REACT)/node_modules/.made  ## build the npm packages in dist/, and test them
 	@mkdir -p $(PACKAGES)
 	@rm -f $(PACKAGES)/*.tgz
 	@$(WITH_NODE) npm pack --silent --pack-destination $(abspath $(PACKAGES)) ./clients/js

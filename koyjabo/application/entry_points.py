@@ -44,6 +44,7 @@ PARTS = (
     "web.login.page_login",
     "web.pages.missing_attributes",
     "web.pages.links",
+    "web.pages.guides",
     "web.pages.preferences",
     "web.pages.redirects",
     "web.forms.forms",
@@ -62,14 +63,12 @@ def init_app(app: "Flask", settings: "Settings") -> None:
     from koyjabo.web.assets import static_files
     from koyjabo.web.http import cookies, packing
     from koyjabo.web.limits import limits
-    from koyjabo.web.pages import guides
 
     is_development = settings.environment == "development"
     app.config["TAGS"] = TAGS
     limits.init_app(app, settings)
     cookies.init_app(app, secure=not is_development)
     i18n.init_app(app)
-    guides.init_app(app)
     static_files.init_app(app, is_development)
     for part in PARTS:
         import_module(f"koyjabo.{part}").init_app(app)
@@ -103,9 +102,10 @@ def blueprints(settings: "Settings") -> "list[Blueprint]":
     from koyjabo.upkeep.health import api as health
     from koyjabo.web import current as shared, development
     from koyjabo.web.assets import static_files
-    from koyjabo.web.openapi import docs_page, document
+    from koyjabo.web.openapi import document
+    from koyjabo.web.pages import guides
 
-    operation = [health.health_bp, health.metrics_bp, document.bp, docs_page.bp]
+    operation = [health.health_bp, health.metrics_bp, document.bp, guides.bp]
     public = [shared.api, counting.pixel_bp, badges.bp, *operation, static_files.bp]
     own = [*public, shared.pages, shared.admin]
     if settings.bridges:

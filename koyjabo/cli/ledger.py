@@ -5,7 +5,7 @@ import time
 import click
 
 
-@click.group()
+@click.group(hidden=True)
 def ledger() -> None:
     """Choose which database to trust after a failover."""
 

@@ -21,7 +21,7 @@ PAGES = {  # each kind notices in a different way
     "a line and the stats": "/",
     "no line": "/login",
     "no line, and a session": "/account",
-    "the calls of the API": "/docs/",
+    "a document": "/docs/",
     "the lines of a community": "/communities/{community}",
     "the line of the panel": "/admin/live",
     "the line of the panel, and nothing live": "/admin/people",

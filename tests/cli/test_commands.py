@@ -1,16 +1,19 @@
 """`koyjabo verify`, `total set` and `stats`, with running servers and on damaged ledgers."""
 
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from support.application.site import Site
 from support.assertions.ledger import assert_verified
 from support.programs.processes import ROOT, environment, run
 
 from koyjabo.base.core import command_line
+from koyjabo.cli import main
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""
@@ -101,6 +104,14 @@ def test_running_server_follows_a_total_set_by_hand(server):
     shown = json.loads(server.koyjabo("stats", "--json").stdout)
     assert shown == {"total": 11, "today": 3, "unique_visitors": 3}
     assert_verified(server)
+
+
+def test_first_help_page_leaves_out_the_command_for_old_primaries():
+    first = CliRunner().invoke(main, ["--help"]).output
+    listed = set(re.findall(r"^  (\w+) ", first, re.MULTILINE))
+    assert {"forget", "verify"} <= listed
+    assert not {"ledger", "prune"} & listed
+    assert "accept" in CliRunner().invoke(main, ["ledger", "--help"]).output
 
 
 def test_progress_is_a_line_now_and_then_without_a_terminal(monkeypatch, capsys):

@@ -88,8 +88,9 @@ def test_visit_or_badge_may_name_the_ref(site, community):
     again = site.register("v2", visitId="1", communityId=community)
     assert (before, again.ordinal, again.duplicate) == (community, ours.ordinal, True)
     assert site.rows("SELECT count(*) FROM visits WHERE scope = :id", id=community) == [(1,)]
-    badges = [site.client.get(f"/badge.json?value=online&community={name}").json for name in (community, REF)]
+    badges = [site.client.get(f"/badge.svg?value=online&community={name}").text for name in (community, REF)]
     assert badges[0] == badges[1]
+    assert "online now: 0" in badges[0]
 
 
 def test_key_or_share_link_may_name_the_ref(boss, community):

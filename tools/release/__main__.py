@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import time
 import venv
 from pathlib import Path
 from sysconfig import get_path
+from typing import Any
 from urllib.request import Request, urlopen
 
 from release.builds import build_all, names
@@ -28,21 +30,11 @@ from release.checks import (
 
 SERVING = re.compile(r"is serving.* (http://localhost:\d+)")
 START_S = 120
-CLIENT = """
-import sys
-from koyjabo_client import Client
-with Client(sys.argv[1]) as client:
-    assert client.register("release", "1")["visit"]["ordinal"] == 1
-    assert client.register("release", "1")["visit"]["duplicate"]
-    assert client.stats()["totalVisits"] == 1
-"""
 
 
-def try_packages(wheel: Path, client: Path, version: str, folder: Path) -> None:
-    """Check that the wheel's server reports its version and serves, and that the client counts a visit on it. `folder`
-    is empty.
-    """
-    python = _environment(folder / "venv", wheel, client)
+def try_wheel(wheel: Path, version: str, folder: Path) -> None:
+    """Check that the wheel's server reports its version, serves, and counts a visit. `folder` is empty."""
+    python = _environment(folder / "venv", wheel)
     (work := folder / "work").mkdir()
     output = _output([str(python.parent / "koyjabo"), "--version"], work)
     if version not in output.split():
@@ -57,7 +49,10 @@ def try_packages(wheel: Path, client: Path, version: str, folder: Path) -> None:
         with urlopen(Request(url, headers={"Accept-Language": "bn"}), timeout=30) as page:
             if '<html lang="bn"' not in page.read().decode():
                 raise Refusal("The home page of the wheel is not translated")
-        _output([str(python), "-I", "-c", CLIENT, url], work)
+        for is_duplicate in (False, True):
+            visit = _register(url)
+            if (visit["ordinal"], visit["duplicate"]) != (1, is_duplicate):
+                raise Refusal(f"The server of the wheel counts wrongly: {visit}")
         server.terminate()
         if server.wait(15):
             raise Refusal(f"The server of the wheel did not stop cleanly:\n{log.read_text()}")
@@ -66,13 +61,21 @@ def try_packages(wheel: Path, client: Path, version: str, folder: Path) -> None:
         server.wait()
 
 
-def _environment(folder: Path, *wheels: Path) -> Path:
-    """Create an environment with the wheels, and return its Python. Their requirements come from the current
+def _register(url: str) -> dict[str, Any]:
+    body = json.dumps({"visitorId": "release", "visitId": "1"}).encode()
+    request = Request(f"{url}/api/visitor/register", body, {"Content-Type": "application/json"})
+    with urlopen(request, timeout=30) as response:
+        visit: dict[str, Any] = json.load(response)["visit"]
+    return visit
+
+
+def _environment(folder: Path, wheel: Path) -> Path:
+    """Create an environment with the wheel, and return its Python. The requirements come from the current
     environment.
     """
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
-    install = ["pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index", *map(str, wheels)]
+    install = ["pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index", str(wheel)]
     _output([sys.executable, "-m", *install], folder)
     borrowed = Path(get_path("purelib", vars={"base": str(folder)})) / "borrowed.pth"
     borrowed.write_text(get_path("purelib"))  # without its .pth files, because one of them adds the checkout
@@ -106,7 +109,6 @@ SENDING = """
 
   git tag -s v{version} -m "Koy Jabo Live {version}" {commit} && git push origin v{version}
   uv publish {folder}/koyjabo-{version}.tar.gz {folder}/koyjabo-{version}-py3-none-any.whl
-  uv publish {folder}/koyjabo_client-{version}.tar.gz {folder}/koyjabo_client-{version}-py3-none-any.whl
   npm publish --access public {folder}/koyjabo-{version}.tgz
   npm publish --access public {folder}/koyjabo-react-{version}.tgz
   docker buildx build --platform linux/amd64,linux/arm64 --build-arg SOURCE_DATE_EPOCH={epoch_s} \\
@@ -140,10 +142,10 @@ def release(folder: Path) -> None:
         build_all(ROOT, built, epoch_s)
         _say("Checking what was built")
         check_files(built, version)
-        wheel, sdist, client = (built / names(version)[kind] for kind in ("wheel", "sdist", "client wheel"))
+        wheel, sdist = (built / names(version)[kind] for kind in ("wheel", "sdist"))
         check_requirements(wheel)
         check_sdist(sdist, wheel, of_sdist, epoch_s)
-        try_packages(wheel, client, version, trial)
+        try_wheel(wheel, version, trial)
         _require_clean("The build has changed the checkout:")
         _publish(built, folder)
     count = len(names(version))

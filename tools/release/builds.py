@@ -17,8 +17,6 @@ def names(version: str) -> dict[str, str]:
     return {
         "wheel": f"koyjabo-{version}-py3-none-any.whl",
         "sdist": f"koyjabo-{version}.tar.gz",
-        "client wheel": f"koyjabo_client-{version}-py3-none-any.whl",
-        "client sdist": f"koyjabo_client-{version}.tar.gz",
         "npm": f"koyjabo-{version}.tgz",
         "npm react": f"koyjabo-react-{version}.tgz",
     }
@@ -26,9 +24,8 @@ def names(version: str) -> dict[str, str]:
 
 def build_all(root: Path, folder: Path, epoch_s: int) -> None:
     """Write all packages to `folder`. `epoch_s` is the modification time of their files, in s since 1970 UTC."""
-    for project in (root, root / "clients" / "python"):
-        for kind in ("sdist", "wheel"):
-            build(kind, project, folder, epoch_s)
+    for kind in ("sdist", "wheel"):
+        build(kind, root, folder, epoch_s)
     for project in (root / "clients" / "js", root / "clients" / "react"):
         _run(["npm", "pack", "--silent", "--pack-destination", str(folder)], project, epoch_s)
 

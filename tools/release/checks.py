@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import tarfile
-import tomllib
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from zipfile import ZipFile
@@ -31,8 +30,6 @@ def versions(root: Path) -> dict[str, str]:
     match = VERSION.search((root / SOURCE).read_text())
     by_file = {SOURCE: match[1] if match else ""}
     by_file |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
-    python = "clients/python/pyproject.toml"
-    by_file[python] = tomllib.loads((root / python).read_text())["project"]["version"]
     by_file["CHANGELOG.md"] = next((entry for entry, _ in _entries(root) if entry != "Unreleased"), "")
     return by_file
 
@@ -64,8 +61,6 @@ MB = 1_000_000
 SIZES = {
     "wheel": (5 * MB, 20 * MB),
     "sdist": (5 * MB, 20 * MB),
-    "client wheel": (5_000, MB // 10),
-    "client sdist": (5_000, MB // 10),
     "npm": (5_000, MB // 10),
     "npm react": (5_000, MB // 10),
 }
@@ -81,7 +76,7 @@ NEEDED = {
         "koyjabo/base/network/data/countries.mmdb",
         "koyjabo/base/network/data/hosting.bin",
         "koyjabo/translations/bn/LC_MESSAGES/messages.mo",
-        "koyjabo/migrations/versions/0001_ledger.py",
+        "koyjabo/migrations/versions/0032_schema.py",
         "koyjabo/migrations/alembic.ini",
     ),
     "sdist": (
@@ -90,10 +85,8 @@ NEEDED = {
         "README.md",
         "requirements.txt",
         "CHANGELOG.md",
-        "migrations/versions/0001_ledger.py",
+        "migrations/versions/0032_schema.py",
     ),
-    "client wheel": ("koyjabo_client/py.typed",),
-    "client sdist": ("pyproject.toml", "LICENSE", "README.md", "koyjabo_client/py.typed"),
     "npm": ("package.json", "LICENSE", "README.md", "dist/index.js", "dist/index.d.ts", "dist/all.js"),
     "npm react": ("package.json", "LICENSE", "README.md", "dist/index.js", "dist/index.d.ts"),
 }

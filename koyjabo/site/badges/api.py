@@ -1,19 +1,18 @@
-"""GET /badge.svg and /badge.json: one of the site's numbers, never older than the request (specification: Badges)."""
+"""GET /badge.svg: one of the site's numbers, never older than the request (specification: Badges)."""
 
 from http import HTTPStatus
 from zlib import crc32
 
 from flask import Blueprint
-from pydantic import BaseModel, Field
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
-from koyjabo.counting.stats import base36, encode
+from koyjabo.counting.stats import base36
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, waits_fairly, with_query
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
+from koyjabo.web.http.responses import PlainResponse, response_or_304
 from koyjabo.web.i18n import number_in
 from koyjabo.web.openapi.describe import Image, describe
 from koyjabo.web.pages import errors
@@ -41,21 +40,11 @@ UNKNOWN = "no such community, or the number of the community or page is not publ
 UNREADABLE = "the number cannot be read, or views are being counted; see Retry-After"
 
 bp = Blueprint("badges", __name__)
-declare(bp, "/badge.", PathPolicy.ANYONE, tag="visits")
-
-
-class BadgeResponse(BaseModel):
-    """A badge in the format of shields.io endpoints."""
-
-    schemaVersion: int = Field(examples=[1])  # noqa: N815  (the name that shields.io reads)
-    label: str = Field(examples=["visits"])
-    message: str = Field(examples=["4,001"])
-    color: str = Field(examples=["#006a4e"])
-    style: str = Field(examples=["flat"])
+declare(bp, "/badge.svg", PathPolicy.ANYONE, tag="visits")
 
 
 _kept: dict[tuple[str, ...], tuple[str, str]] = {}
-"""Checksum and body by media type and texts. The query is not the key, because it may be long."""
+"""Checksum and body by texts. The query is not the key, because it may be long."""
 
 
 @bp.get("/badge.svg")
@@ -77,7 +66,7 @@ _kept: dict[tuple[str, ...], tuple[str, str]] = {}
 def badge_svg(context: RequestContext) -> PlainResponse:
     """A badge as SVG. Does not count a visit. The number is never older than the request."""
     try:
-        return _response(context, SVG)
+        return _response(context)
     except KoyJaboError as error:
         context.services[ObservabilityServices].metrics.error(error.code)
         # It has room for only one reason.
@@ -89,30 +78,7 @@ def badge_svg(context: RequestContext) -> PlainResponse:
         return PlainResponse(HTTPStatus(error.status), [("Content-Type", SVG), *kept], body)
 
 
-@bp.get("/badge.json")
-@describe(
-    "Get a number of the site or of a page for shields.io",
-    {
-        200: BadgeResponse,
-        304: None,
-        400: WRONG,
-        404: UNKNOWN,
-        503: UNREADABLE,
-    },
-    headers={"If-None-Match": "an ETag from an earlier response"},
-    query=QUERY,
-)
-@fast_path
-@with_query
-@waits_fairly
-def badge_json(context: RequestContext) -> PlainResponse:
-    """A badge in the JSON schema of shields.io endpoints. Does not count a visit. The number is never older than the
-    request.
-    """
-    return _response(context, JSON)
-
-
-def _response(context: RequestContext, media: str) -> PlainResponse:
+def _response(context: RequestContext) -> PlainResponse:
     badge = badge_of(query_of(context.environ))
     number = values.read(context.services, badge.value, badge.community, badge.page)
     written = {
@@ -121,15 +87,13 @@ def _response(context: RequestContext, media: str) -> PlainResponse:
         "color": badge.color,
         "style": badge.style,
     }
-    key = (media, badge.language, *written.values())
+    key = (badge.language, *written.values())
     kept = _kept.get(key)
     if kept is None:
-        body = encode({"schemaVersion": 1, **written})
-        if media == SVG:
-            body = drawing.badge(**written, language=badge.language)
+        body = drawing.badge(**written, language=badge.language)
         kept = base36(crc32(body.encode())), body
         if len(_kept) >= MAX_CACHED:
             _kept.clear()
         _kept[key] = kept
     checksum, body = kept
-    return response_or_304(context.environ, f"{number.epoch}-{number.revision}-{checksum}", media, body)
+    return response_or_304(context.environ, f"{number.epoch}-{number.revision}-{checksum}", SVG, body)

@@ -1,1 +1,1 @@
-"""Descriptions of API calls, and pages generated from them."""
+"""Descriptions of API calls, and `/openapi.json`, which is generated from them."""

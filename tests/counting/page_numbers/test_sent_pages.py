@@ -70,11 +70,11 @@ def test_a_wrong_page_is_refused_and_a_visit_counts_without_it(site, sent):
     refused = {
         "events.0.page": site.post("/api/events", json=event),
         "path": site.client.get("/api/pages", query_string={"path": sent}),
-        "page": site.client.get("/badge.json", query_string={"value": "page", "page": sent}),
     }
     assert {field: (answer.status_code, list(answer.json["details"])) for field, answer in refused.items()} == {
         field: (400, [field]) for field in refused
     }
+    assert site.client.get("/badge.svg", query_string={"value": "page", "page": sent}).status_code == 400
     assert site.client.get("/embed", query_string={"value": "page", "page": sent}).status_code == 400
     assert site.client.get("/api/stream", query_string={"path": sent}).status_code == 400
     before = site.stats()["totalVisits"]

@@ -15,11 +15,11 @@ ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", 
 
 LEAST = {
     ANYBODY: """
-        api.forget pixel.pixel badges.badge_svg badges.badge_json
+        api.forget pixel.pixel badges.badge_svg
         api.register_visit api.heartbeat api.record_events api.stats api.pages api.pulse api.receipt
         api.stream
         api.sign_up api.log_in
-        health.healthz health.readyz openapi.openapi docs.docs docs.guide docs.search
+        health.healthz health.readyz openapi.openapi docs.index docs.guide
         static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
         api.second_factor pages.second_factor pages.enrol
         sockets.stats_stream sockets.share_stream

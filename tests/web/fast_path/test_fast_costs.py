@@ -113,7 +113,7 @@ def test_every_fast_handler_has_a_largest_request_or_waits_in_the_fair_queue(sit
     fast = handlers(site)
     assert {key for key, handler in fast.items() if not hasattr(handler, "waits_fairly")} == set(LARGEST)
     waiting = {path for (_, path), handler in fast.items() if hasattr(handler, "waits_fairly")}
-    assert waiting == {"/api/pages", "/api/events", "/badge.svg", "/badge.json"}
+    assert waiting == {"/api/pages", "/api/events", "/badge.svg"}
 
 
 def test_a_large_body_waits_in_the_fair_queue(site):

@@ -59,7 +59,7 @@ USUAL = [
     Asked("GET", "/api/stats", headers={"HTTP_IF_NONE_MATCH": "TAG", "HTTP_ORIGIN": "https://example.com"}),
     Asked("GET", "/healthz", headers={"HTTP_ACCEPT_LANGUAGE": "bn", "HTTP_HOST": "a/../b"}),
     Asked("GET", "/badge.svg", "label=%E0%A6%95&lang=bn"),
-    Asked("GET", "/badge.json", "value=online&community=x"),
+    Asked("GET", "/badge.svg", "value=online&community=x"),
     *[register()] * 20,  # more than one address may send
 ]
 """Requests that the fast path handles."""

@@ -20,7 +20,7 @@ WITHIN_PAGES = re.compile(r" style=|<style| onclick=")
 
 KINDS = {
     "a page": ("GET", "/", HTML, 200),
-    "the description": ("GET", "/docs", HTML, 200),
+    "a document": ("GET", "/docs", HTML, 200),
     "data": ("GET", "/api/stats", {}, 200),
     "the specification": ("GET", "/openapi.json", {}, 200),
     "a module": ("GET", MODULE, {}, 200),

@@ -161,7 +161,7 @@ def reader(site: Site) -> Reader:
 
 def paths(site: Site, values: dict[str, str]) -> list[str]:
     rules = [rule for rule in site.app.url_map.iter_rules() if rule.endpoint in PAGES and "GET" in (rule.methods or ())]
-    return [*sorted(address(site, rule, **values) for rule in rules), "/nothing-here", "/docs"]
+    return [*sorted(address(site, rule, **values) for rule in rules), "/nothing-here"]
 
 
 def test_every_page_is_in_bangla(site, values, readers):

@@ -2,14 +2,13 @@
 
 import posixpath
 import re
-from html import unescape
 
 from babel.messages.pofile import read_po
 from support.people.admins import panel
 from support.people.page_readers import Reader
 from support.programs.processes import ROOT
 
-from koyjabo.web.pages.guides import MAX_RESULTS, NAME, guide, index, linked, paths
+from koyjabo.web.pages.guides import NAME, guide, index, linked, paths
 
 SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
 CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")
@@ -51,6 +50,13 @@ def test_panel_links_a_document_which_is_a_page(site):
         assert (answer.headers["Cache-Control"], "Cookie" in answer.vary) == ("private, no-cache", True)
 
 
+def test_index_of_the_documents_begins_with_the_tasks_of_readers(site):
+    page = Reader(site).get("/docs/")
+    (table,) = re.findall(r"<table.*?</table>", page, re.DOTALL)
+    assert page.index("I want to …") < page.index("<h2")
+    assert 'href="install.md#render"' in table
+
+
 def test_documents_outside_docs_link_to_those_inside_and_back(site):
     changelog, upgrading = (Reader(site).get(f"/docs/{name}.md") for name in ("CHANGELOG", "upgrading"))
     assert 'href="upgrading.md"' in changelog
@@ -65,12 +71,6 @@ def test_name_in_a_text_leads_to_its_heading_in_any_language(site):
 
 
 LISTED = re.compile(r'<a href="/docs/([\w/-]+)\.md"( aria-current="page")?>')
-RESULT = re.compile(r'<li><a href="/docs/([\w/-]+)\.md(?:#([\w-]+))?">(.*?)</a>.*?<p.*?>(.*?)</p>', re.DOTALL)
-
-
-def found(site, query: str) -> list[tuple[str, str, str, str]]:
-    """The results of a search: document, anchor, title and excerpt, both as HTML."""
-    return RESULT.findall(Reader(site).get(f"/docs/search?q={query}"))
 
 
 def test_each_page_lists_all_documents_and_its_own_headings(site):
@@ -93,35 +93,3 @@ def test_equal_headings_of_a_document_have_ids_of_their_sections(site):
     ids = re.findall(r'<h[1-6] id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert {"upgrade-notes", "upgrade-notes-1"} < set(ids)
-    assert {anchor for name, anchor, _, _ in found(site, "upgrade+notes") if name == "CHANGELOG"} <= set(ids)
-
-
-def test_search_finds_sections_with_all_words_and_marks_them(site):
-    name, anchor, title, excerpt = found(site, "consent+BANNER")[0]
-    assert (name, anchor) == ("personal-data", "do-i-need-a-consent-banner")
-    assert title == "Personal data › Do I need a consent banner?"
-    assert "<mark>" in excerpt
-    for query in ("consent+banner", "smtp_url", "sqlite+lock", "--json", "<b>", "troubleshooting"):
-        results = found(site, query)
-        assert 0 < len(results) <= MAX_RESULTS
-        for name, anchor, _, excerpt in results:
-            assert not anchor or f' id="{anchor}"' in guide(name).html
-            assert set(re.findall("<.*?>", excerpt)) <= {"<mark>", "</mark>"}
-            assert "<mark></mark>" not in excerpt
-    marked = {
-        unescape(word).lower()
-        for result in found(site, "smtp_url")
-        for word in re.findall("<mark>(.*?)</mark>", result[3])
-    }
-    assert marked == {"smtp_url"}
-    assert found(site, "onsent") == [], "only beginnings of words are found"
-    assert found(site, "consent+zzyzx") == []
-
-
-def test_search_is_bounded_and_what_it_repeats_is_escaped(site):
-    reader = Reader(site)
-    page = reader.get("/docs/search?q=" + "a+" * 300)
-    assert page.count("<mark>") < 1_000
-    assert 'value="<' not in reader.get("/docs/search?q=%22%3E%3Cscript%3Ealert()%3C/script%3E")
-    for query in ("", "+", "%00", "%2B%2B", "zzyzx"):
-        assert found(site, query) == []
