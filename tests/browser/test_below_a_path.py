@@ -1,4 +1,4 @@
-"""The element on a site that passes one of its paths to the server, with the configuration in docs/behind-a-proxy.md."""
+"""The element on a site that passes one of its paths to the server, as docs/behind-a-proxy.md configures it."""
 
 import re
 from collections.abc import Iterator
