@@ -67,7 +67,7 @@ def _newest(start: int, number: int) -> Page[AnnotationEntry]:
 
 
 def _desk() -> ShareDesk:
-    return ShareDesk(me(), page, "admin.install")
+    return ShareDesk(me(), page, "admin.connect")
 
 
 add_desk(bp, "/connect/shares", "", _desk)
