@@ -15,7 +15,6 @@ PAGES = {  # name: viewer, address
     "signup": (NOBODY, "/signup"),
     "missing": (NOBODY, "/nothing-here"),
     "docs": (NOBODY, "/docs"),
-    "install": (NOBODY, "/install"),
     "receipt": (NOBODY, "/receipt"),
     "embed": (NOBODY, "/embed"),
     "communities": (MEMBER, "/communities"),
@@ -47,7 +46,7 @@ PAGES = {  # name: viewer, address
     "admin-data": (SITE_ADMIN, "/admin/data"),
     "admin-receipt": (SITE_ADMIN, "/receipt"),
     "admin-find": (SITE_ADMIN, "/admin/find?q=dhaka"),
-    "admin-install": (SITE_ADMIN, "/admin/connect"),
+    "admin-connect": (SITE_ADMIN, "/admin/connect"),
     "admin-key-new": (SITE_ADMIN, "/admin/connect/keys/new"),
 }
 STATES, LANGUAGES, SCHEMES = ("empty", "full"), ("en", "bn"), ("light", "dark")

@@ -6,7 +6,7 @@ from koyjabo.web.panel.pages import me, page
 
 
 def _desk() -> ShareDesk:
-    return ShareDesk(me(), page, "admin.install")
+    return ShareDesk(me(), page, "admin.connect")
 
 
 add_desk(bp, "/connect/shares", "", _desk)

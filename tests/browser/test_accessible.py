@@ -5,7 +5,7 @@ from support.browser.pages import check_accessible, expect, open_as, visit
 from support.clients.members import PlainMember
 
 SEEN_BY_ALL = ["/"]
-MORE_SEEN_BY_ALL = ["/docs/", "/docs/troubleshooting.md", "/install", "/receipt"]
+MORE_SEEN_BY_ALL = ["/docs/", "/docs/troubleshooting.md", "/receipt"]
 MORE_SEEN_BY_ALL += ["/embed?value=total&lang=en&theme=light", "/embed?value=total&lang=bn&theme=dark"]
 ACCOUNT = ["/account", *(f"/account/{page}" for page in ("details", "delete", "second-factor"))]
 OF_A_PERSON = ["/communities", "/communities/new", *ACCOUNT]

@@ -1,4 +1,4 @@
-"""/install, <koyjabo-count> and /embed on another site: they count once or not at all, and stay live."""
+"""Connect, <koyjabo-count> and /embed on another site: they count once or not at all, and stay live."""
 
 import re
 from urllib.parse import quote
@@ -25,8 +25,9 @@ def frame(site, query: str, sandbox: str | None = None) -> str:
     return f'<iframe src="http://localhost:{site.port}/embed?{query}"{asked}></iframe>'
 
 
-def test_copied_line_shows_a_number_that_changes_with_the_next_visit(new_device, site, other_site):
-    page = new_device(permissions=["clipboard-read", "clipboard-write"]).open("/install")
+def test_copied_line_shows_a_number_that_changes_with_the_next_visit(new_device, session, site, other_site):
+    device = new_device(storage_state=session, permissions=["clipboard-read", "clipboard-write"])
+    page = device.open("/admin/connect")
     button = page.locator("#build-code [data-copy]")
     button.click()
     expect(button).to_have_text("Copied")

@@ -29,7 +29,7 @@ TOO_LOW = f"""() => {{
 }}"""
 
 STRANGERS = [
-    *("/", "/login", "/signup", "/forgot-password", "/install", "/receipt", "/docs/", "/docs/failover.md"),
+    *("/", "/login", "/signup", "/forgot-password", "/receipt", "/docs/", "/docs/failover.md"),
     *("/embed", "/offline", "/nothing", "/communities", "/share/{share}", "/share/{locked}", "{number}"),
     *("/invitations/{invitation}", "/reset-password/x", "/verify-email/x"),
 ]

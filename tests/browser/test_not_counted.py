@@ -32,7 +32,14 @@ def test_switch_is_on_home_page_and_account(device, site, karim):
 def test_opening_the_panel_and_founding_a_community_are_no_visits(new_device, session, site):
     before = site.stats().total
     page = new_device(storage_state=session).context.new_page()
-    for path in ("/admin/", "/admin/visits", "/admin/communities/new", "/account", "/install", "/communities/new"):
+    for path in (
+        "/admin/",
+        "/admin/visits",
+        "/admin/communities/new",
+        "/account",
+        "/admin/connect",
+        "/communities/new",
+    ):
         visit(page, path)
     page.get_by_label("Name", exact=True).fill("Founders")
     page.get_by_role("main").get_by_role("button", name="Create").click()

@@ -88,10 +88,10 @@ def revoke_key(key_id: str) -> Response:
     key = current()[ApiKeys].find(me(), key_id)
     effect = _("Programs that use this key are refused from now on. This cannot be undone.")
     management.ask(
-        _("Revoke the key %(name)s?", name=key.name), effect, _("Revoke"), url_for("admin.install", _anchor="keys")
+        _("Revoke the key %(name)s?", name=key.name), effect, _("Revoke"), url_for("admin.connect", _anchor="keys")
     )
     revoked = current()[ApiKeys].revoke(me(), key.id)
-    return done(N_("The key %(name)s was revoked."), "admin.install", revoked.name)
+    return done(N_("The key %(name)s was revoked."), "admin.connect", revoked.name)
 
 
 def _form(**values: Any) -> Form[KeyFormBody]:

@@ -1,5 +1,5 @@
-"""/install, with the code to paste into a page, and the panel's page Connect, which also lists share links
-and API keys. Their forms and detail pages belong to their features.
+"""The panel's page Connect: the code to paste into a page, and the lists of share links and API keys. Their forms and
+detail pages belong to their features.
 """
 
 import json
@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from flask import Response, render_template, request
+from flask import Response, request
 
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.models import Share
@@ -20,7 +20,7 @@ from koyjabo.reports.ui.choices import stored_chips
 from koyjabo.site.badges import values
 from koyjabo.site.badges.values import ACCENT
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.web.current import admin, current, pages as bp
+from koyjabo.web.current import admin as bp, current
 from koyjabo.web.i18n import language
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.links import sample_site
@@ -57,12 +57,7 @@ class Appearance(NamedTuple):
         return f"?{urlencode(self._replace(look=look)._asdict() | {'counts': counts})}"
 
 
-@bp.get("/install")
-def install() -> str:
-    return render_template("install/install.html", **_code())
-
-
-@admin.get("/connect", endpoint="install")
+@bp.get("/connect")
 @for_viewers
 def connect() -> Response:
     lists: dict[str, Any] = {}
@@ -72,25 +67,25 @@ def connect() -> Response:
             "share_page": pagination.list_page(partial(services[ReportServices].shares.page, me(), community_id=None)),
             "keys": services[ApiKeys].all(me()),
         }
-    words: dict[str, Any] = {"scopes": SCOPES, "chips_of": _chips_of}
-    host = services[GettingStarted].seen_on()
-    return page("install/panel", host=host, now_ms=services.clock.now_ms(), **_code(), **words, **lists)
+    stats = services[CountingServices].visits.stats()
+    return page(
+        "panel/connect",
+        site=sample_site(),
+        look=_appearance(),
+        choices=_values(),
+        accent=ACCENT,
+        stats=stats.as_object(),
+        last=stats.last,
+        host=services[GettingStarted].seen_on(),
+        scopes=SCOPES,
+        chips_of=_chips_of,
+        now_ms=services.clock.now_ms(),
+        **lists,
+    )
 
 
 def _chips_of(link: Share) -> list[str]:
     return stored_chips(json.loads(link.filters))
-
-
-def _code() -> dict[str, Any]:
-    site, stats = sample_site(), current()[CountingServices].visits.stats()
-    return {
-        "site": site,
-        "look": _appearance(),
-        "choices": _values(),
-        "accent": ACCENT,
-        "stats": stats.as_object(),
-        "last": stats.last,
-    }
 
 
 def _values() -> list[str]:

@@ -59,8 +59,8 @@ RECEIPT = (
 )
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
 CONNECT = (
-    Shortcut(_("Share links"), "install", "shares", for_admins=True),
-    Shortcut(_("Keys"), "install", "keys", for_admins=True),
+    Shortcut(_("Share links"), "connect", "shares", for_admins=True),
+    Shortcut(_("Keys"), "connect", "keys", for_admins=True),
     Shortcut(_("New share link"), "new_share", for_admins=True),
     Shortcut(_("New key"), "new_key", for_admins=True),
 )
@@ -81,7 +81,7 @@ SECTIONS = (
     PanelSection(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
     PanelSection(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
     PanelSection(_("People"), "user", (PanelPage("users", _("People")), PanelPage("audit", _("Audit log")))),
-    PanelSection(_("Connect"), "plus", (PanelPage("install", _("Connect"), shortcuts=CONNECT),)),
+    PanelSection(_("Connect"), "plus", (PanelPage("connect", _("Connect"), shortcuts=CONNECT),)),
     PanelSection(
         _("Server"),
         "activity",

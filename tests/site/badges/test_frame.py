@@ -44,7 +44,7 @@ def test_page_of_the_frame_may_be_framed_and_loaded_anywhere(site):
 
 
 def test_nothing_else_may_errors_included(site):
-    for path in ("/embed?value=x", "/embed/more", "/embedded", "/", "/install", "/nothing", "/badge.svg"):
+    for path in ("/embed?value=x", "/embed/more", "/embedded", "/", "/login", "/nothing", "/badge.svg"):
         assert not may_be_framed(site.client.get(path, headers=HTML)), path
         assert not may_be_framed(site.client.post(path, headers=HTML)), path
 

@@ -24,7 +24,7 @@ LEAST = {
         api.second_factor pages.second_factor pages.enrol
         sockets.stats_stream sockets.share_stream
         pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
-        pages.manifest pages.choose_language pages.choose_theme pages.install pages.embed
+        pages.manifest pages.choose_language pages.choose_theme pages.embed
         pages.receipt
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
@@ -48,7 +48,7 @@ LEAST = {
         pages.new_community pages.create_community pages.join_community
     """,
     VIEWER: """
-        admin.overview admin.realtime admin.install admin.audit admin.visits admin.visit
+        admin.overview admin.realtime admin.connect admin.audit admin.visits admin.visit
         admin.communities admin.community admin.users admin.user admin.server admin.data admin.find
         admin.search admin.state
         sockets.panel_stream

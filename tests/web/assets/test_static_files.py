@@ -168,10 +168,10 @@ def test_page_in_development_looks_at_the_files_once(sqlite_database, monkeypatc
     walk, stat = os.walk, os.stat
     walks, looks = [], []
     with Site(sqlite_database.url, ENVIRONMENT="development") as site:
-        site.client.get("/install")
+        site.client.get("/login")
         monkeypatch.setattr(os, "walk", lambda folder: walks.append(folder) or walk(folder))
         monkeypatch.setattr(os, "stat", lambda path, **how: looks.append(str(path)) or stat(path, **how))
-        site.client.get("/install")
+        site.client.get("/login")
         monkeypatch.undo()
     assert walks == [FOLDER]
     sources = [path for path in looks if path.startswith(str(FOLDER)) and not path.startswith(str(BUILT))]
@@ -212,7 +212,7 @@ def test_only_the_client_module_imports_its_parts():
 
 IMPORTED = re.compile(r'@import "([^"]+)";')
 FEATURES = [
-    *("webkit", "accounts", "counting", "realtime", "communities", "api_keys", "badges", "install"),
+    *("webkit", "accounts", "counting", "realtime", "communities", "api_keys", "badges"),
     *("reports", "visit_log", "receipts", "getting_started", "home", "panel"),
 ]
 

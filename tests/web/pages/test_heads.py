@@ -17,7 +17,7 @@ from koyjabo.web.assets.static_files import FOLDER
 CLIENT = "counting/koyjabo.js"
 META = re.compile(r'<meta (?:name|property)="([^"]+)" content="([^"]*)"(?: media="([^"]+)")?>')
 ICONS = {"/favicon.ico": {(16, 16), (32, 32), (48, 48)}, "/apple-touch-icon.png": {(180, 180)}}
-PAGES = ["/", "/login", "/signup", "/communities", "/docs", "/forgot-password", "/install"]
+PAGES = ["/", "/login", "/signup", "/communities", "/docs", "/forgot-password"]
 
 
 def meta(page: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""/install shows the code to copy for every look, with this server's address. The panel of a new site links to it."""
+"""Connect shows the code to copy for every look, with this server's address. The panel of a new site links to it."""
 
 import re
 from html import unescape
@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from support.application.site import Site
 from support.people.admins import panel
-from support.people.page_readers import Reader, words
+from support.people.page_readers import words
 from support.programs.processes import wait_until
 
 from koyjabo.base.core.identity import OPERATOR
@@ -31,31 +31,31 @@ def snippets(page: str) -> list[str]:
 
 def codes(site) -> str:
     """The code of all looks."""
-    reader = Reader(site)
-    return "\n".join(code for look in LOOKS for code in snippets(reader.get(f"/install?look={look}")))
+    admin = panel(site)
+    return "\n".join(code for look in LOOKS for code in snippets(admin.get(f"/admin/connect?look={look}")))
 
 
 def test_links_lead_to_every_look_and_keep_the_other_choices(site):
-    reader, query = Reader(site), "value=today&lang=bn&color=%23aa0000&counts=no"
-    page = reader.get(f"/install?look=frame&{query}")
+    admin, query = panel(site), "value=today&lang=bn&color=%23aa0000&counts=no"
+    page = admin.get(f"/admin/connect?look=frame&{query}")
     assert {unescape(url) for url in re.findall(r'href="(\?look=[^"]+)"', page)} == {
         f"?look={look}&{query}" for look in LOOKS
     }
     (code,) = snippets(page)
     assert code.startswith('<iframe src="https://koyjabo.example/embed?value=today&amp;lang=bn&amp;theme=auto" ')
-    (code,) = snippets(reader.get(f"/install?look=number&{query}"))
+    (code,) = snippets(admin.get(f"/admin/connect?look=number&{query}"))
     assert 'value="today" lang="bn" style="color: #aa0000" counts="false"></koyjabo-count>' in code
-    (code,) = snippets(reader.get(f"/install?look=count&{query}"))
+    (code,) = snippets(admin.get(f"/admin/connect?look=count&{query}"))
     assert code.startswith("<koyjabo-count hidden></koyjabo-count>")
 
 
 def test_views_of_a_page_can_be_chosen_while_pages_show_them(site):
-    reader = Reader(site)
-    assert 'value="page"' not in reader.get("/install?value=page")
+    admin = panel(site)
+    assert 'value="page"' not in admin.get("/admin/connect?value=page")
     site.services[StoredSettings].change(OPERATOR, PAGE_NUMBERS="*")
-    (code,) = snippets(reader.get("/install?look=badge&value=page&lang=en"))
+    (code,) = snippets(admin.get("/admin/connect?look=badge&value=page&lang=en"))
     assert code == '<img src="https://koyjabo.example/badge.svg?value=page&amp;page=/posts/a&amp;lang=en" alt="views">'
-    (code,) = snippets(reader.get("/install?look=number&value=page&lang=en"))
+    (code,) = snippets(admin.get("/admin/connect?look=number&value=page&lang=en"))
     assert code.startswith('<koyjabo-count value="page" lang="en" views></koyjabo-count>')
 
 
@@ -79,29 +79,25 @@ def test_public_address_is_named_where_there_is_one(sqlite_database):
 
 def test_pictures_of_looks_share_the_live_number(site):
     """An image of the badge would be older than the other numbers."""
-    page = Reader(site).get("/install")
+    page = panel(site).get("/admin/connect")
     looks = page.partition('id="build-looks"')[2].partition("</nav>")[0]
     assert (looks.count("<koyjabo-count "), looks.count("<img")) == (3, 0)
 
 
-def test_newest_visit_is_shown_to_everyone_and_its_host_in_the_panel(site):
-    admin, anyone = panel(site), Reader(site)
-    assert "data-waiting>Waiting for the first visit…" in anyone.get("/install")
+def test_newest_visit_is_shown_with_its_host(site):
+    admin = panel(site)
+    assert "data-waiting>Waiting for the first visit…" in admin.get("/admin/connect")
     origin = {"Origin": "https://shop.example"}
     assert site.post(json={"visitorId": "ayesha"}, headers=origin).status_code == 200
     wait_until(lambda: site.rows("SELECT host FROM starting_steps WHERE step = 'page'"), "the host is stored")
-    page = anyone.get("/install")
+    page = admin.get("/admin/connect")
     assert "data-waiting hidden>Waiting for the first visit…" in page
-    assert "Visit no. 4,001 , " in words(page)
-    assert "shop.example" not in page
-    assert "Seen on shop.example; no. 4,001 , " in words(admin.get("/admin/connect"))
+    assert "Seen on shop.example; no. 4,001 , " in words(page)
 
 
-def test_every_page_and_the_panel_lead_there(site):
-    assert '<a href="/install">Put it on your site</a>' in Reader(site).get("/communities")
+def test_overview_and_the_command_menu_lead_there(site):
     admin = panel(site)
-    overview = admin.get("/admin/")
-    assert ('href="/install"' in overview, 'href="/admin/connect"' in overview) == (True, True)
+    assert 'href="/admin/connect"' in admin.get("/admin/")
     assert '"/admin/connect"' in admin.get("/admin/search?q=connect")
 
 
@@ -114,7 +110,7 @@ def test_admin_of_a_new_site_gets_the_snippet_until_the_first_visit(site):
     page = admin.get("/admin/")
     assert f'</koyjabo-count><script type="module" src="{MODULE}"></script>' in words(page)
     assert f'src="{MODULE}"' not in page  # text, not a script of this page
-    assert 'href="/install"' in page
+    assert 'href="/admin/connect"' in page
     assert site.client.get(PATH).status_code == 200
     site.register("ayesha")
     assert "Get started" not in admin.get("/admin/")

@@ -1,4 +1,4 @@
-/** /install and Connect: the code follows the choices, and the newest visit appears as soon as it is counted. */
+/** Connect: the code follows the choices, and the newest visit appears as soon as it is counted. */
 
 import { KoyJabo } from "../counting/koyjabo.js";
 import "../counting/koyjabo-count.js";
