@@ -33,7 +33,7 @@ from support.programs.processes import wait_until
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from demo import cast
+from demo import people
 from pictures import ADMIN
 
 OVERVIEW = {"type": "view", "query": "?range=30d&compare=weekday"}
@@ -170,7 +170,7 @@ class Visitors:
 
 
 def logged_in(server: Server) -> str:
-    credentials = {"email": ADMIN, "password": cast.password(SETTINGS["SECRET_KEY"])}
+    credentials = {"email": ADMIN, "password": people.password(SETTINGS["SECRET_KEY"])}
     status, answer, _ = server.post("/api/auth/login", credentials)
     assert status == 200, answer
     token: str = json.loads(answer)["access_token"]
@@ -203,7 +203,7 @@ def p95(times: Times) -> float:
 def full_site(folder: Path) -> Iterator[Server]:
     """A server as deployed, with the demo's history, one worker and no further activity."""
     settings = settings_on(SqliteDatabase(folder / "koyjabo.db"))
-    settings |= {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": cast.password(SETTINGS["SECRET_KEY"])}
+    settings |= {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": people.password(SETTINGS["SECRET_KEY"])}
     development = {**settings, "ENVIRONMENT": "development"}
     with Server(THIS.server, development, machine.all_cores(), folder) as server:
         fill(server, development)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from demo.cast import GUIDE
+from demo.people import GUIDE
 
 ADMIN = "admin@demo.example"
 NOBODY, MEMBER, SITE_ADMIN = "nobody", GUIDE.email, ADMIN

@@ -26,7 +26,7 @@ from support.databases.database import SqliteDatabase
 from support.programs.processes import ROOT, environment, wait_until
 from support.servers.server import Server
 
-from demo.cast import GUIDE, password
+from demo.people import GUIDE, password
 from pictures import (
     ADMIN,
     HIGHER,
