@@ -102,7 +102,7 @@ chaos: $(VENV)/dev  ## run the fault campaign, for SECONDS (600) on each kind of
 	@PYTHONPATH=tests $(BIN)/python -m chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # With BEFORE=<commit>, it compares with the version of that commit.
-bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## run the benchmark NAME: register, stats, push, crowd, reports, views, backup, attendance, page-numbers, scale or world
+bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## run the benchmark NAME: register, stats, push, crowd, reports or page-numbers
 	@$(WITH_NODE) $(BIN)/python bench/$(or $(NAME),$(error Say what to measure: make bench NAME=register)).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
 # Replaced atomically: a server that has the old files open keeps reading them.

@@ -27,7 +27,7 @@ from harness.clients.websocket_clients import SPARE_FILES, allow_files, opening
 from harness.folders import scratch
 from harness.measurements.broadcasts import PLAIN_ENDPOINT
 from harness.reporting import machine
-from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, say_targets
+from harness.reporting.tables import Report, Target, in_turn, say_targets
 from harness.servers import process_figures as proc, versions
 from harness.servers.databases import POSTGRES, SQLITE, STARTING_TOTAL, fresh, is_exact, server_for, settings_on
 from harness.servers.server import Server
@@ -257,8 +257,6 @@ def say_runs(report: Report, runs: Mapping[tuple[str, Version], Run], pages: int
     for (database, version), run in runs.items():
         if version == THIS:
             say_targets(report, targets(database, run, pages))
-            older = next((other for (name, at), other in runs.items() if name == database and at != THIS), None)
-            say_targets(report, ratios(database, run, older) if older else [])
 
 
 def rows(run: Run) -> dict[str, str]:
@@ -298,19 +296,6 @@ def targets(database: str, run: Run, pages: int) -> list[Target]:
     ]
     limits = {} if pages >= PAGES else {"least": None, "most": None}
     return [replace(figure, what=f"{database}: {figure.what}", **limits) for figure in figures]
-
-
-def ratios(database: str, ours: Run, theirs: Run) -> list[Target]:
-    """Ratios to the previous version. They are rough, because each version ran only once."""
-    figures = {
-        "CPU to open a page": (ours.open_us, theirs.open_us),
-        "idle CPU": (ours.median("idle_percent"), theirs.median("idle_percent")),
-        "CPU a frame": (ours.median("cpu_us"), theirs.median("cpu_us")),
-        "memory a page": (ours.kb, theirs.kb),
-    }
-    return [
-        Target(f"{database}: {what}, / before", our / their, most=NO_WORSE) for what, (our, their) in figures.items()
-    ]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Measures reports on a site with 5 million visits by 500,000 people in a year: the time each report takes, delays to
-other requests, and the cost of the sums.
+"""Measures reports on a site with 5 million visits by 500,000 people in a year: the time each report takes, and delays
+to other requests.
 
-Fills the databases first. Prints tables and the figures with their targets; the same text goes to
+Fills the database first. Prints tables and the figures with their targets; the same text goes to
 bench/results/reports.txt.
 """
 
@@ -20,31 +20,23 @@ from harness.measurements import contenders
 from harness.measurements.contenders import Testbed, prepared
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, say_targets
-from harness.servers.databases import POSTGRES, SQLITE
+from harness.servers.databases import SQLITE
 from harness.servers.ledgers import VISITS_EACH, filled, wait_until_read
 from harness.servers.server import Server
-from support.databases.database import Database
 
 ALL_VISITS = 5_000_000
 ALIVE_A_SECOND, ALIVE_P99_MS = 200, 15
-ROUNDS, FILTERED_ROUNDS = 20, 5
-"""How often each question about the site is asked."""
+ROUNDS = 20
+"""How often each question is asked."""
 
 EMAIL, PASSWORD = "admin@example.com", "benchmarks keep no secrets"
 RANGES = {"30d": 50, "365d": 200}
-FILTERED = {"30d": 1000, "365d": 10_000}
-LISTS = ("page", "source", "referrer", "city", "browser", "channel", "visitor_kind")
+"""Ranges, and the time that a report may take, ms."""
+
 ASKED = {
     "summary": "summary?compare=previous&",
-    "hours": "hours?",
     "by day": "timeline?granularity=day&",
-    "by week": "timeline?granularity=week&",
-    **{f"by {name}": f"breakdown?by={name}&" for name in LISTS},
-}
-FILTERED_QUESTIONS = {
-    "summary": "summary?",
     "by page": "breakdown?by=page&",
-    "by viewed page": "breakdown?by=viewed_page&",
 }
 FIGURES = ("median ms", "p95 ms", "most ms")
 HEAD = ("", "times", *(f"cold {figure}" for figure in FIGURES), *(f"kept {figure}" for figure in FIGURES), "status")
@@ -84,74 +76,46 @@ def main(visits: int) -> None:
         f"server on core {cores[0]}, clients and PostgreSQL on core {cores[1]}",
         "cold: right after a commit; kept: asked again",
     )
-    targets: list[Target] = []
-    for where in (SQLITE, POSTGRES):
-        with prepared(cores, where) as testbed:
-            targets += of_site(report, testbed, where, visits)
-    say_targets(report, targets)
+    with prepared(cores, SQLITE) as testbed:
+        say_targets(report, of_site(report, testbed, visits))
     if visits == ALL_VISITS:
         report.save()
 
 
-def of_site(report: Report, testbed: Testbed, where: str, visits: int) -> list[Target]:
-    contender = contenders.ON_SQLITE if testbed.postgres is None else contenders.ON_POSTGRES
-    database = filled("site", visits, testbed.postgres)
-    before = size_of(database)
-    with testbed.server(contender, database, ADMIN_EMAIL=EMAIL, ADMIN_PASSWORD=PASSWORD) as server:
+def of_site(report: Report, testbed: Testbed, visits: int) -> list[Target]:
+    database = filled("site", visits)
+    with testbed.server(contenders.ON_SQLITE, database, ADMIN_EMAIL=EMAIL, ADMIN_PASSWORD=PASSWORD) as server:
         took_s, used_s = wait_until_read(server, database)
-        sums = ask_all(server, all_questions(), ROUNDS, testbed.load_core)
-        rows = ask_all(server, filtered_questions(), FILTERED_ROUNDS, testbed.load_core)
-    growth = 100 * (size_of(database) - before) / before
+        reading = ask_all(server, all_questions(), testbed.load_core)
     report.say(
-        f"{where}: blocks of {visits:,} visits were stored in {took_s:.0f} s, {visits / took_s:,.0f} a second, with "
+        f"SQLite: blocks of {visits:,} visits were stored in {took_s:.0f} s, {visits / took_s:,.0f} a second, with "
         f"{used_s / visits * 1e6:.1f} µs of a core each"
     )
-    report.say(f"The database had {before / 1e6:,.0f} MB, and grew by {growth:.1f} %")
-    say_times(report, f"{where}, the whole site", sums)
-    say_times(report, f"{where}, the whole site, filtered", rows)
+    say_times(report, "SQLite, the whole site", reading)
     share = used_s / visits * 2000 * 100
     return [
-        *targets_of(where, sums),
-        *targets_of(where, rows),
-        Target(f"{where}, blocks of 2,000 visits a second", share, most=10, unit="% of a core"),
-        Target(f"{where}, growth of the database", growth, most=20, unit="%"),
+        *targets_of(reading),
+        Target("SQLite, blocks of 2,000 visits a second", share, most=10, unit="% of a core"),
     ]
 
 
-def size_of(database: Database) -> int:
-    """The database's size in bytes, excluding free space."""
-    if database.kind == "sqlite":
-        database.rows("VACUUM")
-        return int(database.rows("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")[0][0])
-    return int(database.rows("SELECT pg_database_size(current_database())")[0][0])
-
-
 def all_questions() -> list[Question]:
-    questions = [
+    return [
         Question(f"{range_}, {name}", f"{path}range={range_}", wanted_ms)
         for range_, wanted_ms in RANGES.items()
         for name, path in ASKED.items()
     ]
-    return [*questions, Question("30d, by hour", "timeline?granularity=hour&range=30d", RANGES["30d"])]
 
 
-def filtered_questions() -> list[Question]:
-    return [
-        Question(f"{range_}, {name}, filtered", f"{path}range={range_}&browser=Chrome", wanted_ms)
-        for range_, wanted_ms in FILTERED.items()
-        for name, path in FILTERED_QUESTIONS.items()
-    ]
-
-
-def ask_all(server: Server, questions: Sequence[Question], rounds: int, core: int) -> Reading:
-    """Ask all questions in turn, `rounds` times, after 5 s without questions."""
+def ask_all(server: Server, questions: Sequence[Question], core: int) -> Reading:
+    """Ask all questions in turn, ROUNDS times, after 5 s without questions."""
     status, answer, _ = server.post("/api/auth/login", {"email": EMAIL, "password": PASSWORD})
     if status != OK:
         raise RuntimeError(f"the admin cannot log in: {answer.decode()}")
     headers = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
     quiet = Steady(server.port, "alive", ALIVE_A_SECOND, 5.0, core=core).answers()
-    alive, times = Steady(server.port, "alive", ALIVE_A_SECOND, 2.0 * rounds, core=core), defaultdict(Times)
-    for _ in range(rounds):
+    alive, times = Steady(server.port, "alive", ALIVE_A_SECOND, 2.0 * ROUNDS, core=core), defaultdict(Times)
+    for _ in range(ROUNDS):
         for question in questions:
             ask(server, question, headers, times[question])
     return Reading(dict(times), [a.took_ms for a in alive.answers()], [a.took_ms for a in quiet])
@@ -184,15 +148,15 @@ def say_times(report: Report, where: str, reading: Reading) -> None:
     report.say()
 
 
-def targets_of(where: str, reading: Reading) -> list[Target]:
+def targets_of(reading: Reading) -> list[Target]:
     alive_ms = percentile(reading.alive_ms, 99)
     return [
         *(
-            Target(f"{where}, {asked.name}, p95 cold", percentile(times.cold, 95), most=asked.wanted_ms, unit="ms")
+            Target(f"SQLite, {asked.name}, p95 cold", percentile(times.cold, 95), most=asked.wanted_ms, unit="ms")
             for asked, times in reading.times.items()
             if times.status == OK
         ),
-        Target(f"{where}, GET /healthz meanwhile, p99", alive_ms, most=ALIVE_P99_MS, unit="ms"),
+        Target("SQLite, GET /healthz meanwhile, p99", alive_ms, most=ALIVE_P99_MS, unit="ms"),
     ]
 
 

@@ -32,13 +32,6 @@ class Figure(NamedTuple):
     column: str
 
 
-class Sentence(NamedTuple):
-    """The first number after some words in a file of bench/results."""
-
-    file: str
-    words: str
-
-
 NEXT_MACHINE = f"\n{'=' * 80}\n"
 """Separates runs on different machines in one file."""
 
@@ -49,14 +42,12 @@ VISITS = Figure("register.txt", "64 connections", "this server, SQLite", "reques
 CROWD = Figure("crowd.txt", "", "last page shows a visit after, ms", "SQLite")
 MEMORY = Figure("push.txt", "10,000 open connections", "this server, plain", "KB/connection")
 STORM = "From a visit to each client that shows it, for every visit and every socket, ms"
-VIEWS = Figure("views.txt", "targets", "five pages, 20 visits/s: view, median", "measured")
 START = Figure("start.txt", "", "4 workers, prepared database: this server", "ready s")
 BEFORE = START._replace(row="4 workers, prepared database: before (48019ab)")
 RSS = Figure("register.txt", "Memory of the worker", "this server, SQLite", "at start MB")
 FRAME = MEMORY._replace(column="CPU µs/frame")
 WATCHED = Figure("page-numbers.txt", "targets", "10,000 open pages: memory of a watched number", "measured")
-BACKUP = Figure("backup.txt", "The write-ahead log had", "without a backup", "p99 ms")
-FIGURES: dict[str, Figure | Sentence] = {
+FIGURES: dict[str, Figure] = {
     "visits a second, SQLite": VISITS,
     "MB of a worker that has just started": RSS,
     "MB of a worker after its visits": RSS._replace(column="at the end MB"),
@@ -79,8 +70,6 @@ FIGURES: dict[str, Figure | Sentence] = {
     "KB of one of 100,000 pages": CROWD._replace(row="memory a page, KB"),
     "s until 10,000 pages are back": Figure("reconnect.txt", "", "this server, plain", "all back s"),
     "ms until a page shows a visit": Figure("storm.txt", STORM, "from the commit", "p99"),
-    "s until a view is shown": VIEWS,
-    "s until a view is shown, p95": VIEWS._replace(row="five pages, 20 visits/s: view, p95"),
     "KB of a watched number": WATCHED,
     "ms until 1,000 pages show a view": WATCHED._replace(
         row="SQLite, 1,000 open pages on one path: until all show a view, median"
@@ -88,10 +77,6 @@ FIGURES: dict[str, Figure | Sentence] = {
     "times the CPU of stats": WATCHED._replace(
         row="SQLite, 1,000,000 pages, 10,000,000 views: CPU, GET of any page / GET /api/stats"
     ),
-    "s of a backup": Sentence("backup.txt", "SQLite: a backup took"),
-    "ms without a backup": BACKUP,
-    "ms during a backup": BACKUP._replace(row="beside one"),
-    "bytes to measure a page": Sentence("attendance.txt", "An open page takes"),
     "bytes of an active visitor in Redis": Figure("operations.txt", "", "Redis bytes a visitor", ""),
     "µs to receive a message": Figure("scale.txt", "", "hear_us", ""),
     "KB of a page in the model": Figure("scale.txt", "", "page_kb", ""),
@@ -147,10 +132,7 @@ def _plain(cell: str) -> str:
     return cell.strip(" *")
 
 
-def value(figure: Figure | Sentence) -> str:
-    if isinstance(figure, Sentence):
-        _, words, rest = slowest(figure.file).partition(figure.words)
-        return _rounded(NUMBER.findall(rest)[0] if words else "")
+def value(figure: Figure) -> str:
     tables = results(figure.file)
     name = figure.table if figure.table in tables else next(name for name in tables if name.startswith(figure.table))
     return _rounded(tables[name][figure.row][figure.column])

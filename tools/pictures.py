@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from demo.cast import GUIDE
+from demo.people import GUIDE
 
 ADMIN = "admin@demo.example"
 NOBODY, MEMBER, SITE_ADMIN = "nobody", GUIDE.email, ADMIN
@@ -49,13 +49,12 @@ PAGES = {  # name: viewer, address
     "admin-connect": (SITE_ADMIN, "/admin/connect"),
     "admin-key-new": (SITE_ADMIN, "/admin/connect/keys/new"),
 }
-STATES, LANGUAGES, SCHEMES = ("empty", "full"), ("en", "bn"), ("light", "dark")
+LANGUAGES, SCHEMES = ("en", "bn"), ("light", "dark")
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
 """Window heights by width."""
 
 
 class Look(NamedTuple):
-    state: str
     language: str
     scheme: str
     width: int
@@ -65,23 +64,23 @@ class Look(NamedTuple):
 
 
 SHOWN = {  # shown in the documents: the upper part of the page, as much as fits in a window
-    ("home", Look("full", "en", "light", 360)),
-    ("home", Look("full", "en", "dark", 360)),
-    ("home", Look("full", "bn", "light", 360)),
-    ("home", Look("full", "en", "light", 1440)),
-    ("communities", Look("full", "en", "light", 768)),
-    ("community", Look("full", "bn", "dark", 360)),
-    ("community", Look("full", "en", "light", 1440)),
-    ("community", Look("full", "en", "dark", 1440)),
-    ("community", Look("full", "en", "light", 360)),
-    ("admin", Look("full", "en", "light", 1440)),
-    ("admin", Look("full", "bn", "dark", 1440)),
-    ("admin-visits", Look("full", "en", "light", 1440)),
-    ("admin-audit", Look("full", "en", "light", 1440)),
-    ("admin-realtime", Look("full", "en", "light", 1440)),
-    ("admin-health", Look("full", "en", "light", 1440)),
-    ("admin-fall", Look("full", "en", "light", 1440)),
-    ("share", Look("full", "en", "light", 360)),
+    ("home", Look("en", "light", 360)),
+    ("home", Look("en", "dark", 360)),
+    ("home", Look("bn", "light", 360)),
+    ("home", Look("en", "light", 1440)),
+    ("communities", Look("en", "light", 768)),
+    ("community", Look("bn", "dark", 360)),
+    ("community", Look("en", "light", 1440)),
+    ("community", Look("en", "dark", 1440)),
+    ("community", Look("en", "light", 360)),
+    ("admin", Look("en", "light", 1440)),
+    ("admin", Look("bn", "dark", 1440)),
+    ("admin-visits", Look("en", "light", 1440)),
+    ("admin-audit", Look("en", "light", 1440)),
+    ("admin-realtime", Look("en", "light", 1440)),
+    ("admin-health", Look("en", "light", 1440)),
+    ("admin-fall", Look("en", "light", 1440)),
+    ("share", Look("en", "light", 360)),
 }
 
 HIGHER = {("community", 1440): 1280, ("admin", 1440): 1700}

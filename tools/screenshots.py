@@ -1,4 +1,4 @@
-"""Take pictures of every page: narrow and wide, light and dark, in both languages, empty and busy.
+"""Take pictures of every page: narrow and wide, light and dark, in both languages.
 
 `make screenshots` writes all pictures to a temporary folder, whose path it prints, and those shown in the documents to
 docs/images/. `make screenshots ARGS="--pages home login"` covers only some pages; `--to` sets the folder.
@@ -26,7 +26,7 @@ from support.databases.database import SqliteDatabase
 from support.programs.processes import ROOT, environment, wait_until
 from support.servers.server import Server
 
-from demo.cast import GUIDE, password
+from demo.people import GUIDE, password
 from pictures import (
     ADMIN,
     HIGHER,
@@ -37,7 +37,6 @@ from pictures import (
     SCHEMES,
     SHOWN,
     SITE_ADMIN,
-    STATES,
     WIDTHS,
     Look,
 )
@@ -68,36 +67,22 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     IMAGES.mkdir(exist_ok=True)
     with browser() as chromium, tempfile.TemporaryDirectory() as databases:
-        for state in STATES:
-            server = Server(
-                SqliteDatabase(Path(databases) / f"{state}.db"),
-                Path(databases),
-                ENVIRONMENT="development",
-                SECRET_KEY=SECRET,
-                TIMEZONE=EVENING,
-                ADMIN_EMAIL=ADMIN,
-                ADMIN_PASSWORD=PASSWORD,
-                APP_URL="https://app.example.com",
-            ).start()
-            try:
-                with crowd(server) if state == "full" else newcomer(server, chromium):
-                    take(server, chromium, state, given.pages, folder)
-            finally:
-                server.stop()
+        server = Server(
+            SqliteDatabase(Path(databases) / "koyjabo.db"),
+            Path(databases),
+            ENVIRONMENT="development",
+            SECRET_KEY=SECRET,
+            TIMEZONE=EVENING,
+            ADMIN_EMAIL=ADMIN,
+            ADMIN_PASSWORD=PASSWORD,
+            APP_URL="https://app.example.com",
+        ).start()
+        try:
+            with crowd(server):
+                take(server, chromium, given.pages, folder)
+        finally:
+            server.stop()
     say(f"All pictures are in {folder}, the documentation's in {IMAGES.relative_to(ROOT)}.")
-
-
-@contextmanager
-def newcomer(server: Server, chromium: Browser) -> Iterator[None]:
-    """Add a community that has only its founder."""
-    context = chromium.new_context(base_url=home(server))
-    body = {"email": GUIDE.email, "password": PASSWORD, "name": GUIDE.name}
-    token = context.request.post("/api/auth/signup", data=body).json()["access_token"]
-    bearer = {"Authorization": f"Bearer {token}"}
-    context.close()
-    founded = server.post("/api/communities", json={"name": GUIDE.community}, headers=bearer)
-    assert founded.ok, founded.text
-    yield
 
 
 @contextmanager
@@ -117,12 +102,12 @@ def crowd(server: Server) -> Iterator[None]:
         demo.wait(30)
 
 
-def take(server: Server, chromium: Browser, state: str, pages: list[str], folder: Path) -> None:
+def take(server: Server, chromium: Browser, pages: list[str], folder: Path) -> None:
     everybody = {who: log_in(server, chromium, who) for who in (MEMBER, SITE_ADMIN)}
     made = made_by(server, chromium, everybody[SITE_ADMIN])
     everybody[SITE_ADMIN].names.update(made)
     everybody[NOBODY] = Login(made, None)
-    for look in (Look(state, *rest) for rest in product(LANGUAGES, SCHEMES, WIDTHS)):
+    for look in (Look(*values) for values in product(LANGUAGES, SCHEMES, WIDTHS)):
         for who, login in everybody.items():
             context = device(server, chromium, look, login)
             for name in pages:

@@ -1,20 +1,11 @@
 """`make check` checks prose: habits, long sentences, word counts of documents, and documents that code names."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from prose import budgets
-from prose.budgets import (
-    complaints_of_guides,
-    complaints_of_habits,
-    complaints_of_length,
-    complaints_of_links,
-    complaints_of_long_tests,
-    complaints_of_test_names,
-    complaints_of_words,
-)
+from prose.budgets import complaints_of_guides, complaints_of_links, complaints_of_passages, complaints_of_words
 from prose.passages import Passage, passages_of_document, passages_of_python, passages_of_script
 
 DOCUMENT = """# Title
@@ -74,85 +65,31 @@ def test_passages_of_scripts_and_templates_are_comments_without_types():
     assert [passage.text for passage in passages_of_script("a.html", "{# Why. #}<p>No.</p>")] == ["Why."]
 
 
-@pytest.mark.parametrize("habit", budgets.HABITS, ids=lambda habit: habit.name)
-def test_a_habit_is_named_with_its_place_and_a_budget_falls_with_it(habit):
-    example = {
-        "that of": "The total of a and that of b.",
-        "preposition + which": "The queue in which it waits.",
-        "alone": "Admins alone.",
-        "beside": "It is beside it.",
-        "told": "Every worker is told.",
-        "of its own": "A page of its own.",
-        "anew, meanwhile": "It starts anew.",
-        "trailing too": "Visits, too.",
-        "stands": "It stands here.",
-        "nobody, whoever": "Nobody waits.",
-        "lost terms": "It is folded.",
-        "begins like a fragment": "Of each visit.",
-    }[habit.name]
-    passage = Passage("docstring", "a.py:7", example)
-    habit = replace(habit, documents=0, code=0, pages=0)
-    (summary, place) = complaints_of_habits([passage], (habit,))
-    assert summary.startswith(f"{habit.name} in code: 1 times, at most 0")
-    assert place.startswith("  a.py:7: ")
-    assert list(complaints_of_habits([passage], (replace(habit, code=1),))) == []
-    (lower,) = complaints_of_habits([passage], (replace(habit, code=2),))
-    assert "lower its budget" in lower
-
-
-def test_a_value_whose_name_says_nothing_is_named_with_its_place():
-    names = [Passage("name", "a.py:3", "found"), Passage("name", "a.py:4", "visit")]
-    (summary, place) = budgets.complaints_of_names(names)
-    assert summary.startswith("values named `found`: 1 times, at most 0")
-    assert place == "  a.py:3"
-
-
-def test_code_in_a_sentence_is_not_a_habit():
-    assert list(complaints_of_habits([Passage("document", "a.md:1", "Set `alone`.")], (budgets.HABITS[2],))) == []
-
-
-def test_names_of_tests_are_read_as_sentences():
-    passages = list(
-        passages_of_python("tests/test_a.py", "def test_rule_that_stands_alone(): pass\ndef helper(): pass\n")
-    )
-    assert passages == [Passage("test", "tests/test_a.py:1", "rule that stands alone")]
-    assert sorted(line.split(": ")[2].partition(";")[0] for line in complaints_of_test_names(passages)) == [
-        "alone",
-        "stands",
-    ]
-
-
 @pytest.mark.parametrize(
-    ("name", "habit"),
+    ("kind", "text", "problem"),
     [
-        ("each of them is sent", "each as a noun"),
-        ("exceptions cannot begin one either", "each as a noun"),
-        ("each visit is stored", None),
-        ("what a killed process left goes", "relative clause as a noun"),
-        ("total grows by what was sent", "relative clause as a noun"),
-        ("one who leaves is gone", "relative clause as a noun"),
-        ("page says what is missing", None),
-        ("page has a colour of its own here", "of its own"),
-        ("forged token is none", "is none"),
+        ("docstring", "The total of a and that of b.", "that of"),
+        ("document", "The queue in which it waits.", "preposition + which"),
+        ("comment", "Admins alone.", "alone"),
+        ("page", "Visits, too.", "trailing too"),
+        ("docstring", "Of each visit.", "begins like a fragment"),
+        ("document", "Set `alone`.", ""),
+        ("name", "found", "say what the value is"),
+        ("name", "visit", ""),
+        ("document", " ".join(["word"] * 31) + ".", "more than 30 words"),
+        ("docstring", " ".join(["word"] * 31) + ".", ""),
+        ("test", "rule that stands", "stands"),
+        ("test", "each of them is sent", "each as a noun"),
+        ("test", "each visit is stored", ""),
+        ("test", "total grows by what was sent", "relative clause as a noun"),
+        ("test", "forged token is none", "is none"),
+        ("test", " ".join(["word"] * 14), ""),
+        ("test", " ".join(["word"] * 15), "more than 14 words"),
     ],
 )
-def test_habits_of_test_names_are_found(name, habit):
-    found_habits = list(complaints_of_test_names([Passage("test", "tests/a/test_b.py:1", name)]))
-    assert [habit in line for line in found_habits] == ([True] if habit else [])
-
-
-def test_name_of_a_test_has_at_most_14_words():
-    names = [Passage("test", f"a.py:{count}", " ".join(["word"] * count)) for count in (14, 15)]
-    (summary, place) = complaints_of_long_tests(names, 0)
-    assert summary.startswith("long names of tests: 1 times, at most 0")
-    assert place.startswith("  a.py:15: ")
-
-
-def test_a_sentence_of_more_than_30_words_is_named_in_documents_only():
-    sentence = " ".join(["word"] * 31) + "."
-    (_, place) = complaints_of_length([Passage("document", "a.md:1", f"Short. {sentence.capitalize()}")], 0)
-    assert place == "  a.md:1: Word word word word word word word word … (31 words)"
-    assert list(complaints_of_length([Passage("docstring", "a.py:1", sentence)], 0)) == []
+def test_a_habit_is_named_with_its_place(kind, text, problem):
+    complaints = list(complaints_of_passages([Passage(kind, "a.py:7", text)]))
+    assert [(line.startswith("a.py:7: "), problem in line) for line in complaints] == [(True, True)] * bool(problem)
 
 
 def test_documents_have_budgets_of_words(monkeypatch):

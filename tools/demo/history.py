@@ -1,202 +1,161 @@
-"""Writes the past before the first run: visits hour by hour, and growing communities."""
+"""Writes the past into the database: visits hour by hour, and communities that grow. Uses the product's own services,
+with a clock that the demo moves.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import cache
+from operator import attrgetter
 from random import Random
 
-from demo import audience, cast, openings, rhythm, stays
-from demo.audience import Kind
-from demo.backdated import Backdated
-from demo.cast import COMMUNITIES
-from demo.founding import Founding
-from demo.openings import Opening
-from demo.stays import actions
+from demo import people, visits
+from demo.people import COMMUNITIES, GUIDE, MEMBERS
+from demo.visits import Opening
+from koyjabo import create_app
+from koyjabo.base.core.clock import Clock, system_now_ms
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network import campaigns, user_agents
-from koyjabo.base.network.address_owners import AddressOwners
-from koyjabo.base.network.user_agents import is_bot
+from koyjabo.base.network import campaigns
+from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.settings.schema import Settings
+from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
+from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.events.records import NewEvent
+from koyjabo.reports.services import PeopleServices, ReportServices
+
+ALONE = {"REDIS_URL": "", "WEB_CONCURRENCY": 1, "RATE_LIMIT_MAILS": 0}
+"""Nothing is published, no visitor becomes active on the server, and no mail is sent."""
+
+VISITS, GROWTH_DAYS = 1.65, 120.0
+"""Visits per unit of busyness on the last day, some 1,700 on a workday; and after how many days visits double."""
+
+NEW, REGULARS = 0.32, 1500
+"""The share of visits by new visitors, and how many of the newest visitors may return."""
 
 TO_COMMUNITIES, BY_MEMBERS = 0.26, 0.35
-"""The share of visits to communities, and of members among those. Before members join they are anonymous."""
+"""The share of visits to communities, and of members among those."""
 
-BY_OPERATORS = 0.012
-"""The share of the operators' own visits among the other visits."""
+SWARM_HOUR, SWARM = 3, 300
+"""On the last Tuesday before today, that many bots come at this hour."""
 
-NEW, NEW_IN_COMMUNITY = 0.32, 0.08
-REGULARS, REGULARS_IN_COMMUNITY = 1500, 60
-"""The share of new visitors, and how many of the newest visitors may return, on the site and in a community."""
-
-SCRAPED = Opening("/fares", "", "direct")
-"""The page that a swarm of bots opens."""
+HOUR_MS = 3_600_000
 
 
-class Population:
-    """`now` is the local time when the past ends."""
+class History:
+    """The last `days` until a minute ago. Raises KoyJaboError."""
 
-    def __init__(self, founding: Founding, now: datetime, dice: Random) -> None:
-        self._founding = founding
-        self._now = now
-        self._ends_ms = int(now.timestamp() * 1000)
-        self._dice = dice
-        self._known: dict[str, list[str]] = defaultdict(list)  # visitor ids by community; "" is the site
-        self._homes = {member.visitor.id: audience.person(dice) for member in cast.MEMBERS} | audience.OPERATORS
-        self._owners = AddressOwners()
-        self._named = self._happened = 0
+    def __init__(self, settings: Settings, days: int) -> None:
+        self._now = datetime.now(settings.zone)
+        self._ends_ms = self._now_ms = system_now_ms() - 60_000
+        app = create_app(ALONE, clock=Clock(settings.zone, lambda: self._now_ms), creates_admin=False)
+        self._services = app.extensions["koyjabo"]
+        self._visits = self._services[CountingServices].visits
+        self._accounts = self._services[AccountServices]
+        self._accounts.passwords.hash = cache(self._accounts.passwords.hash)  # all members have one password
+        self._password = people.password(settings.secret_key)
+        began = (self._now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+        self._began_ms = self._ends_ms if self._count() else int(began.timestamp()) * 1000
+        self._dice = Random(SWARM)
+        self._waiting = [] if self._accounts.credentials.find(GUIDE.email) else sorted(MEMBERS, key=attrgetter("joins"))
+        self._users: dict[str, str] = {}  # user ids by visitor id
+        self._ids: dict[str, str] = {}  # community ids by name
+        self._known = ["monitor"]  # visitor ids
+        self._browsers = {member.id: member.browser for member in MEMBERS} | {"monitor": people.MONITOR}
 
-    def visit(self, at_ms: int) -> NewVisit | None:
-        """A random visit at `at_ms`, or None if an outage of search engines prevents it."""
-        local = datetime.fromtimestamp(at_ms / 1000, self._now.tzinfo)
+    def write(self) -> int:
+        """Write past visits into an empty database, and the members that it does not have. Returns the number of
+        visits. Stops early if another visit arrives, because the ledger is in chronological order.
+        """
+        written = 0
+        for hour_ms in range(self._began_ms, self._ends_ms, HOUR_MS):
+            self._admit(hour_ms)
+            drawn = sorted(self._hour(hour_ms), key=attrgetter("at_ms"))
+            if self._count() != written:
+                break
+            if drawn:
+                self._visits.register_all(drawn)
+                written += len(drawn)
+            if events := [event for visit in drawn for event in self._events(visit)]:
+                self._services[ReportServices].events.record(events, is_bot=False)
+        self._admit(self._ends_ms)
+        return written
+
+    def close(self) -> None:
+        self._services.close()
+
+    def _count(self) -> int:
+        """The number of visits in the ledger."""
+        self._visits.refresh(self._visits.site)
+        return int(self._visits.site.snapshot.visits)
+
+    def _admit(self, until_ms: int) -> None:
+        """Create the members who join until then."""
+        communities = self._services[CommunityServices]
+        length_ms = self._ends_ms - self._began_ms
+        while self._waiting and self._began_ms + self._waiting[0].joins * length_ms <= until_ms:
+            self._now_ms, member = until_ms, self._waiting.pop(0)
+            account = self._accounts.credentials.create(member.email, self._password, member.name)
+            self._users[member.id] = account.id
+            if member.joins:
+                communities.members.set_role(OPERATOR, self._ids[member.community], account.id, member.role)
+            else:
+                (plan,) = (community for community in COMMUNITIES if community.name == member.community)
+                values = {**plan._asdict(), "count_anonymous": True, "public_count": plan.is_open}
+                del values["people"]
+                self._ids[plan.name] = communities.directory.create(account, values).community.id
+            self._services[PeopleServices].reports.convert(account.id, member.id)
+
+    def _hour(self, hour_ms: int) -> Iterator[NewVisit]:
+        local = datetime.fromtimestamp(hour_ms / 1000, self._now.tzinfo)
         age_days = (self._now.date() - local.date()).days
-        opening = openings.opening(local, age_days, self._dice)
-        if openings.is_outage(local, age_days) and openings.is_prevented(opening):
-            return None
-        return self._of_somebody(at_ms, opening)
+        growth = 0.5 ** (age_days / GROWTH_DAYS)
+        busyness = (visits.WEEKEND if local.weekday() == visits.FRIDAY else visits.WORKDAY)[local.hour]
+        for _ in range(round(busyness * VISITS * growth * self._dice.uniform(0.9, 1.1))):
+            opening = visits.opening(age_days, self._dice)
+            at_ms = hour_ms + self._dice.randrange(HOUR_MS)
+            if at_ms < self._ends_ms and not visits.is_prevented(opening, local, age_days):
+                yield self._visit(at_ms, opening, *self._visitor())
+        if (local.weekday(), local.hour) == (visits.TUESDAY, SWARM_HOUR) and 1 <= age_days <= 7:
+            for number in range(SWARM):
+                self._browsers[f"swarm_{number}"] = people.SWARM
+                yield self._visit(hour_ms + number * 10_000, Opening("/fares"), f"swarm_{number}", "")
 
-    def bot(self, at_ms: int) -> NewVisit:
-        """A visit by a swarm of bots. Each bot has its own visitor id, and does not identify itself as a bot."""
-        self._named += 1
-        visitor_id = f"demo_{self._named:05d}"
-        self._homes[visitor_id] = audience.SWARM
-        return self._visit(at_ms, SCRAPED, visitor_id)
+    def _visitor(self) -> tuple[str, str]:
+        """The id of a random visitor, and the name of the community that they visit."""
+        member = self._dice.choice(MEMBERS)
+        community = member.community if self._dice.random() < TO_COMMUNITIES else ""
+        if community and self._dice.random() < BY_MEMBERS:
+            return member.id, community
+        if self._dice.random() < NEW:
+            self._known.append(f"demo_{len(self._known):05d}")
+            self._browsers[self._known[-1]] = people.person(self._dice)
+        return self._dice.choice(self._known[-REGULARS:]), community
 
-    def events(self, visit: NewVisit) -> Iterator[NewEvent]:
-        """The visitor's events while they attend the page, or none if they do not act."""
-        done = actions(visit.page or "/", self._dice) if visit.acted else []
-        times = sorted(visit.at_ms + self._dice.randrange(visit.attended_ms or 1) for _ in done)
-        for action, at_ms in zip(done, times, strict=True):
-            self._happened += 1
-            event_id = f"demo_{self._happened:06d}"
-            yield NewEvent(visit.visitor_id, event_id, action.name, at_ms, action.page, action.props, client_ms=at_ms)
-
-    def _of_somebody(self, at_ms: int, opening: Opening) -> NewVisit:
-        if self._dice.random() >= TO_COMMUNITIES:
-            is_own = self._dice.random() < BY_OPERATORS
-            known = self._dice.choice([*audience.OPERATORS]) if is_own else self._visitor_id("", NEW, REGULARS)
-            return self._visit(at_ms, opening, known)
-        (plan,) = self._dice.choices(COMMUNITIES, [plan.weight for plan in COMMUNITIES])
-        scope = Scope(self._founding.ids[plan.name])
-        if self._dice.random() >= BY_MEMBERS:
-            visitor_id = self._visitor_id(plan.name, NEW_IN_COMMUNITY, REGULARS_IN_COMMUNITY)
-            return self._visit(at_ms, opening, visitor_id, scope)
-        members = [member for member in cast.MEMBERS if member.plan is plan]
-        (member,) = self._dice.choices(members, [1 / n for n in range(1, len(members) + 1)])  # some come every day
-        account = self._founding.accounts.get(member.email)  # None before they join
-        return self._visit(at_ms, opening, member.visitor.id, scope, account and account.id)
-
-    def _visitor_id(self, community: str, share_of_new: float, regulars: int) -> str:
-        known = self._known[community]
-        if known and self._dice.random() >= share_of_new:
-            return self._dice.choice(known[-regulars:])
-        self._named += 1
-        known.append(f"demo_{self._named:05d}")
-        return known[-1]
-
-    def _visit(
-        self, at_ms: int, opening: Opening, visitor_id: str, scope: Scope = SITE, user_id: str | None = None
-    ) -> NewVisit:
-        home = self._homes.get(visitor_id) or self._homes.setdefault(visitor_id, audience.newcomer(self._dice))
-        stay = stays.of(home.kind, self._dice)
+    def _visit(self, at_ms: int, opening: Opening, visitor_id: str, community: str) -> NewVisit:
+        browser = self._browsers[visitor_id]
+        attended_ms, acted = (0, False) if browser is people.SWARM else visits.stay(self._dice)
         return NewVisit(
             visitor_id=visitor_id,
-            visit_id=None,
-            scope=scope,
-            place=home.city,
+            visit_id=f"{self._dice.getrandbits(64):016x}",
+            scope=Scope(self._ids[community]) if community else SITE,
+            place=browser.city,
             at_ms=at_ms,
-            client_ms=at_ms,
-            referrer=None if opening.referrer == "direct" else opening.referrer,
-            user_agent=home.agent,
+            referrer=opening.referrer,
+            user_agent=browser.agent,
             page=opening.page,
-            user_id=user_id,
-            is_bot=is_bot(home.agent),
-            automated=is_bot(home.agent) or home.kind is Kind.PROGRAM,
-            attended_ms=min(stay.attended_ms, self._ends_ms - at_ms),
-            acted=stay.acted,
-            network=self._owners.network(home.address),
-            own=home.kind is Kind.OPERATOR,
-            language=user_agents.first_of(home.languages),
-            campaign=campaigns.of_page(opening.address),
+            user_id=self._users.get(visitor_id),
+            automated=browser is people.MONITOR,
+            attended_ms=min(attended_ms, self._ends_ms - at_ms),
+            acted=acted,
+            network=self._services[NetworkServices].owners.network(f"{browser.network}.7"),
+            campaign=campaigns.of_page(f"{opening.page}?{opening.query}"),
         )
 
-
-MIN_DAYS, DAYS, MAX_DAYS = 14, 60, 400
-GROWTH_DAYS = 120.0
-"""Visits double in this many days."""
-
-VISITS = 1.65
-"""Visits per unit of weight in `rhythm` on the last day: some 1,700 on a workday."""
-
-SEED = 10
-"""The past depends only on this seed, its length and its end."""
-
-RUSH_HOUR = 18
-TUESDAY, SWARM_HOUR, SWARM = 1, 3, 300
-"""A swarm of bots comes on the last Tuesday before today, at this hour and with this many visits."""
-
-HOUR, MS = timedelta(hours=1), timedelta(milliseconds=1)
-
-
-def begins(now: datetime, days: int) -> datetime:
-    """Midnight, `days` ago."""
-    return (now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def write(backdated: Backdated, founding: Founding, now: datetime, days: int) -> int:
-    """Write the visits of the last `days` until `now`, local time, into an empty ledger. Returns the number written.
-
-    Stops early if another program registers a visit.
-    """
-    dice = Random(SEED)
-    population = Population(founding, now, dice)
-    written = 0
-    for hour in _hours(now, days):
-        founding.advance(ms(hour))
-        drawn = [*map(population.visit, _times(hour, now, dice)), *_swarm(population, hour, now, dice)]
-        visits = sorted((visit for visit in drawn if visit is not None), key=lambda visit: visit.at_ms)
-        if not backdated.register(visits, after=written):
-            break
-        backdated.record([event for visit in visits for event in population.events(visit) if event.at_ms <= ms(now)])
-        written += len(visits)
-        if hour.hour == RUSH_HOUR:
-            _record_peaks(backdated, founding, hour, len(visits), dice)
-    return written
-
-
-def _hours(now: datetime, days: int) -> Iterator[datetime]:
-    """The starts of all hours, in local time. Counted in UTC, because local clocks may change."""
-    hour = begins(now, days).astimezone(UTC)
-    while hour <= now:
-        yield hour.astimezone(now.tzinfo)
-        hour += HOUR
-
-
-def _times(hour: datetime, now: datetime, dice: Random) -> list[int]:
-    """Times of the visits in this hour, ms since 1970, in order."""
-    growth = 0.5 ** ((now - hour) / timedelta(days=GROWTH_DAYS))
-    expected = rhythm.weight(hour) * VISITS * growth * dice.uniform(0.9, 1.1)
-    times = sorted(ms(hour) + dice.randrange(HOUR // MS) for _ in range(round(expected)))
-    return [at_ms for at_ms in times if at_ms <= ms(now)]
-
-
-def _swarm(population: Population, hour: datetime, now: datetime, dice: Random) -> Iterator[NewVisit]:
-    age_days = (now.date() - hour.date()).days
-    if (hour.weekday(), hour.hour) == (TUESDAY, SWARM_HOUR) and 1 <= age_days <= 7:
-        for _ in range(SWARM):
-            yield population.bot(ms(hour) + dice.randrange(HOUR // MS))
-
-
-def _record_peaks(backdated: Backdated, founding: Founding, hour: datetime, visits: int, dice: Random) -> None:
-    """Record a day's peaks: in the rush hour, most members are online and most people are active."""
-    backdated.now_ms = ms(hour)
-    backdated.peaks.record(SITE, round(visits * dice.uniform(0.2, 0.3)))
-    for community_id, members in founding.sizes().items():
-        backdated.peaks.record(Scope(community_id), round(members * dice.uniform(0.4, 0.8)))
-
-
-def ms(moment: datetime) -> int:
-    """ms since 1970 UTC, rounded down to a second."""
-    return int(moment.timestamp()) * 1000
+    def _events(self, visit: NewVisit) -> Iterator[NewEvent]:
+        """The visitor's events, or none if they do not act."""
+        for number, action in enumerate(visits.actions(str(visit.page), self._dice) if visit.acted else []):
+            yield NewEvent(visit.visitor_id, f"{visit.visit_id}{number}", at_ms=visit.at_ms, **action)

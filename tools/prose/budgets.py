@@ -1,4 +1,4 @@
-"""How often each habit may occur, and how many words a document may have. These numbers only fall."""
+"""Habits of writing, and how many words a document may have."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ from pathlib import Path
 from koyjabo.web.pages.guides import anchor
 from prose.passages import Passage, sentences_of
 
-GROUPS = {
-    "document": "documents",
-    "decision": "documents",
-    "changelog": "documents",
-    "docstring": "code",
-    "comment": "code",
-    "script": "code",
-    "page": "pages",
-}
+DOCUMENTS = ("document", "decision", "changelog")
+PROSE = (*DOCUMENTS, "docstring", "comment", "script", "page")
+"""Kinds of passages that are read as prose. Names of tests are read as sentences."""
+
 PREPOSITIONS = (
     "about|after|at|before|behind|between|by|during|for|from|in|into|of|on|over|through|to|under|with|within|without"
 )
@@ -30,11 +25,8 @@ class Habit:
     name: str
     pattern: str
     advice: str
-    documents: int = 0
-    code: int = 0
-    pages: int = 0
-    kinds: tuple[str, ...] = tuple(GROUPS)
-    """Kinds of passages that are searched. Names of tests are also searched."""
+    kinds: tuple[str, ...] = (*PROSE, "test")
+    """Kinds of passages that are searched."""
 
 
 HABITS = (
@@ -45,7 +37,7 @@ HABITS = (
     Habit("told", r"\b(told|tells?)\b", "say what is sent, shown or returned"),
     Habit("of its own", r"\bof (its|their) own(?=[.,;:)]|$)", "write `its own` before the noun"),
     Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`"),
-    Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out", pages=1),
+    Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out"),
     Habit("stands", r"\b(stands?|shall)\b", "write `is`"),
     # Evidence asks whether anybody was there. That is the question, and a value of it.
     Habit(
@@ -80,12 +72,8 @@ NAME_HABITS = (
 """Habits that only names of tests are searched for."""
 
 LONGEST_SENTENCE = 30
-LONG_SENTENCES = 1
-"""Number of sentences in documents that may have more words than LONGEST_SENTENCE."""
-
 MAX_WORDS_OF_A_TEST = 14
-LONG_TEST_NAMES = 0
-"""Number of tests whose names may have more words than MAX_WORDS_OF_A_TEST."""
+"""Maximum numbers of words of a sentence in documents, and of the name of a test."""
 
 WORDS = {
     "README.md": 600,
@@ -99,8 +87,8 @@ WORDS = {
 WORDS_OF_A_PAGE = 4_500
 WORDS_OF_A_DECISION = 250
 
-NAMES = {"each": 0, "every": 0, "found": 0, "wanted": 0}
-"""How many values in Python code may have these names, which do not describe the value."""
+NAMES = ("each", "every", "found", "wanted")
+"""Names that do not describe a value in Python code."""
 
 PAGES = ("*.md", "docs/**/*.md", "bench/*.md", "clients/*/*.md", "tests/support/*.md")
 LINK = re.compile(r"\]\((?!\w+://)([^)\s]+)[^)]*\)")
@@ -110,14 +98,10 @@ GUIDE = re.compile(r"\bdocs/([\w/-]+\.md)(?:#([\w-]+))?")
 
 
 def complaints(root: Path, passages: list[Passage]) -> list[str]:
-    """Lines about what to rewrite: habits over their budget, budgets that can be lowered, pages that are too long."""
+    """Lines about what to rewrite: habits, long sentences and names, pages that are too long, links to nothing."""
     return [
-        *complaints_of_habits(passages),
-        *complaints_of_length(passages),
-        *complaints_of_long_tests(passages),
-        *complaints_of_test_names(passages),
+        *complaints_of_passages(passages),
         *complaints_of_words({str(path.relative_to(root)): path.read_text() for path in documents_of(root)}),
-        *complaints_of_names(passages),
         *complaints_of_guides(root),
         *complaints_of_links(root),
     ]
@@ -127,45 +111,25 @@ def documents_of(root: Path) -> Iterable[Path]:
     return [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
 
 
-def complaints_of_habits(passages: list[Passage], habits: tuple[Habit, ...] = HABITS) -> Iterator[str]:
-    prose = [(passage, re.sub(r"`[^`]*`", "`…`", passage.text)) for passage in passages if passage.kind in GROUPS]
-    for habit in habits:
-        pattern = re.compile(habit.pattern, re.IGNORECASE)
-        places: dict[str, list[str]] = {group: [] for group in GROUPS.values()}
-        for passage, text in prose:
-            if passage.kind in habit.kinds:
-                for occurrence in pattern.finditer(text):
-                    places[GROUPS[passage.kind]].append(f"{passage.place}: {occurrence[0]!r}")
-        for group, occurrences in places.items():
-            yield from over(f"{habit.name} in {group}", habit.advice, occurrences, getattr(habit, group))
-
-
-def complaints_of_length(passages: list[Passage], budget: int = LONG_SENTENCES) -> Iterator[str]:
-    long = [
-        f"{passage.place}: {' '.join(sentence.split()[:8])} … ({len(sentence.split())} words)"
-        for passage in passages
-        if GROUPS.get(passage.kind) == "documents"
-        for sentence in sentences_of(passage.text)
-        if len(sentence.split()) > LONGEST_SENTENCE
-    ]
-    yield from over("long sentences in documents", f"at most {LONGEST_SENTENCE} words", long, budget)
-
-
-def complaints_of_long_tests(passages: list[Passage], budget: int = LONG_TEST_NAMES) -> Iterator[str]:
-    long = [
-        f"{passage.place}: {passage.text}"
-        for passage in passages
-        if passage.kind == "test" and len(passage.text.split()) > MAX_WORDS_OF_A_TEST
-    ]
-    yield from over("long names of tests", f"at most {MAX_WORDS_OF_A_TEST} words", long, budget)
-
-
-def complaints_of_test_names(passages: list[Passage]) -> Iterator[str]:
-    habits = [habit for habit in (*HABITS, *NAME_HABITS) if len(habit.kinds) > 1]
+def complaints_of_passages(passages: Iterable[Passage]) -> Iterator[str]:
     for passage in passages:
-        for habit in habits:
-            if passage.kind == "test" and re.search(habit.pattern, passage.text, re.IGNORECASE):
-                yield f"{passage.place}: {passage.text!r}: {habit.name}; {habit.advice}"
+        for problem in _problems(passage):
+            yield f"{passage.place}: {problem}"
+
+
+def _problems(passage: Passage) -> Iterator[str]:
+    kind, text = passage.kind, re.sub(r"`[^`]*`", "`…`", passage.text)
+    for habit in (*HABITS, *(NAME_HABITS if kind == "test" else ())):
+        for occurrence in re.finditer(habit.pattern, text, re.IGNORECASE):
+            if kind in habit.kinds:
+                yield f"{occurrence[0]!r} ({habit.name}): {habit.advice}"
+    if kind == "name" and text in NAMES:
+        yield f"{text!r}: say what the value is"
+    if kind == "test" and len(text.split()) > MAX_WORDS_OF_A_TEST:
+        yield f"the name of the test has more than {MAX_WORDS_OF_A_TEST} words"
+    for sentence in sentences_of(passage.text) if kind in DOCUMENTS else ():
+        if len(sentence.split()) > LONGEST_SENTENCE:
+            yield f"more than {LONGEST_SENTENCE} words: {' '.join(sentence.split()[:8])} …"
 
 
 def complaints_of_words(texts: dict[str, str]) -> Iterator[str]:
@@ -179,12 +143,6 @@ def complaints_of_words(texts: dict[str, str]) -> Iterator[str]:
     for name, most in WORDS.items():
         if words[name] > most:
             yield f"{name} has {words[name]} words, at most {most}: shorten it"
-
-
-def complaints_of_names(passages: list[Passage]) -> Iterator[str]:
-    for name, budget in NAMES.items():
-        places = [passage.place for passage in passages if (passage.kind, passage.text) == ("name", name)]
-        yield from over(f"values named `{name}`", "say what the value is", places, budget)
 
 
 def complaints_of_guides(root: Path) -> Iterator[str]:
@@ -215,11 +173,3 @@ def anchors_of(document: str) -> set[str]:
     """The ids that GitHub gives the headings of a document."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", document, flags=re.DOTALL), re.MULTILINE)
     return set(map(anchor, headings))
-
-
-def over(name: str, advice: str, occurrences: list[str], budget: int) -> Iterator[str]:
-    if len(occurrences) > budget:
-        yield f"{name}: {len(occurrences)} times, at most {budget}; {advice}:"
-        yield from (f"  {place}" for place in occurrences)
-    elif len(occurrences) < budget:
-        yield f"{name}: only {len(occurrences)} times now; lower its budget in tools/prose/budgets.py from {budget}"

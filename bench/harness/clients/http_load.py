@@ -31,9 +31,9 @@ def get_pages(port: int, connections: int, seconds: int, core: int, pages: int) 
     return _load(port, connections, seconds, core, "pages", str(pages))
 
 
-def get(port: int, path: str, connections: int, seconds: int, core: int, etag: str | None = None) -> Figures:
-    """Send GET requests, with If-None-Match if `etag` is given."""
-    return _load(port, connections, seconds, core, "get", path, *([etag] if etag else []))
+def get(port: int, path: str, connections: int, seconds: int, core: int) -> Figures:
+    """Send GET requests."""
+    return _load(port, connections, seconds, core, "get", path)
 
 
 def row(name: str, figures: Sequence[Figures], flask: Sequence[Figures] | None) -> list[str]:

@@ -126,7 +126,7 @@ def do_forgot_password() -> Response:
     return done(
         N_(
             "If there is an account with this email, we have sent it a link. It can take a few minutes; check your "
-            "spam folder too."
+            "spam folder as well."
         ),
         "pages.log_in",
     )
