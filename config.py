@@ -100,11 +100,11 @@ def protect_instance(instance: Path = INSTANCE) -> None:
             instance.chmod(0o700)
 
 
-def keep_file() -> None:
-    """Put the settings of `.env` into the environment, so that processes forked later have the same settings even if
-    the file changes.
+def keep_files(settings: Settings) -> None:
+    """Put the settings of `.env` and the keys of AUTH_PUBLIC_KEY into the environment, so that processes forked later
+    have the same settings even if the files change.
     """
-    kept = {**_given({}), FILE_KEPT: "1"}
+    kept = {**_given({}), "AUTH_PUBLIC_KEY": settings.auth_public_key, FILE_KEPT: "1"}
     os.environ.update({name: os.fsdecode(value.encode(errors="surrogateescape")) for name, value in kept.items()})
 
 
@@ -176,6 +176,7 @@ def _sentence(error: ValidationError) -> str:
         "ADMIN_PASSWORD",
         "METRICS_TOKEN",
         "SMTP_URL",
+        "AUTH_PUBLIC_KEY",
         "AUTH_SHARED_SECRET",
         "BACKUP_TO",
     ):  # never show these values: they are secrets, or may contain some

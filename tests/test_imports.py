@@ -18,8 +18,6 @@ base.models: .
 base.database: .
 base.cluster: .
 base.jobs: .
-base.outbound: .
-base.jwks: .
 base.observability: . services
 web: limits schemas http . assets login forms panel pages fast_path openapi
 people: .

@@ -44,7 +44,7 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
     `admitted_by`.
 
     The room's permission check later verifies that the session is live and that a refresh token is the current one.
-    Raises InvalidToken, InvalidKey, TokenExpired, KeysUnavailable, LedgerUnavailable.
+    Raises InvalidToken, InvalidKey, TokenExpired, LedgerUnavailable.
     """
     token = token or _without_scheme(request.headers.get("Authorization", ""), needs_scheme=True)
     token = token or request.args.get("token")

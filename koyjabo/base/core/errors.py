@@ -140,14 +140,6 @@ class TooManyKeys(KoyJaboError):
     sentence = N_("This server already has 100 keys, the maximum. Revoke one first.")
 
 
-class KeysUnavailable(KoyJaboError):
-    """No public keys have been read from AUTH_JWKS_URL yet."""
-
-    status = 503
-    sentence = "The keys that verify this token could not be read yet. Please try again shortly."
-    retry_after_s = 5
-
-
 class WrongCredentials(KoyJaboError):
     status = 401
     sentence = N_("Wrong email or password.")
@@ -327,7 +319,6 @@ CLOSE_CODES = {
     "share_locked": FORBIDDEN,
     "rate_limited": TOO_MANY,
     "ledger_unavailable": TOO_MANY,
-    "keys_unavailable": TOO_MANY,
     "too_many_connections": TOO_MANY,
 }
 

@@ -149,7 +149,7 @@ class Identities:
     """Returns the holder of an API key. Raises InvalidKey, KeyExpired, LedgerUnavailable."""
     token_login_of: Callable[[str], Login]
     """Returns the login of another system's token, without a session. Raises InvalidToken, TokenExpired,
-    KeysUnavailable, LedgerUnavailable.
+    LedgerUnavailable.
     """
     destination_of: Callable[[Account], tuple[str, dict[str, Any]] | None]
     """Returns the page to open after a login that has no destination: its endpoint and the values of its path, or None

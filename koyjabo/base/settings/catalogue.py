@@ -4,9 +4,9 @@ from .schema import Settings
 
 SECRETS = {
     *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "METRICS_TOKEN", "AUTH_SHARED_SECRET"),
-    *("ADMIN_EMAIL", "ADMIN_PASSWORD"),
+    *("ADMIN_EMAIL", "ADMIN_PASSWORD", "AUTH_PUBLIC_KEY"),
 }
-"""Settings whose values are not shown."""
+"""Settings whose values are not shown: secrets, addresses of people, and long texts."""
 
 
 def text_of(settings: Settings, name: str) -> str:

@@ -14,6 +14,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import has_visible, tidy_name
 from koyjabo.base.network import origins
 from . import smtp_url
+from .public_keys import KEY_TYPES
 
 SHORTEST_TOKEN = 16
 NO_TOTALS = "none"
@@ -104,20 +105,16 @@ def one_line(longest: int, why: str) -> Callable[[str], str]:
     return checked
 
 
-def url(why: str) -> Callable[[str], str]:
-    """A check for absolute http or https URLs without a password."""
-
-    def checked(value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            is_url = False
-        if not is_url or "@" in parts.netloc or not VISIBLE.fullmatch(value):
-            raise ValueError(why)
-        return value
-
-    return checked
+def url(value: str) -> str:
+    """An absolute http or https URL without a password."""
+    try:
+        parts = urlsplit(value)
+        is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or "@" in parts.netloc or not VISIBLE.fullmatch(value):
+        raise ValueError(N_("should be a URL such as https://app.example.com"))
+    return value
 
 
 def totals(value: str) -> str:
@@ -157,7 +154,6 @@ def token(value: str) -> str:
     return value
 
 
-PUBLIC_KEYS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 SHARED_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Minimum length of the secret for each algorithm, bytes (RFC 7518, 3.2)."""
 
@@ -176,8 +172,8 @@ def token_name(value: str) -> str:
 
 def token_algorithms(value: str) -> str:
     names = [part.strip() for part in value.split(",")]
-    if not set(names) <= {*PUBLIC_KEYS, *SHARED_SECRETS}:
-        known = ", ".join((*PUBLIC_KEYS, *SHARED_SECRETS))
+    if not set(names) <= {*KEY_TYPES, *SHARED_SECRETS}:
+        known = ", ".join((*KEY_TYPES, *SHARED_SECRETS))
         raise ValueError(f"should be one or more of {known}, separated by commas")
     return ",".join(dict.fromkeys(names))
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.i18n import N_
-from . import backup_stores, checks, smtp_url
+from . import backup_stores, checks, public_keys, smtp_url
 from .smtp_url import SmtpServer
 
 if TYPE_CHECKING:
@@ -102,11 +102,9 @@ class Settings(BaseModel):
             "SMTP_URL"
         ),
     )
-    app_url: Annotated[str, AfterValidator(checks.url(N_("should be a URL such as https://app.example.com")))] = (
-        setting(
-            "",
-            N_('address of the app whose visits are counted; the button "Open the app" on the home page leads there'),
-        )
+    app_url: Annotated[str, AfterValidator(checks.url)] = setting(
+        "",
+        N_('address of the app whose visits are counted; the button "Open the app" on the home page leads there'),
     )
     require_two_factor: Policy = setting(
         "none", N_("who must use two-step login: `none`, `admins` of the site, or `all`")
@@ -232,13 +230,11 @@ class Settings(BaseModel):
     bridges: Literal["", "koyjabo"] = setting(
         "", N_("`koyjabo` serves the app koyjabo.com in the format it expects (docs/bridges.md)")
     )
-    auth_jwks_url: Annotated[
-        str, AfterValidator(checks.url("should be a URL such as https://auth.example.com/jwks.json"))
-    ] = setting(
+    auth_public_key: Annotated[str, AfterValidator(public_keys.text_of)] = setting(
         "",
         N_(
-            "accepts tokens from another system, using the public keys at this URL (docs/integrate.md); "
-            "requires AUTH_ISSUER and AUTH_AUDIENCE"
+            "accepts tokens from another system that are signed with this key: PEM, JWKS, or the absolute path of a "
+            "file with one (docs/integrate.md); requires AUTH_ISSUER and AUTH_AUDIENCE"
         ),
     )
     auth_shared_secret: str = setting(

@@ -1,6 +1,7 @@
 """Settings for the other system whose tokens are accepted: AUTH_… (specification: Tokens of other systems)."""
 
-from .checks import NO_CLAIMS, PUBLIC_KEYS, SHARED_SECRETS
+from .checks import NO_CLAIMS, SHARED_SECRETS
+from .public_keys import KEY_TYPES, PublicKeys
 from .schema import Settings
 
 
@@ -13,9 +14,9 @@ def claims_of(value: str) -> dict[str, str]:
 
 def problem(settings: Settings) -> str | None:
     """Why these settings cannot be used together, as a sentence without secrets; None if they can."""
-    if settings.auth_jwks_url and settings.auth_shared_secret:
-        return "AUTH_SHARED_SECRET and AUTH_JWKS_URL are both set: tokens are signed with one kind of key. Unset one."
-    if settings.auth_jwks_url:
+    if settings.auth_public_key and settings.auth_shared_secret:
+        return "AUTH_SHARED_SECRET and AUTH_PUBLIC_KEY are both set: tokens are signed with one kind of key. Unset one."
+    if settings.auth_public_key:
         return _problem_of_keys(settings)
     return _problem_of_secret(settings) if settings.auth_shared_secret else None
 
@@ -23,9 +24,13 @@ def problem(settings: Settings) -> str | None:
 def _problem_of_keys(settings: Settings) -> str | None:
     for name, value in (("AUTH_ISSUER", settings.auth_issuer), ("AUTH_AUDIENCE", settings.auth_audience)):
         if not value:
-            return f"{name} is missing: AUTH_JWKS_URL is set, and its keys may also sign tokens for others."
-    if not set(settings.token_algorithms) <= set(PUBLIC_KEYS):
-        return "AUTH_ALGORITHMS has a shared-secret algorithm, but AUTH_JWKS_URL needs public-key algorithms."
+            return f"{name} is missing: AUTH_PUBLIC_KEY is set, and its keys may also sign tokens for others."
+    if not set(settings.token_algorithms) <= set(KEY_TYPES):
+        return "AUTH_ALGORITHMS has a shared-secret algorithm, but AUTH_PUBLIC_KEY needs public-key algorithms."
+    try:
+        PublicKeys(settings.auth_public_key, settings.token_algorithms)
+    except ValueError as error:
+        return f"AUTH_PUBLIC_KEY {error}."
     return None
 
 
@@ -36,7 +41,7 @@ def _problem_of_secret(settings: Settings) -> str | None:
     if secret == settings.secret_key:
         return "AUTH_SHARED_SECRET equals SECRET_KEY: a system that has it could log in as anyone. Use another secret."
     if "-----BEGIN" in secret:
-        return "AUTH_SHARED_SECRET is a PEM key, which may be public: use AUTH_JWKS_URL."
+        return "AUTH_SHARED_SECRET is a PEM key, which may be public: use AUTH_PUBLIC_KEY."
     least = max(SHARED_SECRETS[algorithm] for algorithm in settings.token_algorithms)
     if len(secret.encode()) < least:
         return f"AUTH_SHARED_SECRET is too short: it needs at least {least} bytes."

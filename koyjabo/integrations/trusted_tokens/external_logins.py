@@ -2,7 +2,7 @@
 7519, RFC 8725). Accepts tokens only if the AUTH_… settings name their issuer.
 
 Nothing that a token says about itself is trusted: algorithms, issuer, audience and required claims come from the
-settings, and a key is only used with algorithms of its kind (`koyjabo.base.jwks.key_set`).
+settings, and a key is only used with algorithms of its kind (`koyjabo.base.settings.public_keys`).
 """
 
 import json
@@ -11,7 +11,6 @@ import sys
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jwt
@@ -24,10 +23,7 @@ from koyjabo.base.core.identity import REF, Account, Login, RolesByToken
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.shared_lookups import SharedLookups
-from koyjabo.base.jwks import key_set
-from koyjabo.base.jwks.key_set import POLL_S, KeySet, PublishedKeys
-from koyjabo.base.outbound.client import HttpClient
-from koyjabo.base.outbound.messages import ANYWHERE, Request
+from koyjabo.base.settings.public_keys import PublicKeys
 from koyjabo.base.settings.schema import Settings
 from koyjabo.base.settings.trusted_issuer import claims_of
 from koyjabo.communities.roles import ROLES
@@ -50,7 +46,7 @@ OPTIONS: Any = {
 
 class SigningKeys(Protocol):
     def find(self, key_id: str | None, algorithm: str) -> Any:
-        """The key that verifies a token, or None. Does not wait. Raises KeysUnavailable."""
+        """The key that verifies a token, or None."""
 
 
 class SharedSecret:
@@ -88,7 +84,7 @@ class TokenVerifier:
         self._keys = keys
 
     def read(self, token: str) -> ExternalClaims:
-        """Verify a token, and return the person it belongs to. Raises InvalidToken, TokenExpired, KeysUnavailable."""
+        """Verify a token, and return the person it belongs to. Raises InvalidToken, TokenExpired."""
         claims = self._verified(token)
         _require_times(claims)
         for name, value in self._rules.required.items():
@@ -171,7 +167,6 @@ def _name(claim: Any, ref: str) -> str | None:
 NO_SESSION = ""
 REMEMBERED_S = 30
 MAX_REMEMBERED = 20_000
-TIMEOUT_S = 10.0
 
 
 class ExternalLogins:
@@ -188,7 +183,7 @@ class ExternalLogins:
         self._seen: OrderedDict[str, tuple[ExternalPerson, int]] = OrderedDict()
 
     def login_of(self, token: str) -> Login:
-        """The login for a token. Raises InvalidToken, TokenExpired, KeysUnavailable, LedgerUnavailable."""
+        """The login for a token. Raises InvalidToken, TokenExpired, LedgerUnavailable."""
         claims = self._verifier.read(token)
         person = self._person(claims)
         return Login(Account(person.id, "", person.name, is_admin=False, by_token=claims.roles), NO_SESSION)
@@ -222,11 +217,8 @@ def build(base: Base) -> None:
     """Find the logins of tokens. All tokens are refused if the settings name no issuer."""
     settings = base.settings
     keys: SigningKeys
-    if settings.auth_jwks_url:
-        read = partial(read_keys, HttpClient(base.runtime), settings.auth_jwks_url)
-        published = PublishedKeys(read, base.runtime, base.clock)
-        base.services.lifetime.every(POLL_S, published.tick)
-        keys = published
+    if settings.auth_public_key:
+        keys = PublicKeys(settings.auth_public_key, settings.token_algorithms)
     elif settings.auth_shared_secret:
         keys = SharedSecret(settings.auth_shared_secret)
     else:
@@ -235,12 +227,6 @@ def build(base: Base) -> None:
     logins = ExternalLogins(verifier, people, base.runtime, base.clock)
     base.signals.epoch_began.connect(lambda _: logins.forget(), weak=False)
     base.services.identities.provide(token_login_of=logins.login_of)
-
-
-def read_keys(http: HttpClient, url: str) -> KeySet:
-    """Read the public keys at a URL. Raises OutboundError, InvalidKeySet."""
-    request = Request("GET", url, timeout_s=TIMEOUT_S, most_bytes=key_set.LONGEST, destinations=ANYWHERE)
-    return key_set.of_response(http.fetch(request))
 
 
 def rules_of(settings: Settings) -> TokenRules:

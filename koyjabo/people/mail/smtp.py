@@ -1,15 +1,17 @@
 """Delivers emails by SMTP on a real thread, one at a time, so that a slow mail server never blocks the event loop."""
 
+import importlib
 import ssl
+import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.sanitize import whole
 from koyjabo.base.database.batch_worker import BatchWorker, Job
-from koyjabo.base.outbound.unpatched import unpatched
 from koyjabo.base.settings.smtp_url import SmtpServer
 
 TIMEOUT_S = 15.0
@@ -18,6 +20,8 @@ TIMEOUT_S = 15.0
 PATIENCE_S, LIMIT_S = 30.0, 180.0
 
 LONGEST_REPLY = 300
+
+MODULES = ("smtplib", "socket", "ssl")
 
 
 class NotDelivered(Exception):
@@ -55,7 +59,7 @@ class SmtpTransport:
     """Connects to a mail server for each email. `hello` is the name that this server introduces itself with."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._smtplib = unpatched("smtplib")
+        self._smtplib = _unpatched_smtplib()
         self._kinds = {
             security: type(kind.__name__, (_LoginInUtf8, kind), {})
             for security, kind in (("tls", self._smtplib.SMTP_SSL), ("", self._smtplib.SMTP))
@@ -105,6 +109,21 @@ class SmtpTransport:
     def _context(self) -> ssl.SSLContext:
         context: ssl.SSLContext = self._smtplib.ssl.create_default_context()
         return context
+
+
+@cache
+def _unpatched_smtplib() -> Any:
+    """A copy of `smtplib` with its own `socket` and `ssl`. In a worker, the modules in `sys.modules` are patched for
+    the event loop. On another thread they would start a second event loop, and look up names on the wrong one.
+    """
+    shared = {name: sys.modules.pop(name, None) for name in MODULES}
+    try:
+        return importlib.import_module("smtplib")
+    finally:
+        for name, module in shared.items():
+            sys.modules.pop(name, None)
+            if module is not None:
+                sys.modules[name] = module
 
 
 def _work(take: Callable[[], list[Job[Callable[[], None], bool]]]) -> None:

@@ -58,8 +58,9 @@ def load(settings: "Settings") -> None:
     """Import the application, with only the backends and the driver that `settings` require."""
     with _hidden("redis", unless=bool(settings.redis_url)), _hidden("requests"):
         import flask_socketio  # noqa: F401 - python-socketio imports both if installed: 15 MB and 5 MB
-    with _hidden("cryptography", unless=bool(settings.auth_jwks_url)):
-        import jwt  # noqa: F401 - PyJWT imports it if installed, for public-key algorithms: 10 MB
+    with _hidden("cryptography"):
+        # PyJWT imports it if installed, for public-key algorithms: 10 MB. AUTH_PUBLIC_KEY has loaded both already.
+        import jwt  # noqa: F401
     from koyjabo.application import entry_points
     from koyjabo.base.network import user_agents
 
@@ -89,7 +90,7 @@ def load_application(prepares: bool = False) -> "Application | None":
 
     try:
         settings = config.load()
-        config.keep_file()
+        config.keep_files(settings)
         if prepares:
             config.require_backup_stores(settings)
     except config.SettingsError as error:

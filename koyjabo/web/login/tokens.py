@@ -18,7 +18,6 @@ from koyjabo.base.core.errors import (
     Forbidden,
     InvalidKey,
     InvalidToken,
-    KeysUnavailable,
     ScopeMissing,
     TokenExpired,
     Unauthenticated,
@@ -195,7 +194,7 @@ def optional() -> Login | None:
     try:
         return _login(current()[Tokens].read(sent.text, ACCESS))
     except InvalidToken:
-        with suppress(InvalidToken, TokenExpired, KeysUnavailable):
+        with suppress(InvalidToken, TokenExpired):
             return _login_of_other_system()
     except TokenExpired:
         pass

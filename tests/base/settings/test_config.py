@@ -53,7 +53,10 @@ BAD = [
     *[("HONOUR_PRIVACY_SIGNALS", bad) for bad in ("maybe", "2")],
     *[("MILESTONES", bad) for bad in ("0", "1000,", "1.5", "-1", "None", "100,none", f"{10**15 + 1}", "9" * 5000)],
     *[("PAGE_NUMBERS", bad) for bad in ("posts/*", "https://a.com/x", "/a,", "/a b", "/a?b", "/a#b", "/" + "a" * 512)],
-    *[("AUTH_JWKS_URL", bad) for bad in ("auth.example.com", "ftp://a/", "https://", "https://u:p@a/", "https://a:x/")],
+    *[
+        ("AUTH_PUBLIC_KEY", bad)
+        for bad in ("auth.example.com", "https://auth.example.com/jwks.json", "/nowhere/keys.json")
+    ],
     *[("AUTH_SHARED_SECRET", bad) for bad in ("short", KEY, f"-----BEGIN PUBLIC KEY-----{KEY}")],
     *[(f"AUTH_{name}", bad) for name in ("ISSUER", "AUDIENCE", *CLAIMS) for bad in ("a b", "a\n", "x" * 201, "é")],
     *[("AUTH_ALGORITHMS", bad) for bad in ("none", "RS256 ES256", "HS1", "rs256", "RS256,,ES256")],
@@ -130,20 +133,28 @@ def test_refusal_does_not_say_a_value_that_people_put_secrets_into(load):
     assert "hidden" not in refusal(load, **PRODUCTION, BACKUP_TO="s3://key:hidden@bucket/x")
 
 
-URL, SECRET = {"AUTH_JWKS_URL": "https://auth.example.com/keys"}, {"AUTH_SHARED_SECRET": KEY[::-1]}
+PUBLIC = {
+    "AUTH_PUBLIC_KEY": """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----"""  # RFC 8410, 10.1
+}
+SECRET = {"AUTH_SHARED_SECRET": KEY[::-1]}
 NAMED = {"AUTH_ISSUER": "https://auth.example.com", "AUTH_AUDIENCE": "live"}
 
 
 def test_settings_of_tokens_that_do_not_go_together_stop_with_the_name_of_one(load):
     wrong = {
         "AUTH_SHARED_SECRET": [
-            {**URL, **NAMED, **SECRET},
+            {**PUBLIC, **NAMED, **SECRET},
             {**SECRET, "AUTH_REQUIRED_CLAIMS": "none", "SECRET_KEY": KEY[::-1]},
         ],
-        "AUTH_ISSUER": [URL, {**URL, "AUTH_AUDIENCE": "live"}],
-        "AUTH_AUDIENCE": [{**URL, "AUTH_ISSUER": "me"}],
+        "AUTH_ISSUER": [PUBLIC, {**PUBLIC, "AUTH_AUDIENCE": "live"}],
+        "AUTH_AUDIENCE": [{**PUBLIC, "AUTH_ISSUER": "me"}],
         "AUTH_REQUIRED_CLAIMS": [SECRET, {**SECRET, **NAMED}],
-        "AUTH_ALGORITHMS": [{**URL, **NAMED, "AUTH_ALGORITHMS": "RS256,HS256"}, {**SECRET, "AUTH_ALGORITHMS": "RS256"}],
+        "AUTH_ALGORITHMS": [
+            {**PUBLIC, **NAMED, "AUTH_ALGORITHMS": "RS256,HS256"},
+            {**SECRET, "AUTH_ALGORITHMS": "RS256"},
+        ],
     }
     wrong["AUTH_SHARED_SECRET"].append({**SECRET, "AUTH_REQUIRED_CLAIMS": "none", "AUTH_ALGORITHMS": "HS256,HS512"})
     for name, combinations in wrong.items():
@@ -151,7 +162,7 @@ def test_settings_of_tokens_that_do_not_go_together_stop_with_the_name_of_one(lo
             sentence = refusal(load, **given)
             assert sentence.startswith(name), (given, sentence)
             assert KEY[::-1] not in sentence
-    assert load(**URL, **NAMED).token_algorithms == ["RS256", "ES256", "EdDSA"]
+    assert load(**PUBLIC, **NAMED).token_algorithms == ["RS256", "ES256", "EdDSA"]
     assert load(**SECRET, AUTH_REQUIRED_CLAIMS="none").token_algorithms == ["HS256"]
 
 
@@ -224,7 +235,7 @@ def test_processes_started_later_keep_the_file_of_the_start(load, monkeypatch, t
     """A worker that is replaced must not get half of the new settings."""
     monkeypatch.setattr(os, "environ", {**os.environ, "STARTING_TOTAL": "2"})
     (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\n")
-    config.keep_file()
+    config.keep_files(load())
     (tmp_path / ".env").write_text("PORT=2222\nTIMEZONE=Asia/Kolkata\n")
     settings = load()
     assert (settings.port, settings.starting_total, settings.timezone) == (1111, 2, "Asia/Dhaka")
@@ -283,7 +294,7 @@ TELLING = ("SECRET", "PASSWORD", "TOKEN", "_URL")
 
 def test_settings_whose_names_mention_a_secret_are_hidden():
     telling = {name for name in NAMES if any(part in name for part in TELLING)}
-    assert telling - SECRETS == {"PUBLIC_URL", "APP_URL", "AUTH_JWKS_URL", "SECRET_KEY_FILE"}
+    assert telling - SECRETS == {"PUBLIC_URL", "APP_URL", "SECRET_KEY_FILE"}
 
 
 def test_key_and_database_that_the_server_made_are_not_changed(load, tmp_path):

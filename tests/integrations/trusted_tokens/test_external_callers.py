@@ -2,7 +2,10 @@
 
 import time
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from support.application.site import Site, assert_error
 from support.people.accounts import bare, bearer
 from support.people.communities import PATH
@@ -43,6 +46,17 @@ def test_role_of_the_claim_opens_what_it_opens_to_members_and_is_listed(site, co
             assert get(site, f"{PATH}/{ref}/visitors/online", text).status_code == moderator, role
     assert_error(get(site, f"{PATH}/nowhere/stats", token(communities={"nowhere": "admin"})), 404, "unknown_community")
     assert roles_listed(site, token("u2", communities={"mirpur": "moderator"})) == [(community, "moderator")]
+
+
+def test_tokens_of_the_public_key_are_accepted_and_others_are_not(sqlite_database):
+    own, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    pem = own.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    claims = {"sub": "u1", "iss": "https://auth.example.com", "aud": "live", "exp": int(time.time()) + 60}
+    settings = {"AUTH_PUBLIC_KEY": pem, "AUTH_ISSUER": claims["iss"], "AUTH_AUDIENCE": claims["aud"]}
+    with Site(sqlite_database.url, **settings) as site:
+        assert get(site, PATH, jwt.encode(claims, own, "EdDSA")).status_code == 200
+        assert_error(get(site, PATH, jwt.encode(claims, other, "EdDSA")), 401, "invalid_token")
+        assert_error(get(site, PATH, token("u1")), 401, "invalid_token")
 
 
 def roles_listed(site: Site, text: str) -> list[tuple[str, str]]:

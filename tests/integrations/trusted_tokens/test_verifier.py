@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from koyjabo.base.core.errors import InvalidToken, TokenExpired
-from koyjabo.base.jwks import key_set
+from koyjabo.base.settings.public_keys import PublicKeys
 from koyjabo.integrations.trusted_tokens.external_logins import (
     LEEWAY_S,
     LONGEST,
@@ -45,7 +45,7 @@ BY_SECRET = TokenRules({"HS256"}, "", "", {"token_type": "access"}, "user_id", "
 
 @pytest.fixture(scope="module")
 def by_keys() -> TokenVerifier:
-    return TokenVerifier(BY_KEYS, key_set.read(json.dumps(JWKS).encode()))
+    return TokenVerifier(BY_KEYS, PublicKeys(json.dumps(JWKS), BY_KEYS.algorithms))
 
 
 @pytest.fixture(scope="module")

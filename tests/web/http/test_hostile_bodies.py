@@ -10,7 +10,6 @@ import gc
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -22,8 +21,6 @@ from support.people.admins import panel
 from support.people.communities import Cast
 from support.people.routes import method_of, path_of, rules
 
-from koyjabo.base.jwks import key_set
-from koyjabo.base.jwks.key_set import InvalidKeySet
 from koyjabo.server.process.worker import GARBAGE
 from koyjabo.web.http import paths
 
@@ -33,7 +30,6 @@ REFERENCE, MOST = b"[" + b",".join([b"[]"] * 350_000) + b"]", 12
 as long, and 18 to 30 times with a limit six times as high.
 """
 
-LARGEST_ANSWER = 64 * 1024
 LIMITS = ("REGISTRATIONS", "VISITOR", "LOGINS", "CHANGES", "REPORTS", "KEYS")
 
 
@@ -178,18 +174,3 @@ def test_no_form_holds_the_loop(site):
             if times := excess(lambda send=send, kind=kind: send(**forms()[kind])):
                 slow[path, kind] = round(times)
     assert slow == {}
-
-
-def keys() -> Iterator[bytes]:
-    yield from (value for _, value in bodies(LARGEST_ANSWER, ["keys"]))
-    for length in (2_048, 16_000):
-        key = {"kty": "RSA", "kid": "a", "alg": "RS256", "n": "_" * length, "e": "_" * (length // 40)}
-        yield json.dumps({"keys": [key] * max(1, LARGEST_ANSWER // length // 2)}).encode()
-
-
-def test_no_answer_with_keys_holds_the_loop():
-    def read(answer: bytes) -> None:
-        with suppress(InvalidKeySet):
-            key_set.read(answer)
-
-    assert [answer[:60] for answer in keys() if excess(lambda answer=answer: read(answer))] == []

@@ -1,1 +1,0 @@
-"""Public keys of other servers that sign tokens (RFC 7517)."""

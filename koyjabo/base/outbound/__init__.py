@@ -1,1 +1,0 @@
-"""Calls other servers over HTTP, on real threads, with limits, and only at checked addresses."""
