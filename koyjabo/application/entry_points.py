@@ -50,7 +50,6 @@ PARTS = (
     "web.assets.asset_tags",
     "communities.ui",
     "reports.visit_log.ui",
-    "reports.ui.figures",
     "people.accounts.login.authentication",
 )
 """Modules that add something to every application, whatever its settings."""

@@ -12,7 +12,7 @@ from koyjabo.base.core.runtime import out_of_turn
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
 from . import queries
-from .queries import BEFORE, Visited
+from .queries import BEFORE, ReachedMilestone, Visited
 from .stats import Stats, base36
 from .visits import Visits
 
@@ -33,6 +33,10 @@ class History:
         days = [shifted(today, -ago) for ago in reversed(range(DAYS))]
         visited = self._database.read(queries.visits_by_day, scope, days[0], days[-1])
         return [visited.get(day, Visited()) for day in days]
+
+    def last_milestone(self, began_ms: int = 0) -> ReachedMilestone | None:
+        """The site's last milestone since `began_ms`."""
+        return self._database.read(queries.last_milestone, began_ms)
 
 
 MINUTES = 60

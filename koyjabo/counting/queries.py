@@ -66,12 +66,10 @@ class Visited(NamedTuple):
     new_visitors: int = 0
 
 
-class AnnouncedEvent(NamedTuple):
-    """A row of `announcements`."""
-
-    type: str
+class ReachedMilestone(NamedTuple):
     at_ms: int
-    data: dict[str, Any]
+    milestone: int
+    epoch: str
 
 
 def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
@@ -83,18 +81,12 @@ def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Seque
     return max((event["milestone"] for event in events if event["epoch"] == base36(epoch)), default=None)
 
 
-def events_within(
-    session: Session, scope: Scope, types: Sequence[str], began_ms: int | None, ended_ms: int | None, most: int
-) -> list[AnnouncedEvent]:
-    """The latest `most` events of a scope in [`began_ms`, `ended_ms`), newest first. None means no limit."""
-    rows = select(Announcement.type, Announcement.at_ms, Announcement.data)
-    rows = rows.where(Announcement.scope == scope, Announcement.type.in_(types))
-    if began_ms is not None:
-        rows = rows.where(Announcement.at_ms >= began_ms)
-    if ended_ms is not None:
-        rows = rows.where(Announcement.at_ms < ended_ms)
-    newest = session.execute(rows.order_by(Announcement.at_ms.desc(), Announcement.key).limit(most))
-    return [AnnouncedEvent(row.type, row.at_ms, json.loads(row.data)) for row in newest]
+def last_milestone(session: Session, began_ms: int) -> ReachedMilestone | None:
+    """The site's last milestone since `began_ms`."""
+    reached = select(Announcement.at_ms, Announcement.data)
+    reached = reached.where(Announcement.scope == SITE, Announcement.at_ms >= began_ms)
+    row = session.execute(reached.order_by(Announcement.at_ms.desc(), Announcement.key).limit(1)).first()
+    return None if row is None else ReachedMilestone(row.at_ms, **json.loads(row.data))
 
 
 def day_secret(session: Session, day: str) -> str | None:

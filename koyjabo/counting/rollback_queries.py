@@ -1,6 +1,5 @@
 """Begins a new epoch after the database was rolled back, so that no visit number is used twice and no total falls."""
 
-import json
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models import SITE, Adjustment, Announcement, Community, Counter, DatabaseIdentity, Scope
+from koyjabo.base.models import SITE, Adjustment, Community, Counter, DatabaseIdentity, Scope
 from koyjabo.base.models.ledger import ROLLED_BACK
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from .high_water import HighWaterMark
@@ -52,9 +51,7 @@ class LostVisits(NamedTuple):
     at_ms: int
 
     def as_object(self) -> dict[str, object]:
-        """The lost visits, as shown in the audit log and in the announcement (specification: A rolled-back
-        database).
-        """
+        """The lost visits, as shown in the audit log (specification: A rolled-back database)."""
         lost = self.acknowledged - self.stored
         return {
             "scope": self.scope,
@@ -154,14 +151,4 @@ def _raise(session: Session, counter: Counter, mark: HighWaterMark, epoch: int, 
     session.add(Adjustment(scope=scope, kind=ROLLED_BACK, reason=REASON, **totals, **place))
     counter.total = after
     name = session.scalar(select(Community.name).where(Community.id == scope)) or ""
-    lost = LostVisits(scope, name, after, before, now_ms)
-    session.add(
-        Announcement(
-            key=f"rolled_back:{scope}:{epoch}",
-            type=EVENT,
-            scope=scope,
-            at_ms=now_ms,
-            data=json.dumps(lost.as_object()),
-        )
-    )
-    return lost
+    return LostVisits(scope, name, after, before, now_ms)

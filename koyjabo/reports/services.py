@@ -18,7 +18,6 @@ from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.events.ledger import Events, open_store
 from koyjabo.reports.live.storing import Storing
 from koyjabo.reports.log.trait_parser import TraitParser
-from .annotations import Annotations
 from .community_people import Reports, Visitors
 from .page_totals import PageTotals
 from .shares import Shares
@@ -30,7 +29,6 @@ class ReportServices:
     reports: Insights
     shared_reports: Insights  # for readers of share links
     events: Events
-    annotations: Annotations
     storing: Storing
     page_totals: PageTotals
     shares: Shares
@@ -106,7 +104,6 @@ def build(base: Base) -> ReportServices:
             space,
             base.services[RealtimeServices].pages_changed,
         ),
-        annotations=Annotations(database, clock),
         storing=Storing(base, reports.live),
         page_totals=PageTotals(base, reports.live),
         shares=Shares(base),

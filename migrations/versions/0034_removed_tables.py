@@ -22,6 +22,7 @@ NEVER_RELEASED = ("addresses", "traits", "visit_facts", "visitor_numbers")
 OF_IMPORTS = ("imported_days", "imported_visits", "file_imports")
 OF_WEBHOOKS = ("webhooks", "webhook_deliveries")
 OF_LOGINS = ("oidc_identities", "passkeys")
+OF_REPORTS = ("annotations",)
 REFUSED = (
     "This database has visits that were imported from another program, and this version cannot read them. Nothing was "
     "changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to its total."
@@ -37,7 +38,7 @@ def upgrade() -> None:
     remove_login_with_others(connection)
     remove_passkeys(connection)
     existing = set(sa.inspect(connection).get_table_names())
-    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS):
+    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS, *OF_REPORTS):
         if table in existing:
             note_rows(table, connection.scalar(sa.text(f"SELECT count(*) FROM {table}")))
             op.drop_table(table)
@@ -84,7 +85,7 @@ def remove_passkeys(connection: sa.Connection) -> None:
 
 
 def remove_webhooks(connection: sa.Connection) -> None:
-    """Keep milestones and rollbacks in `announcements`, and remove what alerts and webhooks left in other tables."""
+    """Keep milestones in `announcements`, and remove what alerts and webhooks left in other tables."""
     op.create_table(
         "announcements",
         sa.Column("key", sa.String(140), nullable=False),
@@ -98,7 +99,7 @@ def remove_webhooks(connection: sa.Connection) -> None:
     op.create_index("ix_announcements_scope", "announcements", ["scope", "at_ms"])
     op.execute(
         "INSERT INTO announcements (key, type, scope, at_ms, data) SELECT key, type, scope, at_ms, data "
-        "FROM webhook_events WHERE type IN ('milestone.reached', 'ledger.rolled_back')"
+        "FROM webhook_events WHERE type = 'milestone.reached'"
     )
     op.drop_table("webhook_events")
     op.drop_index("ix_users_traffic_alerts", "users")

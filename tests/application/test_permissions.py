@@ -221,7 +221,7 @@ OTHERWISE = {
         pages.reset_password pages.do_verify_email pages.end_session pages.end_share
         pages.invitation pages.invitation_code
         pages.withdraw_invitation pages.accept_invitation pages.decline_invitation
-        admin.withdraw_panel_invitation admin.end_share admin.remove_annotation
+        admin.withdraw_panel_invitation admin.end_share
         api.revoke_key api.rotate_key
         admin.ask_rotation admin.rotate_key admin.revoke_key
     """,

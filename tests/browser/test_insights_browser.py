@@ -132,7 +132,6 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     # the line of the focused row
     expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(rf"^{THURSDAY:%a} .*13/10$"))
     bars.click(position=thursday)
-    page.get_by_role("link", name="Only this day").click()
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     page.locator("[aria-label^='Comparison'] >> visible=true").click()
     page.locator(".roomy a", has_text=re.compile("^Previous period$")).click()
@@ -220,15 +219,7 @@ def test_cards_show_shares_on_a_wide_screen(admin_tab):
     expect(admin_tab.locator("#insights-page-values .share").first).to_be_visible()
 
 
-@pytest.fixture
-def without_notes(site):
-    """Removes the notes of a test, because other tests read the same days."""
-    yield
-    site.database.rows("DELETE FROM annotations")
-
-
-@pytest.mark.usefixtures("without_notes")
-def test_note_is_typed_below_the_chart_for_the_clicked_day(admin_tab):
+def test_a_day_of_the_chart_opens_with_the_keyboard(admin_tab):
     visit(admin_tab, "/admin/?range=7d")
     admin_tab.evaluate("window.isSame = true")
     plot = admin_tab.get_by_role("slider")
@@ -236,16 +227,7 @@ def test_note_is_typed_below_the_chart_for_the_clicked_day(admin_tab):
     for _ in range((TODAY - THURSDAY).days):
         plot.press("ArrowLeft")
     plot.press("Enter")
-    expect(admin_tab.get_by_role("textbox", name="Note")).to_be_focused()
-    expect(admin_tab.locator("[name=day]")).to_have_value(f"{THURSDAY}")
-    check_accessible(admin_tab)
-    admin_tab.keyboard.type("The metro stopped")
-    admin_tab.keyboard.press("Enter")
-    expect(admin_tab.get_by_role("list", name="Notes")).to_contain_text("The metro stopped")
-    expect(plot).to_be_focused()
-    plot.press("Enter")
-    admin_tab.get_by_role("link", name="Only this day").press("Enter")
-    expect(admin_tab).to_have_url(re.compile(f"start={TODAY}"))
+    expect(admin_tab).to_have_url(re.compile(f"start={THURSDAY}"))
     expect(plot).to_be_focused()
     assert admin_tab.evaluate("window.isSame")
 

@@ -25,14 +25,9 @@ def usable(text: str) -> str:
     return UNUSABLE.sub("\ufffd", text)
 
 
-def typed(text: str) -> str:
-    """The text for storage: in NFC, without characters that databases refuse."""
-    return unicodedata.normalize("NFC", UNUSABLE.sub("", text)).strip()
-
-
 def sought(text: str) -> str:
-    """The text to search for: the beginning of what a user typed."""
-    return typed(text[:LONGEST_SEARCH])
+    """The text to search for: the beginning of what a user typed, in NFC, without characters that databases refuse."""
+    return unicodedata.normalize("NFC", UNUSABLE.sub("", text[:LONGEST_SEARCH])).strip()
 
 
 def has(column: Any, text: str) -> ColumnElement[bool]:

@@ -39,7 +39,6 @@ from .accounts import (
 )
 from .columns import SITE, Scope
 from .insights import (
-    Annotation,
     Event,
     EventBlock,
     EventSum,
@@ -83,7 +82,6 @@ __all__ = [
     "SITE",
     "AccessVersion",
     "Adjustment",
-    "Annotation",
     "Announcement",
     "ApiKey",
     "Attendance",

@@ -145,16 +145,3 @@ class Share(Model):
     community_id: Mapped[CommunityId | None] = mapped_column(index=True)  # the only community that it shows
     community: Mapped[Community | None] = related()
     maker: Mapped[User] = related()
-
-
-class Annotation(Model):
-    """An admin's note about a day in the charts."""
-
-    __tablename__ = "annotations"
-    __table_args__ = (Index("ix_annotations_scope_day", "scope", "day"),)
-
-    id: Mapped[Uuid] = mapped_column(primary_key=True)
-    scope: Mapped[ScopeId]
-    day: Mapped[Day]
-    text: Mapped[Name]
-    created_ms: Mapped[int]

@@ -83,7 +83,7 @@ class AuditLine(Model):
 
 
 class Announcement(Model):
-    """A milestone or a rollback, stored in the same transaction as the change. `key` keeps workers and retries from
+    """A milestone, stored in the transaction of the visit that reaches it. `key` keeps workers and retries from
     storing it twice.
     """
 

@@ -23,7 +23,7 @@ class AuditRecord(NamedTuple):
     actor_id: str | None  # None for the operator, on the command line
     actor: str
     action: str
-    target_kind: str  # "community", "user", "total", "ledger", "visits", "audit", "annotation", "share", "server"
+    target_kind: str  # "community", "user", "total", "ledger", "visits", "audit", "share", "server"
     target_id: str
     target: str
     details: dict[str, Any]

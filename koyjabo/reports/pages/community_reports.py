@@ -6,7 +6,7 @@ from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.reports.ui import choices, community, figures
+from koyjabo.reports.ui import choices, community
 from koyjabo.reports.ui.choices import of_community
 from koyjabo.reports.ui.view import view_of
 from koyjabo.web.current import current, pages as bp
@@ -29,8 +29,7 @@ def community_reports(community_id: str) -> Response:
     at = member_forms.enter(community_id, MODERATOR)
     limits.count_report(at.account.id)
     path, share = (url_for(name, community_id=at.scope) for name in ("pages.community_reports", "pages.new_share"))
-    notes, extra = partial(figures.notes, at.scope), community.of_moment
-    base = of_community(at.scope, at.account.id)._replace(path=path, notes=notes, share=share, extra=extra)
+    base = of_community(at.scope, at.account.id)._replace(path=path, share=share, extra=community.of_moment)
     view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))

@@ -2,7 +2,7 @@
 remembers both for panel pages), and its active filters as chips.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from flask import Response, after_this_request, request
@@ -20,7 +20,6 @@ from koyjabo.web.http import cookies
 from koyjabo.web.i18n import language
 from . import breakdowns
 from .breakdowns import Card
-from .figures import Note
 from .ranges import Choice, PageAddress, Pairs
 
 SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
@@ -28,9 +27,7 @@ SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
 
 
 class ReportContext(NamedTuple):
-    """The place where reports are shown. Pages set `path`, `annotate`, `share`, `notes` and `extra`, which do not
-    affect reports.
-    """
+    """The place where reports are shown. Pages set `path`, `share` and `extra`, which do not affect reports."""
 
     name: str  # the kind of page; unique for each share link
     path: str
@@ -39,9 +36,6 @@ class ReportContext(NamedTuple):
     reader: str = ""  # the user or share link that is charged for the reports
     cards: tuple[Card, ...] = breakdowns.ALL
     filters: Filters = {}  # apply in addition to the URL's filters
-    # Returns the notes of the days from first to last.
-    notes: Callable[[str, str], Iterable[Note]] = lambda first, last: ()
-    annotate: str = ""  # the path of the page with all notes
     range: str = DEFAULT  # used if the URL has no range
     share: str = ""  # the path of the page that creates a share link for a view
     is_shared: bool = False  # for readers of a share link

@@ -1,64 +1,22 @@
-"""A range's figures, each with its change. The selected figure is drawn as a chart.
-
-Chart annotations as text.
-
-A figure's chart (its periods, the compared periods, and their notes), and the table of hours.
+"""A range's figures, each with its change; the chart of the selected figure (its periods and the compared periods); and
+the table of hours.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import Literal, NamedTuple
 
 from babel.dates import get_day_names
-from flask import Flask
 from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models import Scope
-from koyjabo.counting.milestones import REACHED
-from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.reports.annotation_queries import AnnotationEntry
 from koyjabo.reports.engine.results import FOLDED_MEDIAN, Breakdown, Hours, Period, Summary
 from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MONTH, WEEK, Question, length
-from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import current
-from koyjabo.web.i18n import count, digits, language
+from koyjabo.web.i18n import digits, language
 from . import ranges
 from .ranges import Choice, PageAddress
-
-SENTENCES: Mapping[str, LazyString] = {
-    "total.set": _("The total was changed from %(before)s to %(after)s"),
-    "ledger.restore": _("A backup was restored"),
-    "ledger.repair": _("The numbers were repaired"),
-    "server.version": _("Version %(version)s started"),
-    REACHED: _("%(milestone)s visits reached"),
-    ROLLED_BACK: _("The database was rolled back: %(lost)s visits lost"),
-}
-"""Sentences by audit log action or event type."""
-
-ONE_LOST = _("The database was rolled back: 1 visit lost")
-
-
-def init_app(app: Flask) -> None:
-    app.jinja_env.filters["annotation"] = text
-
-
-def notes(scope: Scope, first: str, last: str) -> list[tuple[str, str]]:
-    """Return the day and text of each annotation on the days `first` to `last` (inclusive)."""
-    entries = current()[ReportServices].annotations.between(scope, first, last)
-    return [(entry.day, text(entry)) for entry in entries]
-
-
-def text(annotation: AnnotationEntry) -> str:
-    """Return the text in the current request's language. An admin's text is returned unchanged."""
-    if not annotation.action:
-        return annotation.text
-    values = {name: count(value) if type(value) is int else value for name, value in annotation.details.items()}
-    is_one_lost = annotation.action == ROLLED_BACK and annotation.details["lost"] == 1
-    return str(ONE_LOST if is_one_lost else SENTENCES[annotation.action]) % values
-
 
 LABELS: dict[str, LazyString] = {
     "visits": _("Visits"),
@@ -235,9 +193,6 @@ DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
 OFFERED = {HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
 """The range lengths, in days, that give a legible chart at each granularity."""
 
-Note = tuple[str, str]
-"""A day and its note."""
-
 
 class TimelineRow(NamedTuple):
     period: str
@@ -248,7 +203,6 @@ class TimelineRow(NamedTuple):
     before: int | None
     change: float | str | None
     url: str  # of the view limited to its days; "" for an hour
-    notes: list[str]
 
 
 class Chart(NamedTuple):
@@ -288,13 +242,12 @@ def rows(
     name: str,
     step: str,
     address: PageAddress,
-    notes: Iterable[Note],
 ) -> list[TimelineRow]:
     """Return a row for each period of the question, oldest first, compared with the period at the same position in
     `before`. For `began`, see `ViewPlan`.
     """
     shown = []
-    for (now, earlier), texts in zip(pairs(periods, before, began), _noted(periods, notes), strict=True):
+    for now, earlier in pairs(periods, before, began):
         first = now.period[:10]
         last = {WEEK: shifted(first, 6), MONTH: ranges.month_of(first)}.get(step, first)
         days = max(first, question.first), min(last, question.last)
@@ -308,7 +261,6 @@ def rows(
             before=past,
             change=change(number, past),
             url="" if step == HOUR else ranges.of_days(address, *days),
-            notes=texts,
         )
         shown.append(row)
     return shown
@@ -318,14 +270,6 @@ def pairs(periods: Sequence[Period], before: Iterable[Period], began: str) -> li
     """Pair each period with the compared period, or with None if the compared period begins before the data."""
     known = (period if period.period >= began else None for period in before)
     return list(zip_longest(periods, known))[: len(periods)]
-
-
-def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:
-    """Return each period's notes. In a chart of hours, a day's notes are at its first hour."""
-    days = [period.period[:10] for period in periods]
-    starts = [day if at == 0 or day != days[at - 1] else "9999" for at, day in enumerate(days)]
-    ends = [next((later for later in days[at + 1 :] if later != day), "9999") for at, day in enumerate(days)]
-    return [[text for day, text in notes if first <= day < end] for first, end in zip(starts, ends, strict=True)]
 
 
 class HourTable(NamedTuple):

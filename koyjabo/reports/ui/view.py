@@ -121,7 +121,6 @@ class View(ViewPlan):
     def chart(self) -> Chart:
         step, compared = self.granularity, self.compared
         now, before = ([*(self.results[request] for request in self.timeline_requests), ()])[:2]
-        notes = list(self.base.notes(self.question.first, self.question.last))
         # Each row's line is a filtered report, so no lines are offered if that would take long.
         visits = self.summary.figures.visits if self.draws("figures") else None
         has_lines = visits is not None and visits <= FEW
@@ -129,7 +128,7 @@ class View(ViewPlan):
             caption=str(figures.LABELS[self.metric]),
             step=step,
             first=str(figures.STEP_LABELS[step]),
-            rows=figures.rows(self.question, now, before, self.began, self.metric, step, self.address, notes),
+            rows=figures.rows(self.question, now, before, self.began, self.metric, step, self.address),
             compared=ranges.days_in_words(compared.first, compared.last) if compared and before else "",
             metric=self.metric,
             lines=self.report("timeline", granularity=step) if has_lines else "",

@@ -11,7 +11,6 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.communities.ui import choices
 from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.services import ReportServices
 from koyjabo.reports.visit_log.live.feed import MAX_ROWS
 from koyjabo.web import i18n
 from koyjabo.web.current import admin as bp, current
@@ -113,6 +112,6 @@ def realtime() -> Response:
         columns=columns(services.clock, parts["minutes"]),
         feed=parts,
         newest=visit_filters.newest_rows(feed, MAX_ROWS),
-        milestone=services[ReportServices].annotations.last_milestone(),
+        milestone=services[CountingServices].history.last_milestone(),
         most=MAX_ROWS,
     )

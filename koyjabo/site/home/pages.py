@@ -14,11 +14,10 @@ from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.hours_of_day import DayByHour, DaysByHour
-from koyjabo.counting.queries import AnnouncedEvent
+from koyjabo.counting.queries import ReachedMilestone
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats, base36
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current, pages as bp
 from koyjabo.web.i18n import count, language, site_name, weekday
 
@@ -91,7 +90,7 @@ class HomeView(NamedTuple):
     day: DayByHour | None = None
     goal: Goal | None = None  # None if there is no next milestone
     communities: Sequence[tuple[Community, int]] = ()  # with the number of people online
-    reached: AnnouncedEvent | None = None  # the milestone of the last minute
+    reached: ReachedMilestone | None = None  # the milestone of the last minute
 
 
 def home_view() -> HomeView:
@@ -109,10 +108,10 @@ def home_view() -> HomeView:
         return view
 
 
-def _reached(stats: Stats, now_ms: int) -> AnnouncedEvent | None:
+def _reached(stats: Stats, now_ms: int) -> ReachedMilestone | None:
     """The milestone that this count has reached within the last minute, if any."""
-    event = current()[ReportServices].annotations.last_milestone(now_ms - MINUTE_MS)
-    return event if event and event.data["epoch"] == base36(stats.epoch) else None
+    reached = current()[CountingServices].history.last_milestone(now_ms - MINUTE_MS)
+    return reached if reached and reached.epoch == base36(stats.epoch) else None
 
 
 def _goal(total: int) -> Goal | None:

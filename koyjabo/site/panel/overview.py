@@ -1,13 +1,10 @@
 """GET /admin/: the site's current numbers, and its reports."""
 
-from functools import partial
-
 from flask import Response, make_response, render_template, request, url_for
 
-from koyjabo.base.models import SITE
 from koyjabo.counting.hours_of_day import DaysByHour
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.ui import choices, figures
+from koyjabo.reports.ui import choices
 from koyjabo.reports.ui.choices import OVERVIEW
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.visit_log.services import VisitLogServices
@@ -25,9 +22,8 @@ MAX_NEWEST = 10
 @for_viewers
 def overview() -> Response:
     share = url_for("admin.new_share") if me().is_admin else ""
-    path, annotate = url_for("admin.overview"), url_for("admin.list_annotations")
-    notes = partial(figures.notes, SITE)
-    base = OVERVIEW._replace(reader=me().id, path=path, share=share, notes=notes, annotate=annotate)
+    path = url_for("admin.overview")
+    base = OVERVIEW._replace(reader=me().id, path=path, share=share)
     view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))

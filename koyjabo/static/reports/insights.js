@@ -142,7 +142,7 @@ function focusNow() {
   const element = /** @type {HTMLElement | null} */ (document.activeElement);
   if (!element || !root.contains(element)) return () => null;
   const menu = element.closest("details"), at = menu ? [...root.querySelectorAll("summary")].indexOf(/** @type {HTMLElement} */ (menu.querySelector("summary"))) : 0;
-  const { key } = element.dataset, own = element.closest("[data-note-form]") ? "#insights-periods-plot" : element.id ? `#${CSS.escape(element.id)}` : key ? `[data-key="${CSS.escape(key)}"]` : "summary";
+  const { key } = element.dataset, own = element.id ? `#${CSS.escape(element.id)}` : key ? `[data-key="${CSS.escape(key)}"]` : "summary";
   return () => /** @type {HTMLElement | null} */ ((own !== "summary" && root.querySelector(own)) || root.querySelectorAll("summary")[at]);
 }
 
@@ -167,33 +167,11 @@ function say() {
 /** Whether a link leads to a view of this page, whose address in the browser may have another spelling. @param {string} href */
 const isView = (href) => new URL(href).pathname === present().pathname;
 
-/** Opens the form for a note about the day of a link in the chart. @param {HTMLAnchorElement} link */
-function openNote(link) {
-  const note = /** @type {HTMLDetailsElement | null} */ (link.closest("[data-chart] tbody") && root.querySelector("[data-note-form]"));
-  if (!note) return false;
-  const [day, text] = /** @type {NodeListOf<HTMLInputElement>} */ (note.querySelectorAll("input:not([type=hidden])"));
-  const own = /** @type {HTMLAnchorElement} */ (note.querySelector("[data-open]"));
-  note.open = true;
-  day.value = link.closest("th")?.dataset.at?.slice(0, 10) ?? "";
-  Object.assign(own, { href: link.href, hidden: false });
-  text.focus();
-  return true;
-}
-
-/** @param {HTMLFormElement} form */
-async function addNote(form) {
-  const body = new URLSearchParams(/** @type {any} */ (new FormData(form)));
-  const response = await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);
-  if (response?.type !== "opaqueredirect") return form.submit(); // the page shows what is wrong
-  void go(present().href, false);
-}
-
 root.addEventListener("click", (event) => {
   const link = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest("a[href]"));
   const href = new URL(link?.getAttribute("href") ?? "", location.href).href; // links in maps have no text in `href`
   if (!link || link.getAttribute("href")?.startsWith("#") || link.hasAttribute("download") || !isView(href) || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  if (openNote(link)) return;
   void go(href, true);
   link.closest("details.menu")?.removeAttribute("open");
 });
@@ -204,10 +182,9 @@ root.addEventListener("click", (event) => {
 });
 
 root.addEventListener("submit", (event) => {
-  const form = /** @type {HTMLFormElement} */ (event.target), isNote = form.closest("[data-note-form]") !== null;
-  if (!isNote && !isView(form.action)) return;
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (!isView(form.action)) return;
   event.preventDefault();
-  if (isNote) return void addNote(form);
   const url = new URL(form.action);
   for (const [name, value] of new FormData(form)) url.searchParams.append(name, String(value));
   void go(url.href, true);

@@ -7,7 +7,7 @@ import { make } from "./page.js";
 
 /**
  * `spoken` is the value in words, if it is shown with symbols.
- * @typedef {{title: string, lines: {name: string, value: string, series: string, spoken?: string}[], note: string}}
+ * @typedef {{title: string, lines: {name: string, value: string, series: string, spoken?: string}[], note?: string}}
  * Reading
  */
 
@@ -74,7 +74,7 @@ export class ChartTooltip {
   }
 
   /** @param {number} row  @param {Reading} reading */
-  #say(row, { title, lines, note }) {
+  #say(row, { title, lines, note = "" }) {
     const values = lines.map(({ name, value, spoken }) => `${name} ${spoken ?? value}`).join(", ");
     this.#row = row;
     set(this.#place, { "aria-valuenow": row, "aria-valuetext": `${title}: ${values}${note && `. ${note}`}` });

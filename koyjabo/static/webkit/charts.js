@@ -6,7 +6,7 @@ import { written } from "./figures.js";
 /** @typedef {import("../vendor/uPlot.js")} uPlot */
 
 /**
- * A table, oldest row first. Per row: its label, title, link and note, and for the period it is compared with, the
+ * A table, oldest row first. Per row: its label, title and link, and for the period it is compared with, the
  * value, the day, and the difference as shown and as spoken. `name` and `values` are the drawn column. `incomplete` marks
  * rows that are not over yet or only partly in the range. Unknown values are null. `compared` is empty if there is no comparison. `line` is `compared` without the current row, whose comparison covers
  * only the hours so far and would make the line drop.
@@ -24,7 +24,6 @@ function readTable(figure) {
     labels: texts(periods.map((cell) => cell.childNodes[0])).map((text, at) => periods[at].dataset.label ?? text),
     titles: texts(periods),
     links: periods.map((cell) => cell.querySelector("a")),
-    notes: periods.map((cell) => cellsOfRow(cell, "data-note")[0]?.textContent ?? ""),
     name,
     values: periods.flatMap((cell) => numbers(cell, "data-value")),
     compared,
@@ -178,7 +177,7 @@ class Chart {
 
   /** @param {number} row  @returns {import("./chart-tooltip.js").Reading} */
   #inWords(row) {
-    const { titles, name, values, compared, comparedDays, changes, notes } = this.#table;
+    const { titles, name, values, compared, comparedDays, changes } = this.#table;
     /** @type {import("./chart-tooltip.js").Reading["lines"]} */
     const lines = [{ name, value: inWords(values[row]), series: "1" }];
     if (comparedDays[row]) {
@@ -186,7 +185,7 @@ class Chart {
       lines.push({ name: this.#figure.dataset.difference ?? "", value: changes[row].shown, spoken: changes[row].spoken, series: "0" });
     }
     if (this.#line) lines.push({ name: this.#line.name, value: inWords(this.#line.values[row]), series: "row" });
-    return { title: titles[row] ?? "", lines, note: notes[row] ?? "" };
+    return { title: titles[row] ?? "", lines };
   }
 
   /** @param {uPlot} plot */
@@ -213,7 +212,7 @@ class Chart {
       series: [{}, ...this.#series(), ...this.#comparison()],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-      hooks: { drawSeries: [(plot, series) => this.#drawTops(plot, series)], draw: [(plot) => this.#markNotes(plot), (plot) => this.#drawLine(plot)], setCursor: [(plot) => this.#follow(plot)] },
+      hooks: { drawSeries: [(plot, series) => this.#drawTops(plot, series)], draw: [(plot) => this.#drawLine(plot)], setCursor: [(plot) => this.#follow(plot)] },
     };
   }
 
@@ -284,20 +283,6 @@ class Chart {
       Object.assign(ctx, { strokeStyle: colorAt(this.#place, token), lineWidth: width * devicePixelRatio });
       ctx.stroke(path);
     }
-    ctx.restore();
-  }
-
-  /** Draws a dashed line through each row with a note. @param {uPlot} plot */
-  #markNotes({ ctx, bbox, valToPos }) {
-    ctx.save();
-    Object.assign(ctx, { strokeStyle: colorAt(this.#place, "--info"), fillStyle: colorAt(this.#place, "--info"), lineWidth: devicePixelRatio });
-    ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
-    this.#table.notes.forEach((note, row) => {
-      if (!note) return;
-      const x = Math.round(valToPos(row, "x", true)), size = 5 * devicePixelRatio;
-      ctx.stroke(new Path2D(`M${x} ${bbox.top}V${bbox.top + bbox.height}`));
-      ctx.fill(new Path2D(`M${x - size} ${bbox.top}h${2 * size}l${-size} ${1.5 * size}z`));
-    });
     ctx.restore();
   }
 }

@@ -115,7 +115,8 @@ def insert(database: Database, table: str, **values: object) -> None:
 @pytest.mark.empty_database
 def test_upgrade_keeps_milestones_users_and_keys_and_names_what_it_drops(database, caplog):
     migrate(database, OLDEST_REVISION)
-    for key, type in {"milestone:site:100": "milestone.reached", "joined": "member.joined"}.items():
+    events = {"milestone:site:100": "milestone.reached", "joined": "member.joined", "back": "ledger.rolled_back"}
+    for key, type in events.items():
         insert(database, "webhook_events", id=key, type=type, key=key, scope="site", at_ms=5, data="{}")
     user = {"email": "a@koyjabo.example", "email_key": "a@koyjabo.example", "name": "Ayesha", "password": "x"}
     insert(database, "users", id="u", is_admin=True, weekly_report=True, traffic_alerts=True, created_ms=1, **user)
@@ -126,6 +127,7 @@ def test_upgrade_keeps_milestones_users_and_keys_and_names_what_it_drops(databas
     mail = {"email": "a@koyjabo.example", "recipient": "u", "data": "{}", "created_ms": 1, "due_ms": 1, "attempts": 0}
     for kind in ("weekly", "traffic"):
         insert(database, "outbox", kind=kind, **mail)
+    insert(database, "annotations", id="n", scope="site", day="2025-12-16", text="Rain", created_ms=1)
     with Site(database.url):
         assert database.rows("SELECT * FROM announcements") == [
             ("milestone:site:100", "milestone.reached", "site", 5, "{}")
@@ -134,7 +136,7 @@ def test_upgrade_keeps_milestones_users_and_keys_and_names_what_it_drops(databas
         assert database.rows("SELECT name, scopes FROM api_keys") == [("a", "stats:read")]
         assert database.rows("SELECT kind FROM outbox") == [("weekly",)]
     dropped = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
-    assert dropped == ["removed_rows name=api_keys rows=1", "removed_rows name=webhooks rows=1"]
+    assert dropped == [f"removed_rows name={name} rows=1" for name in ("api_keys", "webhooks", "annotations")]
 
 
 @pytest.mark.both_kinds

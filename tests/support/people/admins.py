@@ -45,7 +45,7 @@ class ExampleCommunity:
         answer = give(self.founder, self.community, self.member, "member")
         assert answer.status_code == 201, answer.text
         ids = {"community_id": self.community, "user_id": self.member.id}
-        self.values = {**ids, "annotation_id": "none", "share_id": "none", "key_id": "none"}
+        self.values = {**ids, "share_id": "none", "key_id": "none"}
 
 
 def last_line(site: Site) -> tuple:

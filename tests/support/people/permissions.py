@@ -50,7 +50,7 @@ LEAST = {
     VIEWER: """
         admin.overview admin.realtime admin.install admin.audit admin.visits admin.visit
         admin.communities admin.community admin.users admin.user admin.server admin.data admin.find
-        admin.search admin.state admin.list_annotations
+        admin.search admin.state
         sockets.panel_stream
         api.report_summary api.report_timeline api.report_breakdown api.report_hours
     """,
@@ -88,7 +88,7 @@ LEAST = {
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.new_share admin.create_share admin.end_share
         admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
-        admin.add_annotation admin.remove_annotation admin.change_step admin.first_page
+        admin.change_step admin.first_page
     """,
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
@@ -151,7 +151,6 @@ FORMS = {
     "admin.invite_to_panel": BODIES["api.invite_to_panel"],
     "admin.erase_visitor": {"visitor_id": "babul"},
     "admin.set_total": {"total": "5000", "reason": "a test"},
-    "admin.add_annotation": {"day": "2025-12-16", "text": "a test"},
     "admin.change_step": {"state": "skipped"},
 }
 

@@ -27,7 +27,7 @@ def method_of(rule: Rule) -> str:
 
 
 def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
-    of_nothing = ("session_id", "share_id", "key_id", "invitation_id", "annotation_id")
+    of_nothing = ("session_id", "share_id", "key_id", "invitation_id")
     values = {
         **dict.fromkeys(of_nothing, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"),
         "community_id": community,

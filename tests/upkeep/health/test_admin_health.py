@@ -19,8 +19,6 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import geolocation
 from koyjabo.counting.ledger import Unsaved
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui.figures import text
 from koyjabo.upkeep.health.findings import CAUSES, CHECKS, DANGER, FINDINGS, WARNING, HealthCheck
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.system import System
@@ -292,9 +290,7 @@ def test_every_loss_is_red_until_an_admin_acknowledges_it(site_with_community, a
     assert (level, LOST.format(1) in shown) == ("danger", True)
 
 
-def test_loss_is_shown_in_the_audit_log_on_charts_and_with_totals(
-    site_with_community, admin_of_community, sqlite_database
-):
+def test_loss_is_shown_in_the_audit_log_and_with_totals(site_with_community, admin_of_community, sqlite_database):
     go_back(site_with_community, sqlite_database, *[SITE] * 11, HERE)
     audited = words(admin_of_community.get("/admin/audit"))
     assert "Database rolled back Acknowledged: 12 Found: 0 Lost visits: 12 The operator" in audited
@@ -302,16 +298,3 @@ def test_loss_is_shown_in_the_audit_log_on_charts_and_with_totals(
     assert "Lost when the database was rolled back on 16 Dec 2025, 10:48 0 → 12" in words(
         admin_of_community.get("/receipt")
     )
-    assert annotations_of(site_with_community, SITE) == [(TODAY, "The database was rolled back: 12 visits lost")]
-    assert annotations_of(site_with_community, HERE) == [(TODAY, "The database was rolled back: 1 visit lost")]
-    for path in ("/admin/?range=30d", "/admin/annotations"):
-        assert "The database was rolled back: 12 visits lost" in admin_of_community.get(path)
-    assert annotations_of(site_with_community, SITE, "bn") == [(TODAY, "ডাটাবেস পিছিয়ে গেছে: ১২টি ভিজিট হারিয়েছে")]
-
-
-def annotations_of(site_with_community: Site, scope: Scope, language: str = "en") -> list[tuple[str, str]]:
-    annotations = site_with_community.services[ReportServices].annotations.between(scope, TODAY, TODAY)
-    with site_with_community.app.test_request_context(headers={"Accept-Language": language}):
-        return [
-            (annotation.day, text(annotation)) for annotation in annotations if annotation.action != "server.version"
-        ]

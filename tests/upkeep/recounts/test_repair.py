@@ -132,7 +132,7 @@ adjustments folded_visits forgotten_visitors
 ORIGINAL = """
 peaks users sessions login_failures communities memberships access_version
 audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes pending_steps
-invitations email_links outbox mail_budgets events event_sums insight_sums shares annotations announcements
+invitations email_links outbox mail_budgets events event_sums insight_sums shares announcements
  api_keys backups
 starting_steps panel_invitations attendance stored_settings page_sums
 """
