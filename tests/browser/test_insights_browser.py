@@ -132,7 +132,6 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     # the line of the focused row
     expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(rf"^{THURSDAY:%a} .*13/10$"))
     bars.click(position=thursday)
-    page.get_by_role("link", name="Only this day").click()
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     page.locator("[aria-label^='Comparison'] >> visible=true").click()
     page.locator(".roomy a", has_text=re.compile("^Previous period$")).click()

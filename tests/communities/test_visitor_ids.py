@@ -39,15 +39,12 @@ def community(site, cast) -> str:
     return community
 
 
-OWN = {"api.export_me", "pages.export_account"}
-
-
 def fetched(site, cast, part: str, community: str) -> dict[str, str]:
-    """All API responses and pages about the community that this person may read, except their own data."""
+    """All API responses and pages about the community that this person may read."""
     reader, pages = Reader(site).log_in(part), ("pages.", "docs.", "static_files.")
     answers: dict[str, Any] = {}
     for endpoint, rule in rules(site).items():
-        if endpoint in {*SOCKETS, *OWN} or method_of(rule) in CHANGING or endpoint.startswith("admin."):
+        if endpoint in SOCKETS or method_of(rule) in CHANGING or endpoint.startswith("admin."):
             continue
         path = path_of(site, cast, rule, community)
         for query in ("", "?per_page=100&granularity=hourly"):

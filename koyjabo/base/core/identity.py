@@ -106,13 +106,6 @@ class Account(NamedTuple):
             raise Forbidden(N_("Only site admins may do that."))
 
 
-class Maker(NamedTuple):
-    """The user who created something."""
-
-    id: str
-    name: str
-
-
 OPERATOR = Account("", "", "", is_admin=True)
 """The account used by the command line and at startup. It is not stored."""
 

@@ -1,11 +1,9 @@
 """The base class of all tables, and the types of their columns."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any, NewType
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import mapped_column, relationship
-from sqlalchemy.types import TypeDecorator
 
 from koyjabo.base.core.extensions import db
 
@@ -63,16 +61,3 @@ def partial_index(name: str, *columns: str, where: str) -> Index:
     load PostgreSQL's dialect into every process to check it.
     """
     return Index(name, *columns, info={"where": where})
-
-
-class JsonText(TypeDecorator[Any]):
-    """A value that is stored as JSON in a text column. None is NULL."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
-        return None if value is None else json.dumps(value)
-
-    def process_result_value(self, value: str | None, dialect: Any) -> Any:
-        return None if value is None else json.loads(value)

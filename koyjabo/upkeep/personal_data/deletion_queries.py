@@ -6,12 +6,13 @@ import json
 import secrets
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, delete, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, Update, and_, delete, exists, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo.base.core.errors import InvalidToken, LastAdmin
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import DELETED
+from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import (
     SITE,
@@ -33,12 +34,6 @@ from koyjabo.communities.roles import ADMIN
 from koyjabo.counting.daily_people import user
 from koyjabo.people.accounts.users.user_admin_queries import require_another_admin
 from koyjabo.people.audit.queries import record_revocation
-from .export_queries import (
-    about_member,
-    accepted_from,
-    scopes_of,
-    waiting_mails,
-)
 
 ONLY_ADMIN = N_(
     "You are the only admin of a community. Make another member an admin there first, or delete the community."
@@ -54,6 +49,16 @@ VISITORS_OF = "SELECT scope, visitor_id FROM visitors WHERE user_id = :user_id L
 DETACH_VISITORS = text(
     f"UPDATE visitors SET user_id = :name WHERE (scope, visitor_id) IN (SELECT * FROM ({VISITORS_OF}) AS v)"
 )
+
+# The index on people begins with the scope, so this takes one lookup per scope that ever had people. A subquery always
+# uses the index; for a join, PostgreSQL may read the whole table.
+SCOPES = text("""
+WITH RECURSIVE s(scope) AS (
+    SELECT min(scope) FROM people
+    UNION ALL SELECT (SELECT min(p.scope) FROM people p WHERE p.scope > s.scope) FROM s WHERE s.scope IS NOT NULL
+)
+SELECT (SELECT p.scope FROM people p WHERE p.scope = s.scope AND p.person = :person) FROM s
+""")
 
 
 def only_admin_of(session: Session, user_id: str, language: str = "en") -> dict[str, str]:
@@ -72,11 +77,30 @@ def only_admin_of(session: Session, user_id: str, language: str = "en") -> dict[
     return {community.id: community.name_in(language) for community in rows}
 
 
+def _about_member(user_id: str) -> ColumnElement[bool]:
+    """Community audit entries about this user. The index on actions keeps the number of entries to read small."""
+    return and_(*_actions("member"), AuditLine.details.contains(f'"user_id": "{user_id}"', autoescape=True))
+
+
+def _accepted_from(name: str) -> ColumnElement[bool]:
+    """Audit entries about accepted invitations from a person with this name."""
+    detail = f'"invited_by": {json.dumps(name, ensure_ascii=False)}'
+    named = AuditLine.details.contains(detail, autoescape=True)
+    return or_(*(and_(*_actions(kind), named) for kind in ("member", "panel")))
+
+
+def _actions(kind: str) -> tuple[ColumnElement[bool], ...]:
+    """Conditions that select a range of the index on actions. SQLite expects few rows in the range, so it does not read
+    the whole log.
+    """
+    return AuditLine.action >= f"{kind}.", AuditLine.action < f"{kind}/"
+
+
 def lines_about(session: Session, user_id: str, name: str) -> list[int]:
     """The ids of audit entries whose details name the user. Run this as a report, because it reads all entries about
     members.
     """
-    return list(session.scalars(select(AuditLine.id).where(or_(about_member(user_id), accepted_from(name)))))
+    return list(session.scalars(select(AuditLine.id).where(or_(_about_member(user_id), _accepted_from(name)))))
 
 
 def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
@@ -119,7 +143,7 @@ def delete_account(session: Session, user_id: str, name: str, now_ms: int, size:
 
 def detach(session: Session, user_id: str, name: str, size: int) -> bool:
     """Remove the account from up to `size` rows of each table. Returns whether there may be more rows."""
-    scopes = scopes_of(session, user_id)
+    scopes = _scopes_of(session, user_id)
     for locked in ((SITE,), scopes):  # in the ledger's order; until the commit, no visits or presence are recorded
         rows = select(Counter.scope).where(Counter.scope.in_(locked)).order_by(Counter.scope)
         session.execute(rows.with_for_update()).all()
@@ -131,6 +155,11 @@ def detach(session: Session, user_id: str, name: str, size: int) -> bool:
         renamed = update(Person).where(Person.scope == scope, Person.person == user(user_id)).values(person=user(new))
         session.execute(renamed.execution_options(synchronize_session=False))
     return False
+
+
+def _scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
+    """The communities that a user has been in, including deleted ones."""
+    return tuple(scope for scope in session.scalars(SCOPES, {"person": user(user_id)}) if scope is not None)
 
 
 def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:
@@ -172,6 +201,11 @@ def _remove(session: Session, person: User, now_ms: int) -> None:
     for begun in (Backup.begun_by,):
         renamed = update(begun.class_).where(begun == person.name).values(begun_by=GONE)
         session.execute(renamed, execution_options=plainly)
-    mails = update(OutboxMail).where(waiting_mails(person.email))
+    mails = update(OutboxMail).where(_waiting_mails(person.email))
     session.execute(mails.values(email="", data="{}", done_ms=now_ms), execution_options=plainly)
     session.execute(delete(User).where(User.id == person.id), execution_options=plainly)
+
+
+def _waiting_mails(email: str) -> ColumnElement[bool]:
+    """Emails to the account. Invitations are left out, because the owner of the address may be someone else."""
+    return and_(OutboxMail.email == email, OutboxMail.kind.not_in((INVITATION, PANEL_INVITATION)))

@@ -1,6 +1,4 @@
-"""/account and its subpages: the user's account, sessions, communities and password, and the account's export and
-deletion.
-"""
+"""/account and its subpages: the user's account, sessions, communities and password, and the account's deletion."""
 
 from functools import partial
 from typing import Any
@@ -24,7 +22,6 @@ from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.schemas.bodies import Body, Typed
-from . import api
 from .personal_data import PersonalData
 
 
@@ -52,11 +49,6 @@ def change_password() -> Response:
         form.errors["current_password"] = str(error)
         return _show_account(form, 422)
     return done(N_("Your password was changed. You are logged out everywhere else."), "pages.account")
-
-
-@bp.get("/account/export")
-def export_account() -> Response:
-    return api.export(page_login.require_login())
 
 
 @bp.get("/account/delete")

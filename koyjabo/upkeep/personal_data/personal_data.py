@@ -1,24 +1,14 @@
-"""Exports everything that is stored about an account, and deletes the account, at its owner's request."""
+"""Deletes an account at its owner's request."""
 
-import json
 import time
-from collections.abc import Iterator
-from typing import Any
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.clock import iso
-from koyjabo.base.core.errors import InvalidToken, NotYetForgotten
+from koyjabo.base.core.errors import NotYetForgotten
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.executor import Throttle
-from koyjabo.people.accounts.audit_entries import subject
-from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
-from . import deletion_queries, export_queries
-from .export_queries import SECTIONS, DataSubject
-
-PIECE = 500
-"""Number of rows per piece of an export. Reports wait for at most one piece."""
+from . import deletion_queries
 
 PATIENCE_S = 5.0
 """Time limit for one request that deletes an account, s. An account with a few visits a day over several years is
@@ -28,14 +18,11 @@ deleted within milliseconds.
 DELETED_USER = Subject("user", "", "")
 """Subject of the audit entry, which must not identify the deleted user."""
 
-CHANGES |= {
-    "user.export": N_("Own data exported"),
-    "user.delete": N_("Account deleted"),
-}
+CHANGES |= {"user.delete": N_("Account deleted")}
 
 
 class PersonalData:
-    """Exports and deletes accounts. After an account is deleted, the signal `access_revoked` is sent. All methods raise
+    """Deletes accounts. After an account is deleted, the signal `access_revoked` is sent. All methods raise
     LedgerUnavailable.
     """
 
@@ -43,29 +30,6 @@ class PersonalData:
         self._database = base.database
         self._clock = base.clock
         self._on_revoked = base.signals.access_revoked.send
-
-    def export(self, account: Account) -> Iterator[str]:
-        """Yield one JSON object in pieces, which are read as needed: the account, then a list for each of SECTIONS. The
-        audit entry is written before this returns. Raises InvalidToken if the account has just been deleted, or
-        LedgerUnavailable, which may also happen between pieces.
-        """
-        account_data = self._database.report(export_queries.account, account.id)
-        if account_data is None:
-            raise InvalidToken
-        by = log.actor(account, self._clock)
-        self._database.write(by.entry("user.export", subject(account)).store)
-        return self._pieces(*account_data, at_ms=by.at_ms)
-
-    def _pieces(self, owner: DataSubject, shown: dict[str, Any], at_ms: int) -> Iterator[str]:
-        yield f'{{"exported_at": {_json(iso(at_ms))},\n"account": {_json(shown)}'
-        for section in SECTIONS:
-            rows, reached = self._database.report(export_queries.piece, section, owner, None, PIECE)
-            yield f",\n{_json(section.name)}: [" + ",\n".join(map(_json, rows))
-            while reached is not None:
-                rows, reached = self._database.report(export_queries.piece, section, owner, reached, PIECE)
-                yield "".join(f",\n{_json(row)}" for row in rows)
-            yield "]"
-        yield "}\n"
 
     def only_admin_of(self, account: Account, language: str) -> dict[str, str]:
         """The communities that must be deleted or get another admin before the account can be deleted, as names in a
@@ -103,7 +67,3 @@ class PersonalData:
         lines = self._database.report(deletion_queries.lines_about, account.id, account.name)
         while lines:
             lines = throttle.do(deletion_queries.strip_lines, lines)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

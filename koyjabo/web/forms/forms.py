@@ -44,8 +44,6 @@ TEXTS = {
     "reason": (N_("Reason"), "text"),
     "first_day": (N_("From"), "date"),
     "last_day": (N_("To"), "date"),
-    "day": (N_("Day"), "date"),
-    "text": (N_("Text"), "text"),
     "until": (N_("Valid until"), "date"),
 }
 """Labels and kinds of text fields, by name. All other fields are choices and tokens, which are repeated unchanged.

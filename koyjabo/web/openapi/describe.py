@@ -39,13 +39,6 @@ class Text:
 
 
 @dataclass(frozen=True)
-class File:
-    """A JSON file."""
-
-    description: str
-
-
-@dataclass(frozen=True)
 class Image:
     description: str
     media: str = "image/gif"
@@ -58,7 +51,7 @@ class StreamOf:
     models: tuple[type[BaseModel], ...]
 
 
-ResponseSpec = type[BaseModel] | ListOf | TableOf | OneOf | Text | File | Image | StreamOf | str | None
+ResponseSpec = type[BaseModel] | ListOf | TableOf | OneOf | Text | Image | StreamOf | str | None
 """Describes a response: a model of the body, a text about an error, or None for an empty body."""
 
 LOGGED_IN: dict[int, ResponseSpec] = {401: "not logged in", 503: "the database is not available; see Retry-After"}

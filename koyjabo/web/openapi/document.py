@@ -20,7 +20,7 @@ from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import ErrorResponse
 from koyjabo.web.pages.links import ANY_SITE
 from koyjabo.web.schemas.bodies import Body
-from .describe import File, Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
+from .describe import Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
 
 REF = "#/components/schemas/{model}"
 
@@ -162,9 +162,6 @@ def _body(response: ResponseSpec) -> dict[str, Any]:
         return {"description": "no body"}
     if isinstance(response, Text):
         return {"description": response.description, "content": {"text/plain": {"schema": {"type": "string"}}}}
-    if isinstance(response, File):
-        schema = {"schema": {"type": "object"}}
-        return {"description": response.description, "content": {"application/json": schema}}
     if isinstance(response, Image):
         return {"description": response.description, "content": {response.media: {}}}
     if isinstance(response, StreamOf):

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import Site, assert_error, nothing_counted, site_fixture
-from support.people.accounts import sign_up
 
 from koyjabo.reports.events.events_postgres import PostgresEventStore
 from koyjabo.reports.events.events_sqlite import SqliteEventStore
@@ -181,14 +180,3 @@ def test_forgetting_renames_events_and_changes_no_figure(site):
     assert site.rows("SELECT count(*) FROM events WHERE client_ms IS NULL") == [(120,)]
     send_searches(site, "ayesha", "1")
     assert site.rows("SELECT count(*) FROM events WHERE visitor_id = 'ayesha'") == [(1,)]
-
-
-def test_an_account_exports_the_events_of_its_visits(site):
-    person = sign_up(site)
-    person.post("/api/visitor/register", json={"visitorId": "ayesha"})
-    send_searches(site, "ayesha", "1", page="/a", at=5)
-    site.register("babul")
-    send_searches(site, "babul", "1")
-    (event,) = person.get("/api/auth/me/export").json["events"]
-    assert (event["name"], event["page"], event["props"]) == ("search", "/a", {"to": "Mirpur"})
-    assert (event["visitor_id"], event["client_at"]) == ("ayesha", "1970-01-01T00:00:00.005Z")

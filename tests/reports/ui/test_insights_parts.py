@@ -1,4 +1,4 @@
-"""Parts of Insights: compared ranges, periods with their notes, changes, maps."""
+"""Parts of Insights: compared ranges, periods, changes, maps."""
 
 import re
 
@@ -39,19 +39,18 @@ def days_of(choice):
     return re.search(r"start=([\d-]+)&end=([\d-]+)$", choice.url).groups()
 
 
-def test_periods_are_compared_in_their_order_and_have_their_notes():
+def test_periods_are_compared_in_their_order():
     weeks = [
         Period(day, number, 3, 1, None, so_far, 0, 0)
         for day, number, so_far in (("2025-12-08", 7, False), ("2025-12-15", 2, True))
     ]
     past = [Period("2024-12-09", 5, 5, 5, 5, False, 0, 0)]
-    notes = [("2025-12-08", "Fares changed"), ("2025-12-14", "Strike"), ("2025-12-15", "Deployed")]
     days = Question("2025-12-08", TODAY)
-    first, second = figures.rows(days, weeks, past, "", "returning_visitors", "week", HERE, notes)
-    assert (first.value, first.compared, first.before, first.notes) == (2, "2024-12-09", 0, ["Fares changed", "Strike"])
-    assert (second.so_far, second.compared, second.before, second.notes) == (True, "", None, ["Deployed"])
+    first, second = figures.rows(days, weeks, past, "", "returning_visitors", "week", HERE)
+    assert (first.value, first.compared, first.before) == (2, "2024-12-09", 0)
+    assert (second.so_far, second.compared, second.before) == (True, "", None)
     assert first.url.endswith("start=2025-12-08&end=2025-12-14")
-    assert [row.value for row in figures.rows(days, weeks, [], "", "page_views", "week", HERE, [])] == [None, None]
+    assert [row.value for row in figures.rows(days, weeks, [], "", "page_views", "week", HERE)] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +67,7 @@ def test_periods_that_the_range_cuts_are_marked(step, starts, days, expected):
     """The current period is marked as current. Each period links to its counted days."""
     is_running = days[1] == TODAY
     periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1], 0, 0) for start in starts]
-    rows = figures.rows(Question(*days), periods, [], "", "visits", step, HERE, [])
+    rows = figures.rows(Question(*days), periods, [], "", "visits", step, HERE)
     assert [period.is_partial for period in rows] == expected
     assert step == "hour" or f"start={max(days[0], starts[0])}&" in rows[0].url
     assert step == "hour" or rows[-1].url.endswith(f"&end={days[1]}")

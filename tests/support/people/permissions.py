@@ -34,14 +34,14 @@ LEAST = {
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
     """,
     USER: """
-        api.refresh api.log_out api.me api.change_password api.change_me api.export_me api.delete_me
+        api.refresh api.log_out api.me api.change_password api.change_me api.delete_me
         api.list_invitations api.accept_invitation api.decline_invitation
         api.list_sessions api.end_session api.end_other_sessions
         api.second_factor_state api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
         pages.second_factors pages.set_up_totp pages.begin_totp pages.confirm_totp pages.ask_totp_off pages.remove_totp
         pages.ask_recovery_codes pages.renew_recovery_codes
         api.online api.list_communities api.create_community api.join_community
-        pages.account_details pages.change_details pages.export_account pages.ask_deletion pages.delete_account
+        pages.account_details pages.change_details pages.ask_deletion pages.delete_account
         pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
         pages.verify_email pages.do_verify_email pages.send_verification pages.choose_mails
         pages.accept_invitation pages.decline_invitation pages.invitation_code

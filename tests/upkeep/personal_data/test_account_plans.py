@@ -1,4 +1,4 @@
-"""Exporting or deleting an account never reads other people's rows, however many there are."""
+"""Deleting an account never reads other people's rows, however many there are."""
 
 import re
 
@@ -37,12 +37,9 @@ def test_rows_of_an_account_are_found_by_indexes(database, kind):
             site.rows(f"INSERT INTO {table} {NUMBERS[kind]} {values} FROM n")
         site.rows("ANALYZE")
         with recorded() as asked:
-            assert ayesha.get("/api/auth/me/export").json["account"]["id"] == ayesha.id
-            exported = len(asked)
             assert ayesha.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
         about = [query for query in asked if re.search(rf"\b({'|'.join(TABLES)})\b", query[0])]
-        assert exported > 20
-        assert len(about) > 12
+        assert len(about) > 8
         for statement, parameters in about:
             plan = plan_of(site, kind, statement, parameters)
             assert not re.search(rf"(Seq Scan on|SCAN) ({'|'.join(TABLES)})\b", plan), f"{statement}\n{plan}"

@@ -1,16 +1,14 @@
-"""Deleting an account, and its export: everything stored about it, only for its owner, without secrets."""
+"""Deleting an account: nothing stored refers to it any more, and no number changes."""
 
-import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy.sql.util import find_tables
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, sign_up, try_login
 from support.people.communities import found, give, site_admin
 from support.programs.patience import PATIENCE_S
-from support.sites.full_account import NAME, AccountHistory, figures, tables_of_users, tables_with
+from support.sites.full_account import AccountHistory, figures, tables_of_users, tables_with
 from support.sites.full_site import register
 
 from koyjabo.base.core.errors import LastAdmin
@@ -20,7 +18,6 @@ from koyjabo.reports.services import PeopleServices
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.visit_log import VisitFilter
 from koyjabo.upkeep.personal_data import personal_data
-from koyjabo.upkeep.personal_data.export_queries import SECTIONS, DataSubject
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
 
 ME = "/api/auth/me"
@@ -161,105 +158,3 @@ def test_account_with_very_many_rows_is_deleted_in_pieces(site, history, monkeyp
     assert statuses[-1] == 204
     assert len(statuses) > 3
     assert tables_with(site, history.ayesha.id, history.ayesha.email, "Ayesha") == set()
-
-
-EXPORT = "/api/auth/me/export"
-SECRETS = {
-    "password": "users",
-    "sealed": "totp_secrets",
-    "digest": "recovery_codes",
-    "refresh_id": "sessions",
-    "token": "pending_steps",
-}
-
-
-@pytest.fixture(scope="module")
-def exported_site(module_database):
-    with Site(module_database.url, RATE_LIMIT_REPORTS="0") as exported_site:
-        yield exported_site
-
-
-@pytest.fixture(scope="module")
-def exported_history(exported_site) -> AccountHistory:
-    return AccountHistory(exported_site)
-
-
-@pytest.fixture
-def exported(exported_history):
-    answer = exported_history.ayesha.get(EXPORT)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="koyjabo-account-2025-12-18.json"'
-    return answer.json
-
-
-def test_every_table_of_users_has_a_section():
-    owner = DataSubject("", "", "", True, ("here",))
-    tables = {table.name for section in SECTIONS for table in find_tables(section.select(owner), check_columns=True)}
-    assert tables_of_users() - tables == {
-        "recovery_codes",  # their number precedes the sections
-    }
-
-
-def test_export_has_only_rows_of_the_account(exported_site, exported_history, exported):
-    assert list(exported) == ["exported_at", "account", *(section.name for section in SECTIONS)]
-    assert [name for name, rows in exported.items() if not rows] == []
-    account = exported["account"]
-    expected = {"name": NAME, "role": "member", "unused_recovery_codes": 10}
-    expected |= {"weekly_report": True}
-    expected |= {"id": exported_history.ayesha.id, "email": "ayesha@example.com", "disabled_at": None}
-    expected |= {"created_at": "2025-12-16T04:48:38.412Z", "verified_at": "1970-01-01T00:00:00.001Z"}
-    assert account == expected | {name: account[name] for name in ("second_factor_at", "language")}
-    roles = {membership["name"]: membership["role"] for membership in exported["memberships"]}
-    assert roles == {"Banani": "moderator", "Mirpur 10": "admin"}
-    assert [community["name"] for community in exported["founded_communities"]] == ["Mirpur 10"]
-    assert [(invitation["community"], invitation["invited_by"]) for invitation in exported["invitations"]] == [
-        ("Banani", "Karim")
-    ]
-    assert [invitation["email"] for invitation in exported["sent_invitations"]] == ["rahim@example.com"]
-    assert [key["name"] for key in exported["keys"]] == ["Grafana"]
-    visitors = [(visitor["community_id"], visitor["visitor_id"]) for visitor in exported["visitors"]]
-    assert visitors == sorted([(exported_history.theirs, "v1"), (exported_history.hers, "v1")])
-    # Excludes visits before the login and after the logout: others who know the visitorId could request them.
-    assert [visit["visit_id"][0] for visit in exported["visits"]] == ["0"] * 3 + ["1"] * 3 + ["2"] * 3
-    assert {stay["community_id"] for stay in exported["presence"]} == {exported_history.theirs, exported_history.hers}
-    assert exported["presence"][0]["hours"][0].endswith(":00:00.000Z")
-    assert {entry["action"] for entry in exported["audit_about_membership"]} == {"member.role"}
-    assert {entry["action"] for entry in exported["audit_about_me"]} == {"user.unlock"}
-    assert "user.sign_up" in {entry["action"] for entry in exported["audit_by_me"]}
-    rows = exported_site.rows("SELECT actor_id, action FROM audit_log ORDER BY id DESC LIMIT 1")
-    assert rows == [(exported_history.ayesha.id, "user.export")]
-
-
-def test_no_secret_is_exported(exported_site, exported_history, exported):
-    text = json.dumps(exported)
-    stored = [exported_site.rows(f"SELECT {column} FROM {table}") for column, table in SECRETS.items()]
-    named = ("url", "password", "sealed", "the public key", "digest", "refresh_id", "recipient", "browser_mark")
-    assert [column for column in named if f'"{column}"' in text] == []
-    assert [value for rows in stored for (value,) in rows if str(value) in text] == []
-    assert exported_history.app.secret not in text
-
-
-def test_long_sections_come_in_pieces(exported_history, exported, monkeypatch):
-    monkeypatch.setattr(personal_data, "PIECE", 2)
-    again = exported_history.ayesha.get(EXPORT).json
-    for section in SECTIONS:
-        if section.name != "audit_by_me":  # it has one more entry
-            assert again[section.name] == exported[section.name], section.name
-
-
-def test_invitations_are_exported_only_with_a_confirmed_email(exported_site, exported_history):
-    exported_site.rows("UPDATE users SET verified_ms = NULL WHERE id = :id", id=exported_history.ayesha.id)
-    assert exported_history.ayesha.get(EXPORT).json["invitations"] == []
-    exported_site.rows("UPDATE users SET verified_ms = 1 WHERE id = :id", id=exported_history.ayesha.id)
-
-
-def test_export_stops_when_the_session_ends(exported_site, exported_history):
-    other = sign_up(exported_site, "other")
-    found(other)
-    answer = other.get(EXPORT, buffered=False)
-    pieces = iter(answer.response)
-    assert b'"exported_at"' in next(pieces)
-    other.post("/api/auth/logout")
-    with pytest.raises(Exception, match="not valid"):
-        b"".join(pieces)

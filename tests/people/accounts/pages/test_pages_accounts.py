@@ -156,7 +156,7 @@ def test_pages_of_a_logged_in_user_are_not_cached(site, ayesha):
     assert anybody.headers_of_answer["Cache-Control"] == "private, no-cache"
 
 
-DETAILS, DELETE, EXPORT = "/account/details", "/account/delete", "/account/export"
+DETAILS, DELETE = "/account/details", "/account/delete"
 
 
 def right(**fields):
@@ -180,15 +180,6 @@ def test_details_form_shows_errors_at_their_fields(site, ayesha):
     assert "rickshaw" not in page
     page = ayesha.send(DETAILS, 422, name="A", email="karim@example.com", password=PASSWORD)
     assert 'id="email-error" class="error">An account with this email already exists.' in page
-
-
-def test_logged_in_user_downloads_the_export(site, ayesha):
-    assert f'href="{EXPORT}"' in ayesha.get("/account")
-    answer = ayesha.client.get(EXPORT, headers=ayesha.headers)
-    assert (answer.status_code, answer.content_type) == (200, "application/json")
-    assert answer.headers["Content-Disposition"].startswith("attachment;")
-    assert answer.json["account"]["email"] == "ayesha@example.com"
-    Reader(site).get(EXPORT, 303)
 
 
 def test_account_is_deleted_after_the_email_was_typed(site, ayesha):
