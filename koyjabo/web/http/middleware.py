@@ -20,12 +20,6 @@ from .proxy_hops import PEER
 
 log = logging.getLogger("koyjabo.requests")
 
-MAX_FIELDS = 20
-"""Maximum number of fields in a form with a file."""
-
-LARGEST_FIELDS = 256 * 1024
-"""Maximum size of the form's other fields, bytes. Includes the 64 KB that Werkzeug reads at once."""
-
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
 DELIMITERS = {"%23": "#", "%25": "%", "%2F": "/", "%3F": "?"}
