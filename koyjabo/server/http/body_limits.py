@@ -15,8 +15,7 @@ time.
 
 class BodyLimits:
     """Limits on body sizes, in bytes. `usual` is the default limit, and `at_path` returns a path's own limit.
-    `streamed` returns the largest body that the application at a path reads while it arrives (0: none). Larger bodies
-    are refused before they arrive. `proxies` is TRUSTED_PROXIES.
+    Larger bodies are refused before they arrive. `proxies` is TRUSTED_PROXIES.
     """
 
     def __init__(
@@ -24,21 +23,16 @@ class BodyLimits:
         usual: int,
         at_path: Callable[[str], int] = lambda path: 0,
         proxies: int = 0,
-        streamed: Callable[[str], int] = lambda path: 0,
     ) -> None:
         self.usual = usual
         self._at_path = at_path
-        self._streamed = streamed
         self.proxies = proxies
         self._being_read = 0
         self._by_address = client_address.AddressCounter()
 
     def at(self, url: bytes) -> int:
         """The limit for this URL, bytes."""
-        return self._at_path(_path(url))
-
-    def streamed_at(self, url: bytes) -> int:
-        return self._streamed(_path(url))
+        return self._at_path(url.partition(b"?")[0].decode("latin-1"))
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
         """The client that a body counts towards (`client_address.limit_key`), as named by our proxies."""
@@ -60,7 +54,3 @@ class BodyLimits:
         """Release the place of a body that is no longer in memory."""
         self._being_read -= 1
         self._by_address.remove(client)
-
-
-def _path(url: bytes) -> str:
-    return url.partition(b"?")[0].decode("latin-1")

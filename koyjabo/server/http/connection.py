@@ -17,12 +17,6 @@ MAX_LINGERING = 256 * 1024
 9112, 9.6).
 """
 
-
-MAX_WAITING = 128 * 1024
-"""Maximum number of bytes of a streamed body that are buffered for the application. The rest stays in the kernel or
-with the client.
-"""
-
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 IDLE, READING, RESPONDING, DISCARDING, LINGERING, GONE = range(6)
@@ -55,7 +49,7 @@ class ConnectionServer(Protocol):
 
 class HttpConnection:
     __slots__ = (
-        "__weakref__", "_early", "_events", "_is_answered", "_is_cut", "_is_last", "_lingered", "_parser", "_server",
+        "__weakref__", "_early", "_events", "_is_answered", "_is_last", "_lingered", "_parser", "_server",
         "_sock", "_unsent", "_waiter", "fd", "peer", "since", "state",
     )  # fmt: skip
 
@@ -74,7 +68,6 @@ class HttpConnection:
         self._unsent: memoryview | None = None
         # `_is_answered`: the whole response was passed to `send`; `_is_last`: no other request follows.
         self._is_answered = self._is_last = False
-        self._is_cut = False  # the client stopped sending before the announced end
         self._lingered = 0
         self._waiter: Waiter | None = None
         self._events = READABLE
@@ -129,39 +122,13 @@ class HttpConnection:
         if data:
             self._take(data)
         elif self.state == RESPONDING:  # the client has sent less than it announced, and may still read the response
-            self._is_last = self._is_cut = True
-            self._wake_reader()
+            self._is_last = True
         else:
             self.end()
 
     def _reads_on(self) -> bool:
         """Whether to read more of a body while its request is being handled."""
-        parser = self._parser
-        if parser is None or parser.is_complete or self._is_cut:
-            return False
-        return parser.unread < MAX_WAITING if parser.is_streamed else not self._is_last
-
-    def read_body(self) -> bytes:
-        """Return the part of a streamed body that has arrived since the last call, after waiting for it if necessary.
-        Returns b"" at the end of the body, or if the client has disconnected.
-        """
-        parser = self._parser
-        if parser is not None and parser.awaits_continue:
-            parser.awaits_continue = False
-            self.send(CONTINUE)
-        while parser is not None and parser is self._parser:
-            if data := parser.take_body():
-                return data
-            if parser.is_complete or self._is_cut:
-                break
-            self._watch(self._events | READABLE)
-            self.since = time.monotonic()  # a client that keeps sending is never late
-            self.wait(lambda waiter: waiter.wait())
-        return b""
-
-    def _wake_reader(self) -> None:
-        if self._waiter is not None and self._unsent is None:
-            self._server.runtime.soon(self._waiter.wake)
+        return self._parser is not None and not self._parser.is_complete and not self._is_last
 
     def _take(self, data: bytes) -> None:
         if self.state == LINGERING:
@@ -185,11 +152,9 @@ class HttpConnection:
             self._go_on(self._parser)
         elif self.state == DISCARDING and self._parser.is_complete:
             self._await_next()
-        elif self.state == RESPONDING and self._parser.is_streamed:
-            self._wake_reader()
 
     def _go_on(self, parser: RequestParser) -> None:
-        if parser.is_complete or parser.is_too_large or parser.is_streamed:
+        if parser.is_complete or parser.is_too_large:
             self.state = RESPONDING
             self._is_last = not parser.keeps_alive or self._server.is_leaving
             self._server.respond(self, parser)

@@ -130,14 +130,13 @@ def wsgi_name(name: bytes) -> str:
 class RequestParser:
     """Parses one request at a time. `begin` prepares it for the next one, on any connection. `method`, `url`, `version`
     and `headers` (with WSGI names) contain the head, and `body` the body, up to one byte more than `largest_body`. The
-    connection sets `peer`, the sender's address. `take_body` returns the part of a streamed body that has arrived since
-    the last call.
+    connection sets `peer`, the sender's address.
     """
 
     __slots__ = (
         "_body_size", "_chunks", "_client", "_header_count", "_limits", "_line", "_llhttp", "_pieces", "_refusal",
-        "_size", "_tail", "_unfed", "awaits_continue", "has_head", "headers", "is_complete", "is_streamed",
-        "keeps_alive", "largest_body", "method", "peer", "unread", "url", "version",
+        "_size", "_tail", "_unfed", "awaits_continue", "has_head", "headers", "is_complete", "keeps_alive",
+        "largest_body", "method", "peer", "url", "version",
     )  # fmt: skip
 
     def __init__(self, limits: BodyLimits) -> None:
@@ -156,8 +155,6 @@ class RequestParser:
         self.url, self.method, self.version = b"", "", ""
         self.headers: dict[str, str] = {}
         self.has_head = self.is_complete = self.keeps_alive = False
-        self.is_streamed = False  # the application reads the body while it arrives
-        self.unread = 0  # bytes of a streamed body that the application has not read
         self.awaits_continue = False  # the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1)
         self._line: bytes | None = b""  # the beginning of an incomplete request line
         self._tail = b""  # the bytes parsed last, which may contain the start of an empty line
@@ -173,10 +170,6 @@ class RequestParser:
     @property
     def body(self) -> bytes:
         return b"".join(self._pieces)
-
-    def take_body(self) -> bytes:
-        data, self._pieces, self.unread = self.body, [], 0
-        return data
 
     @property
     def is_too_large(self) -> bool:
@@ -238,7 +231,7 @@ class RequestParser:
         except HttpParserError as error:
             raise self._refusal or refused(str(error), had_head) from None
         self._size += parsed
-        if not self.is_streamed and self._size > (max(MAX_UNREAD, self.largest_body) if had_head else LARGEST_HEAD):
+        if self._size > (max(MAX_UNREAD, self.largest_body) if had_head else LARGEST_HEAD):
             raise Refused(TOO_LARGE if had_head else HEAD_TOO_LARGE)
         if self.has_head and not had_head:
             self._size = 0
@@ -326,8 +319,7 @@ class RequestParser:
     def _take_larger(self) -> None:
         largest = self._limits.at(self.url)
         if self._unfed > largest:
-            self.is_streamed = self._unfed <= self._limits.streamed_at(self.url)
-            return  # the application refuses the body or reads it piece by piece
+            return  # the application refuses the body
         self._client = self._limits.client(self.peer, self.headers)
         if self._limits.acquire(self._client):
             self.largest_body = largest
@@ -335,9 +327,7 @@ class RequestParser:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many large requests at once")
 
     def on_body(self, data: bytes) -> None:
-        if self.is_streamed:
-            self.unread += len(data)
-        if self.is_streamed or self._body_size <= self.largest_body:
+        if self._body_size <= self.largest_body:
             self._pieces.append(data)
         self._body_size += len(data)
         self._unfed = max(0, self._unfed - len(data))

@@ -56,24 +56,6 @@ def environment(parser: RequestParser, shared: dict[str, Any], peer: tuple[Any, 
     }
 
 
-class StreamedBody(io.RawIOBase):
-    """A request's body, read while it arrives. `more` waits for the next bytes, and returns b"" at the end."""
-
-    def __init__(self, more: Callable[[], bytes]) -> None:
-        self._more = more
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._left or self._more()
-        taken = data[: len(buffer)]
-        self._left = data[len(taken) :]
-        buffer[: len(taken)] = taken
-        return len(taken)
-
-
 SMALLEST_WRITE = 4096
 """Response pieces shorter than this are sent together, bytes."""
 

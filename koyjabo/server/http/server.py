@@ -18,7 +18,7 @@ from koyjabo.server.loop.poller import READABLE
 from .body_limits import BodyLimits
 from .connection import IDLE, LINGERING, READING, RESPONDING, HttpConnection
 from .request_parser import ANY_ORIGIN, RequestParser
-from .response import StreamedBody, environment, respond, shared_environment
+from .response import environment, respond, shared_environment
 
 IDLE_S = 130
 """How long a connection may be idle, s. Proxies wait for less by default, so that they send no request into a closed
@@ -316,8 +316,6 @@ class HttpServer:
     def respond(self, connection: HttpConnection, parser: RequestParser) -> None:
         environ = environment(parser, self._shared, connection.peer)
         environ["koyjabo.connection"] = connection
-        if parser.is_streamed:
-            environ["wsgi.input"] = StreamedBody(connection.read_body)
         self.runtime.run_request(partial(respond, self._app, environ, connection))
 
     def forget(self, connection: HttpConnection) -> None:

@@ -21,7 +21,7 @@ const timeZone = find("[data-connection]").dataset.zone;
 export const minuteOfDay = (ms) => new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
 
 /** @param {number} number  @returns {string} such as "145th" */
-export const nth = (number) => written(number) + ENDS[locale][kinds.select(number)];
+const nth = (number) => written(number) + ENDS[locale][kinds.select(number)];
 
 /** Whether a visit was today: a page may stay open past midnight. @param {number} ordinal  @param {Stats} stats */
 const isOfToday = (ordinal, { totalVisits, todayVisits }) => ordinal > totalVisits - todayVisits;

@@ -123,8 +123,8 @@ def list_response(values: Iterable[BaseModel], headers: list[tuple[str, str]]) -
     return _private([_object(value) for value in values], 200, headers)
 
 
-def no_content(status: int = 204) -> Response:
-    return Response(status=status, headers=[PRIVATE])
+def no_content() -> Response:
+    return Response(status=204, headers=[PRIVATE])
 
 
 def _private(value: Any, status: int, headers: list[tuple[str, str]]) -> Response:

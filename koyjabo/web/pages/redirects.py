@@ -24,12 +24,12 @@ def to(endpoint: str, **values: Any) -> Response:
     return redirect(url_for(endpoint, **values), 303)  # type: ignore[return-value]
 
 
-def with_query(path: str, status: int = 303, anchor: str = "") -> Response:
+def with_query(path: str) -> Response:
     """Redirect to a path with this request's query. Do not pass a query to `url_for`, which gives some names a meaning
     (`_external`, `_scheme`).
     """
     query = request.query_string.decode()
-    return redirect(path + (f"?{query}" if query else "") + anchor, status)  # type: ignore[return-value]
+    return redirect(path + (f"?{query}" if query else ""), 303)  # type: ignore[return-value]
 
 
 def back(otherwise: str) -> Response:
