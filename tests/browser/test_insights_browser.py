@@ -176,16 +176,13 @@ def test_print_has_the_range_and_only_the_chosen_switches(admin_tab):
     admin_tab.context.clear_cookies(name=SWITCHES)  # it remembers the choice
 
 
-def test_forced_colours_mark_the_current_item_and_keep_the_heat_map(admin_tab):
+def test_forced_colours_mark_the_current_item(admin_tab):
     visit(admin_tab, "/admin/?range=7d")
     admin_tab.emulate_media(forced_colors="active")
     colours = "links => links.map(link => getComputedStyle(link).backgroundColor)"
     current, other = admin_tab.locator("#insights-pages .tabs a").evaluate_all(colours)[:2]
-    [page] = admin_tab.locator("html").evaluate_all(colours)
-    cells = admin_tab.locator(".heatmap tbody td").evaluate_all(colours)
     admin_tab.emulate_media(forced_colors="none")
     assert current != other
-    assert page not in cells
 
 
 def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
@@ -199,19 +196,6 @@ def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
     expect(deck.locator("> .cards")).to_have_js_property("scrollLeft", card.evaluate("card => card.offsetLeft"))
     deck.locator("> nav").dispatch_event("scroll")
     assert tab.get_attribute("aria-current") == "true", "the card is still in view"
-
-
-def test_campaigns_share_one_tab_so_neighbouring_lists_begin_level(admin_tab):
-    visit(admin_tab, "/admin/?range=7d")
-    tabs = admin_tab.get_by_role("navigation", name="Sources")
-    tabs.locator("summary").click()
-    tabs.get_by_role("link", name="Medium").click()
-    expect(tabs.locator("summary")).to_have_text("Medium")
-    tops = [admin_tab.locator(f"#insights-{name}-list").bounding_box()["y"] for name in ("pages", "sources")]
-    assert tops[0] == tops[1]
-    admin_tab.emulate_media(media="print")
-    expect(tabs.get_by_text("Medium").first).to_be_visible()
-    admin_tab.emulate_media(media="screen")
 
 
 def test_cards_show_shares_on_a_wide_screen(admin_tab):

@@ -15,7 +15,6 @@ from koyjabo.reports.query.groups import (
     NO_VISITS,
     REST,
     VALUE,
-    WEEKDAY,
     Group,
     Groups,
     Sums,
@@ -35,7 +34,6 @@ from .results import (
     FOLDED_MEDIAN,
     Breakdown,
     Figures,
-    Hours,
     Period,
     Row,
     Summary,
@@ -67,9 +65,11 @@ class SummaryRequest:
         if any(counts.visitors is None for counts in figures):
             reason = reason_of_folded(self.question, all(counts.visits is not None for counts in figures))
         until_ms = self.compared.until_ms if self.compared else None
+        lengths = snapshot.lengths(self.question)
         return Summary(
             figures=figures[0],
             compared=figures[1] if self.compared else None,
+            measured=lengths.measured if lengths else None,
             until=None if until_ms is None else snapshot.clock.local(until_ms // 1000),
             reason=reason,
         )
@@ -157,25 +157,6 @@ class BreakdownRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class HoursRequest:
-    """Requests visits by weekday and hour. The result is an Hours."""
-
-    question: Question
-
-    def groups(self) -> Iterator[tuple[Question, str]]:
-        yield self.question, WEEKDAY
-
-    def read(self, snapshot: Snapshot) -> Hours:
-        folded = snapshot.folded(self.question)
-        if folded and not folded.knows_hours:
-            return Hours([], FOLDED)
-        week = [[0] * 24 for _ in range(7)]
-        for (weekday, hour), group in snapshot.by(self.question, WEEKDAY).items():
-            week[weekday][hour] = group.visits or 0
-        return Hours(week, None)
-
-
-@dataclass(frozen=True, slots=True)
 class LedgerRequest:
     """Requests what `reader`, a module-level function, reads from the ledger in the snapshot."""
 
@@ -189,12 +170,13 @@ class LedgerRequest:
         return self.reader(snapshot, self.question)
 
 
-ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | HoursRequest | LedgerRequest
+ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | LedgerRequest
 """A hashable request. `groups` are the (question, key) pairs that it reads. `read` raises LedgerUnavailable."""
 
 
 def _figures(snapshot: Snapshot, question: Question) -> Figures:
     total, views, events = snapshot.total(question), None, None
+    lengths = snapshot.lengths(question)
     if total.new is not None:
         views, events = snapshot.events(question).totals()
     return Figures(
@@ -209,7 +191,7 @@ def _figures(snapshot: Snapshot, question: Question) -> Figures:
         peak_active=snapshot_queries.peak(snapshot.session, question),
         attended=total.attended,
         attended_s=seconds(total.attended_ms),
-        median_s=snapshot.median_s(question),
+        median_s=lengths.median_s() if lengths else None,
     )
 
 

@@ -1,20 +1,16 @@
-"""A range's figures, each with its change; the chart of the selected figure (its periods and the compared periods); and
-the table of hours.
-"""
+"""A range's figures, each with its change, and the chart of the selected one, with the compared periods."""
 
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from babel.dates import get_day_names
-from flask_babel import gettext, lazy_gettext as _
+from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import N_
-from koyjabo.reports.engine.results import FOLDED_MEDIAN, Breakdown, Hours, Period, Summary
+from koyjabo.reports.engine.results import FOLDED_MEDIAN, Period, Summary
 from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MONTH, WEEK, Question, length
-from koyjabo.web.i18n import digits, language
 from . import ranges
 from .ranges import Choice, PageAddress
 
@@ -101,20 +97,11 @@ class Figure(NamedTuple):
         return [self.value, self.share] if self.name == "attended" else [self.value]
 
 
-def measured(lengths: Breakdown) -> int | None:
-    """Return the number of measured visits. `lengths` is the breakdown by `attended`. None if it is not known."""
-    if lengths.total.attended is None:
-        return None
-    return sum(row.sums.visits or 0 for row in lengths.rows if row.value is not None)
-
-
 def figures(
-    summary: Summary, lengths: Breakdown, address: PageAddress | None, chosen: str, is_filtered: bool, per_day: float
+    summary: Summary, address: PageAddress | None, chosen: str, is_filtered: bool, per_day: float
 ) -> list[Figure]:
-    """Return the figures, with links based on `address`. `lengths` is the breakdown by `attended`. For `per_day`, see
-    `ViewPlan`.
-    """
-    of, now, before = measured(lengths), summary.figures, summary.compared
+    """Return the figures, with links based on `address`. For `per_day`, see `ViewPlan`."""
+    of, now, before = summary.measured, summary.figures, summary.compared
     reasons = _reasons(summary, is_filtered)
     if of == 0:  # 0 would mean that no visit was attended
         reasons |= dict.fromkeys(("attended", "median_s"), UNMEASURED)
@@ -177,15 +164,11 @@ def change(now: int | None, before: int | None, per_day: float = 1.0) -> float |
     return round(percent, 0 if abs(percent) >= PRECISE else 1)
 
 
-WEEKDAYS = "weekdays"
-"""The value of `granularity` that shows the table of hours by weekday in place of the chart."""
-
 STEP_LABELS: dict[str, LazyString] = {
     HOUR: _("Hour"),
     DAY: _("Day"),
     WEEK: _("Week"),
     MONTH: _("Month"),
-    WEEKDAYS: _("Weekdays"),
 }
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
 """Default granularities for ranges of at most this many days."""
@@ -225,12 +208,12 @@ def granularity(question: Question) -> str:
 
 
 def granularities(address: PageAddress, question: Question, chosen: str) -> list[Choice]:
-    """Return the tabs of the chart: its granularities and the table of hours."""
+    """Return the tabs of the chart."""
     days = length(question)
-    names = [name for name in GRANULARITIES if days in OFFERED[name] or name == chosen]
     return [
         Choice(str(address.having({"granularity": name})), str(STEP_LABELS[name]), name == chosen)
-        for name in (*names, WEEKDAYS)
+        for name in GRANULARITIES
+        if days in OFFERED[name] or name == chosen
     ]
 
 
@@ -270,34 +253,3 @@ def pairs(periods: Sequence[Period], before: Iterable[Period], began: str) -> li
     """Pair each period with the compared period, or with None if the compared period begins before the data."""
     known = (period if period.period >= began else None for period in before)
     return list(zip_longest(periods, known))[: len(periods)]
-
-
-class HourTable(NamedTuple):
-    days: list[str]
-    hours: list[str]
-    rows: list[list[int]]  # empty if they are not known
-    busiest: str  # in words; "" if there are no visits
-    reason: str | None
-
-
-def hour_table(report: Hours) -> HourTable:
-    hours = [digits(f"{hour:02}") for hour in range(24)]
-    cell, words = busiest(report.rows), ""
-    if cell:
-        day, hour = cell
-        words = gettext("Busiest: %(day)s, %(hour)s", day=_weekdays("wide")[day], hour=digits(f"{hour:02}:00"))
-    return HourTable(_weekdays("abbreviated"), hours, report.rows, words, report.reason)
-
-
-def _weekdays(width: Literal["abbreviated", "wide"]) -> list[str]:
-    names = get_day_names(width, context="stand-alone", locale=language())
-    return [names[day] for day in range(7)]
-
-
-def busiest(rows: list[list[int]]) -> tuple[int, int] | None:
-    """Return the weekday (from 0) and hour with the most visits, or the first of several with equally many; None if
-    there are no visits.
-    """
-    cells = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
-    most, day, hour = max(cells, default=(0, 0, 0))
-    return (-day, -hour) if most else None

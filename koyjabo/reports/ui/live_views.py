@@ -18,11 +18,11 @@ from koyjabo.realtime.events import ViewUpdate, view_room
 from koyjabo.realtime.room import RoomEvent, RoomSource, changes
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
-from koyjabo.reports.engine.results import Breakdown, Hours
+from koyjabo.reports.engine.results import Breakdown
 from . import figures
-from .breakdowns import Card
+from .breakdowns import BANGLADESH, Card
 from .choices import OVERVIEW, ReportContext, of_community
-from .view_plan import ON_MAPS, ViewPlan
+from .view_plan import ON_MAP, ViewPlan
 
 Cell = Sequence[int | float | str | None]
 """The contents of a cell's elements, in order."""
@@ -55,8 +55,8 @@ def numbers(plan: ViewPlan) -> Numbers:
         if summary.until:
             cells["until"] = [summary.until[11:16]]
     if plan.draws("chart"):
-        shown = _hours(plan, cells) if plan.has_hours else _chart(plan, cells)
-        rest["chart"] = shown, [figure.value is None for figure in plan.figures if figure.name in figures.IN_MENU]
+        in_menu = [figure.value is None for figure in plan.figures if figure.name in figures.IN_MENU]
+        rest["chart"] = _chart(plan, cells), in_menu
     if plan.by:
         if plan.draws("list"):
             rest["list"] = _whole(plan, *plan.whole_list)
@@ -80,12 +80,6 @@ def _chart(plan: ViewPlan, cells: dict[str, Cell]) -> Any:
     return rest
 
 
-def _hours(plan: ViewPlan, cells: dict[str, Cell]) -> Any:
-    hours: Hours = plan.results[plan.hours_request]
-    cells.update({f"hours.{day}": row for day, row in enumerate(hours.rows)})
-    return figures.busiest(hours.rows), hours.reason
-
-
 def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     """Add a card's numbers. Returns what else its template depends on (`card` in reports/macros.html)."""
     tab = plan.tab(card)
@@ -102,12 +96,11 @@ def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
     return {
         "has_lines": bool(shown.lines),
-        "is_unmeasured": shown.is_unmeasured,
         "at_least": sorted(line.value or "" for line in shown.lines if line.at_least),
         "has_others": shown.has_others,
         "counts_others": counts_others,
         "reason": shown.reason,
-        "map": _whole(plan, *ON_MAPS[tab]) if tab in ON_MAPS else [],
+        "map": _whole(plan, *ON_MAP) if tab == BANGLADESH else [],
     }
 
 

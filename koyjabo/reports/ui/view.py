@@ -19,9 +19,9 @@ from koyjabo.web.i18n import count, language, time_of_day
 from . import breakdowns, choices, figures, live_views, ranges
 from .breakdowns import Card, Dot, Pages
 from .choices import SHOWN, Chip, ReportContext
-from .figures import Chart, HourTable, hour_table
+from .figures import Chart
 from .ranges import Choice, PageAddress, Picker
-from .view_plan import ON_MAPS, SENT, Results, ViewPlan
+from .view_plan import ON_MAP, SENT, Results, ViewPlan
 
 MANY = 200_000
 """Filtered reports on more visits than this take a second or more each, so their parts are sent separately from the
@@ -136,8 +136,7 @@ class View(ViewPlan):
 
     @property
     def granularities(self) -> list[Choice]:
-        chosen = figures.WEEKDAYS if self.has_hours else self.granularity
-        return figures.granularities(self.address, self.question, chosen)
+        return figures.granularities(self.address, self.question, self.granularity)
 
     def tabs(self, card: Card) -> list[Choice]:
         others = [tab for tab in self.open_tabs if tab and tab not in card.tabs]
@@ -150,7 +149,7 @@ class View(ViewPlan):
 
     @property
     def dots(self) -> list[Dot]:
-        return breakdowns.dots(self.values(*ON_MAPS[breakdowns.BANGLADESH]))
+        return breakdowns.dots(self.values(*ON_MAP))
 
     @cached_property
     def pages(self) -> Pages:
@@ -158,10 +157,6 @@ class View(ViewPlan):
         if self.find:
             values = values.matching(self.find).page(self.offset)
         return breakdowns.pages(values, self.find, self.address)
-
-    @cached_property
-    def hours(self) -> HourTable:
-        return hour_table(self.results[self.hours_request])
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -200,7 +195,7 @@ class View(ViewPlan):
     @property
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
-        open_tabs = [breakdowns.MAPS.get(tab, tab) for tab in map(self.tab, self.base.cards)]
+        open_tabs = [breakdowns.dimension_of(self.tab(card)) for card in self.base.cards]
         return [(breakdowns.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:

@@ -14,17 +14,15 @@ from koyjabo.base.core.services import Services
 from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
-    HoursRequest,
     LedgerRequest,
     ReportRequest,
     SummaryRequest,
     TimelineRequest,
 )
-from koyjabo.reports.engine.results import MAX_ROWS, Breakdown, SnapshotTotals, Summary
+from koyjabo.reports.engine.results import MAX_ROWS, SnapshotTotals, Summary
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.report_query import (
-    ATTENDED,
     GRANULARITIES,
     NO_COMPARISON,
     NOT_A_GRANULARITY,
@@ -35,7 +33,7 @@ from koyjabo.reports.query.report_query import (
 )
 from koyjabo.reports.services import ReportServices
 from . import breakdowns, choices, figures
-from .breakdowns import Card, Values
+from .breakdowns import BANGLADESH, CITY, Card, Values, dimension_of
 from .choices import SHOWN, ReportContext
 from .figures import Figure
 from .ranges import PageAddress, Pairs
@@ -45,8 +43,8 @@ Results = Mapping[ReportRequest, Any]
 SENT = ("part", "whole", choices.KEEP)
 """Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
 
-ON_MAPS = {breakdowns.BANGLADESH: ("city", MAX_ROWS)}
-"""A map's contents: a dimension, and how many of its values are shown."""
+ON_MAP = (CITY, MAX_ROWS)
+"""The map's contents: a dimension, and how many of its values are shown."""
 
 
 def totals(snapshot: Snapshot, question: Question) -> SnapshotTotals:
@@ -78,7 +76,7 @@ class ViewPlan:
         self.by = self.other("by")  # the dimension whose whole list is shown; "" if the cards are shown
         self.find, self.open_tabs = self.other("find").strip(), self.other("tabs").split(",")
         problems: dict[str, Any] = {}
-        if self.other("granularity") not in ("", *GRANULARITIES, figures.WEEKDAYS):
+        if self.other("granularity") not in ("", *GRANULARITIES):
             problems["granularity"] = NOT_A_GRANULARITY
         if self.by and not is_dimension(self.by):
             problems["by"] = NOT_A_DIMENSION
@@ -88,8 +86,6 @@ class ViewPlan:
             raise InvalidInput(details=problems)
         self.offset = int(self.other("offset") or 0)
         self.totals_request = LedgerRequest(Question(self.today, self.today, base.scope), totals)
-        self.lengths_request = BreakdownRequest(self.question, ATTENDED, breakdowns.IN_A_CARD)
-        self.hours_request = HoursRequest(self.question)
 
     def _has_two_periods(self) -> bool:
         """Whether all days that the default comparison needs have data."""
@@ -159,13 +155,7 @@ class ViewPlan:
     @property
     def granularity(self) -> str:
         """The requested granularity, or the next coarser one if there are too many days."""
-        requested = "" if self.has_hours else self.other("granularity")
-        return possible(self.question, requested or figures.granularity(self.question))
-
-    @property
-    def has_hours(self) -> bool:
-        """Whether the table of hours is shown in place of the chart."""
-        return self.other("granularity") == figures.WEEKDAYS
+        return possible(self.question, self.other("granularity") or figures.granularity(self.question))
 
     def tab(self, card: Card) -> str:
         return next((tab for tab in self.open_tabs if tab in card.tabs), card.tabs[0])
@@ -193,20 +183,14 @@ class ViewPlan:
         summary: Summary = self.results[self.summary_request]
         return summary
 
-    @property
-    def lengths(self) -> Breakdown:
-        """Visits by their attended time."""
-        lengths: Breakdown = self.results[self.lengths_request]
-        return lengths
-
     @cached_property
     def figures(self) -> list[Figure]:
         is_filtered = bool(self.question.filters)
-        return figures.figures(self.summary, self.lengths, self.address, self.metric, is_filtered, self.per_day)
+        return figures.figures(self.summary, self.address, self.metric, is_filtered, self.per_day)
 
     def values(self, tab: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
         """Return the lines of a tab: a dimension, or the places of a map."""
-        dimension = breakdowns.MAPS.get(tab, tab)
+        dimension = dimension_of(tab)
         now, *before = (self.results[request] for request in self.breakdown_requests(dimension, limit, offset))
         compared = before[0] if before else None
         return breakdowns.values(now, compared, self.question, dimension, self.address, offset, self.per_day)
@@ -222,15 +206,14 @@ class ViewPlan:
         yield self.totals_request
         if self.draws("figures") or self.draws("chart"):
             yield self.summary_request
-            yield self.lengths_request
         if self.draws("chart"):
-            yield from [self.hours_request] if self.has_hours else self.timeline_requests
+            yield from self.timeline_requests
         if self.by:
             yield from self.breakdown_requests(*self.whole_list) if self.draws("list") else ()
             return
         for tab in (self.tab(card) for card in self.base.cards if self.draws(card.name)):
-            yield from self.breakdown_requests(breakdowns.MAPS.get(tab, tab))
-            yield from self.breakdown_requests(*ON_MAPS[tab]) if tab in ON_MAPS else ()
+            yield from self.breakdown_requests(dimension_of(tab))
+            yield from self.breakdown_requests(*ON_MAP) if tab == BANGLADESH else ()
 
     @property
     def summary_request(self) -> SummaryRequest:

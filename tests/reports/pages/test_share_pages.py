@@ -40,7 +40,7 @@ def test_shared_page_starts_with_its_days_and_never_exceeds_its_filters(site, bo
     assert "10 Dec 2025 – 16 Dec 2025" in words(page)
     assert f'href="{path}?range=30d"' in page
     assert "17 Nov 2025 – 16 Dec 2025" in words(reader.get(f"{path}?range=30d"))
-    for name in ("summary", "timeline", "breakdown", "hours"):
+    for name in ("summary", "timeline", "breakdown"):
         assert f"/api/shares/{token}/reports/{name}" in page
     for hidden in ("/fares", 'href="/admin', "visitor_id", '"v1"', ">v1<", boss.email):
         assert hidden not in page, hidden
@@ -68,10 +68,10 @@ def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss
     listed, unlisted = (found(boss, name=name, listed=name == "Metro") for name in ("Metro", "Secret society"))
     pages = [f"/communities/{community['id']}{end}" for community in (listed, unlisted) for end in ("", "/members")]
     for number, page in enumerate((*pages, pages[-1])):
-        site.register(f"member{number}", visitId="1", page=page, referrer=f"https://example.com{page}")
+        site.register(f"member{number}", visitId="1", page=page)
     made, reader = share(boss, filters={"page": [*pages, "/communities/gone"]}), Reader(site)
     token, path = made["token"], f"/share/{made['token']}"
-    for query in ("page&limit=1", "page&offset=1", "page", "page&format=csv", "viewed_page", "referrer"):
+    for query in ("page&limit=1", "page&offset=1", "page", "page&format=csv", "viewed_page"):
         answer = shared(site, token, "breakdown", f"by={query}")
         assert unlisted["id"] not in answer.text
         if answer.is_json and "viewed" not in query:
@@ -79,7 +79,7 @@ def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss
             assert (sums, answer.json["total"]["values"]) == (5, 2), query
     rows = shared(site, token, "breakdown", "by=page").json["rows"]
     assert [row["label"] for row in rows] == ["Community Metro", "Community Metro/members"]
-    for query in ("", "?by=page", "?compare=previous", "?by=viewed_page", "?tabs=referrer"):
+    for query in ("", "?by=page", "?compare=previous", "?by=viewed_page"):
         page = reader.get(path + query)
         assert unlisted["id"] not in page
         assert "Secret society" not in page
