@@ -26,23 +26,16 @@ def init_app(app: Flask) -> None:
     app.after_request(pack)
 
 
-def kept(packed: bytes, mimetype: str) -> Response:
-    """A response compressed earlier by `keep`, with an ETag. It is decompressed for clients that do not support
-    gzip.
-    """
+def kept(packed: bytes) -> Response:
+    """A JSON response from compressed data, with an ETag. Clients that do not support gzip get it decompressed."""
     is_packed = request.accept_encodings["gzip"] > 0
-    response = Response(packed if is_packed else gzip.decompress(packed), mimetype=mimetype)
+    response = Response(packed if is_packed else gzip.decompress(packed), mimetype="application/json")
     response.vary.add("Accept-Encoding")
     if is_packed:
         response.headers["Content-Encoding"] = "gzip"
     response.add_etag()
     response.make_conditional(request)
     return response
-
-
-def keep(data: bytes) -> bytes:
-    """Compress as much as gzip can, because this is only done once."""
-    return gzip.compress(data, mtime=0)
 
 
 def pack(response: Response) -> Response:

@@ -1,5 +1,6 @@
 """`GET /openapi.json`, generated from the routes and from the models that handlers `describe`."""
 
+import gzip
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -71,16 +72,15 @@ declare(bp, "/openapi.json", PathPolicy.OWN)
 @bp.get("/openapi.json")
 def openapi() -> Response:
     """The OpenAPI 3.1 description of this API, generated from its routes."""
-    return packing.kept(_packed(current_app._get_current_object(), current()[Settings].public_url), "application/json")  # type: ignore[attr-defined]
+    return packing.kept(_packed(current_app._get_current_object(), current()[Settings].public_url))  # type: ignore[attr-defined]
 
 
 @cache
 def _packed(app: Flask, site: str) -> bytes:
-    return packing.keep(app.make_response(specification(app, site)).get_data())
+    return gzip.compress(app.make_response(specification(app, site)).get_data(), mtime=0)
 
 
-@cache
-def specification(app: Flask, site: str = "") -> dict[str, Any]:
+def specification(app: Flask, site: str) -> dict[str, Any]:
     spec = APISpec(
         "Koy Jabo Live",
         VERSION,
