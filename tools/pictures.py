@@ -41,7 +41,7 @@ PAGES = {  # name: viewer, address
     "admin-visits": (SITE_ADMIN, "/admin/visits"),
     "admin-visit": (SITE_ADMIN, "/admin/visits/{visit}"),
     "admin-audit": (SITE_ADMIN, "/admin/audit"),
-    "admin-health": (SITE_ADMIN, "/admin/server"),
+    "admin-server": (SITE_ADMIN, "/admin/server"),
     "admin-server-mail": (SITE_ADMIN, "/admin/server?edit=mail"),
     "admin-data": (SITE_ADMIN, "/admin/data"),
     "admin-receipt": (SITE_ADMIN, "/receipt"),
@@ -78,7 +78,7 @@ SHOWN = {  # shown in the documents: the upper part of the page, as much as fits
     ("admin-visits", Look("en", "light", 1440)),
     ("admin-audit", Look("en", "light", 1440)),
     ("admin-realtime", Look("en", "light", 1440)),
-    ("admin-health", Look("en", "light", 1440)),
+    ("admin-server", Look("en", "light", 1440)),
     ("admin-fall", Look("en", "light", 1440)),
     ("share", Look("en", "light", 360)),
 }
