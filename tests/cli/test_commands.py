@@ -3,14 +3,11 @@
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from support.application.site import Site
 from support.assertions.ledger import assert_verified
 from support.programs.processes import ROOT, environment, run
-
-from koyjabo.base.core import command_line
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""
@@ -101,18 +98,6 @@ def test_running_server_follows_a_total_set_by_hand(server):
     shown = json.loads(server.koyjabo("stats", "--json").stdout)
     assert shown == {"total": 11, "today": 3, "unique_visitors": 3}
     assert_verified(server)
-
-
-def test_progress_is_a_line_now_and_then_without_a_terminal(monkeypatch, capsys):
-    now = [0.0]
-    monkeypatch.setattr(command_line, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    with command_line.progress(5_000_000, "Recounting") as advance:
-        for _ in range(4):
-            now[0] += command_line.INTERVAL_S / 2
-            advance(600_000)
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
 
 
 def test_a_command_without_an_output_is_an_error(sqlite_database):
