@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +11,6 @@ from support.application.site import Site
 from support.assertions.ledger import assert_verified
 from support.programs.processes import ROOT, environment, run
 
-from koyjabo.base.core import command_line
 from koyjabo.cli import main
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
@@ -112,18 +110,6 @@ def test_first_help_page_leaves_out_the_command_for_old_primaries():
     assert {"forget", "verify"} <= listed
     assert not {"ledger", "prune"} & listed
     assert "accept" in CliRunner().invoke(main, ["ledger", "--help"]).output
-
-
-def test_progress_is_a_line_now_and_then_without_a_terminal(monkeypatch, capsys):
-    now = [0.0]
-    monkeypatch.setattr(command_line, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    with command_line.progress(5_000_000, "Recounting") as advance:
-        for _ in range(4):
-            now[0] += command_line.INTERVAL_S / 2
-            advance(600_000)
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
 
 
 def test_a_command_without_an_output_is_an_error(sqlite_database):

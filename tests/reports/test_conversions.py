@@ -1,8 +1,5 @@
 """Conversions of communities, and spellings of one page or source."""
 
-import csv
-import io
-
 import pytest
 from sqlalchemy.orm import Session
 from support.application.site import Site, site_fixture
@@ -10,7 +7,7 @@ from support.assertions.csv_files import rows_of
 from support.people.accounts import sign_up
 from support.people.admins import panel
 from support.people.api_keys import boss as new_admin
-from support.people.communities import found, site_admin
+from support.people.communities import found
 from support.people.page_readers import Reader, words
 from support.people.share_links import share, shared
 
@@ -19,8 +16,6 @@ from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import ConversionReport
 from koyjabo.reports.query.report_query import Filter, Question
-from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.visit_log import VisitFilter
 from koyjabo.upkeep.retention.erasure import Erasure
 
 FIRST, SECOND = "2025-12-16", "2025-12-17"
@@ -149,16 +144,3 @@ def test_share_link_and_its_file_show_pages_decoded(rolled_up_site):
     answer = shared(rolled_up_site, link["token"], "breakdown", "by=page&format=csv&range=7d")
     assert [(row["value"], row["label"]) for row in rows_of(answer.text)] == [(BUS, "/বাস")]
     assert "/বাস" in rolled_up_site.client.get(link["url"]).text
-
-
-def test_exported_visits_are_decoded(rolled_up_site):
-    open_all(rolled_up_site)
-    before = rolled_up_site.rows("SELECT page, referrer FROM visits ORDER BY id")
-    assert {tuple(row) for row in before} == {(BUS, IDN), ("/~u", IDN)}
-    text = "".join(
-        rolled_up_site.services[VisitLogServices].log.export(site_admin(rolled_up_site), VisitFilter(), "csv")
-    )
-    rows = csv.DictReader(io.StringIO(text))
-    assert {(row["page"], row["referrer"]) for row in rows} == {
-        (page, "https://বাংলা.example/a") for page in ("/বাস", "/~u")
-    }

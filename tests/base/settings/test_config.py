@@ -224,13 +224,6 @@ def test_file_that_cannot_be_read_stops_with_its_name(load, tmp_path):
     assert refusal(load) == f"{file} cannot be read: it is not UTF-8 text."
 
 
-def test_value_that_is_not_utf_8_stops_with_its_name(load):
-    """Another part of the program would fail later."""
-    for name in ("SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "REDIS_URL"):
-        assert refusal(load, **{name: "a\udce9" * 40}) == f"{name} is not UTF-8 text."
-    assert load(TERM="\udce9").port == 8000
-
-
 def test_processes_started_later_keep_the_file_of_the_start(load, monkeypatch, tmp_path):
     """A worker that is replaced must not get half of the new settings."""
     monkeypatch.setattr(os, "environ", {**os.environ, "STARTING_TOTAL": "2"})

@@ -70,13 +70,6 @@ def test_form_lists_communities_or_asks_for_an_id_if_there_are_too_many(cast, ra
     assert "The community's id. If empty: The whole site" in words(rani.get(form))
 
 
-def test_communities_have_no_pages_of_keys(site, cast):
-    where, admin = f"/communities/{cast.kept_community()}", Reader(site).log_in("admin")
-    assert "/keys" not in admin.get(where)
-    admin.get(f"{where}/keys", 404)
-    admin.get(f"{where}/keys/new", 404)
-
-
 def test_viewer_sees_no_keys(site, cast):
     site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=cast["outsider"].id)
     viewer = Reader(site).log_in("outsider")

@@ -12,7 +12,6 @@ from support.people.communities import PATH, account_of, found, give
 from koyjabo.base.core.errors import Forbidden, InvalidInput, LastAdmin
 from koyjabo.base.network import client_address
 from koyjabo.base.network.services import NetworkServices
-from koyjabo.communities.services import CommunityServices
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import BY_OPERATOR, Actor, Audit, Subject
@@ -154,18 +153,6 @@ def test_own_password_is_changed_in_ones_own_name_and_not_logged(panel):
     stored = str(panel.site.rows("SELECT * FROM audit_log"))
     assert new not in stored
     assert "argon2" not in stored
-
-
-def test_change_without_effect_writes_no_audit_entry(panel):
-    panel.ayesha.patch(f"{PATH}/{panel.community}", json={"name": "Mirpur 10"})
-    panel.ayesha.patch(f"{PATH}/{panel.community}", json={})
-    give(panel.ayesha, panel.community, panel.karim, "moderator")
-    panel.karim.post(f"{PATH}/{panel.community}/join", json={})
-    promote(panel.site, panel.boss.email)
-    panel.services[AccountServices].users.set_role(panel.admin, panel.boss.id, "admin")
-    panel.services[AccountServices].users.enable(panel.admin, panel.karim.id)
-    panel.services[CommunityServices].directory.restore(panel.admin, panel.community)
-    assert panel.lines() == ()
 
 
 def test_refused_change_writes_no_audit_entry(panel):
