@@ -8,7 +8,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
 from koyjabo.upkeep.recounts.recounts import BEGUN
-from .causes import CAUSES, UNKNOWN_CAUSE
+from .causes import CAUSES, UNKNOWN_CAUSE, cause_of_silence
 from .facts import SystemFacts
 
 WARNING, DANGER = "warning", "danger"
@@ -64,7 +64,7 @@ def writer(facts: SystemFacts) -> HealthWarning | None:
 
 def database(facts: SystemFacts) -> HealthWarning | None:
     if not facts.ready["database"].ok:
-        return HealthWarning("database", *CAUSES["away"], level=DANGER)
+        return HealthWarning("database", *cause_of_silence(), level=DANGER)
     if unsafe := facts.stored.database.unsafe:
         return HealthWarning(
             "database",

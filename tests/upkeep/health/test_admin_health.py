@@ -139,6 +139,7 @@ def test_page_works_while_the_database_does_not_respond(site, admin, monkeypatch
     assert unsaved(admin) == "The database does not respond."
     monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, but timeline 2 was seen.")
     assert unsaved(admin).startswith("An old primary database server is back")
+    assert warning_of(admin, "database")[1].startswith("An old primary database server is back")
 
 
 def unsaved(admin: Reader) -> str:
