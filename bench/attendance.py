@@ -91,9 +91,8 @@ def measured(database: Database, at_random: bool) -> tuple[list[float], float]:
 def new_writer(executor: Any, attended: Any) -> AttendanceWriter:
     sockets: Any = SimpleNamespace(known=lambda socket: SHOWN_BY)
     metrics: Any = SimpleNamespace(attended=attended)
-    dropped: Any = SimpleNamespace(add=None)
     cluster = Cluster(MemoryWorkers(), Bus())
-    return AttendanceWriter(executor, Clock(ZoneInfo("Asia/Dhaka")), sockets, metrics, dropped, cluster, lambda: 0)
+    return AttendanceWriter(executor, Clock(ZoneInfo("Asia/Dhaka")), sockets, metrics, cluster, lambda: 0)
 
 
 def add_visits(database: Database) -> None:

@@ -42,7 +42,7 @@ PAGES = {  # name: viewer, address
     "admin-visits": (SITE_ADMIN, "/admin/visits"),
     "admin-visit": (SITE_ADMIN, "/admin/visits/{visit}"),
     "admin-audit": (SITE_ADMIN, "/admin/audit"),
-    "admin-health": (SITE_ADMIN, "/admin/server"),
+    "admin-server": (SITE_ADMIN, "/admin/server"),
     "admin-server-mail": (SITE_ADMIN, "/admin/server?edit=mail"),
     "admin-data": (SITE_ADMIN, "/admin/data"),
     "admin-receipt": (SITE_ADMIN, "/receipt"),
@@ -80,7 +80,7 @@ SHOWN = {  # shown in the documents: the upper part of the page, as much as fits
     ("admin-visits", Look("full", "en", "light", 1440)),
     ("admin-audit", Look("full", "en", "light", 1440)),
     ("admin-realtime", Look("full", "en", "light", 1440)),
-    ("admin-health", Look("full", "en", "light", 1440)),
+    ("admin-server", Look("full", "en", "light", 1440)),
     ("admin-fall", Look("full", "en", "light", 1440)),
     ("share", Look("full", "en", "light", 360)),
 }

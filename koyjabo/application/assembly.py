@@ -66,7 +66,7 @@ from koyjabo.site.receipts.receipts import Receipts
 from koyjabo.upkeep.backups import backups
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health.health import Health
-from koyjabo.upkeep.health.system import Readiness, System
+from koyjabo.upkeep.health.readiness import Readiness
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
 from koyjabo.upkeep.recounts import recounts
 from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
@@ -83,15 +83,11 @@ from . import event_handlers
 MAX_COMMUNITIES = 50
 
 
-def values_of(services: Services) -> metrics.Values:
-    visits, observability, reports = (
-        services[CountingServices].visits,
-        services[ObservabilityServices],
-        services[ReportServices],
-    )
-    writer, redis_responds = visits.writer(), observability.redis_responds
-    disk = reports.events.space.disk()
-    redis = {} if redis_responds is None else {metrics.REDIS.name: {"": float(redis_responds())}}
+def values_of(base: Base) -> metrics.Values:
+    services, redis_responds = base.services, base.cluster.redis_responds
+    visits, reports = services[CountingServices].visits, services[ReportServices]
+    writer, disk = visits.writer(), reports.events.space.disk()
+    redis = {} if redis_responds is None else {metrics.REDIS.name: {"": float(redis_responds)}}
     return {
         metrics.WORKERS.name: {"": 1},
         metrics.CONNECTIONS.name: socket_counts(services[RealtimeServices].fanout),
@@ -100,7 +96,7 @@ def values_of(services: Services) -> metrics.Values:
         metrics.WAITING.name: {"": writer.waiting},
         metrics.OLDEST.name: {"": writer.oldest_s},
         metrics.UNPROJECTED.name: {"": reports.storing.last_behind},
-        metrics.LAG.name: {"": observability.lag_s()},
+        metrics.LAG.name: {"": services[ObservabilityServices].lag_s()},
         metrics.DATABASE.name: {"": float(not visits.newest().stale)},
         **({metrics.FREE.name: {"": disk.free}} if disk else {}),
         **redis,
@@ -154,7 +150,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     owners = AddressOwners(settings.asn_files, lambda: settings.own_networks)
     origins = Origins(lambda: settings.origins, lambda: settings.public_url)
     add(NetworkServices(LocationFinder(settings.geoip_files), owners, origins))
-    add(observability.build(base, TICK_S, lambda: values_of(services), partial(_caused_by_visits, services)))
+    add(observability.build(base, TICK_S, lambda: values_of(base), partial(_caused_by_visits, services)))
     add(Audit(base.database, base.clock))
     add(VersionLog(base.database, base.clock, VERSION))
     add(Tokens(settings.secret_key))
@@ -196,12 +192,11 @@ def _build_upkeep(base: Base) -> None:
     services, add = base.services, base.services.add
     add(RunningJobs(base.clock))
     add(TotalAdjuster(base.database, base.clock))
-    add(Recounts(base, lambda: services[System].report()))
+    add(Recounts(base, lambda: services[Health].report()))
     add(Retention(base))
     add(Nightly(base.database, base.clock, base.runtime, services[Retention]))
     add(Erasure(base))
     add(Backups(base))
-    add(System(base))
     add(Readiness(base))
     add(Health(base))
 
@@ -232,7 +227,7 @@ def _tick(base: Base) -> None:
     watch = ClockWatch(base.clock, lambda: visits.site.snapshot)
     watch.tick()
     repeat(TICK_S, watch.tick, counting.recovery.shared.renew, base.database.leave_replaced)
-    repeat(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
+    repeat(TICK_S, counting.unsaved.refresh, services[Health].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     repeat(retention.POLL_S, *upkeep, services[VersionLog].record, services[Recounts].tick)
     repeat(stored_settings.POLL_S, services[StoredSettings].refresh)

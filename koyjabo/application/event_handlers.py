@@ -27,7 +27,6 @@ from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices, ReportServices, own_hosts
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.web.login.page_login import RememberedLogins
 
@@ -118,7 +117,6 @@ class Handlers:
             self._live_panel.reload,
             services[ReportServices].weekly_report.forget,
             services[Nightly].forget,
-            services[Health].invalidate,
             services[VersionLog].forget,
         )
 

@@ -31,7 +31,7 @@ from .high_water import (
 )
 from .milestones import NO_MILESTONES, Milestones
 from .page_reading import PageReading, Position
-from .records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt, VisitKey
+from .records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt
 from .rollback import RollbackRecovery
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,6 @@ FAILED_LATELY_S = 10.0
 """How long a failed commit counts as a current failure, s. If it counted forever, a load balancer that avoids the
 worker would never send it the visit that would show its recovery.
 """
-
-MAX_REFUSED = 20_000
-"""Maximum number of refused visits that are counted in an outage."""
 
 LATE_S = 1.5
 """How long a visit may wait for its commit, s."""
@@ -57,17 +54,15 @@ class Writer(NamedTuple):
     failing_since: float | None  # when the first failed visit arrived, monotonic s; None after a success
     failed_at: float  # time of the latest failure, monotonic s; 0.0 before the first
     cause: str = ""  # one of `outage_causes.CAUSES`; "" if unknown
-    refused: int = 0  # visits that have failed since `failing_since`; a visit's retries are not counted again
 
 
 class Outage:
-    """A period of failing commits on this worker: since when, why, and how many visits were refused."""
+    """A period of failing commits on this worker: since when, and why."""
 
     def __init__(self) -> None:
         self._since: float | None = None  # monotonic s, like `_failed_at`
         self._failed_at = 0.0
         self._cause = ""
-        self._refused: set[VisitKey] = set()
 
     def writer(self, waiting: int, oldest_s: float) -> Writer:
         lately = time.monotonic() - self._failed_at < FAILED_LATELY_S
@@ -79,13 +74,7 @@ class Outage:
             failing_since=self._since,
             failed_at=self._failed_at,
             cause=self._cause,
-            refused=len(self._refused),
         )
-
-    def refuse(self, key: VisitKey) -> None:
-        """Count a refused visit."""
-        if len(self._refused) < MAX_REFUSED:
-            self._refused.add(key)
 
     def failed(self, error: Exception, came_at: float) -> None:
         """Record a failed commit. `came_at` is when its first visit arrived, monotonic s. Logs the first failure."""
@@ -99,7 +88,6 @@ class Outage:
         """Record a successful commit. Logs the first one after a failure."""
         if self._since is not None:
             self._since, self._cause = None, ""
-            self._refused.clear()
             log.warning("ledger_recovered")
 
 
@@ -108,8 +96,6 @@ class Unsaved(NamedTuple):
 
     since_ms: int  # when the first of them arrived, UTC
     cause: str = ""  # one of `outage_causes.CAUSES`; "" if unknown
-    refused: int = 0  # visits that got a 503; a retry on another worker counts again
-    workers: int = 1  # workers that refused visits; a page may have retried on another one
 
 
 class UnsavedVisits:
@@ -131,8 +117,7 @@ class UnsavedVisits:
         """The state at the last `refresh`."""
         if self.since_ms is None:
             return None
-        writer = self._writer()
-        return Unsaved(self.since_ms, writer.cause, writer.refused)
+        return Unsaved(self.since_ms, self._writer().cause)
 
     def refresh(self) -> None:
         """Update the state from the commit queue and from the last known revision of the counter."""
@@ -264,8 +249,6 @@ class Ledger:
         try:
             jobs = self._writer.put(keyed)
         except LedgerUnavailable as error:
-            for visit, visit_id in keyed:
-                self._outage.refuse((visit.visitor_id, visit_id))
             return [error for _ in visits]
         with out_of_turn():
             jobs[-1].waiter.wait()  # the last one finishes last, so this is one wait instead of 500
@@ -281,14 +264,13 @@ class Ledger:
             return error
 
     def _recovered(self, error: LedgerUnavailable, keyed: Keyed, began: float) -> Receipt:
-        """Commit a visit again if a rollback caused `error`. Otherwise records that the visit is refused, even if it
-        has not joined a batch, and raises `error`. `began` is when its first commit began, monotonic s.
+        """Commit a visit again if a rollback caused `error`. Otherwise records the failure, even if the visit has not
+        joined a batch, and raises `error`. `began` is when its first commit began, monotonic s.
         """
         try:
             return self._recovery.after(error, partial(self._writer.do, keyed))
         except LedgerUnavailable as error:
             self._outage.failed(error, began)
-            self._outage.refuse((keyed[0].visitor_id, keyed[1]))
             raise
 
     def snapshot(self, scope: Scope = SITE) -> CounterSnapshot | None:

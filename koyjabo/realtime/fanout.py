@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from engineio.packet import MESSAGE, Packet as EnginePacket
 from socketio.packet import EVENT
 
-from koyjabo.base.cluster.workers import SOCKET_KINDS
+from koyjabo.base.observability.metrics import SOCKET_KINDS
 from .events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, dashboard_room, visitors_room
 from .frames import frame, stream_frame
 from .sinks import NOTHING, Member, Members, Sink

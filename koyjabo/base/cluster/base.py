@@ -2,7 +2,6 @@
 single worker.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,10 +29,14 @@ class Cluster:
     """The bus, as the transport of Socket.IO's queue; None for a single worker."""
 
     @property
-    def redis_responds(self) -> Callable[[], bool] | None:
-        """A function that returns whether Redis responded to the last call; None without Redis."""
-        redis = self.redis
-        return None if redis is None else lambda: redis.outbox.reachable
+    def redis_responds(self) -> bool | None:
+        """Whether Redis responded to the last call, which was about a second ago; None without Redis."""
+        return None if self.redis is None else self.redis.outbox.reachable
+
+    @property
+    def redis_refusal(self) -> str:
+        """Why Redis refuses this worker, in its own words; "" if it does not."""
+        return "" if self.redis is None else self.redis.client.refusal
 
     def drain(self) -> None:
         """Wait until this worker's messages are published, for a limited time."""

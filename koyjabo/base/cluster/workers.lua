@@ -1,6 +1,6 @@
 -- workers.lua: store a worker's report, renew its lease, and return the reports of all live workers.
--- KEYS  1 koyjabo:{workers} (hash: worker → report)
---       2 koyjabo:{workers}:leases (zset: worker, scored by the end of its lease, ms)
+-- KEYS  1 koyjabo:{worker_reports} (hash: worker → report)
+--       2 koyjabo:{worker_reports}:leases (zset: worker, scored by the end of its lease, ms)
 -- ARGV  1 worker   2 report   3 length of the lease, ms
 -- Returns the reports of all workers whose lease has not expired.
 

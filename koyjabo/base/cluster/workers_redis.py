@@ -1,7 +1,6 @@
 """The worker registry in Redis: one call renews this worker's lease and reads all reports."""
 
 import json
-import time
 import uuid
 from functools import partial
 from typing import Any
@@ -9,31 +8,21 @@ from typing import Any
 from . import redis_client
 from .outbox import RedisOutbox
 from .redis_client import RedisClient
-from .workers import Drop, Progress, RunningJob, Worker
+from .workers import Progress, RunningJob, Worker
 
 LEASE_S = 4.0
 """How long a worker counts as live after a report, s. It reports every second."""
 
-KEYS = ("koyjabo:{workers}", "koyjabo:{workers}:leases")
+KEYS = ("koyjabo:{worker_reports}", "koyjabo:{worker_reports}:leases")
 
 
 class RedisWorkers:
     def __init__(self, client: RedisClient, outbox: RedisOutbox) -> None:
         self.own_id = uuid.uuid4().hex
         self._script = redis_client.load(client, __file__, "workers")
-        self._client = client
         self._outbox = outbox
         self._own: list[Worker] = []
         self._all: list[Worker] = []
-        self._took_ms: float | None = None
-
-    @property
-    def redis_ms(self) -> float | None:
-        return self._took_ms if self._outbox.reachable else None
-
-    @property
-    def redis_refusal(self) -> str:
-        return self._client.refusal
 
     def report(self, worker: Worker) -> None:
         self._own = [worker]
@@ -43,13 +32,10 @@ class RedisWorkers:
         """The live workers. This worker's own report comes from memory, because the copy in Redis is a little older."""
         own = {worker.id for worker in self._own}
         others = self._all if self._outbox.reachable else []
-        known = (*self._own, *(worker for worker in others if worker.id not in own))
-        return sorted(known, key=lambda worker: (worker.host, worker.pid))
+        return [*self._own, *(worker for worker in others if worker.id not in own)]
 
     def _renew(self, worker: Worker) -> None:
-        began = time.perf_counter()
         reports = self._script(KEYS, (worker.id, json.dumps(worker._asdict()), round(LEASE_S * 1000)))
-        self._took_ms = (time.perf_counter() - began) * 1000
         self._all = [_parse(json.loads(report)) for report in reports]
 
 
@@ -57,8 +43,7 @@ def _parse(report: dict[str, Any]) -> Worker:
     """Parse a report, which may come from another version. Unknown fields are ignored, and newer fields may be
     missing.
     """
-    recount = report["recount"]
+    recount = report.get("recount")
     known = {name: report[name] for name in Worker._fields if name in report}
     jobs = tuple(RunningJob._make(job) for job in report.get("jobs", ()))
-    drops = tuple(Drop._make(drop) for drop in report.get("drops", ()))
-    return Worker(**{**known, "recount": Progress._make(recount) if recount else None, "jobs": jobs, "drops": drops})
+    return Worker(**{**known, "recount": Progress._make(recount) if recount else None, "jobs": jobs})

@@ -32,8 +32,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from koyjabo.base.cluster.workers import SOCKET_KINDS
 from koyjabo.base.core.installation import VERSION
+
+SOCKET_KINDS = ("site", "communities", "dashboards", "panel", "shares", "socketio", "streams")
+"""WebSockets by kind of room, Socket.IO clients, and Server-Sent Events streams."""
 
 Values = Mapping[str, Mapping[str, float]]
 """Values by name and label; "" is the label of a gauge without labels."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
 from . import logs
-from .dropped import Dropped
 from .metrics import Gauges, Metrics, Values, shared_folder, worker_place
 from .socket_log import Reconnections, SocketLog
 
@@ -14,10 +13,8 @@ from .socket_log import Reconnections, SocketLog
 @dataclass(frozen=True, slots=True)
 class ObservabilityServices:
     metrics: Metrics
-    dropped: Dropped
     socket_log: SocketLog
     lag_s: Callable[[], float]  # the last measured event loop lag
-    redis_responds: Callable[[], bool] | None  # whether Redis responded to the last call; None without Redis
     publish: Callable[[], None]  # measures the lag and writes the gauges
 
 
@@ -54,5 +51,4 @@ def build(
         counted = dropped
         gauges.write()
 
-    dropped, responds = Dropped(base.clock, metrics), base.cluster.redis_responds
-    return ObservabilityServices(metrics, dropped, socket_log, lambda: lag.seconds, responds, publish)
+    return ObservabilityServices(metrics, socket_log, lambda: lag.seconds, publish)

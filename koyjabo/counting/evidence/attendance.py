@@ -15,7 +15,6 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.fair_shares import FairShares, SharedEntry
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.network.client_address import customer
-from koyjabo.base.observability.dropped import Dropped
 from koyjabo.base.observability.metrics import Metrics
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.counting.services import CountingServices
@@ -174,7 +173,6 @@ class AttendanceWriter:
         clock: Clock,
         sockets: VisitorSockets,
         metrics: Metrics,
-        dropped: Dropped,
         cluster: Cluster,
         newest_visit: Callable[[], int],
     ) -> None:
@@ -185,10 +183,7 @@ class AttendanceWriter:
         self._metrics = metrics
 
         def lose(kind: str, visitor_id: str, has_too_many: bool) -> None:
-            if has_too_many:
-                metrics.dropped("too_many_of_a_visitor", 1)  # no honest visitor has as many
-            else:
-                dropped.add(kind)
+            metrics.dropped("too_many_of_a_visitor" if has_too_many else kind, 1)  # no honest visitor has as many
 
         self._ended: Queue = FairShares(MAX_WAITING, MAX_OF_VISITOR, partial(lose, "attended_time"))
         self._inputs: Queue = FairShares(MAX_WAITING, MAX_EARLY, partial(lose, "inputs"))
@@ -316,7 +311,6 @@ class AttendanceWriter:
 
 def build(base: Base) -> AttendanceWriter:
     sockets, visits = base.services[PresenceServices].visitor_sockets, base.services[CountingServices].visits
-    metrics, dropped = base.services[ObservabilityServices].metrics, base.services[ObservabilityServices].dropped
 
     def newest_visit() -> int:
         return visits.site.snapshot.visits
@@ -325,8 +319,7 @@ def build(base: Base) -> AttendanceWriter:
         database=base.database,
         clock=base.clock,
         sockets=sockets,
-        metrics=metrics,
-        dropped=dropped,
+        metrics=base.services[ObservabilityServices].metrics,
         cluster=base.cluster,
         newest_visit=newest_visit,
     )

@@ -1,4 +1,4 @@
-"""The first page's visit, for Overview; what the server lacks, for Health; and hiding these steps."""
+"""The first page's visit, for Overview; what the server lacks, for the page Server; and hiding these steps."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def of_server() -> dict[str, Any]:
 
 
 def missing() -> tuple[str, ...]:
-    """Names of what the server lacks. Empty while the database is down, because Health reports that itself."""
+    """Names of what the server lacks. Empty while the database is down, because a warning says so."""
     try:
         return current()[GettingStarted].missing(me())
     except LedgerUnavailable:

@@ -17,7 +17,7 @@ from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.ui import facts, filter_form
 from koyjabo.reports.visit_log.visit_log import VisitFilter
 from koyjabo.upkeep.backups import ui as backups
-from koyjabo.upkeep.health.system import System
+from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_texts
@@ -56,7 +56,7 @@ def show(status: int = 200, export: Form[Body] | None = None, erasure: Form[Eras
     return page(
         "panel/data",
         status,
-        data=current()[System].data(me()),
+        data=current()[Health].data(me()),
         backups=backups.shown(),
         at_first=backups.AT_FIRST,
         export=export,

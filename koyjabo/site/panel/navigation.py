@@ -67,8 +67,6 @@ CONNECT = (
 SERVER = (
     Shortcut(_("Time zone"), "server", "zone"),
     Shortcut(_("Email"), "server", "mail"),
-    Shortcut(_("Health"), "server", "whole"),
-    Shortcut(_("Workers"), "server", "workers-label"),
 )
 DATA = (
     Shortcut(_("Export"), "data", "export-label", for_admins=True),

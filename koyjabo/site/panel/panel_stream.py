@@ -12,7 +12,7 @@ from koyjabo.realtime.events import panel_state
 from koyjabo.sockets import routes
 from koyjabo.sockets.credentials import sub_protocols, token_to_verify
 from koyjabo.sockets.stream import Connection, PermittedStream
-from koyjabo.upkeep.health.system import System
+from koyjabo.upkeep.health.health import Health
 from koyjabo.web.login.tokens import Claims
 
 PANEL = "panel"
@@ -25,7 +25,7 @@ class PanelStream(PermittedStream):
     shows_views = True
 
     def send_present(self, connection: Connection) -> None:
-        unsaved = self._services[System].unsaved()
+        unsaved = self._services[Health].unsaved()
         since_ms = unsaved.since_ms if unsaved else None
         connection.send(encode(panel_state(since_ms, self._services.clock.now_ms())))
 

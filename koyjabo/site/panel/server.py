@@ -1,4 +1,4 @@
-"""/admin/server: what needs an admin, the settings of the site, its data, and below them the checks of Health.
+"""/admin/server: warnings, what needs an admin, and the settings of the site.
 
 A row shows a group of settings. `?edit=GROUP` opens its form, and POST /admin/server/settings/GROUP saves it.
 """
@@ -136,13 +136,13 @@ def show(
         settings=stored.settings,
         fixed={name: text_of(stored.settings, name) for name in NAMES if stored.is_fixed(name)},
         left_out=stored.left_out,
-        foldable=current()[Nightly].preview() if report["report"].is_read else None,
+        foldable=current()[Nightly].preview() if report["is_read"] else None,
         form=form,
         group=group if form else "",
         asks_proof=form and (_is_proved(group) or "password" in form.errors),
         zones=sorted(available_timezones()) if group == "zone" else (),
         backups_on=current()[Backups].is_on,
-        invited=_invited_admin() if report["report"].is_read else "",
+        invited=_invited_admin() if report["is_read"] else "",
         tested=tested,
         own_email=me().email,
         has_inbox=me().email != PLACEHOLDER,

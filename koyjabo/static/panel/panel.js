@@ -1,4 +1,4 @@
-/** The header of every panel page: whether visits are saved, the colour of Health, and the command menu. */
+/** The header of every panel page: whether visits are saved, and the command menu. */
 
 import { isLookedAt } from "../webkit/live.js";
 import { find, write } from "../webkit/page.js";
@@ -8,15 +8,11 @@ const ASK_MS = 60_000; // the connection reports at once when saving visits stop
 const ASK_AGAIN_MS = 5_000; // while there is a problem, because its cause often becomes known a little later
 const ANSWER_LIMIT_MS = 10_000;
 
-/** @param {{unsaved: string, health: string, words: string}} state */
-function showState({ unsaved, health, words }) {
+/** @param {{unsaved: string}} state */
+function showState({ unsaved }) {
   const notice = /** @type {HTMLElement} */ (find("[data-unsaved]").firstElementChild);
   write(/** @type {HTMLElement} */ (notice.firstElementChild), unsaved);
   notice.hidden = !unsaved;
-  const mark = find("[data-health]");
-  if (!mark) return; // a page about a damaged database, which also has no menu
-  mark.dataset.kind = health;
-  write(/** @type {HTMLElement} */ (mark.firstElementChild), words);
 }
 
 let isAsking = false; // so that a page that is hidden for hours asks only once
@@ -39,8 +35,7 @@ async function ask() {
 
 function wait() {
   clearTimeout(timer);
-  const isCalm = find("[data-unsaved] > [hidden]") && find("[data-health]")?.dataset.kind !== "danger";
-  timer = setTimeout(ask, isCalm ? ASK_MS : ASK_AGAIN_MS); // the mark may stay red a few seconds longer than the notice
+  timer = setTimeout(ask, find("[data-unsaved] > [hidden]") ? ASK_MS : ASK_AGAIN_MS);
 }
 
 /** The menu is loaded when it is first opened. */

@@ -111,7 +111,7 @@ def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProg
 
 
 def record(head: Head, clock: Clock) -> None:
-    """Store that a backup was made, so that Health knows its age. A failure is only logged, because the file is
+    """Store that a backup was made, so that warnings know its age. A failure is only logged, because the file is
     complete.
     """
     entry = log.actor(OPERATOR, clock).entry(BACKUP, LEDGER, rows=sum(head.rows.values()), total=head.total)

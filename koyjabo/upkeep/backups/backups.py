@@ -281,7 +281,7 @@ class Backups(RowJobs):
         by = by._replace(at_ms=self._clock.now_ms())
         entry = by.entry(BACKUP, LEDGER, rows=report["rows"], total=report["total"])
         try:
-            self._database.write(entry.store)  # so that Health knows the age of the last backup
+            self._database.write(entry.store)  # so that warnings know the age of the last backup
         except LedgerUnavailable:
             log.warning("backup_not_recorded")
 

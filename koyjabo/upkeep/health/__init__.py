@@ -1,1 +1,1 @@
-"""Health of the server for operators and load balancers: facts, and rules that judge them."""
+"""Health of the server for operators and load balancers: readiness, and warnings. Begin with `health_warnings`."""

@@ -1,6 +1,6 @@
 """POST /admin/server/rollback: acknowledge that the database was rolled back.
 
-GET /admin/state: the server's state, for the header of open pages of the panel.
+GET /admin/state: whether visits are saved, for the header of open pages of the panel.
 """
 
 from flask import Response, request
@@ -8,14 +8,11 @@ from flask import Response, request
 from koyjabo.base.core.i18n import N_
 from koyjabo.counting.stats import encode
 from koyjabo.web.current import admin as bp, current
-from koyjabo.web.i18n import translated
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me
-from .findings import CAUSES, DANGER
 from .health import Health
-from .system import Readiness
-from .ui import LEVEL_WORDS, health_level, unsaved
+from .ui import unsaved
 
 
 @bp.post("/server/rollback")
@@ -32,13 +29,9 @@ def state() -> Response:
     being saved, and when their connection reports a change. While the database is down, the account is not checked,
     because /readyz publishes the same information.
     """
-    level = health_level()
-    refuses = level == DANGER and current()[Readiness].refuses_old_primary
-    words = translated(CAUSES["old_primary"].sentence) if refuses else str(LEVEL_WORDS[level])
-    body = encode({"unsaved": unsaved(), "health": level, "words": words})
-    return Response(body, mimetype="application/json")
+    return Response(encode({"unsaved": unsaved()}), mimetype="application/json")
 
 
 @bp.app_context_processor
 def _header() -> dict[str, object]:
-    return {"unsaved": unsaved, "health_level": health_level, "health_words": LEVEL_WORDS.__getitem__}
+    return {"unsaved": unsaved}

@@ -17,7 +17,7 @@ from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import Text, describe
-from .system import Readiness
+from .readiness import Readiness
 
 health_bp = Blueprint("health", __name__)
 metrics_bp = Blueprint("metrics", __name__)

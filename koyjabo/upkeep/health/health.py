@@ -1,75 +1,105 @@
-"""The Health report for pages: the checks with their facts, and the overall level."""
+"""The server's health: facts for the warnings on the page Server, and visits that are not saved."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from koyjabo.base.cluster.base import Base
+from koyjabo.base.cluster.workers import RunningJob, Worker
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.core.identity import OPERATOR, Account
+from koyjabo.base.core.identity import Account
+from koyjabo.base.database import free_space
+from koyjabo.base.jobs.running_jobs import RunningJobs
 from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.base.settings.database_url import file_of, is_ephemeral
+from koyjabo.counting.ledger import Unsaved
+from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit import log as audit
+from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.backups.backups import Backups
-from . import checks, queries
-from .findings import DANGER, HealthCheck
-from .system import Readiness, Ready, System, SystemFacts
-
-KEPT_MS, RED_KEPT_MS = 10_000, 1_000
-"""How long the level is cached, ms, because every page of the panel shows it. A red level is cached for a
-shorter time.
-"""
+from koyjabo.upkeep.recounts.recounts import Recounts
+from . import queries
+from .facts import StoredFacts, SystemFacts
+from .readiness import Readiness, Ready
 
 
-class HealthReport(NamedTuple):
-    facts: SystemFacts
-    checks: list[HealthCheck]  # worst first
-    is_read: bool = True  # False while the database cannot be read
-    as_of_ms: int | None = None  # time of the last successful read, as far as this worker knows
+class Data(NamedTuple):
+    """Past and running operations on the data."""
 
-    @property
-    def level(self) -> str:
-        return checks.worst(self.checks)
+    jobs: list[RunningJob]  # on all workers, oldest first
+    backup: AuditRecord | None
 
 
 class Health:
-    """The server's health. `is_behind_local_proxy`: whether the addresses of this worker's clients suggest an
-    undeclared proxy (`base.network.client_address`).
+    """Collects the facts. Call `report` every second.
+
+    Methods that take an account are for site admins and viewers. They raise Forbidden for other accounts.
     """
 
     def __init__(self, base: Base) -> None:
+        services = base.services
+        self._settings = base.settings
         self._database = base.database
         self._clock = base.clock
-        self._system = base.services[System]
-        self._readiness = base.services[Readiness]
-        self._outbox = base.services[MailOutbox]
-        self._backups = base.services[Backups]
-        self._places = base.services[NetworkServices].places
-        self._level, self._checked_ms = DANGER, -KEPT_MS
-        self._last: SystemFacts | None = None
+        self._cluster, self._workers = base.cluster, base.cluster.workers
+        self._counting = services[CountingServices]
+        self._lag_s = services[ObservabilityServices].lag_s
+        self._places = services[NetworkServices].places
+        self._outbox = services[MailOutbox]
+        self._jobs = services[RunningJobs]
+        self._recounts = services[Recounts]
+        self._backups = services[Backups]
+        self._readiness = services[Readiness]
 
-    def report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
-        """The report, for site admins and viewers; raises Forbidden for other accounts. While the database cannot be
-        read, it contains what this worker read last.
+    @property
+    def reads_ledger(self) -> bool:
+        """Whether the database responded to this worker's last regular read, about a second ago."""
+        return not self._counting.visits.newest().stale
+
+    def facts(self, account: Account, is_behind_local_proxy: bool) -> SystemFacts:
+        """The facts. While the database cannot be read, only those that do not need it. `is_behind_local_proxy`:
+        whether the addresses of this worker's clients suggest an undeclared proxy (`base.network.client_address`).
         """
-        facts, last, ready = self._read(account), self._last, self._readiness.checks()
-        is_read = facts is not None
-        if facts is None:
-            facts, ready["database"] = self._system.facts_without_database(account, last), Ready(False)
-        has_countries = self._places.has_countries
-        facts = facts._replace(ready=ready, has_countries=has_countries, is_behind_local_proxy=is_behind_local_proxy)
-        if is_read:
-            self._last, results = facts, checks.checks(facts)
-        else:
-            results = checks.checks_without_database(facts, last is not None)
-        self._level, self._checked_ms = checks.worst(results), self._clock.elapsed_ms()
-        return HealthReport(facts, results, is_read, last.now_ms if last else None)
+        account.require_site_viewer()
+        stored, ready = self._stored(account), self._readiness.checks()
+        if stored is None:
+            ready["database"] = Ready(False)
+        self.report()
+        settings = self._settings
+        url = settings.database_url
+        file = file_of(url)
+        return SystemFacts(
+            ready=ready,
+            now_ms=self._clock.system_ms(),
+            is_sqlite=file is not None,
+            survives_deploy=not (settings.allow_ephemeral_storage and is_ephemeral(url)),
+            expected_workers=settings.web_concurrency,
+            workers=self._workers.live(),
+            redis_refusal=self._cluster.redis_refusal,
+            disk=free_space.read_disk(file.parent if file else Path.cwd()),
+            unsaved=self.unsaved(),
+            has_countries=self._places.has_countries,
+            is_behind_local_proxy=is_behind_local_proxy,
+            stored=stored or StoredFacts(),
+        )
 
-    def _read(self, account: Account) -> SystemFacts | None:
+    def _stored(self, account: Account) -> StoredFacts | None:
         """The facts from the database; None while it cannot be read."""
-        if not self._system.reads_ledger:  # so no reader has to wait for it
+        if not self.reads_ledger:  # so no reader has to wait for it
             return None
         try:
-            backups = self._backups.state(account) if self._backups.is_on else None
-            return self._system.facts(account)._replace(mail=self._outbox.status(), backups=backups)
+            began_ms, began_now_ms = self._clock.elapsed_ms(), self._clock.system_ms()
+            database_clock_ms = self._database.read(queries.clock_ms)
+            took_ms = self._clock.elapsed_ms() - began_ms
+            off_ms = 0 if database_clock_ms is None else round(database_clock_ms - began_now_ms - took_ms / 2)
+            return StoredFacts(
+                database=self._database.read(queries.facts),
+                clock_off_ms=off_ms,
+                recounts=self._recounts.state(account),
+                mail=self._outbox.status(),
+                backups=self._backups.state(account) if self._backups.is_on else None,
+            )
         except LedgerUnavailable:
             return None
 
@@ -79,18 +109,36 @@ class Health:
         """
         account.require_site_admin()
         self._database.write(queries.mark_rollback_seen, audit.actor(account, self._clock), at_ms)
-        self.invalidate()  # so that this worker's next page reads the facts again
 
-    def level(self, is_behind_local_proxy: bool) -> str:
-        """One of `checks.LEVELS`, at most KEPT_MS old (RED_KEPT_MS if red). Red at once while visits are not saved."""
-        if self._system.unsaved() is not None:
-            return DANGER
-        kept_ms = RED_KEPT_MS if self._level == DANGER else KEPT_MS
-        if self._clock.elapsed_ms() - self._checked_ms >= kept_ms:
-            self._checked_ms = self._clock.elapsed_ms()  # first, so that concurrent requests do not check as well
-            self.report(OPERATOR, is_behind_local_proxy)
-        return self._level
+    def data(self, account: Account) -> Data:
+        """Raises LedgerUnavailable."""
+        account.require_site_viewer()
+        backup = self._database.read(queries.last_backup)
+        self.report()
+        jobs = (job for worker in self._workers.live() for job in worker.jobs)
+        return Data(sorted(jobs, key=lambda job: job.began_ms), backup)
 
-    def invalidate(self) -> None:
-        """Make the next call to `level` read the facts again."""
-        self._checked_ms = self._clock.elapsed_ms() - KEPT_MS
+    def unsaved(self) -> Unsaved | None:
+        """Visits that live workers could not save; None while visits are being saved. Does not wait."""
+        own, own_id = self._counting.unsaved.now(), self._workers.own_id
+        outages = [] if own is None else [own]
+        for worker in self._workers.live():
+            if worker.id != own_id and worker.unsaved_ms is not None:
+                outages.append(Unsaved(worker.unsaved_ms, worker.unsaved_cause))
+        if not outages:
+            return None
+        cause = next((outage.cause for outage in outages if outage.cause), "")
+        return Unsaved(min(outage.since_ms for outage in outages), cause)
+
+    def report(self) -> None:
+        """Report this worker's state to the other workers. Does not wait."""
+        unsaved = self._counting.unsaved.now()
+        me = Worker(
+            id=self._workers.own_id,
+            recount=self._recounts.progress(),
+            lag_ms=round(self._lag_s() * 1000, 1),
+            unsaved_ms=unsaved.since_ms if unsaved else None,
+            unsaved_cause=unsaved.cause if unsaved else "",
+            jobs=self._jobs.running(),
+        )
+        self._workers.report(me)

@@ -1,4 +1,4 @@
-"""Queries for the server's health and for operations on its data."""
+"""Queries for the server's health, and for the last backup."""
 
 import json
 from typing import NamedTuple
@@ -12,7 +12,6 @@ from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.reports.log import block_queries
 from koyjabo.upkeep.backups.backup import BACKUP
 from koyjabo.upkeep.retention.retention import WORK as RETENTION
 
@@ -21,10 +20,6 @@ MAX_ROLLBACKS = 1_000
 
 CHANGES[ROLLBACK_SEEN] = N_("Lost visits acknowledged")
 
-SIZE = {
-    "sqlite": text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"),
-    "postgresql": text("SELECT pg_database_size(current_database())"),
-}
 NOW_MS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 STANDBYS = text("""
 SELECT count(*), count(*) FILTER (WHERE r.sync_state IS NULL),
@@ -49,21 +44,18 @@ class Standbys(NamedTuple):
 
 
 class Rollback(NamedTuple):
-    """The latest database rollback."""
+    """The latest database rollback that no admin has acknowledged."""
 
     at_ms: int
-    lost: int  # site visits lost, including in earlier rollbacks that no admin has acknowledged
-    is_seen: bool
+    lost: int  # site visits lost, including in earlier such rollbacks
 
 
 class DatabaseFacts(NamedTuple):
-    bytes: int = 0
     schema: str = ""  # latest migration
     visits: int = 0  # ever counted
     newest_commit_ms: int = 0  # time of the latest commit, by the hybrid clock (specification: promise 3)
     backup: AuditRecord | None = None  # the latest one
     retention_ms: int | None = None  # when the nightly work last ended; None before the first night
-    unread: int = 0  # visits that are not in a block yet, so every report has to read them
     oldest_visit_ms: int = 0  # 0 if unknown
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
@@ -71,13 +63,14 @@ class DatabaseFacts(NamedTuple):
 
 
 def clock_ms(session: Session) -> int | None:
-    """The database's own time, ms. Reading it also shows that the database responds. None for SQLite, which uses this
-    machine's clock.
-    """
+    """The database's own time, ms. None for SQLite, which uses this machine's clock."""
     if session.get_bind().dialect.name == "sqlite":
-        session.execute(text("SELECT 1"))
         return None
     return int(session.execute(NOW_MS).scalar_one())
+
+
+def last_backup(session: Session) -> AuditRecord | None:
+    return _newest(session, BACKUP)
 
 
 def facts(session: Session) -> DatabaseFacts:
@@ -85,13 +78,11 @@ def facts(session: Session) -> DatabaseFacts:
     visits, revision = session.execute(counter).one()
     dialect = session.get_bind().dialect.name
     return DatabaseFacts(
-        bytes=session.execute(SIZE[dialect]).scalar_one(),
         schema=session.execute(SCHEMA).scalar_one(),
         visits=visits,
         newest_commit_ms=revision,
-        backup=_newest(session, BACKUP),
+        backup=last_backup(session),
         retention_ms=session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == RETENTION)) or None,
-        unread=block_queries.behind(session),
         oldest_visit_ms=session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
         standbys=Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
         rollback=_rollback(session),
@@ -106,20 +97,18 @@ def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:
     """
     session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
     newest = _rollback(session)
-    if newest is not None and newest.at_ms == at_ms and not newest.is_seen:
+    if newest is not None and newest.at_ms == at_ms:
         by.entry(ROLLBACK_SEEN, Subject("total", "site", ""), lost=newest.lost).store(session)
 
 
 def _rollback(session: Session) -> Rollback | None:
     newest, seen = _newest(session, ROLLED_BACK), _newest(session, ROLLBACK_SEEN)
-    if newest is None:
+    if newest is None or (seen is not None and seen.id > newest.id):
         return None
-    if seen is not None and seen.id > newest.id:
-        return Rollback(newest.at_ms, 0, is_seen=True)
     unseen = select(AuditLine.details).where(AuditLine.action == ROLLED_BACK, AuditLine.id > (seen.id if seen else 0))
     of_site = unseen.where(AuditLine.target_kind == "total").order_by(AuditLine.id.desc()).limit(MAX_ROLLBACKS)
     lost = sum(json.loads(details)["lost"] for details in session.scalars(of_site))
-    return Rollback(newest.at_ms, lost, is_seen=False)
+    return Rollback(newest.at_ms, lost)
 
 
 def _newest(session: Session, action: str) -> AuditRecord | None:

@@ -4,8 +4,8 @@ Pages cannot renew an access token without JavaScript, so an expired one is acce
 the same session. Every request looks up the session, so revoked sessions and replaced tokens are refused
 (specification: Credentials).
 
-Remembers who used the panel recently, by session, so that Health can be opened while sessions cannot be looked up.
-Logins are only kept in this worker's memory. Nothing can be revoked while the database is unavailable, and earlier
+Remembers who used the panel recently, by session, so that the page Server can be opened while sessions cannot be looked
+up. Logins are only kept in this worker's memory. Nothing can be revoked while the database is unavailable, and earlier
 revocations have cleared it.
 """
 

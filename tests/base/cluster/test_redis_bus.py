@@ -140,14 +140,6 @@ def test_server_that_does_not_know_a_script_is_taught_it(redis_server):
     client.close()
 
 
-SOCKETS = {"site": 3, "communities": 2, "dashboards": 1, "socketio": 4}
-
-
-def worker_row(name: str = "a", **facts: object) -> Worker:
-    fields = {"host": "here", "pid": 7, "started_ms": 1, "seen_ms": 2, "memory_kb": 90_000, "sockets": SOCKETS}
-    return Worker(**{"id": name, "recount": None, **fields, **facts})
-
-
 class ReportingWorker(RedisLink):
     """One worker's connection to the other workers."""
 
@@ -177,10 +169,10 @@ def known(request):
 def test_state_of_a_worker_is_its_last_report(known):
     workers, wait = known
     assert workers.live() == []
-    workers.report(worker_row())
+    workers.report(Worker("a"))
     wait()
     jobs = (RunningJob("export", 5, 1, 9),)
-    now = worker_row(memory_kb=None, recount=Progress(5, 10, 20), lag_ms=1.5, unsaved_ms=7, jobs=jobs)
+    now = Worker("a", recount=Progress(5, 10, 20), lag_ms=1.5, unsaved_ms=7, jobs=jobs)
     workers.report(now)
     wait()
     workers.live().clear()  # the list belongs to the caller
@@ -189,36 +181,34 @@ def test_state_of_a_worker_is_its_last_report(known):
 
 def test_workers_know_of_each_other_until_the_lease_ends(reporting, redis_server):
     other = ReportingWorker(redis_server)
-    reporting.report(worker_row("a"))
-    other.report(worker_row("b", pid=6))
-    assert other.workers.live() == [worker_row("b", pid=6), worker_row("a")]
-    reporting.report(worker_row("a"))
-    assert reporting.workers.live() == other.workers.live()
+    reporting.report(Worker("a"))
+    other.report(Worker("b", lag_ms=6))
+    assert other.workers.live() == [Worker("b", lag_ms=6), Worker("a")]
+    reporting.report(Worker("a"))
+    assert reporting.workers.live() == [Worker("a"), Worker("b", lag_ms=6)]
     with redis_server.client() as client:
         client.zincrby(KEYS[1], -LEASE_S * 1000, "a")
-        other.report(worker_row("b"))
-        assert other.workers.live() == [worker_row("b")]
+        other.report(Worker("b"))
+        assert other.workers.live() == [Worker("b")]
         assert client.hkeys(KEYS[0]) == ["b"]
 
 
 def test_workers_of_other_versions_may_say_more_or_less(reporting, redis_server):
-    state = worker_row("b")._asdict()
-    older = {name: value for name, value in state.items() if name not in ("lag_ms", "unsaved_ms", "jobs")}
+    state = Worker("b")._asdict()
+    older = {name: value for name, value in state.items() if name not in ("recount", "lag_ms", "unsaved_ms", "jobs")}
     with redis_server.client() as client:
         client.hset(KEYS[0], "b", json.dumps({**state, "more": 1}))
         client.hset(KEYS[0], "c", json.dumps({**older, "id": "c"}))
-    reporting.report(worker_row("a"))
-    assert {worker_row.id for worker_row in reporting.workers.live()} == {"a", "b", "c"}
+    reporting.report(Worker("a"))
+    assert {worker.id for worker in reporting.workers.live()} == {"a", "b", "c"}
 
 
 def test_worker_knows_itself_while_redis_is_away(disposable_redis):
     reporting = ReportingWorker(disposable_redis)
     other = ReportingWorker(disposable_redis)
-    other.report(worker_row("b"))
-    reporting.report(worker_row("a"))
-    assert reporting.workers.redis_ms > 0
+    other.report(Worker("b"))
+    reporting.report(Worker("a"))
     disposable_redis.kill()
-    reporting.workers.report(worker_row("a", pid=8))
+    reporting.workers.report(Worker("a", lag_ms=8))
     wait_until(lambda: not reporting.outbox.reachable, "it is noticed")
-    assert reporting.workers.live() == [worker_row("a", pid=8)]
-    assert reporting.workers.redis_ms is None
+    assert reporting.workers.live() == [Worker("a", lag_ms=8)]

@@ -35,8 +35,8 @@ from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
 from koyjabo.counting.high_water_redis import RedisHighWater
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
+from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.queries import Standbys
-from koyjabo.upkeep.health.system import System
 
 AGAIN_S = PATIENCE_S
 """Limit on a busy machine."""
@@ -272,7 +272,7 @@ def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
     assert other.admits(ServerTimeline(7, 1, 1)), "an operator has accepted it"
 
 
-@pytest.mark.long(proved_by="upkeep/health/test_health_checks.py::test_bad_fact_colours_one_check_and_the_whole")
+@pytest.mark.long(proved_by="upkeep/health/test_health_warnings.py::test_each_bad_fact_causes_one_warning")
 def test_health_sees_whether_a_standby_is_synchronous(pair, database):
     with Site(database.url) as site:
         assert standbys(site) == Standbys(1, 0, 0)
@@ -287,7 +287,7 @@ def test_health_sees_whether_a_standby_is_synchronous(pair, database):
 
 
 def standbys(site: Site) -> Standbys:
-    return site.services[System].facts(OPERATOR).database.standbys
+    return site.services[Health].facts(OPERATOR, False).stored.database.standbys
 
 
 @pytest.mark.long(proved_by=AGAIN)

@@ -7,21 +7,17 @@ from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
-from zoneinfo import ZoneInfo
 
 import pytest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from support.application.site import Site, Time
+from support.application.site import Site
 from support.clients.websocket import SOCKETIO, SocketIO, WebSocket, frame
 from support.programs.processes import METRICS_TOKEN, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.application.assembly import MAX_COMMUNITIES, _largest
-from koyjabo.base.cluster.workers import Drop
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.observability import services as observability, socket_log
-from koyjabo.base.observability.dropped import Dropped
 from koyjabo.base.observability.metrics import COMMUNITIES, DATABASE, MAX_KINDS, OLDEST, Gauges, Metrics, all_names
 from koyjabo.base.observability.services import Lag, ObservabilityServices
 from koyjabo.base.observability.socket_log import Reconnections
@@ -242,18 +238,3 @@ def test_visitor_who_lost_the_connection_is_back_once_and_within_a_minute(pair, 
     now = socket_log.time.time()
     monkeypatch.setattr(socket_log, "time", SimpleNamespace(time=lambda: now + socket_log.WITHIN_S + 1))
     assert not there.is_back("ayesha")
-
-
-def test_drops_are_added_up_until_a_day_has_passed_without_one():
-    time = Time()
-    metrics = Metrics(Gauges(None, None, dict))
-    dropped, began_ms = Dropped(Clock(ZoneInfo("Asia/Dhaka"), time, time.elapsed_ms), metrics), time.ms
-    for _ in range(3):
-        dropped.add("inputs", 2)
-        time.pass_(hours=23)
-    assert dropped.lately() == (Drop("inputs", 6, began_ms),)
-    time.pass_(hours=1)
-    assert dropped.lately() == ()
-    dropped.add("inputs")
-    assert dropped.lately() == (Drop("inputs", 1, time.ms),)
-    assert b'koyjabo_dropped_total{kind="inputs"} 7.0' in metrics.text()

@@ -83,7 +83,7 @@ def test_grafana_dashboard_shows_every_metric_from_the_chosen_data_source():
     unseen = {"koyjabo_connection_duration_seconds", "koyjabo_messages_received_total", "koyjabo_build_info"}
     unseen |= {"koyjabo_community_connections"}  # their labels are ids
     unseen |= {"koyjabo_attendance_write_seconds", "koyjabo_attendance_rows_total"}
-    unseen |= {"koyjabo_dropped_total", "koyjabo_log_lines_dropped_total"}  # Health and the log show them
+    unseen |= {"koyjabo_dropped_total", "koyjabo_log_lines_dropped_total"}  # the log shows lines that were dropped
     assert {name for name, _, _ in all_names()} - shown == unseen
     assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {"${datasource}"}
     assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource", "job", "instance"]

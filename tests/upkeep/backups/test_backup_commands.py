@@ -101,7 +101,7 @@ def test_backup_is_restored_by_its_name_or_as_the_newest(visited, url, scratch):
 
 
 def test_backup_that_cannot_be_sent_is_not_recorded(visited, s3, scratch):
-    """The audit log has no entry, so Health does not count it."""
+    """The audit log has no entry, so it does not count."""
     s3.fail(None, 403)
     assert "refused to keep" in refused(visited, "backup", "--to", s3.url("live"))
     assert visited.rows("SELECT 1 FROM audit_log WHERE action = 'ledger.backup'") == []

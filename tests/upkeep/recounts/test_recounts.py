@@ -15,7 +15,7 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.jobs import claims
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit.log import Audit
-from koyjabo.upkeep.health.system import System
+from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.recounts import recount_queries, recounts
 from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, Recounts, TotalAdjuster
 
@@ -101,8 +101,7 @@ def test_recount_reads_one_moment_and_blocks_nothing(site, admin, pause):
     site.services[Recounts].begin(admin)  # starting it again does nothing
     site.register("b")
     assert site.services[AccountServices].users.page(admin).total == 1  # reports work during the recount
-    system = site.services[System]
-    (worker,) = system.facts(admin).workers
+    (worker,) = site.services[Health].facts(admin, False).workers
     assert site.services[Recounts].state(admin).running == worker.recount == Progress(site.time.ms, 0, 1)
     pause.over.set()
     wait_for_end(site)

@@ -89,7 +89,7 @@ ADVICE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
 
 
 def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
-    """The log, the health check and the page System report it, with and without forwarding headers."""
+    """The log, `/readyz` and the page Server report it, with and without forwarding headers."""
     site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
     admin = panel(site)  # with one request from this machine
     knocks(site, ENOUGH - 2, "127.0.0.1", "", PHONE)

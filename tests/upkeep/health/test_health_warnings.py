@@ -1,0 +1,227 @@
+"""The rules of the warnings, one by one, and the facts that they read from a server."""
+
+import re
+from typing import Any
+
+import pytest
+from support.application.site import SECRET, Site
+
+from koyjabo.base.cluster.workers import Progress, Worker
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.database.free_space import Disk
+from koyjabo.base.database.outage_causes import CAUSES as CODES
+from koyjabo.base.database.startup_queries import NEWEST_REVISION
+from koyjabo.base.models import Backup
+from koyjabo.counting.ledger import Unsaved
+from koyjabo.people.audit.queries import AuditRecord
+from koyjabo.people.mail.outbox_queries import Status
+from koyjabo.upkeep.backups.backups import BackupState
+from koyjabo.upkeep.health.causes import CAUSES
+from koyjabo.upkeep.health.facts import StoredFacts, SystemFacts
+from koyjabo.upkeep.health.health import Health
+from koyjabo.upkeep.health.health_warnings import DANGER, WARNING, warnings
+from koyjabo.upkeep.health.queries import DatabaseFacts, Rollback, Standbys
+from koyjabo.upkeep.health.readiness import Ready
+from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, RecountState
+from koyjabo.upkeep.stored_settings.stored_settings import NAMES
+from koyjabo.web.pages.guides import guide
+
+NOW_MS = 1_765_860_518_412
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+GB = 10**9
+OK = Ready(True)
+LIVE = Worker("a", lag_ms=3.0)
+
+
+def line(action: str, age_ms: int = HOUR_MS, **details: Any) -> AuditRecord:
+    return AuditRecord(1, NOW_MS - age_ms, None, "", action, "ledger", "", "", details, "")
+
+
+DATABASE = DatabaseFacts(NEWEST_REVISION, 12, NOW_MS - 10, line("ledger.backup"), NOW_MS - HOUR_MS)
+AGREES = line(ENDED, agrees=True, rows=12, problem_count=0)
+STORED = StoredFacts(DATABASE, -4, RecountState(None, AGREES), Status(0, None, None, []))
+WELL = SystemFacts(
+    ready={"database": OK, "writer": OK, "loop": OK, "redis": OK},
+    now_ms=NOW_MS,
+    is_sqlite=False,
+    survives_deploy=True,
+    expected_workers=1,
+    workers=[LIVE],
+    redis_refusal="",
+    disk=Disk(50 * GB, 100 * GB),
+    unsaved=None,
+    has_countries=True,
+    is_behind_local_proxy=False,
+    stored=STORED,
+)
+
+
+def at(**changes: Any) -> SystemFacts:
+    """A healthy server with these changes."""
+    return WELL._replace(**changes)
+
+
+def stored(**changes: Any) -> SystemFacts:
+    return at(stored=STORED._replace(**changes))
+
+
+def database(**changes: Any) -> SystemFacts:
+    return stored(database=DATABASE._replace(**changes))
+
+
+def unready(name: str) -> SystemFacts:
+    return at(ready={**WELL.ready, name: Ready(False, error="It does not respond.")})
+
+
+PROVEN_ROW = {
+    "name": "koyjabo-20251215T213000Z-4f2a91c7.backup",
+    "begun_ms": NOW_MS - 36 * HOUR_MS,
+    "state": "proven",
+    "total": 22121,
+    "restored_total": 22121,
+    "proven_ms": NOW_MS - 36 * HOUR_MS,
+}
+
+
+def row(**changes: Any) -> Backup:
+    """A backup that was verified 36 hours ago, with these changes."""
+    return Backup(**PROVEN_ROW | changes)
+
+
+ROW = row()
+FAILED_ROW = row(state="failed", error="No space is left.", proven_ms=None)
+LATE_MS = NOW_MS - 36 * HOUR_MS - 1
+
+
+def backups(**known: Any) -> SystemFacts:
+    """A server with automatic backups. Backups made with `koyjabo backup` do not count there."""
+    state = BackupState(None, None, None, [], NOW_MS + HOUR_MS, NOW_MS - 36 * HOUR_MS)._replace(**known)
+    return stored(database=DATABASE._replace(backup=None), backups=state)
+
+
+UNSAVED = Unsaved(NOW_MS - 5000, "locked")
+WRONG = [
+    (at(unsaved=UNSAVED), DANGER, "Visits have not been saved since %(since)s. Open pages keep them"),
+    (unready("writer"), DANGER, "A visit has waited too long"),
+    (unready("database"), DANGER, "The database does not respond."),
+    (database(unsafe=("fsync",)), WARNING, "A crash of the database's machine can lose"),
+    (at(survives_deploy=False), WARNING, "The next deploy will delete the database file."),
+    (at(disk=Disk(199999999, 100 * GB)), DANGER, "Only %(free)s of %(total)s are free. Visits cannot be saved"),
+    (
+        at(is_sqlite=True, disk=Disk(GB // 2 - 1, 100 * GB)),
+        DANGER,
+        "Only %(free)s of %(total)s are free. Visits are still",
+    ),
+    (at(is_sqlite=True, disk=Disk(GB // 2, 100 * GB)), WARNING, "Only %(free)s of %(total)s are free."),
+    (at(disk=Disk(GB - 1, 2 * GB)), WARNING, "Only %(free)s of %(total)s are free."),
+    (at(disk=Disk(49 * GB, 1000 * GB)), WARNING, "Only %(free)s of %(total)s are free."),
+    (at(redis_refusal="NOPERM No permissions"), DANGER, "Redis refuses this server"),
+    (unready("redis"), DANGER, "Redis does not respond."),
+    (unready("redis")._replace(expected_workers=2), DANGER, "Redis does not respond."),  # each worker knows only itself
+    (unready("loop"), DANGER, "A worker is %(ms)s ms behind"),
+    (at(workers=[LIVE, LIVE._replace(lag_ms=251.0)]), WARNING, "A worker is %(ms)s ms behind"),
+    (at(expected_workers=2), WARNING, "Workers running: %(count)s of %(wanted)s."),
+    (database(rollback=Rollback(NOW_MS, 12)), DANGER, "The database was rolled back"),
+    (stored(clock_off_ms=-2001), WARNING, "The clocks of this machine and of the database differ"),
+    (stored(clock_off_ms=60001), DANGER, "The clocks of this machine and of the database differ"),
+    (database(newest_commit_ms=NOW_MS + 2001), WARNING, "The newest commit is %(seconds)s s in the future"),
+    (database(newest_commit_ms=NOW_MS + 60001), DANGER, "The newest commit is %(seconds)s s in the future"),
+    (database(standbys=Standbys(2, 0, 0)), WARNING, "A failover may lose acknowledged visits"),
+    (database(standbys=Standbys(2, 2, 0)), WARNING, "Whether a standby is synchronous is unknown."),
+    (at(is_behind_local_proxy=True), WARNING, "All visitors seem to come from 127.0.0.1"),
+    (backups(on_since_ms=LATE_MS), WARNING, "No backup has been verified since backups were turned on"),
+    (backups(failed=FAILED_ROW), DANGER, "The backup of %(failed_at)s failed. %(error)s No backup is verified yet."),
+    (backups(proven=row(proven_ms=LATE_MS)), WARNING, "No backup has been verified for 36 hours."),
+    (backups(proven=ROW, failed=FAILED_ROW), DANGER, "The backup of %(failed_at)s failed. %(error)s The last verified"),
+    (database(backup=None), WARNING, "No backup yet."),
+    (
+        database(backup=line("ledger.backup", 169 * HOUR_MS)),
+        WARNING,
+        "The last backup was made on %(at)s, more than a week",
+    ),
+    (stored(recounts=RecountState(None, line(ENDED, 3 * DAY_MS, agrees=True))), WARNING, "The last recount was on"),
+    (stored(recounts=RecountState(None, line(BEGUN))), WARNING, "The recount of %(at)s failed."),
+    (stored(recounts=RecountState(None, line(ENDED, error="x"))), WARNING, "The recount of %(at)s failed."),
+    (stored(recounts=RecountState(None, line(ENDED, agrees=False, problem_count=2))), DANGER, "On %(at)s some numbers"),
+    (database(retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "Older visits were last rolled up on"),
+    (stored(mail=Status(0, None, None, [], None, NOW_MS)), WARNING, "The last test email was not sent"),
+    (stored(mail=Status(0, None, None, [("reset", "550", 1)])), WARNING, "Emails that could not be sent"),
+    (stored(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "Emails waiting"),
+    (stored(mail=Status(1, NOW_MS, None, [], 500)), WARNING, "Today's limit of %(count)s emails"),
+    (at(has_countries=False), WARNING, "The country database is missing"),
+    (database(schema="9999"), WARNING, "The database has schema %(schema)s, from a newer version"),
+]
+FINE = {
+    "nothing is wrong": WELL,
+    "no standby": database(standbys=Standbys(0, 0, 0)),
+    "synchronous standby": database(standbys=Standbys(2, 0, 1)),
+    "no facts from the database": at(stored=StoredFacts()),
+    "no Redis": at(ready=dict.fromkeys(("database", "writer", "loop"), OK)),
+    "unknown disk": at(disk=None),
+    "first backup": backups(),
+    "first backup, just turned on": backups(on_since_ms=None),
+    "first backup runs": backups(running=ROW),
+    "first backup runs late": backups(on_since_ms=LATE_MS, running=ROW),
+    "verified backup": backups(proven=ROW),
+    "no visits to back up": database(backup=None, visits=0),
+    "no old visits to back up": database(backup=None, oldest_visit_ms=NOW_MS - 167 * HOUR_MS),
+    "no recount": stored(recounts=RecountState(None, None)),
+    "recount runs": stored(recounts=RecountState(Progress(1, 2, 3), line(BEGUN))),
+    "no mail": stored(mail=None),
+    "mail waits": stored(mail=Status(1, NOW_MS, None, [])),
+    "no night yet": database(retention_ms=None),
+}
+
+
+@pytest.mark.parametrize(("facts", "level", "sentence"), WRONG, ids=[f"{level} {text}" for _, level, text in WRONG])
+def test_each_bad_fact_causes_one_warning(facts, level, sentence):
+    (warning,) = warnings(facts)
+    assert (warning.level, warning.sentence[: len(sentence)]) == (level, sentence)
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_good_facts_cause_no_warning(name):
+    assert warnings(FINE[name]) == []
+
+
+def test_red_warnings_come_first():
+    facts = database(unsafe=("fsync",), rollback=Rollback(NOW_MS, 12))._replace(unsaved=UNSAVED)
+    assert [warning.name for warning in warnings(facts)] == ["writer", "rollback", "database"]
+
+
+def test_warnings_have_a_section_of_the_guide_and_name_no_setting_with_a_form():
+    assert set(CAUSES) == set(CODES)
+    shown = [warning for facts, *_ in WRONG for warning in warnings(facts)]
+    shown += [warning for code in CODES for warning in warnings(at(unsaved=Unsaved(NOW_MS, code)))]
+    assert [warning.name for warning in shown if not warning.advice] == []
+    text = guide("troubleshooting").html
+    assert [warning.section for warning in shown if f' id="{warning.section}"' not in text] == []
+    sentences = " ".join(f"{warning.sentence} {warning.cause} {warning.advice}" for warning in shown)
+    assert set(re.findall(r"[A-Z_]{3,}", sentences)) & set(NAMES) == set()
+
+
+def test_unsafe_settings_of_postgres_are_found(postgres):
+    """The PostgreSQL of the tests runs without these settings, to be fast."""
+    with Site(postgres.new_database().url) as site:
+        facts = site.services[Health].facts(OPERATOR, False)
+        assert facts.stored.database.unsafe == ("fsync", "full_page_writes")
+
+
+def test_facts_describe_this_server_without_secrets(site, admin, kind):
+    site.register("ayesha")
+    facts = site.services[Health].facts(admin, False)
+    database = facts.stored.database
+    assert (facts.is_sqlite, facts.survives_deploy) == (kind == "sqlite", kind == "postgres")
+    assert (database.schema, database.visits) == (NEWEST_REVISION, 1)
+    assert database.newest_commit_ms >= site.time.ms
+    assert 0 < facts.disk.free < facts.disk.total
+    assert [worker.lag_ms for worker in facts.workers] == [0.0]
+    assert SECRET not in str((facts, site.services[Health].data(OPERATOR)))
+
+
+@pytest.fixture
+def site(database, monkeypatch):
+    monkeypatch.setattr("os.path.ismount", lambda _: False)  # the tests' files may be on a separate disk
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        yield site
