@@ -21,17 +21,17 @@ DAYS = 30
 
 
 class History:
-    """A scope's past days, from the stored sums. Raises LedgerUnavailable."""
+    """Past days, from the stored sums. Raises LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    def last_days(self, scope: Scope = SITE) -> list[Visited]:
-        """The last 30 days, including those without visits, oldest first."""
+    def last_days(self) -> list[Visited]:
+        """The last 30 days of the site, including those without visits, oldest first."""
         today = self._clock.today()
         days = [shifted(today, -ago) for ago in reversed(range(DAYS))]
-        visited = self._database.read(queries.visits_by_day, scope, days[0], days[-1])
+        visited = self._database.read(queries.visits_by_day, SITE, days[0], days[-1])
         return [visited.get(day, Visited()) for day in days]
 
 

@@ -75,9 +75,7 @@ class AnnouncedEvent(NamedTuple):
 
 
 def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
-    """The highest of these totals that a visit has reached in this epoch. Imports and totals set by hand do
-    not count.
-    """
+    """The highest of these totals that a visit has reached in this epoch. Totals set by hand do not count."""
     keys = [key(scope, value) for value in values]
     events = map(json.loads, session.scalars(select(Announcement.data).where(Announcement.key.in_(keys))))
     return max((event["milestone"] for event in events if event["epoch"] == base36(epoch)), default=None)

@@ -49,7 +49,6 @@ class ArrivalLog:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self.started_ms = clock.now_ms()
         self._clock = clock
         self._scopes: OrderedDict[Scope, _Scope] = OrderedDict()
         self._unsent: dict[Scope, tuple[int, int]] = {}  # version and count
