@@ -33,7 +33,7 @@ ROUNDS, FILTERED_ROUNDS = 20, 5
 EMAIL, PASSWORD = "admin@example.com", "benchmarks keep no secrets"
 RANGES = {"30d": 50, "365d": 200}
 FILTERED = {"30d": 1000, "365d": 10_000}
-LISTS = ("page", "source", "referrer", "city", "browser", "channel", "visitor_kind")
+LISTS = ("page", "source", "city", "browser", "channel")
 ASKED = {
     "summary": "summary?compare=previous&",
     "hours": "hours?",

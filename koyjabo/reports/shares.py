@@ -33,7 +33,7 @@ from koyjabo.communities.roles import MODERATOR
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
-from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
+from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_filter
 from koyjabo.reports.query.report_query import Filters
 from . import share_queries as queries
 
@@ -187,7 +187,7 @@ class Shares(Changes):
 
     def _checked(self, filters: Mapping[str, Sequence[str]], expires_ms: int | None) -> dict[str, list[str]]:
         """Return the filters as they are stored. Raises InvalidInput."""
-        problems = {name: NOT_A_DIMENSION for name in filters if not is_dimension(name)}
+        problems = {name: NOT_A_DIMENSION for name in filters if not is_filter(name)}
         if expires_ms is not None and expires_ms <= self._clock.now_ms():
             problems["expires_at"] = N_("must be in the future")
         if problems:

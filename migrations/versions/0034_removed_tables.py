@@ -4,6 +4,7 @@ Revision ID: 0034
 Revises: 0033
 """
 
+import json
 import logging
 
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ NEVER_RELEASED = ("addresses", "traits", "visit_facts", "visitor_numbers")
 OF_IMPORTS = ("imported_days", "imported_visits", "file_imports")
 OF_WEBHOOKS = ("webhooks", "webhook_deliveries")
 OF_LOGINS = ("oidc_identities", "passkeys")
+DIMENSIONS = {"referrer", "language", "visitor_kind", "network"}
+ATTENDED = {"none", "!none", "", "!"}
 REFUSED = (
     "This database has visits that were imported from another program, and this version cannot read them. Nothing was "
     "changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to its total."
@@ -36,6 +39,7 @@ def upgrade() -> None:
     remove_webhooks(connection)
     remove_login_with_others(connection)
     remove_passkeys(connection)
+    remove_dimensions(connection)
     existing = set(sa.inspect(connection).get_table_names())
     for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS):
         if table in existing:
@@ -81,6 +85,22 @@ def remove_passkeys(connection: sa.Connection) -> None:
     )
     op.create_index("ix_pending_steps_expires_ms", "pending_steps", ["expires_ms"])
     op.create_index("ix_pending_steps_user_id", "pending_steps", ["user_id"])
+
+
+def remove_dimensions(connection: sa.Connection) -> None:
+    """Revoke share links that filter by a removed dimension or by a length of visits: without this filter they would
+    show more. Blocks have columns of removed dimensions, so they are removed and stored again.
+    """
+    revoked = []
+    for share_id, text in connection.execute(sa.text("SELECT id, filters FROM shares")).all():
+        filters = json.loads(text)
+        if not DIMENSIONS.isdisjoint(filters) or not ATTENDED.issuperset(filters.get("attended", ())):
+            revoked.append({"id": share_id})
+    if revoked:
+        connection.execute(sa.text("DELETE FROM shares WHERE id = :id"), revoked)
+    note_rows("shares", len(revoked))
+    op.execute("DELETE FROM visit_blocks")
+    op.execute("DELETE FROM watermarks WHERE name = 'blocks'")
 
 
 def remove_webhooks(connection: sa.Connection) -> None:

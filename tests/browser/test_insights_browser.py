@@ -202,19 +202,6 @@ def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
     assert tab.get_attribute("aria-current") == "true", "the card is still in view"
 
 
-def test_campaigns_share_one_tab_so_neighbouring_lists_begin_level(admin_tab):
-    visit(admin_tab, "/admin/?range=7d")
-    tabs = admin_tab.get_by_role("navigation", name="Sources")
-    tabs.locator("summary").click()
-    tabs.get_by_role("link", name="Medium").click()
-    expect(tabs.locator("summary")).to_have_text("Medium")
-    tops = [admin_tab.locator(f"#insights-{name}-list").bounding_box()["y"] for name in ("pages", "sources")]
-    assert tops[0] == tops[1]
-    admin_tab.emulate_media(media="print")
-    expect(tabs.get_by_text("Medium").first).to_be_visible()
-    admin_tab.emulate_media(media="screen")
-
-
 def test_cards_show_shares_on_a_wide_screen(admin_tab):
     visit(admin_tab, "/admin/?range=30d")
     expect(admin_tab.locator("#insights-page-values .share").first).to_be_visible()

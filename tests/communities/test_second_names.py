@@ -95,6 +95,6 @@ def test_reports_and_visits_in_bangla_name_the_community(site, cast, community):
     for path in ("/admin/visits", "/admin/live", "/admin/visits/1"):
         assert f"কমিউনিটি {BANGLA}/map" in words(panel.get(path)), path
         assert f"Community {NAME}/map" in words(english.get(path)), path
-    for query in ("by=page", "tabs=community"):
+    for query in ("by=page", "by=community"):
         assert BANGLA in panel.get(f"/admin/?{query}")
         assert NAME in english.get(f"/admin/?{query}")

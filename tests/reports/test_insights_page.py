@@ -131,7 +131,7 @@ def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
     monkeypatch.setattr(view_plan, "MAX_ROWS", 2)
     text = words(admin.get("/admin/?by=page&range=all&find=FARE"))
     assert "1 to 1 of 1 · searched in the 2 largest" in text
-    assert PART.findall(admin.get(link(second, "back")))[-1] == "evidence"
+    assert PART.findall(admin.get(link(second, "back")))[-1] == "communities"
 
 
 def test_chosen_figure_is_the_chart_and_periods_lead_to_their_views(admin):

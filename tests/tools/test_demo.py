@@ -104,15 +104,18 @@ def test_bots_came_on_a_tuesday_without_visitors(server):
 
     peak = max(report("timeline"), key=lambda day: day["visits"])["period"]
     assert date.fromisoformat(peak).weekday() == 1
-    unattended = {"start": peak, "end": peak, "evidence": "none", "network": "datacentre"}
-    for by in ("page", "system", "browser", "city"):
-        assert list(rows(by, **unattended).values()) == [SWARM], by
-    assert sum(map(any, zip(*report("hours", **unattended)["rows"], strict=True))) == 1
+    different = "".join(f", count(DISTINCT {name})" for name in ("page", "user_agent", "place", "hour_s"))
+    swarm = "network = 'datacentre' AND attended_ms < 1000 AND NOT acted AND NOT automated"
+    swarms = server.database.rows(f"SELECT day, count(*){different} FROM visits WHERE {swarm} GROUP BY day, hour_s")
+    assert max(swarms, key=lambda row: row[1]) == (peak, SWARM, 1, 1, 1, 1)
     evidence = rows("evidence")
     assert evidence.keys() == {"automated", "acted", "stayed", "none"}
     assert evidence["acted"] > evidence["none"] > evidence["stayed"] > evidence["automated"]
-    lengths = rows("attended", evidence="acted")
-    assert lengths["<1m"] + lengths["<10s"] > 2 * (lengths["<5m"] + lengths["5m+"]) > 20 * lengths["5m+"] > 0
+    of_a_minute, of_more, of_much = (
+        server.database.rows(f"SELECT count(*) FROM visits WHERE acted AND {lengths}")[0][0]
+        for lengths in ("attended_ms BETWEEN 1000 AND 59999", "attended_ms >= 60000", "attended_ms >= 300000")
+    )
+    assert of_a_minute > 2 * of_more > 20 * of_much > 0
     assert rows("own")["own"] > 50
     summary = report("summary")
     assert SWARM < summary["visits"] - summary["attended"] < summary["visits"] / 4

@@ -25,7 +25,7 @@ from koyjabo.reports.engine.results import MAX_ROWS, Figures, Period, as_json, c
 from koyjabo.reports.query import parameters
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.report_query import COMPARISONS, DAY, DEFAULT, DIMENSIONS, RANGES, Filters
+from koyjabo.reports.query.report_query import ATTENDED, COMPARISONS, DAY, DEFAULT, DIMENSIONS, RANGES, Filters
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -66,8 +66,8 @@ RANGE = {
     "format": "csv or json; the default depends on Accept",
 }
 FILTER = "a value, !value for all others, or empty for visits without a value; repeat it for several values"
-FILTERS = dict.fromkeys(DIMENSIONS, FILTER)
-OF_A_COMMUNITY = {name: FILTER for name in DIMENSIONS if name != "community"}
+FILTERS = dict.fromkeys((*DIMENSIONS, ATTENDED), FILTER)
+OF_A_COMMUNITY = {name: FILTER for name in FILTERS if name != "community"}
 COMPARE = {"compare": " or ".join(COMPARISONS)}
 GRANULARITY = {"granularity": "hour, day (default), week or month; at most 2,400 periods"}
 BY = {
@@ -159,7 +159,7 @@ def _breakdown(insights: Insights, asked: Parameters) -> Any:
     return insights.breakdown(asked.question, others["by"], limit, offset, language())
 
 
-SUMS, ATTENDED = ("visits", "visitors", "new_visitors"), ("attended", "attended_s")
+SUMS = ("visits", "visitors", "new_visitors")
 REPORTS = {
     "summary": Report(
         "Figures for a range",
@@ -181,7 +181,7 @@ REPORTS = {
         TableOf(BreakdownResponse),
         BY,
         _breakdown,
-        ("value", "label", *SUMS, "count", *ATTENDED, "share", "at_least", "exact"),
+        ("value", "label", *Sums._fields, "share", "at_least", "exact"),
         " Values with the most visits come first.",
     ),
     "hours": Report(

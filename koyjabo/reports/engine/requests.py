@@ -67,9 +67,11 @@ class SummaryRequest:
         if any(counts.visitors is None for counts in figures):
             reason = reason_of_folded(self.question, all(counts.visits is not None for counts in figures))
         until_ms = self.compared.until_ms if self.compared else None
+        lengths = snapshot.lengths(self.question)
         return Summary(
             figures=figures[0],
             compared=figures[1] if self.compared else None,
+            measured=lengths.measured if lengths else None,
             until=None if until_ms is None else snapshot.clock.local(until_ms // 1000),
             reason=reason,
         )
@@ -195,6 +197,7 @@ ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | HoursReque
 
 def _figures(snapshot: Snapshot, question: Question) -> Figures:
     total, views, events = snapshot.total(question), None, None
+    lengths = snapshot.lengths(question)
     if total.new is not None:
         views, events = snapshot.events(question).totals()
     return Figures(
@@ -209,7 +212,7 @@ def _figures(snapshot: Snapshot, question: Question) -> Figures:
         peak_active=snapshot_queries.peak(snapshot.session, question),
         attended=total.attended,
         attended_s=seconds(total.attended_ms),
-        median_s=snapshot.median_s(question),
+        median_s=lengths.median_s() if lengths else None,
     )
 
 

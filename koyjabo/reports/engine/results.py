@@ -61,6 +61,7 @@ class Figures(NamedTuple):
 class Summary(NamedTuple):
     figures: Figures
     compared: Figures | None
+    measured: int | None  # visits whose time was measured; not in the JSON
     until: str | None  # local time in ISO 8601 that the compared range was cut at; None if it was not
     reason: str | None  # why the result is not exact; None if it is
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Community, Counter as LedgerCounter, DailyVisits, Event, Scope
 from koyjabo.reports.live.live import Live
+from koyjabo.reports.live.visit_sums import LengthCounts
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.query.groups import EVERYTHING, Group, Groups
 from koyjabo.reports.query.report_query import Question
@@ -64,12 +65,10 @@ class Snapshot:
             self._events[question] = EventCounts(self.session, self.clock, self.live, question)
         return self._events[question]
 
-    def median_s(self, question: Question) -> int | None:
-        """Return the lower median of attended times in s; None if there are rolled-up days, or if nothing was
-        measured.
-        """
+    def lengths(self, question: Question) -> LengthCounts | None:
+        """Return the attended times of measured visits; None if there are rolled-up days."""
         others = self.groups.get(question, ())
-        return None if self.folded(question) else self.live.median_s(question, others)
+        return None if self.folded(question) else self.live.lengths(question, others)
 
     def _ask(self, question: Question, key: str) -> Groups:
         return self.live.by(question, key, self.groups.get(question, ()))

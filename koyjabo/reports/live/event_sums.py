@@ -13,7 +13,6 @@ from typing import Any
 from pyroaring import BitMap
 
 from koyjabo.base.core.clock import shifted
-from koyjabo.base.models import SITE
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.log.block_queries import NO_VISIT
 from koyjabo.reports.log.blocks import Rows
@@ -23,9 +22,7 @@ from koyjabo.reports.query.parameters import LAST_DAY
 from koyjabo.reports.query.report_query import (
     DAY,
     EVENT,
-    NEW,
     VIEWED_PAGE,
-    VISITOR_KIND,
     Filter,
     Question,
     Value,
@@ -33,7 +30,7 @@ from koyjabo.reports.query.report_query import (
     passes_none,
     property_of,
 )
-from .visit_sums import KINDS, MARGIN_DAYS, Followed, VisitSums
+from .visit_sums import MARGIN_DAYS, Followed, VisitSums, are_new
 
 MAX_KNOWN = 50
 """Maximum number of sets of visits in memory."""
@@ -184,8 +181,7 @@ class CountedEvents(Counter[Any]):
 def passes_without_visit(question: Question) -> bool:
     """Return whether an event from a visitor without a visit passes. Its value is None in all dimensions of visits."""
     return not any(
-        dimension == VISITOR_KIND or has_many(dimension) or not passes_none(dimension, filter_)
-        for dimension, filter_ in question.filters.items()
+        has_many(dimension) or not passes_none(dimension, filter_) for dimension, filter_ in question.filters.items()
     )
 
 
@@ -213,13 +209,12 @@ class ValueVisits:
         events, column, values = counted(rows, self._dimension)
         scope, theirs, new = self._visits.question.scope, BitMap(events.column("visit_id")), BitMap()
         people, pages = dict[int, int](), dict[int, Value]()
-        are_new = [kind == NEW for kind in KINDS[scope == SITE]]
         for visits in self._visits.log.rows_with(list(theirs), scope):
             visits.within(theirs)
             self._visits.leave(visits, self._until_ms)
             ids = visits.column("id")
             people.update(zip(ids, visits.column("visitor"), strict=True))
-            new.update(compress(ids, visits.named("new_in", are_new)))
+            new.update(compress(ids, visits.named("new_in", are_new(scope))))
             if self._dimension == VIEWED_PAGE:
                 pages.update(zip(ids, visits.named("page", visits.block.values["page"]), strict=True))
         for page, landed in _by_value(pages.values(), pages):

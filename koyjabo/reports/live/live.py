@@ -132,13 +132,10 @@ class Live:
         visits: ValueVisits = sums.values.followed(dimension, None)
         return visits
 
-    def median_s(self, question: Question, others: Collection[str] = ()) -> int | None:
-        """Return the lower median length of the question's measured visits in whole seconds, or None if there are none.
-        For `others`, see `by`.
-        """
-        sums = self._of(question).visits
-        lengths: LengthCounts = sums.followed(LENGTHS, question.until_ms, others)
-        return lengths.median_s()
+    def lengths(self, question: Question, others: Collection[str] = ()) -> LengthCounts:
+        """Return the lengths of the question's measured visits. For `others`, see `by`."""
+        lengths: LengthCounts = self._of(question).visits.followed(LENGTHS, question.until_ms, others)
+        return lengths
 
     def attended(self, question: Question, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
         """Return the attended visits in each set of a question's visits (`AttendedSets`)."""

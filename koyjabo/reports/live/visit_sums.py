@@ -14,6 +14,7 @@ from pyroaring import BitMap
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.models import SITE
 from koyjabo.counting.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING, VALUES
+from koyjabo.reports.log.block_queries import IN_COMMUNITY, ON_SITE
 from koyjabo.reports.log.blocks import Block, Rows, Seen
 from koyjabo.reports.log.log import BEGINNING, AttendedRows, Changes, Log, Position
 from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, PERIODS, WEEKDAY, Attended, Group
@@ -22,10 +23,7 @@ from koyjabo.reports.query.report_query import (
     DAY,
     HOUR,
     MONTH,
-    NEW,
-    RETURNING,
     TRAITS,
-    VISITOR_KIND,
     WEEK,
     Question,
     has_many,
@@ -124,17 +122,17 @@ class Followed:
             self._by_key[key] = place
 
 
-KINDS = {True: (RETURNING, NEW, RETURNING, NEW), False: (RETURNING, RETURNING, NEW, NEW)}
-"""The value of VISITOR_KIND for each value of `new_in`, by whether the scope is the site."""
+def are_new(scope: str) -> Sequence[bool]:
+    """Return, for each value of `new_in`, whether the visit is its visitor's first in the scope."""
+    bit = ON_SITE if scope == SITE else IN_COMMUNITY
+    return [bool(new_in & bit) for new_in in range(4)]
 
 
-def names_of(block: Block, key: str, clock: Clock, is_site: bool) -> tuple[str, Sequence[Any]]:
+def names_of(block: Block, key: str, clock: Clock) -> tuple[str, Sequence[Any]]:
     """Return the column for a key, and the name that each number in this column means."""
     values = block.values
     if key in (EVERYTHING, LENGTHS):
         return "new_in", (None,) * 4
-    if key == VISITOR_KIND:
-        return "new_in", KINDS[is_site]
     if key in TRAITS:
         at = TRAITS.index(key)
         return "traits", [traits[at] for traits in values["traits"]]
@@ -157,8 +155,8 @@ NAME_SIZE, CONTAINER, CONTAINER_SIZE = 500, 65_536, 8_192
 class VisitCounts:
     """Visits, first visits, visits with a page, and visitors, by name."""
 
-    def __init__(self, key: str, clock: Clock, is_site: bool) -> None:
-        self._key, self._clock, self._is_site = key, clock, is_site
+    def __init__(self, key: str, clock: Clock, scope: str) -> None:
+        self._key, self._clock, self._are_new = key, clock, are_new(scope)
         self._visits, self._new, self._pages = Counter[Any](), Counter[Any](), Counter[Any]()
         self._attended, self._attended_ms = Counter[Any](), Counter[Any]()
         self._people: defaultdict[Any, BitMap] = defaultdict(BitMap)
@@ -169,12 +167,11 @@ class VisitCounts:
 
     def _names(self, rows: Rows) -> tuple[str, Sequence[Any]]:
         """Return the column for the key, and its names. Several numbers in the column may mean the same name."""
-        return names_of(rows.block, self._key, self._clock, self._is_site)
+        return names_of(rows.block, self._key, self._clock)
 
     def add(self, rows: Rows) -> None:
         column, names = self._names(rows)
-        numbers, are_new = rows.column(column), [kind == NEW for kind in KINDS[self._is_site]]
-        changed = set()
+        numbers, changed = rows.column(column), set()
         for number, visitors in _by_number(numbers, rows.column("visitor"), names):
             name = names[number]
             before = self._visits[name]
@@ -182,7 +179,7 @@ class VisitCounts:
             self.size += _size(self._visits[name], rows) - (before and _size(before, rows))
             self._people[name].update(visitors)
             changed.add(name)
-        _count(self._new, numbers, map(are_new.__getitem__, rows.column("new_in")), names)
+        _count(self._new, numbers, map(self._are_new.__getitem__, rows.column("new_in")), names)
         if self._key in PERIODS:
             have_pages = [page is not None for page in rows.block.values["page"]]
             _count(self._pages, numbers, map(have_pages.__getitem__, rows.column("page")), names)
@@ -249,13 +246,17 @@ class LengthCounts:
         self._visits.subtract(_lengths_s(map(before.__getitem__, rows.column("id"))))
         self.add(rows)
 
+    @property
+    def measured(self) -> int:
+        return self._visits.total()
+
     def median_s(self) -> int | None:
         """Return the lower median, or None if no visit was measured."""
-        left = (self._visits.total() + 1) // 2
+        left = (self.measured + 1) // 2
         for length_s in sorted(self._visits):
             left -= self._visits[length_s]
             if left <= 0:
-                return length_s if self._visits.total() else None
+                return length_s if self.measured else None
         return None
 
     @property
@@ -273,7 +274,7 @@ class VisitSums(Followed):
 
     def __init__(self, question: Question, clock: Clock, log: Log, passes: Check) -> None:
         def counts(key: str) -> VisitCounts | LengthCounts:
-            return LengthCounts() if key == LENGTHS else VisitCounts(key, clock, question.scope == SITE)
+            return LengthCounts() if key == LENGTHS else VisitCounts(key, clock, question.scope)
 
         super().__init__(question, clock, log, counts, passes)
 
@@ -337,11 +338,11 @@ NOTHING_SUMMED = BitMap(), 0, 0
 
 def check(rows: Rows, question: Question, clock: Clock) -> None:
     """Keep the scope's visits that pass all filters on visits. Filters on events are not applied here."""
-    block, is_site = rows.block, question.scope == SITE
-    if not is_site:
+    block = rows.block
+    if question.scope != SITE:
         rows.check("scope", [scope == question.scope for scope in block.values["scope"]])
     for key, filter_ in question.filters.items():
         if not has_many(key):
-            column, named = names_of(block, key, clock, is_site)
+            column, named = names_of(block, key, clock)
             is_unknown_in = passes_none(key, filter_)
             rows.check(column, [is_unknown_in if name is None else filter_.passes((name,), False) for name in named])

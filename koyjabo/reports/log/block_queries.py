@@ -22,7 +22,7 @@ VISITS = BlockKind(
     "visits",
     "visit_blocks",
     {"visitor": "I", "new_in": "B", "attended_ms": "I", "facts": "B"},
-    ("day", "hour_s", "scope", "page", "referrer", "traits"),
+    ("day", "hour_s", "scope", "page", "traits"),
 )
 """`visitor` is the id of the visitor's first visit on the site, `new_in` has the bits ON_SITE and IN_COMMUNITY,
 `attended_ms` is 0 for visits that are not attended, `facts` is a byte of `counting.evidence.facts`, and `traits` is a
@@ -39,13 +39,13 @@ ON_SITE, IN_COMMUNITY = 1, 2
 
 OF_VISITS = text("""
 SELECT v.id, v.at_ms, w.first_visit, c.first_visit, v.day, v.hour_s, v.scope, v.page, v.referrer,
-       v.user_agent, v.place, v.language, v.campaign, v.is_bot, v.attended_ms, v.acted, v.automated, v.network, v.own
+       v.user_agent, v.place, v.campaign, v.is_bot, v.attended_ms, v.acted, v.automated, v.own
 FROM (SELECT * FROM visits WHERE id > :after AND id <= :upto ORDER BY id LIMIT :most) AS v
 LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
 ORDER BY v.id
 """)
-MEASURED = "v.id, v.is_bot, v.attended_ms, v.acted, v.automated, v.network, v.own"
+MEASURED = "v.id, v.is_bot, v.attended_ms, v.acted, v.automated, v.own"
 CHANGED = text(f"""
 SELECT {MEASURED} FROM attendance a JOIN visits v ON v.id = a.visit_id
 WHERE a.seq > :seq AND v.id BETWEEN :first AND :last ORDER BY v.id
@@ -66,10 +66,10 @@ ReadRows = Callable[[Session, int, int, int], Iterator[Row]]
 """Reads the next `most` rows with ids after `after`, up to `upto`."""
 
 
-def seen(is_bot: bool, attended_ms: int | None, acted: bool, automated: bool, network: str | None, own: bool) -> Seen:
+def seen(is_bot: bool, attended_ms: int | None, acted: bool, automated: bool, own: bool) -> Seen:
     """Return a visit's attended time and facts, from its columns in `visits`. Earlier versions stored only `is_bot`."""
     length_ms = attended_ms if attended_ms and attended_ms >= ATTENDED_MS else 0
-    return min(length_ms, LONGEST_MS), facts_of(attended_ms, acted, automated or is_bot, network, own)
+    return min(length_ms, LONGEST_MS), facts_of(attended_ms, acted, automated or is_bot, own)
 
 
 def changed_since(session: Session, seq: int, first: int = 1, last: int = LARGEST_ID) -> dict[int, Seen]:
@@ -92,10 +92,10 @@ def visits(parser: TraitParser) -> ReadRows:
     def read(session: Session, after: int, upto: int, most: int) -> Iterator[Row]:
         rows = session.execute(OF_VISITS, {"after": after, "upto": upto, "most": most}).all()
         for id, at_ms, first, own, day, hour_s, scope, page, referrer, agent, *rest in rows:
-            sent, measured = rest[:4], rest[3:]
+            sent, measured = rest[:3], rest[2:]
             traits = parser.parse(agent, referrer, *sent)
             new_in = ON_SITE * (first == id) + IN_COMMUNITY * (own == id)
-            yield (id, at_ms, first or id, new_in, *seen(*measured)), (day, hour_s, scope, page, referrer, traits)
+            yield (id, at_ms, first or id, new_in, *seen(*measured)), (day, hour_s, scope, page, traits)
 
     return read
 

@@ -113,21 +113,20 @@ def _scheme_and_host(address: str) -> tuple[str, str]:
     return address.partition(":")[0].lower(), bare_host(without_query(address) or "")
 
 
-RULES = 4
+RULES = 5
 """The version of the parsing rules. If it changes, all visits are read again."""
 
 
-PARSED_FROM = ("user_agent", "referrer", "place", "language", "campaign", "is_bot")
+PARSED_FROM = ("user_agent", "referrer", "place", "campaign", "is_bot")
 """The columns of a visit that `TraitParser.parse` reads, in that order."""
 
 
 class ParsedTraits(NamedTuple):
-    """The parsed values of a visit: the fields of `dimensions.TRAITS`, in that order. None if not recorded."""
+    """The parsed values of a visit: the fields of `report_query.TRAITS`, in that order. None if not recorded."""
 
     browser: str | None
     system: str | None
     device: str | None
-    language: str | None
     source: str | None
     channel: str | None
     utm_source: str | None
@@ -163,7 +162,6 @@ class TraitParser:
         user_agent: str | None,
         referrer: str | None,
         place: str,
-        language: str | None,
         campaign: str | None,
         is_bot: bool,
     ) -> ParsedTraits:
@@ -172,7 +170,6 @@ class TraitParser:
             agent.name or None,
             agent.system or None,
             BOT if is_bot else agent.device or None,
-            user_agents.first_of(language),
             source.domain,
             CAMPAIGN if campaign else source.channel,
             *_campaign(campaign),

@@ -23,7 +23,7 @@ from koyjabo.people.accounts.throttle.login_throttle import LOGIN
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.api.shares import NewShareBody, Range, pass_cookie, require_pass
-from koyjabo.reports.query.parameters import COMMUNITY, is_dimension, is_interval
+from koyjabo.reports.query.parameters import COMMUNITY, is_filter, is_interval
 from koyjabo.reports.query.report_query import DEFAULT
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.shares import PASS_S, ShareLocked, UnknownShare, WrongPassword
@@ -121,7 +121,7 @@ class ShareDesk(NamedTuple):
         )
 
     def _form(self, form: Form[ShareFormBody]) -> Response:
-        problems = {breakdowns.label(name): reason for name, reason in form.errors.items() if is_dimension(name)}
+        problems = {breakdowns.label(name): reason for name, reason in form.errors.items() if is_filter(name)}
         values = {"form": form, "chips": stored_chips(_filters()), "problems": problems, "ranges": _ranges()}
         return self.show(TEMPLATE, status=management.status(form), back=self._path(), **values)
 
@@ -163,7 +163,7 @@ def _filters() -> dict[str, list[str]]:
     """Return the filters in the URL, in the grammar of reports, because Insights views link here with their own
     filters.
     """
-    return {name: values for name, values in request.args.lists() if is_dimension(name)}
+    return {name: values for name, values in request.args.lists() if is_filter(name)}
 
 
 declare(bp, "/share/", PathPolicy.SECRET)

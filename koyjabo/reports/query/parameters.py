@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from operator import itemgetter
 
-from babel import Locale, UnknownLocaleError
-
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import ASCII_DIGITS, N_
@@ -24,6 +22,7 @@ from koyjabo.base.network.geolocation import NAMES
 from koyjabo.people.mail.contents import catalogue
 from .report_query import (
     ADDRESSES,
+    ATTENDED,
     COMPARISONS,
     DAYS_OF,
     DEFAULT,
@@ -135,6 +134,11 @@ def is_dimension(name: str) -> bool:
     return name in DIMENSIONS or OF_EVENT.fullmatch(name) is not None
 
 
+def is_filter(name: str) -> bool:
+    """Return whether visits can be filtered by this name."""
+    return name == ATTENDED or is_dimension(name)
+
+
 def is_interval(text: str) -> bool:
     """Return whether a text is an ISO 8601 interval between two days: `2026-11-01/2026-11-15`."""
     first, _, last = text.partition("/")
@@ -167,7 +171,7 @@ def _sorted(
     single: dict[str, str] = {}
     filters: dict[str, Filter] = {}
     for name, text in pairs:
-        if is_dimension(name):
+        if is_filter(name):
             before = filters.get(name, Filter())
             if name == COMMUNITY and scope != SITE:
                 problems[name] = N_("must not be given for one community")
@@ -214,27 +218,19 @@ WORDS = {
         "ai": N_("AI assistants"),
         "referral": N_("Other sites"),
     },
-    "visitor_kind": {"new": N_("New visit"), "returning": N_("Returning visit")},
-    "attended": {
-        "none": N_("Under 1 second"),
-        "<10s": N_("1 to 10 seconds"),
-        "<1m": N_("10 seconds to 1 minute"),
-        "<5m": N_("1 to 5 minutes"),
-        "5m+": N_("5 minutes or more"),
-    },
+    "attended": {"none": N_("Under 1 second"), "attended": N_("1 second or more")},
     "evidence": {
         "automated": N_("Automated"),
         "acted": N_("Acted"),
         "stayed": N_("Stayed"),
         "none": N_("Nobody was there"),
     },
-    "network": {"datacentre": N_("Data centre"), "other": N_("Other networks")},
     "own": {"own": N_("Own visits"), "others": N_("Visits by others")},
 }
 DIRECT, NONE, UNKNOWN, NOT_MEASURED = N_("Direct"), N_("None"), N_("Unknown"), N_("Not measured")
 WITHOUT_VALUE = {
-    **dict.fromkeys(("source", "referrer"), DIRECT),
-    **dict.fromkeys(("browser", "system", "device", "language", "country", "city", "network", "own"), UNKNOWN),
+    "source": DIRECT,
+    **dict.fromkeys(("browser", "system", "device", "country", "city"), UNKNOWN),
     **dict.fromkeys(("attended", "evidence"), NOT_MEASURED),
 }
 """Labels for visits without a value: direct visits have no source, other values are unknown (glossary)."""
@@ -253,11 +249,6 @@ def label(dimension: str, value: Value, language: str, names: Mapping[str, Commu
         return catalogue(language).gettext(WORDS[dimension].get(value, value))
     if dimension in ("country", "city"):
         return geolocation.in_language(NAMES.get(value, value), language)
-    if dimension == "language":
-        try:
-            return Locale.parse(value).get_display_name(language) or value
-        except (UnknownLocaleError, ValueError):
-            return value
     key = community_of(dimension, value)
     value = shown(value) if dimension in ADDRESSES else value
     if not key or key not in names:

@@ -8,25 +8,25 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.evidence.facts import ATTENDED_LENGTHS, NOBODY
+from koyjabo.counting.evidence.facts import NOBODY, SOMEBODY
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
-TRAITS = ("browser", "system", "device", "language", "source", "channel", *UTM, "country", "city")
+TRAITS = ("browser", "system", "device", "source", "channel", *UTM, "country", "city")
 """Parsed values of a visit."""
 
-ATTENDED, EVIDENCE, NETWORK, OWN = FACTS = ("attended", "evidence", "network", "own")
+EVIDENCE, OWN = "evidence", "own"
 """Facts that the server observed about a visit (`counting.evidence.facts`)."""
 
-VISITOR_KIND, NEW, RETURNING = "visitor_kind", "new", "returning"
-"""A visit dimension and its values."""
+ATTENDED = "attended"
+"""A fact to filter by, which is not a dimension."""
 
-DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", VISITOR_KIND, *FACTS, "event")
+DIMENSIONS = ("page", "viewed_page", *TRAITS, "community", EVIDENCE, OWN, "event")
 """All dimensions except `event:{name}:{property}`."""
 
 EVENT, VIEWED_PAGE = COUNTED = ("event", "viewed_page")
 """Events by name, and page views by page: dimensions whose rows have a `count`. Rows of properties have one as well."""
 
-ADDRESSES = ("page", VIEWED_PAGE, "referrer")
+ADDRESSES = ("page", VIEWED_PAGE)
 """Dimensions whose values are `urls.normal`, and shown as `urls.shown`."""
 
 SOURCE = "source"
@@ -135,13 +135,13 @@ class Question:
 
 def one_value(question: Question) -> tuple[str, Collection[Value]] | None:
     """Return the dimension and value if there is only one filter, it has a single value, and days have sums for its
-    dimension. Being attended counts as a single value, although it is the sum of several.
+    dimension.
     """
     if len(question.filters) != 1:
         return None
     ((dimension, filter_),) = question.filters.items()
     if dimension == ATTENDED and filter_ == IS_ATTENDED:
-        return dimension, ATTENDED_LENGTHS
+        return dimension, (SOMEBODY,)
     is_one = len(filter_.any_of) == 1 and not filter_.none_of and not has_many(dimension)
     return (dimension, filter_.any_of) if is_one else None
 

@@ -14,12 +14,13 @@ from koyjabo.reports.query.groups import EVERYTHING, VALUE, Group, merged
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.report_query import (
     ADDRESSES,
+    ATTENDED,
     EVENT,
-    FACTS,
+    EVIDENCE,
+    OWN,
     PROPERTIES,
     TRAITS,
     VIEWED_PAGE,
-    VISITOR_KIND,
     Question,
     Value,
 )
@@ -46,7 +47,7 @@ MAX_VALUES = 1_000
 PAGES = ("page", VIEWED_PAGE)
 """Dimensions that keep all values (specification: Page numbers)."""
 
-DIMENSIONS = ("page", "referrer", VISITOR_KIND, COMMUNITY, *TRAITS, *FACTS)
+DIMENSIONS = ("page", COMMUNITY, *TRAITS, ATTENDED, EVIDENCE, OWN)
 
 
 class DaySum(NamedTuple):

@@ -12,11 +12,10 @@ from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.network import geolocation
-from koyjabo.counting.evidence.facts import LENGTHS
 from koyjabo.reports.engine.results import Breakdown, Row
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.reports.query.report_query import ATTENDED, EVIDENCE, Filter, Question, Value, has_many
+from koyjabo.reports.query.report_query import Filter, Question, Value, has_many
 from koyjabo.web.assets.static_files import FOLDER
 from koyjabo.web.i18n import count
 from .figures import change
@@ -31,7 +30,6 @@ LABELS: dict[str, LazyString] = {
     "viewed_page": _("Viewed page"),
     "source": _("Source"),
     "channel": _("Channel"),
-    "referrer": _("Referrer"),
     "utm_campaign": _("Campaign"),
     "utm_source": _("Campaign source"),
     "utm_medium": _("Medium"),
@@ -43,11 +41,8 @@ LABELS: dict[str, LazyString] = {
     "browser": _("Browser"),
     "system": _("System"),
     "device": _("Device"),
-    "language": _("Language"),
-    "visitor_kind": _("New or returning visit"),
     "attended": _("Time on page"),
     "evidence": _("Activity"),
-    "network": _("Network"),
     "own": _("Own visits"),
     "community": _("Community"),
     "event": _("Event"),
@@ -60,24 +55,16 @@ class Card(NamedTuple):
     tabs: tuple[str, ...]
 
 
-SOURCES = (
-    "source",
-    "channel",
-    "referrer",
-    *(f"utm_{part}" for part in ("campaign", "source", "medium", "term", "content")),
-)
-
 ALL = (
-    Card("pages", _("Pages"), ("page", "viewed_page", "event", "community")),
-    Card("sources", _("Sources"), SOURCES),
+    Card("pages", _("Pages"), ("page", "viewed_page", "event")),
+    Card("sources", _("Sources"), ("source", "channel", "utm_campaign")),
     Card("places", _("Locations"), ("country", "city", BANGLADESH)),
-    Card("devices", _("Devices"), ("browser", "system", "device", "language", "visitor_kind")),
-    Card("evidence", _("Evidence"), ("evidence", "attended", "network", "own")),
+    Card("devices", _("Devices"), ("device", "browser", "system")),
+    Card("communities", _("Communities"), ("community",)),
 )
 
-
-OF_A_COMMUNITY = tuple(card._replace(tabs=tuple(tab for tab in card.tabs if tab != "community")) for card in ALL)
-"""The cards without the community tab, because all of a community's visits have the same community."""
+OF_A_COMMUNITY = ALL[:-1]
+"""The cards without communities, because all of a community's visits have the same community."""
 
 
 def label(dimension: str) -> str:
@@ -89,9 +76,6 @@ def label(dimension: str) -> str:
 
 IN_A_CARD, IN_A_LIST = 8, 50
 GONE, NOTHING = 5, Sums(0, 0, 0, 0)
-
-MEASURED = (ATTENDED, EVIDENCE)
-"""Dimensions that have no value for visits that were not measured."""
 
 
 class Line(NamedTuple):
@@ -138,12 +122,6 @@ class Values(NamedTuple):
         """The largest number in any line, at least 1."""
         return max((line.number or 0 for line in self.lines), default=0) or 1
 
-    @property
-    def is_unmeasured(self) -> bool:
-        """Whether none of the visits was measured. Rolled-up days have no line for such visits."""
-        is_known = bool(self.total.visits) and self.total.attended is not None
-        return self.dimension in MEASURED and is_known and all(line.value is None for line in self.lines)
-
     def matching(self, text: str) -> "Values":
         """Return the lines whose label contains a text."""
         lines = [line for line in self.lines if text.casefold() in line.label.casefold()]
@@ -183,8 +161,6 @@ def values(
         present = {row.value for row in rows}
         gone = [row for row in before.rows if row.value not in present]
         rows += [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]
-    if dimension == ATTENDED:  # lengths from short to long, then visits that were not measured
-        rows.sort(key=lambda row: LENGTHS.index(row.value) or len(LENGTHS))
     chosen = question.filters.get(dimension, Filter()).any_of
     lines = []
     for row in rows:

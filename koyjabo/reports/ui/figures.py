@@ -20,7 +20,7 @@ from koyjabo.base.models import Scope
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.reports.annotation_queries import AnnotationEntry
-from koyjabo.reports.engine.results import FOLDED_MEDIAN, Breakdown, Hours, Period, Summary
+from koyjabo.reports.engine.results import FOLDED_MEDIAN, Hours, Period, Summary
 from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MONTH, WEEK, Question, length
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current
@@ -143,20 +143,11 @@ class Figure(NamedTuple):
         return [self.value, self.share] if self.name == "attended" else [self.value]
 
 
-def measured(lengths: Breakdown) -> int | None:
-    """Return the number of measured visits. `lengths` is the breakdown by `attended`. None if it is not known."""
-    if lengths.total.attended is None:
-        return None
-    return sum(row.sums.visits or 0 for row in lengths.rows if row.value is not None)
-
-
 def figures(
-    summary: Summary, lengths: Breakdown, address: PageAddress | None, chosen: str, is_filtered: bool, per_day: float
+    summary: Summary, address: PageAddress | None, chosen: str, is_filtered: bool, per_day: float
 ) -> list[Figure]:
-    """Return the figures, with links based on `address`. `lengths` is the breakdown by `attended`. For `per_day`, see
-    `ViewPlan`.
-    """
-    of, now, before = measured(lengths), summary.figures, summary.compared
+    """Return the figures, with links based on `address`. For `per_day`, see `ViewPlan`."""
+    of, now, before = summary.measured, summary.figures, summary.compared
     reasons = _reasons(summary, is_filtered)
     if of == 0:  # 0 would mean that no visit was attended
         reasons |= dict.fromkeys(("attended", "median_s"), UNMEASURED)

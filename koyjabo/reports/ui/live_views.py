@@ -102,7 +102,6 @@ def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
     return {
         "has_lines": bool(shown.lines),
-        "is_unmeasured": shown.is_unmeasured,
         "at_least": sorted(line.value or "" for line in shown.lines if line.at_least),
         "has_others": shown.has_others,
         "counts_others": counts_others,

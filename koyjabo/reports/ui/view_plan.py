@@ -20,11 +20,10 @@ from koyjabo.reports.engine.requests import (
     SummaryRequest,
     TimelineRequest,
 )
-from koyjabo.reports.engine.results import MAX_ROWS, Breakdown, SnapshotTotals, Summary
+from koyjabo.reports.engine.results import MAX_ROWS, SnapshotTotals, Summary
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.report_query import (
-    ATTENDED,
     GRANULARITIES,
     NO_COMPARISON,
     NOT_A_GRANULARITY,
@@ -88,7 +87,6 @@ class ViewPlan:
             raise InvalidInput(details=problems)
         self.offset = int(self.other("offset") or 0)
         self.totals_request = LedgerRequest(Question(self.today, self.today, base.scope), totals)
-        self.lengths_request = BreakdownRequest(self.question, ATTENDED, breakdowns.IN_A_CARD)
         self.hours_request = HoursRequest(self.question)
 
     def _has_two_periods(self) -> bool:
@@ -193,16 +191,10 @@ class ViewPlan:
         summary: Summary = self.results[self.summary_request]
         return summary
 
-    @property
-    def lengths(self) -> Breakdown:
-        """Visits by their attended time."""
-        lengths: Breakdown = self.results[self.lengths_request]
-        return lengths
-
     @cached_property
     def figures(self) -> list[Figure]:
         is_filtered = bool(self.question.filters)
-        return figures.figures(self.summary, self.lengths, self.address, self.metric, is_filtered, self.per_day)
+        return figures.figures(self.summary, self.address, self.metric, is_filtered, self.per_day)
 
     def values(self, tab: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
         """Return the lines of a tab: a dimension, or the places of a map."""
@@ -222,7 +214,6 @@ class ViewPlan:
         yield self.totals_request
         if self.draws("figures") or self.draws("chart"):
             yield self.summary_request
-            yield self.lengths_request
         if self.draws("chart"):
             yield from [self.hours_request] if self.has_hours else self.timeline_requests
         if self.by:

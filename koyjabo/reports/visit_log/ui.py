@@ -1,25 +1,24 @@
 """Shows visits on pages: filters and their texts, and file formats."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+from babel import Locale, UnknownLocaleError
 from flask import Flask
 from flask_babel import gettext, gettext as _, ngettext
 
 from koyjabo.base.core.clock import shifted
-from koyjabo.base.core.i18n import name_in
+from koyjabo.base.core.i18n import N_, name_in
 from koyjabo.base.core.urls import host_of, shown
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.campaigns import Campaign
 from koyjabo.counting.evidence.facts import ATTENDED_MS
-from koyjabo.reports.query.parameters import WORDS, label
-from koyjabo.reports.query.report_query import EVIDENCE, NETWORK, OWN
+from koyjabo.reports.query.parameters import UNKNOWN, WORDS
+from koyjabo.reports.query.report_query import EVIDENCE, OWN
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import breakdowns
 from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
 from koyjabo.reports.visit_log.live.feed import Feed
 from koyjabo.reports.visit_log.live.feed_queries import LiveRow
@@ -59,9 +58,17 @@ def campaign(query: str) -> str:
     return " · ".join(filter(None, Campaign.read(query)))
 
 
+def language(code: str) -> str:
+    """The name of a language, such as `Bangla`, or its code if it has none."""
+    try:
+        return Locale.parse(code).get_display_name(i18n.language()) or code
+    except (UnknownLocaleError, ValueError):
+        return code
+
+
 def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
     """Yield the label and text of each column that has both (`base.models.ledger.LABEL`)."""
-    written: dict[str, Callable[[Any], str]] = {"language": partial(_fact, "language"), "campaign": campaign}
+    written: dict[str, Callable[[Any], str]] = {"language": language, "campaign": campaign}
     for name, text in LABELS.items():
         if value := visit.others[name]:
             yield gettext(text), written.get(name, count if isinstance(value, int) else str)(value)
@@ -112,12 +119,18 @@ def newest_rows(feed: Feed, most: int) -> list[tuple[LiveRow, str, str]]:
     ]
 
 
+FACTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    EVIDENCE: (N_("Activity"), WORDS[EVIDENCE]),
+    "network": (N_("Network"), {"datacentre": N_("Data centre"), "other": N_("Other networks")}),
+    OWN: (N_("Own visits"), WORDS[OWN]),
+}
+"""Facts that visits can be filtered by: the label, and the words for each value."""
+
+
 def network(visit: LoggedVisit) -> str:
-    return _fact(NETWORK, visit.others["network"])
+    value = visit.others["network"]
+    return _fact("network", value) if value else gettext(UNKNOWN)
 
-
-FACTS = (EVIDENCE, NETWORK, OWN)
-"""Report dimensions that visits can also be filtered by."""
 
 WRITTEN_MS = 300_000
 """Maximum delay before the time of an open page is written, ms (specification: Evidence)."""
@@ -164,20 +177,21 @@ def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Filt
     chips = []
     for name in (*words, *FACTS):
         if value := form.values[name]:
-            text = words[name](value) if name in words else f"{breakdowns.label(name)}: {_fact(name, value)}"
+            text = words[name](value) if name in words else f"{gettext(FACTS[name][0])}: {_fact(name, value)}"
             chips.append(FilterChip(text, _first_page(**{name: None})))
     return chips
 
 
 def facts() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     """Yield the name, label and choices of each filter in FACTS."""
-    for name in FACTS:
-        values = [(value, _fact(name, value)) for value in WORDS[name]]
-        yield name, breakdowns.label(name), [("", str(_("All"))), *values]
+    for name, (label, words) in FACTS.items():
+        values = [(value, gettext(text)) for value, text in words.items()]
+        yield name, gettext(label), [("", str(_("All"))), *values]
 
 
-def _fact(dimension: str, value: str | None) -> str:
-    return label(dimension, value, i18n.language(), {})
+def _fact(name: str, value: str) -> str:
+    words = FACTS[name][1]
+    return gettext(words[value]) if value in words else value
 
 
 def with_counts(

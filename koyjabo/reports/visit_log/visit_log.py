@@ -72,9 +72,9 @@ class VisitFilter(NamedTuple):
     page: str = ""
     source: str = ""
     browser: str = ""
-    evidence: str = ""  # a value of the report dimension with this name, like the next two
-    network: str = ""
-    own: str = ""
+    evidence: str = ""  # a key of `condition_queries.EVIDENCE`
+    network: str = ""  # one of `address_owners.NETWORKS`
+    own: str = ""  # a key of OWN
 
 
 class VisitPage(NamedTuple):
@@ -284,7 +284,7 @@ def _search_after(session: Any, which: SearchFilter, last: tuple[str, str] | Non
 
 
 PARSED = ("browser", "system", "device", "language", "source", "channel", *UTM)
-"""Columns with values that reports parse from a visit."""
+"""Columns after those that are stored as they are; all but the language are parsed as for reports."""
 
 LEFT_OUT = ("id", "ordinal", "at_ms", "community_bn", "others", "campaign", *PARSED)
 STORED = tuple(name for name in (*LoggedVisit._fields, *OTHERS) if name not in LEFT_OUT)

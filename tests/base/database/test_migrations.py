@@ -182,6 +182,28 @@ def test_upgrade_drops_passkeys_and_keeps_two_step_login_on(database, caplog):
     assert lines == ["accounts_without_app rows=1", "removed_rows name=passkeys rows=1"]
 
 
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_upgrade_revokes_links_with_a_removed_filter_and_stores_blocks_again(database, caplog):
+    migrate(database, OLDEST_REVISION)
+    user = {"email": "a@koyjabo.example", "email_key": "a@koyjabo.example", "name": "Ayesha", "password": "x"}
+    insert(database, "users", id="u", is_admin=True, weekly_report=False, traffic_alerts=False, created_ms=1, **user)
+    kept = ("{}", '{"page": ["/"], "attended": ["!none"]}')
+    for number, filters in enumerate((*kept, '{"referrer": ["https://a.example"]}', '{"attended": ["5m+"]}')):
+        names = dict.fromkeys(("id", "token_digest", "name"), str(number))
+        insert(database, "shares", filters=filters, created_by="u", created_ms=1, **names)
+    insert(database, "visit_blocks", first=1, last=8, first_day="2025-12-16", last_day="2025-12-16", packed="x")
+    insert(database, "watermarks", name="blocks", upto=0, version=4)
+    with Site(database.url) as site:
+        assert database.rows("SELECT filters FROM shares ORDER BY id") == [(filters,) for filters in kept]
+        assert database.rows("SELECT count(*) FROM visit_blocks") == [(0,)]
+        site.register(page="/")
+        site.store_blocks()
+        assert site.recount() == []
+    lines = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
+    assert lines == ["removed_rows name=shares rows=2"]
+
+
 def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):
     """Workers of this version restart while the newer version starts, and an operator may downgrade (decision 99)."""
     site.rows("UPDATE alembic_version SET version_num = '9999'")

@@ -9,7 +9,7 @@ from support.people.api_keys import boss as new_admin
 from support.people.communities import PATH
 
 from koyjabo.reports.live import live
-from koyjabo.reports.query.report_query import DIMENSIONS
+from koyjabo.reports.query.report_query import ATTENDED, DIMENSIONS
 
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page", "hours": ""}
 SAME_WEEKDAYS = {
@@ -185,7 +185,7 @@ def test_a_comparison_with_a_running_day_moves_with_the_clock(site, ask):
 def test_unusable_parameters_are_named(ask):
     for query, field in UNUSABLE.items():
         assert_error(ask(f"/api/reports/summary?{query}"), 400, "invalid_input", field)
-    bad = {"": "by", "by=x": "by", "by=page&offset=-1": "offset"}
+    bad = {"": "by", "by=x": "by", "by=attended": "by", "by=page&offset=-1": "offset"}
     bad |= {f"by=page&limit={limit}": "limit" for limit in (0, 1001)}
     for query, field in bad.items():
         assert_error(ask(f"/api/reports/breakdown?{query}"), 400, "invalid_input", field)
@@ -202,12 +202,12 @@ def test_a_timeline_has_a_limited_number_of_periods(ask):
 
 
 def test_every_dimension_filters(ask):
-    for name in DIMENSIONS:
+    for name in (*DIMENSIONS, ATTENDED):
         nothing = ask(f"/api/reports/summary?{name}=x!")
         assert (nothing.json["visits"], nothing.json["peak_active"]) == (0, None), name
         assert ask(f"/api/reports/summary?{name}=!x!").json["visits"] == 4, name
     assert ask("/api/reports/summary?page=/&page=/fares").json["visits"] == 3
-    assert ask("/api/reports/summary?referrer=!https://www.google.com/search").json["visits"] == 3
+    assert ask("/api/reports/summary?source=!google.com").json["visits"] == 3
 
 
 def test_a_report_that_takes_too_long_ends(site, ask, monkeypatch):

@@ -68,10 +68,10 @@ def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss
     listed, unlisted = (found(boss, name=name, listed=name == "Metro") for name in ("Metro", "Secret society"))
     pages = [f"/communities/{community['id']}{end}" for community in (listed, unlisted) for end in ("", "/members")]
     for number, page in enumerate((*pages, pages[-1])):
-        site.register(f"member{number}", visitId="1", page=page, referrer=f"https://example.com{page}")
+        site.register(f"member{number}", visitId="1", page=page)
     made, reader = share(boss, filters={"page": [*pages, "/communities/gone"]}), Reader(site)
     token, path = made["token"], f"/share/{made['token']}"
-    for query in ("page&limit=1", "page&offset=1", "page", "page&format=csv", "viewed_page", "referrer"):
+    for query in ("page&limit=1", "page&offset=1", "page", "page&format=csv", "viewed_page"):
         answer = shared(site, token, "breakdown", f"by={query}")
         assert unlisted["id"] not in answer.text
         if answer.is_json and "viewed" not in query:
@@ -79,7 +79,7 @@ def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss
             assert (sums, answer.json["total"]["values"]) == (5, 2), query
     rows = shared(site, token, "breakdown", "by=page").json["rows"]
     assert [row["label"] for row in rows] == ["Community Metro", "Community Metro/members"]
-    for query in ("", "?by=page", "?compare=previous", "?by=viewed_page", "?tabs=referrer"):
+    for query in ("", "?by=page", "?compare=previous", "?by=viewed_page"):
         page = reader.get(path + query)
         assert unlisted["id"] not in page
         assert "Secret society" not in page

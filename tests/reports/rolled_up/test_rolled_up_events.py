@@ -110,7 +110,7 @@ def test_rolled_up_days_keep_the_views_of_every_page(database, monkeypatch):
         site.time.pass_(days=1)
         fold(site)
         assert site.rows("SELECT count(*) FROM visits") == [(0,)]
-        assert len(site.reports.breakdown(Question(FIRST, FIRST), "referrer").rows) == 2, "of other values, the largest"
+        assert len(site.reports.breakdown(Question(FIRST, FIRST), "source").rows) == 2, "of other values, the largest"
         site.register("v9", page="/b")
         views = {"/": 2, "/a": 1, "/b": 2, "/c": 2}
         assert ask(site, "viewed_page", THIRD) == ({page: (count, False) for page, count in views.items()}, 0, 7)

@@ -31,7 +31,7 @@ FILTERS = (
     {"viewed_page": only("/a")},
     {"event": only("search")},
     {"page": Filter(none_of=frozenset(["/"]))},
-    {"page": only("/", "/a"), "visitor_kind": only("new")},
+    {"page": only("/", "/a"), "device": only("phone")},
     {"attended": IS_ATTENDED},
 )
 

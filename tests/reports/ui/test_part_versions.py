@@ -66,6 +66,6 @@ def test_parts_with_equal_versions_differ_only_in_their_cells(site):
             site.register(f"v{number}", page=f"/{number}")
         else:
             register(site, number, "site")
-        for query in ("range=today", "range=today&page=/7", "range=today&compare=none&tabs=bangladesh,own"):
+        for query in ("range=today", "range=today&page=/7", "range=today&compare=none&tabs=bangladesh,system"):
             for name, (version, rest) in parts(admin, query).items():
                 assert known.setdefault((query, name, version), rest) == rest, name

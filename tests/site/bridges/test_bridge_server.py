@@ -58,8 +58,7 @@ def test_lines_for_the_worker_forward_the_two_calls_and_nothing_else(server, tmp
     assert shown == {"totalVisits": before + 2, "todayVisits": before + 2, "uniqueVisitors": visitors + 1}
     admin = Member(server)
     server.database.rows(f"UPDATE users SET is_admin = true WHERE id = '{admin.id}'")
-    places = (
-        admin.call("GET", "/api/reports/breakdown?by=country")["rows"]
-        + admin.call("GET", "/api/reports/breakdown?by=language")["rows"]
-    )
-    assert [row["value"] for row in places if row["value"]] == ["BD", "bn"]  # the other requests had no header
+    countries = admin.call("GET", "/api/reports/breakdown?by=country")["rows"]
+    languages = server.database.rows("SELECT DISTINCT language FROM visits WHERE language IS NOT NULL")
+    assert [row["value"] for row in countries if row["value"]] == ["BD"]  # the other requests had no header
+    assert languages == [("bn",)]

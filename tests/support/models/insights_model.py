@@ -12,13 +12,10 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE
 from koyjabo.counting.records import NewVisit
 from koyjabo.reports.log.trait_parser import PARSED_FROM, TraitParser
-from koyjabo.reports.query.report_query import NEW, RETURNING, Filter, Question, Value
+from koyjabo.reports.query.report_query import Filter, Question, Value
 
 Figures = tuple[int, int, int, int, int, int]
 """(visits, visitors, new visitors, page views, attended visits, their total length in s)"""
-
-LENGTHS = ((1_000, "none"), (10_000, "<10s"), (60_000, "<1m"), (300_000, "<5m"))
-"""Values of `attended`, each with its exclusive upper limit in ms."""
 
 
 @dataclass
@@ -35,25 +32,23 @@ class Visit:
     acted: bool = False
     automated: bool = False
 
-    def value(self, dimension: str, scope: str) -> Value:
+    def value(self, dimension: str) -> Value:
         if dimension == "attended":
-            return self.length
+            return self.attended
         if dimension == "evidence":
-            seen = self.length and ("none" if self.length == "none" else "stayed")
+            seen = "stayed" if self.is_attended else self.attended
             return "automated" if self.automated or self.new.is_bot else "acted" if self.acted else seen
-        if dimension == "visitor_kind":
-            return NEW if scope in self.is_new_in else RETURNING
         return self.values[dimension]
 
     @property
-    def length(self) -> Value:
+    def attended(self) -> Value:
         if self.attended_ms is None:
             return None
-        return next((value for below_ms, value in LENGTHS if self.attended_ms < below_ms), "5m+")
+        return "attended" if self.attended_ms >= 1_000 else "none"
 
     @property
     def is_attended(self) -> bool:
-        return self.length not in (None, "none")
+        return self.attended == "attended"
 
 
 @dataclass
@@ -69,8 +64,7 @@ class InsightsModel:
         is_new_in = {scope for scope in scopes if (scope, visit.visitor_id) not in self.known}
         self.known |= {(scope, visit.visitor_id) for scope in scopes}
         traits = self.parser.parse(*(getattr(visit, name) for name in PARSED_FROM))
-        values = {**traits._asdict(), "page": visit.page, "referrer": visit.referrer}
-        values |= {"network": None, "own": "others"}
+        values = {**traits._asdict(), "page": visit.page, "own": "others"}
         values["community"] = None if visit.scope == SITE else visit.scope
         bucket = self.clock.bucket(visit.at_ms)
         self.visits.append(Visit(visit, visit.visitor_id, *bucket, is_new_in, values))
@@ -82,7 +76,6 @@ class InsightsModel:
         for visit in self.visits:
             if visit.person == visitor_id:
                 visit.person = f"~{len(self.visits)} {visitor_id}"
-                visit.values["referrer"] = origin(visit.values["referrer"])
         return is_known
 
     def asked(self, question: Question) -> list[Visit]:
@@ -91,13 +84,20 @@ class InsightsModel:
     def figures(self, question: Question) -> Figures:
         return figures(self.asked(question), question.scope)
 
+    def measured(self, question: Question) -> int:
+        return len(self._lengths_s(question))
+
     def median_s(self, question: Question) -> int | None:
+        lengths_s = sorted(self._lengths_s(question))
+        return lengths_s[(len(lengths_s) - 1) // 2] if lengths_s else None
+
+    def _lengths_s(self, question: Question) -> list[int]:
+        """The attended times of measured visits."""
         measured = [visit for visit in self.asked(question) if visit.attended_ms is not None]
-        lengths = sorted(visit.attended_ms // 1000 if visit.is_attended else 0 for visit in measured)
-        return lengths[(len(lengths) - 1) // 2] if lengths else None
+        return [visit.attended_ms // 1000 if visit.is_attended else 0 for visit in measured]
 
     def breakdown(self, question: Question, dimension: str) -> dict[Value, Figures]:
-        return self._by(question, lambda visit: visit.value(dimension, question.scope))
+        return self._by(question, lambda visit: visit.value(dimension))
 
     def timeline(self, question: Question, granularity: str) -> dict[str, Figures]:
         return self._by(question, lambda visit: self._period(visit, granularity))
@@ -128,14 +128,9 @@ class InsightsModel:
             and question.scope in (SITE, visit.new.scope)
             and (question.until_ms is None or visit.new.at_ms < question.until_ms)
             and all(
-                _passes(dimension, visit.value(dimension, question.scope), filter_)
-                for dimension, filter_ in question.filters.items()
+                _passes(dimension, visit.value(dimension), filter_) for dimension, filter_ in question.filters.items()
             )
         )
-
-
-def origin(referrer: Value) -> Value:
-    return referrer and "/".join(referrer.split("/")[:3])
 
 
 def figures(visits: Iterable[Visit], scope: str) -> Figures:
