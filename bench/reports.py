@@ -36,7 +36,6 @@ FILTERED = {"30d": 1000, "365d": 10_000}
 LISTS = ("page", "source", "city", "browser", "channel")
 ASKED = {
     "summary": "summary?compare=previous&",
-    "hours": "hours?",
     "by day": "timeline?granularity=day&",
     "by week": "timeline?granularity=week&",
     **{f"by {name}": f"breakdown?by={name}&" for name in LISTS},

@@ -114,7 +114,7 @@ class Client:
         return [page for query in _queries(paths) for page in self._call(f"/api/pages?{query}")["pages"]]
 
     def report(self, name: str, **parameters: Any) -> Any:
-        """Get a report: `summary`, `timeline`, `breakdown` or `hours`. Needs an API key with `reports:read`, or the
+        """Get a report: `summary`, `timeline` or `breakdown`. Needs an API key with `reports:read`, or the
         token of an admin or a viewer.
 
         `parameters` are query parameters of GET /api/reports/{name}; a list repeats a parameter: `range="7d",

@@ -1,4 +1,4 @@
-"""The known facts about a visit, as one byte, and the values that reports read from this byte (specification: Reports)."""
+"""The known facts about a visit, as one byte, and the values that reports read from it (specification: Reports)."""
 
 NOT_MEASURED = None
 ATTENDED_MS = 1_000

@@ -129,12 +129,6 @@ BreakdownResponse = _model(
     total=(TotalResponse, ...),
     **REASON,
 )
-HoursResponse = _model(
-    "HoursResponse",
-    "Visits by weekday, Monday first, and hour.",
-    rows=(list[list[int]], Field(description="7 rows of 24 numbers; empty if they cannot be known exactly")),
-    **REASON,
-)
 
 
 class Report(NamedTuple):
@@ -183,13 +177,6 @@ REPORTS = {
         _breakdown,
         ("value", "label", *Sums._fields, "share", "at_least", "exact"),
         " Values with the most visits come first.",
-    ),
-    "hours": Report(
-        "Visits by weekday and hour",
-        TableOf(HoursResponse),
-        {},
-        lambda insights, asked: insights.hours(asked.question),
-        ("weekday", "hour", "visits", "exact"),
     ),
 }
 

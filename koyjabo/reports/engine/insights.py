@@ -22,12 +22,11 @@ from koyjabo.reports.rolled_up.day_sums import SumsOfDay
 from . import snapshot_queries
 from .requests import (
     BreakdownRequest,
-    HoursRequest,
     ReportRequest,
     SummaryRequest,
     TimelineRequest,
 )
-from .results import Breakdown, Hours, Period, Summary
+from .results import Breakdown, Period, Summary
 from .scan_queue import Reader, ScanQueue
 from .snapshot_queries import read_all
 
@@ -131,10 +130,6 @@ class Insights:
         unknown dimension.
         """
         result: Breakdown = self.read([BreakdownRequest(question, dimension, limit, offset)], language)[0]
-        return result
-
-    def hours(self, question: Question) -> Hours:
-        result: Hours = self.read([HoursRequest(question)])[0]
         return result
 
     def labels(self, dimension: str, values: Collection[Value], language: str) -> dict[Value, str]:

@@ -15,7 +15,6 @@ from koyjabo.reports.query.groups import (
     NO_VISITS,
     REST,
     VALUE,
-    WEEKDAY,
     Group,
     Groups,
     Sums,
@@ -35,7 +34,6 @@ from .results import (
     FOLDED_MEDIAN,
     Breakdown,
     Figures,
-    Hours,
     Period,
     Row,
     Summary,
@@ -159,25 +157,6 @@ class BreakdownRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class HoursRequest:
-    """Requests visits by weekday and hour. The result is an Hours."""
-
-    question: Question
-
-    def groups(self) -> Iterator[tuple[Question, str]]:
-        yield self.question, WEEKDAY
-
-    def read(self, snapshot: Snapshot) -> Hours:
-        folded = snapshot.folded(self.question)
-        if folded and not folded.knows_hours:
-            return Hours([], FOLDED)
-        week = [[0] * 24 for _ in range(7)]
-        for (weekday, hour), group in snapshot.by(self.question, WEEKDAY).items():
-            week[weekday][hour] = group.visits or 0
-        return Hours(week, None)
-
-
-@dataclass(frozen=True, slots=True)
 class LedgerRequest:
     """Requests what `reader`, a module-level function, reads from the ledger in the snapshot."""
 
@@ -191,7 +170,7 @@ class LedgerRequest:
         return self.reader(snapshot, self.question)
 
 
-ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | HoursRequest | LedgerRequest
+ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | LedgerRequest
 """A hashable request. `groups` are the (question, key) pairs that it reads. `read` raises LedgerUnavailable."""
 
 

@@ -145,22 +145,6 @@ class Breakdown(NamedTuple):
             yield {**row.as_json(self.is_counted), "at_least": row.at_least, "exact": self.reason is None}
 
 
-class Hours(NamedTuple):
-    """Visits by weekday and hour: 7 rows, Monday first, of 24 numbers each; no rows if they cannot be known exactly."""
-
-    rows: list[list[int]]
-    reason: str | None
-
-    def as_json(self) -> Object:
-        return {"rows": self.rows, **_exact(self.reason)}
-
-    def csv_rows(self) -> Iterator[Object]:
-        for day, row in enumerate(self.rows or [[]] * 7):
-            for hour in range(24):
-                visits = row[hour] if row else None
-                yield {"weekday": day + 1, "hour": hour, "visits": visits, "exact": self.reason is None}
-
-
 class SnapshotTotals(NamedTuple):
     """A scope's latest visit number in a snapshot that includes every visit up to `at_ms`."""
 
@@ -168,7 +152,7 @@ class SnapshotTotals(NamedTuple):
     at_ms: int
 
 
-Result = Summary | Breakdown | Hours | list[Period]
+Result = Summary | Breakdown | list[Period]
 
 
 def as_json(result: Result) -> Object | list[Object]:

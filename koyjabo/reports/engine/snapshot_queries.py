@@ -42,7 +42,7 @@ class Snapshot:
         return self._live
 
     def by(self, question: Question, key: str) -> Groups:
-        """Return a question's visits by period name, value, REST, (weekday, hour), or None for everything."""
+        """Return a question's visits by period name, value, REST, or None for everything."""
         folded = self.folded(question)
         return folded.by(key) if folded else self._ask(question, key)
 

@@ -103,8 +103,8 @@ class Live:
         return state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more
 
     def by(self, question: Question, key: str, others: Collection[str] = ()) -> Groups:
-        """Group a question's visits by the name of a period, a value, (weekday, hour), or None for everything. The same
-        pass also reads the keys in `others`.
+        """Group a question's visits by the name of a period, a value, or None for everything. The same pass also reads
+        the keys in `others`.
         """
         sums = self._of(question).visits
         groups: Groups = sums.followed(key, question.until_ms, others).groups

@@ -17,7 +17,7 @@ from koyjabo.counting.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING
 from koyjabo.reports.log.block_queries import IN_COMMUNITY, ON_SITE
 from koyjabo.reports.log.blocks import Block, Rows, Seen
 from koyjabo.reports.log.log import BEGINNING, AttendedRows, Changes, Log, Position
-from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, PERIODS, WEEKDAY, Attended, Group
+from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, PERIODS, Attended, Group
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.report_query import (
     DAY,
@@ -29,7 +29,6 @@ from koyjabo.reports.query.report_query import (
     has_many,
     passes_none,
     period_of,
-    weekday_of,
 )
 
 MARGIN_DAYS = 2
@@ -142,9 +141,8 @@ def names_of(block: Block, key: str, clock: Clock) -> tuple[str, Sequence[Any]]:
         return "scope", [None if scope == SITE else scope for scope in values["scope"]]
     if key in (DAY, WEEK, MONTH):
         return "day", [period_of(day, key) for day in values["day"]]
-    if key in (HOUR, WEEKDAY):
-        local = list(map(clock.local, values["hour_s"]))
-        return "hour_s", local if key == HOUR else list(map(weekday_of, local))
+    if key == HOUR:
+        return "hour_s", list(map(clock.local, values["hour_s"]))
     return key, values[key]
 
 

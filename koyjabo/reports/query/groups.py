@@ -11,10 +11,8 @@ from pyroaring import BitMap
 
 from .report_query import GRANULARITIES
 
-EVERYTHING, WEEKDAY, LENGTHS = "everything", "weekday", "lengths"
-"""Keys other than GRANULARITIES and the visit dimensions: all visits together, (weekday from 0, hour), and the lengths
-of measured visits.
-"""
+EVERYTHING, LENGTHS = "everything", "lengths"
+"""Keys other than GRANULARITIES and the visit dimensions: all visits together, and the lengths of measured visits."""
 
 PERIODS = (EVERYTHING, *GRANULARITIES)
 """Keys whose groups have `pages`."""
@@ -87,7 +85,7 @@ class Group(NamedTuple):
 
 NO_VISITS = Group()
 Groups = Mapping[Any, Group]
-"""Groups by period, value or (weekday, hour), or by None for everything."""
+"""Groups by period or value, or by None for everything."""
 
 
 class VisitSet(NamedTuple):

@@ -269,11 +269,6 @@ def period_of(day: str, granularity: str) -> str:
     return f"{day[:8]}01" if granularity == MONTH else day
 
 
-def weekday_of(local: str) -> tuple[int, int]:
-    """Return the weekday (from 0) and the hour of a local time."""
-    return date.fromisoformat(local[:10]).weekday(), int(local[11:13])
-
-
 def spans(first: str, last: str, granularity: str) -> dict[str, tuple[str, str]]:
     """Return the first and last day of each period between `first` and `last`, by the period's name. Does not support
     hours.

@@ -23,12 +23,10 @@ from koyjabo.reports.query.groups import (
     EVERYTHING,
     NO_VISITS,
     REST,
-    WEEKDAY,
     Group,
     Groups,
     merged,
     merged_by,
-    minus,
     total as sum_of,
 )
 from koyjabo.reports.query.report_query import (
@@ -43,7 +41,6 @@ from koyjabo.reports.query.report_query import (
     one_value,
     period_of,
     property_of,
-    weekday_of,
 )
 from .day_sums import (
     ALL,
@@ -93,9 +90,9 @@ class RolledUpDays:
         self._cut = cut
 
     def by(self, key: str) -> Groups:
-        """Return groups by period name, by value or REST, by (weekday, hour), or by None for everything."""
-        if key in (HOUR, WEEKDAY):
-            return self._by_hour(key)
+        """Return groups by period name, by value or REST, or by None for everything."""
+        if key == HOUR:
+            return self._by_hour()
         if key == EVERYTHING or key in GRANULARITIES:
             return merged_by(self._by_day.items(), lambda day: None if key == EVERYTHING else period_of(day, key))
         if self.knows_sums:
@@ -133,19 +130,16 @@ class RolledUpDays:
         }
         return {**rest, **folded}
 
-    def _by_hour(self, key: str) -> Groups:
-        rows = self._ask(self._question, key)
+    def _by_hour(self) -> Groups:
+        rows = self._ask(self._question, HOUR)
         if not self.knows_hours:
             unknown = {self._clock.local(hour_s) for day in self._days for hour_s in self._clock.hours(day, day)}
-            return rows if key == WEEKDAY else {**rows, **dict.fromkeys(unknown, Group.with_visits(None))}
-        by_hour, known, groups = self._ask(self._question, HOUR), self._stored(STORED_HOUR), {}
+            return {**rows, **dict.fromkeys(unknown, Group.with_visits(None))}
+        known, groups = self._stored(STORED_HOUR), {}
         for hour_s, (visits, new) in (self._hours or {}).items():
             local = self._clock.local(hour_s)
-            groups[local] = self._group(visits, new, known.get(hour(hour_s), NO_SUMS), by_hour.get(local, NO_VISITS))
-        if key == HOUR:
-            return {**rows, **groups}
-        folded = {local: minus(totals.visits, by_hour.get(local, NO_VISITS).visits) for local, totals in groups.items()}
-        return merged_by([*rows.items(), *((weekday_of(local), Group(visits)) for local, visits in folded.items())])
+            groups[local] = self._group(visits, new, known.get(hour(hour_s), NO_SUMS), rows.get(local, NO_VISITS))
+        return {**rows, **groups}
 
     @staticmethod
     def _group(visits: int, new: int, stored: Any, rows: Group) -> Group:

@@ -2,16 +2,15 @@
 
 Chart annotations as text.
 
-A figure's chart (its periods, the compared periods, and their notes), and the table of hours.
+A figure's chart: its periods, the compared periods, and their notes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from babel.dates import get_day_names
 from flask import Flask
-from flask_babel import gettext, lazy_gettext as _
+from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
@@ -20,11 +19,11 @@ from koyjabo.base.models import Scope
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.reports.annotation_queries import AnnotationEntry
-from koyjabo.reports.engine.results import FOLDED_MEDIAN, Hours, Period, Summary
+from koyjabo.reports.engine.results import FOLDED_MEDIAN, Period, Summary
 from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MONTH, WEEK, Question, length
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current
-from koyjabo.web.i18n import count, digits, language
+from koyjabo.web.i18n import count
 from . import ranges
 from .ranges import Choice, PageAddress
 
@@ -210,15 +209,11 @@ def change(now: int | None, before: int | None, per_day: float = 1.0) -> float |
     return round(percent, 0 if abs(percent) >= PRECISE else 1)
 
 
-WEEKDAYS = "weekdays"
-"""The value of `granularity` that shows the table of hours by weekday in place of the chart."""
-
 STEP_LABELS: dict[str, LazyString] = {
     HOUR: _("Hour"),
     DAY: _("Day"),
     WEEK: _("Week"),
     MONTH: _("Month"),
-    WEEKDAYS: _("Weekdays"),
 }
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
 """Default granularities for ranges of at most this many days."""
@@ -262,12 +257,12 @@ def granularity(question: Question) -> str:
 
 
 def granularities(address: PageAddress, question: Question, chosen: str) -> list[Choice]:
-    """Return the tabs of the chart: its granularities and the table of hours."""
+    """Return the tabs of the chart."""
     days = length(question)
-    names = [name for name in GRANULARITIES if days in OFFERED[name] or name == chosen]
     return [
         Choice(str(address.having({"granularity": name})), str(STEP_LABELS[name]), name == chosen)
-        for name in (*names, WEEKDAYS)
+        for name in GRANULARITIES
+        if days in OFFERED[name] or name == chosen
     ]
 
 
@@ -317,34 +312,3 @@ def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:
     starts = [day if at == 0 or day != days[at - 1] else "9999" for at, day in enumerate(days)]
     ends = [next((later for later in days[at + 1 :] if later != day), "9999") for at, day in enumerate(days)]
     return [[text for day, text in notes if first <= day < end] for first, end in zip(starts, ends, strict=True)]
-
-
-class HourTable(NamedTuple):
-    days: list[str]
-    hours: list[str]
-    rows: list[list[int]]  # empty if they are not known
-    busiest: str  # in words; "" if there are no visits
-    reason: str | None
-
-
-def hour_table(report: Hours) -> HourTable:
-    hours = [digits(f"{hour:02}") for hour in range(24)]
-    cell, words = busiest(report.rows), ""
-    if cell:
-        day, hour = cell
-        words = gettext("Busiest: %(day)s, %(hour)s", day=_weekdays("wide")[day], hour=digits(f"{hour:02}:00"))
-    return HourTable(_weekdays("abbreviated"), hours, report.rows, words, report.reason)
-
-
-def _weekdays(width: Literal["abbreviated", "wide"]) -> list[str]:
-    names = get_day_names(width, context="stand-alone", locale=language())
-    return [names[day] for day in range(7)]
-
-
-def busiest(rows: list[list[int]]) -> tuple[int, int] | None:
-    """Return the weekday (from 0) and hour with the most visits, or the first of several with equally many; None if
-    there are no visits.
-    """
-    cells = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
-    most, day, hour = max(cells, default=(0, 0, 0))
-    return (-day, -hour) if most else None

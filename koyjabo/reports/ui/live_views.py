@@ -18,7 +18,7 @@ from koyjabo.realtime.events import ViewUpdate, view_room
 from koyjabo.realtime.room import RoomEvent, RoomSource, changes
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
-from koyjabo.reports.engine.results import Breakdown, Hours
+from koyjabo.reports.engine.results import Breakdown
 from . import figures
 from .breakdowns import Card
 from .choices import OVERVIEW, ReportContext, of_community
@@ -55,8 +55,8 @@ def numbers(plan: ViewPlan) -> Numbers:
         if summary.until:
             cells["until"] = [summary.until[11:16]]
     if plan.draws("chart"):
-        shown = _hours(plan, cells) if plan.has_hours else _chart(plan, cells)
-        rest["chart"] = shown, [figure.value is None for figure in plan.figures if figure.name in figures.IN_MENU]
+        in_menu = [figure.value is None for figure in plan.figures if figure.name in figures.IN_MENU]
+        rest["chart"] = _chart(plan, cells), in_menu
     if plan.by:
         if plan.draws("list"):
             rest["list"] = _whole(plan, *plan.whole_list)
@@ -78,12 +78,6 @@ def _chart(plan: ViewPlan, cells: dict[str, Cell]) -> Any:
         cells[f"chart.{at}"] = [value, before, figures.change(value, before)] if others else [value]
         rest.append((period.period, period.so_far, other and other.period))
     return rest
-
-
-def _hours(plan: ViewPlan, cells: dict[str, Cell]) -> Any:
-    hours: Hours = plan.results[plan.hours_request]
-    cells.update({f"hours.{day}": row for day, row in enumerate(hours.rows)})
-    return figures.busiest(hours.rows), hours.reason
 
 
 def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:

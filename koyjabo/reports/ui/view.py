@@ -19,7 +19,7 @@ from koyjabo.web.i18n import count, language, time_of_day
 from . import breakdowns, choices, figures, live_views, ranges
 from .breakdowns import Card, Dot, Pages
 from .choices import SHOWN, Chip, ReportContext
-from .figures import Chart, HourTable, hour_table
+from .figures import Chart
 from .ranges import Choice, PageAddress, Picker
 from .view_plan import ON_MAPS, SENT, Results, ViewPlan
 
@@ -137,8 +137,7 @@ class View(ViewPlan):
 
     @property
     def granularities(self) -> list[Choice]:
-        chosen = figures.WEEKDAYS if self.has_hours else self.granularity
-        return figures.granularities(self.address, self.question, chosen)
+        return figures.granularities(self.address, self.question, self.granularity)
 
     def tabs(self, card: Card) -> list[Choice]:
         others = [tab for tab in self.open_tabs if tab and tab not in card.tabs]
@@ -159,10 +158,6 @@ class View(ViewPlan):
         if self.find:
             values = values.matching(self.find).page(self.offset)
         return breakdowns.pages(values, self.find, self.address)
-
-    @cached_property
-    def hours(self) -> HourTable:
-        return hour_table(self.results[self.hours_request])
 
     @cached_property
     def versions(self) -> dict[str, str]:

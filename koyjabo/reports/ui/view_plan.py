@@ -14,7 +14,6 @@ from koyjabo.base.core.services import Services
 from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
-    HoursRequest,
     LedgerRequest,
     ReportRequest,
     SummaryRequest,
@@ -77,7 +76,7 @@ class ViewPlan:
         self.by = self.other("by")  # the dimension whose whole list is shown; "" if the cards are shown
         self.find, self.open_tabs = self.other("find").strip(), self.other("tabs").split(",")
         problems: dict[str, Any] = {}
-        if self.other("granularity") not in ("", *GRANULARITIES, figures.WEEKDAYS):
+        if self.other("granularity") not in ("", *GRANULARITIES):
             problems["granularity"] = NOT_A_GRANULARITY
         if self.by and not is_dimension(self.by):
             problems["by"] = NOT_A_DIMENSION
@@ -87,7 +86,6 @@ class ViewPlan:
             raise InvalidInput(details=problems)
         self.offset = int(self.other("offset") or 0)
         self.totals_request = LedgerRequest(Question(self.today, self.today, base.scope), totals)
-        self.hours_request = HoursRequest(self.question)
 
     def _has_two_periods(self) -> bool:
         """Whether all days that the default comparison needs have data."""
@@ -157,13 +155,7 @@ class ViewPlan:
     @property
     def granularity(self) -> str:
         """The requested granularity, or the next coarser one if there are too many days."""
-        requested = "" if self.has_hours else self.other("granularity")
-        return possible(self.question, requested or figures.granularity(self.question))
-
-    @property
-    def has_hours(self) -> bool:
-        """Whether the table of hours is shown in place of the chart."""
-        return self.other("granularity") == figures.WEEKDAYS
+        return possible(self.question, self.other("granularity") or figures.granularity(self.question))
 
     def tab(self, card: Card) -> str:
         return next((tab for tab in self.open_tabs if tab in card.tabs), card.tabs[0])
@@ -215,7 +207,7 @@ class ViewPlan:
         if self.draws("figures") or self.draws("chart"):
             yield self.summary_request
         if self.draws("chart"):
-            yield from [self.hours_request] if self.has_hours else self.timeline_requests
+            yield from self.timeline_requests
         if self.by:
             yield from self.breakdown_requests(*self.whole_list) if self.draws("list") else ()
             return

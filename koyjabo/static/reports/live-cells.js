@@ -37,10 +37,6 @@ const SHOW = {
     const cell = element.closest("td"); // charts read it from the cell
     for (const name of ["value", "compared"]) if (cell && name in cell.dataset) cell.dataset[name] = value ?? "";
   },
-  heat(element, value) {
-    element.dataset.value = value;
-    write(/** @type {Element} */ (element.firstElementChild), written(value));
-  },
 };
 
 /** A change, such as "▲ 15%". @param {number | string} value  in percent, or "new" */
@@ -50,13 +46,6 @@ function change(value) {
   const shown = document.importNode(kinds[kind], true);
   if (kind < 2) /** @type {ChildNode} */ (shown.lastChild).textContent = `${percent.format(Math.abs(Number(value)))}%`;
   return shown;
-}
-
-/** Makes the cells of the hours table darker for larger numbers. @param {Element} part */
-function darken(part) {
-  const cells = /** @type {HTMLElement[]} */ ([...part.querySelectorAll("[data-as=heat]")]);
-  const most = Math.max(1, ...cells.map((cell) => Number(cell.dataset.value)));
-  for (const cell of cells) cell.dataset.level = String(Math.ceil((5 * Number(cell.dataset.value)) / most));
 }
 
 /** @param {HTMLElement} list  @param {(HTMLElement | undefined)[]} rows */
@@ -232,7 +221,6 @@ export class LiveCells {
     const list = /** @type {HTMLElement | null} */ (part.querySelector("[data-rows]"));
     if (list) this.#order(list);
     const changed = [...part.querySelectorAll("[data-cell]")].filter((cell) => this.#fillCell(/** @type {HTMLElement} */ (cell)));
-    if (changed.some((cell) => cell.querySelector("[data-as=heat]"))) darken(part);
     changed.find((cell) => cell.closest("[data-chart]"))?.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
   }
 

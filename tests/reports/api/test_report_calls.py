@@ -11,7 +11,7 @@ from support.people.communities import PATH
 from koyjabo.reports.live import live
 from koyjabo.reports.query.report_query import ATTENDED, DIMENSIONS
 
-REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page", "hours": ""}
+REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page"}
 SAME_WEEKDAYS = {
     "today": ("2025-10-03", "2025-10-03"),
     "7d": ("2025-09-27", "2025-10-03"),

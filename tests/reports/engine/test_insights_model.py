@@ -21,7 +21,7 @@ from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.engine.requests import BreakdownRequest, HoursRequest, SummaryRequest, TimelineRequest
+from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.scan_queue import ScanQueue
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.live.visit_sums import VisitSums
@@ -195,8 +195,6 @@ class History:
                 question, self.choose.choice(sorted(VALUES.keys() - {"attended"})), self.choose.randint(1, 4)
             )
             self.compare_timeline(question, self.choose.choice(GRANULARITIES))
-            hours = self.insights.hours(question)
-            assert hours.rows == (self.model.hours(question) if hours.reason is None else [])
 
     def agree(self, question: Question, actual: Sequence[int | None], expected: Sequence[int]) -> None:
         """Assert equal numbers, or unknown ones where days are rolled up."""
@@ -335,16 +333,16 @@ def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
     today = site.services.clock.today()
     question = Question(today, today, filters={"source": Filter(frozenset(["google.com"]))})
     snapshots, scans = count_calls(monkeypatch, Snapshot, "__init__"), count_calls(monkeypatch, VisitSums, "_follow")
-    requests = [SummaryRequest(question), TimelineRequest(question, "hour"), HoursRequest(question)]
+    requests = [SummaryRequest(question), TimelineRequest(question, "hour")]
     requests += [BreakdownRequest(question, dimension) for dimension in DIMENSIONS]
-    summary, hours, week, *breakdowns = site.reports.read(requests)
+    summary, hours, *breakdowns = site.reports.read(requests)
     assert (len(snapshots), len(scans)) == (1, 1)
     assert summary.figures[2:8] == (4, 4, 4, 0, 3, 0)
-    assert sum(hour.visits for hour in hours) == sum(map(sum, week.rows)) == 4
+    assert sum(hour.visits for hour in hours) == 4
     assert all(breakdown.total.visits == 4 for breakdown in breakdowns)
     assert [(row.value, row.sums.visits) for row in breakdowns[0].rows] == [("/", 2), (None, 1), ("/fares", 1)]
     asked_alone = [site.reports.read([request])[0] for request in requests]
-    assert asked_alone == [summary, hours, week, *breakdowns]
+    assert asked_alone == [summary, hours, *breakdowns]
 
 
 MIRPUR = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")

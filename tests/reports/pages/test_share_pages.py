@@ -40,7 +40,7 @@ def test_shared_page_starts_with_its_days_and_never_exceeds_its_filters(site, bo
     assert "10 Dec 2025 – 16 Dec 2025" in words(page)
     assert f'href="{path}?range=30d"' in page
     assert "17 Nov 2025 – 16 Dec 2025" in words(reader.get(f"{path}?range=30d"))
-    for name in ("summary", "timeline", "breakdown", "hours"):
+    for name in ("summary", "timeline", "breakdown"):
         assert f"/api/shares/{token}/reports/{name}" in page
     for hidden in ("/fares", 'href="/admin', "visitor_id", '"v1"', ">v1<", boss.email):
         assert hidden not in page, hidden

@@ -1,7 +1,6 @@
 """A rolled up day keeps its number of visitors and the largest values of each dimension, but no visitor."""
 
 import re
-from datetime import date
 
 import pytest
 from support.application.site import Site, Time
@@ -170,9 +169,6 @@ def test_files_mark_what_they_may_lack(site):
     for query, visits in (("", "14"), ("page=/", "6")):
         (summary,) = file("summary", query)
         assert (summary["visits"], summary["visitors"], summary["exact"]) == (visits, "", "false")
-    hours = file("hours", "page=/")
-    assert len(hours) == 7 * 24
-    assert {(row["visits"], row["exact"]) for row in hours} == {("", "false")}
 
 
 @pytest.mark.both_kinds
@@ -233,7 +229,6 @@ def test_visit_in_a_repeated_hour_is_in_that_hour_of_every_report(database):
         time.pass_(days=2)
         before = all_figures(site.reports, Question(day, day))
         assert [period.period for period in before["hour"] if period.visits] == [hour]
-        assert before["hours"].rows[date.fromisoformat(day).weekday()][int(hour[11:13])] == 1
         assert site.rows("SELECT day, visits FROM daily_visits") == [(day, 1)]
         assert prune(site) == 1
         assert_kept(before, all_figures(site.reports, Question(day, day)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from koyjabo.base.models import SITE
 from koyjabo.reports.engine.insights import Insights
-from koyjabo.reports.engine.requests import BreakdownRequest, HoursRequest, SummaryRequest, TimelineRequest
+from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.results import MAX_ROWS, Breakdown
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.report_query import DIMENSIONS, GRANULARITIES, Question, has_many
@@ -21,9 +21,9 @@ Figures = Mapping[str, Any]
 
 
 def all_figures(reports: Insights, question: Question) -> Figures:
-    """Every report for a question: `summary`, `hours`, timelines, and all breakdowns with all rows."""
+    """Every report for a question: `summary`, timelines, and all breakdowns with all rows."""
     dimensions = [name for name in (*DIMENSIONS, PROPERTY) if name != COMMUNITY or question.scope == SITE]
-    requests: dict[str, Any] = {"summary": SummaryRequest(question), "hours": HoursRequest(question)}
+    requests: dict[str, Any] = {"summary": SummaryRequest(question)}
     requests |= {name: TimelineRequest(question, name) for name in GRANULARITIES}
     requests |= {name: BreakdownRequest(question, name, MAX_ROWS) for name in dimensions}
     return dict(zip(requests, reports.read(list(requests.values())), strict=True))
@@ -32,7 +32,6 @@ def all_figures(reports: Insights, question: Question) -> Figures:
 def assert_kept(before: Figures, after: Figures) -> None:
     """Assert that no figure has another value than before its days were rolled up."""
     assert_same(before["summary"].figures, after["summary"].figures, "summary")
-    assert after["hours"].rows in ([], before["hours"].rows)
     for name in GRANULARITIES:
         periods = {period.period: period for period in after[name]}  # may go on after `until_ms`, with unknown figures
         for period in before[name]:

@@ -102,12 +102,6 @@ class InsightsModel:
     def timeline(self, question: Question, granularity: str) -> dict[str, Figures]:
         return self._by(question, lambda visit: self._period(visit, granularity))
 
-    def hours(self, question: Question) -> list[list[int]]:
-        week = [[0] * 24 for _ in range(7)]
-        for visit in self.asked(question):
-            week[date.fromisoformat(visit.day).weekday()][int(self.clock.local(visit.hour_s)[11:13])] += 1
-        return week
-
     def _by(self, question: Question, key: Callable[[Visit], Any]) -> dict[Any, Figures]:
         groups: defaultdict[Any, list[Visit]] = defaultdict(list)
         for visit in self.asked(question):

@@ -31,7 +31,7 @@ LEAST = {
         pages.log_in_by_link
         pages.invitation pages.community
         pages.share pages.unlock_share pages.visit_number
-        api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
+        api.shared_summary api.shared_timeline api.shared_breakdown
     """,
     USER: """
         api.refresh api.log_out api.me api.change_password api.change_me api.export_me api.delete_me
@@ -52,7 +52,7 @@ LEAST = {
         admin.communities admin.community admin.users admin.user admin.server admin.data admin.find
         admin.search admin.state admin.list_annotations
         sockets.panel_stream
-        api.report_summary api.report_timeline api.report_breakdown api.report_hours
+        api.report_summary api.report_timeline api.report_breakdown
     """,
     MEMBER: """
         api.get_community api.leave_community api.list_members api.community_stats
@@ -67,7 +67,6 @@ LEAST = {
         pages.community_reports pages.community_settings
         pages.community_shares pages.new_share pages.create_share pages.end_share
         api.community_report_summary api.community_report_timeline api.community_report_breakdown
-        api.community_report_hours
         sockets.dashboard_stream
     """,
     ADMIN: """
