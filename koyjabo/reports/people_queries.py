@@ -11,7 +11,6 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.urls import page_path
 from koyjabo.base.models import Conversion, Counter, Scope, Visit, Visitor
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import SLOT_S, DailyPeople, Day, user, visitor
@@ -211,7 +210,7 @@ def conversions_between(session: Session, scope: Scope, first: str, last: str) -
     query = query.join(Visit, Visit.id == Visitor.first_visit)
     query = query.where(Conversion.scope == scope, Visit.day.between(first, last))
     conversions = session.execute(query).all()
-    pages = collections.Counter(page_path(page) for page, _ in conversions)
+    pages = collections.Counter(page for page, _ in conversions)
     ordered = sorted(pages.items(), key=lambda item: (-item[1], item[0] or ""))
     average_ms = round(sum(waited_ms for _, waited_ms in conversions) / len(conversions)) if conversions else None
     return ConversionReport(len(conversions), ordered, average_ms)

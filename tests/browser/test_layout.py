@@ -12,7 +12,7 @@ from support.programs.zone import ZONE
 HEIGHTS = {"/admin/server": 3_100, "/admin/live": 2_800}
 """Maximum height in px at 360 px width."""
 
-MAX_CONTROLS, MAX_WORDS = 110, 300
+MAX_CONTROLS, MAX_WORDS = 90, 300
 """Maximum numbers on Overview. The demo shows eight more locations, which are links."""
 
 SEEN = r"""() => {

@@ -109,16 +109,6 @@ def _beginning(address: str) -> str:
     return address[: LONGEST_ESCAPED if address.isascii() else LONGEST_TEXT + 1]
 
 
-def page_path(page: str | None) -> str | None:
-    """A page of a stored row, spelled as in new rows. Older ones may have an origin. None for a page that is on no
-    site.
-    """
-    if page and PLAIN.fullmatch(page):
-        return _cut(page)
-    path = without_query(page)
-    return _cut(normal(path)) if path and not is_on_disk(path) else None
-
-
 def referrer_path(referrer: str | None) -> str | None:
     """A referrer as it is stored: a URL like a page. Another text, such as a host, is only cut. Clients say
     `direct` if there is none.

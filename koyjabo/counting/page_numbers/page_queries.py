@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.urls import page_path
 from koyjabo.base.database.json_rows import insert_rows
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import Community, PageSum
@@ -72,7 +71,7 @@ def move_views(session: Session) -> bool:
     views: Counter[tuple[str, str]] = Counter()
     for name, query, after in (("page_visits", VISITS, after_visit), ("page_events", PAGE_VIEWS, after_event)):
         rows = session.execute(query, {"after": after, "most": AT_ONCE}).all()
-        views.update((page, day) for _, sent, day in rows if (page := page_path(sent)))
+        views.update((page, day) for _, page, day in rows if page)
         if rows:
             session.execute(SET_MARK, {"name": name, "upto": rows[-1][0]})
         has_more |= len(rows) == AT_ONCE
@@ -162,9 +161,9 @@ def numbers(session: Session) -> Counter[str] | None:
     for page, stored in session.execute(select(PageSum.page, PageSum.views)):
         views[page] = stored
     for query, after in ((LATER_VISITS, ready[0]), (LATER_PAGE_VIEWS, ready[1])):
-        for sent, count in session.execute(query, {"after": after}):
-            if path := page_path(sent):
-                views[path] += count
+        for page, count in session.execute(query, {"after": after}):
+            if page:
+                views[page] += count
     return views
 
 

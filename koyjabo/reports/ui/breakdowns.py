@@ -21,9 +21,8 @@ from koyjabo.web.i18n import count
 from .figures import change
 from .ranges import PageAddress, Pairs
 
-BANGLADESH = "bangladesh"
-MAPS = {BANGLADESH: "city"}
-"""The tab with a map, and the dimension whose rows it shows."""
+CITY, BANGLADESH = "city", "bangladesh"
+"""A dimension, and the tab that also shows its values on a map."""
 
 LABELS: dict[str, LazyString] = {
     "page": _("Landing page"),
@@ -36,7 +35,7 @@ LABELS: dict[str, LazyString] = {
     "utm_term": _("Term"),
     "utm_content": _("Content"),
     "country": _("Country"),
-    "city": _("City"),
+    CITY: _("City"),
     BANGLADESH: _("Map"),
     "browser": _("Browser"),
     "system": _("System"),
@@ -58,13 +57,17 @@ class Card(NamedTuple):
 ALL = (
     Card("pages", _("Pages"), ("page", "viewed_page", "event")),
     Card("sources", _("Sources"), ("source", "channel", "utm_campaign")),
-    Card("places", _("Locations"), ("country", "city", BANGLADESH)),
+    Card("places", _("Locations"), ("country", CITY, BANGLADESH)),
     Card("devices", _("Devices"), ("device", "browser", "system")),
     Card("communities", _("Communities"), ("community",)),
 )
 
 OF_A_COMMUNITY = ALL[:-1]
 """The cards without communities, because all of a community's visits have the same community."""
+
+
+def dimension_of(tab: str) -> str:
+    return CITY if tab == BANGLADESH else tab
 
 
 def label(dimension: str) -> str:

@@ -20,9 +20,9 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.engine.results import Breakdown
 from . import figures
-from .breakdowns import Card
+from .breakdowns import BANGLADESH, Card
 from .choices import OVERVIEW, ReportContext, of_community
-from .view_plan import ON_MAPS, ViewPlan
+from .view_plan import ON_MAP, ViewPlan
 
 Cell = Sequence[int | float | str | None]
 """The contents of a cell's elements, in order."""
@@ -100,7 +100,7 @@ def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
         "has_others": shown.has_others,
         "counts_others": counts_others,
         "reason": shown.reason,
-        "map": _whole(plan, *ON_MAPS[tab]) if tab in ON_MAPS else [],
+        "map": _whole(plan, *ON_MAP) if tab == BANGLADESH else [],
     }
 
 

@@ -21,7 +21,7 @@ from .breakdowns import Card, Dot, Pages
 from .choices import SHOWN, Chip, ReportContext
 from .figures import Chart
 from .ranges import Choice, PageAddress, Picker
-from .view_plan import ON_MAPS, SENT, Results, ViewPlan
+from .view_plan import ON_MAP, SENT, Results, ViewPlan
 
 MANY = 200_000
 """Filtered reports on more visits than this take a second or more each, so their parts are sent separately from the
@@ -150,7 +150,7 @@ class View(ViewPlan):
 
     @property
     def dots(self) -> list[Dot]:
-        return breakdowns.dots(self.values(*ON_MAPS[breakdowns.BANGLADESH]))
+        return breakdowns.dots(self.values(*ON_MAP))
 
     @cached_property
     def pages(self) -> Pages:
@@ -196,7 +196,7 @@ class View(ViewPlan):
     @property
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
-        open_tabs = [breakdowns.MAPS.get(tab, tab) for tab in map(self.tab, self.base.cards)]
+        open_tabs = [breakdowns.dimension_of(self.tab(card)) for card in self.base.cards]
         return [(breakdowns.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:

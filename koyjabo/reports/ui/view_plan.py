@@ -33,7 +33,7 @@ from koyjabo.reports.query.report_query import (
 )
 from koyjabo.reports.services import ReportServices
 from . import breakdowns, choices, figures
-from .breakdowns import Card, Values
+from .breakdowns import BANGLADESH, CITY, Card, Values, dimension_of
 from .choices import SHOWN, ReportContext
 from .figures import Figure
 from .ranges import PageAddress, Pairs
@@ -43,8 +43,8 @@ Results = Mapping[ReportRequest, Any]
 SENT = ("part", "whole", choices.KEEP)
 """Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
 
-ON_MAPS = {breakdowns.BANGLADESH: ("city", MAX_ROWS)}
-"""A map's contents: a dimension, and how many of its values are shown."""
+ON_MAP = (CITY, MAX_ROWS)
+"""The map's contents: a dimension, and how many of its values are shown."""
 
 
 def totals(snapshot: Snapshot, question: Question) -> SnapshotTotals:
@@ -190,7 +190,7 @@ class ViewPlan:
 
     def values(self, tab: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
         """Return the lines of a tab: a dimension, or the places of a map."""
-        dimension = breakdowns.MAPS.get(tab, tab)
+        dimension = dimension_of(tab)
         now, *before = (self.results[request] for request in self.breakdown_requests(dimension, limit, offset))
         compared = before[0] if before else None
         return breakdowns.values(now, compared, self.question, dimension, self.address, offset, self.per_day)
@@ -212,8 +212,8 @@ class ViewPlan:
             yield from self.breakdown_requests(*self.whole_list) if self.draws("list") else ()
             return
         for tab in (self.tab(card) for card in self.base.cards if self.draws(card.name)):
-            yield from self.breakdown_requests(breakdowns.MAPS.get(tab, tab))
-            yield from self.breakdown_requests(*ON_MAPS[tab]) if tab in ON_MAPS else ()
+            yield from self.breakdown_requests(dimension_of(tab))
+            yield from self.breakdown_requests(*ON_MAP) if tab == BANGLADESH else ()
 
     @property
     def summary_request(self) -> SummaryRequest:

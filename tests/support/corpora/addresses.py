@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from koyjabo.base.core.urls import page_path
+from koyjabo.base.core.urls import sent_page
 from support.programs.processes import ROOT
 from .agreement import Agreement
 
@@ -60,10 +60,10 @@ def agreements() -> Iterator[Agreement]:
 
 def _mistake(address: Address) -> str:
     """A program may send the address as it was written, which is the same page."""
-    if page_path(address.sent) != address.page:
+    if sent_page(address.sent) != address.page:
         return "another spelling"
     origin = ORIGIN.match(address.input)
     if origin is None or REMOVED.search(address.input):
         return ""
     path = re.split("[?#]", address.input[origin.end() :])[0]
-    return "" if page_path(path or "/") == address.page else "two pages"
+    return "" if sent_page(path or "/") == address.page else "two pages"
