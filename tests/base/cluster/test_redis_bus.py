@@ -193,6 +193,16 @@ def test_workers_know_of_each_other_until_the_lease_ends(reporting, redis_server
         assert client.hkeys(KEYS[0]) == ["b"]
 
 
+def test_workers_of_other_versions_may_say_more_or_less(reporting, redis_server):
+    state = Worker("b")._asdict()
+    older = {name: value for name, value in state.items() if name not in ("recount", "lag_ms", "unsaved_ms", "jobs")}
+    with redis_server.client() as client:
+        client.hset(KEYS[0], "b", json.dumps({**state, "more": 1}))
+        client.hset(KEYS[0], "c", json.dumps({**older, "id": "c"}))
+    reporting.report(Worker("a"))
+    assert {worker.id for worker in reporting.workers.live()} == {"a", "b", "c"}
+
+
 def test_worker_knows_itself_while_redis_is_away(disposable_redis):
     reporting = ReportingWorker(disposable_redis)
     other = ReportingWorker(disposable_redis)
