@@ -1,5 +1,5 @@
-"""Measures visits during a backup of a million visits: how long each step of the backup takes, and how much slower
-visits become.
+"""Measures visits during a backup of a million visits: how long the backup takes, and how much slower visits
+become.
 
 The server, the backup process, the clients and PostgreSQL may use all cores. Measurement windows last a few seconds,
 and the backup process is suspended in every other one. Prints tables and the ratio with its target; the same text goes
@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,9 +31,9 @@ from support.programs.processes import wait_until
 WINDOW_S, RATE = 5.0, 200
 MOST = 1.1
 TAIL, MIDDLE = 99, 50
-PROGRAM = b".backups.run"
-PATIENCE_S = 60.0
-"""The server checks every 30 s whether a backup is due."""
+PROGRAM = b"koyjabo\0backup"
+PATIENCE_S = 120.0
+"""The server reads the folder, and checks whether a backup is due, every 30 s."""
 
 
 @dataclass
@@ -43,7 +42,6 @@ class Seen:
 
     alone_ms: list[float] = field(default_factory=list)
     beside_ms: list[float] = field(default_factory=list)
-    by_step_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     took_s: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
     longest_log: int = 0  # bytes of SQLite's write-ahead log
@@ -62,54 +60,51 @@ def main(visits: int, rounds: int) -> None:
         with scratch() as folder, server_for(where) as server:
             database = filled("backup", visits, server, is_kept=server is None)
             (folder / "backups").mkdir()
-            settings = {**settings_on(database), "BACKUP_DIR": str(folder / "backups"), "TMPDIR": str(folder)}
-            database.rows("DELETE FROM nightly_work WHERE name = 'backups'")
+            settings = {**settings_on(database), "BACKUP_DIR": str(folder / "backups")}
             with Server(THIS.server, settings, machine.all_cores(), folder) as running:
                 wait_until_read(running, database)
-                seen = in_turn(running, database, rounds)
+                seen = in_turn(running, database, folder / "backups", rounds)
         targets.append(say(report, where, seen))
     say_targets(report, targets)
     if visits == 1_000_000:
         report.save()
 
 
-def in_turn(server: Server, database: Database, rounds: int) -> Seen:
+def in_turn(server: Server, database: Database, folder: Path, rounds: int) -> Seen:
     seen = Seen()
     window(server)  # warm up
     for number in range(rounds):
         progress(number, rounds, "a backup")
-        back_up(server, database, seen)
+        back_up(server, database, folder, seen)
     return seen
 
 
-def back_up(server: Server, database: Database, seen: Seen) -> None:
+def back_up(server: Server, database: Database, folder: Path, seen: Seen) -> None:
     """Make one backup, measuring in alternating windows. The backup process is suspended in every other window."""
-    pid, took_s = begin(server, database), 0.0
-    while is_running(database):
-        step, began = database.rows("SELECT step FROM backups")[0][0], time.monotonic()
-        times = window(server)
+    pid, took_s = begin(server, database, folder), 0.0
+    while process_of_backup(server):
+        began, times = time.monotonic(), window(server)
         took_s += time.monotonic() - began
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
             seen.cpu_s.append(proc.cpu_us(pid) / 1e6)
             seen.beside_ms += times
-            seen.by_step_ms[step] += times
             seen.alone_ms += window(server)
             os.kill(pid, signal.SIGCONT)
     seen.took_s.append(took_s)
-    ((state, error),) = database.rows("SELECT state, error FROM backups")
-    if state != "proven":
-        raise click.ClickException(error)
+    if not [*folder.glob("*.backup")]:
+        raise click.ClickException("the backup failed")
     seen.longest_log = max(seen.longest_log, log_of(database))
 
 
-def begin(server: Server, database: Database) -> int:
+def begin(server: Server, database: Database, folder: Path) -> int:
     """Make the server notice that the day's backup is missing. Returns the id of the backup process. It is a child of
     the worker, and Linux applies its priority only within its session.
     """
-    database.rows("DELETE FROM backups")
+    for file in folder.glob("*.backup"):
+        file.unlink()
     database.rows("DELETE FROM nightly_work WHERE name = 'backups'")
-    database.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)")
+    database.rows("INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES ('backups', '', '', 0, 0)")
     return wait_until(lambda: process_of_backup(server), "the server begins a backup", PATIENCE_S)
 
 
@@ -119,10 +114,6 @@ def process_of_backup(server: Server) -> int | None:
             if PROGRAM in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return pid
     return None
-
-
-def is_running(database: Database) -> bool:
-    return bool(database.rows("SELECT 1 FROM backups WHERE state = 'running'"))
 
 
 def window(server: Server) -> list[float]:
@@ -141,7 +132,7 @@ def say(report: Report, where: str, seen: Seen) -> Target:
     report.say(f"{where}: a backup took {max(seen.took_s):.0f} s at most, with {max(seen.cpu_s):.0f} s of a core")
     if seen.longest_log:
         report.say(f"The write-ahead log had {seen.longest_log / 1e6:.0f} MB at most")
-    rows = [("without a backup", seen.alone_ms), ("beside one", seen.beside_ms), *sorted(seen.by_step_ms.items())]
+    rows = [("without a backup", seen.alone_ms), ("beside one", seen.beside_ms)]
     table = [
         [name, f"{len(times):,}", *(f"{percentile(times, percent):.2f}" for percent in (MIDDLE, TAIL))]
         for name, times in rows

@@ -202,14 +202,14 @@ def backups(facts: SystemFacts) -> Result:
         return _manual_backups(facts)
     state, now_ms = facts.backups, facts.now_ms
     proven, failed = state.proven, state.failed
-    last = {"ago": proven.proven_ms, "counted": proven.total, "restored": proven.restored_total} if proven else {}
+    last = {"ago": proven.made_ms, "counted": proven.total, "restored": proven.total} if proven else {}
     if failed is not None:
-        values = {"failed_at": failed.begun_ms, "error": failed.error or "", **last}
+        values = {"failed_at": failed.at_ms, "error": failed.error, **last}
         return "failed" if proven else "failed_first", values
     if proven is not None:
-        is_late = now_ms - (proven.proven_ms or 0) > LATE_PROOF_MS
+        is_late = now_ms - proven.made_ms > LATE_PROOF_MS
         return "late" if is_late else "proven", last
-    if state.running is not None:
+    if state.is_running:
         return "running", {}
     since_ms = state.on_since_ms or now_ms
     if now_ms - since_ms > LATE_PROOF_MS:

@@ -51,7 +51,7 @@ MORE_WORKERS = N_("If this continues, raise WEB_CONCURRENCY, or use a machine wi
 MAKE_ROOM = N_("Delete what is not needed, such as old backups, or use a larger disk.")
 RECOUNT_NOW = N_("Start one: %(receipt)s")
 SEE_LOG = N_("The log says why. %(data)s has a button that makes one now.")
-SEE_STEP = N_("%(data)s shows the step that failed. Fix the cause, then press Back up now there.")
+SEE_STEP = N_("%(data)s shows why. Fix the cause, then press Back up now there.")
 CHECK_MAIL = N_("The last error is below. Check the %(mail)s.")
 TURN_BACKUPS_ON = N_("%(turn_on)s: the server then makes a backup every night and verifies it.")
 

@@ -12,11 +12,11 @@ from koyjabo.base.cluster.workers import SOCKET_KINDS, Drop, Progress, Worker
 from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
-from koyjabo.base.models import Backup
 from koyjabo.counting.ledger import Unsaved
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status
-from koyjabo.upkeep.backups.backups import BackupState
+from koyjabo.upkeep.backups.backups import BackupState, Failure
+from koyjabo.upkeep.backups.folder import BackupFile
 from koyjabo.upkeep.health import checks
 from koyjabo.upkeep.health.findings import DANGER, GOOD, OFF, UNREAD, WARNING
 from koyjabo.upkeep.health.queries import DatabaseFacts, Rollback, Standbys
@@ -67,41 +67,26 @@ def unready(name: str) -> SystemFacts:
     return WELL._replace(ready={**WELL.ready, name: FAILED})
 
 
-PROVEN_ROW = {
-    "name": "koyjabo-20251215T213000Z-4f2a91c7.backup",
-    "begun_ms": NOW_MS - 36 * HOUR_MS,
-    "state": "proven",
-    "total": 22121,
-    "restored_total": 22121,
-    "proven_ms": NOW_MS - 36 * HOUR_MS,
-}
-
-
-def row(**changes: Any) -> Backup:
-    """A backup that was verified 36 hours ago, with these changes."""
-    return Backup(**PROVEN_ROW | changes)
-
-
-ROW = row()
-FAILED_ROW = row(state="failed", error="No space is left.", proven_ms=None)
+MADE = BackupFile("koyjabo-20251215T213000Z-4f2a91c7.backup", NOW_MS - 36 * HOUR_MS, 900, 22_121, is_verified=True)
+NO_SPACE = Failure(NOW_MS - HOUR_MS, "No space is left.")
 
 
 def backups(**known: Any) -> SystemFacts:
     """A server with automatic backups. Backups made with `koyjabo backup` do not count there."""
-    state = BackupState(None, None, None, [], NOW_MS + HOUR_MS, NOW_MS - 36 * HOUR_MS)._replace(**known)
+    state = BackupState(False, None, None, [], NOW_MS + HOUR_MS, NOW_MS - 36 * HOUR_MS)._replace(**known)
     return at("database", backup=None)._replace(backups=state)
 
 
 FACTS = [
     ("backups", backups(), OFF, "first"),
     ("backups", backups(on_since_ms=None), OFF, "first"),
-    ("backups", backups(running=ROW), OFF, "running"),
+    ("backups", backups(is_running=True), OFF, "running"),
     ("backups", backups(on_since_ms=NOW_MS - 36 * HOUR_MS - 1), WARNING, "unproven"),
-    ("backups", backups(on_since_ms=NOW_MS - 36 * HOUR_MS - 1, running=ROW), OFF, "running"),
-    ("backups", backups(failed=FAILED_ROW), DANGER, "failed_first"),
-    ("backups", backups(proven=ROW), GOOD, "proven"),
-    ("backups", backups(proven=row(proven_ms=NOW_MS - 36 * HOUR_MS - 1)), WARNING, "late"),
-    ("backups", backups(proven=ROW, failed=FAILED_ROW), DANGER, "failed"),
+    ("backups", backups(on_since_ms=NOW_MS - 36 * HOUR_MS - 1, is_running=True), OFF, "running"),
+    ("backups", backups(failed=NO_SPACE), DANGER, "failed_first"),
+    ("backups", backups(proven=MADE), GOOD, "proven"),
+    ("backups", backups(proven=MADE._replace(made_ms=NOW_MS - 36 * HOUR_MS - 1)), WARNING, "late"),
+    ("backups", backups(proven=MADE, failed=NO_SPACE), DANGER, "failed"),
     ("database", unready("database"), DANGER, "silent"),
     ("database", at(database_ms=101), WARNING, "slow"),
     ("database", at(database_ms=100), GOOD, "answers"),
