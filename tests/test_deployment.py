@@ -23,8 +23,6 @@ SECRET_KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
 SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_URL")
 FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}
 """Set by compose itself."""
-CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-"""Variables for BACKUP_TO. They are not settings: every S3 program uses these names."""
 LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE", "SECRET_KEY_FILE"}
 """The image sets host and port, and nginx knows the port; the third is for Render, the last for compose.caddy.yaml."""
 
@@ -35,7 +33,7 @@ def parsed(file: str) -> Any:
 
 def test_compose_passes_on_every_setting_in_the_env_file():
     app = parsed("compose.yaml")["services"]["app"]["environment"]
-    assert set(app) == SETTINGS - LEFT_OUT | CREDENTIALS
+    assert set(app) == SETTINGS - LEFT_OUT
     asked = {name: re.fullmatch(r"\$\{(\w+):[-?].*\}", value) for name, value in app.items()}
     assert {name for name, how in asked.items() if how and how[1] == name} == set(app) - FIXED
 
@@ -109,7 +107,7 @@ def test_settings_of_compose_with_caddy_start_and_data_is_kept_in_volumes(monkey
     given = {name: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for name, value in given.items()}
     written = {name: Path(given[name].removeprefix("sqlite:///")) for name in ("DATABASE_URL", "SECRET_KEY_FILE")}
     folders = {folder.partition(":")[2] for folder in app["volumes"]}
-    assert {str(path.parent) for path in written.values()} | {given["BACKUP_DIR"], "/var/tmp"} == folders
+    assert {str(path.parent) for path in written.values()} | {given["BACKUP_DIR"]} == folders
     assert app["read_only"]
     settings = config.load(given | {"SECRET_KEY_FILE": str(tmp_path / "secret_key")})
     assert (settings.public_url, settings.environment) == ("https://live.example.com", "production")

@@ -17,7 +17,6 @@ from koyjabo.base.core.signals import Signals
 from koyjabo.base.database import engine
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.jobs.running_jobs import RunningJobs
-from koyjabo.base.models import Backup
 from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.network.geolocation import LocationFinder
 from koyjabo.base.network.origins import Origins
@@ -100,7 +99,7 @@ def values_of(base: Base) -> metrics.Values:
         metrics.DATABASE.name: {"": float(not visits.newest().stale)},
         **({metrics.FREE.name: {"": disk.free}} if disk else {}),
         **redis,
-        **_of_backups(services[Backups].figures),
+        **_of_backups(services[Backups]),
         metrics.BUILD.name: {metrics.build(): 1},
     }
 
@@ -111,14 +110,12 @@ def _largest(counts: Counter[str]) -> dict[str, int]:
     return {**largest, OTHER: rest} if rest else largest
 
 
-def _of_backups(figures: tuple[Backup | None, int] | None) -> dict[str, dict[str, float]]:
-    if figures is None:
-        return {}
-    proven, failures = figures
+def _of_backups(backups: Backups) -> dict[str, dict[str, float]]:
+    newest = backups.newest
     values = {
-        metrics.BACKUP: None if proven is None or proven.proven_ms is None else proven.proven_ms / 1000,
-        metrics.BACKUP_BYTES: None if proven is None else proven.bytes,
-        metrics.BACKUP_FAILURES: failures,
+        metrics.BACKUP: newest and newest.made_ms / 1000,
+        metrics.BACKUP_BYTES: newest and newest.bytes,
+        metrics.BACKUP_FAILURES: backups.failures,
     }
     return {gauge.name: {"": value} for gauge, value in values.items() if value is not None}
 

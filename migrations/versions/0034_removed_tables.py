@@ -26,6 +26,7 @@ OF_LOGINS = ("oidc_identities", "passkeys")
 OF_REPORTS = ("annotations",)
 DIMENSIONS = {"referrer", "language", "visitor_kind", "network"}
 ATTENDED = {"none", "!none", "", "!"}
+OF_BACKUPS = ("backups",)
 REFUSED = (
     "This database has visits that were imported from another program, and this version cannot read them. Nothing was "
     "changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to its total."
@@ -42,10 +43,11 @@ def upgrade() -> None:
     remove_passkeys(connection)
     remove_dimensions(connection)
     existing = set(sa.inspect(connection).get_table_names())
-    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS, *OF_REPORTS):
+    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS, *OF_REPORTS, *OF_BACKUPS):
         if table in existing:
             note_rows(table, connection.scalar(sa.text(f"SELECT count(*) FROM {table}")))
             op.drop_table(table)
+    op.execute("DELETE FROM stored_settings WHERE name = 'BACKUP_TO'")
     op.execute("UPDATE database_identity SET compatible_from = '0034'")
 
 

@@ -171,17 +171,14 @@ class LeasedTask(WorkLease):
             self.is_running = False
 
 
-def is_stored(store: Callable[[], object], is_closing: Callable[[], bool] = lambda: False) -> bool:
-    """Store the result of long work as soon as the database can be reached. Returns False if that takes too long, or at
-    the first failure if the server is stopping. An attempt that timed out may have succeeded, so `store` may be called
-    again after it has succeeded.
+def is_stored(store: Callable[[], object]) -> bool:
+    """Store the result of long work as soon as the database can be reached. Returns False if that takes too long. An
+    attempt that timed out may have succeeded, so `store` may be called again after it has succeeded.
     """
     for _ in range(ATTEMPTS):
         try:
             store()
         except LedgerUnavailable:
-            if is_closing():
-                return False
             time.sleep(RETRY_S)
         else:
             return True

@@ -12,7 +12,7 @@ from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.upkeep.backups.backup import BACKUP
+from koyjabo.upkeep.backups.backup_queries import BACKUP
 from koyjabo.upkeep.retention.retention import WORK as RETENTION
 
 ROLLBACK_SEEN = "ledger.rollback_seen"

@@ -20,10 +20,13 @@ from support.application.site import Site, site_fixture
 from support.databases.database import Database
 from support.programs.processes import ROOT, run, wait_until
 from support.servers.server import START_S
+from support.sites.backup_files import add_backup
 
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.extensions import db
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.database.startup_queries import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
+from koyjabo.upkeep.backups.backups import Backups
 
 WAITING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
 AND wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE counters%'"""
@@ -204,6 +207,24 @@ def test_upgrade_revokes_links_with_a_removed_filter_and_stores_blocks_again(dat
         assert site.recount() == []
     lines = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
     assert lines == ["removed_rows name=shares rows=2"]
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_upgrade_drops_the_table_of_backups_and_lists_their_files(database, caplog, tmp_path):
+    migrate(database, OLDEST_REVISION)
+    times = {"begun_ms": 1, "seen_ms": 1, "done": 1, "goal": 1, "begun_by": "", "worker": ""}
+    insert(database, "backups", id=1, name="a", state="proven", step="rotating", **times)
+    insert(database, "nightly_work", name="backups", day="", worker="", seen_ms=1, ended_ms=1)
+    for name, value in {"BACKUP_TO": "s3://bucket", "BACKUP_KEEP": "3"}.items():
+        insert(database, "stored_settings", name=name, value=value)
+    with Site(database.url, BACKUP_DIR=str(tmp_path), BACKUP_TO="not even a URL") as site:
+        name = add_backup(site)
+        (file,) = site.services[Backups].state(OPERATOR).files
+        assert (file.name, file.is_verified) == (name, True)
+        assert database.rows("SELECT name FROM stored_settings") == [("BACKUP_KEEP",)]
+    lines = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
+    assert lines == ["removed_rows name=backups rows=1"]
 
 
 def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):

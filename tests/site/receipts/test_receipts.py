@@ -7,7 +7,6 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
-from support.sites.backup_rows import add_backup
 from support.sites.full_site import quiet
 
 from koyjabo.base.core.clock import iso
@@ -146,7 +145,11 @@ def test_receipt_shows_the_newest_recount_and_backup(site):
         db.session.commit()
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
     assert receipt(site)["backup"] is None
-    add_backup(site)
+    with site.app.app_context():
+        by = by_operator._replace(at_ms=site.time.ms)
+        by.entry("ledger.backup", LEDGER, total=22_121, proven=True).store(db.session)
+        by.entry("ledger.backup", LEDGER, total=9).store(db.session)  # not verified
+        db.session.commit()
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
     assert receipt(site)["backup"] == {"verified_at": iso(site.time.ms - 5000), "total": 22_121}
     assert "was restored and recounted on 16 Dec 2025, 10:48 : 22,121 visits." in words(Reader(site).get("/receipt"))

@@ -79,7 +79,7 @@ LEAST = {
         admin.export admin.new_community admin.archive_community admin.restore_community
         admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
         admin.reset_second_factor
-        admin.test_mail admin.recount admin.back_up admin.download_backup admin.mark_rollback_seen admin.set_total
+        admin.test_mail admin.recount admin.back_up admin.mark_rollback_seen admin.set_total
         admin.change_settings
         admin.export_audit admin.erase_visitor
         api.create_share api.register_visits
@@ -111,7 +111,6 @@ ASKS = {
     *("pages.remove_member", "pages.leave_community", "pages.delete_community"),
     *("pages.end_session", "pages.end_other_sessions"),
     *("admin.archive_community", "admin.set_total", "admin.erase_visitor"),
-    "admin.download_backup",
     *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
     *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
     "admin.revoke_key",

@@ -133,7 +133,7 @@ ORIGINAL = """
 peaks users sessions login_failures communities memberships access_version
 audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes pending_steps
 invitations email_links outbox mail_budgets events event_sums insight_sums shares announcements
- api_keys backups
+ api_keys
 starting_steps panel_invitations attendance stored_settings page_sums
 """
 """Data that exists only in these tables."""

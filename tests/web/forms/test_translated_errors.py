@@ -15,7 +15,6 @@ REFUSED = {
     "PUBLIC_URL": "https://live.example.com/path",
     "TIMEZONE": "Dhaka",
     "BACKUP_DIR": "backups",
-    "BACKUP_TO": "s3://",
     "BACKUP_AT": "25:00",
     "BACKUP_KEEP": "0",
     "RETENTION_DAYS": "many",
