@@ -75,6 +75,7 @@ def unready(name: str) -> SystemFacts:
 
 
 MADE = BackupFile("koyjabo-20251215T213000Z-4f2a91c7.backup", NOW_MS - 36 * HOUR_MS, 900, 22_121, is_verified=True)
+LATE_MS = NOW_MS - 36 * HOUR_MS - 1
 NO_SPACE = Failure(NOW_MS - HOUR_MS, "No space is left.")
 
 
