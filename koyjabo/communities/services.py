@@ -58,8 +58,16 @@ def build(base: Base) -> CommunityServices:
     permissions = Permissions(database, runtime, clock, base.settings)
     attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
     people = OnlinePeople(members, visits, attendance_log, accounts.credentials.names)
-    new_room = partial(_member_room, base)
-    rooms = CommunityRooms(realtime.rooms, visits, people, dashboards, participants, permissions, new_room)
+    rooms = CommunityRooms(
+        rooms=realtime.rooms,
+        visits=visits,
+        people=people,
+        dashboards=dashboards,
+        participants=participants,
+        permissions=permissions,
+        member_room=partial(_member_room, base),
+        panel=realtime.panel,
+    )
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.follow(updates.stats_changed)
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)

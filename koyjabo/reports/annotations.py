@@ -55,7 +55,7 @@ class Annotations(Changes):
                     entries.append(self._annotate(change.at_ms, change.action, change.details))
         return sorted(entries, key=lambda entry: (entry.day, entry.at_ms))[-MAX_ANNOTATIONS:]
 
-    def last_milestone(self, began_ms: int | None = None) -> AnnouncedEvent | None:
+    def last_milestone(self, began_ms: int) -> AnnouncedEvent | None:
         """The event of the last milestone since `began_ms`, with the number as `data["milestone"]`."""
         return next(iter(self._database.read(events_within, SITE, (REACHED,), began_ms, None, 1)), None)
 

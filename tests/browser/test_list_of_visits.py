@@ -5,7 +5,7 @@ import re
 import pytest
 from support.browser.pages import PHONE, check_accessible, expect, visit
 
-pytestmark = pytest.mark.long(proved_by="browser/test_realtime_page.py::test_panel_shows_the_next_visit")
+pytestmark = pytest.mark.long(proved_by="browser/test_overview.py::test_panel_shows_the_next_visit")
 
 VISITS = 60
 ANDROID = "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"

@@ -12,7 +12,7 @@ from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room, visitors_room
-from koyjabo.realtime.room import Rooms
+from koyjabo.realtime.room import Rooms, RoomSource
 from .dashboard_room import ONLINE, STATS, Dashboards, MemberRoom
 from .online_people import OnlinePeople
 from .participant import Participant, Participants
@@ -30,6 +30,7 @@ class CommunityRooms:
         participants: Participants,
         permissions: Permissions,
         member_room: Callable[[LiveStats], MemberRoom],
+        panel: RoomSource,
     ) -> None:
         self._rooms = rooms
         self._visits = visits
@@ -38,6 +39,7 @@ class CommunityRooms:
         self._participants = participants
         self._permissions = permissions
         self._member_room = member_room
+        self._panel = panel
 
     def join(self, participant: Participant) -> dict[str, Any] | None:
         """Add a participant to a room and return their first event, which counts them; None if they have already left.
@@ -96,7 +98,7 @@ class CommunityRooms:
     def _let_in(self, participant: Participant) -> dict[str, Any] | None:
         scope = participant.scope
         if participant.is_dashboard:
-            board = self._dashboards.reports().panel() if scope == SITE else self._dashboards.current(scope)
+            board = self._panel if scope == SITE else self._dashboards.current(scope)
             return self._rooms.admit(self.room_of(participant), lambda: board, participant.client)
         live_stats = self._visits.community(scope)
         if participant.is_online:

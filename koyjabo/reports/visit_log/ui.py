@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,15 +19,13 @@ from koyjabo.reports.query.parameters import WORDS, label
 from koyjabo.reports.query.report_query import EVIDENCE, NETWORK, OWN
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns
-from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
-from koyjabo.reports.visit_log.live.feed import Feed
-from koyjabo.reports.visit_log.live.feed_queries import LiveRow
 from koyjabo.web import i18n
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import count, day, place, spent
 from koyjabo.web.pages import pagination
 from koyjabo.web.schemas.bodies import Body
+from .attended_times import LiveTime, evidence_of
 from .condition_queries import DIRECT
 from .queries import LABELS, LoggedVisit
 from .visit_log import MAX_COUNTED, Count, VisitFilter
@@ -69,7 +66,7 @@ def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
 
 def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
     """The evidence of a visit in words, such as `2 m 10 s, acted`, `automated` or `not measured`. `live_times` are
-    newer than the visit's row, and are what Live shows.
+    newer than the visit's row.
     """
     time = _time(visit, live_times)
     attended_ms = time.at(current().clock.now_ms())
@@ -85,7 +82,10 @@ def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
 
 def time_and_kind(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> tuple[str, str]:
     """The time on page, such as `2 m 10 s`, and the kind of evidence. The time is `–` until it is known."""
-    return _time_and_kind(_time(visit, live_times), visit.at_ms)
+    time = _time(visit, live_times)
+    attended_ms = time.at(current().clock.now_ms())
+    is_known = attended_ms is not None and (attended_ms >= ATTENDED_MS or not _is_early(visit.at_ms))
+    return spent((attended_ms or 0) // 1000) if is_known else "–", time.evidence
 
 
 def _time(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> LiveTime:
@@ -94,22 +94,8 @@ def _time(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> LiveTime:
     return live_times.get(str(visit.id)) or LiveTime(others["attended_ms"], None, kind)
 
 
-def _time_and_kind(time: LiveTime, at_ms: int) -> tuple[str, str]:
-    attended_ms = time.at(current().clock.now_ms())
-    is_known = attended_ms is not None and (attended_ms >= ATTENDED_MS or not _is_early(at_ms))
-    return spent((attended_ms or 0) // 1000) if is_known else "–", time.evidence
-
-
 def _is_early(at_ms: int) -> bool:
     return current().clock.now_ms() - at_ms < WRITTEN_MS
-
-
-def newest_rows(feed: Feed, most: int) -> list[tuple[LiveRow, str, str]]:
-    """The newest visits, each with its time on page and kind of evidence."""
-    times, unknown = feed.parts()["attended"], LiveTime(None, None, "")
-    return [
-        (visit, *_time_and_kind(times.get(str(visit.id), unknown), visit.at_ms)) for visit in islice(feed.newest, most)
-    ]
 
 
 def network(visit: LoggedVisit) -> str:

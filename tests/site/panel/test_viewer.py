@@ -99,7 +99,7 @@ def test_no_search_reveals_an_email_or_visitor_id_to_a_viewer(site, example, vie
 
 
 def test_heading_that_repeats_a_tab_is_only_for_screen_readers(admin):
-    assert '<h1 dir="auto" class="hidden-text">Live</h1>' in admin.get("/admin/live")
+    assert '<h1 dir="auto" class="hidden-text">Server</h1>' in admin.get("/admin/server")
     assert '<h1 dir="auto">Communities</h1>' in admin.get("/admin/communities")
 
 

@@ -48,7 +48,7 @@ LEAST = {
         pages.new_community pages.create_community pages.join_community
     """,
     VIEWER: """
-        admin.overview admin.realtime admin.install admin.audit admin.visits admin.visit
+        admin.overview admin.install admin.audit admin.visits admin.visit
         admin.communities admin.community admin.users admin.user admin.server admin.data admin.find
         admin.search admin.state admin.list_annotations
         sockets.panel_stream

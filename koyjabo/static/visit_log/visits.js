@@ -1,0 +1,26 @@
+/** Requests the newest visits again when there are more. Waits while the pointer moves over the list or it has the focus. */
+
+import { LivePage } from "../webkit/live.js";
+import { find } from "../webkit/page.js";
+import { panel } from "../realtime/panel-line.js";
+
+const REST_MS = 1_000;
+const READ_MS = 3_000; // how long rows stay in place after the pointer has moved
+
+const list = find("#visits");
+const address = location.href; // an open sheet changes it
+const page = new LivePage(() => address, REST_MS);
+let total = Number(list.dataset.total);
+let moved_ms = -READ_MS;
+
+/** @param {import("../realtime/panel-line.js").Part | undefined} stats */
+function take(stats) {
+  if (!stats || stats.totalVisits === total) return;
+  total = stats.totalVisits;
+  setTimeout(() => page.refresh(), moved_ms + READ_MS - performance.now());
+}
+
+list.addEventListener("pointermove", () => (moved_ms = performance.now()));
+list.addEventListener("focusout", () => page.refresh()); // a list with the focus is not replaced
+panel.addEventListener("update", (event) => take(/** @type {CustomEvent} */ (event).detail.stats));
+panel.addEventListener("polled", (event) => take(/** @type {CustomEvent} */ (event).detail));
