@@ -23,6 +23,7 @@ from koyjabo.reports.query.parameters import LAST_DAY
 from koyjabo.reports.query.report_query import (
     DAY,
     EVENT,
+    MINUTE,
     NEW,
     VIEWED_PAGE,
     VISITOR_KIND,
@@ -33,7 +34,7 @@ from koyjabo.reports.query.report_query import (
     passes_none,
     property_of,
 )
-from .visit_sums import KINDS, MARGIN_DAYS, Followed, VisitSums
+from .visit_sums import KINDS, MARGIN_DAYS, Followed, VisitSums, minutes_of
 
 MAX_KNOWN = 50
 """Maximum number of sets of visits in memory."""
@@ -160,7 +161,7 @@ class PassingVisits:
 
 
 class CountedEvents(Counter[Any]):
-    """The number of a dimension's events by DAY, by the start of the hour in s, or by VALUE."""
+    """The number of a dimension's events by DAY, by the start of the hour or minute in s, or by VALUE."""
 
     def __init__(self, key: tuple[str, str]) -> None:
         super().__init__()
@@ -169,10 +170,15 @@ class CountedEvents(Counter[Any]):
     def add(self, rows: Rows) -> None:
         values: Sequence[Any]
         events, column, values = counted(rows, self._dimension)
-        if self._part != VALUE:
-            column = "day" if self._part == DAY else "hour_s"
-            values = events.block.values[column]
-        for number, count in Counter(events.column(column)).items():
+        numbers: Sequence[int]
+        if self._part == MINUTE:
+            numbers, values = minutes_of(events)
+        else:
+            if self._part != VALUE:
+                column = "day" if self._part == DAY else "hour_s"
+                values = events.block.values[column]
+            numbers = events.column(column)
+        for number, count in Counter(numbers).items():
             self[values[number]] += count
 
     @property
@@ -237,7 +243,7 @@ class ValueVisits:
 def visits_of_values(visits: VisitSums, log: Log, until_ms: int | None = None) -> Followed:
     """Return a question's visits by the dimension of their events in the log."""
     first = shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
-    events = replace(visits.question, first=first, last=LAST_DAY, filters={})
+    events = replace(visits.question, first=first, last=LAST_DAY, filters={}, since_ms=None)
     return Followed(events, visits.clock, log, lambda dimension: ValueVisits(dimension, visits, until_ms))
 
 

@@ -21,7 +21,7 @@ from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.reports.annotation_queries import AnnotationEntry
 from koyjabo.reports.engine.results import FOLDED_MEDIAN, Breakdown, Hours, Period, Summary
-from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MONTH, WEEK, Question, length
+from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MINUTE, MONTH, WEEK, Question, length
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, digits, language
@@ -223,6 +223,7 @@ WEEKDAYS = "weekdays"
 """The value of `granularity` that shows the table of hours by weekday in place of the chart."""
 
 STEP_LABELS: dict[str, LazyString] = {
+    MINUTE: _("Minute"),
     HOUR: _("Hour"),
     DAY: _("Day"),
     WEEK: _("Week"),
@@ -232,7 +233,7 @@ STEP_LABELS: dict[str, LazyString] = {
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
 """Default granularities for ranges of at most this many days."""
 
-OFFERED = {HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
+OFFERED = {MINUTE: range(0), HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
 """The range lengths, in days, that give a legible chart at each granularity."""
 
 Note = tuple[str, str]
@@ -247,7 +248,7 @@ class TimelineRow(NamedTuple):
     compared: str  # the compared period; "" if there is none
     before: int | None
     change: float | str | None
-    url: str  # of the view limited to its days; "" for an hour
+    url: str  # of the view limited to its days; "" for a minute or an hour
     notes: list[str]
 
 
@@ -267,12 +268,14 @@ class Chart(NamedTuple):
 
 def granularity(question: Question) -> str:
     days = length(question)
+    if question.since_ms is not None:
+        return MINUTE
     return next((name for most, name in DEFAULTS if days <= most), MONTH)
 
 
 def granularities(address: PageAddress, question: Question, chosen: str) -> list[Choice]:
     """Return the tabs of the chart: its granularities and the table of hours."""
-    days = length(question)
+    days = 0 if question.since_ms is not None else length(question)
     names = [name for name in GRANULARITIES if days in OFFERED[name] or name == chosen]
     return [
         Choice(str(address.having({"granularity": name})), str(STEP_LABELS[name]), name == chosen)
@@ -307,7 +310,7 @@ def rows(
             compared=earlier.period if earlier else "",
             before=past,
             change=change(number, past),
-            url="" if step == HOUR else ranges.of_days(address, *days),
+            url="" if step in (MINUTE, HOUR) else ranges.of_days(address, *days),
             notes=texts,
         )
         shown.append(row)

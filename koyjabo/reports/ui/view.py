@@ -13,7 +13,7 @@ from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.network import client_address
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals
-from koyjabo.reports.query.report_query import NO_COMPARISON, whole_days
+from koyjabo.reports.query.report_query import LAST_HOUR, NO_COMPARISON, whole_days
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
 from . import breakdowns, choices, figures, live_views, ranges
@@ -48,6 +48,8 @@ class View(ViewPlan):
         self.insights = self.insights.for_reader(base.reader, is_live=bool(self.parts), address=network)
         self.is_running = self.question.last == self.today  # whether the last day is today
         self.days = ranges.days_in_words(self.question.first, self.question.last)
+        if self.question.since_ms is not None:
+            self.days = str(ranges.PRESETS[LAST_HOUR][0])
         self.address = PageAddress(base.path, self.pairs).without(SENT)
 
     @cached_property
