@@ -52,14 +52,14 @@ def export_audit() -> Response:
     """Export the matching records as CSV, oldest first."""
     form = _form(request.form.to_dict())
     pieces = current()[Audit].export(me(), **form.values)
-    name = f"audit-{current().clock.today()}.{spreadsheet.CSV}"
-    return download(_lines(pieces), name, spreadsheet.MIMETYPES[spreadsheet.CSV], while_admin())
+    name = f"audit-{current().clock.today()}.csv"
+    return download(_lines(pieces), name, spreadsheet.MIMETYPE, while_admin())
 
 
 def _lines(pieces: Iterator[tuple[AuditRecord, ...]]) -> Iterator[str]:
-    yield spreadsheet.head(spreadsheet.CSV, COLUMNS)
+    yield spreadsheet.head(COLUMNS)
     for records in pieces:
-        yield spreadsheet.lines(spreadsheet.CSV, map(_row, records))
+        yield spreadsheet.lines(map(_row, records))
 
 
 def _row(record: AuditRecord) -> dict[str, Any]:
@@ -150,7 +150,6 @@ LABELS: Mapping[str, LazyString] = {
     "ledger.rolled_back from": _("Acknowledged"),
     "ledger.rolled_back to": _("Found"),
     "lost": _("Lost visits"),
-    "kind": _("Format"),
     "first_day": _("From"),
     "last_day": _("To"),
     "place": _("Location"),

@@ -230,7 +230,7 @@ def respond(
             response.set_data(json.dumps(as_json(result), ensure_ascii=False))
         else:
             rows = ({column: row.get(column) for column in report.columns} for row in csv_rows(result))
-            table = spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows)
+            table = spreadsheet.head(report.columns) + spreadsheet.lines(rows)
             response.set_data(spreadsheet.BYTE_ORDER_MARK + table)
             file = f"{name}-{asked.question.first}-{asked.question.last}.csv"
             response.headers["Content-Disposition"] = f'attachment; filename="{file}"'

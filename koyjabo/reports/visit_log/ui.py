@@ -1,11 +1,9 @@
-"""Shows visits on pages: filters and their texts, and file formats."""
+"""Shows visits on pages: filters and their texts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
 from flask import Flask
 from flask_babel import gettext, gettext as _, ngettext
 
@@ -191,16 +189,3 @@ def results(counted: Count) -> str:
 
 def _first_page(**changes: Any) -> str:
     return pagination.this_page(**changes, before=None, after=None)
-
-
-kind = click.option(
-    "--format", "kind", type=click.Choice(["csv", "jsonl"]), help="Format of FILE. Default: from its name."
-)
-
-
-def kind_of(file: Path) -> str:
-    """A file's format, judging by its name."""
-    by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
-    if by_suffix is None:
-        raise click.UsageError("Give --format csv or --format jsonl: the file name does not show the format.")
-    return by_suffix

@@ -28,7 +28,7 @@ DETAILS = {
     "total.set": {"before": 22352, "after": 223520, "new_epoch": True, "reason": "Counted by hand"},
     "ledger.recounted": {"agrees": True, "problems": [], "problem_count": 0, "rows": 12, "seconds": 0.1},
     "ledger.rolled_back": {"scope": "site", "from": 1212, "to": 1200, "lost": 12, "at": "2026-11-23T21:00:00.000Z"},
-    "visits.export": {"kind": "csv", "first_day": "2026-11-01", "text": True},
+    "visits.export": {"first_day": "2026-11-01", "text": True},
     "setup.step": {"step": "second_factor", "state": "skipped"},
     "server.version": {"version": "1.2.0", "before": "1.1.0"},
     "audit.export": {"filter": {"kind": "changes", "action": "member.role", "first_day": "2026-11-01"}},
