@@ -154,7 +154,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     origins = Origins(lambda: settings.origins, lambda: settings.public_url)
     add(NetworkServices(LocationFinder(settings.geoip_files), owners, origins))
     add(observability.build(base, TICK_S, lambda: values_of(services), partial(_caused_by_visits, services)))
-    add(Audit(base.database, base.clock))
+    add(Audit(base.database))
     add(VersionLog(base.database, base.clock, VERSION))
     add(Tokens(settings.secret_key))
     add(RememberedLogins(base.clock))

@@ -17,7 +17,7 @@ OF_THE_PANEL = ["/admin/"]
 MORE_OF_THE_PANEL = [
     "/admin/" + path
     for path in (
-        *("communities", "people", "audit?kind=all", "server", "data", "settings", "find?q=a", "communities/new"),
+        *("communities", "people", "audit", "server", "data", "settings", "find?q=a", "communities/new"),
         *("live", "shares", "keys", "keys/new", "annotations", "communities/{community}", "people/{user}"),
         *("keys/{key}/rotate", "visits", "visits/{visit}", "receipt"),
     )

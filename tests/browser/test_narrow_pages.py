@@ -41,7 +41,7 @@ MEMBERS = [
     "/account/second-factor/recovery-codes",
 ]
 PANEL = [
-    *("annotations", "audit?kind=all", "communities", "communities/{community}", "communities/new", "data"),
+    *("annotations", "audit", "communities", "communities/{community}", "communities/new", "data"),
     *("", "find?q=a", "server", "insights?compare=previous&tabs=channel,bangladesh"),
     *("insights?by=page", "live", "receipt"),
     *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "people"),

@@ -30,7 +30,7 @@ from .visit_log import MAX_COUNTED, Count, VisitFilter
 
 
 def init_app(app: Flask) -> None:
-    filters = (browser, evidence, network, other_columns, time_and_kind, community, page_names)
+    filters = (browser, evidence, other_columns, time_and_kind, community, page_names)
     app.jinja_env.filters.update(host=host_of, path=shown, **{filter_.__name__: filter_ for filter_ in filters})
 
 
@@ -94,10 +94,6 @@ def _time(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> LiveTime:
 
 def _is_early(at_ms: int) -> bool:
     return current().clock.now_ms() - at_ms < WRITTEN_MS
-
-
-def network(visit: LoggedVisit) -> str:
-    return _fact(NETWORK, visit.others["network"])
 
 
 FACTS = (EVIDENCE, NETWORK, OWN)

@@ -197,7 +197,7 @@ class History:
             self.asked.append(question)
             self.compare_summary(question)
             self.compare_breakdown(question, self.choose.choice(sorted(VALUES)), self.choose.randint(1, 4))
-            self.compare_timeline(question, self.choose.choice(GRANULARITIES))
+            self.compare_timeline(question, self.choose.choice(GRANULARITIES[1:]))
             hours = self.insights.hours(question)
             assert hours.rows == (self.model.hours(question) if hours.reason is None else [])
 

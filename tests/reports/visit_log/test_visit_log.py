@@ -1,6 +1,5 @@
 """The visit log: filters find all matching visits, in pages without gaps or repeats."""
 
-
 import pytest
 from support.application.site import SPEC_MOMENT, Site
 from support.people.accounts import bearer, sign_up

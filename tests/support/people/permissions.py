@@ -82,7 +82,7 @@ LEAST = {
         admin.reset_second_factor
         admin.test_mail admin.recount admin.back_up admin.download_backup admin.mark_rollback_seen admin.set_total
         admin.change_settings
-        admin.export_audit admin.erase_visitor
+        admin.erase_visitor
         api.create_share api.register_visits
         api.create_key api.list_keys api.revoke_key api.rotate_key
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
