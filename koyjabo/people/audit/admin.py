@@ -64,13 +64,11 @@ LABELS: Mapping[str, LazyString] = {
     "method": _("Method"),
     "name": _("Name"),
     "failures": _("Failed logins in a row"),
-    "sessions": _("Sessions"),
     "browser": _("Browser"),
     "from": _("Location"),
     "reason": _("Reason"),
     "new_epoch": _("New count"),
     "agrees": _("All numbers agree"),
-    "error": _("Error"),
     "problems": _("Problems"),
     "rows": _("Rows"),
     "proven": _("Verified"),
@@ -104,7 +102,7 @@ WORDS: Mapping[str, Mapping[str, LazyString]] = {
     "before": ROLES,
     "fields": {"name": _("Name"), "email": _("Email"), "name, email": _("Name and email")},
     "method": {"totp": _("Authenticator app")},
-    "state": {"open": _("Not done"), "done": _("Done"), "skipped": _("Skipped")},
+    "state": {"hidden": _("Hidden"), "shown": _("Shown")},
 }
 """Labels for values that are internal names, by detail name."""
 

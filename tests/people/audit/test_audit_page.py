@@ -28,7 +28,7 @@ DETAILS = {
     "ledger.recounted": {"agrees": True, "problems": [], "problem_count": 0, "rows": 12, "seconds": 0.1},
     "ledger.rolled_back": {"scope": "site", "from": 1212, "to": 1200, "lost": 12, "at": "2026-11-23T21:00:00.000Z"},
     "visits.export": {"first_day": "2026-11-01", "text": True},
-    "setup.step": {"step": "second_factor", "state": "skipped"},
+    "setup.step": {"step": "page", "state": "hidden"},
     "server.version": {"version": "1.2.0", "before": "1.1.0"},
 }
 OF = "Community: Mirpur 10"
@@ -42,7 +42,7 @@ EXPECTED = {
     "total.set": ["Before: 22,352", "After: 223,520", "Reason: Counted by hand", "New count: Yes"],
     "ledger.recounted": ["All numbers agree: Yes", "Rows: 12"],
     "ledger.rolled_back": ["Acknowledged: 1,212", "Found: 1,200", "Lost visits: 12"],
-    "setup.step": ["Status: Skipped"],
+    "setup.step": ["Status: Hidden"],
 }
 RAW = re.compile(r"%\(|\b\w+_\w+\b|\b(true|false|null|None|True|False)\b|[A-Za-z_]\w*\.\w+\b(?<!example\.com)")
 """Placeholders, and internal names and values."""
