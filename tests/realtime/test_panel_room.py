@@ -3,9 +3,12 @@
 from contextlib import ExitStack
 
 import pytest
+import requests
 from support.application.site import site_fixture
 from support.clients.members import Member, PanelSocket, promote
+from support.clients.websocket import WebSocket, say
 from support.clients.worker_connections import WorkerConnection, only, two_workers, worker_connections
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
@@ -77,6 +80,26 @@ def test_total_of_both_workers_is_shown_at_both(server, admin):
             assert total(panel) == registered[-1]
             revisions = [event["revision"] for event in panel.events]
             assert revisions == sorted(set(revisions))
+
+
+def visits_of(member: Member) -> str:
+    """The list of visits in the panel, requested over a new connection."""
+    return requests.get(member._url("/admin/visits"), cookies=member.http.cookies, timeout=PATIENCE_S, proxies={}).text
+
+
+def test_page_that_is_open_at_one_worker_is_attended_at_both(server, admin):
+    server.register("bina", "attended")
+    workers = server.workers()
+    with only(server, workers[0]):
+        page = WebSocket(server.port)
+        page.event()
+        page.send(say(type="visitor", visitorId="bina", visitId="attended"))
+        page.send(say(type="visible", visible=False, acted=True))
+        assert page.is_answered()
+    for worker in workers:
+        with only(server, worker):
+            wait_until(lambda: "✓</span>" in visits_of(admin), "it was attended")
+    page.end()
 
 
 def test_first_visit_from_another_host_starts_the_panels_of_both_over_once(server, admin):

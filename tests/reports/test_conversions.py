@@ -154,9 +154,7 @@ def test_exported_visits_are_decoded(rolled_up_site):
     open_all(rolled_up_site)
     before = rolled_up_site.rows("SELECT page, referrer FROM visits ORDER BY id")
     assert {tuple(row) for row in before} == {(BUS, IDN), ("/~u", IDN)}
-    text = "".join(
-        rolled_up_site.services[VisitLogServices].log.export(site_admin(rolled_up_site), VisitFilter(), "csv")
-    )
+    text = "".join(rolled_up_site.services[VisitLogServices].log.export(site_admin(rolled_up_site), VisitFilter()))
     rows = csv.DictReader(io.StringIO(text))
     assert {(row["page"], row["referrer"]) for row in rows} == {
         (page, "https://বাংলা.example/a") for page in ("/বাস", "/~u")
