@@ -58,16 +58,8 @@ def build(base: Base) -> CommunityServices:
     permissions = Permissions(database, runtime, clock, base.settings)
     attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
     people = OnlinePeople(members, visits, attendance_log, accounts.credentials.names)
-    rooms = CommunityRooms(
-        rooms=realtime.rooms,
-        visits=visits,
-        people=people,
-        dashboards=dashboards,
-        participants=participants,
-        permissions=permissions,
-        member_room=partial(_member_room, base),
-        panel=realtime.panel,
-    )
+    new_room = partial(_member_room, base)
+    rooms = CommunityRooms(realtime, visits, people, dashboards, participants, permissions, new_room)
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.follow(updates.stats_changed)
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)

@@ -12,7 +12,8 @@ from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room, visitors_room
-from koyjabo.realtime.room import Rooms, RoomSource
+from koyjabo.realtime.room import Rooms
+from koyjabo.realtime.services import RealtimeServices
 from .dashboard_room import ONLINE, STATS, Dashboards, MemberRoom
 from .online_people import OnlinePeople
 from .participant import Participant, Participants
@@ -23,23 +24,22 @@ class CommunityRooms:
 
     def __init__(
         self,
-        rooms: Rooms,
+        realtime: RealtimeServices,
         visits: Visits,
         people: OnlinePeople,
         dashboards: Dashboards,
         participants: Participants,
         permissions: Permissions,
         member_room: Callable[[LiveStats], MemberRoom],
-        panel: RoomSource,
     ) -> None:
-        self._rooms = rooms
+        self._rooms = realtime.rooms
+        self._panel = realtime.panel
         self._visits = visits
         self._people = people
         self._dashboards = dashboards
         self._participants = participants
         self._permissions = permissions
         self._member_room = member_room
-        self._panel = panel
 
     def join(self, participant: Participant) -> dict[str, Any] | None:
         """Add a participant to a room and return their first event, which counts them; None if they have already left.
