@@ -24,7 +24,7 @@ SEEN = r"""() => {
   return [controls.filter(isSeen).length, counted.reduce((sum, count) => sum + count, 0)];
 }"""
 
-FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "live", "visits", "connect", "communities", "people"))]
+FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "visits", "connect", "communities", "people"))]
 LARGEST_SHIFT = 0.005
 MEASURE_SHIFTS = """
 globalThis.shifts = [];

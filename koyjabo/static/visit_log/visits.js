@@ -1,4 +1,6 @@
-/** Requests the newest visits again when there are more. Waits while the pointer moves over the list or it has the focus. */
+/** Requests the newest visits again when there are more. Waits while the pointer moves over the list, one of its rows has
+ * the focus, or a sheet is open.
+ */
 
 import { LivePage } from "../webkit/live.js";
 import { find } from "../webkit/page.js";
@@ -12,15 +14,21 @@ const address = location.href; // an open sheet changes it
 const page = new LivePage(() => address, REST_MS);
 let total = Number(list.dataset.total);
 let moved_ms = -READ_MS;
+let isWaiting = false;
+
+function refresh() {
+  isWaiting = list.contains(document.activeElement) || document.querySelector("dialog[open]") !== null;
+  if (!isWaiting) page.refresh();
+}
 
 /** @param {import("../realtime/panel-line.js").Part | undefined} stats */
 function take(stats) {
   if (!stats || stats.totalVisits === total) return;
   total = stats.totalVisits;
-  setTimeout(() => page.refresh(), moved_ms + READ_MS - performance.now());
+  setTimeout(refresh, moved_ms + READ_MS - performance.now());
 }
 
 list.addEventListener("pointermove", () => (moved_ms = performance.now()));
-list.addEventListener("focusout", () => page.refresh()); // a list with the focus is not replaced
+list.addEventListener("focusout", () => setTimeout(() => isWaiting && refresh())); // closing a sheet moves the focus to its row
 panel.addEventListener("update", (event) => take(/** @type {CustomEvent} */ (event).detail.stats));
 panel.addEventListener("polled", (event) => take(/** @type {CustomEvent} */ (event).detail));
