@@ -18,7 +18,7 @@ MORE_OF_THE_PANEL = [
     "/admin/" + path
     for path in (
         *("communities", "people", "audit", "server", "data", "settings", "find?q=a", "communities/new"),
-        *("live", "shares", "keys", "keys/new", "annotations", "communities/{community}", "people/{user}"),
+        *("shares", "keys", "keys/new", "annotations", "communities/{community}", "people/{user}"),
         *("keys/{key}/rotate", "visits", "visits/{visit}", "receipt"),
     )
 ]

@@ -71,7 +71,7 @@ def test_only_the_last_hour_has_minutes(insights):
     for question, granularity in ((ask(insights), "hour"), (insights.asked([("range", "today")]).question, "minute")):
         with pytest.raises(InvalidInput) as refused:
             insights.timeline(question, granularity)
-        assert "granularity" in refused.value.details
+        assert refused.value.details == {"granularity": "must be minute for range=hour, and only for it"}
 
 
 def test_overview_and_the_api_show_the_last_hour(site):
