@@ -109,8 +109,8 @@ class Question:
     last: str
     scope: Scope = SITE
     filters: Filters = field(default_factory=dict)
-    since_ms: int | None = None
     until_ms: int | None = None
+    since_ms: int | None = None
 
     def __hash__(self) -> int:
         return hash((self.first, self.last, self.scope, self.since_ms, self.until_ms, frozenset(self.filters.items())))
