@@ -109,10 +109,10 @@ def first_day(session: Session, scope: Scope) -> str | None:
 def peak(session: Session, question: Question) -> int | None:
     """Return the highest number of active visitors in the range.
 
-    Returns None if there is a filter, if nothing was measured, or if the maximum was reached after `until_ms` on the
-    last day.
+    Returns None with a filter or `since_ms`, if nothing was measured, or if the maximum was reached after `until_ms` on
+    the last day.
     """
-    if question.filters:
+    if question.filters or question.since_ms is not None:
         return None
     days = {"scope": question.scope, "first": question.first, "last": question.last}
     most, most_in_time = session.execute(PEAKS, {**days, "until_ms": question.until_ms}).one()

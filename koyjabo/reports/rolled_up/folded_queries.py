@@ -34,6 +34,7 @@ from koyjabo.reports.query.report_query import (
     EVENT,
     GRANULARITIES,
     HOUR,
+    MINUTE,
     PROPERTIES,
     VIEWED_PAGE,
     Question,
@@ -311,6 +312,9 @@ class EventCounts:
         """Return the number of page view events by period name, and the periods where this number is unknown."""
         local = self._clock.local
         by_period: Counter[str] = Counter()
+        if granularity == MINUTE:
+            by_period.update({local(minute_s): count for minute_s, count in self.by(VIEWED_PAGE, MINUTE).items()})
+            return by_period, set()
         if granularity == HOUR:
             by_period.update({local(hour_s): count for hour_s, count in self.by(VIEWED_PAGE, HOUR).items()})
             return by_period, set(map(local, self.unknown_hours))

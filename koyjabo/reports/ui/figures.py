@@ -10,7 +10,7 @@ from flask_babel.speaklater import LazyString
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import N_
 from koyjabo.reports.engine.results import FOLDED_MEDIAN, Period, Summary
-from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MONTH, WEEK, Question, length
+from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MINUTE, MONTH, WEEK, Question, length
 from . import ranges
 from .ranges import Choice, PageAddress
 
@@ -165,6 +165,7 @@ def change(now: int | None, before: int | None, per_day: float = 1.0) -> float |
 
 
 STEP_LABELS: dict[str, LazyString] = {
+    MINUTE: _("Minute"),
     HOUR: _("Hour"),
     DAY: _("Day"),
     WEEK: _("Week"),
@@ -173,7 +174,7 @@ STEP_LABELS: dict[str, LazyString] = {
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
 """Default granularities for ranges of at most this many days."""
 
-OFFERED = {HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
+OFFERED = {MINUTE: range(0), HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
 """The range lengths, in days, that give a legible chart at each granularity."""
 
 
@@ -185,7 +186,7 @@ class TimelineRow(NamedTuple):
     compared: str  # the compared period; "" if there is none
     before: int | None
     change: float | str | None
-    url: str  # of the view limited to its days; "" for an hour
+    url: str  # of the view limited to its days; "" for a minute or an hour
 
 
 class Chart(NamedTuple):
@@ -204,12 +205,14 @@ class Chart(NamedTuple):
 
 def granularity(question: Question) -> str:
     days = length(question)
+    if question.since_ms is not None:
+        return MINUTE
     return next((name for most, name in DEFAULTS if days <= most), MONTH)
 
 
 def granularities(address: PageAddress, question: Question, chosen: str) -> list[Choice]:
     """Return the tabs of the chart."""
-    days = length(question)
+    days = 0 if question.since_ms is not None else length(question)
     return [
         Choice(str(address.having({"granularity": name})), str(STEP_LABELS[name]), name == chosen)
         for name in GRANULARITIES
@@ -243,7 +246,7 @@ def rows(
             compared=earlier.period if earlier else "",
             before=past,
             change=change(number, past),
-            url="" if step == HOUR else ranges.of_days(address, *days),
+            url="" if step in (MINUTE, HOUR) else ranges.of_days(address, *days),
         )
         shown.append(row)
     return shown

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from random import Random
 
@@ -120,6 +121,7 @@ class History:
         self.folded: set[str] = set()
         self.numbers = count()
         self.asked: list[Question] = []
+        self.begun: list[Question] = []
         self.insights = self.site.reports
 
     def register(self) -> None:
@@ -194,7 +196,20 @@ class History:
             self.compare_breakdown(
                 question, self.choose.choice(sorted(VALUES.keys() - {"attended"})), self.choose.randint(1, 4)
             )
-            self.compare_timeline(question, self.choose.choice(GRANULARITIES))
+            self.compare_timeline(question, self.choose.choice(GRANULARITIES[1:]))
+            self.compare_since(question, times_ms)
+
+    def compare_since(self, question: Question, times_ms: list[int]) -> None:
+        """Ask about the visits from a time on, as the last hour does, now and the next time."""
+        self.begun.append(replace(question, since_ms=self.choose.choice(times_ms)))
+        for begun in self.begun[-2:]:
+            if not (self.is_folded(begun) or self.has_folded_days(begun)):
+                figures, (*expected, pages, count, sum_s) = (
+                    self.insights.summary(begun).figures,
+                    self.model.figures(begun),
+                )
+                assert list(figures[2:5]) == expected
+                assert (figures.page_views, *figures[9:12]) == (pages, count, sum_s, self.model.median_s(begun))
 
     def agree(self, question: Question, actual: Sequence[int | None], expected: Sequence[int]) -> None:
         """Assert equal numbers, or unknown ones where days are rolled up."""

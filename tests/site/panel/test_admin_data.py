@@ -48,7 +48,7 @@ def test_export_is_shown_while_it_runs(site, admin):
     jobs, account = site.services[RunningJobs], site_admin(site)
 
     def begun():
-        pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), "csv", jobs.reported("export"))
+        pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), jobs.reported("export"))
         next(pieces)
         next(pieces)
         return pieces

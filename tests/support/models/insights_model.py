@@ -121,6 +121,7 @@ class InsightsModel:
             question.first <= visit.day <= question.last
             and question.scope in (SITE, visit.new.scope)
             and (question.until_ms is None or visit.new.at_ms < question.until_ms)
+            and (question.since_ms is None or visit.new.at_ms >= question.since_ms)
             and all(
                 _passes(dimension, visit.value(dimension), filter_) for dimension, filter_ in question.filters.items()
             )
