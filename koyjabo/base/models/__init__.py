@@ -12,9 +12,9 @@
   under the same lock.
 - `attendance`: the newest spans of a visit whose page a browser showed (`koyjabo.counting.evidence`).
 - `adjustments`: changes to totals that no visit caused. A visit's `ordinal` is its `id` plus the adjustments before it.
-- `folded_visits`, `forgotten_visitors`: sums of the visits and visitors whose rows were deleted. Every total is the
-  remaining rows plus these sums, so a recount gives the same result before and after a deletion. Rolling up deletes the
-  lowest ids; erasing a visitor renames its rows.
+- `forgotten_visitors`: the number of visitors whose rows were deleted. The number of unique visitors is the remaining
+  rows plus this number, so a recount gives the same result before and after a deletion. Visits are never deleted:
+  erasing a visitor renames its rows, and so does reducing old visits.
 
 Unless a name says otherwise, times are ms since 1970-01-01 UTC by the server's clock. Days are `YYYY-MM-DD` in
 TIMEZONE.
@@ -42,8 +42,6 @@ from .insights import (
     Annotation,
     Event,
     EventBlock,
-    EventSum,
-    InsightSum,
     PageSum,
     Share,
     VisitBlock,
@@ -63,7 +61,6 @@ from .ledger import (
     Person,
     PersonDay,
     Return,
-    RolledUpVisits,
     Visit,
     Visitor,
 )
@@ -98,11 +95,9 @@ __all__ = [
     "EmailLink",
     "Event",
     "EventBlock",
-    "EventSum",
     "ForgottenVisitors",
     "HourlyPeople",
     "HourlyVisits",
-    "InsightSum",
     "Invitation",
     "JobColumns",
     "LoginFailures",
@@ -119,7 +114,6 @@ __all__ = [
     "PersonDay",
     "RecoveryCode",
     "Return",
-    "RolledUpVisits",
     "Scope",
     "Share",
     "SpentCode",
