@@ -117,9 +117,7 @@ SELECT c.epoch, c.visits, (SELECT coalesce(max(id), 0) FROM events),
        coalesce((SELECT upto FROM watermarks WHERE name = 'changes'), 0),
        (SELECT upto FROM watermarks WHERE name = 'blocks'),
        (SELECT version FROM watermarks WHERE name = 'blocks'),
-       coalesce((SELECT day FROM nightly_work WHERE name = 'folded'), ''),
-       coalesce((SELECT day FROM nightly_work WHERE name = 'folding'), ''),
-       coalesce((SELECT seen_ms FROM nightly_work WHERE name = 'folding'), 0),
+       coalesce((SELECT day FROM nightly_work WHERE name = 'reduced'), ''),
        coalesce((SELECT upto FROM watermarks WHERE name = 'attendance'), 0),
        coalesce((SELECT upto FROM watermarks WHERE name = 'attendance_dropped'), 0)
 FROM counters c WHERE c.scope = 'site'
@@ -147,16 +145,14 @@ class LogState(NamedTuple):
     changes: int
     blocks: int | None
     rules: int | None
-    folded_before: str  # sums have all events before this day, and visits without rows
-    folding: str  # sums also have the visits of this day up to `folding_upto`, whose rows are being removed
-    folding_upto: int
+    reduced_before: str  # visits before this day may be reduced; "" if none are
     attendance: int  # the highest `attendance.seq`
     attendance_dropped: int  # the highest one whose row was removed
 
     @property
-    def version(self) -> tuple[int, int, str, str, int]:
+    def version(self) -> tuple[int, int]:
         """Identifies the rows in memory. If it differs, some may have been changed or removed."""
-        return self.epoch, self.changes, self.folded_before, self.folding, self.folding_upto
+        return self.epoch, self.changes
 
     @property
     def has_blocks(self) -> bool:

@@ -23,8 +23,6 @@ from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.reports.events import event_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import VISITS, ReadRows
-from koyjabo.reports.rolled_up import roll_up_queries
-from .retention_queries import fold_of_visitor
 
 RENAMED = "~"
 """The first character of names that no visitor can have (specification: Register a visit)."""
@@ -87,7 +85,6 @@ def count_visits(session: Session, visitor_id: str) -> int:
 
 def rename_visits(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
     """Rename the next `size` visits of the visitor. `read` reads visits for their blocks."""
-    roll_up_queries.lock(session)
     return rename(session, read, visitor_id, size)
 
 
@@ -95,7 +92,6 @@ def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[S
     """Rename up to `size` remaining visits. If none are left, erase the visitor from `scopes` and from the scopes of
     these visits.
     """
-    roll_up_queries.lock(session)
     _lock_counters(session, {SITE})  # so that no visit can be registered
     event_queries.lock(session)  # so that no event can be recorded
     piece = rename(session, read, visitor_id, size)
@@ -122,7 +118,6 @@ def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
 def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
     """Rename up to `size` visits of a visitor, including the first one, and as many events."""
     attendance_queries.lock(session)  # before the blocks, like the removal of old spans, to avoid deadlocks
-    fold_of_visitor(session, visitor_id)
     rows, name = _next(session, visitor_id, size)
     scopes = frozenset(Scope(row.scope) for row in rows)
     list_name(session, visitor_id, name, scopes | {SITE})
@@ -146,7 +141,6 @@ def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Rena
 
 def rename_events(session: Session, visitor_id: str, size: int) -> bool:
     """Rename up to `size` events of a visitor who has no visit. Returns whether there may be more."""
-    roll_up_queries.lock(session)
     return event_queries.rename(session, visitor_id, random_name(), size) >= size
 
 

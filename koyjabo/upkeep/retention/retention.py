@@ -17,7 +17,6 @@ from koyjabo.base.database.executor import DatabaseExecutor, Throttle
 from koyjabo.base.jobs.claims import DailyWork
 from koyjabo.counting.queries import id_range
 from koyjabo.reports.query.report_query import MARGIN
-from koyjabo.reports.rolled_up import roll_up_queries
 from koyjabo.reports.services import ReportServices
 from . import retention_queries
 from .retention_queries import Foldable
@@ -90,26 +89,7 @@ class Retention:
         """
         self._reports.storing.catch_up(lambda visits: advance(0))
         throttle, visits = Throttle(self._database), 0
-        for day in self._database.report(roll_up_queries.days, past.first_kept):
-            visits += self._fold(throttle, day, advance)
         return Pruned(visits, round(1000 * throttle.longest_s, 1))
-
-    def _fold(self, throttle: Throttle, day: str, advance: Advance) -> int:
-        """Roll up a day. Returns the number of visits."""
-        read = self._reports.reports.day_sums
-        while not self._database.write(retention_queries.begin_folding, sums := read(day)):
-            pass  # rows have changed since the sums were computed
-        that, visits = date.fromisoformat(day), 0
-        times_ms = self._clock.range_ms(Days(that - MARGIN, that + MARGIN))
-        after, last = self._database.report(id_range, *times_ms)
-        after, last = self._database.report(roll_up_queries.ids, day, after, min(last, sums.seen.visits))
-        while after < last:
-            folded, after = throttle.do(retention_queries.fold_old, day, after, last)
-            visits += folded
-            advance(folded)
-        while throttle.do(roll_up_queries.remove_events, day, sums.seen.events):
-            advance(0)
-        return visits
 
     def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:
         """Replace the user agents of visits older than USER_AGENT_DAYS with the values that reports use."""

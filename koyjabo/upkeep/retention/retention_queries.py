@@ -38,8 +38,6 @@ from koyjabo.people.accounts.second_factor.queries import KEPT_STEPS
 from koyjabo.people.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import VISITS
-from koyjabo.reports.rolled_up import roll_up_queries
-from koyjabo.reports.rolled_up.day_sums import SumsOfDay
 from koyjabo.upkeep.recounts.derived_tables_queries import SUMS
 
 SHARES_KEPT_MS = 30 * 86_400_000
@@ -150,7 +148,7 @@ def replace_user_agents(
     whether this is still so: an import may have put newer visits between older ones. The next night's run begins at the
     first newer visit.
     """
-    roll_up_queries.lock(session)  # an erasure may lock the same visits in another order at the same time
+    pass  # an erasure may lock the same visits in another order at the same time
     query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after, Visit.id <= last)
     rows = session.execute(query.order_by(Visit.id).limit(size)).all()
     old = {row.id: row.user_agent for row in rows if row.at_ms < before_ms and row.user_agent}
@@ -187,39 +185,3 @@ def foldable(session: Session, first_kept: str) -> Foldable:
     return Foldable(int(visits), days)
 
 
-def begin_folding(session: Session, sums: SumsOfDay) -> bool:
-    """Store a day's sums, which replace its rows in reports. If rows have changed since the sums were computed, stores
-    nothing and returns False.
-    """
-    roll_up_queries.lock(session)
-    return roll_up_queries.store(session, sums)
-
-
-def fold_old(session: Session, day: str, after: int, last: int, size: int) -> tuple[int, int]:
-    """Roll up a day's visits, among the next `size` rows with ids after `after`, up to `last`. Returns the number of
-    visits and the last id that was read. Call `begin_folding` first.
-    """
-    roll_up_queries.lock(session)
-    upto = session.execute(NEXT_UPTO, {"after": after, "last": last, "day": day, "size": size}).scalar_one()
-    if upto is None:
-        return 0, last
-    removed = _remove_folded(session, FOLD_DAY, after=after, upto=upto, day=day)
-    if removed:
-        block_queries.remove(session, VISITS, after, upto, day, day)
-    return removed, upto
-
-
-def fold_of_visitor(session: Session, visitor_id: str) -> None:
-    """Roll up a visitor's visits that their day's sums already contain, because an erasure cannot change these sums.
-    The caller holds the lock of `roll_up_queries`.
-    """
-    state = block_queries.lock(session)
-    these = {"visitor_id": visitor_id, "day": state.folding, "upto": state.folding_upto}
-    if _remove_folded(session, FOLD_VISITOR, **these):
-        block_queries.remove(session, VISITS, 0, state.folding_upto, state.folding, state.folding)
-
-
-def _remove_folded(session: Session, statements: tuple[TextClause, TextClause], **these: Any) -> int:
-    fold, remove = statements
-    session.execute(fold, these)
-    return changed_rows(session, remove, these)

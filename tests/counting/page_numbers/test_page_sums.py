@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from random import Random
 
 import pytest
+from koyjabo.reports.rolled_up import day_sums
 from sqlalchemy.orm import Session
 from support.application.page_numbers import when_counted
 from support.application.site import Site, Time
@@ -14,7 +15,6 @@ from support.application.site import Site, Time
 from koyjabo.base.core.extensions import db
 from koyjabo.counting.page_numbers import page_numbers, page_queries
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
-from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
 

@@ -91,34 +91,3 @@ def test_share_link_has_the_filters_of_its_view_and_offers_the_other_switch(site
     assert list(switches(page)) == ["Without own visits"]
     assert "keep=" not in page
     assert 'data-stat="visits" data-value="3"' in Reader(site).get(switches(page)["Without own visits"][0])
-
-
-def test_rolled_up_days_say_why_the_median_or_two_switches_have_no_number(database):
-    with Site(database.url, RETENTION_DAYS=1) as site:
-        site.time.go_to("2025-12-01T10:00:00+06:00")
-        attend(site, "early", 20)
-        site.time.go_to("2025-12-16T10:00:00+06:00")
-        assert site.roll_up().visits == 1
-        attend(site, "late", 20)
-        admin = panel(site)
-        page = words(admin.get("/admin/?range=all"))
-        assert "Attended 2 100.0% of measured visits" in page
-        assert "Median time – Some visits of these days are rolled up, so their median time is not known." in page
-        page = words(admin.get("/admin/?range=all&attended=!none&own=others"))
-        assert "Attended – Some visits of these days are rolled up, so visitors" in page
-        assert "Nothing was measured" not in page
-        site.rows("DELETE FROM insight_sums WHERE dimension IN ('attended', 'evidence')")  # as before the feature
-        site.rows("UPDATE insight_sums SET attended = NULL, attended_ms = NULL")
-        site.reports.live.forget()
-        page = words(admin.get("/admin/?start=2025-12-01&end=2025-12-01"))
-        assert page.count("Nothing was measured in this range") == 3
-
-
-def test_attended_has_one_definition_on_the_page_and_a_switch_has_no_second_chip(admin):
-    """Automated visits of 1 s or more are attended, so the figure may exceed "acted" and "stayed"."""
-    page = admin.get("/admin/?range=today&attended=!none")
-    assert "Attended counts every visit of 1 second or more, automated ones included." in words(page)
-    assert '<h2 id="insights-evidence-title">Evidence</h2>' in page
-    assert page.count(">Evidence</a>") == 1, "only the tab of the whole card has its name"
-    assert page.count('<span class="chip" data-switch>') == page.count('<span class="chip"') == 1
-    assert "Time on page is not Under 1 second" not in page
