@@ -27,7 +27,6 @@ COMMANDS = {
     "forget": "upkeep.retention.cli:forget",
     "key": "integrations.api_keys.cli:key",
     "ledger": "cli.ledger:ledger",
-    "prune": "upkeep.retention.cli:prune",
     "restore": "upkeep.backups.cli:restore",
     "serve": "cli:serve",
     "settings": "upkeep.stored_settings.cli:settings",

@@ -27,12 +27,24 @@ REFUSED = (
     "changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to its total."
 )
 
+ROLLED_UP = sa.text("""
+SELECT (SELECT count(*) FROM folded_visits) + (SELECT count(*) FROM insight_sums WHERE people IS NULL)
+     + (SELECT count(*) FROM nightly_work WHERE name IN ('folded', 'folding'))
+""")
+REFUSED_ROLLED_UP = (
+    "This database has days that were rolled up into sums after RETENTION_DAYS, and this version cannot read them. "
+    "Nothing was changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to "
+    "its total."
+)
+
 
 def upgrade() -> None:
     connection = op.get_bind()
     for table in ("imported_days", "imported_visits"):
         if connection.scalar(sa.text(f"SELECT count(*) FROM {table}")):
             raise UnusableDatabase(REFUSED)
+    if connection.scalar(ROLLED_UP):
+        raise UnusableDatabase(REFUSED_ROLLED_UP)
     remove_webhooks(connection)
     remove_login_with_others(connection)
     remove_passkeys(connection)

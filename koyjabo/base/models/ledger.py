@@ -96,6 +96,9 @@ class Peak(ByKey, Model):
 
 HAS_USER = "user_id IS NOT NULL"
 
+MONTHLY = "~~"
+"""The beginning of the ids of reduced visits. No visitor can send such an id, and no erased visitor has such a name."""
+
 ON_SITE, IN_COMMUNITY = 1, 2
 """Bits of `new_in`: the visit is the visitor's first on the site, or in its community."""
 

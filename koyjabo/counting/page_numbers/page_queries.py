@@ -39,11 +39,6 @@ SET_MARK = text("""
 INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
 """)
-NEWEST_EVENT = text("SELECT coalesce(max(id), 0) FROM events")
-LOWER_MARK = text("""
-UPDATE watermarks SET version = version + :before - :newest, upto = CASE WHEN upto > :newest THEN :newest ELSE upto END
-WHERE name = 'page_events'
-""")
 # Three, so that the revision increases even if the day falls by two with another time zone.
 RESTART = text("""
 INSERT INTO watermarks (name, upto, version) VALUES ('page_events', 0, 3)
@@ -166,18 +161,6 @@ def numbers(session: Session) -> Counter[str] | None:
             if path := page_path(sent):
                 views[path] += count
     return views
-
-
-def newest_event(session: Session) -> int:
-    """The id of the newest event."""
-    return int(session.scalar(NEWEST_EVENT) or 0)
-
-
-def follow_removal(session: Session, before: int) -> None:
-    """Adapt the mark after the newest events, up to the id `before`, were removed. Later events get their ids again."""
-    newest = newest_event(session)
-    if newest < before:
-        session.execute(LOWER_MARK, {"before": before, "newest": newest})
 
 
 def listed_communities(session: Session, keys: Collection[str]) -> set[str]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.orm import Session
 
+from koyjabo.base.models.ledger import IN_COMMUNITY, ON_SITE
 from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
 from .blocks import LEAST, SIZE, Block, BlockKind, Row, Seen
 from .trait_parser import TraitParser
@@ -24,7 +25,8 @@ VISITS = BlockKind(
     {"visitor": "I", "new_in": "B", "attended_ms": "I", "facts": "B"},
     ("day", "hour_s", "scope", "page", "referrer", "traits"),
 )
-"""`visitor` is the id of the visitor's first visit on the site, `new_in` has the bits ON_SITE and IN_COMMUNITY,
+"""`visitor` is the id of the visitor's first visit on the site, or a number for the month of a reduced visit's visitor;
+`new_in` has the bits ON_SITE and IN_COMMUNITY,
 `attended_ms` is 0 for visits that are not attended, `facts` is a byte of `counting.evidence.facts`, and `traits` is a
 `trait_parser.ParsedTraits`.
 """
@@ -34,12 +36,10 @@ EVENTS = BlockKind("events", "event_blocks", {"visit_id": "I"}, ("day", "hour_s"
 
 NO_VISIT = 0
 
-ON_SITE, IN_COMMUNITY = 1, 2
-"""Bits of `new_in`: the visit is the visitor's first on the site, or in its community."""
-
 OF_VISITS = text("""
-SELECT v.id, v.at_ms, w.first_visit, c.first_visit, v.day, v.hour_s, v.scope, v.page, v.referrer,
-       v.user_agent, v.place, v.language, v.campaign, v.is_bot, v.attended_ms, v.acted, v.automated, v.network, v.own
+SELECT v.id, v.at_ms, v.visitor_number, v.new_in, w.first_visit, c.first_visit, v.day, v.hour_s, v.scope, v.page,
+       v.referrer, v.user_agent, v.place, v.language, v.campaign, v.is_bot, v.attended_ms, v.acted, v.automated,
+       v.network, v.own
 FROM (SELECT * FROM visits WHERE id > :after AND id <= :upto ORDER BY id LIMIT :most) AS v
 LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
@@ -58,6 +58,11 @@ WHERE id > :after AND id <= :upto ORDER BY id LIMIT :most
 """)
 
 LARGEST_ID = 2**62
+
+LARGEST_VISITOR = 2**32 - 1
+"""The largest number of a visitor in a block. Reduced visits' numbers count down from it, because the first visit of a
+visitor who still comes may be reduced, and has to count separately from the later ones.
+"""
 
 LONGEST_MS = 2**32 - 1
 """The longest time that a block can store, in ms: 49 days."""
@@ -91,11 +96,14 @@ def waiting(session: Session) -> set[int]:
 def visits(parser: TraitParser) -> ReadRows:
     def read(session: Session, after: int, upto: int, most: int) -> Iterator[Row]:
         rows = session.execute(OF_VISITS, {"after": after, "upto": upto, "most": most}).all()
-        for id, at_ms, first, own, day, hour_s, scope, page, referrer, agent, *rest in rows:
+        for id, at_ms, number, new_in, first, own, day, hour_s, scope, page, referrer, agent, *rest in rows:
             sent, measured = rest[:4], rest[3:]
             traits = parser.parse(agent, referrer, *sent)
-            new_in = ON_SITE * (first == id) + IN_COMMUNITY * (own == id)
-            yield (id, at_ms, first or id, new_in, *seen(*measured)), (day, hour_s, scope, page, referrer, traits)
+            if number is None:
+                visitor, new_in = first or id, ON_SITE * (first == id) + IN_COMMUNITY * (own == id)
+            else:
+                visitor = LARGEST_VISITOR - number
+            yield (id, at_ms, visitor, new_in, *seen(*measured)), (day, hour_s, scope, page, referrer, traits)
 
     return read
 
@@ -189,7 +197,7 @@ INSERT INTO {table} (first, last, first_day, last_day, packed) SELECT :first, :l
 WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE last >= :first AND first <= :last)
 """
 REPACK = "UPDATE {table} SET packed = :packed WHERE first = :first"
-REMOVE = "DELETE FROM {table} WHERE last > :after AND first <= :upto AND first_day <= :day AND last_day >= :first_day"
+REMOVE = "DELETE FROM {table} WHERE last > :after AND first <= :upto"
 MORE = "SELECT count(*) FROM (SELECT 1 FROM {source} WHERE id > :after AND id <= :upto LIMIT :most) AS x"
 NEWEST = "SELECT coalesce(max(last), 0) FROM {table}"
 DAYS = """
@@ -284,14 +292,12 @@ def remove_all(session: Session) -> None:
     changed(session)
 
 
-def remove(session: Session, kind: BlockKind, after: int, upto: int, first_day: str, day: str) -> None:
-    """Remove the blocks that may contain rows of these days with ids after `after`, up to `upto`, and count the change.
-
-    The transaction removes some of these rows.
+def remove(session: Session, kind: BlockKind, after: int, upto: int) -> None:
+    """Remove the blocks that have rows with ids after `after`, up to `upto`, and count the change. The transaction
+    changes many of these rows, so the blocks are rebuilt when it is over.
     """
     lock(session)
-    these = {"after": after, "upto": upto, "first_day": first_day, "day": day}
-    session.execute(_statement(REMOVE, kind), these)
+    session.execute(_statement(REMOVE, kind), {"after": after, "upto": upto})
     changed(session)
 
 

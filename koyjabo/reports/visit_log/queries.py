@@ -30,7 +30,7 @@ FOREVER_MS, HOUR_S = YEAR_9999_MS, 3_600
 FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
 """Number of rows read per statement: few at first, because a page may soon be full, then twice as many each time."""
 
-LEFT_OUT = ("scope", "day", "hour_s")
+LEFT_OUT = ("scope", "day", "hour_s", "visitor_number", "new_in")
 """Columns that are not part of a `LoggedVisit`."""
 
 COLUMNS = {column.name: column for column in Visit.__table__.columns}

@@ -41,6 +41,7 @@ from koyjabo.base.models import (
     EmailLink,
     Invitation,
     LoginSession,
+    MonthSecret,
     NightlyWork,
     OutboxMail,
     PanelInvitation,
@@ -169,7 +170,7 @@ def tables() -> list[Table]:
     """All tables in a backup. Tables with a foreign key come after the tables they refer to, so that rows can be
     inserted in this order. A restore changes no other tables.
     """
-    kept = {model.__tablename__ for model in (DaySecret, DatabaseIdentity, Backup)}
+    kept = {model.__tablename__ for model in (DaySecret, MonthSecret, DatabaseIdentity, Backup)}
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
 
 

@@ -200,12 +200,12 @@ FINDINGS = {
     "recount.late": warning(N_("The last recount was on %(at)s; there should be one every night."), RECOUNT_NOW),
     "recount.running": no_result(N_("A recount is running.")),
     "recount.never": no_result(N_("No recount yet."), RECOUNT_NOW),
-    "retention.ran": good(N_("Each visit is kept for %(days)s days. Older ones were last rolled up on %(at)s.")),
+    "retention.ran": good(N_("Visits are reduced after %(days)s days, most recently on %(at)s.")),
     "retention.late": warning(
-        N_("Older visits were last rolled up on %(at)s; this should happen every night."),
+        N_("Older visits were last reduced on %(at)s; this should happen every night."),
         N_("See nightly_work in the log. A stuck import is a common cause."),
     ),
-    "retention.never": no_result(N_("Each visit is kept for %(days)s days. After that, days are rolled up at night.")),
+    "retention.never": no_result(N_("Visits are reduced after %(days)s days, at night.")),
     "reports.ready": good(N_("Reports are up to date. Newest visits, added when you open a report: %(count)s")),
     "reports.late": warning(
         N_("Reports are catching up. Visits still to add: %(count)s"),

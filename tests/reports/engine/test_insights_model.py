@@ -166,7 +166,7 @@ class History:
 
         with suppress(InterruptedError):
             self.site.reduce(self.choose.randint(2, 4), advance)
-        self.model.reduce(id for (id,) in self.site.rows("SELECT id FROM visits WHERE visit_id IS NULL"))
+        self.model.reduce(id for (id,) in self.site.rows("SELECT id FROM visits WHERE visitor_number IS NOT NULL"))
 
     def forget(self) -> None:
         visitor = self.choose.choice(VISITORS)
