@@ -16,7 +16,6 @@ from support.models.state_machines import play
 from support.sites.backups import back_up, restore
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.upkeep.retention.retention import Retention
 
 FILES = count()
 CHANGES = ("start", "adjustment", "rolled_back")
@@ -74,9 +73,8 @@ class ReceiptMachine(RuleBasedStateMachine):
         self.expected.change("adjustment", total - self.expected.total)
 
     @rule(days=st.integers(1, 2))
-    def old_visits_are_folded(self, days: int) -> None:
-        retention = self.site.services[Retention]
-        retention.prune(retention.past(days))
+    def old_visits_are_reduced(self, days: int) -> None:
+        self.site.reduce(days)
 
     @rule(visits=st.integers(1, 2), change=st.sampled_from([0, 7]))
     def the_database_goes_back(self, visits: int, change: int) -> None:

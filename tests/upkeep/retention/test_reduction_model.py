@@ -1,4 +1,4 @@
-"""Old visits are rolled up: numbers stay as a model has them, also while a real server runs."""
+"""Old visits are reduced: all numbers stay, in any order of visits, events, erasures and nights."""
 
 from collections.abc import Collection
 from functools import partial
@@ -8,25 +8,19 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from sqlalchemy.engine import make_url
 from support.application.site import Site, Time
-from support.assertions.ledger import assert_exact
-from support.assertions.rolled_up import PROPERTY, Figures, all_figures, assert_kept, assert_known
-from support.clients.concurrent_registrations import Crowd
+from support.assertions.reduced import PROPERTY, Figures, all_figures
 from support.models.state_machines import NewUrl, new_urls, play
-from support.programs.zone import ZONE
 
-from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import UnknownVisitor
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.community_people import DAILY, HOURLY
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.upkeep.retention.retention import Retention
 
 HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 USERS = tuple(f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "12")
@@ -40,13 +34,14 @@ sent = st.fixed_dictionaries(
         "page": st.just("/"),
     },
 )
+CHANGED_BY_REDUCTION = ("referrer",)
 CHANGED_BY_ERASURE = ("referrer", PROPERTY)
-"""Breakdowns that change when a visitor is erased."""
+"""Breakdowns that change when visits are reduced, or when a visitor is erased."""
 
-ROLLUPS = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "adjustments")
+SUMS = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "adjustments")
 
 
-class FoldingMachine(RuleBasedStateMachine):
+class ReductionMachine(RuleBasedStateMachine):
     def __init__(self, new_url: NewUrl) -> None:
         super().__init__()
         self.new_url = new_url
@@ -89,21 +84,13 @@ class FoldingMachine(RuleBasedStateMachine):
         self.site.set_total(max(0, self.site.stats()["totalVisits"] + change), new_epoch=True)
 
     @rule(days=st.integers(1, 3))
-    def prune(self, days: int) -> None:
-        before, figures, retention = self.numbers(), self.insights(), self.site.services[Retention]
-        past = retention.past(days)
-        # After a clock correction, some visits lie outside this range, and wait for a later night.
-        there = "day < :first_kept AND id > :after AND id <= :last"
-        old = self.site.rows(f"SELECT count(*) FROM visits WHERE {there}", **past._asdict())
-        by_day = self.site.rows("SELECT count(*) FROM visits WHERE day < :day GROUP BY day", day=past.first_kept)
-        foldable = sum(visits for (visits,) in by_day), len(by_day)
-        assert retention.foldable(self.site.services.clock.today(), days) == foldable
-        assert retention.count(past) == retention.prune(past).visits == old[0][0]
-        assert retention.prune(retention.past(days)).visits == 0
+    def reduce(self, days: int) -> None:
+        before, figures = self.numbers(), self.insights(CHANGED_BY_REDUCTION)
+        self.site.reduce(days)
+        assert self.site.reduce(days).visits == 0
         assert self.numbers() == before
-        for kept, rolled_up in zip(figures, self.insights(), strict=True):
-            assert_kept(kept, rolled_up)
-            assert_known(rolled_up)
+        assert self.insights(CHANGED_BY_REDUCTION) == figures
+        assert self.site.recount() == []
 
     @rule(visitor=visitors)
     def forget(self, visitor: str) -> None:
@@ -136,7 +123,7 @@ class FoldingMachine(RuleBasedStateMachine):
         assert self.site.recount() == []
         reports, today = self.site.services[PeopleServices].reports, self.site.services.clock.today()
         since = min(self.first_day, shifted(today, -3))
-        figures: dict[str, Any] = {table: sorted(self.site.rows(f"SELECT * FROM {table}")) for table in ROLLUPS}
+        figures: dict[str, Any] = {table: sorted(self.site.rows(f"SELECT * FROM {table}")) for table in SUMS}
         for here in (HERE, THERE):
             figures[here] = (
                 reports.visitors(here, since, shifted(today, 2)),
@@ -152,7 +139,7 @@ class FoldingMachine(RuleBasedStateMachine):
         if hasattr(self, "site"):
             try:
                 self.time.pass_(days=3)
-                self.prune(1)  # every history has days that are rolled up
+                self.reduce(1)  # every history has days that are reduced
             finally:
                 self.site.close()
 
@@ -160,46 +147,4 @@ class FoldingMachine(RuleBasedStateMachine):
 def test_numbers_stay(kind, tmp_path, request):
     new_url = new_urls(kind, tmp_path, lambda: request.getfixturevalue("postgres"))
     times, steps = {"sqlite": (15, 18), "postgres": (4, 15)}[kind]
-    play(partial(FoldingMachine, new_url), times, steps)
-
-
-COMMUNITY = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
-DAY_MS = 86_400_000
-VISITS = 300
-"""Only a few: on a busy machine each transaction takes a long time, and prune pauses for twice as long after it."""
-
-
-@pytest.fixture
-def server(database, new_server):
-    """A server with visits that are 370 to 400 days old. Tonight's work is already done."""
-    with Site(database.url) as site:
-        site.add_community(COMMUNITY)
-    clock = Clock(ZONE)
-    store, visits = open_store(make_url(database.url), clock), []
-    for number in range(VISITS):
-        at_ms = clock.now_ms() - 400 * DAY_MS + 30 * DAY_MS * number // VISITS
-        visit = NewVisit(f"visitor-{number}", None, Scope("site" if number % 3 else COMMUNITY), at_ms=at_ms)
-        visits.append((visit, f"~{number}"))
-    with store.writing():
-        store.commit(visits)
-    store.close()
-    database.rows(f"INSERT INTO nightly_work VALUES ('retention', '{clock.today()}', '', {clock.now_ms()}, 0)")
-    return new_server(database).start()
-
-
-def rows(database) -> int:
-    return database.rows("SELECT count(*) FROM visits")[0][0]
-
-
-def test_pruning_a_busy_server_loses_no_visit(server, database):
-    of_all, of_some = (server.koyjabo("prune", "--dry-run", *more).stdout for more in ((), ("--days", "390")))
-    assert f": {VISITS}. Nothing was changed." in of_all
-    assert 0 < int(of_some.partition(": ")[2].partition(".")[0]) < rows(database) == VISITS
-    with Crowd([server], visits=100, seed=3, goes_on=True) as crowd:
-        crowd.wait_for(100)
-        pruned = server.koyjabo("prune")
-        assert pruned.returncode == 0, pruned.stderr
-    assert f"Rolled up {VISITS} visits from before" in pruned.stdout
-    assert (crowd.lost, crowd.refusals) == (0, [])
-    assert rows(database) == crowd.acknowledged
-    assert_exact(crowd, server, before=VISITS)
+    play(partial(ReductionMachine, new_url), times, steps)
