@@ -22,6 +22,7 @@ NEVER_RELEASED = ("addresses", "traits", "visit_facts", "visitor_numbers")
 OF_IMPORTS = ("imported_days", "imported_visits", "file_imports")
 OF_WEBHOOKS = ("webhooks", "webhook_deliveries")
 OF_LOGINS = ("oidc_identities", "passkeys")
+OF_ROLLED_UP_DAYS = ("folded_visits", "insight_sums", "event_sums")
 REFUSED = (
     "This database has visits that were imported from another program, and this version cannot read them. Nothing was "
     "changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to its total."
@@ -49,7 +50,7 @@ def upgrade() -> None:
     remove_login_with_others(connection)
     remove_passkeys(connection)
     existing = set(sa.inspect(connection).get_table_names())
-    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS):
+    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS, *OF_ROLLED_UP_DAYS):
         if table in existing:
             note_rows(table, connection.scalar(sa.text(f"SELECT count(*) FROM {table}")))
             op.drop_table(table)

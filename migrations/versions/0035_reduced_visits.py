@@ -1,4 +1,4 @@
-"""Columns of reduced visits, and the secrets of their ids. Sums of rolled-up days are gone
+"""Columns of reduced visits, and the secrets of their ids
 
 Revision ID: 0035
 Revises: 0034
@@ -12,8 +12,6 @@ down_revision = "0034"
 branch_labels = None
 depends_on = None
 
-OF_ROLLED_UP_DAYS = ("folded_visits", "insight_sums", "event_sums")
-
 
 def upgrade() -> None:
     for column in (sa.Column("visitor_number", sa.BigInteger()), sa.Column("new_in", sa.Integer())):
@@ -26,6 +24,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("month"),
         sqlite_with_rowid=False,
     )
-    for table in OF_ROLLED_UP_DAYS:  # 0034 has refused a database where they replace rows
-        op.drop_table(table)
+    # An older version would count the visitors of reduced visits as missing.
     op.execute("UPDATE database_identity SET compatible_from = '0035'")
