@@ -309,3 +309,18 @@ def test_shorter_retention_reduces_the_rest_and_longer_retention_changes_nothing
     assert site.reduce(60).visits == 0
     assert site.reduce(5).visits == 1
     assert site.recount() == []
+
+
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_visits_wait_while_a_visitor_is_removed(site, database, monkeypatch):
+    """Otherwise, a visit that has just found its visitor listed would be by nobody."""
+    visit_on(site, "2025-10-30")
+    real, is_free = reduction_queries.count_forgotten, []
+
+    def looking(*arguments: Any) -> None:
+        is_free.append(database.is_free())
+        real(*arguments)
+
+    monkeypatch.setattr(reduction_queries, "count_forgotten", looking)
+    reduce_on(site, "2025-12-31")
+    assert is_free == [False]
