@@ -215,8 +215,8 @@ def _rollup_mismatches(connection: Connection, sums: dict[Rollup, Sums]) -> Iter
 
 
 def _removed_before(connection: Connection) -> dict[str, Any]:
-    """The days or hours by table before which the rows of people may have been removed. Their sums cannot be less than
-    what the remaining rows give. A change of TIMEZONE moves the hours of a day by up to MAX_ZONES_S.
+    """The first days or hours by table whose people are all listed. Earlier sums cannot be less than what the remaining
+    rows give. A change of TIMEZONE moves the hours of a day by up to MAX_ZONES_S.
     """
     row = connection.execute(derived.REMOVED_BEFORE).first()
     if row is None:

@@ -256,7 +256,7 @@ def remove_people(session: Session, boundary: Boundary, ids: list[int], size: in
     lock(session)
     some, rest = ids[:size], ids[size:]
     scopes = session.scalars(select(Person.scope).where(Person.id.in_(some)).distinct())
-    lock_counters(session, map(Scope, scopes))  # so that nobody can come back
+    lock_counters(session, map(Scope, scopes))  # so that none can come back
     gone = list(session.scalars(select(Person.id).where(Person.id.in_(some), Person.last_day < boundary.day)))
     if gone:
         _set_boundary(session, boundary)

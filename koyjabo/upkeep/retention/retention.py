@@ -31,7 +31,7 @@ POLL_S = 30.0
 """Seconds between calls to `tick`."""
 
 MAX_WITHOUT_BLOCK = 50_000
-"""So many visits are reduced before their blocks are stored again. Reports read at most 100,000 visits without one."""
+"""Number of visits that are reduced before their blocks are stored again. Reports read at most 100,000 visits without one."""
 
 USER_AGENT_DAYS = 30
 """How many days a visit keeps its exact user agent (specification: Reports)."""

@@ -128,7 +128,7 @@ def test_visitors_of_reduced_visits_count_once_a_month_and_reports_say_so(site):
 
 
 @pytest.mark.both_kinds
-def test_a_month_has_one_id_over_nights_and_restarts_and_its_secret_goes_with_the_last_visit(site, tmp_path):
+def test_a_month_has_one_id_until_its_secret_goes_with_the_last_visit(site, tmp_path):
     days = ("2025-10-30", "2025-10-31", "2025-11-01", "2025-11-02")
     visit_on(site, *days)
     for night, secrets in (("2025-11-30", 1), ("2025-12-01", 0), ("2025-12-02", 1), ("2025-12-03", 1)):
@@ -226,7 +226,7 @@ def test_an_event_loses_its_person_with_its_visit_and_later_events_have_no_visit
 
 
 @pytest.mark.both_kinds
-def test_time_of_a_visit_that_was_reduced_meanwhile_is_ignored(site):
+def test_later_time_of_a_reduced_visit_is_ignored(site):
     visit_on(site, "2025-10-30", visit_id="1")
     reduce_on(site, "2025-12-31")
     shown = [Shown("ayesha", "1", 0, site.time.ms), Shown("ayesha", None, 0, site.time.ms)]
@@ -313,7 +313,7 @@ def test_shorter_retention_reduces_the_rest_and_longer_retention_changes_nothing
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_visits_wait_while_a_visitor_is_removed(site, database, monkeypatch):
-    """Otherwise, a visit that has just found its visitor listed would be by nobody."""
+    """Otherwise, a visit that has just found its visitor listed would be by a visitor who is not listed."""
     visit_on(site, "2025-10-30")
     real, is_free = reduction_queries.count_forgotten, []
 

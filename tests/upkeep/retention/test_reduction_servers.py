@@ -1,5 +1,4 @@
-"""Old visits are reduced while a real server counts others, and a process that is killed meanwhile leaves nothing
-wrong."""
+"""Old visits are reduced while a real server counts others. A process that is killed leaves nothing wrong."""
 
 import signal
 import subprocess
