@@ -172,8 +172,9 @@ def test_conversions_keep_their_page_and_time(site):
     site.time.pass_(hours=2)
     reports = site.services[PeopleServices].reports
     reports.convert("a-user", "ayesha")
-    visit_on(site, "2025-12-20", visitor="babul", scope=HERE)
-    reports.convert("another-user", "babul")  # whose first visit will be reduced, while the visitor stays listed
+    visit_on(site, "2025-11-10", visitor="babul", scope=HERE)
+    reports.convert("another-user", "babul")
+    visit_on(site, "2025-12-20", visitor="babul", scope=HERE)  # so the visitor stays listed after the first night
 
     def read() -> Any:
         return people_queries.conversions_between, Scope(HERE), "2025-10-30", "2025-10-31"
@@ -186,7 +187,7 @@ def test_conversions_keep_their_page_and_time(site):
         assert site.services[ReportServices].reports._database.report(*read()) == before
         assert reports.conversion_rate(HERE) == rate
         assert site.recount() == []
-    assert "user" not in str(site.rows("SELECT visitor_id, user_id FROM conversions"))
+        assert "user" not in str(site.rows("SELECT visitor_id, user_id FROM conversions"))
 
 
 @pytest.mark.both_kinds
@@ -301,6 +302,19 @@ def test_visits_of_a_wrong_clock_wait_for_a_later_night_and_stop_no_others(site)
     kept = site.rows("SELECT day FROM visits WHERE visitor_number IS NULL ORDER BY id")
     assert kept == [("2030-01-01",), ("2025-12-20",)]
     assert site.recount() == []
+    assert reduce_on(site, "2030-03-01") == 2
+
+
+def test_verify_finds_a_reduced_visit_that_still_has_a_person(site):
+    visit_on(site, "2025-10-30")
+    reduce_on(site, "2025-12-31")
+    site.store_blocks()
+    for column, value in {"user_id": "'a'", "client_ms": "5", "visit_id": "'1'", "visitor_number": "NULL"}.items():
+        site.rows(f"UPDATE visits SET {column} = {value}")
+        assert "visits: 1 are reduced, but not completely" in site.recount(), column
+        kept = {"user_id": "NULL", "client_ms": "NULL", "visit_id": "'~1'", "visitor_number": "1"}
+        site.rows(f"UPDATE visits SET {column} = {kept[column]}")
+        assert site.recount() == []
 
 
 def test_shorter_retention_reduces_the_rest_and_longer_retention_changes_nothing(site):
