@@ -1,6 +1,6 @@
 """Measures what the numbers of pages cost: visits, GET /api/pages, open pages that watch a number, and pushes.
 
-The sums are filled by SQL, as if their visits had been rolled up: a reading sees only the sums and later visits. Prints
+The sums are filled by SQL, without their visits: a reading sees only the sums and later visits. Prints
 tables and the figures with their targets; the same text goes to bench/results/page-numbers.txt.
 """
 
@@ -88,7 +88,7 @@ def main(rounds: int, quick: bool, before: Version | None) -> None:
         f"Numbers of pages: visits of {PAGES_VISITED:,} pages, and requests for one page, {CONNECTIONS} connections",
         f"servers on core {cores[0]}, clients and PostgreSQL on core {cores[1]}; one worker each",
         f"medians of {rounds} interleaved rounds; CPU of a visit includes {SETTLE_S} s after the visits",
-        "the sums are filled by SQL, as if their visits had been rolled up; there are no rows of visits before them",
+        "the sums are filled by SQL; there are no rows of their visits",
     )
     targets: list[Target] = []
     with prepared(cores, POSTGRES) as testbed:

@@ -48,15 +48,8 @@ OF_A_COMMUNITY: Any = text("scope <> 'site'")
 
 def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[int, int]:
     """The ids of visits in a time range: greater than the first result, up to the second. None means no limit."""
-    after, upto = _stored_ids(session)
-    if began_ms is None and ended_ms is None:
-        return after, upto
-    return ids_between(session, Visit, began_ms, ended_ms, after=after, upto=upto)
-
-
-def _stored_ids(session: Session) -> tuple[int, int]:
-    """The id before the first stored visit, and the id of the last one."""
-    return (session.scalar(select(func.min(Visit.id))) or 1) - 1, session.scalar(select(func.max(Visit.id))) or 0
+    upto = session.scalar(select(func.max(Visit.id))) or 0
+    return ids_between(session, Visit, began_ms, ended_ms, after=0, upto=upto)
 
 
 class Visited(NamedTuple):

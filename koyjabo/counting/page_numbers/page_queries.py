@@ -19,8 +19,7 @@ AT_ONCE = 1_000
 LOCK = text("SELECT 1 FROM watermarks WHERE name = 'page_visits' FOR UPDATE")
 MARKS = text("""
 SELECT upto, (SELECT upto FROM watermarks WHERE name = 'page_events'),
-       (SELECT visits FROM counters WHERE scope = 'site'), (SELECT coalesce(max(id), 0) FROM events),
-       (SELECT min(id) FROM visits WHERE id > watermarks.upto)
+       (SELECT visits FROM counters WHERE scope = 'site'), (SELECT coalesce(max(id), 0) FROM events)
 FROM watermarks WHERE name = 'page_visits'
 """)
 VISITS = text("SELECT id, page, day FROM visits WHERE id > :after ORDER BY id LIMIT :most")
@@ -52,15 +51,14 @@ PageRow = tuple[str, int, str, int]
 
 
 def move_views(session: Session) -> bool:
-    """Add the next views to the sums. Returns whether there are more. If the sums cannot be continued, because rows are
-    gone that they lack or because they lack too many, they are no longer ready.
+    """Add the next views to the sums. Returns whether there are more. If the sums lack too many, they are no longer
+    ready.
     """
     ready = marks(session)
     if ready is None:
         return False
-    after_visit, after_event, visits, events, next_visit = ready
-    is_gone = visits > after_visit and next_visit != after_visit + 1
-    if is_gone or visits - after_visit + events - after_event > MAX_LATE:
+    after_visit, after_event, visits, events = ready
+    if visits - after_visit + events - after_event > MAX_LATE:
         discard(session)
         return False
     has_more = False

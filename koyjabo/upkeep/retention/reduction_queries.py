@@ -136,7 +136,7 @@ class Stretch(NamedTuple):
     is_done: bool = True
 
 
-class Reduced(NamedTuple):
+class ReducedRows(NamedTuple):
     """The number of rows that a transaction has reduced, and the rest of the stretch."""
 
     rows: int
@@ -180,7 +180,7 @@ def store_position(session: Session, name: str, rows: Sequence[Any], part: Stret
     return Stretch(reached, part.last, part.is_done and newer is None)
 
 
-def reduce_visits(session: Session, boundary: Boundary, part: Stretch, size: int) -> Reduced:
+def reduce_visits(session: Session, boundary: Boundary, part: Stretch, size: int) -> ReducedRows:
     """Reduce the visits from before the boundary among the next `size` visits, and the events of these visits."""
     lock(session)
     lock_counters(session, {SITE})  # so that no visit can be registered
@@ -198,7 +198,7 @@ def reduce_visits(session: Session, boundary: Boundary, part: Stretch, size: int
         _remove_visitors(session, {(scope, row.visitor_id) for row in old for scope in (SITE, row.scope)})
         block_queries.remove(session, VISITS, ids[0] - 1, ids[-1])
     rest = store_position(session, REDUCED_VISITS, rows, part, size, lambda row: row.day >= boundary.day)
-    return Reduced(len(old), rest)
+    return ReducedRows(len(old), rest)
 
 
 def _reduce(session: Session, visits: Sequence[Any]) -> None:
@@ -226,7 +226,7 @@ def _remove_visitors(session: Session, pairs: Collection[tuple[str, str]]) -> No
         session.execute(_statement(session, name), parameters)
 
 
-def reduce_events(session: Session, boundary: Boundary, part: Stretch, size: int) -> Reduced:
+def reduce_events(session: Session, boundary: Boundary, part: Stretch, size: int) -> ReducedRows:
     """Reduce the events from before the boundary among the next `size` events. Their properties stay."""
     lock(session)
     columns = (Event.id, Event.visitor_id, Event.day)
@@ -237,7 +237,7 @@ def reduce_events(session: Session, boundary: Boundary, part: Stretch, size: int
         reduced = zip((row.id for row in old), _names(session, old), strict=True)
         session.execute(_statement(session, "reduce_events"), _rows(reduced))
     rest = store_position(session, REDUCED_EVENTS, rows, part, size, lambda row: row.day >= boundary.day)
-    return Reduced(len(old), rest)
+    return ReducedRows(len(old), rest)
 
 
 def reduce_conversions(session: Session, before_ms: int, size: int) -> int:

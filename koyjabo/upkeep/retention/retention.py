@@ -31,13 +31,15 @@ POLL_S = 30.0
 """Seconds between calls to `tick`."""
 
 MAX_WITHOUT_BLOCK = 50_000
-"""Number of visits that are reduced before their blocks are stored again. Reports read at most 100,000 visits without one."""
+"""Number of visits that are reduced before their blocks are stored again. Reports read at most 100,000 visits without
+a block.
+"""
 
 USER_AGENT_DAYS = 30
 """How many days a visit keeps its exact user agent (specification: Reports)."""
 
 
-class Reduced(NamedTuple):
+class Reduction(NamedTuple):
     visits: int
     longest_ms: float  # the longest time that a transaction held the writer
 
@@ -55,7 +57,7 @@ class Retention:
         """The first day whose visits keep their person: RETENTION_DAYS before today."""
         return shifted(self._clock.today(), -self._settings.retention_days)
 
-    def reduce(self, first_kept: str, advance: Advance = lambda visits: None) -> Reduced:
+    def reduce(self, first_kept: str, advance: Advance = lambda visits: None) -> Reduction:
         """Reduce all visits, events, people and conversions from before this day, in transactions of a few
         milliseconds with pauses in between. `advance` is called with the number of visits reduced since the last call;
         if it raises an error, the work is aborted. Running it again continues it.
@@ -78,7 +80,7 @@ class Retention:
             people = throttle.do(reduction_queries.remove_people, boundary, people)
             advance(0)
         self._database.write(reduction_queries.forget_secrets, boundary)
-        return Reduced(visits, round(1000 * throttle.longest_s, 1))
+        return Reduction(visits, round(1000 * throttle.longest_s, 1))
 
     def _each(
         self, throttle: Throttle, table: Any, name: str, operation: Callable[..., Any], boundary: Boundary

@@ -28,7 +28,7 @@ from koyjabo.base.settings.schema import Settings
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
-from koyjabo.upkeep.retention.retention import Reduced, Retention
+from koyjabo.upkeep.retention.retention import Reduction, Retention
 from koyjabo.web.limits import limits
 from support.databases.database import Database
 from support.programs.processes import METRICS_TOKEN, NO_LIMITS
@@ -269,7 +269,7 @@ class Site:
         """Store the blocks of visits and events that reports read."""
         self.services[ReportServices].storing.catch_up()
 
-    def reduce(self, days: int | None = None, advance: Callable[[int], None] = lambda visits: None) -> Reduced:
+    def reduce(self, days: int | None = None, advance: Callable[[int], None] = lambda visits: None) -> Reduction:
         """Reduce visits that are older than this many days, or than RETENTION_DAYS."""
         retention = self.services[Retention]
         first_kept = retention.first_kept() if days is None else shifted(self.services.clock.today(), -days)
