@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sqlalchemy import TextClause, bindparam, delete, func, select, text
+from sqlalchemy import TextClause, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED
@@ -59,6 +59,8 @@ STORE_POSITION = text("""
 INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
 """)
+SECRET = text("SELECT secret FROM month_secrets WHERE month = :month")
+ADD_SECRET = text("INSERT INTO month_secrets (month, secret) VALUES (:month, :secret)")
 NEXT_VISITS = text("""
 SELECT v.id, v.scope, v.day, v.visitor_id, v.referrer, v.user_agent, v.visitor_number,
        w.first_visit AS first_on_site, c.first_visit AS first_in_community
@@ -67,10 +69,6 @@ LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
 ORDER BY v.id
 """)
-REDUCE_EVENTS_OF_VISITS = text("""
-UPDATE events SET visitor_id = v.visitor_id, event_id = '~' || events.id, client_ms = NULL
-FROM visits v WHERE v.id = events.visit_id AND events.visit_id IN :ids AND events.visitor_id <> v.visitor_id
-""").bindparams(bindparam("ids", expanding=True))
 REDUCE_CONVERSIONS = f"""
 UPDATE conversions SET visitor_id = '{MONTHLY}' || id, user_id = '{DELETED}', first_visit = (
     SELECT w.first_visit FROM visitors w WHERE w.scope = conversions.scope AND w.visitor_id = conversions.visitor_id)
@@ -100,6 +98,10 @@ FROM {rows} WHERE visits.id = CAST(r.value ->> 0 AS BIGINT)
         "reduce_events": f"""
 UPDATE events SET visitor_id = r.value ->> 1, event_id = '~' || events.id, client_ms = NULL
 FROM {rows} WHERE events.id = CAST(r.value ->> 0 AS BIGINT)
+""",
+        "reduce_events_of_visits": f"""
+UPDATE events SET visitor_id = r.value ->> 1, event_id = '~' || events.id, client_ms = NULL
+FROM {rows} WHERE events.visit_id = CAST(r.value ->> 0 AS BIGINT) AND events.visitor_id NOT LIKE '{MONTHLY}%'
 """,
         "gone": f"""
 {pairs} WHERE NOT EXISTS (
@@ -151,9 +153,10 @@ def lock(session: Session) -> None:
 
 
 def lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
-    """Lock the counters in the ledger's order, to avoid deadlocks."""
-    rows = select(Counter.scope).where(Counter.scope.in_(list(scopes))).order_by(Counter.scope)
-    session.execute(rows.with_for_update()).all()
+    """Lock the counters in the ledger's order, to avoid deadlocks. Not needed on SQLite, which has one writer."""
+    if session.get_bind().dialect.name != "sqlite":
+        rows = select(Counter.scope).where(Counter.scope.in_(list(scopes))).order_by(Counter.scope)
+        session.execute(rows.with_for_update()).all()
 
 
 def count_forgotten(session: Session, scopes: Iterable[str], by: int) -> None:
@@ -193,7 +196,6 @@ def reduce_visits(session: Session, boundary: Boundary, part: Stretch, size: int
         _set_boundary(session, boundary)
         _reduce(session, old)
         ids = [row.id for row in old]
-        session.execute(REDUCE_EVENTS_OF_VISITS, {"ids": ids})
         attendance_queries.remove(session, ids)
         _remove_visitors(session, {(scope, row.visitor_id) for row in old for scope in (SITE, row.scope)})
         block_queries.remove(session, VISITS, ids[0] - 1, ids[-1])
@@ -211,7 +213,9 @@ def _reduce(session: Session, visits: Sequence[Any]) -> None:
         new_in = ON_SITE * (visit.first_on_site == visit.id) + IN_COMMUNITY * (visit.first_in_community == visit.id)
         agent = user_agents.reduced(visit.user_agent or "") or None
         reduced.append((visit.id, name, origin_of(visit.referrer), agent, number, new_in))
-    session.execute(_statement(session, "reduce_visits"), _rows(reduced))
+    parameters = _rows(reduced)
+    session.execute(_statement(session, "reduce_visits"), parameters)
+    session.execute(_statement(session, "reduce_events_of_visits"), parameters)
 
 
 def _remove_visitors(session: Session, pairs: Collection[tuple[str, str]]) -> None:
@@ -219,11 +223,10 @@ def _remove_visitors(session: Session, pairs: Collection[tuple[str, str]]) -> No
     gone = [tuple(row) for row in session.execute(_statement(session, "gone"), _rows(pairs))]
     if not gone:
         return
-    parameters = _rows(gone)
-    session.execute(_statement(session, "reduce_conversions"), parameters)
-    count_forgotten(session, session.scalars(_statement(session, "remove_visitors"), parameters), 1)
-    for name in ("remove_days", "remove_people"):
-        session.execute(_statement(session, name), parameters)
+    of_communities = [pair for pair in gone if pair[0] != SITE]
+    for name in ("reduce_conversions", "remove_days", "remove_people") if of_communities else ():
+        session.execute(_statement(session, name), _rows(of_communities))
+    count_forgotten(session, session.scalars(_statement(session, "remove_visitors"), _rows(gone)), 1)
 
 
 def reduce_events(session: Session, boundary: Boundary, part: Stretch, size: int) -> ReducedRows:
@@ -287,10 +290,10 @@ def _names(session: Session, rows: Sequence[Any]) -> list[str]:
 
 def _secret(session: Session, month: str) -> bytes:
     """The secret of a month. Created if there is none."""
-    secret = session.scalar(select(MonthSecret.secret).where(MonthSecret.month == month))
+    secret: str | None = session.scalar(SECRET, {"month": month})
     if secret is None:
         secret = secrets.token_hex(SECRET_BYTES)
-        session.add(MonthSecret(month=month, secret=secret))
+        session.execute(ADD_SECRET, {"month": month, "secret": secret})
     return bytes.fromhex(secret)
 
 
