@@ -34,7 +34,7 @@ DAMAGE = {
     "a day nobody came on": ("returns", f"INSERT INTO returns VALUES ('{HERE}', '2025-01-01', '', 1, 0)"),
     "a conversion that did not happen": (
         "conversions",
-        f"INSERT INTO conversions VALUES ('1', '{HERE}', 'nila', 'somebody', 1)",
+        f"INSERT INTO conversions VALUES ('1', '{HERE}', 'nila', 'somebody', 1, NULL)",
     ),
 }
 

@@ -89,7 +89,7 @@ def _model(name: str, about: str, result: type | None = None, **more: Any) -> ty
 
 REASON: dict[str, Any] = {
     "exact": (bool, ...),
-    "reason": (str | None, Field(None, description="why a number is null; absent if all are known")),
+    "reason": (str | None, Field(None, description="why visitors may count several times; absent if they do not")),
 }
 
 ComparedResponse = _model(
@@ -110,7 +110,7 @@ TotalResponse = _model(
     "TotalResponse",
     "The sums for several values.",
     Sums,
-    values=(int, Field(description="number of values; rolled-up days keep their 1,000 largest")),
+    values=(int, Field(description="number of values")),
 )
 RowResponse = _model(
     "RowResponse",
@@ -118,8 +118,7 @@ RowResponse = _model(
     Sums,
     value=(str | None, Field(description="null: not recorded")),
     label=(str, Field(description="display text, in the language of Accept-Language")),
-    share=(float | None, Field(description="share of all visits, 0 to 1")),
-    at_least=(bool | None, Field(None, description="true if rolled-up days may lack some of its visits")),
+    share=(float, Field(description="share of all visits, 0 to 1")),
 )
 BreakdownResponse = _model(
     "BreakdownResponse",
@@ -180,7 +179,7 @@ REPORTS = {
         TableOf(BreakdownResponse),
         BY,
         _breakdown,
-        ("value", "label", *Sums._fields, "share", "at_least", "exact"),
+        ("value", "label", *Sums._fields, "share", "exact"),
         " Values with the most visits come first.",
     ),
 }

@@ -26,8 +26,6 @@ from koyjabo.reports.query.report_query import (
     last_hour,
     whole_days,
 )
-from koyjabo.reports.rolled_up import day_sums
-from koyjabo.reports.rolled_up.day_sums import SumsOfDay
 from . import snapshot_queries
 from .requests import (
     BreakdownRequest,
@@ -166,10 +164,6 @@ class Insights:
         known = f"{known}.{self._peak(question, None)}"
         moves = question.since_ms is not None or (is_compared and question.last == self._clock.today())
         return f"{known}.{self._clock.zone.key}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
-
-    def day_sums(self, day: str) -> SumsOfDay:
-        """Return the sums that are kept when a day is rolled up. Raises StillCounting."""
-        return self._database.scan(day_sums.of_day, self.live, day)
 
     def first_day(self, scope: Scope = SITE) -> str | None:
         """Return the first day with visits, or None if there is none."""

@@ -135,10 +135,8 @@ class PassingVisits:
     def __init__(self, visits: Log, scope: str, check: Callable[[Rows], None], passes_without_visit: bool) -> None:
         """`passes_without_visit` says whether events from visitors without a visit pass."""
         self._visits, self._scope, self._check = visits, scope, check
-        self._judged, self._gone = BitMap([NO_VISIT]), BitMap()
+        self._judged = BitMap([NO_VISIT])
         self._passing = BitMap([NO_VISIT] if passes_without_visit else [])
-        self.unknown_hours: set[int] = set()
-        """Hours with events whose visits have no rows, so that the check cannot be made."""
 
     def keep(self, events: Rows) -> None:
         """Keep only the events whose visits pass."""
@@ -148,12 +146,7 @@ class PassingVisits:
                 self._judged.update(rows.all("id"))
                 self._check(rows)
                 self._passing.update(rows.column("id"))
-            self._gone |= new - self._judged
             self._judged |= new
-        if self._gone:
-            lost = events.copy()
-            lost.within(self._gone, "visit_id")
-            self.unknown_hours.update(lost.named("hour_s", events.block.values["hour_s"]))
         events.within(self._passing, "visit_id")
 
 

@@ -125,7 +125,7 @@ class View(ViewPlan):
         now, before = ([*(self.results[request] for request in self.timeline_requests), ()])[:2]
         # Each row's line is a filtered report, so no lines are offered if that would take long.
         visits = self.summary.figures.visits if self.draws("figures") else None
-        has_lines = visits is not None and visits <= FEW
+        has_lines = visits is not None and visits <= FEW  # None if the figures are sent separately
         return Chart(
             caption=str(figures.LABELS[self.metric]),
             step=step,
@@ -215,8 +215,7 @@ class View(ViewPlan):
         """Whether the parts are sent separately from the page, because they take a long time."""
         if self.parts or self.other("whole") or not self.question.filters:
             return False
-        visits = self.insights.summary(replace(self.question, filters={})).figures.visits
-        return visits is None or visits > MANY
+        return self.insights.summary(replace(self.question, filters={})).figures.visits > MANY
 
 
 def _beginning_in_words(question: Question) -> str:

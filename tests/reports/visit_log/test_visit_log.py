@@ -113,16 +113,6 @@ def test_number_finds_the_visit_of_every_count(own):
     assert [of("2–101"), of("2-2"), of("4-99")] == [["f", "e", "c", "b"], ["e", "b"], []]
 
 
-def test_rolled_up_visits_are_not_counted_in_the_log(own):
-    site, admin = own
-    site.register("old")
-    site.time.pass_(days=2)
-    site.register("new")
-    assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(2, True)
-    site.roll_up(1)
-    assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(1, True)
-
-
 def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
     site, _ = own
     midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # in Dhaka

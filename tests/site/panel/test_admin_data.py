@@ -72,17 +72,6 @@ def test_last_backup_is_shown(site, admin):
     assert "The last one was made on 16 Dec 2025, 10:48 ." in page
 
 
-def test_page_shows_how_many_visits_are_rolled_up_tonight(site, admin):
-    assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/server"))
-    site.time.pass_(days=-365)
-    site.register("ayesha")
-    site.time.pass_(days=365, seconds=10)  # afterwards the preview is computed again
-    site.register("babul")
-    site.rows("INSERT INTO nightly_work VALUES ('retention', '2025-12-16', '', 0, 0)")
-    sentence = "Tonight, 1 visit of 1 day will be rolled up. After that, filtered reports show – for these days."
-    assert sentence in words(admin.get("/admin/server"))
-
-
 def record(site: Site, action: str, **details: int) -> None:
     entry = actor(OPERATOR, site.services.clock).entry(action, Subject("visits", "", ""), **details)
     with site.app.app_context(), db.engine.begin() as connection:

@@ -16,7 +16,6 @@ from koyjabo.people.audit import log as audit
 from koyjabo.site.receipts.queries import TotalChange
 from koyjabo.site.receipts.receipts import MAX_PARTS, VISITS, ReceiptPart, parts_of
 from koyjabo.upkeep.recounts.recounts import LEDGER, Recounts
-from koyjabo.upkeep.retention.retention import Retention
 
 ELSEWHERE = {"Origin": "https://elsewhere.example"}
 
@@ -60,14 +59,13 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
     assert parts["parts"][2]["at"] == iso(began_ms)
 
 
-def test_rolled_up_visits_keep_their_numbers(site):
+def test_reduced_visits_keep_their_numbers(site):
     site.register()
     site.set_total(5000)
     site.register(visitId="2")
     before = lines(site)
     site.time.pass_(days=3)
-    retention = site.services[Retention]
-    assert retention.prune(retention.past(1)).visits == 2
+    assert site.reduce(1).visits == 2
     assert lines(site) == before
 
 
