@@ -22,7 +22,7 @@ from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.reports.events import event_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import VISITS, ReadRows
-from .reduction_queries import count_forgotten, lock, lock_counters
+from .reduction_queries import COUNT_FORGOTTEN, lock, lock_counters
 
 RENAMED = "~"
 """The first character of names that no visitor can have (specification: Register a visit)."""
@@ -147,13 +147,13 @@ def random_name() -> str:
 def list_name(session: Session, visitor_id: str, name: str, scopes: Iterable[Scope]) -> None:
     """List the new name as a visitor, next to the old one, in scopes that do not list it yet."""
     values = {"visitor_id": visitor_id, "name": name, "scopes": sorted(scopes)}
-    count_forgotten(session, session.scalars(LIST_NAME, values), -1)
+    _count_forgotten(session, session.scalars(LIST_NAME, values), -1)
 
 
 def remove_visitor(session: Session, visitor_id: str, scopes: Iterable[Scope]) -> None:
     """Remove the old name, once all visits are renamed."""
     values = {"visitor_id": visitor_id, "scopes": sorted(scopes)}
-    count_forgotten(session, session.scalars(REMOVE_VISITOR, values), 1)
+    _count_forgotten(session, session.scalars(REMOVE_VISITOR, values), 1)
     session.execute(REMOVE_ZEROS)
 
 
@@ -171,3 +171,8 @@ def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]
     if first.visitor_id == visitor_id:
         return [first, *(row for row in rows if row.id != first.id)][:size], random_name()
     return rows, first.visitor_id
+
+
+def _count_forgotten(session: Session, scopes: Iterable[str], by: int) -> None:
+    for scope in sorted(scopes):
+        session.execute(COUNT_FORGOTTEN, {"scope": scope, "by": by})

@@ -9,12 +9,12 @@ The rows of a visitor in `visitors` and `people` go with the visitor's last visi
 
 import json
 import secrets
-from collections import Counter as Tally
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sqlalchemy import TextClause, delete, func, select, text
+from sqlalchemy import TextClause, bindparam, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED
@@ -34,6 +34,7 @@ from koyjabo.base.models import (
 )
 from koyjabo.base.models.ledger import IN_COMMUNITY, LOST, MONTHLY, ON_SITE
 from koyjabo.base.network import user_agents
+from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.reports.events import event_queries
 from koyjabo.reports.log import block_queries
@@ -63,16 +64,19 @@ SECRET = text("SELECT secret FROM month_secrets WHERE month = :month")
 ADD_SECRET = text("INSERT INTO month_secrets (month, secret) VALUES (:month, :secret)")
 NEXT_VISITS = text("""
 SELECT v.id, v.scope, v.day, v.visitor_id, v.referrer, v.user_agent, v.visitor_number,
-       w.first_visit AS first_on_site, c.first_visit AS first_in_community
-FROM (SELECT * FROM visits WHERE id > :after AND id <= :last ORDER BY id LIMIT :size) AS v
-LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
-LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
-ORDER BY v.id
+       (SELECT w.first_visit FROM visitors w WHERE w.scope = 'site' AND w.visitor_id = v.visitor_id) AS first_on_site,
+       (SELECT w.first_visit FROM visitors w
+        WHERE v.scope <> 'site' AND w.scope = v.scope AND w.visitor_id = v.visitor_id) AS first_in_community
+FROM visits v WHERE v.id > :after AND v.id <= :last ORDER BY v.id LIMIT :size
 """)
 REDUCE_CONVERSIONS = f"""
 UPDATE conversions SET visitor_id = '{MONTHLY}' || id, user_id = '{DELETED}', first_visit = (
     SELECT w.first_visit FROM visitors w WHERE w.scope = conversions.scope AND w.visitor_id = conversions.visitor_id)
 """
+REDUCE_CONVERSIONS_OF_VISITORS = text(f"{REDUCE_CONVERSIONS} WHERE scope = :scope AND visitor_id IN :visitor_ids")
+REDUCE_CONVERSIONS_OF_VISITORS = REDUCE_CONVERSIONS_OF_VISITORS.bindparams(bindparam("visitor_ids", expanding=True))
+REMOVE_VISITORS = text("DELETE FROM visitors WHERE scope = :scope AND visitor_id IN :visitor_ids")
+REMOVE_VISITORS = REMOVE_VISITORS.bindparams(bindparam("visitor_ids", expanding=True))
 REDUCE_OLD_CONVERSIONS = text(f"""
 {REDUCE_CONVERSIONS} WHERE id IN (
     SELECT id FROM conversions WHERE at_ms < :before_ms AND visitor_id NOT LIKE '{MONTHLY}%' LIMIT :size)
@@ -81,9 +85,10 @@ COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "(:scope, :by)"))
 
 
 def _statements(rows: str) -> dict[str, TextClause]:
-    """The statements that take many rows. `rows` is a table with the column `value`, made from one parameter."""
-    pairs = f"SELECT r.value ->> 0, r.value ->> 1 FROM {rows}"
-    people = f"SELECT p.id FROM {rows} JOIN people p ON p.scope = r.value ->> 0 AND p.person = 'v:' || (r.value ->> 1)"
+    """The statements that take many rows. `rows` is a table with the column `value`, made from one parameter.
+
+    A subquery for each row always uses the index. For a join, the planner may read the whole table.
+    """
     cleared = ", ".join(f"{name} = NULL" for name in ("user_id", *LOST))
     statements = {
         "numbers": f"""
@@ -93,24 +98,25 @@ SELECT r.value ->> 0, (SELECT v.visitor_number FROM visits v WHERE v.visitor_id 
 UPDATE visits SET visitor_id = r.value ->> 1, visit_id = '~' || visits.id, referrer = r.value ->> 2,
     user_agent = r.value ->> 3, visitor_number = CAST(r.value ->> 4 AS BIGINT),
     new_in = CAST(r.value ->> 5 AS INTEGER), {cleared}
-FROM {rows} WHERE visits.id = CAST(r.value ->> 0 AS BIGINT)
+FROM {rows} WHERE visits.id = CAST(r.value ->> 0 AS BIGINT) AND visits.id BETWEEN :first AND :last
 """,
         "reduce_events": f"""
 UPDATE events SET visitor_id = r.value ->> 1, event_id = '~' || events.id, client_ms = NULL
-FROM {rows} WHERE events.id = CAST(r.value ->> 0 AS BIGINT)
+FROM {rows} WHERE events.id = CAST(r.value ->> 0 AS BIGINT) AND events.id BETWEEN :first AND :last
 """,
         "reduce_events_of_visits": f"""
 UPDATE events SET visitor_id = r.value ->> 1, event_id = '~' || events.id, client_ms = NULL
-FROM {rows} WHERE events.visit_id = CAST(r.value ->> 0 AS BIGINT) AND events.visitor_id NOT LIKE '{MONTHLY}%'
+FROM {rows} WHERE events.visit_id = CAST(r.value ->> 0 AS BIGINT) AND events.visit_id BETWEEN :first AND :last
+AND events.visitor_id NOT LIKE '{MONTHLY}%'
 """,
         "gone": f"""
-{pairs} WHERE NOT EXISTS (
-    SELECT 1 FROM visits v WHERE v.visitor_id = r.value ->> 1 AND (r.value ->> 0 = 'site' OR v.scope = r.value ->> 0))
+SELECT scope, visitor_id FROM (
+    SELECT r.value ->> 0 AS scope, r.value ->> 1 AS visitor_id, (
+        SELECT v.id FROM visits v
+        WHERE v.visitor_id = r.value ->> 1 AND (r.value ->> 0 = 'site' OR v.scope = r.value ->> 0) LIMIT 1
+    ) AS kept FROM {rows}
+) AS listed WHERE kept IS NULL
 """,
-        "reduce_conversions": f"{REDUCE_CONVERSIONS} WHERE (scope, visitor_id) IN ({pairs})",
-        "remove_visitors": f"DELETE FROM visitors WHERE (scope, visitor_id) IN ({pairs}) RETURNING scope",
-        "remove_days": f"DELETE FROM person_days WHERE person_id IN ({people})",
-        "remove_people": f"DELETE FROM people WHERE id IN ({people})",
     }
     return {name: text(statement) for name, statement in statements.items()}
 
@@ -157,12 +163,6 @@ def lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
     if session.get_bind().dialect.name != "sqlite":
         rows = select(Counter.scope).where(Counter.scope.in_(list(scopes))).order_by(Counter.scope)
         session.execute(rows.with_for_update()).all()
-
-
-def count_forgotten(session: Session, scopes: Iterable[str], by: int) -> None:
-    """Add to the number of visitors who are not listed, for each time that a scope occurs."""
-    for scope, times in sorted(Tally(scopes).items()):
-        session.execute(COUNT_FORGOTTEN, {"scope": scope, "by": by * times})
 
 
 def stretch(session: Session, table: Any, name: str, before_ms: int) -> Stretch:
@@ -213,20 +213,23 @@ def _reduce(session: Session, visits: Sequence[Any]) -> None:
         new_in = ON_SITE * (visit.first_on_site == visit.id) + IN_COMMUNITY * (visit.first_in_community == visit.id)
         agent = user_agents.reduced(visit.user_agent or "") or None
         reduced.append((visit.id, name, origin_of(visit.referrer), agent, number, new_in))
-    parameters = _rows(reduced)
+    parameters = _rows_by_id(reduced)
     session.execute(_statement(session, "reduce_visits"), parameters)
     session.execute(_statement(session, "reduce_events_of_visits"), parameters)
 
 
 def _remove_visitors(session: Session, pairs: Collection[tuple[str, str]]) -> None:
     """Remove the visitors, of these scopes and ids, who have no visit there that is not reduced."""
-    gone = [tuple(row) for row in session.execute(_statement(session, "gone"), _rows(pairs))]
-    if not gone:
-        return
-    of_communities = [pair for pair in gone if pair[0] != SITE]
-    for name in ("reduce_conversions", "remove_days", "remove_people") if of_communities else ():
-        session.execute(_statement(session, name), _rows(of_communities))
-    count_forgotten(session, session.scalars(_statement(session, "remove_visitors"), _rows(gone)), 1)
+    gone = defaultdict(list)
+    for scope, visitor_id in session.execute(_statement(session, "gone"), _rows(pairs)):
+        gone[scope].append(visitor_id)
+    for scope, visitor_ids in sorted(gone.items()):
+        these = {"scope": scope, "visitor_ids": visitor_ids}
+        if scope != SITE:
+            session.execute(REDUCE_CONVERSIONS_OF_VISITORS, these)
+            people = Person.scope == scope, Person.person.in_(map(visitor, visitor_ids))
+            _delete_people(session, list(session.scalars(select(Person.id).where(*people))))
+        session.execute(COUNT_FORGOTTEN, {"scope": scope, "by": changed_rows(session, REMOVE_VISITORS, these)})
 
 
 def reduce_events(session: Session, boundary: Boundary, part: Stretch, size: int) -> ReducedRows:
@@ -237,8 +240,8 @@ def reduce_events(session: Session, boundary: Boundary, part: Stretch, size: int
     rows = session.execute(query).all()
     old = [row for row in rows if row.day < boundary.day and not row.visitor_id.startswith(MONTHLY)]
     if old:
-        reduced = zip((row.id for row in old), _names(session, old), strict=True)
-        session.execute(_statement(session, "reduce_events"), _rows(reduced))
+        reduced = [*zip((row.id for row in old), _names(session, old), strict=True)]
+        session.execute(_statement(session, "reduce_events"), _rows_by_id(reduced))
     rest = store_position(session, REDUCED_EVENTS, rows, part, size, lambda row: row.day >= boundary.day)
     return ReducedRows(len(old), rest)
 
@@ -263,10 +266,14 @@ def remove_people(session: Session, boundary: Boundary, ids: list[int], size: in
     gone = list(session.scalars(select(Person.id).where(Person.id.in_(some), Person.last_day < boundary.day)))
     if gone:
         _set_boundary(session, boundary)
-        for column in (PersonDay.person_id, Person.id):
-            removal = delete(column.class_).where(column.in_(gone))
-            session.execute(removal.execution_options(synchronize_session=False))
+        _delete_people(session, gone)
     return rest
+
+
+def _delete_people(session: Session, ids: Sequence[int]) -> None:
+    for column in (PersonDay.person_id, Person.id):
+        removal = delete(column.class_).where(column.in_(ids))
+        session.execute(removal.execution_options(synchronize_session=False))
 
 
 def forget_secrets(session: Session, boundary: Boundary) -> None:
@@ -303,6 +310,11 @@ def _hashed(secret: bytes, visitor_id: str) -> str:
 
 def _rows(rows: Iterable[Sequence[Any]]) -> dict[str, str]:
     return {"rows": json.dumps(list(rows))}
+
+
+def _rows_by_id(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Parameters for rows that begin with their id, in order. With the range of ids, the planner reads only that."""
+    return {**_rows(rows), "first": rows[0][0], "last": rows[-1][0]}
 
 
 def _statement(session: Session, name: str) -> TextClause:

@@ -7,7 +7,7 @@ from typing import Any
 
 from koyjabo.base.models import SITE
 from koyjabo.reports.engine.insights import Insights
-from koyjabo.reports.engine.requests import BreakdownRequest, HoursRequest, SummaryRequest, TimelineRequest
+from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.results import MAX_ROWS
 from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.report_query import DIMENSIONS, GRANULARITIES, Question
@@ -20,12 +20,12 @@ Figures = Mapping[str, Any]
 
 
 def all_figures(reports: Insights, question: Question) -> Figures:
-    """Every report for a question, without the numbers of visitors: `summary`, `hours`, timelines, and all breakdowns
-    with all rows.
+    """Every report for a question, without the numbers of visitors: `summary`, timelines, and all breakdowns with
+    all rows.
     """
     dimensions = [name for name in (*DIMENSIONS, PROPERTY) if name != COMMUNITY or question.scope == SITE]
-    requests: dict[str, Any] = {"summary": SummaryRequest(question), "hours": HoursRequest(question)}
-    requests |= {name: TimelineRequest(question, name) for name in GRANULARITIES}
+    requests: dict[str, Any] = {"summary": SummaryRequest(question)}
+    requests |= {name: TimelineRequest(question, name) for name in GRANULARITIES[1:]}
     requests |= {name: BreakdownRequest(question, name, MAX_ROWS) for name in dimensions}
     return {
         name: without_visitors(result)
