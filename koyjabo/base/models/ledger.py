@@ -109,8 +109,7 @@ this column. All other columns are cleared (LOST).
 
 START, SET, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "rolled_back")
 """Kinds of adjustments. START is STARTING_TOTAL. SET is a total set by hand, or a restore or repair, which begins an
-epoch but keeps the total. IMPORTED are visits counted by another program. ROLLED_BACK are visits lost when the database
-was rolled back.
+epoch but keeps the total. ROLLED_BACK are visits lost when the database was rolled back.
 """
 
 LABEL = "label"
