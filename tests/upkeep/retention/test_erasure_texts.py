@@ -76,4 +76,4 @@ def in_the_guide() -> list[set[str]]:
 
 
 def items(text: str) -> set[str]:
-    return {re.sub(r"^(and|এবং) ", "", item) for item in words(text).split(", ")}
+    return {re.sub(r"^(and|এবং) ", "", item) for item in re.split(r", |\. Also ", words(text))}
