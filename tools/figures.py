@@ -73,7 +73,6 @@ FIGURES: dict[str, Figure] = {
     "times the CPU of stats": WATCHED._replace(
         row="SQLite, 1,000,000 pages, 10,000,000 views: CPU, GET of any page / GET /api/stats"
     ),
-    "bytes of an active visitor in Redis": Figure("operations.txt", "", "Redis bytes a visitor", ""),
     "µs to receive a message": Figure("scale.txt", "", "hear_us", ""),
     "KB of a page in the model": Figure("scale.txt", "", "page_kb", ""),
     "pages that saturate the counter row": Figure(
