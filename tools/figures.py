@@ -62,11 +62,7 @@ FIGURES: dict[str, Figure] = {
     "µs of a Socket.IO frame": FRAME._replace(row="this server, Socket.IO"),
     "µs of a send in C": FRAME._replace(row="floor: send() in C"),
     "µs of a Flask-SocketIO frame": FRAME._replace(row="Flask-SocketIO on eventlet"),
-    "µs of a uWebSockets frame": FRAME._replace(row="uWebSockets"),
-    "µs of an Nchan frame": FRAME._replace(row="nginx Nchan"),
     "ms until 100,000 pages show a visit": CROWD,
-    "µs of a frame to 100,000 pages": CROWD._replace(row="CPU µs a frame"),
-    "KB of a watched number": WATCHED,
     "ms until 1,000 pages show a view": WATCHED._replace(
         row="SQLite, 1,000 open pages on one path: until all show a view, median"
     ),
