@@ -1,5 +1,5 @@
 """Work that a single worker across all servers does: once a day, or all the time. Claims are in the database, so they
-need no Redis and survive restarts (decision 114). Also stores results of long work, after an outage if need be.
+need no Redis and survive restarts (decision 97). Also stores results of long work, after an outage if need be.
 """
 
 import logging
