@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.executor import REPORT_LIMIT_S
-from koyjabo.base.models import SITE
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.evidence.facts import CHANGING
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import EVENTS, VISITS, LogState, Reading
@@ -18,7 +18,7 @@ from koyjabo.reports.log.blocks import Block, Rows
 from koyjabo.reports.log.log import Log
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.groups import LENGTHS, VALUE, Attended, Groups
-from koyjabo.reports.query.report_query import DAY, EVENT, VIEWED_PAGE, Question, has_many
+from koyjabo.reports.query.report_query import DAY, EVENT, HOUR_MS, VIEWED_PAGE, Question, has_many
 from .event_sums import (
     CountedEvents,
     PassingVisits,
@@ -177,6 +177,8 @@ class Live:
 
     def _of(self, question: Question) -> _QuestionSums:
         key = question.scope, replace(question, until_ms=None), question.until_ms is not None
+        if key not in self._sums:
+            self._forget_earlier(*key)
         sums = self._sums.pop(key, None) or self._new(key[1])
         self._sums[key] = sums
         if question.scope != SITE:
@@ -184,6 +186,17 @@ class Live:
             for other in of_scope[:-MAX_QUESTIONS]:
                 del self._sums[other]
         return sums
+
+    def _forget_earlier(self, scope: Scope, question: Question, is_cut: bool) -> None:
+        """Forget the sums of the last hour as it was some minutes ago, because nobody asks for them again."""
+        if question.since_ms is None:
+            return
+        for key in list(self._sums):
+            other: Question = key[1]
+            if other.since_ms is None or not 0 < question.since_ms - other.since_ms < HOUR_MS:
+                continue
+            if key == (scope, replace(question, first=other.first, last=other.last, since_ms=other.since_ms), is_cut):
+                del self._sums[key]
 
     def _new(self, question: Question) -> _QuestionSums:
         by_events = [

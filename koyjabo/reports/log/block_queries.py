@@ -295,6 +295,7 @@ def remove(session: Session, kind: BlockKind, after: int, upto: int) -> None:
     """Remove the blocks that have rows with ids after `after`, up to `upto`, and count the change. The transaction
     changes many of these rows, so the blocks are rebuilt when it is over.
     """
+    lock(session)
     changed(session)
     session.execute(_statement(REMOVE, kind), {"after": after, "upto": upto})
 

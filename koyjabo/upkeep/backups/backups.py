@@ -250,6 +250,7 @@ class Backups:
                 renew()
         except BaseException:
             os.kill(pid, signal.SIGTERM)
+            self._runtime.start_thread(partial(_bury, pid))
             raise
         finally:
             self._pid = 0
@@ -314,6 +315,11 @@ def _start(given: dict[str, object]) -> int:
     with suppress(OSError):
         Path(f"/proc/{pid}/oom_score_adj").write_text(KILLED_FIRST, encoding="utf-8")
     return pid
+
+
+def _bury(pid: int) -> None:
+    """Wait for a process that was told to end, so that it does not stay as a zombie."""
+    os.waitpid(pid, 0)
 
 
 def _sentence(error: Exception) -> str:

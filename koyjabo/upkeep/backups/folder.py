@@ -56,7 +56,11 @@ class BackupFolder:
 
     def files(self) -> list[BackupFile]:
         """The newest backups, newest first, at most MAX_SHOWN."""
-        return [self._file(name) for name in self.names("")[: -MAX_SHOWN - 1 : -1]]
+        files = []
+        for name in self.names("")[: -MAX_SHOWN - 1 : -1]:
+            with suppress(FileNotFoundError):  # another process has just removed or renamed it
+                files.append(self._file(name))
+        return files
 
     def _file(self, name: str) -> BackupFile:
         path, total = self.path / name, None

@@ -67,6 +67,17 @@ def test_last_hour_is_compared_with_the_hour_before_or_of_a_week_ago(site, insig
     assert len(insights.timeline(compared, "minute")) == 60
 
 
+def test_an_open_page_keeps_the_sums_of_one_hour_only(site, insights):
+    site.register("ayesha", page="/")
+    for how in ("previous", "weekday"):
+        insights.summary(ask(insights), how)
+    for _ in range(90):
+        site.time.pass_(minutes=1)
+        for how in ("previous", "weekday"):
+            insights.summary(ask(insights, country="BD"), how)
+    assert len(insights.live._sums) == 3 + 3
+
+
 def test_only_the_last_hour_has_minutes(insights):
     for question, granularity in ((ask(insights), "hour"), (insights.asked([("range", "today")]).question, "minute")):
         with pytest.raises(InvalidInput) as refused:

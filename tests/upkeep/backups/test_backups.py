@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,6 +25,7 @@ from support.sites.full_site import in_context, quiet
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import BackupsOff, BackupUnderWay, Forbidden, KoyJaboError, Unusable
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.jobs.claims import ClaimLost
 from koyjabo.upkeep.backups import backup, backup_queries, backups as service
 from koyjabo.upkeep.backups.backups import FAILURE_WARNING, PAUSE_MS, Backups, BackupState
 from koyjabo.upkeep.backups.folder import LOCK_FILE, UNVERIFIED, BackupFolder
@@ -153,6 +155,19 @@ def test_backup_that_ends_with_the_server_is_no_failure(site, monkeypatch):
     wait_until(lambda: backups(site)._pid, "the process is there")
     backups(site).close()
     assert ended(site).failed is None
+
+
+def test_process_whose_claim_is_lost_is_stopped_and_leaves_no_zombie(site, monkeypatch):
+    monkeypatch.setattr(service, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    pids = []
+
+    def renew() -> None:
+        pids.append(backups(site)._pid)
+        raise ClaimLost
+
+    with pytest.raises(ClaimLost):
+        backups(site)._run(renew)
+    wait_until(lambda: not Path(f"/proc/{pids[0]}").exists(), "the process is gone")
 
 
 @pytest.mark.both_kinds

@@ -56,6 +56,13 @@ def test_list_has_the_total_of_each_file_and_a_damaged_one_is_unverified(folder,
     ]
 
 
+def test_a_backup_that_is_removed_while_the_list_is_read_hides_no_others(folder, monkeypatch):
+    kept, removed = nights(2)
+    (folder / kept).touch()
+    monkeypatch.setattr(BackupFolder, "names", lambda self, ending: [kept, removed])
+    assert [file.name for file in BackupFolder(folder).files()] == [kept]
+
+
 def test_one_backup_runs_in_a_folder_at_a_time(folder):
     place = BackupFolder(folder)
     assert not place.is_locked()
