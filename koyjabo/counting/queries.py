@@ -187,12 +187,9 @@ def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:
 
 def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Visited]:
     """Visits by day, in order, omitting days without visits."""
-    return _visited(session, DailyVisits, DailyVisits.day, scope, first, last)
-
-
-def visits_by_hour(session: Session, scope: Scope, first_s: int, last_s: int) -> dict[int, Visited]:
-    """Visits by hour, for local hours that start from `first_s` to `last_s` (s since 1970)."""
-    return _visited(session, HourlyVisits, HourlyVisits.hour_s, scope, first_s, last_s)
+    rows = select(DailyVisits.day, DailyVisits.visits, DailyVisits.new_visitors)
+    rows = rows.where(DailyVisits.scope == scope, DailyVisits.day.between(first, last))
+    return {day: Visited(*counts) for day, *counts in session.execute(rows.order_by(DailyVisits.day))}
 
 
 def visits_in_hours(session: Session, scope: Scope, hours: Sequence[int]) -> dict[int, int]:
@@ -200,8 +197,3 @@ def visits_in_hours(session: Session, scope: Scope, hours: Sequence[int]) -> dic
     rows = select(HourlyVisits.hour_s, HourlyVisits.visits)
     rows = rows.where(HourlyVisits.scope == scope, HourlyVisits.hour_s.in_(hours))
     return {row.hour_s: row.visits for row in session.execute(rows)}
-
-
-def _visited(session: Session, table: Any, key: Any, scope: Scope, first: Any, last: Any) -> dict[Any, Visited]:
-    rows = select(key, table.visits, table.new_visitors).where(table.scope == scope, key.between(first, last))
-    return {key: Visited(*counts) for key, *counts in session.execute(rows.order_by(key))}

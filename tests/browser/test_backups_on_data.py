@@ -31,6 +31,8 @@ def test_admin_watches_a_backup_until_it_is_verified(admin_tab):
     expect(admin_tab.locator("#backups")).to_contain_text("4,000")
     expect(admin_tab.locator("#backup")).not_to_contain_text("A backup is being made.", timeout=BEHIND_S * 1000)
     expect(admin_tab.locator("#backups")).to_contain_text("koyjabo restore --force /")
+    admin_tab.get_by_text("Restore", exact=True).click()
+    assert admin_tab.evaluate(OVER) <= 0
     check_accessible(admin_tab)
 
 

@@ -11,6 +11,9 @@ from support.programs.zone import ZONE
 HEIGHTS = {"/admin/server": 3_100, "/admin/visits": 3_800}
 """Maximum height in px at 360 px width."""
 
+MAX_CHIP_PX = 48
+"""Maximum height of a filter's chip: one line."""
+
 MAX_CONTROLS, MAX_WORDS = 90, 300
 """Maximum numbers on Overview. The demo shows eight more locations, which are links."""
 
@@ -134,3 +137,12 @@ def test_nothing_moves_while_a_page_comes_in_pieces(new_device, session):
     visit(page, "/admin/visits")
     page.wait_for_load_state("networkidle")
     assert page.evaluate(SUM) <= LARGEST_SHIFT, page.evaluate(MOVED)
+
+
+def test_words_of_filters_are_whole_on_a_phone(phone):
+    visit(phone, "/admin/?range=today&channel=referral&device=desktop&browser=Chrome&country=BD")
+    heights = phone.locator("#insights-head .chip").evaluate_all(
+        "(chips) => chips.map(({ offsetHeight }) => offsetHeight)"
+    )
+    assert len(heights) == 4
+    assert max(heights) <= MAX_CHIP_PX

@@ -18,7 +18,7 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Community
 from koyjabo.base.network import client_address
 from . import queries
-from .queries import AuditRecord, Selection, record_revocation
+from .queries import AuditRecord, record_revocation
 
 CHANGES = {"server.version": N_("New version started")}
 """Labels by action. Each module that records actions adds its own labels, marked with `N_`."""
@@ -85,8 +85,7 @@ class Audit:
     def page(self, account: Account, before: int | None = None, count: int = 50) -> AuditPage:
         """`count` records before the cursor."""
         account.require_site_viewer()
-        selection = Selection() if before is None else Selection(upto=before - 1)
-        records = self._database.read(queries.newest, selection, count + 1)
+        records = self._database.read(queries.page, before, count + 1)
         lines = records[:count] if account.is_admin else tuple(map(_masked_record, records[:count]))
         return AuditPage(lines, lines[-1].id if len(records) > count else None)
 

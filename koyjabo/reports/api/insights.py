@@ -157,7 +157,6 @@ def _timeline(insights: Insights, asked: Parameters) -> Any:
     return insights.timeline(asked.question, asked.others.get("granularity", default))
 
 
-SUMS = ("visits", "visitors", "new_visitors")
 REPORTS = {
     "summary": Report(
         "Figures for a range",

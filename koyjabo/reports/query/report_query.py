@@ -9,7 +9,7 @@ from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.evidence.facts import NOBODY, SOMEBODY
+from koyjabo.counting.evidence.facts import NOBODY
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 TRAITS = ("browser", "system", "device", "source", "channel", *UTM, "country", "city")
@@ -84,10 +84,6 @@ class Filter:
         return bool(self.any_of or self.none_of)
 
 
-IS_ATTENDED = Filter(none_of=frozenset({NOBODY}))
-"""The filter `attended=!none`."""
-
-
 def passes_none(dimension: str, filter_: Filter) -> bool:
     """Return whether a visit without a recorded value passes. Visits that were not measured are not attended."""
     return filter_.passes((), is_none=True) and not (dimension == ATTENDED and NOBODY in filter_.none_of)
@@ -135,19 +131,6 @@ class Question:
         return replace(self, filters=both)
 
 
-def one_value(question: Question) -> tuple[str, Collection[Value]] | None:
-    """Return the dimension and value if there is only one filter, it has a single value, and days have sums for its
-    dimension.
-    """
-    if len(question.filters) != 1:
-        return None
-    ((dimension, filter_),) = question.filters.items()
-    if dimension == ATTENDED and filter_ == IS_ATTENDED:
-        return dimension, (SOMEBODY,)
-    is_one = len(filter_.any_of) == 1 and not filter_.none_of and not has_many(dimension)
-    return (dimension, filter_.any_of) if is_one else None
-
-
 DEFAULT = "30d"
 LAST_HOUR, HOUR_MS = "hour", 3_600_000
 DAYS_OF = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
@@ -160,8 +143,6 @@ WEEK_LENGTH, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
 """Lengths in days."""
 
 EPOCH = date(1970, 1, 1)
-MARGIN = timedelta(2)
-"""The maximum difference between a day's start in TIMEZONE and in another time zone."""
 
 
 def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[str, str]:

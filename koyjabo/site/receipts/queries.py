@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.models import SITE, Adjustment, Counter
 from koyjabo.people.audit import queries as audit
-from koyjabo.people.audit.queries import AuditRecord, Selection
+from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.upkeep.backups import backup_queries
 from koyjabo.upkeep.recounts.recounts import ENDED
 
@@ -48,7 +48,7 @@ def history(session: Session) -> TotalHistory:
 
 def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:
     """The author of each total, by time and total, if the audit log still has them."""
-    records = audit.newest(session, Selection(actions=("total.set",)), MAX_RECORDS)
+    records = audit.newest(session, ("total.set",), MAX_RECORDS)
     return {(record.at_ms, record.details["after"]): record for record in records}
 
 
@@ -87,7 +87,7 @@ def verification(session: Session) -> Verification:
 
 
 def _recounted(session: Session) -> LastRecount | None:
-    for line in audit.newest(session, audit.Selection(actions=(ENDED, RESTORED)), RECOUNTS):
+    for line in audit.newest(session, (ENDED, RESTORED), RECOUNTS):
         if line.action == RESTORED:
             return LastRecount(line.at_ms, 0)
         if "agrees" in line.details:

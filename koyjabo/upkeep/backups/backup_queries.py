@@ -72,13 +72,13 @@ def on_since_ms(session: Session) -> int | None:
 
 def verified(session: Session) -> AuditRecord | None:
     """The record of the latest verified backup."""
-    records = audit.newest(session, audit.Selection(actions=(BACKUP,)), MAX_RECORDS)
+    records = audit.newest(session, (BACKUP,), MAX_RECORDS)
     return next((record for record in records if "proven" in record.details), None)
 
 
 def failures(session: Session, after: int = 0) -> tuple[AuditRecord, ...]:
     """The latest failures with larger ids than `after`, newest first."""
-    return audit.newest(session, audit.Selection(actions=(FAILED,), after=after), MAX_RECORDS)
+    return audit.newest(session, (FAILED,), MAX_RECORDS, after)
 
 
 def failure_count(session: Session) -> int:

@@ -112,4 +112,4 @@ def _rollback(session: Session) -> Rollback | None:
 
 
 def _newest(session: Session, action: str) -> AuditRecord | None:
-    return next(iter(audit.newest(session, audit.Selection(actions=(action,)), 1)), None)
+    return next(iter(audit.newest(session, (action,), 1)), None)

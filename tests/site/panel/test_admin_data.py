@@ -1,4 +1,4 @@
-"""The Data page: erasing, imports, backups, and running jobs."""
+"""The Data page: erasing, backups, and running jobs."""
 
 import pytest
 from support.application.site import Site

@@ -75,12 +75,6 @@ def test_page_without_a_folder_leads_to_its_form(sqlite_database):
         assert "set BACKUP_DIR" in admin.send("/admin/data/backups", 409)
 
 
-def test_backups_cannot_be_downloaded(site, admin):
-    add_backup(site)
-    assert "ownload" not in section(admin)
-    admin.send("/admin/data/backups/download", 404)
-
-
 def test_viewers_see_backups_without_paths_commands_or_errors_and_cannot_make_one(site, tmp_path):
     viewer = panel(site, "babul")
     site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'babul@example.com'")

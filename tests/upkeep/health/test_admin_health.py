@@ -59,7 +59,7 @@ def test_warning_that_a_step_mends_is_shown_only_by_the_step(site, admin):
     site.rows("UPDATE visits SET at_ms = 1")
     page = admin.get("/admin/server")
     assert 'id="warnings-label"' not in page
-    assert '<span class="status" data-kind="warning">Nightly backup' in page
+    assert '<span class="status" data-kind="warning"><span>Nightly backup' in page
     admin.send("/admin/getting-started/all", state="hidden")
     page = words(admin.get("/admin/server"))
     assert "Warnings No backup yet. Turn on nightly backups : the server then" in page
