@@ -188,7 +188,7 @@ class Live:
         return sums
 
     def _forget_earlier(self, scope: Scope, question: Question, is_cut: bool) -> None:
-        """Forget the sums of the last hour as it was some minutes ago, because nobody asks for them again."""
+        """Forget the sums of the last hour as it was some minutes ago, because no page asks for them again."""
         if question.since_ms is None:
             return
         for key in list(self._sums):

@@ -318,7 +318,7 @@ def _start(given: dict[str, object]) -> int:
 
 
 def _bury(pid: int) -> None:
-    """Wait for a process that was told to end, so that it does not stay as a zombie."""
+    """Wait for the end of a process that got SIGTERM, so that it does not stay as a zombie."""
     os.waitpid(pid, 0)
 
 
