@@ -124,8 +124,8 @@ translations: $(VENV)/dev  ## extract the texts of pages for translation
 COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11
 
 lock: $(VENV)/dev  ## upgrade the dependencies and lock them, with hashes
-	@$(COMPILE) --extra s3 pyproject.toml -o requirements.txt
-	@$(COMPILE) -c requirements.txt --extra s3 pyproject.toml --group dev -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml -o requirements.txt
+	@$(COMPILE) -c requirements.txt pyproject.toml --group dev -o requirements/dev.txt
 	@for group in build node uv; do $(COMPILE) -c requirements/dev.txt --group $$group -o requirements/$$group.txt || exit; done
 
 # The owner of a tag can move it. A digest cannot change.

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from koyjabo.base.core import installation
 from koyjabo.base.settings import (
-    backup_stores,
+    backup_folder,
     database_url,
     operator_secrets,
     redis_url,
@@ -87,9 +87,9 @@ def _secret_key(settings: Settings, instance: Path) -> str:
     return kept
 
 
-def require_backup_stores(settings: Settings) -> None:
-    """Check the backup stores before a server starts. Raises SettingsError if one is unusable."""
-    if why := backup_stores.problem(settings.backup_dir, settings.backup_to, os.environ):
+def require_backup_folder(settings: Settings) -> None:
+    """Check BACKUP_DIR before a server starts. Raises SettingsError if it is unusable."""
+    if why := backup_folder.problem(settings.backup_dir):
         raise SettingsError(why)
 
 
@@ -172,14 +172,8 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name, value = str(first["loc"][0]), first["input"]
     why = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    if name in (
-        "ADMIN_PASSWORD",
-        "METRICS_TOKEN",
-        "SMTP_URL",
-        "AUTH_PUBLIC_KEY",
-        "AUTH_SHARED_SECRET",
-        "BACKUP_TO",
-    ):  # never show these values: they are secrets, or may contain some
+    # Never show these values: they are secrets, or may contain some.
+    if name in ("ADMIN_PASSWORD", "METRICS_TOKEN", "SMTP_URL", "AUTH_PUBLIC_KEY", "AUTH_SHARED_SECRET"):
         return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
 

@@ -18,12 +18,9 @@ from koyjabo.base.settings.schema import Settings
 from koyjabo.cli import main
 from koyjabo.counting.page_numbers.page_numbers import NOT_SHOWN, PageCounts, PageViews
 from koyjabo.counting.stats import Stats
-from koyjabo.people.accounts import passwords
-from koyjabo.people.accounts.throttle import login_throttle
 from koyjabo.realtime import events
 from koyjabo.server.http import request_parser
 from koyjabo.upkeep.stored_settings.stored_settings import NAMES
-from koyjabo.web.limits.limits import LOGINS_OF_A_PAIR
 from koyjabo.web.pages.errors import SENTENCES
 from koyjabo.web.pages.guides import anchor
 from prose.budgets import PAGES as PATTERNS
@@ -134,7 +131,6 @@ def commands(group: click.Group, before: str = "") -> Iterator[str]:
             yield before + name
 
 
-PARTS = ("stats", "minutes", "hours", "days", "places", "pages", "communities")
 DATA = ["today_visitors", "realtime_count", "community_id", "people", "minutes", "arrivals"]
 
 
@@ -148,7 +144,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
         events.PageUpdate([("/posts/a", "/posts/a")], PageCounts({"/posts/a": NOT_SHOWN}, "epoch", 1)),
         *(events.CountChanged("community", 2, change, 1) for change in (0, 1, -1)),
         events.DashboardUpdate({}, 1),
-        events.PanelUpdate([], {name: {} for name in PARTS}, 1, True),
+        events.PanelUpdate({}, 1, True),
         events.ViewUpdate("view", 1, "14:00:00", {"figures.visits": [1]}, {"figures": "1"}, 1, True),
     ]
     arguments = {
@@ -178,32 +174,11 @@ def test_realtime_lists_every_close_code_and_no_other():
     assert listed == ours | {*CLOSE_CODES.values(), 1002, 1007, 1009}  # the last three come from wsproto
 
 
-def test_realtime_says_how_long_pages_wait_in_silence():
-    requests = (ROOT / "koyjabo" / "static" / "counting" / "client" / "requests.js").read_text()
-    seconds = int(re.search(r"SILENCE_MS = ([\d_]+)", requests)[1]) // 1000
-    assert f"after {seconds} s of silence" in (ROOT / "docs" / "realtime.md").read_text()
-
-
 def test_limits_have_the_defaults_of_their_settings():
     rows = re.findall(r"^\| .+ \| ([\d,]+) \| `([A-Z_]+)` \|$", (ROOT / "docs" / "limits.md").read_text(), re.MULTILINE)
     defaults = {name: default for name, default, _ in in_the_code()}
     assert len(rows) > 10
     assert [(limit, name) for limit, name in rows if limit.replace(",", "") != defaults[name]] == []
-
-
-def test_tries_of_an_account_are_as_many_as_is_said():
-    limits, accounts = ((ROOT / "docs" / name).read_text() for name in ("limits.md", "accounts.md"))
-    pair, (login, familiar, password) = LOGINS_OF_A_PAIR, login_throttle.PLANS.values()
-    minutes = {plan.pace_ms // login_throttle.MINUTE_MS for plan in (familiar, password)}
-    assert (login.pace_ms, login.day_pace_ms, minutes) == (login_throttle.MINUTE_MS, 90_000, {30})
-    assert f"An account allows {pair} failed logins a minute from one address, and {login.most} from all" in accounts
-    assert f"| failed logins a minute to one account from one address | {pair}, " in limits
-    assert f"from all addresses | {login.most}, then one a minute, 1,340 a day |" in limits
-    assert login.most_a_day + 24 * 3_600_000 // login.day_pace_ms == 1_340
-    assert f"at most {login.reserve // 2} networks guess" in limits
-    assert f"count as new ones | {familiar.most}, then one in 30 minutes |" in limits
-    assert f"in a password change | {password.most}, then one in 30 minutes |" in limits
-    assert f"in all | {passwords.MAX_PER_ADDRESS}; {passwords.MAX_WAITING} |" in limits
 
 
 PAGES = sorted(page for pattern in PATTERNS for page in ROOT.glob(pattern))
@@ -234,19 +209,6 @@ def test_a_link_named_by_code_leads_to_text_that_has_this_code():
     assert missing == []
 
 
-def test_figures_of_the_readme_are_in_the_documents_that_it_links():
-    paragraphs = re.split(r"\n\n|\n(?=\d\. |- )", (ROOT / "README.md").read_text())
-    figures = re.compile(r"\d+,\d{3}|\d+\.\d+ s|\d+ faults")
-    figures_of_links = [
-        (figure, "".join(target(ROOT / "README.md", link) for link in links))
-        for paragraph in paragraphs
-        if (links := re.findall(r"\((docs/[^)\s]+)[^)]*\)", paragraph))
-        for figure in figures.findall(paragraph)
-    ]
-    assert len(figures_of_links) > 3
-    assert [figure for figure, documents in figures_of_links if figure not in documents] == []
-
-
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md" and "clients" not in page.parts]
 SOURCE = re.compile(r"`([\w.][\w.-]*(?:/[\w.-]+)*(?:/|\.(?:css|html|js|lua|mjs|py|toml|ts)))`")
 NOT_HERE = {
@@ -274,7 +236,7 @@ def ends() -> set[str]:
 
 def test_every_path_that_a_guide_names_is_there():
     named = [(str(page.relative_to(ROOT)), name) for page in GUIDES for name in SOURCE.findall(page.read_text())]
-    assert len(named) > 200
+    assert len(named) > 100
     assert [
         reference for reference in named if reference[1].rstrip("/") not in ends() and reference[1] not in NOT_HERE
     ] == []

@@ -34,8 +34,8 @@ integrations: .
 integrations.api_keys: . api admin cli
 integrations.trusted_tokens: .
 sockets: . api
-reports: query log events live rolled_up engine . services ui api pages admin
-reports.visit_log: . live services ui admin cli
+reports: query log events live engine . services ui api pages admin
+reports.visit_log: . services ui admin cli
 upkeep: .
 upkeep.personal_data: . api pages
 upkeep.recounts: . cli
@@ -74,7 +74,7 @@ MAY_USE = {  # libraries: the modules that may import them
     for libraries, modules in re.findall(r"^\| (`.+) \| (.+) \|$", LIBRARIES, re.MULTILINE)
 }
 MAY_OPEN_TRANSACTIONS = "base/database/* application/assembly.py counting/opening_queries.py upkeep/backups/backup.py \
-upkeep/backups/run.py upkeep/recounts/recounts.py cli/ledger.py"
+upkeep/backups/verified.py upkeep/recounts/recounts.py cli/ledger.py"
 """Modules used at startup, by commands and by the backup process. All other modules use the executor."""
 
 
@@ -286,7 +286,7 @@ def in_one_another(one: str, other: str) -> bool:
 
 
 def test_a_library_is_used_only_where_a_name_says_so():
-    assert len(MAY_USE) == 6
+    assert len(MAY_USE) == 5
     for libraries, allowed in MAY_USE.items():
         users = {module for module in FILES for name, _ in names(module) if name.partition(".")[0] in libraries}
         assert sorted(user for user in users if not is_allowed(user, allowed)) == [], libraries
@@ -343,14 +343,6 @@ def test_modules_are_neither_scraps_nor_heaps():
 def is_for_one_sibling(module: str, users: set[str]) -> bool:
     siblings = {user for user in users if not is_package(user) and user.rpartition(".")[0] == module.rpartition(".")[0]}
     return len(users) == 1 and users == siblings
-
-
-def test_s3_libraries_are_loaded_only_where_they_are_used():
-    """Workers never load it: its calls would block all requests."""
-    late = "koyjabo.upkeep.backups.bucket_store"
-    assert [
-        module for module in FILES if any(known_part(name) == late for name, at_start in names(module) if at_start)
-    ] == []
 
 
 def test_a_class_name_means_one_thing():

@@ -17,16 +17,6 @@ import pytest
 def test_without_a_program(): pytest.skip("there is no such program")
 """
 
-GROUPED = """
-import pytest
-
-@pytest.fixture(scope="module", params=[0, 1])
-def kind(request): return request.param
-
-def test_one(kind): pass
-def test_two(kind): pass
-"""
-
 HOLDER = """
 import subprocess, time
 from support.programs.run_folder import RunFolder
@@ -71,14 +61,6 @@ def test_same_seed_gives_the_same_order_and_ci_fails_on_skipped_tests(tmp_path):
         orders.append([line.partition("::")[2] for line in passed])
     assert orders[0] == orders[1] != names
     assert sorted(orders[0]) == sorted(names)
-
-
-def test_tests_of_other_modules_run_between_the_tests_of_a_module_on_request(tmp_path):
-    """The fixtures of a module end in between, with all that they hold."""
-    for name in ("first", "second"):
-        (tmp_path / f"test_{name}.py").write_text(GROUPED)
-    passed = [line for line in run(tmp_path, "--alone").splitlines() if line.startswith("PASSED")]
-    assert [line[len("PASSED test_") :].partition(".")[0] for line in passed] == ["first", "second"] * 4
 
 
 def test_a_run_that_is_killed_leaves_no_process_and_no_folder(tmp_path):

@@ -1,4 +1,4 @@
-"""The commands of docs/upgrading.md work in a clone with release tags and in one without."""
+"""The commands of docs/install.md for upgrades work in a clone with release tags and in one without."""
 
 import re
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support.programs.processes import ROOT
 
-TEXT = (ROOT / "docs" / "upgrading.md").read_text()
-CHECKOUTS = re.findall(r"^git .*$", TEXT, re.MULTILINE)
+TEXT = (ROOT / "docs" / "install.md").read_text()
+CHECKOUTS = re.findall(r"^ *(git .*)$", TEXT, re.MULTILINE)
 WITH_TAGS, WITHOUT = re.search(r"`VERSION` is a release such as `(.+?)`.+lists none, use `(.+?)`", TEXT).groups()
 
 

@@ -41,7 +41,6 @@ SLOWEST_FIRST = ("AMD EPYC", "Intel(R) Xeon(R) Processor")
 VISITS = Figure("register.txt", "64 connections", "this server, SQLite", "requests/s")
 CROWD = Figure("crowd.txt", "", "last page shows a visit after, ms", "SQLite")
 MEMORY = Figure("push.txt", "10,000 open connections", "this server, plain", "KB/connection")
-STORM = "From a visit to each client that shows it, for every visit and every socket, ms"
 START = Figure("start.txt", "", "4 workers, prepared database: this server", "ready s")
 BEFORE = START._replace(row="4 workers, prepared database: before (48019ab)")
 RSS = Figure("register.txt", "Memory of the worker", "this server, SQLite", "at start MB")
@@ -63,21 +62,13 @@ FIGURES: dict[str, Figure] = {
     "µs of a Socket.IO frame": FRAME._replace(row="this server, Socket.IO"),
     "µs of a send in C": FRAME._replace(row="floor: send() in C"),
     "µs of a Flask-SocketIO frame": FRAME._replace(row="Flask-SocketIO on eventlet"),
-    "µs of a uWebSockets frame": FRAME._replace(row="uWebSockets"),
-    "µs of an Nchan frame": FRAME._replace(row="nginx Nchan"),
     "ms until 100,000 pages show a visit": CROWD,
-    "µs of a frame to 100,000 pages": CROWD._replace(row="CPU µs a frame"),
-    "KB of one of 100,000 pages": CROWD._replace(row="memory a page, KB"),
-    "s until 10,000 pages are back": Figure("reconnect.txt", "", "this server, plain", "all back s"),
-    "ms until a page shows a visit": Figure("storm.txt", STORM, "from the commit", "p99"),
-    "KB of a watched number": WATCHED,
     "ms until 1,000 pages show a view": WATCHED._replace(
         row="SQLite, 1,000 open pages on one path: until all show a view, median"
     ),
     "times the CPU of stats": WATCHED._replace(
         row="SQLite, 1,000,000 pages, 10,000,000 views: CPU, GET of any page / GET /api/stats"
     ),
-    "bytes of an active visitor in Redis": Figure("operations.txt", "", "Redis bytes a visitor", ""),
     "µs to receive a message": Figure("scale.txt", "", "hear_us", ""),
     "KB of a page in the model": Figure("scale.txt", "", "page_kb", ""),
     "pages that saturate the counter row": Figure(

@@ -17,7 +17,6 @@ from koyjabo.base.core.signals import Signals
 from koyjabo.base.database import engine
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.jobs.running_jobs import RunningJobs
-from koyjabo.base.models import Backup
 from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.network.geolocation import LocationFinder
 from koyjabo.base.network.origins import Origins
@@ -60,7 +59,6 @@ from koyjabo.reports.log import block_queries
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.visit_log import services as visit_log
-from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.site.receipts.receipts import Receipts
 from koyjabo.upkeep.backups import backups
@@ -100,7 +98,7 @@ def values_of(base: Base) -> metrics.Values:
         metrics.DATABASE.name: {"": float(not visits.newest().stale)},
         **({metrics.FREE.name: {"": disk.free}} if disk else {}),
         **redis,
-        **_of_backups(services[Backups].figures),
+        **_of_backups(services[Backups]),
         metrics.BUILD.name: {metrics.build(): 1},
     }
 
@@ -111,14 +109,12 @@ def _largest(counts: Counter[str]) -> dict[str, int]:
     return {**largest, OTHER: rest} if rest else largest
 
 
-def _of_backups(figures: tuple[Backup | None, int] | None) -> dict[str, dict[str, float]]:
-    if figures is None:
-        return {}
-    proven, failures = figures
+def _of_backups(backups: Backups) -> dict[str, dict[str, float]]:
+    newest = backups.newest
     values = {
-        metrics.BACKUP: None if proven is None or proven.proven_ms is None else proven.proven_ms / 1000,
-        metrics.BACKUP_BYTES: None if proven is None else proven.bytes,
-        metrics.BACKUP_FAILURES: failures,
+        metrics.BACKUP: newest and newest.made_ms / 1000,
+        metrics.BACKUP_BYTES: newest and newest.bytes,
+        metrics.BACKUP_FAILURES: backups.failures,
     }
     return {gauge.name: {"": value} for gauge, value in values.items() if value is not None}
 
@@ -151,7 +147,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     origins = Origins(lambda: settings.origins, lambda: settings.public_url)
     add(NetworkServices(LocationFinder(settings.geoip_files), owners, origins))
     add(observability.build(base, TICK_S, lambda: values_of(base), partial(_caused_by_visits, services)))
-    add(Audit(base.database, base.clock))
+    add(Audit(base.database))
     add(VersionLog(base.database, base.clock, VERSION))
     add(Tokens(settings.secret_key))
     add(RememberedLogins(base.clock))
@@ -183,8 +179,7 @@ def _caused_by_visits(services: Services, room: str) -> bool:
 
 def _report_rooms(services: Services) -> ReportRooms:
     dashboards = services[PeopleServices].dashboards
-    panel, view = services[VisitLogServices].live_panel.current, services[LiveViews].view
-    return ReportRooms(panel, view, dashboards.read, dashboards.own)
+    return ReportRooms(services[LiveViews].view, dashboards.read, dashboards.own)
 
 
 def _build_upkeep(base: Base) -> None:
@@ -209,13 +204,10 @@ def _tick(base: Base) -> None:
     counting, presence = services[CountingServices], services[PresenceServices]
     communities, mails = services[CommunityServices], services[MailOutbox]
     visits, repeat = counting.visits, services.lifetime.every
-    refresh = (
-        partial(services[RealtimeServices].rooms.refresh, STATS_ROOM),
-        services[VisitLogServices].live_panel.changed,
-    )
+    rooms = services[RealtimeServices].rooms
+    refresh = partial(rooms.refresh, STATS_ROOM), rooms.refresh_panel
     repeat(min(TICK_S, window_s / 4), visits.stats, *refresh)
     repeat(min(TICK_S, window_s / 4), presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
-    rooms = services[RealtimeServices].rooms
     repeat(TICK_S, rooms.leave_empty, partial(rooms.refresh, PAGES_ROOM))
     repeat(TICK_S, presence.members.refresh, presence.peaks.refresh)
     repeat(TICK_S, presence.active_peak.measure)

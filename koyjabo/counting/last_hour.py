@@ -21,17 +21,17 @@ DAYS = 30
 
 
 class History:
-    """A scope's past days, from the stored sums. Raises LedgerUnavailable."""
+    """Past days, from the stored sums. Raises LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    def last_days(self, scope: Scope = SITE) -> list[Visited]:
-        """The last 30 days, including those without visits, oldest first."""
+    def last_days(self) -> list[Visited]:
+        """The last 30 days of the site, including those without visits, oldest first."""
         today = self._clock.today()
         days = [shifted(today, -ago) for ago in reversed(range(DAYS))]
-        visited = self._database.read(queries.visits_by_day, scope, days[0], days[-1])
+        visited = self._database.read(queries.visits_by_day, SITE, days[0], days[-1])
         return [visited.get(day, Visited()) for day in days]
 
     def last_milestone(self, began_ms: int = 0) -> ReachedMilestone | None:
@@ -50,12 +50,6 @@ class Minute(NamedTuple):
 
     with_account: int = 0
     anonymous: int = 0
-
-
-class Column(NamedTuple):
-    minute: int  # since 1970
-    begins: str  # local time, ISO 8601
-    visits: int
 
 
 class LastHour:
@@ -106,17 +100,6 @@ class LastHours:
         if len(self._hours) > MAX_SCOPES:
             self._hours.popitem(last=False)
         return self._database.read(hour.read, self._clock.now_ms())
-
-
-def columns(clock: Clock, minutes: Mapping[str, int]) -> list[Column]:
-    """The columns of a chart (templates/visit_log/live.html): the last 60 minutes, oldest first. `minutes` has the
-    visits by minute, as in events.
-    """
-    last = clock.now_ms() // MINUTE_MS
-    return [
-        Column(minute, clock.local(minute * MINUTE_MS // 1000), minutes.get(str(minute), 0))
-        for minute in range(last - MINUTES + 1, last + 1)
-    ]
 
 
 class PulseSample(NamedTuple):

@@ -31,7 +31,7 @@ WORK_S = 0.001
 REST, SHARED_REST = 4, 2
 """Shortest pause after a broadcast, as multiples of its CPU time and its elapsed time, excluding the time of other
 tasks. One room takes at most a fifth of a core. The second multiple keeps pauses from growing indefinitely when
-workers share a core (decision 85).
+workers share a core (decision 1).
 """
 
 

@@ -20,5 +20,5 @@ NOTHING = -1
 
 Members = dict[Sink, int]
 """The latest revision sent to each member. One look-up shows whether a sink is a member and which value it has. Unlike
-a set, a dict keeps insertion order, which is closer to the order in memory (decision 85).
+a set, a dict keeps insertion order, which is closer to the order in memory (decision 1).
 """

@@ -17,7 +17,7 @@ from support.browser.chromium import OPTIONS, chromium
 from support.browser.host_pages import begin, begin_live, state
 from support.browser.pages import PHONE, sent_by, wait_for
 from support.faults.moved_clocks import Timed
-from support.programs.processes import suspended, wait_until
+from support.programs.processes import suspended
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -31,11 +31,6 @@ SHOW_OR_HIDE = """(isHidden) => {
   document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
 }"""
 WAITING = "Object.keys(localStorage).map((key) => key.split('koyjabo.waiting ')[1]).filter(Boolean)"
-KEEP_LINE = """
-const Socket = window.WebSocket;
-window.WebSocket = class extends Socket { constructor(...args) { super(...args); window.line = this; } };
-"""
-TEN_MINUTES_AGO = "const now = Date.now; Date.now = () => now() - 600_000;"
 
 
 @pytest.fixture
@@ -102,21 +97,6 @@ def test_page_on_a_stream_is_attended_until_it_is_left(page, device, timed, othe
     page.goto(other_site)
     tab.wait_for(45, acted=True)
     device.violations.clear()
-
-
-@attended
-def test_two_tabs_have_their_own_times(host_page, device, timed, other_site):
-    other = device.context.new_page()
-    other.goto(other_site)
-    first, second = Tab(host_page, timed), Tab(other, timed)
-    timed.pass_(10)
-    first.hide()
-    first.wait_for(10)
-    timed.pass_(25)
-    other.mouse.move(40, 60)
-    second.hide()
-    second.wait_for(35, acted=True)
-    first.wait_for(10)
 
 
 @pytest.mark.parametrize("years", [-5, pytest.param(5, marks=attended)])
@@ -187,29 +167,6 @@ def waited_s(timed: Timed, visit: str) -> float:
     return waited_ms / 1000
 
 
-@attended
-def test_visit_that_was_made_offline_and_sent_later_is_not_measured(host_page, device, timed, other_site):
-    host_page.evaluate("(url) => import(url).then(() => null)", module_of(timed))
-    host_page.evaluate(TEN_MINUTES_AGO)
-    device.context.set_offline(True)
-    begin(host_page, timed.server)
-    wait_for(host_page, lambda: state(host_page)[1] == "offline", "it finds no network")
-    (visit,) = host_page.evaluate(WAITING)
-    assert timed.database.rows("SELECT id FROM visits") == []
-    device.context.set_offline(False)
-    wait_for(host_page, lambda: host_page.evaluate(WAITING) == [], "its queue has sent the visit")
-    wait_for(host_page, lambda: state(host_page)[1] == "live", "it is live")
-    other = device.context.new_page()
-    other.goto(other_site)
-    present = Tab(other, timed)
-    timed.pass_(10)
-    for page in (host_page, other):
-        page.mouse.move(40, 60)
-        page.evaluate(SHOW_OR_HIDE, True)
-    present.wait_for(10, acted=True)
-    assert timed.database.rows(f"SELECT attended_ms FROM visits WHERE visit_id = '{visit}'") == [(None,)]
-
-
 @pytest.fixture
 def phone(browser: Browser) -> Iterator[tuple[BrowserContext, Callable[[], list[psutil.Process]]]]:
     """A phone with its own browser, and a function for the present processes of this browser: it starts them as needed,
@@ -234,23 +191,3 @@ def frozen(context: BrowserContext, processes: Callable[[], list[psutil.Process]
     """Freeze the whole browser, as phones do in the background. Its connections stay open, and are never answered."""
     with suspended(processes()):
         yield
-
-
-@attended
-@pytest.mark.parametrize("leave", [offline, frozen])
-def test_phone_that_leaves_without_a_goodbye_is_attended_until_it_was_last_heard_from(
-    phone, timed, other_site, leave: Callable
-):
-    context, processes = phone
-    context.add_init_script(KEEP_LINE)
-    page, received = context.new_page(), []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(frame)))
-    page.goto(other_site)
-    visit = Tab(page, timed).visit
-    timed.pass_(26)
-    page.evaluate("""window.line.send('{"type": "ping"}')""")
-    wait_for(page, lambda: any('"pong"' in str(frame) for frame in received), "the server has heard from it")
-    with leave(context, processes):
-        # It responds neither to the ping nor to the close frame. The server sends each when the one before is due.
-        wait_until(lambda: timed.pass_(6) or timed.visit(visit) >= (26_000, False), "it is left", every_s=0.5)
-        timed.wait_for(visit, 26)

@@ -25,7 +25,6 @@ WRITTEN = {
 }
 """Queries as mailers and their customers write them, with the campaign."""
 
-FIRST = next(iter(WRITTEN))
 PROOF = "browser/test_campaigns.py::test_only_path_and_campaign_of_an_address_leave_the_browser"
 long = pytest.mark.long(proved_by=PROOF)
 
@@ -53,34 +52,6 @@ def test_only_path_and_campaign_of_an_address_leave_the_browser(new_device, site
 
 
 @long
-@pytest.mark.parametrize("options", [{}, {"remember": False}, {"page": "/named?token=secret"}], ids=str)
-def test_module_sends_the_campaign(host_page, site, other_site, options):
-    path = options.get("page", f"/module{len(options)}").partition("?")[0]
-    host_page.goto(f"{other_site}{path[1:]}{FIRST}&token=secret")
-    bodies = sent_by(host_page, "/api/visitor/register")
-    begin_live(host_page, site, **options)
-    assert stored(site, path) == [WRITTEN[FIRST]]
-    assert "secret" not in json.dumps(bodies)
-
-
-@long
-def test_page_views_have_the_campaign_in_their_address(host_page, site):
-    bodies = sent_by(host_page, "/api/events")
-    begin_live(host_page, site, pageViews=True)
-    host_page.evaluate("history.pushState({}, '', '/next?token=secret&utm_source=inside')")
-    wait_for(host_page, lambda: bodies, "it is sent")
-    assert [event["page"] for event in bodies[0]["events"]] == ["/next?utm_source=inside"]
-
-
-@long
-def test_home_page_sends_the_campaign(new_device, site):
-    page = new_device().context.new_page()
-    with page.expect_response("**/api/visitor/register"):
-        page.goto(f"http://localhost:{site.port}/?utm_source=home&utm_term=%E0%A6%AC")
-    assert "utm_source=home&utm_term=%E0%A6%AC" in stored(site, "/")
-
-
-@long
 @pytest.mark.parametrize(
     ("query", "policy", "campaign"),
     [
@@ -97,14 +68,6 @@ def test_frame_sends_the_campaign_that_it_can_see(host_page, site, other_site, q
     wait_for(host_page, lambda: len(stored(site, "/embed")) > len(before), "it is counted")
     assert stored(site, "/embed")[-1] == campaign
     assert "secret" not in json.dumps(bodies)
-
-
-@long
-def test_npm_package_sends_the_campaign(shop, site, other_site):  # noqa: F811
-    open_on_other_site(shop, site, f"{other_site}market?utm_source=package&token=secret")
-    with shop.expect_response("**/api/visitor/register"):
-        shop.evaluate("start()")
-    assert set(stored(site, "/market")) == {"utm_source=package"}
 
 
 def test_referrer_is_sent_without_its_query(host_page, site, other_site):

@@ -1,9 +1,7 @@
 """Charts that people view, point at and have read aloud: bars, and a hatched current period."""
 
-import re
-
 import pytest
-from support.browser.pages import PHONE, expect, visit, visit_as
+from support.browser.pages import expect, visit_as
 
 long = pytest.mark.long(proved_by="browser/test_charts.py::test_tooltip_follows_the_arrow_keys_and_is_announced")
 
@@ -63,14 +61,6 @@ def bar(chart, row: int) -> float:
     return heights[colors[0]] + heights[colors[1]]
 
 
-@long
-def test_bars_are_as_high_as_their_sums_and_the_running_one_is_hatched(chart):
-    most, half, none, running = (bar(chart, row) for row in (1, 2, 3, 5))
-    assert half == pytest.approx(most / 2, abs=3)
-    assert none == 0
-    assert most / 6 < running < most / 2, "two thirds as high, half of it background"
-
-
 def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
     plot, tip = chart.get_by_role("slider"), chart.locator(".tip")
     expect(plot).to_have_attribute("aria-valuetext", "16 Dec, 14:00 not over yet: Together 60")
@@ -84,64 +74,4 @@ def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
     expect(tip.locator("span")).to_have_text(["Together90"])
     expect(plot).to_have_attribute("aria-valuetext", "16 Dec, 10:00: Together 90")
     chart.page.keyboard.press("Escape")
-    expect(tip).to_be_hidden()
-
-
-@long
-def test_tooltip_follows_the_pointer_and_stays_on_the_page(chart):
-    over, tip = chart.locator(".u-over"), chart.locator(".tip")
-    for width in (1440, 360):
-        chart.page.set_viewport_size({"width": width, "height": 900})
-        for row, (label, *_) in enumerate(ROWS):
-            over.hover(position={"x": over.evaluate("over => over.clientWidth") * (row + 0.5) / len(ROWS), "y": 20})
-            expect(tip.locator("strong")).to_contain_text(label)
-            where, figure = tip.bounding_box(), chart.bounding_box()
-            assert 0 <= where["x"] - figure["x"] <= figure["width"] - where["width"]
-    chart.locator("figcaption").hover()
-    expect(tip).to_be_hidden()
-
-
-READ_AND_SHOWN = """figure => [
-  figure.querySelector("[role=slider]").getAttribute("aria-valuetext"),
-  figure.querySelector(".tip strong").innerText,
-]"""
-"""What a slider says and what its label shows, both at once: a new minute changes both."""
-
-
-def readings(plot, *keys: str) -> list[str]:
-    return [plot.press(key) or plot.get_attribute("aria-valuetext") for key in keys]
-
-
-def test_last_60_minutes_are_read_by_keys_and_pointer(admin_tab, site):
-    site.register("somebody")
-    visit(admin_tab, "/admin/live")
-    figure = admin_tab.locator("#minutes")
-    plot, tip = figure.get_by_role("slider", name="Visits, last 60 minutes"), figure.locator(".tip")
-    texts = readings(plot, "End", "ArrowLeft")  # a minute may just have ended
-    assert any(": Visits 0" not in text for text in texts), texts
-    assert re.fullmatch(r"\d\d:\d\d: .+\. not over yet", texts[0])
-    plot.press("Home")
-    read, minute = figure.evaluate(READ_AND_SHOWN)
-    assert read == f"{minute}: Visits 0"
-    plot.press("Escape")
-    expect(tip).to_be_hidden()
-    plot.hover(position={"x": plot.evaluate("plot => plot.clientWidth") - 2, "y": 5})
-    expect(tip.locator("em")).to_have_text("not over yet")
-    expect(plot).to_have_attribute("aria-valuenow", "59")
-    figure.locator("figcaption").hover()
-    expect(tip).to_be_hidden()
-
-
-minutes = pytest.mark.long(proved_by="browser/test_charts.py::test_last_60_minutes_are_read_by_keys_and_pointer")
-
-
-@minutes
-def test_hours_of_home_are_read_by_a_finger_in_bangla(new_device):
-    page = new_device(**PHONE).open()
-    expect(page.locator("[data-line=live]")).to_be_visible()
-    plot, tip = page.get_by_role("slider", name="আজ ঘণ্টায় ঘণ্টায়"), page.locator(".day .tip")
-    plot.tap(position={"x": 2, "y": 20})
-    assert re.fullmatch("০–১ভিজিট[০-৯]+", tip.text_content())
-    expect(plot).to_have_attribute("aria-valuenow", "0")
-    page.locator("h1").tap()
     expect(tip).to_be_hidden()

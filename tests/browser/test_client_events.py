@@ -58,14 +58,6 @@ def test_events_are_counted_with_their_properties(host_page, site):
 
 
 @long
-def test_event_waits_for_its_module_where_there_is_no_network(host_page, site):
-    host_page.route("**/koyjabo-queue.js", lambda route: route.abort(), times=1)
-    tab = Tab(host_page, site)
-    tab.track("search")
-    tab.wait_for_names("search")
-
-
-@long
 def test_page_views_follow_the_history_until_the_client_is_stopped(host_page, site, other_site):
     """The visit's page counts as its first view."""
     tab = Tab(host_page, site, pageViews=True)

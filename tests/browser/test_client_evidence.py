@@ -60,20 +60,3 @@ def test_first_real_input_is_reported_once(counting_server, host_page, site):
         counting_server, host_page, {"visible": True}, {"visible": True, "acted": True}, {"visible": False}
     )
     assert host_page.evaluate(LISTENING) == []
-
-
-@pytest.mark.long(proved_by="browser/test_client_evidence.py::test_first_real_input_is_reported_once")
-@pytest.mark.parametrize("name", INPUTS)
-def test_all_kinds_of_input_are_reported(counting_server, host_page, site, name):
-    begin_on(counting_server, host_page, site)
-    session = host_page.context.new_cdp_session(host_page)
-    if name == "touchstart":
-        points = [{"x": 40, "y": 60}]
-        session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
-    elif name == "wheel":
-        host_page.mouse.wheel(0, 40)
-    elif name == "keydown":
-        host_page.keyboard.press("a")
-    else:
-        host_page.mouse.move(40, 60)
-    wait_for_reports(counting_server, host_page, {"visible": True, "acted": True})

@@ -1,30 +1,16 @@
 """Community and account pages in a browser: live, usable with only the keyboard, and safe from hostile texts."""
 
 import re
-from contextlib import ExitStack
 
 import pytest
 from support.browser.pages import expect, live, open_as, stat, visit, visit_as
 from support.clients.members import PASSWORD, Member, PlainMember
-from support.programs.processes import wait_until
 
 long = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_arrivals_and_departures")
 
 MAX_TABS = 40
-NOTE_LISTS = """
-() => {
-  window.lists = [];
-  const shown = (name) => name.textContent + (name.closest("[data-left]") ? " left" : "");
-  const note = () => lists.push([...document.querySelectorAll("#online-list strong")].map(shown).join(", "));
-  new MutationObserver(note).observe(document.body, { subtree: true, childList: true, attributes: true });
-}
-"""
+
 HOSTILE = '<img src=x onerror="window.hacked = true"> 100% %(name)s'
-
-
-def expect_list(page, *names: str) -> None:
-    """Wait until the list has shown these names. It still shows members for a moment after they leave."""
-    wait_until(lambda: ", ".join(names) in page.evaluate("lists"), f"the list was {names}")
 
 
 def focus(page, target) -> None:
@@ -62,16 +48,6 @@ def test_keyboard_is_enough_to_sign_up_and_create_a_community(page):
     focus(page, page.get_by_role("button", name="Log out"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
-
-
-def test_phone_shows_the_name_of_the_site_and_the_first_community_at_once(site, new_device, founder):
-    founder.found("By phone")
-    page = open_as(new_device(viewport={"width": 360, "height": 640}), founder, "/communities")
-    expect(page.locator(".brand span")).to_be_visible()
-    expect(page.locator(".brand svg")).to_be_hidden()
-    expect(page.locator(".communities h2").first).to_be_in_viewport(ratio=1)
-    visit(page, "/")
-    expect(page.locator(".brand span")).to_be_visible()
 
 
 def test_counter_follows_arrivals_and_departures(site, tab, founder, karim, community):
@@ -136,18 +112,6 @@ def test_person_logged_out_elsewhere_logs_in_and_returns(site, tab, karim, found
     karim.log_in()
 
 
-def test_members_take_a_line_each_and_nothing_breaks_on_a_phone(site, tab, founder, community):
-    Member(site, "Mohammad_Rafiqul_Islam", email="rafiqul@example.com").join(community)
-    page = visit_as(tab, founder, f"/communities/{community}/members")
-    item = page.locator(".members li", has_text="Mohammad")
-    page.set_viewport_size({"width": 1440, "height": 900})
-    name, since = (item.locator(part).bounding_box() for part in (".name", "small:last-child"))
-    assert since["x"] > name["x"] + 300
-    page.set_viewport_size({"width": 360, "height": 800})
-    for text in ("strong", "time"):
-        assert item.locator(text).evaluate("(text) => text.getClientRects().length") == 1, text
-
-
 def test_signup_form_contains_the_email_of_the_invitation(device):
     page = device.open("/signup#email=salma%2Bbus@example.com")
     expect(page.get_by_label("Email")).to_have_value("salma+bus@example.com")
@@ -167,52 +131,6 @@ def test_room_names_people_who_arrive_and_leave(site, new_device, session, commu
         expect(here.locator("time")).to_have_text("just now")
     expect(here.get_by_text("Just left")).to_be_visible()
     expect(stat(page, "online")).to_have_text("0")
-
-
-@long
-def test_list_of_people_is_searched_while_typing(site, new_device, session, community):
-    people = [Member(site, name).join(community) for name in ("nusrat", "karima", "salma")]
-    lines = [PlainMember(site.port, community, person.token) for person in people]
-    page = live(new_device(storage_state=session).open(f"/communities/{community}?order=oldest"))
-    shown = page.locator("#online-list strong")
-    page.get_by_text("Newest first").click()
-    expect(shown).to_have_text(["salma", "karima", "nusrat"])
-    page.get_by_text("By name").click()
-    expect(shown).to_have_text(["karima", "nusrat", "salma"])
-    page.get_by_label("Name", exact=True).fill("ARI")
-    expect(shown).to_have_text(["karima"])
-    expect(page).to_have_url(re.compile("query=ARI&order=name$"))
-    expect(page.locator("[data-announcement]")).to_have_text("1 of 3 match.")
-    page.get_by_label("Name", exact=True).fill("")
-    expect(shown).to_have_count(3)
-    page.locator("#online-list summary").first.focus()  # karima's
-    page.evaluate(NOTE_LISTS)
-    lines.pop().close()
-    expect_list(page, "karima", "nusrat", "salma left")
-    expect(page.locator("#online-list summary").first).to_be_focused()
-    for line in lines:
-        line.close()
-    expect(page.get_by_text("No one is online.")).to_be_visible()
-    expect(shown).to_have_count(0)
-
-
-@long
-def test_full_list_marks_only_people_who_left(site, new_device, session, community):
-    """The page shows two names. A member who has moved to the second page has not left."""
-    people = [Member(site).join(community) for _ in range(4)]
-    with ExitStack() as lines:
-        for person in people[:2]:
-            lines.enter_context(PlainMember(site.port, community, person.token))
-        newest = PlainMember(site.port, community, people[2].token)
-        page = live(new_device(storage_state=session).open(f"/communities/{community}?per_page=2"))
-        shown = page.locator("#online-list strong")
-        expect(shown).to_have_text([people[2].name, people[1].name])
-        page.evaluate(NOTE_LISTS)
-        lines.enter_context(PlainMember(site.port, community, people[3].token))
-        expect(shown).to_have_text([people[3].name, people[2].name])
-        assert [names for names in page.evaluate("lists") if " left" in names] == []
-        newest.close()
-        expect_list(page, people[3].name, f"{people[2].name} left", people[1].name)
 
 
 @long

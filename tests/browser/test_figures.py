@@ -1,11 +1,10 @@
 """Changing numbers are readable under load, and fit at any length."""
 
 import pytest
-from support.browser.pages import MOVES, expect, freeze, live, over, visit, wait_for
+from support.browser.pages import MOVES, freeze, live, visit, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_figures.py::test_digits_rest_between_two_rolls_and_numbers_keep_up")
 
-LONGEST = 123_456_789_012
 BEGIN = """
 async () => {
   const { Figures } = await import("/static/webkit/figures.js");
@@ -35,26 +34,6 @@ async () => {
 """The clip of a digit's box, which does not change during a roll, and the distance that the digit has moved, in px."""
 
 RESTS = "[rolls, shown.querySelector('.rolling') ? 'rolling' : shown.textContent]"
-FILL = """
-async ([number, locale]) => {
-  const { Figures } = await import("/static/webkit/figures.js");
-  const shown = [...document.querySelectorAll("[data-stat]")];
-  for (const element of shown) element.dataset.value = "0";
-  new Figures().show(Object.fromEntries(shown.map((element) => [element.dataset.stat, number])));
-  await new Promise(requestAnimationFrame);
-  const page = document.documentElement, text = number.toLocaleString(locale);
-  const board = document.querySelector("[data-board]");
-  board.replaceChildren(...Array.from(text, (sign) => {
-    const tile = Object.assign(document.createElement("span"), { className: sign === "," ? "comma" : "" });
-    tile.append(Object.assign(document.createElement("b"), { textContent: sign }));
-    return tile;
-  }));
-  const isOver = (element) => element.textContent !== text || element.scrollWidth > element.clientWidth;
-  const seen = [board, ...shown.filter((element) => !element.matches(".hidden-text"))];
-  const over = seen.filter(isOver).map((node) => `${node.textContent}: ${node.scrollWidth} in ${node.clientWidth}`);
-  return page.scrollWidth > page.clientWidth ? [...over, "the page"] : over;
-}
-"""
 
 
 @pytest.fixture
@@ -87,24 +66,3 @@ def test_digits_rest_between_two_rolls_and_numbers_keep_up(frozen):
         frozen.clock.run_for(100)
     wait_for(frozen, lambda: frozen.evaluate(RESTS)[1] == "1,050", "it keeps up")
     assert frozen.evaluate("rolls") <= 4
-
-
-@long
-def test_twelve_digits_fit(new_device):
-    """They fit in the server's HTML and in the script's updates, including the visitor's own number."""
-    page = new_device(locale="bn-BD", viewport={"width": 320, "height": 700}).context.new_page()
-    receipt = {"ordinal": LONGEST, "today": LONGEST, "duplicate": False, "share": f"/n/{LONGEST}?s=0"}
-    page.route("**/api/**", lambda route: route.abort())
-    register = "**/api/visitor/register"
-    page.route(register, lambda route: route.fulfill(json={**route.fetch().json(), "visit": receipt}))
-    page.route_web_socket("**/*", lambda socket: socket.close())
-    visit(page)
-    expect(page.locator("[data-own] strong")).to_have_count(2)
-    assert over(page) <= 0
-    page.reload()  # afterwards only the test writes numbers
-    page.wait_for_load_state("networkidle")
-    for width in (320, 360, 768, 1440):
-        page.set_viewport_size({"width": width, "height": 700})
-        for length in (7, 9, 12):
-            hanging = page.evaluate(FILL, [LONGEST // 10 ** (12 - length), "bn-BD"])
-            assert hanging == [], f"{width} px, {length} digits"

@@ -1,5 +1,5 @@
 """GET / for visitors: the tests of the original clients, and everything else the page promises. The third of those
-tests, about the panel, is in test_realtime_page.py.
+tests, about the panel, is in test_overview.py.
 """
 
 import re
@@ -32,18 +32,6 @@ WATCH_ANNOUNCEMENT = """() => {
     .observe(element, { childList: true });
 }"""
 """Keeps what is announced, and the number of active visitors that the page shows then. Others become inactive later."""
-
-WATCH_DIGITS = """async () => {
-  const frame = () => new Promise(requestAnimationFrame);
-  await frame();
-  await frame();  // "Live" has been drawn: it moves, for it is shorter than what stood there
-  window.moved = 0;
-  window.flipped = 0;
-  new PerformanceObserver((list) => { for (const { value } of list.getEntries()) window.moved += value; })
-    .observe({ type: "layout-shift" });
-  new MutationObserver(() => { window.flipped += document.querySelectorAll("[data-board] .top").length; })
-    .observe(document.querySelector("[data-board]"), { childList: true, subtree: true });
-}"""
 
 
 def total_is(page, total: int) -> None:
@@ -115,19 +103,6 @@ def test_page_is_small_and_all_of_it_is_ours(device, site):
     files = transferred(page)
     assert sum(files.values()) < MAX_BYTES, files
     assert all(name.startswith(f"http://localhost:{site.port}/") for name in files)
-
-
-@long
-@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
-def test_digits_flip_in_their_place_where_something_may_move(new_device, site, motion):
-    page = live(new_device(reduced_motion=motion).open())
-    page.evaluate(WATCH_DIGITS)
-    total = site.register("somebody").stats.total
-    if motion == "no-preference":
-        wait_for(page, lambda: page.evaluate("window.flipped"), "a digit flips")
-        wait_for(page, lambda: not page.locator("[data-board] .top").count(), "it has flipped")
-    total_is(page, total)
-    assert (page.evaluate("window.moved"), page.evaluate("window.flipped > 0")) == (0, motion == "no-preference")
 
 
 @long

@@ -16,10 +16,7 @@ long = pytest.mark.long(proved_by="browser/test_home_visit.py::test_visit_moves_
 
 AFTER = "test_visit_link_counts_later_visits_without_adjustments"
 HAS_SHARED = "window.shared = []; navigator.share = async (what) => { window.shared.push(what); };"
-NTH = """async (numbers) => {
-  const { nth } = await import("/static/home/own-visit.js");
-  return numbers.map(nth);
-}"""
+
 COUNT_BEATS = """() => {
   window.beats = 0;
   const animate = Element.prototype.animate;
@@ -157,18 +154,3 @@ def test_hostile_places_are_texts(new_device, site):
     page = live(new_device(extra_http_headers={"X-Forwarded-For": ELSEWHERE}).open())
     expect(page.locator("[data-places] li").filter(has_text=f"{HOSTILE}, Bangladesh")).to_have_count(1)
     assert page.evaluate("window.hacked") is None
-
-
-@long
-def test_number_and_places_are_in_the_language_of_the_page(new_device, site):
-    crowd_from(site, DHAKA)
-    page = new_device(locale="bn-BD", extra_http_headers={"X-Forwarded-For": DHAKA}).open()
-    expect(page.locator("[data-line=live]")).to_be_visible()
-    bengali = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
-    expect(own(page)).to_contain_text(f"{site.stats().total:,}".translate(bengali))
-    assert page.evaluate(NTH, [1, 2, 3, 4, 6, 11, 145]) == ["১ম", "২য়", "৩য়", "৪র্থ", "৬ষ্ঠ", "১১তম", "১৪৫তম"]
-    expect(page.locator("[data-places] li").first).to_contain_text("ঢাকা, বাংলাদেশ")
-    # added by the script, because the page did not contain them
-    for address, name in ((YANGON, "মিয়ানমার"), (LAHORE, "পাকিস্তান")):
-        crowd_from(site, address)
-        expect(page.locator("[data-places]").get_by_text(name, exact=True)).to_be_visible()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from support.application.site import Site, Time
-from support.browser.pages import PASSWORD, PHONE, check_accessible, expect, transferred, visit
+from support.browser.pages import check_accessible, expect, transferred, visit
 from support.programs.zone import ZONE
 
 from koyjabo.reports.ui.choices import SWITCHES
@@ -149,21 +149,6 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     assert page.evaluate("window.isSame")
 
 
-def test_filter_at_another_spelling_of_the_address_keeps_scroll_and_focus(admin_tab):
-    visit(admin_tab, "/admin?range=7d")
-    admin_tab.evaluate("window.isSame = true")
-    fares = row(admin_tab, "page", "/fares")
-    fares.scroll_into_view_if_needed()
-    assert admin_tab.evaluate("scrollY") > 0
-    fares.press("Enter")
-    expect(admin_tab.get_by_role("group", name="Filters")).to_contain_text("Landing page is /fares")
-    expect(fares).to_be_focused()
-    assert admin_tab.evaluate("window.isSame && scrollY > 0")
-    admin_tab.go_back()
-    expect(admin_tab.get_by_role("group", name="Filters")).to_have_count(0)
-    assert admin_tab.evaluate("window.isSame")
-
-
 def test_print_has_the_range_and_only_the_chosen_switches(admin_tab):
     visit(admin_tab, "/admin/?range=7d")
     head = admin_tab.locator("#insights-head")
@@ -185,24 +170,6 @@ def test_forced_colours_mark_the_current_item(admin_tab):
     assert current != other
 
 
-def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
-    """The tabs scroll as well, so that the current one is visible."""
-    deck = new_device(storage_state=session, **PHONE | {"locale": "en-GB"}).open("/admin/").locator("[data-deck]").first
-    tab, card = deck.locator("> nav a").last, deck.locator("> .cards > *").last
-    tab.click()
-    expect(tab).to_have_attribute("aria-current", "true")
-    expect(tab).to_be_in_viewport(ratio=0.9)
-    expect(deck.locator("> nav")).to_have_attribute("data-before", "")
-    expect(deck.locator("> .cards")).to_have_js_property("scrollLeft", card.evaluate("card => card.offsetLeft"))
-    deck.locator("> nav").dispatch_event("scroll")
-    assert tab.get_attribute("aria-current") == "true", "the card is still in view"
-
-
-def test_cards_show_shares_on_a_wide_screen(admin_tab):
-    visit(admin_tab, "/admin/?range=30d")
-    expect(admin_tab.locator("#insights-page-values .share").first).to_be_visible()
-
-
 def test_a_day_of_the_chart_opens_with_the_keyboard(admin_tab):
     visit(admin_tab, "/admin/?range=7d")
     admin_tab.evaluate("window.isSame = true")
@@ -214,61 +181,6 @@ def test_a_day_of_the_chart_opens_with_the_keyboard(admin_tab):
     expect(admin_tab).to_have_url(re.compile(f"start={THURSDAY}"))
     expect(plot).to_be_focused()
     assert admin_tab.evaluate("window.isSame")
-
-
-@long
-def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, session):
-    """The page arrives without its parts, as after a slow count."""
-    page = new_device(storage_state=session).context.new_page()
-    page.route("**/admin/?*range=7d", lambda route: route.fulfill(body=without_parts(route), status=200))
-    page.route("**/admin/?*part=pages", lambda route: route.fulfill(status=503, body="busy"))
-    page.route("**/admin/?*part=devices", lambda route: route.abort())
-    visit(page, "/admin/?compare=previous&range=7d")
-    pages, devices = (page.locator(f"[data-part={name}]") for name in ("pages", "devices"))
-    expect(page.locator("[data-part=sources] tbody tr").first).to_be_visible()
-    expect(page.locator("[data-insights-progress]")).to_be_hidden()
-    for part in (pages, devices):
-        expect(part.get_by_role("alert")).to_have_text("This part could not be loaded.")
-    check_accessible(page)
-    devices.get_by_role("button", name="Try again").click()
-    expect(devices.get_by_role("button")).to_be_focused()
-    page.unroute("**/admin/?*part=pages")
-    pages.get_by_role("button", name="Try again").click()
-    expect(row(page, "page", "/fares")).to_be_visible()
-    expect(pages).to_be_focused()
-    expect(devices.get_by_role("alert")).to_be_visible()
-
-
-def without_parts(route) -> str:
-    """The route's response, as if figures and lists were still being counted."""
-    pending = r'\1 data-pending><h2 id="insights-\2-title">Counting</h2></section>'
-    return re.sub(r'(?s)(<section class="[^"]*" id="insights-(\w+)"[^>]*)>.*?</section>', pending, route.fetch().text())
-
-
-@pytest.mark.long(
-    proved_by="reports/pages/test_share_pages.py::test_nothing_is_shown_before_the_password_is_typed",
-)
-def test_shared_view_opens_with_only_its_password(new_device, session):
-    admin = new_device(storage_state=session).open("/admin/?source=google.com&range=7d")
-    admin.locator("[data-key=share]").click()
-    admin.locator("#name").fill("From Google")
-    admin.locator("#password").fill(PASSWORD)
-    check_accessible(admin)
-    admin.locator("main .primary").click()
-    link = admin.locator("main [data-copy]").get_attribute("data-copy")
-    check_accessible(admin)
-    shared = re.sub("https?://[^/]*", "", link or "")
-    guest = new_device(**PHONE, color_scheme="dark").context.new_page()
-    visit(guest, shared)
-    guest.locator("#password").fill(PASSWORD)
-    check_accessible(guest)
-    guest.locator("main .primary").click()
-    expect(guest.locator("main .work > .row .chip")).to_contain_text("google.com")
-    row(guest, "page", "/fares").click()
-    expect(guest.locator("#insights-head .chip")).to_have_count(1)
-    expect(guest.locator("#insights-source-values tr")).to_have_count(1)
-    check_accessible(guest)
-    assert "/admin" not in guest.locator("main").inner_html()
 
 
 def test_overview_is_small(new_device, session):

@@ -5,7 +5,6 @@ import re
 from urllib.parse import quote
 
 import pytest
-from support.browser.host_pages import begin_live, state
 from support.browser.pages import away, expect, wait_for
 from support.programs.processes import suspended
 
@@ -192,12 +191,6 @@ def test_page_without_sockets_shows_the_numbers_of_more_than_a_hundred_pages(dev
 
 
 @long
-def test_spellings_of_a_path_are_one_page_and_a_final_slash_makes_another(post):
-    post.open("posts/%E0%A6%95?q=1", OWN, other("/posts/ক"), other("/posts/%e0%a6%95?q=2"), other("/posts/ক/"))
-    post.shows("1", "1", "1", "0")
-
-
-@long
 def test_number_moves_after_a_restart(post, site):
     post.open("posts/restart", OWN).shows("1")
     with away(site):
@@ -205,15 +198,3 @@ def test_number_moves_after_a_restart(post, site):
     wait_for(post.page, lambda: post.lists == [["/posts/restart"]] * 2, "it subscribes again")
     site.register("somebody", page="/posts/restart")
     post.shows("2")
-
-
-@long
-def test_page_without_sockets_has_its_number_by_a_stream(device, page, site, other_site):
-    page.goto(f"{other_site}posts/stream?policy={quote('connect-src http:')}")
-    begin_live(page, site)
-    page.evaluate("() => void window.koyjabo.pages(['/posts/stream'], ([{ views }]) => { window.views = views; })")
-    wait_for(page, lambda: page.evaluate("window.views") == 1, "the first number")
-    wait_for(page, lambda: state(page)[1] == "live", "the stream is open")
-    site.register("somebody", page="/posts/stream")
-    wait_for(page, lambda: page.evaluate("window.views") == 2, "a view is pushed")
-    device.violations.clear()  # its attempts to open a socket

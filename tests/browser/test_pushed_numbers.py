@@ -141,29 +141,6 @@ def test_page_shows_a_total_that_was_set_to_less(admin_tab, line, site):
     expect(admin_tab.locator("[data-older]")).to_have_count(0)
 
 
-def test_view_without_numbers_is_asked_for(admin_tab, line, held):
-    """An example is a view with many filters, which the server does not push. Its first event is empty. It is asked for
-    again and again.
-    """
-
-    def open_without_views(socket) -> None:
-        server = socket.connect_to_server()
-        socket.on_message(lambda text: '"view"' in text or server.send(text))
-        line.sockets.append(socket)
-
-    admin_tab.clock.install()
-    admin_tab.route_web_socket(re.compile("/ws/"), open_without_views)
-    open_live(admin_tab, "/admin/?range=30d")
-    line.push(0, whole=True)
-    for _ in range(3):  # the event itself may be the reason for the first two requests
-        for _ in range(6):
-            line.push(0, view="another")  # shows the page that the server is there
-            admin_tab.clock.run_for(2_000)
-        wait_for(admin_tab, lambda: held, "all is asked for")
-        with admin_tab.expect_response(re.compile("part=")):
-            held.pop().continue_()
-
-
 def test_page_of_a_share_link_that_has_ended_is_loaded_again(new_device, site):
     admin = Member(site)
     promote(site, admin)

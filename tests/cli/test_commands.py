@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +11,6 @@ from support.application.site import Site
 from support.assertions.ledger import assert_verified
 from support.programs.processes import ROOT, environment, run
 
-from koyjabo.base.core import command_line
 from koyjabo.cli import main
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
@@ -36,7 +34,7 @@ DAMAGE = {
     "a day nobody came on": ("returns", f"INSERT INTO returns VALUES ('{HERE}', '2025-01-01', '', 1, 0)"),
     "a conversion that did not happen": (
         "conversions",
-        f"INSERT INTO conversions VALUES ('1', '{HERE}', 'nila', 'somebody', 1)",
+        f"INSERT INTO conversions VALUES ('1', '{HERE}', 'nila', 'somebody', 1, NULL)",
     ),
 }
 
@@ -114,20 +112,8 @@ def test_first_help_page_leaves_out_the_command_for_old_primaries():
     assert "accept" in CliRunner().invoke(main, ["ledger", "--help"]).output
 
 
-def test_progress_is_a_line_now_and_then_without_a_terminal(monkeypatch, capsys):
-    now = [0.0]
-    monkeypatch.setattr(command_line, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    with command_line.progress(5_000_000, "Recounting") as advance:
-        for _ in range(4):
-            now[0] += command_line.INTERVAL_S / 2
-            advance(600_000)
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
-
-
 def test_a_command_without_an_output_is_an_error(sqlite_database):
-    for command in ("stats", "export - --format csv"):
+    for command in ("stats", "export -"):
         done = subprocess.run(
             ["/bin/sh", "-c", f'exec "$0" -m koyjabo {command} >&-', sys.executable],
             cwd=ROOT,
@@ -143,7 +129,7 @@ def test_a_command_without_an_output_is_an_error(sqlite_database):
 
 def test_an_error_of_the_system_is_a_sentence(sqlite_database):
     settings = environment(DATABASE_URL=sqlite_database.url)
-    for command in (("stats",), ("--help",), ("export", "-", "--format", "csv")):
+    for command in (("stats",), ("--help",), ("export", "-")):
         with open("/dev/full", "w") as full:
             done = subprocess.run(
                 [sys.executable, "-m", "koyjabo", *command],

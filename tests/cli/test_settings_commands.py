@@ -33,15 +33,6 @@ def test_settings_are_listed_with_their_source_and_without_secrets(server):
     assert {"name": "PUBLIC_URL", "source": "page", "value": "https://live.example.com"} in rows
 
 
-def test_setting_that_cannot_be_stored_ends_with_one_sentence(server):
-    fixed = "Error: SITE_NAME is set in the environment. Change it there, or unset it first.\n"
-    assert put(server, "SITE_NAME", "x") == (1, fixed)
-    assert put(server, "PORT", "80") == (1, "Error: PORT can only be set in the environment.\n")
-    assert put(server, "SITENAME", "x") == (1, "Error: There is no setting SITENAME.\n")
-    status, sentence = put(server, "TIMEZONE", "Dhaka")
-    assert (status, sentence) == (1, "Error: TIMEZONE is not a time zone; use an IANA name such as Asia/Dhaka.\n")
-
-
 def test_restore_names_each_secret_to_enter_again(server, tmp_path):
     put(server, "PUBLIC_URL", "https://live.example.com")
     put(server, "SMTP_URL", MAIL)

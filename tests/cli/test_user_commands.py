@@ -1,6 +1,5 @@
 """`koyjabo user …` while a server runs, and the admin that ADMIN_EMAIL names."""
 
-import pyotp
 import pytest
 import requests
 from support.databases.database import Database
@@ -68,32 +67,6 @@ def test_operator_makes_changes_and_ends_an_account_while_the_server_runs(server
     assert server.koyjabo("user", "disable", EMAIL).returncode == 0
     assert server.koyjabo("user", "enable", EMAIL).stdout == "ayesha@example.com can log in again.\n"
     assert log_in(server, NEW_PASSWORD).status_code == 200
-
-
-def test_operator_takes_failed_logins_back_while_the_server_runs(new_server, sqlite_database):
-    """Includes failures of the last minute, which the server counts in memory. Its first login begins that minute."""
-    server, email = new_server(sqlite_database).start(), "unlock@example.com"
-    create(server, email=email)
-    statuses = [log_in(server, "something else", email).status_code for _ in range(11)]
-    assert statuses == [401] * 10 + [429]
-    assert log_in(server, email=email).status_code == 429
-    done = server.koyjabo("user", "unlock", email)
-    assert done.returncode == 0, done.stderr
-    assert log_in(server, email=email).status_code == 200
-    assert server.database.rows("SELECT action FROM audit_log WHERE action = 'user.unlock'") == [("user.unlock",)]
-
-
-def test_operator_resets_a_two_step_login_while_the_server_runs(server):
-    create(server)
-    token = log_in(server).json()["access_token"]
-    secret = call(server, "totp", token, password=PASSWORD).json()["secret"]
-    assert call(server, "totp/confirm", token, code=pyotp.TOTP(secret).now()).status_code == 200
-    assert log_in(server).json()["second_factor"]["methods"] == ["totp", "recovery"]
-    reset = server.koyjabo("user", "second-factor", "reset", EMAIL)
-    assert reset.stdout == f"Reset the two-step login of {EMAIL}, who is now logged out everywhere.\n"
-    assert call(server, "me", token).status_code == 401
-    assert "access_token" in log_in(server).json()
-    assert "User not found." in server.koyjabo("user", "second-factor", "reset", "nobody@example.com").stderr
 
 
 def test_user_command_explains_a_refusal_in_a_sentence(server):

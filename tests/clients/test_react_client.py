@@ -96,18 +96,6 @@ def test_expired_token_is_renewed_and_the_session_of_a_browser_needs_none(projec
     another.close()
 
 
-def test_dashboard_shows_a_moderator_who_came_and_who_is_here(server, founder, community, page):
-    moderator = Member(server).join(community)
-    founder.give(community, moderator, "moderator")
-    server.register("visitor_of_today", communityId=community)
-    page.show("dashboard", "VisitorDashboard", community, token=moderator.token)
-    page.wait_to_show("dashboard", "<div>Real-time: 0</div>", "<div>Today Anon: 1</div>")
-    with PlainMember(server.port, community, founder.token):
-        page.wait_to_show(
-            "dashboard", "<div>Real-time: 1</div>", "<div>Today Auth: 1</div>", "<div>Today Total: 2</div>"
-        )
-
-
 def test_removed_member_is_offline_and_the_page_gets_the_reason(server, founder, community, page):
     guest = Member(server).join(community)
     page.show("counter", "VisitorCounter", community, token=guest.token)

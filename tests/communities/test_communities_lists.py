@@ -88,29 +88,3 @@ def test_link_header_names_the_other_pages(empty):
         for query in queries.values():
             assert [pair for pair in query if pair[0] != "page"] == [("q", "&a<b\r"), ("q", "2"), ("per_page", "2")]
         assert empty["admin"].get(links(answer)["first"]).status_code == 200
-
-
-def test_page_has_20_items_by_default_and_at_most_100(empty):
-    for number in range(21):
-        found(empty["admin"], name=f"{number:02}")
-    assert len(empty["outsider"].get(PATH).json) == 20
-    assert len(empty["outsider"].get(f"{PATH}?per_page=100").json) == 21
-    for path in (PATH, f"{PATH}/{empty.community()}/members"):
-        for value in ("0", "-1", "101", "1.5", "x", "", "1e1", "٣", "9" * 30):
-            refused = empty["admin"].get(path, query_string={"per_page": value})
-            assert_error(refused, 400, "invalid_input", "per_page")
-        for value in ("0", "x"):
-            assert_error(empty["admin"].get(path, query_string={"page": value}), 400, "invalid_input", "page")
-
-
-def test_members_are_listed_in_the_order_they_joined(site, cast):
-    community = found(cast["member"])["id"]
-    order = ["member"]
-    for part in ("outsider", "newcomer", "admin"):
-        site.time.pass_(minutes=1)
-        give(cast["member"], community, cast[part], "moderator")
-        order.append(part)
-    pages = [cast["outsider"].get(f"{PATH}/{community}/members?page={page}&per_page=3") for page in (1, 2)]
-    assert [community["user_id"] for page in pages for community in page.json] == [cast[part].id for part in order]
-    assert [page.headers["X-Total-Count"] for page in pages] == ["4", "4"]
-    assert links(pages[0])["next"] == f"{PATH}/{community}/members?page=2&per_page=3"

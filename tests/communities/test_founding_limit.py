@@ -21,11 +21,6 @@ def site(database, monkeypatch):
         yield site
 
 
-def test_error_names_the_founding_limit(founding_limit):
-    assert founding_limit == 20
-    assert f" {founding_limit} " in TooManyCommunities.sentence
-
-
 def assert_refused(person) -> None:
     refused = person.post(PATH, json={"name": "One more"})
     assert_error(refused, 409, "too_many_communities")

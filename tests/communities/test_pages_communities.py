@@ -11,7 +11,6 @@ from support.programs.processes import ROOT
 
 from koyjabo.base.models import Scope
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.services import PeopleServices
 
 
 def test_stranger_reads_who_may_see_the_numbers_of_a_listed_community(site, cast):
@@ -102,18 +101,6 @@ def test_form_creates_a_community_with_the_checked_options(readers):
     assert "Invitation only · Numbers for members only" in page
 
 
-def test_form_accepts_the_longest_description_in_bangla(readers):
-    longest = "ব" * 2000
-    reader = readers["outsider"]
-    form = {"csrf_token": reader.csrf, "name": "Bangla", "description": longest}
-    answer = reader.client.post(
-        "/communities/new", headers=reader.headers, data=form, content_type="multipart/form-data"
-    )
-    assert answer.status_code == 303
-    assert 'enctype="multipart/form-data"' in reader.get("/communities/new")
-    assert longest in reader.get(answer.headers["Location"])
-
-
 def test_join_and_leave(site, readers, cast):
     community, reader = cast.community(), readers["outsider"]
     reader.send(path_of(community, "/join"))
@@ -122,14 +109,6 @@ def test_join_and_leave(site, readers, cast):
     reader.confirm(path_of(community, "/leave"))
     assert "You are no longer a member of Mirpur 10." in words(reader.get(reader.location))
     assert cast["outsider"].id not in roles_in(site, community)
-
-
-def test_joining_on_the_page_records_a_conversion(site, readers, cast):
-    community = cast.community()
-    site.register("visitor_2", communityId=community)
-    readers["outsider"].send(path_of(community, "/join"), visitorId="visitor_2")
-    assert site.services[PeopleServices].reports.conversion_rate(community) == 100
-    readers["outsider"].send(path_of(community, "/join"), visitorId="not one of ours")  # already a member, who stays
 
 
 def test_page_says_why_a_person_cannot_join(site, readers, cast):
@@ -143,29 +122,6 @@ def test_page_says_why_a_person_cannot_join(site, readers, cast):
     readers["outsider"].get(path_of(hidden), 404)
 
 
-def test_settings_change_only_the_sent_fields(site, readers, cast):
-    community = cast.community(description="Old", listed=False)
-    page = readers["admin"].get(path_of(community, "/settings"))
-    assert "Delete Deleting also removes its memberships and reports, and cannot be undone." in words(page)
-    assert ">Old</textarea>" in page
-    assert page.count(" checked") == 1
-    readers["admin"].send(path_of(community, "/settings"), name="New", description="", listed="on")
-    assert "The settings of New were saved." in words(readers["admin"].get(readers["admin"].location))
-    fields = cast["admin"].get(f"/api/communities/{community}").json
-    assert (fields["name"], fields["description"], fields["open"], fields["listed"]) == ("New", "", False, True)
-    page = readers["admin"].send(path_of(community, "/settings"), 422, name="", listed="on")
-    assert "must have 1 to 200 characters" in words(page)
-
-
-def test_page_shows_visits_and_the_number_online(site, readers, cast):
-    community = cast.community()
-    for visitor in ("a", "b"):
-        site.register(visitor, communityId=community)
-    page = words(readers["member"].get(path_of(community)))
-    for shown in ("online 0", "visits today 2", "All visits 2", "Unique visitors 2"):
-        assert shown in page
-
-
 def test_public_room_shows_a_stranger_numbers_and_the_day_without_names(site, readers, cast):
     community = cast.community(public_count=True)
     site.register("a", communityId=community)
@@ -176,14 +132,6 @@ def test_public_room_shows_a_stranger_numbers_and_the_day_without_names(site, re
             assert shown in words(page)
         for hidden in ("Most at once", "Who is online", "/members", "data-counts"):
             assert hidden not in page
-
-
-@pytest.mark.parametrize("length", [160, 2000])
-def test_room_shows_the_whole_description_once(readers, cast, length):
-    text = "b" * length
-    page = readers["member"].get(path_of(cast.community(description=text)))
-    assert re.findall(r'<p class="(.*?)" dir="auto">b+</p>', page) == ["words"]
-    assert page.count(text) == 1
 
 
 def test_only_members_are_counted_and_can_leave(readers, cast):
@@ -214,25 +162,6 @@ def test_members_see_names_and_roles_and_only_site_admins_emails(readers, commun
     assert "moderator<wbr>@example.com" in readers["site_admin"].get(members(community))
 
 
-def test_actions_return_to_the_same_page_of_the_member_list(site, readers, cast, community):
-    page = readers["admin"].get(f"{members(community)}?per_page=2&page=2")
-    assert page.count('<form method="post" class="role"') == 2
-    other = cast["other"].id
-    readers["admin"].send(f"{members(community, other)}?page=1", role="admin")
-    assert "page=1" in readers["admin"].location
-    assert roles_in(site, community)[other] == "admin"
-
-
-def test_admin_who_invites_by_email_gets_the_link(site, readers, cast, community):
-    readers["admin"].send(members(community), email=" NEWCOMER@example.com ", role="moderator")
-    page = readers["admin"].get(readers["admin"].location)
-    assert "Invitation ready. Copy the link and send it to NEWCOMER@example.com." in words(page)
-    assert "NEWCOMER@example.com Moderator Invited by Admin" in words(page)
-    assert "http://localhost/invitations/" in words(page)
-    assert cast["newcomer"].id not in roles_in(site, community)
-    assert "/invitations/" not in readers["moderator"].get(members(community))
-
-
 def test_form_shows_why_a_person_cannot_be_invited(readers, community):
     for email, role, sentence in (
         ("nobody", "member", "must be an email address"),
@@ -242,45 +171,6 @@ def test_form_shows_why_a_person_cannot_be_invited(readers, community):
         assert sentence in words(page)
         assert f'value="{email}"' in page
         assert "Members: 4" in words(page)
-
-
-def test_admin_changes_roles_and_ends_memberships(site, readers, cast, community):
-    member = cast["member"].id
-    readers["admin"].send(members(community, member), role="admin")
-    assert roles_in(site, community)[member] == "admin"
-    readers["admin"].confirm(members(community, member, "/remove"))
-    assert "Member is no longer a member." in words(readers["admin"].get(readers["admin"].location))
-    assert member not in roles_in(site, community)
-    readers["member"].get(members(community), 403)
-
-
-def test_question_stays_on_its_tab_and_says_who_can_come_back(readers, cast, community):
-    def current(page: str) -> list[str]:
-        assert words(page).count("Mirpur 10") > 1
-        return re.findall(r'aria-current="page">([\w ]+)</a>', page)
-
-    removal = readers["admin"].send(members(community, cast["member"].id, "/remove"), 200)
-    assert "The community is open: they can join it again." in words(removal)
-    assert current(removal) == ["Members 4"]
-    leaving = readers["member"].send(path_of(community, "/leave"), 200)
-    assert "The community is open: you can join it again." in words(leaving)
-    assert current(leaving) == ["Room"]
-    assert current(readers["admin"].get(path_of(community, "/delete"))) == ["Settings"]
-
-
-@pytest.mark.parametrize(("action", "fields"), [("", {"role": "member"}), ("/remove", {})])
-def test_last_admin_stays_with_the_reason_next_to_their_name(site, readers, cast, community, action, fields):
-    admin = cast["admin"].id
-    page = readers["admin"].send(members(community, admin, action), 409, **fields)
-    assert "Admin (you) Since" in words(page)
-    assert "A community needs an admin." in words(page).split("(you)")[1].split("Moderator")[0]
-    assert roles_in(site, community)[admin] == "admin"
-
-
-def test_member_who_removes_themselves_leaves(site, readers, cast, community):
-    readers["member"].confirm(members(community, cast["member"].id, "/remove"))
-    assert readers["member"].location == "/communities"
-    assert cast["member"].id not in roles_in(site, community)
 
 
 @pytest.mark.long(

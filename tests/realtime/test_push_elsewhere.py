@@ -5,9 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 import requests
-import socketio as client_library
 from support.application.site import UPGRADE, Site, assert_error
-from support.clients.listener import leave
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from werkzeug.serving import make_server
@@ -110,18 +108,3 @@ def test_plain_websocket_under_another_server_gets_501(site, url):
     answer = requests.get(url, headers=UPGRADE, timeout=PATIENCE_S)
     assert (answer.status_code, answer.json()["code"]) == (501, "websockets_unavailable")
     assert requests.get(url, timeout=PATIENCE_S).status_code == 200, "the page at the same path is served"
-
-
-def test_http_and_polling_work_under_another_server(url):
-    page, received = client_library.Client(reconnection=False), []
-    page.on("visitor_update", lambda event: received.append(event["stats"]))
-    page.connect(url, transports=["polling"], wait_timeout=PATIENCE_S)
-    try:
-        wait_until(lambda: received, "the first event")
-        assert received == [requests.get(f"{url}/api/stats", timeout=PATIENCE_S).json()]
-        answer = requests.post(f"{url}/api/visitor/register", json={"visitorId": "ayesha"}, timeout=PATIENCE_S).json()
-        wait_until(lambda: len(received) > 1, "the change")
-        assert received[1:] == [answer["stats"]]
-        assert page.call("ping", timeout=PATIENCE_S)["ok"] is True
-    finally:
-        leave(page)

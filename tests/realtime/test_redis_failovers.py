@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import pytest
 import redis
-from socketio import RedisManager
 from support.clients.worker_connections import (
     assert_never_fell,
     assert_received,
@@ -21,8 +20,6 @@ from support.clients.worker_connections import (
 from support.databases.redis_groups import RedisNode, RedisWithSentinels
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
-
-from koyjabo.realtime import VisitorBroadcaster
 
 RIGHT_S = PATIENCE_S
 """15 s are promised, starting when another server takes over. The longer limit allows for a busy machine."""
@@ -117,18 +114,3 @@ def assert_right(each_worker, open_pages, total: int) -> None:
     for connection in each_worker:
         ready = "it says that all of Redis answers"
         wait_until(lambda connection=connection: connection.status("/readyz") == 200, ready, RIGHT_S)
-
-
-@LONG
-def test_other_programs_reach_every_page(new_server, sqlite_database, monkeypatch):
-    """They can use python-socketio or our broadcaster."""
-    with RedisWithSentinels() as group:
-        server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
-        monkeypatch.setenv("REDIS_URL", group.url)
-        with pages(server) as open_pages:
-            url = group.url.removesuffix("/mymaster/0") + "/0/mymaster"
-            outside = RedisManager(url, channel="flask-socketio", write_only=True)
-            outside.emit("notice", {"type": "notice", "number": 1}, room="stats")
-            VisitorBroadcaster()._publish("notice", {"type": "notice", "number": 2}, "stats")
-            for page in flat(open_pages):
-                wait_until(lambda page=page: len(page.of_type("notice")) == 2, "both notices", RIGHT_S)

@@ -163,15 +163,6 @@ def test_deleted_community_and_deleted_account_take_their_links_along(site, cast
     assert site.rows("SELECT count(*) FROM shares") == [(0,)]
 
 
-def test_last_use_is_kept_to_the_minute(site, cast):
-    token, used = share(boss(cast))["token"], []
-    for seconds in (0, 59, 1):
-        site.time.pass_(seconds=seconds)
-        shared(site, token)
-        used.append(boss(cast).get(PATH).json[0]["used_at"])
-    assert used[0] == used[1] < used[2]
-
-
 IMPOSSIBLE = [
     ({"name": ""}, "name"),
     *(({"filters": bad}, "filters") for bad in ({"page": "/"}, {"page": [7]}, [])),

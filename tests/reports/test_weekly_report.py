@@ -3,7 +3,6 @@
 import pytest
 from support.application.site import Site, Time
 from support.people.accounts import disable, sign_up
-from support.people.communities import found
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 from support.servers.mailbox import Mailbox, html_of, path_in, text_of
@@ -168,12 +167,3 @@ def write(site: Site) -> None:
 
 def written(site: Site) -> int:
     return site.rows("SELECT count(*) FROM outbox WHERE kind = 'weekly'")[0][0]
-
-
-def test_no_report_is_written_without_smtp(database):
-    with Site(database.url, Time.at(MORNING)) as site:
-        sign_up(site)
-        site.rows("UPDATE users SET weekly_report = true, verified_ms = 1")
-        found(sign_up(site, "karim"))
-        site.services[ReportServices].weekly_report.tick()
-        assert site.rows("SELECT count(*) FROM outbox") == [(0,)]

@@ -219,12 +219,3 @@ def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
             while other.event()["stats"]["revision"] < revision:
                 pass
             server.wait_until_held(1)
-
-
-def test_stream_under_another_wsgi_server_gets_501(site, cast):
-    """One example is the test client."""
-    path = of_community(cast.kept_community())
-    for answer in (site.client.get(SITE), cast.call("member", "GET", path)):
-        assert (answer.status_code, answer.json["code"]) == (501, "streams_unavailable")
-    assert cast.call("outsider", "GET", path).status_code == 403
-    assert site.client.head(SITE).status_code == 200

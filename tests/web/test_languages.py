@@ -124,11 +124,3 @@ def test_another_site_chooses_neither_language_nor_theme(site):
             assert (refused.status_code, refused.headers.getlist("Set-Cookie")) == (403, []), (path, headers)
         for headers in ({"Origin": "http://localhost"}, {"Origin": "null", "Sec-Fetch-Site": "same-origin"}):
             assert site.app.test_client().post(path, data=data, headers=headers).status_code == 303, (path, headers)
-
-
-def test_a_constant_of_a_template_is_written_in_the_language_of_each_request(site):
-    app = site.app
-    with app.test_request_context():
-        template = app.jinja_env.from_string("{{ 4001 | count }}")
-    with app.test_request_context(headers=BANGLA):
-        assert template.render() == "৪,০০১"

@@ -6,11 +6,10 @@ Visitors are assigned to visits pseudo-randomly, so that people return after any
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import click
 from sqlalchemy import create_engine, text
-from support.databases.database import EMPTY, Database, Postgres, SqliteDatabase
+from support.databases.database import Database, SqliteDatabase
 from support.programs.processes import wait_until
 
 from harness.folders import CACHE
@@ -33,8 +32,9 @@ DESKTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:126.0) Gecko/20100101 Fi
 ADD_VISITS = f"""
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s, place, referrer, user_agent, page,
                     language, campaign)
-{{numbers}}
-SELECT id, id + :offset, 'site', 'visitor_1700000000000_' || {{visitor}}, {{visit}}, at_ms, {{day}},
+WITH RECURSIVE numbers(id) AS (SELECT :first AS id UNION ALL SELECT id + 1 FROM numbers WHERE id < :last)
+SELECT id, id + :offset, 'site', 'visitor_1700000000000_' || printf('v%08d', person),
+       printf('%010d', id), at_ms, date(at_ms / 1000 + {DHAKA_S}, 'unixepoch'),
        at_ms / 3600000 * 3600,
        CASE WHEN person % 3 = 0 THEN 'Dhaka' ELSE 'City ' || (person % 40) END || ', BD',
        CASE id % 5 WHEN 0 THEN 'https://www.google.com/' WHEN 1 THEN 'https://m.facebook.com/'
@@ -68,52 +68,22 @@ SELECT c.visits - coalesce((SELECT max(last) FROM visit_blocks), 0) - 8192 FROM 
 PATIENCE_S = 3600
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """SQL that differs between the two databases."""
-
-    numbers: str
-    visitor: str
-    visit: str
-    day: str
-    begin: tuple[str, ...]
-    finish: tuple[str, ...]
+BEGIN = ("PRAGMA synchronous = OFF", "PRAGMA cache_size = -200000", "DROP INDEX uq_visits_visitor_visit")
+FINISH = ("PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA optimize")
 
 
-SQLITE = Dialect(
-    numbers="WITH RECURSIVE numbers(id) AS (SELECT :first AS id UNION ALL SELECT id + 1 FROM numbers WHERE id < :last)",
-    visitor="printf('v%08d', person)",
-    visit="printf('%010d', id)",
-    day=f"date(at_ms / 1000 + {DHAKA_S}, 'unixepoch')",
-    begin=("PRAGMA synchronous = OFF", "PRAGMA cache_size = -200000"),
-    finish=("PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA optimize"),
-)
-POSTGRES = Dialect(
-    numbers="WITH numbers AS (SELECT generate_series(CAST(:first AS bigint), :last) AS id)",
-    visitor="'v' || lpad(CAST(person AS text), 8, '0')",
-    visit="lpad(CAST(id AS text), 10, '0')",
-    day=f"to_char(to_timestamp(at_ms / 1000 + {DHAKA_S}) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
-    begin=("SET synchronous_commit = off",),
-    finish=("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT"),  # now, not during a measurement
-)
-
-
-def filled(name: str, visits: int, server: Postgres | None = None, is_kept: bool = False) -> Database:
-    """A database with `visits` visits, in a file or on `server`, without blocks. With `is_kept`, a file from an earlier
-    run is reused if it has the right number of visits.
+def filled(name: str, visits: int, is_kept: bool = False) -> SqliteDatabase:
+    """A database with `visits` visits, without blocks. With `is_kept`, a file from an earlier run is reused if it has
+    the right number of visits.
     """
-    database: Database
-    if server is not None:
-        database = server.new_database(EMPTY)
-    else:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        database = SqliteDatabase(FOLDER / f"{name}-{visits}.db")
-        if is_kept and database.path.exists():
-            migrate(database)
-            if int(database.rows(COUNTED)[0][0]) == visits:
-                return database
-        for path in FOLDER.glob(f"{database.path.name}*"):
-            path.unlink()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    database = SqliteDatabase(FOLDER / f"{name}-{visits}.db")
+    if is_kept and database.path.exists():
+        migrate(database)
+        if int(database.rows(COUNTED)[0][0]) == visits:
+            return database
+    for path in FOLDER.glob(f"{database.path.name}*"):
+        path.unlink()
     migrate(database)
     with click.progressbar(length=visits, label=f"{visits:,} visits of a site") as bar:
         _fill(database.url, visits, bar.update)
@@ -123,25 +93,21 @@ def filled(name: str, visits: int, server: Postgres | None = None, is_kept: bool
 
 
 def _fill(url: str, visits: int, advance) -> None:
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"), isolation_level="AUTOCOMMIT")
-    spelled = SQLITE if engine.dialect.name == "sqlite" else POSTGRES
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
     now_ms = time.time_ns() // 1_000_000
-    add = text(
-        ADD_VISITS.format(numbers=spelled.numbers, visitor=spelled.visitor, visit=spelled.visit, day=spelled.day)
-    )
     with engine.connect() as connection:
         fixed = {"offset": connection.execute(text(COUNTED)).one().total, "people": max(1, visits // VISITS_EACH)}
         fixed |= {"began_ms": now_ms - SPAN_MS - REST_MS, "step_us": SPAN_MS * 1000 // visits}
-        for statement in (*spelled.begin, "DROP INDEX uq_visits_visitor_visit"):
+        for statement in BEGIN:
             connection.execute(text(statement))
         for first in range(1, visits + 1, CHUNK):
             last = min(first + CHUNK - 1, visits)
-            connection.execute(add, {**fixed, "first": first, "last": last})
+            connection.execute(text(ADD_VISITS), {**fixed, "first": first, "last": last})
             advance(last - first + 1)
         for statement in (INDEX, ADD_VISITORS, *ROLLUPS):
             connection.execute(text(statement))
         connection.execute(text(SET_COUNTER), {"visits": visits, "offset": fixed["offset"], "now_ms": now_ms})
-        for statement in spelled.finish:
+        for statement in FINISH:
             connection.execute(text(statement))
     engine.dispose()
 

@@ -70,7 +70,7 @@ class NotYetForgotten(KoyJaboError):
 
 
 class BackupUnderWay(KoyJaboError):
-    """All servers that share a database make only one backup at a time."""
+    """Only one backup is made in a folder at a time."""
 
     status = 409
     sentence = N_("A backup is being made. Please wait until it is done.")
@@ -78,7 +78,7 @@ class BackupUnderWay(KoyJaboError):
 
 class BackupsOff(KoyJaboError):
     status = 409
-    sentence = N_("This server has nowhere to store backups: set BACKUP_DIR or BACKUP_TO.")
+    sentence = N_("This server has nowhere to store backups: set BACKUP_DIR.")
 
 
 class StillCounting(KoyJaboError):

@@ -5,7 +5,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -108,24 +108,6 @@ def snapshot() -> Iterator[Connection]:
         connection.execution_options(**SNAPSHOT[connection.dialect.name])
         with connection.begin():
             yield connection
-
-
-@contextmanager
-def slow_snapshot(url: str, folder: Path) -> Iterator[Connection]:
-    """Read a snapshot for a very long time, without an application. Copies a SQLite database into `folder` first,
-    because its write-ahead log grows while a reader holds a snapshot.
-    """
-    with ExitStack() as stack:
-        database = make_url(url)
-        if database.get_backend_name() == "sqlite":
-            from .sqlite import copied
-
-            copy = stack.enter_context(copied(str(database.database), str(folder / "copy.db")))
-            database = database.set(database=copy)
-        connection = stack.enter_context(create_engine(database, **engine_options(database)).connect())
-        connection.execution_options(**SNAPSHOT[connection.dialect.name])
-        stack.enter_context(connection.begin())
-        yield connection
 
 
 @contextmanager

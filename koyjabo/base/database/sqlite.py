@@ -21,9 +21,6 @@ PRIMARY_CODE = 0xFF
 FileNumber = str
 """The device and the inode, as text. Identifies a file, even if its path now belongs to another one."""
 
-PAGES, REST_S = 256, 0.01
-"""Number of pages copied at once, and the pause afterwards, s. The pause leaves the disk and the CPU to visits."""
-
 ATTEMPT_S = 0.05
 """How long one attempt to open waits for a program that has locked the database, s."""
 
@@ -127,27 +124,6 @@ def _try_to_open(path: str, timeout_s: float) -> SqliteConnection | None:
             return None
         unless_used.pop_all()
         return connection
-
-
-@contextmanager
-def copied(path: str, to: str) -> Iterator[str]:
-    """Copy the current database to a new file, which is deleted afterwards. Writers do not wait, and their log grows
-    only while the pages are copied.
-    """
-    _create(to)
-    try:
-        with (
-            closing(open_existing(path, BUSY_TIMEOUT_S)) as source,
-            closing(sqlite3.connect(to, isolation_level=None)) as target,
-        ):
-            target.execute("PRAGMA synchronous = OFF")
-            source.execute("BEGIN")
-            # This begins the snapshot to copy. Without it, each commit would restart the copy.
-            source.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-            source.backup(target, pages=PAGES, progress=lambda *_: time.sleep(REST_S))
-        yield to
-    finally:
-        _delete(f"{to}.lock", f"{to}.opened", f"{to}-wal", f"{to}-shm", to)
 
 
 @contextmanager

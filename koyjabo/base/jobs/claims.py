@@ -1,5 +1,5 @@
 """Work that a single worker across all servers does: once a day, or all the time. Claims are in the database, so they
-need no Redis and survive restarts (decision 114). Also stores results of long work, after an outage if need be.
+need no Redis and survive restarts (decision 97). Also stores results of long work, after an outage if need be.
 """
 
 import logging
@@ -53,10 +53,6 @@ class DailyWork:
     def forget(self) -> None:
         """Forget whether the day's work is done, so that the database is read again."""
         self._done_for = ""
-
-    def is_done(self, day: str) -> bool:
-        """Whether any worker has done the day's work. Raises LedgerUnavailable."""
-        return self._database.read(job_queries.is_done, self._name, day)
 
     def begin(self, day: str, work: Work, is_possible: Callable[[str], bool] = lambda day: True) -> None:
         """Do the work in a task, unless it is done, claimed by another worker, or currently not possible."""
@@ -171,17 +167,14 @@ class LeasedTask(WorkLease):
             self.is_running = False
 
 
-def is_stored(store: Callable[[], object], is_closing: Callable[[], bool] = lambda: False) -> bool:
-    """Store the result of long work as soon as the database can be reached. Returns False if that takes too long, or at
-    the first failure if the server is stopping. An attempt that timed out may have succeeded, so `store` may be called
-    again after it has succeeded.
+def is_stored(store: Callable[[], object]) -> bool:
+    """Store the result of long work as soon as the database can be reached. Returns False if that takes too long. An
+    attempt that timed out may have succeeded, so `store` may be called again after it has succeeded.
     """
     for _ in range(ATTEMPTS):
         try:
             store()
         except LedgerUnavailable:
-            if is_closing():
-                return False
             time.sleep(RETRY_S)
         else:
             return True

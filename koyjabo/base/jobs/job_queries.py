@@ -1,18 +1,17 @@
 """Queries that give long work to a single worker across all servers.
 
 Work that is done once a day or all the time has a row in `nightly_work`, which its worker renews. If renewals stop, the
-worker is considered dead or frozen, and another worker may take over. Jobs that people see have their own tables, with
-the columns of `models.JobColumns`.
+worker is considered dead or frozen, and another worker may take over.
 """
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import JobColumns, NightlyWork
+from koyjabo.base.models import NightlyWork
 
 SILENT_MS = 120_000
 """After this time without a renewal, another worker may take a day's work or end a job, ms."""
@@ -24,8 +23,6 @@ LEASE_MS = 60_000
 MAKE_ROW = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES (:name, '', '', 0) ON CONFLICT DO NOTHING
 """)
-
-Row = TypeVar("Row", bound=JobColumns)
 
 
 class Claim(NamedTuple):
@@ -40,12 +37,6 @@ def is_free(session: Session, claim: Claim, now_ms: int) -> bool:
     """Whether the work can be claimed: it has not begun on that day, or its worker is dead."""
     row = session.get(NightlyWork, claim.name)
     return row is None or _is_free(row, claim.day, now_ms)
-
-
-def is_done(session: Session, name: str, day: str) -> bool:
-    """Whether that day's work has been completed."""
-    row = session.get(NightlyWork, name)
-    return row is not None and row.ended_ms is not None and not _is_free(row, day, row.seen_ms)
 
 
 def take(session: Session, claim: Claim, now_ms: int) -> bool:
@@ -107,31 +98,3 @@ def _is_lease_free(row: NightlyWork, worker: str, now_ms: int) -> bool:
 def _change(session: Session, name: str, holder: str, **values: Any) -> bool:
     mine = (NightlyWork.name == name, NightlyWork.worker == holder)
     return changed_rows(session, update(NightlyWork).where(*mine).values(**values)) == 1
-
-
-def newest(session: Session, table: type[Row], count: int, *which: Any) -> list[Row]:
-    """Up to `count` jobs, newest first."""
-    return list(session.scalars(select(table).where(*which).order_by(table.id.desc()).limit(count)))
-
-
-def add(session: Session, row: Row, now_ms: int) -> Row:
-    """Begin a job. The caller's transaction has to keep other workers from beginning one."""
-    row.begun_ms = row.seen_ms = now_ms
-    row.done = row.goal = 0
-    session.add(row)
-    session.flush()
-    session.refresh(row)
-    return row
-
-
-def renew(session: Session, row: Row, now_ms: int, **values: Any) -> Row | None:
-    """Store the worker's progress. Returns the row as it is now, or None if the job now belongs to another worker."""
-    table: Any = type(row)
-    mine = (table.id == row.id, table.worker == row.worker, table.ended_ms.is_(None))
-    renewed = session.scalars(update(table).where(*mine).values(seen_ms=now_ms, **values).returning(table))
-    return renewed.one_or_none()
-
-
-def is_dead(row: JobColumns, now_ms: int, silent_ms: int) -> bool:
-    """Whether an unfinished job has stopped, because its worker has died or is frozen."""
-    return row.ended_ms is None and abs(now_ms - row.seen_ms) > silent_ms

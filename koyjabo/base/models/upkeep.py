@@ -1,6 +1,6 @@
-"""Tables for the server's own records: nightly jobs, backups, the audit log, and announcements."""
+"""Tables for the server's own records: nightly work, the audit log, and announcements."""
 
-from sqlalchemy import Index, Integer, String, text
+from sqlalchemy import Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .columns import BigKey, ByKey, Day, Model, Name, ScopeId, Uuid, Word
@@ -9,8 +9,8 @@ from .columns import BigKey, ByKey, Day, Model, Name, ScopeId, Uuid, Word
 class NightlyWork(ByKey, Model):
     """Work that one worker does once a day: the last day it was started for, and the worker that started it.
 
-    Some rows have another use: `folded` has the first day whose visits may not be rolled up yet
-    (`upkeep.retention.retention_queries`).
+    Some rows have another use: `reduced` has the first day whose visits may still have a person, and the start of this
+    day (`upkeep.retention.reduction_queries`).
     `mail`, `insights` and `recount` are the leases of the workers that send emails, store blocks for reports, and
     recount (`base.jobs.job_queries`).
     """
@@ -55,6 +55,17 @@ class DaySecret(ByKey, Model):
     __tablename__ = "day_secrets"
 
     day: Mapped[Day] = mapped_column(primary_key=True)
+    secret: Mapped[str]  # hexadecimal
+
+
+class MonthSecret(ByKey, Model):
+    """The secret for the random ids of one month's reduced visits. It exists until all visits of the month are reduced
+    (`upkeep.retention.reduction_queries`). Not included in backups.
+    """
+
+    __tablename__ = "month_secrets"
+
+    month: Mapped[Day] = mapped_column(primary_key=True)  # YYYY-MM
     secret: Mapped[str]  # hexadecimal
 
 
@@ -107,42 +118,3 @@ class StartingStep(ByKey, Model):
     skipped_ms: Mapped[int | None]
     host: Mapped[str | None]  # host of the first page on another host whose visit was counted
     ordinal: Mapped[int | None]  # of that visit
-
-
-FAILURES_BEFORE = text(
-    "(SELECT coalesce(max(failures_before + CASE state WHEN 'failed' THEN 1 ELSE 0 END), 0) FROM backups)"
-)
-
-
-class JobColumns:
-    """Columns shared by all long-running jobs (`base.jobs.job_queries`)."""
-
-    id: Mapped[BigKey] = mapped_column(primary_key=True)
-    begun_by: Mapped[Name]  # the name of the admin who asked for it; "" for the server
-    worker: Mapped[str] = mapped_column(String(32))  # as in NightlyWork
-    begun_ms: Mapped[int]
-    seen_ms: Mapped[int]  # the last heartbeat while it runs
-    ended_ms: Mapped[int | None]
-    done: Mapped[int]  # progress of this step, in rows, visits or bytes
-    goal: Mapped[int]
-    error: Mapped[str | None]  # a sentence
-
-
-class Backup(JobColumns, Model):
-    """A backup that is running or finished, as of its last report. Backups and restores skip these rows, because the
-    files outlive them.
-    """
-
-    __tablename__ = "backups"
-
-    name: Mapped[str] = mapped_column(String(64), unique=True)  # file name
-    state: Mapped[Word] = mapped_column(index=True)  # `running`, `proven` or `failed`
-    step: Mapped[Word]  # the step that is running or has failed
-    bytes: Mapped[int | None]  # size of the whole file
-    made_ms: Mapped[int | None]  # when its snapshot was taken
-    epoch: Mapped[int | None]
-    total: Mapped[int | None]
-    restored_total: Mapped[int | None]  # recounted after a test restore
-    proven_ms: Mapped[int | None]  # when the recount agreed, if the file is kept
-    # How many backups had failed when this one began, including those whose rows are gone.
-    failures_before: Mapped[int] = mapped_column(insert_default=FAILURES_BEFORE, server_default="0")

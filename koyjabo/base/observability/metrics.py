@@ -75,7 +75,7 @@ BACKUP = Gauge(
 BACKUP_BYTES = Gauge("koyjabo_backup_bytes", "size of that backup's file", max)
 BACKUP_FAILURES = Gauge(
     "koyjabo_backup_failures_total",
-    "failed backups, as recorded in the database; absent if the server makes no backups",
+    "failed backups in the audit log; absent if the server makes no backups",
     max,
     family=CounterMetricFamily,
 )

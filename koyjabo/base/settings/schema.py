@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.i18n import N_
-from . import backup_stores, checks, public_keys, smtp_url
+from . import checks, public_keys, smtp_url
 from .smtp_url import SmtpServer
 
 if TYPE_CHECKING:
@@ -136,24 +136,17 @@ class Settings(BaseModel):
     )
     retention_days: int = setting(
         365,
-        N_("days to keep each visit; older visits are rolled up into daily sums at night, and totals stay the same"),
+        N_("days that a visit keeps its person; older visits are reduced at night, and totals stay the same"),
         ge=1,
         le=36500,
     )
     backup_dir: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
         "", N_("folder for nightly backups; each is restored and recounted to verify it")
     )
-    backup_to: Annotated[str, AfterValidator(backup_stores.bucket)] = setting(
-        "",
-        N_(
-            "S3-compatible bucket for nightly backups, which are fetched back and verified: "
-            "`s3://bucket/prefix?endpoint=https://…&region=…`"
-        ),
-    )
     backup_at: Annotated[str, AfterValidator(checks.time_of_day)] = setting(
         "03:30", N_("time of the daily backup, in TIMEZONE")
     )
-    backup_keep: int = setting(14, N_("number of backups to keep in the folder and in the bucket"), ge=1, le=10_000)
+    backup_keep: int = setting(14, N_("number of backups to keep in the folder"), ge=1, le=10_000)
     allow_ephemeral_storage: bool = setting(
         False, N_("`1` allows a database file on Render although every deploy deletes it")
     )

@@ -75,7 +75,7 @@ def use_login(session: Session, link_id: str) -> bool:
 def is_takeover(user: User) -> bool:
     """Whether a password reset by email takes the account over, because its previous user never confirmed this email.
     Site admins and viewers always keep their two-step login: they were known when they got the role, and a mistyped
-    address would belong to a stranger (decision 77).
+    address would belong to a stranger (specification: Unconfirmed emails).
     """
     return not (user.verified_ms is not None or user.is_admin or user.is_viewer)
 

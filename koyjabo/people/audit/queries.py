@@ -1,14 +1,12 @@
-"""Queries for the audit log: store an entry, and read records by actor, action and time. Also records revocations."""
+"""Queries for the audit log: store an entry, and read records by action and time. Also records revocations."""
 
 import json
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, CompoundSelect, func, insert, select, union_all, update
+from sqlalchemy import CompoundSelect, Select, insert, select, union_all, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from koyjabo.base.database.rows import ids_between, usable
 from koyjabo.base.models import SITE, AccessVersion, AuditLine, Counter
 
 MAX_DETAIL = 200
@@ -23,7 +21,7 @@ class AuditRecord(NamedTuple):
     actor_id: str | None  # None for the operator, on the command line
     actor: str
     action: str
-    target_kind: str  # "community", "user", "total", "ledger", "visits", "audit", "share", "server"
+    target_kind: str  # "community", "user", "total", "ledger", "visits", "share", "server"
     target_id: str
     target: str
     details: dict[str, Any]
@@ -45,76 +43,37 @@ def _shortened(value: Any) -> Any:
     return value
 
 
-COLUMNS = [getattr(AuditLine, name) for name in AuditRecord._fields]
+LATEST = select(*(getattr(AuditLine, name) for name in AuditRecord._fields)).order_by(AuditLine.id.desc())
 
 
-class Selection(NamedTuple):
-    """The records to read."""
-
-    actor: str | None = ""  # a user's id, None for the operator, "" for all
-    actions: tuple[str, ...] = ()  # empty means all
-    began_ms: int | None = None
-    ended_ms: int | None = None  # before this time
-    after: int = 0  # ids greater than this
-    upto: int = 2**63 - 1
+def page(session: Session, before: int | None, count: int) -> tuple[AuditRecord, ...]:
+    """The latest `count` records, or those with smaller ids than `before`, newest first."""
+    query = LATEST.limit(count)
+    return _records(session, query if before is None else query.where(AuditLine.id < before))
 
 
-def within_days(session: Session, which: Selection) -> Selection:
-    """Limit the selection to the ids that cover its days, up to the newest record, so that the search reads few other
-    rows.
-    """
-    newest_id = min(which.upto, session.scalar(select(func.max(AuditLine.id))) or 0)
-    after, upto = ids_between(session, AuditLine, which.began_ms, which.ended_ms, which.after, newest_id)
-    return which._replace(after=after, upto=upto)
+def newest(session: Session, actions: tuple[str, ...], count: int, after: int = 0) -> tuple[AuditRecord, ...]:
+    """The latest `count` records of these actions with larger ids than `after`, newest first."""
+    query = LATEST.limit(count).where(AuditLine.id.in_(_of_each_action(actions, count, after)))
+    return _records(session, query)
 
 
-def newest(session: Session, which: Selection, count: int) -> tuple[AuditRecord, ...]:
-    """The latest `count` records, newest first."""
-    return _records(session, which, count, AuditLine.id.desc())
-
-
-def oldest(session: Session, which: Selection, count: int) -> tuple[AuditRecord, ...]:
-    """The oldest `count` records, oldest first."""
-    return _records(session, which, count, AuditLine.id.asc())
-
-
-def _records(session: Session, which: Selection, count: int, order: Any) -> tuple[AuditRecord, ...]:
-    query = select(*COLUMNS).order_by(order).limit(count)
-    if which.actions and which.actor == "":
-        query = query.where(AuditLine.id.in_(_of_each_action(which, count, order)))
-    else:
-        query = query.where(*_conditions(which))
-    return tuple(AuditRecord._make(row)._replace(details=json.loads(row.details)) for row in session.execute(query))
-
-
-def _of_each_action(which: Selection, count: int, order: Any) -> CompoundSelect[int]:
+def _of_each_action(actions: tuple[str, ...], count: int, after: int) -> CompoundSelect[int]:
     """Select ids, `count` per action. The index on actions finds them quickly, however many records other
     actions have.
     """
-    selects = (select(AuditLine.id).where(*_conditions(which._replace(actions=(action,)))) for action in which.actions)
-    limited = (ids.order_by(order).limit(count).subquery() for ids in selects)
+    selects = (select(AuditLine.id).where(AuditLine.action == action, AuditLine.id > after) for action in actions)
+    limited = (ids.order_by(AuditLine.id.desc()).limit(count).subquery() for ids in selects)
     return union_all(*(select(ids.c.id) for ids in limited))
 
 
-def _conditions(which: Selection) -> Iterator[ColumnElement[bool]]:
-    yield AuditLine.id > which.after
-    yield AuditLine.id <= which.upto
-    if which.began_ms is not None:
-        yield AuditLine.at_ms >= which.began_ms
-    if which.ended_ms is not None:
-        yield AuditLine.at_ms < which.ended_ms
-    if which.actor != "":
-        yield AuditLine.actor_id == (which.actor and usable(which.actor))  # IS NULL for None
-    if which.actions:
-        yield AuditLine.action.in_([usable(action) for action in which.actions])
-
-
-VERSION_RECORDS = Selection(actions=("server.version",))
+def _records(session: Session, query: Select[Any]) -> tuple[AuditRecord, ...]:
+    return tuple(AuditRecord._make(row)._replace(details=json.loads(row.details)) for row in session.execute(query))
 
 
 def newest_version(session: Session) -> str:
     """The program version most recently recorded in the log; "" if there is none."""
-    return next((str(record.details["version"]) for record in newest(session, VERSION_RECORDS, 1)), "")
+    return next((str(record.details["version"]) for record in newest(session, ("server.version",), 1)), "")
 
 
 def lock_newest_version(session: Session) -> str:

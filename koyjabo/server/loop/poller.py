@@ -51,7 +51,7 @@ class Poller:
     """Calls the watchers of files that are ready, on the loop. A file has one watcher.
 
     A pass ends after PASS_S. The next pass continues with the files that were not served, one from each network in
-    rotation, so that a network with many busy sockets delays only itself (decision 121).
+    rotation, so that a network with many busy sockets delays only itself (decision 80).
     """
 
     def __init__(self, runtime: EventLoop) -> None:

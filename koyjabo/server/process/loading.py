@@ -92,7 +92,7 @@ def load_application(prepares: bool = False) -> "Application | None":
         settings = config.load()
         config.keep_files(settings)
         if prepares:
-            config.require_backup_stores(settings)
+            config.require_backup_folder(settings)
     except config.SettingsError as error:
         say(str(error), sys.stderr)
         return None

@@ -271,7 +271,7 @@ class WebSocketConnection(BufferedConnection):
         """Handle bytes from the client."""
         is_awaited, self._heard = self.is_silent, time.monotonic()
         if self._reader is None and self._frames_left > 0 and _is_empty_pong(data):
-            self._frames_left -= 1  # pongs are most of what open pages send, so they need no reader (decision 85)
+            self._frames_left -= 1  # pongs are most of what open pages send, so they need no reader (decision 11)
             if not is_awaited:
                 self._loop.charge(self.address, 1)
             return

@@ -33,7 +33,7 @@ MAX_BURST = 10_000
 
 class FrameBudget:
     """A leaky bucket of frames for each network, so that a client with many WebSockets cannot keep a worker busy
-    (decision 121). Larger networks have larger budgets (see `levels`)."""
+    (decision 80). Larger networks have larger budgets (see `levels`)."""
 
     def __init__(self) -> None:
         self._used: dict[Level, float] = {}  # frames
@@ -74,7 +74,7 @@ SEND_BUFFER = 32 * 1024
 CLOSES_IN_A_ROW = 256
 MAX_NOTIFIERS = 64
 """Maximum number of tasks that notify owners of ended connections. Owners may block, so tasks are needed; but if
-thousands of connections end together, a task for each would take most of the time (decision 85).
+thousands of connections end together, a task for each would take most of the time (decision 11).
 """
 
 FRAMES_AT_ONCE = BYTES_AT_ONCE // 20
@@ -105,7 +105,7 @@ together every day.
 SPARE, PLACES_FOR_ONE, MIN_SHARE = 1 / 10, 32, 16
 """When less than the fraction SPARE of its places is free, a worker lets the other workers accept first. It then
 accepts one connection per PLACES_FOR_ONE free places, at least MIN_SHARE. The kernel distributes connections
-unevenly, and a page that one worker refuses while another has room would have to try again (decision 85).
+unevenly, and a page that one worker refuses while another has room would have to try again (decision 11).
 """
 
 SWEEP_INTERVAL_S = 1.0

@@ -25,7 +25,6 @@ from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
-from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.upkeep.stored_settings.stored_settings import NAMES, StoredSettings
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import SECRETS, Form, declare_texts
@@ -42,7 +41,7 @@ GROUPS = {
     "zone": ("TIMEZONE",),
     "total": ("STARTING_TOTAL",),
     "mail": ("SMTP_URL",),
-    "backups": ("BACKUP_DIR", "BACKUP_TO", "BACKUP_AT", "BACKUP_KEEP"),
+    "backups": ("BACKUP_DIR", "BACKUP_AT", "BACKUP_KEEP"),
     "retention": ("RETENTION_DAYS",),
     "crawlers": ("BOT_POLICY",),
     "own": ("OWN_ADDRESSES",),
@@ -56,7 +55,7 @@ GROUPS = {
 """The settings of each row. The total is changed by `site/receipts/`."""
 
 PROVED = {
-    *("PUBLIC_URL", "APP_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "BACKUP_AT", "BACKUP_KEEP"),
+    *("PUBLIC_URL", "APP_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_AT", "BACKUP_KEEP"),
     *("SIGN_UP", "REQUIRE_TWO_FACTOR", "ALLOWED_ORIGINS"),
 }
 """Settings that decide where a credential or the whole database goes, or who gets in. A change needs a proof of who
@@ -136,7 +135,6 @@ def show(
         settings=stored.settings,
         fixed={name: text_of(stored.settings, name) for name in NAMES if stored.is_fixed(name)},
         left_out=stored.left_out,
-        foldable=current()[Nightly].preview() if report["is_read"] else None,
         form=form,
         group=group if form else "",
         asks_proof=form and (_is_proved(group) or "password" in form.errors),
@@ -169,7 +167,8 @@ def change_settings(group: str) -> Response:
     if "now" in request.form and current()[Backups].is_on:
         with suppress(BackupUnderWay):
             current()[Backups].begin(me())
-        return done(N_("The backup has started. This page shows its progress."), "admin.data", _anchor="backups-label")
+        started = N_("The backup has started. It is listed here when it is complete.")
+        return done(started, "admin.data", _anchor="backups-label")
     return done(N_("Saved. It applies now."), "admin.server", _anchor=group)
 
 
@@ -206,9 +205,8 @@ def _sent(form: Form[Body], group: str) -> dict[str, str]:
     stored = current()[StoredSettings]
     shown = {**form.values, **dict(parse_qsl(request.form.get("shown", ""), keep_blank_values=True))}
     form.values = {name: value if name in SECRETS else value.strip() for name, value in request.form.items()}
-    places = (stored.is_fixed(name) or form.values.get(name.lower()) for name in ("BACKUP_DIR", "BACKUP_TO"))
-    if "now" in form.values and not any(places):
-        raise InvalidInput(details={"BACKUP_DIR": N_("Choose a folder or a bucket.")})
+    if "now" in form.values and not (stored.is_fixed("BACKUP_DIR") or form.values.get("backup_dir")):
+        raise InvalidInput(details={"BACKUP_DIR": N_("Choose a folder.")})
     if group == "mail":
         return _mail_server(form.values)
     typed = {name: form.values.get(name.lower()) for name in GROUPS[group] if not stored.is_fixed(name)}

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.base.models import SITE, Adjustment, Backup, Counter
+from koyjabo.base.models import SITE, Adjustment, Counter
 from koyjabo.people.audit import queries as audit
-from koyjabo.people.audit.queries import AuditRecord, Selection
+from koyjabo.people.audit.queries import AuditRecord
+from koyjabo.upkeep.backups import backup_queries
 from koyjabo.upkeep.recounts.recounts import ENDED
 
 MAX_RECORDS = 200
@@ -47,7 +48,7 @@ def history(session: Session) -> TotalHistory:
 
 def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:
     """The author of each total, by time and total, if the audit log still has them."""
-    records = audit.newest(session, Selection(actions=("total.set",)), MAX_RECORDS)
+    records = audit.newest(session, ("total.set",), MAX_RECORDS)
     return {(record.at_ms, record.details["after"]): record for record in records}
 
 
@@ -76,19 +77,17 @@ class Verification(NamedTuple):
 
 
 def verification(session: Session) -> Verification:
-    # The newest by id, not by time: otherwise, a backup made with a wrong clock would remain the latest.
-    newest = select(Backup).where(Backup.proven_ms.is_not(None)).order_by(Backup.id.desc()).limit(1)
-    row, recounted = session.scalar(newest), _recounted(session)
-    if row is None:
+    record, recounted = backup_queries.verified(session), _recounted(session)
+    if record is None:
         return Verification(recounted)
-    backup = VerifiedBackup(row.proven_ms or 0, row.restored_total or 0)
+    backup = VerifiedBackup(record.at_ms, record.details["total"])
     if recounted is None or recounted.at_ms < backup.at_ms:
         recounted = LastRecount(backup.at_ms, 0)
     return Verification(recounted, backup)
 
 
 def _recounted(session: Session) -> LastRecount | None:
-    for line in audit.newest(session, audit.Selection(actions=(ENDED, RESTORED)), RECOUNTS):
+    for line in audit.newest(session, (ENDED, RESTORED), RECOUNTS):
         if line.action == RESTORED:
             return LastRecount(line.at_ms, 0)
         if "agrees" in line.details:

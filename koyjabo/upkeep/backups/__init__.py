@@ -1,3 +1,3 @@
-"""Backups: the file format, the stores that keep the files, and nightly backups, which are verified by restoring and
+"""Backups: the file format, the folder that keeps the files, and nightly backups, which are verified by restoring and
 recounting them (specification: Backups).
 """

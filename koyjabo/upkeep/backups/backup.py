@@ -2,16 +2,13 @@
 
 Needs an application context. All functions raise LedgerUnavailable, UnusableDatabase, and Unusable for a problem
 with the file.
-
-Transfers backups to and from stores named in commands and settings: s3://bucket/prefix?…, or a folder path.
 """
 
+import errno
 import logging
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from reprlib import repr as shown
 from typing import Any, BinaryIO
@@ -26,34 +23,24 @@ from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
 from koyjabo.base.database.startup_queries import NEWEST_REVISION, REVISIONS
 from koyjabo.base.models import SITE, Counter
-from koyjabo.base.settings.backup_stores import INSTALL, SCHEME, S3Url, s3_url
 from koyjabo.people.audit import log
 from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
 from koyjabo.upkeep.recounts.recounts import LEDGER
 from . import backup_file, backup_queries
 from .backup_file import ANOTHER, LATEST_MS, BackupWriter, Head, TablePiece
-from .stores import (
-    BackupStore,
-    BackupStoreError,
-    Folder,
-    atomic_file,
-    new_name,
-    translated_errors,
-    working_folder,
-)
+from .backup_queries import BACKUP, FAILED
+from .folder import BackupFolder, atomic_file
 
 logger = logging.getLogger(__name__)
 
-BACKUP = "ledger.backup"
-"""Action in the audit log."""
-
 log.CHANGES |= {
     "backup.begin": N_("Backup started"),
-    "backup.download": N_("Backup downloaded"),
     BACKUP: N_("Backup made"),
+    FAILED: N_("Backup failed"),
     "ledger.restore": N_("Backup restored"),
 }
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 MAX_PROBLEMS = 5
 SYNC_EVERY = 4 << 20
 """How much is written between two syncs, bytes. A single sync at the end would make the server's commits wait for the
@@ -73,27 +60,22 @@ def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
     return head
 
 
-def write(
-    path: Path,
-    clock: Clock,
-    progress: ReportProgress,
-    snapshot: Callable[[], AbstractContextManager[Any]] = engine.snapshot,
-) -> Head:
+def write(path: Path, clock: Clock, progress: ReportProgress, temporary: Path | None = None) -> Head:
     """Write a snapshot of everything to `path`.
 
     Running servers do not wait. The file appears when it is complete, and only its owner may read it (mode 0600).
-    Raises Unusable if it cannot be written.
+    Until then it is in the folder `temporary`, or next to `path`. Raises Unusable if it cannot be written.
     """
-    with engine.translated_errors(), snapshot() as connection:
+    with engine.translated_errors(), engine.snapshot() as connection:
         try:
-            with atomic_file(path) as file:
-                return write_to(file, connection, clock, progress)
+            with atomic_file(path, temporary) as file:
+                return _write(file, connection, clock, progress)
         except OSError as error:
-            raise Unusable(f"{path} cannot be written: {error.strerror or error}.") from None
+            advice = " Free up space there." if error.errno in DISK_FULL else ""
+            raise Unusable(f"{path} cannot be written: {error.strerror or error}.{advice}") from None
 
 
-def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
-    """Like `write`, but write to an open file. Raises OSError."""
+def _write(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
     head, writer, synced = _head(connection, clock), BackupWriter(file), 0
     with progress(sum(head.rows.values()), "Backing up") as advance:
         writer.head(head)
@@ -110,11 +92,12 @@ def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProg
     return head
 
 
-def record(head: Head, clock: Clock) -> None:
+def record(head: Head, clock: Clock, **details: bool) -> None:
     """Store that a backup was made, so that warnings know its age. A failure is only logged, because the file is
     complete.
     """
-    entry = log.actor(OPERATOR, clock).entry(BACKUP, LEDGER, rows=sum(head.rows.values()), total=head.total)
+    by = log.actor(OPERATOR, clock)
+    entry = by.entry(BACKUP, LEDGER, rows=sum(head.rows.values()), total=head.total, **details)
     try:
         with engine.translated_errors(), engine.exclusive(db.engine.url) as session:
             entry.store(session)
@@ -232,109 +215,16 @@ def _fitting(piece: TablePiece) -> Iterator[None]:
         ) from None
 
 
-VARIABLE = "TMPDIR"
-MORE_ROOM = f"Free up space there, or set {VARIABLE} to a folder with more."
-MORE_ROOM_HERE = "Free up space there, or choose another folder."
-DISK_FOLDER = "/var/tmp"
-"""A folder that is usually on a disk, while /tmp may be in memory."""
-
-
-def store_of(url: str) -> BackupStore:
-    """The store for a URL or path. Raises BackupStoreError. Do not call this in workers, because it may load
-    obstore.
+def source_of(argument: str) -> Path:
+    """The file that `koyjabo restore` names: `argument` itself or, if it ends in `/`, the newest verified backup in
+    that folder. Raises Unusable.
     """
-    return _bucket(_parsed(url)) if _is_s3(url) else Folder(Path(url))
-
-
-def send(url: str, clock: Clock, progress: ReportProgress) -> tuple[str, Head]:
-    """Back up to a store, and return the backup's name there. Raises BackupStoreError and what `backup.back_up`
-    raises.
-    """
-    store = store_of(url)
-    store.names()  # fails early if the store does not work
-    name = new_name(clock.now_ms())
-    is_here = isinstance(store, Folder)
-    with work_in(Path(url) if is_here else temporary_folder(0)) as folder:
-        try:
-            head = write(folder / name, clock, progress)
-        except Unusable as error:
-            raise BackupStoreError(f"{error} {MORE_ROOM_HERE if is_here else MORE_ROOM}") from None
-        with progress((folder / name).stat().st_size, "Sending") as advance:
-            store.put(folder / name, name, advance)
-    record(head, clock)
-    return name, head
-
-
-@contextmanager
-def fetched(source: str, progress: ReportProgress) -> Iterator[tuple[Path, str]]:
-    """Yield a backup's file and name: `source` itself or, if it ends in `/`, the latest backup there. A downloaded file
-    is removed at the end of the context. Raises BackupStoreError.
-    """
-    if not _is_s3(source):
-        name = str(Path(source, _newest(source))) if source.endswith("/") else source
-        yield Path(name), name
-        return
-    url = _parsed(source)
-    if not url.path or url.path.endswith("/"):
-        store, name = _bucket(url), _newest(source)
-    else:
-        prefix, _, name = url.path.rpartition("/")
-        store = _bucket(url._replace(path=prefix))
-    size = store.size(name)
-    parent = temporary_folder(size)
-    with work_in(parent) as folder:
-        with progress(size, "Fetching") as advance:
-            store.fetch(name, folder / "fetched.backup", advance)
-        yield folder / "fetched.backup", name
-
-
-def temporary_folder(size: int, on_disk: str = "") -> Path:
-    """A folder with room for `size` bytes: TMPDIR, otherwise /var/tmp, `on_disk` or /tmp. Raises BackupStoreError."""
-    given = os.environ.get(VARIABLE)
-    folders = [given] if given else [*filter(None, (DISK_FOLDER, on_disk)), tempfile.gettempdir()]
-    room = {folder: shutil.disk_usage(folder).free for folder in folders if os.access(folder, os.W_OK | os.X_OK)}
-    if not room:
-        raise BackupStoreError(f"Files cannot be written to {' or '.join(folders)}. Set {VARIABLE} to another folder.")
-    for folder, free in room.items():
-        if free >= size:
-            return Path(folder)
-    folder, free = max(room.items(), key=lambda item: item[1])
-    megabytes, missing = size / 1_000_000, (size - free) / 1_000_000
-    raise BackupStoreError(
-        f"The backup is {megabytes:,.1f} MB, which is {missing:,.1f} MB more than {folder} has room for. {MORE_ROOM}"
-    )
-
-
-@contextmanager
-def work_in(parent: Path) -> Iterator[Path]:
-    """A working folder in `parent`. Raises BackupStoreError."""
-    with ExitStack() as stack:
-        with translated_errors(parent):
-            folder = stack.enter_context(working_folder(parent))
-        yield folder
-
-
-def _newest(url: str) -> str:
-    names = store_of(url).names()
+    if not argument.endswith("/"):
+        return Path(argument)
+    try:
+        names = BackupFolder(Path(argument)).names()
+    except OSError as error:
+        raise Unusable(f"The folder {argument} cannot be read: {error.strerror}.") from None
     if not names:
-        raise BackupStoreError(f"There is no backup under {url}. Check the folder or prefix.")
-    return names[-1]
-
-
-def _is_s3(url: str) -> bool:
-    return url.startswith(f"{SCHEME}://")
-
-
-def _parsed(url: str) -> S3Url:
-    try:
-        return s3_url(url)
-    except ValueError as error:
-        raise BackupStoreError(f"{url} {error}.") from None
-
-
-def _bucket(url: S3Url) -> BackupStore:
-    try:
-        from .bucket_store import BucketStore
-    except ImportError:
-        raise BackupStoreError(f"s3://{url.bucket} needs a package that is not installed: {INSTALL}.") from None
-    return BucketStore(url)
+        raise Unusable(f"There is no backup in {argument}. Check the folder.")
+    return Path(argument, names[-1])

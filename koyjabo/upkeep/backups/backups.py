@@ -1,329 +1,331 @@
-"""Makes a backup every night, on a single worker across all servers, and whenever an admin asks for one. Backups go to
-a store or are downloaded (decision 97).
+"""Makes a backup every night, on a single worker across all servers, and whenever an admin asks for one. The work is
+done by `koyjabo backup`, because a thread would take the interpreter from visits (decision 97).
 """
 
 import logging
 import os
-import tempfile
+import signal
+import sys
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.clock import Clock, shifted
-from koyjabo.base.core.errors import BackupsOff, BackupUnderWay, LedgerUnavailable
-from koyjabo.base.core.i18n import N_
+from koyjabo.base.core import installation
+from koyjabo.base.core.clock import shifted
+from koyjabo.base.core.errors import BackupsOff, BackupUnderWay, KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR, Account
-from koyjabo.base.jobs.child_process import ChildProcess, Report
-from koyjabo.base.jobs.claims import is_stored
-from koyjabo.base.jobs.job_queries import SILENT_MS, is_dead
-from koyjabo.base.models import Backup
+from koyjabo.base.core.runtime import Advance, Call, ReportProgress
+from koyjabo.base.database.outage_causes import reason_of
+from koyjabo.base.jobs.claims import DailyWork
+from koyjabo.base.jobs.job_queries import SILENT_MS
+from koyjabo.base.settings.backup_folder import problem
 from koyjabo.people.accounts.queries import recipients
 from koyjabo.people.audit import log as audit
-from koyjabo.people.audit.log import Actor
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.recounts.recounts import LEDGER, store_recount
-from koyjabo.upkeep.row_jobs import RowJobs
-from . import backup_queries, run
-from .backup import BACKUP, temporary_folder
-from .backup_queries import FAILED, PROVEN, RUNNING
-from .stores import new_name
+from . import backup_queries, verified
+from .backup import record
+from .backup_file import Head
+from .backup_queries import FAILED, WORK
+from .folder import BackupFile, BackupFolder
+from .verified import Inconsistent
 
 log = logging.getLogger(__name__)
 
-TRIES = 3
+MAX_TRIES = 3
 """Maximum number of attempts per day."""
 
 PAUSE_MS = 3_600_000
 """Pause after a failure before the next attempt, ms."""
 
-CLOSE_S = 0.4
-"""Time limit for recording that the server is stopping, s."""
-
 READ_S = 30.0
 """Interval between calls to `refresh`, s."""
+
+POLL_S = 0.1
+"""Interval between polls of the process, s."""
+
+MAX_READS = 20
+READ_POLL_S = 0.01
+"""How often a page looks whether the folder was read, and the pause between, s."""
+
+NICENESS = 10
+"""CPU priority of the process. It gives the process a tenth of a busy core; 19 would give it a hundredth, and a backup
+might never finish.
+"""
+
+KILLED_FIRST = "1000"
+"""The highest out-of-memory score on Linux, so that the process is killed first."""
+
+COMMAND = (sys.executable, "-m", "koyjabo", "backup", "--quiet")
+PACKAGE_FOLDER = str(Path(installation.__file__).parents[3])
+"""The folder that has this package, so that the process finds it from any folder."""
+
+GIVEN_SETTINGS = ("DATABASE_URL", "BACKUP_DIR", "BACKUP_KEEP")
+"""Settings of this worker that the process uses, also if others are stored in the meantime."""
 
 KIND = "backup_failed"
 """Kind of the email about a failure."""
 
-STOPPED = N_("The server stopped while it made this backup.")
-"""The error of a backup interrupted by a server stop. The next attempt follows without a pause."""
+FAILURE_WARNING = "The last backup failed. The page Data shows why."
 
-KILLED = "The backup process exited with status {status}. A negative status is a signal, such as -9 if memory ran out."
 
-PIECE, POLL_S = 256 * 1024, 0.1
-"""How much of a download is read at once, bytes, and the time between two polls of its file, s."""
+class Failure(NamedTuple):
+    at_ms: int
+    error: str  # a sentence
 
-MAX_DOWNLOADS = 2
-"""Maximum number of downloads at a time on one worker. Each reads the whole database and needs a file of the backup's
-size.
-"""
+
+class FolderState(NamedTuple):
+    """What this worker has read in BACKUP_DIR."""
+
+    problem: str | None  # why no file can be written there, as a sentence
+    files: list[BackupFile]  # newest first
+    is_locked: bool
 
 
 class BackupState(NamedTuple):
-    """The server's backups. `proven` is the latest backup that was restored, recounted and kept."""
+    """The server's backups."""
 
-    running: Backup | None  # on any worker
-    proven: Backup | None  # the latest
-    failed: Backup | None  # the latest, if no later backup succeeded
-    rows: list[Backup]  # newest first, including the running one
+    is_running: bool
+    proven: BackupFile | None  # the latest verified one
+    failed: Failure | None  # the latest, if no later backup was verified, or why none can be made now
+    files: list[BackupFile]  # newest first
     next_ms: int | None  # when the next backup is due; None if backups are off
-    on_since_ms: int | None  # when backups were first turned on; None if they never were
+    on_since_ms: int | None  # when the server last began a backup, or when they were turned on
 
 
-class Schedule:
-    """When backups are due: every day at `at`, a time of day in TIMEZONE such as 03:30; later if the server was down at
-    that time, and again after a failure.
-    """
-
-    def __init__(self, clock: Clock, at: str) -> None:
-        self._clock = clock
-        self._at = at
-
-    def newest_ms(self) -> int:
-        """When the latest daily backup was due, ms."""
-        return self._clock.newest_ms(self._at)
-
-    def next_ms(self) -> int:
-        today = self._clock.today()
-        due_ms = self._clock.at_ms(today, self._at)
-        return due_ms if due_ms > self._clock.now_ms() else self._clock.at_ms(shifted(today, 1), self._at)
-
-    def is_due(self, on_since_ms: int, begun: Sequence[Backup]) -> bool:
-        """Whether to begin a backup now. `begun` contains the finished backups since `newest_ms`, oldest first. A
-        verified backup requested by an admin counts as well. Backups dated in the future are ignored, because a
-        clock was wrong.
-        """
-        now_ms = self._clock.now_ms()
-        possible = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
-        tried = [row for row in possible if not row.begun_by]
-        if on_since_ms >= self.newest_ms() or any(row.proven_ms is not None for row in possible) or len(tried) >= TRIES:
-            return False
-        return not tried or tried[-1].error == STOPPED or now_ms - (tried[-1].ended_ms or now_ms) >= PAUSE_MS
-
-
-class Backups(RowJobs):
-    """Makes, lists and sends backups. Call `tick` every half minute. It does nothing if no backup store is set. Methods
-    raise LedgerUnavailable.
+class Backups:
+    """Makes and lists backups. Call `tick` every half minute. It does nothing if BACKUP_DIR is not set. Methods raise
+    LedgerUnavailable.
     """
 
     def __init__(self, base: Base) -> None:
-        super().__init__(base)
+        self._database = base.database
+        self._clock = base.clock
+        self._runtime = base.runtime
         self._settings = base.settings
         self._mails = base.services[MailOutbox]
-        self.figures: tuple[Backup | None, int] | None = None
-        """The latest verified backup and the number of failures; None before the first `refresh`."""
+        self._work = DailyWork(base.database, base.clock, base.runtime, WORK, "backup")
+        self._folder: FolderState | None = None  # None before it was read
+        self._is_reading = False
         self._is_on_stored = False
-        self._downloads: set[ChildProcess] = set()
+        self._is_closing = False
+        self._pid = 0  # of the process that makes a backup
+        self._failed: Failure | None = None
+        self.failures: int | None = None
+        """How many failures the audit log has; None before the first `refresh`."""
 
     @property
     def is_on(self) -> bool:
-        return bool(self._settings.backup_dir or self._settings.backup_to)
+        return bool(self._settings.backup_dir)
 
     @property
-    def _plan(self) -> dict[str, Any]:
-        return run.plan_of(self._settings)
+    def newest(self) -> BackupFile | None:
+        """The latest verified backup in the folder, as last read. Backups dated in the future are ignored, because a
+        clock was wrong.
+        """
+        files, latest_ms = self._folder.files if self._folder else [], self._clock.now_ms() + SILENT_MS
+        return next((file for file in files if file.is_verified and file.made_ms <= latest_ms), None)
 
     @property
-    def _schedule(self) -> Schedule:
-        return Schedule(self._clock, self._settings.backup_at)
+    def warning(self) -> str | None:
+        """For /readyz, which anyone may read. As of the last `refresh`."""
+        return FAILURE_WARNING if self.is_on and (self._failed or (self._folder and self._folder.problem)) else None
+
+    def refresh(self) -> None:
+        """Read the folder, and from the database what all servers share. Call this every READ_S."""
+        if self.is_on:
+            self._read_folder()
+            with suppress(LedgerUnavailable):
+                self.failures = self._database.read(backup_queries.failure_count)
+                self._failed = self._last_failure()
 
     def tick(self) -> None:
         """Begin a backup in the background if one is due."""
-        if not self.is_on or self._process is not None:
+        if not self.is_on or self._pid:
             return
-        try:
-            self._end_dead()
-            row = self._begin_due()
-        except LedgerUnavailable:
-            return  # the next tick tries again
-        if row is not None:
-            self._start(row, audit.actor(OPERATOR, self._clock))
-
-    def refresh(self) -> None:
-        """Read `figures` from the database, which all servers share. Call this every READ_S."""
-        if self.is_on:
-            with suppress(LedgerUnavailable):
-                self.figures = self._database.read(backup_queries.figures)
+        day = self._day()
+        with suppress(LedgerUnavailable):  # the next tick tries again
+            if not self._is_on_stored:
+                self._database.write(backup_queries.turn_on, day, self._clock.now_ms())
+                self._is_on_stored = True
+            self._work.begin(day, self._make_daily, self._is_possible)
 
     def begin(self, account: Account) -> None:
         """Begin a backup in the background now. Raises Forbidden unless the account is a site admin, BackupsOff, and
-        BackupUnderWay while any server is making one.
+        BackupUnderWay.
         """
         account.require_site_admin()
         if not self.is_on:
             raise BackupsOff
-        self._end_dead()
-        by = audit.actor(account, self._clock)
-        row = self._begin(by.name, audit=lambda row: row and by.entry("backup.begin", LEDGER, name=row.name))
-        if row is None:
+        if self._is_running():
             raise BackupUnderWay
-        self._start(row, by)
+        self._database.write(audit.actor(account, self._clock).entry("backup.begin", LEDGER).store)
+        self._runtime.start_task(self._make_now)
+
+    def make(self, progress: ReportProgress) -> tuple[Path, Head]:
+        """Make a backup, verify it, and remove old ones, for the command. Records the result, and emails the first of
+        several failures to the admins. Returns the file's path. Raises BackupsOff, BackupUnderWay, and all errors of
+        the work.
+        """
+        if not self.is_on:
+            raise BackupsOff
+        began_ms = self._clock.elapsed_ms()
+        try:
+            if why := problem(self._settings.backup_dir):
+                raise KoyJaboError(why)
+            folder = BackupFolder(Path(self._settings.backup_dir))
+            path, head = verified.make(folder, self._settings.backup_keep, self._clock, progress)
+        except BackupUnderWay:
+            raise
+        except Exception as error:
+            recounted: dict[str, Any] | None = None
+            if isinstance(error, Inconsistent):
+                seconds = (self._clock.elapsed_ms() - began_ms) / 1000
+                recounted = {**error.result.details(), "seconds": seconds}
+            self._fail(_sentence(error), recounted)
+            raise
+        record(head, self._clock, proven=True)
+        return path, head
 
     def close(self) -> None:
-        """Stop downloads, and a running backup, which then counts as failed."""
+        """Stop a running backup."""
         self._is_closing = True
-        for process in (self._process, *self._downloads):
-            if process is not None:
-                process.kill()
-        waits_until = time.monotonic() + CLOSE_S
-        while self._process is not None and time.monotonic() < waits_until:
-            time.sleep(0.01)
+        if self._pid:
+            os.kill(self._pid, signal.SIGTERM)
 
     def state(self, account: Account) -> BackupState:
         """The state, for site viewers and admins. Raises Forbidden for others."""
         account.require_site_viewer()
-        rows, on_since_ms = self._database.read(backup_queries.newest), self._database.read(backup_queries.on_since_ms)
-        for row in rows:
-            if self._is_dead(row):  # no worker has recorded its end yet
-                row.state, row.ended_ms, row.error = FAILED, row.seen_ms, STOPPED
-        ended = next((row for row in rows if row.state != RUNNING), None)
+        self._read_folder()
+        for _ in range(MAX_READS):
+            if self._is_reading:
+                time.sleep(READ_POLL_S)
+        failed, folder = self._last_failure(), self._folder or FolderState(None, [], is_locked=False)
+        if folder.problem:
+            failed = Failure(self._clock.now_ms(), folder.problem)
+        next_day = shifted(self._day(), 1)
         return BackupState(
-            running=next((row for row in rows if row.state == RUNNING), None),
-            proven=next((row for row in rows if row.proven_ms is not None), None),
-            failed=ended if ended is not None and ended.state == FAILED else None,
-            rows=rows,
-            next_ms=self._schedule.next_ms() if self.is_on else None,
-            on_since_ms=on_since_ms,
+            is_running=self._is_running(),
+            proven=self.newest,
+            failed=failed,
+            files=folder.files,
+            next_ms=self._clock.at_ms(next_day, self._settings.backup_at) if self.is_on else None,
+            on_since_ms=self._database.read(backup_queries.on_since_ms),
         )
 
-    def _is_dead(self, row: Backup) -> bool:
-        return is_dead(row, self._clock.now_ms(), SILENT_MS)
+    def _day(self) -> str:
+        """The day of the latest BACKUP_AT."""
+        return self._clock.bucket(self._clock.newest_ms(self._settings.backup_at)).day
 
-    def _end_dead(self) -> None:
-        """Mark the backups of dead workers as failed."""
-        for row in self._database.read(backup_queries.running):
-            if self._is_dead(row):
-                self._store_end(row, {"error": STOPPED}, audit.actor(OPERATOR, self._clock))
+    def _is_running(self) -> bool:
+        return bool(self._pid) or (self._folder is not None and self._folder.is_locked)
 
-    def _begin_due(self) -> Backup | None:
-        if not self._is_on_stored:
-            self._database.write(backup_queries.turn_on, self._clock.now_ms())
-            self._is_on_stored = True
-        is_due = partial(backup_queries.is_due, since_ms=self._schedule.newest_ms(), due=self._schedule.is_due)
-        return self._begin("", is_due=is_due) if self._database.read(is_due) else None
+    def _is_possible(self, day: str) -> bool:
+        """Whether to make the backup of this day now: there is none yet, and the last attempt did not just fail."""
+        due_ms = self._clock.at_ms(day, self._settings.backup_at)
+        if self._folder is None or self._is_running() or (self.newest and self.newest.made_ms >= due_ms):
+            return False
+        failures = [failure.at_ms for failure in self._database.read(backup_queries.failures)]
+        tries = sum(at_ms >= due_ms for at_ms in failures)
+        return tries == 0 or (tries < MAX_TRIES and self._clock.now_ms() - failures[0] >= PAUSE_MS)
 
-    def _begin(self, by: str, **conditions: Any) -> Backup | None:
-        now_ms = self._clock.now_ms()
-        new = Backup(name=new_name(now_ms), begun_by=by, worker=self._worker)
-        row: Backup | None = self._database.write(backup_queries.begin, new, now_ms, **conditions)
-        return row
+    def _make_daily(self, day: str, renew: Advance) -> Call | None:
+        return (lambda: None) if self._run(partial(renew, 0)) else None
 
-    def _start(self, row: Backup, by: Actor) -> None:
-        self._process = ChildProcess(self._runtime, [run.__name__, row.name], self._plan)
-        self._runtime.start_task(partial(self._follow, self._process, row, by))
+    def _make_now(self) -> None:
+        with suppress(LedgerUnavailable):  # the failure is logged
+            self._run()
 
-    def _follow(self, process: ChildProcess, row: Backup, by: Actor) -> None:
-        def error() -> str:
-            return STOPPED if self._is_closing else KILLED.format(status=process.status)
-
-        try:
-            self._store_end(row, self._run(process, partial(self._renewed, row), process.kill, error), by)
-        except Exception:
-            log.exception("backup_not_followed name=%s", row.name)
-            process.kill()
-        finally:
-            if self._process is process:  # the next backup may have begun while the end of this one was being stored
-                self._process = None
-
-    def _renewed(self, row: Backup, report: Report) -> bool:
-        """Store the process's report. Returns False if another worker considers this worker dead."""
-        return self._renew(row, **backup_queries.in_report(report, self._clock.now_ms())) is not None
-
-    def _store_end(self, row: Backup, report: Report, by: Actor) -> None:
-        """Store and log the end of a backup, unless another worker has already stored it."""
-        by = by._replace(at_ms=self._clock.now_ms())
-        ended: Backup | None = None
-
-        def store() -> None:
-            nonlocal ended
-            ended = self._database.write(store_end, row, report, by, self._mails)
-
-        if not is_stored(store, lambda: self._is_closing):
-            log.error("backup_end_not_written name=%s error=%r", row.name, report.get("error", ""))
-        elif ended is not None and ended.state == PROVEN:
-            log.info("backup_proven name=%s bytes=%d seconds=%.1f", row.name, ended.bytes, _seconds(row, by))
-        elif ended is not None:
-            log.error("backup_failed name=%s step=%r error=%r", row.name, ended.step, ended.error)
-
-    def download(self, account: Account) -> Iterator[bytes]:
-        """Yield a backup in pieces, and empty pieces while waiting. It is sent while a process writes it to an unnamed
-        file, which disappears with this worker (decision 97). Ends with an error if the backup is incomplete.
-
-        Raises Forbidden unless the account is a site admin, and BackupUnderWay if MAX_DOWNLOADS are already running.
+    def _run(self, renew: Call = lambda: None) -> bool:
+        """Run the process, and return whether it has made a backup. `renew` is called all the time. If it raises an
+        error, the process is ended.
         """
-        account.require_site_admin()
-        self._require_room()
-        by = audit.actor(account, self._clock)
-        self._database.write(by.entry("backup.download", LEDGER).store)
-        return self._pieces(by)
-
-    def _require_room(self) -> None:
-        if len(self._downloads) >= MAX_DOWNLOADS:
-            raise BackupUnderWay
-
-    def _pieces(self, by: Actor) -> Iterator[bytes]:
-        self._require_room()
-        with tempfile.TemporaryFile(dir=temporary_folder(0)) as file:
-            process = ChildProcess(self._runtime, [run.__name__], self._plan, file.fileno())
-            self._downloads.add(process)
-            try:
-                yield from _written(process, file.fileno())
-            finally:
-                process.kill()
-                self._downloads.discard(process)
-        report = process.report()
-        if not report.get("is_done"):
-            log.error("backup_download_failed error=%r", report.get("error", ""))
-            raise LedgerUnavailable
-        by = by._replace(at_ms=self._clock.now_ms())
-        entry = by.entry(BACKUP, LEDGER, rows=report["rows"], total=report["total"])
+        pid = self._pid = _start({name: getattr(self._settings, name.lower()) for name in GIVEN_SETTINGS})
         try:
-            self._database.write(entry.store)  # so that warnings know the age of the last backup
-        except LedgerUnavailable:
-            log.warning("backup_not_recorded")
+            while (ended := os.waitpid(pid, os.WNOHANG))[0] == 0:
+                time.sleep(POLL_S)
+                renew()
+        except BaseException:
+            os.kill(pid, signal.SIGTERM)
+            self._runtime.start_thread(partial(_bury, pid))
+            raise
+        finally:
+            self._pid = 0
+        status = os.waitstatus_to_exitcode(ended[1])
+        self._read_folder()
+        if status == 0:
+            log.info("backup_proven")
+        elif status != 1 and not self._is_closing:  # with 1, it has recorded why
+            self._fail(
+                f"The backup process ended with status {status}. A negative status is a signal, such as -9 if "
+                "memory ran out."
+            )
+        return status == 0
+
+    def _read_folder(self) -> None:
+        """Read the folder in a thread, because it may be on another machine that does not respond."""
+        if self.is_on and not self._is_reading:
+            self._is_reading = True
+            self._runtime.start_thread(self._read)
+
+    def _read(self) -> None:
+        try:
+            folder = BackupFolder(Path(self._settings.backup_dir))
+            why, files = problem(self._settings.backup_dir), list[BackupFile]()
+            with suppress(OSError):
+                files = folder.files()
+            self._folder = FolderState(why, files, folder.is_locked())
+        finally:
+            self._is_reading = False
+
+    def _last_failure(self) -> Failure | None:
+        """The latest failure, if no backup was verified after it."""
+        verified = self._database.read(backup_queries.verified)
+        failures = self._database.read(backup_queries.failures, verified.id if verified else 0)
+        return Failure(failures[0].at_ms, failures[0].details["error"]) if failures else None
+
+    def _fail(self, error: str, recounted: dict[str, Any] | None = None) -> None:
+        """Record and log a failure. `recounted` is the result of its recount, if that found problems."""
+        log.error("backup_failed error=%r", error)
+        by = audit.actor(OPERATOR, self._clock)
+        is_first = self._last_failure() is None
+
+        def operation(session: Any) -> None:
+            by.entry(FAILED, LEDGER, error=error).store(session)
+            if recounted is not None:
+                store_recount(session, by, recounted)
+            for to in recipients(session) if is_first else ():
+                email = self._mails.email(KIND, to.email, to.language, error=error, at_ms=by.at_ms)
+                if email is not None:
+                    email.store(session)
+
+        self._database.write(operation)
 
 
-def store_end(session: Any, row: Backup, report: Report, by: Actor, mails: MailOutbox) -> Backup | None:
-    """Store the end of a backup in one transaction: its row, an audit entry and emails.
-
-    `report` is the last report, as of `by.at_ms`. Returns the row, or None if the end was already stored, possibly by
-    another worker.
-    """
-
-    is_first = not backup_queries.was_failing(session, row)
-    ended = backup_queries.end(session, row, report, by.at_ms)
-    if ended is None:
-        return None
-    seconds = _seconds(row, by)
-    if ended.proven_ms is not None:
-        by.entry(BACKUP, LEDGER, rows=report.get("rows"), total=ended.total, proven=True).store(session)
-    if "recount" in report:
-        store_recount(session, by, {**report["recount"], "seconds": seconds})
-    if ended.state == FAILED:
-        failure = {"step": ended.step, "error": ended.error}
-        if is_first:  # admins get only one email until a backup succeeds
-            for to in recipients(session):
-                queued_email = mails.email(KIND, to.email, to.language, **failure, at_ms=by.at_ms)
-                if queued_email is not None:
-                    queued_email.store(session)
-    return ended
+def _start(given: dict[str, object]) -> int:
+    """Start the process with these settings, and return its id. It has a lower priority than visits."""
+    path = os.pathsep.join(filter(None, (PACKAGE_FOLDER, os.environ.get("PYTHONPATH", ""))))
+    environment = {**os.environ, **{name: str(value) for name, value in given.items()}, "PYTHONPATH": path}
+    pid = os.posix_spawn(sys.executable, COMMAND, environment, setsigdef=(signal.SIGINT, signal.SIGTERM))
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+    with suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text(KILLED_FIRST, encoding="utf-8")
+    return pid
 
 
-def _seconds(row: Backup, by: Actor) -> float:
-    return (by.at_ms - row.begun_ms) / 1000
+def _bury(pid: int) -> None:
+    """Wait for the end of a process that got SIGTERM, so that it does not stay as a zombie."""
+    os.waitpid(pid, 0)
 
 
-def _written(process: ChildProcess, file: int) -> Iterator[bytes]:
-    """Yield what the process writes, until it exits."""
-    sent, is_over = 0, False
-    while not is_over:
-        is_over = process.status is not None  # checked before the last read
-        while data := os.pread(file, PIECE, sent):
-            sent += len(data)
-            yield data
-        if not is_over:
-            yield b""
-            time.sleep(POLL_S)
+def _sentence(error: Exception) -> str:
+    """Why a backup failed."""
+    if isinstance(error, LedgerUnavailable):
+        return f"The database cannot be read: {reason_of(error)}."
+    if isinstance(error, OSError):
+        return f"BACKUP_DIR cannot be used: {error.strerror}."
+    return str(error) if isinstance(error, KoyJaboError) else f"{type(error).__name__}: {error}"

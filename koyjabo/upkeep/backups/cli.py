@@ -1,54 +1,56 @@
 """`koyjabo backup` and `restore`"""
 
 from pathlib import Path
-from typing import cast
 
 import click
 
 from koyjabo.base.core.command_line import application, ended_by_signals, progress
+from koyjabo.base.core.runtime import unreported
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--to", "url", metavar="URL", help="A folder or s3://bucket/prefix. Generates and prints the file name.")
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
-def backup(file: Path | None, url: str | None, force: bool) -> None:
-    """Back up the whole database, in its current state, to FILE, or to a folder or bucket under a generated name.
+@click.option("--quiet", is_flag=True, help="Print only errors.")
+def backup(file: Path | None, force: bool, quiet: bool) -> None:
+    """Back up the whole database, in its current state, to FILE. Without FILE, make and verify a backup in BACKUP_DIR,
+    and remove old ones, as the server does every night.
 
     Safe to run while the server is busy. A SQLite backup can be restored into PostgreSQL, and vice versa. The file
     contains password hashes, so only its owner can read it.
     """
-    from . import backup, backup as backups
+    from . import backup
+    from .backups import Backups
 
-    if (file is None) == (url is None):
-        raise click.UsageError("Give either FILE or --to URL.")
+    report = unreported if quiet else progress
     with application() as services, ended_by_signals():
-        if file is not None:
-            name, head = None, backups.back_up(file, force, services.clock, progress)
+        if file is None:
+            file, head = services[Backups].make(report)
         else:
-            name, head = backup.send(cast(str, url), services.clock, progress)
-    click.echo(f"Backed up {sum(head.rows.values()):,} rows ({head.rows['visits']:,} visits) to {file or url}.")
-    if name is not None:
-        click.echo(name)
+            head = backup.back_up(file, force, services.clock, report)
+    if not quiet:
+        click.echo(f"Backed up {sum(head.rows.values()):,} rows ({head.rows['visits']:,} visits) to {file}.")
 
 
 @click.command()
-@click.argument("source", metavar="FILE|URL")
+@click.argument("source", metavar="FILE")
 @click.option("--force", is_flag=True, help="Overwrite a database that already contains data, which is lost.")
 def restore(source: str, force: bool) -> None:
-    """Replace the contents of the database with a backup: a FILE, or s3://bucket/prefix/name.
+    """Replace the contents of the database with a backup.
 
-    If the argument ends in a slash, the latest backup there is used. The file is checked first and the restored visits
-    are recounted, so the restore either succeeds completely or changes nothing. A running server waits for the restore,
-    then continues from the restored numbers in a new epoch. Open pages follow. All users have to log in again.
+    If FILE ends in a slash, the newest verified backup in that folder is used. The file is checked first and the
+    restored visits are recounted, so the restore either succeeds completely or changes nothing. A running server waits
+    for the restore, then continues from the restored numbers in a new epoch. Open pages follow. All users have to log
+    in again.
     """
-    from . import backup, backup as backups
+    from . import backup
 
-    with application() as services, ended_by_signals(), backup.fetched(source, progress) as (path, name):
-        if name != source:
-            click.echo(f"Restoring {name}.")
-        head = backups.restore(path, force, services.clock, progress)
+    with application() as services, ended_by_signals():
+        file = backup.source_of(source)
+        if source.endswith("/"):
+            click.echo(f"Restoring {file}.")
+        head = backup.restore(file, force, services.clock, progress)
         services[StoredSettings].refresh()
         left_out = services[StoredSettings].left_out
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")

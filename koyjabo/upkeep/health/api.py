@@ -11,6 +11,7 @@ from koyjabo.base.core.errors import Forbidden, Unauthenticated
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.metrics import CONTENT_TYPE
 from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -71,7 +72,8 @@ def readyz() -> Response:
     results = current()[Readiness].checks()
     checks = {name: Check(**ready._asdict()) for name, ready in results.items()}
     is_ready = all(check.ok for check in checks.values())
-    advice = (limits.limits().local_proxy.warning, WRONG_CLOCK if current().clock.is_wrong else None)
+    wrong_clock = WRONG_CLOCK if current().clock.is_wrong else None
+    advice = (limits.limits().local_proxy.warning, wrong_clock, current()[Backups].warning)
     warnings = [warning for warning in advice if warning]
     response = ReadyResponse(status="ready" if is_ready else "not ready", checks=checks, warnings=warnings or None)
     headers = {"Cache-Control": "no-store"} if is_ready else {"Cache-Control": "no-store", "Retry-After": "2"}

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.database.timelines import TIMELINES
 
 
 class Cause(NamedTuple):
@@ -57,3 +58,8 @@ UNKNOWN_CAUSE = Cause(
     N_("Look for a program that locks the database, and check the disk; the log has the reason."),
     "visits-get-503-ledger_unavailable",
 )
+
+
+def cause_of_silence() -> Cause:
+    """Why the database cannot be read. An old primary is refused before it is read."""
+    return CAUSES["old_primary" if TIMELINES.refusal else "away"]

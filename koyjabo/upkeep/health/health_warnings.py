@@ -8,7 +8,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
 from koyjabo.upkeep.recounts.recounts import BEGUN
-from .causes import CAUSES, UNKNOWN_CAUSE
+from .causes import CAUSES, UNKNOWN_CAUSE, cause_of_silence
 from .facts import SystemFacts
 
 WARNING, DANGER = "warning", "danger"
@@ -64,7 +64,7 @@ def writer(facts: SystemFacts) -> HealthWarning | None:
 
 def database(facts: SystemFacts) -> HealthWarning | None:
     if not facts.ready["database"].ok:
-        return HealthWarning("database", *CAUSES["away"], level=DANGER)
+        return HealthWarning("database", *cause_of_silence(), level=DANGER)
     if unsafe := facts.stored.database.unsafe:
         return HealthWarning(
             "database",
@@ -205,7 +205,7 @@ def proxies(facts: SystemFacts) -> HealthWarning | None:
 
 
 SEE_LOG = N_("The log says why. %(data)s has a button that makes one now.")
-SEE_STEP = N_("%(data)s shows the step that failed. Fix the cause, then press Back up now there.")
+SEE_CAUSE = N_("%(data)s shows why. Fix the cause, then press Back up now there.")
 TURN_BACKUPS_ON = N_("%(turn_on)s: the server then makes a backup every night and verifies it.")
 BACKUPS_SECTION = "a-backup-fails-backup_failed"
 
@@ -218,25 +218,25 @@ def backups(facts: SystemFacts) -> HealthWarning | None:
     if state is None:
         return _manual_backups(facts)
     proven, failed = state.proven, state.failed
-    last = {"ago": proven.proven_ms, "counted": proven.total, "restored": proven.restored_total} if proven else {}
+    last = {"ago": proven.made_ms, "counted": proven.total, "restored": proven.total} if proven else {}
     if failed is not None:
-        values = {"failed_at": failed.begun_ms, "error": failed.error or "", **last}
+        values = {"failed_at": failed.at_ms, "error": failed.error, **last}
         sentence = N_("The backup of %(failed_at)s failed. %(error)s No backup is verified yet.")
         if proven:
             sentence = N_(
                 "The backup of %(failed_at)s failed. %(error)s The last verified one was restored %(ago)s: "
                 "%(counted)s = %(restored)s."
             )
-        return HealthWarning("backups", sentence, SEE_STEP, BACKUPS_SECTION, values, DANGER)
+        return HealthWarning("backups", sentence, SEE_CAUSE, BACKUPS_SECTION, values, DANGER)
     if proven is not None:
-        if now_ms - (proven.proven_ms or 0) <= LATE_PROOF_MS:
+        if now_ms - proven.made_ms <= LATE_PROOF_MS:
             return None
         sentence = N_(
             "No backup has been verified for 36 hours. The last one was restored %(ago)s: %(counted)s = %(restored)s."
         )
         return HealthWarning("backups", sentence, SEE_LOG, BACKUPS_SECTION, last)
     since_ms = state.on_since_ms or now_ms
-    if state.running is not None or now_ms - since_ms <= LATE_PROOF_MS:
+    if state.is_running or now_ms - since_ms <= LATE_PROOF_MS:
         return None
     sentence = N_("No backup has been verified since backups were turned on (%(at)s).")
     return HealthWarning("backups", sentence, SEE_LOG, BACKUPS_SECTION, {"at": since_ms})
@@ -285,7 +285,7 @@ def retention(facts: SystemFacts) -> HealthWarning | None:
         return None
     return HealthWarning(
         "retention",
-        N_("Older visits were last rolled up on %(at)s; this should happen every night."),
+        N_("Older visits were last reduced on %(at)s; this should happen every night."),
         N_("See nightly_work in the log."),
         "nightly-work-is-late",
         {"at": ended_ms},

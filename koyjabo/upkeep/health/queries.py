@@ -12,7 +12,7 @@ from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.upkeep.backups.backup import BACKUP
+from koyjabo.upkeep.backups.backup_queries import BACKUP
 from koyjabo.upkeep.retention.retention import WORK as RETENTION
 
 ROLLBACK_SEEN = "ledger.rollback_seen"
@@ -112,4 +112,4 @@ def _rollback(session: Session) -> Rollback | None:
 
 
 def _newest(session: Session, action: str) -> AuditRecord | None:
-    return next(iter(audit.newest(session, audit.Selection(actions=(action,)), 1)), None)
+    return next(iter(audit.newest(session, (action,), 1)), None)

@@ -8,7 +8,6 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
 from koyjabo.base.core.installation import own_command
-from koyjabo.base.database.timelines import TIMELINES
 from koyjabo.base.settings.schema import Settings
 from koyjabo.upkeep.backups.ui import reason
 from koyjabo.web.current import current
@@ -16,7 +15,7 @@ from koyjabo.web.http.proxy_hops import hops, in_force
 from koyjabo.web.i18n import age, clock_time, count, digits, moment, size, translated
 from koyjabo.web.limits import limits
 from koyjabo.web.panel.pages import me
-from .causes import CAUSES
+from .causes import CAUSES, cause_of_silence
 from .health import Health
 from .health_warnings import HealthWarning, warnings
 
@@ -58,8 +57,7 @@ def unsaved() -> str:
     health = current()[Health]
     outage = health.unsaved()
     if outage is None:
-        cause = CAUSES["old_primary" if TIMELINES.refusal else "away"]
-        return "" if health.reads_ledger else translated(cause.sentence)
+        return "" if health.reads_ledger else translated(cause_of_silence().sentence)
     sentence = str(_("Visits have not been saved since %(time)s.", time=clock_time(outage.since_ms)))
     return " ".join((sentence, translated(CAUSES[outage.cause].sentence))) if outage.cause else sentence
 

@@ -18,7 +18,6 @@ from koyjabo.base.models import (
     SITE,
     ApiKey,
     AuditLine,
-    Backup,
     Community,
     Conversion,
     Counter,
@@ -198,9 +197,6 @@ def _remove(session: Session, person: User, now_ms: int) -> None:
         session.execute(delete(table).where(table.taken_by == person.id), execution_options=plainly)
         if person.verified_ms is not None:
             session.execute(delete(table).where(table.email_key == person.email_key), execution_options=plainly)
-    for begun in (Backup.begun_by,):
-        renamed = update(begun.class_).where(begun == person.name).values(begun_by=GONE)
-        session.execute(renamed, execution_options=plainly)
     mails = update(OutboxMail).where(_waiting_mails(person.email))
     session.execute(mails.values(email="", data="{}", done_ms=now_ms), execution_options=plainly)
     session.execute(delete(User).where(User.id == person.id), execution_options=plainly)

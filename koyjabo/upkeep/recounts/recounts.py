@@ -26,7 +26,7 @@ from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.base.settings.checks import LARGEST_TOTAL
 from koyjabo.people.audit import log as audit, queries
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
-from koyjabo.people.audit.queries import AuditRecord, Selection
+from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.reports.services import ReportServices
 from . import recount_queries
 from .recount_queries import (
@@ -347,7 +347,7 @@ class _Run:
 
 def _newest(session: Any) -> AuditRecord | None:
     """The latest audit entry about a recount."""
-    lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
+    lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, (action,), 1)]
     return max(lines, key=lambda line: line.id, default=None)
 
 

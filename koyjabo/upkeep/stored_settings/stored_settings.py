@@ -5,7 +5,6 @@ used is left out, so that the server serves: the secret was sealed with another 
 conflicts with other settings.
 """
 
-import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,7 +18,7 @@ from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.sealer import Sealer
-from koyjabo.base.settings import backup_stores
+from koyjabo.base.settings import backup_folder
 from koyjabo.base.settings.catalogue import text_of
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.audit import log as audit
@@ -31,7 +30,7 @@ from . import queries
 
 NAMES = (
     *("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN", "APP_URL", "PUBLIC_URL", "TIMEZONE"),
-    *("SMTP_URL", "BACKUP_DIR", "BACKUP_TO", "BACKUP_AT", "BACKUP_KEEP", "RETENTION_DAYS", "BOT_POLICY"),
+    *("SMTP_URL", "BACKUP_DIR", "BACKUP_AT", "BACKUP_KEEP", "RETENTION_DAYS", "BOT_POLICY"),
     *("OWN_ADDRESSES", "MILESTONES", "PAGE_NUMBERS", "SIGN_UP", "REQUIRE_TWO_FACTOR"),
     *("HONOUR_PRIVACY_SIGNALS", "ALLOWED_ORIGINS"),
 )
@@ -95,7 +94,8 @@ class StoredSettings:
         account.require_site_admin()
         for name in changes:
             self._require_storable(name)
-        _require_backup_stores(changes.get("BACKUP_DIR", ""), changes.get("BACKUP_TO", ""))
+        if why := backup_folder.problem(changes.get("BACKUP_DIR", "")):
+            raise InvalidInput(details={"BACKUP_DIR": why})
         self._database.write(partial(self._change, by=audit.actor(account, self._clock), changes=changes))
         self.refresh()
 
@@ -179,10 +179,3 @@ class StoredSettings:
 def _recorded(settings: Settings, name: str) -> str:
     value = text_of(settings, name)
     return CHANGED if name in SEALED and value else value
-
-
-def _require_backup_stores(folder: str, bucket: str) -> None:
-    """Raise InvalidInput if backups cannot be written to a store. An invalid URL is refused with the other fields."""
-    with suppress(ValueError):
-        if why := backup_stores.problem(folder, bucket, os.environ):
-            raise InvalidInput(details={why.partition(" ")[0]: why})

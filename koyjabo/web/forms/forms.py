@@ -144,7 +144,6 @@ class Confirmation(NamedTuple):
     figures: tuple[tuple[str, str], ...] = ()  # names and values that change on their own
     version: str = ""  # version of `figures`; changes only if a person changes them
     around: dict[str, Any] | None = None  # values for the page's template
-    kind: str = "danger"  # class of the button; primary if the action destroys nothing
 
 
 class Unconfirmed(Exception):

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from itertools import chain
-from typing import Annotated, Any, NamedTuple, TypeVar, cast
+from typing import Annotated, Any, NamedTuple
 
 from flask import Response, g, json, request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -15,19 +15,17 @@ from werkzeug.http import HTTP_STATUS_CODES, parse_etags
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import KoyJaboError
-from koyjabo.base.core.spreadsheet import BYTE_ORDER_MARK, CSV, MIMETYPES
+from koyjabo.base.core.spreadsheet import BYTE_ORDER_MARK, MIMETYPE
 
 log = logging.getLogger(__name__)
 
-Piece = TypeVar("Piece", str, bytes)
 
-
-def download(pieces: Iterator[Piece], name: str, content_type: str, require: Callable[[], object]) -> Response:
+def download(pieces: Iterator[str], name: str, content_type: str, require: Callable[[], object]) -> Response:
     """Send a file. `require` is called before each piece, outside the request. If it raises an error, the file ends
     there.
     """
-    if content_type == MIMETYPES[CSV]:
-        pieces = chain(cast("Iterator[Piece]", [BYTE_ORDER_MARK]), pieces)
+    if content_type == MIMETYPE:
+        pieces = chain([BYTE_ORDER_MARK], pieces)
     checked = _checked(pieces, require)
     unhurried = request.environ.get("koyjabo.unhurried")
     if unhurried is not None:  # missing under other WSGI servers
@@ -36,7 +34,7 @@ def download(pieces: Iterator[Piece], name: str, content_type: str, require: Cal
     return Response(checked, headers=attached, content_type=content_type)
 
 
-def _checked(pieces: Iterator[Piece], require: Callable[[], object]) -> Iterator[Piece]:
+def _checked(pieces: Iterator[str], require: Callable[[], object]) -> Iterator[str]:
     """Log errors here, because the response has already started and cannot report them."""
     try:
         for piece in pieces:

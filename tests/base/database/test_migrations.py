@@ -20,10 +20,13 @@ from support.application.site import Site, site_fixture
 from support.databases.database import Database
 from support.programs.processes import ROOT, run, wait_until
 from support.servers.server import START_S
+from support.sites.backup_files import add_backup
 
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.extensions import db
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.database.startup_queries import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
+from koyjabo.upkeep.backups.backups import Backups
 
 WAITING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
 AND wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE counters%'"""
@@ -104,6 +107,48 @@ def test_database_with_imported_days_is_refused_before_anything_is_changed(datab
         Site(database.url).__enter__()
     assert database.rows("SELECT version_num FROM alembic_version") == [(OLDEST_REVISION,)]
     assert database.rows("SELECT visits FROM imported_days") == [(9,)]
+
+
+ROLLED_UP = (
+    "INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors) VALUES ('site', '2024-11-01', 0, 9, 9)",
+    "INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folding', '2024-11-01', '', 0)",
+    """INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count)
+       VALUES ('site', 'total', '2024-11-01', '', 9, 9, 0)""",
+)
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+@pytest.mark.parametrize("row", ROLLED_UP, ids=["visits", "a night", "sums"])
+def test_database_with_rolled_up_days_is_refused_before_anything_is_changed(database, row, caplog):
+    migrate(database, OLDEST_REVISION)
+    database.rows(row)
+    with pytest.raises(UnusableDatabase, match="rolled up into sums after RETENTION_DAYS, and this version cannot"):
+        Site(database.url).__enter__()
+    assert database.rows("SELECT version_num FROM alembic_version") == [(OLDEST_REVISION,)]
+    tables = ("folded_visits", "nightly_work", "insight_sums")
+    assert sum(database.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables) == 1
+    assert "removed_rows" not in caplog.text
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_upgrade_keeps_visits_which_can_then_be_reduced(database):
+    migrate(database, OLDEST_REVISION)
+    now = {"epoch": 1, "visits": 1, "total": 1, "unique_visitors": 1, "revision": 1}
+    insert(database, "counters", scope="site", **now)
+    when = {"day": "2024-11-01", "hour_s": 1730397600}
+    visit = {"id": 1, "ordinal": 1, "scope": "site", "visitor_id": "ayesha", "visit_id": "1", "place": "Dhaka, BD"}
+    insert(database, "visits", **visit, at_ms=1730400000000, day_number=1, **when)
+    insert(database, "visitors", scope="site", visitor_id="ayesha", first_visit=1)
+    for table, key in {"daily_visits": "day", "hourly_visits": "hour_s"}.items():
+        insert(database, table, scope="site", visits=1, new_visitors=1, **{key: when[key]})
+    with Site(database.url) as site:
+        assert site.recount() == []
+        assert site.reduce().visits == 1
+        assert site.recount() == []
+        assert site.rows("SELECT visit_id, visitor_number, new_in FROM visits") == [("~1", 1, 1)]
+        assert site.register("ayesha").stats["uniqueVisitors"] == 2
 
 
 def insert(database: Database, table: str, **values: object) -> None:
@@ -204,6 +249,24 @@ def test_upgrade_revokes_links_with_a_removed_filter_and_stores_blocks_again(dat
         assert site.recount() == []
     lines = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
     assert lines == ["removed_rows name=shares rows=2"]
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_upgrade_drops_the_table_of_backups_and_lists_their_files(database, caplog, tmp_path):
+    migrate(database, OLDEST_REVISION)
+    times = {"begun_ms": 1, "seen_ms": 1, "done": 1, "goal": 1, "begun_by": "", "worker": ""}
+    insert(database, "backups", id=1, name="a", state="proven", step="rotating", **times)
+    insert(database, "nightly_work", name="backups", day="", worker="", seen_ms=1, ended_ms=1)
+    for name, value in {"BACKUP_TO": "s3://bucket", "BACKUP_KEEP": "3"}.items():
+        insert(database, "stored_settings", name=name, value=value)
+    with Site(database.url, BACKUP_DIR=str(tmp_path), BACKUP_TO="not even a URL") as site:
+        name = add_backup(site)
+        (file,) = site.services[Backups].state(OPERATOR).files
+        assert (file.name, file.is_verified) == (name, True)
+        assert database.rows("SELECT name FROM stored_settings") == [("BACKUP_KEEP",)]
+    lines = [line.getMessage() for line in caplog.records if line.name == "koyjabo.migrations"]
+    assert lines == ["removed_rows name=backups rows=1"]
 
 
 def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):

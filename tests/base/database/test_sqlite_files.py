@@ -4,12 +4,10 @@ import fcntl
 import os
 import sqlite3
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -195,31 +193,6 @@ def test_visits_are_refused_and_stats_are_stale_while_the_record_cannot_be_opene
         record.rmdir()
         away.rename(record)
         assert site.register("karim", visitId="1").ordinal == 2
-
-
-FILL = """
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) INSERT INTO visits SELECT i, hex(i) FROM n
-"""
-
-
-def test_copy_is_as_of_one_moment(tmp_path, monkeypatch):
-    with closing(sqlite.connect(str(tmp_path / "live.db"))) as live:
-        live.execute("CREATE TABLE visits (id INTEGER PRIMARY KEY, page TEXT)")
-        live.execute(FILL)
-        written = []
-
-        def write_meanwhile(_: float) -> None:
-            if len(written) < 20:
-                live.execute("UPDATE visits SET page = 'changed'")
-                written.append(live.execute("INSERT INTO visits (page) VALUES ('new')").lastrowid)
-
-        monkeypatch.setattr(sqlite, "time", SimpleNamespace(sleep=write_meanwhile, monotonic=time.monotonic))
-        monkeypatch.setattr(sqlite, "PAGES", 1)
-        to = str(tmp_path / "copy.db")
-        with sqlite.copied(str(tmp_path / "live.db"), to), closing(sqlite3.connect(to)) as copy:
-            assert written
-            assert copy.execute("SELECT count(*), sum(page = 'changed') FROM visits").fetchone() == (400, 0)
-    assert [path.name for path in tmp_path.glob("copy*")] == []
 
 
 @pytest.fixture(autouse=True)

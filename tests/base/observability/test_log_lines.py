@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from support.clients.members import Member, PlainMember, SocketioMember
 from support.clients.websocket import SocketIO, WebSocket
-from support.faults.failing_programs import written
 from support.programs.processes import wait_until
 from support.servers.server import SERVING, START_S, Server
 
@@ -24,16 +23,6 @@ ADDRESS = "203.0.113.77"
 
 IN_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warning|error) koyjabo[\w.]* \w+|    ")
 """The start of each line. Tracebacks are indented."""
-
-
-NO_COUNTRIES = """
-import sys
-from pathlib import Path
-from koyjabo.base.network import geolocation
-from koyjabo.server import serve
-geolocation.COUNTRIES = Path("/nowhere/countries.mmdb")
-sys.exit(serve())
-"""
 
 
 def lines(server: Server, event: str, **values: Any) -> list[dict[str, str]]:
@@ -146,25 +135,6 @@ def test_nothing_personal_is_written_down(new_server, sqlite_database):
     assert "127.0.0.1" not in server.log
     events = {"socket_opened", "socket_refused", "visit_registered", "broadcast", "worker_died"}
     assert events <= in_text(server)
-
-
-def test_messages_of_the_start_are_log_lines_like_all_others(new_server, sqlite_database, tmp_path):
-    """An ADMIN_EMAIL that belongs to another user, and no file of countries."""
-    server = new_server(sqlite_database, LOG_FORMAT="json")
-    email = Member(server.start()).email
-    server.stop()
-    server.settings |= {"ADMIN_EMAIL": email, "ADMIN_PASSWORD": "somebody else's"}
-    server.program = written(tmp_path, NO_COUNTRIES)
-    server.start().stop()
-    assert {"admin_email_is_no_admin", "countries_missing"} <= in_json(server)
-    assert "make assets" in server.log
-
-
-def in_json(server: Server) -> set[str]:
-    """The events in a JSON log. Asserts that every line is an object, except the one that announces the address."""
-    lines_ = [json.loads(line) for line in server.log.splitlines() if not SERVING.match(line)]
-    assert all({"time", "level", "logger"} <= set(line) for line in lines_)
-    return {line["event"].partition(" ")[0] for line in lines_}
 
 
 def in_text(server: Server) -> set[str]:

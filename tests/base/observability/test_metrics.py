@@ -12,15 +12,14 @@ import pytest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from support.application.site import Site
-from support.clients.websocket import SOCKETIO, SocketIO, WebSocket, frame
+from support.clients.websocket import SOCKETIO, SocketIO
 from support.programs.processes import METRICS_TOKEN, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.application.assembly import MAX_COMMUNITIES, _largest
-from koyjabo.base.observability import services as observability, socket_log
+from koyjabo.base.observability import services as observability
 from koyjabo.base.observability.metrics import COMMUNITIES, DATABASE, MAX_KINDS, OLDEST, Gauges, Metrics, all_names
 from koyjabo.base.observability.services import Lag, ObservabilityServices
-from koyjabo.base.observability.socket_log import Reconnections
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
 from koyjabo.realtime.services import RealtimeServices
@@ -182,18 +181,6 @@ def test_socketio_client_that_is_turned_away_has_not_ended(server):
     assert server.log.count("socket_refused") == MOST
 
 
-def test_socketio_client_that_goes_before_it_is_let_in_has_not_ended(server):
-    gone = WebSocket(server.port, path=SOCKETIO)
-    assert gone.message().startswith("0{")
-    gone.send(frame("40"))
-    assert gone.message().startswith("40{")
-    gone.reset()
-    with SocketIO(server.port) as later:
-        assert later.is_answered()  # by now the earlier client has been forgotten
-        assert server.held()["members"] == 1
-    assert_opened_and_ended(server, 1)
-
-
 class Tab(SocketIO):
     path = f"{SOCKETIO}&visitorId=ayesha"
 
@@ -218,23 +205,3 @@ def test_late_is_what_passes_beyond_the_interval_and_the_first_beat_never(monkey
         now[0] += passed_s
         lag.measure()
         assert lag.seconds == late_s
-
-
-@pytest.fixture(params=["alone", "folder lost", "two workers"])
-def pair(request, tmp_path) -> tuple[Reconnections, Reconnections]:
-    """The worker that visitors leave, and the one they return to."""
-    if request.param == "two workers":
-        return Reconnections(str(tmp_path), "secret"), Reconnections(str(tmp_path), "secret")
-    only = Reconnections(None if request.param == "alone" else str(tmp_path / "nowhere"), "secret")
-    return only, only
-
-
-def test_visitor_who_lost_the_connection_is_back_once_and_within_a_minute(pair, monkeypatch):
-    here, there = pair
-    here.lost("ayesha")
-    assert not there.is_back("karim")
-    assert [there.is_back("ayesha"), there.is_back("ayesha")] == [True, False]
-    here.lost("ayesha")
-    now = socket_log.time.time()
-    monkeypatch.setattr(socket_log, "time", SimpleNamespace(time=lambda: now + socket_log.WITHIN_S + 1))
-    assert not there.is_back("ayesha")

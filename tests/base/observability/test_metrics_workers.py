@@ -4,8 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.clients.connection import Connection, head
-from support.clients.event_source import EventSource, of_community
 from support.clients.members import Member, PlainMember
 from support.clients.websocket import KINDS, SocketIO, WebSocket
 from support.clients.worker_connections import all_ready, two_workers
@@ -150,33 +148,3 @@ def test_socket_that_is_gone_is_gone(pinging_server, kind):
             if number % 2:
                 client.reset()
     wait_until_no_more(pinging_server, before)
-
-
-def test_stream_that_is_gone_or_was_refused_is_gone(pinging_server):
-    before = uncollected(pinging_server)
-    for _ in range(TIMES):
-        with EventSource(pinging_server.port) as source:
-            source.event()
-        with EventSource(pinging_server.port, of_community("no-community")) as refused:
-            assert refused.status == 401
-    wait_until_no_more(pinging_server, before)
-
-
-LAST = [
-    head("GET", "/nowhere"),
-    head("GET", "/healthz", "Connection: close"),
-    head("GET", "/healthz").replace(b"1.1", b"1.0"),
-    head("GET", "/healthz", "Host: other"),
-    head("POST", "/api/visitor/register", "Content-Length: 1000000"),
-]
-"""Requests that keep the connection open or end it: by `Connection: close`, as HTTP/1.0, refused, or too large."""
-
-
-def test_request_that_was_answered_is_gone(pinging_server):
-    """This includes the last request on a connection."""
-    for request in LAST:
-        before = uncollected(pinging_server)
-        for _ in range(TIMES):
-            with Connection(pinging_server.port) as connection:
-                connection.send(request).answer("GET")
-        wait_until_no_more(pinging_server, before)

@@ -13,7 +13,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.application.site import Site
 from support.programs.installed import program
-from support.programs.processes import METRICS_TOKEN
+from support.programs.processes import METRICS_TOKEN, wait_until
+from support.sites.backup_files import add_backup
 
 from koyjabo.base.observability.metrics import all_names
 from koyjabo.upkeep.backups.backups import Backups
@@ -27,11 +28,6 @@ GIVEN_BY_PROMETHEUS = {"job", "instance", "le"}
 NOT_EVERYWHERE = {"koyjabo_redis_up"}
 """Metrics that a server without Redis lacks."""
 
-ADD_BACKUP = """
-INSERT INTO backups (name, begun_by, worker, begun_ms, seen_ms, ended_ms, proven_ms, state, step, done, goal, bytes)
-VALUES ('a', '', '', :now_ms, :now_ms, :now_ms, :now_ms, 'proven', 'restore', 1, 1, 22121)
-"""
-
 TARGET = {"job": "koyjabo", "instance": "a:8000"}
 AT_MINUTES = (20, 60, 130)
 """Minutes when rules that must not fire are checked."""
@@ -44,8 +40,9 @@ def scraped(tmp_path_factory) -> list[Any]:
     with Site(f"sqlite:///{folder}/site.db", BACKUP_DIR=str(folder)) as site:
         for visitor in ("ayesha", "babul"):
             site.register(visitor)
-        site.rows(ADD_BACKUP, now_ms=site.time.ms)
+        add_backup(site)
         site.services[Backups].refresh()
+        wait_until(lambda: site.services[Backups].newest, "the folder was read")
         answer = site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
     return [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
 

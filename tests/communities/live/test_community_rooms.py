@@ -1,7 +1,7 @@
 """Communities in one process, on real threads and any WSGI server, with timing that sockets hit only by chance."""
 
 import pytest
-from support.application.site import UPGRADE, Site, assert_error
+from support.application.site import Site
 from support.people.communities import found
 from support.people.seats import seat_of
 from support.programs.processes import wait_until
@@ -61,9 +61,3 @@ def test_permission_revoked_during_a_join_is_the_reason_given(site, ayesha, comm
         communities.rooms.join(seat)
     assert [type(problem) for problem in problems] == [Forbidden]
     assert online(site, community) == 0
-
-
-def test_plain_upgrade_is_answered_with_501_and_a_sentence(site):
-    for path in ("visitors", "visitors/", "visitor-dashboard", "visitor-dashboard/"):
-        answer = site.client.get(f"/ws/communities/none/{path}", headers=UPGRADE, base_url="ws://localhost")
-        assert_error(answer, 501, "websockets_unavailable")

@@ -81,16 +81,6 @@ def test_password_of_8_to_128_characters_is_one_whatever_they_are(site):
     assert "রিকশায় ভোরবেলা" not in str(site.rows("SELECT * FROM users"))
 
 
-def test_only_json_is_taken_with_or_without_a_last_slash(site):
-    """A page on another origin may send text/plain without a preflight request."""
-    person = sign_up(site)
-    for path in (SIGNUP, LOGIN, "/api/auth/password"):
-        answer = person.post(path, data=b'{"email": "a@b.c", "password": "12345678"}', content_type="text/plain")
-        assert_error(answer, 415, "unsupported_media_type")
-        fields = person.post(path, json={}).json["details"]
-        assert_error(person.post(f"{path}/", json={}), 400, "invalid_input", *fields)
-
-
 def test_one_of_two_concurrent_signups_with_one_address_succeeds(database):
     """On two servers, each with its own threads and connections."""
     with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(2) as threads:

@@ -2,13 +2,11 @@
 
 import re
 
-import pytest
 import requests
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import words
 from support.programs.patience import PATIENCE_S
-from support.programs.ports import free_port
 from support.servers.mailbox import text_of
 
 from koyjabo.people.mail.outbox import PLACEHOLDER
@@ -63,20 +61,6 @@ def test_test_email_from_a_server_leaves_no_error_in_its_log(new_server, sqlite_
     browser.post(server.url + PATH, token, timeout=PATIENCE_S)
     assert "mail_tested reason=None" in server.log
     assert "Traceback" not in server.log
-
-
-@pytest.mark.long(proved_by="people/mail/test_test_mail.py::test_admin_gets_a_test_email_or_reads_the_reason")
-@pytest.mark.parametrize(
-    ("host", "answer"),
-    [
-        ("127.0.0.1", "No mail server listens at this host and port. Kind of error: ConnectionRefusedError"),
-        ("nowhere.invalid", "The mail server's host has no address. Check its spelling."),
-    ],
-)
-def test_mail_server_that_is_not_there_is_explained(sqlite_database, mailbox, host, answer):
-    settings = mailbox.settings(SMTP_URL=f"smtp://{host}:{free_port()}?from=a@example.com&tls=off")
-    with Site(sqlite_database.url, **settings) as site:
-        assert answer in words(panel(site).send(PATH, 502))
 
 
 def test_tests_are_limited_and_a_server_without_mail_says_so(sqlite_database):

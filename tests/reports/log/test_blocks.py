@@ -4,6 +4,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 from support.application.site import Site, Time
 from support.sites.full_site import in_context, quiet, use_small_blocks
 
@@ -158,3 +160,30 @@ def test_blocks_that_rows_changed_under_are_not_stored(site, change):
     assert unsaved
     storing._database.write(block_queries.save, state, storing._live.rules, unsaved)
     assert rows_of(site, "visit_blocks") == []
+
+
+WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_blocks_that_are_first_marked_during_a_removal_stay_valid(site):
+    """Otherwise, the removal would count a change without raising the mark, and all blocks would be rebuilt."""
+    site.rows(CHANGES)
+    storing, locked = site.services[ReportServices].storing, threading.Event()
+
+    def mark(session: Session) -> None:
+        state = block_queries.lock(session)
+        locked.set()
+        while not session.scalar(text(WAITING)):
+            session.execute(text("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)"))
+        block_queries.mark_blocks(session, state.changes, storing._live.rules)
+
+    with Site(site.database_url, site.time) as other, ThreadPoolExecutor(2) as threads:
+        marked = threads.submit(storing._database.write, mark)
+        assert locked.wait(10)
+        theirs = other.services[ReportServices].storing._database
+        removed = threads.submit(theirs.write, block_queries.remove, block_queries.VISITS, 0, 1)
+        assert (marked.result(), removed.result()) == (None, None)
+        assert storing._database.read(block_queries.read_state).has_blocks

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 
 import pytest
 import requests
@@ -22,7 +22,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import ROOT, wait_until
 from support.servers.api_client import Caller
-from support.servers.caddy import CONFIGURATION, Caddy, TlsCaddy
+from support.servers.caddy import CONFIGURATION, Caddy
 from support.servers.nginx import Nginx, TlsNginx
 from support.servers.server import Server
 
@@ -164,15 +164,6 @@ def test_list_of_1_mb_passes_and_other_bodies_of_16_kb(front):
             assert not is_refused or answer.json()["code"] == "body_too_large"
 
 
-@insurance
-def test_caddy_compresses_scripts_and_styles(caddy):
-    match = re.search(r"/static/[^\s\"'>]+\.css[^\s\"'>]*", caddy.get("/login").text)
-    assert match
-    answer = caddy.get(match[0], headers={"Accept-Encoding": "gzip"})
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert "immutable" in answer.headers["Cache-Control"]
-
-
 def test_logs_never_contain_link_tokens_and_share_a_request_id(nginx):
     for path in ("reset-password", "verify-email", "invitations", "api/invitations"):
         token = f"{path[:3]}{'x' * 40}"
@@ -248,18 +239,3 @@ def test_people_log_in_over_tls_of_nginx_and_sockets_are_open(nginx, founder, tm
         for path in ("/healthz", "/login"):
             forwarded = {"X-Forwarded-Proto": "https"} if path == "/login" else {}
             assert requests.get(plain + path, headers=forwarded, allow_redirects=False).status_code == 200
-
-
-@insurance
-def test_people_log_in_over_tls_of_caddy(caddy, tmp_path):
-    member = Member(caddy, "founder")
-    with TlsCaddy(tmp_path, caddy.server.port) as tls, new_browser(tls.certificate) as browser:
-
-        def is_reached() -> bool:
-            with suppress(OSError):  # the file or the certificate does not exist yet
-                return browser.get(f"{tls.url}/healthz").ok
-            return False
-
-        wait_until(is_reached, "it has made its certificate")
-        assert log_in(browser, tls.url, member) == 200
-        assert "Strict-Transport-Security" in browser.get(f"{tls.url}/account").headers

@@ -144,17 +144,6 @@ PIECE = b"x" * 100_000
 PIECES = 200
 
 
-def test_answer_of_known_length_is_sent_as_it_is():
-    """A short response gets its length."""
-    for length in (3, None):
-        with served(answering(b"ab", b"", b"c", length=length)) as ask:
-            head, _, body = all_of(ask(CLOSE)).partition(b"\r\n\r\n")
-        assert body == b"abc"
-        assert b"\r\nContent-Length: 3" in head
-        assert b"\r\nConnection: close" in head
-        assert b"\r\nDate: " in head
-
-
 def test_response_of_unknown_length_is_chunked_except_for_http_1_0():
     with served(answering(PIECE, b"end")) as ask:
         head, _, body = all_of(ask(CLOSE)).partition(b"\r\n\r\n")

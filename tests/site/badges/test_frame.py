@@ -77,16 +77,6 @@ def test_frame_of_a_page_that_shows_no_number_has_a_dash(site):
         site.services[StoredSettings].change(OPERATOR, PAGE_NUMBERS="/posts/*")
 
 
-def test_frame_uses_the_language_of_the_address_or_of_the_browser(site):
-    assert '<html lang="bn">' in ask(site, Accept_Language="bn").text
-    assert '<html lang="en">' in ask(site, "?lang=en", Accept_Language="bn").text
-
-
-def test_frame_follows_the_theme_of_the_system_unless_the_address_names_another(site):
-    assert '<html lang="en" data-theme="dark">' in ask(site, "?theme=dark").text
-    assert "data-theme" not in ask(site, "?theme=auto").text
-
-
 def test_only_counts_1_lets_it_count(site):
     assert 'counts="false"' in ask(site).text
     assert 'counts="false"' in ask(site, "?counts=0").text

@@ -48,13 +48,6 @@ def test_visit_counts_once_under_its_request_id_and_nothing_of_the_user_is_store
     assert site.register(VISITOR, visitId=REQUEST).duplicate
 
 
-def test_page_of_intercity_leaves_out_what_it_does_not_have(site):
-    request = sent(requestId="intercity", passwordHash=LEFT_OUT, data=json.dumps({"visitorId": VISITOR}))
-    before = site.stats()["totalVisits"]
-    assert site.post("/gh/", json=request).status_code == 204
-    assert site.stats()["totalVisits"] == before + 1
-
-
 def test_visit_that_cannot_be_counted_exactly_is_refused(site):
     wrong = [("requestId", value) for value in (LEFT_OUT, None, "")]
     wrong += [("data", value) for value in (LEFT_OUT, "no json", "[]", {"visitorId": VISITOR})]

@@ -12,8 +12,7 @@ from koyjabo.base.models import Scope
 from koyjabo.counting.hours_of_day import DaysByHour
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.ui.community import from_first
-from koyjabo.site.home.pages import Places, at_this_pace
+from koyjabo.site.home.pages import at_this_pace
 
 CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT))  # a Tuesday, 10:48
 
@@ -91,38 +90,12 @@ def test_number_is_a_board_that_screen_readers_do_not_hear(sqlite_database):
             assert f">{text}</output>" in page
 
 
-def test_app_is_linked_if_its_address_is_set(sqlite_database):
-    for settings, links in ({}, 0), ({"APP_URL": "https://app.example.com/go?from=live"}, 1):
-        with Site(sqlite_database.url, **settings) as site:
-            page = Reader(site).get("/")
-            assert page.count('href="https://app.example.com/go?from=live">Open the app</a>') == links
-            assert page.count("Open the app") == links
-
-
 def test_way_to_the_milestone_knows_the_next_ones(sqlite_database):
     with Site(sqlite_database.url, STARTING_TOTAL=4000, MILESTONES="4003,4010") as site:
         site.register()
         page = Reader(site).get("/")
         assert "2 more to 4,003" in words(page)
         assert 'data-goal="4003 4010"' in page
-
-
-def test_fourth_line_of_places_sums_up_all_others():
-    people = {"Bangladesh": 9, "India": 4, "Japan": 2, "Nepal": 1}
-    assert Places.of(people) == ([*people.items()], 0, 0)
-    more = {**people, "Other": 1}
-    assert Places.of(more) == ([*people.items()][:3], 2, 2)
-
-
-def test_unknown_locations_are_listed_by_their_number():
-    """The stats have "Unknown" last."""
-    people = {"Bangladesh": 9, "India": 4, "Japan": 2, "Nepal": 1, "Unknown": 30}
-    assert Places.of(people) == ([("Unknown", 30), ("Bangladesh", 9), ("India", 4)], 2, 3)
-
-
-def test_site_without_milestones_shows_no_way_to_one(sqlite_database):
-    with Site(sqlite_database.url, MILESTONES="none") as site:
-        assert "data-goal" not in Reader(site).get("/").partition("<main")[2].partition("<template")[0]
 
 
 def test_only_communities_with_public_numbers_are_listed_as_busy(site, cast):
@@ -154,20 +127,3 @@ def test_page_without_a_database_that_answers_shows_the_stats(site, monkeypatch)
     assert f"Total Visits {site.stats()['totalVisits']}" in words(page)
     assert "data-day" not in page
     assert "Yesterday" not in words(page)
-
-
-CHARTS = [
-    ([0, 0, 0, 5, 0, 0, 0, 0, 1], [5, 0, 0, 0, 0, 1]),
-    ([0, 0, 7, 0, 0, 0, 0, 0, 0], [7, 0, 0, 0, 0, 0, 0]),
-    ([0, 0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 1]),
-    ([0, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]),
-    ([0, 0, 1], [0, 0, 1]),
-    ([], []),
-]
-
-
-def test_chart_begins_with_the_first_value_or_has_six_rows():
-    for values, kept in CHARTS:
-        rows = [(str(at), value, 0) for at, value in enumerate(values)]
-        assert [row[1] for row in from_first(rows)] == kept
-        assert from_first(rows) == rows[len(rows) - len(kept) :]

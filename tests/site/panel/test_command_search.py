@@ -3,9 +3,7 @@
 import pytest
 from support.application.site import Site
 from support.people.admins import ExampleCommunity, id_of, panel
-from support.people.page_readers import Reader, words
-
-from koyjabo.site.panel.navigation import MAX_RESULTS
+from support.people.page_readers import Reader
 
 
 @pytest.fixture(scope="module")
@@ -70,20 +68,6 @@ def test_viewer_finds_no_email_and_nothing_that_changes_something(site, example,
     assert "Backups" in pages
     assert not {"Export", "Change the total", "New community", "Erase a visitor"} & set(pages)
     assert [result for result in found(viewer, "visitor_1702757318000_a1b2c3d4e") if result[0] == "Visits"] == []
-
-
-def test_results_of_each_kind_are_few(site, admin):
-    for number in range(MAX_RESULTS + 2):
-        Reader(site).sign_up(f"karim{number}")
-    assert len(found(admin, "karim")) == MAX_RESULTS
-
-
-def test_page_without_scripts_finds_the_same(admin):
-    page = admin.get("/admin/find?q=22300")
-    assert 'href="/admin/visits/22300"' in page
-    assert "Visit 22,300" in words(page)
-    assert "Nothing found." in words(admin.get("/admin/find?q=xyzzy"))
-    assert 'href="/admin/find"' in admin.get("/admin/")
 
 
 def test_pages_are_found_in_bangla_and_by_their_english_names(site, admin):

@@ -16,7 +16,7 @@ UNKNOWN_S = 5.0
 
 NAMED = {
     "browser": ("browser/",),
-    "packages": ("clients/", "sockets/test_socketio_javascript.py", "test_readme.py", "test_wheel.py"),
+    "packages": ("clients/", "sockets/test_socketio_javascript.py", "test_readme.py"),
 }
 EVEN = ("1", "2", "3")
 """Shards of equal length for the tests without a named shard."""

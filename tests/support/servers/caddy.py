@@ -39,24 +39,3 @@ class Caddy(Service):
     def configuration(self) -> str:
         """The project's configuration, adapted to a test machine, where other instances may be running."""
         return replaced(CONFIGURATION.read_text(), {ADMIN: f"admin off\n\t{ADMIN}"})
-
-
-class TlsCaddy(Caddy):
-    """A Caddy with TLS, using a certificate from its own authority."""
-
-    @property
-    def url(self) -> str:
-        return f"https://localhost:{self.port}"
-
-    def sites(self) -> str:
-        return self.url
-
-    @property
-    def certificate(self) -> Path:
-        """The authority's certificate, which clients must trust."""
-        return self.folder / "data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
-
-    def configuration(self) -> str:
-        ours = {ADMIN: f"skip_install_trust\n\tauto_https disable_redirects\n\t{ADMIN}"}
-        ours["{$DOMAIN} {"] = "{$DOMAIN} {\n\ttls internal"
-        return replaced(super().configuration(), ours)

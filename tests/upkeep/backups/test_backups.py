@@ -1,45 +1,49 @@
-"""Automatic backups: each in a real process, with a clock set by the tests."""
+"""Automatic backups: when they are made, how they are verified, and what happens when one fails. The clock is set by
+the tests; the process that makes a backup is real, where a test does not say otherwise.
+"""
 
+import json
 import os
+import shutil
 import signal
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
-from support.application.site import Site
-from support.programs.processes import wait_until
+from prometheus_client.parser import text_string_to_metric_families
+from support.application.site import SECRET, Site
+from support.people.accounts import confirm
+from support.people.communities import site_admin
+from support.programs.processes import METRICS_TOKEN, wait_until
+from support.sites.backup_files import add_backup, add_failure
+from support.sites.full_site import in_context, quiet
 
-from koyjabo.base.core.errors import Unusable
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.errors import BackupsOff, BackupUnderWay, Forbidden, KoyJaboError, Unusable
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.base.core.runtime import unreported
-from koyjabo.base.jobs import child_process
-from koyjabo.base.jobs.child_process import Reporter
-from koyjabo.upkeep.backups import backup
-from koyjabo.upkeep.backups.backups import Backups, BackupState
-from koyjabo.upkeep.backups.run import BackupRun, Inconsistent, prove
-from koyjabo.upkeep.backups.stores import BackupStoreError, Folder, new_name
+from koyjabo.base.jobs.claims import ClaimLost
+from koyjabo.upkeep.backups import backup, backup_queries, backups as service
+from koyjabo.upkeep.backups.backups import FAILURE_WARNING, PAUSE_MS, Backups, BackupState
+from koyjabo.upkeep.backups.folder import LOCK_FILE, UNVERIFIED, BackupFolder
+from koyjabo.upkeep.backups.verified import Inconsistent
 
-pytestmark = pytest.mark.usefixtures("usual_priority")
-
-head_of = backup._head
+MAIL = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com", "PUBLIC_URL": "https://example.com"}
+BEFORE, AT = "2025-12-16T03:29:59+06:00", "2025-12-16T03:30:00+06:00"
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
-    for name in ("backups", "tmp"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    return tmp_path / "backups"
-
-
-@pytest.fixture
-def site(sqlite_database, folder) -> Iterator[Site]:
-    with Site(sqlite_database.url, BACKUP_DIR=str(folder)) as site:
-        site.time.go_to("2025-12-16T03:29:59+06:00")
+def site(database, folder, monkeypatch) -> Iterator[Site]:
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.setattr(service, "NICENESS", 1)  # other tests keep all cores busy
+    with Site(database.url, BACKUP_DIR=str(folder), **MAIL) as site:
+        site_admin(site, "nadia")
+        site.time.go_to(BEFORE)
         yield site
+        backups(site).close()
 
 
 def backups(site: Site) -> Backups:
@@ -47,100 +51,317 @@ def backups(site: Site) -> Backups:
 
 
 def state(site: Site) -> BackupState:
+    wait_until(lambda: not backups(site)._is_reading, "the folder was read")
+    backups(site).state(OPERATOR)
+    wait_until(lambda: not backups(site)._is_reading, "the folder was read")
     return backups(site).state(OPERATOR)
+
+
+def tick(site: Site) -> None:
+    state(site)
+    backups(site).tick()
 
 
 def ended(site: Site) -> BackupState:
     """Wait until this worker is no longer making a backup, and return the state."""
-    wait_until(lambda: backups(site)._process is None, "the backup has ended")
+    wait_until(lambda: not backups(site)._pid and not backups(site)._work._is_busy, "the backup has ended")
     return state(site)
 
 
+def make(site: Site) -> str:
+    """Make a backup in this process, as `koyjabo backup` does. Returns its name."""
+    with in_context(site):
+        path, _head = backups(site).make(quiet)
+    return path.name
+
+
+def count(site: Site, what: str) -> int:
+    return site.rows(f"SELECT count(*) FROM {what}")[0][0]
+
+
+def details(site: Site, action: str) -> list[dict]:
+    return [json.loads(row[0]) for row in site.rows("SELECT details FROM audit_log WHERE action = :a", a=action)]
+
+
+@pytest.fixture
+def begun(monkeypatch) -> list[Backups]:
+    """The servers that began a backup, instead of their processes. All succeed."""
+    servers: list[Backups] = []
+
+    def run(self: Backups, renew: object = None) -> bool:
+        servers.append(self)
+        return True
+
+    monkeypatch.setattr(Backups, "_run", run)
+    return servers
+
+
 def test_backup_is_made_at_its_time_and_verified(site, folder):
+    """The process has the clock of the machine."""
+    at = datetime.now(ZoneInfo("Asia/Dhaka")).replace(second=0, microsecond=0)
+    site.settings["BACKUP_AT"] = f"{at:%H:%M}"
+    site.restart()
+    site.time.go_to(f"{at - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S%z}")
     site.register()
     before = site.contents()
-    backups(site).tick()
-    assert state(site).rows == []  # the first one is made at the next BACKUP_AT
-    site.time.go_to("2025-12-16T03:30:00+06:00")
-    backups(site).tick()
+    tick(site)
+    assert ended(site).files == []  # the first one is made at the next BACKUP_AT
+    site.time.go_to(datetime.now(ZoneInfo("UTC")).isoformat())
+    tick(site)
     made = ended(site)
-    assert made.proven, made
-    assert (made.proven.state, made.proven.total, made.proven.restored_total) == ("proven", 1, 1), made.proven
-    assert Folder(folder).names() == [made.proven.name]
-    names = [path.name for directory in (folder, folder.with_name("tmp")) for path in directory.iterdir()]
-    assert names == [made.proven.name]  # and nothing else
-    assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.backup'") == [(1,)]
+    assert made.proven, made.failed
+    assert (made.proven.total, made.failed, made.is_running) == (1, None, False)
+    assert {*os.listdir(folder)} == {made.proven.name, LOCK_FILE}
+    assert (folder / made.proven.name).stat().st_mode & 0o777 == 0o600
+    assert [entry["proven"] for entry in details(site, "ledger.backup")] == [True]
     assert site.contents() == before  # it was restored elsewhere
-    backups(site).tick()
-    assert len(state(site).rows) == 1  # once a day
+    tick(site)
+    assert [file.name for file in ended(site).files] == [made.proven.name]  # once a day
 
 
-def test_killed_process_leaves_earlier_backups_verified(site, folder, monkeypatch):
+def test_killed_process_is_a_failure_and_leaves_earlier_backups(site, folder, monkeypatch, caplog):
     """It is stopped as soon as it exists, so that it is killed before it ends."""
-    lower_priority = child_process._lower_priority
+    start, earlier = service._start, add_backup(site, hours_ago=24)
 
-    def lower_priority_and_stop(pid: int) -> None:
-        lower_priority(pid)
+    def start_and_stop(given: dict[str, object]) -> int:
+        pid = start(given)
         os.kill(pid, signal.SIGSTOP)
+        return pid
 
-    monkeypatch.setattr(child_process, "_lower_priority", lower_priority_and_stop)
+    monkeypatch.setattr(service, "_start", start_and_stop)
     backups(site).begin(OPERATOR)
-    pid = wait_until(lambda: (made := backups(site)._process) and made._pid, "the process is there")
+    pid = wait_until(lambda: backups(site)._pid, "the process is there")
     assert os.getpriority(os.PRIO_PROCESS, pid) == 1
+    assert state(site).is_running
     os.kill(pid, signal.SIGKILL)
     made = ended(site)
     assert "-9" in made.failed.error
-    assert (made.failed.step, made.proven, Folder(folder).names()) == ("writing", None, [])
+    assert made.proven.name == earlier
+    assert "backup_failed error=" in caplog.text
 
 
-def test_process_ends_when_the_worker_is_gone():
-    program = (
-        "import time; from koyjabo.base.jobs import child_process; child_process.end_with_parent(); time.sleep(60)"
-    )
-    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, process_group=0)
-    child.stdin.close()
-    assert child.wait(timeout=50) == -signal.SIGKILL
+def test_day_whose_backup_failed_is_not_done(site, monkeypatch):
+    monkeypatch.setattr(service, "COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))
+    tick(site)
+    site.time.go_to(AT)
+    tick(site)
+    ended(site)
+    assert site.rows("SELECT day, ended_ms FROM nightly_work WHERE name = 'backups'") == [("2025-12-16", None)]
 
 
-def test_folder_keeps_no_more_backups_while_the_bucket_refuses(sqlite_database, tmp_path, s3):
-    """The backup runs in this process, without a request from a server."""
-    with Site(sqlite_database.url) as site:
-        site.register()
-    s3.fault = lambda number: 403 if s3.calls and s3.calls[-1].startswith("PUT") else None
-    places = {"backup_dir": str(tmp_path), "backup_to": s3.url("site"), "backup_keep": 1}
-    plan = {"database_url": sqlite_database.url, **places}
-    names = [new_name(day * 86_400_000) for day in range(2)]
-    with open(os.devnull, "wb") as null:
-        reporter = Reporter(null.fileno())
-        for name in names:
-            with pytest.raises(BackupStoreError, match="refused to"):
-                BackupRun(name, reporter, plan).run()
-    assert Folder(tmp_path).names() == names[-1:]
-    assert reporter.report["step"] == "sending"
-    assert not reporter.report.keys() & {"is_proven", "restored_total"}
+def test_backup_that_ends_with_the_server_is_no_failure(site, monkeypatch):
+    monkeypatch.setattr(service, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    backups(site).begin(OPERATOR)
+    wait_until(lambda: backups(site)._pid, "the process is there")
+    backups(site).close()
+    assert ended(site).failed is None
 
 
-class TestDrill:
-    @pytest.fixture
-    def made(self, site, tmp_path):
-        """Make a backup of the site, and verify it in an empty folder."""
+def test_process_whose_claim_is_lost_is_stopped_and_leaves_no_zombie(site, monkeypatch):
+    monkeypatch.setattr(service, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    pids = []
 
-        def prove_now() -> None:
-            with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
-                path = Path(folder) / "made"
-                with site.app.app_context():
-                    head = backup.write(path, site.services.clock, unreported)
-                prove(path, head, Path(folder), unreported, unreported)
+    def renew() -> None:
+        pids.append(backups(site)._pid)
+        raise ClaimLost
 
-        return prove_now
+    with pytest.raises(ClaimLost):
+        backups(site)._run(renew)
+    wait_until(lambda: not Path(f"/proc/{pids[0]}").exists(), "the process is gone")
 
-    def test_figures_have_to_agree(self, site, made, monkeypatch):
-        site.register()
-        with monkeypatch.context() as wrong:
-            wrong.setattr(backup, "_head", lambda *about: head_of(*about)._replace(total=2))
+
+@pytest.mark.both_kinds
+def test_one_of_many_servers_begins_the_backup(site, folder, begun):
+    """The servers have separate connections. Afterwards none starts another backup."""
+    tick(site)
+    site.time.go_to(AT)
+    with (
+        Site(site.database_url, site.time, BACKUP_DIR=str(folder)) as second,
+        Site(site.database_url, site.time, BACKUP_DIR=str(folder)) as third,
+    ):
+        servers = (site, second, third)
+        for server in servers:
+            state(server)
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(lambda server: backups(server).tick(), servers))
+        for server in servers:
+            ended(server)
+            tick(server)
+            ended(server)
+    assert len(begun) == 1
+
+
+def test_admins_begin_one_at_a_time(site, folder, begun):
+    nadia = site_admin(site, "omar")
+    with pytest.raises(Forbidden):
+        backups(site).begin(nadia._replace(is_admin=False, is_viewer=True))
+    with BackupFolder(folder).locked():  # by any worker
+        state(site)
+        with pytest.raises(BackupUnderWay):
+            backups(site).begin(nadia)
+    state(site)
+    backups(site).begin(nadia)
+    wait_until(lambda: begun, "the backup has begun")
+    assert site.rows("SELECT actor FROM audit_log WHERE action = 'backup.begin'") == [("Omar",)]
+    with Site(site.database_url, site.time) as off, pytest.raises(BackupsOff):
+        backups(off).begin(nadia)
+
+
+def is_possible(site: Site) -> bool:
+    state(site)
+    return backups(site)._is_possible(backups(site)._day())
+
+
+def test_failed_backup_is_tried_again_after_an_hour_up_to_three_times_a_day(site):
+    site.time.go_to(AT)
+    assert is_possible(site)
+    for attempt in range(3):
+        add_failure(site)
+        site.time.pass_(milliseconds=PAUSE_MS - 1)
+        assert not is_possible(site)
+        site.time.pass_(milliseconds=1)
+        assert is_possible(site) == (attempt < 2)
+    site.time.pass_(days=1)
+    assert is_possible(site)
+    add_backup(site, hours_ago=-1)  # its clock was wrong
+    assert is_possible(site)
+    add_backup(site, hours_ago=1)  # an admin's
+    assert not is_possible(site)
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "now", "day", "next"),
+    [
+        ("Asia/Dhaka", "03:30", "2025-12-15T21:29:59+00:00", "2025-12-15", "2025-12-15T21:30"),
+        ("Asia/Dhaka", "03:30", "2025-12-15T21:30:00+00:00", "2025-12-16", "2025-12-16T21:30"),
+        # Clocks jump from 02:00 to 03:00 there, so 02:30 does not exist.
+        ("Europe/Berlin", "02:30", "2026-03-29T01:29:59+00:00", "2026-03-28", "2026-03-29T01:30"),
+        ("Europe/Berlin", "02:30", "2026-03-29T01:30:00+00:00", "2026-03-29", "2026-03-30T00:30"),
+        # 02:30 occurs twice: at 00:30 and at 01:30 UTC.
+        ("Europe/Berlin", "02:30", "2026-10-25T01:30:00+00:00", "2026-10-25", "2026-10-26T01:30"),
+    ],
+)
+def test_backup_is_due_once_on_every_local_day(sqlite_database, folder, zone, at, now, day, next):
+    with Site(sqlite_database.url, TIMEZONE=zone, BACKUP_AT=at, BACKUP_DIR=str(folder)) as site:
+        site.time.go_to(now)
+        assert backups(site)._day() == day
+        assert iso(state(site).next_ms) == f"{next}:00.000Z"
+
+
+def test_failure_is_emailed_once_until_a_backup_succeeds(site):
+    """Admins with a confirmed email receive one email."""
+    confirm(site, "nadia")
+    site_admin(site, "omar")
+    for works, sent_so_far in ((False, 1), (False, 1), (True, 1), (False, 2)):
+        if works:
+            make(site)
+        else:
+            add_failure(site)
+        assert count(site, "outbox WHERE kind = 'backup_failed' AND email = 'nadia@example.com'") == sent_so_far
+        site.time.pass_(hours=2)
+    assert count(site, "outbox WHERE kind = 'backup_failed'") == 2
+
+
+def total_of(change: int) -> Callable[..., backup.Head]:
+    head_of = backup._head
+    return lambda *about: head_of(*about)._replace(total=head_of(*about).total + change)
+
+
+def test_backup_whose_restored_total_differs_is_not_verified(site, folder, monkeypatch):
+    """It is kept until the next one, with its own ending."""
+    site.register()
+    earlier = make(site)
+    with monkeypatch.context() as wrong:
+        wrong.setattr(backup, "_head", total_of(1))
+        for _ in range(2):
+            site.time.pass_(seconds=1)
             with pytest.raises(Unusable, match="has the total 1 of epoch"):
-                made()
-        site.rows("UPDATE counters SET visits = 7")
-        with pytest.raises(Inconsistent, match=r"inconsistent: .*visits is 7") as why:
-            made()
-        assert why.value.result.details()["agrees"] is False
+                make(site)
+    failed = state(site)
+    assert "has the total 1 of epoch" in failed.failed.error
+    assert failed.proven.name == earlier
+    assert (len(failed.files), failed.files[0].is_verified) == (2, False)
+    backups(site).refresh()
+    warnings = site.client.get("/readyz").json["warnings"]
+    assert warnings == [FAILURE_WARNING]
+    site.time.pass_(seconds=1)
+    verified = make(site)
+    now = state(site)
+    assert (now.failed, now.proven.name) == (None, verified)
+    assert [name for name in os.listdir(folder) if name.endswith(UNVERIFIED)] == []
+    backups(site).refresh()
+    assert "warnings" not in site.client.get("/readyz").json
+
+
+def test_backup_of_an_inconsistent_ledger_is_reported_like_other_recounts(site):
+    site.rows("UPDATE counters SET visits = 7")
+    with pytest.raises(Inconsistent, match=r"inconsistent: .*visits is 7"):
+        make(site)
+    (recounted,) = details(site, "ledger.recounted")
+    assert (recounted["agrees"], "seconds" in recounted) == (False, True)
+
+
+def test_only_as_many_backups_are_kept_as_the_setting_says(database, folder):
+    with Site(database.url, BACKUP_DIR=str(folder), BACKUP_KEEP="2") as site:
+        names = []
+        for _ in range(3):
+            site.time.pass_(seconds=1)
+            names.append(make(site))
+        assert [file.name for file in state(site).files] == names[:0:-1]
+
+
+def test_full_disk_is_named_and_leaves_no_partial_file(site, folder, monkeypatch):
+    def full(connection: object, table: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(backup_queries, "rows", full)
+    with pytest.raises(Unusable, match=r"No space left on device\. Free up space there\.$"):
+        make(site)
+    assert "cannot be written: No space left on device." in state(site).failed.error
+    assert os.listdir(folder) == [LOCK_FILE]
+
+
+def test_folder_that_cannot_be_written_to_is_named_before_and_after_a_backup(site, folder):
+    shutil.rmtree(folder)
+    folder.touch()
+    sentence = f"BACKUP_DIR is '{folder}', which is not writable (File exists): give the user"
+    assert state(site).failed.error.startswith(sentence)
+    assert backups(site).warning == FAILURE_WARNING
+    with pytest.raises(KoyJaboError):
+        make(site)
+    folder.unlink()
+    assert state(site).failed.error.startswith(sentence)  # until a backup is verified
+
+
+def test_slow_folder_keeps_no_page_waiting(site, monkeypatch):
+    """It may be on another machine that does not respond."""
+    state(site)
+    backups(site)._is_reading = True  # and never ends
+    assert backups(site).state(OPERATOR).files == []
+
+
+def scraped(site: Site) -> dict[str, float]:
+    state(site)
+    backups(site).refresh()
+    text = site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {sample.name: sample.value for sample in samples if sample.name.startswith("koyjabo_backup")}
+
+
+def test_metrics_have_the_newest_verified_backup_and_all_failures(site, folder):
+    failures = "koyjabo_backup_failures_total"
+    assert scraped(site) == {failures: 0}
+    add_failure(site)
+    add_backup(site, hours_ago=9)
+    size = (folder / (name := add_backup(site, hours_ago=3))).stat().st_size
+    add_backup(site, ending=UNVERIFIED)
+    add_failure(site)
+    made_s = BackupFolder(folder)._file(name).made_ms / 1000
+    proven = {"koyjabo_backup_proven_timestamp_seconds": made_s, "koyjabo_backup_bytes": size}
+    assert scraped(site) == {**proven, failures: 2}
+
+
+def test_server_without_backups_has_no_backup_metrics(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        add_failure(site)
+        assert scraped(site) == {}

@@ -8,7 +8,8 @@ from sqlalchemy.exc import OperationalError
 from support.application.site import Site
 from support.people.admins import last_line, panel
 from support.people.page_readers import Reader, words
-from support.sites.backup_rows import add_backup, add_failure
+from support.sites.backup_files import add_backup, add_failure
+from support.sites.full_site import in_context, quiet
 
 from koyjabo.base.database import free_space
 from koyjabo.base.database.executor import DatabaseThread
@@ -18,6 +19,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import geolocation
 from koyjabo.counting.ledger import Unsaved
 from koyjabo.counting.services import CountingServices
+from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health.health import Health
 
 PEER = "10.0.0.9"
@@ -57,7 +59,7 @@ def test_warning_that_a_step_mends_is_shown_only_by_the_step(site, admin):
     site.rows("UPDATE visits SET at_ms = 1")
     page = admin.get("/admin/server")
     assert 'id="warnings-label"' not in page
-    assert '<span class="status" data-kind="warning">Nightly backup' in page
+    assert '<span class="status" data-kind="warning"><span>Nightly backup' in page
     admin.send("/admin/getting-started/all", state="hidden")
     page = words(admin.get("/admin/server"))
     assert "Warnings No backup yet. Turn on nightly backups : the server then" in page
@@ -68,17 +70,16 @@ def test_page_warns_of_a_failed_backup_until_one_is_verified(sqlite_database, tm
         admin = panel(site)
         add_backup(site, hours_ago=3)
         assert warning_of(admin, "backups") is None
-        add_failure(site, hours_ago=2)
+        add_failure(site)
         level, text = warning_of(admin, "backups")
-        proven = (
-            "The last verified one was restored 16 Dec 2025, 07:48 : 22,121 = 22,121. Data shows the step that failed."
-        )
+        proven = "The last verified one was restored 16 Dec 2025, 07:48 : 22,121 = 22,121. Data shows why."
         assert (level, f"No space is left on /backups. {proven}" in text) == ("danger", True)
-        assert 'data-age="10800000"' in admin.get("/admin/server")
+        assert 'data-age="10800412"' in admin.get("/admin/server")
         admin.headers["Accept-Language"] = "bn"
         assert "২২,১২১ = ২২,১২১" in warning_of(admin, "backups")[1]
         assert '<span lang="en">No space is left on /backups.</span>' in admin.get("/admin/server")
-        add_backup(site, hours_ago=1)
+        with in_context(site):
+            site.services[Backups].make(quiet)
         assert warning_of(admin, "backups") is None
 
 
@@ -139,6 +140,7 @@ def test_page_works_while_the_database_does_not_respond(site, admin, monkeypatch
     assert unsaved(admin) == "The database does not respond."
     monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, but timeline 2 was seen.")
     assert unsaved(admin).startswith("An old primary database server is back")
+    assert warning_of(admin, "database")[1].startswith("An old primary database server is back")
 
 
 def unsaved(admin: Reader) -> str:

@@ -11,11 +11,11 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.outage_causes import CAUSES as CODES
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
-from koyjabo.base.models import Backup
 from koyjabo.counting.ledger import Unsaved
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status
-from koyjabo.upkeep.backups.backups import BackupState
+from koyjabo.upkeep.backups.backups import BackupState, Failure
+from koyjabo.upkeep.backups.folder import BackupFile
 from koyjabo.upkeep.health.causes import CAUSES
 from koyjabo.upkeep.health.facts import StoredFacts, SystemFacts
 from koyjabo.upkeep.health.health import Health
@@ -74,29 +74,14 @@ def unready(name: str) -> SystemFacts:
     return at(ready={**WELL.ready, name: Ready(False, error="It does not respond.")})
 
 
-PROVEN_ROW = {
-    "name": "koyjabo-20251215T213000Z-4f2a91c7.backup",
-    "begun_ms": NOW_MS - 36 * HOUR_MS,
-    "state": "proven",
-    "total": 22121,
-    "restored_total": 22121,
-    "proven_ms": NOW_MS - 36 * HOUR_MS,
-}
-
-
-def row(**changes: Any) -> Backup:
-    """A backup that was verified 36 hours ago, with these changes."""
-    return Backup(**PROVEN_ROW | changes)
-
-
-ROW = row()
-FAILED_ROW = row(state="failed", error="No space is left.", proven_ms=None)
+MADE = BackupFile("koyjabo-20251215T213000Z-4f2a91c7.backup", NOW_MS - 36 * HOUR_MS, 900, 22_121, is_verified=True)
 LATE_MS = NOW_MS - 36 * HOUR_MS - 1
+NO_SPACE = Failure(NOW_MS - HOUR_MS, "No space is left.")
 
 
 def backups(**known: Any) -> SystemFacts:
     """A server with automatic backups. Backups made with `koyjabo backup` do not count there."""
-    state = BackupState(None, None, None, [], NOW_MS + HOUR_MS, NOW_MS - 36 * HOUR_MS)._replace(**known)
+    state = BackupState(False, None, None, [], NOW_MS + HOUR_MS, NOW_MS - 36 * HOUR_MS)._replace(**known)
     return stored(database=DATABASE._replace(backup=None), backups=state)
 
 
@@ -131,9 +116,9 @@ WRONG = [
     (database(standbys=Standbys(2, 2, 0)), WARNING, "Whether a standby is synchronous is unknown."),
     (at(is_behind_local_proxy=True), WARNING, "All visitors seem to come from 127.0.0.1"),
     (backups(on_since_ms=LATE_MS), WARNING, "No backup has been verified since backups were turned on"),
-    (backups(failed=FAILED_ROW), DANGER, "The backup of %(failed_at)s failed. %(error)s No backup is verified yet."),
-    (backups(proven=row(proven_ms=LATE_MS)), WARNING, "No backup has been verified for 36 hours."),
-    (backups(proven=ROW, failed=FAILED_ROW), DANGER, "The backup of %(failed_at)s failed. %(error)s The last verified"),
+    (backups(failed=NO_SPACE), DANGER, "The backup of %(failed_at)s failed. %(error)s No backup is verified yet."),
+    (backups(proven=MADE._replace(made_ms=LATE_MS)), WARNING, "No backup has been verified for 36 hours."),
+    (backups(proven=MADE, failed=NO_SPACE), DANGER, "The backup of %(failed_at)s failed. %(error)s The last verified"),
     (database(backup=None), WARNING, "No backup yet."),
     (
         database(backup=line("ledger.backup", 169 * HOUR_MS)),
@@ -144,7 +129,7 @@ WRONG = [
     (stored(recounts=RecountState(None, line(BEGUN))), WARNING, "The recount of %(at)s failed."),
     (stored(recounts=RecountState(None, line(ENDED, error="x"))), WARNING, "The recount of %(at)s failed."),
     (stored(recounts=RecountState(None, line(ENDED, agrees=False, problem_count=2))), DANGER, "On %(at)s some numbers"),
-    (database(retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "Older visits were last rolled up on"),
+    (database(retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "Older visits were last reduced on"),
     (stored(mail=Status(0, None, None, [], None, NOW_MS)), WARNING, "The last test email was not sent"),
     (stored(mail=Status(0, None, None, [("reset", "550", 1)])), WARNING, "Emails that could not be sent"),
     (stored(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "Emails waiting"),
@@ -161,9 +146,9 @@ FINE = {
     "unknown disk": at(disk=None),
     "first backup": backups(),
     "first backup, just turned on": backups(on_since_ms=None),
-    "first backup runs": backups(running=ROW),
-    "first backup runs late": backups(on_since_ms=LATE_MS, running=ROW),
-    "verified backup": backups(proven=ROW),
+    "first backup runs": backups(is_running=True),
+    "first backup runs late": backups(on_since_ms=LATE_MS, is_running=True),
+    "verified backup": backups(proven=MADE),
     "no visits to back up": database(backup=None, visits=0),
     "no old visits to back up": database(backup=None, oldest_visit_ms=NOW_MS - 167 * HOUR_MS),
     "no recount": stored(recounts=RecountState(None, None)),

@@ -4,13 +4,11 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 import re
 import shutil
 
 import pytest
 from flask import Flask
-from support.application.site import Site
 
 from koyjabo.web.assets import static_files
 from koyjabo.web.assets.static_files import FOLDER, NEEDED_FILES, PACKAGE, UnusableAssets
@@ -128,54 +126,11 @@ def in_production():
     return app.test_client()
 
 
-def test_source_that_has_changed_is_sent_itself_at_the_next_request(folder, sqlite_database):
-    source = folder / "webkit" / "page.js"
-    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
-        assert site.client.get("/static/webkit/page.js").text != source.read_text()
-        built = site.client.get("/login").text
-        source.write_text(source.read_text().replace("export", "EXPORT"))
-        assert site.client.get("/static/webkit/page.js").text == source.read_text()
-        changed = site.client.get("/login").text
-        source.write_text(source.read_text().replace("EXPORT", "Export"))
-        assert len({built, changed, site.client.get("/login").text}) == 3  # so that browsers request it again
-
-
-def test_sources_do_without_what_is_built(folder, sqlite_database):
-    shutil.rmtree(folder / "min")
-    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
-        for path in ("/", "/login", "/docs/", "/communities"):
-            named = re.findall(r'(?:href|src)="(/static/[^"#]+)"', site.client.get(path).text)
-            assert len(named) > 1
-            assert {site.client.get(address).status_code for address in named} == {200}
-        assert site.client.get("/static/js/koyjabo.js").data == (folder / CLIENT).read_bytes()
-
-
-def test_server_with_other_files_than_were_built_sends_those(folder):
-    assert in_production().get("/static/webkit/page.js").data == (folder / "min/webkit/page.js").read_bytes()
-    source = folder / "webkit" / "page.js"
-    source.write_text(source.read_text().replace("export", "EXPORT"))
-    assert in_production().get("/static/webkit/page.js").text == source.read_text()
-
-
 def test_server_does_not_start_with_only_some_built_files(folder):
     (folder / "min" / "webkit" / "page.js").unlink()
     sentence = r"manifest.json names webkit/page.js, which is not in the same folder. Run `make assets`"
     with pytest.raises(LookupError, match=sentence):
         in_production()
-
-
-def test_page_in_development_looks_at_the_files_once(sqlite_database, monkeypatch):
-    walk, stat = os.walk, os.stat
-    walks, looks = [], []
-    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
-        site.client.get("/login")
-        monkeypatch.setattr(os, "walk", lambda folder: walks.append(folder) or walk(folder))
-        monkeypatch.setattr(os, "stat", lambda path, **how: looks.append(str(path)) or stat(path, **how))
-        site.client.get("/login")
-        monkeypatch.undo()
-    assert walks == [FOLDER]
-    sources = [path for path in looks if path.startswith(str(FOLDER)) and not path.startswith(str(BUILT))]
-    assert len(sources) == len(set(sources)) == len(MANIFEST["names"])
 
 
 ASSET = re.compile(r"""\b(?:asset|has_asset|stylesheet|inline_stylesheet|module|bundle)\((["'])([^"']+\.\w+)\1\)""")
@@ -242,13 +197,6 @@ def test_built_files_are_up_to_date():
     built = {path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*") if path.is_file()} - {"manifest.json"}
     texts = {name for name in MANIFEST["names"] if (FOLDER / name).suffix in static_files.TEXTS}
     assert built == {name + packing for name in texts for packing in ("", ".br", ".gz")}
-
-
-def test_text_is_sent_whole_and_the_rest_in_parts(client):
-    whole = client.get("/static/webkit/page.js", headers={"Range": "bytes=2-5", "Accept-Encoding": "gzip"})
-    assert (whole.status_code, whole.headers["Content-Encoding"]) == (200, "gzip")
-    part = client.get("/static/card.png", headers={"Range": "bytes=0-3"})
-    assert (part.status_code, part.data) == (206, b"\x89PNG")
 
 
 def test_file_that_a_browser_has_is_not_sent_again(client):

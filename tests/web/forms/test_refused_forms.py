@@ -186,24 +186,6 @@ def test_login_after_too_many_tries_comes_back_without_the_password(limited, mon
     assert reader.location == "/account"
 
 
-def test_founding_and_inviting_too_much_comes_back(limited, monkeypatch):
-    reader = Reader(limited).sign_up("ayesha")
-    reader.send("/communities/new", name="Gulshan")
-    reader.send("/communities/new", name="Mirpur")
-    path = f"{reader.location.partition('?')[0]}/members"
-    form = form_on(reader.send(path, 429, email="karim@example.com", role="moderator"))
-    assert (form.fields["email"], form.fields["role"]) == ("karim@example.com", "moderator")
-    form = form_on(reader.send("/communities/new", 429, name="Banani", description="By boat", open="on"))
-    assert form.kinds["open"] == "hidden"
-    wait(reader, monkeypatch)
-    reader.send(form.action, **form.fields)
-    assert limited.rows("SELECT name, description, is_open, is_listed FROM communities ORDER BY name") == [
-        ("Banani", "By boat", 1, 0),
-        ("Gulshan", "", 0, 0),
-        ("Mirpur", "", 0, 0),
-    ]
-
-
 def test_login_succeeds_although_the_session_before_cannot_be_ended(sqlite_database, monkeypatch):
     """The login is already stored: a 503 would claim that nothing was changed."""
 

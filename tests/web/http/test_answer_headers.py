@@ -149,26 +149,6 @@ def test_pages_and_data_are_packed_for_those_who_unpack(site):
             assert "Accept-Encoding" in answer.vary, "a cache must not give one to the other"
 
 
-def test_others_and_what_is_short_are_sent_as_they_are(site):
-    for accepted in ("", "identity", "br", "gzip;q=0", "*;q=0"):
-        assert "Content-Encoding" not in site.client.get("/", headers={"Accept-Encoding": accepted}).headers, accepted
-    for path in ("/healthz", "/readyz", "/robots.txt", "/api/nothing"):
-        answer = site.client.get(path, headers=GZIP)
-        assert (len(answer.data) < 1024, "Content-Encoding" in answer.headers) == (True, False), path
-
-
-def test_head_says_what_get_says(site):
-    answers = [site.client.open("/", method=method, headers=GZIP) for method in ("GET", "HEAD")]
-    headers = [{name: value for name, value in answer.headers.items() if name != "X-Request-Id"} for answer in answers]
-    assert headers[0] == headers[1]
-    assert answers[1].data == b""
-
-
-def test_a_part_is_not_asked_for(site):
-    answer = site.client.get("/", headers={**GZIP, "Range": "bytes=0-9"})
-    assert (answer.status_code, "Content-Range" in answer.headers) == (200, False)
-
-
 def test_answer_that_a_lane_may_give_is_not_packed_by_flask(site, monkeypatch):
     monkeypatch.setattr(packing, "SMALLEST", 1)
     client = site.app.test_client(use_cookies=False)
@@ -189,7 +169,7 @@ def test_etag_goes_on_to_name_what_is_sent(site, cast, admin, monkeypatch):
 
 
 def test_export_is_sent_while_it_is_made(site, admin):
-    form = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv"}
+    form = {"csrf_token": admin.csrf, "what": "visits"}
     site.register("ayesha")
     answer = admin.client.post("/admin/data/export", headers={**admin.headers, **GZIP}, data=form)
     assert (answer.status_code, answer.is_streamed) == (200, True)

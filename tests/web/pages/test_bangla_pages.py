@@ -17,7 +17,7 @@ from support.people.communities import invite
 from support.people.page_readers import Reader
 from support.people.permissions import RULES
 from support.servers.mailbox import PUBLIC_URL
-from support.sites.backup_rows import add_backup, add_failure, add_running
+from support.sites.backup_files import add_backup, add_failure
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.upkeep.recounts.recounts import TotalAdjuster
@@ -143,8 +143,7 @@ def fill(site: Site, community: str) -> None:
     site.time.pass_(minutes=2)
     for number in range(11):
         add_backup(site, hours_ago=99 - number)
-    add_failure(site)
-    add_running(site)
+    add_failure(site, "জায়গা নেই।")
 
 
 @pytest.fixture(scope="module")

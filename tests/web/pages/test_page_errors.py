@@ -10,7 +10,7 @@ from support.application.site import Site, assert_error
 from support.databases.database import SqliteDatabase
 from support.people.accounts import PASSWORD
 from support.people.admins import id_of, panel
-from support.people.page_readers import Reader, words
+from support.people.page_readers import Reader
 
 from koyjabo.base.core.errors import LedgerUnavailable
 
@@ -31,24 +31,10 @@ def test_missing_pages_are_html_for_browsers_and_json_for_programs(client):
         assert_error(client.get(path, headers=headers), 404, "not_found")
 
 
-def test_page_of_a_used_invitation_says_so_in_its_title_and_what_to_do(client):
-    page = client.get("/invitations/used", headers=BROWSER).text
-    assert re.search("(?s)<title>This invitation no longer works · .*If you have accepted it, log in.", page)
-    assert "unknown_invitation" not in page
-
-
 def test_form_sent_to_a_page_that_takes_none_is_answered_by_a_page(client):
     answer = client.put("/login", headers=BROWSER)
     assert (answer.status_code, answer.mimetype) == (405, "text/html")
     assert "GET" in answer.headers["Allow"]
-
-
-def test_address_of_a_form_leads_to_the_nearest_page_above_it(client):
-    pages = {"/admin/data/backups/download": "/admin/data", "/communities/a b/join": "/communities/a%20b"}
-    for path, page in {**pages, "/logout": "/"}.items():
-        answer = client.get(path, headers=BROWSER)
-        assert (answer.status_code, answer.headers["Location"]) == (303, page)
-        assert_error(client.get(path), 405, "method_not_allowed")
 
 
 def test_path_that_was_asked_for_is_not_repeated(client):
@@ -95,14 +81,6 @@ SENT = {
 }
 
 
-WRONG_ADDRESS = "এই পাতার ঠিকানা ঠিক নয়।"
-ADDRESSES = {
-    "/admin/visits?before=x": WRONG_ADDRESS,
-    "/admin/visits?first_day=x": "একটি তারিখ দিন",
-    "/admin/audit?before=-1": WRONG_ADDRESS,
-}
-
-
 @pytest.fixture(scope="module")
 def admin(site) -> Reader:
     reader = panel(site)
@@ -116,14 +94,6 @@ def test_errors_of_forms_are_in_bangla(site, admin, path, said, errors):
     answer = reader.client.post(path, headers=reader.headers, data={"csrf_token": reader.csrf, **said})
     assert answer.status_code in (400, 401, 403, 422), answer.text
     check(answer.text, errors)
-
-
-def test_errors_of_addresses_are_in_bangla(admin):
-    for path, sentence in ADDRESSES.items():
-        answer = admin.client.get(path, headers=admin.headers)
-        main = re.search(r"(?s)<main.*</main>", answer.text)[0]
-        text = words(re.sub(r"<code>.*?</code>", "", main))
-        assert (answer.status_code, sentence in text, ENGLISH.findall(text)) == (400, True, []), text
 
 
 def check(page: str, errors: int) -> None:
@@ -170,14 +140,3 @@ def test_arguments_of_an_address_are_nothing_but_arguments(owner):
     for path in ("/communities", "/admin/communities"):
         for name in ("endpoint", "_method", "_external", "_scheme", "_anchor", "query"):
             assert next_page(owner.get(f"{path}?{name}=line")) == f"{path}?{name}=line&page=2"
-
-
-def test_list_below_what_was_refused_goes_on_where_it_is_looked_at(owner):
-    wrong = {"current_password": "another one", "new_password": "correct horse battery"}
-    user = f"/admin/people/{owner.id}"
-    for page, shown in (
-        (owner.send("/account/password", 422, **wrong), "/account"),
-        (owner.confirm(f"{user}/demote", 409), user),
-    ):
-        assert next_page(page) == f"{shown}?page=2"
-        assert next_page(owner.get(shown)) == f"{shown}?page=2"

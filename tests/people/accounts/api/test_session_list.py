@@ -81,15 +81,6 @@ def test_list_has_only_what_is_ones_own_and_lives(site):
     assert stranger.get(SESSIONS).status_code == 401
 
 
-def test_long_list_is_paged(site):
-    here = sign_up(site)
-    for _ in range(2):
-        log_in(site)
-    answer = here.get(f"{SESSIONS}?per_page=2&page=2")
-    assert (len(answer.json), answer.headers["X-Total-Count"]) == (1, "3")
-    assert_error(here.get(f"{SESSIONS}?page=x"), 400, "invalid_input", "page")
-
-
 def test_session_that_is_ended_is_over_with_both_its_tokens(site):
     here, there, third = sign_up(site), log_in(site), log_in(site)
     lost: list[str] = []

@@ -129,18 +129,6 @@ def test_a_wrong_password_counts_as_a_failed_login(site, admin):
     assert site.rows("SELECT sum(failures) FROM login_failures") == [(3,)]
 
 
-def test_a_backup_is_downloaded_only_after_a_proof(site, admin):
-    page = admin.send("/admin/data/backups/download", 200)
-    assert FIELD in page
-    confirmed = re.search(r'name="confirmed" value="([0-9a-f]+)"', page)
-    assert confirmed
-    refused = admin.send("/admin/data/backups/download", 422, confirmed=confirmed[1])
-    assert "is required" in refused.partition('id="password-error"')[2][:60]
-    admin.send("/admin/data/backups/download", 200, confirmed=confirmed[1], password=PASSWORD)
-    assert admin.headers_of_answer["Content-Disposition"].startswith("attachment;")
-    assert FIELD not in admin.send("/admin/data/backups/download", 200), "set up once"
-
-
 def test_the_two_step_login_of_another_person_is_reset_only_after_a_proof(site, admin):
     Reader(site).sign_up("salma")
     ((user_id,),) = site.rows("SELECT id FROM users WHERE email = 'salma@example.com'")

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from support.application.site import Site
 from support.people.accounts import PASSWORD, log_in
-from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.people.second_factor import App, secret_in, token_in, turn_on
 
@@ -64,15 +63,6 @@ def test_way_from_the_account_to_recovery_codes_and_back_off(site, ayesha):
     assert "The authenticator app was turned off." in words(ayesha.get(ayesha.location))
 
 
-def test_each_step_of_an_admin_is_in_the_panel_with_its_styles(site):
-    admin = panel(site)
-    page = admin.send(TOTP, 200, password=PASSWORD)
-    codes = admin.send(f"{TOTP}/confirm", 200, code=App(site, secret_in(page)).code())
-    for step in (page, codes):
-        assert 'class="rooms"' in step
-        assert {"panel.css", "second-factor.css"} <= set(re.findall(r'([\w-]+\.css)"', step))
-
-
 def test_secret_is_shown_only_in_the_session_that_sent_the_password(site, ayesha):
     """A thief who does not know the password has stolen another of her sessions."""
     stolen = Reader(site).log_in("ayesha")
@@ -100,14 +90,6 @@ def test_login_with_a_code_leads_to_the_requested_page(site, ayesha):
     admin = Reader(site)
     admin.send(STEP, token=token_in(login(admin)), code=app.recovery_codes[1])
     assert admin.location == "/admin/"
-
-
-def test_remembered_browser_logs_in_by_password(site, ayesha):
-    app, reader = turn_on(log_in(site)), Reader(site)
-    reader.send(STEP, token=token_in(login(reader)), code=app.next_code(), remember="on")
-    reader.send("/logout")
-    reader.send("/login", **LOGIN)
-    assert "Ayesha" in words(reader.get("/"))
 
 
 def test_step_that_is_over_leads_back_to_the_login(site, ayesha):

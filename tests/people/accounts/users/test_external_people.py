@@ -45,13 +45,6 @@ def put(by: Person, community: str = "dhaka") -> str:
     return answer.json["user_id"]
 
 
-def test_site_without_accounts_has_none_by_them(sqlite_database):
-    with Site(sqlite_database.url) as empty:
-        people = empty.services[AccountServices]
-        person = people.external.find_or_make({"first": None})["first"]
-        assert (person.name, people.credentials.make_up_admin() is None) == ("first", False)
-
-
 def test_people_without_an_account_are_not_listed_as_users(site, people, community, boss):
     user_id, users = put(boss), people.users
     assert "Zarina" not in [item.name for item in users.page(OPERATOR).items]

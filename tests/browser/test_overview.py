@@ -1,0 +1,187 @@
+"""Overview and Visits for an admin: numbers arrive over the socket and agree, and new rows follow."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from support.browser.pages import expect, open_live, stat, visit, wait_for
+
+long = pytest.mark.long(proved_by="browser/test_overview.py::test_visits_show_new_visits_as_they_come")
+
+MAX_BYTES = 1_200
+"""Limit for what Overview receives after a visit."""
+
+
+@pytest.fixture(scope="module")
+def site(new_site):
+    """A site without visits."""
+    return new_site()
+
+
+def test_panel_shows_the_next_visit(admin_tab, new_device, site):
+    site.register("somebody")
+    admin, total = open_live(admin_tab, "/admin/?range=today"), site.stats().total
+    today = stat(admin, "todayVisits")
+    assert stat(admin, "totalVisits").inner_text() == f"{total:,}"
+    expect(today).to_have_text(f"{total - 4000:,}")
+    admin.evaluate("window.neverReloaded = true")
+    new_device().open("/")
+    expect(stat(admin, "totalVisits")).to_have_text(f"{total + 1:,}")
+    for shown in (today, stat(admin, "visits")):
+        expect(shown).to_have_text(f"{total - 3999:,}")
+    expect(admin.locator("#insights-periods canvas")).to_be_visible()
+    assert admin.evaluate("window.neverReloaded") is True
+
+
+def test_overview_of_a_new_site_requests_nothing_before_its_first_visit(admin_tab, site):
+    site.register("waiting")
+    pushed, requested = [], []
+    admin_tab.on("websocket", lambda socket: socket.on("framereceived", lambda frame: pushed.append(len(frame))))
+    page = open_live(admin_tab, "/admin/?range=today")
+    expect(page.locator("#first-page")).to_contain_text("Waiting for a visit from your site…")
+    page.wait_for_load_state("networkidle")
+    pushed.clear()
+    page.on("request", lambda request: requested.append(urlsplit(request.url).path))
+    late, held = admin_tab.context.new_page(), []
+    late.route("**/admin/getting-started/page", lambda route: held.append(route))
+    open_live(late, "/admin/")
+    receipt = site.register("waiting")
+    for name in ("totalVisits", "upto"):
+        expect(stat(page, name)).to_have_text(f"{receipt.ordinal:,}")
+    assert sum(pushed) <= MAX_BYTES
+    visit = {"json": {"visitorId": "waiting"}, "headers": {"Origin": "https://shop.example"}}
+    number = site.post("/api/visitor/register", **visit).json()["visit"]["ordinal"]
+    expect(page.locator("#first-page")).to_have_text(f"It works: visit no. {number:,} came from shop.example.")
+    expect(stat(page, "totalVisits")).to_have_text(f"{number:,}")
+    assert requested == ["/admin/getting-started/page"]
+    wait_for(late, lambda: held, "the other tab asks for the visit")
+    site.register("waiting")
+    held[0].continue_()
+    expect(late.locator("#first-page")).to_have_count(0)
+    late.close()
+
+
+def test_overview_has_ranges_and_lists(admin_tab, site):
+    site.register("someone", page="/fares?utm_source=poster")
+    page = open_live(admin_tab, "/admin/?compare=weekday")
+    expect(page.locator("#insights-periods canvas")).to_be_visible()
+    assert page.locator("#insights-periods tbody tr").count() == 30
+    page.keyboard.press("w")
+    expect(page.locator("#insights-periods tbody tr")).to_have_count(7)
+    expect(page).to_have_url(re.compile(r"/admin/\?compare=weekday&range=7d$"))
+    page.keyboard.press("x")
+    expect(page).to_have_url(re.compile(r"/admin/\?range=7d&compare=none$"))
+    page.get_by_role("link", name="/fares", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/admin/\?range=7d&compare=none&page=%2Ffares$"))
+    expect(page.get_by_role("group", name="Filters")).to_contain_text("Landing page is /fares")
+
+
+ROWS = "#visits tbody tr"
+
+
+def test_visits_show_new_visits_as_they_come(admin_tab, site):
+    page = admin_tab
+    visit(page, "/admin/visits")
+    receipt = site.register("nusrat", page="/fares")
+    expect(page.locator(ROWS).first).to_contain_text(f"{receipt.ordinal:,}")
+    expect(page.locator(ROWS).first.locator(".page")).to_have_text("/fares")
+    expect(page.locator("#visits-count")).to_contain_text(f"{page.locator(ROWS).count():,} visit")
+    page.goto(f"{page.url}?text=%2Ffares")
+    before = page.locator(ROWS).count()
+    site.register("nusrat", page="/map")
+    newest = site.register("nusrat", page="/fares/2")
+    expect(page.locator(ROWS).first).to_contain_text(f"{newest.ordinal:,}")
+    expect(page.locator(ROWS)).to_have_count(before + 1)
+
+
+@long
+def test_rows_stay_in_place_while_the_pointer_moves_or_one_has_the_focus(admin_tab, site):
+    site.register("first", page="/first")
+    page = admin_tab
+    visit(page, "/admin/visits")
+    page.locator(ROWS).first.hover()
+    second = site.register("second", page="/second")
+    page.wait_for_timeout(1_500)
+    expect(page.locator(ROWS).first).to_contain_text("/first")
+    expect(page.locator(ROWS).first).to_contain_text(f"{second.ordinal:,}")
+    page.locator(f"{ROWS} a").first.focus()
+    site.register("third", page="/third")
+    page.wait_for_timeout(5_000)
+    expect(page.locator(ROWS).first).to_contain_text("/second")
+    page.evaluate("document.activeElement.blur()")
+    expect(page.locator(ROWS).first).to_contain_text("/third")
+
+
+AGREE = """() => {
+  window.wrong = new Set();
+  window.moments = new Set();
+  const number = (element) => Number(element.textContent.replace(/[^0-9]/g, ""));
+  const of = (name) => number(document.querySelector(`[data-stat="${name}"]`));
+  const RETURNING = "[data-cell='figures.returning_visitors']";
+  const share = (some, all) => Math.round((100 * some) / all);
+  const PAGES = "#insights-page-values tr > :nth-child(2)";
+  const sum = (cells) => Array.from(document.querySelectorAll(cells), number).reduce((all, each) => all + each, 0);
+  const look = () => {
+    const visits = of("visits");
+    window.moments.add(visits);
+    const shown = {
+      total: [of("upto"), visits + 4000],
+      chart: [sum("#insights-periods-rows [data-value]"), visits],
+      pages: document.querySelector("#insights-pages[data-older]") ? [] : [sum(PAGES), visits],
+      people: [share(of("visitors") - of("new_visitors"), of("visitors")), number(document.querySelector(RETURNING))],
+    };
+    const differ = Object.entries(shown).filter(([, [one, other]]) => one !== other);
+    for (const [name, pair] of differ) window.wrong.add(`${name}: ${pair}`);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+"""Checks in every frame whether a day's figures agree."""
+
+
+@pytest.mark.long(
+    proved_by="browser/test_pushed_numbers.py::test_numbers_are_pushed_and_lists_with_new_values_are_requested",
+)
+def test_figures_stay_consistent_while_visits_arrive(admin_tab, site):
+    site.register("passenger")
+    page = open_live(admin_tab, "/admin/?range=today")
+    page.evaluate(AGREE)
+    for number in range(200):
+        newest = site.register(f"passenger-{number}", page=f"/stops/{number % 15}")
+        page.wait_for_timeout(20)
+    expect(stat(page, "upto")).to_have_text(f"{newest.ordinal:,}")
+    assert page.evaluate("[...window.wrong]") == []
+    assert page.evaluate("window.moments.size") > 2
+    page.locator("#insights-page-values a").first.focus()
+    newest = site.register("focused", page="/stops/1")
+    expect(stat(page, "upto")).to_have_text(f"{newest.ordinal:,}")
+    held = page.locator("#insights-pages[data-older]")
+    expect(held.locator(".as-of")).to_contain_text("As of")
+    page.evaluate("document.activeElement.blur()")
+    expect(held).to_have_count(0)
+
+
+SMALL = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+TOP_OF_CHART_PX, OVERVIEW_PX = 420, 2_600
+
+
+@long
+@pytest.mark.parametrize("path", ["/admin/?range=30d", "/admin/?compare=weekday"])
+def test_chart_is_visible_on_a_phone_without_scrolling(new_device, session, site, path):
+    for number in range(40):
+        site.register(f"rider-{number}", page=f"/routes/{number}", referrer=f"https://site-{number}.example/")
+    device = new_device(storage_state=session, **SMALL)
+    not_now = device.open(path).get_by_role("button", name="Not now")
+    if not_now.is_visible():
+        not_now.click()
+    page = device.open(path)
+    top = "document.querySelector('#insights-chart').getBoundingClientRect().top + scrollY"
+    assert page.evaluate(top) < TOP_OF_CHART_PX
+    assert page.evaluate("document.documentElement.scrollHeight") <= OVERVIEW_PX
+    tab = page.get_by_role("link", name="Sources", exact=True)
+    tab.click()
+    expect(tab).to_have_attribute("aria-current", "true")
+    left = "document.querySelector('#insights-sources').getBoundingClientRect().left"
+    wait_for(page, lambda: 0 <= page.evaluate(left) < SMALL["viewport"]["width"] / 2, "the card is in view")
+    page.mouse.wheel(0, 500)
+    expect(page.locator("#insights-head summary").first).to_be_in_viewport()

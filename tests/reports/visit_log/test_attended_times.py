@@ -1,0 +1,110 @@
+"""The attended times of the latest visits: of open pages, of closed pages, and of pages of other workers."""
+
+import pytest
+from support.application.site import Site
+
+from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.evidence.queries import Shown
+from koyjabo.presence.services import PresenceServices
+from koyjabo.reports.visit_log.services import VisitLogServices
+
+
+class Pages:
+    """A site whose pages are opened without sockets."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.attendance = site.services[AttendanceWriter]
+        self.sockets = site.services[PresenceServices].visitor_sockets
+        self.times = site.services[VisitLogServices].live_times
+
+    def open(self, socket: str, visitor: str, visit: str | None = None) -> None:
+        self.sockets.opened(socket, self.sockets.fingerprint({}), visitor, True)
+        self.attendance.pages.opened(socket, None, visit)
+
+    def attended(self, seconds: int = 2) -> dict:
+        """Let time pass, and return the times by id."""
+        self.site.time.pass_(seconds=seconds)
+        return dict(self.times())
+
+
+@pytest.fixture
+def pages(database):
+    with Site(database.url) as site:
+        site.time.go_to("2025-12-16T10:30:30+06:00")
+        yield Pages(site)
+
+
+def test_open_page_is_attended_from_its_beginning_to_its_end(pages):
+    site = pages.site
+    site.register("ayesha", visitId="1")
+    assert pages.attended() == {"1": (0, None, "")}
+    pages.open("tab", "ayesha")
+    began_ms = site.time.ms
+    assert pages.attended() == {"1": (0, began_ms, "")}
+    assert pages.attended(60) == {"1": (0, began_ms, "")}
+    pages.attendance.pages.show("tab", False, True)
+    assert pages.attended() == {"1": (62_000, None, "acted")}  # not written yet
+    pages.attendance.tick()
+    assert pages.attended() == {"1": (62_000, None, "acted")}
+    pages.attendance.pages.show("tab", True)
+    pages.attended()
+    site.time.pass_(seconds=300)
+    pages.attendance.tick()  # writes the time of an open page so far
+    (time,) = pages.attended().values()
+    assert time[0] + site.time.ms - time[1] == 62_000 + 304_000
+
+
+def test_page_without_a_visit_id_belongs_to_the_newest_visit(pages):
+    site = pages.site
+    for visit in "12":
+        site.register("ayesha", visitId=visit)
+        site.time.pass_(seconds=5)
+    pages.open("first", "ayesha", "1")
+    pages.open("second", "ayesha")
+    site.time.pass_(seconds=5)
+    pages.open("third", "ayesha")
+    since_ms = site.time.ms - 5_000
+    assert pages.attended() == {"1": (0, since_ms, ""), "2": (0, since_ms, "")}
+
+
+def test_time_of_a_closed_tab_counts_once_while_an_earlier_one_is_open(pages):
+    site = pages.site
+    site.register("ayesha", visitId="1")
+    began_ms = site.time.ms
+    for tab in ("first", "second"):
+        pages.open(tab, "ayesha", "1")
+    site.time.pass_(seconds=10)
+    pages.attendance.pages.show("second", False)
+    pages.attendance.tick()
+    assert pages.attended() == {"1": (0, began_ms, "")}
+
+
+def test_span_that_another_worker_has_written_since_its_answer_counts_once(pages):
+    """The other worker is killed afterwards, and sends no further answer."""
+    site, began_ms = pages.site, pages.site.time.ms
+    site.register("ayesha", visitId="1")
+    unwritten = pages.attendance.unwritten
+    running = Shown("ayesha", "1", began_ms, began_ms + 2_000)
+    unwritten.receive("spans", [unwritten._worker, "another", [], [running]])
+    assert pages.attended() == {"1": (0, began_ms, "")}
+    pages.attendance.add(running._replace(ended_ms=began_ms + 3_000))
+    pages.attendance.tick()
+    pages.attended()
+    assert pages.attended() == {"1": (3_000, None, "")}
+
+
+def test_invalid_spans_of_another_worker_are_refused(pages):
+    unwritten = pages.attendance.unwritten
+    for span in (["ayesha"], ["ayesha", None, "soon", 0, False, None, False]):
+        with pytest.raises(ValueError, match=r"span|argument"):
+            unwritten.receive("spans", [unwritten._worker, "another", [], [span]])
+    assert unwritten.of({"ayesha"}).running == []
+
+
+def test_late_visit_gets_no_time_and_no_act(pages):
+    pages.site.register("ayesha", visitId="1", waitedMs=100_000)
+    pages.open("tab", "ayesha", "1")
+    assert pages.attended() == {"1": (None, None, "")}
+    pages.attendance.pages.show("tab", False, True)
+    assert pages.attended() == {"1": (None, None, "")}

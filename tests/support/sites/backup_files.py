@@ -1,0 +1,29 @@
+"""Files in BACKUP_DIR, as the server writes them, and failures in the audit log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from koyjabo.base.database.startup_queries import NEWEST_REVISION
+from koyjabo.upkeep.backups.backup_file import BackupWriter, Head
+from koyjabo.upkeep.backups.backups import Backups
+from koyjabo.upkeep.backups.folder import VERIFIED, new_name
+from support.application.site import Site
+
+HOUR_MS = 3_600_000
+
+
+def add_backup(site: Site, hours_ago: float = 0, total: int = 22_121, ending: str = VERIFIED) -> str:
+    """Write a backup with this total and no rows into the site's BACKUP_DIR. Returns its name."""
+    made_ms = round(site.time.ms - hours_ago * HOUR_MS)
+    name = f"{new_name(made_ms)}{ending}"
+    with Path(site.settings["BACKUP_DIR"], name).open("wb") as file:
+        writer = BackupWriter(file)
+        writer.head(Head(NEWEST_REVISION, made_ms, 1, total, {"visits": total}))
+        writer.end()
+    return name
+
+
+def add_failure(site: Site, error: str = "No space is left on /backups.") -> None:
+    """Record a backup that has failed now."""
+    site.services[Backups]._fail(error)
