@@ -237,7 +237,7 @@ def ends() -> set[str]:
 
 def test_every_path_that_a_guide_names_is_there():
     named = [(str(page.relative_to(ROOT)), name) for page in GUIDES for name in SOURCE.findall(page.read_text())]
-    assert len(named) > 200
+    assert len(named) > 100
     assert [
         reference for reference in named if reference[1].rstrip("/") not in ends() and reference[1] not in NOT_HERE
     ] == []
