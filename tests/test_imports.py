@@ -34,8 +34,8 @@ integrations: .
 integrations.api_keys: . api admin cli
 integrations.trusted_tokens: .
 sockets: . api
-reports: query log events live rolled_up engine . services ui api pages admin
-reports.visit_log: . live services ui admin cli
+reports: query log events live engine . services ui api pages admin
+reports.visit_log: . services ui admin cli
 upkeep: .
 upkeep.personal_data: . api pages
 upkeep.recounts: . cli

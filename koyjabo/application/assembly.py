@@ -59,7 +59,6 @@ from koyjabo.reports.log import block_queries
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.visit_log import services as visit_log
-from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.site.receipts.receipts import Receipts
 from koyjabo.upkeep.backups import backups
@@ -148,7 +147,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     origins = Origins(lambda: settings.origins, lambda: settings.public_url)
     add(NetworkServices(LocationFinder(settings.geoip_files), owners, origins))
     add(observability.build(base, TICK_S, lambda: values_of(base), partial(_caused_by_visits, services)))
-    add(Audit(base.database, base.clock))
+    add(Audit(base.database))
     add(VersionLog(base.database, base.clock, VERSION))
     add(Tokens(settings.secret_key))
     add(RememberedLogins(base.clock))
@@ -180,8 +179,7 @@ def _caused_by_visits(services: Services, room: str) -> bool:
 
 def _report_rooms(services: Services) -> ReportRooms:
     dashboards = services[PeopleServices].dashboards
-    panel, view = services[VisitLogServices].live_panel.current, services[LiveViews].view
-    return ReportRooms(panel, view, dashboards.read, dashboards.own)
+    return ReportRooms(services[LiveViews].view, dashboards.read, dashboards.own)
 
 
 def _build_upkeep(base: Base) -> None:
@@ -206,13 +204,10 @@ def _tick(base: Base) -> None:
     counting, presence = services[CountingServices], services[PresenceServices]
     communities, mails = services[CommunityServices], services[MailOutbox]
     visits, repeat = counting.visits, services.lifetime.every
-    refresh = (
-        partial(services[RealtimeServices].rooms.refresh, STATS_ROOM),
-        services[VisitLogServices].live_panel.changed,
-    )
+    rooms = services[RealtimeServices].rooms
+    refresh = partial(rooms.refresh, STATS_ROOM), rooms.refresh_panel
     repeat(min(TICK_S, window_s / 4), visits.stats, *refresh)
     repeat(min(TICK_S, window_s / 4), presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
-    rooms = services[RealtimeServices].rooms
     repeat(TICK_S, rooms.leave_empty, partial(rooms.refresh, PAGES_ROOM))
     repeat(TICK_S, presence.members.refresh, presence.peaks.refresh)
     repeat(TICK_S, presence.active_peak.measure)

@@ -25,7 +25,6 @@ from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices, ReportServices, own_hosts
-from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.web.login.page_login import RememberedLogins
@@ -51,12 +50,11 @@ HIGH_WATER = "high_water"
 
 def connect(services: Services) -> None:
     handlers, signals, unwritten = Handlers(services), services.signals, services[AttendanceWriter].unwritten
-    communities, live_panel = services[CommunityServices], services[VisitLogServices].live_panel
+    communities = services[CommunityServices]
 
     _on(signals.active_changed, handlers.publish_site_stats, of=SITE)
     _on(signals.online_changed, handlers.record_peak, handlers.record_arrivals, communities.room_updates.count_changed)
-    _on(signals.access_revoked, communities.refs.forget, communities.revocation.publish, live_panel.user_changed)
-    _on(signals.access_revoked, handlers.forget_logins)
+    _on(signals.access_revoked, communities.refs.forget, communities.revocation.publish, handlers.forget_logins)
     _on(signals.members_attended, handlers.record_attendance)
     _on(signals.visitor_forgotten, handlers.forget, handlers.publish_forgotten)
     _on(signals.redis_returned, handlers.resend)
@@ -105,7 +103,6 @@ class Handlers:
         self._realtime = services[RealtimeServices]
         self._communities = services[CommunityServices]
         self._people = services[PeopleServices]
-        self._live_panel = services[VisitLogServices].live_panel
         self._at_epoch: tuple[Callable[[], None], ...] = (
             self._anonymity.forget_secrets,
             services[GettingStarted].listen,
@@ -114,7 +111,6 @@ class Handlers:
             self._presence.active_peak.write_again,
             self._communities.revocation.recheck_soon,
             self._communities.refs.forget_all,
-            self._live_panel.reload,
             services[ReportServices].weekly_report.forget,
             services[Nightly].forget,
             services[VersionLog].forget,
@@ -169,7 +165,6 @@ class Handlers:
         self._presence.visitor_sockets.forget(visitor_id)  # first, because open pages keep visitors active
         for scope in scopes:
             self._presence.active_visitors.forget(scope, visitor_id)
-        self._live_panel.reload()
 
     def publish_forgotten(self, visitor_id: str, scopes: Collection[Scope]) -> None:
         self._realtime.bus.send_to_workers(FORGOTTEN, [visitor_id, sorted(scopes)], key=visitor_id)
@@ -204,7 +199,6 @@ class Handlers:
     def receive_revocation(self, subject: str, message: Any) -> None:
         self._communities.refs.forget(str(message))
         self._communities.revocation.receive(message)
-        self._live_panel.user_changed(str(message))
 
     def publish_arrivals(self) -> None:
         """Publish the changed online counts of all communities in one message, because any worker's pages may show
@@ -223,15 +217,15 @@ class Handlers:
                 self._presence.arrivals.record(Scope(scope), Online(*online), is_sent=True)
 
     def receive_site_stats(self, room: str, state: Any) -> None:
-        self._live_panel.changed()
+        self._realtime.rooms.refresh_panel()
 
     def publish_first_page(self, _: object) -> None:
         """Make the panels of all workers start over, so that an open Overview requests the page."""
-        self._live_panel.reload()
+        self._realtime.reload_panel()
         self._realtime.bus.send_to_workers(FIRST_PAGE, None)
 
     def receive_first_page(self, subject: str, message: Any) -> None:
-        self._live_panel.reload()
+        self._realtime.reload_panel()
 
     def receive_forgotten(self, subject: str, message: Any) -> None:
         visitor_id, scopes = message

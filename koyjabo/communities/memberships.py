@@ -11,7 +11,7 @@ from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Community, Membership
 from koyjabo.people.accounts.users import invitation_queries
 from koyjabo.people.accounts.users.invitations import InvitationScope
-from koyjabo.people.audit.log import ARRIVALS, CHANGES, Changes, Subject, Transaction, community_subject, transaction
+from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, community_subject, transaction
 from . import member_queries, queries, roles
 from .roles import ADMIN, MEMBER, Access
 
@@ -26,8 +26,6 @@ CHANGES |= {
     "member.role": N_("Role changed"),
     "member.remove": N_("Member removed"),
     "member.sync": N_("Members synced"),
-}
-ARRIVALS |= {
     "member.join": N_("Joined"),
     "member.leave": N_("Left"),
 }

@@ -59,7 +59,7 @@ def build(base: Base) -> CommunityServices:
     attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
     people = OnlinePeople(members, visits, attendance_log, accounts.credentials.names)
     new_room = partial(_member_room, base)
-    rooms = CommunityRooms(realtime.rooms, visits, people, dashboards, participants, permissions, new_room)
+    rooms = CommunityRooms(realtime, visits, people, dashboards, participants, permissions, new_room)
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.follow(updates.stats_changed)
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)

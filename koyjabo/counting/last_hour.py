@@ -52,12 +52,6 @@ class Minute(NamedTuple):
     anonymous: int = 0
 
 
-class Column(NamedTuple):
-    minute: int  # since 1970
-    begins: str  # local time, ISO 8601
-    visits: int
-
-
 class LastHour:
     """The minutes of one scope."""
 
@@ -106,17 +100,6 @@ class LastHours:
         if len(self._hours) > MAX_SCOPES:
             self._hours.popitem(last=False)
         return self._database.read(hour.read, self._clock.now_ms())
-
-
-def columns(clock: Clock, minutes: Mapping[str, int]) -> list[Column]:
-    """The columns of a chart (templates/visit_log/live.html): the last 60 minutes, oldest first. `minutes` has the
-    visits by minute, as in events.
-    """
-    last = clock.now_ms() // MINUTE_MS
-    return [
-        Column(minute, clock.local(minute * MINUTE_MS // 1000), minutes.get(str(minute), 0))
-        for minute in range(last - MINUTES + 1, last + 1)
-    ]
 
 
 class PulseSample(NamedTuple):

@@ -47,18 +47,9 @@ OF_A_COMMUNITY: Any = text("scope <> 'site'")
 
 
 def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[int, int]:
-    """The ids of visits in a time range: greater than the first result, up to the second. None means no limit.
-    Rolled-up visits have no ids.
-    """
-    after, upto = _stored_ids(session)
-    if began_ms is None and ended_ms is None:
-        return after, upto
-    return ids_between(session, Visit, began_ms, ended_ms, after=after, upto=upto)
-
-
-def _stored_ids(session: Session) -> tuple[int, int]:
-    """The id before the first stored visit, and the id of the last one."""
-    return (session.scalar(select(func.min(Visit.id))) or 1) - 1, session.scalar(select(func.max(Visit.id))) or 0
+    """The ids of visits in a time range: greater than the first result, up to the second. None means no limit."""
+    upto = session.scalar(select(func.max(Visit.id))) or 0
+    return ids_between(session, Visit, began_ms, ended_ms, after=0, upto=upto)
 
 
 class Visited(NamedTuple):
@@ -174,8 +165,8 @@ def ids_between_ordinals(session: Session, first: int, last: int) -> list[tuple[
 
 
 def numbered_visit(session: Session, ordinal: int) -> Any:
-    """The `id`, `day` and `visitor_id` of the latest visit with this number; None if it was rolled up or its visitor
-    was erased.
+    """The `id`, `day` and `visitor_id` of the latest visit with this number; None if it is reduced or its visitor was
+    erased.
     """
     newest = max(ids_of(session, ordinal), default=None)
     visit = session.execute(select(Visit.id, Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
@@ -195,9 +186,7 @@ def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:
 
 
 def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Visited]:
-    """Visits by day, in order, omitting days without visits. Includes rolled-up visits, because each visit's own
-    transaction updates these sums.
-    """
+    """Visits by day, in order, omitting days without visits."""
     return _visited(session, DailyVisits, DailyVisits.day, scope, first, last)
 
 

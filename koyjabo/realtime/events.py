@@ -131,14 +131,10 @@ class DashboardUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PanelUpdate:
-    """New visits since the last event, newest first, and changed values by part and key. Values are complete; None
-    means that the key no longer exists. If `is_whole` is set, the event contains all values and replaces the known
-    ones.
-    """
+    """The site's stats, without locations. If `is_whole` is set, pages request again what else they show."""
 
     type: ClassVar[str] = "panel_update"
-    visits: Sequence[Mapping[str, Any]]
-    parts: Mapping[str, Mapping[str, Any]]
+    stats: Mapping[str, Any]
     revision: int  # also the time of the event, ms
     is_whole: bool
 
@@ -146,8 +142,7 @@ class PanelUpdate:
         return {
             "type": self.type,
             "whole": self.is_whole,
-            "visits": list(self.visits),
-            **self.parts,
+            "stats": dict(self.stats),
             "revision": self.revision,
             "timestamp": iso(self.revision),
         }

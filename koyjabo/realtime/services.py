@@ -17,6 +17,7 @@ from . import VisitorBroadcaster, visitor_broadcaster
 from .events import PAGES_ROOM, STATS_ROOM
 from .fanout import LocalFanout
 from .pages_room import PagesRoom, PagesSource
+from .panel_room import PanelRoom
 from .room import Rooms
 from .site_room import MilestoneNews, SiteRoom
 
@@ -26,8 +27,14 @@ class RealtimeServices:
     fanout: LocalFanout
     rooms: Rooms
     pages: PagesRoom
+    panel: PanelRoom
     broadcaster: VisitorBroadcaster
     bus: Bus
+
+    def reload_panel(self) -> None:
+        """Make the panel pages of this worker request again what they show."""
+        self.panel.reload()
+        self.rooms.refresh_panel()
 
     def pages_changed(self, _: object = None) -> None:
         """Announce that this worker has recorded views of pages."""
@@ -54,7 +61,8 @@ def build(base: Base) -> RealtimeServices:
     rooms, interval_s = Rooms(fanout, base.runtime, base.cluster.bus), base.settings.update_interval_ms / 1000
     rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, site), interval_s))
     pages = rooms.open(PAGES_ROOM, PagesSource(base.services[PageNumbers], interval_s), PagesRoom)
-    services = RealtimeServices(fanout, rooms, pages, broadcaster, base.cluster.bus)
+    panel = PanelRoom(counting.visits, base.clock)
+    services = RealtimeServices(fanout, rooms, pages, panel, broadcaster, base.cluster.bus)
     counting.visits.follow(services.pages_changed)
     return services
 

@@ -27,7 +27,6 @@ class PageViewTotals(NamedTuple):
     views: Mapping[str, int]
     today: str
     of_today: Mapping[str, int]
-    is_complete: bool  # days that earlier versions rolled up lack small pages
 
     def rows(self) -> list[PageRow]:
         return [
@@ -38,14 +37,14 @@ class PageViewTotals(NamedTuple):
 
 def problems(session: Session, clock: Clock, parser: TraitParser) -> Iterator[str]:
     """Compare the numbers of all pages with the report of all time, and yield a sentence for each difference. Nothing
-    is compared while one of them is being computed, or if the report has lost pages.
+    is compared while one of them is being computed.
     """
     numbers = page_queries.numbers(session)
     if numbers is None:
         return
     with suppress(StillCounting):
         reported = totals(session, clock, Live(parser, clock))
-        for page in sorted({*reported.views, *numbers}) if reported.is_complete else ():
+        for page in sorted({*reported.views, *numbers}):
             views = reported.views.get(page, 0)
             if numbers[page] != views:
                 yield f"page_sums: {page} has {numbers[page]} views instead of {views}"
@@ -56,8 +55,7 @@ def totals(session: Session, clock: Clock, live: Live) -> PageViewTotals:
     # Not from the first visit's day, because page views may be older.
     of_all_time = EventValues(snapshot, Question(FIRST_DAY, LAST_DAY), VIEWED_PAGE)
     of_today = EventValues(snapshot, Question(today, today), VIEWED_PAGE)
-    is_complete = of_all_time.total.count == of_all_time.counts.total()
-    return PageViewTotals(live.at(session), _views(of_all_time), today, _views(of_today), is_complete)
+    return PageViewTotals(live.at(session), _views(of_all_time), today, _views(of_today))
 
 
 def _views(values: EventValues) -> dict[str, int]:

@@ -7,7 +7,7 @@ import json
 import uuid
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
@@ -202,12 +202,10 @@ class ConversionReport(NamedTuple):
 
 
 def conversions_between(session: Session, scope: Scope, first: str, last: str) -> ConversionReport:
-    """Report the conversions of visitors whose first visit was on the days `first` to `last` (inclusive) and is still
-    stored.
-    """
+    """Report the conversions of visitors whose first visit was on the days `first` to `last` (inclusive)."""
     is_theirs = (Visitor.scope == Conversion.scope) & (Visitor.visitor_id == Conversion.visitor_id)
-    query = select(Visit.page, Conversion.at_ms - Visit.at_ms).join(Visitor, is_theirs)
-    query = query.join(Visit, Visit.id == Visitor.first_visit)
+    query = select(Visit.page, Conversion.at_ms - Visit.at_ms).outerjoin(Visitor, is_theirs)
+    query = query.join(Visit, Visit.id == func.coalesce(Conversion.first_visit, Visitor.first_visit))
     query = query.where(Conversion.scope == scope, Visit.day.between(first, last))
     conversions = session.execute(query).all()
     pages = collections.Counter(page for page, _ in conversions)

@@ -228,11 +228,12 @@ def spent(seconds: int) -> str:
 
 
 def period(iso: str, step: str, has_weekday: bool = False) -> str:
-    """Format the start of an hour (`2026-11-20T14:00:00+06:00`), a day or a week (`2026-11-20`), without the year.
+    """Format the start of a minute or hour (`2026-11-20T14:00:00+06:00`), a day or a week (`2026-11-20`), without the
+    year.
 
     `has_weekday` applies to days and hours.
     """
-    pattern = "d MMM, HH:mm" if step == "hour" else "d MMM"
+    pattern = {"minute": "HH:mm", "hour": "d MMM, HH:mm"}.get(step, "d MMM")
     if has_weekday and step in ("hour", "day"):
         pattern = f"EEE {pattern}"
     return _time(datetime.fromisoformat(iso).replace(tzinfo=None), pattern)

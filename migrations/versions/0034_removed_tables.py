@@ -27,9 +27,20 @@ OF_REPORTS = ("annotations",)
 DIMENSIONS = {"referrer", "language", "visitor_kind", "network"}
 ATTENDED = {"none", "!none", "", "!"}
 OF_BACKUPS = ("backups",)
+OF_ROLLED_UP_DAYS = ("folded_visits", "insight_sums", "event_sums")
 REFUSED = (
     "This database has visits that were imported from another program, and this version cannot read them. Nothing was "
     "changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to its total."
+)
+
+ROLLED_UP = sa.text("""
+SELECT (SELECT count(*) FROM folded_visits) + (SELECT count(*) FROM insight_sums WHERE people IS NULL)
+     + (SELECT count(*) FROM nightly_work WHERE name IN ('folded', 'folding'))
+""")
+REFUSED_ROLLED_UP = (
+    "This database has days that were rolled up into sums after RETENTION_DAYS, and this version cannot read them. "
+    "Nothing was changed. Keep it with the version that made it, or start a new database with STARTING_TOTAL set to "
+    "its total."
 )
 
 
@@ -38,12 +49,15 @@ def upgrade() -> None:
     for table in ("imported_days", "imported_visits"):
         if connection.scalar(sa.text(f"SELECT count(*) FROM {table}")):
             raise UnusableDatabase(REFUSED)
+    if connection.scalar(ROLLED_UP):
+        raise UnusableDatabase(REFUSED_ROLLED_UP)
     remove_webhooks(connection)
     remove_login_with_others(connection)
     remove_passkeys(connection)
     remove_dimensions(connection)
     existing = set(sa.inspect(connection).get_table_names())
-    for table in (*NEVER_RELEASED, *OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS, *OF_REPORTS, *OF_BACKUPS):
+    of_features = (*OF_IMPORTS, *OF_WEBHOOKS, *OF_LOGINS, *OF_REPORTS, *OF_BACKUPS, *OF_ROLLED_UP_DAYS)
+    for table in (*NEVER_RELEASED, *of_features):
         if table in existing:
             note_rows(table, connection.scalar(sa.text(f"SELECT count(*) FROM {table}")))
             op.drop_table(table)

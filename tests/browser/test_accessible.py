@@ -17,8 +17,8 @@ OF_THE_PANEL = ["/admin/"]
 MORE_OF_THE_PANEL = [
     "/admin/" + path
     for path in (
-        *("communities", "people", "audit?kind=all", "server", "data", "settings", "find?q=a", "communities/new"),
-        *("live", "shares", "keys", "keys/new", "communities/{community}", "people/{user}"),
+        *("communities", "people", "audit", "server", "data", "settings", "find?q=a", "communities/new"),
+        *("shares", "keys", "keys/new", "communities/{community}", "people/{user}"),
         *("keys/{key}/rotate", "visits", "visits/{visit}", "receipt"),
     )
 ]

@@ -42,7 +42,7 @@ def test_the_password_is_asked_once_for_several_settings(admin_tab):
         expect(admin_tab.locator(f"#{group} form")).to_have_count(0)
 
 
-@pytest.mark.long(proved_by="browser/test_realtime_page.py::test_panel_shows_the_next_visit")
+@pytest.mark.long(proved_by="browser/test_overview.py::test_panel_shows_the_next_visit")
 def test_panel_that_polls_says_that_the_numbers_may_be_old(admin_tab, site):
     site.register("somebody")
     admin_tab.route_web_socket("**/*", lambda socket: socket.close())

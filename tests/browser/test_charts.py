@@ -1,9 +1,7 @@
 """Charts that people view, point at and have read aloud: bars, and a hatched current period."""
 
-import re
-
 import pytest
-from support.browser.pages import expect, visit, visit_as
+from support.browser.pages import expect, visit_as
 
 long = pytest.mark.long(proved_by="browser/test_charts.py::test_tooltip_follows_the_arrow_keys_and_is_announced")
 
@@ -77,37 +75,3 @@ def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
     expect(plot).to_have_attribute("aria-valuetext", "16 Dec, 10:00: Together 90")
     chart.page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
-
-
-READ_AND_SHOWN = """figure => [
-  figure.querySelector("[role=slider]").getAttribute("aria-valuetext"),
-  figure.querySelector(".tip strong").innerText,
-]"""
-"""What a slider says and what its label shows, both at once: a new minute changes both."""
-
-
-def readings(plot, *keys: str) -> list[str]:
-    return [plot.press(key) or plot.get_attribute("aria-valuetext") for key in keys]
-
-
-def test_last_60_minutes_are_read_by_keys_and_pointer(admin_tab, site):
-    site.register("somebody")
-    visit(admin_tab, "/admin/live")
-    figure = admin_tab.locator("#minutes")
-    plot, tip = figure.get_by_role("slider", name="Visits, last 60 minutes"), figure.locator(".tip")
-    texts = readings(plot, "End", "ArrowLeft")  # a minute may just have ended
-    assert any(": Visits 0" not in text for text in texts), texts
-    assert re.fullmatch(r"\d\d:\d\d: .+\. not over yet", texts[0])
-    plot.press("Home")
-    read, minute = figure.evaluate(READ_AND_SHOWN)
-    assert read == f"{minute}: Visits 0"
-    plot.press("Escape")
-    expect(tip).to_be_hidden()
-    plot.hover(position={"x": plot.evaluate("plot => plot.clientWidth") - 2, "y": 5})
-    expect(tip.locator("em")).to_have_text("not over yet")
-    expect(plot).to_have_attribute("aria-valuenow", "59")
-    figure.locator("figcaption").hover()
-    expect(tip).to_be_hidden()
-
-
-minutes = pytest.mark.long(proved_by="browser/test_charts.py::test_last_60_minutes_are_read_by_keys_and_pointer")

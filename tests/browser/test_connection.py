@@ -23,7 +23,7 @@ PAGES = {  # each kind notices in a different way
     "no line, and a session": "/account",
     "a document": "/docs/",
     "the lines of a community": "/communities/{community}",
-    "the line of the panel": "/admin/live",
+    "the line of the panel": "/admin/visits",
     "the line of the panel, and nothing live": "/admin/people",
 }
 

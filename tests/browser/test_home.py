@@ -1,5 +1,5 @@
 """GET / for visitors: the tests of the original clients, and everything else the page promises. The third of those
-tests, about the panel, is in test_realtime_page.py.
+tests, about the panel, is in test_overview.py.
 """
 
 import re

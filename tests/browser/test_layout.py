@@ -1,6 +1,5 @@
 """Pages stay short, and nothing moves while a page loads."""
 
-import re
 from datetime import datetime
 
 import pytest
@@ -9,7 +8,7 @@ from support.clients.members import Member
 from support.programs.processes import NO_LIMITS
 from support.programs.zone import ZONE
 
-HEIGHTS = {"/admin/server": 3_100, "/admin/live": 2_800}
+HEIGHTS = {"/admin/server": 3_100, "/admin/visits": 3_800}
 """Maximum height in px at 360 px width."""
 
 MAX_CONTROLS, MAX_WORDS = 90, 300
@@ -25,7 +24,7 @@ SEEN = r"""() => {
   return [controls.filter(isSeen).length, counted.reduce((sum, count) => sum + count, 0)];
 }"""
 
-FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "live", "visits", "connect", "communities", "people"))]
+FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "visits", "connect", "communities", "people"))]
 LARGEST_SHIFT = 0.005
 MEASURE_SHIFTS = """
 globalThis.shifts = [];
@@ -60,7 +59,7 @@ def phone(new_device, session):
     return new_device(storage_state=session, **PHONE).context.new_page()
 
 
-def test_server_and_live_are_short_on_a_phone_and_all_sections_are_in_view(phone):
+def test_server_and_visits_are_short_on_a_phone_and_all_sections_are_in_view(phone):
     for path, most in HEIGHTS.items():
         visit(phone, path)
         phone.wait_for_load_state("networkidle")
@@ -79,23 +78,10 @@ def test_overview_has_few_controls_and_words(new_device, session):
     assert words <= MAX_WORDS
 
 
-def test_live_has_fifteen_rows_and_leads_to_the_log(phone):
-    visit(phone, "/admin/live")
-    expect(phone.locator("[data-newest] tbody tr")).to_have_count(15)
-    assert phone.locator("[data-newest] tbody tr", has_text="/routes/").first.evaluate(CUT) == []
-    expect(phone.locator("#pages tbody tr")).to_have_count(6)
-    phone.locator("#newest-card").get_by_role("link").last.click()
-    expect(phone).to_have_url(re.compile("/admin/visits$"))
-
-
-def test_live_and_export_share_rows_on_a_phone(phone):
-    visit(phone, "/admin/live")
+def test_overview_has_its_totals_and_its_line_in_one_row_on_a_phone(phone):
+    visit(phone, "/admin/")
     line, totals = (phone.locator(place).bounding_box() for place in (".line[data-line=live]", ".totals"))
     assert line["y"] < totals["y"] + totals["height"]
-    visit(phone, "/admin/visits")
-    export, view = phone.locator(".tools a.button"), phone.locator("[data-table-view]")
-    expect(view).to_be_visible()
-    assert export.bounding_box()["y"] == view.bounding_box()["y"]
 
 
 def test_required_fields_are_marked_where_others_may_be_empty(new_device, session):
@@ -143,8 +129,8 @@ def test_nothing_moves_while_a_page_comes_in_pieces(new_device, session):
     device.context.add_init_script(MEASURE_SHIFTS)
     page = device.context.new_page()
     slow = {"offline": False, "latency": 20, "downloadThroughput": 4_000, "uploadThroughput": 4_000}
-    visit(page, "/admin/live")  # so that styles and scripts are in the cache
+    visit(page, "/admin/visits")  # so that styles and scripts are in the cache
     device.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
-    visit(page, "/admin/live")
+    visit(page, "/admin/visits")
     page.wait_for_load_state("networkidle")
     assert page.evaluate(SUM) <= LARGEST_SHIFT, page.evaluate(MOVED)

@@ -1,11 +1,11 @@
-"""The panel's lists in a browser: searched by part of a name on a phone, by keyboard, and with chosen columns."""
+"""The panel's lists in a browser: searched by part of a name on a phone, and by keyboard."""
 
 import re
 
 import pytest
 from support.browser.pages import PHONE, check_accessible, expect, visit
 
-pytestmark = pytest.mark.long(proved_by="browser/test_realtime_page.py::test_panel_shows_the_next_visit")
+pytestmark = pytest.mark.long(proved_by="browser/test_overview.py::test_panel_shows_the_next_visit")
 
 VISITS = 60
 ANDROID = "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
@@ -73,22 +73,6 @@ def test_rows_are_gone_through_by_keyboard_and_back_closes_the_sheet(admin_tab):
     expect(page).to_have_url(re.compile(r"/admin/visits$"))
     page.locator("#text").press("j")
     expect(page.locator("#text")).to_have_value("j")
-
-
-def test_columns_and_density_stay_as_they_were_chosen(new_device, session):
-    page = new_device(storage_state=session).open("/admin/visits")
-    place, table = page.locator(f"{ROWS} .place").first, page.locator("[data-table=visits]")
-    expect(place).to_be_visible()
-    row = page.locator(ROWS).first
-    height = row.bounding_box()["height"]
-    page.locator("[data-table-view] summary").click()
-    page.locator("[data-column]", has_text="Location").click()
-    page.locator("[data-density=compact]").click()
-    expect(place).to_be_hidden()
-    page.reload()
-    expect(table).to_have_attribute("data-density", "compact")
-    expect(place).to_be_hidden()
-    assert row.bounding_box()["height"] < height
 
 
 def test_combobox_is_searched_by_typing_and_sends_its_value(admin_tab):

@@ -3,9 +3,7 @@
 import pytest
 from support.browser.pages import wait_for
 
-pytestmark = pytest.mark.long(
-    proved_by="browser/test_realtime_page.py::test_visit_appears_in_all_parts_without_a_request"
-)
+pytestmark = pytest.mark.long(proved_by="browser/test_overview.py::test_visits_show_new_visits_as_they_come")
 
 PAGE = """<!doctype html><title>Rows</title>
 <div id="rows" data-live tabindex="0" style="height: 100px; overflow: auto">{rows}</div>"""

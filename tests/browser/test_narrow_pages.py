@@ -41,9 +41,9 @@ MEMBERS = [
     "/account/second-factor/recovery-codes",
 ]
 PANEL = [
-    *("audit?kind=all", "communities", "communities/{community}", "communities/new", "data"),
+    *("audit", "communities", "communities/{community}", "communities/new", "data"),
     *("", "find?q=a", "server", "insights?compare=previous&tabs=channel,bangladesh"),
-    *("insights?by=page", "live", "receipt"),
+    *("insights?by=page", "receipt"),
     *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "people"),
     *("keys", "keys/new", "keys/{key}/rotate"),
     *("people/{user}", "visits", "visits?page={path}", "visits/{visit}"),

@@ -8,8 +8,6 @@ import json
 import pytest
 from sqlalchemy.engine import make_url
 from support.application.site import SPEC_MOMENT, Site
-from support.people.admins import panel
-from support.people.page_readers import words
 from support.servers.responses import Registered
 
 from koyjabo.base.core.clock import iso
@@ -331,9 +329,3 @@ def test_community_has_milestones_too_and_the_operator_chooses_them(database):
         site_at_97.set_total(99)
         site_at_97.register()
         assert len(rows(site_at_97)) == 2
-
-
-def test_panel_says_it(site_at_97):
-    site_at_97.register("a"), site_at_97.register("b"), site_at_97.register("c")
-    admin = panel(site_at_97)
-    assert "The total reached 100 visits on 16 Dec 2025, 10:48" in words(admin.get("/admin/live"))

@@ -96,7 +96,7 @@ def test_click_on_a_row_filters_everything_by_exactly_that_value(admin):
 
 def test_every_link_of_a_view_leads_to_a_view(admin):
     page = admin.get("/admin/?compare=year&country=&metric=visitors&tabs=channel,bangladesh,system")
-    links = {unescape(url) for url in HREF.findall(page)}
+    links = {unescape(url) for url in HREF.findall(page)} - {"/admin/visits"}
     assert len(links) > 60
     kinds = {tuple(part.partition("=")[0] for part in link.partition("?")[2].split("&")): link for link in links}
     for kind in kinds.values():
@@ -162,7 +162,7 @@ def test_an_address_that_is_not_valid_says_why_and_shows_the_view_without_it(adm
         "range=month&start=2025-01-01": "range: must not be given together with start or end",
         "pge=/fares": "pge: is not a parameter of this report",
         "by=color": "by: is not a dimension of reports",
-        "granularity=minute": "granularity: must be one of",
+        "granularity=year": "granularity: must be one of",
         "offset=-1": "offset: must be a number",
     }.items():
         page = admin.get(f"/admin/?{query}", 400)

@@ -7,7 +7,7 @@ import { join } from "node:path";
 const NAMES = `
   activity arrow-down arrow-up check chevron-down chevron-left chevron-right circle-alert circle-check clock copy
   download ellipsis filter gauge info key list log-out menu monitor moon pause plus
-  scroll-text search settings sun triangle-alert upload user users x
+  scroll-text search sun triangle-alert upload user users x
 `.trim().split(/\s+/);
 
 /** Rounds to two decimals. Adds a space where a number would merge with its neighbour. */

@@ -48,7 +48,7 @@ HABITS = (
     Habit(
         "lost terms",
         r"\b(second (factor|step)s?|two-factor|folded|folds|summed up|proven|(went|gone|goes) back|withdraw[sn]?)\b",
-        "use the words of docs/glossary.md: two-step login, rolled up, verified, rolled back, revoke",
+        "use the words of docs/glossary.md: two-step login, reduced, verified, rolled back, revoke",
     ),
     Habit(
         "begins like a fragment",

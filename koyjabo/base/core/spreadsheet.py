@@ -1,14 +1,12 @@
-"""Writes rows as CSV (RFC 4180) that is safe to open in a spreadsheet, or as JSON lines."""
+"""Writes rows as CSV (RFC 4180) that is safe to open in a spreadsheet."""
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
 
-CSV, JSON_LINES = "csv", "jsonl"
-MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}
+MIMETYPE = "text/csv; charset=utf-8"
 
 BYTE_ORDER_MARK = "\ufeff"
 """Begins the CSV files that browsers download: without it, Excel does not read them as UTF-8."""
@@ -29,16 +27,14 @@ SIGN = re.compile(rf"{START}({MARK}*[{FORMULA}])")
 MARKED = re.compile(rf"{START}{MARK}({MARK}*[{FORMULA}])")
 
 
-def head(kind: str, columns: Iterable[str]) -> str:
-    """The header row of a CSV file; "" for JSON lines."""
-    return _csv([columns]) if kind == CSV else ""
+def head(columns: Iterable[str]) -> str:
+    """The header row."""
+    return _csv([columns])
 
 
-def lines(kind: str, rows: Iterable[dict[str, Any]]) -> str:
+def lines(rows: Iterable[dict[str, Any]]) -> str:
     """One line per row. A row maps columns to values, in header order."""
-    if kind == CSV:
-        return _csv([_cell(value) for value in row.values()] for row in rows)
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return _csv([_cell(value) for value in row.values()] for row in rows)
 
 
 def plain(cell: str) -> str:

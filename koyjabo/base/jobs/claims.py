@@ -54,10 +54,6 @@ class DailyWork:
         """Forget whether the day's work is done, so that the database is read again."""
         self._done_for = ""
 
-    def is_done(self, day: str) -> bool:
-        """Whether any worker has done the day's work. Raises LedgerUnavailable."""
-        return self._database.read(job_queries.is_done, self._name, day)
-
     def begin(self, day: str, work: Work, is_possible: Callable[[str], bool] = lambda day: True) -> None:
         """Do the work in a task, unless it is done, claimed by another worker, or currently not possible."""
         if self._is_busy or day == self._done_for:

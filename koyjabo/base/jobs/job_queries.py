@@ -39,12 +39,6 @@ def is_free(session: Session, claim: Claim, now_ms: int) -> bool:
     return row is None or _is_free(row, claim.day, now_ms)
 
 
-def is_done(session: Session, name: str, day: str) -> bool:
-    """Whether that day's work has been completed."""
-    row = session.get(NightlyWork, name)
-    return row is not None and row.ended_ms is not None and not _is_free(row, day, row.seen_ms)
-
-
 def take(session: Session, claim: Claim, now_ms: int) -> bool:
     """Claim the work. Of several concurrent callers, exactly one gets True."""
     row = _locked(session, claim.name)

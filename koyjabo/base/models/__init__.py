@@ -12,9 +12,9 @@
   under the same lock.
 - `attendance`: the newest spans of a visit whose page a browser showed (`koyjabo.counting.evidence`).
 - `adjustments`: changes to totals that no visit caused. A visit's `ordinal` is its `id` plus the adjustments before it.
-- `folded_visits`, `forgotten_visitors`: sums of the visits and visitors whose rows were deleted. Every total is the
-  remaining rows plus these sums, so a recount gives the same result before and after a deletion. Rolling up deletes the
-  lowest ids; erasing a visitor renames its rows.
+- `forgotten_visitors`: the number of visitors whose rows were deleted. The number of unique visitors is the remaining
+  rows plus this number, so a recount gives the same result before and after a deletion. Visits are never deleted:
+  erasing a visitor renames its rows, and so does reducing old visits.
 
 Unless a name says otherwise, times are ms since 1970-01-01 UTC by the server's clock. Days are `YYYY-MM-DD` in
 TIMEZONE.
@@ -41,8 +41,6 @@ from .columns import SITE, Scope
 from .insights import (
     Event,
     EventBlock,
-    EventSum,
-    InsightSum,
     PageSum,
     Share,
     VisitBlock,
@@ -62,7 +60,6 @@ from .ledger import (
     Person,
     PersonDay,
     Return,
-    RolledUpVisits,
     Visit,
     Visitor,
 )
@@ -71,6 +68,7 @@ from .upkeep import (
     AuditLine,
     DatabaseIdentity,
     DaySecret,
+    MonthSecret,
     NightlyWork,
     StartingStep,
     StoredSetting,
@@ -93,16 +91,15 @@ __all__ = [
     "EmailLink",
     "Event",
     "EventBlock",
-    "EventSum",
     "ForgottenVisitors",
     "HourlyPeople",
     "HourlyVisits",
-    "InsightSum",
     "Invitation",
     "LoginFailures",
     "LoginSession",
     "MailBudget",
     "Membership",
+    "MonthSecret",
     "NightlyWork",
     "OutboxMail",
     "PageSum",
@@ -113,7 +110,6 @@ __all__ = [
     "PersonDay",
     "RecoveryCode",
     "Return",
-    "RolledUpVisits",
     "Scope",
     "Share",
     "SpentCode",

@@ -1,4 +1,4 @@
-"""Tables for reports: visits and events stored by column, events, sums of rolled-up days, share links and notes."""
+"""Tables for reports: visits and events stored by column, events, share links and notes."""
 
 from sqlalchemy import Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -17,26 +17,6 @@ from .columns import (
     Uuid,
     related,
 )
-
-
-class InsightSum(Model):
-    """Sums over rolled-up visits, for one value of a dimension in one period of a scope (`reports.rolled_up`)."""
-
-    __tablename__ = "insight_sums"
-
-    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
-    dimension: Mapped[str] = mapped_column(String(140), primary_key=True)  # also `event:{name}:{property}`
-    period: Mapped[str] = mapped_column(String(10), primary_key=True)  # a day, or the start of an hour in s
-    value: Mapped[str] = mapped_column(primary_key=True)
-    visits: Mapped[int]
-    new_visitors: Mapped[int]
-    count: Mapped[int]  # number of page views or events, for dimensions that have one
-    visitors: Mapped[int | None]  # distinct visitors; None if unknown
-    # Visits of 1 s or more, and the time of all visits, ms; None on days rolled up before these were measured.
-    attended: Mapped[int | None]
-    attended_ms: Mapped[int | None]
-    # Used only by the previous version, for days that are not rolled up.
-    people: Mapped[bytes | None]
 
 
 class _Block:
@@ -76,8 +56,8 @@ class Watermark(ByKey, Model):
 
 
 class Event(Model):
-    """A visitor's action on a page, or a page view. Stored for RETENTION_DAYS; after that, only daily and hourly sums
-    remain, forever.
+    """A visitor's action on a page, or a page view. It loses its person with its visit, or after RETENTION_DAYS
+    (`upkeep.retention.reduction_queries`).
     """
 
     __tablename__ = "events"
@@ -98,20 +78,6 @@ class Event(Model):
     name: Mapped[str] = mapped_column(String(64))
     page: Mapped[str | None]
     props: Mapped[str | None]  # a JSON object whose values are strings
-
-
-class EventSum(ByKey, Model):
-    """Number of page views or events on rolled-up days, for one value in one period of a scope. Earlier versions also
-    wrote rows for other days.
-    """
-
-    __tablename__ = "event_sums"
-
-    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
-    dimension: Mapped[str] = mapped_column(String(140), primary_key=True)
-    period: Mapped[str] = mapped_column(String(10), primary_key=True)  # a day, or the start of an hour in s
-    value: Mapped[str] = mapped_column(primary_key=True)
-    count: Mapped[int]
 
 
 class PageSum(ByKey, Model):

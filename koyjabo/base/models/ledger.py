@@ -79,6 +79,8 @@ class Conversion(Model):
     visitor_id: Mapped[str] = mapped_column(String(128))
     user_id: Mapped[Uuid]
     at_ms: Mapped[int]
+    # The visitor's first visit in the scope, once the conversion is reduced (`upkeep.retention.reduction_queries`).
+    first_visit: Mapped[int | None]
 
 
 class Peak(ByKey, Model):
@@ -94,6 +96,12 @@ class Peak(ByKey, Model):
 
 HAS_USER = "user_id IS NOT NULL"
 
+MONTHLY = "~~"
+"""The beginning of the ids of reduced visits. No visitor can send such an id, and no erased visitor has such a name."""
+
+ON_SITE, IN_COMMUNITY = 1, 2
+"""Bits of `new_in`: the visit is the visitor's first on the site, or in its community."""
+
 KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
 """How a column of `visits` is treated when its visitor is erased or was anonymous: it is kept, or reduced by a rule for
 this column. All other columns are cleared (LOST).
@@ -101,8 +109,7 @@ this column. All other columns are cleared (LOST).
 
 START, SET, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "rolled_back")
 """Kinds of adjustments. START is STARTING_TOTAL. SET is a total set by hand, or a restore or repair, which begins an
-epoch but keeps the total. IMPORTED are visits counted by another program. ROLLED_BACK are visits lost when the database
-was rolled back.
+epoch but keeps the total. ROLLED_BACK are visits lost when the database was rolled back.
 """
 
 LABEL = "label"
@@ -136,7 +143,7 @@ class Visit(Model):
     # The number returned to the visitor: the id plus all adjustments up to that point.
     ordinal: Mapped[int] = mapped_column(info=KEPT)
     scope: Mapped[ScopeId] = mapped_column(info=KEPT)  # a community's visit also counts for the site
-    # A random name ("~…") after the visitor is erased.
+    # A random name ("~…") after the visitor is erased; a month's random id ("~~…") after the visit is reduced.
     visitor_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
     # The id that the client gave the visit, or a generated one ("~…").
     visit_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
@@ -168,6 +175,11 @@ class Visit(Model):
     own: Mapped[bool] = mapped_column(server_default=false(), info=KEPT)  # a visit by the operators
     # How long the visit waited to be sent, as measured by the client, ms; None if unknown.
     waited_ms: Mapped[int | None] = mapped_column(info=KEPT)
+    # Only for reduced visits (`upkeep.retention.reduction_queries`): the id of one visit with this `visitor_id`, the
+    # same for all of them; and where the visit was its visitor's first (ON_SITE, IN_COMMUNITY), because its visitor is
+    # no longer listed.
+    visitor_number: Mapped[int | None] = mapped_column(info=KEPT)
+    new_in: Mapped[int | None] = mapped_column(Integer, info=KEPT)
 
 
 class Attendance(Model):
@@ -190,25 +202,9 @@ LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns 
 """Values that clear a visit's other columns."""
 
 
-class RolledUpVisits(ByKey, Model):
-    """Sums of visits whose rows were deleted: after RETENTION_DAYS or, by earlier versions, when their visitor was
-    erased. As in the daily and hourly tables, the site's sums include visits to communities.
-
-    Daily and hourly sums equal these sums plus the remaining rows.
-    """
-
-    __tablename__ = "folded_visits"
-
-    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
-    day: Mapped[Day] = mapped_column(primary_key=True)
-    hour_s: Mapped[int] = mapped_column(primary_key=True)
-    visits: Mapped[int]
-    new_visitors: Mapped[int]  # visits that were their visitor's first in the scope
-
-
 class ForgottenVisitors(ByKey, Model):
-    """Number of unique visitors in a scope whose rows in `visitors` were deleted by earlier versions. It is one lower
-    for each visitor who has two rows while being renamed (`upkeep.retention.erasure_queries`).
+    """Number of unique visitors in a scope whose rows in `visitors` were deleted, because all their visits there are
+    reduced. It is one lower for each visitor who has two rows while being renamed (`upkeep.retention.erasure_queries`).
     """
 
     __tablename__ = "forgotten_visitors"

@@ -9,8 +9,8 @@ from .columns import BigKey, ByKey, Day, Model, Name, ScopeId, Uuid, Word
 class NightlyWork(ByKey, Model):
     """Work that one worker does once a day: the last day it was started for, and the worker that started it.
 
-    Some rows have another use: `folded` has the first day whose visits may not be rolled up yet
-    (`upkeep.retention.retention_queries`).
+    Some rows have another use: `reduced` has the first day whose visits may still have a person, and the start of this
+    day (`upkeep.retention.reduction_queries`).
     `mail`, `insights` and `recount` are the leases of the workers that send emails, store blocks for reports, and
     recount (`base.jobs.job_queries`).
     """
@@ -55,6 +55,17 @@ class DaySecret(ByKey, Model):
     __tablename__ = "day_secrets"
 
     day: Mapped[Day] = mapped_column(primary_key=True)
+    secret: Mapped[str]  # hexadecimal
+
+
+class MonthSecret(ByKey, Model):
+    """The secret for the random ids of one month's reduced visits. It exists until all visits of the month are reduced
+    (`upkeep.retention.reduction_queries`). Not included in backups.
+    """
+
+    __tablename__ = "month_secrets"
+
+    month: Mapped[Day] = mapped_column(primary_key=True)  # YYYY-MM
     secret: Mapped[str]  # hexadecimal
 
 

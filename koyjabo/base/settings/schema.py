@@ -136,7 +136,7 @@ class Settings(BaseModel):
     )
     retention_days: int = setting(
         365,
-        N_("days to keep each visit; older visits are rolled up into daily sums at night, and totals stay the same"),
+        N_("days that a visit keeps its person; older visits are reduced at night, and totals stay the same"),
         ge=1,
         le=36500,
     )

@@ -13,6 +13,7 @@ from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room, visitors_room
 from koyjabo.realtime.room import Rooms
+from koyjabo.realtime.services import RealtimeServices
 from .dashboard_room import ONLINE, STATS, Dashboards, MemberRoom
 from .online_people import OnlinePeople
 from .participant import Participant, Participants
@@ -23,7 +24,7 @@ class CommunityRooms:
 
     def __init__(
         self,
-        rooms: Rooms,
+        realtime: RealtimeServices,
         visits: Visits,
         people: OnlinePeople,
         dashboards: Dashboards,
@@ -31,7 +32,8 @@ class CommunityRooms:
         permissions: Permissions,
         member_room: Callable[[LiveStats], MemberRoom],
     ) -> None:
-        self._rooms = rooms
+        self._rooms = realtime.rooms
+        self._panel = realtime.panel
         self._visits = visits
         self._people = people
         self._dashboards = dashboards
@@ -96,7 +98,7 @@ class CommunityRooms:
     def _let_in(self, participant: Participant) -> dict[str, Any] | None:
         scope = participant.scope
         if participant.is_dashboard:
-            board = self._dashboards.reports().panel() if scope == SITE else self._dashboards.current(scope)
+            board = self._panel if scope == SITE else self._dashboards.current(scope)
             return self._rooms.admit(self.room_of(participant), lambda: board, participant.client)
         live_stats = self._visits.community(scope)
         if participant.is_online:

@@ -102,9 +102,6 @@ BEAT_S = 10.0
 class ReportRooms:
     """The rooms whose sources are in `reports`."""
 
-    panel: Callable[[], RoomSource]
-    """Returns a source for the panel's room with current values. May wait."""
-
     view: Callable[[Scope, str, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
     """Returns the room for the view that a user's message names, and a function that opens the room."""
 

@@ -18,8 +18,7 @@ AT_ONCE = 1_000
 LOCK = text("SELECT 1 FROM watermarks WHERE name = 'page_visits' FOR UPDATE")
 MARKS = text("""
 SELECT upto, (SELECT upto FROM watermarks WHERE name = 'page_events'),
-       (SELECT visits FROM counters WHERE scope = 'site'), (SELECT coalesce(max(id), 0) FROM events),
-       (SELECT min(id) FROM visits WHERE id > watermarks.upto)
+       (SELECT visits FROM counters WHERE scope = 'site'), (SELECT coalesce(max(id), 0) FROM events)
 FROM watermarks WHERE name = 'page_visits'
 """)
 VISITS = text("SELECT id, page, day FROM visits WHERE id > :after ORDER BY id LIMIT :most")
@@ -38,11 +37,6 @@ SET_MARK = text("""
 INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
 """)
-NEWEST_EVENT = text("SELECT coalesce(max(id), 0) FROM events")
-LOWER_MARK = text("""
-UPDATE watermarks SET version = version + :before - :newest, upto = CASE WHEN upto > :newest THEN :newest ELSE upto END
-WHERE name = 'page_events'
-""")
 # Three, so that the revision increases even if the day falls by two with another time zone.
 RESTART = text("""
 INSERT INTO watermarks (name, upto, version) VALUES ('page_events', 0, 3)
@@ -56,15 +50,14 @@ PageRow = tuple[str, int, str, int]
 
 
 def move_views(session: Session) -> bool:
-    """Add the next views to the sums. Returns whether there are more. If the sums cannot be continued, because rows are
-    gone that they lack or because they lack too many, they are no longer ready.
+    """Add the next views to the sums. Returns whether there are more. If the sums lack too many, they are no longer
+    ready.
     """
     ready = marks(session)
     if ready is None:
         return False
-    after_visit, after_event, visits, events, next_visit = ready
-    is_gone = visits > after_visit and next_visit != after_visit + 1
-    if is_gone or visits - after_visit + events - after_event > MAX_LATE:
+    after_visit, after_event, visits, events = ready
+    if visits - after_visit + events - after_event > MAX_LATE:
         discard(session)
         return False
     has_more = False
@@ -165,18 +158,6 @@ def numbers(session: Session) -> Counter[str] | None:
             if page:
                 views[page] += count
     return views
-
-
-def newest_event(session: Session) -> int:
-    """The id of the newest event."""
-    return int(session.scalar(NEWEST_EVENT) or 0)
-
-
-def follow_removal(session: Session, before: int) -> None:
-    """Adapt the mark after the newest events, up to the id `before`, were removed. Later events get their ids again."""
-    newest = newest_event(session)
-    if newest < before:
-        session.execute(LOWER_MARK, {"before": before, "newest": newest})
 
 
 def listed_communities(session: Session, keys: Collection[str]) -> set[str]:

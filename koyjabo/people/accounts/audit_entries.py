@@ -5,7 +5,7 @@ from typing import Any
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import User
-from koyjabo.people.audit.log import ARRIVALS, CHANGES, SIGN_INS, Actor, Subject
+from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 
 CHANGES |= {
@@ -28,12 +28,8 @@ CHANGES |= {
     "panel.withdraw": N_("Invitation to the panel revoked"),
     "panel.accept": N_("Invitation to the panel accepted"),
     "panel.decline": N_("Invitation to the panel declined"),
-}
-ARRIVALS |= {
     "user.sign_up": N_("Signed up"),
     "user.verify": N_("Email confirmed"),
-}
-SIGN_INS |= {
     "login.fail": N_("Login failed"),
     "session.begin": N_("Logged in"),
     "session.end": N_("Logged out"),

@@ -1,108 +1,38 @@
-"""/admin/audit: the audit log, filtered by kind, user, action and days, with an export to a file.
+"""/admin/audit: the audit log, newest first.
 
 An entry shows its action's label, its author and time, and its details as labels and values.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from flask import Response, request, url_for
+from flask import Response, url_for
 from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
-from koyjabo.base.core import spreadsheet
-from koyjabo.base.core.clock import iso
-from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import DELETED
 from koyjabo.web.current import admin as bp, current
-from koyjabo.web.forms.forms import Form
-from koyjabo.web.http.responses import download
 from koyjabo.web.i18n import count, translated
 from koyjabo.web.pages import pagination
 from koyjabo.web.panel import for_viewers
-from koyjabo.web.panel.pages import cursor, me, page, while_admin
-from koyjabo.web.schemas.bodies import Body
-from .log import BY_OPERATOR, FILTERS, KINDS, Audit, AuditPage
+from koyjabo.web.panel.pages import cursor, me, page
+from .log import CHANGES, Audit
 from .queries import AuditRecord
-
-KIND_LABELS = {"changes": _("Changes"), "arrivals": _("Sign-ups and joins"), "sign_ins": _("Sign-ins"), "all": _("All")}
-"""Labels of the kinds. The last one includes actions that are no longer recorded."""
-
-COLUMNS = ("at", *(name for name in AuditRecord._fields if name not in ("id", "at_ms")))
 
 
 @bp.get("/audit")
 @for_viewers
 def audit() -> Response:
-    form = _form(request.args.to_dict())
-    try:
-        audit_page = current()[Audit].page(me(), cursor("before"), **form.values)
-    except InvalidInput as error:
-        form.errors.update(error.details)
-        if not error.details:
-            raise
-        return _show(form, AuditPage((), None), 400)
-    return _show(form, audit_page)
-
-
-@bp.post("/audit/export")
-def export_audit() -> Response:
-    """Export the matching records as CSV, oldest first."""
-    form = _form(request.form.to_dict())
-    pieces = current()[Audit].export(me(), **form.values)
-    name = f"audit-{current().clock.today()}.{spreadsheet.CSV}"
-    return download(_lines(pieces), name, spreadsheet.MIMETYPES[spreadsheet.CSV], while_admin())
-
-
-def _lines(pieces: Iterator[tuple[AuditRecord, ...]]) -> Iterator[str]:
-    yield spreadsheet.head(spreadsheet.CSV, COLUMNS)
-    for records in pieces:
-        yield spreadsheet.lines(spreadsheet.CSV, map(_row, records))
-
-
-def _row(record: AuditRecord) -> dict[str, Any]:
-    details = json.dumps(record.details, ensure_ascii=False) if record.details else ""
-    values = {**record._asdict(), "at": iso(record.at_ms), "details": details}
-    return {name: values[name] for name in COLUMNS}
-
-
-def _form(values: dict[str, str]) -> Form[Body]:
-    form = Form(Body, {name: values.get(name, "").strip() for name in FILTERS})
-    if form.values["kind"] not in KIND_LABELS:
-        form.values["kind"] = "changes"
-    return form
-
-
-def _show(form: Form[Body], audit_page: AuditPage, status: int = 200) -> Response:
-    labels = {action: gettext(label) for kind in KINDS.values() for action, label in kind.items()}
+    audit_page = current()[Audit].page(me(), cursor("before"))
     return page(
         "audit/audit",
-        status,
-        form=form,
         lines=[
-            (record, labels.get(record.action, record.action), _who(record), list(details(record)))
+            (record, gettext(CHANGES.get(record.action, record.action)), _who(record), list(details(record)))
             for record in audit_page.lines
         ],
         older=pagination.this_page(before=audit_page.before) if audit_page.before is not None else None,
-        kinds=list(KIND_LABELS.items()),
-        people=[
-            ("", _("Anyone")),
-            (BY_OPERATOR, _("Command line")),
-            *_people(audit_page, form.values["actor"]).items(),
-        ],
-        actions=[("", _("All")), *sorted(labels.items(), key=lambda label: label[1])],
-        is_filtered=any(value for name, value in form.values.items() if name != "kind"),
     )
-
-
-def _people(audit_page: AuditPage, chosen: str) -> dict[str, str]:
-    """The users to choose from, as names by id: the ones on this page, and the chosen one."""
-    people = {line.actor_id: line.actor for line in audit_page.lines if line.actor_id not in (None, "", DELETED)}
-    if chosen not in ("", BY_OPERATOR, *people):
-        people[chosen] = chosen
-    return dict(sorted(people.items(), key=lambda person: person[1].casefold()))
 
 
 TARGETS: Mapping[str, LazyString] = {
@@ -134,13 +64,11 @@ LABELS: Mapping[str, LazyString] = {
     "method": _("Method"),
     "name": _("Name"),
     "failures": _("Failed logins in a row"),
-    "sessions": _("Sessions"),
     "browser": _("Browser"),
     "from": _("Location"),
     "reason": _("Reason"),
     "new_epoch": _("New count"),
     "agrees": _("All numbers agree"),
-    "error": _("Error"),
     "problems": _("Problems"),
     "rows": _("Rows"),
     "proven": _("Verified"),
@@ -150,7 +78,6 @@ LABELS: Mapping[str, LazyString] = {
     "ledger.rolled_back from": _("Acknowledged"),
     "ledger.rolled_back to": _("Found"),
     "lost": _("Lost visits"),
-    "kind": _("Format"),
     "first_day": _("From"),
     "last_day": _("To"),
     "place": _("Location"),
@@ -167,7 +94,7 @@ LABELS: Mapping[str, LazyString] = {
     "removed": _("Removed"),
     "taken_over": _("Two-step login removed, share links and invitations revoked"),
 }
-"""Labels for the details shown, by name, or by action and name. Ids appear only in the exported file."""
+"""Labels for the details shown, by name, or by action and name. Ids are not shown."""
 
 ROLES = {"member": _("Member"), "moderator": _("Moderator"), "viewer": _("Viewer"), "admin": _("Admin")}
 WORDS: Mapping[str, Mapping[str, LazyString]] = {
@@ -175,7 +102,7 @@ WORDS: Mapping[str, Mapping[str, LazyString]] = {
     "before": ROLES,
     "fields": {"name": _("Name"), "email": _("Email"), "name, email": _("Name and email")},
     "method": {"totp": _("Authenticator app")},
-    "state": {"open": _("Not done"), "done": _("Done"), "skipped": _("Skipped")},
+    "state": {"hidden": _("Hidden"), "shown": _("Shown")},
 }
 """Labels for values that are internal names, by detail name."""
 
@@ -198,12 +125,9 @@ def details(record: AuditRecord) -> Iterator[Detail]:
         was = stored.get("was") or {}
         for name, value in stored["now"].items():
             yield Detail(str(FIELDS.get(name, name)), _shown(name, value), _shown(name, was.get(name)))
-    # Of a log export's conditions, only the days are shown. The others are internal names and ids.
-    conditions = stored.get("filter") or {}
-    named = {**stored, **{name: conditions[name] for name in ("first_day", "last_day") if name in conditions}}
     labels = {name.removeprefix(f"{record.action} "): label for name, label in LABELS.items()}
     for name, label in labels.items():
-        value = named.get(name)
+        value = stored.get(name)
         if value is not False and value not in ("", None, []):
             yield Detail(str(label), _shown(name, value))
 

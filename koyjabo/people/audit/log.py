@@ -5,12 +5,12 @@ the command line. So each audited change has exactly one entry. `transaction` ma
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from koyjabo.base.core.clock import Clock, typed_days
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import MASKED, OPERATOR, Account, Login
@@ -20,17 +20,8 @@ from koyjabo.base.network import client_address
 from . import queries
 from .queries import AuditRecord, Selection, record_revocation
 
-BY_OPERATOR = "operator"
-"""Value of the `actor` filter for the operator."""
-
-PIECE = 500
-"""Records per piece of an export."""
-
-CHANGES = {"audit.export": N_("Audit log exported"), "server.version": N_("New version started")}
-ARRIVALS: dict[str, str] = {}
-SIGN_INS: dict[str, str] = {}
-KINDS = {"changes": CHANGES, "arrivals": ARRIVALS, "sign_ins": SIGN_INS}
-"""Action labels by kind. Each module that records actions adds its own labels, marked with `N_`."""
+CHANGES = {"server.version": N_("New version started")}
+"""Labels by action. Each module that records actions adds its own labels, marked with `N_`."""
 
 
 class Subject(NamedTuple):
@@ -76,10 +67,6 @@ WORD = r"[^\s@\"'<>(),;:]"
 EMAIL = re.compile(rf"(?<!{WORD}){WORD}++@{WORD}+")
 
 
-FILTERS = ("actor", "action", "kind", "first_day", "last_day")
-"""The conditions of a search, see `Audit`."""
-
-
 class AuditPage(NamedTuple):
     """Records, newest first, and the cursor of the next page, which is None at the end."""
 
@@ -88,61 +75,20 @@ class AuditPage(NamedTuple):
 
 
 class Audit:
-    """The audit log, for site admins. Site viewers may call `page` and get masked emails. Raises Forbidden for other
-    accounts, and LedgerUnavailable.
-
-    `which` has the conditions of a search, as typed by a user; "" matches all records: the id of the `actor`, or
-    BY_OPERATOR; the `action`; without one, its `kind`, a key in KINDS; `first_day` and `last_day`, YYYY-MM-DD in
-    TIMEZONE. Raises InvalidInput by field.
+    """The audit log, for site admins. Site viewers get masked emails. Raises Forbidden for other accounts, and
+    LedgerUnavailable.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+    def __init__(self, database: DatabaseExecutor) -> None:
         self._database = database
-        self._clock = clock
 
-    def page(self, account: Account, before: int | None = None, count: int = 50, **which: str) -> AuditPage:
+    def page(self, account: Account, before: int | None = None, count: int = 50) -> AuditPage:
         """`count` records before the cursor."""
         account.require_site_viewer()
-        selection = self._selection(before, **which)
-
-        def operation(session: Any) -> tuple[AuditRecord, ...]:
-            return queries.newest(session, queries.within_days(session, selection), count + 1)
-
-        records = self._database.read(operation)
+        selection = Selection() if before is None else Selection(upto=before - 1)
+        records = self._database.read(queries.newest, selection, count + 1)
         lines = records[:count] if account.is_admin else tuple(map(_masked_record, records[:count]))
         return AuditPage(lines, lines[-1].id if len(records) > count else None)
-
-    def export(self, account: Account, **which: str) -> Iterator[tuple[AuditRecord, ...]]:
-        """Return all matching records that exist now, oldest first, lazily in pieces. Stores the audit entry before
-        returning.
-        """
-        account.require_site_admin()
-        selection = self._database.report(queries.within_days, self._selection(None, **which))
-        conditions = {name: value for name, value in which.items() if value}
-        entry = actor(account, self._clock).entry("audit.export", Subject("audit", "", ""), filter=conditions)
-        self._database.write(entry.store)
-
-        def pieces() -> Iterator[tuple[AuditRecord, ...]]:
-            rest = selection
-            while records := self._database.report(queries.oldest, rest, PIECE):
-                yield records
-                rest = rest._replace(after=records[-1].id)
-
-        return pieces()
-
-    def _selection(
-        self,
-        before: int | None,
-        actor: str = "",
-        action: str = "",
-        kind: str = "all",
-        first_day: str = "",
-        last_day: str = "",
-    ) -> Selection:
-        days = self._clock.range_ms(typed_days(first_day, last_day))
-        actions = (action,) if action else tuple(KINDS.get(kind, ()))
-        selection = Selection(None if actor == BY_OPERATOR else actor, actions, *days)
-        return selection if before is None else selection._replace(upto=before - 1)
 
 
 def _masked_record(line: AuditRecord) -> AuditRecord:

@@ -1,26 +1,19 @@
-"""Counts how many people came online and left in each scope, today and in the last hour, in this worker's memory."""
+"""Counts how many people came online and left in each scope today, in this worker's memory."""
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
-from koyjabo.base.core.clock import MINUTE_MS, Clock
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from .online_members import Online
 
 MAX_SCOPES = 1_000
 """Maximum number of scopes to remember. The ones that changed last are kept."""
 
-MINUTES = 60
-
-
-class Traffic(NamedTuple):
-    """People online now, and how many came and left within the last hour."""
-
-    online: int
-    came: int
-    left: int
+HOUR_MS = 3_600_000
 
 
 class Arrivals(NamedTuple):
@@ -40,7 +33,7 @@ class _Scope:
     online: int
     day: str = ""
     today: Arrivals = NONE
-    minutes: dict[int, Arrivals] = field(default_factory=dict)  # by minute since 1970, oldest first
+    changed_ms: int = 0  # when someone last came or left
 
 
 class ArrivalLog:
@@ -94,32 +87,21 @@ class ArrivalLog:
             known = self._scopes.get(scope)
             return known.today if known and known.day == self._clock.today() else NONE
 
-    def last_hour(self, most: int) -> dict[Scope, Traffic]:
-        """Return up to `most` scopes with arrivals or departures within the last hour, latest change first."""
-        first = self._clock.now_ms() // MINUTE_MS - MINUTES + 1
-        by_scope: dict[Scope, Traffic] = {}
+    def busy(self, most: int) -> dict[Scope, int]:
+        """Return the people online in up to `most` scopes where someone came or left within the last hour, latest
+        change first.
+        """
+        since_ms = self._clock.now_ms() - HOUR_MS
         with self._lock:
-            for scope, known in reversed(self._scopes.items()):
-                if len(by_scope) == most or next(reversed(known.minutes)) < first:
-                    break  # the remaining scopes changed even earlier
-                arrivals = _since(first, known)
-                if any(arrivals):
-                    by_scope[scope] = Traffic(known.online, *arrivals)
-        return by_scope
+            changed = (
+                (scope, known.online) for scope, known in reversed(self._scopes.items()) if known.changed_ms > since_ms
+            )
+            return dict(islice(changed, most))
 
     def _add(self, known: _Scope, change: int) -> None:
         now_ms = self._clock.now_ms()
-        minute, day = now_ms // MINUTE_MS, self._clock.bucket(now_ms).day
-        added = Arrivals(max(change, 0), max(-change, 0))
-        known.today = (known.today if known.day == day else NONE).plus(added)
+        day = self._clock.bucket(now_ms).day
+        known.today = (known.today if known.day == day else NONE).plus(Arrivals(max(change, 0), max(-change, 0)))
         known.day = day
-        known.minutes[minute] = known.minutes.pop(minute, NONE).plus(added)
-        while len(known.minutes) > MINUTES:
-            del known.minutes[next(iter(known.minutes))]
-
-
-def _since(first_minute: int, known: _Scope) -> Arrivals:
-    traffic = NONE
-    for minute, arrivals in known.minutes.items():
-        traffic = traffic.plus(arrivals) if minute >= first_minute else traffic
-    return traffic
+        if change:
+            known.changed_ms = now_ms

@@ -25,7 +25,7 @@ from koyjabo.reports.engine.results import MAX_ROWS, Figures, Period, as_json, c
 from koyjabo.reports.query import parameters
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.report_query import ATTENDED, COMPARISONS, DAY, DEFAULT, DIMENSIONS, RANGES, Filters
+from koyjabo.reports.query.report_query import ATTENDED, COMPARISONS, DAY, DEFAULT, DIMENSIONS, MINUTE, RANGES, Filters
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -69,7 +69,7 @@ FILTER = "a value, !value for all others, or empty for visits without a value; r
 FILTERS = dict.fromkeys((*DIMENSIONS, ATTENDED), FILTER)
 OF_A_COMMUNITY = {name: FILTER for name in FILTERS if name != "community"}
 COMPARE = {"compare": " or ".join(COMPARISONS)}
-GRANULARITY = {"granularity": "hour, day (default), week or month; at most 2,400 periods"}
+GRANULARITY = {"granularity": "hour, day (default), week or month, at most 2,400 periods; minute for range=hour"}
 BY = {
     "by": f"{', '.join(DIMENSIONS)} or event:{{name}}:{{property}}",
     "limit": f"1 to {MAX_ROWS:,}; default 10, or all in a CSV file",
@@ -89,7 +89,7 @@ def _model(name: str, about: str, result: type | None = None, **more: Any) -> ty
 
 REASON: dict[str, Any] = {
     "exact": (bool, ...),
-    "reason": (str | None, Field(None, description="why a number is null; absent if all are known")),
+    "reason": (str | None, Field(None, description="why visitors may count several times; absent if they do not")),
 }
 
 ComparedResponse = _model(
@@ -110,7 +110,7 @@ TotalResponse = _model(
     "TotalResponse",
     "The sums for several values.",
     Sums,
-    values=(int, Field(description="number of values; rolled-up days keep their 1,000 largest")),
+    values=(int, Field(description="number of values")),
 )
 RowResponse = _model(
     "RowResponse",
@@ -118,8 +118,7 @@ RowResponse = _model(
     Sums,
     value=(str | None, Field(description="null: not recorded")),
     label=(str, Field(description="display text, in the language of Accept-Language")),
-    share=(float | None, Field(description="share of all visits, 0 to 1")),
-    at_least=(bool | None, Field(None, description="true if rolled-up days may lack some of its visits")),
+    share=(float, Field(description="share of all visits, 0 to 1")),
 )
 BreakdownResponse = _model(
     "BreakdownResponse",
@@ -153,6 +152,11 @@ def _breakdown(insights: Insights, asked: Parameters) -> Any:
     return insights.breakdown(asked.question, others["by"], limit, offset, language())
 
 
+def _timeline(insights: Insights, asked: Parameters) -> Any:
+    default = DAY if asked.question.since_ms is None else MINUTE
+    return insights.timeline(asked.question, asked.others.get("granularity", default))
+
+
 SUMS = ("visits", "visitors", "new_visitors")
 REPORTS = {
     "summary": Report(
@@ -163,10 +167,10 @@ REPORTS = {
         (*Figures._fields, "until", "exact"),
     ),
     "timeline": Report(
-        "Figures by hour, day, week or month",
+        "Figures by minute, hour, day, week or month",
         TableOf(ListOf(PeriodResponse)),
         GRANULARITY,
-        lambda insights, asked: insights.timeline(asked.question, asked.others.get("granularity", DAY)),
+        _timeline,
         Period._fields,
         " Returns every period of the range, with the current one last.",
     ),
@@ -175,7 +179,7 @@ REPORTS = {
         TableOf(BreakdownResponse),
         BY,
         _breakdown,
-        ("value", "label", *Sums._fields, "share", "at_least", "exact"),
+        ("value", "label", *Sums._fields, "share", "exact"),
         " Values with the most visits come first.",
     ),
 }
@@ -212,7 +216,7 @@ def respond(
             response.set_data(json.dumps(as_json(result), ensure_ascii=False))
         else:
             rows = ({column: row.get(column) for column in report.columns} for row in csv_rows(result))
-            table = spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows)
+            table = spreadsheet.head(report.columns) + spreadsheet.lines(rows)
             response.set_data(spreadsheet.BYTE_ORDER_MARK + table)
             file = f"{name}-{asked.question.first}-{asked.question.last}.csv"
             response.headers["Content-Disposition"] = f'attachment; filename="{file}"'

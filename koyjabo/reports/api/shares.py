@@ -35,7 +35,7 @@ ALLOWED: dict[int, ResponseSpec] = {
 INTERVAL = "2026-11-01/2026-11-15"
 NOT_FILTERS = N_("must be lists of values by dimension")
 NOT_A_RANGE = N_(
-    "must be one of today, yesterday, 7d, 30d, 90d, 365d, month, all, or two days such as 2026-11-01/2026-11-15"
+    "must be one of hour, today, yesterday, 7d, 30d, 90d, 365d, month, all, or two days such as 2026-11-01/2026-11-15"
 )
 
 

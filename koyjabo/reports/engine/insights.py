@@ -16,9 +16,16 @@ from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query import parameters
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
-from koyjabo.reports.query.report_query import DEFAULT, Question, Value, check, compared, whole_days
-from koyjabo.reports.rolled_up import day_sums
-from koyjabo.reports.rolled_up.day_sums import SumsOfDay
+from koyjabo.reports.query.report_query import (
+    DEFAULT,
+    LAST_HOUR,
+    Question,
+    Value,
+    check,
+    compared,
+    last_hour,
+    whole_days,
+)
 from . import snapshot_queries
 from .requests import (
     BreakdownRequest,
@@ -84,7 +91,10 @@ class Insights:
         self, pairs: Pairs, scope: Scope = SITE, others: tuple[str, ...] = (), default: str = DEFAULT
     ) -> Parameters:
         """Parse the parameters of a report (`Parameters.of`). Raises InvalidInput."""
-        return Parameters.of(pairs, self._clock.today(), lambda: self.first_day(scope), scope, others, default)
+        asked = Parameters.of(pairs, self._clock.today(), lambda: self.first_day(scope), scope, others, default)
+        if asked.range != LAST_HOUR:
+            return asked
+        return replace(asked, question=last_hour(asked.question, self._clock))
 
     def compared(self, question: Question, compare: str) -> Question:
         """Return the question about the range named by `compare`, one of COMPARISONS."""
@@ -147,17 +157,13 @@ class Insights:
         )
 
     def version(self, question: Question, is_compared: bool = False) -> str:
-        """Return a text that changes whenever a report may change, for ETags. A comparison of a range that ends today
-        also changes with the clock.
+        """Return a text that changes whenever a report may change, for ETags. The last hour, and a comparison of a
+        range that ends today, also change with the clock.
         """
         known, now_ms = self._database.read(snapshot_queries.version, question), self._clock.now_ms()
         known = f"{known}.{self._peak(question, None)}"
-        moves = is_compared and question.last == self._clock.today()
+        moves = question.since_ms is not None or (is_compared and question.last == self._clock.today())
         return f"{known}.{self._clock.zone.key}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
-
-    def day_sums(self, day: str) -> SumsOfDay:
-        """Return the sums that are kept when a day is rolled up. Raises StillCounting."""
-        return self._database.scan(day_sums.of_day, self.live, day)
 
     def first_day(self, scope: Scope = SITE) -> str | None:
         """Return the first day with visits, or None if there is none."""
@@ -165,7 +171,7 @@ class Insights:
 
     def _peak(self, question: Question, stored: int | None) -> int | None:
         """Return the stored peak, or a higher one from the last minute."""
-        unwritten = {} if question.filters else self._unwritten_peaks(question.scope)
+        unwritten = {} if question.filters or question.since_ms is not None else self._unwritten_peaks(question.scope)
         known = [people for day, people in unwritten.items() if question.first <= day <= question.last]
         if stored is not None:
             known.append(stored)

@@ -1,5 +1,5 @@
-"""The results of reports, which are also their JSON and the rows of their CSV files. A number is None if it cannot be
-known exactly; the result then gives the reason. OpenAPI shows the descriptions of the fields.
+"""The results of reports, which are also their JSON and the rows of their CSV files. OpenAPI shows the descriptions of
+the fields.
 """
 
 from collections.abc import Iterator
@@ -8,28 +8,11 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.reports.query.groups import AttendedS, AttendedVisits, Number, Sums
-from koyjabo.reports.query.report_query import Question, Value, one_value
+from koyjabo.reports.query.groups import AttendedS, AttendedVisits, Sums
+from koyjabo.reports.query.report_query import Value
 
-FOLDED = N_(
-    "Some visits of these days are rolled up, so visitors over several days cannot be counted. With "
-    "one filter, only visits are known; with more, nothing is."
-)
-FOLDED_VALUE = N_(
-    "Some visits of these days are rolled up, and this value is not among the 1,000 largest kept for a day."
-)
-FOLDED_EVENTS = N_(
-    "Some page views and events of these days belong to earlier visits that are already rolled up. "
-    "They cannot be filtered."
-)
-FOLDED_MEDIAN = N_("Some visits of these days are rolled up, so their median time is not known.")
-"""Reasons why a result is not exact."""
-
-
-def reason_of_folded(question: Question, knows_visits: bool) -> str:
-    """Return why not everything is known about rolled-up days."""
-    return FOLDED if knows_visits or not one_value(question) else FOLDED_VALUE
-
+REDUCED = N_("Visitors of old visits count once a calendar month, because these visits have a new id every month.")
+"""Why a result is not exact."""
 
 OTHER = "other"
 """Label of the last row of a CSV file that has not all values."""
@@ -43,18 +26,17 @@ Object = dict[str, Any]
 class Figures(NamedTuple):
     start: Annotated[str, Field(examples=["2026-10-24"])]
     end: Annotated[str, Field(description="the last day, included", examples=["2026-11-22"])]
-    visits: Number
-    visitors: Annotated[Number, Field(description="different visitors")]
-    new_visitors: Annotated[Number, Field(description="visits that were the first of their visitor")]
-    returning_visitors: Annotated[Number, Field(description="visitors − new_visitors")]
-    page_views: Annotated[Number, Field(description="visits that name a page, plus `pageview` events")]
-    events: Annotated[Number, Field(description="events without page views")]
-    peak_active: Annotated[Number, Field(description="the most active visitors at once; null with a filter")]
+    visits: int
+    visitors: Annotated[int, Field(description="different visitors")]
+    new_visitors: Annotated[int, Field(description="visits that were the first of their visitor")]
+    returning_visitors: Annotated[int, Field(description="visitors − new_visitors")]
+    page_views: Annotated[int, Field(description="visits that name a page, plus `pageview` events")]
+    events: Annotated[int, Field(description="events without page views")]
+    peak_active: Annotated[int | None, Field(description="the most active visitors at once; null with a filter")]
     attended: AttendedVisits
     attended_s: AttendedS
     median_s: Annotated[
-        Number,
-        Field(description="the median time of measured visits, in s; null if there are none, or if days are rolled up"),
+        int | None, Field(description="the median time of measured visits, in s; null if there are none")
     ]
 
 
@@ -89,10 +71,10 @@ class Period(NamedTuple):
             examples=["2026-11-21"],
         ),
     ]
-    visits: Number
-    visitors: Number
-    new_visitors: Number
-    page_views: Number
+    visits: int
+    visitors: int
+    new_visitors: int
+    page_views: int
     so_far: Annotated[bool, Field(description="the period has not ended yet")]
     attended: AttendedVisits
     attended_s: AttendedS
@@ -104,12 +86,10 @@ class Row(NamedTuple):
     value: Value
     label: str
     sums: Sums
-    share: float | None  # of all visits, 0 to 1
-    at_least: bool = False  # True if some days may lack this value, because they keep only their largest values
+    share: float | None  # of all visits, 0 to 1; None for the last row of a CSV file that has not all values
 
     def as_json(self, is_counted: bool) -> Object:
-        row = {"value": self.value, "label": self.label, **self.sums.as_json(is_counted), "share": self.share}
-        return {**row, "at_least": True} if self.at_least else row
+        return {"value": self.value, "label": self.label, **self.sums.as_json(is_counted), "share": self.share}
 
 
 class Breakdown(NamedTuple):
@@ -127,7 +107,7 @@ class Breakdown(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether a value that is missing from the rows has no visits."""
-        return self.reason is None and len(self.rows) == self.values
+        return len(self.rows) == self.values
 
     def as_json(self) -> Object:
         return {
@@ -142,7 +122,7 @@ class Breakdown(NamedTuple):
         if len(rows) < self.values:
             rows = [*rows, Row(None, OTHER, self.other, None)]
         for row in rows:
-            yield {**row.as_json(self.is_counted), "at_least": row.at_least, "exact": self.reason is None}
+            yield {**row.as_json(self.is_counted), "exact": self.reason is None}
 
 
 class SnapshotTotals(NamedTuple):

@@ -1,8 +1,6 @@
-"""A snapshot of the database for all reports in a request or page: visits, page views and events, from stored rows and
-from sums of rolled-up days.
-"""
+"""A snapshot of the database for all reports in a request or page: visits, page views and events."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -11,14 +9,14 @@ from typing import Any
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.models import Community, Counter as LedgerCounter, DailyVisits, Event, Scope
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.live.visit_sums import LengthCounts
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.query.groups import EVERYTHING, Group, Groups
-from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.rolled_up.folded_queries import EventCounts, RolledUpDays, folded_days
+from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, Group, Groups
+from koyjabo.reports.query.report_query import DAY, HOUR, MINUTE, VIEWED_PAGE, Question, period_of
+from .results import REDUCED
 
 
 class Snapshot:
@@ -30,48 +28,46 @@ class Snapshot:
         self.session, self.clock, self.at_ms = session, clock, clock.now_ms()
         self._live = live
         self.groups: defaultdict[Question, set[str]] = defaultdict(set)
-        self._folded: dict[Question, RolledUpDays | None] = {}
-        self._events: dict[Question, EventCounts] = {}
 
     @cached_property
     def live(self) -> Live:
-        """The live rows and their sums, without rolled-up days. Reads all new rows on first use. Raises
-        StillCounting.
-        """
+        """The rows and their sums. Reads all new rows on first use. Raises StillCounting."""
         self._live.refresh(self.session)
         return self._live
 
     def by(self, question: Question, key: str) -> Groups:
-        """Return a question's visits by period name, value, REST, or None for everything."""
-        folded = self.folded(question)
-        return folded.by(key) if folded else self._ask(question, key)
-
-    def folded(self, question: Question) -> RolledUpDays | None:
-        """Return what is known about a question's rolled-up days, or None if it has none."""
-        if question not in self._folded:
-            known = self.live.of_version
-            if question.scope not in known:
-                known[question.scope] = folded_days(self.session, question.scope, self.live.folded_before)
-            days = {day for day in known[question.scope] if question.first <= day <= question.last}
-            folded = RolledUpDays(self.session, self.clock, question, days, self._ask) if days else None
-            self._folded[question] = folded
-        return self._folded[question]
+        """Return a question's visits by period name, value, or None for everything."""
+        return self.live.by(question, key, self.groups.get(question, ()))
 
     def total(self, question: Question) -> Group:
-        return self.by(question, EVERYTHING).get(None, Group())
+        return self.by(question, EVERYTHING).get(None, NO_VISITS)
 
-    def events(self, question: Question) -> EventCounts:
-        if question not in self._events:
-            self._events[question] = EventCounts(self.session, self.clock, self.live, question)
-        return self._events[question]
+    def reason(self, question: Question) -> str | None:
+        """Return REDUCED if a visitor of the range may have several ids; None if not.
 
-    def lengths(self, question: Question) -> LengthCounts | None:
-        """Return the attended times of measured visits; None if there are rolled-up days."""
-        others = self.groups.get(question, ())
-        return None if self.folded(question) else self.live.lengths(question, others)
+        A reduced visit has an id of its calendar month.
+        """
+        reduced_before = self.live.reduced_before
+        last_reduced = min(question.last, shifted(reduced_before, -1)) if reduced_before else ""
+        if last_reduced < question.first:
+            return None
+        is_one_id = last_reduced == question.last and question.first[:7] == question.last[:7]
+        return None if is_one_id else REDUCED
 
-    def _ask(self, question: Question, key: str) -> Groups:
-        return self.live.by(question, key, self.groups.get(question, ()))
+    def page_view_events(self, question: Question, granularity: str) -> Counter[str]:
+        """Return the number of page view events by period name."""
+        views: Counter[str] = Counter()
+        if granularity in (MINUTE, HOUR):
+            by_start = self.live.events_by(question, VIEWED_PAGE, granularity)
+            views.update({self.clock.local(start_s): count for start_s, count in by_start.items()})
+            return views
+        for day, count in self.live.events_by(question, VIEWED_PAGE, DAY).items():
+            views[period_of(day, granularity)] += count
+        return views
+
+    def lengths(self, question: Question) -> LengthCounts:
+        """Return the attended times of measured visits."""
+        return self.live.lengths(question, self.groups.get(question, ()))
 
 
 def read_all(session: Session, clock: Clock, live: Live, requests: Sequence[Any]) -> list[Any]:
@@ -109,10 +105,10 @@ def first_day(session: Session, scope: Scope) -> str | None:
 def peak(session: Session, question: Question) -> int | None:
     """Return the highest number of active visitors in the range.
 
-    Returns None if there is a filter, if nothing was measured, or if the maximum was reached after `until_ms` on the
-    last day.
+    Returns None with a filter or `since_ms`, if nothing was measured, or if the maximum was reached after `until_ms` on
+    the last day.
     """
-    if question.filters:
+    if question.filters or question.since_ms is not None:
         return None
     days = {"scope": question.scope, "first": question.first, "last": question.last}
     most, most_in_time = session.execute(PEAKS, {**days, "until_ms": question.until_ms}).one()

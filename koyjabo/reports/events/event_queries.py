@@ -49,7 +49,7 @@ def lock(session: Session) -> None:
 
 def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
     """Replace a visitor with a random name in up to `size` events, and remove the events' properties. Returns how many
-    were renamed. The caller holds the lock for rolling up.
+    were renamed. The caller holds the lock for old rows.
     """
     lock(session)
     columns = (Event.id, Event.props)

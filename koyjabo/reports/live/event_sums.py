@@ -22,6 +22,7 @@ from koyjabo.reports.query.parameters import LAST_DAY
 from koyjabo.reports.query.report_query import (
     DAY,
     EVENT,
+    MINUTE,
     VIEWED_PAGE,
     Filter,
     Question,
@@ -30,7 +31,7 @@ from koyjabo.reports.query.report_query import (
     passes_none,
     property_of,
 )
-from .visit_sums import MARGIN_DAYS, Followed, VisitSums, are_new
+from .visit_sums import MARGIN_DAYS, Followed, VisitSums, are_new, minutes_of
 
 MAX_KNOWN = 50
 """Maximum number of sets of visits in memory."""
@@ -134,10 +135,8 @@ class PassingVisits:
     def __init__(self, visits: Log, scope: str, check: Callable[[Rows], None], passes_without_visit: bool) -> None:
         """`passes_without_visit` says whether events from visitors without a visit pass."""
         self._visits, self._scope, self._check = visits, scope, check
-        self._judged, self._gone = BitMap([NO_VISIT]), BitMap()
+        self._judged = BitMap([NO_VISIT])
         self._passing = BitMap([NO_VISIT] if passes_without_visit else [])
-        self.unknown_hours: set[int] = set()
-        """Hours with events whose visits have no rows, so that the check cannot be made."""
 
     def keep(self, events: Rows) -> None:
         """Keep only the events whose visits pass."""
@@ -147,17 +146,12 @@ class PassingVisits:
                 self._judged.update(rows.all("id"))
                 self._check(rows)
                 self._passing.update(rows.column("id"))
-            self._gone |= new - self._judged
             self._judged |= new
-        if self._gone:
-            lost = events.copy()
-            lost.within(self._gone, "visit_id")
-            self.unknown_hours.update(lost.named("hour_s", events.block.values["hour_s"]))
         events.within(self._passing, "visit_id")
 
 
 class CountedEvents(Counter[Any]):
-    """The number of a dimension's events by DAY, by the start of the hour in s, or by VALUE."""
+    """The number of a dimension's events by DAY, by the start of the hour or minute in s, or by VALUE."""
 
     def __init__(self, key: tuple[str, str]) -> None:
         super().__init__()
@@ -166,10 +160,15 @@ class CountedEvents(Counter[Any]):
     def add(self, rows: Rows) -> None:
         values: Sequence[Any]
         events, column, values = counted(rows, self._dimension)
-        if self._part != VALUE:
-            column = "day" if self._part == DAY else "hour_s"
-            values = events.block.values[column]
-        for number, count in Counter(events.column(column)).items():
+        numbers: Sequence[int]
+        if self._part == MINUTE:
+            numbers, values = minutes_of(events)
+        else:
+            if self._part != VALUE:
+                column = "day" if self._part == DAY else "hour_s"
+                values = events.block.values[column]
+            numbers = events.column(column)
+        for number, count in Counter(numbers).items():
             self[values[number]] += count
 
     @property
@@ -232,7 +231,7 @@ class ValueVisits:
 def visits_of_values(visits: VisitSums, log: Log, until_ms: int | None = None) -> Followed:
     """Return a question's visits by the dimension of their events in the log."""
     first = shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
-    events = replace(visits.question, first=first, last=LAST_DAY, filters={})
+    events = replace(visits.question, first=first, last=LAST_DAY, filters={}, since_ms=None)
     return Followed(events, visits.clock, log, lambda dimension: ValueVisits(dimension, visits, until_ms))
 
 

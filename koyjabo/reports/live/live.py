@@ -1,7 +1,7 @@
 """What a thread keeps in memory to answer questions about stored rows: both logs, and the sums of recent questions."""
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,12 +10,12 @@ from pyroaring import BitMap
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.executor import REPORT_LIMIT_S
-from koyjabo.base.models import SITE, Scope
+from koyjabo.base.models import SITE
 from koyjabo.counting.evidence.facts import CHANGING
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import EVENTS, VISITS, LogState, Reading
 from koyjabo.reports.log.blocks import Block, Rows
-from koyjabo.reports.log.log import BEGINNING, Log
+from koyjabo.reports.log.log import Log
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.groups import LENGTHS, VALUE, Attended, Groups
 from koyjabo.reports.query.report_query import DAY, EVENT, VIEWED_PAGE, Question, has_many
@@ -76,13 +76,8 @@ class Live:
         properties_of.cache_clear()
         self._sums: dict[Any, _QuestionSums] = {}  # the most recently used is last
         self._with_events = VisitsWithEvents()
-        self.of_version: dict[Any, Any] = {}
-        """Other results that stay valid until rows change."""
-
-    @property
-    def folded_before(self) -> str:
-        """The first day after the rolled-up days. Sums have all earlier events, and earlier visits without a row."""
-        return self.events.first_day
+        self.reduced_before = ""
+        """The first day whose visits are not reduced; "" if none is."""
 
     def refresh(self, session: Reading) -> LogState:
         """Read all new rows of the snapshot. Raises StillCounting."""
@@ -119,12 +114,6 @@ class Live:
         counts: Counter[Any] = sums.followed((dimension, key), question.until_ms, both)
         return counts
 
-    def unknown_hours(self, question: Question) -> set[int]:
-        """Return the starts of hours (s) with events whose visits have no rows, so that filters cannot be evaluated."""
-        self.events_by(question, VIEWED_PAGE, DAY)
-        passing = self._of(question).passing
-        return passing.unknown_hours if passing else set()
-
     def visits_by_value(self, question: Question, dimension: str) -> ValueVisits:
         sums = self._of(question)
         if question.until_ms is not None:  # visits are added to the range after its events have been read
@@ -141,26 +130,6 @@ class Live:
         """Return the attended visits in each set of a question's visits (`AttendedSets`)."""
         return self._of(question).attended.of(sets)
 
-    def scopes(self, day: str) -> set[Scope]:
-        """Return the scopes with a visit or event on a day: the site, and communities."""
-        scopes = {SITE}
-        for log in (self.visits, self.events):
-            for rows in log.rows(BEGINNING, log.end, day, day):
-                scopes |= {Scope(rows.block.values["scope"][number]) for number in set(rows.column("scope"))}
-        return scopes
-
-    def properties(self, question: Question) -> dict[str, Counter[str]]:
-        """Count a question's events by property, `{name}:{property}`, and its value."""
-        by_property: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for rows in self.events.rows(BEGINNING, self.events.end, question.first, question.last, question.scope):
-            values = rows.block.values
-            rows.check("scope", [question.scope in (SITE, scope) for scope in values["scope"]])
-            pairs = Counter(zip(rows.column("name"), rows.column("props"), strict=True))
-            for (name, props), count in pairs.items():
-                for key, value in properties_of(values["props"][props]).items():
-                    by_property[f"{values['name'][name]}:{key}"][value] += count
-        return by_property
-
     def at(self, session: Reading) -> LogState:
         """Read the snapshot's state. Forget all rows if some have changed since the last read, for example through an
         erasure.
@@ -176,7 +145,7 @@ class Live:
             self.visits.forget()
             self.events.forget()
             self._version = state.version
-            self.visits.summed, self.events.first_day = (state.folding, state.folding_upto), state.folded_before
+        self.reduced_before = state.reduced_before
         deadline_s = time.monotonic() + REPORT_LIMIT_S
         for log in (self.visits, self.events):
             log.session, log.deadline_s, log.has_blocks = session, deadline_s, state.has_blocks

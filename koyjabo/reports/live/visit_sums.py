@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from pyroaring import BitMap
 
-from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.base.models import SITE
+from koyjabo.base.models.ledger import IN_COMMUNITY, ON_SITE
 from koyjabo.counting.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING, VALUES
-from koyjabo.reports.log.block_queries import IN_COMMUNITY, ON_SITE
 from koyjabo.reports.log.blocks import Block, Rows, Seen
 from koyjabo.reports.log.log import BEGINNING, AttendedRows, Changes, Log, Position
 from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, PERIODS, Attended, Group
@@ -22,6 +22,7 @@ from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.report_query import (
     DAY,
     HOUR,
+    MINUTE,
     MONTH,
     TRAITS,
     WEEK,
@@ -30,6 +31,8 @@ from koyjabo.reports.query.report_query import (
     passes_none,
     period_of,
 )
+
+FOREVER_MS = 2**53
 
 MARGIN_DAYS = 2
 """Maximum difference between the starts of a day in two time zones, in days."""
@@ -96,6 +99,11 @@ class Followed:
             self._follow([name for name in keys if self._by_key[name].at == place.at], until_ms)
         return place.sums
 
+    def _begin(self, rows: Rows) -> None:
+        """Keep only the rows from the time when the question's range begins."""
+        if self.question.since_ms is not None:
+            rows.keep_moments("", self.question.since_ms, FOREVER_MS)
+
     def near(self, moment_ms: int | None) -> str:
         """A day such that all rows of earlier days are before this time, even if their days were counted in another
         time zone.
@@ -113,6 +121,7 @@ class Followed:
             for rows in self.log.rows(start, end, first, self.question.last, self.question.scope):
                 if until_ms is not None:
                     rows.keep_moments(self.near(until_ms if since_ms is None else since_ms), since_ms or 0, until_ms)
+                self._begin(rows)
                 self._keep(rows)
                 for place in places if rows else ():
                     place.sums.add(rows)
@@ -146,6 +155,13 @@ def names_of(block: Block, key: str, clock: Clock) -> tuple[str, Sequence[Any]]:
     return key, values[key]
 
 
+def minutes_of(rows: Rows) -> tuple[list[int], list[int]]:
+    """Return the number of each row's minute, and the starts of the minutes, in s."""
+    minutes = [at_ms // MINUTE_MS * 60 for at_ms in rows.column("at_ms")]
+    numbers = {minute_s: number for number, minute_s in enumerate(dict.fromkeys(minutes))}
+    return list(map(numbers.__getitem__, minutes)), list(numbers)
+
+
 NAME_SIZE, CONTAINER, CONTAINER_SIZE = 500, 65_536, 8_192
 """Bytes that a name takes, and the maximum bytes of a bitmap per CONTAINER numbers."""
 
@@ -163,13 +179,17 @@ class VisitCounts:
         self.size = 0
         """An upper estimate of memory use, in bytes."""
 
-    def _names(self, rows: Rows) -> tuple[str, Sequence[Any]]:
-        """Return the column for the key, and its names. Several numbers in the column may mean the same name."""
-        return names_of(rows.block, self._key, self._clock)
+    def _names(self, rows: Rows) -> tuple[Sequence[int], Sequence[Any]]:
+        """Return the number of each row's name, and the names. Several numbers may mean the same name."""
+        if self._key == MINUTE:
+            numbers, minutes = minutes_of(rows)
+            return numbers, list(map(self._clock.local, minutes))
+        column, names = names_of(rows.block, self._key, self._clock)
+        return rows.column(column), names
 
     def add(self, rows: Rows) -> None:
-        column, names = self._names(rows)
-        numbers, changed = rows.column(column), set()
+        numbers, names = self._names(rows)
+        changed = set()
         for number, visitors in _by_number(numbers, rows.column("visitor"), names):
             name = names[number]
             before = self._visits[name]
@@ -191,7 +211,8 @@ class VisitCounts:
     def adjust(self, rows: Rows, before: Changes) -> None:
         """Apply changes in attended times. `before` has the earlier times."""
         now = zip(rows.column("id"), rows.column("attended_ms"), rows.column("facts"), strict=True)
-        values = rows.named(*self._names(rows))
+        numbers, names = self._names(rows)
+        values = list(map(names.__getitem__, numbers))
         for name, (id, length_ms, facts) in zip(values, now, strict=True):
             length_before_ms, facts_before = before[id]
             self._attended[name] += ARE_ATTENDED[facts] - ARE_ATTENDED[facts_before]
@@ -295,6 +316,7 @@ class VisitSums(Followed):
         rows.check("day", [first <= day <= last for day in rows.block.values["day"]])
         if until_ms is not None:
             rows.keep_moments(self.near(until_ms), 0, until_ms)
+        self._begin(rows)
         self._keep(rows)
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.orm import Session
 
+from koyjabo.base.models.ledger import IN_COMMUNITY, ON_SITE
 from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
 from .blocks import LEAST, SIZE, Block, BlockKind, Row, Seen
 from .trait_parser import TraitParser
@@ -24,7 +25,8 @@ VISITS = BlockKind(
     {"visitor": "I", "new_in": "B", "attended_ms": "I", "facts": "B"},
     ("day", "hour_s", "scope", "page", "traits"),
 )
-"""`visitor` is the id of the visitor's first visit on the site, `new_in` has the bits ON_SITE and IN_COMMUNITY,
+"""`visitor` is the id of the visitor's first visit on the site, or a number for the month of a reduced visit's visitor;
+`new_in` has the bits ON_SITE and IN_COMMUNITY,
 `attended_ms` is 0 for visits that are not attended, `facts` is a byte of `counting.evidence.facts`, and `traits` is a
 `trait_parser.ParsedTraits`.
 """
@@ -34,12 +36,9 @@ EVENTS = BlockKind("events", "event_blocks", {"visit_id": "I"}, ("day", "hour_s"
 
 NO_VISIT = 0
 
-ON_SITE, IN_COMMUNITY = 1, 2
-"""Bits of `new_in`: the visit is the visitor's first on the site, or in its community."""
-
 OF_VISITS = text("""
-SELECT v.id, v.at_ms, w.first_visit, c.first_visit, v.day, v.hour_s, v.scope, v.page, v.referrer,
-       v.user_agent, v.place, v.campaign, v.is_bot, v.attended_ms, v.acted, v.automated, v.own
+SELECT v.id, v.at_ms, v.visitor_number, v.new_in, w.first_visit, c.first_visit, v.day, v.hour_s, v.scope, v.page,
+       v.referrer, v.user_agent, v.place, v.campaign, v.is_bot, v.attended_ms, v.acted, v.automated, v.own
 FROM (SELECT * FROM visits WHERE id > :after AND id <= :upto ORDER BY id LIMIT :most) AS v
 LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
@@ -58,6 +57,11 @@ WHERE id > :after AND id <= :upto ORDER BY id LIMIT :most
 """)
 
 LARGEST_ID = 2**62
+
+LARGEST_VISITOR = 2**32 - 1
+"""The largest number of a visitor in a block. Reduced visits' numbers count down from it, because the first visit of a
+visitor who still comes may be reduced, and has to count separately from the later ones.
+"""
 
 LONGEST_MS = 2**32 - 1
 """The longest time that a block can store, in ms: 49 days."""
@@ -91,11 +95,14 @@ def waiting(session: Session) -> set[int]:
 def visits(parser: TraitParser) -> ReadRows:
     def read(session: Session, after: int, upto: int, most: int) -> Iterator[Row]:
         rows = session.execute(OF_VISITS, {"after": after, "upto": upto, "most": most}).all()
-        for id, at_ms, first, own, day, hour_s, scope, page, referrer, agent, *rest in rows:
+        for id, at_ms, number, new_in, first, own, day, hour_s, scope, page, referrer, agent, *rest in rows:
             sent, measured = rest[:3], rest[2:]
             traits = parser.parse(agent, referrer, *sent)
-            new_in = ON_SITE * (first == id) + IN_COMMUNITY * (own == id)
-            yield (id, at_ms, first or id, new_in, *seen(*measured)), (day, hour_s, scope, page, traits)
+            if number is None:
+                visitor, new_in = first or id, ON_SITE * (first == id) + IN_COMMUNITY * (own == id)
+            else:
+                visitor = LARGEST_VISITOR - number
+            yield (id, at_ms, visitor, new_in, *seen(*measured)), (day, hour_s, scope, page, traits)
 
     return read
 
@@ -117,9 +124,7 @@ SELECT c.epoch, c.visits, (SELECT coalesce(max(id), 0) FROM events),
        coalesce((SELECT upto FROM watermarks WHERE name = 'changes'), 0),
        (SELECT upto FROM watermarks WHERE name = 'blocks'),
        (SELECT version FROM watermarks WHERE name = 'blocks'),
-       coalesce((SELECT day FROM nightly_work WHERE name = 'folded'), ''),
-       coalesce((SELECT day FROM nightly_work WHERE name = 'folding'), ''),
-       coalesce((SELECT seen_ms FROM nightly_work WHERE name = 'folding'), 0),
+       coalesce((SELECT day FROM nightly_work WHERE name = 'reduced'), ''),
        coalesce((SELECT upto FROM watermarks WHERE name = 'attendance'), 0),
        coalesce((SELECT upto FROM watermarks WHERE name = 'attendance_dropped'), 0)
 FROM counters c WHERE c.scope = 'site'
@@ -147,16 +152,14 @@ class LogState(NamedTuple):
     changes: int
     blocks: int | None
     rules: int | None
-    folded_before: str  # sums have all events before this day, and visits without rows
-    folding: str  # sums also have the visits of this day up to `folding_upto`, whose rows are being removed
-    folding_upto: int
+    reduced_before: str  # visits before this day may be reduced; "" if none are
     attendance: int  # the highest `attendance.seq`
     attendance_dropped: int  # the highest one whose row was removed
 
     @property
-    def version(self) -> tuple[int, int, str, str, int]:
+    def version(self) -> tuple[int, int]:
         """Identifies the rows in memory. If it differs, some may have been changed or removed."""
-        return self.epoch, self.changes, self.folded_before, self.folding, self.folding_upto
+        return self.epoch, self.changes
 
     @property
     def has_blocks(self) -> bool:
@@ -193,7 +196,7 @@ INSERT INTO {table} (first, last, first_day, last_day, packed) SELECT :first, :l
 WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE last >= :first AND first <= :last)
 """
 REPACK = "UPDATE {table} SET packed = :packed WHERE first = :first"
-REMOVE = "DELETE FROM {table} WHERE last > :after AND first <= :upto AND first_day <= :day AND last_day >= :first_day"
+REMOVE = "DELETE FROM {table} WHERE last > :after AND first <= :upto"
 MORE = "SELECT count(*) FROM (SELECT 1 FROM {source} WHERE id > :after AND id <= :upto LIMIT :most) AS x"
 NEWEST = "SELECT coalesce(max(last), 0) FROM {table}"
 DAYS = """
@@ -288,15 +291,12 @@ def remove_all(session: Session) -> None:
     changed(session)
 
 
-def remove(session: Session, kind: BlockKind, after: int, upto: int, first_day: str, day: str) -> None:
-    """Remove the blocks that may contain rows of these days with ids after `after`, up to `upto`, and count the change.
-
-    The transaction removes some of these rows.
+def remove(session: Session, kind: BlockKind, after: int, upto: int) -> None:
+    """Remove the blocks that have rows with ids after `after`, up to `upto`, and count the change. The transaction
+    changes many of these rows, so the blocks are rebuilt when it is over.
     """
-    lock(session)
-    these = {"after": after, "upto": upto, "first_day": first_day, "day": day}
-    session.execute(_statement(REMOVE, kind), these)
     changed(session)
+    session.execute(_statement(REMOVE, kind), {"after": after, "upto": upto})
 
 
 def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:

@@ -67,8 +67,6 @@ class Log:
         self._kind, self._read_rows = kind, read
         self.has_blocks = False  # whether the stored blocks are valid
         self.deadline_s = math.inf  # deadline of the report, monotonic s; after it `rows` raises LedgerUnavailable
-        self.first_day = ""  # `rows` skips earlier days
-        self.summed = ("", 0)  # and rows of this day up to this id, because they are in the sums
         self.forget()
 
     def forget(self) -> None:
@@ -103,10 +101,9 @@ class Log:
         return len(self._heads), len(self._open)
 
     def rows(self, start: Position, end: Position, first: str, last: str, scope: str = SITE) -> Iterator[Rows]:
-        """Yield the rows between two positions, for the days `first` to `last`, except rows that are in the sums. For a
-        community, these are its rows, and perhaps others of the same blocks.
+        """Yield the rows between two positions, for the days `first` to `last`. For a community, these are its rows,
+        and perhaps others of the same blocks.
         """
-        first, (summed_day, summed_upto) = max(first, self.first_day), self.summed
         for place in self._places_with(scope, range(start[0], min(end[0], len(self._heads)) + 1)):
             if time.monotonic() > self.deadline_s:
                 raise LedgerUnavailable
@@ -117,10 +114,6 @@ class Log:
             rows = self._rows(place, scope, after, upto)
             block = rows.block
             rows.check("day", [first <= day <= last for day in block.values["day"]])
-            if summed_day in block.values["day"] and block.first <= summed_upto:
-                is_summed = [day == summed_day for day in block.values["day"]]
-                ids = zip(rows.all("day"), rows.all("id"), strict=True)
-                rows.keep(not is_summed[day] or id > summed_upto for day, id in ids)
             if rows:
                 yield rows
 
@@ -138,12 +131,7 @@ class Log:
         ids = sorted(changes)
         for place, first, last in self._places_of(ids):
             block = self._block(place)
-            column, days, (summed_day, upto) = block.columns["id"], block.columns["day"], self.summed
-            rows = [
-                row
-                for row in block.places(ids[first:last])
-                if column[row] > upto or block.values["day"][days[row]] != summed_day
-            ]
+            rows = list(block.places(ids[first:last]))
             before = block.only(rows).columns
             block.patch(changes)
             if rows:

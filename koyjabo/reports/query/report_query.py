@@ -1,10 +1,11 @@
 """A report's query: dimensions, ranges of days and their steps, and what a report is limited to."""
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from koyjabo.base.core.clock import Clock, shifted
+from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import SITE, Scope
@@ -100,8 +101,8 @@ Filters = Mapping[str, Filter]
 class Question:
     """A question about the days `first` to `last` (inclusive), YYYY-MM-DD in TIMEZONE. `last` is not later than today.
 
-    If `until_ms` is set, only visits counted before this time are included, for comparison with a day that has not
-    ended.
+    If `since_ms` is set, only visits counted from this time on are included. If `until_ms` is set, only visits counted
+    before this time are included, for comparison with a day that has not ended.
     """
 
     first: str
@@ -109,9 +110,10 @@ class Question:
     scope: Scope = SITE
     filters: Filters = field(default_factory=dict)
     until_ms: int | None = None
+    since_ms: int | None = None
 
     def __hash__(self) -> int:
-        return hash((self.first, self.last, self.scope, self.until_ms, frozenset(self.filters.items())))
+        return hash((self.first, self.last, self.scope, self.since_ms, self.until_ms, frozenset(self.filters.items())))
 
     def has(self, day: str, scope: str) -> bool:
         """Return whether the question covers visits on this day in this scope."""
@@ -147,9 +149,10 @@ def one_value(question: Question) -> tuple[str, Collection[Value]] | None:
 
 
 DEFAULT = "30d"
+LAST_HOUR, HOUR_MS = "hour", 3_600_000
 DAYS_OF = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
-RANGES = ("today", "yesterday", *DAYS_OF, "month", "all")
-NOT_A_RANGE = N_("must be one of today, yesterday, 7d, 30d, 90d, 365d, month, all")
+RANGES = (LAST_HOUR, "today", "yesterday", *DAYS_OF, "month", "all")
+NOT_A_RANGE = N_("must be one of hour, today, yesterday, 7d, 30d, 90d, 365d, month, all")
 WEEKDAY, PREVIOUS, YEAR, NO_COMPARISON = "weekday", "previous", "year", "none"
 COMPARISONS = (WEEKDAY, PREVIOUS, YEAR)
 NOT_A_COMPARISON = N_("must be one of weekday, previous, year, none")
@@ -177,13 +180,21 @@ def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[
     return today, today
 
 
+def last_hour(question: Question, clock: Clock) -> Question:
+    """Restrict a question about today to the current minute and the 59 before it."""
+    since_ms = (clock.now_ms() // MINUTE_MS + 1) * MINUTE_MS - HOUR_MS
+    return replace(question, first=clock.bucket(since_ms).day, since_ms=since_ms)
+
+
 def compared(question: Question, how: str, clock: Clock) -> Question:
     """Return the same question about the same number of earlier days: the same weekdays (WEEKDAY), the days just before
-    (PREVIOUS), or a year earlier (YEAR).
+    (PREVIOUS), or a year earlier (YEAR). The last hour is compared with an hour.
 
     If the range ends today, the earlier range ends at the same time of day.
     """
     first, last = question.first, question.last
+    if question.since_ms is not None:
+        return _compared_hour(question, question.since_ms, how, clock)
     if how == YEAR:
         days = _year_before(first), _year_before(last)
     else:
@@ -193,6 +204,17 @@ def compared(question: Question, how: str, clock: Clock) -> Question:
         days = shifted(first, -ago), shifted(last, -ago)
     until_ms = clock.same_time_ms(days[1]) if last == clock.today() else None
     return replace(question, first=days[0], last=days[1], until_ms=until_ms)
+
+
+def _compared_hour(question: Question, since_ms: int, how: str, clock: Clock) -> Question:
+    now_ms, today = clock.now_ms(), clock.today()
+    if how == PREVIOUS:
+        until_ms = now_ms - HOUR_MS
+    else:
+        until_ms = clock.same_time_ms(_year_before(today) if how == YEAR else shifted(today, -WEEK_LENGTH))
+    since_ms += until_ms - now_ms
+    first, last = clock.bucket(since_ms).day, clock.bucket(until_ms).day
+    return replace(question, first=first, last=last, since_ms=since_ms, until_ms=until_ms)
 
 
 def since(began: str | None, other: Question) -> Question | None:
@@ -228,10 +250,10 @@ def _year_before(day: str) -> str:
         return f"{year:04d}-02-28"
 
 
-HOUR, DAY, WEEK, MONTH = "hour", "day", "week", "month"
-GRANULARITIES = (HOUR, DAY, WEEK, MONTH)
+MINUTE, HOUR, DAY, WEEK, MONTH = "minute", "hour", "day", "week", "month"
+GRANULARITIES = (MINUTE, HOUR, DAY, WEEK, MONTH)
 MAX_PERIODS = 2_400
-NOT_A_GRANULARITY = N_("must be one of hour, day, week, month")
+NOT_A_GRANULARITY = N_("must be one of minute, hour, day, week, month")
 MAX_DAYS_IN = {HOUR: 1 / 24, DAY: 1, WEEK: WEEK_LENGTH, MONTH: 31}
 """The maximum number of days in one period."""
 
@@ -240,6 +262,8 @@ def check(question: Question, granularity: str) -> None:
     """Validate a granularity. Raises InvalidInput if it is unknown, or would give more than MAX_PERIODS periods."""
     if granularity not in GRANULARITIES:
         raise InvalidInput(details={"granularity": NOT_A_GRANULARITY})
+    if (granularity == MINUTE) != (question.since_ms is not None):
+        raise InvalidInput(details={"granularity": N_("must be minute for range=hour, and only for it")})
     least = possible(question, granularity)
     if least != granularity:
         sentence = f"must be {least} or longer for this many days: a timeline has at most {MAX_PERIODS:,} periods"
@@ -247,15 +271,21 @@ def check(question: Question, granularity: str) -> None:
 
 
 def possible(question: Question, granularity: str) -> str:
-    """Return the granularity, or the next coarser one that divides the range into at most MAX_PERIODS."""
-    longer = GRANULARITIES[GRANULARITIES.index(granularity) :]
+    """Return the granularity, or the next coarser one that divides the range into at most MAX_PERIODS. Only the last
+    hour has minutes.
+    """
+    if question.since_ms is not None:
+        return MINUTE
+    longer = GRANULARITIES[max(GRANULARITIES.index(granularity), GRANULARITIES.index(HOUR)) :]
     return next(step for step in longer if length(question) / MAX_DAYS_IN[step] <= MAX_PERIODS or step == MONTH)
 
 
 def periods(question: Question, granularity: str, clock: Clock) -> list[str]:
     """Return the names of all periods in a range, up to the current one."""
+    upto_s = (question.until_ms or clock.now_ms()) / 1000
+    if granularity == MINUTE and question.since_ms is not None:
+        return [clock.local(minute_s) for minute_s in range(question.since_ms // 1000, math.ceil(upto_s), 60)]
     if granularity == HOUR:
-        upto_s = (question.until_ms or clock.now_ms()) / 1000
         return [clock.local(hour_s) for hour_s in clock.hours(question.first, question.last) if hour_s <= upto_s]
     return list(dict.fromkeys(period_of(day, granularity) for day in days(question.first, question.last)))
 
@@ -284,6 +314,8 @@ def running(granularity: str, clock: Clock) -> str:
     """Return the name of the current period."""
     if granularity == HOUR:
         return clock.local(clock.bucket(clock.now_ms()).hour_s)
+    if granularity == MINUTE:
+        return clock.local(clock.now_ms() // MINUTE_MS * 60)
     return period_of(clock.today(), granularity)
 
 

@@ -86,10 +86,9 @@ class Line(NamedTuple):
     label: str
     url: str  # of the view filtered by this value, or without that filter if it is active; "" if it is not needed
     is_chosen: bool
-    number: int | None  # visits, or the page views or events that the dimension counts
+    number: int  # visits, or the page views or events that the dimension counts
     sums: Sums
-    percent: float | None
-    at_least: bool
+    percent: float
     change: float | str | None = None
 
 
@@ -101,7 +100,6 @@ class Values(NamedTuple):
     total: Sums
     values: int
     offset: int
-    reason: str | None
     is_counted: bool  # whether it counts page views or events
     searched: int | None = None  # number of values searched for these lines; None if they are not search results
 
@@ -111,19 +109,17 @@ class Values(NamedTuple):
 
     @property
     def has_others(self) -> bool:
-        """Whether there are, or may be, visits with other values. Those values may not be shown (specification: Share
-        links).
-        """
+        """Whether there are visits with other values. Those values may not be shown (specification: Share links)."""
         return self.searched is None and (self.other_values > 0 or bool(self.other_number))
 
     @property
-    def other_number(self) -> int | None:
-        return self.other.count if self.is_counted else self.other.visits
+    def other_number(self) -> int:
+        return self.other.count or 0 if self.is_counted else self.other.visits
 
     @property
     def largest(self) -> int:
         """The largest number in any line, at least 1."""
-        return max((line.number or 0 for line in self.lines), default=0) or 1
+        return max((line.number for line in self.lines), default=0) or 1
 
     def matching(self, text: str) -> "Values":
         """Return the lines whose label contains a text."""
@@ -157,7 +153,7 @@ def values(
     """Return the lines. `before` has as many values for the compared days as one report can have. For `per_day`, see
     `ViewPlan`.
     """
-    past = {row.value: _known(row, dimension) for row in before.rows} if before else {}
+    past = {row.value: _number(row.sums, dimension) for row in before.rows} if before else {}
     others_before = 0 if before and before.is_whole else None
     rows = list(now.rows)
     if before and now.is_whole:  # add the largest values that only the compared days have
@@ -171,11 +167,10 @@ def values(
         url, own = "", escaped(row.value)
         if address:
             url = str(address.removing(dimension, own) if is_chosen else address.adding(dimension, own))
-        changed = change(_known(row, dimension), past.get(row.value, others_before), per_day)
-        percent = None if row.share is None else 100 * row.share
-        lines.append(Line(row.value, row.label, url, is_chosen, number, row.sums, percent, row.at_least, changed))
+        changed = change(number, past.get(row.value, others_before), per_day)
+        lines.append(Line(row.value, row.label, url, is_chosen, number, row.sums, 100 * (row.share or 0), changed))
     others = now.values - len(now.rows)
-    return Values(dimension, lines, now.other, others, now.total, now.values, offset, now.reason, now.is_counted)
+    return Values(dimension, lines, now.other, others, now.total, now.values, offset, now.is_counted)
 
 
 def pages(listed: Values, text: str, address: PageAddress) -> Pages:
@@ -194,12 +189,8 @@ def pages(listed: Values, text: str, address: PageAddress) -> Pages:
     return Pages(listed, text, before, after, words, kept.pairs)
 
 
-def _number(sums: Sums, dimension: str) -> int | None:
-    return sums.count if has_many(dimension) else sums.visits
-
-
-def _known(row: Row, dimension: str) -> int | None:
-    return None if row.at_least else _number(row.sums, dimension)
+def _number(sums: Sums, dimension: str) -> int:
+    return sums.count or 0 if has_many(dimension) else sums.visits
 
 
 LARGEST_DOT, SMALLEST_DOT = 28, 4

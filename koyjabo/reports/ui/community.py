@@ -42,14 +42,11 @@ class PageLine(NamedTuple):
 
 
 class ConversionLines(NamedTuple):
-    """`conversions` is a lower bound if there is a `reason`."""
-
     conversions: int
     percent: float | None  # the percentage of all new visitors who converted
     average: str  # time from the first visit to the conversion, in words; "" if not known
     pages: list[PageLine]
     others: int  # conversions from other pages
-    reason: str  # why not all conversions are known; "" if they are
 
 
 class CommunitySnapshot(NamedTuple):
@@ -93,19 +90,15 @@ def conversions(report: ConversionReport, pages: Breakdown | None) -> Conversion
     Conversions).
     """
     people = {row.value: row.sums.new_visitors for row in pages.rows} if pages else {}
-    is_whole = pages is not None and pages.reason is None
     label = current()[ReportServices].reports.label
     lines = []
     for page, number in report.pages[:MAX_PAGES]:
         name, visitors = label("page", page, language()) if page else str(_("Unknown")), people.get(page)
-        lines.append(PageLine(name, number, visitors, _percent(number, visitors if is_whole else None)))
+        lines.append(PageLine(name, number, visitors, _percent(number, visitors)))
     average = "" if report.average_ms is None else duration(report.average_ms // SECOND_MS)
     others = report.conversions - sum(line.conversions for line in lines)
-    reason = str(_("Some visits of these days are rolled up, without the visitors who signed up later."))
-    percent = _percent(report.conversions, pages.total.new_visitors if pages and is_whole else None)
-    return ConversionLines(
-        report.conversions, percent, average, lines, others, reason if pages and pages.reason else ""
-    )
+    percent = _percent(report.conversions, pages.total.new_visitors if pages else None)
+    return ConversionLines(report.conversions, percent, average, lines, others)
 
 
 def _percent(conversions: int, people: int | None) -> float | None:

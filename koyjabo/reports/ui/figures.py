@@ -9,8 +9,8 @@ from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import N_
-from koyjabo.reports.engine.results import FOLDED_MEDIAN, Period, Summary
-from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MONTH, WEEK, Question, length
+from koyjabo.reports.engine.results import Figures, Period, Summary
+from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MINUTE, MONTH, WEEK, Question, length
 from . import ranges
 from .ranges import Choice, PageAddress
 
@@ -52,6 +52,7 @@ NEW = "new"
 
 UNEVEN = N_("Not comparable by day")
 UNMEASURED = N_("Nothing was measured in this range")
+UNMEASURED_DAYS, UNMEASURED_WITH_FILTERS = N_("Not measured on these days"), N_("Not measured with filters")
 
 MAX_PERCENT = 999
 """Figures show no larger growth in percent, only the number before."""
@@ -102,21 +103,17 @@ def figures(
 ) -> list[Figure]:
     """Return the figures, with links based on `address`. For `per_day`, see `ViewPlan`."""
     of, now, before = summary.measured, summary.figures, summary.compared
-    reasons = _reasons(summary, is_filtered)
-    if of == 0:  # 0 would mean that no visit was attended
-        reasons |= dict.fromkeys(("attended", "median_s"), UNMEASURED)
-        now = now._replace(attended=None)
-    if before and before.median_s is None:
-        before = before._replace(attended=None)
     shown = []
     for name in LABELS:
-        value, past = getattr(now, name), getattr(before, name, None)
+        value, past = _value(now, name), _value(before, name) if before else None
         whole = of if name == "attended" else None
         if name == "returning_visitors" and not is_filtered:  # with a filter, "new" would mean something else
             whole = now.visitors
         reason, changed = "", change(value, past, 1.0 if name in NOT_SUMS else per_day)
-        if value is None:
-            reason = reasons[name]
+        if value is None and name == "peak_active":
+            reason = UNMEASURED_WITH_FILTERS if is_filtered else UNMEASURED_DAYS
+        elif value is None:
+            reason = UNMEASURED
         elif past is not None and per_day != 1 and name in DISTINCT:
             reason, changed = UNEVEN, None
         shown.append(
@@ -137,19 +134,20 @@ def figures(
     return shown
 
 
-def _reasons(summary: Summary, is_filtered: bool) -> dict[str, str]:
-    """Return why a figure may be unknown, by its name."""
-    peak = N_("Not measured with filters") if is_filtered else N_("Not measured on these days")
-    return {**dict.fromkeys(LABELS, summary.reason or ""), "peak_active": peak, "median_s": FOLDED_MEDIAN}
+def _value(figures: Figures, name: str) -> int | None:
+    """Return a figure; None if nothing was measured."""
+    if name == "attended" and figures.median_s is None:  # 0 would mean that no visit was attended
+        return None
+    number: int | None = getattr(figures, name)
+    return number
 
 
-def value(period: Period, name: str) -> int | None:
+def value(period: Period, name: str) -> int:
     """Return a figure of one period of a timeline."""
-    if name != "returning_visitors":
-        figure: int | None = getattr(period, name)
-        return figure
-    known = period.visitors is not None and period.new_visitors is not None
-    return period.visitors - period.new_visitors if known else None  # type: ignore[operator]
+    if name == "returning_visitors":
+        return period.visitors - period.new_visitors
+    figure: int = getattr(period, name)
+    return figure
 
 
 def change(now: int | None, before: int | None, per_day: float = 1.0) -> float | str | None:
@@ -165,6 +163,7 @@ def change(now: int | None, before: int | None, per_day: float = 1.0) -> float |
 
 
 STEP_LABELS: dict[str, LazyString] = {
+    MINUTE: _("Minute"),
     HOUR: _("Hour"),
     DAY: _("Day"),
     WEEK: _("Week"),
@@ -173,7 +172,7 @@ STEP_LABELS: dict[str, LazyString] = {
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
 """Default granularities for ranges of at most this many days."""
 
-OFFERED = {HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
+OFFERED = {MINUTE: range(0), HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
 """The range lengths, in days, that give a legible chart at each granularity."""
 
 
@@ -185,7 +184,7 @@ class TimelineRow(NamedTuple):
     compared: str  # the compared period; "" if there is none
     before: int | None
     change: float | str | None
-    url: str  # of the view limited to its days; "" for an hour
+    url: str  # of the view limited to its days; "" for a minute or an hour
 
 
 class Chart(NamedTuple):
@@ -204,12 +203,14 @@ class Chart(NamedTuple):
 
 def granularity(question: Question) -> str:
     days = length(question)
+    if question.since_ms is not None:
+        return MINUTE
     return next((name for most, name in DEFAULTS if days <= most), MONTH)
 
 
 def granularities(address: PageAddress, question: Question, chosen: str) -> list[Choice]:
     """Return the tabs of the chart."""
-    days = length(question)
+    days = 0 if question.since_ms is not None else length(question)
     return [
         Choice(str(address.having({"granularity": name})), str(STEP_LABELS[name]), name == chosen)
         for name in GRANULARITIES
@@ -243,7 +244,7 @@ def rows(
             compared=earlier.period if earlier else "",
             before=past,
             change=change(number, past),
-            url="" if step == HOUR else ranges.of_days(address, *days),
+            url="" if step in (MINUTE, HOUR) else ranges.of_days(address, *days),
         )
         shown.append(row)
     return shown

@@ -86,9 +86,8 @@ def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     shown = plan.values(tab)
     for at, line in enumerate(shown.lines):
         compared = [line.change] if plan.compared else []
-        bar = round(100 * (line.number or 0) / shown.largest, 1)
-        percent = None if line.percent is None else round(line.percent, 1)
-        cells[f"{card.name}.{at}"] = [bar, line.number, *compared, percent]
+        bar = round(100 * line.number / shown.largest, 1)
+        cells[f"{card.name}.{at}"] = [bar, line.number, *compared, round(line.percent, 1)]
     counts_others = shown.other_values > 0
     others = [shown.other_values] if counts_others else []
     cells[f"{card.name}.other"] = [*others, shown.other_number]
@@ -96,10 +95,8 @@ def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
     cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
     return {
         "has_lines": bool(shown.lines),
-        "at_least": sorted(line.value or "" for line in shown.lines if line.at_least),
         "has_others": shown.has_others,
         "counts_others": counts_others,
-        "reason": shown.reason,
         "map": _whole(plan, *ON_MAP) if tab == BANGLADESH else [],
     }
 

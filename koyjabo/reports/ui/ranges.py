@@ -12,7 +12,7 @@ from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
-from koyjabo.reports.query.report_query import Question, length, preset
+from koyjabo.reports.query.report_query import LAST_HOUR, Question, length, preset
 from koyjabo.web.i18n import day
 
 Pairs = tuple[tuple[str, str], ...]
@@ -60,6 +60,7 @@ class PageAddress:
 
 
 PRESETS: dict[str, tuple[LazyString, str]] = {
+    LAST_HOUR: (_("Last hour"), "H"),
     "today": (_("Today"), "D"),
     "yesterday": (_("Yesterday"), "E"),
     "7d": (_("Last 7 days"), "W"),

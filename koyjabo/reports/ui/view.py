@@ -13,7 +13,7 @@ from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.network import client_address
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals
-from koyjabo.reports.query.report_query import NO_COMPARISON, whole_days
+from koyjabo.reports.query.report_query import LAST_HOUR, NO_COMPARISON, Question, whole_days
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
 from . import breakdowns, choices, figures, live_views, ranges
@@ -48,6 +48,8 @@ class View(ViewPlan):
         self.insights = self.insights.for_reader(base.reader, is_live=bool(self.parts), address=network)
         self.is_running = self.question.last == self.today  # whether the last day is today
         self.days = ranges.days_in_words(self.question.first, self.question.last)
+        if self.question.since_ms is not None:
+            self.days = str(ranges.PRESETS[LAST_HOUR][0])
         self.address = PageAddress(base.path, self.pairs).without(SENT)
 
     @cached_property
@@ -123,13 +125,13 @@ class View(ViewPlan):
         now, before = ([*(self.results[request] for request in self.timeline_requests), ()])[:2]
         # Each row's line is a filtered report, so no lines are offered if that would take long.
         visits = self.summary.figures.visits if self.draws("figures") else None
-        has_lines = visits is not None and visits <= FEW
+        has_lines = visits is not None and visits <= FEW  # None if the figures are sent separately
         return Chart(
             caption=str(figures.LABELS[self.metric]),
             step=step,
             first=str(figures.STEP_LABELS[step]),
             rows=figures.rows(self.question, now, before, self.began, self.metric, step, self.address),
-            compared=ranges.days_in_words(compared.first, compared.last) if compared and before else "",
+            compared=_beginning_in_words(compared) if compared and before else "",
             metric=self.metric,
             lines=self.report("timeline", granularity=step) if has_lines else "",
         )
@@ -213,8 +215,15 @@ class View(ViewPlan):
         """Whether the parts are sent separately from the page, because they take a long time."""
         if self.parts or self.other("whole") or not self.question.filters:
             return False
-        visits = self.insights.summary(replace(self.question, filters={})).figures.visits
-        return visits is None or visits > MANY
+        return self.insights.summary(replace(self.question, filters={})).figures.visits > MANY
+
+
+def _beginning_in_words(question: Question) -> str:
+    """Return the days, and the time when the range begins if it is an hour."""
+    days = ranges.days_in_words(question.first, question.last)
+    if question.since_ms is None:
+        return days
+    return f"{days}, {time_of_day(current().clock.local(question.since_ms // 1000))}"
 
 
 def view_of(base: ReportContext, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:

@@ -1,7 +1,4 @@
-"""/admin/visits: the log of visits by number, with one search field and filters; each visit has its own page.
-
-/admin/live: the last hour by minute, the locations of active visitors, and the latest visits.
-"""
+"""/admin/visits: the log of visits by number, with one search field and filters; each visit has its own page."""
 
 from flask import Response, abort, request
 from flask_babel import gettext as _
@@ -9,9 +6,7 @@ from flask_babel import gettext as _
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.communities.ui import choices
-from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.visit_log.live.feed import MAX_ROWS
 from koyjabo.web import i18n
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Form
@@ -85,6 +80,7 @@ def _show(
         live_times=current()[VisitLogServices].live_times() if visit_page.visits else {},
         results=results,
         total=total,
+        site_total=current()[CountingServices].visits.stats().total,
         sorting=sorting,
         older=pagination.this_page(before=visit_page.before, after=None) if visit_page.before is not None else None,
         newer=pagination.this_page(after=visit_page.after, before=None) if visit_page.after is not None else None,
@@ -96,22 +92,4 @@ def _show(
         places=with_counts(frequent.places, form.values["place"], i18n.place),
         sources=with_counts(frequent.sources, form.values["source"], visit_filters.source),
         browsers=[*browsers.items()],
-    )
-
-
-@bp.get("/live")
-@for_viewers
-def realtime() -> Response:
-    """Show the state at the time of the request. The page's script then keeps it up to date through a socket."""
-    services = current()
-    stats, feed = services[CountingServices].visits.stats(), services[VisitLogServices].live_panel.current()
-    parts = feed.parts()
-    return page(
-        "visit_log/realtime",
-        stats=stats.as_object(),
-        columns=columns(services.clock, parts["minutes"]),
-        feed=parts,
-        newest=visit_filters.newest_rows(feed, MAX_ROWS),
-        milestone=services[CountingServices].history.last_milestone(),
-        most=MAX_ROWS,
     )

@@ -10,7 +10,6 @@ import click
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.base.core.errors import InvalidInput
 from .services import VisitLogServices
-from .ui import kind, kind_of
 
 OPTIONS = {"first_day": "--from", "last_day": "--to", "community_id": "--community"}
 
@@ -19,25 +18,24 @@ file = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, p
 
 @click.command("export")
 @file
-@kind
 @click.option("--community", default="", metavar="ID", help="Only visits to this community.")
 @click.option("--from", "first_day", default="", metavar="DAY", help="Only visits from this day, such as 2025-12-16.")
 @click.option("--to", "last_day", default="", metavar="DAY", help="Only visits up to this day.")
 @click.option("--resume", is_flag=True, help="Continue an incomplete FILE. Use the same options as before.")
-def export(file: Path, kind: str | None, community: str, first_day: str, last_day: str, resume: bool) -> None:
+def export(file: Path, community: str, first_day: str, last_day: str, resume: bool) -> None:
     """Write visits to FILE, or to standard output (-), oldest first.
 
-    The format is CSV or JSON Lines. Days are in TIMEZONE. Safe to run while the server is busy.
+    The format is CSV. Days are in TIMEZONE. Safe to run while the server is busy.
     """
     from . import export_file
     from .visit_log import VisitFilter
 
-    which, kind = VisitFilter(first_day, last_day, community_id=community), kind or kind_of(file)
+    which = VisitFilter(first_day, last_day, community_id=community)
     with application() as services, _errors_by_option():
         if str(file) == "-":
-            export_file.stream(services[VisitLogServices].log, sys.stdout.buffer, which, kind, progress)
+            export_file.stream(services[VisitLogServices].log, sys.stdout.buffer, which, progress)
         else:
-            export_file.write(services[VisitLogServices].log, file, which, kind, resume, progress)
+            export_file.write(services[VisitLogServices].log, file, which, resume, progress)
 
 
 @contextmanager

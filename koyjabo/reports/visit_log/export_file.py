@@ -1,7 +1,6 @@
 """Writes an export to a file in pieces, and resumes an interrupted one."""
 
 import csv
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from koyjabo.base.core.runtime import ReportProgress
 from .visit_log import COLUMNS, VisitFilter, VisitLog
 
 
-def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool, progress: ReportProgress) -> None:
+def write(log: VisitLog, path: Path, which: VisitFilter, resume: bool, progress: ReportProgress) -> None:
     """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
     file, and append the visits after it.
 
@@ -22,11 +21,11 @@ def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool
     resumed.
     """
     try:
-        upto, last = _complete_part(path, kind) if resume and path.exists() else (0, None)
+        upto, last = _complete_part(path) if resume and path.exists() else (0, None)
         with _opened(path, resume) as file:
             file.truncate(upto)
             file.seek(upto)
-            stream(log, file, which, kind, progress, last=last, has_head=upto > 0)
+            stream(log, file, which, progress, last=last, has_head=upto > 0)
     except FileExistsError:
         raise Unusable(f"{path} already exists. Choose another name, or use --resume to continue it.") from None
     except OSError as error:
@@ -37,7 +36,6 @@ def stream(
     log: VisitLog,
     file: IO[bytes],
     which: VisitFilter,
-    kind: str,
     progress: ReportProgress,
     *,
     last: tuple[str, str] | None = None,
@@ -46,9 +44,9 @@ def stream(
     """Export to a pipe or file: all visits, or those after the visit `last`. Raises InvalidInput and
     LedgerUnavailable.
     """
-    extract = log.extract(which, kind, last)
+    extract = log.extract(which, last)
     if not has_head:
-        file.write(spreadsheet.head(kind, COLUMNS).encode())
+        file.write(spreadsheet.head(COLUMNS).encode())
     with progress(extract.ids, "Exporting") as advance:
         for text, ids in extract.pieces:
             file.write(text.encode())
@@ -64,33 +62,25 @@ def _opened(path: Path, resume: bool) -> Iterator[IO[bytes]]:
         os.fsync(file.fileno())
 
 
-def _complete_part(path: Path, kind: str) -> tuple[int, tuple[str, str] | None]:
-    """The length in bytes of the complete part of a file, and the (visitorId, visitId) of its last visit. In CSV, a
-    line break inside quotation marks does not end a record, and texts from visitors may contain line breaks.
+def _complete_part(path: Path) -> tuple[int, tuple[str, str] | None]:
+    """The length in bytes of the complete part of a file, and the (visitorId, visitId) of its last visit. A line
+    break inside quotation marks does not end a record, and texts from visitors may contain line breaks.
     """
     head, record, last, upto = b"", b"", b"", 0
     with path.open("rb") as file:
         for line in file:
             record += line
-            if not line.endswith(b"\n") or (kind == spreadsheet.CSV and record.count(b'"') % 2):
+            if not line.endswith(b"\n") or record.count(b'"') % 2:
                 continue
             head, last = head or record, record
             upto, record = upto + len(record), b""
-    return upto, _last_visit(head.decode(), last.decode(), kind, path)
+    return upto, _last_visit(head.decode(), last.decode(), path)
 
 
-def _last_visit(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | None:
-    if kind == spreadsheet.JSON_LINES:
-        if not last:
-            return None
-        try:
-            visit = json.loads(last)
-            return visit["visitor_id"], visit["visit_id"]
-        except (ValueError, KeyError, TypeError):
-            raise Unusable(f"{path} is not a JSON Lines export of visits.") from None
+def _last_visit(head: str, last: str, path: Path) -> tuple[str, str] | None:
     if not head:
         return None
-    if head != spreadsheet.head(kind, COLUMNS):
+    if head != spreadsheet.head(COLUMNS):
         raise Unusable(f"{path} is not a CSV export of visits, or was written by another version of this program.")
     if head == last:
         return None

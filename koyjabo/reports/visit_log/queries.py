@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED
 from koyjabo.base.core.urls import host_of, normal
-from koyjabo.base.models import SITE, Community, HourlyVisits, RolledUpVisits, User, Visit
+from koyjabo.base.models import SITE, Community, HourlyVisits, User, Visit
 from koyjabo.base.models.ledger import LABEL
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.geolocation import NAMES
@@ -30,7 +30,7 @@ FOREVER_MS, HOUR_S = YEAR_9999_MS, 3_600
 FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
 """Number of rows read per statement: few at first, because a page may soon be full, then twice as many each time."""
 
-LEFT_OUT = ("scope", "day", "hour_s")
+LEFT_OUT = ("scope", "day", "hour_s", "visitor_number", "new_in")
 """Columns that are not part of a `LoggedVisit`."""
 
 COLUMNS = {column.name: column for column in Visit.__table__.columns}
@@ -142,13 +142,11 @@ def count_all(session: Session, which: SearchFilter) -> Count | None:
     if which._replace(began_ms=None, ended_ms=None, community_id="", sees_ids=True) != SearchFilter():
         return None
     began_s, ended_s = (which.began_ms or 0) // 1000, (which.ended_ms or FOREVER_MS) // 1000
-    scope, sums = which.community_id or SITE, []
-    for hours in (HourlyVisits, RolledUpVisits):
-        here = (hours.scope == scope, hours.hour_s > began_s - HOUR_S, hours.hour_s < ended_s)
-        whole = case((hours.hour_s.between(began_s, ended_s - HOUR_S), hours.visits), else_=0)
-        sums.append(session.execute(select(func.sum(hours.visits), func.sum(whole)).where(*here)).one())
-    (visits, of_whole_hours), (folded, _) = sums
-    return Count(int(visits or 0) - int(folded or 0), True) if visits == of_whole_hours else None
+    hours, scope = HourlyVisits, which.community_id or SITE
+    here = (hours.scope == scope, hours.hour_s > began_s - HOUR_S, hours.hour_s < ended_s)
+    whole = case((hours.hour_s.between(began_s, ended_s - HOUR_S), hours.visits), else_=0)
+    visits, of_whole_hours = session.execute(select(func.sum(hours.visits), func.sum(whole)).where(*here)).one()
+    return Count(int(visits or 0), True) if visits == of_whole_hours else None
 
 
 def of_ordinal(session: Session, ordinal: int) -> tuple[LoggedVisit, ...]:

@@ -1,11 +1,8 @@
-"""Shows visits on pages: filters and their texts, and file formats."""
+"""Shows visits on pages: filters and their texts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
 from babel import Locale, UnknownLocaleError
 from flask import Flask
 from flask_babel import gettext, gettext as _, ngettext
@@ -16,25 +13,23 @@ from koyjabo.base.core.urls import host_of, shown
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.campaigns import Campaign
 from koyjabo.counting.evidence.facts import ATTENDED_MS
-from koyjabo.reports.query.parameters import UNKNOWN, WORDS
+from koyjabo.reports.query.parameters import WORDS
 from koyjabo.reports.query.report_query import EVIDENCE, OWN
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.visit_log.live.attended_times import LiveTime, evidence_of
-from koyjabo.reports.visit_log.live.feed import Feed
-from koyjabo.reports.visit_log.live.feed_queries import LiveRow
 from koyjabo.web import i18n
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import count, day, place, spent
 from koyjabo.web.pages import pagination
 from koyjabo.web.schemas.bodies import Body
+from .attended_times import LiveTime, evidence_of
 from .condition_queries import DIRECT
 from .queries import LABELS, LoggedVisit
 from .visit_log import MAX_COUNTED, Count, VisitFilter
 
 
 def init_app(app: Flask) -> None:
-    filters = (browser, evidence, network, other_columns, time_and_kind, community, page_names)
+    filters = (browser, evidence, other_columns, time_and_kind, community, page_names)
     app.jinja_env.filters.update(host=host_of, path=shown, **{filter_.__name__: filter_ for filter_ in filters})
 
 
@@ -76,7 +71,7 @@ def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
 
 def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
     """The evidence of a visit in words, such as `2 m 10 s, acted`, `automated` or `not measured`. `live_times` are
-    newer than the visit's row, and are what Live shows.
+    newer than the visit's row.
     """
     time = _time(visit, live_times)
     attended_ms = time.at(current().clock.now_ms())
@@ -92,7 +87,10 @@ def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
 
 def time_and_kind(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> tuple[str, str]:
     """The time on page, such as `2 m 10 s`, and the kind of evidence. The time is `–` until it is known."""
-    return _time_and_kind(_time(visit, live_times), visit.at_ms)
+    time = _time(visit, live_times)
+    attended_ms = time.at(current().clock.now_ms())
+    is_known = attended_ms is not None and (attended_ms >= ATTENDED_MS or not _is_early(visit.at_ms))
+    return spent((attended_ms or 0) // 1000) if is_known else "–", time.evidence
 
 
 def _time(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> LiveTime:
@@ -101,22 +99,8 @@ def _time(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> LiveTime:
     return live_times.get(str(visit.id)) or LiveTime(others["attended_ms"], None, kind)
 
 
-def _time_and_kind(time: LiveTime, at_ms: int) -> tuple[str, str]:
-    attended_ms = time.at(current().clock.now_ms())
-    is_known = attended_ms is not None and (attended_ms >= ATTENDED_MS or not _is_early(at_ms))
-    return spent((attended_ms or 0) // 1000) if is_known else "–", time.evidence
-
-
 def _is_early(at_ms: int) -> bool:
     return current().clock.now_ms() - at_ms < WRITTEN_MS
-
-
-def newest_rows(feed: Feed, most: int) -> list[tuple[LiveRow, str, str]]:
-    """The newest visits, each with its time on page and kind of evidence."""
-    times, unknown = feed.parts()["attended"], LiveTime(None, None, "")
-    return [
-        (visit, *_time_and_kind(times.get(str(visit.id), unknown), visit.at_ms)) for visit in islice(feed.newest, most)
-    ]
 
 
 FACTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -125,12 +109,6 @@ FACTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     OWN: (N_("Own visits"), WORDS[OWN]),
 }
 """Facts that visits can be filtered by: the label, and the words for each value."""
-
-
-def network(visit: LoggedVisit) -> str:
-    value = visit.others["network"]
-    return _fact("network", value) if value else gettext(UNKNOWN)
-
 
 WRITTEN_MS = 300_000
 """Maximum delay before the time of an open page is written, ms (specification: Evidence)."""
@@ -219,16 +197,3 @@ def results(counted: Count) -> str:
 
 def _first_page(**changes: Any) -> str:
     return pagination.this_page(**changes, before=None, after=None)
-
-
-kind = click.option(
-    "--format", "kind", type=click.Choice(["csv", "jsonl"]), help="Format of FILE. Default: from its name."
-)
-
-
-def kind_of(file: Path) -> str:
-    """A file's format, judging by its name."""
-    by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
-    if by_suffix is None:
-        raise click.UsageError("Give --format csv or --format jsonl: the file name does not show the format.")
-    return by_suffix

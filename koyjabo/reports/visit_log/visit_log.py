@@ -1,6 +1,6 @@
 """Lists and exports all visits for admins of the site. Viewers see the list without visitorIds."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from koyjabo.base.core import spreadsheet
@@ -142,35 +142,32 @@ class VisitLog:
         search = self._searched_by(account, which)
         return self._database.report(queries.frequent, search.began_ms, search.ended_ms)
 
-    def export(
-        self, account: Account, which: VisitFilter, kind: str, progress: ReportProgress = unreported
-    ) -> Iterator[str]:
-        """Yield all matching visits that exist now, oldest first, as pieces of text that are read as needed. `kind` is
-        a key of `spreadsheet.MIMETYPES`. The audit entry is written before this returns. `progress` receives the number
-        of ids read.
+    def export(self, account: Account, which: VisitFilter, progress: ReportProgress = unreported) -> Iterator[str]:
+        """Yield all matching visits that exist now, oldest first, as pieces of a CSV file that are read as needed. The
+        audit entry is written before this returns. `progress` receives the number of ids read.
         """
         account.require_site_admin()
         search = self._database.report(queries.search, self._search_filter(which))
-        self._record_export(account, which, kind=kind)
+        self._record_export(account, which)
 
         def read() -> Iterator[str]:
-            yield spreadsheet.head(kind, COLUMNS)
+            yield spreadsheet.head(COLUMNS)
             with progress(search.upto - search.after, "Exporting") as advance:
-                for text, ids in self._pieces(kind, search, PIECE):
+                for text, ids in self._pieces(search, PIECE):
                     advance(ids)
                     yield text
 
         return read()
 
-    def extract(self, which: VisitFilter, kind: str, last: tuple[str, str] | None = None) -> Extract:
+    def extract(self, which: VisitFilter, last: tuple[str, str] | None = None) -> Extract:
         """Like `export`, for the operator. With `last`, a (visitorId, visitId), only later visits are exported. Raises
         InvalidInput if that visit does not exist.
         """
         search = self._database.report(_search_after, self._search_filter(which), last)
-        self._record_export(OPERATOR, which, kind=kind)
-        return Extract(search.upto - search.after, self._pieces(kind, search, LARGE_PIECE))
+        self._record_export(OPERATOR, which)
+        return Extract(search.upto - search.after, self._pieces(search, LARGE_PIECE))
 
-    def export_days(self, account: Account, which: VisitFilter, kind: str) -> Iterator[str]:
+    def export_days(self, account: Account, which: VisitFilter) -> Iterator[str]:
         """Yield the number of visits per day, on the site or in the filter's community. Days without visits are left
         out.
         """
@@ -178,9 +175,9 @@ class VisitLog:
         (first, last), community_id = _validated(which)
         scope, days = Scope(community_id or SITE), (str(first or ""), str(last or FOREVER))
         by_day = self._database.report(visits_by_day, scope, *days)
-        self._record_export(account, which, kind=kind, days=True)
+        self._record_export(account, which, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in by_day.items())
-        return iter((spreadsheet.head(kind, ("day", *Visited._fields)), spreadsheet.lines(kind, rows)))
+        return iter((spreadsheet.head(("day", *Visited._fields)), spreadsheet.lines(rows)))
 
     def _record_export(self, account: Account, which: VisitFilter, **details: Any) -> None:
         conditions: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}
@@ -190,10 +187,10 @@ class VisitLog:
         entry = log.actor(account, self._clock).entry("visits.export", subject, **details, **conditions)
         self._database.write(entry.store)
 
-    def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:
+    def _pieces(self, search: Search, size: int) -> Iterator[tuple[str, int]]:
         """Yield texts, each with the number of ids read for it."""
         while search.after < search.upto:
-            text, reached = self._database.report(_piece, kind, search, size, self._parser)
+            text, reached = self._database.report(_piece, search, size, self._parser)
             ids, search = reached - search.after, search._replace(after=reached)
             yield text, ids
 
@@ -268,9 +265,9 @@ def _count(session: Any, which: SearchFilter) -> Count:
     return total or queries.count(session, queries.search(session, which), MAX_COUNTED + 1, COUNT_S)
 
 
-def _piece(session: Any, kind: str, search: Search, size: int, parser: TraitParser) -> tuple[str, int]:
+def _piece(session: Any, search: Search, size: int, parser: TraitParser) -> tuple[str, int]:
     visits, reached = queries.visits(session, search, size, PIECE_S)
-    return export_lines(kind, visits, parser), reached
+    return export_lines(visits, parser), reached
 
 
 def _search_after(session: Any, which: SearchFilter, last: tuple[str, str] | None) -> Search:
@@ -292,15 +289,15 @@ COLUMNS = ("ordinal", "at", *STORED, "opened", *PARSED)
 ADDRESSES = ("page", "referrer")
 
 
-def export_lines(kind: str, visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
+def export_lines(visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
     """Return one line per visit."""
-    return spreadsheet.lines(kind, (_row(visit, parser, shown if kind == spreadsheet.CSV else str) for visit in visits))
+    return spreadsheet.lines(_row(visit, parser) for visit in visits)
 
 
-def _row(visit: LoggedVisit, parser: TraitParser, address: Callable[[str], str]) -> dict[str, Any]:
+def _row(visit: LoggedVisit, parser: TraitParser) -> dict[str, Any]:
     stored = {**dict.fromkeys(OTHERS), **visit._asdict(), **visit.others}
     traits = parser.parse(*(stored[name] for name in PARSED_FROM))._asdict()
     opened = None if visit.opened_ms is None else iso(visit.opened_ms)
     values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
-    values |= {name: address(stored[name]) for name in ADDRESSES if stored[name]}
+    values |= {name: shown(stored[name]) for name in ADDRESSES if stored[name]}
     return {name: values[name] for name in COLUMNS}

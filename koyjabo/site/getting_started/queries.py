@@ -24,7 +24,7 @@ class StoredStep(NamedTuple):
 class Beginning(NamedTuple):
     visits: int  # at most the number that was read
     first_ms: int | None  # of the first visit; None without visits
-    first_day: str | None  # of the first day with visits, which may be rolled up
+    first_day: str | None  # of the first day with visits
 
 
 class SiteFacts(NamedTuple):

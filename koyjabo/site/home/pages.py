@@ -130,9 +130,7 @@ def _busy_communities() -> list[tuple[Community, int]]:
     """The communities with the most people online, among communities with public numbers where a member came or left
     within the last hour.
     """
-    people = {
-        scope: arrivals.online for scope, arrivals in current()[PresenceServices].arrivals.last_hour(CANDIDATES).items()
-    }
+    people = current()[PresenceServices].arrivals.busy(CANDIDATES)
     shown = current()[CommunityServices].directory.public(people) if people else ()
     busiest = sorted(shown, key=lambda community: -people[Scope(community.id)])[:BUSY]
     return [(community, people[Scope(community.id)]) for community in busiest if people[Scope(community.id)]]

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 
 from koyjabo.base.core.errors import InvalidInput, UnknownVisitor
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.spreadsheet import CSV, JSON_LINES, MIMETYPES
+from koyjabo.base.core.spreadsheet import MIMETYPE
 from koyjabo.base.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
 from koyjabo.communities.ui import choices
 from koyjabo.counting.services import CountingServices
@@ -72,7 +72,6 @@ def export_form(values: dict[str, Any]) -> Form[Body]:
     """The export form. Invalid choices are replaced with the defaults."""
     form = filter_form(values)
     form.values["what"] = DAYS if values.get("what") == DAYS else VISITS
-    form.values["kind"] = JSON_LINES if values.get("kind") == JSON_LINES else CSV
     return form
 
 
@@ -80,22 +79,22 @@ def export_form(values: dict[str, Any]) -> Form[Body]:
 def export() -> Response:
     """Export visits or daily sums as a file."""
     form = export_form(request.form.to_dict())
-    what, kind = form.values["what"], form.values["kind"]
+    what = form.values["what"]
     try:
-        pieces = _pieces(form.values, what, kind)
+        pieces = _pieces(form.values, what)
     except InvalidInput as error:
         form.errors.update(error.details)
         return show(422, export=form)
-    return download(pieces, f"{what}-{current().clock.today()}.{kind}", MIMETYPES[kind], while_admin())
+    return download(pieces, f"{what}-{current().clock.today()}.csv", MIMETYPE, while_admin())
 
 
-def _pieces(values: dict[str, str], what: str, kind: str) -> Iterator[str]:
+def _pieces(values: dict[str, str], what: str) -> Iterator[str]:
     """Yield the pieces of the file. Raises InvalidInput."""
     log, jobs = current()[VisitLogServices].log, current()[RunningJobs]
     which = VisitFilter(**{name: values[name] for name in VisitFilter._fields})
     if what == DAYS:
-        return log.export_days(me(), which, kind)
-    return log.export(me(), which, kind, jobs.reported(EXPORT))
+        return log.export_days(me(), which)
+    return log.export(me(), which, jobs.reported(EXPORT))
 
 
 @bp.post("/data/erasure")

@@ -76,7 +76,7 @@ DATA = (
 
 SECTIONS = (
     PanelSection(_("Overview"), "gauge", (PanelPage("overview", _("Overview"), shortcuts=(*REPORTS, *RECEIPT)),)),
-    PanelSection(_("Live"), "clock", (PanelPage("realtime", _("Live")), PanelPage("visits", _("Visits")))),
+    PanelSection(_("Visits"), "list", (PanelPage("visits", _("Visits")),)),
     PanelSection(_("Communities"), "users", (PanelPage("communities", _("Communities"), shortcuts=COMMUNITIES),)),
     PanelSection(_("People"), "user", (PanelPage("users", _("People")), PanelPage("audit", _("Audit log")))),
     PanelSection(_("Connect"), "plus", (PanelPage("connect", _("Connect"), shortcuts=CONNECT),)),

@@ -8,7 +8,7 @@ from koyjabo.reports.ui import choices
 from koyjabo.reports.ui.choices import OVERVIEW
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.ui import newest_rows
+from koyjabo.reports.visit_log.visit_log import VisitFilter
 from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.panel import for_viewers
@@ -35,6 +35,7 @@ def overview() -> Response:
         return page("getting_started/first_run", first=first, stats=stats)
     beginning = None if request.args else services[GettingStarted].first_day(stats["totalVisits"])
     if beginning:
+        log = services[VisitLogServices]
         return page(
             "panel/first_day",
             beginning=beginning,
@@ -42,8 +43,8 @@ def overview() -> Response:
             stats=stats,
             day=services[DaysByHour].at(moment),
             now_ms=services.clock.now_ms(),
-            newest=newest_rows(services[VisitLogServices].live_panel.current(), MAX_NEWEST),
-            most=MAX_NEWEST,
+            newest=log.log.page(me(), VisitFilter(), count=MAX_NEWEST).visits,
+            live_times=log.live_times(),
         )
     return page(
         "panel/overview",

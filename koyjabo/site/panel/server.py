@@ -25,7 +25,6 @@ from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
-from koyjabo.upkeep.retention.retention import Nightly
 from koyjabo.upkeep.stored_settings.stored_settings import NAMES, StoredSettings
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import SECRETS, Form, declare_texts
@@ -136,7 +135,6 @@ def show(
         settings=stored.settings,
         fixed={name: text_of(stored.settings, name) for name in NAMES if stored.is_fixed(name)},
         left_out=stored.left_out,
-        foldable=current()[Nightly].preview() if report["is_read"] else None,
         form=form,
         group=group if form else "",
         asks_proof=form and (_is_proved(group) or "password" in form.errors),

@@ -3,11 +3,10 @@ of the site can recount there, and change the total.
 """
 
 import re
-from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -24,7 +23,7 @@ from koyjabo.web.login import page_login
 from koyjabo.web.pages.redirects import back, done, path_back, say
 from koyjabo.web.panel.pages import me
 from koyjabo.web.schemas.bodies import Body
-from .receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
+from .receipts import Receipts
 
 declare(pages, "/receipt", PathPolicy.PANEL)
 
@@ -33,27 +32,6 @@ PAGE = "pages.receipt"
 LONGEST_REASON = 200
 NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")
 REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
-
-ACTIONS = {ADJUSTED: "total.set", "rolled_back": "ledger.rolled_back"}
-
-
-class ReceiptRows(NamedTuple):
-    """Links to the rows that a part of the total counts. `day` returns the day of a time in ms, in TIMEZONE."""
-
-    day: Callable[[int], str]
-
-    def of(self, part: ReceiptPart) -> str:
-        """The URL of the rows; "" for a part without rows."""
-        if part.kind == VISITS:
-            return url_for("admin.visits", text=f"{part.first}-{part.last}")
-        if part.kind not in ACTIONS or part.at_ms is None or part.first is None:
-            return ""
-        return self.on(part.at_ms, ACTIONS[part.kind])
-
-    def on(self, at_ms: int, action: str) -> str:
-        """The URL of the audit entries for an action on the day of `at_ms`."""
-        day = self.day(at_ms)
-        return url_for("admin.audit", action=action, first_day=day, last_day=day)
 
 
 @pages.get("/receipt")
@@ -73,7 +51,7 @@ def show(status: int = 200, total: Form[Any] | None = None) -> Response:
         "receipts/receipt.html",
         receipt=receipts.explained(account),
         back=_back(),
-        rows=ReceiptRows(lambda at_ms: services.clock.bucket(at_ms).day),
+        is_explained=True,
         recount=services[Recounts].state(account),
         may_change=account.is_admin,
         total=total or Form(Body),

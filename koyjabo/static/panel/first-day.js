@@ -5,15 +5,13 @@ import { Day } from "../webkit/day.js";
 import { panel } from "../realtime/panel-line.js";
 import { written } from "../webkit/figures.js";
 import { find } from "../webkit/page.js";
-import { Newest } from "../visit_log/newest.js";
 import "../visit_log/totals.js";
+import "../visit_log/visits.js";
 
 /** @typedef {import("../realtime/panel-line.js").PanelUpdate} PanelUpdate */
 
-const TICK_MS = 1_000;
-
 const { until, left } = find("[data-first-day]").dataset;
-const board = new Board(), day = new Day(), newest = new Newest();
+const board = new Board(), day = new Day();
 let shown = find("[data-board]").textContent ?? "";
 
 /** @param {string} total */
@@ -25,13 +23,9 @@ function showTotal(total) {
 }
 
 panel.addEventListener("update", (event) => {
-  const { stats, visits, attended, whole } = /** @type {CustomEvent<PanelUpdate>} */ (event).detail;
-  newest.take(visits, whole);
-  if (attended) newest.time(attended, whole);
-  if (stats?.todayVisits !== undefined) day.show(stats.todayVisits);
-  if (stats?.totalVisits === undefined) return;
+  const { stats } = /** @type {CustomEvent<PanelUpdate>} */ (event).detail;
+  day.show(stats.todayVisits);
   showTotal(written(stats.totalVisits));
   if (stats.totalVisits >= Number(until)) location.reload();
 });
-setInterval(() => newest.tick(Date.now() + panel.aheadMs), TICK_MS);
 setTimeout(() => location.reload(), Number(left));

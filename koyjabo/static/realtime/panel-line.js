@@ -6,25 +6,8 @@ import { isLookedAt, LivePage } from "../webkit/live.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 
-/**
- * @typedef {object} Visit
- * @property {number} id
- * @property {number} ordinal
- * @property {number} at  ms since 1970
- * @property {string} place
- * @property {string} page
- * @property {string} browser
- * @property {string} system
- * @property {boolean} [bot]
- * @property {{id: string, name: string, nameBn?: string}} [community]
- * @property {{id: string, name: string}} [user]
- */
-
-/** Complete values by key; null removes the key. @typedef {Record<string, any>} Part */
-/** @typedef {{type: string, whole: boolean, visits: Visit[]} & Record<string, Part>} PanelUpdate */
-
-/** A community's name in the language of the page. @param {{name: string, nameBn?: string}} names */
-export const nameOf = ({ name, nameBn }) => (document.documentElement.lang === "bn" && nameBn) || name;
+/** Numbers of the site by name. @typedef {Record<string, any>} Part */
+/** @typedef {{type: string, whole: boolean, stats: Part}} PanelUpdate */
 
 const FORBIDDEN = 4003;
 const AGAIN_MS = 30_000;

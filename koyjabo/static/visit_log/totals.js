@@ -1,4 +1,4 @@
-/** Keeps the totals and the connection status of Overview and Live up to date. */
+/** Keeps the totals and the connection status of Overview up to date. */
 
 import { Figures, written } from "../webkit/figures.js";
 import { readJson, showLine } from "../webkit/page.js";
@@ -17,7 +17,7 @@ function show() {
 }
 
 panel.addEventListener("update", (event) => {
-  stats = { ...stats, .../** @type {CustomEvent} */ (event).detail.stats };
+  stats = /** @type {CustomEvent} */ (event).detail.stats;
   figures.show(stats);
   show();
 });

@@ -102,50 +102,44 @@ function set(element, attributes) {
 /** @param {Reading["lines"][number]} line */
 const line = ({ name, value, series }) => make("span", { "data-series": series }, name, make("b", {}, value));
 
-/** The tooltip of a chart of the last 60 minutes or of the hours of a day, oldest first, for mouse, touch and keyboard. */
+/** The tooltip of a chart of the hours of a day, for mouse, touch and keyboard. */
 
-export const LAST = 59; // the current minute
+const LAST = 23; // hour
+const INSET = 0.5 / 24; // from an edge to the middle of the first or last bar, as a share of the width
 const NONE = -1;
 
-export class MinuteTooltip {
+export class HourTooltip {
   #place;
-  #inset;
-  #last;
   /** @type {ChartTooltip} */ #tooltip;
   #row = NONE; // shown
 
   /**
    * @param {HTMLElement} place  the element of the drawing  @param {(row: number) => Reading} read
-   * @param {number} inset  from an edge to the middle of the first or last bar, as a share of the width
-   * @param {number} [last]  index of the last row
    */
-  constructor(place, read, inset, last = LAST) {
+  constructor(place, read) {
     this.#place = place;
-    this.#inset = inset;
-    this.#last = last;
     this.#tooltip = new ChartTooltip(place, { read, point: (row) => this.#point(row), leave: () => this.#point(NONE) });
     place.addEventListener("pointerdown", (event) => this.#follow(event));
     place.addEventListener("pointermove", (event) => this.#follow(event));
     place.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && this.#point(NONE)); // a lifted finger also fires this event
-    this.update();
   }
 
-  /** Call this after the values have changed. @param {number} [now]  the current row */
-  update(now = this.#last) {
-    this.#tooltip.limit(this.#last + 1, now);
+  /** Call this after the values have changed. @param {number} now  the current hour */
+  update(now) {
+    this.#tooltip.limit(LAST + 1, now);
     if (this.#row !== NONE) this.#point(this.#row);
   }
 
   /** @param {PointerEvent} event */
   #follow({ clientX }) {
     const { left, width } = this.#place.getBoundingClientRect();
-    const share = ((clientX - left) / width - this.#inset) / (1 - 2 * this.#inset);
-    this.#point(Math.round(this.#last * Math.min(Math.max(share, 0), 1)));
+    const share = ((clientX - left) / width - INSET) / (1 - 2 * INSET);
+    this.#point(Math.round(LAST * Math.min(Math.max(share, 0), 1)));
   }
 
   /** @param {number} row  @returns {void} */
   #point(row) {
-    const { style, offsetLeft, offsetTop, clientWidth } = this.#place, share = this.#inset + (row / this.#last) * (1 - 2 * this.#inset);
+    const { style, offsetLeft, offsetTop, clientWidth } = this.#place, share = INSET + (row / LAST) * (1 - 2 * INSET);
     this.#row = row;
     this.#place.toggleAttribute("data-pointed", row !== NONE);
     if (row === NONE) return this.#tooltip.hide();

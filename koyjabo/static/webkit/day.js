@@ -2,11 +2,10 @@
 
 import { written } from "./figures.js";
 import { LivePage } from "./live.js";
-import { MinuteTooltip } from "./chart-tooltip.js";
+import { HourTooltip } from "./chart-tooltip.js";
 import { find } from "./page.js";
 
 const TICK_MS = 1_000;
-const HOURS = 24;
 const LEAST = 4; // minimum height of the scale, in visits, as in counting/day.html
 const SPREAD_MS = 60_000; // pages request a new day's numbers spread over this time
 
@@ -26,7 +25,7 @@ const numbers = (text) => text?.split(" ").filter(Boolean).map(Number) ?? [];
 export class Day {
   #page = new LivePage();
   /** @type {HTMLElement | null} */ #figure = null;
-  /** @type {MinuteTooltip | undefined} */ #tooltip;
+  /** @type {HourTooltip | undefined} */ #tooltip;
   /** @type {number[]} */ #today = [];
   /** @type {number[]} */ #usual = [];
   #count = 0; // today's visits
@@ -70,7 +69,7 @@ export class Day {
     this.#day = localTime(Number(now)).day;
     [this.#count, this.#today, this.#usual] = [Number(count), numbers(today), numbers(usual)];
     const plot = /** @type {HTMLElement} */ (this.#figure.querySelector(".plot"));
-    this.#tooltip = new MinuteTooltip(plot, (hour) => this.#inWords(hour), 0.5 / HOURS, HOURS - 1);
+    this.#tooltip = new HourTooltip(plot, (hour) => this.#inWords(hour));
     this.#tooltip.update(localTime(this.#nowMs).hour);
   }
 

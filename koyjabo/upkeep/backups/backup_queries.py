@@ -34,6 +34,7 @@ from koyjabo.base.models import (
     EmailLink,
     Invitation,
     LoginSession,
+    MonthSecret,
     NightlyWork,
     OutboxMail,
     PanelInvitation,
@@ -108,7 +109,7 @@ def tables() -> list[Table]:
     """All tables in a backup. Tables with a foreign key come after the tables they refer to, so that rows can be
     inserted in this order. A restore changes no other tables.
     """
-    kept = {model.__tablename__ for model in (DaySecret, DatabaseIdentity)}
+    kept = {model.__tablename__ for model in (DaySecret, MonthSecret, DatabaseIdentity)}
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
 
 

@@ -285,7 +285,7 @@ def retention(facts: SystemFacts) -> HealthWarning | None:
         return None
     return HealthWarning(
         "retention",
-        N_("Older visits were last rolled up on %(at)s; this should happen every night."),
+        N_("Older visits were last reduced on %(at)s; this should happen every night."),
         N_("See nightly_work in the log."),
         "nightly-work-is-late",
         {"at": ended_ms},

@@ -1,7 +1,7 @@
 """Describes every table derived from the ledger, with the statements that derive, check or repair it.
 
-Statements read a table in pieces: rows with ids after :after, up to :upto. Tables without such ids (rolled-up visits,
-conversions) are read with the first piece, whose :after is 0.
+Statements read a table in pieces: rows with ids after :after, up to :upto. Conversions, which have no such ids, are
+read with the first piece, whose :after is 0.
 """
 
 from typing import NamedTuple, Self
@@ -11,6 +11,7 @@ from sqlalchemy import TextClause, text
 from koyjabo.base.database.json_rows import key_and_sums
 from koyjabo.base.models import DailyVisits, HourlyPeople, HourlyVisits, Return
 from koyjabo.base.models.columns import Model
+from koyjabo.base.models.ledger import IN_COMMUNITY, LOST, MONTHLY, ON_SITE
 from koyjabo.counting.daily_people import SLOT_S, SLOTS
 
 PIECES = {"visits": 50_000, "people": 5_000}
@@ -45,20 +46,18 @@ class Invariant(NamedTuple):
     repair: tuple[TextClause, ...] = ()
 
 
-# By scope, day and hour. A visit may be its visitor's first on the site, in its community, both, or neither.
-SUMS = """
-SELECT 'site' AS scope, v.day, v.hour_s, count(*) AS visits, count(w.first_visit) AS new_visitors FROM visits v
-LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id AND w.first_visit = v.id
-WHERE {which} GROUP BY v.day, v.hour_s
-UNION ALL
-SELECT v.scope, v.day, v.hour_s, count(*), count(w.first_visit) FROM visits v
-LEFT JOIN visitors w ON w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit = v.id
-WHERE {which} AND v.scope <> 'site' GROUP BY v.scope, v.day, v.hour_s
-"""
-
+# By scope, day and hour. A visit may be its visitor's first on the site, in its community, both, or neither. Reduced
+# visits know it themselves, because their visitors may no longer be listed.
 VISITS = text(f"""
-{SUMS.format(which="v.id > :after AND v.id <= :upto")}
-UNION ALL SELECT scope, day, hour_s, visits, new_visitors FROM folded_visits WHERE :after = 0
+SELECT 'site' AS scope, v.day, v.hour_s, count(*) AS visits,
+       count(*) FILTER (WHERE w.first_visit IS NOT NULL OR (v.new_in & {ON_SITE}) <> 0) AS new_visitors FROM visits v
+LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id AND w.first_visit = v.id
+WHERE v.id > :after AND v.id <= :upto GROUP BY v.day, v.hour_s
+UNION ALL
+SELECT v.scope, v.day, v.hour_s, count(*),
+       count(*) FILTER (WHERE w.first_visit IS NOT NULL OR (v.new_in & {IN_COMMUNITY}) <> 0) FROM visits v
+LEFT JOIN visitors w ON w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit = v.id
+WHERE v.id > :after AND v.id <= :upto AND v.scope <> 'site' GROUP BY v.scope, v.day, v.hour_s
 """)
 PEOPLE_BY_DAY = """
 FROM people p JOIN person_days d ON d.person_id = p.id
@@ -105,8 +104,14 @@ AND v.id <= CASE WHEN s.upto_visit < :upto THEN s.upto_visit ELSE :upto END
 WHERE v.ordinal - v.id <> s.ahead
 """)
 UNLISTED = text("""
-SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND NOT EXISTS (
+SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND v.visitor_number IS NULL AND NOT EXISTS (
     SELECT 1 FROM visitors w WHERE w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit <= v.id)
+""")
+STILL_PERSONAL = text(f"""
+SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto
+AND (v.visitor_number IS NOT NULL OR v.visitor_id LIKE '{MONTHLY}%')
+AND (v.visitor_number IS NULL OR v.new_in IS NULL OR v.visitor_id NOT LIKE '{MONTHLY}%' OR v.visit_id <> '~' || v.id
+     OR {" OR ".join(f"v.{name} IS NOT NULL" for name in ("user_id", *LOST))})
 """)
 # Within a day, numbers increase with ids, up to the day's sum. Visits from before these numbers existed have none.
 DAY_NUMBERS = text("""
@@ -117,6 +122,8 @@ SELECT count(*) FROM (
 WHERE day_number <= coalesce(before, 0) OR day_number > coalesce(
     (SELECT d.visits FROM daily_visits d WHERE d.scope = 'site' AND d.day = numbered.day), 0)
 """)
+# People whose last day is before this day are removed (`upkeep.retention.reduction_queries`).
+REMOVED_BEFORE = text("SELECT day, seen_ms FROM nightly_work WHERE name = 'reduced'")
 SLOT = f"""
 CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {SLOTS * SLOT_S} THEN {SLOTS - 1}
 ELSE (v.hour_s - d.began_s) / {SLOT_S} END
@@ -131,7 +138,7 @@ JOIN visitors w ON w.scope = v.scope AND w.visitor_id = v.visitor_id
 LEFT JOIN people p ON p.scope = v.scope AND p.person = {PERSON}
 LEFT JOIN person_days d ON d.person_id = p.id AND d.day = v.day
 WHERE v.id > :after AND v.id <= :upto AND v.scope <> 'site' AND coalesce(v.user_id, w.user_id, '') NOT LIKE '~%'
-AND v.visitor_id NOT LIKE '~%'
+AND v.visitor_id NOT LIKE '~%' AND v.day >= coalesce((SELECT day FROM nightly_work WHERE name = 'reduced'), '')
 AND (d.slots IS NULL OR (d.slots >> CAST({SLOT} AS integer)) & 1 = 0)
 """
 COUNT_ABSENT = text(f"SELECT count(*) {ABSENT}")
@@ -176,6 +183,7 @@ ABSENCES = Invariant("person_days", "visits are in hours when their person is no
 CHECKS = (
     *LEDGER_CHECKS,
     Invariant("visits", "numbers within a day are repeated or exceed the day's sum", "visits", DAY_NUMBERS),
+    Invariant("visits", "are reduced, but not completely", "visits", STILL_PERSONAL),
     ABSENCES,
     Invariant("people", "have a last day that is not their latest day", "people", LAST_DAYS, REPAIR_PEOPLE),
     Invariant("people", "visitors are anonymous, but are users or are not listed", "people", ANONYMOUS),

@@ -1,1 +1,1 @@
-"""Removes old data: rolls up visits every night, and erases visitors on request."""
+"""Removes old data: reduces visits every night, and erases visitors on request."""

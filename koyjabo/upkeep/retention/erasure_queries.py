@@ -14,17 +14,15 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED
 from koyjabo.base.core.urls import origin_of
-from koyjabo.base.database.json_rows import insert_sums
-from koyjabo.base.models import SITE, Counter, ForgottenVisitors, Scope, Visit
-from koyjabo.base.models.ledger import LOST
+from koyjabo.base.models import SITE, Scope, Visit
+from koyjabo.base.models.ledger import LOST, MONTHLY
 from koyjabo.base.network import campaigns, user_agents
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.reports.events import event_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import VISITS, ReadRows
-from koyjabo.reports.rolled_up import roll_up_queries
-from .retention_queries import fold_of_visitor
+from .reduction_queries import COUNT_FORGOTTEN, lock, lock_counters
 
 RENAMED = "~"
 """The first character of names that no visitor can have (specification: Register a visit)."""
@@ -37,7 +35,6 @@ WHERE scope IN :scopes AND visitor_id = :visitor_id ON CONFLICT DO NOTHING RETUR
 """).bindparams(bindparam("scopes", expanding=True))
 REMOVE_VISITOR = text("DELETE FROM visitors WHERE scope IN :scopes AND visitor_id = :visitor_id RETURNING scope")
 REMOVE_VISITOR = REMOVE_VISITOR.bindparams(bindparam("scopes", expanding=True))
-COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "(:scope, :by)"))
 REMOVE_ZEROS = text("DELETE FROM forgotten_visitors WHERE visitors = 0")
 
 REDUCED: dict[str, Callable[[str | None], str | None]] = {
@@ -87,7 +84,7 @@ def count_visits(session: Session, visitor_id: str) -> int:
 
 def rename_visits(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
     """Rename the next `size` visits of the visitor. `read` reads visits for their blocks."""
-    roll_up_queries.lock(session)
+    lock(session)
     return rename(session, read, visitor_id, size)
 
 
@@ -95,13 +92,13 @@ def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[S
     """Rename up to `size` remaining visits. If none are left, erase the visitor from `scopes` and from the scopes of
     these visits.
     """
-    roll_up_queries.lock(session)
-    _lock_counters(session, {SITE})  # so that no visit can be registered
+    lock(session)
+    lock_counters(session, {SITE})  # so that no visit can be registered
     event_queries.lock(session)  # so that no event can be recorded
     piece = rename(session, read, visitor_id, size)
     if not piece.has_more:
         everywhere = scopes | piece.scopes | {SITE}
-        _lock_counters(session, everywhere - {SITE})  # so that no visitor can be identified as a user
+        lock_counters(session, everywhere - {SITE})  # so that no visitor can be identified as a user
         list_name(session, visitor_id, piece.name, everywhere)
         remove_visitor(session, visitor_id, everywhere)
         for scope in sorted(everywhere):
@@ -113,16 +110,9 @@ def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[S
     return piece
 
 
-def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
-    """Lock the counters in the ledger's order, to avoid deadlocks."""
-    rows = select(Counter.scope).where(Counter.scope.in_(scopes)).order_by(Counter.scope)
-    session.execute(rows.with_for_update()).all()
-
-
 def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
     """Rename up to `size` visits of a visitor, including the first one, and as many events."""
     attendance_queries.lock(session)  # before the blocks, like the removal of old spans, to avoid deadlocks
-    fold_of_visitor(session, visitor_id)
     rows, name = _next(session, visitor_id, size)
     scopes = frozenset(Scope(row.scope) for row in rows)
     list_name(session, visitor_id, name, scopes | {SITE})
@@ -146,7 +136,7 @@ def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Rena
 
 def rename_events(session: Session, visitor_id: str, size: int) -> bool:
     """Rename up to `size` events of a visitor who has no visit. Returns whether there may be more."""
-    roll_up_queries.lock(session)
+    lock(session)
     return event_queries.rename(session, visitor_id, random_name(), size) >= size
 
 
@@ -169,14 +159,14 @@ def remove_visitor(session: Session, visitor_id: str, scopes: Iterable[Scope]) -
 
 def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]:
     """The visits to rename, and their new name: the name of the first visit if it is already renamed, otherwise a
-    random one. If the first visit is rolled up, the name is derived from its id, because all batches have to use the
-    same name.
+    random one. If the first visit is reduced, the name is derived from its id, because all batches have to use the same
+    name.
     """
     first_id = session.scalar(FIRST_VISIT, {"visitor_id": visitor_id})
     first = session.execute(select(*COLUMNS, Visit.visitor_id).where(Visit.id == first_id)).one_or_none()
     theirs = select(*COLUMNS).where(Visit.visitor_id == visitor_id).order_by(Visit.visit_id).limit(size)
     rows = list(session.execute(theirs))
-    if first is None:
+    if first is None or first.visitor_id.startswith(MONTHLY):
         return rows, f"{RENAMED}{first_id}" if first_id else random_name()
     if first.visitor_id == visitor_id:
         return [first, *(row for row in rows if row.id != first.id)][:size], random_name()

@@ -1,33 +1,28 @@
-"""Work done once a day at a quiet hour, on one worker: rolls up visits older than RETENTION_DAYS into sums, replaces
-exact user agents after 30 days, and removes expired rows.
+"""Work done once a day at a quiet hour, on one worker: reduces visits older than RETENTION_DAYS, replaces exact user
+agents after 30 days, and removes expired rows.
 
-No figure changes. A retry of a rolled-up visit counts as a new visit (specification: Register a visit).
+No figure changes. A retry of a reduced visit counts as a new visit (specification: Register a visit).
 """
 
 import logging
-from collections.abc import Callable
-from datetime import date
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.clock import Clock, Days, shifted
-from koyjabo.base.core.errors import StillCounting
+from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.runtime import Advance, Runtime
 from koyjabo.base.database.executor import DatabaseExecutor, Throttle
 from koyjabo.base.jobs.claims import DailyWork
-from koyjabo.counting.queries import id_range
-from koyjabo.reports.query.report_query import MARGIN
-from koyjabo.reports.rolled_up import roll_up_queries
+from koyjabo.base.models import Event, Visit
 from koyjabo.reports.services import ReportServices
-from . import retention_queries
-from .retention_queries import Foldable
+from . import reduction_queries, retention_queries
+from .reduction_queries import REDUCED_EVENTS, REDUCED_VISITS, Boundary
 
 log = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
 
 WORK = "retention"
-"""Reasons for postponing the work."""
 
 QUIET_S = 3 * 3600 + 1800
 """When the work begins, in seconds after local midnight: at 03:30, except on nights when the clocks change."""
@@ -35,30 +30,22 @@ QUIET_S = 3 * 3600 + 1800
 POLL_S = 30.0
 """Seconds between calls to `tick`."""
 
-PREVIEW_MS = 10_000
-"""How long a preview is cached, ms."""
+MAX_WITHOUT_BLOCK = 50_000
+"""Number of visits that are reduced before their blocks are stored again. Reports read at most 100,000 visits without
+a block.
+"""
 
 USER_AGENT_DAYS = 30
 """How many days a visit keeps its exact user agent (specification: Reports)."""
 
 
-class RollUpRange(NamedTuple):
-    """A range of visits to roll up: on days before `first_kept`, with ids greater than `after`, up to `last`."""
-
-    first_kept: str
-    after: int
-    last: int
-
-
-class Pruned(NamedTuple):
+class Reduction(NamedTuple):
     visits: int
     longest_ms: float  # the longest time that a transaction held the writer
 
 
 class Retention:
-    """Removes old data. All methods raise LedgerUnavailable; `prune` also raises StillCounting. Work
-    committed before an error is kept.
-    """
+    """Removes old data. All methods raise LedgerUnavailable. Work committed before an error is kept."""
 
     def __init__(self, base: Base) -> None:
         self._database = base.database
@@ -66,60 +53,53 @@ class Retention:
         self._reports = base.services[ReportServices]
         self._settings = base.settings
 
-    def past(self, days: int | None = None) -> RollUpRange:
-        """The visits to roll up now. Today and the `days` days before it are kept; the default is RETENTION_DAYS."""
-        first_kept = self._first_kept(self._clock.today(), days)
-        began_ms = self._clock.began_s(first_kept) * 1000
-        return RollUpRange(first_kept, *self._database.report(id_range, None, began_ms))
+    def first_kept(self) -> str:
+        """The first day whose visits keep their person: RETENTION_DAYS before today."""
+        return shifted(self._clock.today(), -self._settings.retention_days)
 
-    def foldable(self, day: str, days: int | None = None) -> Foldable:
-        """The visits that `prune` would roll up on that local day, judging by the current data. Reads only sums."""
-        return self._database.read(retention_queries.foldable, self._first_kept(day, days))
-
-    def _first_kept(self, today: str, days: int | None = None) -> str:
-        return shifted(today, -(self._settings.retention_days if days is None else days))
-
-    def count(self, past: RollUpRange) -> int:
-        """Count these visits by reading them all."""
-        return self._database.long_read(retention_queries.count_old, *past)
-
-    def prune(self, past: RollUpRange, advance: Advance = lambda visits: None) -> Pruned:
-        """Roll up these visits and remove their days' events, day by day, in transactions of a few milliseconds with
-        pauses in between. A day's sums are stored before its visits are rolled up. `advance` is called with the
-        number of visits rolled up since the last call; if it raises an error, the work is aborted.
+    def reduce(self, first_kept: str, advance: Advance = lambda visits: None) -> Reduction:
+        """Reduce all visits, events, people and conversions from before this day, in transactions of a few
+        milliseconds with pauses in between. `advance` is called with the number of visits reduced since the last call;
+        if it raises an error, the work is aborted. Running it again continues it.
         """
-        self._reports.storing.catch_up(lambda visits: advance(0))
-        throttle, visits = Throttle(self._database), 0
-        for day in self._database.report(roll_up_queries.days, past.first_kept):
-            visits += self._fold(throttle, day, advance)
-        return Pruned(visits, round(1000 * throttle.longest_s, 1))
-
-    def _fold(self, throttle: Throttle, day: str, advance: Advance) -> int:
-        """Roll up a day. Returns the number of visits."""
-        read = self._reports.reports.day_sums
-        while not self._database.write(retention_queries.begin_folding, sums := read(day)):
-            pass  # rows have changed since the sums were computed
-        that, visits = date.fromisoformat(day), 0
-        times_ms = self._clock.range_ms(Days(that - MARGIN, that + MARGIN))
-        after, last = self._database.report(id_range, *times_ms)
-        after, last = self._database.report(roll_up_queries.ids, day, after, min(last, sums.seen.visits))
-        while after < last:
-            folded, after = throttle.do(retention_queries.fold_old, day, after, last)
-            visits += folded
-            advance(folded)
-        while throttle.do(roll_up_queries.remove_events, day, sums.seen.events):
+        boundary = Boundary(first_kept, 1000 * self._clock.began_s(first_kept))
+        throttle, waiting, visits = Throttle(self._database), 0, 0
+        for _ in self._each(throttle, Event, REDUCED_EVENTS, reduction_queries.reduce_events, boundary):
             advance(0)
-        return visits
+        for reduced in self._each(throttle, Visit, REDUCED_VISITS, reduction_queries.reduce_visits, boundary):
+            visits, waiting = visits + reduced, waiting + reduced
+            advance(reduced)
+            if waiting >= MAX_WITHOUT_BLOCK:
+                waiting = 0
+                self._reports.storing.catch_up(lambda visits: advance(0))
+        self._reports.storing.catch_up(lambda visits: advance(0))
+        while throttle.do(reduction_queries.reduce_conversions, boundary.began_ms):
+            advance(0)
+        people = self._database.report(reduction_queries.people_before, first_kept)
+        while people:
+            people = throttle.do(reduction_queries.remove_people, boundary, people)
+            advance(0)
+        self._database.write(reduction_queries.forget_secrets, boundary)
+        return Reduction(visits, round(1000 * throttle.longest_s, 1))
+
+    def _each(
+        self, throttle: Throttle, table: Any, name: str, operation: Callable[..., Any], boundary: Boundary
+    ) -> Iterator[int]:
+        """Run an operation on all old rows of a table. Yields the number of rows that each transaction has reduced."""
+        part = self._database.report(reduction_queries.stretch, table, name, boundary.began_ms)
+        while part.after < part.last:
+            rows, part = throttle.do(operation, boundary, part)
+            yield rows
 
     def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:
         """Replace the user agents of visits older than USER_AGENT_DAYS with the values that reports use."""
         before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
-        after, last = self._database.report(retention_queries.user_agents_to_read, before_ms)
-        throttle, is_done = Throttle(self._database), True
-        while after < last:
-            reached, is_done = throttle.do(retention_queries.replace_user_agents, before_ms, after, last, is_done)
-            advance(reached - after)
-            after = reached
+        throttle = Throttle(self._database)
+        part = self._database.report(reduction_queries.stretch, Visit, retention_queries.POSITION, before_ms)
+        while part.after < part.last:
+            rest = throttle.do(retention_queries.replace_user_agents, before_ms, part)
+            advance(rest.after - part.after)
+            part = rest
 
     def sweep(self, advance: Advance = lambda rows: None) -> tuple[int, int, int]:
         """Remove expired rows. Returns the numbers of removed sessions, failed logins and old audit log entries."""
@@ -148,8 +128,6 @@ class Nightly:
         self._clock = clock
         self._retention = retention
         self._work = DailyWork(database, clock, runtime, WORK, "nightly_work")
-        self._postponed_for = ""
-        self._preview: tuple[int, Foldable] | None = None  # when it was read, and the result
 
     def tick(self) -> None:
         """If the work is due, start it in a task, unless another worker has claimed it."""
@@ -159,38 +137,22 @@ class Nightly:
         """Make the next `tick` check in the database whether the day's work is done."""
         self._work.forget()
 
-    def preview(self) -> Foldable:
-        """The visits that the next run will roll up. At most PREVIEW_MS old. Raises LedgerUnavailable."""
-        now_ms = self._clock.elapsed_ms()
-        if self._preview is None or now_ms - self._preview[0] >= PREVIEW_MS:
-            today = self._clock.today()
-            is_done = self._day() == today and self._work.is_done(today)
-            self._preview = now_ms, self._retention.foldable(shifted(today, 1) if is_done else today)
-        return self._preview[1]
-
     def _day(self) -> str:
         """The latest day whose quiet hour has begun."""
         today = self._clock.today()
         has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(today) + QUIET_S)
         return today if has_come else shifted(today, -1)
 
-    def _do(self, day: str, renew: Advance) -> Callable[[], None] | None:
+    def _do(self, day: str, renew: Advance) -> Callable[[], None]:
         began_ms = self._clock.elapsed_ms()
-        try:
-            pruned = self._retention.prune(self._retention.past(), renew)
-        except StillCounting:
-            if self._postponed_for != day:
-                self._postponed_for = day
-                log.warning("nightly_work_put_off day=%s cause='reports are catching up'", day)
-            return None
+        reduced = self._retention.reduce(self._retention.first_kept(), renew)
         self._retention.reduce_user_agents(renew)
         swept = self._retention.sweep(renew)
 
         def at_end() -> None:
-            self._preview = None
             log.info(
                 "nightly_work_done day=%s visits=%d longest_ms=%s sessions=%d logins=%d audit_lines=%d seconds=%.1f",
-                *(day, *pruned, *swept, (self._clock.elapsed_ms() - began_ms) / 1000),
+                *(day, *reduced, *swept, (self._clock.elapsed_ms() - began_ms) / 1000),
             )
 
         return at_end

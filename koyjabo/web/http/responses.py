@@ -15,7 +15,7 @@ from werkzeug.http import HTTP_STATUS_CODES, parse_etags
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import KoyJaboError
-from koyjabo.base.core.spreadsheet import BYTE_ORDER_MARK, CSV, MIMETYPES
+from koyjabo.base.core.spreadsheet import BYTE_ORDER_MARK, MIMETYPE
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def download(pieces: Iterator[str], name: str, content_type: str, require: Calla
     """Send a file. `require` is called before each piece, outside the request. If it raises an error, the file ends
     there.
     """
-    if content_type == MIMETYPES[CSV]:
+    if content_type == MIMETYPE:
         pieces = chain([BYTE_ORDER_MARK], pieces)
     checked = _checked(pieces, require)
     unhurried = request.environ.get("koyjabo.unhurried")

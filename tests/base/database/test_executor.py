@@ -289,7 +289,7 @@ def test_requests_share_the_lookup_after_the_running_one():
 
 
 READS = ("stats", "members", "visitors", "visitors/today", "visitors/trends", "visitors/realtime")
-REPORTS = ("summary", "timeline", "breakdown?by=page", "summary?range=yesterday&page=/", "hours?page=/")
+REPORTS = ("summary", "timeline", "breakdown?by=page", "summary?range=yesterday&page=/")
 """Reports from sums and from rows, and for past days with cached results."""
 
 AT_ONCE = json.dumps(

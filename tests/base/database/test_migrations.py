@@ -109,6 +109,48 @@ def test_database_with_imported_days_is_refused_before_anything_is_changed(datab
     assert database.rows("SELECT visits FROM imported_days") == [(9,)]
 
 
+ROLLED_UP = (
+    "INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors) VALUES ('site', '2024-11-01', 0, 9, 9)",
+    "INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folding', '2024-11-01', '', 0)",
+    """INSERT INTO insight_sums (scope, dimension, period, value, visits, new_visitors, count)
+       VALUES ('site', 'total', '2024-11-01', '', 9, 9, 0)""",
+)
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+@pytest.mark.parametrize("row", ROLLED_UP, ids=["visits", "a night", "sums"])
+def test_database_with_rolled_up_days_is_refused_before_anything_is_changed(database, row, caplog):
+    migrate(database, OLDEST_REVISION)
+    database.rows(row)
+    with pytest.raises(UnusableDatabase, match="rolled up into sums after RETENTION_DAYS, and this version cannot"):
+        Site(database.url).__enter__()
+    assert database.rows("SELECT version_num FROM alembic_version") == [(OLDEST_REVISION,)]
+    tables = ("folded_visits", "nightly_work", "insight_sums")
+    assert sum(database.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables) == 1
+    assert "removed_rows" not in caplog.text
+
+
+@pytest.mark.both_kinds
+@pytest.mark.empty_database
+def test_upgrade_keeps_visits_which_can_then_be_reduced(database):
+    migrate(database, OLDEST_REVISION)
+    now = {"epoch": 1, "visits": 1, "total": 1, "unique_visitors": 1, "revision": 1}
+    insert(database, "counters", scope="site", **now)
+    when = {"day": "2024-11-01", "hour_s": 1730397600}
+    visit = {"id": 1, "ordinal": 1, "scope": "site", "visitor_id": "ayesha", "visit_id": "1", "place": "Dhaka, BD"}
+    insert(database, "visits", **visit, at_ms=1730400000000, day_number=1, **when)
+    insert(database, "visitors", scope="site", visitor_id="ayesha", first_visit=1)
+    for table, key in {"daily_visits": "day", "hourly_visits": "hour_s"}.items():
+        insert(database, table, scope="site", visits=1, new_visitors=1, **{key: when[key]})
+    with Site(database.url) as site:
+        assert site.recount() == []
+        assert site.reduce().visits == 1
+        assert site.recount() == []
+        assert site.rows("SELECT visit_id, visitor_number, new_in FROM visits") == [("~1", 1, 1)]
+        assert site.register("ayesha").stats["uniqueVisitors"] == 2
+
+
 def insert(database: Database, table: str, **values: object) -> None:
     texts = (f"'{value}'" if isinstance(value, str) else str(value) for value in values.values())
     database.rows(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(texts)})")

@@ -1,5 +1,6 @@
 """The cost of a visit and of reading the stats does not depend on the number of stored visits."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,9 +19,11 @@ from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.community_people import GRANULARITIES
-from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.visit_log.services import VisitLogServices
 from koyjabo.reports.visit_log.visit_log import VisitFilter
+from koyjabo.upkeep.retention import reduction_queries
+from koyjabo.upkeep.retention.reduction_queries import Boundary, Stretch
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 FILL = {
@@ -165,6 +168,26 @@ def test_log_of_visits_is_looked_through_in_stretches(filled, kind):
             is_sorted = [plan for plan in plans if "Sort" in plan or "TEMP B-TREE" in plan]
             assert not is_sorted or what == "a visitor", (what, is_sorted)
             assert "ix_visits_community" in plans[-1] or what != "a community"
+
+
+SEARCHED = ("visits", "visitors", "people", "person_days")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_reducing_visits_reads_no_table_whole(filled, kind):
+    with Site(filled(kind)) as site:
+        visit_community(site, "v7", "1")
+        database, boundary = site.services[ReportServices].reports._database, Boundary("2026-01-01", site.time.ms)
+        with recorded() as asked:
+            reduced = database.write(reduction_queries.reduce_visits, boundary, Stretch(MANY - 10, MANY + 1), size=20)
+        assert reduced.rows == 11
+        done = [query for query in asked if query[0].split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE")]
+        plans = [plan_of(site, kind, *query) for query in done]
+        assert len(plans) >= 15
+        for (statement, _), plan in zip(done, plans, strict=True):
+            whole = re.findall(r"(?:Seq Scan on|SCAN) (\w+)", plan)
+            aliases = dict(re.findall(r"(\w+) (?:AS )?([vwcp])\b", statement))
+            assert not {table for table in SEARCHED if {table, aliases.get(table)} & {*whole}}, (statement, plan)
 
 
 def test_a_visit_and_a_look_on_sqlite_take_few_statements(filled, monkeypatch):

@@ -229,14 +229,14 @@ def test_erasing_a_visitor_does_not_deadlock_with_the_removal_of_old_spans(new_w
     worker.close("a")
     worker.write()
     read = block_queries.visits(worker.site.services[ReportServices].parser)
-    fold, has_locked, may_go_on = erasure_queries.fold_of_visitor, threading.Event(), threading.Event()
+    list_name, has_locked, may_go_on = erasure_queries.list_name, threading.Event(), threading.Event()
 
-    def fold_and_wait(session, visitor_id):
-        fold(session, visitor_id)
+    def list_and_wait(*arguments):
+        list_name(*arguments)
         has_locked.set()
         assert may_go_on.wait(30)
 
-    monkeypatch.setattr(erasure_queries, "fold_of_visitor", fold_and_wait)
+    monkeypatch.setattr(erasure_queries, "list_name", list_and_wait)
     erase = erasure_queries.erase, read, "ayesha", frozenset({SITE}), 100
     with ThreadPoolExecutor() as pool:
         erasing = pool.submit(worker.attendance._database.write, *erase)

@@ -14,7 +14,6 @@ from support.application.site import Site, Time
 from koyjabo.base.core.extensions import db
 from koyjabo.counting.page_numbers import page_numbers, page_queries
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
-from koyjabo.reports.rolled_up import day_sums
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
 
@@ -31,7 +30,7 @@ def counts(site: Site) -> tuple[dict[str, tuple[int, int]], int]:
 
 
 class History:
-    """Visits, page views, retries, roll-ups, erasures and restarts in any order, on two servers with one database."""
+    """Visits, page views, retries, reductions, erasures and restarts in any order, on two servers with one database."""
 
     def __init__(self, url: str, random: Random) -> None:
         self.random = random
@@ -49,7 +48,7 @@ class History:
             site.__exit__()
 
     def step(self) -> None:
-        steps = {self.visit: 5, self.view: 5, self.fold: 3, self.wait: 3, self.roll_up: 2}
+        steps = {self.visit: 5, self.view: 5, self.fold: 3, self.wait: 3, self.reduce: 2}
         steps |= {self.erase: 1, self.begin_again: 1, self.restart: 1}
         self.random.choices([*steps], [*steps.values()])[0](self.random.choice(self.sites))
         self.check()
@@ -93,8 +92,8 @@ class History:
         if site.services.clock.today() != day:
             self.today.clear()
 
-    def roll_up(self, site: Site) -> None:
-        site.roll_up()
+    def reduce(self, site: Site) -> None:
+        site.reduce()
 
     def erase(self, site: Site) -> None:
         site.forget(self.random.choice(("v1", "v2")))
@@ -111,23 +110,6 @@ def view(site: Site, page: str, event_id: str) -> None:
     assert site.post("/api/events", json={"visitorId": "v", "events": [event]}).json["accepted"] == 1
 
 
-@pytest.mark.usefixtures("few_rows")
-def test_views_outlive_their_rows(database):
-    """After the last event is removed, the next one gets its id again."""
-    with Site(database.url, PAGE_NUMBERS="*", RETENTION_DAYS=1) as site:
-        for page in PAGES:
-            site.register("v", page=page)
-            view(site, page, f"e{PAGES.index(page)}")
-        site.time.pass_(hours=72)
-        site.roll_up()
-        site.restart()
-        assert counts(site)[0] == dict.fromkeys(PAGES, (2, 0))
-        view(site, "/a", "later")
-        assert counts(site)[0]["/a"] == (3, 1)
-        site.services[ReportServices].page_totals.begin_again()
-        assert counts(site)[0] == {**dict.fromkeys(PAGES, (2, 0)), "/a": (3, 1)}
-
-
 def test_a_page_view_before_the_first_visit_counts(database):
     with Site(database.url, Time.at("2025-12-16T12:00:00+06:00"), PAGE_NUMBERS="*") as site:
         view(site, "/a", "e")
@@ -135,18 +117,6 @@ def test_a_page_view_before_the_first_visit_counts(database):
         site.register("v", page="/a")
         site.services[ReportServices].page_totals.begin_again()
         assert counts(site)[0]["/a"] == (2, 1)
-
-
-def test_revision_increases_when_events_are_removed_while_views_are_counted(database):
-    with Site(database.url, PAGE_NUMBERS="*", RETENTION_DAYS=1) as site:
-        events = [{"id": f"e{number}", "name": "pageview", "page": "/a"} for number in range(30)]
-        assert site.post("/api/events", json={"visitorId": "v", "events": events}).json["accepted"] == 30
-        _, before = counts(site)
-        site.services[ReportServices].page_totals.begin_again()
-        site.time.pass_(hours=72)
-        site.roll_up()
-        numbers, revision = counts(site)
-        assert (numbers["/a"], revision > before) == ((30, 0), True)
 
 
 def test_sums_pass_rows_without_views(database, monkeypatch):
@@ -209,9 +179,8 @@ def play(url: str, seed: int, steps: int) -> None:
 
 @pytest.fixture
 def few_rows(monkeypatch):
-    """The sums take over few rows at once, and rolled-up days keep few values other than pages."""
+    """The sums take over few rows at once."""
     monkeypatch.setattr(page_queries, "AT_ONCE", 2)
-    monkeypatch.setattr(day_sums, "MAX_VALUES", 2)
 
 
 @pytest.mark.both_kinds

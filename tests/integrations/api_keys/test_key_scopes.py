@@ -13,9 +13,8 @@ CALLS = {
         api.visitors_growth api.visitors_trends
     """,
     "reports:read": """
-        api.report_summary api.report_timeline api.report_breakdown api.report_hours
+        api.report_summary api.report_timeline api.report_breakdown
         api.community_report_summary api.community_report_timeline api.community_report_breakdown
-        api.community_report_hours
     """,
     "presence:read": "api.online api.realtime api.who_is_online",
     "visits:write": "api.register_visits",

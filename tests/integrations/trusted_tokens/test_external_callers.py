@@ -16,7 +16,7 @@ OPEN = """
 api.list_communities api.get_community api.list_members
 api.community_stats api.visitors api.visitors_today api.visitors_weekly api.visitors_monthly api.visitors_growth
 api.visitors_trends api.realtime api.online api.who_is_online api.community_stream
-api.community_report_summary api.community_report_timeline api.community_report_breakdown api.community_report_hours
+api.community_report_summary api.community_report_timeline api.community_report_breakdown
 """
 """Calls that a community's admin may make. The other system manages communities and members with a key."""
 

@@ -8,7 +8,7 @@ from support.application.site import Time
 from koyjabo.application.event_handlers import ARRIVALS
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.arrivals import ArrivalLog, Arrivals, Traffic
+from koyjabo.presence.members.arrivals import ArrivalLog, Arrivals
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
 
@@ -30,9 +30,9 @@ def test_arrivals_and_departures_add_up_by_scope(log):
         log.record(MIRPUR, Online(version, count))
     log.record(UTTARA, Online(1, 1))
     assert log.today(MIRPUR) == Arrivals(came=5, left=1)
-    assert log.last_hour(20) == {UTTARA: Traffic(1, 1, 0), MIRPUR: Traffic(4, 5, 1)}
-    assert list(log.last_hour(20)) == [UTTARA, MIRPUR]  # latest change first
-    assert list(log.last_hour(1)) == [UTTARA]
+    assert log.busy(20) == {UTTARA: 1, MIRPUR: 4}
+    assert list(log.busy(20)) == [UTTARA, MIRPUR]  # latest change first
+    assert list(log.busy(1)) == [UTTARA]
 
 
 def test_count_that_is_old_or_estimated_changes_nothing(log):
@@ -45,7 +45,7 @@ def test_count_that_is_old_or_estimated_changes_nothing(log):
 
 def test_people_from_before_the_worker_started_have_not_arrived(log):
     log.record(MIRPUR, Online(1, 5))
-    assert (log.today(MIRPUR), log.last_hour(20)) == (Arrivals(), {})
+    assert (log.today(MIRPUR), log.busy(20)) == (Arrivals(), {})
     log.record(MIRPUR, Online(2, 4))
     log.record(MIRPUR, Online(7, 6))  # updates in between were lost
     assert log.today(MIRPUR) == Arrivals(came=2, left=1)
@@ -58,11 +58,9 @@ def test_day_and_hour_end(log, time):
     assert log.today(MIRPUR) == Arrivals()
     log.record(MIRPUR, Online(2, 2))
     assert log.today(MIRPUR) == Arrivals(came=1)
-    assert log.last_hour(20) == {MIRPUR: Traffic(2, 2, 0)}
-    time.pass_(minutes=30)
-    assert log.last_hour(20) == {MIRPUR: Traffic(2, 1, 0)}
+    assert log.busy(20) == {MIRPUR: 2}
     time.pass_(minutes=60)
-    assert log.last_hour(20) == {}
+    assert log.busy(20) == {}
 
 
 def test_counts_are_sent_once_unless_another_worker_has_sent_them(log):

@@ -1,7 +1,6 @@
-"""Random events, retries, erasures and roll-ups: sums of events equal a naive recount."""
+"""Reports count random events, retries and erasures as a naive recount does, also after old ones are reduced."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from random import Random
@@ -17,9 +16,6 @@ from support.sites.full_site import use_small_blocks
 from koyjabo.base.core.clock import shifted
 from koyjabo.reports.engine.results import Breakdown
 from koyjabo.reports.query.report_query import HOUR, VIEWED_PAGE, Question
-from koyjabo.reports.rolled_up import day_sums
-from koyjabo.reports.rolled_up.day_sums import encoded
-from koyjabo.upkeep.retention.retention import Retention
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 VISITORS = ("ayesha", "babul", "chandni")
@@ -36,10 +32,9 @@ class Model:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.visits: list[dict[str, Any]] = []
-        self.landed: list[dict[str, Any]] = []  # all visits, including those whose rows were removed
 
     def send(self, who: str, sent: list[dict[str, Any]], day: str, hour_s: int) -> dict[str, int]:
-        known = {event["id"] for event in self.events if event["who"] == who and event["has_row"]}
+        known = {event["id"] for event in self.events if event["who"] == who}
         visit = next((visit for visit in reversed(self.visits) if visit["who"] == who), None)
         scope = visit["scope"] if visit else "site"
         accepted = 0
@@ -48,11 +43,11 @@ class Model:
                 known.add(event["id"])
                 accepted += 1
                 more = {"who": who, "day": day, "hour_s": hour_s, "scope": scope, "visit": visit}
-                self.events.append({**event, **more, "has_row": True})
+                self.events.append({**event, **more})
         return {"accepted": accepted, "duplicates": len(sent) - accepted}
 
     def visits_by_page(self, scope: str, day: str) -> dict[str | None, list[dict[str, Any]]]:
-        """The visits of a day by the pages that they viewed. The day must not be rolled up."""
+        """The visits of a day by the pages that they viewed."""
         visits = [visit for visit in self.visits if visit["day"] == day and scope in ("site", visit["scope"])]
         viewed = [(event["page"], event["visit"]) for event in self.events if event["name"] == "pageview"]
         viewed += [(visit["page"], visit) for visit in visits if visit["page"]]
@@ -62,36 +57,21 @@ class Model:
     def forget(self, who: str) -> None:
         for visit in self.visits:
             if visit["person"] == who:
-                visit["person"] = f"{who}~{len(self.landed)}"
+                visit["person"] = f"{who}~{len(self.visits)}"
         for entry in [*self.events, *self.visits]:
-            if entry["who"] == who and entry.get("has_row", True):
+            if entry["who"] == who:
                 entry.update(who="~", props={})
 
     def views(self, scope: str) -> Counter[str | None]:
         """Page views of all days by page: visits by their first page, and events."""
-        visits = Counter(visit["page"] for visit in self.landed if visit["page"] and scope in ("site", visit["scope"]))
+        visits = Counter(visit["page"] for visit in self.visits if visit["page"] and scope in ("site", visit["scope"]))
         events = (event for event in self.events if event["name"] == "pageview" and scope in ("site", event["scope"]))
         return visits + Counter(event["page"] for event in events)
 
-    def prune(self, first_kept: str) -> None:
-        self.visits = [visit for visit in self.visits if visit["day"] >= first_kept]
-        for event in self.events:
-            event["has_row"] = event["has_row"] and event["day"] >= first_kept
-
-    def sums(self) -> Counter[tuple[str, str, str, str]]:
-        """The sums of events whose rows were removed."""
-        counts: Counter[tuple[str, str, str, str]] = Counter()
-        for event in (event for event in self.events if not event["has_row"]):
-            name, day = event["name"], event["day"]
-            for scope in {"site", event["scope"]}:
-                if name == "pageview":
-                    counts[scope, "viewed_page", day, encoded(event["page"])] += 1
-                    counts[scope, "hour", str(event["hour_s"]), ""] += 1
-                else:
-                    counts[scope, "event", day, name] += 1
-                for key, value in event["props"].items():
-                    counts[scope, f"event:{name}:{key}", day, encoded(str(value))] += 1
-        return counts
+    def reduce(self, first_kept: str) -> None:
+        for entry in [*self.events, *self.visits]:
+            if entry["day"] < first_kept:
+                entry["who"] = "~"
 
 
 class History:
@@ -107,10 +87,15 @@ class History:
     def register(self) -> None:
         who, scope, page = self.choose.choice(VISITORS), self.choose.choice(["site", HERE]), self.choose.choice(PAGES)
         self.site.register(who, page=page, **({} if scope == "site" else {"communityId": scope}))
-        number = len(self.model.landed)
-        visit = {"number": number, "who": who, "person": who, "scope": scope, "day": self.day, "page": page}
+        visit = {
+            "number": len(self.model.visits),
+            "who": who,
+            "person": who,
+            "scope": scope,
+            "day": self.day,
+            "page": page,
+        }
         self.model.visits.append(visit)
-        self.model.landed.append(visit)
 
     def send(self) -> None:
         who = self.choose.choice(VISITORS)
@@ -129,15 +114,14 @@ class History:
         self.site.forget(who)
         self.model.forget(who)
 
-    def prune(self) -> None:
-        days, retention = self.choose.randint(1, 3), self.site.services[Retention]
-        retention.prune(retention.past(days))
-        self.model.prune(shifted(self.day, -days))
+    def reduce(self) -> None:
+        days = self.choose.randint(1, 3)
+        self.site.reduce(days)
+        self.model.reduce(shifted(self.day, -days))
 
-    def roll_up(self) -> None:
-        """Roll up all days."""
+    def reduce_all(self) -> None:
         self.time.pass_(days=5)
-        self.prune()
+        self.reduce()
 
     def store(self) -> None:
         """Store the blocks of visits and events."""
@@ -147,20 +131,19 @@ class History:
         self.time.pass_(hours=self.choose.choice([1, 7, 24, 50]))
 
     def compare_today(self) -> None:
-        """Compare event reports for the current day, which still has all its rows."""
+        """Compare event reports for the current day."""
         events = [event for event in self.model.events if event["day"] == self.day]
         for scope in ("site", HERE):
             self.compare_visits(scope)
         for scope, name, key in product(("site", HERE), (*NAMES, None), ("to", "n")):
             here = [event for event in events if scope in ("site", event["scope"]) and name in (event["name"], None)]
-            props = [None if event["who"] == "~" else event["props"].get(key) for event in here]
+            props = [event["props"].get(key) for event in here]
             values = Counter(prop if prop is None else str(prop) for prop in props)
             if name is None:
                 values = Counter(event["name"] for event in here if event["name"] != "pageview")
             question = Question(self.day, self.day, scope=scope)
             breakdown = self.site.reports.breakdown(question, f"event:{name}:{key}" if name else "event", limit=100)
             assert {row.value: row.sums.count for row in breakdown.rows if row.sums.count} == +values
-            assert not any(row.at_least for row in breakdown.rows)
             assert (breakdown.other.count, breakdown.total.count) == (0, values.total())
 
     def compare_visits(self, scope: str) -> None:
@@ -173,13 +156,7 @@ class History:
             assert sums[:2] == (len(visits), len({visit["person"] for visit in visits}))
         assert views.other[:2] == (len(others), len({visit["person"] for visit in others.values()}))
 
-    def compare_sums(self) -> None:
-        stored = self.site.rows("SELECT scope, dimension, period, value, count FROM event_sums")
-        assert {tuple(row[:4]): row[4] for row in stored} == self.model.sums()
-
     def compare(self) -> None:
-        kept = sum(event["has_row"] for event in self.model.events)
-        assert self.site.rows("SELECT count(*) FROM events") == [(kept,)]
         reports, question = self.site.reports, Question("2025-12-01", self.day)
         events = sum(event["name"] != "pageview" for event in self.model.events)
         views = self.model.views("site").total()
@@ -189,46 +166,35 @@ class History:
             self.compare_views(reports.breakdown(replace(question, scope=scope), VIEWED_PAGE, limit=2), scope)
 
     def compare_views(self, breakdown: Breakdown, scope: str) -> None:
-        """Compare the page views of all days by page. A rolled-up day may have lost the smallest values."""
+        """Compare the page views of all days by page."""
         views = self.model.views(scope)
         shown = {row.value: row.sums.count for row in breakdown.rows}
-        assert all(row.sums.count == views[row.value] for row in breakdown.rows if not row.at_least)
-        assert all(count <= views[page] for page, count in shown.items())
+        assert all(row.sums.count == views[row.value] for row in breakdown.rows)
         assert breakdown.total.count == views.total() == breakdown.other.count + sum(shown.values())
 
 
-def live_through(url: str, seed: int, compare_sums: Callable[[History], None] = History.compare_sums) -> None:
+def live_through(url: str, seed: int) -> None:
     history = History(url, Random(seed))
     with history.site, pytest.MonkeyPatch.context() as patch:
         use_small_blocks(patch)
         often = [history.send] * 4 + [history.register, history.pass_time, history.store]
-        changes = [*often, history.forget, history.prune, history.site.restart]
-        chosen = [history.register, *history.choose.choices(changes, k=20), history.roll_up]
+        changes = [*often, history.forget, history.reduce, history.site.restart]
+        chosen = [history.register, *history.choose.choices(changes, k=20), history.reduce_all]
         for step, change in enumerate(chosen):
             change()
             history.compare()
-            compare_sums(history)
             if step % 5 == 4:  # many reports, each over all rows
                 history.compare_today()
 
 
 @effort(16)
 @given(seed=seeds)
-def test_sums_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
+def test_reports_of_events_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url, seed)
 
 
+@pytest.mark.long(proved_by="reports/events/test_events_model.py::test_reports_of_events_are_the_models_on_sqlite")
 @effort(8)
 @given(seed=seeds)
-def test_reports_are_the_models_where_sums_are_limited(tmp_path_factory, seed) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(day_sums, "MAX_VALUES", 1)
-        url = SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url
-        live_through(url, seed, lambda _: None)
-
-
-@pytest.mark.long(proved_by="reports/events/test_events_model.py::test_sums_are_the_models_on_sqlite")
-@effort(8)
-@given(seed=seeds)
-def test_sums_are_the_models_on_postgres(postgres, seed) -> None:
+def test_reports_of_events_are_the_models_on_postgres(postgres, seed) -> None:
     live_through(postgres.new_database().url, seed)

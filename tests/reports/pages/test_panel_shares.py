@@ -59,7 +59,7 @@ def test_revoking_a_link_needs_a_confirmation_and_names_the_link(site, rani):
     assert rani.location == CONNECT
     assert "The share link 100% <b>mine</b> was revoked." in words(rani.get(CONNECT))
     assert bare(site).get(path).status_code == 404
-    line = words(rani.get("/admin/audit?kind=changes"))
+    line = words(rani.get("/admin/audit"))
     assert "Share link created Share link: 100% <b>mine</b> Rani" in line
     assert "Share link revoked Share link: 100% <b>mine</b> Rani" in line
 

@@ -86,22 +86,6 @@ def test_share_link_has_the_filters_of_its_view_and_offers_the_other_switch(site
     assert 'data-stat="visits" data-value="3"' in Reader(site).get(switches(page)["Without own visits"][0])
 
 
-def test_rolled_up_days_say_why_the_median_or_two_switches_have_no_number(database):
-    with Site(database.url, RETENTION_DAYS=1) as site:
-        site.time.go_to("2025-12-01T10:00:00+06:00")
-        attend(site, "early", 20)
-        site.time.go_to("2025-12-16T10:00:00+06:00")
-        assert site.roll_up().visits == 1
-        attend(site, "late", 20)
-        admin = panel(site)
-        page = words(admin.get("/admin/?range=all"))
-        assert "Attended 2" in page
-        assert "Median time – Some visits of these days are rolled up, so their median time is not known." in page
-        page = words(admin.get("/admin/?range=all&attended=!none&own=others"))
-        assert "Attended – Some visits of these days are rolled up, so visitors" in page
-        assert "Nothing was measured" not in page
-
-
 def test_a_switch_has_no_second_chip(admin):
     page = admin.get("/admin/?range=today&attended=!none")
     assert page.count('<span class="chip" data-switch>') == page.count('<span class="chip"') == 1

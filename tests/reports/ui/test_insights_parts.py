@@ -80,7 +80,6 @@ def test_values_change_only_where_the_other_days_are_known_and_gone_ones_are_lis
     for breakdown, other, expected in (
         (now, before, same + gone),
         (now._replace(values=3), before, same),
-        (now._replace(reason="folded"), before, same),
         (now, before._replace(values=3), [("/", 0), ("/new", None), *gone]),
         (now, None, [("/", None), ("/new", None)]),
     ):

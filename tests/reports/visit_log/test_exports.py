@@ -4,7 +4,6 @@ execute.
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -26,31 +25,27 @@ def log(module_database):
         yield Log(site)
 
 
-@pytest.mark.parametrize("kind", spreadsheet.MIMETYPES)
-def test_export_has_every_visit_oldest_first(log, kind, monkeypatch):
+def test_export_has_every_visit_oldest_first(log, monkeypatch):
     monkeypatch.setattr(visit_log, "PIECE", 5)
-    text = log.export(kind)
-    rows = (
-        list(csv.DictReader(io.StringIO(text))) if kind == "csv" else [json.loads(line) for line in text.splitlines()]
-    )
+    rows = list(csv.DictReader(io.StringIO(log.export())))
     assert [int(row["ordinal"]) for row in rows] == list(range(4001, 4025))
     assert list(rows[0]) == list(visit_log.COLUMNS)
     assert (rows[1]["at"], rows[1]["place"], rows[1]["community"]) == ("2025-12-13T21:00:00.000Z", DHAKA, "Hikers")
-    assert rows[1]["user_agent"] == ("'" if kind == "csv" else "") + "=cmd|'/c calc'!A0"
+    assert rows[1]["user_agent"] == "'=cmd|'/c calc'!A0"
 
 
 def test_export_goes_by_the_filter_and_leaves_a_line_without_the_searched_text(log):
     """The line is written before the first piece. Searches are usually visitor ids, which an erasure would miss."""
     log.site.rows("DELETE FROM audit_log")
-    log.log.export(log.admin, VisitFilter(), "jsonl")
-    text = log.export("csv", first_day=DAYS[1], last_day=DAYS[1], place=DHAKA)
+    log.log.export(log.admin, VisitFilter())
+    text = log.export(first_day=DAYS[1], last_day=DAYS[1], place=DHAKA)
     assert [row["visitor_id"] for row in csv.DictReader(io.StringIO(text))] == ["v0", "v3", "v6", "v9"]
-    assert log.export("csv", text="v3").count("v3") == 3
-    log.log.extract(VisitFilter(text="v3"), "csv")
+    assert log.export(text="v3").count("v3") == 3
+    log.log.extract(VisitFilter(text="v3"))
     lines = log.site.services[Audit].page(log.admin).lines
     assert {(line.action, line.actor_id) for line in lines[1:]} == {("visits.export", log.ayesha.id)}
     filters = {"first_day": DAYS[1], "last_day": DAYS[1], "place": DHAKA}
-    details = [{"kind": "jsonl"}, {"kind": "csv", **filters}, *[{"kind": "csv", "text": True}] * 2]
+    details = [{}, filters, *[{"text": True}] * 2]
     assert [line.details for line in reversed(lines)] == details
 
 
@@ -58,8 +53,8 @@ def test_export_says_when_a_visit_was_opened_that_was_counted_later():
     visit = LoggedVisit(1, 1, SPEC_MOMENT, "v", "x", DHAKA, None, None, None, False, None, None, None, None)
     waited = {3_600_000: "2025-12-16T03:48:38.412Z", 60_000: None, 0: None, None: None}
     late = [visit._replace(waited_ms=wait_ms, client_ms=5) for wait_ms in waited]
-    rows = [json.loads(line) for line in visit_log.export_lines("jsonl", late, PARSER).splitlines()]
-    assert [row["opened"] for row in rows] == [*waited.values()]
+    rows = list(csv.DictReader(io.StringIO(visit_log.export_lines(late, PARSER)), visit_log.COLUMNS))
+    assert [row["opened"] or None for row in rows] == [*waited.values()]
     assert {row["at"] for row in rows} == {"2025-12-16T04:48:38.412Z"}
 
 
@@ -70,7 +65,7 @@ INSIDE = ["/p;=cmd|'/C calc'!A0;q", "a\n=1+1;b", 'a;"=1+1";b', "a\t@x|+1 :-1", "
 
 def exported(name: str) -> str:
     visit = LoggedVisit(1, 1, SPEC_MOMENT, name, "x", name, name, name, name, False, None, name, None, name)
-    return visit_log.export_lines("csv", [visit], PARSER)
+    return visit_log.export_lines([visit], PARSER)
 
 
 PARSER = TraitParser()

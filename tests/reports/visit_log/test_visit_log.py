@@ -1,7 +1,5 @@
 """The visit log: filters find all matching visits, in pages without gaps or repeats."""
 
-from functools import partial
-
 import pytest
 from support.application.site import SPEC_MOMENT, Site
 from support.people.accounts import bearer, sign_up
@@ -54,7 +52,7 @@ UNUSABLE = [
 
 def test_filter_that_cannot_be_used_is_refused_by_field(log):
     for which, field in UNUSABLE:
-        for ask in (log.log.page, partial(log.log.export, kind="csv")):
+        for ask in (log.log.page, log.log.export):
             with pytest.raises(InvalidInput) as refused:
                 ask(log.admin, VisitFilter(**which))
             assert set(refused.value.details) == {field}
@@ -113,16 +111,6 @@ def test_number_finds_the_visit_of_every_count(own):
     assert [of("1"), of("2"), of("3"), of("101"), of("4")] == [["d", "a"], ["e", "b"], ["c"], ["f"], []]
     assert of(str(2**63 - 1)) == []
     assert [of("2–101"), of("2-2"), of("4-99")] == [["f", "e", "c", "b"], ["e", "b"], []]
-
-
-def test_rolled_up_visits_are_not_counted_in_the_log(own):
-    site, admin = own
-    site.register("old")
-    site.time.pass_(days=2)
-    site.register("new")
-    assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(2, True)
-    site.roll_up(1)
-    assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(1, True)
 
 
 def test_visits_that_were_committed_a_little_out_of_order_are_found(own):

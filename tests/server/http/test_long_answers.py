@@ -65,7 +65,7 @@ def admin(server: ChangedServer) -> Member:
 def begin_export(admin: Member) -> tuple[socket.socket, http.client.HTTPResponse]:
     cookies = {cookie.name: cookie.value for cookie in admin.http.cookies}
     cookie_header = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    body = urlencode({"csrf_token": cookies["csrf_access_token"], "what": "visits", "kind": "csv"}).encode()
+    body = urlencode({"csrf_token": cookies["csrf_access_token"], "what": "visits"}).encode()
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     connection.settimeout(PATIENCE_S)

@@ -48,7 +48,7 @@ def test_export_is_shown_while_it_runs(site, admin):
     jobs, account = site.services[RunningJobs], site_admin(site)
 
     def begun():
-        pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), "csv", jobs.reported("export"))
+        pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), jobs.reported("export"))
         next(pieces)
         next(pieces)
         return pieces
@@ -70,17 +70,6 @@ def test_last_backup_is_shown(site, admin):
     record(site, "ledger.backup", rows=12, total=4000)
     page = words(admin.get("/admin/data"))
     assert "The last one was made on 16 Dec 2025, 10:48 ." in page
-
-
-def test_page_shows_how_many_visits_are_rolled_up_tonight(site, admin):
-    assert "Tonight, no visits will be rolled up." in words(admin.get("/admin/server"))
-    site.time.pass_(days=-365)
-    site.register("ayesha")
-    site.time.pass_(days=365, seconds=10)  # afterwards the preview is computed again
-    site.register("babul")
-    site.rows("INSERT INTO nightly_work VALUES ('retention', '2025-12-16', '', 0, 0)")
-    sentence = "Tonight, 1 visit of 1 day will be rolled up. After that, filtered reports show – for these days."
-    assert sentence in words(admin.get("/admin/server"))
 
 
 def record(site: Site, action: str, **details: int) -> None:

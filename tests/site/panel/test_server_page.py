@@ -142,7 +142,7 @@ def test_form_from_before_another_admin_named_the_site_keeps_that_name(site, adm
 
 
 def test_setting_of_the_environment_is_shown_and_cannot_be_changed(site, admin):
-    assert row(admin.get(PAGE), "retention").startswith("Visits are kept 30 days, then rolled up.")
+    assert row(admin.get(PAGE), "retention").startswith("Visits are reduced After 30 days.")
     assert "Set in the environment" in row(admin.get(PAGE), "retention")
     assert "edit=retention" not in admin.get(PAGE)
     assert CHANGE + "retention" not in admin.get(f"{PAGE}?edit=retention")

@@ -16,7 +16,6 @@ from koyjabo.people.audit import log as audit
 from koyjabo.site.receipts.queries import TotalChange
 from koyjabo.site.receipts.receipts import MAX_PARTS, VISITS, ReceiptPart, parts_of
 from koyjabo.upkeep.recounts.recounts import LEDGER, Recounts
-from koyjabo.upkeep.retention.retention import Retention
 
 ELSEWHERE = {"Origin": "https://elsewhere.example"}
 
@@ -60,14 +59,13 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
     assert parts["parts"][2]["at"] == iso(began_ms)
 
 
-def test_rolled_up_visits_keep_their_numbers(site):
+def test_reduced_visits_keep_their_numbers(site):
     site.register()
     site.set_total(5000)
     site.register(visitId="2")
     before = lines(site)
     site.time.pass_(days=3)
-    retention = site.services[Retention]
-    assert retention.prune(retention.past(1)).visits == 2
+    assert site.reduce(1).visits == 2
     assert lines(site) == before
 
 
@@ -117,7 +115,7 @@ def test_page_leads_back_to_the_page_it_was_opened_from(site):
     assert way_back("http://localhost//evil.example")[0] == "/evil.example"
 
 
-def test_lines_of_the_panel_lead_to_their_rows(site):
+def test_receipt_in_the_panel_leads_to_its_visits(site):
     boss = panel(site)
     site.register()
     site.register("babul")
@@ -125,10 +123,9 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
     site.set_total(5000)
     page = boss.get("/receipt")
     assert "no. 4,001–4,003 : no gap, no repeat 3" in words(page)
-    links = [unescape(url) for url in re.findall(r'href="(/admin/(?:visits|audit)\?[^"]+)"', page)]
-    of_total, of_visits = links
+    links = [unescape(url) for url in re.findall(r'href="(/admin/visits\?[^"]+)"', page)]
+    (of_visits,) = links
     assert re.findall(r"/admin/visits/(\d+)", boss.get(of_visits))[::-1] == ["4001", "4002", "4003"]
-    assert "Before: 4,003 After: 5,000" in words(boss.get(of_total))
 
 
 def test_receipt_shows_the_newest_recount_and_backup(site):

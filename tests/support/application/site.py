@@ -21,14 +21,14 @@ from werkzeug.routing.matcher import State
 
 import config
 from koyjabo import create_app, make_routes
-from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.schema import Settings
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
-from koyjabo.upkeep.retention.retention import Pruned, Retention
+from koyjabo.upkeep.retention.retention import Reduction, Retention
 from koyjabo.web.limits import limits
 from support.databases.database import Database
 from support.programs.processes import METRICS_TOKEN, NO_LIMITS
@@ -269,10 +269,11 @@ class Site:
         """Store the blocks of visits and events that reports read."""
         self.services[ReportServices].storing.catch_up()
 
-    def roll_up(self, days: int | None = None, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
-        """Roll up what is older than this many days, or than RETENTION_DAYS."""
+    def reduce(self, days: int | None = None, advance: Callable[[int], None] = lambda visits: None) -> Reduction:
+        """Reduce visits that are older than this many days, or than RETENTION_DAYS."""
         retention = self.services[Retention]
-        return retention.prune(retention.past(days), advance)
+        first_kept = retention.first_kept() if days is None else shifted(self.services.clock.today(), -days)
+        return retention.reduce(first_kept, advance)
 
     def recount(self) -> list[str]:
         return self.services[Recounts].run(lambda rows, label: nullcontext(lambda done: None)).problems

@@ -31,6 +31,7 @@ class Visit:
     attended_ms: int | None = None
     acted: bool = False
     automated: bool = False
+    is_reduced: bool = False
 
     def value(self, dimension: str) -> Value:
         if dimension == "attended":
@@ -78,6 +79,20 @@ class InsightsModel:
                 visit.person = f"~{len(self.visits)} {visitor_id}"
         return is_known
 
+    def reduce(self, ids: Iterable[int]) -> None:
+        """Give the visitors of reduced visits an id of the month. A visitor without other visits is new again."""
+        for id in ids:
+            visit = self.visits[id - 1]
+            if not visit.is_reduced:
+                visit.is_reduced, visit.person = True, f"{visit.person} {visit.day[:7]}"
+        kept = {(scope, visit.person) for visit in self.visits for scope in (SITE, visit.new.scope)}
+        self.known &= kept
+
+    def has_several_ids(self, question: Question) -> bool:
+        """Whether a visitor may have several ids on the days of the question."""
+        days = [visit for visit in self.visits if question.first <= visit.day <= question.last]
+        return len({visit.is_reduced and visit.day[:7] for visit in days}) > 1
+
     def asked(self, question: Question) -> list[Visit]:
         return [visit for visit in self.visits if self._is_asked(visit, question)]
 
@@ -121,6 +136,7 @@ class InsightsModel:
             question.first <= visit.day <= question.last
             and question.scope in (SITE, visit.new.scope)
             and (question.until_ms is None or visit.new.at_ms < question.until_ms)
+            and (question.since_ms is None or visit.new.at_ms >= question.since_ms)
             and all(
                 _passes(dimension, visit.value(dimension), filter_) for dimension, filter_ in question.filters.items()
             )

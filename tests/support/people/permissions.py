@@ -48,7 +48,7 @@ LEAST = {
         pages.new_community pages.create_community pages.join_community
     """,
     VIEWER: """
-        admin.overview admin.realtime admin.connect admin.audit admin.visits admin.visit
+        admin.overview admin.connect admin.audit admin.visits admin.visit
         admin.communities admin.community admin.users admin.user admin.server admin.data admin.find
         admin.search admin.state
         sockets.panel_stream
@@ -81,7 +81,7 @@ LEAST = {
         admin.reset_second_factor
         admin.test_mail admin.recount admin.back_up admin.mark_rollback_seen admin.set_total
         admin.change_settings
-        admin.export_audit admin.erase_visitor
+        admin.erase_visitor
         api.create_share api.register_visits
         api.create_key api.list_keys api.revoke_key api.rotate_key
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members

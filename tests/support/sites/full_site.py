@@ -24,9 +24,7 @@ DAY_MS = 86_400_000
 
 
 def fill(site: Site, visits: int = 40) -> str:
-    """Add two weeks of visits with a community, members, conversions, adjustments and rolled up days. Returns the
-    community's id.
-    """
+    """Add two weeks of visits with a community, members, conversions and adjustments. Returns the community's id."""
     ayesha, karim = sign_up(site, "ayesha"), sign_up(site, "karim")
     site_admin(site)
     here = found(ayesha, name="Mirpur 10 ☂")["id"]

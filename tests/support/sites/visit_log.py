@@ -49,5 +49,5 @@ class Log:
                 return visits
             assert last is None or (cursor < last if newest_first else cursor > last)
 
-    def export(self, kind: str, **which: str) -> str:
-        return "".join(self.log.export(self.admin, VisitFilter(**which), kind))
+    def export(self, **which: str) -> str:
+        return "".join(self.log.export(self.admin, VisitFilter(**which)))

@@ -129,7 +129,7 @@ WRONG = [
     (stored(recounts=RecountState(None, line(BEGUN))), WARNING, "The recount of %(at)s failed."),
     (stored(recounts=RecountState(None, line(ENDED, error="x"))), WARNING, "The recount of %(at)s failed."),
     (stored(recounts=RecountState(None, line(ENDED, agrees=False, problem_count=2))), DANGER, "On %(at)s some numbers"),
-    (database(retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "Older visits were last rolled up on"),
+    (database(retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "Older visits were last reduced on"),
     (stored(mail=Status(0, None, None, [], None, NOW_MS)), WARNING, "The last test email was not sent"),
     (stored(mail=Status(0, None, None, [("reset", "550", 1)])), WARNING, "Emails that could not be sent"),
     (stored(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "Emails waiting"),

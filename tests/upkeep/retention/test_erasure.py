@@ -23,7 +23,6 @@ from koyjabo.people.audit.log import Audit
 from koyjabo.reports.services import PeopleServices
 from koyjabo.upkeep.retention import erasure
 from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.upkeep.retention.retention import Retention
 
 HERE, GONE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 ANDROID = "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
@@ -118,7 +117,8 @@ def test_response_and_logs_do_not_reveal_the_erased_visitor(site, caplog):
     assert "ayesha-the-visitor" not in caplog.text
     site.register("karim")
     site.services[Erasure].forget("karim")
-    by_operator, by_oneself = site.services[Audit].page(admin, action="visitor.forget").lines
+    lines = site.services[Audit].page(admin).lines
+    by_operator, by_oneself = (line for line in lines if line.action == "visitor.forget")
     assert (by_oneself.actor_id, by_oneself.actor, by_oneself.place) == ("", "", "")
     assert by_operator.actor_id is None
     for line in (by_operator, by_oneself):
@@ -180,8 +180,8 @@ def test_visitor_with_many_visits_is_erased_in_pieces(site, small_pieces, monkey
 def test_interrupted_erasure_continues_with_the_same_random_id(site, small_pieces):
     many_visits(site, 2)
     site.time.pass_(days=2)
-    retention = site.services[Retention]
-    assert retention.prune(retention.past(1)).visits == 2
+    many_visits(site, 2)
+    assert site.reduce(1).visits == 2
     many_visits(site, 12)
 
     def interrupted(visits: int) -> None:
@@ -190,10 +190,12 @@ def test_interrupted_erasure_continues_with_the_same_random_id(site, small_piece
     with pytest.raises(KeyboardInterrupt):
         site.services[Erasure].forget("program", interrupted)
     assert site.recount() == []
-    assert 0 < site.services[Erasure].count("program") < 12
+    assert 0 < site.services[Erasure].count("program") < 14
     site.services[Erasure].forget("program")
     assert old_names(site) == []
-    assert site.rows("SELECT count(*), count(DISTINCT visitor_id) FROM visits") == [(12, 1)]
+    assert site.rows("SELECT count(*), count(DISTINCT visitor_id) FROM visits WHERE visitor_id NOT LIKE '~~%'") == [
+        (14, 1)
+    ]
     assert site.rows("SELECT count(*) FROM visitors GROUP BY scope") == [(1,), (1,)]
     assert site.rows("SELECT * FROM forgotten_visitors") == []
     assert site.recount() == []

@@ -1,13 +1,11 @@
-"""The nightly work: who does it and when, which visits it rolls up, and what the ledger returns afterwards."""
+"""The nightly work: who does it and when, which visits it reduces, and what the ledger returns afterwards."""
 
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy.exc import OperationalError
 from support.application.site import Site
-from support.people.communities import site_admin
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
@@ -18,10 +16,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.visit_log import VisitFilter
-from koyjabo.upkeep.retention import retention_queries
-from koyjabo.upkeep.retention.retention import Nightly, Pruned, Retention
+from koyjabo.upkeep.retention.retention import Nightly, Retention
 
 DONE = "nightly_work_done"
 
@@ -70,24 +65,6 @@ def test_nightly_work_runs_once_a_day_even_after_a_restart(site, nights):
     assert nights() == ["2025-12-15", "2025-12-16"]
 
 
-def test_preview_is_what_the_next_run_rolls_up(site, caplog):
-    caplog.set_level(logging.INFO, "koyjabo.upkeep.retention.retention")
-    for hour, visits in ((14, 1), (15, 2), (16, 3), (17, 4)):
-        site.time.go_to(f"2025-11-{hour}T00:00:00+06:00")
-        for number in range(visits):
-            site.register(f"{hour}-{number}", visitId="1")
-    night, previews = worker(site), []
-    for moment in ("16T03:29:59.999", "16T03:30:00", "16T23:59:59", "17T00:00:00", "17T03:29:59", "17T03:30:00"):
-        site.time.go_to(f"2025-12-{moment}+06:00")
-        previews.append(tuple(night.preview()))
-        if moment.endswith("03:30:00"):
-            night.tick()
-    folded = [record.args[1] for record in caplog.records if record.msg.startswith(DONE)]
-    assert previews == [(3, 2), (3, 2), *3 * [(3, 1)], (3, 1)]
-    assert folded == [3, 3]
-    assert night.preview() == (4, 1)
-
-
 @pytest.mark.both_kinds
 def test_one_of_many_workers_does_the_nightly_work(site, nights):
     """The servers have separate connections."""
@@ -106,7 +83,7 @@ def claimed_by_one_who_died(site: Site) -> None:
         raise SystemExit  # it logs, exits, and releases nothing
 
     with pytest.MonkeyPatch.context() as dying:
-        dying.setattr(site.services[Retention], "prune", die)
+        dying.setattr(site.services[Retention], "reduce", die)
         with pytest.raises(SystemExit):
             worker(site).tick()
     assert not ended(site)
@@ -175,7 +152,7 @@ def test_nightly_work_continues_after_an_outage(site, nights, monkeypatch):
         outage.setattr(retention._database, "read", gone)
         worker(site).tick()
         outage.undo()
-        outage.setattr(retention, "prune", gone)
+        outage.setattr(retention, "reduce", gone)
         worker(site).tick()
     assert nights() == []
     site.time.pass_(milliseconds=SILENT_MS + 1)
@@ -193,13 +170,10 @@ def site_with_community(database):
         yield site_with_community
 
 
-def prune(site_with_community: Site, days: int | None = None) -> Pruned:
-    retention = site_with_community.services[Retention]
-    return retention.prune(retention.past(days))
-
-
 def days_kept(site_with_community: Site) -> list[str]:
-    return [day for (day,) in site_with_community.rows("SELECT day FROM visits ORDER BY id")]
+    """The days of visits that are not reduced."""
+    rows = site_with_community.rows("SELECT day FROM visits WHERE visitor_number IS NULL ORDER BY id")
+    return [day for (day,) in rows]
 
 
 def visit_on(site_with_community: Site, *moments: str, visitor: str = "ayesha", scope: str = SITE) -> None:
@@ -215,85 +189,39 @@ def test_visits_and_their_retries_are_kept_for_today_and_the_retention_days(site
     visit_on(
         site_with_community, "2025-11-15T23:59:59.999+06:00", "2025-11-16T00:00:00+06:00", "2025-12-16T12:00:00+06:00"
     )
-    assert prune(site_with_community).visits == 1
+    assert site_with_community.reduce().visits == 1
     assert days_kept(site_with_community) == ["2025-11-16", "2025-12-16"]
     site_with_community.time.go_to("2025-12-16T23:59:59.999+06:00")
-    assert prune(site_with_community).visits == 0
+    assert site_with_community.reduce().visits == 0
     assert site_with_community.register("karim", visitId="1").ordinal == 4004
     site_with_community.time.go_to("2025-12-17T00:00:00+06:00")
-    assert prune(site_with_community).visits == 1
+    assert site_with_community.reduce().visits == 1
     assert days_kept(site_with_community) == ["2025-12-16"] * 2
     site_with_community.time.go_to("2026-01-15T23:59:59.999+06:00")
-    prune(site_with_community)
+    site_with_community.reduce()
     assert site_with_community.register("karim", visitId="1").duplicate
     site_with_community.time.ms += 1
-    prune(site_with_community)
+    site_with_community.reduce()
     assert site_with_community.register("karim", visitId="1").ordinal == 4005
     assert site_with_community.recount() == []
 
 
 @pytest.mark.both_kinds
-def test_counting_continues_after_everything_is_rolled_up(site_with_community):
+def test_counting_continues_after_everything_is_reduced(site_with_community):
     visit_on(site_with_community, "2025-12-10T12:00:00+06:00", "2025-12-11T12:00:00+06:00")
     visit_on(site_with_community, "2025-12-11T12:00:00+06:00", visitor="karim", scope=HERE)
     site_with_community.time.go_to("2026-12-16T12:00:00+06:00")
     before = site_with_community.stats()
-    assert prune(site_with_community).visits == 3
+    assert site_with_community.reduce().visits == 3
     assert site_with_community.stats() == before
     assert site_with_community.recount() == []
     site_with_community.restart()
     assert site_with_community.register("ayesha", communityId=HERE).ordinal == 4004
-    assert (site_with_community.stats()["uniqueVisitors"], site_with_community.stats()["todayVisits"]) == (2, 1)
+    assert (site_with_community.stats()["uniqueVisitors"], site_with_community.stats()["todayVisits"]) == (3, 1)
     assert site_with_community.rows("SELECT visits, unique_visitors FROM counters WHERE scope = :here", here=HERE) == [
         (2, 2)
     ]
     assert site_with_community.recount() == []
-
-
-@pytest.mark.both_kinds
-def test_interrupted_prune_continues_where_it_stopped(site_with_community, monkeypatch):
-    for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(executor, name, 2)
-    visit_on(site_with_community, *["2025-10-16T12:00:00+06:00"] * 7)
-    site_with_community.time.go_to("2025-12-16T12:00:00+06:00")
-    real, times = retention_queries.fold_old, []
-
-    def breaking(*arguments, **named):
-        times.append(1)
-        if len(times) == 3:
-            real(*arguments, **named)  # then the database fails before the commit
-            raise OperationalError("", {}, Exception("gone"))
-        return real(*arguments, **named)
-
-    monkeypatch.setattr(retention_queries, "fold_old", breaking)
-    before = site_with_community.stats()
-    with pytest.raises(LedgerUnavailable):
-        prune(site_with_community)
-    assert len(days_kept(site_with_community)) == 3
-    assert site_with_community.recount() == []
-    assert prune(site_with_community).visits == 3
-    assert site_with_community.recount() == []
-    assert site_with_community.stats() == before
-
-
-def test_roll_up_finds_visits_where_ids_are_missing(site_with_community):
-    admin, log = site_admin(site_with_community), site_with_community.services[VisitLogServices].log
-    for day in range(10, 30):
-        visit_on(site_with_community, *[f"2025-11-{day}T{hour}:00:00+06:00" for hour in (10, 14)], visitor=f"v{day}")
-    for day in (12, 13, 14, 15, 16, 17, 20, 21, 28, 29):
-        site_with_community.rows(f"DELETE FROM visits WHERE visitor_id = 'v{day}'")
-    site_with_community.time.go_to("2025-12-11T12:00:00+06:00")
-    prune(site_with_community)  # the first day is gone as well
-    kept = [11, 18, 19, 22, 23, 24, 25, 26, 27]
-    for first in range(9, 30):
-        for last in range(first, 31, 3):
-            days = VisitFilter(f"2025-11-{first:02}", f"2025-11-{last:02}" if last < 31 else "")
-            page = log.page(admin, days, count=100)
-            assert page.before is None
-            expected = [f"v{day}" for day in reversed(kept) if first <= day <= last for _ in range(2)]
-            assert [visit.visitor_id for visit in page.visits] == expected, days
-    assert [visit.ordinal for visit in log.page(admin, VisitFilter(text="4004")).visits] == [4004]
-    assert log.page(admin, VisitFilter(text="4001")).visits == ()  # it was rolled up
 
 
 def test_expired_rows_are_removed(site_with_community):

@@ -117,7 +117,7 @@ def test_settings_apply_to_whatever_uses_them(site, tmp_path):
     assert (answer.status_code, site.stats()["totalVisitors"]) == (200, 0)
     services = site.services
     assert services[CountingServices].milestones.after(0) == 7
-    assert services[Retention].past().first_kept == "2025-11-16"
+    assert services[Retention].first_kept() == "2025-11-16"
     assert not services[CountingServices].anonymity.is_asked({"HTTP_DNT": "1"})
     assert services[NetworkServices].owners.is_own("203.0.113.7")
     preflight = site.client.options("/api/auth/me", headers={"Origin": "https://app.example.com"})

@@ -116,7 +116,7 @@ HARMLESS = {
     *("admin.restore_community", "admin.withdraw_panel_invitation"),
     *("admin.enable", "admin.recount", "admin.back_up", "admin.export"),
     *("admin.test_mail", "admin.create_key", "admin.rotate_key"),
-    *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),
+    *("admin.create_share", "pages.create_share", "pages.unlock_share"),
     *("admin.mark_rollback_seen", "admin.change_step"),
 }
 """Forms that can be undone with the same form, or that only add something."""

@@ -1,7 +1,6 @@
-/** Lists of the panel: clicks open rows, J and K move between them, the browser remembers density and columns. */
+/** Lists of the panel: clicks open rows, J and K move between them. */
 
 import "./dialog.js"; // first, because SheetAddress follows the clicks it has handled
-import { make } from "../page.js";
 
 /** While a sheet is open, the page has the URL of the link that opened it. Closing the sheet is like going back. */
 class SheetAddress {
@@ -37,78 +36,12 @@ class SheetAddress {
   }
 }
 
-/** @typedef {{ density: string, hidden: number[] }} View */
-
 const TYPING = "input, select, textarea, [contenteditable]";
 const INTERACTIVE = "a, button, input, label, summary, select";
 const STEPS = new Map([["j", 1], ["k", -1]]);
 
 /** @returns {HTMLAnchorElement[]} the link of each row */
 const links = () => [.../** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-table] a[data-row]"))];
-
-/** The view settings of one table. The style sheet hides columns, so that the settings also apply to new rows. */
-class TableView {
-  #table;
-  #menu;
-  #key;
-  /** @type {View} */
-  #view = { density: "comfortable", hidden: [] };
-
-  /** @param {HTMLElement} menu */
-  constructor(menu) {
-    const name = menu.dataset.tableView ?? "";
-    this.#menu = menu;
-    this.#key = `koyjabo.table.${name}`;
-    this.#table = /** @type {HTMLElement} */ (document.querySelector(`[data-table="${name}"]`));
-    if (!this.#table) return; // an empty list
-    this.#view.hidden = (this.#table.dataset.hidden ?? "").split(" ").filter(Boolean).map(Number);
-    this.#read();
-    this.#addColumns();
-    this.#menu.addEventListener("click", (event) => this.#choose(/** @type {Element} */ (event.target).closest("button")));
-    this.#show();
-    this.#menu.hidden = false;
-  }
-
-  #read() {
-    try {
-      this.#view = { ...this.#view, ...JSON.parse(localStorage.getItem(this.#key) ?? "{}") };
-    } catch {
-      // without storage, or if the stored value is invalid, the table stays as it is
-    }
-  }
-
-  #addColumns() {
-    const items = this.#menu.querySelector(".items");
-    for (const [index, column] of [...this.#table.querySelectorAll("thead th")].entries()) {
-      if (!column.hasAttribute("data-optional")) continue;
-      items?.append(make("button", { type: "button", "data-column": String(index + 1) }, column.textContent ?? ""));
-    }
-  }
-
-  /** @param {HTMLButtonElement | null} button */
-  #choose(button) {
-    const { density, column } = button?.dataset ?? {};
-    const at = Number(column);
-    if (density) this.#view.density = density;
-    else if (at) this.#view.hidden = this.#view.hidden.includes(at) ? this.#view.hidden.filter((column) => column !== at) : [...this.#view.hidden, at];
-    else return;
-    this.#show();
-    try {
-      localStorage.setItem(this.#key, JSON.stringify(this.#view));
-    } catch {
-      // the choice applies to this page only
-    }
-  }
-
-  #show() {
-    this.#table.dataset.density = this.#view.density;
-    this.#table.dataset.hidden = this.#view.hidden.join(" ");
-    for (const button of this.#menu.querySelectorAll("button")) {
-      const { density, column } = button.dataset;
-      button.setAttribute("aria-pressed", String(column ? !this.#view.hidden.includes(Number(column)) : density === this.#view.density));
-    }
-  }
-}
 
 /** J and K focus the next or previous row, or show it if a sheet is open. @param {KeyboardEvent} event */
 function move(event) {
@@ -133,6 +66,5 @@ function openRow(event) {
 }
 
 const address = new SheetAddress();
-for (const menu of document.querySelectorAll("[data-table-view]")) new TableView(/** @type {HTMLElement} */ (menu));
 document.addEventListener("keydown", move);
 document.addEventListener("click", openRow);

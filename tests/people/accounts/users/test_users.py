@@ -58,7 +58,8 @@ def test_setting_a_role_announces_only_lost_rights(site, admin, ayesha):
         assert ayesha.get(ME).json["is_admin"] == (role == "admin")
         losses.append(losses_of(site) - began)
     assert (losses, set(revoked)) == ([0, 0, 1, 2, 2], {ayesha.id})
-    actions = [(line.action, line.details) for line in site.services[Audit].page(admin, actor=admin.id).lines]
+    lines = site.services[Audit].page(admin).lines
+    actions = [(line.action, line.details) for line in lines if line.actor_id == admin.id]
     assert actions[:-1] == [  # the last one is the signup
         ("user.role", {"role": "member", "before": "viewer"}),
         ("user.demote", {"role": "viewer", "before": "admin"}),

@@ -1,18 +1,12 @@
-"""Overview and Live for an admin: rows arrive over the socket, wait while they are read, and cost little."""
+"""Overview and Visits for an admin: numbers arrive over the socket and agree, and new rows follow."""
 
 import re
-from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
 from support.browser.pages import expect, open_live, stat, visit, wait_for
-from support.clients.members import Member, PlainMember
 
-long = pytest.mark.long(proved_by="browser/test_realtime_page.py::test_visit_appears_in_all_parts_without_a_request")
-
-COUNT_FETCHES = (
-    "performance.getEntriesByType('resource').filter(({ initiatorType }) => initiatorType === 'fetch').length"
-)
+long = pytest.mark.long(proved_by="browser/test_overview.py::test_visits_show_new_visits_as_they_come")
 
 MAX_BYTES = 1_200
 """Limit for what Overview receives after a visit."""
@@ -22,15 +16,6 @@ MAX_BYTES = 1_200
 def site(new_site):
     """A site without visits."""
     return new_site()
-
-
-@pytest.fixture
-def realtime(admin_tab):
-    return open_live(admin_tab, "/admin/live")
-
-
-def rows(page):
-    return page.locator("[data-newest] tbody tr[data-id]")
 
 
 def test_panel_shows_the_next_visit(admin_tab, new_device, site):
@@ -91,78 +76,40 @@ def test_overview_has_ranges_and_lists(admin_tab, site):
     expect(page.get_by_role("group", name="Filters")).to_contain_text("Landing page is /fares")
 
 
-def test_visit_appears_in_all_parts_without_a_request(realtime, site):
-    page = realtime
-    before = page.evaluate(COUNT_FETCHES)
+ROWS = "#visits tbody tr"
+
+
+def test_visits_show_new_visits_as_they_come(admin_tab, site):
+    page = admin_tab
+    visit(page, "/admin/visits")
     receipt = site.register("nusrat", page="/fares")
-    expect(rows(page).first).to_contain_text(f"{receipt.ordinal:,}")
-    expect(stat(page, "totalVisits")).to_have_text(f"{receipt.ordinal:,}")
-    expect(page.locator("#pages tr", has_text="/fares")).to_be_visible()
-    expect(page.locator("#places tr").first).to_contain_text("Unknown")
-    expect(page.locator("[data-most]")).to_have_text(re.compile("[1-9]"))
-    expect(page.locator("[data-line]")).to_have_text("Live")
-    expect(page).to_have_title(re.compile(r"^\d+ · Live"))
-    assert "nusrat" not in page.content()
-    assert page.evaluate(COUNT_FETCHES) == before
-
-
-def test_time_of_an_open_page_grows_without_a_request(realtime, new_device):
-    before = realtime.evaluate(COUNT_FETCHES)
-    new_device().open("/")
-    time = rows(realtime).first.locator("[data-field=attended]")
-    expect(time).to_have_text(re.compile(r"^\d+ s$"))
-    expect(rows(realtime).first.locator("[data-field=mark]")).to_have_text("automated")
-    expect(time).not_to_have_text(time.inner_text())
-    assert realtime.evaluate(COUNT_FETCHES) == before
-
-
-def test_both_lists_write_a_visit_alike(realtime, founder, community):
-    founder.visit("crawler", community, page=f"/communities/{community}", userAgent="Googlebot/2.1")
-    expect(rows(realtime).first.locator(".page")).to_have_text("Community Mirpur 10")
-
-    def cells(row):
-        return [row.locator(f".{name}").inner_text() for name in ("no", "page", "browser", "visitor", "evidence")]
-
-    pushed, rendered = [cells(rows(page).first) for page in (realtime, open_live(realtime, "/admin/live"))]
-    visit(realtime, "/admin/visits")
-    assert cells(realtime.locator("[data-table] tbody tr").first) == rendered == pushed
-    assert rendered[2:] == ["Bot Googlebot", founder.name, "–"]
-
-
-def test_communities_with_most_members_online_come_first(realtime, site, founder):
-    last, first = founder.found("Badda"), founder.found("Gabtoli")
-    with ExitStack() as lines:
-        for community, member in ((first, founder), (first, Member(site).join(first)), (last, founder)):
-            lines.enter_context(PlainMember(site.port, community, member.token))
-        expect(realtime.locator("#traffic tbody th")).to_have_text(["Gabtoli", "Badda"])
-        rendered = realtime.request.get(realtime.url).text().partition('id="traffic"')[2]
-        assert rendered.index("Gabtoli") < rendered.index("Badda")
+    expect(page.locator(ROWS).first).to_contain_text(f"{receipt.ordinal:,}")
+    expect(page.locator(ROWS).first.locator(".page")).to_have_text("/fares")
+    expect(page.locator("#visits-count")).to_contain_text(f"{page.locator(ROWS).count():,} visit")
+    page.goto(f"{page.url}?text=%2Ffares")
+    before = page.locator(ROWS).count()
+    site.register("nusrat", page="/map")
+    newest = site.register("nusrat", page="/fares/2")
+    expect(page.locator(ROWS).first).to_contain_text(f"{newest.ordinal:,}")
+    expect(page.locator(ROWS)).to_have_count(before + 1)
 
 
 @long
-def test_new_rows_wait_while_the_list_is_read_or_paused(realtime, site):
-    page, button = realtime, realtime.locator("[data-pause]")
+def test_rows_stay_in_place_while_the_pointer_moves_or_one_has_the_focus(admin_tab, site):
     site.register("first", page="/first")
-    expect(rows(page).first).to_contain_text("/first")
-    rows(page).first.hover()
-    site.register("second", page="/second")
-    expect(button).to_have_text("Pause · 1 new")
-    expect(rows(page).first).to_contain_text("/first")
-    page.mouse.move(0, 0)
-    expect(rows(page).first).to_contain_text("/second")
-    button.focus()
-    page.keyboard.press("Enter")
-    expect(button).to_have_attribute("aria-pressed", "true")
-    for number in range(2):
-        site.register("third", page=f"/third-{number}")
-    expect(button).to_have_text("Resume · 2 new")
-    expect(rows(page).first).to_contain_text("/second")
-    page.keyboard.press("Enter")
-    expect(rows(page).first).to_contain_text("/third-1")
-    expect(button).to_have_text("Pause")
-    rows(page).first.locator("a").first.focus()
-    site.register("fourth", page="/fourth")
-    expect(button).to_have_text("Pause · 1 new")
+    page = admin_tab
+    visit(page, "/admin/visits")
+    page.locator(ROWS).first.hover()
+    second = site.register("second", page="/second")
+    page.wait_for_timeout(1_500)
+    expect(page.locator(ROWS).first).to_contain_text("/first")
+    expect(page.locator(ROWS).first).to_contain_text(f"{second.ordinal:,}")
+    page.locator(f"{ROWS} a").first.focus()
+    site.register("third", page="/third")
+    page.wait_for_timeout(5_000)
+    expect(page.locator(ROWS).first).to_contain_text("/second")
+    page.evaluate("document.activeElement.blur()")
+    expect(page.locator(ROWS).first).to_contain_text("/third")
 
 
 AGREE = """() => {

@@ -4,14 +4,11 @@ from typing import NamedTuple
 
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.evidence.queries import Shown
-from .feed_queries import LiveRow, Measured
-
-READ_MS = 1_000
-"""Minimum time between two reads."""
+from .attended_time_queries import Measured, MeasuredRow
 
 
 class LiveTime(NamedTuple):
-    """The attended time of a visit. Pages add the time since `since_ms` themselves, so nothing is sent every second."""
+    """The attended time of a visit. Add the time since `since_ms`."""
 
     attended_ms: int | None  # None: not measured
     since_ms: int | None  # since when the page is visible; None if it is closed or hidden
@@ -40,7 +37,7 @@ def times_of(measured: list[Measured], attendance: AttendanceWriter) -> dict[str
     return times
 
 
-def _by_visit(spans: list[Shown], visits: list[LiveRow]) -> dict[int, list[Shown]]:
+def _by_visit(spans: list[Shown], visits: list[MeasuredRow]) -> dict[int, list[Shown]]:
     """Spans by visit id. A span that names no visit belongs to the visitor's latest visit when the span began."""
     by_visit: dict[int, list[Shown]] = {}
     for shown in spans:

@@ -1,0 +1,156 @@
+"""The panel's room: the site's stats on every open panel of two workers, for those who may see them."""
+
+from contextlib import ExitStack
+
+import pytest
+import requests
+from support.application.site import site_fixture
+from support.clients.members import Member, PanelSocket, promote
+from support.clients.websocket import WebSocket, say
+from support.clients.worker_connections import WorkerConnection, only, two_workers, worker_connections
+from support.programs.patience import PATIENCE_S
+from support.programs.processes import wait_until
+from support.servers.server import Server
+
+from koyjabo.realtime.services import RealtimeServices
+
+site = site_fixture("2025-12-16T10:30:30+06:00")
+
+
+@pytest.mark.both_kinds
+def test_event_has_the_stats_without_locations(site):
+    room = site.services[RealtimeServices].panel
+    site.register("a", page="/fares")
+    first = room.first_event().as_object()
+    assert (first["type"], first["whole"]) == ("panel_update", True)
+    site.register("a")
+    site.register("b")
+    (event,) = room.events_after(first["revision"])
+    stats = event.as_object()["stats"]
+    assert stats.pop("epoch")
+    assert stats == {"totalVisits": 3, "todayVisits": 3, "activeUsers": 2, "uniqueVisitors": 2}
+    assert event.revision > first["revision"]
+    assert not event.is_whole
+    assert room.events_after(event.revision) == []
+
+
+INVALID, FORBIDDEN = 4002, 4003
+ROUNDS = 5
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database, redis) -> Server:
+    return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url))
+
+
+@pytest.fixture(scope="module")
+def admin(server) -> Member:
+    member = Member(server)
+    promote(server, member)
+    return member
+
+
+def open_on_each(stack: ExitStack, server: Server, member: Member) -> list[PanelSocket]:
+    """Open a panel on each worker, and wait for its first event."""
+    panels = []
+    for worker in server.workers():
+        with only(server, worker):
+            panels.append(stack.enter_context(PanelSocket(server.port, member.token)))
+            wait_until(lambda: panels[-1].events, "it is let in")
+    return panels
+
+
+def total(panel: PanelSocket) -> int:
+    return panel.events[-1]["stats"]["totalVisits"]
+
+
+def wait_for(panel: PanelSocket, ordinal: int) -> None:
+    wait_until(lambda: total(panel) >= ordinal, f"visit {ordinal} is shown")
+
+
+def test_panels_of_two_workers_show_the_visits_of_both_workers(server, admin):
+    """`make bench NAME=push` measures the delay."""
+    with ExitStack() as stack:
+        panels, both = open_on_each(stack, server, admin), stack.enter_context(worker_connections(server))
+        for _ in range(ROUNDS):
+            registered = [connection.register("ayesha").ordinal for connection in both]
+            for panel in panels:
+                wait_for(panel, registered[-1])
+        for panel in panels:
+            assert total(panel) == registered[-1]
+            revisions = [event["revision"] for event in panel.events]
+            assert revisions == sorted(set(revisions))
+
+
+def visits_of(member: Member) -> str:
+    """The list of visits in the panel, requested over a new connection."""
+    cookie = {"Cookie": f"access_token_cookie={member.token}"}
+    return requests.get(member._url("/admin/visits"), headers=cookie, timeout=PATIENCE_S, proxies={}).text
+
+
+def test_visits_show_the_time_of_pages_that_are_open_at_another_worker(server, admin):
+    server.register("bina", "attended")
+    workers = server.workers()
+    with only(server, workers[0]):
+        page = WebSocket(server.port)
+        page.event()
+        page.send(say(type="visitor", visitorId="bina", visitId="attended"))
+        page.send(say(type="visible", visible=False, acted=True))
+        assert page.is_answered()
+    for worker in workers:
+        with only(server, worker):
+            wait_until(lambda: "✓</span>" in visits_of(admin), "it was attended")
+    page.end()
+
+
+def test_first_visit_from_another_host_starts_the_panels_of_both_over_once(server, admin):
+    visit = {"json": {"visitorId": "bina"}, "headers": {"Origin": "https://shop.example"}}
+    with ExitStack() as stack:
+        panels = open_on_each(stack, server, admin)
+        assert server.post("/api/visitor/register", **visit).ok
+        for panel in panels:
+            wait_until(lambda panel=panel: wholes(panel) == 1, "it has started over")
+        ordinal = server.post("/api/visitor/register", **visit).json()["visit"]["ordinal"]
+        for panel in panels:
+            wait_for(panel, ordinal)
+            assert wholes(panel) == 1
+
+
+def wholes(panel: PanelSocket) -> int:
+    """How often a panel has started over since it was opened."""
+    return sum(event["whole"] for event in panel.events[1:])
+
+
+def test_total_that_redis_loses_comes_with_the_next_read(server, admin, redis):
+    with ExitStack() as stack:
+        panels, both = open_on_each(stack, server, admin), stack.enter_context(worker_connections(server))
+        with redis.client() as client:
+            subscribers = client.client_list(_type="pubsub")
+            for subscriber in subscribers:
+                client.client_kill_filter(_id=subscriber["id"])
+            registered = [connection.register("ayesha").ordinal for connection in both]
+            for panel in panels:
+                wait_for(panel, registered[-1])
+            # The next test may send a message that nothing repeats.
+            wait_until(
+                lambda: len(client.client_list(_type="pubsub")) == len(subscribers), "the workers subscribe again"
+            )
+
+
+def test_panels_close_everywhere_when_a_user_loses_the_right_or_the_session(server, admin):
+    viewer, logged_out = Member(server), Member(server)
+    for client in (viewer, logged_out):
+        admin.send_form(f"/people/{client.id}/viewer")
+    for member, code in ((viewer, FORBIDDEN), (logged_out, INVALID)):
+        with ExitStack() as stack:
+            panels, others = open_on_each(stack, server, member), open_on_each(stack, server, admin)
+            if code == FORBIDDEN:
+                admin.send_form(f"/people/{member.id}/demote")
+            else:
+                member.call("POST", "/api/auth/logout")
+            assert [panel.wait_for_code() for panel in panels] == [code, code]
+            with WorkerConnection(server) as connection:
+                registered = connection.register("karim")
+            for other in others:
+                wait_for(other, registered.ordinal)  # other panels are not affected
+            assert all(total(panel) < registered.ordinal for panel in panels)

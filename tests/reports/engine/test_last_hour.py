@@ -1,0 +1,87 @@
+"""The last hour as a range of reports: from the start of a minute to now, across midnight."""
+
+import pytest
+from support.application.site import site_fixture
+from support.people.admins import panel
+from support.people.page_readers import words
+
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.reports.services import ReportServices
+
+site = site_fixture("2025-12-16T00:20:30+06:00")
+
+
+@pytest.fixture
+def insights(site):
+    return site.services[ReportServices].reports
+
+
+def ask(insights, **more: str):
+    return insights.asked([("range", "hour"), *more.items()]).question
+
+
+def visit_before(site, minutes: int, visitor: str, page: str = "/") -> None:
+    """Register a visit this many minutes ago."""
+    site.time.pass_(minutes=-minutes)
+    site.register(visitor, page=page)
+    site.time.pass_(minutes=minutes)
+
+
+@pytest.mark.both_kinds
+def test_last_hour_has_the_visits_of_its_sixty_minutes(site, insights):
+    for minutes, visitor in ((60, "early"), (59, "ayesha"), (30, "ayesha"), (0, "karim")):
+        visit_before(site, minutes, visitor, f"/{minutes}")
+    question = ask(insights)
+    assert (question.first, question.last) == ("2025-12-15", "2025-12-16")
+    figures = insights.summary(question).figures
+    assert (figures.visits, figures.visitors, figures.new_visitors) == (3, 2, 2)
+    assert figures.peak_active is None
+    assert [row.value for row in insights.breakdown(question, "page").rows] == ["/0", "/30", "/59"]
+    assert insights.breakdown(ask(insights, page="/30"), "page").total.visits == 1
+    periods = insights.timeline(question, "minute")
+    assert (periods[0].period, len(periods)) == ("2025-12-15T23:21:00+06:00", 60)
+    assert [at for at, period in enumerate(periods) if period.visits] == [0, 29, 59]
+    assert [period.so_far for period in periods] == [False] * 59 + [True]
+    site.time.pass_(minutes=1)
+    assert insights.summary(ask(insights)).figures.visits == 2
+
+
+def test_page_views_of_the_last_hour_are_counted_by_minute(site, insights):
+    site.register("ayesha", visitId="1", page="/")
+    for minutes in (1, 70):
+        site.time.pass_(minutes=minutes)
+        event = {"id": str(minutes), "name": "pageview", "page": "/map"}
+        assert site.post("/api/events", json={"visitorId": "ayesha", "events": [event]}).json["accepted"] == 1
+    question = ask(insights)
+    assert [period.page_views for period in insights.timeline(question, "minute")][-2:] == [0, 1]
+    assert insights.summary(question).figures.page_views == 1
+    assert insights.breakdown(question, "viewed_page").rows[0].sums.count == 1
+
+
+def test_last_hour_is_compared_with_the_hour_before_or_of_a_week_ago(site, insights):
+    for minutes, visitor in ((10, "a"), (70, "b"), (119, "c"), (7 * 24 * 60 + 5, "d")):
+        visit_before(site, minutes, visitor)
+    assert insights.summary(ask(insights), "previous").compared.visits == 2
+    assert insights.summary(ask(insights), "weekday").compared.visits == 1
+    compared = insights.compared(ask(insights), "previous")
+    assert len(insights.timeline(compared, "minute")) == 60
+
+
+def test_only_the_last_hour_has_minutes(insights):
+    for question, granularity in ((ask(insights), "hour"), (insights.asked([("range", "today")]).question, "minute")):
+        with pytest.raises(InvalidInput) as refused:
+            insights.timeline(question, granularity)
+        assert refused.value.details == {"granularity": "must be minute for range=hour, and only for it"}
+
+
+def test_overview_and_the_api_show_the_last_hour(site):
+    visit_before(site, 90, "early")
+    visit_before(site, 2, "ayesha", "/fares")
+    admin = panel(site)
+    page = admin.get("/admin/?range=hour&compare=previous")
+    assert "Last hour, compared with 15 Dec 2025" in words(page)
+    assert page.count('data-cell="chart.') == 60
+    assert "/fares" in page
+    assert admin.get("/admin/?range=hour&granularity=day").count('data-cell="chart.') == 60
+    rows = admin.client.get("/api/reports/timeline?range=hour&format=json", headers=admin.headers).json
+    assert [at for at, row in enumerate(rows) if row["visits"]] == [57]

@@ -1,0 +1,90 @@
+"""Old visits are reduced while a real server counts others. A process that is killed leaves nothing wrong."""
+
+import signal
+import subprocess
+
+import pytest
+from sqlalchemy.engine import make_url
+from support.application.site import Site
+from support.assertions.ledger import assert_exact, assert_verified
+from support.clients.concurrent_registrations import Crowd
+from support.programs.processes import run
+from support.programs.zone import ZONE
+from support.servers.server import Server
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import SITE, Scope
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.records import NewVisit
+
+COMMUNITY = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
+DAY_MS = 86_400_000
+VISITS, AT_ONCE = 3_000, 500
+
+
+@pytest.fixture
+def server(database, new_server):
+    """A server with visits that are 370 to 400 days old. Tonight's work is already done."""
+    with Site(database.url) as site:
+        site.add_community(COMMUNITY)
+    clock = Clock(ZONE)
+    store = open_store(make_url(database.url), clock)
+    for begin in range(0, VISITS, AT_ONCE):
+        visits = []
+        for number in range(begin, begin + AT_ONCE):
+            at_ms = clock.now_ms() - 400 * DAY_MS + 30 * DAY_MS * number // VISITS
+            scope = Scope(SITE if number % 3 else COMMUNITY)
+            visits.append((NewVisit(f"old-{number % 700}", None, scope, at_ms=at_ms), f"~{number}"))
+        with store.writing():
+            store.commit(visits)
+    store.close()
+    return new_server(database).start()
+
+
+REDUCE = """
+import os, signal, sys
+from itertools import count
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+from koyjabo import create_app
+from koyjabo.upkeep.retention.retention import Retention
+
+app, commits, last = create_app(), count(1), int(sys.argv[1])
+services = app.extensions["koyjabo"]
+
+@event.listens_for(Session, "before_commit")
+def die_during_the_last_transaction(session):
+    if next(commits) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with app.app_context():
+    retention = services[Retention]
+    print(retention.reduce(retention.first_kept()).visits)
+services.close()
+"""
+"""Reduces all old visits, as the nightly work does. With a number, kill -9 ends it during that transaction."""
+
+
+def reduce(server: Server, last_transaction: int = 0) -> subprocess.CompletedProcess[str]:
+    return run("-c", REDUCE, str(last_transaction), **server.settings)
+
+
+def reduced(database) -> int:
+    return database.rows("SELECT count(*) FROM visits WHERE visitor_number IS NOT NULL")[0][0]
+
+
+@pytest.mark.both_kinds
+def test_a_killed_reduction_leaves_nothing_wrong_and_a_busy_server_loses_no_visit(server, database):
+    with Crowd([server], visits=100, seed=3, goes_on=True) as crowd:
+        crowd.wait_for(100)
+        killed = reduce(server, last_transaction=6)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        left = VISITS - reduced(database)
+        assert 0 < left < VISITS
+        assert_verified(server)
+        finished = reduce(server)
+        assert (finished.returncode, finished.stdout) == (0, f"{left}\n"), finished.stderr
+    assert (crowd.lost, crowd.refusals, reduced(database)) == (0, [], VISITS)
+    assert database.rows("SELECT count(*) FROM visits") == [(VISITS + crowd.acknowledged,)]
+    assert_exact(crowd, server, before=VISITS)
+    assert database.rows("SELECT count(*) FROM visitors WHERE visitor_id LIKE 'old-%'") == [(0,)]
