@@ -163,7 +163,7 @@ def test_every_citation_of_a_decision_names_a_record():
 
 
 def test_index_lists_every_decision_by_its_title():
-    row = re.compile(r"^\| \[(\d+)\]\((.+)\) \| (.+) \|$", re.MULTILINE)
+    row = re.compile(r"^- \[(\d+)\]\((.+)\) (.+)$", re.MULTILINE)
     files = sorted((DOCS / "decisions").glob("[0-9]*.md"))
     titles = [(file.name, file.read_text().partition("\n")[0]) for file in files]
     index = row.findall((DOCS / "decisions" / "README.md").read_text())

@@ -4,7 +4,7 @@ Every call made with a key reads the key's row, so all workers refuse a revoked 
 
 The text of a key is `kj_`, 8 characters of its id, `_`, 43 random base-62 characters, and a 6-character checksum. The
 checksum lets source code scanners recognise a key offline, and mistyped keys are refused without a query. 43 characters
-are 256 random bits, so a slow hash would add no protection (decision 92).
+are 256 random bits, so a slow hash would add no protection, only a tenth of a second per call.
 """
 
 import re
