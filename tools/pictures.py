@@ -63,19 +63,10 @@ class Look(NamedTuple):
 
 
 SHOWN = {  # shown in the documents: the upper part of the page, as much as fits in a window
-    ("home", Look("en", "light", 360)),
-    ("home", Look("en", "dark", 360)),
-    ("home", Look("bn", "light", 360)),
     ("home", Look("en", "light", 1440)),
-    ("communities", Look("en", "light", 768)),
-    ("community", Look("bn", "dark", 360)),
     ("community", Look("en", "light", 1440)),
-    ("community", Look("en", "dark", 1440)),
-    ("community", Look("en", "light", 360)),
     ("admin", Look("en", "light", 1440)),
-    ("admin", Look("bn", "dark", 1440)),
     ("admin-visits", Look("en", "light", 1440)),
-    ("admin-audit", Look("en", "light", 1440)),
     ("admin-server", Look("en", "light", 1440)),
     ("admin-fall", Look("en", "light", 1440)),
     ("share", Look("en", "light", 360)),

@@ -39,7 +39,7 @@ def commit(site):
 
 
 @pytest.mark.both_kinds
-def test_a_batch_across_midnight_and_an_import_continue_each_day(site, commit):
+def test_a_batch_across_midnight_and_visits_of_an_earlier_day_continue_each_day(site, commit):
     late, early, old = site.time.ms, site.time.ms + 20 * SECOND_MS, site.time.ms - 44 * DAY_MS
     assert site.register("first").today == 1
     assert commit(("a", late), ("b", early), ("c", late), ("d", early), ("a", late)) == [2, 1, 3, 2, 2]

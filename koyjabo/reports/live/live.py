@@ -46,7 +46,6 @@ class _QuestionSums:
     events: Followed
     values: Followed
     attended: AttendedSets
-    passing: PassingVisits | None  # None without filters
 
     @property
     def size(self) -> int:
@@ -226,5 +225,4 @@ class Live:
             events=Followed(question, self._clock, self.events, CountedEvents, keep),
             values=visits_of_values(visits, self.events),
             attended=AttendedSets(self.visits, question.scope),
-            passing=passing,
         )

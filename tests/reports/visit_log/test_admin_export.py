@@ -58,7 +58,7 @@ def test_export_breaks_off_when_the_right_to_it_is_lost(site, example, monkeypat
         list(pieces)
 
 
-def test_numbers_of_days_come_from_the_rollups(site, admin, example):
+def test_numbers_of_days_come_from_the_daily_sums(site, admin, example):
     days = [{"day": "2025-12-16", "visits": "70", "new_visitors": "70"}]
     days.append({"day": "2025-12-17", "visits": "50", "new_visitors": "50"})
     assert table(admin, what="days") == days
