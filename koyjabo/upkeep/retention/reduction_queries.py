@@ -249,6 +249,7 @@ def reduce_events(session: Session, boundary: Boundary, part: Stretch, size: int
 def reduce_conversions(session: Session, before_ms: int, size: int) -> int:
     """Reduce up to `size` conversions from before a moment. Returns how many."""
     lock(session)
+    lock_counters(session, {SITE})  # before the rows, like the deletion of a user, to avoid deadlocks
     return changed_rows(session, REDUCE_OLD_CONVERSIONS, {"before_ms": before_ms, "size": size})
 
 
