@@ -99,7 +99,7 @@ def _headers(browser: Browser, number: int) -> dict[str, str]:
 @click.command()
 @click.option("--url", help="URL of the development server. Default: http://localhost:PORT.")
 @click.option("--people", "most", type=click.IntRange(1, 500), default=80, show_default=True, help="Visitors at once.")
-@click.option("--days", type=click.IntRange(14, 400), default=60, show_default=True, help="Days of past visits.")
+@click.option("--days", type=click.IntRange(14, 400), default=70, show_default=True, help="Days of past visits.")
 @click.option("--minutes", type=click.FloatRange(0), default=inf, help="Stop after this time. Default: at Ctrl+C.")
 def demo(url: str | None, most: int, days: int, minutes: float) -> None:
     """Simulate visitors on a development server.
