@@ -186,8 +186,7 @@ class PostgresWriter(Generic[Item, Result]):
 
 
 class PostgresStore(PostgresWriter[Keyed, Outcome]):
-    """The ledger on PostgreSQL, with a second connection for reading, used by another thread. `fence` is called in each
-    transaction that writes. If it raises an error, `commit` writes nothing and raises that error. `commit` also raises
+    """The ledger on PostgreSQL, with a second connection for reading, used by another thread. `commit` also raises
     DatabaseRolledBack.
     """
 

@@ -153,19 +153,20 @@ ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | LedgerRequ
 
 
 def _figures(snapshot: Snapshot, question: Question) -> Figures:
-    total, pages = snapshot.total(question).sums, snapshot.total(question).pages
+    total = snapshot.total(question)
+    sums = total.sums
     return Figures(
         start=question.first,
         end=question.last,
-        visits=total.visits,
-        visitors=total.visitors,
-        new_visitors=total.new_visitors,
-        returning_visitors=total.visitors - total.new_visitors,
-        page_views=pages + snapshot.live.events_by(question, VIEWED_PAGE, DAY).total(),
+        visits=sums.visits,
+        visitors=sums.visitors,
+        new_visitors=sums.new_visitors,
+        returning_visitors=sums.visitors - sums.new_visitors,
+        page_views=total.pages + snapshot.live.events_by(question, VIEWED_PAGE, DAY).total(),
         events=snapshot.live.events_by(question, EVENT, DAY).total(),
         peak_active=snapshot_queries.peak(snapshot.session, question),
-        attended=total.attended,
-        attended_s=total.attended_s,
+        attended=sums.attended,
+        attended_s=sums.attended_s,
         median_s=snapshot.lengths(question).median_s(),
     )
 
