@@ -125,17 +125,17 @@ def test_socketio_events_are_answered_and_acknowledged(sqlite_server):
 
 
 def test_setting_limits_how_often_pages_are_updated(new_server, sqlite_database):
-    """The last value still arrives."""
-    server = new_server(sqlite_database, UPDATE_INTERVAL_MS=3000).start()
+    """The last value still arrives. An update that was due before the first visit may be among those counted."""
+    server = new_server(sqlite_database, UPDATE_INTERVAL_MS=2000).start()
     with pages(server) as open_pages:
-        began = time.monotonic()
-        for number in range(1, 31):
+        began, number = time.monotonic(), 0
+        while time.monotonic() - began < 20 * INTERVAL_S:
+            number += 1
             server.register("ayesha", visit=str(number))
         for page in open_pages:
             page.wait_for_total(server.stats().total)
-            _, *later = (received.at for received in page.of_type("visitor_update")[1:])
-            assert later
-            assert later[0] - began > 10 * INTERVAL_S, "since before the first, which a busy machine may show late"
+            most = (time.monotonic() - began) / 2 + 2
+            assert len(page.updates[1:]) <= most
 
 
 POLLING, WEBSOCKET, BOTH = ["polling"], ["websocket"], ["polling", "websocket"]
