@@ -68,11 +68,12 @@ packages: $(ASSETS) $(REACT)/node_modules/.made  ## build the npm packages in di
 release: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## build and check all packages in dist/, from a clean checkout, without publishing
 	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m release $(ARGS)
 
-check: $(VENV)/dev $(ASSETS)  ## check lint, format, English and types
+check: $(VENV)/dev $(ASSETS)  ## check lint, format, English, types and sizes
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff check -q --preview --select PLW1514 koyjabo config.py  # no file is read in the locale's encoding
 	@$(BIN)/ruff format --check .
 	@PYTHONPATH=tools $(BIN)/python -m prose
+	@$(BIN)/python tools/budgets.py
 	@$(BIN)/mypy
 	@$(BIN)/mypy --platform darwin --cache-dir $(VENV)/mypy-darwin config.py wsgi.py koyjabo
 	@$(WITH_NODE) npm exec --no -- tsc -p clients

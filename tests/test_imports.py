@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
@@ -80,8 +80,7 @@ upkeep/backups/verified.py upkeep/recounts/recounts.py cli/ledger.py"
 
 OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}
 
-SHORTEST, LONGEST = 38, 400
-"""Limits on the lines of a module. A shorter module that only one sibling imports should be part of it."""
+MAX_LINES_OF_A_MODULE, MAX_LINES_OF_A_FUNCTION = 400, 40
 
 MAX_ARGUMENTS = 7
 
@@ -327,22 +326,16 @@ def test_packages_say_what_they_are():
     assert [package for package in packages if not ast.get_docstring(tree(package))] == []
 
 
-def test_modules_are_neither_scraps_nor_heaps():
-    lines = {module: len(FILES[module].read_text().splitlines()) for module in FILES}
-    users = defaultdict(set)
-    for module, other in arrows():
-        users[other].add(module)
-    scraps = [
-        (line, n)
-        for line, n in lines.items()
-        if n < SHORTEST and not is_package(line) and is_for_one_sibling(line, users[line])
-    ]
-    assert (scraps, {line: n for line, n in lines.items() if n > LONGEST}) == ([], {})
-
-
-def is_for_one_sibling(module: str, users: set[str]) -> bool:
-    siblings = {user for user in users if not is_package(user) and user.rpartition(".")[0] == module.rpartition(".")[0]}
-    return len(users) == 1 and users == siblings
+def test_no_module_has_more_than_400_lines_and_no_function_more_than_40():
+    modules = {module: len(FILES[module].read_text().splitlines()) for module in FILES}
+    functions = {
+        f"{module}:{node.lineno}": node.end_lineno - node.lineno + 1
+        for module in FILES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {module: n for module, n in modules.items() if n > MAX_LINES_OF_A_MODULE} == {}
+    assert {place: n for place, n in functions.items() if n > MAX_LINES_OF_A_FUNCTION} == {}
 
 
 def test_a_class_name_means_one_thing():

@@ -1,0 +1,31 @@
+"""`make check` compares three sizes of the project with their budgets."""
+
+import subprocess
+
+import budgets
+from budgets import complaints_of_sizes, sizes_of, tokens_of
+
+
+def test_tokens_are_counted_without_comments_docstrings_and_line_breaks():
+    text = '"""A."""\n\n# B\nc = """\nd\n"""\n\n\ndef e():\n    """F."""\n    return 1\n'
+    assert tokens_of(text) == len(["c", "=", "d", "def", "e", "(", ")", ":", "return", "1"])
+
+
+def test_a_size_may_be_one_percent_above_or_below_its_budget(monkeypatch):
+    monkeypatch.setattr(budgets, "BUDGETS", {"lines of tests/": 1000})
+    complaints = {size: list(complaints_of_sizes({"lines of tests/": size})) for size in (989, 990, 1010, 1011)}
+    assert complaints == {
+        989: ["lines of tests/: 989 is more than 1% below 1,000. Lower the number in tools/budgets.py."],
+        990: [],
+        1010: [],
+        1011: ["lines of tests/: 1,011 is more than 1% above 1,000. Remove what is not needed."],
+    }
+
+
+def test_the_python_files_of_a_folder_are_measured(tmp_path):
+    for name in ("koyjabo/a.py", "tests/b.py", "tests/support/c.py", "tests/d.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1 + 1\n2\n")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    assert sizes_of(tmp_path) == {"tokens of koyjabo/": 4, "lines of tests/": 4, "lines of tests/support/": 2}
+    assert sizes_of(tmp_path).keys() == budgets.BUDGETS.keys()

@@ -1,0 +1,82 @@
+"""The three budgets of the project. `make check` prints them, and fails if a size leaves its band."""
+
+from __future__ import annotations
+
+import ast
+import io
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+BUDGETS = {
+    "tokens of koyjabo/": 380_063,
+    "lines of tests/": 65_247,
+    "lines of tests/support/": 8_987,
+}
+"""Sizes of the Python code that git tracks. They only fall. A feature that comes in raises its number, and the commit
+says what the feature costs.
+"""
+
+BAND = 0.01
+"""Share of a budget that a size may differ from it, in both directions."""
+
+LAYOUT_TOKENS = {
+    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE),
+    *(tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.ENCODING),
+}
+"""Types of tokens that are not counted."""
+
+
+def main() -> int:
+    sizes = sizes_of(ROOT)
+    complaints = list(complaints_of_sizes(sizes))
+    sys.stdout.write("".join(f"{name}: {size:,} of {BUDGETS[name]:,}\n" for name, size in sizes.items()))
+    sys.stdout.write("".join(f"{line}\n" for line in complaints))
+    return 1 if complaints else 0
+
+
+def sizes_of(root: Path) -> dict[str, int]:
+    return {
+        "tokens of koyjabo/": sum(map(tokens_of, texts_of(root, "koyjabo"))),
+        "lines of tests/": sum(map(lines_of, texts_of(root, "tests"))),
+        "lines of tests/support/": sum(map(lines_of, texts_of(root, "tests/support"))),
+    }
+
+
+def texts_of(root: Path, folder: str) -> Iterator[str]:
+    """The texts of the Python files below a folder that git tracks, or would add."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", f"{folder}/*.py"]
+    names = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    return ((root / name).read_text() for name in names.splitlines() if (root / name).is_file())
+
+
+def lines_of(text: str) -> int:
+    return len(text.splitlines())
+
+
+def tokens_of(text: str) -> int:
+    """The number of tokens, without comments, docstrings and line breaks."""
+    docstrings = {
+        (node.lineno, node.col_offset)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return sum(token.type not in LAYOUT_TOKENS and token.start not in docstrings for token in tokens)
+
+
+def complaints_of_sizes(sizes: dict[str, int]) -> Iterator[str]:
+    for name, size in sizes.items():
+        budget = BUDGETS[name]
+        if size > budget * (1 + BAND):
+            yield f"{name}: {size:,} is more than {BAND:.0%} above {budget:,}. Remove what is not needed."
+        if size < budget * (1 - BAND):
+            yield f"{name}: {size:,} is more than {BAND:.0%} below {budget:,}. Lower the number in tools/budgets.py."
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
