@@ -33,7 +33,7 @@ from koyjabo.base.observability.logs import request_id
 from koyjabo.communities import communities
 from koyjabo.counting import ledger
 from koyjabo.people.accounts import passwords
-from koyjabo.presence.members import redis_store
+from koyjabo.presence.members import online_members_redis
 
 pytest_plugins = [
     "support.runs.session",
@@ -96,7 +96,7 @@ def shared_redis() -> Iterator[Redis]:
 def patient_with_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let new clients wait a minute for Redis, so that a busy machine is not taken for an outage."""
     monkeypatch.setattr(redis_client, "PATIENCE_S", 60)
-    monkeypatch.setattr(redis_store, "PEOPLE_PATIENCE_S", 60)
+    monkeypatch.setattr(online_members_redis, "PEOPLE_PATIENCE_S", 60)
 
 
 @pytest.fixture

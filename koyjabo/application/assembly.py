@@ -48,7 +48,7 @@ from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.presence import services as presence
 from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.presence.services import PresenceServices
-from koyjabo.presence.visitors import active_visitors
+from koyjabo.presence.visitors import active_peak
 from koyjabo.realtime import services as realtime
 from koyjabo.realtime.events import PAGES_ROOM, STATS_ROOM
 from koyjabo.realtime.fanout import socket_counts
@@ -211,7 +211,7 @@ def _tick(base: Base) -> None:
     repeat(TICK_S, rooms.leave_empty, partial(rooms.refresh, PAGES_ROOM))
     repeat(TICK_S, presence.members.refresh, presence.peaks.refresh)
     repeat(TICK_S, presence.active_peak.measure)
-    repeat(active_visitors.WRITE_S, presence.active_peak.write)
+    repeat(active_peak.WRITE_PEAK_S, presence.active_peak.write)
     repeat(TICK_S, communities.people.tick, communities.room_updates.tick)
     repeat(TICK_S, communities.revocation.recheck_if_revoked)
     repeat(MINUTE_S, services[ApiKeys].write_uses)

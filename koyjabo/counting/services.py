@@ -9,7 +9,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.extensions import db
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
+from koyjabo.presence.visitors.active_visitors_memory import MemoryActiveVisitors
 from . import rollback_queries
 from .anonymity import Anonymity
 from .high_water import NOT_ASKED, HighWater, SharedHighWater

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.presence.members.arrivals import ArrivalLog
-from koyjabo.presence.members.memory_store import MemoryOnlineMembers
+from koyjabo.presence.members.arrivals import ArrivalCounter
 from koyjabo.presence.members.online_members import OnlineMembers
+from koyjabo.presence.members.online_members_memory import MemoryOnlineMembers
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.presence.visitors.active_visitors import ActivePeak, ActiveVisitors
-from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.visitor_sockets import VisitMatcher, VisitorSockets
+from koyjabo.presence.visitors.active_peak import ActivePeak
+from koyjabo.presence.visitors.active_visitors import ActiveVisitors
+from koyjabo.presence.visitors.active_visitors_memory import MemoryActiveVisitors
+from koyjabo.presence.visitors.visit_matcher import VisitMatcher
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 if TYPE_CHECKING:
     from koyjabo.base.cluster.outbox import SharedRedis
@@ -26,7 +28,7 @@ class PresenceServices:
     visitor_sockets: VisitorSockets
     active_peak: ActivePeak
     peaks: Peaks
-    arrivals: ArrivalLog
+    arrivals: ArrivalCounter
     resend: tuple[Callable[[], None], ...]  # to call when Redis responds again
 
 
@@ -44,7 +46,7 @@ def build(base: Base) -> PresenceServices:
         window_s=settings.active_window_seconds,
         secret=settings.secret_key,
         matcher=matcher,
-        most_tabs=settings.rate_limit_tabs,
+        max_tabs=settings.rate_limit_tabs,
         on_dropped=partial(base.services[ObservabilityServices].metrics.dropped, "unmatched_visits"),
     )
     return PresenceServices(
@@ -53,7 +55,7 @@ def build(base: Base) -> PresenceServices:
         visitor_sockets=sockets,
         active_peak=ActivePeak(base.database, base.clock, base.runtime, active_visitors),
         peaks=Peaks(base.database, base.clock, base.runtime, lambda scope: members.online(scope).count),
-        arrivals=ArrivalLog(base.clock),
+        arrivals=ArrivalCounter(base.clock),
         resend=resend,
     )
 
@@ -66,9 +68,9 @@ def _in_memory(base: Base) -> Stores:
 
 
 def _in_redis(base: Base, redis: "SharedRedis") -> Stores:
-    from koyjabo.presence.members.redis_store import RedisOnlineMembers  # imported late: the Redis client takes 15 MB
-    from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
-    from koyjabo.presence.visitors.visitor_sockets_redis import RedisVisitMatcher
+    from koyjabo.presence.members.online_members_redis import RedisOnlineMembers
+    from koyjabo.presence.visitors.active_visitors_redis import RedisActiveVisitors
+    from koyjabo.presence.visitors.visit_matcher_redis import RedisVisitMatcher
 
     window_s, grace_s = base.settings.active_window_seconds, base.settings.leave_grace_seconds
     active_visitors = RedisActiveVisitors(base.clock, window_s, *redis, base.signals.active_changed.send)

@@ -21,7 +21,7 @@ from koyjabo.counting.ledger import open_store
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones, of_setting
 from koyjabo.counting.records import CounterSnapshot, NewVisit
-from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
+from koyjabo.presence.visitors.active_visitors_memory import MemoryActiveVisitors
 from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
 
 PAGES, VISITS = 6, 200

@@ -10,7 +10,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from .online_members import Online
 
-MAX_SCOPES = 1_000
+MAX_ARRIVAL_SCOPES = 1_000
 """Maximum number of scopes to remember. The ones that changed last are kept."""
 
 HOUR_MS = 3_600_000
@@ -24,7 +24,7 @@ class Arrivals(NamedTuple):
         return Arrivals(self.came + other.came, self.left + other.left)
 
 
-NONE = Arrivals()
+NO_ARRIVALS = Arrivals()
 
 
 @dataclass(slots=True)
@@ -32,11 +32,11 @@ class _Scope:
     version: int
     online: int
     day: str = ""
-    today: Arrivals = NONE
+    today: Arrivals = NO_ARRIVALS
     changed_ms: int = 0  # when someone last came or left
 
 
-class ArrivalLog:
+class ArrivalCounter:
     """Derives arrivals and departures from the counts of people online. Counts are absolute, so losing a message from
     another worker does no harm. Several changes between two counts appear as their sum.
     """
@@ -79,13 +79,13 @@ class ArrivalLog:
             self._add(known, change)
             self._scopes[scope] = known
             self._scopes.move_to_end(scope)
-            if len(self._scopes) > MAX_SCOPES:
+            if len(self._scopes) > MAX_ARRIVAL_SCOPES:
                 self._unsent.pop(self._scopes.popitem(last=False)[0], None)
 
     def today(self, scope: Scope) -> Arrivals:
         with self._lock:
             known = self._scopes.get(scope)
-            return known.today if known and known.day == self._clock.today() else NONE
+            return known.today if known and known.day == self._clock.today() else NO_ARRIVALS
 
     def busy(self, most: int) -> dict[Scope, int]:
         """Return the people online in up to `most` scopes where someone came or left within the last hour, latest
@@ -101,7 +101,7 @@ class ArrivalLog:
     def _add(self, known: _Scope, change: int) -> None:
         now_ms = self._clock.now_ms()
         day = self._clock.bucket(now_ms).day
-        known.today = (known.today if known.day == day else NONE).plus(Arrivals(max(change, 0), max(-change, 0)))
+        known.today = (known.today if known.day == day else NO_ARRIVALS).plus(Arrivals(max(change, 0), max(-change, 0)))
         known.day = day
         if change:
             known.changed_ms = now_ms

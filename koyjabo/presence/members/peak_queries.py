@@ -11,7 +11,7 @@ ByDay = dict[tuple[Scope, str], tuple[int, int]]
 
 WEEK_DAYS, MONTH_DAYS = 7, 30
 
-KEEP = text(
+KEEP_PEAK = text(
     "INSERT INTO peaks (scope, day, people, at_ms) VALUES (:scope, :day, :people, :at_ms) "
     "ON CONFLICT (scope, day) DO UPDATE SET people = excluded.people, at_ms = excluded.at_ms "
     "WHERE excluded.people > peaks.people"
@@ -20,7 +20,7 @@ KEEP = text(
 
 def store(session: Session, scope: Scope, day: str, people: int, at_ms: int) -> None:
     """Store a peak if it is higher than the day's stored peak. The time is when it was first reached."""
-    session.execute(KEEP, {"scope": scope, "day": day, "people": people, "at_ms": at_ms})
+    session.execute(KEEP_PEAK, {"scope": scope, "day": day, "people": people, "at_ms": at_ms})
 
 
 def store_all(session: Session, by_day: ByDay) -> None:

@@ -22,6 +22,8 @@ PATIENCE_S = 0.3
 
 Id = str | UUID
 
+_bound: "TrackerServices | None" = None
+
 
 @dataclass(frozen=True, slots=True)
 class TrackerServices:
@@ -55,8 +57,8 @@ class CommunityVisitorTracker:
         Returns how many people are online.
         """
         person, scope = _person(user_id), _scope(community_id)
-        _place().start()
-        _place().members.connect(scope, person, HOLD_ID)
+        _services().start()
+        _services().members.connect(scope, person, HOLD_ID)
         return self._count(scope, person)
 
     def remove_visitor(self, user_id: Id, community_id: Id) -> int:
@@ -64,7 +66,7 @@ class CommunityVisitorTracker:
         online.
         """
         person, scope = _person(user_id), _scope(community_id)
-        _place().members.disconnect(scope, person, HOLD_ID)
+        _services().members.disconnect(scope, person, HOLD_ID)
         return self._count(scope, person)
 
     def get_visitor_count(self, community_id: Id) -> int:
@@ -76,18 +78,18 @@ class CommunityVisitorTracker:
         """Return up to 1,000 people online, in order of arrival. `tabs` is 0 during the grace period after a lost
         connection.
         """
-        people = _place().members.people(_scope(community_id))
+        people = _services().members.people(_scope(community_id))
         return [{"user_id": here.person, "since": iso(here.since_ms), "tabs": here.connections} for here in people]
 
     def get_peak_counts(self, community_id: Id) -> Mapping[str, int]:
         """Return the highest numbers of people online at once: `day`, `week` and `month`. Raises LedgerUnavailable."""
-        return _place().peaks.get(_scope(community_id))
+        return _services().peaks.get(_scope(community_id))
 
     def get_today_visitors(self, community_id: Id) -> Mapping[str, int]:
         """Return `authenticated_visitors`, `anonymous_visitors` and `total_unique_visitors`. Raises
         LedgerUnavailable.
         """
-        return _place().today(_scope(community_id))
+        return _services().today(_scope(community_id))
 
     # Methods for compatibility with Citinfos. Everyone online has an account.
 
@@ -105,25 +107,25 @@ class CommunityVisitorTracker:
         return {**counts, "authenticated_percentage": 100.0 if count else 0.0, "anonymous_percentage": 0.0}
 
     def is_user_visiting(self, user_id: Id, community_id: Id) -> bool:
-        return bool(_place().members.online_in(_person(user_id), [_scope(community_id)]))
+        return bool(_services().members.online_in(_person(user_id), [_scope(community_id)]))
 
     def get_user_visiting_communities(self, user_id: Id) -> set[str]:
         """The ids of the communities where a user is online. Raises LedgerUnavailable."""
         person = _person(user_id)
-        return {str(scope) for scope in _place().members.online_in(person, _place().communities())}
+        return {str(scope) for scope in _services().members.online_in(person, _services().communities())}
 
     def update_visitor_activity(self, user_id: Id, community_id: Id, increment_pages: bool = True) -> dict[str, Any]:
         """Do nothing, because users do not have to report activity. Returns an `error` for a user who is not online."""
         if not self.is_user_visiting(user_id, community_id):
             return {"error": "This user is not online in the community: call add_visitor first."}
-        return {"user_id": _person(user_id), "is_authenticated": True, "last_activity": iso(_place().now_ms())}
+        return {"user_id": _person(user_id), "is_authenticated": True, "last_activity": iso(_services().now_ms())}
 
     def get_division_breakdown(self, community_id: Id) -> dict[str, int]:
         """Count the first 1,000 people online by the division of Bangladesh that they logged in from. Unknown locations
         are left out. Raises LedgerUnavailable.
         """
-        people = _place().members.people(_scope(community_id))
-        places = _place().places([here.person for here in people]).values()
+        people = _services().members.people(_scope(community_id))
+        places = _services().places([here.person for here in people]).values()
         return dict(Counter(division for place in places if (division := division_of(place))).most_common())
 
     def get_cross_division_stats(self, community_id: Id) -> dict[str, Any]:
@@ -143,23 +145,21 @@ class CommunityVisitorTracker:
         return True
 
     def _count(self, scope: Scope, person: str = "") -> int:
-        members = _place().members
+        members = _services().members
         members.wait_until_counted(scope, person, PATIENCE_S)
         return members.online(scope).count
 
 
 visitor_tracker = CommunityVisitorTracker()
 
-_bound: TrackerServices | None = None
 
-
-def bind(place: TrackerServices) -> None:
+def bind(services: TrackerServices) -> None:
     """Make the tracker use this application from now on."""
     global _bound
-    _bound = place
+    _bound = services
 
 
-def _place() -> TrackerServices:
+def _services() -> TrackerServices:
     if _bound is None:
         raise RuntimeError("The tracker has no application yet: call koyjabo.create_app() first.")
     return _bound

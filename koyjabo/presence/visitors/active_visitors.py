@@ -3,11 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import SITE, Scope
-from koyjabo.presence.members.peaks import Peaks
+from koyjabo.base.models import Scope
 
 
 class ActiveCount(NamedTuple):
@@ -26,7 +22,7 @@ class ActiveVisitors(Protocol):
     """The active visitors of each scope, as this worker sees them. No method waits, and each is atomic.
 
     A `touch` is a lease: the visitor stays active until a whole window has passed without another touch. Visitors never
-    sign off. `memory_store` and `redis_store` implement this interface and pass the same tests.
+    sign off. `active_visitors_memory` and `active_visitors_redis` implement this interface and pass the same tests.
     """
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
@@ -54,27 +50,3 @@ class ActiveVisitors(Protocol):
 
     def refresh(self) -> None:
         """Read other workers' changes soon."""
-
-
-WRITE_S = 60.0
-"""Seconds between calls to `write`. A killed worker loses what it has measured since the last call."""
-
-
-class ActivePeak(Peaks):
-    """The peak number of active visitors. All workers measure the same number; the highest measurement is stored. Call
-    `measure` every second. `write` stores the highest measurement of each day.
-    """
-
-    def __init__(
-        self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, active_visitors: ActiveVisitors
-    ) -> None:
-        self._active_visitors = active_visitors
-        super().__init__(database, clock, runtime, lambda scope: self._count())
-
-    def measure(self) -> None:
-        self.record(SITE, self._count())
-
-    def _count(self) -> int:
-        """The number of active visitors, or 0 while this worker only has an estimate."""
-        version, places = self._active_visitors.count(SITE)
-        return sum(places.values()) if version >= 0 else 0

@@ -4,13 +4,11 @@ time).
 A socket that sends a visitorId belongs to that visitor. The original client sends none, so its socket is matched with a
 visit from the same address and browser, if there is one. A wrong match can keep a visitor active a little longer, but
 never changes a total.
-
-Visits whose visitors have no socket yet, by client fingerprint. Not thread-safe.
 """
 
 import threading
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -23,98 +21,8 @@ from koyjabo.base.core.errors import InvalidMessage, TooManyRequests
 from koyjabo.base.models import SITE
 from koyjabo.base.network.client_address import customer, limit_key
 from .active_visitors import ActiveVisitors
-
-MAX_UNMATCHED = 10_000
-"""Maximum number of visits waiting for a socket."""
-
-Fingerprint = bytes
-"""A salted hash of a client's network (NETWORK_BYTES), then one of its address and User-Agent."""
-
-NETWORK_BYTES = 8
-
-
-class UnmatchedVisits:
-    """Keeps each visitor's latest visit for `window_ms`. `on_dropped` is called with the number of visits that were
-    dropped earlier.
-    """
-
-    def __init__(self, clock: Clock, window_ms: int, on_dropped: Callable[[int], object]) -> None:
-        self._clock = clock
-        self._window_ms = window_ms
-        self._visits: OrderedDict[str, tuple[Fingerprint, int]] = OrderedDict()  # with its time, elapsed ms
-        self._by_fingerprint: dict[Fingerprint, dict[str, bool]] = {}  # whether the visit's page was closed
-        self._sizes: Counter[bytes] = Counter()  # visits by network
-        self._on_dropped = on_dropped
-
-    def __len__(self) -> int:
-        return max(len(self._visits), len(self._by_fingerprint), len(self._sizes))
-
-    def add(self, fingerprint: Fingerprint, visitor_id: str, is_closed: bool = False) -> None:
-        self.drop(visitor_id)
-        self._visits[visitor_id] = (fingerprint, self._clock.elapsed_ms())
-        self._by_fingerprint.setdefault(fingerprint, {})[visitor_id] = is_closed
-        self._sizes[fingerprint[:NETWORK_BYTES]] += 1
-        if len(self._visits) > MAX_UNMATCHED:
-            self._drop_excess()
-
-    def newest(self, fingerprint: Fingerprint) -> tuple[str | None, bool]:
-        """Return the visitor who made a client's latest visit, and whether its page was closed."""
-        self.drop_expired()
-        return next(reversed(self._by_fingerprint.get(fingerprint, {}).items()), (None, False))
-
-    def drop_expired(self) -> None:
-        expired_ms = self._clock.elapsed_ms() - self._window_ms
-        while self._visits and next(iter(self._visits.values()))[1] <= expired_ms:
-            self.drop(next(iter(self._visits)))
-
-    def drop(self, visitor_id: str) -> None:
-        """Remove a visitor's visit. Idempotent."""
-        if (visit := self._visits.pop(visitor_id, None)) is None:
-            return
-        fingerprint, _ = visit
-        visitors = self._by_fingerprint.get(fingerprint, {})
-        visitors.pop(visitor_id, None)
-        if not visitors:
-            self._by_fingerprint.pop(fingerprint, None)
-        network = fingerprint[:NETWORK_BYTES]
-        self._sizes[network] -= 1
-        if not self._sizes[network]:
-            del self._sizes[network]
-
-    def _drop_excess(self) -> None:
-        """Drop a fifth of the visits, the oldest ones of networks with more than an equal share. It drops so many at
-        once, because sorting ten thousand networks takes a millisecond.
-        """
-        sizes = self._sizes.copy()
-        left, share = MAX_UNMATCHED * 4 // 5, 0
-        excess = len(self._visits) - left
-        for position, size in enumerate(sorted(sizes.values())):  # small networks leave their share to others
-            share = left // (len(sizes) - position)
-            if size > share:
-                break
-            left -= size
-        dropped: list[str] = []
-        for visitor_id, (fingerprint, _) in self._visits.items():
-            network = fingerprint[:NETWORK_BYTES]
-            if sizes[network] > share:
-                sizes[network] -= 1
-                dropped.append(visitor_id)
-            if len(dropped) == excess:
-                break
-        for visitor_id in dropped:
-            self.drop(visitor_id)
-        self._on_dropped(len(dropped))
-
-
-class VisitMatcher:
-    """Matches visits with sockets on other workers. This class matches nothing, for a server without other workers."""
-
-    def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
-        """Publish that a visit with this fingerprint has no socket yet."""
-
-    def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
-        """Call `matched` once with the visitor last offered for `fingerprint`, if any."""
-
+from .unmatched_visits import NETWORK_BYTES, Fingerprint, UnmatchedVisits
+from .visit_matcher import VisitMatcher
 
 SECOND_ASK_MS = 3000
 """Delay before other workers are asked a second time, ms: a visit may reach them after its socket has opened here."""
@@ -123,7 +31,7 @@ RENEW_BATCH = 256
 
 TOO_MANY_TABS = "This visitor has too many pages open here. Close some, or reload one later."
 NAMED_ALREADY = "This socket already has a visitor; open another socket for another visitor."
-RETRY_AFTER_S = 60
+TABS_RETRY_AFTER_S = 60
 
 
 class OpenSocket(NamedTuple):
@@ -131,7 +39,7 @@ class OpenSocket(NamedTuple):
     address: str = ""  # the key for its tab limit; "" if it has none
     place: str | None = None
     visitor_id: str | None = None
-    is_anonymous: bool = False  # the handshake asked for it
+    is_anonymous: bool = False  # requested in the handshake
     is_named: bool = False  # the client has sent the visitor's id; otherwise the visitor is guessed or unknown
     is_doubtful: bool = False  # guessed from a page that was closed, which another person may have had
 
@@ -141,11 +49,11 @@ class OpenSocket(NamedTuple):
         return None if self.is_doubtful else self.visitor_id
 
 
-CLOSED = OpenSocket(b"")
+CLOSED_SOCKET = OpenSocket(b"")
 
 
 @dataclass(slots=True)
-class OpenPage:
+class SocketOwner:
     """A visitor with open sockets."""
 
     sockets: int
@@ -161,10 +69,10 @@ class VisitorSockets:
         window_s: int,
         secret: str,
         matcher: VisitMatcher,
-        most_tabs: int = 0,
+        max_tabs: int = 0,
         on_dropped: Callable[[int], object] = lambda number: None,
     ) -> None:
-        """`most_tabs` is the maximum number of sockets per visitor and address on this worker; 0 means no limit.
+        """`max_tabs` is the maximum number of sockets per visitor and address on this worker; 0 means no limit.
         `on_dropped` is called with the number of visits that are dropped before they are matched.
         """
         self._active_visitors = active_visitors
@@ -172,10 +80,10 @@ class VisitorSockets:
         self._window_ms = window_s * 1000
         self._secret = secret
         self._matcher = matcher
-        self._most_tabs = most_tabs
+        self._max_tabs = max_tabs
         self._sockets: dict[Hashable, OpenSocket] = {}
         self._tabs: Counter[tuple[str, str]] = Counter()  # sockets by visitor and address
-        self._pages: dict[str, OpenPage] = {}  # in the order they were last renewed
+        self._owners: dict[str, SocketOwner] = {}  # in the order they were last renewed
         self._unassigned: dict[Fingerprint, dict[Hashable, None]] = {}  # or assigned to a doubtful guess
         self._unmatched = UnmatchedVisits(clock, self._window_ms, on_dropped)
         # Each entry starts with a timestamp in elapsed ms. It is removed after SECOND_ASK_MS.
@@ -241,11 +149,11 @@ class VisitorSockets:
                 self._assign(socket, visitor_id, registered)
 
     def known(self, socket: Hashable) -> OpenSocket:
-        return self._sockets.get(socket, CLOSED)
+        return self._sockets.get(socket, CLOSED_SOCKET)
 
     def visitor_of(self, socket: Hashable) -> str | None:
         """Return the visitor that a socket is assigned to, or None if there is none yet."""
-        return self._sockets.get(socket, CLOSED).visitor_id
+        return self._sockets.get(socket, CLOSED_SOCKET).visitor_id
 
     def closed(self, socket: Hashable) -> None:
         """Remove a closed socket, and touch its visitor one last time. Does nothing for an unknown socket."""
@@ -257,7 +165,7 @@ class VisitorSockets:
         """Unassign all of a visitor's sockets. Idempotent."""
         with self._lock:
             self._unmatched.drop(visitor_id)
-            if self._pages.pop(visitor_id, None) is not None:
+            if self._owners.pop(visitor_id, None) is not None:
                 for socket, known in self._sockets.items():
                     if known.visitor_id == visitor_id:
                         self._forget_tab(known)
@@ -282,33 +190,33 @@ class VisitorSockets:
         with self._lock:
             now_ms = self._clock.elapsed_ms()
             before_ms = now_ms - self._window_ms // 2
-            due = takewhile(lambda renewed: renewed[1].renewed_ms <= before_ms, self._pages.items())
+            due = takewhile(lambda renewed: renewed[1].renewed_ms <= before_ms, self._owners.items())
             batch = list(islice(due, RENEW_BATCH))
-            for visitor_id, page in batch:
-                page.renewed_ms = now_ms
-                self._pages[visitor_id] = self._pages.pop(visitor_id)
-                if page.registered:
+            for visitor_id, owner in batch:
+                owner.renewed_ms = now_ms
+                self._owners[visitor_id] = self._owners.pop(visitor_id)
+                if owner.registered:
                     self._active_visitors.touch(SITE, visitor_id, None)
             return len(batch) == RENEW_BATCH
 
     def visited(self, visitor_id: str, fingerprint: Fingerprint) -> None:
         """Note that a visit was committed, and match it with a socket."""
         with self._lock:
-            page = self._pages.get(visitor_id)
+            owner = self._owners.get(visitor_id)
             socket = next(reversed(self._unassigned.get(fingerprint, {})), None)
-            is_only = page is not None and page.sockets == 1 and self.visitor_of(socket) == visitor_id
-            if page is not None:
-                page.registered = True
-            if socket is not None and (page is None or is_only):
+            is_only = owner is not None and owner.sockets == 1 and self.visitor_of(socket) == visitor_id
+            if owner is not None:
+                owner.registered = True
+            if socket is not None and (owner is None or is_only):
                 self._unassign(socket)  # from a doubtful guess
                 self._assign(socket, visitor_id, registered=True)
-            elif page is None and fingerprint:
+            elif owner is None and fingerprint:
                 self._unmatched.add(fingerprint, visitor_id)
                 self._matcher.offer(fingerprint, visitor_id)
 
     def _check_tab_limit(self, visitor_id: str, address: str) -> None:
-        if address and self._most_tabs and self._tabs[visitor_id, address] >= self._most_tabs:
-            raise TooManyRequests(RETRY_AFTER_S, TOO_MANY_TABS)
+        if address and self._max_tabs and self._tabs[visitor_id, address] >= self._max_tabs:
+            raise TooManyRequests(TABS_RETRY_AFTER_S, TOO_MANY_TABS)
 
     def _assign_matched(self, socket: Hashable, visitor_id: str) -> None:
         with self._lock:
@@ -320,13 +228,13 @@ class VisitorSockets:
     def _assign(self, socket: Hashable, visitor_id: str, registered: bool, is_doubtful: bool = False) -> None:
         known = self._sockets[socket]._replace(visitor_id=visitor_id, is_doubtful=is_doubtful)
         self._sockets[socket] = known
-        if known.address and self._most_tabs:
+        if known.address and self._max_tabs:
             self._tabs[visitor_id, known.address] += 1
         self._remove_unassigned(known.fingerprint, socket)
         self._unmatched.drop(visitor_id)
-        page = self._pages.setdefault(visitor_id, OpenPage(0, self._clock.elapsed_ms(), registered))
-        page.sockets += 1
-        page.registered |= registered
+        owner = self._owners.setdefault(visitor_id, SocketOwner(0, self._clock.elapsed_ms(), registered))
+        owner.sockets += 1
+        owner.registered |= registered
         if registered:
             self._active_visitors.touch(SITE, visitor_id, None)
 
@@ -334,18 +242,18 @@ class VisitorSockets:
         """Remove a socket from its visitor, and touch the visitor one last time. The visitor's next visit can be
         matched again.
         """
-        known = self._sockets.get(socket, CLOSED)
+        known = self._sockets.get(socket, CLOSED_SOCKET)
         self._remove_unassigned(known.fingerprint, socket)
         self._forget_tab(known)
-        page = self._pages.get(known.visitor_id or "")
-        if known.visitor_id is None or page is None:
+        owner = self._owners.get(known.visitor_id or "")
+        if known.visitor_id is None or owner is None:
             return
-        page.sockets -= 1
-        if page.registered:
+        owner.sockets -= 1
+        if owner.registered:
             self._active_visitors.touch(SITE, known.visitor_id, None)
-        if not page.sockets:
-            del self._pages[known.visitor_id]
-            if page.registered:
+        if not owner.sockets:
+            del self._owners[known.visitor_id]
+            if owner.registered:
                 self._unmatched.add(known.fingerprint, known.visitor_id, is_closed=True)
 
     def _forget_tab(self, known: OpenSocket) -> None:

@@ -37,9 +37,9 @@ IN_REDIS = (
     "koyjabo.base.cluster.workers_redis",
     "koyjabo.communities.live.dashboard_leader_redis",
     "koyjabo.counting.high_water_redis",
-    "koyjabo.presence.members.redis_store",
-    "koyjabo.presence.visitors.redis_store",
-    "koyjabo.presence.visitors.visitor_sockets_redis",
+    "koyjabo.presence.members.online_members_redis",
+    "koyjabo.presence.visitors.active_visitors_redis",
+    "koyjabo.presence.visitors.visit_matcher_redis",
     "koyjabo.realtime.message_bus",
 )
 """Modules to load if REDIS_URL is set."""

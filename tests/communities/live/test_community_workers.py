@@ -13,7 +13,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
-from koyjabo.presence.members.redis_script import LEASE_S
+from koyjabo.presence.members.member_script_redis import MEMBER_LEASE_S
 
 MESSAGES_EACH = 25
 GONE_S = 15
@@ -79,7 +79,7 @@ def test_tabs_on_two_workers_are_one_person(server, founder, community):
 
 def test_members_of_a_killed_worker_go_offline_within_15_s_unless_they_reconnect(mortal):
     """Their leases end after 10 s. Every worker notices when it refreshes, within a second."""
-    assert LEASE_S + 2 < GONE_S
+    assert MEMBER_LEASE_S + 2 < GONE_S
     server, community = mortal, Member(mortal).found()
     left, right = server.workers()
     crowd = members(server, community, 4)

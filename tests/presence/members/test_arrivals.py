@@ -8,7 +8,7 @@ from support.application.site import Time
 from koyjabo.application.event_handlers import ARRIVALS
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.arrivals import ArrivalLog, Arrivals
+from koyjabo.presence.members.arrivals import ArrivalCounter, Arrivals
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
 
@@ -21,8 +21,8 @@ def time() -> Time:
 
 
 @pytest.fixture
-def log(time) -> ArrivalLog:
-    return ArrivalLog(Clock(ZoneInfo("Asia/Dhaka"), now_ms=time, elapsed_ms=time.elapsed_ms))
+def log(time) -> ArrivalCounter:
+    return ArrivalCounter(Clock(ZoneInfo("Asia/Dhaka"), now_ms=time, elapsed_ms=time.elapsed_ms))
 
 
 def test_arrivals_and_departures_add_up_by_scope(log):

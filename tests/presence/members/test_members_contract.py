@@ -8,7 +8,7 @@ from itertools import chain
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, MemoryWorld, counts, redis_world
 
-from koyjabo.presence.members.online_members import MAX_LISTED, Online, OnlineMember
+from koyjabo.presence.members.online_members import MAX_LISTED_MEMBERS, Online, OnlineMember
 
 
 @pytest.fixture(params=["memory", "redis_server"])
@@ -105,12 +105,14 @@ def test_people_are_listed_with_their_arrival_and_their_connections(world):
 
 
 def test_first_thousand_people_are_listed_by_name(world):
-    for number in range(MAX_LISTED):
+    for number in range(MAX_LISTED_MEMBERS):
         world.members.connect(HIKERS, f"person{number:04}", "1")
     world.pass_(seconds=1)
     world.members.connect(HIKERS, "a late one", "1")
-    assert count(world) == MAX_LISTED + 1
-    assert [here.person for here in world.members.people(HIKERS)] == [f"person{n:04}" for n in range(MAX_LISTED)]
+    assert count(world) == MAX_LISTED_MEMBERS + 1
+    assert [here.person for here in world.members.people(HIKERS)] == [
+        f"person{n:04}" for n in range(MAX_LISTED_MEMBERS)
+    ]
 
 
 def test_newest_are_listed_first_as_many_as_are_asked_for(world):

@@ -8,11 +8,11 @@ from support.application.visitor_workers import assert_none_waits
 from support.programs.patience import PATIENCE_S
 
 from koyjabo.base.models import Scope
-from koyjabo.presence.members import redis_store
+from koyjabo.presence.members import online_members_redis
+from koyjabo.presence.members.member_mirror import REJOIN_MS
+from koyjabo.presence.members.member_script_redis import MAX_REPORTS
 from koyjabo.presence.members.online_members import Online, OnlineMember
-from koyjabo.presence.members.redis_mirror import REJOIN_MS
-from koyjabo.presence.members.redis_script import BATCH
-from koyjabo.presence.members.redis_store import FORGET_MS
+from koyjabo.presence.members.online_members_redis import FORGET_MS
 
 LONG_S = PATIENCE_S
 """Limit for callers that do not have to wait, in seconds. They take much less."""
@@ -67,7 +67,7 @@ def test_arrivals_are_estimated_as_soon_as_redis_is_silent(mortal_world, two_onl
     mortal_world.redis.freeze()
     assert here.members.people(HIKERS) == [OnlineMember(user, begin_ms, 1) for user in ("ayesha", "chandra")]
     here.members.connect(HIKERS, "deepa", "1")
-    for milliseconds, count in ((0, 3), (redis_store.SILENCE_MS - 1, 3), (1, 4)):
+    for milliseconds, count in ((0, 3), (online_members_redis.SILENCE_MS - 1, 3), (1, 4)):
         mortal_world.time.pass_(milliseconds=milliseconds)
         here.members.refresh()
         assert counts(here) == [count]
@@ -86,7 +86,7 @@ def test_settled_count_is_a_guess_when_patience_ends(mortal_world, two_online):
 
 def test_no_caller_waits_for_a_redis_that_is_known_to_be_away(mortal_world, two_online, monkeypatch):
     here, _ = two_online
-    monkeypatch.setattr(redis_store, "PEOPLE_PATIENCE_S", 2 * LONG_S)
+    monkeypatch.setattr(online_members_redis, "PEOPLE_PATIENCE_S", 2 * LONG_S)
     mortal_world.fail(here)
     here.members.connect(HIKERS, "deepa", "1")
     assert counts(here) == [4]
@@ -206,18 +206,18 @@ def test_people_of_a_worker_that_died_while_redis_was_away_leave_after_the_wait(
 
 def test_many_are_not_seen_to_come_back_one_by_one(mortal_world):
     worker = mortal_world.new_worker()
-    for number in range(2 * BATCH + 1):
+    for number in range(2 * MAX_REPORTS + 1):
         worker.members.connect(HIKERS, f"person{number}", "1")
     mortal_world.settle()
     worker.news.clear()
     mortal_world.redis.restart()
     worker.members.connect(HIKERS, "ayesha", "1")
     mortal_world.settle()
-    assert counts(worker) == [2 * BATCH + 2]
-    assert worker.news == [(HIKERS, 2 * BATCH + 2)]
+    assert counts(worker) == [2 * MAX_REPORTS + 2]
+    assert worker.news == [(HIKERS, 2 * MAX_REPORTS + 2)]
 
 
-MANY = 2 * BATCH + 1
+MANY = 2 * MAX_REPORTS + 1
 """More people than one call to Redis can contain."""
 
 
@@ -373,7 +373,7 @@ def test_refresh_queries_redis_once_and_renews_leases_in_batches(world):
     worker = world.new_worker()
     for number in range(20):
         worker.members.connect(Scope(f"community{number}"), "ayesha", "1")
-    for number in range(2 * BATCH):
+    for number in range(2 * MAX_REPORTS):
         worker.members.connect(HIKERS, f"person{number}", "1")
     worker.look()
     calls = note_calls(worker)
@@ -385,5 +385,5 @@ def test_refresh_queries_redis_once_and_renews_leases_in_batches(world):
     for _ in range(5):
         world.time.pass_(seconds=1)
         worker.look()
-    assert sorted(people for call in calls for people in call if people) == [1] * 20 + [BATCH] * 2
+    assert sorted(people for call in calls for people in call if people) == [1] * 20 + [MAX_REPORTS] * 2
     assert len(calls) <= 5 + 3

@@ -12,7 +12,8 @@ from support.programs.processes import wait_until
 
 from koyjabo.base.models import SITE
 from koyjabo.presence.services import PresenceServices
-from koyjabo.presence.visitors.active_visitors import ActiveCount, ActivePeak
+from koyjabo.presence.visitors.active_peak import ActivePeak
+from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 

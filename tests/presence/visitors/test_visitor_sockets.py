@@ -10,9 +10,11 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE
-from koyjabo.presence.visitors import visitor_sockets
-from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.visitor_sockets import NETWORK_BYTES, VisitMatcher, VisitorSockets
+from koyjabo.presence.visitors import unmatched_visits
+from koyjabo.presence.visitors.active_visitors_memory import MemoryActiveVisitors
+from koyjabo.presence.visitors.unmatched_visits import NETWORK_BYTES
+from koyjabo.presence.visitors.visit_matcher import VisitMatcher
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 WINDOW_S = 300
 DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"
@@ -193,7 +195,7 @@ def test_leases_are_renewed_at_half_their_time_and_not_more_often(world):
 
 
 def test_visits_whose_socket_never_comes_are_a_bounded_number(monkeypatch):
-    monkeypatch.setattr(visitor_sockets, "MAX_UNMATCHED", 100)
+    monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED", 100)
     world = World()
     for number in range(400):
         world.register(f"v{number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number % 300}"})
@@ -204,7 +206,7 @@ def test_visits_whose_socket_never_comes_are_a_bounded_number(monkeypatch):
 
 
 def test_flood_of_visits_displaces_no_visit_of_another_address(monkeypatch):
-    monkeypatch.setattr(visitor_sockets, "MAX_UNMATCHED", 100)
+    monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED", 100)
     world = World()
     world.register("ayesha", OTHER_ADDRESS)
     for number in range(400):

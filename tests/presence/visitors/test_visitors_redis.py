@@ -18,8 +18,8 @@ from support.programs.processes import wait_until
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.geolocation import UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount
-from koyjabo.presence.visitors.redis_store import BATCH
-from koyjabo.presence.visitors.visitor_sockets_redis import MAX_OFFERED, RedisVisitMatcher
+from koyjabo.presence.visitors.touch_script_redis import MAX_TOUCHES
+from koyjabo.presence.visitors.visit_matcher_redis import MAX_OFFERED, RedisVisitMatcher
 
 HIKERS = Scope("hikers")
 LEASES = "koyjabo:active:{site}:visitors"
@@ -117,7 +117,7 @@ def test_touch_while_a_batch_is_on_its_way_is_neither_lost_nor_counted_twice(wor
 def test_expired_visitors_are_swept_once(world):
     """There are more visitors than one call can sweep, and three workers sweep at the same time."""
     workers = [world.new_worker() for _ in range(3)]
-    for number in range(BATCH + 500):
+    for number in range(MAX_TOUCHES + 500):
         workers[number % 3].visitors.touch(SITE, f"visitor{number}", DHAKA if number % 2 else UNKNOWN)
     for number in range(5):
         workers[0].visitors.touch(HIKERS, f"visitor{number}", DHAKA)
@@ -351,13 +351,13 @@ def test_all_visitors_are_active_again_after_redis_lost_its_data(mortal_world, t
 
 def test_people_whom_one_worker_knows_do_not_arrive_one_by_one(mortal_world):
     worker = mortal_world.new_worker()
-    for number in range(3 * BATCH):
+    for number in range(3 * MAX_TOUCHES):
         worker.visitors.touch(SITE, f"visitor{number}", DHAKA)
     mortal_world.settle()
     worker.news.clear()
     mortal_world.redis.restart()
     worker.look()
-    assert is_shown(worker, dhaka=3 * BATCH)
+    assert is_shown(worker, dhaka=3 * MAX_TOUCHES)
     assert not worker.news
 
 

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from koyjabo.presence.members.memory_store import MemoryOnlineMembers
-from koyjabo.presence.members.redis_store import RedisOnlineMembers
+from koyjabo.presence.members.online_members_memory import MemoryOnlineMembers
+from koyjabo.presence.members.online_members_redis import RedisOnlineMembers
 from support.application import visitor_workers as visitor_worlds
 from support.application.site import Time
 from support.application.visitor_workers import RedisLink, clock_of

@@ -16,8 +16,8 @@ from koyjabo.base.cluster.redis_client import connect
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.models import SITE, Scope
-from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
+from koyjabo.presence.visitors.active_visitors_memory import MemoryActiveVisitors
+from koyjabo.presence.visitors.active_visitors_redis import RedisActiveVisitors
 from support.application.site import Time
 from support.databases.redis import Redis
 from support.programs.patience import PATIENCE_S

@@ -7,7 +7,8 @@ from typing import Any
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient, Script
-from .visitor_sockets import Fingerprint, VisitMatcher
+from .unmatched_visits import Fingerprint
+from .visit_matcher import VisitMatcher
 
 MAX_OFFERED = 100
 """Maximum number of offers per fingerprint. Visitors share a fingerprint if, for instance, they use the same browser on

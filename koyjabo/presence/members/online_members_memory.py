@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from .online_members import MAX_LISTED, ConnectionsWithGrace, Online, OnlineMember
+from .connections_with_grace import ConnectionsWithGrace
+from .online_members import MAX_LISTED_MEMBERS, Online, OnlineMember
 
 
 class MemoryOnlineMembers:
@@ -49,7 +50,7 @@ class MemoryOnlineMembers:
     def apply_remote(self, scope: Scope, online: Online) -> None:
         """Do nothing: there are no other workers."""
 
-    def people(self, scope: Scope, most: int = MAX_LISTED, newest_first: bool = False) -> list[OnlineMember]:
+    def people(self, scope: Scope, most: int = MAX_LISTED_MEMBERS, newest_first: bool = False) -> list[OnlineMember]:
         with self._lock:
             return self._own.people(scope, most, newest_first)
 

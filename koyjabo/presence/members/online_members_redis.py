@@ -9,23 +9,21 @@ returns the count with an increasing version.
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from itertools import accumulate, takewhile
 from typing import TypeVar
 
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from .online_members import MAX_LISTED, ConnectionsWithGrace, Online, OnlineMember
-from .redis_mirror import RENEW_MS, Change, MemberMirror, Sent
-from .redis_script import BATCH, GONE, MemberScript, SyncReply, SyncRequest
-
-Exchange = Generator[SyncRequest, SyncReply, None]
-"""The exchange with Redis for one scope. Yields a request per batch, receives the responses, and adopts the
-last one.
-"""
+from .connections_with_grace import ConnectionsWithGrace
+from .lease_exchange import LeaseExchange
+from .member_mirror import MemberMirror
+from .member_script_redis import MAX_REPORTS, MemberScript, SyncReply
+from .online_members import MAX_LISTED_MEMBERS, Online, OnlineMember
 
 Result = TypeVar("Result")
 
@@ -39,8 +37,8 @@ FORGET_MS = 30_000
 
 
 class RedisOnlineMembers:
-    """Online members in Redis. Call `refresh` every second, and when Redis is back: it returns how many of this
-    worker's leases it still has, and lost ones are sent again.
+    """Online members in Redis. Call `refresh` every second, and when Redis is back: this worker then sends the leases
+    that Redis has lost again.
     """
 
     def __init__(
@@ -105,7 +103,7 @@ class RedisOnlineMembers:
         if online.is_estimate or mirror.is_stale:
             self._sync_soon(scope)
 
-    def people(self, scope: Scope, most: int = MAX_LISTED, newest_first: bool = False) -> list[OnlineMember]:
+    def people(self, scope: Scope, most: int = MAX_LISTED_MEMBERS, newest_first: bool = False) -> list[OnlineMember]:
         self._end_expired(scope)
         ask = partial(self._script.people, scope, most, newest_first)
         reply = self._ask_in_order(ask)
@@ -122,8 +120,8 @@ class RedisOnlineMembers:
 
     def _elsewhere(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:
         online: set[Scope] = set()
-        for start in range(0, len(scopes), BATCH):
-            ask = partial(self._script.online_in, person, scopes[start : start + BATCH])
+        for start in range(0, len(scopes), MAX_REPORTS):
+            ask = partial(self._script.online_in, person, scopes[start : start + MAX_REPORTS])
             online |= self._ask_in_order(ask) or set()
         return online
 
@@ -229,67 +227,30 @@ class RedisOnlineMembers:
         with self._lock:
             due = {scope: self._mirrors[scope] for scope in self._due if scope in self._mirrors}
             self._due = {}
-        pending: dict[Exchange, SyncRequest] = {}
-        for scope, mirror in due.items():
-            exchange = self._plan(scope, mirror)
-            with suppress(StopIteration):
-                pending[exchange] = next(exchange)
-        while pending:
-            batch: list[Exchange] = []
-            cost = 0
-            for exchange, request in pending.items():  # those that fit, but at least one
-                cost += 1 + len(request.reports)
-                if batch and cost > BATCH:
-                    break
-                batch.append(exchange)
-            replies = self._script.ask([pending.pop(exchange) for exchange in batch])
-            self._answered_ms = self._clock.elapsed_ms()
-            for exchange, reply in zip(batch, replies, strict=True):
-                with suppress(StopIteration):
-                    pending[exchange] = exchange.send(reply)
-
-    def _plan(self, scope: Scope, mirror: MemberMirror) -> Exchange:
-        """Plan which of this worker's leases to send: changes at once, and each lease again after half its time.
-
-        Redis returns how many of this worker's leases it has. If it has lost some, all are sent again before its count
-        is adopted. A count taken partway through this, or through an expiry, is therefore never shown.
-        """
         now_ms = self._clock.elapsed_ms()
-        sent: list[Sent] = []
-        renews = now_ms - mirror.renewed_ms >= RENEW_MS
-        has_lost = False
-        with self._lock:
-            names = dict.fromkeys([*mirror.unconfirmed, *(self._own.names(scope) if renews else ())])
-        while True:
-            batch = self._batch(scope, mirror, names)
-            reply = yield SyncRequest(scope, mirror.seen_version, [report for report, _ in batch])
-            for (report, change), elsewhere in zip(batch, reply.elsewhere, strict=True):
-                sent.append((report, change, bool(elsewhere)))
-            if names or reply.unswept:
-                continue
-            if renews or reply.leases == mirror.leases_after(sent):
-                break
-            renews = has_lost = True
-            with self._lock:
-                names = dict.fromkeys(self._own.names(scope))
-        if renews:
-            mirror.renewed_ms = now_ms
-        self._take_in(scope, mirror, sent, reply, has_lost)
+        pending = [LeaseExchange(scope, mirror, self._own, self._lock, now_ms) for scope, mirror in due.items()]
+        while pending:
+            batch = self._fitting(pending)
+            replies = self._script.ask([exchange.request for exchange in batch])
+            self._answered_ms = self._clock.elapsed_ms()
+            pending = pending[len(batch) :]
+            for exchange, reply in zip(batch, replies, strict=True):
+                if exchange.take(reply):
+                    self._adopt(exchange, reply)
+                else:
+                    pending.append(exchange)
 
-    def _batch(
-        self, scope: Scope, mirror: MemberMirror, names: dict[str, None]
-    ) -> list[tuple[OnlineMember, Change | None]]:
-        taken = list(names)[:BATCH]
-        for name in taken:
-            del names[name]
-        with self._lock:
-            reports = [self._own.here(scope, name) or OnlineMember(name, 0, GONE) for name in taken]
-            return [(report, mirror.unconfirmed.get(report.person)) for report in reports]
+    @staticmethod
+    def _fitting(pending: list[LeaseExchange]) -> list[LeaseExchange]:
+        """The first exchanges whose requests fit into one call, but at least one."""
+        costs = accumulate(1 + len(exchange.request.reports) for exchange in pending)
+        return pending[: max(1, sum(1 for _ in takewhile(lambda cost: cost <= MAX_REPORTS, costs)))]
 
-    def _take_in(self, scope: Scope, mirror: MemberMirror, sent: list[Sent], reply: SyncReply, has_lost: bool) -> None:
+    def _adopt(self, exchange: LeaseExchange, reply: SyncReply) -> None:
+        scope, mirror = exchange.scope, exchange.mirror
         with self._lock:
             before = mirror.online.count
-            mirror.take_reply(sent, reply, has_lost)
+            mirror.take_reply(exchange.sent, reply, exchange.has_lost)
             is_news, is_stale = mirror.online.count != before, mirror.is_stale
         if is_stale:
             self._sync_soon(scope)

@@ -8,20 +8,22 @@ from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.models import Scope
 from .online_members import OnlineMember
 
-BATCH = 500
+MAX_REPORTS = 500
 """Maximum number of people reported, and of leases ended, per call. Redis is blocked during a call."""
 
-STEP = 1_000
+MAX_LISTED_AT_ONCE = 1_000
 """Maximum number of people listed per call."""
 
-LEASE_S = 10
+MEMBER_LEASE_S = 10
 """Length of a lease, s. A worker renews its leases after half that time (specification: promise 5)."""
 
 KEEP_FOR_LEASES = 6
 """How many lease lengths a scope's keys live after its last change, so that no active person is lost."""
 
-GONE = -1
+NO_CONNECTIONS = -1
 """In place of the number of a person's connections, if they have none left on the worker: ends its lease for them."""
+
+KEY_NAMES = ("leases", "people", "lines", "workers", "tabs", "state")
 
 
 class SyncRequest(NamedTuple):
@@ -57,8 +59,8 @@ class MemberScript:
         """List the people in steps. People who come or leave between steps may be missing, but no one is listed
         twice."""
         by_person: dict[str, OnlineMember] = {}
-        for start in range(0, most, STEP):
-            size = min(STEP, most - start)
+        for start in range(0, most, MAX_LISTED_AT_ONCE):
+            size = min(MAX_LISTED_AT_ONCE, most - start)
             values = self._people(keys_of(scope, ("people", "tabs")), [start, size, int(newest_first)])
             for person, since, tabs in zip(values[::3], values[1::3], values[2::3], strict=True):
                 by_person[person.decode()] = OnlineMember(person.decode(), int(since), int(tabs))
@@ -73,15 +75,12 @@ class MemberScript:
         return {scope for scope, since in zip(scopes, times, strict=True) if since is not None}
 
     def _arguments(self, request: SyncRequest) -> list[Any]:
-        lease_ms = LEASE_S * 1000
-        arguments: list[Any] = [self._worker, request.seen_version, lease_ms, KEEP_FOR_LEASES * lease_ms, BATCH]
+        lease_ms = MEMBER_LEASE_S * 1000
+        arguments: list[Any] = [self._worker, request.seen_version, lease_ms, KEEP_FOR_LEASES * lease_ms, MAX_REPORTS]
         for report in request.reports:
             arguments += report.person, report.connections, report.since_ms
         return arguments
 
 
-ALL_KEYS = ("leases", "people", "lines", "workers", "tabs", "state")
-
-
-def keys_of(scope: Scope, names: Sequence[str] = ALL_KEYS) -> list[str]:
+def keys_of(scope: Scope, names: Sequence[str] = KEY_NAMES) -> list[str]:
     return [f"koyjabo:online:{{{scope}}}:{name}" for name in names]

@@ -9,7 +9,7 @@ from koyjabo.base.models import Scope
 from koyjabo.base.network.geolocation import UNKNOWN, largest
 from .active_visitors import ActiveCount
 
-Seen = tuple[int, str]
+LastSeen = tuple[int, str]
 """When a visitor was last seen (ms of `Clock.elapsed_ms`), and where."""
 
 NO_VISITORS = ActiveCount(0, {})
@@ -21,7 +21,7 @@ class MemoryActiveVisitors:
     def __init__(self, clock: Clock, window_s: int) -> None:
         self._clock = clock
         self._window_ms = window_s * 1000
-        self._seen: dict[Scope, dict[str, Seen]] = {}
+        self._seen: dict[Scope, dict[str, LastSeen]] = {}
         self._by_place: dict[Scope, Counter[str]] = {}
         self._cached_counts: dict[Scope, ActiveCount] = {}
         self._changes: Counter[Scope] = Counter()
@@ -95,7 +95,7 @@ class MemoryActiveVisitors:
         self._next_expiry_ms = oldest_ms + self._window_ms
 
     @staticmethod
-    def _expired(seen: dict[str, Seen], before_ms: int) -> list[tuple[str, str]]:
+    def _expired(seen: dict[str, LastSeen], before_ms: int) -> list[tuple[str, str]]:
         gone = []
         for visitor_id, (seen_ms, place) in seen.items():
             if seen_ms > before_ms:

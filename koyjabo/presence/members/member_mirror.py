@@ -14,15 +14,21 @@ send their leases again. During that moment, a count from Redis is adopted only 
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from koyjabo.base.core.clock import Clock
+from .member_script_redis import MEMBER_LEASE_S, NO_CONNECTIONS, SyncReply
 from .online_members import Online, OnlineMember
-from .redis_script import GONE, LEASE_S, SyncReply
 
 REJOIN_MS = 2000  # how long lower counts are ignored after Redis has come back
-RENEW_MS = LEASE_S * 1000 // 2
-FRESH_MS = 1500  # how long a reply counts as fresh: longer than the one second between refreshes
-LONG_AGO = -(10**12)
+RENEW_LEASES_MS = MEMBER_LEASE_S * 1000 // 2
+FRESH_REPLY_MS = 1500  # how long a reply counts as fresh: longer than the one second between refreshes
+LONG_AGO_MS = -(10**12)
+
+SentReport: TypeAlias = "tuple[OnlineMember, Change | None, bool]"
+"""The report, the change it covers (None for a renewed lease), and whether another worker also has a lease for the
+person.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,27 +38,21 @@ class Change:
     is_held: bool
 
 
-Sent = tuple[OnlineMember, Change | None, bool]
-"""The report, the change it covers (None for a renewed lease), and whether another worker also has a lease for the
-person.
-"""
-
-
 class MemberMirror:
     """The copy for one scope. Not thread-safe: the caller must hold a lock around each method call."""
 
     def __init__(self, clock: Clock, newest_version: int) -> None:
         self.online = Online(newest_version, 0, is_estimate=True)
         self.unconfirmed: dict[str, Change] = {}
-        self.unconfirmed_since_ms = LONG_AGO
+        self.unconfirmed_since_ms = LONG_AGO_MS
         self.last_used_ms = clock.elapsed_ms()  # when this worker last used the scope
-        self.renewed_ms = LONG_AGO  # when all of this worker's leases were last sent
-        self.last_reply_ms = LONG_AGO  # when Redis last replied
+        self.renewed_ms = LONG_AGO_MS  # when all of this worker's leases were last sent
+        self.last_reply_ms = LONG_AGO_MS  # when Redis last replied
         self.born = 0  # identifies the data set in Redis that the count came from; 0 while Redis has none
         self.is_estimating = False
         self.answered = threading.Event()  # set by the next reply, then replaced
         self._clock = clock
-        self._rejoin_until_ms = LONG_AGO
+        self._rejoin_until_ms = LONG_AGO_MS
         self._counted: set[str] = set()  # this worker's people who are included in the count
         self._elsewhere: set[str] = set()  # those who also had a lease from another worker in the last reply
         self._count, self._version = 0, 0  # from Redis
@@ -60,12 +60,12 @@ class MemberMirror:
 
     @property
     def was_answered(self) -> bool:
-        return self.last_reply_ms != LONG_AGO
+        return self.last_reply_ms != LONG_AGO_MS
 
     @property
     def is_fresh(self) -> bool:
         """Whether Redis responded within FRESH_MS. Always true for a scope that is refreshed every second."""
-        return self.was_answered and self._clock.elapsed_ms() - self.last_reply_ms <= FRESH_MS
+        return self.was_answered and self._clock.elapsed_ms() - self.last_reply_ms <= FRESH_REPLY_MS
 
     @property
     def seen_version(self) -> int:
@@ -95,12 +95,12 @@ class MemberMirror:
         self.is_estimating = True
         self._show()
 
-    def leases_after(self, sent: Iterable[Sent]) -> int:
+    def leases_after(self, sent: Iterable[SentReport]) -> int:
         """How many of this worker's leases Redis should have once it has processed `sent`."""
-        is_held = {report.person: report.connections != GONE for report, _, _ in sent}
+        is_held = {report.person: report.connections != NO_CONNECTIONS for report, _, _ in sent}
         return len(self._counted) + sum(held - (person in self._counted) for person, held in is_held.items())
 
-    def take_reply(self, sent: Iterable[Sent], reply: SyncReply, has_lost: bool) -> None:
+    def take_reply(self, sent: Iterable[SentReport], reply: SyncReply, has_lost: bool) -> None:
         """Adopt the count that Redis computed after processing `sent`. If `has_lost` is set, Redis had lost some of
         this worker's leases, and `sent` includes all of them.
         """
@@ -129,19 +129,19 @@ class MemberMirror:
             self._show()
 
     def _was_away(self) -> bool:
-        return self.was_answered and self._clock.elapsed_ms() - self.last_reply_ms > RENEW_MS
+        return self.was_answered and self._clock.elapsed_ms() - self.last_reply_ms > RENEW_LEASES_MS
 
     def _is_rejoining(self) -> bool:
         return self._was_away() or self._clock.elapsed_ms() < self._rejoin_until_ms
 
-    def _confirm(self, sent: Iterable[Sent]) -> None:
+    def _confirm(self, sent: Iterable[SentReport]) -> None:
         for report, change, is_elsewhere in sent:
             person = report.person
             self._estimated -= self._estimate(person)
             if change and self.unconfirmed.get(person) is change:
                 del self.unconfirmed[person]
-            _set_membership(self._counted, person, report.connections != GONE)
-            _set_membership(self._elsewhere, person, report.connections != GONE and is_elsewhere)
+            _set_membership(self._counted, person, report.connections != NO_CONNECTIONS)
+            _set_membership(self._elsewhere, person, report.connections != NO_CONNECTIONS and is_elsewhere)
             self._estimated += self._estimate(person)
 
     def _estimate(self, person: str) -> int:
