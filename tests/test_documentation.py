@@ -9,7 +9,7 @@ from inspect import isfunction
 from pathlib import Path
 
 import click
-from test_imports import PACKAGES, ROOMS
+from test_imports import AREAS, PACKAGES
 
 from koyjabo.base.core import errors
 from koyjabo.base.core.errors import CLOSE_CODES, KoyJaboError
@@ -111,7 +111,7 @@ def test_api_lists_every_call_and_no_other(site):
 def test_map_names_every_package_and_no_other():
     text = (ROOT / "docs" / "design.md").read_text()
     picture, table = text.split("```")[1], text.partition("## Packages")[2].partition("\n##")[0]
-    assert re.findall(r"^  (\w+)/ ", picture, re.MULTILINE) == ROOMS
+    assert re.findall(r"^  (\w+)/ ", picture, re.MULTILINE) == AREAS
     packages = [name.replace(".", "/") for name in PACKAGES if "." in name]
     assert re.findall(r"^\| `([\w/]+)/` \|", table, re.MULTILINE) == packages
 

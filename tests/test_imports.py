@@ -1,4 +1,4 @@
-"""Rooms and packages may only import what comes before them in ORDER (docs/design.md)."""
+"""Areas and packages may only import what comes before them in ORDER (docs/design.md)."""
 
 import ast
 import re
@@ -55,16 +55,16 @@ koyjabo: .
 server: loop http websockets process .
 cli: .
 """
-"""Rooms, their packages, and the parts of both: folders, interfaces (API, pages, admin, CLI), `services`, which builds
+"""Areas, their packages, and the parts of both: folders, interfaces (API, pages, admin, CLI), `services`, which builds
 the package, and "." for its own modules. A package may import packages above it, and a part also parts to its left."""
 
 PACKAGES = [line.partition(":")[0] for line in ORDER.strip().splitlines()]
-ROOMS = [room for room in dict.fromkeys(name.partition(".")[0] for name in PACKAGES) if room != "koyjabo"]
+AREAS = [area for area in dict.fromkeys(name.partition(".")[0] for name in PACKAGES) if area != "koyjabo"]
 MAX_ENTRIES = 20
 """Limit on the files and folders that a reader sees in `koyjabo/`, apart from `__init__.py`."""
 
 MAX_ARROWS = 75
-"""Limit on the pairs of rooms where one imports the other."""
+"""Limit on the pairs of areas where one imports the other."""
 
 INTERFACES = {"api", "pages", "admin", "cli"}
 NOT_INTERFACES = {"web", "server"}  # packages where these names are not interfaces
@@ -168,7 +168,7 @@ def part(module: str) -> str:
 
 @cache
 def package(module: str) -> str:
-    """The package of a module, with its room: `people.audit`, or `presence` for a room that is one package."""
+    """The package of a module, with its area: `people.audit`, or `presence` for an area that is one package."""
     if module in OF_THE_ROOT:
         return OF_THE_ROOT[module].removesuffix(".")
     return max((name for name in PACKAGES if f"{module}.".startswith(f"koyjabo.{name}.")), key=len)
@@ -178,7 +178,7 @@ def inside_package(module: str) -> list[str]:
     return module.removeprefix(f"koyjabo.{package(module)}").split(".")[1:]
 
 
-def room(module: str) -> str:
+def area(module: str) -> str:
     return package(module).partition(".")[0]
 
 
@@ -222,20 +222,20 @@ def is_before(one: str, other: str) -> bool:
     return row < own_row or (row == own_row and column <= own_column)
 
 
-def test_a_room_imports_only_earlier_rooms():
+def test_an_area_imports_only_earlier_areas():
     assert [name.partition(".")[0] for name in PACKAGES if name != "koyjabo"] == sorted(
-        (name.partition(".")[0] for name in PACKAGES if name != "koyjabo"), key=ROOMS.index
+        (name.partition(".")[0] for name in PACKAGES if name != "koyjabo"), key=AREAS.index
     )
-    between = {(room(module), room(other)) for module, other in arrows()}
-    between = {(one, other) for one, other in between if one != other and {one, other} <= set(ROOMS)}
-    assert sorted(pair for pair in between if ROOMS.index(pair[1]) > ROOMS.index(pair[0])) == []
+    between = {(area(module), area(other)) for module, other in arrows()}
+    between = {(one, other) for one, other in between if one != other and {one, other} <= set(AREAS)}
+    assert sorted(pair for pair in between if AREAS.index(pair[1]) > AREAS.index(pair[0])) == []
     assert len(between) <= MAX_ARROWS
 
 
-def test_rooms_are_few_and_say_where_to_begin():
+def test_areas_are_few_and_say_where_to_begin():
     entries = {path.relative_to(ROOT / "koyjabo").parts[0] for path in FILES.values()} - {"__init__.py"}
     assert len(entries | {"static", "templates", "translations"}) <= MAX_ENTRIES
-    for name in ROOMS:
+    for name in AREAS:
         text = " ".join((ast.get_docstring(tree(f"koyjabo.{name}")) or "").split())
         first = re.findall(r"`([\w/]+\.py)`", text.partition("Begin with")[2])
         assert first, name

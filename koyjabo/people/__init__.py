@@ -1,3 +1,3 @@
-"""This room manages people: their accounts and logins, their emails, and the audit log of what they changed. Begin
+"""This area manages people: their accounts and logins, their emails, and the audit log of what they changed. Begin
 with `accounts/users/accounts.py`.
 """

@@ -29,7 +29,7 @@ def export(commit: str, folder: Path) -> None:
     with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
     for asset in ASSETS:
-        source, older = ROOT / asset, folder / asset.replace("/base/", "/")  # before there were rooms
+        source, older = ROOT / asset, folder / asset.replace("/base/", "/")  # before there were areas
         target = folder / asset if (folder / asset).parent.is_dir() else older
         if source.is_dir():
             shutil.copytree(source, target)

@@ -1,0 +1,249 @@
+"""A name means one thing (CONTRIBUTING.md, "Names"): constants are nouns with an object and unique in their area, and
+the project's words are used in names of files, classes, functions and values.
+"""
+
+import ast
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from koyjabo.base.models import Visit
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "koyjabo").rglob("*.py"))
+
+SHARED = {"SECOND_MS", "MINUTE_S", "MINUTE_MS", "HOUR_S", "HOUR_MS", "DAY_S", "DAY_MS", "PATIENCE_S"}
+"""Constants that mean the same in every area, and may be defined in several."""
+
+MAX_SHARED = 25
+MAX_BARE = 20
+MAX_LATE = 60
+"""Limits: constants in SHARED, constants that are only a participle or an adjective, and assignments below the first
+class or function of their module.
+"""
+
+UNITS = r"(_(S|MS|MINUTES|HOURS|DAYS|YEARS|BYTES|PX))?"
+NOUNS = """
+BEGINNING BED CEILING DIGEST ENCODING FEED GROUPING HEADING INTEREST LISTING MANIFEST MORNING NAMING NEED PADDING
+PING POLLING REQUEST REST RING SEED SETTING SPEED STRING TEST TYPE_CHECKING WARNING
+"""
+IRREGULAR = """
+absent absolute active ahead alike alive anonymous away bad best big blank busy certain current daily dark
+deliverable direct distinct due early earlier empty enough extra familiar far few fewer final first flat foreign
+free fresh full good hidden hourly idle inside invalid large larger last late later least long low many monthly
+more most nameless new next normal old online open own past permanent plain precise previous private public quick
+readable ready same several short silent simple slow small social sound static strange top true unavailable uneven
+unreadable unsafe unusable unusual usual visible whole wide worthwhile writable wrong yearly begun bound broken
+built chosen drawn driven done fallen forgotten found frozen given gone grown held kept known led left lent lost
+made meant met overtaken paid proven read said seen sent shown shut sold spent split spread stolen taken thrown
+torn unknown unsent woken worn written
+"""
+BARE = re.compile(
+    rf"_?(MAX_|MIN_|NOT_)?(?!({'|'.join(NOUNS.split())}){UNITS}$)"
+    rf"([A-Z]*(ED|ING|EST)|{'|'.join(IRREGULAR.upper().split())}){UNITS}"
+)
+"""Names of one participle or adjective, with or without `MAX_`, `NOT_` and a unit."""
+
+
+class Definition(NamedTuple):
+    name: str
+    place: str
+    """File and line, as in `people/audit/log.py:12`."""
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def file(path: Path) -> str:
+    return path.relative_to(ROOT / "koyjabo").as_posix()
+
+
+def area(place: str) -> str:
+    return place.partition("/")[0]
+
+
+@cache
+def constants() -> list[Definition]:
+    """The constants of modules, without type variables."""
+    return [
+        Definition(name.id, f"{file(path)}:{node.lineno}")
+        for path in FILES
+        for node in tree(path).body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and not is_type_variable(node.value)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        for name in (target.elts if isinstance(target, ast.Tuple) else [target])
+        if isinstance(name, ast.Name) and name.id.isupper()
+    ]
+
+
+def is_type_variable(value: ast.expr | None) -> bool:
+    return (
+        isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in ("TypeVar", "ParamSpec")
+    )
+
+
+def modules_by_constant() -> dict[str, set[str]]:
+    modules = defaultdict(set)
+    for name, place in constants():
+        modules[name].add(place.partition(":")[0])
+    return modules
+
+
+def repeated_in_an_area() -> dict[str, list[str]]:
+    return {
+        name: sorted(modules)
+        for name, modules in sorted(modules_by_constant().items())
+        if max(Counter(map(area, modules)).values()) > 1
+    }
+
+
+def shared_by_areas() -> dict[str, list[str]]:
+    return {
+        name: sorted(modules)
+        for name, modules in sorted(modules_by_constant().items())
+        if len(set(map(area, modules))) > 1
+    }
+
+
+def bare() -> list[Definition]:
+    return [constant for constant in constants() if BARE.fullmatch(constant.name)]
+
+
+def late() -> list[Definition]:
+    """Assignments below the first class or function of their module."""
+    return [
+        Definition(ast.unparse(node)[:60], f"{file(path)}:{node.lineno}")
+        for path in FILES
+        for node in tree(path).body[first_definition(path) :]
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+    ]
+
+
+def first_definition(path: Path) -> int:
+    kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    body = tree(path).body
+    return next((n for n, node in enumerate(body) if isinstance(node, kinds)), len(body))
+
+
+WORDS = {
+    r"questions?": "report query, or prompt",
+    r"asked": "requested, parameters",
+    r"made": "result, plan, created",
+    r"fold(s|ed|ing)?": "reduced",
+    r"roll_?ups?|rolled_up|roll_up|summed_up": "reduced, sums",
+    r"second_?factors?|two_?factor|second_?steps?": "two-step login",
+    r"proven": "verified",
+    r"went_back|fell_behind": "rolled back",
+    r"withdraw\w*": "revoke",
+    r"lanes?": "fast path",
+    r"turns?(?!_(\w+_)?(on|off))": "slot",
+    r"tells?|told": "sent, acknowledged, shown",
+}
+"""Words that names do not contain, and what to write. Words are separated by underscores or capital letters."""
+
+ROOMS = {"base", "realtime", "sockets", "communities", "reports", "application"}
+"""Areas that handle rooms of Socket.IO. Other areas have no names with this word."""
+
+
+@cache
+def definitions() -> list[Definition]:
+    """Names of files and folders, classes, functions, parameters and values, without columns and keys of JSON."""
+    found = [Definition(path.stem, file(path)) for path in FILES]
+    found += [Definition(folder.name, file(folder)) for folder in {path.parent for path in FILES}]
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            name = name_defined(node)
+            if name and name not in exempt():
+                found.append(Definition(name, f"{file(path)}:{node.lineno}"))
+    return found
+
+
+def name_defined(node: ast.AST) -> str | None:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return node.name
+    if isinstance(node, ast.arg):
+        return node.arg
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return node.id
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+        return node.attr
+    return node.asname if isinstance(node, ast.alias) else None
+
+
+@cache
+def exempt() -> set[str]:
+    """Names of columns, and of fields of requests and responses."""
+    columns = {column.name for table in Visit.metadata.tables.values() for column in table.columns}
+    return columns | {name for model in subclasses(BaseModel) for name in model.model_fields}
+
+
+def subclasses(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from subclasses(subclass)
+
+
+def spelled(name: str) -> str:
+    """A name with underscores between its words: `ReportQuery` becomes `report_query`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def with_other_words() -> list[tuple[Definition, str]]:
+    patterns = {re.compile(rf"(?:^|(?<=_))({word})(?=_|$)"): use for word, use in WORDS.items()}
+    return [
+        (definition, use)
+        for definition in definitions()
+        for pattern, use in patterns.items()
+        if pattern.search(spelled(definition.name))
+    ]
+
+
+def rooms_elsewhere() -> list[Definition]:
+    pattern = re.compile(r"(^|_)rooms?(_|$)")
+    return [
+        definition
+        for definition in definitions()
+        if area(definition.place) not in ROOMS and pattern.search(spelled(definition.name))
+    ]
+
+
+def check_a_constant_is_unique_in_its_area():
+    assert repeated_in_an_area() == {}
+
+
+def check_few_constants_are_shared_by_several_areas():
+    assert len(SHARED) <= MAX_SHARED
+    assert shared_by_areas().keys() - SHARED == set()
+    assert SHARED - modules_by_constant().keys() == set()
+
+
+def check_few_constants_are_only_a_participle_or_an_adjective():
+    names = {name for name, _ in bare()}
+    assert len(names) <= MAX_BARE, sorted(bare())
+
+
+def check_constants_with_the_most_and_the_least_begin_with_max_and_min():
+    assert [constant for constant in constants() if re.match(r"_?(MOST|LEAST)_", constant.name)] == []
+
+
+def check_few_assignments_are_below_the_first_class_or_function():
+    assert len(late()) <= MAX_LATE, late()
+
+
+def check_a_logger_is_defined_above_the_first_class_or_function():
+    assert [assignment for assignment in late() if re.match(r"_?log(ger)? = ", assignment.name)] == []
+
+
+def check_names_have_the_words_of_the_project():
+    assert with_other_words() == []
+
+
+def check_only_rooms_of_sockets_are_called_rooms():
+    assert rooms_elsewhere() == []
