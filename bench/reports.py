@@ -27,7 +27,7 @@ from harness.servers.server import Server
 ALL_VISITS = 5_000_000
 ALIVE_A_SECOND, ALIVE_P99_MS = 200, 15
 ROUNDS = 20
-"""How often each question is asked."""
+"""How often each query is asked."""
 
 EMAIL, PASSWORD = "admin@example.com", "benchmarks keep no secrets"
 RANGES = {"30d": 50, "365d": 200}
@@ -43,7 +43,7 @@ HEAD = ("", "times", *(f"cold {figure}" for figure in FIGURES), *(f"kept {figure
 
 
 @dataclass(frozen=True)
-class Question:
+class ReportQuery:
     name: str
     path: str
     wanted_ms: float
@@ -51,7 +51,7 @@ class Question:
 
 @dataclass
 class Times:
-    """Response times of a question, in ms."""
+    """Response times of a query, in ms."""
 
     cold: list[float] = field(default_factory=list)  # after the site has changed
     kept: list[float] = field(default_factory=list)
@@ -60,9 +60,9 @@ class Times:
 
 @dataclass(frozen=True)
 class Reading:
-    times: dict[Question, Times]
+    times: dict[ReportQuery, Times]
     alive_ms: list[float]  # GET /healthz, from when it was due
-    quiet_ms: list[float]  # the same without other questions
+    quiet_ms: list[float]  # the same without other queries
 
 
 @click.command(help=__doc__)
@@ -86,7 +86,7 @@ def of_site(report: Report, testbed: Testbed, visits: int) -> list[Target]:
     database = filled("site", visits)
     with testbed.server(contenders.ON_SQLITE, database, ADMIN_EMAIL=EMAIL, ADMIN_PASSWORD=PASSWORD) as server:
         took_s, used_s = wait_until_read(server, database)
-        reading = ask_all(server, all_questions(), testbed.load_core)
+        reading = ask_all(server, all_queries(), testbed.load_core)
     report.say(
         f"SQLite: blocks of {visits:,} visits were stored in {took_s:.0f} s, {visits / took_s:,.0f} a second, with "
         f"{used_s / visits * 1e6:.1f} µs of a core each"
@@ -99,16 +99,16 @@ def of_site(report: Report, testbed: Testbed, visits: int) -> list[Target]:
     ]
 
 
-def all_questions() -> list[Question]:
+def all_queries() -> list[ReportQuery]:
     return [
-        Question(f"{range_}, {name}", f"{path}range={range_}", wanted_ms)
+        ReportQuery(f"{range_}, {name}", f"{path}range={range_}", wanted_ms)
         for range_, wanted_ms in RANGES.items()
         for name, path in ASKED.items()
     ]
 
 
-def ask_all(server: Server, questions: Sequence[Question], core: int) -> Reading:
-    """Ask all questions in turn, ROUNDS times, after 5 s without questions."""
+def ask_all(server: Server, queries: Sequence[ReportQuery], core: int) -> Reading:
+    """Ask all queries in turn, ROUNDS times, after 5 s without queries."""
     status, answer, _ = server.post("/api/auth/login", {"email": EMAIL, "password": PASSWORD})
     if status != OK:
         raise RuntimeError(f"the admin cannot log in: {answer.decode()}")
@@ -116,28 +116,28 @@ def ask_all(server: Server, questions: Sequence[Question], core: int) -> Reading
     quiet = Steady(server.port, "alive", ALIVE_A_SECOND, 5.0, core=core).answers()
     alive, times = Steady(server.port, "alive", ALIVE_A_SECOND, 2.0 * ROUNDS, core=core), defaultdict(Times)
     for _ in range(ROUNDS):
-        for question in questions:
-            ask(server, question, headers, times[question])
+        for query in queries:
+            ask(server, query, headers, times[query])
     return Reading(dict(times), [a.took_ms for a in alive.answers()], [a.took_ms for a in quiet])
 
 
-def ask(server: Server, question: Question, headers: dict[str, str], times: Times) -> None:
+def ask(server: Server, query: ReportQuery, headers: dict[str, str], times: Times) -> None:
     server.post("/api/visitor/register", {"visitorId": "bench_insights", "page": "/"})
     for taken in (times.cold, times.kept):
         began = time.perf_counter()
-        status, _, _ = server.ask("GET", f"/api/reports/{question.path}", None, headers, timeout_s=60)
+        status, _, _ = server.ask("GET", f"/api/reports/{query.path}", None, headers, timeout_s=60)
         taken.append((time.perf_counter() - began) * 1000)
         times.status = max(times.status, status)
 
 
 def say_times(report: Report, where: str, reading: Reading) -> None:
     rows = []
-    for question, times in reading.times.items():
+    for query, times in reading.times.items():
         cold, kept = (
             [f"{ms:.1f}" for ms in (median(taken), percentile(taken, 95), max(taken))]
             for taken in (times.cold, times.kept)
         )
-        rows.append([question.name, str(len(times.cold)), *cold, *kept, str(times.status)])
+        rows.append([query.name, str(len(times.cold)), *cold, *kept, str(times.status)])
     report.say(where)
     report.table(HEAD, rows)
     alive = reading.alive_ms

@@ -35,7 +35,7 @@ integrations.api_keys: . api admin cli
 integrations.trusted_tokens: .
 sockets: . api
 reports: query log events live engine . services ui api pages admin
-reports.visit_log: . services ui admin cli
+reports.visits: . services ui admin cli
 upkeep: .
 upkeep.personal_data: . api pages
 upkeep.recounts: . cli

@@ -58,7 +58,7 @@ from koyjabo.reports.live import storing
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.ui.live_views import LiveViews
-from koyjabo.reports.visit_log import services as visit_log
+from koyjabo.reports.visits import services as visits
 from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.site.receipts.receipts import Receipts
 from koyjabo.upkeep.backups import backups
@@ -164,7 +164,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(reports.build(base))
     add(reports.build_people(base))
     add(LiveViews(services))
-    add(visit_log.build(base))
+    add(visits.build(base))
     add(_report_rooms(services))
     add(PersonalData(base))
     _build_upkeep(base)

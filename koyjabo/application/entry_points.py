@@ -22,7 +22,7 @@ ENTRY_POINTS = {
     "sockets": "api",
     "site.badges": "pages",
     "reports": "api pages admin",
-    "reports.visit_log": "admin",
+    "reports.visits": "admin",
     "upkeep.retention": "api",
     "upkeep.backups": "admin",
     "upkeep.health": "api admin",
@@ -50,7 +50,7 @@ PARTS = (
     "web.forms.forms",
     "web.assets.asset_tags",
     "communities.ui",
-    "reports.visit_log.ui",
+    "reports.visits.ui",
     "people.accounts.login.authentication",
 )
 """Modules that add something to every application, whatever its settings."""

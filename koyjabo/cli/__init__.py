@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "backup": "upkeep.backups.cli:backup",
-    "export": "reports.visit_log.cli:export",
+    "export": "reports.visits.cli:export",
     "forget": "upkeep.retention.cli:forget",
     "key": "integrations.api_keys.cli:key",
     "ledger": "cli.ledger:ledger",

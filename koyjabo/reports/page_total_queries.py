@@ -16,7 +16,7 @@ from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.block_queries import LogState
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.parameters import FIRST_DAY, LAST_DAY
-from koyjabo.reports.query.report_query import VIEWED_PAGE, Question
+from koyjabo.reports.query.report_query import VIEWED_PAGE, ReportQuery
 from .log import block_queries
 
 
@@ -53,8 +53,8 @@ def problems(session: Session, clock: Clock, parser: TraitParser) -> Iterator[st
 def totals(session: Session, clock: Clock, live: Live) -> PageViewTotals:
     snapshot, today = Snapshot(session, clock, live), clock.today()
     # Not from the first visit's day, because page views may be older.
-    of_all_time = EventValues(snapshot, Question(FIRST_DAY, LAST_DAY), VIEWED_PAGE)
-    of_today = EventValues(snapshot, Question(today, today), VIEWED_PAGE)
+    of_all_time = EventValues(snapshot, ReportQuery(FIRST_DAY, LAST_DAY), VIEWED_PAGE)
+    of_today = EventValues(snapshot, ReportQuery(today, today), VIEWED_PAGE)
     return PageViewTotals(live.at(session), _views(of_all_time), today, _views(of_today))
 
 

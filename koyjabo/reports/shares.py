@@ -178,12 +178,12 @@ class Shares(Changes):
 
     def filters(self, link: Share) -> Filters:
         """Return the link's filters in `scope_of(link)`. They apply in addition to a request's filters
-        (`Question.within`).
+        (`ReportQuery.within`).
         """
         texts = json.loads(link.filters)
         if link.community_id:
             texts.pop(COMMUNITY, None)
-        return self._read(texts).question.filters
+        return self._read(texts).query.filters
 
     def _checked(self, filters: Mapping[str, Sequence[str]], expires_ms: int | None) -> dict[str, list[str]]:
         """Return the filters as they are stored. Raises InvalidInput."""

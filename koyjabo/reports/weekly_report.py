@@ -18,7 +18,7 @@ from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_ROWS
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import ReportQuery
 from . import weekly_report_queries as queries
 from .weekly_report_queries import week_before
 
@@ -58,7 +58,7 @@ class WeeklyReport:
         self._work.forget()
 
     def _do(self, sunday: str, renew: Advance) -> Callable[[], None] | None:
-        week = Question(shifted(sunday, -7), shifted(sunday, -1))
+        week = ReportQuery(shifted(sunday, -7), shifted(sunday, -1))
         site = self._database.read(queries.of_site, week)
         try:
             lists = {language: top_values(self._insights, week, language) for language in LANGUAGES}
@@ -77,7 +77,7 @@ class WeeklyReport:
         return lambda: log.info("weekly_report_done day=%s mails=%d", sunday, count)
 
 
-def top_values(insights: Insights, week: Question, language: str) -> dict[str, list[Line]]:
+def top_values(insights: Insights, week: ReportQuery, language: str) -> dict[str, list[Line]]:
     """Return the pages, sources and locations with the most visits in a week. Waits.
 
     Raises LedgerUnavailable, and StillCounting after an update.

@@ -7,14 +7,14 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.models import SITE, Community, Counter, DailyVisits, Membership, Peak, User
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import ReportQuery
 
 RECIPIENTS_AT_ONCE = 20
 MAX_COMMUNITIES = 20
 
 
-def week_before(week: Question) -> Question:
-    return Question(shifted(week.first, -7), shifted(week.last, -7))
+def week_before(week: ReportQuery) -> ReportQuery:
+    return ReportQuery(shifted(week.first, -7), shifted(week.last, -7))
 
 
 class Recipient(NamedTuple):
@@ -32,14 +32,14 @@ def recipients(session: Session, after_id: str) -> list[Recipient]:
     return [Recipient._make(row) for row in session.execute(query.order_by(User.id).limit(RECIPIENTS_AT_ONCE))]
 
 
-def of_site(session: Session, week: Question) -> dict[str, Any]:
+def of_site(session: Session, week: ReportQuery) -> dict[str, Any]:
     total = session.scalar(select(Counter.total).where(Counter.scope == SITE)) or 0
     visits, new = _sums(session, SITE, week)
     visits_before, new_before = _sums(session, SITE, week_before(week))
     return {"total": total, "visits": visits, "visits_before": visits_before, "new": new, "new_before": new_before}
 
 
-def of_communities(session: Session, to: Recipient, week: Question) -> list[dict[str, Any]]:
+def of_communities(session: Session, to: Recipient, week: ReportQuery) -> list[dict[str, Any]]:
     """Return a recipient's communities, in order of name, with their figures for the week."""
     query = select(Community).join(Membership, Membership.community_id == Community.id)
     query = query.where(Membership.user_id == to.id, Community.archived_ms.is_(None))
@@ -54,7 +54,7 @@ def of_communities(session: Session, to: Recipient, week: Question) -> list[dict
     return communities
 
 
-def _sums(session: Session, scope: str, week: Question) -> tuple[int, int]:
+def _sums(session: Session, scope: str, week: ReportQuery) -> tuple[int, int]:
     """Return visits and new visitors."""
     sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
     row = session.execute(sums.where(DailyVisits.scope == scope, DailyVisits.day.between(week.first, week.last))).one()

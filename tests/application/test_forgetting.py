@@ -16,7 +16,7 @@ from koyjabo.people.audit.queries import record_revocation
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.log import block_queries, blocks
-from koyjabo.reports.query.parameters import Question
+from koyjabo.reports.query.parameters import ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.retention import Nightly
 
@@ -33,7 +33,7 @@ def site(database):
 
 def pages(site):
     today = site.services.clock.today()
-    request = BreakdownRequest(Question(today, today, SITE), "page", 10)
+    request = BreakdownRequest(ReportQuery(today, today, SITE), "page", 10)
     return {row.value: row.sums.visits for row in site.services[ReportServices].reports.read([request], "en")[0].rows}
 
 

@@ -15,7 +15,7 @@ from koyjabo.base.core.extensions import db
 from koyjabo.base.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import ConversionReport
-from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.query.report_query import Filter, ReportQuery
 from koyjabo.upkeep.retention.erasure import Erasure
 
 FIRST, SECOND = "2025-12-16", "2025-12-17"
@@ -104,8 +104,8 @@ def open_all(spelled_site: Site) -> None:
 
 
 def rows(spelled_site: Site, first: str = EARLIER, by: str = "page", **filters: str):
-    asked = Question(first, TODAY, filters={name: Filter(frozenset([value])) for name, value in filters.items()})
-    breakdown = spelled_site.reports.breakdown(asked, by)
+    query = ReportQuery(first, TODAY, filters={name: Filter(frozenset([value])) for name, value in filters.items()})
+    breakdown = spelled_site.reports.breakdown(query, by)
     return [(row.value, row.label, row.sums.visits) for row in breakdown.rows]
 
 

@@ -153,10 +153,10 @@ def test_another_view_takes_the_place_of_the_one_before(server, admin):
         assert view.states[-1][1] == cells
 
 
-@pytest.mark.parametrize("asked", [{"query": "?range=eternity"}, {"query": 7}])
-def test_view_that_does_not_exist_is_an_invalid_message(server, admin, asked):
+@pytest.mark.parametrize("fields", [{"query": "?range=eternity"}, {"query": 7}])
+def test_view_that_does_not_exist_is_an_invalid_message(server, admin, fields):
     with PanelSocket(server.port, admin.token) as socket:
-        socket.say({"type": "view", "query": VIEW, **asked})
+        socket.say({"type": "view", "query": VIEW, **fields})
         assert socket.next_of_type("error")["error"] == "There is no such view."
 
 

@@ -29,16 +29,16 @@ def community(cast) -> str:
 
 
 def test_token_is_shown_once_and_stored_as_a_hash(site, cast):
-    made = share(boss(cast), filters={"page": ["/metro"]}, password=PASSWORD)
-    assert list(made) == ["id", "token", "url", "filters"]
-    assert made["url"] == f"https://live.example.com/share/{made['token']}"
-    assert made["filters"] == {"page": ["/metro"]}
-    assert len(made["token"]) == 43
+    created = share(boss(cast), filters={"page": ["/metro"]}, password=PASSWORD)
+    assert list(created) == ["id", "token", "url", "filters"]
+    assert created["url"] == f"https://live.example.com/share/{created['token']}"
+    assert created["filters"] == {"page": ["/metro"]}
+    assert len(created["token"]) == 43
     stored = str(site.rows("SELECT * FROM shares"))
-    assert made["token"] not in stored
+    assert created["token"] not in stored
     assert PASSWORD not in stored
     (listed,) = boss(cast).get(PATH).json
-    assert made["token"] not in str(listed)
+    assert created["token"] not in str(listed)
     assert (listed["name"], listed["has_password"], listed["created_by"]) == ("Traffic", True, "Site_admin")
 
 
@@ -48,10 +48,10 @@ def test_filters_of_the_link_and_of_the_request_apply_together(site, cast):
     metro = share(boss(cast), filters={"page": ["/metro"]})["token"]
     two = share(boss(cast), filters={"page": ["/metro", "/fares"]})["token"]
     but_metro = share(boss(cast), filters={"page": ["!/metro"]})["token"]
-    asked = ("", "page=/fares", "page=/metro&page=/fares", "page=!/metro", "page=")
-    assert [visits(site, metro, query) for query in asked] == [2, 0, 2, 0, 0]
-    assert [visits(site, two, query) for query in asked] == [3, 1, 3, 1, 0]
-    assert [visits(site, but_metro, query) for query in asked] == [2, 1, 1, 2, 0]
+    queries = ("", "page=/fares", "page=/metro&page=/fares", "page=!/metro", "page=")
+    assert [visits(site, metro, query) for query in queries] == [2, 0, 2, 0, 0]
+    assert [visits(site, two, query) for query in queries] == [3, 1, 3, 1, 0]
+    assert [visits(site, but_metro, query) for query in queries] == [2, 1, 1, 2, 0]
     rows = shared(site, metro, "breakdown", "by=page").json["rows"]
     assert [(row["value"], row["visits"]) for row in rows] == [("/metro", 2)]
     viewed = share(boss(cast), filters={"viewed_page": ["/metro"]})["token"]
@@ -137,11 +137,11 @@ def test_link_is_unknown_when_it_has_ended_or_expired_or_never_was(site, cast):
 
 
 def test_link_is_good_as_long_as_its_maker_may_see_what_it_shows(site, cast, community):
-    def made() -> str:
+    def new_token() -> str:
         return share(cast["moderator"], **of_community(community))["token"]
 
     moderator = cast["moderator"]
-    token = made()
+    token = new_token()
     give(cast["admin"], community, moderator, "member")
     assert_error(shared(site, token), 404, "unknown_share")
     give(cast["admin"], community, moderator, "moderator")

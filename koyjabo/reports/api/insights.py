@@ -135,26 +135,26 @@ class Report(NamedTuple):
 
     summary: str
     response: ResponseSpec
-    query: dict[str, str]  # its parameters in addition to range and filters
+    query: dict[str, str]  # its requested in addition to range and filters
     find: Callable[[Insights, Parameters], Any]
     columns: tuple[str, ...]  # of its CSV file
     more: str = ""
 
 
-def _breakdown(insights: Insights, asked: Parameters) -> Any:
-    others = asked.others
+def _breakdown(insights: Insights, requested: Parameters) -> Any:
+    others = requested.others
     if "by" not in others:
         raise InvalidInput(details={"by": "is required: a dimension, such as page, source or country"})
     limit = FURTHEST
     if others["format"] == JSON or "limit" in others:
         limit = _number("limit", others.get("limit", DEFAULT_ROWS), 1, MAX_ROWS)
     offset = _number("offset", others.get("offset", "0"), 0, FURTHEST)
-    return insights.breakdown(asked.question, others["by"], limit, offset, language())
+    return insights.breakdown(requested.query, others["by"], limit, offset, language())
 
 
-def _timeline(insights: Insights, asked: Parameters) -> Any:
-    default = DAY if asked.question.since_ms is None else MINUTE
-    return insights.timeline(asked.question, asked.others.get("granularity", default))
+def _timeline(insights: Insights, requested: Parameters) -> Any:
+    default = DAY if requested.query.since_ms is None else MINUTE
+    return insights.timeline(requested.query, requested.others.get("granularity", default))
 
 
 REPORTS = {
@@ -162,7 +162,7 @@ REPORTS = {
         "Figures for a range",
         TableOf(SummaryResponse),
         COMPARE,
-        lambda insights, asked: insights.summary(asked.question, asked.compare),
+        lambda insights, requested: insights.summary(requested.query, requested.compare),
         (*Figures._fields, "until", "exact"),
     ),
     "timeline": Report(
@@ -200,24 +200,26 @@ def respond(
     report = REPORTS[name]
     pairs = list(request.args.items(multi=True))
     others = report.query.keys() - COMPARE.keys()  # `Parameters` reads `compare` itself
-    asked = insights.asked(pairs, scope, ("format", *others), default)
-    if asked.compare and name != "summary":
+    requested = insights.parse(pairs, scope, ("format", *others), default)
+    if requested.compare and name != "summary":
         raise InvalidInput(details={"compare": "can only be used with the summary"})
-    kind = _format(asked.others.get("format"))
-    asked = replace(asked, question=asked.question.within(filters), others={**asked.others, "format": kind})
-    tag = _tag(insights.version(asked.question, bool(asked.compare)), name, repr(asked), kind, language(), VERSION)
-    response, by = Response(mimetype=MIMETYPES[kind]), asked.others.get("by", "")
+    kind = _format(requested.others.get("format"))
+    requested = replace(requested, query=requested.query.within(filters), others={**requested.others, "format": kind})
+    tag = _tag(
+        insights.version(requested.query, bool(requested.compare)), name, repr(requested), kind, language(), VERSION
+    )
+    response, by = Response(mimetype=MIMETYPES[kind]), requested.others.get("by", "")
     # Labels with the names of communities can change without a visit.
     has_names = by == parameters.COMMUNITY or parameters.has_addresses(by)
     if has_names or not request.if_none_match.contains_weak(tag):
-        result = report.find(insights, asked)
+        result = report.find(insights, requested)
         if kind == JSON:
             response.set_data(json.dumps(as_json(result), ensure_ascii=False))
         else:
             rows = ({column: row.get(column) for column in report.columns} for row in csv_rows(result))
             table = spreadsheet.head(report.columns) + spreadsheet.lines(rows)
             response.set_data(spreadsheet.BYTE_ORDER_MARK + table)
-            file = f"{name}-{asked.question.first}-{asked.question.last}.csv"
+            file = f"{name}-{requested.query.first}-{requested.query.last}.csv"
             response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     response.set_etag(_tag(tag, response.get_data(as_text=True)) if has_names else tag)
     response.headers["Cache-Control"] = "private, no-cache"

@@ -1,4 +1,4 @@
-"""Answers questions about visits exactly. Figures agree with the ledger, and include even a visit from a second ago."""
+"""Answers report queries exactly. Figures agree with the ledger, and include even a visit from a second ago."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
@@ -19,7 +19,7 @@ from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters,
 from koyjabo.reports.query.report_query import (
     DEFAULT,
     LAST_HOUR,
-    Question,
+    ReportQuery,
     Value,
     check,
     compared,
@@ -87,23 +87,23 @@ class Insights:
         )
         return insights
 
-    def asked(
+    def parse(
         self, pairs: Pairs, scope: Scope = SITE, others: tuple[str, ...] = (), default: str = DEFAULT
     ) -> Parameters:
         """Parse the parameters of a report (`Parameters.of`). Raises InvalidInput."""
-        asked = Parameters.of(pairs, self._clock.today(), lambda: self.first_day(scope), scope, others, default)
-        if asked.range != LAST_HOUR:
-            return asked
-        return replace(asked, question=last_hour(asked.question, self._clock))
+        requested = Parameters.of(pairs, self._clock.today(), lambda: self.first_day(scope), scope, others, default)
+        if requested.range != LAST_HOUR:
+            return requested
+        return replace(requested, query=last_hour(requested.query, self._clock))
 
-    def compared(self, question: Question, compare: str) -> Question:
-        """Return the question about the range named by `compare`, one of COMPARISONS."""
-        return compared(question, compare, self._clock)
+    def compared(self, query: ReportQuery, compare: str) -> ReportQuery:
+        """Return the query about the range named by `compare`, one of COMPARISONS."""
+        return compared(query, compare, self._clock)
 
-    def days(self, question: Question) -> float:
+    def days(self, query: ReportQuery) -> float:
         """Return the number of days in a range. A partial day counts as a fraction."""
-        until_s = (question.until_ms or 0) / 1000
-        return whole_days(question) + max(0.0, until_s - self._clock.began_s(question.last)) / DAY_S
+        until_s = (query.until_ms or 0) / 1000
+        return whole_days(query) + max(0.0, until_s - self._clock.began_s(query.last)) / DAY_S
 
     def read(self, requests: Sequence[ReportRequest], language: str | None = "en") -> list[Any]:
         """Return the reports for all requests from one snapshot, so that the parts of a page agree.
@@ -113,7 +113,7 @@ class Insights:
         checked: list[ReportRequest] = []
         for request in requests:
             if isinstance(request, TimelineRequest):
-                check(request.question, request.granularity)
+                check(request.query, request.granularity)
             if isinstance(request, BreakdownRequest):
                 if not is_dimension(request.dimension):
                     raise InvalidInput(details={"by": NOT_A_DIMENSION})
@@ -122,24 +122,24 @@ class Insights:
         results = self._read_all(checked)
         return [self._finished(*pair, language) for pair in zip(requests, results, strict=True)]
 
-    def summary(self, question: Question, compare: str | None = None) -> Summary:
+    def summary(self, query: ReportQuery, compare: str | None = None) -> Summary:
         """Return the figures for a range, and for the range named by `compare` (one of COMPARISONS)."""
-        other = self.compared(question, compare) if compare else None
-        result: Summary = self.read([SummaryRequest(question, other)])[0]
+        other = self.compared(query, compare) if compare else None
+        result: Summary = self.read([SummaryRequest(query, other)])[0]
         return result
 
-    def timeline(self, question: Question, granularity: str) -> list[Period]:
+    def timeline(self, query: ReportQuery, granularity: str) -> list[Period]:
         """Return every period of the range. Raises InvalidInput for more than MAX_PERIODS."""
-        result: list[Period] = self.read([TimelineRequest(question, granularity)])[0]
+        result: list[Period] = self.read([TimelineRequest(query, granularity)])[0]
         return result
 
     def breakdown(
-        self, question: Question, dimension: str, limit: int = 10, offset: int = 0, language: str = "en"
+        self, query: ReportQuery, dimension: str, limit: int = 10, offset: int = 0, language: str = "en"
     ) -> Breakdown:
         """Return the values of a dimension, most visits first, with labels in `language`. Raises InvalidInput for an
         unknown dimension.
         """
-        result: Breakdown = self.read([BreakdownRequest(question, dimension, limit, offset)], language)[0]
+        result: Breakdown = self.read([BreakdownRequest(query, dimension, limit, offset)], language)[0]
         return result
 
     def labels(self, dimension: str, values: Collection[Value], language: str) -> dict[Value, str]:
@@ -156,30 +156,30 @@ class Insights:
             else parameters.label(dimension, value, language, names)
         )
 
-    def version(self, question: Question, is_compared: bool = False) -> str:
+    def version(self, query: ReportQuery, is_compared: bool = False) -> str:
         """Return a text that changes whenever a report may change, for ETags. The last hour, and a comparison of a
         range that ends today, also change with the clock.
         """
-        known, now_ms = self._database.read(snapshot_queries.version, question), self._clock.now_ms()
-        known = f"{known}.{self._peak(question, None)}"
-        moves = question.since_ms is not None or (is_compared and question.last == self._clock.today())
+        known, now_ms = self._database.read(snapshot_queries.version, query), self._clock.now_ms()
+        known = f"{known}.{self._peak(query, None)}"
+        moves = query.since_ms is not None or (is_compared and query.last == self._clock.today())
         return f"{known}.{self._clock.zone.key}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
 
     def first_day(self, scope: Scope = SITE) -> str | None:
         """Return the first day with visits, or None if there is none."""
         return self._database.read(snapshot_queries.first_day, scope)
 
-    def _peak(self, question: Question, stored: int | None) -> int | None:
+    def _peak(self, query: ReportQuery, stored: int | None) -> int | None:
         """Return the stored peak, or a higher one from the last minute."""
-        unwritten = {} if question.filters or question.since_ms is not None else self._unwritten_peaks(question.scope)
-        known = [people for day, people in unwritten.items() if question.first <= day <= question.last]
+        unwritten = {} if query.filters or query.since_ms is not None else self._unwritten_peaks(query.scope)
+        known = [people for day, people in unwritten.items() if query.first <= day <= query.last]
         if stored is not None:
             known.append(stored)
         return max(known, default=None)
 
     def _read_all(self, requests: Sequence[ReportRequest]) -> list[Any]:
         """Read when the queue gives a slot. Reports of the panel go first, and only its open pages have a budget."""
-        reader, scope = self._reader, requests[0].question.scope if requests else SITE
+        reader, scope = self._reader, requests[0].query.scope if requests else SITE
         if scope == SITE and not self._is_public:
             return self._scans.read(requests, reader._replace(is_first=True))
         if self._is_public:
@@ -190,7 +190,7 @@ class Insights:
     def _finished(self, request: ReportRequest, result: Any, language: str | None) -> Any:
         """Add what does not come from the snapshot: labels, and the peak of the last minute."""
         if isinstance(request, SummaryRequest):
-            peak = self._peak(request.question, result.figures.peak_active)
+            peak = self._peak(request.query, result.figures.peak_active)
             return result._replace(figures=result.figures._replace(peak_active=peak))
         if isinstance(request, BreakdownRequest) and language:
             names = self._names(request.dimension, [row.value for row in result.rows if row.value])

@@ -22,7 +22,7 @@ from koyjabo.reports.query.groups import (
     merged,
 )
 from koyjabo.reports.query.parameters import community_of
-from koyjabo.reports.query.report_query import DAY, EVENT, VIEWED_PAGE, Question, Value, has_many, periods, running
+from koyjabo.reports.query.report_query import DAY, EVENT, VIEWED_PAGE, ReportQuery, Value, has_many, periods, running
 from . import snapshot_queries
 from .results import Breakdown, Figures, Period, Row, Summary
 from .snapshot_queries import Snapshot
@@ -32,26 +32,26 @@ from .snapshot_queries import Snapshot
 class SummaryRequest:
     """Requests the figures for a range. The result is a Summary."""
 
-    question: Question
-    compared: Question | None = None
+    query: ReportQuery
+    compared: ReportQuery | None = None
 
     @property
-    def questions(self) -> list[Question]:
-        return [self.question, self.compared] if self.compared else [self.question]
+    def queries(self) -> list[ReportQuery]:
+        return [self.query, self.compared] if self.compared else [self.query]
 
-    def groups(self) -> Iterator[tuple[Question, str]]:
-        for question in self.questions:
-            yield from ((question, EVERYTHING), (question, LENGTHS))
+    def groups(self) -> Iterator[tuple[ReportQuery, str]]:
+        for query in self.queries:
+            yield from ((query, EVERYTHING), (query, LENGTHS))
 
     def read(self, snapshot: Snapshot) -> Summary:
-        figures = [_figures(snapshot, question) for question in self.questions]
+        figures = [_figures(snapshot, query) for query in self.queries]
         until_ms = self.compared.until_ms if self.compared else None
         return Summary(
             figures=figures[0],
             compared=figures[1] if self.compared else None,
-            measured=snapshot.lengths(self.question).measured,
+            measured=snapshot.lengths(self.query).measured,
             until=None if until_ms is None else snapshot.clock.local(until_ms // 1000),
-            reason=next(filter(None, map(snapshot.reason, self.questions)), None),
+            reason=next(filter(None, map(snapshot.reason, self.queries)), None),
         )
 
 
@@ -59,17 +59,17 @@ class SummaryRequest:
 class TimelineRequest:
     """Requests the figures by period. The result is a list of Period. `granularity` is one of GRANULARITIES."""
 
-    question: Question
+    query: ReportQuery
     granularity: str
 
-    def groups(self) -> Iterator[tuple[Question, str]]:
-        yield self.question, self.granularity
+    def groups(self) -> Iterator[tuple[ReportQuery, str]]:
+        yield self.query, self.granularity
 
     def read(self, snapshot: Snapshot) -> list[Period]:
-        groups = snapshot.by(self.question, self.granularity)
-        views = snapshot.page_view_events(self.question, self.granularity)
-        names = {*periods(self.question, self.granularity, snapshot.clock), *groups, *views}
-        is_running = self.question.last == snapshot.clock.today()
+        groups = snapshot.by(self.query, self.granularity)
+        views = snapshot.page_view_events(self.query, self.granularity)
+        names = {*periods(self.query, self.granularity, snapshot.clock), *groups, *views}
+        is_running = self.query.last == snapshot.clock.today()
         now = running(self.granularity, snapshot.clock) if is_running else None
         rows = []
         for name in sorted(names, key=datetime.fromisoformat):
@@ -96,25 +96,25 @@ class BreakdownRequest:
     unlisted communities have no rows; their visits are part of `other`.
     """
 
-    question: Question
+    query: ReportQuery
     dimension: str
     limit: int = 10
     offset: int = 0
     is_public: bool = False  # for readers of share links
 
-    def groups(self) -> Iterator[tuple[Question, str]]:
-        yield self.question, EVERYTHING
+    def groups(self) -> Iterator[tuple[ReportQuery, str]]:
+        yield self.query, EVERYTHING
         if self.dimension == VIEWED_PAGE:
-            yield self.question, "page"
+            yield self.query, "page"
         elif not has_many(self.dimension):
-            yield self.question, self.dimension
+            yield self.query, self.dimension
 
     def read(self, snapshot: Snapshot) -> Breakdown:
         values: VisitValues | EventValues
         if not has_many(self.dimension):
-            values = VisitValues(snapshot, self.question, self.dimension)
+            values = VisitValues(snapshot, self.query, self.dimension)
         else:
-            values = EventValues(snapshot, self.question, self.dimension)
+            values = EventValues(snapshot, self.query, self.dimension)
         hidden = _hidden(snapshot, self.dimension, values.ranks) if self.is_public else frozenset()
         order = sorted(values.ranks.keys() - hidden, key=lambda value: (value is not None, value or ""))
         order.sort(key=values.ranks.__getitem__, reverse=True)
@@ -129,7 +129,7 @@ class BreakdownRequest:
             other=other,
             total=values.total,
             values=len(order),
-            reason=snapshot.reason(self.question),
+            reason=snapshot.reason(self.query),
             is_counted=has_many(self.dimension),
         )
 
@@ -138,36 +138,36 @@ class BreakdownRequest:
 class LedgerRequest:
     """Requests what `reader`, a module-level function, reads from the ledger in the snapshot."""
 
-    question: Question
-    reader: Callable[[Snapshot, Question], Any]
+    query: ReportQuery
+    reader: Callable[[Snapshot, ReportQuery], Any]
 
-    def groups(self) -> Iterator[tuple[Question, str]]:
+    def groups(self) -> Iterator[tuple[ReportQuery, str]]:
         yield from ()
 
     def read(self, snapshot: Snapshot) -> Any:
-        return self.reader(snapshot, self.question)
+        return self.reader(snapshot, self.query)
 
 
 ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | LedgerRequest
-"""A hashable request. `groups` are the (question, key) pairs that it reads. `read` raises LedgerUnavailable."""
+"""A hashable request. `groups` are the (query, key) pairs that it reads. `read` raises LedgerUnavailable."""
 
 
-def _figures(snapshot: Snapshot, question: Question) -> Figures:
-    total = snapshot.total(question)
+def _figures(snapshot: Snapshot, query: ReportQuery) -> Figures:
+    total = snapshot.total(query)
     sums = total.sums
     return Figures(
-        start=question.first,
-        end=question.last,
+        start=query.first,
+        end=query.last,
         visits=sums.visits,
         visitors=sums.visitors,
         new_visitors=sums.new_visitors,
         returning_visitors=sums.visitors - sums.new_visitors,
-        page_views=total.pages + snapshot.live.events_by(question, VIEWED_PAGE, DAY).total(),
-        events=snapshot.live.events_by(question, EVENT, DAY).total(),
-        peak_active=snapshot_queries.peak(snapshot.session, question),
+        page_views=total.pages + snapshot.live.events_by(query, VIEWED_PAGE, DAY).total(),
+        events=snapshot.live.events_by(query, EVENT, DAY).total(),
+        peak_active=snapshot_queries.peak(snapshot.session, query),
         attended=sums.attended,
         attended_s=sums.attended_s,
-        median_s=snapshot.lengths(question).median_s(),
+        median_s=snapshot.lengths(query).median_s(),
     )
 
 
@@ -185,9 +185,9 @@ def _hidden(snapshot: Snapshot, dimension: str, values: Iterable[Value]) -> froz
 class VisitValues:
     """Values of visits. Each visit has exactly one value, so the remainder belongs to the other values."""
 
-    def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
-        self._groups = snapshot.by(question, dimension)
-        self.total = snapshot.total(question).sums
+    def __init__(self, snapshot: Snapshot, query: ReportQuery, dimension: str) -> None:
+        self._groups = snapshot.by(query, dimension)
+        self.total = snapshot.total(query).sums
         self.ranks: Ranks = {value: (group.visits, 0) for value, group in self._groups.items()}
 
     def figures(self, shown: Sequence[Value]) -> list[Sums]:
@@ -202,17 +202,17 @@ class EventValues:
     a visit's first page counts as well.
     """
 
-    def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
-        self._live, self._question, self._dimension = snapshot.live, question, dimension
-        self.counts = Counter(self._live.events_by(question, dimension, VALUE))  # a copy, because they are reused
+    def __init__(self, snapshot: Snapshot, query: ReportQuery, dimension: str) -> None:
+        self._live, self._query, self._dimension = snapshot.live, query, dimension
+        self.counts = Counter(self._live.events_by(query, dimension, VALUE))  # a copy, because they are reused
         self._landings: Groups = {}
         if dimension == VIEWED_PAGE:
-            pages = snapshot.by(question, "page")
+            pages = snapshot.by(query, "page")
             self._landings = {page: group for page, group in pages.items() if page is not None}
             self.counts.update({page: group.visits for page, group in self._landings.items()})
-        visits = self._live.visits_by_value(question, dimension)
+        visits = self._live.visits_by_value(query, dimension)
         self._sets, self._landed = visits.sets, visits.landed
-        self.total = snapshot.total(question).sums._replace(count=self.counts.total())
+        self.total = snapshot.total(query).sums._replace(count=self.counts.total())
         self.ranks: Ranks = dict.fromkeys(self.counts.keys() | self._sets.keys(), (0, 0))
         for value in self.ranks:
             visits_of_value = self._landings.get(value, NO_VISITS).visits + len(self._of_events([value]).all)
@@ -229,7 +229,7 @@ class EventValues:
         """Return the visits that have one of the values in a list, for each list."""
         names = [*((self._dimension, *values) for values in lists[:-1]), self._dimension]
         sets = dict(zip(names, map(self._of_events, lists), strict=True))
-        attended = self._live.attended(self._question, {name: visits.all for name, visits in sets.items()})
+        attended = self._live.attended(self._query, {name: visits.all for name, visits in sets.items()})
         return [
             merged([*(self._landings[value] for value in values if value in self._landings), visits.group(own)])
             for values, visits, own in zip(lists, sets.values(), attended, strict=True)

@@ -18,7 +18,7 @@ OTHER = "other"
 """Label of the last row of a CSV file that has not all values."""
 
 MAX_ROWS = 1_000
-"""Maximum number of rows of a breakdown in one result (specification: Questions)."""
+"""Maximum number of rows of a breakdown in one result (specification: Queries)."""
 
 Object = dict[str, Any]
 

@@ -1,1 +1,1 @@
-"""Answers questions about stored rows, from sums that are kept up to date with the log."""
+"""Answers queries about stored rows, from sums that are kept up to date with the log."""

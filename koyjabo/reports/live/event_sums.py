@@ -1,4 +1,4 @@
-"""Counts page views and events for a question, and their visits. An event counts on the day it happened if its visit,
+"""Counts page views and events for a query, and their visits. An event counts on the day it happened if its visit,
 from any day, passes the filters.
 """
 
@@ -25,7 +25,7 @@ from koyjabo.reports.query.report_query import (
     MINUTE,
     VIEWED_PAGE,
     Filter,
-    Question,
+    ReportQuery,
     Value,
     has_many,
     passes_none,
@@ -177,10 +177,10 @@ class CountedEvents(Counter[Any]):
         return 200 * len(self)
 
 
-def passes_without_visit(question: Question) -> bool:
+def passes_without_visit(query: ReportQuery) -> bool:
     """Return whether an event from a visitor without a visit passes. Its value is None in all dimensions of visits."""
     return not any(
-        has_many(dimension) or not passes_none(dimension, filter_) for dimension, filter_ in question.filters.items()
+        has_many(dimension) or not passes_none(dimension, filter_) for dimension, filter_ in query.filters.items()
     )
 
 
@@ -189,7 +189,7 @@ SET_SIZE = 1_000
 
 
 class ValueVisits:
-    """A question's visits with events, by the values of these events, no matter when they happened. If the values are
+    """A query's visits with events, by the values of these events, no matter when they happened. If the values are
     viewed pages, `landed` has the visits by their first page. `until_ms` is the end of the range of visits.
     """
 
@@ -206,7 +206,7 @@ class ValueVisits:
 
     def add(self, rows: Rows) -> None:
         events, column, values = counted(rows, self._dimension)
-        scope, theirs, new = self._visits.question.scope, BitMap(events.column("visit_id")), BitMap()
+        scope, theirs, new = self._visits.query.scope, BitMap(events.column("visit_id")), BitMap()
         people, pages = dict[int, int](), dict[int, Value]()
         for visits in self._visits.log.rows_with(list(theirs), scope):
             visits.within(theirs)
@@ -229,9 +229,9 @@ class ValueVisits:
 
 
 def visits_of_values(visits: VisitSums, log: Log, until_ms: int | None = None) -> Followed:
-    """Return a question's visits by the dimension of their events in the log."""
-    first = shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
-    events = replace(visits.question, first=first, last=LAST_DAY, filters={}, since_ms=None)
+    """Return a query's visits by the dimension of their events in the log."""
+    first = shifted(visits.query.first, -MARGIN_DAYS)  # clocks may be set back
+    events = replace(visits.query, first=first, last=LAST_DAY, filters={}, since_ms=None)
     return Followed(events, visits.clock, log, lambda dimension: ValueVisits(dimension, visits, until_ms))
 
 

@@ -1,4 +1,4 @@
-"""What a thread keeps in memory to answer questions about stored rows: both logs, and the sums of recent questions."""
+"""What a thread keeps in memory to answer queries about stored rows: both logs, and the sums of recent queries."""
 
 import time
 from collections import Counter
@@ -18,7 +18,7 @@ from koyjabo.reports.log.blocks import Block, Rows
 from koyjabo.reports.log.log import Log
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query.groups import LENGTHS, VALUE, Attended, Groups
-from koyjabo.reports.query.report_query import DAY, EVENT, HOUR_MS, VIEWED_PAGE, Question, has_many
+from koyjabo.reports.query.report_query import DAY, EVENT, HOUR_MS, VIEWED_PAGE, ReportQuery, has_many
 from .event_sums import (
     CountedEvents,
     PassingVisits,
@@ -31,16 +31,16 @@ from .event_sums import (
 )
 from .visit_sums import AttendedSets, Followed, LengthCounts, VisitSums, check
 
-MAX_KEPT, QUESTION_SIZE = 64 * 1024 * 1024, 2_000
-"""Maximum bytes for all sums, and the bytes that a question takes up even without sums."""
+MAX_KEPT, QUERY_SIZE = 64 * 1024 * 1024, 2_000
+"""Maximum bytes for all sums, and the bytes that a query takes up even without sums."""
 
-MAX_QUESTIONS = 200
-"""Maximum number of questions with sums for one community. Each takes time when a visit's attended time changes."""
+MAX_QUERIES = 200
+"""Maximum number of queries with sums for one community. Each takes time when a visit's attended time changes."""
 
 
 @dataclass
-class _QuestionSums:
-    """The sums of one question."""
+class _QuerySums:
+    """The sums of one query."""
 
     visits: VisitSums
     events: Followed
@@ -50,7 +50,7 @@ class _QuestionSums:
     @property
     def size(self) -> int:
         all_sums = (self.visits, self.events, self.values, self.attended)
-        return QUESTION_SIZE + sum(sums.size for sums in all_sums)
+        return QUERY_SIZE + sum(sums.size for sums in all_sums)
 
 
 class Live:
@@ -73,7 +73,7 @@ class Live:
         self._attendance = 0  # the highest `attendance.seq` that was read
         self._attendance_dropped = 0  # the highest one that was removed
         properties_of.cache_clear()
-        self._sums: dict[Any, _QuestionSums] = {}  # the most recently used is last
+        self._sums: dict[Any, _QuerySums] = {}  # the most recently used is last
         self._with_events = VisitsWithEvents()
         self.reduced_before = ""
         """The first day whose visits are not reduced; "" if none is."""
@@ -96,38 +96,38 @@ class Live:
         has_more = self.visits.read_some(state.visits) or self.events.read_some(state.events)
         return state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more
 
-    def by(self, question: Question, key: str, others: Collection[str] = ()) -> Groups:
-        """Group a question's visits by the name of a period, a value, or None for everything. The same pass also reads
+    def by(self, query: ReportQuery, key: str, others: Collection[str] = ()) -> Groups:
+        """Group a query's visits by the name of a period, a value, or None for everything. The same pass also reads
         the keys in `others`.
         """
-        sums = self._of(question).visits
-        groups: Groups = sums.followed(key, question.until_ms, others).groups
+        sums = self._of(query).visits
+        groups: Groups = sums.followed(key, query.until_ms, others).groups
         return groups
 
-    def events_by(self, question: Question, dimension: str, key: str) -> Counter[Any]:
+    def events_by(self, query: ReportQuery, dimension: str, key: str) -> Counter[Any]:
         """Count the events of a dimension by a key of `EventSums`. The same pass reads what totals and breakdowns need
         in addition.
         """
         both = [(VIEWED_PAGE, DAY), (EVENT, DAY)] if key in (DAY, VALUE) else []
-        sums = self._of(question).events
-        counts: Counter[Any] = sums.followed((dimension, key), question.until_ms, both)
+        sums = self._of(query).events
+        counts: Counter[Any] = sums.followed((dimension, key), query.until_ms, both)
         return counts
 
-    def visits_by_value(self, question: Question, dimension: str) -> ValueVisits:
-        sums = self._of(question)
-        if question.until_ms is not None:  # visits are added to the range after its events have been read
-            sums.values = visits_of_values(sums.visits, self.events, question.until_ms)
+    def visits_by_value(self, query: ReportQuery, dimension: str) -> ValueVisits:
+        sums = self._of(query)
+        if query.until_ms is not None:  # visits are added to the range after its events have been read
+            sums.values = visits_of_values(sums.visits, self.events, query.until_ms)
         visits: ValueVisits = sums.values.followed(dimension, None)
         return visits
 
-    def lengths(self, question: Question, others: Collection[str] = ()) -> LengthCounts:
-        """Return the lengths of the question's measured visits. For `others`, see `by`."""
-        lengths: LengthCounts = self._of(question).visits.followed(LENGTHS, question.until_ms, others)
+    def lengths(self, query: ReportQuery, others: Collection[str] = ()) -> LengthCounts:
+        """Return the lengths of the query's measured visits. For `others`, see `by`."""
+        lengths: LengthCounts = self._of(query).visits.followed(LENGTHS, query.until_ms, others)
         return lengths
 
-    def attended(self, question: Question, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
-        """Return the attended visits in each set of a question's visits (`AttendedSets`)."""
-        return self._of(question).attended.of(sets)
+    def attended(self, query: ReportQuery, sets: Mapping[Hashable, BitMap]) -> list[Attended]:
+        """Return the attended visits in each set of a query's visits (`AttendedSets`)."""
+        return self._of(query).attended.of(sets)
 
     def at(self, session: Reading) -> LogState:
         """Read the snapshot's state. Forget all rows if some have changed since the last read, for example through an
@@ -154,15 +154,15 @@ class Live:
 
     def _follow_attendance(self, session: Reading, state: LogState) -> None:
         self._version = None  # if reading fails, no sums may remain
-        moved = set()  # questions whose visits may now pass their filters, or no longer pass them
+        moved = set()  # queries whose visits may now pass their filters, or no longer pass them
         for changed in self.visits.change(block_queries.changed_since(session, self._attendance)):
             places = changed.places()
             scopes = {SITE, *(scope for _, scope in places)}
             for key, sums in self._sums.items():
-                scope, question, _ = key
-                if scope not in scopes or not any(question.has(*place) for place in places):
+                scope, query, _ = key
+                if scope not in scopes or not any(query.has(*place) for place in places):
                     continue
-                if CHANGING & question.filters.keys():
+                if CHANGING & query.filters.keys():
                     moved.add(key)
                 else:
                     sums.visits.adjust(changed)
@@ -174,55 +174,55 @@ class Live:
         self._attendance, self._attendance_dropped = state.attendance, state.attendance_dropped
         self._version = state.version
 
-    def _of(self, question: Question) -> _QuestionSums:
-        key = question.scope, replace(question, until_ms=None), question.until_ms is not None
+    def _of(self, query: ReportQuery) -> _QuerySums:
+        key = query.scope, replace(query, until_ms=None), query.until_ms is not None
         if key not in self._sums:
             self._forget_earlier(*key)
         sums = self._sums.pop(key, None) or self._new(key[1])
         self._sums[key] = sums
-        if question.scope != SITE:
-            of_scope = [other for other in self._sums if other[0] == question.scope]
-            for other in of_scope[:-MAX_QUESTIONS]:
+        if query.scope != SITE:
+            of_scope = [other for other in self._sums if other[0] == query.scope]
+            for other in of_scope[:-MAX_QUERIES]:
                 del self._sums[other]
         return sums
 
-    def _forget_earlier(self, scope: Scope, question: Question, is_cut: bool) -> None:
+    def _forget_earlier(self, scope: Scope, query: ReportQuery, is_cut: bool) -> None:
         """Forget the sums of the last hour as it was some minutes ago, because no page asks for them again."""
-        if question.since_ms is None:
+        if query.since_ms is None:
             return
         for key in list(self._sums):
-            other: Question = key[1]
-            if other.since_ms is None or not 0 < question.since_ms - other.since_ms < HOUR_MS:
+            other: ReportQuery = key[1]
+            if other.since_ms is None or not 0 < query.since_ms - other.since_ms < HOUR_MS:
                 continue
-            if key == (scope, replace(question, first=other.first, last=other.last, since_ms=other.since_ms), is_cut):
+            if key == (scope, replace(query, first=other.first, last=other.last, since_ms=other.since_ms), is_cut):
                 del self._sums[key]
 
-    def _new(self, question: Question) -> _QuestionSums:
+    def _new(self, query: ReportQuery) -> _QuerySums:
         by_events = [
-            self._with_events.check(self.events, question.scope, dimension, filter_)
-            for dimension, filter_ in question.filters.items()
+            self._with_events.check(self.events, query.scope, dimension, filter_)
+            for dimension, filter_ in query.filters.items()
             if has_many(dimension)
         ]
 
         def passes(rows: Rows) -> None:
-            check(rows, question, self._clock)
+            check(rows, query, self._clock)
             for leave in by_events:
                 leave(rows)
 
         passing = None
-        if question.filters:
-            passing = PassingVisits(self.visits, question.scope, passes, passes_without_visit(question))
+        if query.filters:
+            passing = PassingVisits(self.visits, query.scope, passes, passes_without_visit(query))
 
         def keep(events: Rows) -> None:
-            if question.scope != SITE:
-                events.check("scope", [scope == question.scope for scope in events.block.values["scope"]])
+            if query.scope != SITE:
+                events.check("scope", [scope == query.scope for scope in events.block.values["scope"]])
             if passing:
                 passing.keep(events)
 
-        visits = VisitSums(question, self._clock, self.visits, passes)
-        return _QuestionSums(
+        visits = VisitSums(query, self._clock, self.visits, passes)
+        return _QuerySums(
             visits=visits,
-            events=Followed(question, self._clock, self.events, CountedEvents, keep),
+            events=Followed(query, self._clock, self.events, CountedEvents, keep),
             values=visits_of_values(visits, self.events),
-            attended=AttendedSets(self.visits, question.scope),
+            attended=AttendedSets(self.visits, query.scope),
         )

@@ -1,4 +1,4 @@
-"""Running sums for a question: its visits by a key. Each call adds only the rows that the log has gained since the last
+"""Running sums for a query: its visits by a key. Each call adds only the rows that the log has gained since the last
 call. The end of a compared day moves with the clock, so rows between its old and new end are added as well.
 """
 
@@ -26,7 +26,7 @@ from koyjabo.reports.query.report_query import (
     MONTH,
     TRAITS,
     WEEK,
-    Question,
+    ReportQuery,
     has_many,
     passes_none,
     period_of,
@@ -66,20 +66,20 @@ class _Place:
 
 
 class Followed:
-    """The sums of one question by key, of visits or of events, for one thread and one version of the log. Each call
-    passes `until_ms`. `new` returns the sums for a key without rows. `keep` keeps the rows of the question's scope that
+    """The sums of one query by key, of visits or of events, for one thread and one version of the log. Each call
+    passes `until_ms`. `new` returns the sums for a key without rows. `keep` keeps the rows of the query's scope that
     pass its filters; their days and times are already checked.
     """
 
     def __init__(
         self,
-        question: Question,
+        query: ReportQuery,
         clock: Clock,
         log: Log,
         new: Callable[[Any], GrowingSums],
         keep: Check = lambda rows: None,
     ) -> None:
-        self.question, self.clock, self.log, self._new, self._keep = question, clock, log, new, keep
+        self.query, self.clock, self.log, self._new, self._keep = query, clock, log, new, keep
         self._by_key: dict[Any, _Place] = {}
 
     @property
@@ -100,9 +100,9 @@ class Followed:
         return place.sums
 
     def _begin(self, rows: Rows) -> None:
-        """Keep only the rows from the time when the question's range begins."""
-        if self.question.since_ms is not None:
-            rows.keep_moments("", self.question.since_ms, FOREVER_MS)
+        """Keep only the rows from the time when the query's range begins."""
+        if self.query.since_ms is not None:
+            rows.keep_moments("", self.query.since_ms, FOREVER_MS)
 
     def near(self, moment_ms: int | None) -> str:
         """A day such that all rows of earlier days are before this time, even if their days were counted in another
@@ -117,8 +117,8 @@ class Followed:
         if before_ms != until_ms and upto != BEGINNING:
             spans.append((BEGINNING, upto, before_ms))
         for start, end, since_ms in spans:
-            first = max(self.question.first, self.near(since_ms))
-            for rows in self.log.rows(start, end, first, self.question.last, self.question.scope):
+            first = max(self.query.first, self.near(since_ms))
+            for rows in self.log.rows(start, end, first, self.query.last, self.query.scope):
                 if until_ms is not None:
                     rows.keep_moments(self.near(until_ms if since_ms is None else since_ms), since_ms or 0, until_ms)
                 self._begin(rows)
@@ -291,11 +291,11 @@ def _lengths_s(visits: Iterable[Seen]) -> Iterator[int]:
 class VisitSums(Followed):
     """Visit counts by dimension, period or length. `passes` keeps the rows that pass the filters."""
 
-    def __init__(self, question: Question, clock: Clock, log: Log, passes: Check) -> None:
+    def __init__(self, query: ReportQuery, clock: Clock, log: Log, passes: Check) -> None:
         def counts(key: str) -> VisitCounts | LengthCounts:
-            return LengthCounts() if key == LENGTHS else VisitCounts(key, clock, question.scope)
+            return LengthCounts() if key == LENGTHS else VisitCounts(key, clock, query.scope)
 
-        super().__init__(question, clock, log, counts, passes)
+        super().__init__(query, clock, log, counts, passes)
 
     def adjust(self, changed: AttendedRows) -> None:
         """Apply changes in attended times."""
@@ -311,8 +311,8 @@ class VisitSums(Followed):
                 sums.adjust(rows, changed.before)
 
     def leave(self, rows: Rows, until_ms: int | None) -> None:
-        """Keep only the visits of the question. `rows` may be from any day."""
-        first, last = self.question.first, self.question.last
+        """Keep only the visits of the query. `rows` may be from any day."""
+        first, last = self.query.first, self.query.last
         rows.check("day", [first <= day <= last for day in rows.block.values["day"]])
         if until_ms is not None:
             rows.keep_moments(self.near(until_ms), 0, until_ms)
@@ -356,12 +356,12 @@ class AttendedSets:
 NOTHING_SUMMED = BitMap(), 0, 0
 
 
-def check(rows: Rows, question: Question, clock: Clock) -> None:
+def check(rows: Rows, query: ReportQuery, clock: Clock) -> None:
     """Keep the scope's visits that pass all filters on visits. Filters on events are not applied here."""
     block = rows.block
-    if question.scope != SITE:
-        rows.check("scope", [scope == question.scope for scope in block.values["scope"]])
-    for key, filter_ in question.filters.items():
+    if query.scope != SITE:
+        rows.check("scope", [scope == query.scope for scope in block.values["scope"]])
+    for key, filter_ in query.filters.items():
         if not has_many(key):
             column, named = names_of(block, key, clock)
             is_unknown_in = passes_none(key, filter_)

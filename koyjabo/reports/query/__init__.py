@@ -1,1 +1,1 @@
-"""The questions that reports answer: their parameters, ranges and dimensions."""
+"""The queries that reports answer: their parameters, ranges and dimensions."""

@@ -1,4 +1,4 @@
-"""The grammar of questions, shared by the API, the panel's URLs, share links and saved views. A question is a list of
+"""The grammar of queries, shared by the API, the panel's URLs, share links and saved views. A query is a list of
 (name, value) pairs, like a query string (specification: Reports).
 
 Labels for dimension values, in the page's language.
@@ -33,7 +33,7 @@ from .report_query import (
     RANGES,
     SOURCE,
     Filter,
-    Question,
+    ReportQuery,
     Value,
     preset,
 )
@@ -59,9 +59,9 @@ UNKNOWN_PARAMETER = N_("is not a parameter of this report")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """A question's parameters. `others` has the caller's additional parameters, such as `granularity`."""
+    """A query's parameters. `others` has the caller's additional parameters, such as `granularity`."""
 
-    question: Question
+    query: ReportQuery
     range: str | None = None  # one of RANGES, or `default`; None if two days are given
     compare: str | None = None  # one of COMPARISONS
     others: Mapping[str, str] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Parameters:
             range_ = range_ or default
             first, last = preset(range_, today, first_day)
         return cls(
-            question=Question(first, last, scope, filters),
+            query=ReportQuery(first, last, scope, filters),
             range=range_,
             compare=None if compare == NO_COMPARISON else compare,
             others={name: value for name, value in single.items() if name in others},
@@ -107,15 +107,15 @@ class Parameters:
         )
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Return this question's parameters in a fixed order."""
-        question, pairs = self.question, []
+        """Return this query's parameters in a fixed order."""
+        query, pairs = self.query, []
         if self.range is None:
-            pairs = [("start", question.first), ("end", question.last)]
+            pairs = [("start", query.first), ("end", query.last)]
         elif self.range != self.default:
             pairs = [("range", self.range)]
         if self.compare:
             pairs.append(("compare", self.compare))
-        for name, filter_ in sorted(question.filters.items(), key=itemgetter(0)):
+        for name, filter_ in sorted(query.filters.items(), key=itemgetter(0)):
             pairs += sorted((name, escaped(value)) for value in filter_.any_of)
             pairs += sorted((name, f"!{escaped(value)}") for value in filter_.none_of)
         return pairs + sorted(self.others.items())

@@ -94,8 +94,8 @@ Filters = Mapping[str, Filter]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A question about the days `first` to `last` (inclusive), YYYY-MM-DD in TIMEZONE. `last` is not later than today.
+class ReportQuery:
+    """A query about the days `first` to `last` (inclusive), YYYY-MM-DD in TIMEZONE. `last` is not later than today.
 
     If `since_ms` is set, only visits counted from this time on are included. If `until_ms` is set, only visits counted
     before this time are included, for comparison with a day that has not ended.
@@ -112,11 +112,11 @@ class Question:
         return hash((self.first, self.last, self.scope, self.since_ms, self.until_ms, frozenset(self.filters.items())))
 
     def has(self, day: str, scope: str) -> bool:
-        """Return whether the question covers visits on this day in this scope."""
+        """Return whether the query covers visits on this day in this scope."""
         return self.first <= day <= self.last and self.scope in (SITE, scope)
 
-    def within(self, filters: Filters) -> "Question":
-        """Return the same question about the visits that also pass these filters. Raises InvalidInput if both filter
+    def within(self, filters: Filters) -> "ReportQuery":
+        """Return the same query about the visits that also pass these filters. Raises InvalidInput if both filter
         the same dimension by different values and a visit may have several values for it, because no single filter
         can express that.
         """
@@ -161,33 +161,33 @@ def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[
     return today, today
 
 
-def last_hour(question: Question, clock: Clock) -> Question:
-    """Restrict a question about today to the current minute and the 59 before it."""
+def last_hour(query: ReportQuery, clock: Clock) -> ReportQuery:
+    """Restrict a query about today to the current minute and the 59 before it."""
     since_ms = (clock.now_ms() // MINUTE_MS + 1) * MINUTE_MS - HOUR_MS
-    return replace(question, first=clock.bucket(since_ms).day, since_ms=since_ms)
+    return replace(query, first=clock.bucket(since_ms).day, since_ms=since_ms)
 
 
-def compared(question: Question, how: str, clock: Clock) -> Question:
-    """Return the same question about the same number of earlier days: the same weekdays (WEEKDAY), the days just before
+def compared(query: ReportQuery, how: str, clock: Clock) -> ReportQuery:
+    """Return the same query about the same number of earlier days: the same weekdays (WEEKDAY), the days just before
     (PREVIOUS), or a year earlier (YEAR). The last hour is compared with an hour.
 
     If the range ends today, the earlier range ends at the same time of day.
     """
-    first, last = question.first, question.last
-    if question.since_ms is not None:
-        return _compared_hour(question, question.since_ms, how, clock)
+    first, last = query.first, query.last
+    if query.since_ms is not None:
+        return _compared_hour(query, query.since_ms, how, clock)
     if how == YEAR:
         days = _year_before(first), _year_before(last)
     else:
-        ago = length(question)
+        ago = length(query)
         if how == WEEKDAY:  # the smallest number of whole weeks that covers the range; 52 weeks for a year
             ago = YEAR_OF_WEEKS if ago in YEARS else -(-ago // WEEK_LENGTH) * WEEK_LENGTH
         days = shifted(first, -ago), shifted(last, -ago)
     until_ms = clock.same_time_ms(days[1]) if last == clock.today() else None
-    return replace(question, first=days[0], last=days[1], until_ms=until_ms)
+    return replace(query, first=days[0], last=days[1], until_ms=until_ms)
 
 
-def _compared_hour(question: Question, since_ms: int, how: str, clock: Clock) -> Question:
+def _compared_hour(query: ReportQuery, since_ms: int, how: str, clock: Clock) -> ReportQuery:
     now_ms, today = clock.now_ms(), clock.today()
     if how == PREVIOUS:
         until_ms = now_ms - HOUR_MS
@@ -195,11 +195,11 @@ def _compared_hour(question: Question, since_ms: int, how: str, clock: Clock) ->
         until_ms = clock.same_time_ms(_year_before(today) if how == YEAR else shifted(today, -WEEK_LENGTH))
     since_ms += until_ms - now_ms
     first, last = clock.bucket(since_ms).day, clock.bucket(until_ms).day
-    return replace(question, first=first, last=last, since_ms=since_ms, until_ms=until_ms)
+    return replace(query, first=first, last=last, since_ms=since_ms, until_ms=until_ms)
 
 
-def since(began: str | None, other: Question) -> Question | None:
-    """Restrict the question to the days from `began` on. Returns None if nothing would be left, or only part of the
+def since(began: str | None, other: ReportQuery) -> ReportQuery | None:
+    """Restrict the query to the days from `began` on. Returns None if nothing would be left, or only part of the
     last of several days.
     """
     first = max(other.first, began or "9999")
@@ -208,14 +208,14 @@ def since(began: str | None, other: Question) -> Question | None:
     return replace(other, first=first)
 
 
-def whole_days(question: Question) -> int:
+def whole_days(query: ReportQuery) -> int:
     """Return the number of whole days, not counting a day that is cut short."""
-    return length(question) - (question.until_ms is not None)
+    return length(query) - (query.until_ms is not None)
 
 
-def length(question: Question) -> int:
+def length(query: ReportQuery) -> int:
     """Return the number of days."""
-    return day_number(question.last) - day_number(question.first) + 1
+    return day_number(query.last) - day_number(query.first) + 1
 
 
 def day_number(day: str) -> int:
@@ -239,36 +239,36 @@ MAX_DAYS_IN = {HOUR: 1 / 24, DAY: 1, WEEK: WEEK_LENGTH, MONTH: 31}
 """The maximum number of days in one period."""
 
 
-def check(question: Question, granularity: str) -> None:
+def check(query: ReportQuery, granularity: str) -> None:
     """Validate a granularity. Raises InvalidInput if it is unknown, or would give more than MAX_PERIODS periods."""
     if granularity not in GRANULARITIES:
         raise InvalidInput(details={"granularity": NOT_A_GRANULARITY})
-    if (granularity == MINUTE) != (question.since_ms is not None):
+    if (granularity == MINUTE) != (query.since_ms is not None):
         raise InvalidInput(details={"granularity": N_("must be minute for range=hour, and only for it")})
-    least = possible(question, granularity)
+    least = possible(query, granularity)
     if least != granularity:
         sentence = f"must be {least} or longer for this many days: a timeline has at most {MAX_PERIODS:,} periods"
         raise InvalidInput(details={"granularity": sentence})
 
 
-def possible(question: Question, granularity: str) -> str:
+def possible(query: ReportQuery, granularity: str) -> str:
     """Return the granularity, or the next coarser one that divides the range into at most MAX_PERIODS. Only the last
     hour has minutes.
     """
-    if question.since_ms is not None:
+    if query.since_ms is not None:
         return MINUTE
     longer = GRANULARITIES[max(GRANULARITIES.index(granularity), GRANULARITIES.index(HOUR)) :]
-    return next(step for step in longer if length(question) / MAX_DAYS_IN[step] <= MAX_PERIODS or step == MONTH)
+    return next(step for step in longer if length(query) / MAX_DAYS_IN[step] <= MAX_PERIODS or step == MONTH)
 
 
-def periods(question: Question, granularity: str, clock: Clock) -> list[str]:
+def periods(query: ReportQuery, granularity: str, clock: Clock) -> list[str]:
     """Return the names of all periods in a range, up to the current one."""
-    upto_s = (question.until_ms or clock.now_ms()) / 1000
-    if granularity == MINUTE and question.since_ms is not None:
-        return [clock.local(minute_s) for minute_s in range(question.since_ms // 1000, math.ceil(upto_s), 60)]
+    upto_s = (query.until_ms or clock.now_ms()) / 1000
+    if granularity == MINUTE and query.since_ms is not None:
+        return [clock.local(minute_s) for minute_s in range(query.since_ms // 1000, math.ceil(upto_s), 60)]
     if granularity == HOUR:
-        return [clock.local(hour_s) for hour_s in clock.hours(question.first, question.last) if hour_s <= upto_s]
-    return list(dict.fromkeys(period_of(day, granularity) for day in days(question.first, question.last)))
+        return [clock.local(hour_s) for hour_s in clock.hours(query.first, query.last) if hour_s <= upto_s]
+    return list(dict.fromkeys(period_of(day, granularity) for day in days(query.first, query.last)))
 
 
 def period_of(day: str, granularity: str) -> str:

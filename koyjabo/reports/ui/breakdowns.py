@@ -15,7 +15,7 @@ from koyjabo.base.network import geolocation
 from koyjabo.reports.engine.results import Breakdown, Row
 from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.reports.query.report_query import Filter, Question, Value, has_many
+from koyjabo.reports.query.report_query import Filter, ReportQuery, Value, has_many
 from koyjabo.web.assets.static_files import FOLDER
 from koyjabo.web.i18n import count
 from .figures import change
@@ -144,7 +144,7 @@ class Pages(NamedTuple):
 def values(
     now: Breakdown,
     before: Breakdown | None,
-    question: Question,
+    query: ReportQuery,
     dimension: str,
     address: PageAddress | None,
     offset: int,
@@ -160,7 +160,7 @@ def values(
         present = {row.value for row in rows}
         gone = [row for row in before.rows if row.value not in present]
         rows += [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]
-    chosen = question.filters.get(dimension, Filter()).any_of
+    chosen = query.filters.get(dimension, Filter()).any_of
     lines = []
     for row in rows:
         number, is_chosen = _number(row.sums, dimension), row.value in chosen

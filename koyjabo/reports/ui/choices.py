@@ -13,7 +13,16 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.models import SITE, Scope, Share
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.reports.query.report_query import DEFAULT, NO_COMPARISON, PREVIOUS, WEEKDAY, YEAR, Filters, Question, Value
+from koyjabo.reports.query.report_query import (
+    DEFAULT,
+    NO_COMPARISON,
+    PREVIOUS,
+    WEEKDAY,
+    YEAR,
+    Filters,
+    ReportQuery,
+    Value,
+)
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies
@@ -23,7 +32,7 @@ from .breakdowns import Card
 from .ranges import Choice, PageAddress, Pairs
 
 SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
-"""Parameters that select the shown parts of a view, in addition to the question's parameters."""
+"""Parameters that select the shown parts of a view, in addition to the query's parameters."""
 
 
 class ReportContext(NamedTuple):
@@ -40,7 +49,7 @@ class ReportContext(NamedTuple):
     share: str = ""  # the path of the page that creates a share link for a view
     is_shared: bool = False  # for readers of a share link
     # Reads the page's other data from the same snapshot, without filters.
-    extra: Callable[[Snapshot, Question], Any] | None = None
+    extra: Callable[[Snapshot, ReportQuery], Any] | None = None
     # Used if the URL has no comparison; "": WEEKDAY, once there are two periods.
     compare: str = NO_COMPARISON
     switches: Pairs = ()  # filters used if the URL has no comparison
@@ -79,7 +88,7 @@ def stored_chips(filters: dict[str, list[str]]) -> list[str]:
     pairs = [(name, value) for name, values in filters.items() for value in values]
     insights = current()[ReportServices].reports
     try:
-        return filters_in_words(insights.asked(pairs).question.filters, insights.label)
+        return filters_in_words(insights.parse(pairs).query.filters, insights.label)
     except InvalidInput:
         return []
 

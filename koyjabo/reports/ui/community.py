@@ -13,7 +13,7 @@ from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_ROWS, Breakdown
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.people_queries import ConversionReport
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current
 from koyjabo.web.i18n import duration, language
@@ -21,7 +21,7 @@ from koyjabo.web.i18n import duration, language
 SECOND_MS = 1_000
 MAX_PAGES = 10
 
-LEAST = 6
+MIN_ROWS = 6
 """Minimum number of bars in a chart, because fewer bars would be too wide to compare."""
 
 Row = tuple[Any, ...]
@@ -29,9 +29,9 @@ Row = tuple[Any, ...]
 
 
 def from_first(rows: list[Row]) -> list[Row]:
-    """Return the rows from the first one with a non-zero value, but at least the last LEAST rows."""
+    """Return the rows from the first one with a non-zero value, but at least the last MIN_ROWS rows."""
     first = next((at for at, row in enumerate(rows) if any(row[1:])), len(rows))
-    return rows[max(min(first, len(rows) - LEAST), 0) :]
+    return rows[max(min(first, len(rows) - MIN_ROWS), 0) :]
 
 
 class PageLine(NamedTuple):
@@ -58,25 +58,25 @@ class CommunitySnapshot(NamedTuple):
     by_hour: list[Row]  # yesterday, and today up to the current hour
     by_day: list[Row]
     conversions: ConversionReport
-    pages: Breakdown | None  # landing pages on the days of the question; None while reports cannot be computed
+    pages: Breakdown | None  # landing pages on the days of the query; None while reports cannot be computed
 
 
-def of_moment(snapshot: Snapshot, question: Question) -> CommunitySnapshot:
+def of_moment(snapshot: Snapshot, query: ReportQuery) -> CommunitySnapshot:
     """Read a dashboard's contents from a snapshot. Raises NeedsScan and LedgerUnavailable."""
-    scope, clock, session = question.scope, snapshot.clock, snapshot.session
+    scope, clock, session = query.scope, snapshot.clock, snapshot.session
     reports, today, pages = SnapshotReports(session, clock), clock.today(), None
     by_hour = reports.trend(scope, HOURLY, shifted(today, -1), today)
     hour = clock.local(clock.bucket(clock.now_ms()).hour_s)
     last = next((at for at, entry in enumerate(by_hour) if entry.period == hour), len(by_hour))
     with suppress(StillCounting):
-        pages = BreakdownRequest(question, "page", MAX_ROWS).read(snapshot)
+        pages = BreakdownRequest(query, "page", MAX_ROWS).read(snapshot)
     return CommunitySnapshot(
         weekly=reports.weekly(scope).people,
         monthly=reports.monthly(scope).people,
         growth=reports.growth(scope, WEEK),
         by_hour=_rows(by_hour[: last + 1]),
         by_day=_rows(reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today)),
-        conversions=people_queries.conversions_between(session, scope, question.first, question.last),
+        conversions=people_queries.conversions_between(session, scope, query.first, query.last),
         pages=pages,
     )
 

@@ -10,7 +10,7 @@ from flask_babel.speaklater import LazyString
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import N_
 from koyjabo.reports.engine.results import Figures, Period, Summary
-from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MINUTE, MONTH, WEEK, Question, length
+from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MINUTE, MONTH, WEEK, ReportQuery, length
 from . import ranges
 from .ranges import Choice, PageAddress
 
@@ -201,16 +201,16 @@ class Chart(NamedTuple):
         return bool(self.rows) and self.rows[-1].so_far
 
 
-def granularity(question: Question) -> str:
-    days = length(question)
-    if question.since_ms is not None:
+def granularity(query: ReportQuery) -> str:
+    days = length(query)
+    if query.since_ms is not None:
         return MINUTE
     return next((name for most, name in DEFAULTS if days <= most), MONTH)
 
 
-def granularities(address: PageAddress, question: Question, chosen: str) -> list[Choice]:
+def granularities(address: PageAddress, query: ReportQuery, chosen: str) -> list[Choice]:
     """Return the tabs of the chart."""
-    days = 0 if question.since_ms is not None else length(question)
+    days = 0 if query.since_ms is not None else length(query)
     return [
         Choice(str(address.having({"granularity": name})), str(STEP_LABELS[name]), name == chosen)
         for name in GRANULARITIES
@@ -219,7 +219,7 @@ def granularities(address: PageAddress, question: Question, chosen: str) -> list
 
 
 def rows(
-    question: Question,
+    query: ReportQuery,
     periods: Sequence[Period],
     before: Iterable[Period],
     began: str,
@@ -227,14 +227,14 @@ def rows(
     step: str,
     address: PageAddress,
 ) -> list[TimelineRow]:
-    """Return a row for each period of the question, oldest first, compared with the period at the same position in
+    """Return a row for each period of the query, oldest first, compared with the period at the same position in
     `before`. For `began`, see `ViewPlan`.
     """
     shown = []
     for now, earlier in pairs(periods, before, began):
         first = now.period[:10]
         last = {WEEK: shifted(first, 6), MONTH: ranges.month_of(first)}.get(step, first)
-        days = max(first, question.first), min(last, question.last)
+        days = max(first, query.first), min(last, query.last)
         number, past = value(now, name), value(earlier, name) if earlier else None
         row = TimelineRow(
             period=now.period,

@@ -46,7 +46,7 @@ def numbers(plan: ViewPlan) -> Numbers:
     rest: dict[str, Any] = {}  # by part: everything that no cell shows
     if plan.draws("figures"):
         summary = plan.summary
-        days = [(question.first, question.last) for question in (plan.question, plan.compared) if question]
+        days = [(query.first, query.last) for query in (plan.query, plan.compared) if query]
         rest["figures"] = [summary.reason, days]
         for figure in plan.figures:
             compared = [figure.before] if figure.change is None else [figure.change, figure.before]
@@ -184,7 +184,7 @@ class LiveView:
         plan.insights = self._insights
         self._sent, self._moment, self._upto = numbers(plan), plan.moment, plan.upto or 0
         self._at = self._clock.local(plan.totals.at_ms // 1000)[11:19]
-        self._is_over = plan.question.last < plan.today
+        self._is_over = plan.query.last < plan.today
 
     def _event(self, shown: Numbers, is_whole: bool = False) -> ViewUpdate:
         return ViewUpdate(self._key, self._moment, self._at, shown.cells, shown.versions, self._revision, is_whole)

@@ -12,7 +12,7 @@ from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
-from koyjabo.reports.query.report_query import LAST_HOUR, Question, length, preset
+from koyjabo.reports.query.report_query import LAST_HOUR, ReportQuery, length, preset
 from koyjabo.web.i18n import day
 
 Pairs = tuple[tuple[str, str], ...]
@@ -92,19 +92,19 @@ class Picker(NamedTuple):
     kept: Pairs  # other fields that the form with two days sends
 
 
-def picker(address: PageAddress, question: Question, today: str, default: str) -> Picker:
+def picker(address: PageAddress, query: ReportQuery, today: str, default: str) -> Picker:
     """Return the picker. `default` is the range used if the URL has none, which may be two days."""
-    presets = _presets(address, question, today, default)
+    presets = _presets(address, query, today, default)
     return Picker(
-        next((preset.label for preset in presets if preset.is_chosen), days_in_words(question.first, question.last)),
+        next((preset.label for preset in presets if preset.is_chosen), days_in_words(query.first, query.last)),
         presets,
-        _adjacent(address, question, -1, gettext("Days before")),
-        None if question.last >= today else _adjacent(address, question, 1, gettext("Days after")),
+        _adjacent(address, query, -1, gettext("Days before")),
+        None if query.last >= today else _adjacent(address, query, 1, gettext("Days after")),
         address.having(NO_RANGE).pairs,
     )
 
 
-def _presets(address: PageAddress, question: Question, today: str, default: str) -> list[Choice]:
+def _presets(address: PageAddress, query: ReportQuery, today: str, default: str) -> list[Choice]:
     is_own = bool(address.first("start") or address.first("end"))
     chosen = "" if is_own else address.first("range") or default
     choices = []
@@ -113,7 +113,7 @@ def _presets(address: PageAddress, question: Question, today: str, default: str)
         if name == "all":  # its first day is not known here
             last = shifted(f"{today[:8]}01", -1)
             days = f"{last[:8]}01", last
-            words, is_chosen = days_in_words(*days, has_weekdays=True), (question.first, question.last) == days
+            words, is_chosen = days_in_words(*days, has_weekdays=True), (query.first, query.last) == days
             choices.append(Choice(of_days(address, *days), gettext("Last month"), is_chosen, "L", words))
         else:
             about = days_in_words(*preset(name, today, lambda: None), has_weekdays=True)
@@ -143,13 +143,13 @@ def _ranged(address: PageAddress, **range_: str | None) -> str:
     return str(address.having({**NO_RANGE, **range_}))
 
 
-def _adjacent(address: PageAddress, question: Question, steps: int, label: str) -> Choice:
+def _adjacent(address: PageAddress, query: ReportQuery, steps: int, label: str) -> Choice:
     """Return the choice of the same number of days before or after; for a month, the adjacent month."""
-    first, last = question.first, question.last
+    first, last = query.first, query.last
     if first.endswith("-01") and last == month_of(first):
         middle = date.fromisoformat(first) + timedelta(days=15 + 31 * steps)
         days = middle.replace(day=1).isoformat(), month_of(middle.replace(day=1).isoformat())
     else:
-        ago = steps * length(question)
+        ago = steps * length(query)
         days = shifted(first, ago), shifted(last, ago)
     return Choice(of_days(address, *days), label, about=days_in_words(*days, has_weekdays=True))

@@ -13,7 +13,7 @@ from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.network import client_address
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals
-from koyjabo.reports.query.report_query import LAST_HOUR, NO_COMPARISON, Question, whole_days
+from koyjabo.reports.query.report_query import LAST_HOUR, NO_COMPARISON, ReportQuery, whole_days
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
 from . import breakdowns, choices, figures, live_views, ranges
@@ -46,9 +46,9 @@ class View(ViewPlan):
         self.language = language()
         network = client_address.limit_key(request.environ) if base.is_shared else ""
         self.insights = self.insights.for_reader(base.reader, is_live=bool(self.parts), address=network)
-        self.is_running = self.question.last == self.today  # whether the last day is today
-        self.days = ranges.days_in_words(self.question.first, self.question.last)
-        if self.question.since_ms is not None:
+        self.is_running = self.query.last == self.today  # whether the last day is today
+        self.days = ranges.days_in_words(self.query.first, self.query.last)
+        if self.query.since_ms is not None:
             self.days = str(ranges.PRESETS[LAST_HOUR][0])
         self.address = PageAddress(base.path, self.pairs).without(SENT)
 
@@ -60,11 +60,11 @@ class View(ViewPlan):
         except StillCounting:
             return True
 
-    # The question
+    # The query
 
     @cached_property
     def range(self) -> Picker:
-        return ranges.picker(self.address, self.question, self.today, self.base.range)
+        return ranges.picker(self.address, self.query, self.today, self.base.range)
 
     @property
     def comparisons(self) -> list[Choice]:
@@ -77,7 +77,7 @@ class View(ViewPlan):
 
     @cached_property
     def chips(self) -> list[Chip]:
-        return choices.chips(self.parameters.question.filters, self.address, self.insights.label)
+        return choices.chips(self.parameters.query.filters, self.address, self.insights.label)
 
     # The snapshot of all parts
 
@@ -130,7 +130,7 @@ class View(ViewPlan):
             caption=str(figures.LABELS[self.metric]),
             step=step,
             first=str(figures.STEP_LABELS[step]),
-            rows=figures.rows(self.question, now, before, self.began, self.metric, step, self.address),
+            rows=figures.rows(self.query, now, before, self.began, self.metric, step, self.address),
             compared=_beginning_in_words(compared) if compared and before else "",
             metric=self.metric,
             lines=self.report("timeline", granularity=step) if has_lines else "",
@@ -138,7 +138,7 @@ class View(ViewPlan):
 
     @property
     def granularities(self) -> list[Choice]:
-        return figures.granularities(self.address, self.question, self.granularity)
+        return figures.granularities(self.address, self.query, self.granularity)
 
     def tabs(self, card: Card) -> list[Choice]:
         others = [tab for tab in self.open_tabs if tab and tab not in card.tabs]
@@ -186,7 +186,7 @@ class View(ViewPlan):
     @cached_property
     def _extra(self) -> LedgerRequest | None:
         read = None if self.parts else self.base.extra
-        return LedgerRequest(replace(self.question, filters={}), read) if read else None
+        return LedgerRequest(replace(self.query, filters={}), read) if read else None
 
     # Links
 
@@ -213,17 +213,17 @@ class View(ViewPlan):
     @cached_property
     def is_apart(self) -> bool:
         """Whether the parts are sent separately from the page, because they take a long time."""
-        if self.parts or self.other("whole") or not self.question.filters:
+        if self.parts or self.other("whole") or not self.query.filters:
             return False
-        return self.insights.summary(replace(self.question, filters={})).figures.visits > MANY
+        return self.insights.summary(replace(self.query, filters={})).figures.visits > MANY
 
 
-def _beginning_in_words(question: Question) -> str:
+def _beginning_in_words(query: ReportQuery) -> str:
     """Return the days, and the time when the range begins if it is an hour."""
-    days = ranges.days_in_words(question.first, question.last)
-    if question.since_ms is None:
+    days = ranges.days_in_words(query.first, query.last)
+    if query.since_ms is None:
         return days
-    return f"{days}, {time_of_day(current().clock.local(question.since_ms // 1000))}"
+    return f"{days}, {time_of_day(current().clock.local(query.since_ms // 1000))}"
 
 
 def view_of(base: ReportContext, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:

@@ -27,7 +27,7 @@ from koyjabo.reports.query.report_query import (
     NO_COMPARISON,
     NOT_A_GRANULARITY,
     WEEKDAY,
-    Question,
+    ReportQuery,
     possible,
     since,
 )
@@ -47,8 +47,8 @@ ON_MAP = (CITY, MAX_ROWS)
 """The map's contents: a dimension, and how many of its values are shown."""
 
 
-def totals(snapshot: Snapshot, question: Question) -> SnapshotTotals:
-    return SnapshotTotals(snapshot_queries.total(snapshot.session, question.scope), snapshot.at_ms)
+def totals(snapshot: Snapshot, query: ReportQuery) -> SnapshotTotals:
+    return SnapshotTotals(snapshot_queries.total(snapshot.session, query.scope), snapshot.at_ms)
 
 
 class ViewPlan:
@@ -68,8 +68,8 @@ class ViewPlan:
         if is_default := "compare" not in names:
             compare = base.compare or WEEKDAY
             given += [("compare", compare), *(pair for pair in base.switches if pair[0] not in names)]
-        self.parameters = self.insights.asked(given, base.scope, (*SHOWN, *SENT), base.range)
-        self.question = self.parameters.question.within(base.filters)
+        self.parameters = self.insights.parse(given, base.scope, (*SHOWN, *SENT), base.range)
+        self.query = self.parameters.query.within(base.filters)
         if is_default and not base.compare and not self._has_two_periods():
             self.parameters = replace(self.parameters, compare=None)
         self.parts = frozenset(filter(None, self.other("part").split(",")))  # the requested parts; empty for all
@@ -85,13 +85,13 @@ class ViewPlan:
         if problems:
             raise InvalidInput(details=problems)
         self.offset = int(self.other("offset") or 0)
-        self.totals_request = LedgerRequest(Question(self.today, self.today, base.scope), totals)
+        self.totals_request = LedgerRequest(ReportQuery(self.today, self.today, base.scope), totals)
 
     def _has_two_periods(self) -> bool:
         """Whether all days that the default comparison needs have data."""
         with suppress(StillCounting):
             began = self.insights.first_day(self.base.scope)
-            return bool(began and began <= self.insights.compared(self.question, WEEKDAY).first)
+            return bool(began and began <= self.insights.compared(self.query, WEEKDAY).first)
         return False
 
     @property
@@ -114,13 +114,13 @@ class ViewPlan:
         return (self.base.name, self.base.scope, *(f"{name}={value}" for name, value in self.pairs if name not in SENT))
 
     @cached_property
-    def before(self) -> Question | None:
+    def before(self) -> ReportQuery | None:
         """The days to compare with, including days before the first visit; None if there is no comparison."""
         compare = self.parameters.compare
-        return self.insights.compared(self.question, compare) if compare else None
+        return self.insights.compared(self.query, compare) if compare else None
 
     @cached_property
-    def compared(self) -> Question | None:
+    def compared(self) -> ReportQuery | None:
         """The part of `before` that has data; None if it has none."""
         return since(self.insights.first_day(self.base.scope), self.before) if self.before else None
 
@@ -155,7 +155,7 @@ class ViewPlan:
     @property
     def granularity(self) -> str:
         """The requested granularity, or the next coarser one if there are too many days."""
-        return possible(self.question, self.other("granularity") or figures.granularity(self.question))
+        return possible(self.query, self.other("granularity") or figures.granularity(self.query))
 
     def tab(self, card: Card) -> str:
         return next((tab for tab in self.open_tabs if tab in card.tabs), card.tabs[0])
@@ -185,7 +185,7 @@ class ViewPlan:
 
     @cached_property
     def figures(self) -> list[Figure]:
-        is_filtered = bool(self.question.filters)
+        is_filtered = bool(self.query.filters)
         return figures.figures(self.summary, self.address, self.metric, is_filtered, self.per_day)
 
     def values(self, tab: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
@@ -193,7 +193,7 @@ class ViewPlan:
         dimension = dimension_of(tab)
         now, *before = (self.results[request] for request in self.breakdown_requests(dimension, limit, offset))
         compared = before[0] if before else None
-        return breakdowns.values(now, compared, self.question, dimension, self.address, offset, self.per_day)
+        return breakdowns.values(now, compared, self.query, dimension, self.address, offset, self.per_day)
 
     # Requests for its parts
 
@@ -217,19 +217,19 @@ class ViewPlan:
 
     @property
     def summary_request(self) -> SummaryRequest:
-        return SummaryRequest(self.question, self.compared)
+        return SummaryRequest(self.query, self.compared)
 
     @property
     def timeline_requests(self) -> list[TimelineRequest]:
-        """Requests for the periods of the question and of the days it is compared with."""
+        """Requests for the periods of the query and of the days it is compared with."""
         before = self.before if self.compared else None
-        return [TimelineRequest(question, self.granularity) for question in (self.question, before) if question]
+        return [TimelineRequest(query, self.granularity) for query in (self.query, before) if query]
 
     def breakdown_requests(
         self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0
     ) -> list[BreakdownRequest]:
-        """Return requests for a breakdown of the question, and for all values of the compared days."""
-        requests = [BreakdownRequest(self.question, dimension, limit, offset)]
+        """Return requests for a breakdown of the query, and for all values of the compared days."""
+        requests = [BreakdownRequest(self.query, dimension, limit, offset)]
         return [*requests, BreakdownRequest(self.compared, dimension, MAX_ROWS)] if self.compared else requests
 
     @property

@@ -13,9 +13,9 @@ from koyjabo.base.core.spreadsheet import MIMETYPE
 from koyjabo.base.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
 from koyjabo.communities.ui import choices
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.ui import facts, filter_form
-from koyjabo.reports.visit_log.visit_log import VisitFilter
+from koyjabo.reports.visits.services import VisitListServices
+from koyjabo.reports.visits.ui import facts, filter_form
+from koyjabo.reports.visits.visit_list import VisitFilter
 from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.retention.erasure import Erasure
@@ -90,11 +90,11 @@ def export() -> Response:
 
 def _pieces(values: dict[str, str], what: str) -> Iterator[str]:
     """Yield the pieces of the file. Raises InvalidInput."""
-    log, jobs = current()[VisitLogServices].log, current()[RunningJobs]
+    visits, jobs = current()[VisitListServices].visits, current()[RunningJobs]
     which = VisitFilter(**{name: values[name] for name in VisitFilter._fields})
     if what == DAYS:
-        return log.export_days(me(), which)
-    return log.export(me(), which, jobs.reported(EXPORT))
+        return visits.export_days(me(), which)
+    return visits.export(me(), which, jobs.reported(EXPORT))
 
 
 @bp.post("/data/erasure")

@@ -13,8 +13,8 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.stats import encode
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.ui.breakdowns import ALL
-from koyjabo.reports.visit_log import search_terms
-from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visits import search_terms
+from koyjabo.reports.visits.services import VisitListServices
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.i18n import count, name_of, place, speaking
 from koyjabo.web.limits import limits
@@ -175,7 +175,7 @@ def _results(query: str) -> list[Result]:
 def _rows(query: str) -> Iterator[Result]:
     """Search visits, communities and users."""
     number = search_terms.ordinal(query)
-    visits = () if number is None else current()[VisitLogServices].log.visits_of(me(), number)[:1]
+    visits = () if number is None else current()[VisitListServices].visits.visits_of(me(), number)[:1]
     for visit in visits:
         label = str(_("Visit %(number)s", number=count(visit.ordinal)))
         yield Result(FOUND_VISITS, label, place(visit.place), url_for("admin.visit", ordinal=number))

@@ -7,8 +7,8 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.reports.ui import choices
 from koyjabo.reports.ui.choices import OVERVIEW
 from koyjabo.reports.ui.view import view_of
-from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.visit_log import VisitFilter
+from koyjabo.reports.visits.services import VisitListServices
+from koyjabo.reports.visits.visit_list import VisitFilter
 from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.panel import for_viewers
@@ -35,7 +35,7 @@ def overview() -> Response:
         return page("getting_started/first_run", first=first, stats=stats)
     beginning = None if request.args else services[GettingStarted].first_day(stats["totalVisits"])
     if beginning:
-        log = services[VisitLogServices]
+        visits = services[VisitListServices]
         return page(
             "panel/first_day",
             beginning=beginning,
@@ -43,8 +43,8 @@ def overview() -> Response:
             stats=stats,
             day=services[DaysByHour].at(moment),
             now_ms=services.clock.now_ms(),
-            newest=log.log.page(me(), VisitFilter(), count=MAX_NEWEST).visits,
-            live_times=log.live_times(),
+            newest=visits.visits.slice(me(), VisitFilter(), count=MAX_NEWEST).visits,
+            live_times=visits.live_times(),
         )
     return page(
         "panel/overview",

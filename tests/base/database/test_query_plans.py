@@ -20,8 +20,8 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.community_people import GRANULARITIES
 from koyjabo.reports.services import PeopleServices, ReportServices
-from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.visit_log import VisitFilter
+from koyjabo.reports.visits.services import VisitListServices
+from koyjabo.reports.visits.visit_list import VisitFilter
 from koyjabo.upkeep.retention import reduction_queries
 from koyjabo.upkeep.retention.reduction_queries import Boundary, Stretch
 
@@ -160,7 +160,7 @@ def test_log_of_visits_is_looked_through_in_stretches(filled, kind):
         for what, which in WANTED.items():
             asked.clear()
             for newest_first in (True, False):
-                site.services[VisitLogServices].log.page(ADMIN, which, before=5_000, newest_first=newest_first)
+                site.services[VisitListServices].visits.slice(ADMIN, which, before=5_000, newest_first=newest_first)
             looked = [query for query in asked if "FROM visits" in query[0]]
             plans = [plan_of(site, kind, *query) for query in looked]
             assert len(plans) >= 3, what

@@ -14,7 +14,7 @@ from koyjabo.base.models import SITE
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.presence.visitors.active_visitors import ActiveCount
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import ReportServices
 
 WINDOW_S = 3
@@ -124,7 +124,7 @@ def test_first_event_holds_what_opening_changed_and_others_receive_it_once(serve
                 assert len(page.updates) == before + 2
 
 
-DAYS = Question("2025-12-16", "2025-12-17")
+DAYS = ReportQuery("2025-12-16", "2025-12-17")
 
 
 @pytest.fixture

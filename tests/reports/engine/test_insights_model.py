@@ -28,7 +28,7 @@ from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.live.visit_sums import VisitSums
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.query.groups import Sums
-from koyjabo.reports.query.report_query import GRANULARITIES, HOUR, Filter, Question
+from koyjabo.reports.query.report_query import GRANULARITIES, HOUR, Filter, ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.erasure import Erasure
 
@@ -60,7 +60,7 @@ ATTEND = (
        ON CONFLICT (visit_id) DO UPDATE SET seq = excluded.seq""",
 )
 SEEN = "UPDATE visits SET own = {own}, automated = {automated} WHERE id = {id}"
-WEEK = Question("2025-11-22", "2025-11-28")
+WEEK = ReportQuery("2025-11-22", "2025-11-28")
 """The days up to the first one, asked again after each change."""
 
 LENGTHS_MS = (0, 999, 1_000, 5_500, 30_000, 299_999, 300_000)
@@ -86,13 +86,13 @@ def new_visit(choose: Random, at_ms: int) -> NewVisit:
     )
 
 
-def new_question(choose: Random, today: str, times_ms: list[int]) -> Question:
-    """A random question. `times_ms` are the times of visits."""
+def new_query(choose: Random, today: str, times_ms: list[int]) -> ReportQuery:
+    """A random query. `times_ms` are the times of visits."""
     last = shifted(today, -choose.choice([0, 0, 0, 1, 3]))
     first = shifted(last, -choose.randint(0, 6))
     names = choose.sample(sorted(VALUES), choose.choice([0, 0, 1, 1, 2]))
     until_ms = choose.choice([None, choose.choice(times_ms) + choose.choice([0, 1, 600_000])])
-    return Question(first, last, choose.choice([SITE, SITE, Scope(HERE)]), {}, until_ms).within(
+    return ReportQuery(first, last, choose.choice([SITE, SITE, Scope(HERE)]), {}, until_ms).within(
         {name: new_filter(choose, name) for name in names}
     )
 
@@ -114,8 +114,8 @@ class History:
         self.site.add_community(HERE)
         self.model = InsightsModel(self.site.services.clock)
         self.numbers = count()
-        self.asked: list[Question] = []
-        self.begun: list[Question] = []
+        self.earlier_queries: list[ReportQuery] = []
+        self.begun: list[ReportQuery] = []
         self.insights = self.site.reports
 
     def register(self) -> None:
@@ -174,65 +174,65 @@ class History:
     def ask(self) -> None:
         times_ms = [visit.new.at_ms for visit in self.model.visits]
         today = self.site.services.clock.today()
-        earlier = [question for question in self.asked if question.last <= today]
+        earlier = [query for query in self.earlier_queries if query.last <= today]
         self.compare_breakdown(WEEK, "evidence", 4)
         for _ in range(4):
-            question = self.choose.choice([*earlier[-3:], new_question(self.choose, today, times_ms)])
-            self.asked.append(question)
-            self.compare_summary(question)
+            query = self.choose.choice([*earlier[-3:], new_query(self.choose, today, times_ms)])
+            self.earlier_queries.append(query)
+            self.compare_summary(query)
             self.compare_breakdown(
-                question, self.choose.choice(sorted(VALUES.keys() - {"attended"})), self.choose.randint(1, 4)
+                query, self.choose.choice(sorted(VALUES.keys() - {"attended"})), self.choose.randint(1, 4)
             )
-            self.compare_timeline(question, self.choose.choice(GRANULARITIES[1:]))
-            self.compare_since(question, times_ms)
+            self.compare_timeline(query, self.choose.choice(GRANULARITIES[1:]))
+            self.compare_since(query, times_ms)
 
-    def compare_since(self, question: Question, times_ms: list[int]) -> None:
+    def compare_since(self, query: ReportQuery, times_ms: list[int]) -> None:
         """Ask about the visits from a time on, as the last hour does, now and the next time."""
-        self.begun.append(replace(question, since_ms=self.choose.choice(times_ms)))
+        self.begun.append(replace(query, since_ms=self.choose.choice(times_ms)))
         for begun in self.begun[-2:]:
             figures, (*expected, pages, count, sum_s) = self.insights.summary(begun).figures, self.model.figures(begun)
             assert list(figures[2:5]) == expected
             assert (figures.page_views, *figures[9:12]) == (pages, count, sum_s, self.model.median_s(begun))
 
-    def compare_summary(self, question: Question) -> None:
-        summary = self.insights.summary(question, "previous")
-        assert summary.measured == self.model.measured(question)
-        other = self.insights.compared(question, "previous")
-        for asked, figures in ((question, summary.figures), (other, summary.compared)):
-            visits, visitors, new, pages, *attended = self.model.figures(asked)
+    def compare_summary(self, query: ReportQuery) -> None:
+        summary = self.insights.summary(query, "previous")
+        assert summary.measured == self.model.measured(query)
+        other = self.insights.compared(query, "previous")
+        for some_query, figures in ((query, summary.figures), (other, summary.compared)):
+            visits, visitors, new, pages, *attended = self.model.figures(some_query)
             assert figures[2:7] == (visits, visitors, new, visitors - new, pages)
-            assert figures[9:12] == (*attended, self.model.median_s(asked))
-        has_several_ids = any(map(self.model.has_several_ids, (question, other)))
+            assert figures[9:12] == (*attended, self.model.median_s(some_query))
+        has_several_ids = any(map(self.model.has_several_ids, (query, other)))
         assert not (summary.exact and has_several_ids)
-        if question.filters == {} and question.until_ms is None:
+        if query.filters == {} and query.until_ms is None:
             days = counting_queries.visits_by_day
-            rollups = self.insights._database.read(days, question.scope, question.first, question.last)
+            rollups = self.insights._database.read(days, query.scope, query.first, query.last)
             assert sum(day.visits for day in rollups.values()) == summary.figures.visits
 
-    def compare_breakdown(self, question: Question, dimension: str, limit: int) -> None:
-        expected = self.model.breakdown(question, dimension)
-        total = self.model.figures(question)
+    def compare_breakdown(self, query: ReportQuery, dimension: str, limit: int) -> None:
+        expected = self.model.breakdown(query, dimension)
+        total = self.model.figures(query)
         order = sorted(expected, key=lambda value: (-expected[value][0], value is not None, value or ""))
         for offset in (0, 1):
-            breakdown = self.insights.breakdown(question, dimension, limit, offset)
+            breakdown = self.insights.breakdown(query, dimension, limit, offset)
             shown = order[offset : offset + limit]
             assert [row.value for row in breakdown.rows] == shown
             for row in breakdown.rows:
                 assert plain(row.sums) == own(expected[row.value])
             assert [row.share for row in breakdown.rows] == [expected[label][0] / total[0] for label in shown]
-            rest = question.within({dimension: Filter(none_of=frozenset(shown))})
+            rest = query.within({dimension: Filter(none_of=frozenset(shown))})
             assert plain(breakdown.other) == own(self.model.figures(rest))
             assert plain(breakdown.total) == own(total)
             assert breakdown.values == len(expected)
 
-    def compare_timeline(self, question: Question, granularity: str) -> None:
-        periods = self.insights.timeline(question, granularity)
-        expected = self.model.timeline(question, granularity)
+    def compare_timeline(self, query: ReportQuery, granularity: str) -> None:
+        periods = self.insights.timeline(query, granularity)
+        expected = self.model.timeline(query, granularity)
         for period in periods:
             assert (*period[1:5], *period[6:8]) == expected.pop(period.period, (0,) * 6)
         assert expected == {}
         assert [row.period for row in periods] == sorted({row.period for row in periods})
-        is_running = question.last == self.site.services.clock.today()
+        is_running = query.last == self.site.services.clock.today()
         if granularity != HOUR:
             assert [row.so_far for row in periods] == [False] * (len(periods) - 1) + [is_running]
 
@@ -322,18 +322,18 @@ def count_calls(monkeypatch, cls: type, name: str) -> list[object]:
 @pytest.mark.both_kinds
 def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
     today = site.services.clock.today()
-    question = Question(today, today, filters={"source": Filter(frozenset(["google.com"]))})
+    query = ReportQuery(today, today, filters={"source": Filter(frozenset(["google.com"]))})
     snapshots, scans = count_calls(monkeypatch, Snapshot, "__init__"), count_calls(monkeypatch, VisitSums, "_follow")
-    requests = [SummaryRequest(question), TimelineRequest(question, "hour")]
-    requests += [BreakdownRequest(question, dimension) for dimension in DIMENSIONS]
+    requests = [SummaryRequest(query), TimelineRequest(query, "hour")]
+    requests += [BreakdownRequest(query, dimension) for dimension in DIMENSIONS]
     summary, hours, *breakdowns = site.reports.read(requests)
     assert (len(snapshots), len(scans)) == (1, 1)
     assert summary.figures[2:8] == (4, 4, 4, 0, 3, 0)
     assert sum(hour.visits for hour in hours) == 4
     assert all(breakdown.total.visits == 4 for breakdown in breakdowns)
     assert [(row.value, row.sums.visits) for row in breakdowns[0].rows] == [("/", 2), (None, 1), ("/fares", 1)]
-    asked_alone = [site.reports.read([request])[0] for request in requests]
-    assert asked_alone == [summary, hours, *breakdowns]
+    read_separately = [site.reports.read([request])[0] for request in requests]
+    assert read_separately == [summary, hours, *breakdowns]
 
 
 MIRPUR = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
@@ -352,5 +352,5 @@ def test_reports_are_charged_to_user_and_community_and_the_panel_is_first(site, 
         (shared.for_reader("share 1"), MIRPUR, ("share 1", f"shared {MIRPUR}"), False, True),
         (services.reports, SITE, (), True, False),
     ):
-        insights.summary(Question(today, today, scope))
+        insights.summary(ReportQuery(today, today, scope))
         assert [*readers[-1][:3]] == expected

@@ -17,7 +17,7 @@ def insights(site):
 
 
 def ask(insights, **more: str):
-    return insights.asked([("range", "hour"), *more.items()]).question
+    return insights.parse([("range", "hour"), *more.items()]).query
 
 
 def visit_before(site, minutes: int, visitor: str, page: str = "/") -> None:
@@ -31,14 +31,14 @@ def visit_before(site, minutes: int, visitor: str, page: str = "/") -> None:
 def test_last_hour_has_the_visits_of_its_sixty_minutes(site, insights):
     for minutes, visitor in ((60, "early"), (59, "ayesha"), (30, "ayesha"), (0, "karim")):
         visit_before(site, minutes, visitor, f"/{minutes}")
-    question = ask(insights)
-    assert (question.first, question.last) == ("2025-12-15", "2025-12-16")
-    figures = insights.summary(question).figures
+    query = ask(insights)
+    assert (query.first, query.last) == ("2025-12-15", "2025-12-16")
+    figures = insights.summary(query).figures
     assert (figures.visits, figures.visitors, figures.new_visitors) == (3, 2, 2)
     assert figures.peak_active is None
-    assert [row.value for row in insights.breakdown(question, "page").rows] == ["/0", "/30", "/59"]
+    assert [row.value for row in insights.breakdown(query, "page").rows] == ["/0", "/30", "/59"]
     assert insights.breakdown(ask(insights, page="/30"), "page").total.visits == 1
-    periods = insights.timeline(question, "minute")
+    periods = insights.timeline(query, "minute")
     assert (periods[0].period, len(periods)) == ("2025-12-15T23:21:00+06:00", 60)
     assert [at for at, period in enumerate(periods) if period.visits] == [0, 29, 59]
     assert [period.so_far for period in periods] == [False] * 59 + [True]
@@ -52,10 +52,10 @@ def test_page_views_of_the_last_hour_are_counted_by_minute(site, insights):
         site.time.pass_(minutes=minutes)
         event = {"id": str(minutes), "name": "pageview", "page": "/map"}
         assert site.post("/api/events", json={"visitorId": "ayesha", "events": [event]}).json["accepted"] == 1
-    question = ask(insights)
-    assert [period.page_views for period in insights.timeline(question, "minute")][-2:] == [0, 1]
-    assert insights.summary(question).figures.page_views == 1
-    assert insights.breakdown(question, "viewed_page").rows[0].sums.count == 1
+    query = ask(insights)
+    assert [period.page_views for period in insights.timeline(query, "minute")][-2:] == [0, 1]
+    assert insights.summary(query).figures.page_views == 1
+    assert insights.breakdown(query, "viewed_page").rows[0].sums.count == 1
 
 
 def test_last_hour_is_compared_with_the_hour_before_or_of_a_week_ago(site, insights):
@@ -79,9 +79,9 @@ def test_an_open_page_keeps_the_sums_of_one_hour_only(site, insights):
 
 
 def test_only_the_last_hour_has_minutes(insights):
-    for question, granularity in ((ask(insights), "hour"), (insights.asked([("range", "today")]).question, "minute")):
+    for query, granularity in ((ask(insights), "hour"), (insights.parse([("range", "today")]).query, "minute")):
         with pytest.raises(InvalidInput) as refused:
-            insights.timeline(question, granularity)
+            insights.timeline(query, granularity)
         assert refused.value.details == {"granularity": "must be minute for range=hour, and only for it"}
 
 

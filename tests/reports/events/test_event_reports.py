@@ -10,7 +10,7 @@ from support.application.site import Site, assert_error, site_fixture
 
 from koyjabo.base.network import rate_limiter
 from koyjabo.reports.events.records import MAX_EVENTS, USE_BYTES
-from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.query.report_query import Filter, ReportQuery
 from koyjabo.web.limits.limits import MAX_USES
 from koyjabo.web.schemas.bodies import LARGEST_BODY
 
@@ -31,13 +31,13 @@ def view(page: str | None) -> dict[str, Any]:
     return {"name": "pageview", "page": page}
 
 
-def question(first: str = FIRST, last: str = LAST, **filters: str | None) -> Question:
+def query(first: str = FIRST, last: str = LAST, **filters: str | None) -> ReportQuery:
     values = {name.replace("__", ":"): Filter(frozenset([value])) for name, value in filters.items()}
-    return Question(first, last, filters=values)
+    return ReportQuery(first, last, filters=values)
 
 
-def rows(site: Site, dimension: str, asked: Question | None = None) -> dict[Any, tuple]:
-    breakdown = site.reports.breakdown(asked or question(), dimension, limit=100)
+def rows(site: Site, dimension: str, other: ReportQuery | None = None) -> dict[Any, tuple]:
+    breakdown = site.reports.breakdown(other or query(), dimension, limit=100)
     return {row.value: tuple(row.sums)[:4] for row in breakdown.rows}
 
 
@@ -54,13 +54,13 @@ def used(site):
 
 
 def test_figures_have_page_views_and_events(used):
-    for asked, expected in (
-        (question(), (2, 5, 3)),
-        (question(first="2025-12-15"), (0, 0, 1)),
-        (question(source="google.com"), (1, 3, 2)),
-        (question(source=None), (1, 2, 1)),
+    for some_query, expected in (
+        (query(), (2, 5, 3)),
+        (query(first="2025-12-15"), (0, 0, 1)),
+        (query(source="google.com"), (1, 3, 2)),
+        (query(source=None), (1, 2, 1)),
     ):
-        figures = used.reports.summary(asked).figures
+        figures = used.reports.summary(some_query).figures
         assert (figures.visits, figures.page_views, figures.events) == expected
 
 
@@ -76,27 +76,27 @@ def test_rows_carry_counts_that_add_up(used):
 def test_rows_have_the_attended_time_of_their_visits(used):
     used.rows("UPDATE visits SET attended_ms = 2500 * id")  # Ayesha's visit has 2.5 s, and Babul's has 5 s
     for limit, expected in ((9, {"/a": (2, 7), "/": (1, 2)}), (1, {"/a": (2, 7), None: (1, 2)})):
-        views = used.reports.breakdown(question(), "viewed_page", limit)
+        views = used.reports.breakdown(query(), "viewed_page", limit)
         sums = {row.value: row.sums for row in views.rows} | ({None: views.other} if limit == 1 else {})
         assert {value: own[4:] for value, own in sums.items()} == expected
-    assert [row.sums[4:] for row in used.reports.breakdown(question(), "event").rows] == [(1, 2), (0, 0)]
+    assert [row.sums[4:] for row in used.reports.breakdown(query(), "event").rows] == [(1, 2), (0, 0)]
 
 
 @pytest.mark.both_kinds
 def test_filter_by_an_event_finds_the_visits_that_have_one(used):
     def visits(**filters: str | None) -> int | None:
-        return used.reports.summary(question(**filters)).figures.visits
+        return used.reports.summary(query(**filters)).figures.visits
 
     assert [visits(event="search"), visits(event="signup"), visits(event=None)] == [1, 0, 1]
     assert [visits(viewed_page="/a"), visits(viewed_page="/"), visits(viewed_page="/b")] == [2, 1, 0]
     assert [visits(event__search__to="Uttara"), visits(event__search__to="Dhaka")] == [1, 0]
-    assert rows(used, "source", question(viewed_page="/a")) == {None: (1, 1, 1, None), "google.com": (1, 1, 1, None)}
+    assert rows(used, "source", query(viewed_page="/a")) == {None: (1, 1, 1, None), "google.com": (1, 1, 1, None)}
 
 
 def test_comparison_counts_events_up_to_the_same_time(used):
     used.time.go_to("2025-12-15T08:30:00+06:00")
     send(used, "ayesha", view("/"))
-    compared = used.reports.summary(question("2025-12-15", "2025-12-15"), "previous").compared
+    compared = used.reports.summary(query("2025-12-15", "2025-12-15"), "previous").compared
     assert (compared.visits, compared.page_views, compared.events) == (0, 0, 0)
 
 

@@ -9,7 +9,7 @@ from support.application.site import Site, assert_error, nothing_counted, site_f
 
 from koyjabo.reports.events.events_postgres import PostgresEventStore
 from koyjabo.reports.events.events_sqlite import SqliteEventStore
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import ReportQuery
 
 THREADS = 16
 
@@ -82,12 +82,12 @@ def breaking_once(attempt):
     broken = []
 
     def wrapped(store, batch, first=None):
-        made = attempt(store, batch, first)
+        result = attempt(store, batch, first)
         if not broken:
             broken.append(True)
             store._link.close()
             raise store.unavailable[0]("connection lost")
-        return made
+        return result
 
     return wrapped
 
@@ -155,8 +155,8 @@ def send_searches(site: Site, visitor: str, *ids: str, **fields: object) -> None
 
 def figures(site: Site) -> tuple:
     insights, day = site.reports, "2025-12-16"
-    breakdown = insights.breakdown(Question(day, day), "event:search:to")
-    return insights.summary(Question(day, day)).figures, [(row.value, row.sums) for row in breakdown.rows]
+    breakdown = insights.breakdown(ReportQuery(day, day), "event:search:to")
+    return insights.summary(ReportQuery(day, day)).figures, [(row.value, row.sums) for row in breakdown.rows]
 
 
 @pytest.mark.both_kinds
@@ -168,9 +168,9 @@ def test_forgetting_renames_events_and_changes_no_figure(site):
     send_searches(site, "babul", "1", at=5)
     summary, (row,) = figures(site)
     assert (row[0], row[1].count) == ("Mirpur", 121)
-    version = site.reports.version(Question("2025-12-16", "2025-12-16"))
+    version = site.reports.version(ReportQuery("2025-12-16", "2025-12-16"))
     site.forget("ayesha")
-    assert site.reports.version(Question("2025-12-16", "2025-12-16")) != version
+    assert site.reports.version(ReportQuery("2025-12-16", "2025-12-16")) != version
     after, rows = figures(site)
     assert (after, {value: sums.count for value, sums in rows}) == (summary, {None: 120, "Mirpur": 1})
     assert site.rows("SELECT count(*) FROM events WHERE props IS NOT NULL") == [(1,)]

@@ -15,7 +15,7 @@ from support.sites.full_site import use_small_blocks
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.reports.engine.results import Breakdown
-from koyjabo.reports.query.report_query import HOUR, VIEWED_PAGE, Question
+from koyjabo.reports.query.report_query import HOUR, VIEWED_PAGE, ReportQuery
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 VISITORS = ("ayesha", "babul", "chandni")
@@ -141,15 +141,15 @@ class History:
             values = Counter(prop if prop is None else str(prop) for prop in props)
             if name is None:
                 values = Counter(event["name"] for event in here if event["name"] != "pageview")
-            question = Question(self.day, self.day, scope=scope)
-            breakdown = self.site.reports.breakdown(question, f"event:{name}:{key}" if name else "event", limit=100)
+            query = ReportQuery(self.day, self.day, scope=scope)
+            breakdown = self.site.reports.breakdown(query, f"event:{name}:{key}" if name else "event", limit=100)
             assert {row.value: row.sums.count for row in breakdown.rows if row.sums.count} == +values
             assert (breakdown.other.count, breakdown.total.count) == (0, values.total())
 
     def compare_visits(self, scope: str) -> None:
         """Compare the visits of the current day by viewed page, in rows and in `other`."""
         reports, expected = self.site.reports, self.model.visits_by_page(scope, self.day)
-        views = reports.breakdown(Question(self.day, self.day, scope=scope), VIEWED_PAGE, limit=1)
+        views = reports.breakdown(ReportQuery(self.day, self.day, scope=scope), VIEWED_PAGE, limit=1)
         shown = {row.value for row in views.rows}
         others = {visit["number"]: visit for page, own in expected.items() if page not in shown for visit in own}
         for sums, visits in ((row.sums, expected.get(row.value, [])) for row in views.rows):
@@ -157,13 +157,13 @@ class History:
         assert views.other[:2] == (len(others), len({visit["person"] for visit in others.values()}))
 
     def compare(self) -> None:
-        reports, question = self.site.reports, Question("2025-12-01", self.day)
+        reports, query = self.site.reports, ReportQuery("2025-12-01", self.day)
         events = sum(event["name"] != "pageview" for event in self.model.events)
         views = self.model.views("site").total()
-        assert reports.summary(question).figures[6:8] == (views, events)
-        assert sum(period.page_views for period in reports.timeline(question, HOUR)) == views
+        assert reports.summary(query).figures[6:8] == (views, events)
+        assert sum(period.page_views for period in reports.timeline(query, HOUR)) == views
         for scope in ("site", HERE):
-            self.compare_views(reports.breakdown(replace(question, scope=scope), VIEWED_PAGE, limit=2), scope)
+            self.compare_views(reports.breakdown(replace(query, scope=scope), VIEWED_PAGE, limit=2), scope)
 
     def compare_views(self, breakdown: Breakdown, scope: str) -> None:
         """Compare the page views of all days by page."""

@@ -1,4 +1,4 @@
-"""A question's cached sums follow the log: nothing is read twice or missed."""
+"""A query's cached sums follow the log: nothing is read twice or missed."""
 
 import pytest
 from support.application.site import Site, Time
@@ -9,7 +9,7 @@ from koyjabo.reports.live import live as live_module
 from koyjabo.reports.log import block_queries, log as log_module
 from koyjabo.reports.log.blocks import Block
 from koyjabo.reports.log.log import Log
-from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.query.report_query import Filter, ReportQuery
 
 FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
 MIRPUR, UTTARA = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a12")
@@ -33,8 +33,8 @@ def site(sqlite_database):
         yield site
 
 
-def visits(site: Site, question: Question) -> int | None:
-    return site.reports.summary(question).figures.visits
+def visits(site: Site, query: ReportQuery) -> int | None:
+    return site.reports.summary(query).figures.visits
 
 
 def test_report_reads_only_new_rows(site, monkeypatch):
@@ -47,13 +47,13 @@ def test_report_reads_only_new_rows(site, monkeypatch):
 
     live = site.reports.live
     monkeypatch.setattr(Log, "rows", rows)
-    question = Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset(["/"]))})
-    assert [visits(site, question), visits(site, question)] == [1, 1]
+    query = ReportQuery(FRIDAY, SATURDAY, filters={"page": Filter(frozenset(["/"]))})
+    assert [visits(site, query), visits(site, query)] == [1, 1]
     assert spans == [(True, (0, 0), (0, 2))]
     site.register("babul", page="/")
-    assert visits(site, question) == 2
+    assert visits(site, query) == 2
     assert spans[1:] == [(True, (0, 2), (0, 3))]
-    assert visits(site, Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset(["/fares"]))})) == 1
+    assert visits(site, ReportQuery(FRIDAY, SATURDAY, filters={"page": Filter(frozenset(["/fares"]))})) == 1
     assert spans[2:] == [(True, (0, 0), (0, 3))]
 
 
@@ -72,17 +72,17 @@ def test_a_breakdown_reads_all_visits_once(site, monkeypatch):
     for dimension, (visits, logs) in expected.items():
         spans.clear()
         filters = {"city": Filter(none_of=frozenset([dimension]))}
-        (row, *_) = reports.breakdown(Question(FRIDAY, SATURDAY, filters=filters), dimension).rows
+        (row, *_) = reports.breakdown(ReportQuery(FRIDAY, SATURDAY, filters=filters), dimension).rows
         assert (row.value, row.sums.visits, sorted(spans, reverse=True)) == ("/", visits, logs)
 
 
 def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(site):
     """The compared day's visits count up to the current time of day."""
-    asked = site.reports
+    reports = site.reports
 
     def compared() -> int | None:
-        question = Question(SATURDAY, SATURDAY)
-        return asked.summary(question, "previous").compared.visits
+        query = ReportQuery(SATURDAY, SATURDAY)
+        return reports.summary(query, "previous").compared.visits
 
     site.time.go_to(f"{SATURDAY}T10:00:00+06:00")
     assert compared() == 0
@@ -96,7 +96,7 @@ def test_cached_sums_have_a_limited_size(site, monkeypatch):
     live = site.reports.live
     monkeypatch.setattr(live_module, "MAX_KEPT", 4_000)
     for page in range(20):
-        visits(site, Question(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
+        visits(site, ReportQuery(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
         assert sum(entry.size for entry in live._sums.values()) <= 4_000 + 2_000
     assert 0 < len(live._sums) < 20
 
@@ -106,11 +106,11 @@ def test_a_visit_that_was_not_measured_is_not_attended(site):
     site.rows("UPDATE visits SET attended_ms = 1000 WHERE id = 2")
     attended = {"attended": Filter(none_of=frozenset(["none"]))}
     site.reports._database.write(block_queries.remove_all)
-    assert visits(site, Question(FRIDAY, SATURDAY, filters=attended)) == 1
+    assert visits(site, ReportQuery(FRIDAY, SATURDAY, filters=attended)) == 1
 
 
 def test_report_of_a_community_reads_only_its_rows(site, monkeypatch):
-    """Twenty visits cost the same on a site with 400,000 others. The second question reads no block again."""
+    """Twenty visits cost the same on a site with 400,000 others. The second query reads no block again."""
     use_small_blocks(monkeypatch)
     site.add_community(MIRPUR)
     for number in range(80):
@@ -133,8 +133,8 @@ def test_report_of_a_community_reads_only_its_rows(site, monkeypatch):
         for page, blocks in ("/nowhere", 2 * 3), ("/nothing", 0):
             rows.clear()
             unpacked.clear()
-            question = Question(FRIDAY, SATURDAY, MIRPUR, {"page": Filter(none_of=frozenset([page]))})
-            figures = other.reports.summary(question).figures
+            query = ReportQuery(FRIDAY, SATURDAY, MIRPUR, {"page": Filter(none_of=frozenset([page]))})
+            figures = other.reports.summary(query).figures
             assert (figures.visits, figures.events) == (3, 3)
             assert len(unpacked) <= blocks
             assert sum(rows) == 2 * 3, "its three visits and its three events"
@@ -148,8 +148,8 @@ def test_rows_that_were_copied_follow_attended_times(site, monkeypatch):
     rebuild(site)
 
     def attended(page: str) -> int | None:
-        question = Question(FRIDAY, SATURDAY, MIRPUR, {"page": Filter(none_of=frozenset([page]))})
-        return site.reports.summary(question).figures.attended
+        query = ReportQuery(FRIDAY, SATURDAY, MIRPUR, {"page": Filter(none_of=frozenset([page]))})
+        return site.reports.summary(query).figures.attended
 
     assert attended("/one") == 0
     ((id,),) = site.rows(f"SELECT id FROM visits WHERE scope = '{MIRPUR}'")
@@ -158,20 +158,20 @@ def test_rows_that_were_copied_follow_attended_times(site, monkeypatch):
     assert [attended("/one"), attended("/another")] == [1, 1]
 
 
-def test_questions_of_one_community_leave_the_sums_of_others(site, monkeypatch):
+def test_queries_of_one_community_leave_the_sums_of_others(site, monkeypatch):
     live, days = site.reports.live, (FRIDAY, SATURDAY)
-    monkeypatch.setattr(live_module, "MAX_QUESTIONS", 12)
+    monkeypatch.setattr(live_module, "MAX_QUERIES", 12)
 
     def ask() -> list[str]:
-        """Ask about a community, and return the scopes of the questions that have sums."""
+        """Ask about a community, and return the scopes of the queries that have sums."""
         for page in range(40):
-            visits(site, Question(*days, MIRPUR, {"page": Filter(frozenset([f"/{page}"]))}))
-        return [question.scope for _, question, _ in live._sums]
+            visits(site, ReportQuery(*days, MIRPUR, {"page": Filter(frozenset([f"/{page}"]))}))
+        return [query.scope for _, query, _ in live._sums]
 
-    visits(site, Question(*days))
-    visits(site, Question(*days, UTTARA))
+    visits(site, ReportQuery(*days))
+    visits(site, ReportQuery(*days, UTTARA))
     assert ask().count(MIRPUR) == 12
-    size = sum(asked.size for asked in live._sums.values())
+    size = sum(sums.size for sums in live._sums.values())
     monkeypatch.setattr(live_module, "MAX_KEPT", size - 1)
     kept = ask()
     assert kept.count(SITE) == kept.count(UTTARA) == 1

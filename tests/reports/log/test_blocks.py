@@ -10,7 +10,7 @@ from support.application.site import Site, Time
 from support.sites.full_site import in_context, quiet, use_small_blocks
 
 from koyjabo.reports.log import block_queries
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
 
@@ -57,8 +57,8 @@ def rows_of(site: Site, table: str) -> list[tuple]:
 
 
 def counted(site: Site) -> tuple:
-    reports, question = site.reports, Question("2025-10-08", site.services.clock.today())
-    return reports.summary(question).figures[2:8]
+    reports, query = site.reports, ReportQuery("2025-10-08", site.services.clock.today())
+    return reports.summary(query).figures[2:8]
 
 
 @pytest.mark.both_kinds
@@ -102,7 +102,7 @@ def test_blocks_of_other_rules_are_written_again(site):
     with Site(site.database_url, site.time, PUBLIC_URL="https://www.google.com") as other:
         others = stored(other)
         assert others != right
-        sources = other.reports.breakdown(Question("2025-10-08", "2025-10-08"), "source")
+        sources = other.reports.breakdown(ReportQuery("2025-10-08", "2025-10-08"), "source")
         assert [row.value for row in sources.rows] == [None]
         assert stored(site) == right
         assert stored(other) == right  # each recreates them once, rather than forever in turn

@@ -12,7 +12,7 @@ from koyjabo.base.core.urls import origin_of
 from koyjabo.base.network import campaigns, user_agents
 from koyjabo.reports.log import blocks
 from koyjabo.reports.log.trait_parser import PARSED_FROM, RULES, ParsedTraits, Sources, TraitParser
-from koyjabo.reports.query.report_query import TRAITS, Question
+from koyjabo.reports.query.report_query import TRAITS, ReportQuery
 
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36"
 PARSER = TraitParser(["live.koyjabo.com"])
@@ -211,7 +211,7 @@ def traces(site: Site) -> list[str]:
 
 
 def values(site: Site, dimension: str) -> dict:
-    breakdown = site.reports.breakdown(Question(DAY, DAY), dimension)
+    breakdown = site.reports.breakdown(ReportQuery(DAY, DAY), dimension)
     return {row.value: row.sums.visits for row in breakdown.rows}
 
 

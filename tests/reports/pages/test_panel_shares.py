@@ -26,16 +26,16 @@ def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
     site.register("v1", page="/metro", referrer="https://www.google.com/")
     site.register("v2", page="/metro")
     query = "source=google.com&page=%2Fmetro&page=%21%2Fmap&range=7d"
-    asked = rani.get(f"{NEW}?{query}")
-    assert "Share this view" not in asked
-    assert "Choose other visits" in words(asked)
-    assert f'href="/admin/?{query.replace("&", "&amp;")}"' in asked
+    shown_form = rani.get(f"{NEW}?{query}")
+    assert "Share this view" not in shown_form
+    assert "Choose other visits" in words(shown_form)
+    assert f'href="/admin/?{query.replace("&", "&amp;")}"' in shown_form
     assert "Share this view" not in rani.get(NEW)
-    assert 'value="7d" selected' in asked
-    made = rani.send(f"{NEW}?{query}", 200, name="Search", range="7d", until="2025-12-31", password="")
-    url = url_in(made)
+    assert 'value="7d" selected' in shown_form
+    created = rani.send(f"{NEW}?{query}", 200, name="Search", range="7d", until="2025-12-31", password="")
+    url = url_in(created)
     assert url.startswith("http://localhost/share/")
-    assert "it is shown only once" in words(made)
+    assert "it is shown only once" in words(created)
     later = rani.get(CONNECT)
     assert url not in later
     seen = words(later)
@@ -52,8 +52,8 @@ def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
 
 
 def test_revoking_a_link_needs_a_confirmation_and_names_the_link(site, rani):
-    made = rani.send(NEW, 200, name="100% <b>mine</b>", **EMPTY)
-    path = url_in(made).removeprefix("http://localhost")
+    created = rani.send(NEW, 200, name="100% <b>mine</b>", **EMPTY)
+    path = url_in(created).removeprefix("http://localhost")
     share_id = site.rows("SELECT id FROM shares WHERE name LIKE '100%'")[0][0]
     rani.confirm(f"{PAGE}/{share_id}/end")
     assert rani.location == CONNECT

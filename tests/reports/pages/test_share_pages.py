@@ -69,8 +69,8 @@ def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss
     pages = [f"/communities/{community['id']}{end}" for community in (listed, unlisted) for end in ("", "/members")]
     for number, page in enumerate((*pages, pages[-1])):
         site.register(f"member{number}", visitId="1", page=page)
-    made, reader = share(boss, filters={"page": [*pages, "/communities/gone"]}), Reader(site)
-    token, path = made["token"], f"/share/{made['token']}"
+    created, reader = share(boss, filters={"page": [*pages, "/communities/gone"]}), Reader(site)
+    token, path = created["token"], f"/share/{created['token']}"
     for query in ("page&limit=1", "page&offset=1", "page", "page&format=csv", "viewed_page"):
         answer = shared(site, token, "breakdown", f"by={query}")
         assert unlisted["id"] not in answer.text

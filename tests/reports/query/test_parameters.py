@@ -1,4 +1,4 @@
-"""The query grammar: questions round-trip through URLs, and any input is answered or refused."""
+"""The query grammar: report queries round-trip through URLs, and any input is read or refused."""
 
 from urllib.parse import parse_qsl
 
@@ -9,7 +9,7 @@ from support.runs.fuzz_effort import effort
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.report_query import ADDRESSES, DIMENSIONS, RANGES, SOURCE, Filter, Question
+from koyjabo.reports.query.report_query import ADDRESSES, DIMENSIONS, RANGES, SOURCE, Filter, ReportQuery
 
 TODAY = "2026-11-22"
 COMMUNITY = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
@@ -19,8 +19,8 @@ days = st.dates().map(str)
 texts = st.text() | st.sampled_from([*RANGES, "previous", "year", "", "!", "!!", "\\!", "\\\\!x"]) | days
 values = st.none() | st.text(min_size=1, max_size=30).filter(lambda text: "\0" not in text) | st.just("\\!x")
 filters = st.builds(Filter, st.frozensets(values, max_size=3), st.frozensets(values, max_size=3)).filter(bool)
-questions = st.builds(
-    Question,
+queries = st.builds(
+    ReportQuery,
     st.sampled_from(["1970-01-01", "2026-02-28", TODAY]),
     st.just(TODAY),
     filters=st.dictionaries(st.sampled_from([*DIMENSIONS, "event:search:from"]), filters, max_size=3),
@@ -32,18 +32,18 @@ def read(*pairs: tuple[str, str], scope: Scope = SITE, first_day: str | None = "
 
 
 @effort(200)
-@given(question=questions, compare=st.sampled_from([None, "year"]), limit=st.sampled_from([{}, {"limit": "5"}]))
-def test_parameters_survive_a_round_trip(question, compare, limit):
-    typed = Parameters(question, None, compare, limit)
-    asked = read(*typed.pairs())
-    assert read(*asked.pairs()) == asked
-    assert with_one_spelling(asked.question) == with_one_spelling(question)
-    assert (asked.compare, asked.others) == (compare, limit)
+@given(query=queries, compare=st.sampled_from([None, "year"]), limit=st.sampled_from([{}, {"limit": "5"}]))
+def test_parameters_survive_a_round_trip(query, compare, limit):
+    typed = Parameters(query, None, compare, limit)
+    requested = read(*typed.pairs())
+    assert read(*requested.pairs()) == requested
+    assert with_one_spelling(requested.query) == with_one_spelling(query)
+    assert (requested.compare, requested.others) == (compare, limit)
 
 
-def with_one_spelling(question: Question) -> dict[str, Filter]:
+def with_one_spelling(query: ReportQuery) -> dict[str, Filter]:
     """The filters by dimensions whose values have one spelling."""
-    return {name: values for name, values in question.filters.items() if name not in (*ADDRESSES, SOURCE)}
+    return {name: values for name, values in query.filters.items() if name not in (*ADDRESSES, SOURCE)}
 
 
 @effort(300)
@@ -51,20 +51,20 @@ def with_one_spelling(question: Question) -> dict[str, Filter]:
 def test_any_parameter_is_limited_or_refused(pairs, scope):
     refused: dict[str, str] = {}
     try:
-        question = read(*pairs, scope=scope).question
+        query = read(*pairs, scope=scope).query
     except InvalidInput as error:
         refused = error.details
     assert refused.keys() <= {name for name, _ in pairs}
     assert all(isinstance(reason, str) and reason for reason in refused.values())
     if refused:
         return
-    assert "1969-01-01" < question.first <= question.last <= TODAY
-    assert (question.scope, question.until_ms) == (scope, None)
-    assert set(question.filters) == {name for name, _ in pairs} - {"range", "start", "end", "compare", "limit"}
+    assert "1969-01-01" < query.first <= query.last <= TODAY
+    assert (query.scope, query.until_ms) == (scope, None)
+    assert set(query.filters) == {name for name, _ in pairs} - {"range", "start", "end", "compare", "limit"}
 
 
 def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
-    asked = {
+    days_by_text = {
         "": ("2026-10-24", TODAY),
         "range=today": (TODAY, TODAY),
         "range=yesterday": ("2026-11-21", "2026-11-21"),
@@ -78,9 +78,10 @@ def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
         "start=2026-11-20&end=2027-01-01": ("2026-11-20", TODAY),
         "start=2027-01-01": (TODAY, TODAY),
     }
-    questions = {query: read(*parse_qsl(query)).question for query in asked}
-    assert {query: (question.first, question.last) for query, question in questions.items()} == asked
-    assert read(("range", "all"), first_day=None).question.first == TODAY
+    for text, days in days_by_text.items():
+        query = read(*parse_qsl(text)).query
+        assert (query.first, query.last) == days, text
+    assert read(("range", "all"), first_day=None).query.first == TODAY
     for name in RANGES:
         named = read(("range", name))
         assert (named.range, read(*named.pairs())) == (name, named)
@@ -89,7 +90,7 @@ def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
 def test_filters_are_values_and_exceptions():
     pages = (("page", "/"), ("page", ""), ("page", "!/fares"))
     parsed = read(*pages, ("source", "!"), ("utm_term", "\\!a"), ("city", "!!a"))
-    assert parsed.question.filters == {
+    assert parsed.query.filters == {
         "page": Filter(frozenset(["/", None]), frozenset(["/fares"])),
         "source": Filter(none_of=frozenset([None])),
         "utm_term": Filter(frozenset(["!a"])),
@@ -99,7 +100,7 @@ def test_filters_are_values_and_exceptions():
 
 def test_there_are_not_too_many_values():
     pairs = [("page", f"/{number}") for number in range(200)]
-    assert len(read(*pairs).question.filters["page"].any_of) == 200
+    assert len(read(*pairs).query.filters["page"].any_of) == 200
     with pytest.raises(InvalidInput) as refused:
         read(*pairs, ("source", "x"))
     assert set(refused.value.details) == {"source"}

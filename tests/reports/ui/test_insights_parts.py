@@ -5,7 +5,7 @@ import re
 import pytest
 
 from koyjabo.reports.engine.results import Breakdown, Period, Row, Sums
-from koyjabo.reports.query.report_query import ATTENDED, DIMENSIONS, Question
+from koyjabo.reports.query.report_query import ATTENDED, DIMENSIONS, ReportQuery
 from koyjabo.reports.ui import breakdowns, figures, ranges
 from koyjabo.reports.ui.ranges import PageAddress
 
@@ -30,7 +30,7 @@ BESIDE = [
 
 def test_days_before_and_after_a_range_have_its_length_or_are_a_month():
     for days, before, after in BESIDE:
-        picker = ranges.picker(HERE, Question(*days), TODAY, "30d")
+        picker = ranges.picker(HERE, ReportQuery(*days), TODAY, "30d")
         assert days_of(picker.before) == before
         assert (days_of(picker.after) if picker.after else None) == after
 
@@ -45,7 +45,7 @@ def test_periods_are_compared_in_their_order():
         for day, number, so_far in (("2025-12-08", 7, False), ("2025-12-15", 2, True))
     ]
     past = [Period("2024-12-09", 5, 5, 5, 5, False, 0, 0)]
-    days = Question("2025-12-08", TODAY)
+    days = ReportQuery("2025-12-08", TODAY)
     first, second = figures.rows(days, weeks, past, "", "returning_visitors", "week", HERE)
     assert (first.value, first.compared, first.before) == (2, "2024-12-09", 0)
     assert (second.so_far, second.compared, second.before) == (True, "", None)
@@ -67,7 +67,7 @@ def test_periods_that_the_range_cuts_are_marked(step, starts, days, expected):
     """The current period is marked as current. Each period links to its counted days."""
     is_running = days[1] == TODAY
     periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1], 0, 0) for start in starts]
-    rows = figures.rows(Question(*days), periods, [], "", "visits", step, HERE)
+    rows = figures.rows(ReportQuery(*days), periods, [], "", "visits", step, HERE)
     assert [period.is_partial for period in rows] == expected
     assert step == "hour" or f"start={max(days[0], starts[0])}&" in rows[0].url
     assert step == "hour" or rows[-1].url.endswith(f"&end={days[1]}")
@@ -83,7 +83,7 @@ def test_values_change_only_where_the_other_days_are_known_and_gone_ones_are_lis
         (now, before._replace(values=3), [("/", 0), ("/new", None), *gone]),
         (now, None, [("/", None), ("/new", None)]),
     ):
-        lines = breakdowns.values(breakdown, other, Question(TODAY, TODAY), "page", HERE, 0).lines
+        lines = breakdowns.values(breakdown, other, ReportQuery(TODAY, TODAY), "page", HERE, 0).lines
         assert [(line.label, line.change) for line in lines] == expected
 
 
@@ -100,7 +100,7 @@ def test_cities_have_dots_by_every_name():
     names = ["Dhaka, BD", "Chittagong, BD", "Chattogram, BD", "Cox's Bazar, BD", "Dhaka, IN", "Atlantis, BD", None]
     cities = [row(name, visits) for visits, name in zip(range(9, 2, -1), names, strict=True)]
     breakdown = Breakdown(cities, Sums(0, 0, 0), Sums(9, 9, 9), 7, None)
-    dots = breakdowns.dots(breakdowns.values(breakdown, None, Question(TODAY, TODAY), "city", HERE, 0))
+    dots = breakdowns.dots(breakdowns.values(breakdown, None, ReportQuery(TODAY, TODAY), "city", HERE, 0))
     assert [dot.line.value for dot in dots] == names[:4]
     assert dots[1][:2] == dots[2][:2] != dots[0][:2]
     assert dots[0].radius == breakdowns.LARGEST_DOT > dots[1].radius

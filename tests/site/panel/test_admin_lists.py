@@ -170,13 +170,13 @@ def test_invalid_search_is_explained_at_its_field(admin, example):
 
 
 def test_search_that_ran_out_of_time_says_how_far_it_came(admin, monkeypatch):
-    monkeypatch.setattr("koyjabo.reports.visit_log.visit_log.PATIENCE_S", 0)
-    monkeypatch.setattr("koyjabo.reports.visit_log.queries.FIRST_STRETCH", 10)
+    monkeypatch.setattr("koyjabo.reports.visits.visit_list.PATIENCE_S", 0)
+    monkeypatch.setattr("koyjabo.reports.visits.queries.FIRST_STRETCH", 10)
     first, *_, last = map(words, pages(admin, "/admin/visits?place=nowhere"))
     assert "Nothing found yet. Searched back to 17 Dec 2025, 12:00 ." in first
     assert "Search further" in first
     assert "No visit matches." in last
-    monkeypatch.setattr("koyjabo.reports.visit_log.visit_log.COUNT_S", -1)
+    monkeypatch.setattr("koyjabo.reports.visits.visit_list.COUNT_S", -1)
     assert "At least 10 visits" in words(admin.get("/admin/visits?place=Unknown"))
     assert "At least" not in words(admin.get("/admin/visits?place=nowhere"))
 

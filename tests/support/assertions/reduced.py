@@ -10,23 +10,23 @@ from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.results import MAX_ROWS
 from koyjabo.reports.query.parameters import COMMUNITY
-from koyjabo.reports.query.report_query import DIMENSIONS, GRANULARITIES, Question
+from koyjabo.reports.query.report_query import DIMENSIONS, GRANULARITIES, ReportQuery
 
 PROPERTY = "event:search:to"
 OF_VISITORS = ("visitors", "returning_visitors", "reason")
 
 Figures = Mapping[str, Any]
-"""The reports for one question. Breakdowns have the name of their dimension."""
+"""The reports for one query. Breakdowns have the name of their dimension."""
 
 
-def all_figures(reports: Insights, question: Question) -> Figures:
-    """Every report for a question, without the numbers of visitors: `summary`, timelines, and all breakdowns with
+def all_figures(reports: Insights, query: ReportQuery) -> Figures:
+    """Every report for a query, without the numbers of visitors: `summary`, timelines, and all breakdowns with
     all rows.
     """
-    dimensions = [name for name in (*DIMENSIONS, PROPERTY) if name != COMMUNITY or question.scope == SITE]
-    requests: dict[str, Any] = {"summary": SummaryRequest(question)}
-    requests |= {name: TimelineRequest(question, name) for name in GRANULARITIES[1:]}
-    requests |= {name: BreakdownRequest(question, name, MAX_ROWS) for name in dimensions}
+    dimensions = [name for name in (*DIMENSIONS, PROPERTY) if name != COMMUNITY or query.scope == SITE]
+    requests: dict[str, Any] = {"summary": SummaryRequest(query)}
+    requests |= {name: TimelineRequest(query, name) for name in GRANULARITIES[1:]}
+    requests |= {name: BreakdownRequest(query, name, MAX_ROWS) for name in dimensions}
     return {
         name: without_visitors(result)
         for name, result in zip(requests, reports.read(list(requests.values())), strict=True)

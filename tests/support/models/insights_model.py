@@ -12,7 +12,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE
 from koyjabo.counting.records import NewVisit
 from koyjabo.reports.log.trait_parser import PARSED_FROM, TraitParser
-from koyjabo.reports.query.report_query import Filter, Question, Value
+from koyjabo.reports.query.report_query import Filter, ReportQuery, Value
 
 Figures = tuple[int, int, int, int, int, int]
 """(visits, visitors, new visitors, page views, attended visits, their total length in s)"""
@@ -88,40 +88,40 @@ class InsightsModel:
         kept = {(scope, visit.person) for visit in self.visits for scope in (SITE, visit.new.scope)}
         self.known &= kept
 
-    def has_several_ids(self, question: Question) -> bool:
-        """Whether a visitor may have several ids on the days of the question."""
-        days = [visit for visit in self.visits if question.first <= visit.day <= question.last]
+    def has_several_ids(self, query: ReportQuery) -> bool:
+        """Whether a visitor may have several ids on the days of the query."""
+        days = [visit for visit in self.visits if query.first <= visit.day <= query.last]
         return len({visit.is_reduced and visit.day[:7] for visit in days}) > 1
 
-    def asked(self, question: Question) -> list[Visit]:
-        return [visit for visit in self.visits if self._is_asked(visit, question)]
+    def visits_of(self, query: ReportQuery) -> list[Visit]:
+        return [visit for visit in self.visits if self._is_included(visit, query)]
 
-    def figures(self, question: Question) -> Figures:
-        return figures(self.asked(question), question.scope)
+    def figures(self, query: ReportQuery) -> Figures:
+        return figures(self.visits_of(query), query.scope)
 
-    def measured(self, question: Question) -> int:
-        return len(self._lengths_s(question))
+    def measured(self, query: ReportQuery) -> int:
+        return len(self._lengths_s(query))
 
-    def median_s(self, question: Question) -> int | None:
-        lengths_s = sorted(self._lengths_s(question))
+    def median_s(self, query: ReportQuery) -> int | None:
+        lengths_s = sorted(self._lengths_s(query))
         return lengths_s[(len(lengths_s) - 1) // 2] if lengths_s else None
 
-    def _lengths_s(self, question: Question) -> list[int]:
+    def _lengths_s(self, query: ReportQuery) -> list[int]:
         """The attended times of measured visits."""
-        measured = [visit for visit in self.asked(question) if visit.attended_ms is not None]
+        measured = [visit for visit in self.visits_of(query) if visit.attended_ms is not None]
         return [visit.attended_ms // 1000 if visit.is_attended else 0 for visit in measured]
 
-    def breakdown(self, question: Question, dimension: str) -> dict[Value, Figures]:
-        return self._by(question, lambda visit: visit.value(dimension))
+    def breakdown(self, query: ReportQuery, dimension: str) -> dict[Value, Figures]:
+        return self._by(query, lambda visit: visit.value(dimension))
 
-    def timeline(self, question: Question, granularity: str) -> dict[str, Figures]:
-        return self._by(question, lambda visit: self._period(visit, granularity))
+    def timeline(self, query: ReportQuery, granularity: str) -> dict[str, Figures]:
+        return self._by(query, lambda visit: self._period(visit, granularity))
 
-    def _by(self, question: Question, key: Callable[[Visit], Any]) -> dict[Any, Figures]:
+    def _by(self, query: ReportQuery, key: Callable[[Visit], Any]) -> dict[Any, Figures]:
         groups: defaultdict[Any, list[Visit]] = defaultdict(list)
-        for visit in self.asked(question):
+        for visit in self.visits_of(query):
             groups[key(visit)].append(visit)
-        return {group: figures(visits, question.scope) for group, visits in groups.items()}
+        return {group: figures(visits, query.scope) for group, visits in groups.items()}
 
     def _period(self, visit: Visit, granularity: str) -> str:
         day = date.fromisoformat(visit.day)
@@ -131,15 +131,13 @@ class InsightsModel:
             return str(day - timedelta(day.weekday()))
         return str(day.replace(day=1)) if granularity == "month" else visit.day
 
-    def _is_asked(self, visit: Visit, question: Question) -> bool:
+    def _is_included(self, visit: Visit, query: ReportQuery) -> bool:
         return (
-            question.first <= visit.day <= question.last
-            and question.scope in (SITE, visit.new.scope)
-            and (question.until_ms is None or visit.new.at_ms < question.until_ms)
-            and (question.since_ms is None or visit.new.at_ms >= question.since_ms)
-            and all(
-                _passes(dimension, visit.value(dimension), filter_) for dimension, filter_ in question.filters.items()
-            )
+            query.first <= visit.day <= query.last
+            and query.scope in (SITE, visit.new.scope)
+            and (query.until_ms is None or visit.new.at_ms < query.until_ms)
+            and (query.since_ms is None or visit.new.at_ms >= query.since_ms)
+            and all(_passes(dimension, visit.value(dimension), filter_) for dimension, filter_ in query.filters.items())
         )
 
 

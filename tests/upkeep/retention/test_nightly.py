@@ -14,7 +14,7 @@ from koyjabo.base.jobs.job_queries import SILENT_MS
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.retention import Nightly, Retention
 
@@ -253,8 +253,8 @@ DAYS = ("2025-11-01", "2025-11-02", "2025-11-03", "2025-12-20", "2025-12-21")
 
 def summaries(site_with_community: Site) -> list:
     insights = site_with_community.services[ReportServices].reports
-    question = Question(DAYS[0], "2025-12-31")
-    return [insights.breakdown(question, dimension).rows for dimension in ("browser", "system", "device")]
+    query = ReportQuery(DAYS[0], "2025-12-31")
+    return [insights.breakdown(query, dimension).rows for dimension in ("browser", "system", "device")]
 
 
 def test_old_user_agents_are_replaced_by_their_parsed_values(site_with_community, monkeypatch):

@@ -20,7 +20,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.reports import people_queries
 from koyjabo.reports.community_people import DAILY
 from koyjabo.reports.engine.results import REDUCED
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.upkeep.retention import reduction_queries
 from koyjabo.upkeep.retention.erasure import Erasure
@@ -117,13 +117,13 @@ def test_visitors_of_reduced_visits_count_once_a_month_and_reports_say_so(site):
     ranges += (("2025-10-30", "2025-11-02"), ("2025-10-30", "2025-12-31"))
 
     def visitors() -> list[tuple[int, int, bool]]:
-        summaries = [reports.summary(Question(*days)) for days in ranges]
+        summaries = [reports.summary(ReportQuery(*days)) for days in ranges]
         return [(summary.figures.visitors, summary.figures.new_visitors, summary.exact) for summary in summaries]
 
     assert visitors() == [(1, 1, True), (1, 0, True), (2, 1, True), (1, 1, True), (2, 2, True)]
     assert reduce_on(site, "2025-12-31") == 4
     assert visitors() == [(1, 1, True), (1, 0, True), (2, 1, True), (2, 1, False), (4, 2, False)]
-    assert reports.summary(Question(*ranges[3])).reason == REDUCED
+    assert reports.summary(ReportQuery(*ranges[3])).reason == REDUCED
     assert site.recount() == []
 
 
@@ -223,7 +223,7 @@ def test_an_event_loses_its_person_with_its_visit_and_later_events_have_no_visit
     send_event(site, "ayesha", "after-midnight")
     assert site.rows("SELECT visitor_id, visit_id FROM events WHERE id = 3") == [("ayesha", None)]
     reports = site.services[ReportServices].reports
-    assert reports.summary(Question("2025-10-31", "2025-12-01")).figures[6:8] == (2, 1)
+    assert reports.summary(ReportQuery("2025-10-31", "2025-12-01")).figures[6:8] == (2, 1)
 
 
 @pytest.mark.both_kinds

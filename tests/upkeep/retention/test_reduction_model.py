@@ -18,7 +18,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.community_people import DAILY, HOURLY
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.upkeep.retention.erasure import Erasure
 
@@ -107,8 +107,8 @@ class ReductionMachine(RuleBasedStateMachine):
     def insights(self, without: Collection[str] = ()) -> list[Figures]:
         """Reports of all days for the site and a community, except some breakdowns."""
         reports, today = self.site.services[ReportServices].reports, self.site.services.clock.today()
-        questions = [Question(self.first_day, max(today, self.first_day), Scope(name)) for name in (SITE, HERE)]
-        figures = [all_figures(reports, question) for question in questions]
+        queries = [ReportQuery(self.first_day, max(today, self.first_day), Scope(name)) for name in (SITE, HERE)]
+        figures = [all_figures(reports, query) for query in queries]
         return [{name: report for name, report in own.items() if name not in without} for own in figures]
 
     def traces(self, visitor: str) -> list[tuple]:

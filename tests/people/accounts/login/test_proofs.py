@@ -14,7 +14,7 @@ from support.people.page_readers import Reader, words
 from support.people.second_factor import App, secret_in, token_in, turn_on
 
 from koyjabo.people.accounts.second_factor import queries
-from koyjabo.reports.visit_log.visit_log import VisitFilter
+from koyjabo.reports.visits.visit_list import VisitFilter
 
 ADDRESS = "/admin/server/settings/address"
 FORM = "/admin/server?edit=address"

@@ -10,10 +10,10 @@ from typing import IO
 from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.runtime import ReportProgress
-from .visit_log import COLUMNS, VisitFilter, VisitLog
+from .visit_list import COLUMNS, VisitFilter, VisitList
 
 
-def write(log: VisitLog, path: Path, which: VisitFilter, resume: bool, progress: ReportProgress) -> None:
+def write(visits: VisitList, path: Path, which: VisitFilter, resume: bool, progress: ReportProgress) -> None:
     """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
     file, and append the visits after it.
 
@@ -25,7 +25,7 @@ def write(log: VisitLog, path: Path, which: VisitFilter, resume: bool, progress:
         with _opened(path, resume) as file:
             file.truncate(upto)
             file.seek(upto)
-            stream(log, file, which, progress, last=last, has_head=upto > 0)
+            stream(visits, file, which, progress, last=last, has_head=upto > 0)
     except FileExistsError:
         raise Unusable(f"{path} already exists. Choose another name, or use --resume to continue it.") from None
     except OSError as error:
@@ -33,7 +33,7 @@ def write(log: VisitLog, path: Path, which: VisitFilter, resume: bool, progress:
 
 
 def stream(
-    log: VisitLog,
+    visits: VisitList,
     file: IO[bytes],
     which: VisitFilter,
     progress: ReportProgress,
@@ -44,7 +44,7 @@ def stream(
     """Export to a pipe or file: all visits, or those after the visit `last`. Raises InvalidInput and
     LedgerUnavailable.
     """
-    extract = log.extract(which, last)
+    extract = visits.extract(which, last)
     if not has_head:
         file.write(spreadsheet.head(COLUMNS).encode())
     with progress(extract.ids, "Exporting") as advance:

@@ -8,24 +8,24 @@ from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.reports.services import ReportServices
 from . import attended_time_queries
 from .attended_times import LiveTime, times_of
-from .visit_log import VisitLog
+from .visit_list import VisitList
 
 MAX_LIVE_TIMES = 50
 """Number of latest visits whose attended time is shown up to this moment."""
 
 
 @dataclass(frozen=True, slots=True)
-class VisitLogServices:
-    log: VisitLog
+class VisitListServices:
+    visits: VisitList
     live_times: Callable[[], Mapping[str, LiveTime]]
     """Returns the attended times of the latest visits, by visit id. Raises LedgerUnavailable."""
 
 
-def build(base: Base) -> VisitLogServices:
+def build(base: Base) -> VisitListServices:
     services = base.services
 
     def live_times() -> Mapping[str, LiveTime]:
         return times_of(base.database.read(attended_time_queries.newest, MAX_LIVE_TIMES), services[AttendanceWriter])
 
-    log = VisitLog(base.database, base.clock, services[ReportServices].parser)
-    return VisitLogServices(log, live_times)
+    visits = VisitList(base.database, base.clock, services[ReportServices].parser)
+    return VisitListServices(visits, live_times)

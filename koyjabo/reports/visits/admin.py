@@ -1,4 +1,4 @@
-"""/admin/visits: the log of visits by number, with one search field and filters; each visit has its own page."""
+"""/admin/visits: all visits by number, with one search field and filters; each visit has its own page."""
 
 from flask import Response, abort, request
 from flask_babel import gettext as _
@@ -16,9 +16,9 @@ from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import cursor, me, page
 from koyjabo.web.schemas.bodies import Body
 from . import ui as visit_filters
-from .services import VisitLogServices
+from .services import VisitListServices
 from .ui import filter_form, with_counts
-from .visit_log import VisitFilter, VisitPage
+from .visit_list import VisitFilter, VisitSlice
 
 NUMBER = "number"
 """The only order offered, because it follows the primary key. Any other order would need an index, which would slow
@@ -34,56 +34,56 @@ UNKNOWN = N_("is not a filter of visits")
 @for_viewers
 def visits() -> Response:
     form = filter_form(request.args.to_dict())
-    log, which = current()[VisitLogServices].log, VisitFilter(**form.values)
+    listed, which = current()[VisitListServices].visits, VisitFilter(**form.values)
     sorting = Sorting.of(request, (NUMBER,), f"-{NUMBER}", CURSORS)
     try:
         if unknown := request.args.keys() - PARAMETERS:
             raise InvalidInput(details=dict.fromkeys(sorted(unknown), UNKNOWN))
         is_newest_first = sorting.order != NUMBER
-        visit_page = log.page(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
-        counted = log.count(me(), which)
+        visit_slice = listed.slice(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
+        counted = listed.count(me(), which)
     except InvalidInput as error:
         form.errors.update(error.details)
         if not error.details:
             raise
-        return _show(form, VisitPage(), "", sorting, 400)
+        return _show(form, VisitSlice(), "", sorting, 400)
     total = 0 if any(which) else current()[CountingServices].visits.stats().total
     is_all = not counted.is_complete or counted.visits == total
-    return _show(form, visit_page, visit_filters.results(counted), sorting, total=0 if is_all else total)
+    return _show(form, visit_slice, visit_filters.results(counted), sorting, total=0 if is_all else total)
 
 
 @bp.get("/visits/<int:ordinal>")
 @for_viewers
 def visit(ordinal: int) -> Response:
-    same_number = current()[VisitLogServices].log.visits_of(me(), ordinal)
+    same_number = current()[VisitListServices].visits.visits_of(me(), ordinal)
     if not same_number:
         abort(404)
-    live_times = current()[VisitLogServices].live_times()
-    return page("visit_log/visit", visit=same_number[0], earlier=same_number[1:], live_times=live_times)
+    live_times = current()[VisitListServices].live_times()
+    return page("visits/visit", visit=same_number[0], earlier=same_number[1:], live_times=live_times)
 
 
 def _show(
-    form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200, total: int = 0
+    form: Form[Body], visit_slice: VisitSlice, results: str, sorting: Sorting, status: int = 200, total: int = 0
 ) -> Response:
-    """Show the log. `total` is the site's total, if the number of visits in the log differs from it."""
+    """Show the list. `total` is the site's total, if the number of visits in the list differs from it."""
     communities = choices(form.values["community_id"])
     days = VisitFilter() if form.errors else VisitFilter(form.values["first_day"], form.values["last_day"])
-    frequent, browser = current()[VisitLogServices].log.frequent(me(), days), form.values["browser"]
+    frequent, browser = current()[VisitListServices].visits.frequent(me(), days), form.values["browser"]
     browsers = {"": _("All"), **{name: name for name, _count in frequent.browsers}}
     browsers.setdefault(browser, browser)
     page_names = visit_filters.page_names([form.values["page"], *(name for name, _count in frequent.pages)])
     return page(
-        "visit_log/visits",
+        "visits/visits",
         status,
         form=form,
-        visit_page=visit_page,
-        live_times=current()[VisitLogServices].live_times() if visit_page.visits else {},
+        visit_slice=visit_slice,
+        live_times=current()[VisitListServices].live_times() if visit_slice.visits else {},
         results=results,
         total=total,
         site_total=current()[CountingServices].visits.stats().total,
         sorting=sorting,
-        older=pagination.this_page(before=visit_page.before, after=None) if visit_page.before is not None else None,
-        newer=pagination.this_page(after=visit_page.after, before=None) if visit_page.after is not None else None,
+        older=pagination.this_page(before=visit_slice.before, after=None) if visit_slice.before is not None else None,
+        newer=pagination.this_page(after=visit_slice.after, before=None) if visit_slice.after is not None else None,
         choices=communities,
         chips=visit_filters.chips(form, communities),
         facts=visit_filters.facts(),

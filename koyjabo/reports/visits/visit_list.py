@@ -23,10 +23,10 @@ from . import queries, search_terms
 from .condition_queries import SearchFilter
 from .queries import OTHERS, Count, Frequent, LoggedVisit, Search
 
-__all__ = ["MAX_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
+__all__ = ["MAX_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitList", "VisitSlice"]
 
 PATIENCE_S = 1.0
-"""Time limit for one page's search, s, enough for millions of visits. The next page continues the search."""
+"""Time limit for the search of one slice, s, enough for millions of visits. The next one continues the search."""
 
 MAX_COUNTED, COUNT_S = 10_000, 0.3
 """Limits for counting results: maximum number, and time in s."""
@@ -77,9 +77,9 @@ class VisitFilter(NamedTuple):
     own: str = ""  # a key of OWN
 
 
-class VisitPage(NamedTuple):
-    """A page of visits, and the cursors for the pages with older and newer ones; None at the ends. If the search took
-    too long, the page is not full but has a cursor, and `reached_ms` is the time that the search has reached.
+class VisitSlice(NamedTuple):
+    """A slice of visits, and the cursors for the slices with older and newer ones; None at the ends. If the search took
+    too long, the slice is not full but has a cursor, and `reached_ms` is the time that the search has reached.
     """
 
     visits: tuple[LoggedVisit, ...] = ()
@@ -95,8 +95,8 @@ class Extract(NamedTuple):
     pieces: Iterator[tuple[str, int]]
 
 
-class VisitLog:
-    """The log of visits, for admins of the site. Viewers may use everything except exports, with masked visitorIds.
+class VisitList:
+    """All visits, for admins of the site. Viewers may use everything except exports, with masked visitorIds.
 
     Raises Forbidden for other accounts, InvalidInput by filter field, and LedgerUnavailable.
     """
@@ -106,7 +106,7 @@ class VisitLog:
         self._clock = clock
         self._parser = parser
 
-    def page(
+    def slice(
         self,
         account: Account,
         which: VisitFilter,
@@ -114,13 +114,13 @@ class VisitLog:
         count: int = 50,
         after: int | None = None,
         newest_first: bool = True,
-    ) -> VisitPage:
+    ) -> VisitSlice:
         """`count` visits older than the cursor `before`, or as many as are found within PATIENCE_S. With `after`, the
         visits just newer than that cursor, or the newest if there are too few. Without `newest_first`, the order is
         reversed. No search reveals a visitorId or email to viewers.
         """
         onward, back = (before, after) if newest_first else (after, before)
-        listed = self._database.report(_page, self._searched_by(account, which), onward, back, count, newest_first)
+        listed = self._database.report(_slice, self._searched_by(account, which), onward, back, count, newest_first)
         return listed._replace(visits=tuple(_as_shown_to(account, visit) for visit in listed.visits))
 
     def count(self, account: Account, which: VisitFilter) -> Count:
@@ -232,16 +232,16 @@ def _validated(which: VisitFilter) -> tuple[Days, str]:
     return days, community_id
 
 
-def _page(
+def _slice(
     session: Any, which: SearchFilter, onward: int | None, back: int | None, count: int, newest_first: bool
-) -> VisitPage:
-    """The visits after the cursor `onward`, or the visits before the cursor `back` if they fill the page."""
+) -> VisitSlice:
+    """The visits after the cursor `onward`, or the visits before the cursor `back` if they fill the slice."""
     search = queries.search(session, which)
     if back is not None:
         is_reversed = not newest_first
         visits, _ = queries.visits(session, search.past(back, is_reversed), count + 1, PATIENCE_S, is_reversed)
         if len(visits) > count:
-            return _visit_page(visits[count - 1 :: -1], visits[0].id, visits[count - 1].id, newest_first)
+            return _in_order(visits[count - 1 :: -1], visits[0].id, visits[count - 1].id, newest_first)
         onward = None
     if onward is not None:
         search = search.past(onward, newest_first)
@@ -250,14 +250,14 @@ def _page(
     if onward is not None and not visits:
         first = onward - 1 if newest_first else onward + 1
     if len(visits) > count:
-        return _visit_page(visits[:count], visits[count - 1].id, first, newest_first)
+        return _in_order(visits[:count], visits[count - 1].id, first, newest_first)
     if search.ends_at(reached, newest_first):
-        return _visit_page(visits, None, first, newest_first)
-    return _visit_page(visits, reached, first, newest_first)._replace(reached_ms=queries.at_ms(session, reached))
+        return _in_order(visits, None, first, newest_first)
+    return _in_order(visits, reached, first, newest_first)._replace(reached_ms=queries.at_ms(session, reached))
 
 
-def _visit_page(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None, newest_first: bool) -> VisitPage:
-    return VisitPage(visits, onward, back) if newest_first else VisitPage(visits, back, onward)
+def _in_order(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None, newest_first: bool) -> VisitSlice:
+    return VisitSlice(visits, onward, back) if newest_first else VisitSlice(visits, back, onward)
 
 
 def _count(session: Any, which: SearchFilter) -> Count:

@@ -6,7 +6,7 @@ from support.application.site import Site
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.evidence.queries import Shown
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.visit_log.services import VisitLogServices
+from koyjabo.reports.visits.services import VisitListServices
 
 
 class Pages:
@@ -16,7 +16,7 @@ class Pages:
         self.site = site
         self.attendance = site.services[AttendanceWriter]
         self.sockets = site.services[PresenceServices].visitor_sockets
-        self.times = site.services[VisitLogServices].live_times
+        self.times = site.services[VisitListServices].live_times
 
     def open(self, socket: str, visitor: str, visit: str | None = None) -> None:
         self.sockets.opened(socket, self.sockets.fingerprint({}), visitor, True)

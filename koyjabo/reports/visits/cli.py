@@ -9,7 +9,7 @@ import click
 
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.base.core.errors import InvalidInput
-from .services import VisitLogServices
+from .services import VisitListServices
 
 OPTIONS = {"first_day": "--from", "last_day": "--to", "community_id": "--community"}
 
@@ -28,14 +28,14 @@ def export(file: Path, community: str, first_day: str, last_day: str, resume: bo
     The format is CSV. Days are in TIMEZONE. Safe to run while the server is busy.
     """
     from . import export_file
-    from .visit_log import VisitFilter
+    from .visit_list import VisitFilter
 
     which = VisitFilter(first_day, last_day, community_id=community)
     with application() as services, _errors_by_option():
         if str(file) == "-":
-            export_file.stream(services[VisitLogServices].log, sys.stdout.buffer, which, progress)
+            export_file.stream(services[VisitListServices].visits, sys.stdout.buffer, which, progress)
         else:
-            export_file.write(services[VisitLogServices].log, file, which, resume, progress)
+            export_file.write(services[VisitListServices].visits, file, which, resume, progress)
 
 
 @contextmanager

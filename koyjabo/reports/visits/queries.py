@@ -38,7 +38,7 @@ COLUMNS = {column.name: column for column in Visit.__table__.columns}
 NEWEST = 10_000
 """Number of latest visits, by id, that are examined for frequent values."""
 
-MOST = 100
+MAX_FREQUENT_VALUES = 100
 """Maximum number of values of each kind."""
 
 Counts = tuple[tuple[str, int], ...]
@@ -247,4 +247,4 @@ def _largest(counts: Iterable[tuple[str | None, int]]) -> Counts:
     for value, count in counts:
         if value:
             summed[value] += count
-    return tuple(sorted(summed.items(), key=lambda item: (-item[1], item[0]))[:MOST])
+    return tuple(sorted(summed.items(), key=lambda item: (-item[1], item[0]))[:MAX_FREQUENT_VALUES])

@@ -14,9 +14,9 @@ from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.events.records import EVENT_COLUMNS
-from koyjabo.reports.visit_log import queries, visit_log
-from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.visit_log import COLUMNS, Count, VisitFilter
+from koyjabo.reports.visits import queries, visit_list
+from koyjabo.reports.visits.services import VisitListServices
+from koyjabo.reports.visits.visit_list import COLUMNS, Count, VisitFilter
 from koyjabo.upkeep.retention import erasure_queries
 
 ANDROID = "Mozilla/5.0 (Linux; Android 13; SM-A125F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0 Safari/537.36"
@@ -53,13 +53,13 @@ def world(site):
     site.post(json={"visitorId": "n7"}, headers=bearer(nusrat.access))
     site.services[CountingServices].visits.register(NewVisit("h8", None, Scope(hikers), "Unknown", site.time()))
     site.rows("UPDATE users SET is_admin = true")
-    return site.services[VisitLogServices].log, account_of(nusrat)._replace(is_admin=True), hikers
+    return site.services[VisitListServices].visits, account_of(nusrat)._replace(is_admin=True), hikers
 
 
 def ordinals(world, **which) -> list[int]:
     log, admin, hikers = world
     which = {name: value.format(hikers=hikers) for name, value in which.items()}
-    return sorted(visit.ordinal for visit in log.page(admin, VisitFilter(**which)).visits)
+    return sorted(visit.ordinal for visit in log.slice(admin, VisitFilter(**which)).visits)
 
 
 NUMBER = (
@@ -126,11 +126,11 @@ def test_search_is_read_for_200_characters(world):
 def test_viewer_searches_by_anything_but_ids_and_emails(world):
     log, admin, _ = world
     viewer = admin._replace(is_admin=False, is_viewer=True)
-    (visit,) = log.page(viewer, VisitFilter(text="nusrat")).visits
+    (visit,) = log.slice(viewer, VisitFilter(text="nusrat")).visits
     assert (visit.ordinal, visit.visitor_id, visit.visit_id) == (OF_USER, MASKED, MASKED)
     for text in ("Visitor_A1", "visitor_a", "nusrat@example.com", log.visits_of(admin, 22301)[0].visit_id):
-        assert log.page(viewer, VisitFilter(text=text)).visits == ()
-        assert log.page(admin, VisitFilter(text=text)).visits != ()
+        assert log.slice(viewer, VisitFilter(text=text)).visits == ()
+        assert log.slice(admin, VisitFilter(text=text)).visits != ()
     assert [visit.visitor_id for visit in log.visits_of(viewer, 22301)] == [MASKED]
 
 
@@ -139,9 +139,9 @@ def test_results_are_counted_as_far_as_that_is_quick(world, monkeypatch):
     assert log.count(admin, VisitFilter()) == Count(8, True)
     assert log.count(admin, VisitFilter(text="fares")) == Count(2, True)
     assert log.count(admin, VisitFilter(first_day="2030-01-01")) == Count(0, True)
-    monkeypatch.setattr(visit_log, "MAX_COUNTED", 3)
+    monkeypatch.setattr(visit_list, "MAX_COUNTED", 3)
     assert log.count(admin, VisitFilter(who="people")) == Count(4, False)
-    monkeypatch.setattr(visit_log, "COUNT_S", -1)
+    monkeypatch.setattr(visit_list, "COUNT_S", -1)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 2)
     assert log.count(admin, VisitFilter(place="Unknown")) == Count(2, False)
 
@@ -153,7 +153,7 @@ def test_lists_have_what_the_newest_visits_have_most_often(world, monkeypatch):
     assert dict(found_ones.sources) == {"direct": 6, "facebook.com": 1, "m.facebook.com": 1}
     assert ("/fares", 1) in found_ones.pages
     assert log.frequent(admin, VisitFilter(first_day="2030-01-01")).places == ()
-    monkeypatch.setattr("koyjabo.reports.visit_log.queries.NEWEST", 1)
+    monkeypatch.setattr("koyjabo.reports.visits.queries.NEWEST", 1)
     assert log.frequent(admin, VisitFilter()).places == (("Unknown", 1),)
 
 

@@ -4,16 +4,16 @@ import pytest
 from support.application.site import SPEC_MOMENT, Site
 from support.people.accounts import bearer, sign_up
 from support.people.communities import account_of, found
-from support.sites.visit_log import DAYS, Log
+from support.sites.visit_list import DAYS, Log
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.visit_log import condition_queries, queries, visit_log
-from koyjabo.reports.visit_log.queries import Count
-from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.visit_log import LoggedVisit, VisitFilter
+from koyjabo.reports.visits import condition_queries, queries, visit_list
+from koyjabo.reports.visits.queries import Count
+from koyjabo.reports.visits.services import VisitListServices
+from koyjabo.reports.visits.visit_list import LoggedVisit, VisitFilter
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,11 @@ def test_pages_fit_together(log):
     for count in (1, 5, 24):
         assert log.pages(count) == log.everything, count
         assert log.pages(count, newest_first=False) == log.everything[::-1], count
-    asked = {"count": 5, "newest_first": False}
-    pages = [log.log.page(log.admin, VisitFilter(), after=after, **asked) for after in (None, 5, 10)]
+    options = {"count": 5, "newest_first": False}
+    pages = [log.visits.slice(log.admin, VisitFilter(), after=after, **options) for after in (None, 5, 10)]
     assert [page.before for page in pages] == [None, 6, 11]
-    assert log.log.page(log.admin, VisitFilter(), before=11, **asked).visits == pages[1].visits
-    assert log.log.page(log.admin, VisitFilter(), before=3, **asked).visits == pages[0].visits
+    assert log.visits.slice(log.admin, VisitFilter(), before=11, **options).visits == pages[1].visits
+    assert log.visits.slice(log.admin, VisitFilter(), before=3, **options).visits == pages[0].visits
 
 
 def test_days_follow_the_time_zone_and_include_both_ends(log):
@@ -52,22 +52,22 @@ UNUSABLE = [
 
 def test_filter_that_cannot_be_used_is_refused_by_field(log):
     for which, field in UNUSABLE:
-        for ask in (log.log.page, log.log.export):
+        for ask in (log.visits.slice, log.visits.export):
             with pytest.raises(InvalidInput) as refused:
                 ask(log.admin, VisitFilter(**which))
             assert set(refused.value.details) == {field}
 
 
 def test_all_visits_of_days_and_of_a_community_are_counted_however_many_they_are(log, monkeypatch):
-    monkeypatch.setattr(visit_log, "MAX_COUNTED", 0)
+    monkeypatch.setattr(visit_list, "MAX_COUNTED", 0)
     for which in ({}, {"first_day": DAYS[1]}, {"last_day": DAYS[0]}, {"community_id": log.hikers, "last_day": DAYS[1]}):
-        assert log.log.count(log.admin, VisitFilter(**which)) == Count(len(log.pages(**which)), True), which
+        assert log.visits.count(log.admin, VisitFilter(**which)) == Count(len(log.pages(**which)), True), which
 
 
 def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatch):
-    monkeypatch.setattr(visit_log, "PATIENCE_S", -1)
+    monkeypatch.setattr(visit_list, "PATIENCE_S", -1)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
-    page = log.log.page(log.admin, VisitFilter(text="1-15"))
+    page = log.visits.slice(log.admin, VisitFilter(text="1-15"))
     assert (page.visits, page.before) == ((), 21)
     assert page.reached_ms == log.everything[3].at_ms
     assert log.pages(text="1-15") == [visit for visit in log.everything if visit.visit_id == "1-15"]
@@ -92,7 +92,7 @@ def own(database):
 
 def found_in(own, **which: str) -> tuple[LoggedVisit, ...]:
     site, admin = own
-    return site.services[VisitLogServices].log.page(admin, VisitFilter(**which)).visits
+    return site.services[VisitListServices].visits.slice(admin, VisitFilter(**which)).visits
 
 
 def test_number_finds_the_visit_of_every_count(own):

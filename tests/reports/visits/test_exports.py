@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, strategies as st
 from support.application.site import SPEC_MOMENT, Site
 from support.runs.fuzz_effort import effort
-from support.sites.visit_log import DAYS, DHAKA, Log
+from support.sites.visit_list import DAYS, DHAKA, Log
 
 from koyjabo.base.core import spreadsheet
 from koyjabo.people.audit.log import Audit
 from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.reports.visit_log import visit_log
-from koyjabo.reports.visit_log.visit_log import LoggedVisit, VisitFilter
+from koyjabo.reports.visits import visit_list
+from koyjabo.reports.visits.visit_list import LoggedVisit, VisitFilter
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +26,10 @@ def log(module_database):
 
 
 def test_export_has_every_visit_oldest_first(log, monkeypatch):
-    monkeypatch.setattr(visit_log, "PIECE", 5)
+    monkeypatch.setattr(visit_list, "PIECE", 5)
     rows = list(csv.DictReader(io.StringIO(log.export())))
     assert [int(row["ordinal"]) for row in rows] == list(range(4001, 4025))
-    assert list(rows[0]) == list(visit_log.COLUMNS)
+    assert list(rows[0]) == list(visit_list.COLUMNS)
     assert (rows[1]["at"], rows[1]["place"], rows[1]["community"]) == ("2025-12-13T21:00:00.000Z", DHAKA, "Hikers")
     assert rows[1]["user_agent"] == "'=cmd|'/c calc'!A0"
 
@@ -37,11 +37,11 @@ def test_export_has_every_visit_oldest_first(log, monkeypatch):
 def test_export_goes_by_the_filter_and_leaves_a_line_without_the_searched_text(log):
     """The line is written before the first piece. Searches are usually visitor ids, which an erasure would miss."""
     log.site.rows("DELETE FROM audit_log")
-    log.log.export(log.admin, VisitFilter())
+    log.visits.export(log.admin, VisitFilter())
     text = log.export(first_day=DAYS[1], last_day=DAYS[1], place=DHAKA)
     assert [row["visitor_id"] for row in csv.DictReader(io.StringIO(text))] == ["v0", "v3", "v6", "v9"]
     assert log.export(text="v3").count("v3") == 3
-    log.log.extract(VisitFilter(text="v3"))
+    log.visits.extract(VisitFilter(text="v3"))
     lines = log.site.services[Audit].page(log.admin).lines
     assert {(line.action, line.actor_id) for line in lines[1:]} == {("visits.export", log.ayesha.id)}
     filters = {"first_day": DAYS[1], "last_day": DAYS[1], "place": DHAKA}
@@ -53,7 +53,7 @@ def test_export_says_when_a_visit_was_opened_that_was_counted_later():
     visit = LoggedVisit(1, 1, SPEC_MOMENT, "v", "x", DHAKA, None, None, None, False, None, None, None, None)
     waited = {3_600_000: "2025-12-16T03:48:38.412Z", 60_000: None, 0: None, None: None}
     late = [visit._replace(waited_ms=wait_ms, client_ms=5) for wait_ms in waited]
-    rows = list(csv.DictReader(io.StringIO(visit_log.export_lines(late, PARSER)), visit_log.COLUMNS))
+    rows = list(csv.DictReader(io.StringIO(visit_list.export_lines(late, PARSER)), visit_list.COLUMNS))
     assert [row["opened"] or None for row in rows] == [*waited.values()]
     assert {row["at"] for row in rows} == {"2025-12-16T04:48:38.412Z"}
 
@@ -65,7 +65,7 @@ INSIDE = ["/p;=cmd|'/C calc'!A0;q", "a\n=1+1;b", 'a;"=1+1";b', "a\t@x|+1 :-1", "
 
 def exported(name: str) -> str:
     visit = LoggedVisit(1, 1, SPEC_MOMENT, name, "x", name, name, name, name, False, None, name, None, name)
-    return visit_log.export_lines([visit], PARSER)
+    return visit_list.export_lines([visit], PARSER)
 
 
 PARSER = TraitParser()
@@ -85,8 +85,8 @@ def cells(text: str, separator: str) -> Iterator[str]:
 def test_no_list_separator_makes_a_formula_of_a_text():
     for name in [*SAID, *INSIDE]:
         text = exported(name)
-        made = [cell for separator in ",;\t|: ^~" for cell in cells(text, separator) if cell.startswith(SIGNS[:-3])]
-        assert made == [], name
+        formulas = [cell for separator in ",;\t|: ^~" for cell in cells(text, separator) if cell.startswith(SIGNS[:-3])]
+        assert formulas == [], name
 
 
 @effort(100)

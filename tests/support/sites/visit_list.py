@@ -6,8 +6,8 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.visit_log.services import VisitLogServices
-from koyjabo.reports.visit_log.visit_log import LoggedVisit, VisitFilter
+from koyjabo.reports.visits.services import VisitListServices
+from koyjabo.reports.visits.visit_list import LoggedVisit, VisitFilter
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.people.communities import account_of, found
@@ -20,7 +20,7 @@ class Log:
     """Visits on several days, with different visitors, times, locations and communities."""
 
     def __init__(self, site: Site) -> None:
-        self.site, self.log = site, site.services[VisitLogServices].log
+        self.site, self.visits = site, site.services[VisitListServices].visits
         self.ayesha = sign_up(site)
         site.rows("UPDATE users SET is_admin = true")
         self.admin: Account = account_of(self.ayesha)._replace(is_admin=True)
@@ -41,7 +41,7 @@ class Log:
         visits, name, cursor = [], "before" if newest_first else "after", None
         while True:
             cursors = {name: cursor, "newest_first": newest_first}
-            page = self.log.page(self.admin, VisitFilter(**which), count=count, **cursors)
+            page = self.visits.slice(self.admin, VisitFilter(**which), count=count, **cursors)
             visits += page.visits
             assert len(page.visits) <= count
             last, cursor = cursor, getattr(page, name)
@@ -50,4 +50,4 @@ class Log:
             assert last is None or (cursor < last if newest_first else cursor > last)
 
     def export(self, **which: str) -> str:
-        return "".join(self.log.export(self.admin, VisitFilter(**which)))
+        return "".join(self.visits.export(self.admin, VisitFilter(**which)))

@@ -25,7 +25,7 @@ from koyjabo.web.schemas.bodies import Body
 from .attended_times import LiveTime, evidence_of
 from .condition_queries import DIRECT
 from .queries import LABELS, LoggedVisit
-from .visit_log import MAX_COUNTED, Count, VisitFilter
+from .visit_list import MAX_COUNTED, Count, VisitFilter
 
 
 def init_app(app: Flask) -> None:

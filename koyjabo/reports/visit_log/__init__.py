@@ -1,1 +1,0 @@
-"""The log of visits: search, export and import."""
