@@ -7,7 +7,7 @@ from alembic.operations import MigrationScript
 from sqlalchemy import Connection, create_engine, make_url
 
 import config
-from koyjabo.base import models  # noqa: F401  (declares the tables)
+from koyjabo.application.tables import load_tables
 from koyjabo.base.core.extensions import db
 from koyjabo.base.database.engine import engine_options
 
@@ -29,6 +29,8 @@ def run(connection: Connection) -> None:
     with context.begin_transaction():
         context.run_migrations()
 
+
+load_tables()
 
 # The server's connection is in the transaction that holds the lock (koyjabo.base.database.engine).
 given = context.config.attributes.get("connection")

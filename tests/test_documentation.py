@@ -112,7 +112,7 @@ def test_map_names_every_package_and_no_other():
     text = (ROOT / "docs" / "design.md").read_text()
     picture, table = text.split("```")[1], text.partition("## Packages")[2].partition("\n##")[0]
     assert re.findall(r"^  (\w+)/ ", picture, re.MULTILINE) == AREAS
-    packages = [name.replace(".", "/") for name in PACKAGES if "." in name]
+    packages = [name.replace(".", "/") for name in PACKAGES if "." in name and name != "base.models"]
     assert re.findall(r"^\| `([\w/]+)/` \|", table, re.MULTILINE) == packages
 
 

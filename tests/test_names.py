@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from koyjabo.base.models import Visit
+from koyjabo.counting.models import Visit
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "koyjabo").rglob("*.py"))

@@ -77,6 +77,7 @@ from koyjabo.web.current import EXTENSION
 from koyjabo.web.login.page_login import RememberedLogins
 from koyjabo.web.login.tokens import Tokens
 from . import event_handlers
+from .tables import load_tables
 
 MAX_COMMUNITIES = 50
 
@@ -271,6 +272,7 @@ def _bind_tracker(services: Services) -> None:
 
 def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock, creates_admin: bool) -> Services:
     """Migrate the database and build the services for `app`. Raises the same errors as `opening_queries.prepare`."""
+    load_tables()
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine.engine_options(settings.database),

@@ -12,8 +12,9 @@ from koyjabo.base.core.errors import UnknownCommunity
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Page
-from koyjabo.base.models import Community, Scope
+from koyjabo.base.models import Scope
 from koyjabo.people.audit.log import CHANGES, Changes, Transaction, community_subject, transaction
+from koyjabo.people.models import Community
 from . import member_queries, memberships, queries
 from .errors import TooManyCommunities
 from .roles import ADMIN, MEMBER, Access

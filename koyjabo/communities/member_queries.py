@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.core.identity import site_role
 from koyjabo.base.database.rows import Page, has, length, sought
-from koyjabo.base.models import Community, Invitation, LoginSession, Membership, User
 from koyjabo.base.settings.schema import Policy
+from koyjabo.people.accounts.models import Invitation, LoginSession
 from koyjabo.people.accounts.queries import FAMILY, Family, permitted
 from koyjabo.people.accounts.users.invitation_queries import INVITER, InvitationRows
+from koyjabo.people.models import Community, Membership, User
 from .queries import IDS_PER_QUERY, NOT_ARCHIVED
 from .roles import ADMIN
 

@@ -8,10 +8,10 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.core.link_tokens import INVITATION
 from koyjabo.base.database.rows import Page
-from koyjabo.base.models import Community, Membership
 from koyjabo.people.accounts.users import invitation_queries
 from koyjabo.people.accounts.users.invitations import InvitationScope
 from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, community_subject, transaction
+from koyjabo.people.models import Community, Membership
 from . import member_queries, queries, roles
 from .roles import ADMIN, MEMBER, Access
 

@@ -12,7 +12,6 @@ from flask_babel import gettext as _
 from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, UnknownInvitation, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, Account
-from koyjabo.base.models import Membership
 from koyjabo.base.settings.schema import requires
 from koyjabo.communities.live.online_people import NEWEST
 from koyjabo.counting.hours_of_day import DaysByHour
@@ -22,6 +21,7 @@ from koyjabo.people.accounts.login.schemas import flash_sentence, link, sent
 from koyjabo.people.accounts.second_factor.codes import svg
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.models import Membership
 from koyjabo.presence.services import PresenceServices
 from koyjabo.web.current import current, pages as bp
 from koyjabo.web.forms import forms

@@ -14,20 +14,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo.base.core.identity import Account
+from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import Page, has, has_words, length, ordered_by, sought
-from koyjabo.base.models import (
-    SITE,
-    Adjustment,
-    Announcement,
-    Community,
-    Counter,
-    DailyVisits,
-    Invitation,
-    Membership,
-    Peak,
-    Scope,
-    User,
-)
+from koyjabo.base.models import SITE, Scope
+from koyjabo.counting.models import Adjustment, Announcement, DailyVisits
+from koyjabo.people.accounts.models import Invitation
+from koyjabo.people.models import Community, Membership, User
+from koyjabo.presence.members.models import Peak
 from .roles import MEMBER, Access
 
 NOT_ARCHIVED = Community.archived_ms.is_(None)

@@ -15,9 +15,9 @@ from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.shared_lookups import SharedLookups
-from koyjabo.base.models import Community, Membership
 from koyjabo.people.accounts.users.external_people import ExternalPeople
 from koyjabo.people.audit.log import Changes, Transaction, community_subject, transaction
+from koyjabo.people.models import Community, Membership
 from . import communities, member_queries, memberships, queries, roles
 from .errors import ChangedMeanwhile, RefTaken
 from .queries import IDS_PER_QUERY

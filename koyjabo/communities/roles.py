@@ -5,7 +5,8 @@ from typing import NamedTuple
 from koyjabo.base.core.errors import Forbidden
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.models import Community, Scope
+from koyjabo.base.models import Scope
+from koyjabo.people.models import Community
 
 OTHER_COMMUNITY = N_("This API key belongs to another community.")
 

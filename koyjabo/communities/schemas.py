@@ -12,8 +12,8 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import REF, RESERVED_REFS, Account
-from koyjabo.base.models import Community, Membership
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
+from koyjabo.people.models import Community, Membership
 from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import (
     LARGER_BODY,

@@ -6,7 +6,7 @@ from flask import Flask, Response, make_response, render_template, request
 
 from koyjabo.base.core.errors import Unauthenticated, UnknownCommunity
 from koyjabo.base.database.rows import Page
-from koyjabo.base.models import Community
+from koyjabo.people.models import Community
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import name_of

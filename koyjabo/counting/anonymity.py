@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models.ledger import LOST
 from koyjabo.base.network import user_agents
 from . import queries
+from .models import LOST
 from .records import NewVisit, VisitKey
 
 VALID_AFTER_MS = 3_600_000

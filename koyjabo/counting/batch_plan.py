@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, TypeVar
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, UnknownCommunity
 from koyjabo.base.database.json_rows import reader, stored_fields
-from koyjabo.base.models import SITE, Scope, Visit
+from koyjabo.base.models import SITE, Scope
 from .daily_people import DailyPeople, PersonDay, user, visitor
 from .milestones import Milestone, Milestones
+from .models import Visit
 from .records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt, VisitKey
 
 At = TypeVar("At")

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from koyjabo.base.database.json_rows import adding, sqlite_insert
-from koyjabo.base.models import HourlyPeople, Return
 from .daily_people import DailyPeople, PersonDay, StoredDay
+from .models import HourlyPeople, Return
 
 Execute = Callable[..., Any]
 

@@ -28,7 +28,7 @@ from koyjabo.base.database.postgres import (
     was_refused,
 )
 from koyjabo.base.database.timelines import ServerTimeline
-from koyjabo.base.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
+from koyjabo.base.models import SITE, Scope
 from . import daily_people_postgres
 from .batch_plan import (
     VISIT_COLUMNS,
@@ -44,6 +44,7 @@ from .batch_plan import (
 from .daily_people import DailyPeople, StoredDay
 from .high_water import NONE, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
 from .milestones import Milestones
+from .models import DailyVisits, HourlyVisits, Visit, Visitor
 from .page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
 from .records import CounterSnapshot, Keyed, Outcome
 

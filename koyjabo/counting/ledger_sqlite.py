@@ -14,7 +14,7 @@ from typing import Any
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.json_rows import insert_sums, sqlite_insert
 from koyjabo.base.database.sqlite import FileLock, SqliteConnection, connect
-from koyjabo.base.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
+from koyjabo.base.models import SITE, Scope
 from . import daily_people_sqlite
 from .batch_plan import (
     VISIT_COLUMNS,
@@ -31,6 +31,7 @@ from .daily_people import DailyPeople, StoredDay
 from .daily_people_sqlite import Execute
 from .high_water import NONE, HighWater, HighWaterMark, mark_of, require_not_below
 from .milestones import Milestones
+from .models import DailyVisits, HourlyVisits, Visit, Visitor
 from .page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
 from .records import CounterSnapshot, Keyed, Outcome
 

@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.engine import exclusive, is_up_to_date, migrate, require_rights, snapshot, translated_errors
-from koyjabo.base.models import SITE, Adjustment, Counter, DailyVisits, Visit
-from koyjabo.base.models.ledger import START
+from koyjabo.base.database.models import Counter
+from koyjabo.base.models import SITE
+from .models import START, Adjustment, DailyVisits, Visit
 from .records import CounterSnapshot
 
 

@@ -15,19 +15,11 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import DELETED
+from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import ids_between
-from koyjabo.base.models import (
-    SITE,
-    Adjustment,
-    Announcement,
-    Counter,
-    DailyVisits,
-    DaySecret,
-    HourlyVisits,
-    Scope,
-    Visit,
-)
+from koyjabo.base.models import SITE, Scope
 from .milestones import key
+from .models import Adjustment, Announcement, DailyVisits, DaySecret, HourlyVisits, Visit
 from .stats import base36
 
 EPOCH = select(Counter.epoch).where(Counter.scope == SITE)

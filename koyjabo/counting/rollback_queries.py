@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models import SITE, Adjustment, Community, Counter, DatabaseIdentity, Scope
-from koyjabo.base.models.ledger import ROLLED_BACK
+from koyjabo.base.database.models import Counter, DatabaseIdentity
+from koyjabo.base.models import SITE, Scope
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.models import Community
 from .high_water import HighWaterMark
+from .models import ROLLED_BACK, Adjustment
 
 # Change counters. A rollback resets them to values that workers have already seen, so they restart at the epoch (ms),
 # which is larger than any earlier value.

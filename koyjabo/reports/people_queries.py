@@ -11,9 +11,12 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.models import Conversion, Counter, Scope, Visit, Visitor
+from koyjabo.base.database.models import Counter
+from koyjabo.base.models import Scope
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import SLOT_S, DailyPeople, Day, user, visitor
+from koyjabo.counting.models import Visit, Visitor
+from .models import Conversion
 
 # In the ledger's locking order. Deleted and archived communities have no row.
 SCOPES_OF = text("""

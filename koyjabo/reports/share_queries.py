@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.rows import Page, changed_rows, length
-from koyjabo.base.models import Community, Membership, Share, User
 from koyjabo.communities.roles import ADMIN, MODERATOR
+from koyjabo.people.models import Community, Membership, User
+from .models import Share
 
 MAY_SHARE = (MODERATOR, ADMIN)
 

@@ -27,7 +27,7 @@ from koyjabo.base.core.errors import (
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Page
-from koyjabo.base.models import SITE, Scope, Share
+from koyjabo.base.models import SITE, Scope
 from koyjabo.communities import memberships
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient
@@ -36,6 +36,7 @@ from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, tra
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_filter
 from koyjabo.reports.query.report_query import Filters
 from . import share_queries as queries
+from .models import Share
 
 MAX_LINKS = 200
 """Maximum number of links per account."""

@@ -17,7 +17,7 @@ from support.clients.members import PASSWORD, Member
 from support.programs.processes import ROOT
 from support.servers.server import Server
 
-from koyjabo.base.models import Visit
+from koyjabo.counting.models import Visit
 from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.reports.pages import share_links
 from koyjabo.reports.ui import choices

@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, Integer
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
-from koyjabo.base.models.columns import Model
+from koyjabo.base.models import Model
 
 CASTS = ((Boolean, "boolean"), (Integer, "bigint"))
 """PostgreSQL types for JSON values other than texts."""

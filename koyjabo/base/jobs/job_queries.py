@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import NightlyWork
+from .models import NightlyWork
 
 SILENT_MS = 120_000
 """After this time without a renewal, another worker may take a day's work or end a job, ms."""

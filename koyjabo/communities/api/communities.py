@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput, Unauthenticated, UnknownCommunity
 from koyjabo.base.core.identity import Account
-from koyjabo.base.models import Membership, Scope
+from koyjabo.base.models import Scope
 from koyjabo.communities.live.online_people import OLDEST, ORDERS
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, Access
 from koyjabo.communities.schemas import (
@@ -30,6 +30,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login.schemas import InvitedResponse, PanelRoleResponse
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
+from koyjabo.people.models import Membership
 from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import as_response, json_response, list_response, no_content

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.database.json_rows import insert_rows
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import Community, PageSum
 from koyjabo.counting.page_reading import MAX_LATE, NOT_READY
+from koyjabo.people.models import Community
+from .models import PageSum
 
 AT_ONCE = 1_000
 """Rows of each table that one call of `move_views` reads."""

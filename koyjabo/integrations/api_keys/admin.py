@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 from koyjabo.base.core.clock import Days
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.models import ApiKey
 from koyjabo.communities.ui import all_choices
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Form, declare_texts
@@ -18,6 +17,7 @@ from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body, Typed, TypedDay
 from .api import NewKeyBody
 from .api_keys import OF_COMMUNITY, SCOPES, ApiKeys
+from .models import ApiKey
 
 declare_texts(community=N_("Community"))
 

@@ -8,7 +8,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.models import ApiKey
 from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import MakerResponse, Time, json_response, no_content
@@ -16,6 +15,7 @@ from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from koyjabo.web.schemas.bodies import Body, Moment, Name, Text, is_whole, refuse
 from .api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, wrong_scopes
+from .models import ApiKey
 
 declare(bp, "/api/keys", PathPolicy.ALLOWED_ORIGINS, tag="keys")
 

@@ -22,11 +22,10 @@ from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, KoyJa
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import ApiKey
 from koyjabo.communities import memberships
-from koyjabo.people.accounts.queries import add_made_by
 from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
 from . import queries
+from .models import ApiKey
 
 SCOPES = {
     "stats:read": N_("Read the numbers of communities"),
@@ -108,7 +107,7 @@ class ApiKeys(Changes):
             created_by=tx.by.id,
             expires_ms=expires_ms,
         )
-        add_made_by(tx.session, key)
+        queries.add(tx.session, key)
         key = queries.find(tx.session, key_id)
         community = key.community and key.community.name
         tx.log("key.create", _subject(key), scopes=key.scopes.split(), community=community)

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session, joinedload
 from koyjabo.base.core.errors import UnknownKey
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.database.rows import changed_rows, lock_limit
-from koyjabo.base.models import ApiKey
+from koyjabo.people.models import User
+from .models import ApiKey
 
 NOT_REVOKED = ApiKey.revoked_ms.is_(None)
 
@@ -20,6 +21,13 @@ def count_live(session: Session, now_ms: int) -> int:
     lock_limit(session, ApiKey)
     is_live = or_(ApiKey.expires_ms.is_(None), ApiKey.expires_ms > now_ms)
     return session.scalar(select(func.count()).select_from(ApiKey).where(NOT_REVOKED, is_live)) or 0
+
+
+def add(session: Session, key: ApiKey) -> None:
+    """Add a key. `created_by` is only stored if it is the id of a user; it may also be an API key."""
+    key.created_by = session.scalar(select(User.id).where(User.id == key.created_by))
+    session.add(key)
+    session.flush()
 
 
 def by_digest(session: Session, digest: str) -> ApiKey | None:

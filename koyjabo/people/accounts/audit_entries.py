@@ -4,9 +4,9 @@ from typing import Any
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.models import User
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
+from koyjabo.people.models import User
 
 CHANGES |= {
     "user.create": N_("User created"),

@@ -9,8 +9,8 @@ import click
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.command_line import application
 from koyjabo.base.core.identity import OPERATOR, SITE_ADMIN, SITE_MEMBER, SITE_ROLES
-from koyjabo.base.models import User
 from koyjabo.people.accounts.users.user_admin import Users
+from koyjabo.people.models import User
 from .services import AccountServices
 
 

@@ -8,12 +8,14 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.link_tokens import RESET, VERIFY
+from koyjabo.base.database import upkeep_rules
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import ApiKey, EmailLink, Invitation, PanelInvitation, Share, User
 from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.outbox_queries import QueuedEmail
+from koyjabo.people.models import User
 from . import queries
 from .errors import UnknownLink
+from .models import EmailLink, Invitation, PanelInvitation
 
 RESET_MS, VERIFY_MS = 30 * 60_000, 7 * 86_400_000
 LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
@@ -95,15 +97,11 @@ def reset_password(session: Session, link_id: str, hashed: str, now_ms: int) -> 
 
 
 def _end_what_was_made(session: Session, user: User) -> None:
-    """Revoke all credentials and links created by the account's previous user. Add new kinds of credentials here
-    (specification: Unconfirmed emails).
-    """
+    """Revoke all credentials and links created by the account's previous user (specification: Unconfirmed emails)."""
     queries.remove_second_factors(session, user.id)
-    for theirs in (Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
+    upkeep_rules.revoke_made_by(session, user.id)
+    for theirs in (Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user.id).execution_options(synchronize_session=False))
-    # The site's keys stay, because they belong to the operator.
-    keys = delete(ApiKey).where(ApiKey.created_by == user.id, ApiKey.community_id.is_not(None))
-    session.execute(keys.execution_options(synchronize_session=False))
     user.weekly_report = False
 
 

@@ -14,16 +14,17 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.link_tokens import LOGIN, RESET, VERIFY, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import LoginSession, User
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail
+from koyjabo.people.models import User
 from . import email_link_queries, queries
 from .audit_entries import own_entry, subject
 from .email_link_queries import EmailState
 from .errors import UnknownLink
 from .login_sessions import Proof
+from .models import LoginSession
 from .passwords import OPERATOR_CLIENT, PasswordClient, Passwords
 
 NO_INBOX = N_("The address of your account has no inbox. Enter your own email first.")

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import Page, length, usable
-from koyjabo.base.models import LoginSession
+from .models import LoginSession
 from .queries import revoke
 
 USED_MS = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)

@@ -16,13 +16,14 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
-from koyjabo.base.models import LoginSession, PendingStep, User
 from koyjabo.base.settings.schema import Policy, Settings, requires
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Changes, Transaction, transaction
+from koyjabo.people.models import User
 from . import login_session_queries, pending_step_queries, queries
 from .audit_entries import own_entry, subject
 from .errors import SecondFactorExpired, UnknownSession
+from .models import LoginSession, PendingStep
 from .queries import revoke_session
 
 VERIFY, ENROL, SIGN_UP = "verify", "enrol", "sign up"

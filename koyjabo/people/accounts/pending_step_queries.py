@@ -6,8 +6,9 @@ from sqlalchemy import ColumnElement, ScalarResult, delete, exists, select, upda
 from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import PendingStep, RecoveryCode, TotpSecret, User
+from koyjabo.people.models import User
 from .errors import SecondFactorExpired
+from .models import PendingStep, RecoveryCode, TotpSecret
 from .queries import sweep
 
 TOTP, RECOVERY = "totp", "recovery"

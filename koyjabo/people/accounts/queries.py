@@ -14,18 +14,11 @@ from koyjabo.base.core.errors import EmailTaken, WrongCredentials
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.link_tokens import RESET
 from koyjabo.base.database.rows import changed_rows, usable
-from koyjabo.base.models import (
-    AccessVersion,
-    ApiKey,
-    EmailLink,
-    LoginSession,
-    PendingStep,
-    RecoveryCode,
-    TotpSecret,
-    User,
-)
 from koyjabo.base.settings.schema import Policy
+from koyjabo.people.audit.models import AccessVersion
 from koyjabo.people.audit.queries import record_revocation
+from koyjabo.people.models import User
+from .models import EmailLink, LoginSession, PendingStep, RecoveryCode, TotpSecret
 
 OVERTAKEN = N_("Your account was changed in another window. Nothing was saved; please try again.")
 
@@ -88,13 +81,6 @@ def recipients(session: Session) -> Sequence[Any]:
     query = select(User.email, User.language).where(User.is_admin)
     query = query.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
     return session.execute(query.order_by(User.id)).all()
-
-
-def add_made_by(session: Session, row: ApiKey) -> None:
-    """Add a row. `created_by` is only stored if it is the id of a user; it may also be an API key."""
-    row.created_by = session.scalar(select(User.id).where(User.id == row.created_by))
-    session.add(row)
-    session.flush()
 
 
 def add_user(session: Session, user: User) -> None:

@@ -15,8 +15,8 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import MASKED, OPERATOR, Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import Community
 from koyjabo.base.network import client_address
+from koyjabo.people.models import Community
 from . import queries
 from .queries import AuditRecord, record_revocation
 

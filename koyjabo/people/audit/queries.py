@@ -7,7 +7,9 @@ from sqlalchemy import CompoundSelect, Select, insert, select, union_all, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from koyjabo.base.models import SITE, AccessVersion, AuditLine, Counter
+from koyjabo.base.database.models import Counter
+from koyjabo.base.models import SITE
+from .models import AccessVersion, AuditLine
 
 MAX_DETAIL = 200
 """Maximum length of a text in an entry's details, characters."""

@@ -10,7 +10,8 @@ from sqlalchemy import and_, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.jobs import job_queries
-from koyjabo.base.models import MailBudget, OutboxMail, User
+from koyjabo.people.models import User
+from .models import MailBudget, OutboxMail
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 

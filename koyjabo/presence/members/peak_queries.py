@@ -4,7 +4,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import shifted
-from koyjabo.base.models import Peak, Scope
+from koyjabo.base.models import Scope
+from .models import Peak
 
 ByDay = dict[tuple[Scope, str], tuple[int, int]]
 """Peaks by (scope, day): the number of people, and the time, ms."""

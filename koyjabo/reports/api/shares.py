@@ -8,8 +8,8 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, W
 
 from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models import Share
 from koyjabo.people.accounts.login import login_limits
+from koyjabo.reports.models import Share
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.report_query import RANGES
 from koyjabo.reports.services import ReportServices

@@ -10,8 +10,9 @@ from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import SITE, Community, Scope
+from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.client_address import customer
+from koyjabo.people.models import Community
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query import parameters

@@ -10,7 +10,10 @@ from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock, shifted
-from koyjabo.base.models import Community, Counter as LedgerCounter, DailyVisits, Event, Scope
+from koyjabo.base.database.models import Counter as LedgerCounter
+from koyjabo.base.models import Scope
+from koyjabo.counting.models import DailyVisits, Event
+from koyjabo.people.models import Community
 from koyjabo.reports.live.live import Live
 from koyjabo.reports.live.visit_sums import LengthCounts
 from koyjabo.reports.log import block_queries

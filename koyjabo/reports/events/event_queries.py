@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.models import Event
+from koyjabo.counting.models import Event
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import EVENTS
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from koyjabo.base.database.json_rows import postgres_insert
 from koyjabo.base.database.postgres import PostgresConnection, limits, was_committed
-from koyjabo.base.models import Event
 from koyjabo.counting.ledger_postgres import COMMIT, Planned, PostgresWriter
+from koyjabo.counting.models import Event
 from .event_queries import EVENTS_LOCK, newest_visit
 from .records import EVENT_COLUMNS, KnownEvents, NewEvents, Recorded, keys, plan, visitors
 

@@ -3,9 +3,9 @@
 import json
 
 from koyjabo.base.database.json_rows import sqlite_insert
-from koyjabo.base.models import Event
 from koyjabo.counting.daily_people_sqlite import Execute
 from koyjabo.counting.ledger_sqlite import SqliteWriter
+from koyjabo.counting.models import Event
 from .event_queries import newest_visit
 from .records import (
     EVENT_COLUMNS,

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.json_rows import reader, stored_fields
-from koyjabo.base.models import SITE, Event
+from koyjabo.base.models import SITE
+from koyjabo.counting.models import Event
 from koyjabo.web.limits.limits import MAX_USES
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)

@@ -13,8 +13,8 @@ from pyroaring import BitMap
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.base.models import SITE
-from koyjabo.base.models.ledger import IN_COMMUNITY, ON_SITE
 from koyjabo.counting.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING, VALUES
+from koyjabo.counting.models import IN_COMMUNITY, ON_SITE
 from koyjabo.reports.log.blocks import Block, Rows, Seen
 from koyjabo.reports.log.log import BEGINNING, AttendedRows, Changes, Log, Position
 from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, PERIODS, Attended, Group

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.models.ledger import IN_COMMUNITY, ON_SITE
 from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
+from koyjabo.counting.models import IN_COMMUNITY, ON_SITE
 from .blocks import LEAST, SIZE, Block, BlockKind, Row, Seen
 from .trait_parser import TraitParser
 

@@ -16,10 +16,11 @@ from koyjabo.base.core.i18n import ASCII_DIGITS, N_
 from koyjabo.base.core.identity import IN_ADDRESS, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT, whole
 from koyjabo.base.core.urls import ascii_host, normal, shown, shown_host
-from koyjabo.base.models import SITE, Community, Scope
+from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import NAMES
 from koyjabo.people.mail.contents import catalogue
+from koyjabo.people.models import Community
 from .report_query import (
     ADDRESSES,
     ATTENDED,

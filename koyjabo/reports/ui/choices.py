@@ -10,8 +10,9 @@ from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.base.models import SITE, Scope, Share
+from koyjabo.base.models import SITE, Scope
 from koyjabo.reports.engine.snapshot_queries import Snapshot
+from koyjabo.reports.models import Share
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import (
     DEFAULT,

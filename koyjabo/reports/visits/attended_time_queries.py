@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
-from koyjabo.base.models import Visit
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.evidence.spans import AttendedTime
+from koyjabo.counting.models import Visit
 
 MeasuredRow = Row[*tuple[Any, ...]]
 """A row of MEASURED."""

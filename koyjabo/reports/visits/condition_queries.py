@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import ascii_host, normal
 from koyjabo.base.database.rows import has, has_words
-from koyjabo.base.models import Community, User, Visit
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.geolocation import NAMES
 from koyjabo.counting.evidence.facts import ATTENDED_MS
+from koyjabo.counting.models import Visit
 from koyjabo.counting.queries import OF_A_COMMUNITY, ids_between_ordinals, ids_of
+from koyjabo.people.models import Community, User
 from . import search_terms
 
 REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")

@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED
 from koyjabo.base.core.urls import host_of, normal
-from koyjabo.base.models import SITE, Community, HourlyVisits, User, Visit
-from koyjabo.base.models.ledger import LABEL
+from koyjabo.base.models import SITE
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.geolocation import NAMES
+from koyjabo.counting.models import LABEL, HourlyVisits, Visit
 from koyjabo.counting.queries import id_range, ids_of
 from koyjabo.counting.records import is_late
+from koyjabo.people.models import Community, User
 from .condition_queries import DIRECT, SearchFilter, conditions
 
 YEAR_9999_MS = 253_370_764_800_000

@@ -62,7 +62,7 @@ def language(code: str) -> str:
 
 
 def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
-    """Yield the label and text of each column that has both (`base.models.ledger.LABEL`)."""
+    """Yield the label and text of each column that has both (`counting.models.LABEL`)."""
     written: dict[str, Callable[[Any], str]] = {"language": language, "campaign": campaign}
     for name, text in LABELS.items():
         if value := visit.others[name]:

@@ -5,8 +5,11 @@ from typing import NamedTuple
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.models import SITE, Adjustment, DailyVisits, StartingStep, User, Visit
+from koyjabo.base.models import SITE
+from koyjabo.counting.models import Adjustment, DailyVisits, Visit
 from koyjabo.people.accounts.queries import HAS_ACCOUNT
+from koyjabo.people.models import User
+from .models import StartingStep
 
 DAYS_IN_USE = 3
 

@@ -9,7 +9,7 @@ from flask_babel import gettext as _, ngettext
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.models import Community, Scope
+from koyjabo.base.models import Scope
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.communities.services import CommunityServices
@@ -17,6 +17,7 @@ from koyjabo.counting.hours_of_day import DayByHour, DaysByHour
 from koyjabo.counting.queries import ReachedMilestone
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats, base36
+from koyjabo.people.models import Community
 from koyjabo.presence.services import PresenceServices
 from koyjabo.web.current import current, pages as bp
 from koyjabo.web.i18n import count, language, site_name, weekday

@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 from koyjabo.base.core.i18n import LANGUAGES
-from koyjabo.base.models import Share
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.services import CountingServices
 from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
+from koyjabo.reports.models import Share
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui.choices import stored_chips
 from koyjabo.site.badges import values

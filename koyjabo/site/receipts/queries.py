@@ -7,7 +7,9 @@ from typing import NamedTuple
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.base.models import SITE, Adjustment, Counter
+from koyjabo.base.database.models import Counter
+from koyjabo.base.models import SITE
+from koyjabo.counting.models import Adjustment
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.upkeep.backups import backup_queries

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import Account
-from koyjabo.base.models.ledger import ROLLED_BACK, SET, START
+from koyjabo.counting.models import ROLLED_BACK, SET, START
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit.log import masked

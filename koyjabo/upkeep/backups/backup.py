@@ -21,8 +21,9 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
+from koyjabo.base.database.models import Counter
 from koyjabo.base.database.startup_queries import NEWEST_REVISION, REVISIONS
-from koyjabo.base.models import SITE, Counter
+from koyjabo.base.models import SITE
 from koyjabo.people.audit import log
 from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
 from koyjabo.upkeep.recounts.recounts import LEDGER

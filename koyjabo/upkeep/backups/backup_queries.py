@@ -23,28 +23,19 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.extensions import db
-from koyjabo.base.models import (
-    SITE,
-    AccessVersion,
-    AuditLine,
-    Community,
-    Counter,
-    DatabaseIdentity,
-    DaySecret,
-    EmailLink,
-    Invitation,
-    LoginSession,
-    MonthSecret,
-    NightlyWork,
-    OutboxMail,
-    PanelInvitation,
-    User,
-    Watermark,
-)
+from koyjabo.base.database.models import Counter, DatabaseIdentity
+from koyjabo.base.jobs.models import NightlyWork
+from koyjabo.base.models import SITE
+from koyjabo.counting.models import DaySecret, Watermark
+from koyjabo.people.accounts.models import EmailLink, Invitation, LoginSession, PanelInvitation
 from koyjabo.people.audit import queries as audit
+from koyjabo.people.audit.models import AccessVersion, AuditLine
 from koyjabo.people.audit.queries import AuditRecord
+from koyjabo.people.mail.models import OutboxMail
+from koyjabo.people.models import Community, User
 from koyjabo.reports.log.block_queries import CHANGES
 from koyjabo.upkeep.recounts.recount_queries import record_epoch
+from koyjabo.upkeep.retention.models import MonthSecret
 
 WORK = "backups"
 """The row in `nightly_work`. Until the first night, its `seen_ms` is when backups were turned on."""

@@ -7,10 +7,14 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models import SITE, AuditLine, Counter, NightlyWork, Visit
+from koyjabo.base.database.models import Counter
+from koyjabo.base.jobs.models import NightlyWork
+from koyjabo.base.models import SITE
+from koyjabo.counting.models import Visit
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.upkeep.backups.backup_queries import BACKUP
 from koyjabo.upkeep.retention.retention import WORK as RETENTION

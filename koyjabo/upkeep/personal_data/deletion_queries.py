@@ -13,26 +13,20 @@ from koyjabo.base.core.errors import InvalidToken, LastAdmin
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import DELETED
 from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION
+from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import (
-    SITE,
-    ApiKey,
-    AuditLine,
-    Community,
-    Conversion,
-    Counter,
-    Invitation,
-    Membership,
-    OutboxMail,
-    PanelInvitation,
-    Person,
-    User,
-    Visit,
-)
+from koyjabo.base.models import SITE
 from koyjabo.communities.roles import ADMIN
 from koyjabo.counting.daily_people import user
+from koyjabo.counting.models import Person, Visit
+from koyjabo.integrations.api_keys.models import ApiKey
+from koyjabo.people.accounts.models import Invitation, PanelInvitation
 from koyjabo.people.accounts.users.user_admin_queries import require_another_admin
+from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import record_revocation
+from koyjabo.people.mail.models import OutboxMail
+from koyjabo.people.models import Community, Membership, User
+from koyjabo.reports.models import Conversion
 
 ONLY_ADMIN = N_(
     "You are the only admin of a community. Make another member an admin there first, or delete the community."

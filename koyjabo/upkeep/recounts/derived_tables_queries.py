@@ -9,10 +9,18 @@ from typing import NamedTuple, Self
 from sqlalchemy import TextClause, text
 
 from koyjabo.base.database.json_rows import key_and_sums
-from koyjabo.base.models import DailyVisits, HourlyPeople, HourlyVisits, Return
-from koyjabo.base.models.columns import Model
-from koyjabo.base.models.ledger import IN_COMMUNITY, LOST, MONTHLY, ON_SITE
+from koyjabo.base.models import Model
 from koyjabo.counting.daily_people import SLOT_S, SLOTS
+from koyjabo.counting.models import (
+    IN_COMMUNITY,
+    LOST,
+    MONTHLY,
+    ON_SITE,
+    DailyVisits,
+    HourlyPeople,
+    HourlyVisits,
+    Return,
+)
 
 PIECES = {"visits": 50_000, "people": 5_000}
 """Number of ids per piece."""

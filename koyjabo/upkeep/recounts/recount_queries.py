@@ -18,9 +18,11 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.runtime import Advance
-from koyjabo.base.models import SITE, Adjustment, Counter, HourlyPeople, Return
+from koyjabo.base.database.models import Counter
+from koyjabo.base.models import SITE
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople
+from koyjabo.counting.models import Adjustment, HourlyPeople, Return
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.reports import page_total_queries
 from koyjabo.reports.log import block_queries

@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED
 from koyjabo.base.core.urls import origin_of
-from koyjabo.base.models import SITE, Scope, Visit
-from koyjabo.base.models.ledger import LOST, MONTHLY
+from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import campaigns, user_agents
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
+from koyjabo.counting.models import LOST, MONTHLY, Visit
 from koyjabo.reports.events import event_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import VISITS, ReadRows
@@ -43,7 +43,7 @@ REDUCED: dict[str, Callable[[str | None], str | None]] = {
     "user_agent": lambda sent: user_agents.reduced(sent or "") or None,
     "user_id": lambda user_id: DELETED if user_id else None,
 }
-"""Functions that reduce columns that are neither kept nor cleared (`base.models.ledger`)."""
+"""Functions that reduce columns that are neither kept nor cleared (`counting.models`)."""
 
 REPLACED = ("visitor_id", "visit_id", *REDUCED)
 CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in LOST)])

@@ -20,25 +20,27 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.identity import DELETED
 from koyjabo.base.core.urls import origin_of
 from koyjabo.base.database.json_rows import insert_sums
+from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import changed_rows, ids_between
-from koyjabo.base.models import (
-    SITE,
-    Counter,
-    Event,
-    ForgottenVisitors,
-    MonthSecret,
-    Person,
-    PersonDay,
-    Scope,
-    Watermark,
-)
-from koyjabo.base.models.ledger import IN_COMMUNITY, LOST, MONTHLY, ON_SITE
+from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import user_agents
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
+from koyjabo.counting.models import (
+    IN_COMMUNITY,
+    LOST,
+    MONTHLY,
+    ON_SITE,
+    Event,
+    ForgottenVisitors,
+    Person,
+    PersonDay,
+    Watermark,
+)
 from koyjabo.reports.events import event_queries
 from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.block_queries import VISITS
+from .models import MonthSecret
 
 REDUCED_VISITS, REDUCED_EVENTS = "reduced_visits", "reduced_events"
 """Rows in `watermarks`: the highest id such that all rows up to it are reduced."""

@@ -13,7 +13,7 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.runtime import Advance, Runtime
 from koyjabo.base.database.executor import DatabaseExecutor, Throttle
 from koyjabo.base.jobs.claims import DailyWork
-from koyjabo.base.models import Event, Visit
+from koyjabo.counting.models import Event, Visit
 from koyjabo.reports.services import ReportServices
 from . import reduction_queries, retention_queries
 from .reduction_queries import REDUCED_EVENTS, REDUCED_VISITS, Boundary

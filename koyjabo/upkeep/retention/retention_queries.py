@@ -13,24 +13,23 @@ from sqlalchemy import ColumnElement, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import (
-    AuditLine,
+from koyjabo.base.network import user_agents
+from koyjabo.counting.models import Visit
+from koyjabo.people.accounts.models import (
     EmailLink,
     Invitation,
     LoginFailures,
     LoginSession,
-    MailBudget,
-    OutboxMail,
     PanelInvitation,
     PendingStep,
-    Share,
     SpentCode,
-    Visit,
 )
-from koyjabo.base.network import user_agents
 from koyjabo.people.accounts.second_factor.codes import STEP_MS
 from koyjabo.people.accounts.second_factor.queries import KEPT_STEPS
+from koyjabo.people.audit.models import AuditLine
+from koyjabo.people.mail.models import MailBudget, OutboxMail
 from koyjabo.people.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
+from koyjabo.reports.models import Share
 from .reduction_queries import Stretch, lock, store_position
 
 SHARES_KEPT_MS = 30 * 86_400_000

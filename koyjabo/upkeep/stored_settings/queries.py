@@ -10,8 +10,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from koyjabo.base.models import SITE, Counter, StoredSetting, User
+from koyjabo.base.database.models import Counter
+from koyjabo.base.models import SITE
 from koyjabo.people.audit.queries import AuditRecord
+from koyjabo.people.models import User
+from .models import StoredSetting
 
 
 def stored(session: Session | Connection) -> dict[str, str]:

@@ -27,9 +27,9 @@ from koyjabo.base.database.batch_worker import BatchWorker
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.database.sqlite import FileLock
-from koyjabo.base.models import ApiKey
-from koyjabo.base.models.columns import Model
+from koyjabo.base.models import Model
 from koyjabo.base.settings.database_url import normal
+from koyjabo.integrations.api_keys.models import ApiKey
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.upkeep.recounts.recounts import TotalAdjuster

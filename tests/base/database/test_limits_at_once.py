@@ -8,7 +8,7 @@ from support.databases.at_once import hold_for_two
 
 from koyjabo.base.core.errors import KoyJaboError, TooManyKeys
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.integrations.api_keys import api_keys as keys
+from koyjabo.integrations.api_keys import queries
 from koyjabo.integrations.api_keys.api_keys import ApiKeys
 
 KINDS = ("postgres", pytest.param("sqlite", marks=pytest.mark.long))
@@ -24,7 +24,7 @@ def workers(module_database):
 def test_two_workers_at_once_do_not_exceed_it(workers, module_database, monkeypatch):
     """The first to count inserts only after the other has counted, or is waiting for it."""
     monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_KEYS", 1)
-    hold_for_two(monkeypatch, keys, "add_made_by", module_database)
+    hold_for_two(monkeypatch, queries, "add", module_database)
     with ThreadPoolExecutor(2) as threads:
         outcomes = list(threads.map(outcome, workers))
     assert sorted(outcomes, key=str) == sorted([None, TooManyKeys], key=str)

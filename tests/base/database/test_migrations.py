@@ -22,6 +22,7 @@ from support.programs.processes import ROOT, run, wait_until
 from support.servers.server import START_S
 from support.sites.backup_files import add_backup
 
+from koyjabo.application.tables import load_tables
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
@@ -33,6 +34,7 @@ AND wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE counters%'"""
 CHANGED = """SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
 WHERE mode = 'AccessExclusiveLock' AND datname = current_database()"""
 
+load_tables()
 MODELS = set(db.metadata.tables)
 
 

@@ -17,7 +17,6 @@ from support.servers.server import Server
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.base.models import ApiKey
 from koyjabo.communities.services import CommunityServices
 from koyjabo.integrations.api_keys.api_keys import (
     MAX_KEYS,
@@ -27,6 +26,7 @@ from koyjabo.integrations.api_keys.api_keys import (
     is_key,
     new_text,
 )
+from koyjabo.integrations.api_keys.models import ApiKey
 
 SUMMARY = "/api/reports/summary"
 FIELDS = ["id", "name", "scopes", "community", "prefix", "created_at", "expires_at", "last_used_at"]

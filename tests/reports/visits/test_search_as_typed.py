@@ -7,10 +7,10 @@ from support.people.accounts import bearer, sign_up
 from support.people.communities import account_of, found
 
 from koyjabo.base.core.identity import MASKED
-from koyjabo.base.models import SITE, Event, Scope, Visit, Visitor
-from koyjabo.base.models.ledger import LOST
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting import visits
 from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit
+from koyjabo.counting.models import LOST, Event, Visit, Visitor
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.events.records import EVENT_COLUMNS

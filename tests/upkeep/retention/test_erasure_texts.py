@@ -1,5 +1,5 @@
 """The home page, the panel and the documents list what erasing removes and keeps, as declared in
-`base.models.ledger`.
+`counting.models`.
 """
 
 import re
@@ -8,7 +8,7 @@ from support.people.admins import panel
 from support.people.page_readers import words
 from support.programs.processes import ROOT
 
-from koyjabo.base.models import Visit
+from koyjabo.counting.models import Visit
 
 NOT_SAID: tuple[str, str] = ("", "")
 SAID: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {

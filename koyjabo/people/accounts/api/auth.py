@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidToken
-from koyjabo.base.models import LoginSession
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import (
     EnrolledResponse,
@@ -24,6 +23,7 @@ from koyjabo.people.accounts.login.schemas import (
     UserResponse,
 )
 from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
+from koyjabo.people.accounts.models import LoginSession
 from koyjabo.people.accounts.services import account_services
 from koyjabo.web.current import api as bp
 from koyjabo.web.http.paths import PathPolicy, declare

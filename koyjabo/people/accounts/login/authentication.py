@@ -20,7 +20,6 @@ from koyjabo.base.core.errors import (
 )
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
-from koyjabo.base.models import User
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.errors import SignUpClosed, UnknownLink
@@ -28,6 +27,7 @@ from koyjabo.people.accounts.login_sessions import REMEMBERED_S, Grant, SecondFa
 from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
+from koyjabo.people.models import User
 from koyjabo.web.current import current
 from koyjabo.web.forms import forms as confirmation
 from koyjabo.web.forms.forms import Confirmation, Form, Unconfirmed

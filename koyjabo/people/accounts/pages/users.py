@@ -9,12 +9,12 @@ from flask_babel import gettext as _
 from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
-from koyjabo.base.models import User
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import PanelInvitationBody, flash_sentence, sent
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.user_admin import USER_ORDERS
 from koyjabo.people.mail.outbox import MailOutbox
+from koyjabo.people.models import User
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.i18n import count, language

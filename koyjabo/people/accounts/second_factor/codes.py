@@ -19,9 +19,9 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.core.sealer import Sealer
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import TotpSecret
 from koyjabo.people.accounts.errors import NoSecondFactor
 from koyjabo.people.accounts.login_sessions import PENDING_S, Proof
+from koyjabo.people.accounts.models import TotpSecret
 from koyjabo.people.accounts.pending_step_queries import RECOVERY, TOTP
 from koyjabo.people.audit.queries import AuditRecord
 from . import queries

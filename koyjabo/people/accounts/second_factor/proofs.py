@@ -10,8 +10,8 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.core.identity import Login
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import User
 from koyjabo.people.accounts import login_session_queries, queries as account_queries
+from koyjabo.people.models import User
 from . import queries
 from .codes import Codes
 

@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.errors import TooManyRequests, WrongCode
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.models import LoginSession, RecoveryCode, SpentCode, TotpSecret, User
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.accounts.errors import (
     SecondFactorOn,
 )
+from koyjabo.people.accounts.models import LoginSession, RecoveryCode, SpentCode, TotpSecret
 from koyjabo.people.accounts.queries import end_proofs, permitted, remove_second_factors, revoke, revoke_all
 from koyjabo.people.audit.queries import AuditRecord
+from koyjabo.people.models import User
 
 KEPT_STEPS = 120
 """Number of 30 s steps that a used code is remembered for: an hour, in case the clock is set back."""

@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import PendingStep, User
 from koyjabo.people.accounts import pending_step_queries
 from koyjabo.people.accounts.audit_entries import own_entry
 from koyjabo.people.accounts.errors import SecondFactorExpired
 from koyjabo.people.accounts.login_sessions import ENROL, SIGN_UP, VERIFY, Grant, PendingSteps, Proof
+from koyjabo.people.accounts.models import PendingStep
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.audit import log
+from koyjabo.people.models import User
 from .codes import Codes
 
 

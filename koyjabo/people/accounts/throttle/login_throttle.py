@@ -10,10 +10,10 @@ from typing import Any
 from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.core.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.models import LoginFailures
 from koyjabo.base.network.client_address import Level, levels
 from koyjabo.people.accounts import queries
 from koyjabo.people.accounts.audit_entries import subject
+from koyjabo.people.accounts.models import LoginFailures
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Actor
 from koyjabo.web.limits.limits import TOO_MANY_LOGINS

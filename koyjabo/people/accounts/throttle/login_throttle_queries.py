@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
-from koyjabo.base.models import LoginFailures
+from koyjabo.people.accounts.models import LoginFailures
 from . import guess_budget
 from .guess_budget import GuessState, Plan
 

@@ -13,7 +13,6 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import usable
-from koyjabo.base.models import LoginSession, User
 from koyjabo.base.network import client_address, user_agents
 from koyjabo.people.accounts import email_links, queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
@@ -25,10 +24,12 @@ from koyjabo.people.accounts.login_sessions import (
     browser_mark_of,
     grant_of,
 )
+from koyjabo.people.accounts.models import LoginSession
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
+from koyjabo.people.models import User
 from koyjabo.web.login.tokens import REFRESH_S, Claims
 
 logger = logging.getLogger(__name__)

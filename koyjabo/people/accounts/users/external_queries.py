@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.credential_rules import LONGEST_NAME
-from koyjabo.base.models import User
 from koyjabo.people.accounts.passwords import UNUSABLE
+from koyjabo.people.models import User
 
 ATTEMPTS = 5
 AT_ONCE = 500

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session, aliased, contains_eager
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import UnknownInvitation
 from koyjabo.base.database.rows import Page, changed_rows, length
-from koyjabo.base.models import Invitation, PanelInvitation, User
+from koyjabo.people.accounts.models import Invitation, PanelInvitation
 from koyjabo.people.audit.log import Subject, community_subject
 from koyjabo.people.mail.outbox_queries import QueuedEmail
+from koyjabo.people.models import User
 
 WEEK_MS = 7 * 86_400_000
 MAX_LISTED = 100

@@ -12,11 +12,11 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import MASKED, OPERATOR, SITE_ADMIN, Account, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
-from koyjabo.base.models import User
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.queries import remove_second_factors, revoke_all
 from koyjabo.people.audit.log import Changes, Transaction, transaction
+from koyjabo.people.models import User
 from . import user_admin_queries
 
 USER_ORDERS = tuple(user_admin_queries.ORDERS)

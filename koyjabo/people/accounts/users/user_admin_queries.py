@@ -9,11 +9,12 @@ from koyjabo.base.core.errors import LastAdmin, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER
 from koyjabo.base.database.rows import Page, has_words, length, ordered_by, sought
-from koyjabo.base.models import Community, LoginSession, Membership, PanelInvitation, User
 from koyjabo.base.settings.schema import Policy, requires
 from koyjabo.people.accounts import queries
+from koyjabo.people.accounts.models import LoginSession, PanelInvitation
 from koyjabo.people.accounts.queries import HAS_ACCOUNT, revoke_all
 from koyjabo.people.audit.queries import record_revocation
+from koyjabo.people.models import Community, Membership, User
 
 MEMBERSHIP = (
     Membership.community_id,

@@ -1,17 +1,10 @@
-"""API keys."""
+"""The table of API keys."""
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, foreign, mapped_column
 
-from .accounts import Community, User
-from .columns import (
-    CommunityId,
-    Digest,
-    Model,
-    Name,
-    Uuid,
-    related,
-)
+from koyjabo.base.models import Digest, Model, Name, Uuid, related
+from koyjabo.people.models import Community, CommunityId, User
 
 
 class ApiKey(Model):

@@ -1,6 +1,23 @@
-"""Tables for visits, and for the sums derived from them in the same transaction.
+"""The database schema. `visits` is the source of truth; all sums are derived from it in the same transaction.
 
-Tables that record when people were in a community. The community's reports are computed from them.
+- `counters`: the newest values of each scope. Each batch locks the site's row.
+- `visitors`: each visitor's first visit in each scope. That is enough to count unique visitors.
+- `daily_visits`, `hourly_visits`: sums by day and hour of TIMEZONE.
+- `people`, `person_days`: the days each person was in a community, with one bit per hour. A person is a user, or a
+  visitor who has not been identified as a user there.
+- `returns`: how many people came on a day, grouped by the day they last came before. Adding up those whose previous day
+  is before a range gives the exact number of distinct people in it. A day added late (after the clock was set back or
+  two people were merged) also changes that person's next day.
+- `hourly_people`: people by hour. Visits, members' sockets and conversions all change these tables by the same rules,
+  under the same lock.
+- `attendance`: the newest spans of a visit whose page a browser showed (`koyjabo.counting.evidence`).
+- `adjustments`: changes to totals that no visit caused. A visit's `ordinal` is its `id` plus the adjustments before it.
+- `forgotten_visitors`: the number of visitors whose rows were deleted. The number of unique visitors is the remaining
+  rows plus this number, so a recount gives the same result before and after a deletion. Visits are never deleted:
+  erasing a visitor renames its rows, and so does reducing old visits.
+
+Unless a name says otherwise, times are ms since 1970-01-01 UTC by the server's clock. Days are `YYYY-MM-DD` in
+TIMEZONE.
 """
 
 from typing import Any
@@ -9,7 +26,28 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.base.core.i18n import N_
-from .columns import BigKey, ByKey, Day, Model, ScopeId, Uuid, Word, partial_index
+from koyjabo.base.models import BigKey, ByKey, Day, Model, ScopeId, Uuid, Word, partial_index
+
+HAS_USER = "user_id IS NOT NULL"
+
+MONTHLY = "~~"
+"""The beginning of the ids of reduced visits. No visitor can send such an id, and no erased visitor has such a name."""
+
+ON_SITE, IN_COMMUNITY = 1, 2
+"""Bits of `new_in`: the visit is the visitor's first on the site, or in its community."""
+
+KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
+"""How a column of `visits` is treated when its visitor is erased or was anonymous: it is kept, or reduced by a rule for
+this column. All other columns are cleared (LOST).
+"""
+
+START, SET, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "rolled_back")
+"""Kinds of adjustments. START is STARTING_TOTAL. SET is a total set by hand, or a restore or repair, which begins an
+epoch but keeps the total. ROLLED_BACK are visits lost when the database was rolled back.
+"""
+
+LABEL = "label"
+"""Key in a column's `info` for its label on a visit's page, unless the page shows the column separately."""
 
 
 class Person(Model):
@@ -65,70 +103,6 @@ class HourlyPeople(ByKey, Model):
     anonymous: Mapped[int]
 
 
-class Conversion(Model):
-    """The first time an anonymous visitor to a community became a user."""
-
-    __tablename__ = "conversions"
-    __table_args__ = (
-        Index("uq_conversions_scope_visitor", "scope", "visitor_id", unique=True),
-        Index("ix_conversions_user", "user_id", "id"),
-    )
-
-    id: Mapped[Uuid] = mapped_column(primary_key=True)  # shown to moderators instead of the visitorId
-    scope: Mapped[ScopeId]
-    visitor_id: Mapped[str] = mapped_column(String(128))
-    user_id: Mapped[Uuid]
-    at_ms: Mapped[int]
-    # The visitor's first visit in the scope, once the conversion is reduced (`upkeep.retention.reduction_queries`).
-    first_visit: Mapped[int | None]
-
-
-class Peak(ByKey, Model):
-    """The largest number of people online in a community at once, by local day."""
-
-    __tablename__ = "peaks"
-
-    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
-    day: Mapped[Day] = mapped_column(primary_key=True)
-    people: Mapped[int]
-    at_ms: Mapped[int]
-
-
-HAS_USER = "user_id IS NOT NULL"
-
-MONTHLY = "~~"
-"""The beginning of the ids of reduced visits. No visitor can send such an id, and no erased visitor has such a name."""
-
-ON_SITE, IN_COMMUNITY = 1, 2
-"""Bits of `new_in`: the visit is the visitor's first on the site, or in its community."""
-
-KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
-"""How a column of `visits` is treated when its visitor is erased or was anonymous: it is kept, or reduced by a rule for
-this column. All other columns are cleared (LOST).
-"""
-
-START, SET, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "rolled_back")
-"""Kinds of adjustments. START is STARTING_TOTAL. SET is a total set by hand, or a restore or repair, which begins an
-epoch but keeps the total. ROLLED_BACK are visits lost when the database was rolled back.
-"""
-
-LABEL = "label"
-"""Key in a column's `info` for its label on a visit's page, unless the page shows the column separately."""
-
-
-class Counter(Model):
-    """A scope's current numbers. Each batch locks the site's row, so that visit numbers have no gaps."""
-
-    __tablename__ = "counters"
-
-    scope: Mapped[ScopeId] = mapped_column(primary_key=True)
-    epoch: Mapped[int]  # ms; base-36 on the wire
-    visits: Mapped[int]  # number of rows ever written; for the site, also the latest id
-    total: Mapped[int]  # the latest visit number: visits plus all adjustments
-    unique_visitors: Mapped[int]
-    revision: Mapped[int]  # hybrid clock of the latest commit (specification: promise 3)
-
-
 class Visit(Model):
     """One registered visit. The `id` numbers visits 1, 2, … without gaps."""
 
@@ -180,22 +154,6 @@ class Visit(Model):
     # no longer listed.
     visitor_number: Mapped[int | None] = mapped_column(info=KEPT)
     new_in: Mapped[int | None] = mapped_column(Integer, info=KEPT)
-
-
-class Attendance(Model):
-    """The latest spans of a visit that was open recently, kept so that further spans can be added without counting time
-    twice (`koyjabo.counting.evidence`). `visits.attended_ms` is `settled_ms` plus the union of `spans`.
-    """
-
-    __tablename__ = "attendance"
-
-    visit_id: Mapped[BigKey] = mapped_column(primary_key=True, autoincrement=False)
-    # Increases with every write, so that reports read only what is new (row `attendance` of `watermarks`).
-    seq: Mapped[int] = mapped_column(index=True)
-    settled_ms: Mapped[int]  # attended before `settled_until_ms`; no span may add to it
-    settled_until_ms: Mapped[int]
-    spans: Mapped[str]  # JSON: [[began_ms, ended_ms], …] in order, without overlap
-    beats: Mapped[str]  # JSON: the latest heartbeats, [[at_ms, is_visible], …] in order
 
 
 LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info}
@@ -268,3 +226,64 @@ class Adjustment(Model):
     kind: Mapped[Word] = mapped_column(server_default="set")  # an entry of ADJUSTMENTS
     # The previous epoch, if its visit numbers stay valid; otherwise None.
     epoch_before: Mapped[int | None]
+
+
+class Watermark(ByKey, Model):
+    """How far rows have been read into blocks, and how many changes there have been since
+    (`reports.log.block_queries`).
+    """
+
+    __tablename__ = "watermarks"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    upto: Mapped[int]
+    version: Mapped[int] = mapped_column(Integer)  # version of the rules
+
+
+class Event(Model):
+    """A visitor's action on a page, or a page view. It loses its person with its visit, or after RETENTION_DAYS
+    (`upkeep.retention.reduction_queries`).
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("uq_events_visitor_event", "visitor_id", "event_id", unique=True),
+        Index("ix_events_visit", "visit_id"),
+    )
+
+    id: Mapped[BigKey] = mapped_column(primary_key=True)
+    visitor_id: Mapped[str] = mapped_column(String(128))
+    event_id: Mapped[str] = mapped_column(String(128))  # the client's id for the event
+    visit_id: Mapped[int | None]  # the visitor's latest visit at that time
+    scope: Mapped[ScopeId]  # the visit's scope
+    at_ms: Mapped[int]
+    day: Mapped[Day]
+    hour_s: Mapped[int]
+    client_ms: Mapped[int | None]
+    name: Mapped[str] = mapped_column(String(64))
+    page: Mapped[str | None]
+    props: Mapped[str | None]  # a JSON object whose values are strings
+
+
+class DaySecret(ByKey, Model):
+    """The secret for hashing one day's anonymous visitors (`counting.anonymity`). Not included in backups."""
+
+    __tablename__ = "day_secrets"
+
+    day: Mapped[Day] = mapped_column(primary_key=True)
+    secret: Mapped[str]  # hexadecimal
+
+
+class Announcement(Model):
+    """A milestone, stored in the transaction of the visit that reaches it. `key` keeps workers and retries from
+    storing it twice.
+    """
+
+    __tablename__ = "announcements"
+    __table_args__ = (Index("ix_announcements_scope", "scope", "at_ms"), {"sqlite_with_rowid": False})
+
+    key: Mapped[str] = mapped_column(String(140), primary_key=True)  # "milestone:site:10000"
+    type: Mapped[str] = mapped_column(String(64))  # "milestone.reached"
+    scope: Mapped[ScopeId]
+    at_ms: Mapped[int]
+    data: Mapped[str]  # JSON

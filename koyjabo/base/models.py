@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, NewType
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import mapped_column, relationship
 
 from koyjabo.base.core.extensions import db
@@ -33,9 +33,6 @@ BigKey = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite
 Ref = Annotated[str, mapped_column(String(255))]
 
 Uuid = Annotated[str, mapped_column(String(36))]
-# A foreign key gives a column its type.
-UserId = Annotated[str, mapped_column(ForeignKey("users.id", ondelete="CASCADE"))]
-CommunityId = Annotated[str, mapped_column(ForeignKey("communities.id", ondelete="CASCADE"))]
 ScopeId = Annotated[str, mapped_column(String(64))]
 Day = Annotated[str, mapped_column(String(10))]
 Digest = Annotated[str, mapped_column(String(64))]
