@@ -177,7 +177,7 @@ $(VENV)/node: $(VENV)/made
 	@touch $@
 
 COUNTRIES := koyjabo/base/network/data/countries.mmdb
-SOURCES := koyjabo/reports/log/data/sources.json
+SOURCES := koyjabo/columns/dimensions/data/sources.json
 CRAWLERS := koyjabo/base/network/data/crawlers.json
 HOSTING := koyjabo/base/network/data/hosting
 

@@ -9,13 +9,13 @@ import pytest
 from support.people import permissions
 
 from koyjabo.base.core.sanitize import LONGEST_TEXT
+from koyjabo.columns.dimensions.dimensions import DIMENSIONS
 from koyjabo.counting.schemas.requests import NewVisitBody
 from koyjabo.counting.schemas.responses import StatsResponse
 from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.broadcaster import LARGEST_EVENT
 from koyjabo.realtime.room import REST, SHARED_REST, SHORTEST_INTERVAL_S
-from koyjabo.reports.query.report_query import DIMENSIONS
 from koyjabo.server.websockets.buffered_connection import MAX_UNSENT
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
 from koyjabo.web.login.tokens import ACCESS_S, REFRESH_S

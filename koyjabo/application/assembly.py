@@ -25,6 +25,8 @@ from koyjabo.base.observability import logs, metrics, services as observability
 from koyjabo.base.observability.metrics import OTHER
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.sums import storing
 from koyjabo.communities import refs, services as communities
 from koyjabo.communities.live.dashboard_room import ReportRooms
 from koyjabo.communities.services import CommunityServices
@@ -54,8 +56,6 @@ from koyjabo.realtime.events import PAGES_ROOM, STATS_ROOM
 from koyjabo.realtime.fanout import socket_counts
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import services as reports
-from koyjabo.reports.live import storing
-from koyjabo.reports.log import block_queries
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.ui.live_views import LiveViews
 from koyjabo.reports.visits import services as visits

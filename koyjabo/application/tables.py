@@ -6,7 +6,7 @@ from koyjabo.base.database import upkeep_rules
 
 FEATURES_WITH_TABLES = """
 base.database base.jobs people people.audit people.mail people.accounts presence.members counting counting.evidence
-counting.page_numbers integrations.api_keys reports.log reports upkeep.retention upkeep.stored_settings
+counting.page_numbers integrations.api_keys columns.blocks reports upkeep.retention upkeep.stored_settings
 site.getting_started
 """
 FEATURES_WITH_RULES = """

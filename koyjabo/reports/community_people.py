@@ -11,6 +11,7 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.errors import UnknownCommunity
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Scope
+from koyjabo.columns.query import periods
 from . import people_queries
 from .people_queries import People, Period, VisitorConversion
 from .query import report_query
@@ -124,7 +125,7 @@ class Reports:
         if granularity == HOURLY:
             hours = self._read(people_queries.people_by_hour, community_id, self._clock.hours(start, end))
             return [Trend(self._clock.local(hour_s), people) for hour_s, people in hours]
-        spans = report_query.spans(start, end, report_query.DAY if granularity == DAILY else report_query.WEEK)
+        spans = report_query.spans(start, end, periods.DAY if granularity == DAILY else periods.WEEK)
         people = self._read(people_queries.people_in, community_id, list(spans.values()))
         return [Trend(*pair) for pair in zip(spans, people, strict=True)]
 

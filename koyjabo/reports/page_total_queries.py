@@ -8,16 +8,16 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import StillCounting
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.blocks.block_queries import LogState
+from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
+from koyjabo.columns.dimensions.trait_parser import TraitParser
+from koyjabo.columns.query.report_query import FIRST_DAY, LAST_DAY, ReportQuery
+from koyjabo.columns.sums.live import Live
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.page_queries import PageRow
 from koyjabo.reports.engine.requests import EventValues
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.live.live import Live
-from koyjabo.reports.log.block_queries import LogState
-from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.reports.query.parameters import FIRST_DAY, LAST_DAY
-from koyjabo.reports.query.report_query import VIEWED_PAGE, ReportQuery
-from .log import block_queries
 
 
 class PageViewTotals(NamedTuple):

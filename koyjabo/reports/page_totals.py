@@ -8,9 +8,9 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.base.database.executor import Throttle
 from koyjabo.base.jobs.claims import LeasedTask
+from koyjabo.columns.sums.live import Live
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
-from koyjabo.reports.live.live import Live
 from . import page_total_queries
 from .page_total_queries import PageViewTotals
 

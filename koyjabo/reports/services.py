@@ -10,14 +10,14 @@ from koyjabo.base.database.free_space import FreeSpace
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.settings.database_url import file_of
 from koyjabo.base.settings.schema import Settings
+from koyjabo.columns.dimensions.trait_parser import TraitParser
+from koyjabo.columns.events.ledger import Events, open_store
+from koyjabo.columns.sums.storing import Storing
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.engine.insights import Insights
-from koyjabo.reports.events.ledger import Events, open_store
-from koyjabo.reports.live.storing import Storing
-from koyjabo.reports.log.trait_parser import TraitParser
 from .community_people import Reports, Visitors
 from .page_totals import PageTotals
 from .shares import Shares

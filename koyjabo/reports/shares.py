@@ -28,13 +28,14 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.dimensions.dimensions import COMMUNITY
+from koyjabo.columns.query.report_query import Filters
 from koyjabo.communities import memberships
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
-from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_filter
-from koyjabo.reports.query.report_query import Filters
+from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_filter
 from . import share_queries as queries
 from .models import Share
 

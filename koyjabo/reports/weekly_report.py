@@ -14,11 +14,11 @@ from koyjabo.base.core.errors import StillCounting
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import DailyWork
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_ROWS
-from koyjabo.reports.query.report_query import ReportQuery
 from . import weekly_report_queries as queries
 from .weekly_report_queries import week_before
 

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.database.models import Counter
 from koyjabo.base.models import SITE
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.models import DailyVisits
 from koyjabo.people.models import Community, Membership, User
 from koyjabo.presence.members.models import Peak
-from koyjabo.reports.query.report_query import ReportQuery
 
 RECIPIENTS_AT_ONCE = 20
 MAX_COMMUNITIES = 20

@@ -9,13 +9,13 @@ from support.application.site import Site
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.blocks import block_queries, blocks
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit.log import VersionLog
 from koyjabo.people.audit.queries import record_revocation
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.engine.requests import BreakdownRequest
-from koyjabo.reports.log import block_queries, blocks
 from koyjabo.reports.query.parameters import ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.retention import Nightly

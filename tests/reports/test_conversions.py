@@ -13,9 +13,9 @@ from support.people.share_links import share, shared
 
 from koyjabo.base.core.extensions import db
 from koyjabo.base.models import Scope
+from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import ConversionReport
-from koyjabo.reports.query.report_query import Filter, ReportQuery
 from koyjabo.upkeep.retention.erasure import Erasure
 
 FIRST, SECOND = "2025-12-16", "2025-12-17"

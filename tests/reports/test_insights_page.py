@@ -12,10 +12,10 @@ from support.people.page_readers import words
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.urls import normal
+from koyjabo.columns.blocks import log
+from koyjabo.columns.dimensions.dimensions import DIMENSIONS
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.log import log
-from koyjabo.reports.query.report_query import DIMENSIONS
 from koyjabo.reports.ui import breakdowns, choices, view, view_plan
 from koyjabo.reports.ui.choices import SHOWN
 from koyjabo.reports.ui.view_plan import SENT

@@ -20,11 +20,11 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import campaigns
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
+from koyjabo.columns.events.records import NewEvent
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.reports.events.records import NewEvent
 from koyjabo.reports.services import PeopleServices, ReportServices
 
 ALONE = {"REDIS_URL": "", "WEB_CONCURRENCY": 1, "RATE_LIMIT_MAILS": 0}

@@ -13,9 +13,7 @@ from koyjabo.base.core.identity import VISIT_NAME
 from koyjabo.base.core.sanitize import truncate
 from koyjabo.base.core.urls import WRONG_PAGE, sent_page
 from koyjabo.base.network.user_agents import is_bot
-from koyjabo.counting.schemas.requests import ANONYMOUS
-from koyjabo.counting.services import CountingServices
-from koyjabo.reports.events.records import (
+from koyjabo.columns.events.records import (
     LONGEST_PROPERTY,
     MAX_EVENTS,
     MAX_PROPERTIES,
@@ -26,6 +24,8 @@ from koyjabo.reports.events.records import (
     Size,
     size_of,
 )
+from koyjabo.counting.schemas.requests import ANONYMOUS
+from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import api as bp
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, waits_fairly

@@ -17,15 +17,19 @@ from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import client_address
+from koyjabo.columns.dimensions import dimensions
+from koyjabo.columns.dimensions.dimensions import ATTENDED, DIMENSIONS
+from koyjabo.columns.query.groups import Sums
+from koyjabo.columns.query.periods import DAY, MINUTE
+from koyjabo.columns.query.report_query import Filters
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.reports import shares
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import MAX_ROWS, Figures, Period, as_json, csv_rows
 from koyjabo.reports.query import parameters
-from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.report_query import ATTENDED, COMPARISONS, DAY, DEFAULT, DIMENSIONS, MINUTE, RANGES, Filters
+from koyjabo.reports.query.report_query import COMPARISONS, DEFAULT, RANGES
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import api as bp, current
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -210,7 +214,7 @@ def respond(
     )
     response, by = Response(mimetype=MIMETYPES[kind]), requested.others.get("by", "")
     # Labels with the names of communities can change without a visit.
-    has_names = by == parameters.COMMUNITY or parameters.has_addresses(by)
+    has_names = by == dimensions.COMMUNITY or parameters.has_addresses(by)
     if has_names or not request.if_none_match.contains_weak(tag):
         result = report.find(insights, requested)
         if kind == JSON:

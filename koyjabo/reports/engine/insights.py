@@ -12,28 +12,16 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.client_address import customer
+from koyjabo.columns.dimensions.dimensions import Value
+from koyjabo.columns.dimensions.trait_parser import TraitParser
+from koyjabo.columns.query.report_query import ReportQuery
+from koyjabo.columns.sums.live import Live
 from koyjabo.people.models import Community
-from koyjabo.reports.live.live import Live
-from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query import parameters
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
-from koyjabo.reports.query.report_query import (
-    DEFAULT,
-    LAST_HOUR,
-    ReportQuery,
-    Value,
-    check,
-    compared,
-    last_hour,
-    whole_days,
-)
+from koyjabo.reports.query.report_query import DEFAULT, LAST_HOUR, check, compared, last_hour, whole_days
 from . import snapshot_queries
-from .requests import (
-    BreakdownRequest,
-    ReportRequest,
-    SummaryRequest,
-    TimelineRequest,
-)
+from .requests import BreakdownRequest, ReportRequest, SummaryRequest, TimelineRequest
 from .results import Breakdown, Period, Summary
 from .scan_queue import Reader, ScanQueue
 from .snapshot_queries import read_all

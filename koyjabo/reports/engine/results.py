@@ -8,8 +8,8 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.reports.query.groups import AttendedS, AttendedVisits, Sums
-from koyjabo.reports.query.report_query import Value
+from koyjabo.columns.dimensions.dimensions import Value
+from koyjabo.columns.query.groups import AttendedS, AttendedVisits, Sums
 
 REDUCED = N_("Visitors of old visits count once a calendar month, because these visits have a new id every month.")
 """Why a result is not exact."""

@@ -12,13 +12,15 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.database.models import Counter as LedgerCounter
 from koyjabo.base.models import Scope
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
+from koyjabo.columns.query.groups import EVERYTHING, NO_VISITS, Group, Groups
+from koyjabo.columns.query.periods import DAY, HOUR, MINUTE, period_of
+from koyjabo.columns.query.report_query import ReportQuery
+from koyjabo.columns.sums.live import Live
+from koyjabo.columns.sums.visit_sums import LengthCounts
 from koyjabo.counting.models import DailyVisits, Event
 from koyjabo.people.models import Community
-from koyjabo.reports.live.live import Live
-from koyjabo.reports.live.visit_sums import LengthCounts
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, Group, Groups
-from koyjabo.reports.query.report_query import DAY, HOUR, MINUTE, VIEWED_PAGE, ReportQuery, period_of
 from .results import REDUCED
 
 

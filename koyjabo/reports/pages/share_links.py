@@ -17,13 +17,14 @@ from koyjabo.base.core.errors import close_code
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.services import Services
+from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.people.accounts.throttle.login_throttle import LOGIN
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports import shares
 from koyjabo.reports.api.shares import NewShareBody, Range, pass_cookie, require_pass
 from koyjabo.reports.models import Share
-from koyjabo.reports.query.parameters import COMMUNITY, is_filter, is_interval
+from koyjabo.reports.query.parameters import is_filter, is_interval
 from koyjabo.reports.query.report_query import DEFAULT
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.shares import PASS_S, ShareLocked, UnknownShare, WrongPassword

@@ -19,36 +19,19 @@ from koyjabo.base.core.urls import ascii_host, normal, shown, shown_host
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import geolocation
 from koyjabo.base.network.geolocation import NAMES
+from koyjabo.columns.dimensions.dimensions import ADDRESSES, ATTENDED, COMMUNITY, DIMENSIONS, SOURCE, Value
+from koyjabo.columns.query.report_query import FIRST_YEAR, LAST_DAY, LAST_YEAR, Filter, ReportQuery
 from koyjabo.people.mail.contents import catalogue
 from koyjabo.people.models import Community
-from .report_query import (
-    ADDRESSES,
-    ATTENDED,
-    COMPARISONS,
-    DAYS_OF,
-    DEFAULT,
-    DIMENSIONS,
-    NO_COMPARISON,
-    NOT_A_COMPARISON,
-    NOT_A_RANGE,
-    RANGES,
-    SOURCE,
-    Filter,
-    ReportQuery,
-    Value,
-    preset,
-)
+from .report_query import COMPARISONS, DAYS_OF, DEFAULT, NO_COMPARISON, NOT_A_COMPARISON, NOT_A_RANGE, RANGES, preset
 
 Pairs = Iterable[tuple[str, str]]
 
-COMMUNITY = "community"
 MAX_VALUES = 200
 """Maximum number of values in all filters combined."""
 
 OF_EVENT = re.compile(r"event:[a-z][a-z0-9_]{0,63}:[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-FIRST_YEAR, LAST_YEAR = 1970, 2999
-FIRST_DAY, LAST_DAY = f"{FIRST_YEAR}-01-01", f"{LAST_YEAR}-12-31"
 ESCAPED = re.compile(r"\\+!")
 NEEDS_ESCAPE = re.compile(r"\\*!")
 

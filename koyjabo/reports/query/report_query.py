@@ -1,138 +1,18 @@
-"""A report's query: dimensions, ranges of days and their steps, and what a report is limited to."""
+"""Ranges of days, the ranges they are compared with, and the periods they are divided into."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.evidence.facts import NOBODY
-
-UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
-TRAITS = ("browser", "system", "device", "source", "channel", *UTM, "country", "city")
-"""Parsed values of a visit."""
-
-EVIDENCE, OWN = "evidence", "own"
-"""Facts that the server observed about a visit (`counting.evidence.facts`)."""
-
-ATTENDED = "attended"
-"""A fact to filter by, which is not a dimension."""
-
-DIMENSIONS = ("page", "viewed_page", *TRAITS, "community", EVIDENCE, OWN, "event")
-"""All dimensions except `event:{name}:{property}`."""
-
-EVENT, VIEWED_PAGE = COUNTED = ("event", "viewed_page")
-"""Events by name, and page views by page: dimensions whose rows have a `count`. Rows of properties have one as well."""
-
-ADDRESSES = ("page", VIEWED_PAGE)
-"""Dimensions whose values are `urls.normal`, and shown as `urls.shown`."""
-
-SOURCE = "source"
-
-PROPERTIES = f"{EVENT}:"
-"""Prefix of the dimensions of properties, `event:{name}:{property}`."""
-
-DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "ai", "referral", "campaign"
-"""The values of `channel`."""
-
-BOT = "bot"
-"""The `device` of declared crawlers. Other devices are in `base.network.user_agents`."""
-
-
-def has_many(dimension: str) -> bool:
-    """Return whether a visit can have several values for a dimension."""
-    return dimension in COUNTED or dimension.startswith(PROPERTIES)
-
-
-def property_of(dimension: str) -> tuple[str, str]:
-    """Return the event name and the property name from `event:{name}:{property}`."""
-    _, name, property_ = dimension.split(":", 2)
-    return name, property_
-
-
-CONFLICT = N_("Already filtered, by other values")
-
-Value = str | None
-"""A dimension value; None if it was not recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A filter on one dimension: the value must be in `any_of`, unless `any_of` is empty, and must not be in
-    `none_of`.
-    """
-
-    any_of: frozenset[Value] = frozenset()
-    none_of: frozenset[Value] = frozenset()
-
-    def both(self, other: "Filter") -> "Filter":
-        """Return a filter that passes only what both filters pass."""
-        if not self.any_of or not other.any_of:
-            return Filter(self.any_of | other.any_of, self.none_of | other.none_of)
-        return Filter(self.any_of, self.none_of | other.none_of | (self.any_of - other.any_of))
-
-    def passes(self, values: Collection[Value], is_none: bool) -> bool:
-        """Return whether a visit with these values passes. `is_none` is set if no value was recorded."""
-        if self.any_of and self.any_of.isdisjoint(values) and not (is_none and None in self.any_of):
-            return False
-        return None not in self.none_of if is_none else self.none_of.isdisjoint(values)
-
-    def __bool__(self) -> bool:
-        return bool(self.any_of or self.none_of)
-
-
-def passes_none(dimension: str, filter_: Filter) -> bool:
-    """Return whether a visit without a recorded value passes. Visits that were not measured are not attended."""
-    return filter_.passes((), is_none=True) and not (dimension == ATTENDED and NOBODY in filter_.none_of)
-
-
-Filters = Mapping[str, Filter]
-"""Filters by dimension."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportQuery:
-    """A query about the days `first` to `last` (inclusive), YYYY-MM-DD in TIMEZONE. `last` is not later than today.
-
-    If `since_ms` is set, only visits counted from this time on are included. If `until_ms` is set, only visits counted
-    before this time are included, for comparison with a day that has not ended.
-    """
-
-    first: str
-    last: str
-    scope: Scope = SITE
-    filters: Filters = field(default_factory=dict)
-    until_ms: int | None = None
-    since_ms: int | None = None
-
-    def __hash__(self) -> int:
-        return hash((self.first, self.last, self.scope, self.since_ms, self.until_ms, frozenset(self.filters.items())))
-
-    def has(self, day: str, scope: str) -> bool:
-        """Return whether the query covers visits on this day in this scope."""
-        return self.first <= day <= self.last and self.scope in (SITE, scope)
-
-    def within(self, filters: Filters) -> "ReportQuery":
-        """Return the same query about the visits that also pass these filters. Raises InvalidInput if both filter
-        the same dimension by different values and a visit may have several values for it, because no single filter
-        can express that.
-        """
-        both, conflicts = dict(self.filters), {}
-        for name, filter_ in filters.items():
-            own = self.filters.get(name, Filter())
-            if has_many(name) and own.any_of and filter_.any_of and own.any_of != filter_.any_of:
-                conflicts[name] = CONFLICT
-            both[name] = filter_.both(own)
-        if conflicts:
-            raise InvalidInput(details=conflicts)
-        return replace(self, filters=both)
-
+from koyjabo.columns.query.periods import DAY, GRANULARITIES, HOUR, HOUR_MS, MINUTE, MONTH, WEEK, period_of
+from koyjabo.columns.query.report_query import ReportQuery
 
 DEFAULT = "30d"
-LAST_HOUR, HOUR_MS = "hour", 3_600_000
+LAST_HOUR = "hour"
 DAYS_OF = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
 RANGES = (LAST_HOUR, "today", "yesterday", *DAYS_OF, "month", "all")
 NOT_A_RANGE = N_("must be one of hour, today, yesterday, 7d, 30d, 90d, 365d, month, all")
@@ -231,8 +111,6 @@ def _year_before(day: str) -> str:
         return f"{year:04d}-02-28"
 
 
-MINUTE, HOUR, DAY, WEEK, MONTH = "minute", "hour", "day", "week", "month"
-GRANULARITIES = (MINUTE, HOUR, DAY, WEEK, MONTH)
 MAX_PERIODS = 2_400
 NOT_A_GRANULARITY = N_("must be one of minute, hour, day, week, month")
 MAX_DAYS_IN = {HOUR: 1 / 24, DAY: 1, WEEK: WEEK_LENGTH, MONTH: 31}
@@ -269,15 +147,6 @@ def periods(query: ReportQuery, granularity: str, clock: Clock) -> list[str]:
     if granularity == HOUR:
         return [clock.local(hour_s) for hour_s in clock.hours(query.first, query.last) if hour_s <= upto_s]
     return list(dict.fromkeys(period_of(day, granularity) for day in days(query.first, query.last)))
-
-
-def period_of(day: str, granularity: str) -> str:
-    """Return the name of the period that contains a day: the day itself, the Monday of its week, or the first day of
-    its month.
-    """
-    if granularity == WEEK:
-        return shifted(day, -date.fromisoformat(day).weekday())
-    return f"{day[:8]}01" if granularity == MONTH else day
 
 
 def spans(first: str, last: str, granularity: str) -> dict[str, tuple[str, str]]:

@@ -12,10 +12,11 @@ from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.network import geolocation
+from koyjabo.columns.dimensions.dimensions import Value, has_many
+from koyjabo.columns.query.groups import Sums
+from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.reports.engine.results import Breakdown, Row
-from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.reports.query.report_query import Filter, ReportQuery, Value, has_many
 from koyjabo.web.assets.static_files import FOLDER
 from koyjabo.web.i18n import count
 from .figures import change

@@ -11,19 +11,12 @@ from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.dimensions.dimensions import Value
+from koyjabo.columns.query.report_query import Filters, ReportQuery
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.models import Share
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.reports.query.report_query import (
-    DEFAULT,
-    NO_COMPARISON,
-    PREVIOUS,
-    WEEKDAY,
-    YEAR,
-    Filters,
-    ReportQuery,
-    Value,
-)
+from koyjabo.reports.query.report_query import DEFAULT, NO_COMPARISON, PREVIOUS, WEEKDAY, YEAR
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies

@@ -7,13 +7,13 @@ from flask_babel import gettext as _
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import StillCounting
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports import people_queries
 from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Growth, People, SnapshotReports, Trend
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_ROWS, Breakdown
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.people_queries import ConversionReport
-from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current
 from koyjabo.web.i18n import duration, language

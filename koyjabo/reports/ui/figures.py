@@ -9,8 +9,10 @@ from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import N_
+from koyjabo.columns.query.periods import DAY, GRANULARITIES, HOUR, MINUTE, MONTH, WEEK
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.results import Figures, Period, Summary
-from koyjabo.reports.query.report_query import DAY, GRANULARITIES, HOUR, MINUTE, MONTH, WEEK, ReportQuery, length
+from koyjabo.reports.query.report_query import length
 from . import ranges
 from .ranges import Choice, PageAddress
 

@@ -12,7 +12,8 @@ from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
-from koyjabo.reports.query.report_query import LAST_HOUR, ReportQuery, length, preset
+from koyjabo.columns.query.report_query import ReportQuery
+from koyjabo.reports.query.report_query import LAST_HOUR, length, preset
 from koyjabo.web.i18n import day
 
 Pairs = tuple[tuple[str, str], ...]

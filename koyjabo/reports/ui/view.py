@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.network import client_address
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals
-from koyjabo.reports.query.report_query import LAST_HOUR, NO_COMPARISON, ReportQuery, whole_days
+from koyjabo.reports.query.report_query import LAST_HOUR, NO_COMPARISON, whole_days
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
 from . import breakdowns, choices, figures, live_views, ranges

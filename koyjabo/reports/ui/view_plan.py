@@ -11,6 +11,8 @@ from zlib import crc32
 from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.services import Services
+from koyjabo.columns.query.periods import GRANULARITIES
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine import snapshot_queries
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
@@ -22,15 +24,7 @@ from koyjabo.reports.engine.requests import (
 from koyjabo.reports.engine.results import MAX_ROWS, SnapshotTotals, Summary
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
-from koyjabo.reports.query.report_query import (
-    GRANULARITIES,
-    NO_COMPARISON,
-    NOT_A_GRANULARITY,
-    WEEKDAY,
-    ReportQuery,
-    possible,
-    since,
-)
+from koyjabo.reports.query.report_query import NO_COMPARISON, NOT_A_GRANULARITY, WEEKDAY, possible, since
 from koyjabo.reports.services import ReportServices
 from . import breakdowns, choices, figures
 from .breakdowns import BANGLADESH, CITY, Card, Values, dimension_of

@@ -12,9 +12,9 @@ from koyjabo.base.core.i18n import N_, name_in
 from koyjabo.base.core.urls import host_of, shown
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.campaigns import Campaign
+from koyjabo.columns.dimensions.dimensions import EVIDENCE, OWN
 from koyjabo.counting.evidence.facts import ATTENDED_MS
 from koyjabo.reports.query.parameters import WORDS
-from koyjabo.reports.query.report_query import EVIDENCE, OWN
 from koyjabo.reports.services import ReportServices
 from koyjabo.web import i18n
 from koyjabo.web.current import current

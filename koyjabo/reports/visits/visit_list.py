@@ -14,11 +14,11 @@ from koyjabo.base.core.urls import shown
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import LONGEST_SEARCH
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.dimensions.dimensions import UTM
+from koyjabo.columns.dimensions.trait_parser import PARSED_FROM, TraitParser
 from koyjabo.counting.queries import Visited, visits_by_day
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.reports.log.trait_parser import PARSED_FROM, TraitParser
-from koyjabo.reports.query.report_query import UTM
 from . import queries, search_terms
 from .condition_queries import SearchFilter
 from .queries import OTHERS, Count, Frequent, LoggedVisit, Search

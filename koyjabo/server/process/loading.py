@@ -70,7 +70,7 @@ def load(settings: "Settings") -> None:
             import_module(name)
     kind = "sqlite" if settings.database.get_backend_name() == "sqlite" else "postgres"
     import_module(f"koyjabo.counting.ledger_{kind}")
-    import_module(f"koyjabo.reports.events.events_{kind}")
+    import_module(f"koyjabo.columns.events.events_{kind}")
     settings.database.get_dialect().import_dbapi()
     entry_points.load()
     for package in map(import_module, PACKAGES):

@@ -6,19 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from types import NoneType
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    Connection,
-    LargeBinary,
-    Table,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, LargeBinary, Table, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,6 +14,7 @@ from koyjabo.base.core.extensions import db
 from koyjabo.base.database.models import Counter, DatabaseIdentity
 from koyjabo.base.jobs.models import NightlyWork
 from koyjabo.base.models import SITE
+from koyjabo.columns.blocks.block_queries import CHANGES
 from koyjabo.counting.models import DaySecret, Watermark
 from koyjabo.people.accounts.models import EmailLink, Invitation, LoginSession, PanelInvitation
 from koyjabo.people.audit import queries as audit
@@ -33,7 +22,6 @@ from koyjabo.people.audit.models import AccessVersion, AuditLine
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.models import OutboxMail
 from koyjabo.people.models import Community, User
-from koyjabo.reports.log.block_queries import CHANGES
 from koyjabo.upkeep.recounts.recount_queries import record_epoch
 from koyjabo.upkeep.retention.models import MonthSecret
 

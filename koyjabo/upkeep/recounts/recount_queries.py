@@ -20,13 +20,13 @@ from koyjabo.base.core.extensions import db
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.models import Counter
 from koyjabo.base.models import SITE
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople
 from koyjabo.counting.models import Adjustment, HourlyPeople, Return
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.reports import page_total_queries
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.trait_parser import TraitParser
 from . import derived_tables_queries as derived
 from .derived_tables_queries import Invariant, Rollup
 

@@ -14,10 +14,10 @@ from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.executor import Throttle
 from koyjabo.base.jobs.running_jobs import ERASURE, RunningJobs
 from koyjabo.base.models import SITE
+from koyjabo.columns.blocks import block_queries
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.reports.log import block_queries
 from koyjabo.reports.services import ReportServices
 from . import erasure_queries
 from .erasure_queries import Renamed

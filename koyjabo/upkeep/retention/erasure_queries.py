@@ -16,12 +16,12 @@ from koyjabo.base.core.identity import DELETED
 from koyjabo.base.core.urls import origin_of
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import campaigns, user_agents
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.blocks.block_queries import VISITS, ReadRows
+from koyjabo.columns.events import event_queries
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.models import LOST, MONTHLY, Visit
-from koyjabo.reports.events import event_queries
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.block_queries import VISITS, ReadRows
 from .reduction_queries import COUNT_FORGOTTEN, lock, lock_counters
 
 RENAMED = "~"

@@ -24,6 +24,9 @@ from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import changed_rows, ids_between
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import user_agents
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.blocks.block_queries import VISITS
+from koyjabo.columns.events import event_queries
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.models import (
@@ -37,9 +40,6 @@ from koyjabo.counting.models import (
     PersonDay,
     Watermark,
 )
-from koyjabo.reports.events import event_queries
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.block_queries import VISITS
 from .models import MonthSecret
 
 REDUCED_VISITS, REDUCED_EVENTS = "reduced_visits", "reduced_events"

@@ -294,9 +294,9 @@ REPORTS = ("summary", "timeline", "breakdown?by=page", "summary?range=yesterday&
 
 AT_ONCE = json.dumps(
     {
-        "koyjabo.reports.live.storing.POLL_S": 0.2,
-        "koyjabo.reports.log.blocks.SIZE": 4,
-        "koyjabo.reports.log.block_queries.SIZE": 4,
+        "koyjabo.columns.sums.storing.POLL_S": 0.2,
+        "koyjabo.columns.blocks.blocks.SIZE": 4,
+        "koyjabo.columns.blocks.block_queries.SIZE": 4,
     }
 )
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import pytest
 
 from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.columns.blocks.block_queries import correct_attended
 from koyjabo.counting.evidence.spans import Span, union
-from koyjabo.reports.log.block_queries import correct_attended
 
 STEPS, VISITS = 120, ("1", "2")
 LOST_MS = 300_000

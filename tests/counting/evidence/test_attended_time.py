@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.columns.blocks.block_queries import correct_attended
 from koyjabo.counting.evidence.attendance import MAX_FAILURES
 from koyjabo.counting.evidence.queries import Shown
 from koyjabo.counting.evidence.spans import MAX_SPANS
-from koyjabo.reports.log.block_queries import correct_attended
 
 pytestmark = pytest.mark.both_kinds
 

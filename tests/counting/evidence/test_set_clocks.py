@@ -2,7 +2,7 @@
 
 import pytest
 
-from koyjabo.reports.log.block_queries import correct_attended
+from koyjabo.columns.blocks.block_queries import correct_attended
 
 pytestmark = pytest.mark.both_kinds
 

@@ -13,9 +13,9 @@ from support.faults.moved_clocks import SLACK_MS, Timed
 from support.programs.processes import wait_until
 
 from koyjabo.base.models import SITE
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.blocks.block_queries import correct_attended
 from koyjabo.counting.evidence import queries
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.block_queries import correct_attended
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention import erasure_queries
 

@@ -11,10 +11,10 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 from koyjabo.base.models import SITE
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.presence.visitors.active_visitors import ActiveCount
-from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import ReportServices
 
 WINDOW_S = 3

@@ -8,8 +8,8 @@ from support.people.accounts import Person
 from support.people.api_keys import boss as new_admin
 from support.people.communities import PATH
 
-from koyjabo.reports.live import live
-from koyjabo.reports.query.report_query import ATTENDED, DIMENSIONS
+from koyjabo.columns.dimensions.dimensions import ATTENDED, DIMENSIONS
+from koyjabo.columns.sums import live
 
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page"}
 SAME_WEEKDAYS = {

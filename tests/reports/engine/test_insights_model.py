@@ -18,6 +18,11 @@ from support.sites.full_site import rebuild, use_small_blocks
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.database import executor
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.query.groups import Sums
+from koyjabo.columns.query.periods import GRANULARITIES, HOUR
+from koyjabo.columns.query.report_query import Filter, ReportQuery
+from koyjabo.columns.sums.visit_sums import VisitSums
 from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.records import NewVisit
@@ -25,10 +30,6 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.scan_queue import ScanQueue
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.live.visit_sums import VisitSums
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.query.groups import Sums
-from koyjabo.reports.query.report_query import GRANULARITIES, HOUR, Filter, ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.erasure import Erasure
 

@@ -8,8 +8,10 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.dimensions.dimensions import ADDRESSES, DIMENSIONS, SOURCE
+from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.report_query import ADDRESSES, DIMENSIONS, RANGES, SOURCE, Filter, ReportQuery
+from koyjabo.reports.query.report_query import RANGES
 
 TODAY = "2026-11-22"
 COMMUNITY = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from koyjabo.columns.dimensions.dimensions import ATTENDED, DIMENSIONS
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.results import Breakdown, Period, Row, Sums
-from koyjabo.reports.query.report_query import ATTENDED, DIMENSIONS, ReportQuery
 from koyjabo.reports.ui import breakdowns, figures, ranges
 from koyjabo.reports.ui.ranges import PageAddress
 

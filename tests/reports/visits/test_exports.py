@@ -13,8 +13,8 @@ from support.runs.fuzz_effort import effort
 from support.sites.visit_list import DAYS, DHAKA, Log
 
 from koyjabo.base.core import spreadsheet
+from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.people.audit.log import Audit
-from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.visits import visit_list
 from koyjabo.reports.visits.visit_list import LoggedVisit, VisitFilter
 

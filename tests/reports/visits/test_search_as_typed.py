@@ -8,12 +8,12 @@ from support.people.communities import account_of, found
 
 from koyjabo.base.core.identity import MASKED
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.events.records import EVENT_COLUMNS
 from koyjabo.counting import visits
 from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit
 from koyjabo.counting.models import LOST, Event, Visit, Visitor
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.events.records import EVENT_COLUMNS
 from koyjabo.reports.visits import queries, visit_list
 from koyjabo.reports.visits.services import VisitListServices
 from koyjabo.reports.visits.visit_list import COLUMNS, Count, VisitFilter

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from koyjabo.base.models import SITE
+from koyjabo.columns.dimensions.dimensions import COMMUNITY, DIMENSIONS
+from koyjabo.columns.query.periods import GRANULARITIES
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.results import MAX_ROWS
-from koyjabo.reports.query.parameters import COMMUNITY
-from koyjabo.reports.query.report_query import DIMENSIONS, GRANULARITIES, ReportQuery
 
 PROPERTY = "event:search:to"
 OF_VISITORS = ("visitors", "returning_visitors", "reason")

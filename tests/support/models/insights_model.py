@@ -10,9 +10,10 @@ from typing import Any
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE
+from koyjabo.columns.dimensions.dimensions import Value
+from koyjabo.columns.dimensions.trait_parser import PARSED_FROM, TraitParser
+from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.counting.records import NewVisit
-from koyjabo.reports.log.trait_parser import PARSED_FROM, TraitParser
-from koyjabo.reports.query.report_query import Filter, ReportQuery, Value
 
 Figures = tuple[int, int, int, int, int, int]
 """(visits, visitors, new visitors, page views, attended visits, their total length in s)"""

@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from koyjabo.base.core.extensions import db
 from koyjabo.base.models import Scope
+from koyjabo.columns.blocks import block_queries, blocks, log
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.log import block_queries, blocks, log
 from koyjabo.reports.services import ReportServices
 from support.application.site import Site
 from support.people.accounts import sign_up

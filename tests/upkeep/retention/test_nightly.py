@@ -12,9 +12,9 @@ from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database import executor
 from koyjabo.base.jobs.job_queries import SILENT_MS
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.retention import Nightly, Retention
 

@@ -14,13 +14,13 @@ from support.sites.full_site import everything
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database import executor
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.evidence.queries import Shown, Timeline, record
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports import people_queries
 from koyjabo.reports.community_people import DAILY
 from koyjabo.reports.engine.results import REDUCED
-from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.upkeep.retention import reduction_queries
 from koyjabo.upkeep.retention.erasure import Erasure

@@ -15,10 +15,10 @@ from support.models.state_machines import NewUrl, new_urls, play
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import UnknownVisitor
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.community_people import DAILY, HOURLY
-from koyjabo.reports.query.report_query import ReportQuery
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.upkeep.retention.erasure import Erasure
 

@@ -18,7 +18,7 @@ from support.people.accounts import Person, bare, log_in
 from support.people.communities import Cast, invite
 from support.runs.fuzz_effort import TIMES, effort
 
-from koyjabo.reports.query.report_query import DIMENSIONS
+from koyjabo.columns.dimensions.dimensions import DIMENSIONS
 
 if TYPE_CHECKING:
     from schemathesis import APIOperation, Case

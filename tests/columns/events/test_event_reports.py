@@ -9,8 +9,8 @@ import pytest
 from support.application.site import Site, assert_error, site_fixture
 
 from koyjabo.base.network import rate_limiter
-from koyjabo.reports.events.records import MAX_EVENTS, USE_BYTES
-from koyjabo.reports.query.report_query import Filter, ReportQuery
+from koyjabo.columns.events.records import MAX_EVENTS, USE_BYTES
+from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.web.limits.limits import MAX_USES
 from koyjabo.web.schemas.bodies import LARGEST_BODY
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.application.site import Site, assert_error, nothing_counted, site_fixture
 
-from koyjabo.reports.events.events_postgres import PostgresEventStore
-from koyjabo.reports.events.events_sqlite import SqliteEventStore
-from koyjabo.reports.query.report_query import ReportQuery
+from koyjabo.columns.events.events_postgres import PostgresEventStore
+from koyjabo.columns.events.events_sqlite import SqliteEventStore
+from koyjabo.columns.query.report_query import ReportQuery
 
 THREADS = 16
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.orm import Session
 
+from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
 from koyjabo.counting.models import IN_COMMUNITY, ON_SITE
 from .blocks import LEAST, SIZE, Block, BlockKind, Row, Seen
-from .trait_parser import TraitParser
 
 VISITS = BlockKind(
     "visits",

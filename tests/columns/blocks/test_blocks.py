@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from support.application.site import Site, Time
 from support.sites.full_site import in_context, quiet, use_small_blocks
 
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.query.report_query import ReportQuery
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
 

@@ -7,16 +7,7 @@ from koyjabo.counting.daily_people_sqlite import Execute
 from koyjabo.counting.ledger_sqlite import SqliteWriter
 from koyjabo.counting.models import Event
 from .event_queries import newest_visit
-from .records import (
-    EVENT_COLUMNS,
-    EventPlan,
-    KnownEvents,
-    NewEvents,
-    Recorded,
-    keys,
-    plan,
-    visitors,
-)
+from .records import EVENT_COLUMNS, EventPlan, KnownEvents, NewEvents, Recorded, keys, plan, visitors
 
 LOOK_UP = f"""
 SELECT (SELECT coalesce(max(id), 0) FROM events), (

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field
 from pyroaring import BitMap
 
-from .report_query import GRANULARITIES
+from .periods import GRANULARITIES
 
 EVERYTHING, LENGTHS = "everything", "lengths"
 """Keys other than GRANULARITIES and the visit dimensions: all visits together, and the lengths of measured visits."""

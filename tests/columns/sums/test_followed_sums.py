@@ -5,11 +5,11 @@ from support.application.site import Site, Time
 from support.sites.full_site import rebuild, use_small_blocks
 
 from koyjabo.base.models import SITE, Scope
-from koyjabo.reports.live import live as live_module
-from koyjabo.reports.log import block_queries, log as log_module
-from koyjabo.reports.log.blocks import Block
-from koyjabo.reports.log.log import Log
-from koyjabo.reports.query.report_query import Filter, ReportQuery
+from koyjabo.columns.blocks import block_queries, log as log_module
+from koyjabo.columns.blocks.blocks import Block
+from koyjabo.columns.blocks.log import Log
+from koyjabo.columns.query.report_query import Filter, ReportQuery
+from koyjabo.columns.sums import live as live_module
 
 FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
 MIRPUR, UTTARA = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a12")

@@ -14,8 +14,10 @@ from support.runs.fuzz_effort import effort
 from support.sites.full_site import use_small_blocks
 
 from koyjabo.base.core.clock import shifted
+from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
+from koyjabo.columns.query.periods import HOUR
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.results import Breakdown
-from koyjabo.reports.query.report_query import HOUR, VIEWED_PAGE, ReportQuery
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 VISITORS = ("ayesha", "babul", "chandni")
@@ -193,7 +195,7 @@ def test_reports_of_events_are_the_models_on_sqlite(tmp_path_factory, seed) -> N
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url, seed)
 
 
-@pytest.mark.long(proved_by="reports/events/test_events_model.py::test_reports_of_events_are_the_models_on_sqlite")
+@pytest.mark.long(proved_by="columns/events/test_events_model.py::test_reports_of_events_are_the_models_on_sqlite")
 @effort(8)
 @given(seed=seeds)
 def test_reports_of_events_are_the_models_on_postgres(postgres, seed) -> None:

@@ -13,24 +13,14 @@ from typing import Any
 from pyroaring import BitMap
 
 from koyjabo.base.core.clock import shifted
-from koyjabo.reports.events.records import PAGEVIEW
-from koyjabo.reports.log.block_queries import NO_VISIT
-from koyjabo.reports.log.blocks import Rows
-from koyjabo.reports.log.log import BEGINNING, Log, Position
-from koyjabo.reports.query.groups import VALUE, VisitSet
-from koyjabo.reports.query.parameters import LAST_DAY
-from koyjabo.reports.query.report_query import (
-    DAY,
-    EVENT,
-    MINUTE,
-    VIEWED_PAGE,
-    Filter,
-    ReportQuery,
-    Value,
-    has_many,
-    passes_none,
-    property_of,
-)
+from koyjabo.columns.blocks.block_queries import NO_VISIT
+from koyjabo.columns.blocks.blocks import Rows
+from koyjabo.columns.blocks.log import BEGINNING, Log, Position
+from koyjabo.columns.dimensions.dimensions import EVENT, VIEWED_PAGE, Value, has_many, property_of
+from koyjabo.columns.events.records import PAGEVIEW
+from koyjabo.columns.query.groups import VALUE, VisitSet
+from koyjabo.columns.query.periods import DAY, MINUTE
+from koyjabo.columns.query.report_query import LAST_DAY, Filter, ReportQuery, passes_none
 from .visit_sums import MARGIN_DAYS, Followed, VisitSums, are_new, minutes_of
 
 MAX_KNOWN = 50

@@ -3,9 +3,9 @@
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.blocks.block_queries import EVENTS
 from koyjabo.counting.models import Event
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.block_queries import EVENTS
 
 EVENTS_LOCK = 0x6B6F7965  # "koye", one of PostgreSQL's advisory locks
 

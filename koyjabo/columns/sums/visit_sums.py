@@ -13,24 +13,14 @@ from pyroaring import BitMap
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.base.models import SITE
+from koyjabo.columns.blocks.blocks import Block, Rows, Seen
+from koyjabo.columns.blocks.log import BEGINNING, AttendedRows, Changes, Log, Position
+from koyjabo.columns.dimensions.dimensions import COMMUNITY, TRAITS, has_many
+from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, PERIODS, Attended, Group
+from koyjabo.columns.query.periods import DAY, HOUR, MINUTE, MONTH, WEEK, period_of
+from koyjabo.columns.query.report_query import ReportQuery, passes_none
 from koyjabo.counting.evidence.facts import ARE_ATTENDED, ARE_MEASURED, CHANGING, VALUES
 from koyjabo.counting.models import IN_COMMUNITY, ON_SITE
-from koyjabo.reports.log.blocks import Block, Rows, Seen
-from koyjabo.reports.log.log import BEGINNING, AttendedRows, Changes, Log, Position
-from koyjabo.reports.query.groups import EVERYTHING, LENGTHS, PERIODS, Attended, Group
-from koyjabo.reports.query.parameters import COMMUNITY
-from koyjabo.reports.query.report_query import (
-    DAY,
-    HOUR,
-    MINUTE,
-    MONTH,
-    TRAITS,
-    WEEK,
-    ReportQuery,
-    has_many,
-    passes_none,
-    period_of,
-)
 
 FOREVER_MS = 2**53
 

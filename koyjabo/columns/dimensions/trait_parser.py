@@ -15,7 +15,7 @@ from publicsuffixlist import PublicSuffixList
 from koyjabo.base.core.urls import bare_host, shown_host, without_query
 from koyjabo.base.network import geolocation, user_agents
 from koyjabo.base.network.campaigns import Campaign
-from koyjabo.reports.query.report_query import AI, BOT, CAMPAIGN, DIRECT, REFERRAL, SEARCH, SOCIAL
+from .dimensions import AI, BOT, CAMPAIGN, DIRECT, REFERRAL, SEARCH, SOCIAL
 
 DATA = Path(__file__).parent / "data"
 LISTS = (DATA / "sources.json", DATA / "more_sources.json")

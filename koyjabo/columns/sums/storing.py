@@ -8,7 +8,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import LeasedTask
-from koyjabo.reports.log import block_queries
+from koyjabo.columns.blocks import block_queries
 from .live import Live
 
 LEASE = "insights"

@@ -11,14 +11,16 @@ from pyroaring import BitMap
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.executor import REPORT_LIMIT_S
 from koyjabo.base.models import SITE, Scope
+from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.blocks.block_queries import EVENTS, VISITS, LogState, Reading
+from koyjabo.columns.blocks.blocks import Block, Rows
+from koyjabo.columns.blocks.log import Log
+from koyjabo.columns.dimensions.dimensions import EVENT, VIEWED_PAGE, has_many
+from koyjabo.columns.dimensions.trait_parser import TraitParser
+from koyjabo.columns.query.groups import LENGTHS, VALUE, Attended, Groups
+from koyjabo.columns.query.periods import DAY, HOUR_MS
+from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.evidence.facts import CHANGING
-from koyjabo.reports.log import block_queries
-from koyjabo.reports.log.block_queries import EVENTS, VISITS, LogState, Reading
-from koyjabo.reports.log.blocks import Block, Rows
-from koyjabo.reports.log.log import Log
-from koyjabo.reports.log.trait_parser import TraitParser
-from koyjabo.reports.query.groups import LENGTHS, VALUE, Attended, Groups
-from koyjabo.reports.query.report_query import DAY, EVENT, HOUR_MS, VIEWED_PAGE, ReportQuery, has_many
 from .event_sums import (
     CountedEvents,
     PassingVisits,

@@ -10,9 +10,10 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.urls import origin_of
 from koyjabo.base.network import campaigns, user_agents
-from koyjabo.reports.log import blocks
-from koyjabo.reports.log.trait_parser import PARSED_FROM, RULES, ParsedTraits, Sources, TraitParser
-from koyjabo.reports.query.report_query import TRAITS, ReportQuery
+from koyjabo.columns.blocks import blocks
+from koyjabo.columns.dimensions.dimensions import TRAITS
+from koyjabo.columns.dimensions.trait_parser import PARSED_FROM, RULES, ParsedTraits, Sources, TraitParser
+from koyjabo.columns.query.report_query import ReportQuery
 
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36"
 PARSER = TraitParser(["live.koyjabo.com"])

@@ -1,0 +1,1 @@
+"""The dimensions of visits, and the parser that reads their values from rows."""

@@ -1,0 +1,1 @@
+"""Keeps running sums for report queries, up to date with the rows."""

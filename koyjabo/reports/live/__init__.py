@@ -1,1 +1,0 @@
-"""Answers queries about stored rows, from sums that are kept up to date with the log."""
