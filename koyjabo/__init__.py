@@ -35,16 +35,13 @@ def create_app(
     import config
     from koyjabo.base.core.clock import Clock
     from koyjabo.base.core.runtime import ThreadRuntime
-    from koyjabo.realtime.services import RealtimeServices
-    from . import sockets
-    from .application import assembly, entry_points
+    from .application import assembly
 
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()
     config.protect_instance()
     app = app or make_routes(chosen, settings or {})
-    services = assembly.open_services(app, chosen, runtime, clock or Clock(chosen.zone), creates_admin)
-    sockets.init_app(app, runtime, services[RealtimeServices].fanout, chosen.web_concurrency)
-    entry_points.wrap(app, chosen)
+    assembly.open_services(app, chosen, runtime, clock or Clock(chosen.zone), creates_admin)
+    assembly.wrap(app, chosen)
     return app
 
 
@@ -55,10 +52,10 @@ def make_routes(settings: "Settings", more: Mapping[str, Any]) -> "Flask":
     from flask import Flask
 
     import config
-    from .application import entry_points
+    from .application import assembly
 
     app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
     app.config.update({name: value for name, value in more.items() if name.isupper()})
     app.config.update(SECRET_KEY=settings.secret_key, METRICS_TOKEN=settings.metrics_token)
-    entry_points.init_app(app, settings)
+    assembly.init_app(app, settings)
     return app

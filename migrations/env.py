@@ -7,7 +7,7 @@ from alembic.operations import MigrationScript
 from sqlalchemy import Connection, create_engine, make_url
 
 import config
-from koyjabo.application.tables import load_tables
+from koyjabo.application.features import load_tables
 from koyjabo.base.core.extensions import db
 from koyjabo.base.database.engine import engine_options
 

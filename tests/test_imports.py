@@ -2,11 +2,14 @@
 
 import ast
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+
+from koyjabo.application.features import FEATURES
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
@@ -49,7 +52,7 @@ site.badges: . api pages
 site.receipts: . api pages
 site.bridges: .
 site.getting_started: . admin
-site.home: . pages
+site.home: pages
 site.panel: .
 application: .
 koyjabo: .
@@ -58,6 +61,12 @@ cli: .
 """
 """Areas, their packages, and the parts of both: folders, interfaces (API, pages, admin, CLI), `services`, which builds
 the package, and "." for its own modules. A package may import packages above it, and a part also parts to its left."""
+
+REGISTERING = "register"
+"""The last part of a feature: its `__init__.py`, whose `register` builds everything."""
+
+THE_ARGUMENT = "koyjabo.base.cluster.base"
+"""Has the type of the argument of `register`, which `base` itself also has."""
 
 PACKAGES = [line.partition(":")[0] for line in ORDER.strip().splitlines()]
 AREAS = [area for area in dict.fromkeys(name.partition(".")[0] for name in PACKAGES) if area != "koyjabo"]
@@ -160,6 +169,8 @@ def part(module: str) -> str:
     """`people.audit.` for a module of the package itself, `people.audit.admin` for one in a part of that name."""
     if module in OF_THE_ROOT:
         return OF_THE_ROOT[module]
+    if module.removeprefix("koyjabo.") in FEATURES:
+        return f"{package(module)}.{REGISTERING}"
     inside = inside_package(module)
     separate = {"ui", "incoming", *INTERFACES, *([] if package(module) == "base.core" else ["services"])}
     if not inside or (len(inside) == 1 and not is_package(module) and inside[0] not in separate):
@@ -187,7 +198,8 @@ def places() -> dict[str, tuple[int, int]]:
     order = {}
     for n, line in enumerate(ORDER.strip().splitlines()):
         package, _, parts = line.partition(":")
-        for m, name in enumerate(parts.split()):
+        last = [REGISTERING] if package in FEATURES else []
+        for m, name in enumerate([*parts.split(), *last]):
             order[f"{package}.{name.removeprefix('.')}"] = (n, m)
     return order
 
@@ -209,13 +221,17 @@ def arrows() -> Iterator[tuple[str, str]]:
 
 def test_every_part_has_its_place_in_the_order():
     assert sorted(set(map(part, FILES)) - set(PLACES)) == []
-    assert sorted(set(PLACES) - set(map(part, FILES))) == []
+    assert sorted(set(PLACES) - set(map(part, FILES)) - {f"{feature}." for feature in FEATURES}) == []
 
 
 def test_a_part_imports_only_what_comes_before_it():
     """This also rules out import cycles between folders."""
     upward = [(module, other) for module, other in arrows() if not is_before(part(other), part(module))]
-    assert upward == []
+    assert [arrow for arrow in upward if arrow[1] != THE_ARGUMENT and not same_services(*arrow)] == []
+
+
+def same_services(module: str, other: str) -> bool:
+    return other == f"{folder(module)}.services"
 
 
 def is_before(one: str, other: str) -> bool:
@@ -363,13 +379,31 @@ def test_nothing_is_loaded_before_the_server_has_patched():
     assert [import_ for import_ in loaded if "server.process" not in import_[1]] == []
 
 
+def test_a_feature_imports_nothing_before_it_is_registered():
+    """The command line reads what a feature says of itself, also for `serve`."""
+    early = ["koyjabo.application", "koyjabo.application.features", *(f"koyjabo.{feature}" for feature in FEATURES)]
+    loaded = [(module, name.partition(".")[0]) for module in early for name, now in names(module) if now]
+    assert [import_ for import_ in loaded if import_[1] not in sys.stdlib_module_names] == []
+
+
+def test_every_feature_registers_itself_and_is_listed_once():
+    assert len(set(FEATURES)) == len(FEATURES)
+    registering = {
+        module.removeprefix("koyjabo.")
+        for module in FILES
+        if is_package(module)
+        if any(isinstance(node, ast.FunctionDef) and node.name == "register" for node in tree(module).body)
+    }
+    assert registering == set(FEATURES)
+
+
 def test_building_a_feature_sets_no_attribute_of_another_one():
     """Features are passed what they need, or look it up. Otherwise, only a search would find who sets an attribute."""
     assigned = [
         f"{module}:{target.lineno}"
         for module in FILES
         for function in ast.walk(tree(module))
-        if isinstance(function, ast.FunctionDef) and function.name in ("__init__", "build", "build_people", "connect")
+        if isinstance(function, ast.FunctionDef) and function.name in ("__init__", "build", "build_people", "register")
         if not module.startswith(("koyjabo.base.", "koyjabo.server."))
         for node in ast.walk(function)
         if isinstance(node, ast.Assign)

@@ -1,1 +1,1 @@
-"""The application builds all services in order and connects their event handlers. Begin with `assembly.py`."""
+"""The application adds all features to a Flask application, and registers them in order. Begin with `features.py`."""

@@ -1,5 +1,5 @@
 """The command line collects the commands of all features, which read the same settings as the server. Begin with
-`COMMANDS` in `__init__.py`.
+`Commands` in `__init__.py`.
 """
 
 import errno
@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from koyjabo.application import features
 from koyjabo.base.core import installation
 from koyjabo.base.core.installation import VERSION
 from koyjabo.server.process.children import flush
@@ -21,26 +22,17 @@ from koyjabo.server.process.children import flush
 if TYPE_CHECKING:
     from koyjabo.base.core.services import Services
 
-COMMANDS = {
-    "backup": "upkeep.backups.cli:backup",
-    "export": "reports.visits.cli:export",
-    "forget": "upkeep.retention.cli:forget",
-    "key": "integrations.api_keys.cli:key",
-    "ledger": "cli.ledger:ledger",
-    "restore": "upkeep.backups.cli:restore",
-    "serve": "cli:serve",
-    "settings": "upkeep.stored_settings.cli:settings",
-    "stats": "counting.cli:stats",
-    "total": "upkeep.recounts.cli:total",
-    "user": "people.accounts.cli:user",
-    "verify": "upkeep.recounts.cli:verify",
-}
-"""The module of each command, loaded when it is called. `serve` must load nothing before the server has patched the
-standard library.
-"""
+OWN_COMMANDS = {"ledger": "koyjabo.cli.ledger:ledger", "serve": "koyjabo.cli:serve"}
+"""`serve` must load nothing before the server has patched the standard library."""
 
 
 class Commands(click.Group):
+    """The commands of all features, loaded when they are called."""
+
+    @cached_property
+    def _paths(self) -> dict[str, str]:
+        return {**OWN_COMMANDS, **features.commands()}
+
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run a command. An error of the system is a sentence, with status 1. Click ends silently if no program reads
         the output.
@@ -54,13 +46,13 @@ class Commands(click.Group):
             sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return sorted(self._paths)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._paths:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        return cast(click.Command, getattr(import_module(f"koyjabo.{module}"), name))
+        module, _, name = self._paths[cmd_name].partition(":")
+        return cast(click.Command, getattr(import_module(module), name))
 
 
 @click.group(

@@ -1,3 +1,14 @@
 """Columns stores visits and events as columns, records events, and keeps running sums for report queries. Begin with
 `query/report_query.py` and `blocks/blocks.py`.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+TABLES = ("blocks.models",)
+
+
+def register(base: "Base") -> None:
+    """Only tables: `reports` still builds the services."""

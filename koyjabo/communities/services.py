@@ -42,6 +42,15 @@ class CommunityServices:
     revocation: Revocation
     messages: CommunityMessages
 
+    def receive_revocation(self, subject: str, message: Any) -> None:
+        self.refs.forget(str(message))
+        self.revocation.receive(message)
+
+    def forget_database(self) -> None:
+        """Drop what is known from the database. Does not wait."""
+        self.revocation.recheck_soon()
+        self.refs.forget_all()
+
 
 def community_services() -> CommunityServices:
     """The services of the application that handles the current request."""

@@ -1,3 +1,50 @@
 """Counting registers visits: the ledger numbers and commits them, the live stats follow, and `evidence` records
 whether a person was there. Begin with `visits.py`, before you read any other area.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = ("api", "pages")
+COMMANDS = {"stats": "cli:stats"}
+TABLES = ("models",)
+
+
+def register(base: "Base") -> None:
+    from functools import partial
+
+    from koyjabo.base.cluster.base import TICK_S
+    from koyjabo.base.jobs.claims import POLL_S
+    from koyjabo.base.observability import metrics
+    from koyjabo.base.observability.services import ObservabilityServices
+    from .clock_watch import ClockWatch
+    from .high_water import HIGH_WATER
+    from .hours_of_day import DaysByHour
+    from .services import build
+
+    counting = base.services.add(build(base))
+    base.services.add(DaysByHour(base.database, base.clock))
+    watch, shared, bus = (
+        ClockWatch(base.clock, lambda: counting.visits.site.snapshot),
+        counting.recovery.shared,
+        base.cluster.bus,
+    )
+    watch.tick()
+    visits, gauges = counting.visits, base.services[ObservabilityServices].gauges
+    gauges.provide(metrics.ACTIVE, lambda: visits.newest().active)
+    gauges.provide(metrics.DATABASE, lambda: not visits.newest().stale)
+    gauges.provide(metrics.WAITING, lambda: visits.writer().waiting)
+    gauges.provide(metrics.OLDEST, lambda: visits.writer().oldest_s)
+    base.every(TICK_S, watch.tick, shared.renew, base.database.leave_replaced)
+    base.every(POLL_S, counting.anonymity.sweep)
+    base.on(base.signals.high_water_asked, partial(bus.send_to_workers, HIGH_WATER))
+    base.on(base.signals.message_received, lambda _, message: shared.reply(str(message)), of=HIGH_WATER)
+    base.on(base.signals.redis_returned, lambda _: shared.renew_all())
+    base.on(base.signals.epoch_began, lambda _: counting.forget_database())
+    base.on(
+        base.signals.settings_changed, lambda _: counting.visits.stats()
+    )  # the day may have changed with the time zone
+    base.at_stop(counting.visits.close)
+    base.at_close(shared.renew)  # publishes what the last commits have acknowledged

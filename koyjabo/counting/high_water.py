@@ -11,6 +11,9 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
 from .records import CounterSnapshot
 
+HIGH_WATER = "high_water"
+"""Subject of the message that asks other workers for their high-water marks."""
+
 
 class HighWaterMark(NamedTuple):
     """The mark of one scope."""

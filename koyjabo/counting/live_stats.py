@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.clock import Clock, newest_credible
 from koyjabo.base.models import Scope
 from koyjabo.base.network.geolocation import OTHER, UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
@@ -12,23 +12,12 @@ from .high_water import HighWater
 from .records import CounterSnapshot
 from .stats import LastVisit, Stats
 
-FURTHEST_AHEAD_MS = 3_600_000
-"""How far ahead another server's clock may be, ms."""
-
-
 MIN_AT_A_PLACE = 3
 """Minimum number of active visitors in a location before the last visit's location is shown. Otherwise, the visitor
 could be recognised.
 """
 
 TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
-
-
-def newest_credible(clock: Clock, accepted: int) -> int:
-    """The highest revision to accept from another server. `accepted` is the highest so far. If a clock was set back,
-    `accepted` is ahead of the clock and still increases.
-    """
-    return max(clock.now_ms(), accepted) + FURTHEST_AHEAD_MS
 
 
 class LiveStats:

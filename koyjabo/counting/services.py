@@ -39,9 +39,14 @@ class CountingServices:
     A feature that waits for one such visit removes its function once the visit has come.
     """
 
+    def forget_database(self) -> None:
+        """Drop cached database content that is not tied to the epoch. Does not wait."""
+        self.anonymity.forget_secrets()
+        self.visits.texts.clear()
 
-def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
-    """Build the services. `snapshot` has the site's current numbers. Needs an application context. Raises
+
+def build(base: Base) -> CountingServices:
+    """Build the services. A CounterSnapshot has the site's current numbers. Needs an application context. Raises
     LedgerUnavailable.
     """
     settings, database, clock = base.settings, base.database, base.clock
@@ -61,7 +66,7 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         partial(Ledger, store, base.runtime, recovery, metrics.committed),
         active_visitors,
         lambda snapshot: LiveStats(snapshot, active_visitors, clock, high_water),
-        snapshot,
+        base.services[CounterSnapshot],
         ignores_bots=lambda: settings.bot_policy == "ignore",
         on_visit=presence.visitor_sockets.visited,
         on_epoch=base.signals.epoch_began.send,

@@ -4,6 +4,43 @@ in a community. Begin with `members/online_members.py`.
 The package exports the tracker under the name that host programs import (specification: Python names).
 """
 
-from koyjabo.presence.members.tracker import CommunityVisitorTracker, visitor_tracker
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+    from .members.tracker import CommunityVisitorTracker, visitor_tracker
 
 __all__ = ["CommunityVisitorTracker", "visitor_tracker"]
+
+TABLES = ("members.models",)
+
+
+def register(base: "Base") -> None:
+    from koyjabo.base.cluster.base import TICK_S
+    from .services import build
+    from .visitors.active_peak import WRITE_PEAK_S
+    from .worker_messages import ARRIVALS, ARRIVALS_S, FORGOTTEN, WorkerMessages
+
+    presence = base.services.add(build(base))
+    messages = WorkerMessages(presence, base.cluster.bus, base.clock)
+    base.on(base.signals.online_changed, messages.record_online)
+    base.on(base.signals.message_received, messages.receive_arrivals, of=ARRIVALS)
+    base.on(base.signals.visitor_forgotten, messages.forget, messages.publish_forgotten)
+    base.on(base.signals.message_received, messages.receive_forgotten, of=FORGOTTEN)
+    base.on(base.signals.redis_returned, lambda _: [resend() for resend in presence.resend])
+    base.on(base.signals.epoch_began, lambda _: presence.write_again())
+    base.every(ARRIVALS_S, messages.publish_arrivals)
+    base.every(TICK_S, presence.members.refresh, presence.peaks.refresh)
+    base.every(TICK_S, presence.active_peak.measure)
+    base.every(WRITE_PEAK_S, presence.active_peak.write)
+    base.at_close(presence.peaks.write)
+    base.at_close(presence.active_peak.write)
+
+
+def __getattr__(name: str) -> object:
+    """Load what host programs import from here when they first use it."""
+    if name in __all__:
+        from .members import tracker
+
+        return getattr(tracker, name)
+    raise AttributeError(name)

@@ -31,6 +31,11 @@ class PresenceServices:
     arrivals: ArrivalCounter
     resend: tuple[Callable[[], None], ...]  # to call when Redis responds again
 
+    def write_again(self) -> None:
+        """Write again the values that only this worker has measured, because the database may have lost them."""
+        self.peaks.write_again()
+        self.active_peak.write_again()
+
 
 Stores = tuple[ActiveVisitors, OnlineMembers, VisitMatcher, tuple[Callable[[], None], ...]]
 """Active visitors, online members, the matcher of visits and sockets, and what to call when Redis responds again."""

@@ -2,6 +2,45 @@
 with `room.py`.
 """
 
-from .broadcaster import VisitorBroadcaster, visitor_broadcaster
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+    from .broadcaster import VisitorBroadcaster, visitor_broadcaster
 
 __all__ = ["VisitorBroadcaster", "visitor_broadcaster"]
+
+
+def register(base: "Base") -> None:
+    from functools import partial
+
+    from koyjabo.base.cluster.base import TICK_S
+    from koyjabo.base.observability.metrics import CONNECTIONS
+    from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.counting.services import CountingServices
+    from koyjabo.presence.services import PresenceServices
+    from .events import PAGES_ROOM, STATS_ROOM
+    from .fanout import socket_counts
+    from .services import build
+    from .settings_follower import SettingsFollower
+
+    realtime, presence = base.services.add(build(base)), base.services[PresenceServices]
+    rooms, interval_s = realtime.rooms, min(TICK_S, base.settings.active_window_seconds / 4)
+    refresh = partial(rooms.refresh, STATS_ROOM), rooms.refresh_panel
+    base.every(interval_s, base.services[CountingServices].visits.stats, *refresh)
+    base.every(interval_s, presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
+    base.every(TICK_S, rooms.leave_empty, partial(rooms.refresh, PAGES_ROOM))
+    base.services[ObservabilityServices].socket_log.measure_delivery(rooms.caused_by_visits)
+    base.services[ObservabilityServices].gauges.provide(CONNECTIONS, partial(socket_counts, realtime.fanout))
+    base.on(base.signals.value_received, rooms.receive)
+    base.on(base.signals.value_received, lambda _, state: rooms.refresh_panel(), of=STATS_ROOM)
+    base.on(base.signals.settings_changed, SettingsFollower(base.settings, realtime).follow)
+
+
+def __getattr__(name: str) -> object:
+    """Load what host programs import from here when they first use it."""
+    if name in __all__:
+        from . import broadcaster
+
+        return getattr(broadcaster, name)
+    raise AttributeError(name)

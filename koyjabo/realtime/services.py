@@ -13,7 +13,7 @@ from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
-from . import VisitorBroadcaster, visitor_broadcaster
+from .broadcaster import VisitorBroadcaster, visitor_broadcaster
 from .events import PAGES_ROOM, STATS_ROOM
 from .fanout import LocalFanout
 from .pages_room import PagesRoom, PagesSource
@@ -35,6 +35,11 @@ class RealtimeServices:
         """Make the panel pages of this worker request again what they show."""
         self.panel.reload()
         self.rooms.refresh_panel()
+
+    def send_pages_again(self) -> None:
+        """Send all watched pages again, because other pages show their number."""
+        self.pages.source.numbers.begin_again()
+        self.pages.send_again()
 
     def pages_changed(self, _: object = None) -> None:
         """Announce that this worker has recorded views of pages."""

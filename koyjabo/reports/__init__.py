@@ -1,3 +1,49 @@
 """Reports count visits, page views and events exactly, by dimension, for the site and for each community, and
 `visits` lists the visits themselves. Begin with `engine/insights.py`.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = ("api", "pages", "admin")
+TABLES = ("models",)
+UPKEEP = "upkeep_queries"
+
+
+def register(base: "Base") -> None:
+    from functools import partial
+
+    from koyjabo.base.cluster.base import TICK_S
+    from koyjabo.base.jobs.claims import POLL_S
+    from koyjabo.base.observability import metrics
+    from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.columns.blocks import block_queries
+    from koyjabo.columns.sums import storing
+    from koyjabo.communities.live.dashboard_room import ReportRooms
+    from koyjabo.counting.evidence.attendance import DROP_S, AttendanceWriter
+    from .community_signals import CommunitySignals
+    from .services import build, build_people
+    from .settings_follower import ReportSettingsFollower
+    from .tracker import bind_tracker
+    from .ui.live_views import LiveViews
+
+    reports, people = base.services.add(build(base)), base.services.add(build_people(base))
+    base.services.add(LiveViews(base.services))
+    base.services.add(ReportRooms(base.services[LiveViews].view, people.dashboards.read, people.dashboards.own))
+    community_signals = CommunitySignals(base.services, people.reports)
+    base.on(base.signals.members_attended, community_signals.record_attendance)
+    base.on(base.signals.visitor_identified, community_signals.convert)
+    base.on(base.signals.visitor_converted, community_signals.announce_conversion)
+    base.on(base.signals.settings_changed, ReportSettingsFollower(base, reports).follow)
+    base.on(base.signals.epoch_began, lambda _: reports.weekly_report.forget())
+    base.every(POLL_S, reports.weekly_report.tick)
+    base.every(DROP_S, partial(base.services[AttendanceWriter].drop, block_queries.correct_attended))
+    base.every(storing.POLL_S, reports.storing.tick)
+    base.every(TICK_S, reports.page_totals.tick)
+    gauges = base.services[ObservabilityServices].gauges
+    gauges.provide(metrics.UNPROJECTED, lambda: reports.storing.last_behind)
+    gauges.provide(metrics.FREE, lambda: (disk := reports.events.space.disk()) and disk.free)
+    base.at_stop(reports.events.close)
+    bind_tracker(base)

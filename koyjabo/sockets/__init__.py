@@ -5,20 +5,23 @@ with `routes.py`.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from koyjabo.base.cluster.base import Base
 
-    from koyjabo.base.core.runtime import Runtime
-    from koyjabo.realtime.fanout import LocalFanout
+INTERFACES = ("api", "routes")
 
 
-def init_app(app: "Flask", runtime: "Runtime", fanout: "LocalFanout", workers: int) -> None:
-    """Add the handlers to `app`. Socket.IO handlers are registered once per process."""
+def register(base: "Base") -> None:
+    """Add the handlers to the current application. Socket.IO handlers are registered once per process."""
     from functools import partial
 
+    from flask import current_app
+
+    from koyjabo.realtime.services import RealtimeServices
     from koyjabo.web.fast_path.fast_path import STREAM_OPENER
     from . import routes, socketio_handlers, socketio_setup
 
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
     socketio_handlers.register()
     app.extensions[STREAM_OPENER] = partial(routes.open_stream, app, routes.STATS)
-    app.register_blueprint(routes.bp)
-    socketio_setup.init_app(app, runtime, fanout, workers)
+    fanout, workers = base.services[RealtimeServices].fanout, base.settings.web_concurrency
+    socketio_setup.init_app(app, base.runtime, fanout, workers)

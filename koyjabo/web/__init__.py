@@ -1,3 +1,23 @@
 """The web area reads requests and writes responses for the API, pages and commands of all features: forms, pages,
 limits, logins and OpenAPI. It imports no feature. Begin with `fast_path/fast_path.py`.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = (
+    *("http.middleware", "pages.errors", "login.tokens", "login.page_login", "pages.missing_attributes"),
+    *("pages.links", "pages.guides", "pages.preferences", "pages.redirects", "forms.forms", "assets.asset_tags"),
+    *("assets.static_files", "openapi.document"),
+)
+
+
+def register(base: "Base") -> None:
+    from .login.page_login import RememberedLogins
+    from .login.tokens import Tokens
+
+    base.services.add(Tokens(base.settings.secret_key))
+    logins = base.services.add(RememberedLogins(base.clock))
+    base.on(base.signals.access_revoked, lambda _: logins.clear())

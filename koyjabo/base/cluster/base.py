@@ -2,8 +2,11 @@
 single worker.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from blinker import ANY, Signal
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import Runtime
@@ -17,6 +20,9 @@ from .workers import MemoryWorkers, Workers
 if TYPE_CHECKING:
     from .outbox import SharedRedis
     from .redis_bus import RedisBus
+
+TICK_S = 1.0
+"""Interval of the work that every worker does about once a second, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Clus
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The argument of every `build` function. `services` contains the services of all features built so far."""
+    """The argument of every `register`. `services` contains the services of all features registered so far."""
 
     settings: Settings
     clock: Clock
@@ -73,3 +79,22 @@ class Base:
     @property
     def signals(self) -> Signals:
         return self.services.signals
+
+    def on(self, signal: Signal, *receivers: Callable[..., object], of: Any = ANY) -> None:
+        """Connect receivers to a signal, for all events or only for events with the subject `of`."""
+        for receiver in receivers:
+            signal.connect(receiver, of, weak=False)
+
+    def every(self, interval_s: float, *calls: Callable[[], object]) -> None:
+        """Make these calls one after the other every `interval_s` seconds, in a separate task. Work on leases and
+        work in the database are separate tasks, so that neither waits for the other.
+        """
+        self.services.lifetime.every(interval_s, *calls)
+
+    def at_stop(self, call: Callable[[], object]) -> None:
+        """Commit pending writes on closing, before everything else, in the order of the features."""
+        self.services.lifetime.at_stop(call)
+
+    def at_close(self, call: Callable[[], object]) -> None:
+        """Make a call on closing, after all pending writes. The last feature is closed first."""
+        self.services.lifetime.at_close(call)

@@ -81,6 +81,10 @@ class Bucket(NamedTuple):
     hour_s: int  # start of that local hour, seconds since 1970-01-01 UTC
 
 
+FURTHEST_AHEAD_MS = 3_600_000
+"""How far ahead another server's clock may be, ms."""
+
+
 class Clock:
     """The server's time: `now_ms` for days and records, `elapsed_ms` for durations. Tests replace both. Code that
     counts must read the time only here. `ClockWatch` sets `newest_commit_ms`.
@@ -214,3 +218,10 @@ def moment_of(value: object) -> int | None:
         return int(datetime.fromisoformat(value).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
+
+
+def newest_credible(clock: Clock, accepted: int) -> int:
+    """The highest revision to accept from another server. `accepted` is the highest so far. If a clock was set back,
+    `accepted` is ahead of the clock and still increases.
+    """
+    return max(clock.now_ms(), accepted) + FURTHEST_AHEAD_MS

@@ -54,14 +54,19 @@ class Lifetime:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._tickers: list[Ticker] = []
+        self._stops: list[Callable[[], object]] = []
         self._stack = ExitStack()
 
     def every(self, interval_s: float, *calls: Callable[[], object]) -> None:
         """Run these calls one after the other every `interval_s` seconds after `start`, in a separate task."""
         self._tickers.append(Ticker(self.runtime, interval_s, calls))
 
+    def at_stop(self, call: Callable[[], object]) -> None:
+        """Register a call that commits pending writes. `close` makes these calls first, in order of registration."""
+        self._stops.append(call)
+
     def at_close(self, call: Callable[[], object]) -> None:
-        """Register a call for `close` to make. Calls run in reverse order of registration."""
+        """Register a call for `close` to make after the writers. Calls run in reverse order of registration."""
         self._stack.callback(call)
 
     def start(self) -> None:
@@ -70,9 +75,11 @@ class Lifetime:
             ticker.start()
 
     def close(self) -> None:
-        """Run the calls registered with `at_close`. Idempotent."""
+        """Make the calls registered with `at_stop`, then the others, also after one has failed. Idempotent."""
         for ticker in self._tickers:
             ticker.stop()
+        while self._stops:
+            self._stack.callback(self._stops.pop())
         self._stack.close()
 
 

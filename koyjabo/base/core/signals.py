@@ -1,4 +1,4 @@
-"""Signals that publish events within an application. `application.event_handlers` connects their handlers."""
+"""Signals that publish events within an application. A feature connects its handlers when it is registered."""
 
 from dataclasses import dataclass, field
 

@@ -18,6 +18,9 @@ from .job_queries import Claim
 
 log = logging.getLogger(__name__)
 
+POLL_S = 30.0
+"""Interval between calls that begin a day's work if it is due, s."""
+
 RENEW_MS = 10_000
 """Interval between renewals of a day's claim, ms. Other workers may take the claim after twelve times this long."""
 

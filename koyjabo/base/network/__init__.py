@@ -1,3 +1,20 @@
 """Facts that the server learns about a client: its address, origin, location and browser, whether it is a crawler, and
 its rate limits.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+
+def register(base: "Base") -> None:
+    from .address_owners import AddressOwners
+    from .geolocation import LocationFinder
+    from .origins import Origins
+    from .services import NetworkServices
+
+    settings = base.settings
+    owners = AddressOwners(settings.asn_files, lambda: settings.own_networks)
+    origins = Origins(lambda: settings.origins, lambda: settings.public_url)
+    base.services.add(NetworkServices(LocationFinder(settings.geoip_files), owners, origins))

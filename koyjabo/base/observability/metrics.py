@@ -40,6 +40,9 @@ SOCKET_KINDS = ("site", "communities", "dashboards", "panel", "shares", "socketi
 Values = Mapping[str, Mapping[str, float]]
 """Values by name and label; "" is the label of a gauge without labels."""
 
+ReadGauge = Callable[[], Mapping[str, float] | float | None]
+"""Returns a gauge's values by label, or its only value, or None."""
+
 FRESH_S = 5.0
 
 
@@ -87,12 +90,22 @@ GAUGES = (
 
 
 class Gauges(Collector):
-    """The gauges. `read_values` returns this worker's values. Without a folder, other workers are left out."""
+    """The gauges. Features provide this worker's values. Without a folder, other workers are left out."""
 
-    def __init__(self, folder: str | None, place: str | None, read_values: Callable[[], Values]) -> None:
-        self._read_values = read_values
+    def __init__(self, folder: str | None, place: str | None) -> None:
+        self._readers: dict[str, ReadGauge] = {}
         self._folder = Path(folder) if folder else None
         self._own = f"now_{place or os.getpid()}.json"
+
+    def provide(self, gauge: Gauge, read: ReadGauge) -> None:
+        """Set how a gauge's current value is read. A value of None is left out."""
+        self._readers[gauge.name] = read
+
+    def _read_values(self) -> Values:
+        values = ((name, read()) for name, read in self._readers.items())
+        return {
+            name: value if isinstance(value, Mapping) else {"": value} for name, value in values if value is not None
+        }
 
     def write(self) -> None:
         """Write this worker's values, for the other workers. Call this every second. The file is replaced

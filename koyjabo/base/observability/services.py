@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
 from . import logs
-from .metrics import Gauges, Metrics, Values, shared_folder, worker_place
+from .metrics import BUILD, LAG, REDIS, WORKERS, Gauges, Metrics, build as build_label, shared_folder, worker_place
 from .socket_log import Reconnections, SocketLog
 
 
 @dataclass(frozen=True, slots=True)
 class ObservabilityServices:
     metrics: Metrics
+    gauges: Gauges
     socket_log: SocketLog
     lag_s: Callable[[], float]  # the last measured event loop lag
     publish: Callable[[], None]  # measures the lag and writes the gauges
@@ -32,15 +33,15 @@ class Lag:
         self._due = now + self._interval_s
 
 
-def build(
-    base: Base, interval_s: float, values: Callable[[], Values], caused_by_visits: Callable[[str], bool]
-) -> ObservabilityServices:
-    """Build the services. `values` returns the gauges' current values. `publish` is called every `interval_s`.
-    `caused_by_visits` is for `SocketLog`.
-    """
-    lag, gauges = Lag(interval_s), Gauges(shared_folder(), worker_place(), values)
+def build(base: Base, interval_s: float) -> ObservabilityServices:
+    """Build the services. `publish` is called every `interval_s`."""
+    lag, gauges = Lag(interval_s), Gauges(shared_folder(), worker_place())
     metrics = Metrics(gauges)
-    socket_log = SocketLog(metrics, Reconnections(shared_folder(), base.settings.secret_key), caused_by_visits)
+    socket_log = SocketLog(metrics, Reconnections(shared_folder(), base.settings.secret_key))
+    gauges.provide(WORKERS, lambda: 1)
+    gauges.provide(LAG, lambda: lag.seconds)
+    gauges.provide(REDIS, lambda: base.cluster.redis_responds)
+    gauges.provide(BUILD, lambda: {build_label(): 1})
 
     counted = logs.dropped_lines()
 
@@ -51,4 +52,4 @@ def build(
         counted = dropped
         gauges.write()
 
-    return ObservabilityServices(metrics, socket_log, lambda: lag.seconds, publish)
+    return ObservabilityServices(metrics, gauges, socket_log, lambda: lag.seconds, publish)

@@ -84,14 +84,18 @@ COMMIT_EVENT = "visitor_update"
 
 
 class SocketLog:
-    """Records what happens on sockets. `caused_by_visits` returns whether visits caused the event that a room has just
-    sent. Only such events have a commit.
-    """
+    """Records what happens on sockets."""
 
-    def __init__(self, metrics: Metrics, reconnections: Reconnections, caused_by_visits: Callable[[str], bool]) -> None:
+    def __init__(self, metrics: Metrics, reconnections: Reconnections) -> None:
         self._metrics = metrics
         self._reconnections = reconnections
         self._lines = Rate(MAX_LINES)
+        self._caused_by_visits: Callable[[str], bool] = lambda room: False
+
+    def measure_delivery(self, caused_by_visits: Callable[[str], bool]) -> None:
+        """Measure the time from a commit to its event. `caused_by_visits` returns whether visits caused the event that
+        a room has just sent. Only such events have a commit.
+        """
         self._caused_by_visits = caused_by_visits
 
     def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:

@@ -125,6 +125,10 @@ class RoomUpdates:
         self._visits = visits
         self._dashboards = dashboards
 
+    def site_changed(self) -> None:
+        """Publish the site's stats after another worker has changed its active visitors."""
+        self.stats_changed(self._visits.site)
+
     def stats_changed(self, live_stats: LiveStats) -> None:
         """Publish a scope's stats after they have changed on this worker."""
         if live_stats.scope == SITE:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.clock import Clock, newest_credible
 from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.base.models import Scope
-from koyjabo.counting.live_stats import LiveStats, newest_credible
+from koyjabo.counting.live_stats import LiveStats
 from koyjabo.presence.members.online_members import Online, OnlineMembers
 from koyjabo.realtime.events import CountChanged, DashboardUpdate, VisitorUpdate, dashboard_room
 from koyjabo.realtime.room import SHORTEST_INTERVAL_S, RoomEvent, Rooms, RoomSource

@@ -16,7 +16,11 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import Forbidden, KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.models import SITE, Scope
+from koyjabo.base.observability.metrics import OTHER
 from koyjabo.communities.permissions import WATCHER, Permissions, RequiredAccess
+
+MAX_COMMUNITIES = 50
+"""Maximum number of communities in the metrics."""
 
 _connection_ids = count(1)
 
@@ -77,9 +81,18 @@ class Participants:
         """The participants of the session, user or community with this id."""
         return list(self._participants_of.get(whose, ()))
 
-    def counts(self) -> Counter[str]:
-        """The number of participants in each community."""
-        return Counter(participant.scope for participant in list(self._participants) if participant.scope != SITE)
+    def counts(self) -> dict[str, int]:
+        """The number of participants in the largest communities, and in all others."""
+        return largest_of(
+            Counter(participant.scope for participant in list(self._participants) if participant.scope != SITE)
+        )
+
+
+def largest_of(counts: Counter[str]) -> dict[str, int]:
+    """The MAX_COMMUNITIES largest counts, and the rest as `other`."""
+    largest = dict(counts.most_common(MAX_COMMUNITIES))
+    rest = counts.total() - sum(largest.values())
+    return {**largest, OTHER: rest} if rest else largest
 
 
 def _whose(participant: Participant) -> tuple[str, str, str]:

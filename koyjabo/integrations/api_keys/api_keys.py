@@ -16,7 +16,6 @@ from binascii import crc32
 from collections.abc import Collection
 from hashlib import sha256
 
-from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, KoyJaboError, LedgerUnavailable, TooManyKeys
 from koyjabo.base.core.i18n import N_
@@ -55,6 +54,9 @@ CHANGES |= {
     "key.rotate": N_("Key rotated"),
     "key.revoke": N_("Key revoked"),
 }
+
+WRITE_S = 60.0
+"""Interval between calls to `write_uses`, s."""
 
 
 class RotatedMeanwhile(KoyJaboError):
@@ -213,10 +215,3 @@ def digest_of(text: str) -> str:
 def _checksum(text: str) -> str:
     number = crc32(text.encode())
     return "".join(ALPHABET[number // len(ALPHABET) ** at % len(ALPHABET)] for at in reversed(range(6)))
-
-
-def build(base: Base) -> ApiKeys:
-    """Build the service, and register it to look up key holders."""
-    keys = ApiKeys(base.database, base.clock)
-    base.services.identities.provide(key_holder_of=keys.holder_of)
-    return keys

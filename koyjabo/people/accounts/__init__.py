@@ -1,1 +1,19 @@
 """Accounts, passwords, login sessions, tokens, and login limits."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = ("login.authentication", "api", "pages")
+COMMANDS = {"user": "cli:user"}
+TABLES = ("models",)
+
+
+def register(base: "Base") -> None:
+    from .services import build
+
+    accounts = base.services.add(build(base))
+    base.on(base.signals.language_chosen, accounts.email_links.choose)
+    base.on(base.signals.settings_changed, lambda _: accounts.second_factors.end_sessions_without())
+    base.at_close(accounts.passwords.close)

@@ -1,1 +1,20 @@
 """The audit log."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = ("admin",)
+TABLES = ("models",)
+
+
+def register(base: "Base") -> None:
+    from koyjabo.base.core.installation import VERSION
+    from koyjabo.base.jobs.claims import POLL_S
+    from .log import Audit, VersionLog
+
+    base.services.add(Audit(base.database))
+    versions = base.services.add(VersionLog(base.database, base.clock, VERSION))
+    base.every(POLL_S, versions.record)
+    base.on(base.signals.epoch_began, lambda _: versions.forget())

@@ -61,7 +61,7 @@ def load(settings: "Settings") -> None:
     with _hidden("cryptography"):
         # PyJWT imports it if installed, for public-key algorithms: 10 MB. AUTH_PUBLIC_KEY has loaded both already.
         import jwt  # noqa: F401
-    from koyjabo.application import entry_points
+    from koyjabo.application import features
     from koyjabo.base.network import user_agents
 
     import_module("koyjabo.application.assembly")
@@ -72,7 +72,7 @@ def load(settings: "Settings") -> None:
     import_module(f"koyjabo.counting.ledger_{kind}")
     import_module(f"koyjabo.columns.events.events_{kind}")
     settings.database.get_dialect().import_dbapi()
-    entry_points.load()
+    list(features.interfaces())
     for package in map(import_module, PACKAGES):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)

@@ -1,1 +1,19 @@
 """The steps for setting up a new site, shown to admins until they are done or hidden."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = ("admin",)
+TABLES = ("models",)
+
+
+def register(base: "Base") -> None:
+    from koyjabo.realtime.services import RealtimeServices
+    from .getting_started import FIRST_PAGE, GettingStarted
+
+    steps, realtime = base.services.add(GettingStarted(base)), base.services[RealtimeServices]
+    base.on(base.signals.first_page_stored, lambda _: steps.announce(realtime))
+    base.on(base.signals.message_received, lambda _, message: realtime.reload_panel(), of=FIRST_PAGE)
+    base.on(base.signals.epoch_began, lambda _: steps.listen())

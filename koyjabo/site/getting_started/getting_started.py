@@ -16,10 +16,16 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
+from koyjabo.realtime.services import RealtimeServices
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from . import queries
 from .queries import SiteFacts, StoredStep
+
+FIRST_PAGE = "first_page"
+"""Subject of the message that the first page on another host is stored. If it is lost, Overview shows the page when it
+is opened or connects again.
+"""
 
 PAGE, LIST, TOTAL = STEPS = "page", "all", "total"
 """What admins can hide: the line to paste into a page, the list of what the server lacks, and its step Total."""
@@ -113,6 +119,11 @@ class GettingStarted:
         state = "hidden" if is_hidden else "shown"
         entry = by.entry("setup.step", Subject("setup", "", ""), step=step, state=state)
         self._database.write(hide if is_hidden else queries.reopen, step, by.at_ms, audit=entry)
+
+    def announce(self, realtime: RealtimeServices) -> None:
+        """Make the panels of all workers start over, so that an open Overview requests the first page."""
+        realtime.reload_panel()
+        realtime.bus.send_to_workers(FIRST_PAGE, None)
 
     def listen(self) -> None:
         """Wait for a visit from another host, because the database may not have one."""

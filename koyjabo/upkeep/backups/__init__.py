@@ -1,3 +1,27 @@
 """Backups: the file format, the folder that keeps the files, and nightly backups, which are verified by restoring and
 recounting them (specification: Backups).
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = ("admin",)
+COMMANDS = {"backup": "cli:backup", "restore": "cli:restore"}
+
+
+def register(base: "Base") -> None:
+    from koyjabo.base.jobs.claims import POLL_S
+    from koyjabo.base.observability import metrics
+    from koyjabo.base.observability.services import ObservabilityServices
+    from .backups import READ_S, Backups
+
+    backups = base.services.add(Backups(base))
+    gauges = base.services[ObservabilityServices].gauges
+    gauges.provide(metrics.BACKUP, lambda: backups.newest and backups.newest.made_ms / 1000)
+    gauges.provide(metrics.BACKUP_BYTES, lambda: backups.newest and backups.newest.bytes)
+    gauges.provide(metrics.BACKUP_FAILURES, lambda: backups.failures)
+    base.every(READ_S, backups.refresh)
+    base.every(POLL_S, backups.tick)
+    base.at_close(backups.close)

@@ -1,1 +1,23 @@
 """Health of the server for operators and load balancers: readiness, and warnings. Begin with `health_warnings`."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = ("api", "admin")
+
+
+def register(base: "Base") -> None:
+    from koyjabo.base.cluster.base import TICK_S
+    from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.counting.services import CountingServices
+    from koyjabo.upkeep.recounts.recounts import Recounts
+    from .health import Health
+    from .readiness import Readiness
+
+    base.services.add(Readiness(base))
+    health = base.services.add(Health(base))
+    base.services[Recounts].follow(health.report)
+    unsaved = base.services[CountingServices].unsaved
+    base.every(TICK_S, unsaved.refresh, health.report, base.services[ObservabilityServices].publish)

@@ -1,1 +1,14 @@
 """Lets users view, export and delete everything that is stored about their account."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = ("api", "pages")
+
+
+def register(base: "Base") -> None:
+    from .personal_data import PersonalData
+
+    base.services.add(PersonalData(base))

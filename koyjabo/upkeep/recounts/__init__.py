@@ -1,1 +1,19 @@
 """Recounts the ledger: compares all derived tables with the visits, and repairs them. Also sets the total by hand."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+COMMANDS = {"total": "cli:total", "verify": "cli:verify"}
+
+
+def register(base: "Base") -> None:
+    from koyjabo.base.jobs.claims import POLL_S
+    from .recounts import RENEW_S, Recounts, TotalAdjuster
+
+    base.services.add(TotalAdjuster(base.database, base.clock))
+    recounts = base.services.add(Recounts(base))
+    base.every(POLL_S, recounts.tick)
+    base.every(RENEW_S, recounts.renew)
+    base.at_close(recounts.close)

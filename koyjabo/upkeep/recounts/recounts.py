@@ -165,18 +165,22 @@ def store_recount(session: Any, by: Actor, details: dict[str, Any]) -> None:
 
 class Recounts:
     """Runs recounts. Methods that take an account raise Forbidden unless it is an admin of the site. All raise
-    LedgerUnavailable. `on_change` is called when a recount begins or ends on this worker.
+    LedgerUnavailable.
     """
 
-    def __init__(self, base: Base, on_change: Callable[[], None]) -> None:
+    def __init__(self, base: Base) -> None:
         self._database = base.database
         self._clock = base.clock
         self._runtime = base.runtime
         self._workers = base.cluster.workers
-        self._on_change = on_change
+        self._on_change: Callable[[], None] = lambda: None
         self.parser = base.services[ReportServices].parser
         self._lease = WorkLease(base.database, base.clock, LEASE)
         self._run: _Run | None = None
+
+    def follow(self, on_change: Callable[[], None]) -> None:
+        """Set the function to call when a recount begins or ends on this worker."""
+        self._on_change = on_change
 
     def run(self, progress: ReportProgress) -> RecountResult:
         """Recount a snapshot of the whole database for the operator. `progress` is called on another thread."""

@@ -1,1 +1,22 @@
 """Removes old data: reduces visits every night, and erases visitors on request."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = ("api",)
+COMMANDS = {"forget": "cli:forget"}
+TABLES = ("models",)
+
+
+def register(base: "Base") -> None:
+    from koyjabo.base.jobs.claims import POLL_S
+    from .erasure import Erasure
+    from .retention import Nightly, Retention
+
+    retention = base.services.add(Retention(base))
+    nightly = base.services.add(Nightly(base.database, base.clock, base.runtime, retention))
+    base.services.add(Erasure(base))
+    base.every(POLL_S, nightly.tick)
+    base.on(base.signals.epoch_began, lambda _: nightly.forget())

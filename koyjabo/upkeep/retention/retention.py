@@ -27,9 +27,6 @@ WORK = "retention"
 QUIET_S = 3 * 3600 + 1800
 """When the work begins, in seconds after local midnight: at 03:30, except on nights when the clocks change."""
 
-POLL_S = 30.0
-"""Seconds between calls to `tick`."""
-
 MAX_WITHOUT_BLOCK = 50_000
 """Number of visits that are reduced before their blocks are stored again. Reports read at most 100,000 visits without
 a block.

@@ -1,3 +1,19 @@
 """The settings that admins change on the page Server or with `koyjabo settings`. They are stored in the database, and
 apply on all workers and servers without a restart.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+COMMANDS = {"settings": "cli:settings"}
+TABLES = ("models",)
+
+
+def register(base: "Base") -> None:
+    """Apply the stored settings, and follow what any worker or server stores later."""
+    from .stored_settings import POLL_S, StoredSettings
+
+    stored = base.services.add(StoredSettings(base))
+    base.every(POLL_S, stored.refresh)

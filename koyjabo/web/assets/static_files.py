@@ -70,7 +70,7 @@ class Assets:
         return f"/static/v-{self.version}/{name}"
 
 
-def init_app(app: Flask, is_development: bool) -> None:
+def set_up(app: Flask, is_development: bool) -> None:
     """Register the files. In development, they may change between requests; in production, they are read once, at
     startup.
     """

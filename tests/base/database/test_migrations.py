@@ -22,7 +22,7 @@ from support.programs.processes import ROOT, run, wait_until
 from support.servers.server import START_S
 from support.sites.backup_files import add_backup
 
-from koyjabo.application.tables import load_tables
+from koyjabo.application.features import load_tables
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR

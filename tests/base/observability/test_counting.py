@@ -19,7 +19,7 @@ COUNT_ALL_THERE_IS = """
 from koyjabo.base.observability.metrics import Gauges
 from koyjabo.base.observability.metrics import MAX_KINDS, Metrics
 
-metrics = Metrics(Gauges(None, None, dict))
+metrics = Metrics(Gauges(None, None))
 for number in range(2 * MAX_KINDS):
     metrics.error(f"{number:050}")
 """

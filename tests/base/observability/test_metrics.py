@@ -16,10 +16,10 @@ from support.clients.websocket import SOCKETIO, SocketIO
 from support.programs.processes import METRICS_TOKEN, wait_until
 from support.servers.changed_server import changed_server
 
-from koyjabo.application.assembly import MAX_COMMUNITIES, _largest
 from koyjabo.base.observability import services as observability
 from koyjabo.base.observability.metrics import COMMUNITIES, DATABASE, MAX_KINDS, OLDEST, Gauges, Metrics, all_names
 from koyjabo.base.observability.services import Lag, ObservabilityServices
+from koyjabo.communities.live.participant import MAX_COMMUNITIES, largest_of
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
 from koyjabo.realtime.services import RealtimeServices
@@ -90,7 +90,7 @@ def test_broadcast_without_a_visit_has_no_commit(site):
 
 @pytest.fixture
 def metrics():
-    return Metrics(Gauges(None, None, dict))
+    return Metrics(Gauges(None, None))
 
 
 def test_kinds_of_errors_and_messages_have_an_end(metrics):
@@ -132,15 +132,17 @@ def test_without_a_token_only_this_machine_reads_them_and_only_in_development(sq
 
 
 def names(folder: Path, place: int, look: dict) -> Gauges:
-    gauges = Gauges(str(folder), str(place), lambda: look)
+    gauges = Gauges(str(folder), str(place))
+    for gauge, numbers in look.items():
+        gauges.provide(gauge, lambda numbers=numbers: numbers)
     gauges.write()
     return gauges
 
 
 def test_gauges_of_live_workers_are_combined_as_each_metric_requires(tmp_path, monkeypatch):
     monkeypatch.setattr("koyjabo.base.observability.metrics.FRESH_S", 3600)
-    names(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
-    second = names(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
+    names(tmp_path, 0, {COMMUNITIES: {"a": 2, "b": 1}, OLDEST: 0.5, DATABASE: 0})
+    second = names(tmp_path, 1, {COMMUNITIES: {"a": 3}, OLDEST: 0.1, DATABASE: 1})
     numbers = values(second.collect())
     assert (numbers[COMMUNITIES.name, "a"], numbers[COMMUNITIES.name, "b"]) == (5, 1)
     assert (numbers[OLDEST.name, ""], numbers[DATABASE.name, ""]) == (0.5, 0)
@@ -150,7 +152,7 @@ def test_gauges_of_live_workers_are_combined_as_each_metric_requires(tmp_path, m
 
 
 def test_communities_are_bounded_in_number():
-    largest = _largest(Counter({f"community-{number}": number for number in range(1, 3 * MAX_COMMUNITIES + 1)}))
+    largest = largest_of(Counter({f"community-{number}": number for number in range(1, 3 * MAX_COMMUNITIES + 1)}))
     assert len(largest) == MAX_COMMUNITIES + 1
     assert sum(largest.values()) == sum(range(1, 3 * MAX_COMMUNITIES + 1))
 

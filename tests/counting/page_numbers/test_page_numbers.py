@@ -152,7 +152,7 @@ def test_today_begins_again_at_midnight(site):
 
 
 UPDATE = "page_update"
-WITHOUT_PULSES = {"koyjabo.application.assembly.TICK_S": 3600}
+WITHOUT_PULSES = {"koyjabo.base.cluster.base.TICK_S": 3600}
 """A worker learns of the other's views only from Redis."""
 
 ROWS = """

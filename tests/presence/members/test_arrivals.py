@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.application.site import Time
 
-from koyjabo.application.event_handlers import ARRIVALS
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from koyjabo.presence.members.arrivals import ArrivalCounter, Arrivals
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.worker_messages import ARRIVALS
 
 MIRPUR, UTTARA = Scope("mirpur"), Scope("uttara")
 

@@ -107,14 +107,14 @@ def load_for_servers() -> None:
 
     patch = Patch(loading.patch)
     make_hashes_cheap()
-    from koyjabo.application import entry_points
+    from koyjabo.application import features
 
     for name in (*FOR_SERVERS, *loading.IN_REDIS):
         import_module(name)
     for package in map(import_module, (*loading.PACKAGES, "koyjabo.site.bridges")):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    entry_points.load()
+    list(features.interfaces())
     configure_mappers()
     patch.undo()
     compile_routes()

@@ -1,0 +1,68 @@
+"""All features, in the order they are registered in, and what their packages say of themselves.
+
+A feature is a package whose `__init__.py` has
+
+- `register(base)`: builds its services in a worker, and connects them. Earlier features are in `base.services`.
+- `INTERFACES`: modules that add blueprints (`bp`), filters or handlers (`init_app`) to every application. They are
+  loaded before the server forks workers.
+- `TABLES`: modules with its tables.
+- `UPKEEP`: the module with what it says about its rows (`RULES`, see `base.database.upkeep_rules`).
+- `COMMANDS`: the commands of `koyjabo`, by name, as `module:function`. They are loaded when they are called.
+
+Such an `__init__.py` imports nothing when it is loaded, because the server has to patch the standard library first.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+
+FEATURES = (
+    *("upkeep.stored_settings", "base.network", "base.observability", "base.jobs", "web"),
+    *("people.audit", "people.mail", "people.accounts"),
+    *("presence", "counting", "counting.evidence", "counting.page_numbers"),
+    *("realtime", "communities", "integrations.trusted_tokens", "integrations.api_keys", "sockets"),
+    *("columns", "reports", "reports.visits"),
+    *("upkeep.personal_data", "upkeep.recounts", "upkeep.retention", "upkeep.backups", "upkeep.health"),
+    *("site.receipts", "site.getting_started", "site.badges", "site.bridges", "site.home", "site.panel"),
+)
+"""Stored settings are first, because all others read settings. The OpenAPI document lists calls in this order."""
+
+SHARED_TABLES = ("koyjabo.base.database.models", "koyjabo.people.models")
+"""Modules with tables that belong to no single feature."""
+
+
+def packages() -> Iterator[ModuleType]:
+    """The packages of all features, in order."""
+    for feature in FEATURES:
+        yield import_module(f"koyjabo.{feature}")
+
+
+def interfaces() -> Iterator[ModuleType]:
+    """The modules that add something to every application, in order."""
+    for package in packages():
+        for name in getattr(package, "INTERFACES", ()):
+            yield import_module(f"{package.__name__}.{name}")
+
+
+def load_tables() -> None:
+    """Load the tables of all features, so that SQLAlchemy knows them, and the rules for their rows. Idempotent."""
+    from koyjabo.base.database import upkeep_rules
+
+    for module in SHARED_TABLES:
+        import_module(module)
+    rules = []
+    for package in packages():
+        for name in getattr(package, "TABLES", ()):
+            import_module(f"{package.__name__}.{name}")
+        if hasattr(package, "UPKEEP"):
+            rules.append(import_module(f"{package.__name__}.{package.UPKEEP}").RULES)
+    upkeep_rules.use(rules)
+
+
+def commands() -> dict[str, str]:
+    """The module and function of each command, by name."""
+    return {
+        name: f"{package.__name__}.{function}"
+        for package in packages()
+        for name, function in getattr(package, "COMMANDS", {}).items()
+    }

@@ -1,0 +1,24 @@
+"""Connects the tracker of host programs (`koyjabo.presence.visitor_tracker`) to an application's services."""
+
+from koyjabo.base.cluster.base import Base
+from koyjabo.communities.services import CommunityServices
+from koyjabo.people.accounts.services import AccountServices
+from koyjabo.presence.members.tracker import TrackerServices, bind
+from koyjabo.presence.services import PresenceServices
+from .services import PeopleServices, people
+
+
+def bind_tracker(base: Base) -> None:
+    services = base.services
+    presence, report = services[PresenceServices], services[PeopleServices].reports
+    bind(
+        TrackerServices(
+            members=presence.members,
+            peaks=presence.peaks,
+            today=lambda scope: people(report.today(scope)),
+            start=services.start,
+            communities=services[CommunityServices].directory.ids,
+            places=services[AccountServices].sessions.places,
+            now_ms=services.clock.now_ms,
+        )
+    )
