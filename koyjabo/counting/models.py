@@ -230,7 +230,7 @@ class Adjustment(Model):
 
 class Watermark(ByKey, Model):
     """How far rows have been read into blocks, and how many changes there have been since
-    (`reports.log.block_queries`).
+    (`columns.blocks.block_queries`).
     """
 
     __tablename__ = "watermarks"

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("api", "pages", "admin")
+INTERFACES = ("api", "pages")
 TABLES = ("models",)
-UPKEEP = "upkeep_queries"
 
 
 def register(base: "Base") -> None:

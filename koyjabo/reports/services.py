@@ -20,18 +20,16 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.engine.insights import Insights
 from .community_people import Reports, Visitors
 from .page_totals import PageTotals
-from .shares import Shares
 from .weekly_report import WeeklyReport
 
 
 @dataclass(frozen=True, slots=True)
 class ReportServices:
     reports: Insights
-    shared_reports: Insights  # for readers of share links
+    public_reports: Insights  # for readers without an account
     events: Events
     storing: Storing
     page_totals: PageTotals
-    shares: Shares
     parser: TraitParser
     weekly_report: WeeklyReport
 
@@ -96,7 +94,7 @@ def build(base: Base) -> ReportServices:
     reports = Insights(database, clock, parser, unwritten_peaks)
     return ReportServices(
         reports=reports,
-        shared_reports=reports.for_share_links(),
+        public_reports=reports.for_public(),
         events=Events(
             open_store(settings.database, clock),
             base.runtime,
@@ -106,7 +104,6 @@ def build(base: Base) -> ReportServices:
         ),
         storing=Storing(base, reports.live),
         page_totals=PageTotals(base, reports.live),
-        shares=Shares(base),
         parser=parser,
         weekly_report=WeeklyReport(base, reports),
     )

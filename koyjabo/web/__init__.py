@@ -9,7 +9,15 @@ if TYPE_CHECKING:
 
 INTERFACES = (
     *("http.middleware", "pages.errors", "login.tokens", "login.page_login", "pages.missing_attributes"),
-    *("pages.links", "pages.guides", "pages.preferences", "pages.redirects", "forms.forms", "assets.asset_tags"),
+    *(
+        "pages.links",
+        "pages.guides",
+        "pages.preferences",
+        "pages.redirects",
+        "pages.page_parts",
+        "forms.forms",
+        "assets.asset_tags",
+    ),
     *("assets.static_files", "openapi.document"),
 )
 

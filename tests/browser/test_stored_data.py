@@ -19,7 +19,7 @@ from support.servers.server import Server
 
 from koyjabo.counting.models import Visit
 from koyjabo.people.accounts.login import authentication, login_limits
-from koyjabo.reports.pages import share_links
+from koyjabo.reports.share_links import pages as share_links
 from koyjabo.reports.ui import choices
 from koyjabo.web.i18n import LANGUAGE_COOKIE
 from koyjabo.web.login import tokens

@@ -315,12 +315,13 @@ CLOSE_CODES = {
     "forbidden": FORBIDDEN,
     "account_disabled": FORBIDDEN,
     "unknown_community": FORBIDDEN,
-    "unknown_share": FORBIDDEN,
-    "share_locked": FORBIDDEN,
     "rate_limited": TOO_MANY,
     "ledger_unavailable": TOO_MANY,
     "too_many_connections": TOO_MANY,
 }
+
+
+"""Close codes by error code. Features add their errors' codes."""
 
 
 def close_code(error: KoyJaboError) -> int:

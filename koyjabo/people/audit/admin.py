@@ -17,7 +17,7 @@ from koyjabo.web.i18n import count, translated
 from koyjabo.web.pages import pagination
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import cursor, me, page
-from .log import CHANGES, Audit
+from .log import CHANGES, SUBJECTS, Audit
 from .queries import AuditRecord
 
 
@@ -34,14 +34,6 @@ def audit() -> Response:
         older=pagination.this_page(before=audit_page.before) if audit_page.before is not None else None,
     )
 
-
-TARGETS: Mapping[str, LazyString] = {
-    "community": _("Community"),
-    "user": _("User"),
-    "key": _("Key"),
-    "share": _("Share link"),
-}
-"""Labels for an action's target, by kind."""
 
 FIELDS: Mapping[str, LazyString] = {
     "name": _("Name"),
@@ -113,14 +105,20 @@ class Detail(NamedTuple):
     before: str | None = None  # the value before a change
 
 
+def _subject(kind: str) -> str:
+    label: str = gettext(SUBJECTS[kind])
+    return label
+
+
 def details(record: AuditRecord) -> Iterator[Detail]:
     stored = record.details
     # All deleted accounts share one id, so an entry may be about another person than its author.
     own_id = None if record.actor_id == DELETED else record.actor_id
-    if record.target and record.target_kind in TARGETS and record.target_id != own_id:
-        yield Detail(str(TARGETS[record.target_kind]), _target(record))
+    if record.target and record.target_kind in SUBJECTS and record.target_id != own_id:
+        yield Detail(_subject(record.target_kind), _target(record))
     if stored.get("user"):
-        yield Detail(str(TARGETS["user"]), _user(None if stored.get("ref") else stored.get("user_id"), stored["user"]))
+        user_id = None if stored.get("ref") else stored.get("user_id")
+        yield Detail(_subject("user"), _user(user_id, stored["user"]))
     if isinstance(stored.get("now"), dict):
         was = stored.get("was") or {}
         for name, value in stored["now"].items():

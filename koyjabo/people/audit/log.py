@@ -24,6 +24,10 @@ CHANGES = {"server.version": N_("New version started")}
 """Labels by action. Each module that records actions adds its own labels, marked with `N_`."""
 
 
+SUBJECTS = {"community": N_("Community"), "user": N_("User"), "key": N_("Key")}
+"""Labels by kind of subject. Features add their own labels, marked with `N_`."""
+
+
 class Subject(NamedTuple):
     """What an action changed, with its current name."""
 

@@ -1,3 +1,3 @@
-"""API calls of reports, share links and events."""
+"""API calls of reports and events."""
 
-from . import community_reports, events, insights, shares  # noqa: F401  (they add their routes)
+from . import community_reports, events, reports  # noqa: F401  (they add their routes)

@@ -31,7 +31,7 @@ UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 DAY_S = 86_400
 
 PATIENCE_S = 10.0
-"""How long readers of share links wait, in seconds."""
+"""How long readers without an account wait, in seconds."""
 
 MANY_READERS = N_("Many people are viewing shared reports right now. Please try again shortly.")
 
@@ -54,8 +54,8 @@ class Insights:
         self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, self.live, requests))
         self._reader, self._is_public = Reader(has_budget=False), False
 
-    def for_share_links(self) -> "Insights":
-        """Return a variant for readers of share links, which shares this object's data.
+    def for_public(self) -> "Insights":
+        """Return a variant for readers without an account, which shares this object's data.
 
         It hides unlisted communities. After PATIENCE_S it raises TooBusy.
         """
@@ -66,9 +66,9 @@ class Insights:
     def for_reader(
         self, reader: str, is_live: bool = False, is_wanted: Callable[[], bool] = lambda: True, address: str = ""
     ) -> "Insights":
-        """Return a variant for a user or a share link, which is charged for its reports. `is_live` is set for open
+        """Return a variant for a user or a public page, which is charged for its reports. `is_live` is set for open
         pages, which reload their reports on every visit. `is_wanted` returns whether the reports are still needed. A
-        request for a share link is also charged to its `address` (`limit_key`).
+        request of a public page is also charged to its `address` (`limit_key`).
         """
         insights = copy(self)
         insights._reader = self._reader._replace(

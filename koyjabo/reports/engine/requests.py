@@ -93,7 +93,7 @@ class BreakdownRequest:
     dimension: str
     limit: int = 10
     offset: int = 0
-    is_public: bool = False  # for readers of share links
+    is_public: bool = False  # for readers without an account
 
     def groups(self) -> Iterator[tuple[ReportQuery, str]]:
         yield self.query, EVERYTHING

@@ -1,3 +1,3 @@
-"""The reports of a community, and pages of share links."""
+"""The reports of a community."""
 
-from . import community_reports, share_links  # noqa: F401  (they add their routes)
+from . import community_reports  # noqa: F401  (it adds its routes)

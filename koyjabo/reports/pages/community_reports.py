@@ -1,7 +1,5 @@
 """/communities/…/reports: the reports of a community, for its moderators."""
 
-from functools import partial
-
 from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.communities import ui as member_forms
@@ -11,16 +9,6 @@ from koyjabo.reports.ui.choices import of_community
 from koyjabo.reports.ui.view import view_of
 from koyjabo.web.current import current, pages as bp
 from koyjabo.web.limits import limits
-from .share_links import ShareDesk, add_desk
-
-
-def _desk(community_id: str) -> ShareDesk:
-    at = member_forms.enter(community_id, MODERATOR)
-    show = partial(member_forms.page, at=at)
-    return ShareDesk(at.account, show, "pages.community_shares", {"community_id": at.community.id})
-
-
-add_desk(bp, "/communities/<community_id>/shares", "community_shares", _desk)
 
 
 @bp.get("/communities/<community_id>/reports")
@@ -28,8 +16,8 @@ def community_reports(community_id: str) -> Response:
     """Show the reports for the range in the URL."""
     at = member_forms.enter(community_id, MODERATOR)
     limits.count_report(at.account.id)
-    path, share = (url_for(name, community_id=at.scope) for name in ("pages.community_reports", "pages.new_share"))
-    base = of_community(at.scope, at.account.id)._replace(path=path, share=share, extra=community.of_moment)
+    path = url_for("pages.community_reports", community_id=at.scope)
+    base = of_community(at.scope, at.account.id)._replace(path=path, extra=community.of_moment)
     view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))

@@ -14,7 +14,6 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.dimensions.dimensions import Value
 from koyjabo.columns.query.report_query import Filters, ReportQuery
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.models import Share
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import DEFAULT, NO_COMPARISON, PREVIOUS, WEEKDAY, YEAR
 from koyjabo.reports.services import ReportServices
@@ -30,18 +29,17 @@ SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
 
 
 class ReportContext(NamedTuple):
-    """The place where reports are shown. Pages set `path`, `share` and `extra`, which do not affect reports."""
+    """The place where reports are shown. Pages set `path` and `extra`, which do not affect reports."""
 
-    name: str  # the kind of page; unique for each share link
+    name: str  # the kind of page; unique for each public page
     path: str
     reports: str  # the path of the API's reports
     scope: Scope = SITE
-    reader: str = ""  # the user or share link that is charged for the reports
+    reader: str = ""  # the user or public page that is charged for the reports
     cards: tuple[Card, ...] = breakdowns.ALL
     filters: Filters = {}  # apply in addition to the URL's filters
     range: str = DEFAULT  # used if the URL has no range
-    share: str = ""  # the path of the page that creates a share link for a view
-    is_shared: bool = False  # for readers of a share link
+    is_public: bool = False  # for readers without an account
     # Reads the page's other data from the same snapshot, without filters.
     extra: Callable[[Snapshot, ReportQuery], Any] | None = None
     # Used if the URL has no comparison; "": WEEKDAY, once there are two periods.
@@ -49,16 +47,16 @@ class ReportContext(NamedTuple):
     switches: Pairs = ()  # filters used if the URL has no comparison
 
 
+COMMUNITY_REPORTS = "community"
+"""The `name` of a community's reports."""
+
 OVERVIEW = ReportContext("overview", "", "/api/reports")
 
 
 def of_community(scope: Scope, reader: str) -> ReportContext:
-    return ReportContext("community", "", f"/api/communities/{scope}/reports", scope, reader, breakdowns.OF_A_COMMUNITY)
-
-
-def of_link(link: Share, scope: Scope, filters: Filters) -> ReportContext:
-    base = ReportContext(f"share {link.id}", "", "", scope, f"share {link.id}", breakdowns.OF_A_COMMUNITY, filters)
-    return base._replace(range=link.range or DEFAULT, is_shared=True)
+    return ReportContext(
+        COMMUNITY_REPORTS, "", f"/api/communities/{scope}/reports", scope, reader, breakdowns.OF_A_COMMUNITY
+    )
 
 
 Label = Callable[[str, Value, str], str]

@@ -17,7 +17,6 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.realtime.events import ViewUpdate, view_room
 from koyjabo.realtime.room import RoomEvent, RoomSource, changes
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.reports import shares
 from koyjabo.reports.engine.results import Breakdown
 from . import figures
 from .breakdowns import BANGLADESH, Card
@@ -113,12 +112,12 @@ for views of past days, which are not updated on visits.
 """
 
 MAX_VIEWS = 50
-"""Maximum number of different views that a worker pushes for a share link, for a community, and for one user's
+"""Maximum number of different views that a worker pushes for a public page, for a community, and for one user's
 communities. A view takes about 80 KB of memory. Pages beyond the limit poll their HTML.
 """
 
 MAX_VIEWS_OF_OTHERS = 200
-"""The same for all share links and communities together, because each open view is checked at every visit."""
+"""The same for all public pages and communities together, because each open view is checked at every visit."""
 
 Message = Mapping[str, Any]
 Opening = tuple[str, Callable[[], RoomSource]]
@@ -201,17 +200,16 @@ class LiveViews:
         base = OVERVIEW._replace(reader=user_id) if scope == SITE else of_community(scope, user_id)
         return self._opening(base, message, lambda: None)
 
-    def of_link(self, base: ReportContext, message: Message, check: Callable[[], object]) -> Opening:
-        """Open a view of a share link. `check` is called before each report, and raises a KoyJaboError once the link
-        is revoked.
+    def public_view(self, base: ReportContext, message: Message, check: Callable[[], object]) -> Opening:
+        """Open a view for readers without an account. `check` is called before each report, and raises a KoyJaboError
+        once they may no longer read it.
         """
-        shares.check(_pairs(message))
         return self._opening(base, message, check)
 
     def _opening(self, base: ReportContext, message: Message, check: Callable[[], object]) -> Opening:
-        pairs = _pairs(message)
+        pairs = pairs_of(message)
         plan = ViewPlan(self._services, base, pairs)
-        name = view_room(plan.view, base.is_shared)
+        name = view_room(plan.view, base.is_public)
 
         def open_view() -> LiveView:
             self._require_room(base)
@@ -230,7 +228,7 @@ class LiveViews:
                 raise TooBusy
 
 
-def _pairs(message: Message) -> list[tuple[str, str]]:
+def pairs_of(message: Message) -> list[tuple[str, str]]:
     """Parse the parameters. Raises InvalidInput."""
     query = message.get("query")
     if not isinstance(query, str):

@@ -22,6 +22,7 @@ from .breakdowns import Card, Dot, Pages
 from .choices import SHOWN, Chip, ReportContext
 from .figures import Chart
 from .ranges import Choice, PageAddress, Picker
+from .view_links import VIEW_LINKS, ViewLink
 from .view_plan import ON_MAP, SENT, Results, ViewPlan
 
 MANY = 200_000
@@ -45,7 +46,7 @@ class View(ViewPlan):
     def __init__(self, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
         super().__init__(current(), base, pairs)
         self.language = language()
-        network = client_address.limit_key(request.environ) if base.is_shared else ""
+        network = client_address.limit_key(request.environ) if base.is_public else ""
         self.insights = self.insights.for_reader(base.reader, is_live=bool(self.parts), address=network)
         self.is_running = self.query.last == self.today  # whether the last day is today
         self.days = ranges.days_in_words(self.query.first, self.query.last)
@@ -70,11 +71,11 @@ class View(ViewPlan):
     @property
     def comparisons(self) -> list[Choice]:
         chosen = self.parameters.compare or NO_COMPARISON
-        return choices.comparisons(self.address, chosen, not self.base.is_shared)
+        return choices.comparisons(self.address, chosen, not self.base.is_public)
 
     @property
     def switches(self) -> list[Choice]:
-        return choices.switches(self.address, self.base.filters, not self.base.is_shared)
+        return choices.switches(self.address, self.base.filters, not self.base.is_public)
 
     @cached_property
     def chips(self) -> list[Chip]:
@@ -191,9 +192,12 @@ class View(ViewPlan):
 
     # Links
 
-    @property
-    def shared(self) -> str:
-        return str(self.address.without((*SHOWN, "compare")).at(self.base.share))
+    @cached_property
+    def links(self) -> list[ViewLink]:
+        """The links to other features' pages about this view."""
+        view = self.address.without((*SHOWN, "compare"))
+        paths = ((link, link.path_of(self.base)) for link in VIEW_LINKS)
+        return [link._replace(url=str(view.at(path))) for link, path in paths if path]
 
     @property
     def lists(self) -> list[tuple[str, str]]:

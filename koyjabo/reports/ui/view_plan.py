@@ -56,7 +56,7 @@ class ViewPlan:
     def __init__(self, services: Services, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
         self.base, self.today = base, services.clock.today()
         reports = services[ReportServices]
-        self.insights = reports.shared_reports if base.is_shared else reports.reports
+        self.insights = reports.public_reports if base.is_public else reports.reports
         given = list(pairs)
         names = {name for name, _ in given}
         if is_default := "compare" not in names:
@@ -94,7 +94,7 @@ class ViewPlan:
         differ between readers.
         """
         pairs = tuple(self.parameters.pairs())
-        is_said = self.parameters.compare or self.base.is_shared
+        is_said = self.parameters.compare or self.base.is_public
         return pairs if is_said else (*pairs, ("compare", NO_COMPARISON))
 
     @cached_property
@@ -131,8 +131,8 @@ class ViewPlan:
 
     @property
     def upto(self) -> int | None:
-        """The latest visit number that the view contains; None for readers of a share link with filters."""
-        return None if self.base.is_shared and self.base.filters else self.totals.total
+        """The latest visit number that the view contains; None on public pages with filters."""
+        return None if self.base.is_public and self.base.filters else self.totals.total
 
     @property
     def moment(self) -> int:

@@ -1,10 +1,8 @@
-"""The panel's page Connect: the code to paste into a page, and the lists of share links and API keys. Their forms and
-detail pages belong to their features.
+"""The panel's page Connect: the code to paste into a page, and the lists of API keys and of other
+features. Their forms and detail pages belong to their features.
 """
 
-import json
 import re
-from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -14,15 +12,11 @@ from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.services import CountingServices
 from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
-from koyjabo.reports.models import Share
-from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui.choices import stored_chips
 from koyjabo.site.badges import values
 from koyjabo.site.badges.values import ACCENT
 from koyjabo.site.getting_started.getting_started import GettingStarted
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.i18n import language
-from koyjabo.web.pages import pagination
 from koyjabo.web.pages.links import sample_site
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
@@ -63,10 +57,7 @@ def connect() -> Response:
     lists: dict[str, Any] = {}
     services = current()
     if me().is_admin:
-        lists = {
-            "share_page": pagination.list_page(partial(services[ReportServices].shares.page, me(), community_id=None)),
-            "keys": services[ApiKeys].all(me()),
-        }
+        lists = {"keys": services[ApiKeys].all(me())}
     stats = services[CountingServices].visits.stats()
     return page(
         "panel/connect",
@@ -78,14 +69,9 @@ def connect() -> Response:
         last=stats.last,
         host=services[GettingStarted].seen_on(),
         scopes=SCOPES,
-        chips_of=_chips_of,
         now_ms=services.clock.now_ms(),
         **lists,
     )
-
-
-def _chips_of(link: Share) -> list[str]:
-    return stored_chips(json.loads(link.filters))
 
 
 def _values() -> list[str]:

@@ -3,6 +3,7 @@ communities, users and visits: as JSON or, without scripts, on a page.
 """
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from flask import Response, request, url_for
@@ -20,15 +21,7 @@ from koyjabo.web.i18n import count, name_of, place, speaking
 from koyjabo.web.limits import limits
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
-
-
-class Shortcut(NamedTuple):
-    """A part of a page, or a subpage, that the command menu lists."""
-
-    label: LazyString
-    endpoint: str  # without "admin."; with the blueprint's name if it is another blueprint
-    anchor: str = ""
-    for_admins: bool = False
+from koyjabo.web.panel.shortcuts import SHORTCUTS, Shortcut
 
 
 class PanelPage(NamedTuple):
@@ -59,10 +52,8 @@ RECEIPT = (
 )
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
 CONNECT = (
-    Shortcut(_("Share links"), "connect", "shares", for_admins=True),
-    Shortcut(_("Keys"), "connect", "keys", for_admins=True),
-    Shortcut(_("New share link"), "new_share", for_admins=True),
-    Shortcut(_("New key"), "new_key", for_admins=True),
+    Shortcut(_("Keys"), "connect", "keys", for_admins=True, rank=2),
+    Shortcut(_("New key"), "new_key", for_admins=True, rank=4),
 )
 SERVER = (
     Shortcut(_("Time zone"), "server", "zone"),
@@ -116,7 +107,8 @@ def room(path: str) -> str:
 def shortcuts(may_change: bool) -> list[Shortcut]:
     """The command menu's entries for an admin (`may_change`) or a viewer: pages, then their parts."""
     pages = [page for section in sections(may_change) for page in section.pages]
-    parts = (part for page in pages for part in page.shortcuts if may_change or not part.for_admins)
+    by_page = (sorted((*page.shortcuts, *SHORTCUTS[page.name]), key=attrgetter("rank")) for page in pages)
+    parts = (part for shortcuts in by_page for part in shortcuts if may_change or not part.for_admins)
     return [*(Shortcut(page.label, page.name) for page in pages), *parts]
 
 

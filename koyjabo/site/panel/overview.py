@@ -21,9 +21,7 @@ MAX_NEWEST = 10
 @bp.get("/")
 @for_viewers
 def overview() -> Response:
-    share = url_for("admin.new_share") if me().is_admin else ""
-    path = url_for("admin.overview")
-    base = OVERVIEW._replace(reader=me().id, path=path, share=share)
+    base = OVERVIEW._replace(reader=me().id, path=url_for("admin.overview"))
     view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))

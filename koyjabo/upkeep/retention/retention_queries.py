@@ -29,7 +29,7 @@ from koyjabo.people.accounts.second_factor.queries import KEPT_STEPS
 from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.mail.models import MailBudget, OutboxMail
 from koyjabo.people.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
-from koyjabo.reports.models import Share
+from koyjabo.reports.share_links.models import Share
 from .reduction_queries import Stretch, lock, store_position
 
 SHARES_KEPT_MS = 30 * 86_400_000

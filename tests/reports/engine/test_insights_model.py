@@ -344,7 +344,7 @@ def test_reports_are_charged_to_user_and_community_and_the_panel_is_first(site, 
     readers, read = [], ScanQueue.read
     monkeypatch.setattr(ScanQueue, "read", lambda queue, requests, by: readers.append(by) or read(queue, requests, by))
     services, today = site.services[ReportServices], site.services.clock.today()
-    shared, live = services.shared_reports, services.reports.for_reader("admin", is_live=True)
+    shared, live = services.public_reports, services.reports.for_reader("admin", is_live=True)
     for insights, scope, *expected in (
         (services.reports.for_reader("admin"), SITE, ("admin",), True, False),
         (live, SITE, ("admin",), True, True),

@@ -12,8 +12,8 @@ from support.programs.processes import wait_until
 from koyjabo.base.core.errors import TooBusy
 from koyjabo.base.models import SITE, Scope
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.reports.pages.share_links import ShareStream
-from koyjabo.reports.shares import PASS_S
+from koyjabo.reports.share_links.pages.stream import ShareStream
+from koyjabo.reports.share_links.share_links import PASS_S
 from koyjabo.reports.ui import live_views
 from koyjabo.reports.ui.live_views import LiveView, LiveViews
 from koyjabo.sockets.stream import VIEW_INTERVAL_S

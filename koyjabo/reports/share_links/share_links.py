@@ -34,9 +34,9 @@ from koyjabo.communities import memberships
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
+from koyjabo.people.audit.log import CHANGES, SUBJECTS, Changes, Subject, Transaction, transaction
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_filter
-from . import share_queries as queries
+from . import queries as queries
 from .models import Share
 
 MAX_LINKS = 200
@@ -49,6 +49,7 @@ CHANGES |= {
     "share.create": N_("Share link created"),
     "share.end": N_("Share link revoked"),
 }
+SUBJECTS["share"] = N_("Share link")
 
 
 class UnknownShare(KoyJaboError):
@@ -75,7 +76,7 @@ class TooManyShares(KoyJaboError):
     sentence = N_("You have 200 share links, the maximum for one account. Revoke one first.")
 
 
-class Shares(Changes):
+class ShareLinks(Changes):
     """Manages share links. Methods with an `account` are for site admins and, for links that show one community, its
     moderators; they raise Forbidden for other accounts. All methods raise LedgerUnavailable.
     """

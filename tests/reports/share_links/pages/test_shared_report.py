@@ -13,7 +13,7 @@ from support.people.share_links import PASSWORD, share, shared, visits
 from koyjabo.base.network import rate_limiter
 from koyjabo.people.accounts.throttle.login_throttle import LOGIN, PLANS
 from koyjabo.reports.engine import insights, scan_queue
-from koyjabo.reports.shares import PASS_S
+from koyjabo.reports.share_links.share_links import PASS_S
 
 WRONG = "launch at noon"
 

@@ -8,7 +8,7 @@ from support.people.share_links import PASSWORD, PATH, ask_for_share, boss, name
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.communities.services import CommunityServices
-from koyjabo.reports import shares
+from koyjabo.reports.share_links import share_links as shares
 from koyjabo.upkeep.retention.retention import Retention
 
 

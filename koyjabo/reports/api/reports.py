@@ -1,0 +1,54 @@
+"""The routes of reports: for the site (admins and viewers), and for a community (moderators)."""
+
+from flask import Response
+
+from koyjabo.base.core.identity import uuid_of
+from koyjabo.base.models import SITE, Scope
+from koyjabo.communities.roles import MODERATOR
+from koyjabo.communities.services import CommunityServices
+from koyjabo.reports.calls.places import FILTERS, OF_A_COMMUNITY, REFUSED, ReportPlace, add_reports
+from koyjabo.reports.calls.responses import respond
+from koyjabo.reports.services import ReportServices
+from koyjabo.web.current import api as bp, current
+from koyjabo.web.http.paths import PathPolicy, declare
+from koyjabo.web.limits import limits
+from koyjabo.web.login import tokens
+from koyjabo.web.openapi.describe import INSIDE, LOGGED_IN, ResponseSpec
+
+declare(bp, "/api/reports/", PathPolicy.ALLOWED_ORIGINS, tag="reports")
+
+OF_SITE: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for admins and viewers of the site", **REFUSED}
+OF_COMMUNITY: dict[int, ResponseSpec] = {**INSIDE, **REFUSED}
+
+
+def _of_site(name: str) -> Response:
+    account = tokens.require().account
+    account.require_site_viewer()
+    limits.count_report(account.id)
+    return respond(name, SITE, insights=current()[ReportServices].reports.for_reader(account.id))
+
+
+def _of_community(name: str, community_id: str) -> Response:
+    account = tokens.require().account
+    limits.count_report(account.id)
+    current()[CommunityServices].directory.require(account, community_id, MODERATOR)
+    insights = current()[ReportServices].reports.for_reader(account.id)
+    return respond(name, Scope(uuid_of(community_id) or community_id), insights=insights)
+
+
+PLACES = (
+    ReportPlace("/reports/", "report_", "", "Only site admins and viewers can read this.", OF_SITE, FILTERS, _of_site),
+    ReportPlace(
+        "/communities/<community_id>/reports/",
+        "community_report_",
+        ", of a community",
+        "Only moderators of the community can read this.",
+        OF_COMMUNITY,
+        OF_A_COMMUNITY,
+        _of_community,
+    ),
+)
+
+
+for place in PLACES:
+    add_reports(bp, place)

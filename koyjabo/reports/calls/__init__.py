@@ -1,0 +1,1 @@
+"""The API's calls for reports, wherever reports are available. Begin with `places.py`."""

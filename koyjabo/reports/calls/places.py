@@ -1,0 +1,60 @@
+"""The routes of all reports of a place, such as the site or a community."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from flask import Blueprint, Response
+
+from koyjabo.columns.dimensions.dimensions import ATTENDED, DIMENSIONS
+from koyjabo.reports.query.report_query import RANGES
+from koyjabo.web.openapi.describe import ResponseSpec, describe
+from .kinds import REPORTS, Report
+
+REFUSED: dict[int, ResponseSpec] = {
+    304: None,
+    400: "a parameter is not valid; see details",
+    429: "too many reports at once; see Retry-After",
+    503: "the database is unavailable, too many reports are waiting, or visits are being counted after an upgrade; see "
+    "Retry-After",
+}
+
+RANGE = {
+    "range": f"{', '.join(RANGES)}; default 30d",
+    "start": "first day, YYYY-MM-DD in TIMEZONE",
+    "end": "last day, included",
+    "format": "csv or json; the default depends on Accept",
+}
+FILTER = "a value, !value for all others, or empty for visits without a value; repeat it for several values"
+FILTERS = dict.fromkeys((*DIMENSIONS, ATTENDED), FILTER)
+OF_A_COMMUNITY = {name: FILTER for name in FILTERS if name != "community"}
+IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier response"}
+
+
+class ReportPlace(NamedTuple):
+    """Where reports are available. The name of the report is appended to `path` and `endpoint`."""
+
+    path: str
+    endpoint: str
+    about: str
+    whom: str
+    refused: dict[int, ResponseSpec]
+    filters: dict[str, str]
+    ask: Callable[..., Response]  # called with the report's name and the path arguments
+    secured: bool = True
+
+
+def add_reports(bp: Blueprint, place: ReportPlace) -> None:
+    """Add the routes of all reports of a place."""
+    for name, kind in REPORTS.items():
+        _add_report(bp, place, name, kind)
+
+
+def _add_report(bp: Blueprint, place: ReportPlace, name: str, kind: Report) -> None:
+    def view(**where: str) -> Response:
+        return place.ask(name, **where)
+
+    view.__name__, view.__doc__ = f"{place.endpoint}{name}", f"{place.whom}{kind.more}"
+    documented, query = {200: kind.response, **place.refused}, RANGE | kind.query | place.filters
+    scope = "reports:read" if place.secured else ""
+    described = describe(f"{kind.summary}{place.about}", documented, None, IF_NONE_MATCH, query, place.secured, scope)
+    bp.get(f"{place.path}{name}")(described(view))

@@ -1,0 +1,112 @@
+"""/api/shares: create, list and revoke share links, and read the reports of a link. A link's filters are added
+to a request's filters.
+"""
+
+import json
+
+from flask import Response, request
+
+from koyjabo.base.network import client_address
+from koyjabo.people.accounts.login import login_limits
+from koyjabo.reports.calls.places import FILTERS, REFUSED, ReportPlace, add_reports
+from koyjabo.reports.calls.responses import respond
+from koyjabo.reports.query.report_query import DEFAULT
+from koyjabo.reports.services import ReportServices
+from koyjabo.web.current import api as bp, current
+from koyjabo.web.http.paths import PathPolicy, declare
+from koyjabo.web.http.responses import json_response, list_response, no_content
+from koyjabo.web.limits import limits
+from koyjabo.web.login import tokens
+from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
+from koyjabo.web.pages import links
+from koyjabo.web.schemas.paging import QUERY, Paging
+from .reader import require_pass
+from .schemas import NewShareBody, NewShareResponse, ShareResponse
+from .share_links import ShareLinks, check, scope_of
+
+declare(bp, "/api/shares", PathPolicy.ALLOWED_ORIGINS, tag="reports")
+
+ALLOWED: dict[int, ResponseSpec] = {
+    **LOGGED_IN,
+    **CHANGE,
+    403: "only for site admins, and for moderators who filter by one of their communities",
+}
+
+OF_LINK: dict[int, ResponseSpec] = {
+    401: "the link has a password that has not been entered in this browser yet",
+    404: "the link is not valid, or no longer valid",
+    **REFUSED,
+}
+
+
+@bp.post("/shares")
+@describe(
+    "Create a share link",
+    {
+        201: NewShareResponse,
+        **WITH_BODY,
+        **ALLOWED,
+        404: "no such community",
+        409: "you have the maximum number of links for one account",
+    },
+    body=NewShareBody,
+)
+def create_share() -> Response:
+    """Create a share link. Anyone who has the link sees the reports on these visits. Moderators must filter by one of
+    their communities: `{"community": [id]}`.
+    """
+    account, shares = tokens.require_account().account, current()[ShareLinks]
+    shares.require_some(account)  # before the body is parsed; the body names the community, which is checked later
+    body, client = NewShareBody.of(request), login_limits.client(is_familiar=True)
+    share, token = shares.create(account, body.name, body.filters, body.range, body.password, body.expires_at, client)
+    url, filters = links.to("pages.share", token=token), json.loads(share.filters)
+    return json_response(NewShareResponse(id=share.id, token=token, url=url, filters=filters), 201)
+
+
+@bp.get("/shares")
+@describe(
+    "List share links",
+    {200: ListOf(ShareResponse), 400: "no such page", **LOGGED_IN, 403: ALLOWED[403]},
+    query={**QUERY, "community": "id or external id of a community, to list only its links"},
+)
+def list_shares() -> Response:
+    """List the share links, newest first. Moderators see the links of their communities."""
+    account, paging = tokens.require_account().account, Paging.of(request)
+    community_id = current().identities.community_id_if_any(request.args.get("community"))
+    page = current()[ShareLinks].page(account, paging.start, paging.per_page, community_id)
+    return list_response(map(ShareResponse.model_validate, page.items), paging.headers(page.total))
+
+
+@bp.delete("/shares/<share_id>")
+@describe("End a share link", {204: None, **ALLOWED, 404: "no such link"})
+def end_share(share_id: str) -> Response:
+    """Revoke a share link. From then on, it shows nothing."""
+    current()[ShareLinks].end(tokens.require_account().account, share_id)
+    return no_content()
+
+
+def _by_link(name: str, token: str) -> Response:
+    limits.count_address("shared_reports")
+    share_links = current()[ShareLinks]
+    link = share_links.open(token)
+    require_pass(link)
+    check(request.args.items(multi=True))
+    own = scope_of(link), share_links.filters(link), link.range or DEFAULT
+    address = client_address.limit_key(request.environ)
+    insights = current()[ReportServices].public_reports.for_reader(f"share {link.id}", address=address)
+    return respond(name, *own, insights=insights)
+
+
+add_reports(
+    bp,
+    ReportPlace(
+        path="/shares/<token>/reports/",
+        endpoint="shared_",
+        about=", with a share link",
+        whom="Anyone with the link can read this.",
+        refused=OF_LINK,
+        filters=FILTERS,
+        ask=_by_link,
+        secured=False,
+    ),
+)
