@@ -5,14 +5,9 @@ the project's words are used in names of files, classes, functions and values.
 import ast
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-
-from pydantic import BaseModel
-
-from koyjabo.counting.models import Visit
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "koyjabo").rglob("*.py"))
@@ -155,14 +150,14 @@ ROOMS = {"base", "realtime", "sockets", "communities", "reports", "application"}
 @cache
 def definitions() -> list[Definition]:
     """Names of files and folders, classes, functions, parameters and values, without columns and keys of JSON."""
-    found = [Definition(path.stem, file(path)) for path in FILES]
-    found += [Definition(folder.name, file(folder)) for folder in {path.parent for path in FILES}]
+    names = [Definition(path.stem, file(path)) for path in FILES]
+    names += [Definition(folder.name, file(folder)) for folder in {path.parent for path in FILES}]
     for path in FILES:
         for node in ast.walk(tree(path)):
             name = name_defined(node)
             if name and name not in exempt():
-                found.append(Definition(name, f"{file(path)}:{node.lineno}"))
-    return found
+                names.append(Definition(name, f"{file(path)}:{node.lineno}"))
+    return names
 
 
 def name_defined(node: ast.AST) -> str | None:
@@ -177,17 +172,22 @@ def name_defined(node: ast.AST) -> str | None:
     return node.asname if isinstance(node, ast.alias) else None
 
 
+DECLARATIONS = ("models", "schemas", "requests", "responses")
+"""Modules and folders of tables and of the contents of requests and responses."""
+
+
 @cache
 def exempt() -> set[str]:
     """Names of columns, and of fields of requests and responses."""
-    columns = {column.name for table in Visit.metadata.tables.values() for column in table.columns}
-    return columns | {name for model in subclasses(BaseModel) for name in model.model_fields}
-
-
-def subclasses(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for subclass in kind.__subclasses__():
-        yield subclass
-        yield from subclasses(subclass)
+    return {
+        field.target.id
+        for path in FILES
+        for kind in ast.walk(tree(path))
+        if isinstance(kind, ast.ClassDef)
+        and (path.stem in DECLARATIONS or path.parent.name in DECLARATIONS or kind.name.endswith("Body"))
+        for field in kind.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
 
 
 def spelled(name: str) -> str:

@@ -17,7 +17,7 @@ NAMELESS = "utm"
 
 
 class Campaign(NamedTuple):
-    """A campaign. The fields are those in `dimensions.UTM`, in the same order."""
+    """A campaign. The fields are in the order of the dimensions in reports."""
 
     utm_source: str | None = None
     utm_medium: str | None = None

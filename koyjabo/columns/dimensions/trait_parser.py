@@ -122,7 +122,7 @@ PARSED_FROM = ("user_agent", "referrer", "place", "campaign", "is_bot")
 
 
 class ParsedTraits(NamedTuple):
-    """The parsed values of a visit: the fields of `report_query.TRAITS`, in that order. None if not recorded."""
+    """The parsed values of a visit: the fields of `dimensions.TRAITS`, in that order. None if not recorded."""
 
     browser: str | None
     system: str | None

@@ -107,8 +107,8 @@ class Live:
         return groups
 
     def events_by(self, query: ReportQuery, dimension: str, key: str) -> Counter[Any]:
-        """Count the events of a dimension by a key of `EventSums`. The same pass reads what totals and breakdowns need
-        in addition.
+        """Count the events of a dimension by a key of `CountedEvents`. The same pass reads what totals and breakdowns
+        also need.
         """
         both = [(VIEWED_PAGE, DAY), (EVENT, DAY)] if key in (DAY, VALUE) else []
         sums = self._of(query).events

@@ -1,4 +1,4 @@
-"""The spans in which browsers showed a page."""
+"""The spans of time when browsers showed a page."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 

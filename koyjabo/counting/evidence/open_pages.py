@@ -85,7 +85,7 @@ class OpenPages:
     def opened(self, socket: Hashable, source: Any, visit_id: str | None) -> None:
         """Record an opened socket, whose page counts as visible. `visit_id` is the visit that the client names.
 
-        `source.silent_ms` is the time since the last frame or pong. Other servers' connections do not have it.
+        `silent_ms` of the source is the time since its last frame or pong. Other servers' connections do not have it.
         """
         with self._lock:
             page = self._pages[socket] = SitePage(source, visit_id)

@@ -142,6 +142,6 @@ def private(response: Response) -> Response:
 
 
 def no_store(response: Response) -> Response:
-    """Forbid caching of a page that contains secrets or has a secret URL, as in `response_headers.SECRET_PATHS`."""
+    """Forbid caching of a page that contains secrets or has a secret URL, as in `PathPolicy.SECRET`."""
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -63,7 +63,7 @@ class Claims(NamedTuple):
 
 
 class Tokens:
-    """Reads tokens. `koyjabo.web.login.tokens` issues them."""
+    """Reads tokens, which Flask-JWT-Extended issues."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
@@ -116,9 +116,7 @@ NOT_FOR_KEYS = "No scope lets an API key make this call. Log in instead."
 
 
 def init_app(app: Flask) -> None:
-    """Set up Flask-JWT-Extended, which issues tokens. `koyjabo.web.login.tokens` reads them with the same secret, also
-    for sockets.
-    """
+    """Set up Flask-JWT-Extended, which issues tokens. `Tokens` reads them with the same secret, also for sockets."""
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_SECRET_KEY=app.config["SECRET_KEY"],
