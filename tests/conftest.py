@@ -197,8 +197,8 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServ
 def founding_limit() -> Iterator[int]:
     """Raise the limit on founding communities. Yields the product's limit."""
     with pytest.MonkeyPatch.context() as changed:
-        most = communities.MAX_FOUNDED
-        changed.setattr(communities, "MAX_FOUNDED", 10**6)
+        most = communities.MAX_FOUNDED_COMMUNITIES
+        changed.setattr(communities, "MAX_FOUNDED_COMMUNITIES", 10**6)
         yield most
 
 

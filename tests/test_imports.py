@@ -53,7 +53,7 @@ site.badges: . api pages
 site.receipts: . api pages
 site.bridges: .
 site.getting_started: . admin
-site.home: pages
+site.home: . pages
 site.panel: .
 application: .
 koyjabo: .

@@ -15,9 +15,9 @@ from koyjabo.counting.schemas.responses import StatsResponse
 from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.broadcaster import LARGEST_EVENT
-from koyjabo.realtime.room import REST, SHARED_REST, SHORTEST_INTERVAL_S
-from koyjabo.server.websockets.buffered_connection import MAX_UNSENT
-from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
+from koyjabo.realtime.room import MIN_INTERVAL_S, REST_PER_CPU_TIME, REST_PER_ELAPSED_TIME
+from koyjabo.server.websockets.buffered_connection import MAX_BUFFER_BYTES
+from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_CLIENT_S
 from koyjabo.web.login.tokens import ACCESS_S, REFRESH_S
 from koyjabo.web.schemas.paging import MAX_PER_PAGE
 
@@ -133,12 +133,12 @@ NUMBERS = [
     ("Sessions and tokens", f"a refresh token for {REFRESH_S // 86400} days"),
     ("Lists", f"at most {MAX_PER_PAGE} a page"),
     ("Real time", f"20 long place names, {LARGEST_EVENT // 1024} KB"),
-    ("Promises", f"the greatest of {round(SHORTEST_INTERVAL_S * 1000)} ms"),
-    ("Promises", f"{ {4: 'four'}[REST] } times the CPU time of the last broadcast"),
-    ("Promises", f"{ {2: 'twice'}[SHARED_REST] } its duration"),
+    ("Promises", f"the greatest of {round(MIN_INTERVAL_S * 1000)} ms"),
+    ("Promises", f"{ {4: 'four'}[REST_PER_CPU_TIME] } times the CPU time of the last broadcast"),
+    ("Promises", f"{ {2: 'twice'}[REST_PER_ELAPSED_TIME] } its duration"),
     ("Promises", f"closed within {round(PING_INTERVAL_S + PING_TIMEOUT_S)} s"),
-    ("Promises", f"at most {MAX_UNSENT // 1024} KB of buffer"),
-    ("Promises", f"closed after {round(STALLED_S)} s"),
+    ("Promises", f"at most {MAX_BUFFER_BYTES // 1024} KB of buffer"),
+    ("Promises", f"closed after {round(STALLED_CLIENT_S)} s"),
 ]
 
 

@@ -67,7 +67,7 @@ LIMITS = [
     (bodies.NAME_LENGTH, [1, bodies.LONGEST_NAME]),
     (bodies.NAME_TOO_LONG, [bodies.LONGEST_NAME]),
     (community_requests.DESCRIPTION_TOO_LONG, [community_requests.MAX_DESCRIPTION]),
-    (receipts.REASON_LENGTH, [1, receipts.LONGEST_REASON]),
+    (receipts.REASON_LENGTH, [1, receipts.MAX_REASON_LENGTH]),
     (recounts.TOTAL_RANGE, [0, LARGEST_TOTAL]),
 ]
 

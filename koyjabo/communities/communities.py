@@ -19,7 +19,7 @@ from . import member_queries, memberships, queries
 from .errors import TooManyCommunities
 from .roles import ADMIN, MEMBER, Access
 
-MAX_FOUNDED = 20
+MAX_FOUNDED_COMMUNITIES = 20
 """Maximum number of communities that one user may found, not counting archived ones. Site admins have no limit."""
 
 CHANGES |= {
@@ -45,7 +45,7 @@ class Communities(Changes):
         """Create a community, with `account` as its first admin. It is open and listed by default. Raises
         TooManyCommunities.
         """
-        if not account.is_admin and queries.founded(tx.session, account.id) >= MAX_FOUNDED:
+        if not account.is_admin and queries.founded(tx.session, account.id) >= MAX_FOUNDED_COMMUNITIES:
             raise TooManyCommunities
         community = new_community(tx, founder_id=account.id, **values)
         queries.add(tx.session, community)

@@ -1,26 +1,18 @@
-"""Queries for the members of communities, within one transaction, and for the rows that permissions depend on. The
-caller checks the rules.
-"""
+"""Queries for the members of communities, within one transaction. The caller checks the rules."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import Row, Select, Text, and_, cast, delete, func, or_, select
+from sqlalchemy import Select, Text, and_, cast, delete, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from koyjabo.base.core.identity import site_role
 from koyjabo.base.database.rows import Page, has, length, sought
-from koyjabo.base.settings.schema import Policy
-from koyjabo.people.accounts.models import Invitation, LoginSession
-from koyjabo.people.accounts.queries import FAMILY, Family, permitted
+from koyjabo.people.accounts.models import Invitation
 from koyjabo.people.accounts.users.invitation_queries import INVITER, InvitationRows
 from koyjabo.people.models import Community, Membership, User
-from .queries import IDS_PER_QUERY, NOT_ARCHIVED
+from .queries import IS_NOT_ARCHIVED
 from .roles import ADMIN
-
-Item = TypeVar("Item")
 
 
 def _members(community_id: str) -> Select[Membership]:
@@ -108,52 +100,6 @@ def invitations_by(role: str) -> InvitationRows:
         joined = query.join(Community, Community.id == Invitation.community_id)
         is_theirs = and_(Membership.community_id == Invitation.community_id, Membership.user_id == INVITER.id)
         joined = joined.outerjoin(Membership, is_theirs).options(contains_eager(Invitation.community))
-        return joined.where(NOT_ARCHIVED, or_(INVITER.is_admin, Membership.role == role))
+        return joined.where(IS_NOT_ARCHIVED, or_(INVITER.is_admin, Membership.role == role))
 
     return InvitationRows(Invitation, may_invite)
-
-
-class AccessFacts(NamedTuple):
-    sessions: dict[str, Family]  # only active ones
-    users: dict[str, str]  # their role on the site; only users that are not disabled
-    communities: dict[str, Row[str, bool, bool, str | None]]  # their `is_listed`, `public_count` and `ref`
-    roles: dict[tuple[str, str], str]  # by community and user
-
-
-def access_facts(
-    session: Session, sessions: Collection[str], users: Collection[str], communities: Collection[str], policy: Policy
-) -> AccessFacts:
-    """Look up these ids. The result leaves out revoked sessions, sessions of users who are not `permitted`, disabled
-    users, archived communities and unknown ids.
-    """
-    live = select(*FAMILY).where(LoginSession.revoked_ms.is_(None))
-    if policy != "none":
-        live = live.join(User, User.id == LoginSession.user_id).where(*permitted(policy))
-    enabled = select(User.id, User.is_admin, User.is_viewer).where(User.disabled_ms.is_(None))
-    active = select(Community.id, Community.is_listed, Community.public_count, Community.ref).where(NOT_ARCHIVED)
-    facts = AccessFacts({}, {}, {}, {})
-    for ids in _chunks(sessions):
-        rows = session.execute(live.where(LoginSession.id.in_(ids)))
-        facts.sessions.update((row.id, Family._make(row)) for row in rows)
-    for ids in _chunks(communities):
-        facts.communities.update((row.id, row) for row in session.execute(active.where(Community.id.in_(ids))))
-    for ids in _chunks(users):
-        rows = session.execute(enabled.where(User.id.in_(ids)))
-        facts.users.update((row.id, site_role(row.is_admin, row.is_viewer)) for row in rows)
-        facts.roles.update(_roles(session, ids, communities))
-    return facts
-
-
-def _roles(session: Session, users: list[str], communities: Collection[str]) -> Iterator[tuple[tuple[str, str], str]]:
-    memberships = select(Membership.community_id, Membership.user_id, Membership.role).where(
-        Membership.user_id.in_(users)
-    )
-    for ids in _chunks(communities):
-        for row in session.execute(memberships.where(Membership.community_id.in_(ids))):
-            yield (row.community_id, row.user_id), row.role
-
-
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    rest = iter(items)
-    while chunk := list(islice(rest, IDS_PER_QUERY)):
-        yield chunk

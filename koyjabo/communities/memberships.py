@@ -1,4 +1,4 @@
-"""Members of communities, with permissions by role, and invitations (specification: Accounts and communities)."""
+"""Members of communities, with permissions by role (specification: Accounts and communities)."""
 
 from collections.abc import Collection
 from typing import Any
@@ -6,11 +6,8 @@ from typing import Any
 from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.core.link_tokens import INVITATION
 from koyjabo.base.database.rows import Page
-from koyjabo.people.accounts.users import invitation_queries
-from koyjabo.people.accounts.users.invitations import InvitationScope
-from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, community_subject, transaction
+from koyjabo.people.audit.log import CHANGES, Changes, Transaction, community_subject, transaction
 from koyjabo.people.models import Community, Membership
 from . import member_queries, queries, roles
 from .roles import ADMIN, MEMBER, Access
@@ -100,7 +97,7 @@ class Memberships(Changes):
             _check_open(access)
             member_queries.enrol(tx.session, row_id, account.id, MEMBER, tx.at_ms)
             tx.log("member.join", community_subject(access.community))
-        return _member(tx.session, row_id, account.id), is_new
+        return member_of(tx.session, row_id, account.id), is_new
 
     @transaction
     def leave(self, tx: Transaction, account: Account, community_id: str) -> None:
@@ -147,7 +144,7 @@ class Memberships(Changes):
 
         def read(session: Any) -> Membership:
             community = allowed(session, account, community_id, role).community
-            membership = _member(session, community.id, uuid_of(user_id) or "")
+            membership = member_of(session, community.id, uuid_of(user_id) or "")
             _require_another_admin(session, membership)
             return membership
 
@@ -170,7 +167,7 @@ def give_role(tx: Transaction, community: Community, user_id: str, role: str) ->
     membership = member_queries.find(tx.session, community.id, user_id)
     if membership is None:
         member_queries.enrol(tx.session, community.id, user_id, role, tx.at_ms)
-        membership = _member(tx.session, community.id, user_id)
+        membership = member_of(tx.session, community.id, user_id)
         tx.log("member.add", community_subject(community), **details(membership), role=role)
         return membership, None
     before = membership.role
@@ -187,7 +184,7 @@ def give_role(tx: Transaction, community: Community, user_id: str, role: str) ->
 
 def remove(tx: Transaction, community: Community, user_id: str) -> None:
     """Remove a member from a locked community. Raises UnknownUser, LastAdmin."""
-    membership = _member(tx.session, community.id, user_id)
+    membership = member_of(tx.session, community.id, user_id)
     _end(tx, membership)
     member_queries.end_invitations(tx.session, community.id, user_id)
     tx.log("member.remove", community_subject(community), **details(membership), role=membership.role)
@@ -199,7 +196,7 @@ def _end(tx: Transaction, membership: Membership) -> None:
     tx.revoke(membership.user_id)
 
 
-def _member(session: Any, community_id: str, user_id: str) -> Membership:
+def member_of(session: Any, community_id: str, user_id: str) -> Membership:
     """The member. Raises UnknownUser."""
     membership = member_queries.find(session, community_id, user_id)
     if membership is None:
@@ -221,36 +218,3 @@ def details(membership: Membership) -> dict[str, Any]:
     user = membership.user
     ref = {"ref": user.external_ref} if user.external_ref else {}
     return {"user_id": membership.user_id, "user": user.name, **ref}
-
-
-Joined = tuple[Membership, bool]
-"""The membership that a user has after accepting an invitation, and whether it is new."""
-
-
-class CommunityScope(InvitationScope[Joined]):
-    """Invitations to a community. Its admins send them while it is not archived."""
-
-    rows, purpose, action = member_queries.invitations_by(ADMIN), INVITATION, "member"
-
-    def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
-        return community_subject(allowed(session, account, community_id or "", ADMIN, lock).community)
-
-    def accept(self, tx: Transaction, account: Account, invitation_id: str) -> Joined:
-        """Accept an invitation. Locks the community before reading the invitation again, because a concurrent change
-        may have revoked it.
-        """
-        session = tx.session
-        offer = invitation_queries.valid(session, self.rows, invitation_id, tx.at_ms)
-        community_id = invitation_queries.place_of(offer).id
-        queries.lock(session, community_id)
-        offer = invitation_queries.use_up(session, self.rows, invitation_id, account.id, tx.at_ms)
-        membership = member_queries.find(session, community_id, account.id)
-        is_new = membership is None
-        if membership is None:
-            member_queries.enrol(session, community_id, account.id, offer.role, tx.at_ms)
-            membership = _member(session, community_id, account.id)
-        elif roles.is_lower(membership.role, offer.role):
-            membership.role = offer.role
-        place, inviter = invitation_queries.place_of(offer), offer.inviter.name
-        tx.log("member.accept", place, role=membership.role, invited_by=inviter)
-        return membership, is_new

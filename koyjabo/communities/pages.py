@@ -13,7 +13,7 @@ from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, Unknown
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.settings.schema import requires
-from koyjabo.communities.live.online_people import NEWEST
+from koyjabo.communities.live.online_people import NEWEST_FIRST
 from koyjabo.counting.hours_of_day import DaysByHour
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.login import authentication
@@ -33,19 +33,22 @@ from koyjabo.web.pages import pagination
 from koyjabo.web.pages.redirects import Undo, done
 from . import ui
 from .live import online_people
-from .queries import ORDERS
-from .roles import ADMIN, MEMBER, MODERATOR, ROLES, STRANGER, Access
+from .queries import LIST_ORDERS
+from .roles import ADMIN, COMMUNITY_ROLES, MEMBER, MODERATOR, STRANGER, Access
 from .schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
 from .services import community_services
 
 ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
 
-SHOWN = 100
+PEOPLE_PER_PAGE = 100
 """Number of people per page."""
 
-PARAMETERS = {"query", "order", "page", "per_page", "part"}
+ROOM_PARAMETERS = {"query", "order", "page", "per_page", "part"}
 PEOPLE = "people"
 """The part of the page that its script requests when people come or go."""
+
+
+FROM_ROOM = "room"
 
 
 @bp.get("/communities/<community_id>")
@@ -81,9 +84,9 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
 
 def _people(at: Access) -> dict[str, Any]:
     """The list of people, and the number of all people online. Raises InvalidInput."""
-    communities, search = community_services(), _search("order", online_people.ORDERS, NEWEST)
+    communities, search = community_services(), _search("order", online_people.PEOPLE_ORDERS, NEWEST_FIRST)
     (online,) = communities.people.online(at.scope)
-    people = pagination.list_page(partial(communities.people.page, at.scope, **search), per_page=SHOWN)
+    people = pagination.list_page(partial(communities.people.page, at.scope, **search), per_page=PEOPLE_PER_PAGE)
     roles = communities.members.roles(at.scope, [person.user_id for person in people.items])
     return {"found": people, "search": search, "roles": roles, "online": online, "now_ms": current().clock.now_ms()}
 
@@ -94,16 +97,13 @@ def _search(name: str, allowed: Collection[str], default: str = "") -> dict[str,
     return {"text": request.args.get("query", "").strip(), name: value if value in allowed else default}
 
 
-FROM_ROOM = "room"
-
-
 @bp.get("/communities")
 def list_communities() -> str:
     """List the communities that the reader may see. Without a login, show an introduction, then the listed
     communities.
     """
     login = page_login.login()
-    account, search = login.account if login else STRANGER, _search("order", ORDERS, "mine")
+    account, search = login.account if login else STRANGER, _search("order", LIST_ORDERS, "mine")
     directory = community_services().directory
     listed = pagination.list_page(partial(directory.list, account, **search))
     shown = [access.community.id for access in listed.items if access.role or access.community.public_count]
@@ -260,7 +260,7 @@ def _show_members(
     refused: tuple[str, KoyJaboError] | None = None,
 ) -> Response:
     """Show the members. `refused` is the id of a member who was not changed, with the error."""
-    community_id, search = at.community.id, _search("role", ROLES)
+    community_id, search = at.community.id, _search("role", COMMUNITY_ROLES)
     services = community_services()
     read = partial(services.members.page, at.account, community_id, **search)
     listed = pagination.list_page(read, "pages.members", community_id=community_id)

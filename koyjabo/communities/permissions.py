@@ -20,7 +20,7 @@ from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.models import SITE
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts import queries as account_queries
-from .member_queries import AccessFacts, access_facts
+from .access_queries import AccessFacts, access_facts
 from .roles import ADMIN, MEMBER, is_lower
 
 WATCHER = "watcher"

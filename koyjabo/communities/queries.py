@@ -23,17 +23,17 @@ from koyjabo.people.models import Community, Membership, User
 from koyjabo.presence.members.models import Peak
 from .roles import MEMBER, Access
 
-NOT_ARCHIVED = Community.archived_ms.is_(None)
+IS_NOT_ARCHIVED = Community.archived_ms.is_(None)
 """Queries treat an archived community as unknown, except the queries for site admins."""
 
-NAMES = (Community.name, Community.name_bn)
+COMMUNITY_NAMES = (Community.name, Community.name_bn)
 """Searches find a community by either name."""
 
 _EVERY = aliased(Membership)  # because queries join the user's own membership
 MEMBERS = select(func.count()).where(_EVERY.community_id == Community.id).scalar_subquery()
 """Number of members in a community."""
 
-ORDERS = {
+LIST_ORDERS = {
     "mine": (Membership.role.is_(None), MEMBERS.desc()),
     "members": (MEMBERS.desc(),),
     "name": (),
@@ -49,6 +49,10 @@ PANEL_ORDERS: dict[str, Any] = {
 """Columns that site admins can order communities by."""
 
 _BY_NAME = (func.lower(Community.name), Community.id)
+
+
+IDS_PER_QUERY = 500
+"""Number of ids per query."""
 
 
 def lock(session: Session, community_id: str) -> None:
@@ -70,15 +74,15 @@ def accesses(session: Session, account: Account, ids: Collection[str]) -> list[A
 
 
 def listed(session: Session, account: Account, text: str, order: str, start: int, count: int) -> Page[Access]:
-    """The listed communities and the account's own with `text` in a name, sorted by one of ORDERS. Users with
+    """The listed communities and the account's own with `text` in a name, sorted by one of LIST_ORDERS. Users with
     access to the panel see all communities.
     """
     communities = _accesses(account)
     if not account.sees_panel:
         communities = communities.where(or_(Community.is_listed, _is_own(account)))
     if part := sought(text):
-        communities = communities.where(or_(*(has(name, part) for name in NAMES)))
-    ordered = communities.order_by(*ORDERS[order], *_BY_NAME).offset(start).limit(count)
+        communities = communities.where(or_(*(has(name, part) for name in COMMUNITY_NAMES)))
+    ordered = communities.order_by(*LIST_ORDERS[order], *_BY_NAME).offset(start).limit(count)
     return Page(tuple(_read(session, account, ordered)), length(session, communities))
 
 
@@ -97,7 +101,7 @@ def homes(session: Session, account: Account) -> list[Access]:
 
 def _accesses(account: Account) -> Select[Community, str]:
     theirs = and_(Membership.community_id == Community.id, Membership.user_id == account.id)
-    return select(Community, Membership.role).outerjoin(Membership, theirs).where(NOT_ARCHIVED)
+    return select(Community, Membership.role).outerjoin(Membership, theirs).where(IS_NOT_ARCHIVED)
 
 
 def _is_own(account: Account) -> ColumnElement[bool]:
@@ -113,12 +117,14 @@ def _read(session: Session, account: Account, query: Select[Community, str]) -> 
 
 def ids(session: Session) -> list[Scope]:
     """The ids of all communities that are not archived."""
-    return [Scope(community_id) for community_id in session.scalars(select(Community.id).where(NOT_ARCHIVED))]
+    return [Scope(community_id) for community_id in session.scalars(select(Community.id).where(IS_NOT_ARCHIVED))]
 
 
 def with_public_count(session: Session, ids: Collection[str]) -> list[Community]:
     """The communities among `ids` that show everyone how many people are online."""
-    return list(session.scalars(select(Community).where(Community.id.in_(ids), Community.public_count, NOT_ARCHIVED)))
+    return list(
+        session.scalars(select(Community).where(Community.id.in_(ids), Community.public_count, IS_NOT_ARCHIVED))
+    )
 
 
 def sizes(session: Session, ids: Collection[str]) -> dict[str, int]:
@@ -133,7 +139,7 @@ def founded(session: Session, user_id: str) -> int:
     that no other transaction adds one until the commit.
     """
     session.execute(select(User.id).where(User.id == user_id).with_for_update())
-    theirs = select(func.count()).where(Community.founder_id == user_id, NOT_ARCHIVED)
+    theirs = select(func.count()).where(Community.founder_id == user_id, IS_NOT_ARCHIVED)
     return session.scalars(theirs).one()
 
 
@@ -191,7 +197,7 @@ def everything(session: Session, query: str, start: int, count: int, order: str)
     """
     communities = select(Community)
     if part := sought(query):
-        communities = communities.where(or_(Community.id == part.lower(), and_(*has_words(NAMES, part))))
+        communities = communities.where(or_(Community.id == part.lower(), and_(*has_words(COMMUNITY_NAMES, part))))
     ordered = communities.order_by(ordered_by(PANEL_ORDERS, order), *_BY_NAME).offset(start).limit(count)
     return Page(tuple(session.scalars(ordered)), length(session, communities))
 
@@ -216,9 +222,6 @@ def restore(session: Session, community: Community, now_ms: int) -> None:
 
 
 # External ids.
-
-IDS_PER_QUERY = 500
-"""Number of ids per query."""
 
 
 def refs_of(session: Session, ids: Collection[str], refs: Collection[str]) -> dict[str, str | None]:

@@ -10,12 +10,12 @@ from koyjabo.people.models import Community
 
 OTHER_COMMUNITY = N_("This API key belongs to another community.")
 
-ROLES = ("member", "moderator", "admin")
+COMMUNITY_ROLES = ("member", "moderator", "admin")
 """Roles, lowest first. Each has all permissions of the roles before it."""
 
-MEMBER, MODERATOR, ADMIN = ROLES
+MEMBER, MODERATOR, ADMIN = COMMUNITY_ROLES
 
-REFUSALS = {
+ROLE_REFUSALS = {
     MEMBER: N_("Only members of this community may do that. Join it first."),
     MODERATOR: N_("Only moderators and admins of this community may do that."),
     ADMIN: N_("Only admins of this community may do that."),
@@ -26,7 +26,7 @@ STRANGER = Account(id="", email="", name="", is_admin=False)
 
 
 def is_lower(role: str, than: str) -> bool:
-    return ROLES.index(role) < ROLES.index(than)
+    return COMMUNITY_ROLES.index(role) < COMMUNITY_ROLES.index(than)
 
 
 class Access(NamedTuple):
@@ -81,4 +81,4 @@ class Access(NamedTuple):
     def require(self, role: str) -> None:
         """Raises Forbidden unless the effective role is at least `role`."""
         if not self.may(role):
-            raise Forbidden(REFUSALS[role if self.role else MEMBER])
+            raise Forbidden(ROLE_REFUSALS[role if self.role else MEMBER])

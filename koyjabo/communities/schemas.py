@@ -28,19 +28,25 @@ from koyjabo.web.schemas.bodies import (
     text_up_to,
     valid_name,
 )
-from .roles import ROLES, Access
+from .roles import COMMUNITY_ROLES, Access
 
 MAX_DESCRIPTION = 2000
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 
-COLUMNS = {"nameBn": "name_bn", "descriptionBn": "description_bn", "open": "is_open", "listed": "is_listed"}
+COLUMN_NAMES = {"nameBn": "name_bn", "descriptionBn": "description_bn", "open": "is_open", "listed": "is_listed"}
 """Columns of fields whose names differ."""
 
 COUNT_ANONYMOUS = "counts visits by people who are not members, even if it is not open"
 NAME_BN = "the name on pages in Bangla"
 DESCRIPTION_BN = "the description on pages in Bangla"
 PUBLIC_COUNT = "lets anyone see the numbers of people online and of visits, live"
+
+
+MAX_MEMBERS = 500
+NOT_A_REF = "must have 1 to 255 printable ASCII characters"
+RESERVED_REF = "must not be online, by-ref, . or .., which paths already use"
+REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS).replace('.', '[.]')})$){REF.pattern}")
 
 
 def _description(value: Any) -> str:
@@ -53,7 +59,7 @@ def _second_name(value: Any) -> str:
 
 
 def _role(value: Any) -> str:
-    if not isinstance(value, str) or value not in ROLES:
+    if not isinstance(value, str) or value not in COMMUNITY_ROLES:
         raise refuse(N_("must be member, moderator or admin"))
     return value
 
@@ -68,7 +74,7 @@ SecondName = Annotated[
     BeforeValidator(_second_name),
     WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST_NAME}, NULL]}),
 ]
-Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(ROLES)})]
+Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(COMMUNITY_ROLES)})]
 
 
 class NewCommunityBody(Body):
@@ -109,12 +115,12 @@ class CommunityByRefBody(Body):
 
 def columns(body: Body) -> dict[str, Any]:
     """The given values of a community, by column."""
-    return {COLUMNS.get(name, name): value for name, value in body.model_dump(exclude_none=True).items()}
+    return {COLUMN_NAMES.get(name, name): value for name, value in body.model_dump(exclude_none=True).items()}
 
 
 def current_values(community: Community) -> dict[str, Any]:
     """The values of the fields that can be changed."""
-    return {name: getattr(community, COLUMNS.get(name, name)) for name in CommunityChangesBody.model_fields}
+    return {name: getattr(community, COLUMN_NAMES.get(name, name)) for name in CommunityChangesBody.model_fields}
 
 
 class JoinBody(Body):
@@ -209,11 +215,6 @@ class InvitationResponse(BaseModel):
         return cls(token=token, role=offer.role, invited_by=NamedResponse(name=offer.inviter.name), **to)
 
 
-MAX_MEMBERS = 500
-NOT_A_REF = "must have 1 to 255 printable ASCII characters"
-RESERVED_REF = "must not be online, by-ref, . or .., which paths already use"
-
-
 def _ref(value: Any) -> str:
     if not isinstance(value, str) or not REF.fullmatch(value):
         raise refuse(NOT_A_REF)
@@ -230,7 +231,6 @@ def checked_ref(name: str, text: str) -> str:
         raise InvalidInput(details={name: error.message()}) from None
 
 
-REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS).replace('.', '[.]')})$){REF.pattern}")
 Ref = Annotated[str, BeforeValidator(_ref), WithJsonSchema({"type": "string", "pattern": f"^{REF_PATTERN.pattern}$"})]
 
 

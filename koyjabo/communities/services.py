@@ -7,11 +7,16 @@ from typing import Any
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.link_tokens import LinkTokens
-from koyjabo.communities.live.community_rooms import CommunityRooms, RoomUpdates
-from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, MemberRoom, ReportRooms
+from koyjabo.communities.live.admission import Admission
+from koyjabo.communities.live.attendance_log import AttendanceLog
+from koyjabo.communities.live.dashboard_leader import DashboardLeader
+from koyjabo.communities.live.dashboards import Dashboards, ReportRooms
+from koyjabo.communities.live.member_room import MemberRoom
 from koyjabo.communities.live.messages import CommunityMessages
-from koyjabo.communities.live.online_people import AttendanceLog, OnlinePeople
-from koyjabo.communities.live.participant import Participants, Revocation
+from koyjabo.communities.live.online_people import OnlinePeople
+from koyjabo.communities.live.participants import Participants
+from koyjabo.communities.live.revocation import Revocation
+from koyjabo.communities.live.room_updates import RoomUpdates
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.services import AccountServices
@@ -21,9 +26,11 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices, milestone_news
 from koyjabo.web.current import current
 from .communities import Communities
-from .memberships import CommunityScope, Joined, Memberships
+from .communities_by_ref import CommunitiesByRef
+from .invitation_scope import CommunityScope, Joined
+from .memberships import Memberships
 from .permissions import Permissions
-from .refs import CommunitiesByRef, CommunityRefs
+from .refs import CommunityRefs
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class CommunityServices:
     invitations: Invitations[Joined]
     permissions: Permissions
     participants: Participants
-    rooms: CommunityRooms
+    admission: Admission
     room_updates: RoomUpdates
     dashboards: Dashboards
     people: OnlinePeople
@@ -58,7 +65,7 @@ def community_services() -> CommunityServices:
 
 
 def build(base: Base) -> CommunityServices:
-    """Build the services, and update the rooms whenever a visit is counted."""
+    """Build the services, and update communities' rooms whenever a visit is counted."""
     database, clock, runtime, services = base.database, base.clock, base.runtime, base.services
     visits, members = services[CountingServices].visits, services[PresenceServices].members
     accounts, realtime = services[AccountServices], services[RealtimeServices]
@@ -68,10 +75,10 @@ def build(base: Base) -> CommunityServices:
     attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
     people = OnlinePeople(members, visits, attendance_log, accounts.credentials.names)
     new_room = partial(_member_room, base)
-    rooms = CommunityRooms(realtime, visits, people, dashboards, participants, permissions, new_room)
+    admission = Admission(realtime, visits, people, dashboards, participants, permissions, new_room)
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.follow(updates.stats_changed)
-    revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)
+    revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, admission.leave)
     refs = CommunityRefs(database, runtime, clock)
     on_revoked, tokens = base.signals.access_revoked.send, LinkTokens(base.settings.secret_key)
     directory = Communities(database, clock, on_revoked)
@@ -86,7 +93,7 @@ def build(base: Base) -> CommunityServices:
         invitations=invitations,
         permissions=permissions,
         participants=participants,
-        rooms=rooms,
+        admission=admission,
         room_updates=updates,
         dashboards=dashboards,
         people=people,

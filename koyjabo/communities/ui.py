@@ -20,6 +20,9 @@ MAX_CHOICES = 200
 """Maximum number of communities to choose from."""
 
 
+FLAGS = ("open", "listed", "count_anonymous", "public_count")
+
+
 def init_app(app: Flask) -> None:
     """Accept an external id wherever a path has a community's id. Sockets resolve theirs when they are admitted, so
     that a database failure gets its own close code.
@@ -37,9 +40,6 @@ def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
 def _member_count(community: Community) -> int:
     """Number of members. Templates check the permission."""
     return community_services().directory.sizes([community])[community.id]
-
-
-FLAGS = ("open", "listed", "count_anonymous", "public_count")
 
 
 def founding() -> Form[NewCommunityBody]:

@@ -15,14 +15,15 @@ def register(base: "Base") -> None:
     from functools import partial
 
     from koyjabo.base.cluster.base import TICK_S
+    from koyjabo.base.models import SITE
     from koyjabo.base.observability.metrics import CONNECTIONS
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.counting.services import CountingServices
     from koyjabo.presence.services import PresenceServices
     from .events import PAGES_ROOM, STATS_ROOM
-    from .fanout import socket_counts
     from .services import build
     from .settings_follower import SettingsFollower
+    from .socket_counts import socket_counts
 
     realtime, presence = base.services.add(build(base)), base.services[PresenceServices]
     rooms, interval_s = realtime.rooms, min(TICK_S, base.settings.active_window_seconds / 4)
@@ -33,7 +34,9 @@ def register(base: "Base") -> None:
     base.services[ObservabilityServices].socket_log.measure_delivery(rooms.caused_by_visits)
     base.services[ObservabilityServices].gauges.provide(CONNECTIONS, partial(socket_counts, realtime.fanout))
     base.on(base.signals.value_received, rooms.receive)
-    base.on(base.signals.value_received, lambda _, state: rooms.refresh_panel(), of=STATS_ROOM)
+    base.on(base.signals.value_received, realtime.site.received, of=STATS_ROOM)
+    base.on(base.signals.active_changed, realtime.site.active_changed, of=SITE)
+    base.on(base.signals.room_heard, realtime.site.catch_up)
     base.on(base.signals.settings_changed, SettingsFollower(base.settings, realtime).follow)
 
 

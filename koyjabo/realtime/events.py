@@ -21,17 +21,20 @@ PANEL_ROOM = "panel"
 """Room of the admins and viewers who have a panel page open."""
 
 
-PAGE, SPELLED_PAGE = "page ", "spelled page "
+PAGE_ROOM, SPELLED_PAGE_ROOM = "page ", "spelled page "
 """Prefixes of the rooms of the clients that watch a page's number. The page follows. The second room has the clients
 that spelled it differently, and get their own copy.
 """
 
-VIEW, SHARED_VIEW = "view ", "shared view "
+VIEW_ROOM, SHARED_VIEW_ROOM = "view ", "shared view "
 """Room name prefixes for report views. All pages in a room show the same view."""
 
 
+MESSAGE_TYPE = "message"
+
+
 def view_room(view: tuple[str, ...], is_shared: bool) -> str:
-    return f"{SHARED_VIEW if is_shared else VIEW}{view}"
+    return f"{SHARED_VIEW_ROOM if is_shared else VIEW_ROOM}{view}"
 
 
 def visitors_room(community_id: str) -> str:
@@ -187,12 +190,9 @@ def analytics_update(community_id: str, metric: str, value: Any, now_ms: int) ->
     return {"type": "analytics_update", **values, "timestamp": iso(now_ms)}
 
 
-MESSAGE = "message"
-
-
 def community_message(community_id: str, data: Any, now_ms: int) -> dict[str, Any]:
     """A program's message to the members of a community. `data` is JSON."""
-    return {"type": MESSAGE, "community_id": community_id, "data": data, "timestamp": iso(now_ms)}
+    return {"type": MESSAGE_TYPE, "community_id": community_id, "data": data, "timestamp": iso(now_ms)}
 
 
 def kicked(room: str, community_id: str, code: int) -> dict[str, Any]:

@@ -14,52 +14,10 @@ from typing import Any, NamedTuple, TypeVar
 from engineio.packet import MESSAGE, Packet as EnginePacket
 from socketio.packet import EVENT
 
-from koyjabo.base.observability.metrics import SOCKET_KINDS
-from .events import PANEL_ROOM, SHARED_VIEW, STATS_ROOM, dashboard_room, visitors_room
+from .encoded_event import NAMESPACE, EncodedEvent
 from .frames import frame, stream_frame
-from .sinks import NOTHING, Member, Members, Sink
+from .sinks import NO_REVISION, Member, Members, Sink
 from .strict_packets import ClientRooms
-
-NAMESPACE = "/"
-"""The Socket.IO namespace whose events plain WebSockets receive as well."""
-
-
-class EncodedEvent:
-    """An event as bytes for each kind of client, made from a single JSON encoding. `revision` orders the event among
-    the room's values. If it is None, the revision of the event's stats is used, if it has any. `epoch` (base 36) is
-    used for events without stats.
-    """
-
-    __slots__ = ("packet", "plain", "revision", "socketio", "stream")
-
-    def __init__(
-        self,
-        packet_class: Any,
-        event: str,
-        data: tuple[Any, ...],
-        namespace: str,
-        revision: int | None,
-        epoch: str,
-    ) -> None:
-        text = packet_class(EVENT, namespace=namespace, data=[event, *data]).encode()
-        assert isinstance(text, str)
-        self.packet = EnginePacket(MESSAGE, text)
-        self.socketio = frame(f"4{text}")
-        self.plain: bytes | None = None  # as a plain WebSocket frame
-        self.stream: bytes | None = None  # as a stream event
-        self.revision = revision
-        if namespace == NAMESPACE and len(data) == 1:
-            before = len(f"{EVENT}[,") + len(packet_class.json.dumps(event))
-            json = text[before:-1]
-            self.plain = frame(json)
-            stats = data[0].get("stats") if isinstance(data[0], dict) else None
-            if isinstance(stats, dict):
-                if revision is None and isinstance(stats.get("revision"), int):
-                    self.revision = stats["revision"]
-                if isinstance(stats.get("epoch"), str) and stats["epoch"].isalnum():
-                    epoch = stats["epoch"]
-            self.stream = stream_frame(json, None if self.revision is None else f"{epoch}-{self.revision}")
-
 
 Each = TypeVar("Each")
 
@@ -132,7 +90,7 @@ class LocalFanout(ClientRooms):
         """
         with self.lock:
             if not isinstance(member, str):
-                self._sinks(member).setdefault(room, {}).setdefault(member, NOTHING)
+                self._sinks(member).setdefault(room, {}).setdefault(member, NO_REVISION)
             elif self.is_connected(member, NAMESPACE):
                 self.basic_enter_room(member, NAMESPACE, room)
             else:
@@ -281,7 +239,7 @@ class LocalFanout(ClientRooms):
                 if member not in held.get(room, ()):  # it has left
                     continue
                 sent = self._sent.setdefault(room, {}) if is_client else held[room]
-                if sent.get(member, NOTHING) >= revision:
+                if sent.get(member, NO_REVISION) >= revision:
                     continue
                 sent[member], json = revision, own(member)
                 written, size = written + 1, len(json)
@@ -364,27 +322,7 @@ def _take(sent: dict[Any, int], member: Member, revision: int | None) -> bool:
     newer one.
     """
     if revision is not None:
-        if sent.get(member, NOTHING) > revision:
+        if sent.get(member, NO_REVISION) > revision:
             return False
         sent[member] = revision
     return True
-
-
-SITE, COMMUNITIES, DASHBOARDS, PANEL, SHARES, SOCKETIO, STREAMS = SOCKET_KINDS
-OF_ROOMS = {
-    STATS_ROOM: SITE,
-    PANEL_ROOM: PANEL,
-    SHARED_VIEW: SHARES,
-    dashboard_room(""): DASHBOARDS,
-    visitors_room(""): COMMUNITIES,
-}
-"""Kinds of sockets, by room name prefix. Pages in other rooms are also in one of these."""
-
-
-def socket_counts(fanout: LocalFanout) -> dict[str, int]:
-    counts = dict.fromkeys(SOCKET_KINDS, 0)
-    counts[SOCKETIO], counts[STREAMS] = fanout.clients(), fanout.streams()
-    for room, members in fanout.plain_sockets().items():
-        for start, kind in OF_ROOMS.items():
-            counts[kind] += members if room.startswith(start) else 0
-    return counts

@@ -4,29 +4,29 @@ events (HTML, 9.2).
 
 from struct import pack
 
-TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
-FINAL = 0x80
-MASKED = 0x80
-LONGEST_REASON = 123  # in bytes: a control frame holds 125, and the code takes two of them
+TEXT_OPCODE, BINARY_OPCODE, CLOSE_OPCODE, PING_OPCODE, PONG_OPCODE = 0x1, 0x2, 0x8, 0x9, 0xA
+FINAL_BIT = 0x80
+MASK_BIT = 0x80
+MAX_REASON_BYTES = 123  # in bytes: a control frame holds 125, and the code takes two of them
 
 
-def frame(payload: str | bytes, opcode: int = TEXT) -> bytes:
+def frame(payload: str | bytes, opcode: int = TEXT_OPCODE) -> bytes:
     """Encode a message as one frame."""
     data = payload.encode() if isinstance(payload, str) else payload
     length = len(data)
     if length < 126:
-        return bytes((FINAL | opcode, length)) + data
+        return bytes((FINAL_BIT | opcode, length)) + data
     if length < 65536:
-        return pack("!BBH", FINAL | opcode, 126, length) + data
-    return pack("!BBQ", FINAL | opcode, 127, length) + data
+        return pack("!BBH", FINAL_BIT | opcode, 126, length) + data
+    return pack("!BBQ", FINAL_BIT | opcode, 127, length) + data
 
 
 def close_frame(code: int | None, reason: str = "") -> bytes:
     """Encode a close frame. A close frame without a `code` is the response to one without a code (RFC 6455, 7.4)."""
     if code is None:
-        return frame(b"", CLOSE)
-    text = reason.encode()[:LONGEST_REASON].decode(errors="ignore").encode()
-    return frame(pack("!H", code) + text, CLOSE)
+        return frame(b"", CLOSE_OPCODE)
+    text = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
+    return frame(pack("!H", code) + text, CLOSE_OPCODE)
 
 
 def stream_frame(text: str, event_id: str | None = None) -> bytes:

@@ -13,7 +13,7 @@ from socketio import PubSubManager
 from koyjabo.base.cluster.redis_bus import QUEUE, RedisBus
 from .fanout import LocalFanout
 
-MAX_WAITING = 1000
+MAX_WAITING_MESSAGES = 1000
 """Maximum number of messages that have been read but not yet handled. Beyond this, reading from the bus pauses."""
 
 
@@ -28,7 +28,7 @@ class RoomManager(PubSubManager, LocalFanout):
         super().__init__(channel=QUEUE, logger=logging.getLogger("koyjabo.socketio"))
         self._bus = bus
         self._listening = False
-        self._received: queue.Queue[bytes] = queue.Queue(MAX_WAITING)
+        self._received: queue.Queue[bytes] = queue.Queue(MAX_WAITING_MESSAGES)
 
     def initialize(self) -> None:
         """Start listening. Idempotent: our server calls this on startup, and python-socketio whenever a client

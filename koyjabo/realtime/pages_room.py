@@ -15,14 +15,14 @@ from koyjabo.base.network.rate_limiter import WINDOW_S
 from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, NOT_SHOWN, PageNumbers
 from koyjabo.counting.page_reading import PageViews
 from koyjabo.counting.stats import encode
-from .events import PAGE, SPELLED_PAGE, PageUpdate
+from .events import PAGE_ROOM, SPELLED_PAGE_ROOM, PageUpdate
 from .room import Room, RoomEvent
 from .sinks import Member
 
-MAX_WATCHED, MAX_WATCHED_BYTES = 50_000, 5_000_000
+MAX_WATCHED_PATHS, MAX_BYTES_OF_PATHS = 50_000, 5_000_000
 """Paths that all connections of one address may watch, and the bytes of these paths, per worker (docs/limits.md)."""
 
-TOO_MANY_WATCHED = "This address watches too many pages. Close other connections, or send shorter lists."
+TOO_MANY_WATCHED_PATHS = "This address watches too many pages. Close other connections, or send shorter lists."
 
 Paths = Sequence[tuple[str, str]]
 """Paths as they were sent, each with its page."""
@@ -198,10 +198,10 @@ class PagesRoom(Room):
 
     def _require_room(self, new: Watched, old: Watched) -> None:
         """Raise TooManyRequests if the member's address would watch too much."""
-        has_paths = self._paths.has_room(new.address, MAX_WATCHED, new.paths - old.paths)
-        has_bytes = self._bytes.has_room(new.address, MAX_WATCHED_BYTES, new.size - old.size)
+        has_paths = self._paths.has_room(new.address, MAX_WATCHED_PATHS, new.paths - old.paths)
+        has_bytes = self._bytes.has_room(new.address, MAX_BYTES_OF_PATHS, new.size - old.size)
         if new.address and not (has_paths and has_bytes):
-            raise TooManyRequests(WINDOW_S, TOO_MANY_WATCHED)
+            raise TooManyRequests(WINDOW_S, TOO_MANY_WATCHED_PATHS)
 
     def _different(self, pages: Collection[str], counts: Mapping[str, PageViews]) -> list[str]:
         """The pages whose other clients were sent other numbers. They are sent again."""
@@ -221,7 +221,7 @@ class PagesRoom(Room):
         """Count a client's pages."""
         for page in watched.pages:
             if page not in self._texts:
-                self._texts[page] = PageTexts(page, PAGE + page, SPELLED_PAGE + page)
+                self._texts[page] = PageTexts(page, PAGE_ROOM + page, SPELLED_PAGE_ROOM + page)
         self.source.watched.update(watched.pages.keys())
         self._paths.add(watched.address, watched.paths)
         self._bytes.add(watched.address, watched.size)
@@ -241,12 +241,12 @@ class PagesRoom(Room):
     def _send(self, event: RoomEvent) -> None:
         assert isinstance(event, PageUpdate)
         ((_, page),) = event.paths
-        if self._fanout.member_count(PAGE + page):
-            self._send_to(PAGE + page, event)
+        if self._fanout.member_count(PAGE_ROOM + page):
+            self._send_to(PAGE_ROOM + page, event)
         values: dict[str, str] = {}  # JSON by spelling: many clients have the same one
 
         def own(member: Member) -> str:
             spelled = self._watching[member].pages[page]
             return values.get(spelled) or values.setdefault(spelled, event.as_json(spelled))
 
-        self._fanout.send_own(SPELLED_PAGE + page, event.type, event.revision, own)
+        self._fanout.send_own(SPELLED_PAGE_ROOM + page, event.type, event.revision, own)

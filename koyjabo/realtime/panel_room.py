@@ -7,7 +7,7 @@ from koyjabo.counting.visits import Visits
 from .events import PanelUpdate
 from .room import RoomEvent
 
-NAMES = ("totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "epoch", "stale")
+PANEL_FIELDS = ("totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "epoch", "stale")
 """The fields of the stats object that panel pages show."""
 
 
@@ -44,4 +44,4 @@ class PanelRoom:
 
     def _stats(self) -> dict[str, Any]:
         stats = self._visits.newest().as_object()
-        return {name: stats[name] for name in NAMES if name in stats}
+        return {name: stats[name] for name in PANEL_FIELDS if name in stats}

@@ -18,7 +18,8 @@ from .events import PAGES_ROOM, STATS_ROOM
 from .fanout import LocalFanout
 from .pages_room import PagesRoom, PagesSource
 from .panel_room import PanelRoom
-from .room import Rooms
+from .rooms import Rooms
+from .site_push import SitePush
 from .site_room import MilestoneNews, SiteRoom
 
 
@@ -28,6 +29,7 @@ class RealtimeServices:
     rooms: Rooms
     pages: PagesRoom
     panel: PanelRoom
+    site: SitePush
     broadcaster: VisitorBroadcaster
     bus: Bus
 
@@ -66,8 +68,9 @@ def build(base: Base) -> RealtimeServices:
     rooms, interval_s = Rooms(fanout, base.runtime, base.cluster.bus), base.settings.update_interval_ms / 1000
     rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, site), interval_s))
     pages = rooms.open(PAGES_ROOM, PagesSource(base.services[PageNumbers], interval_s), PagesRoom)
-    panel = PanelRoom(counting.visits, base.clock)
-    services = RealtimeServices(fanout, rooms, pages, panel, broadcaster, base.cluster.bus)
+    panel, push = PanelRoom(counting.visits, base.clock), SitePush(rooms, counting.visits)
+    counting.visits.follow(push.stats_changed)
+    services = RealtimeServices(fanout, rooms, pages, panel, push, broadcaster, base.cluster.bus)
     counting.visits.follow(services.pages_changed)
     return services
 

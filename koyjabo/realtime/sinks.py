@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+NO_REVISION = -1
+"""Revision for a member that has not received a value yet. Older than all other revisions."""
+
 
 class Sink(Protocol):
     """A WebSocket or a stream that takes encoded frames. `write` never blocks and never raises."""
@@ -14,9 +17,6 @@ class Sink(Protocol):
 Member = str | Sink
 """A Socket.IO client (its sid), a plain WebSocket or a stream."""
 
-
-NOTHING = -1
-"""Revision for a member that has not received a value yet. Older than all other revisions."""
 
 Members = dict[Sink, int]
 """The latest revision sent to each member. One look-up shows whether a sink is a member and which value it has. Unlike

@@ -12,6 +12,18 @@ from socketio import packet
 CONNECT_PAUSE_S = 0.005
 
 
+EVENT_PACKETS = (packet.EVENT, packet.BINARY_EVENT)
+ACKNOWLEDGEMENT_PACKETS = (packet.ACK, packet.BINARY_ACK)
+BINARY_PACKETS = (packet.BINARY_EVENT, packet.BINARY_ACK)
+PARSE_ERRORS = (ValueError, TypeError, IndexError, KeyError, AttributeError, RecursionError)
+MAX_ATTACHMENTS = 10
+
+RESERVED_EVENTS = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", "*"}
+"""Event names that clients must not use. python-socketio would call its own handlers for them, and the handler for `*`
+would take the client's id from the event.
+"""
+
+
 class ClientRooms(socketio.Manager):
     """The Socket.IO clients of this worker and their rooms. Removes a client without searching all rooms."""
 
@@ -49,18 +61,6 @@ class ClientRooms(socketio.Manager):
                 pending[namespace].remove(sid)
 
 
-EVENTS = (packet.EVENT, packet.BINARY_EVENT)
-ACKNOWLEDGEMENTS = (packet.ACK, packet.BINARY_ACK)
-BINARY = (packet.BINARY_EVENT, packet.BINARY_ACK)
-UNREADABLE = (ValueError, TypeError, IndexError, KeyError, AttributeError, RecursionError)
-MAX_ATTACHMENTS = 10
-
-RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", "*"}
-"""Event names that clients must not use. python-socketio would call its own handlers for them, and the handler for `*`
-would take the client's id from the event.
-"""
-
-
 class InvalidPacket(Exception):
     """A client sent an invalid packet. Its connection must be closed (Socket.IO protocol, revision 5)."""
 
@@ -78,7 +78,7 @@ class Packet(packet.Packet):
     def decode(self, encoded_packet: Any) -> int:
         try:
             attachments: int = super().decode(encoded_packet)
-        except UNREADABLE:
+        except PARSE_ERRORS:
             raise InvalidPacket from None
         if not self._is_valid(attachments):
             raise InvalidPacket
@@ -89,17 +89,17 @@ class Packet(packet.Packet):
             raise InvalidPacket
         try:
             is_complete: bool = super().add_attachment(attachment)
-        except UNREADABLE:
+        except PARSE_ERRORS:
             raise InvalidPacket from None
         return is_complete
 
     def _is_valid(self, attachments: int) -> bool:
         kind, data = self.packet_type, self.data
-        if (kind in BINARY) != (attachments > 0) or attachments > MAX_ATTACHMENTS:
+        if (kind in BINARY_PACKETS) != (attachments > 0) or attachments > MAX_ATTACHMENTS:
             return False
-        if kind in EVENTS:
-            return isinstance(data, list) and bool(data) and isinstance(data[0], str) and data[0] not in RESERVED
-        if kind in ACKNOWLEDGEMENTS:
+        if kind in EVENT_PACKETS:
+            return isinstance(data, list) and bool(data) and isinstance(data[0], str) and data[0] not in RESERVED_EVENTS
+        if kind in ACKNOWLEDGEMENT_PACKETS:
             return isinstance(data, list) and self.id is not None
         if kind == packet.CONNECT:
             return data is None or isinstance(data, dict)

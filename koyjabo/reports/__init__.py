@@ -20,7 +20,7 @@ def register(base: "Base") -> None:
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.columns.blocks import block_queries
     from koyjabo.columns.sums import storing
-    from koyjabo.communities.live.dashboard_room import ReportRooms
+    from koyjabo.communities.live.dashboards import ReportRooms
     from koyjabo.counting.evidence.attendance import DROP_S, AttendanceWriter
     from .community_signals import CommunitySignals
     from .services import build, build_people

@@ -11,7 +11,7 @@ def serve() -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status: 0, or 2 for an invalid setting."""
     from .process import parent
 
-    if parent.STATE in os.environ:
+    if parent.STATE_VARIABLE in os.environ:
         return parent.Parent().resume()
     from koyjabo.server.process.start import start
 

@@ -22,6 +22,6 @@ def register(base: "Base") -> None:
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     socketio_handlers.register()
-    app.extensions[STREAM_OPENER] = partial(routes.open_stream, app, routes.STATS)
+    app.extensions[STREAM_OPENER] = partial(routes.open_stream, app, routes.STATS_STREAM)
     fanout, workers = base.services[RealtimeServices].fanout, base.settings.web_concurrency
     socketio_setup.init_app(app, base.runtime, fanout, workers)

@@ -1,21 +1,14 @@
-"""Identifies the user who opens a socket, by a token or the session cookie (specification: Credentials).
+"""Identifies the user who opens a socket, by a token or the session cookie (specification: Credentials)."""
 
-The kinds of community rooms that clients may join, with the role that each requires.
-"""
-
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import Request
 
-from koyjabo.base.core.errors import InvalidKey, InvalidToken, KoyJaboError, TokenExpired, Unauthenticated
-from koyjabo.base.core.identity import KEY_PREFIX, uuid_of
+from koyjabo.base.core.errors import InvalidKey, InvalidToken, TokenExpired
+from koyjabo.base.core.identity import KEY_PREFIX
 from koyjabo.base.core.services import Services
 from koyjabo.base.network.services import NetworkServices
-from koyjabo.communities.live.participant import Participant
-from koyjabo.communities.permissions import RequiredAccess
-from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.web.http.cookies import cookie_name
 from koyjabo.web.login.tokens import ACCESS, COOKIES, REFRESH, Claims, Tokens
@@ -79,34 +72,3 @@ def _without_scheme(credentials: str, needs_scheme: bool = False) -> str | None:
     if scheme.lower() == "bearer":
         return token.strip() or None
     return None if needs_scheme else credentials or None
-
-
-NO_COMMUNITY = "-"
-
-
-class Kind(NamedTuple):
-    role: str  # the lowest role that may join
-    is_dashboard: bool
-
-
-KINDS = {"visitors": Kind(MEMBER, False), "visitor_dashboard": Kind(MODERATOR, True)}
-
-
-def participant_for(
-    kind: Kind,
-    member: Any,
-    claims: Claims | None,
-    community_id: str,
-    end: Callable[[KoyJaboError], None],
-    admitted_by: str | None = None,
-) -> Participant:
-    """A participant for `CommunityRooms.join`. An invalid community id counts as an unknown community. Raises
-    Unauthenticated for a dashboard if `claims` is None.
-    """
-    community = uuid_of(community_id) or NO_COMMUNITY
-    if claims is None:
-        if kind.is_dashboard:
-            raise Unauthenticated
-        return Participant(member, RequiredAccess.of_stranger(community), kind.is_dashboard, end)
-    needed = RequiredAccess(claims.session_id, claims.user_id, community, kind.role, claims.by_token)
-    return Participant(member, needed, kind.is_dashboard, end, refresh_id=token_to_verify(claims, admitted_by))

@@ -9,13 +9,13 @@ from koyjabo.base.core.sanitize import LONGEST_TEXT
 from koyjabo.base.core.urls import before_query
 from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS
 
-LARGEST_MESSAGE = 4096
+MAX_MESSAGE_BYTES = 4096
 """Maximum size of a message, bytes (docs/limits.md)."""
 
-LARGEST_LIST = 65_536
+MAX_LIST_BYTES = 65_536
 """Maximum size of a message with paths, bytes (specification: Page numbers)."""
 
-WRONG_PATHS = (
+WRONG_PAGES_MESSAGE = (
     f'Send {{"type": "pages", "paths": ["/posts/a"]}}, with up to {MAX_PATHS} paths of up to {LONGEST_TEXT} characters.'
 )
 
@@ -82,6 +82,6 @@ def watched_paths(message: dict[str, Any]) -> tuple[list[str], bool]:
     """
     value = message.get("paths")
     if not isinstance(value, list) or len(value) > MAX_PATHS or not all(isinstance(path, str) for path in value):
-        raise InvalidMessage(WRONG_PATHS)
-    is_large = sum(map(len, value)) > LARGEST_MESSAGE
+        raise InvalidMessage(WRONG_PAGES_MESSAGE)
+    is_large = sum(map(len, value)) > MAX_MESSAGE_BYTES
     return list(dict.fromkeys(map(before_query, value) if is_large else value)), is_true(message.get("adds"))

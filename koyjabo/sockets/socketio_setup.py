@@ -10,14 +10,14 @@ from koyjabo.base.core.extensions import socketio
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.strict_packets import Packet
-from .messages import LARGEST_LIST
+from .messages import MAX_LIST_BYTES
 
 if TYPE_CHECKING:
     from flask import Flask
 
 
-PATH = "/socket.io/"
-USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGEST_LIST}
+SOCKETIO_PATH = "/socket.io/"
+USUAL_OPTIONS = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": MAX_LIST_BYTES}
 """Default options, s and bytes. The host program's `socketio.server_options` take precedence."""
 
 
@@ -39,7 +39,7 @@ def init_app(app: "Flask", runtime: Runtime, fanout: LocalFanout, workers: int) 
         serializer=Packet,
         always_connect=True,  # send the packet that confirms the connection before all events
         monitor_clients=runtime.async_mode == "threading",  # our server detects dead clients itself
-        **{name: before.get(name, usual) for name, usual in USUAL.items()},
+        **{name: before.get(name, usual) for name, usual in USUAL_OPTIONS.items()},
         logger=log,
         engineio_logger=log,
     )
@@ -49,7 +49,7 @@ def init_app(app: "Flask", runtime: Runtime, fanout: LocalFanout, workers: int) 
         """Refuse JSONP polling, which python-engineio cannot turn off. A script request has no `Origin`, so a page on
         another origin of the same site could read the response with its visitor's cookies.
         """
-        if environ["PATH_INFO"].startswith(PATH) and "j" in parse_qs(environ.get("QUERY_STRING", ""), True):
+        if environ["PATH_INFO"].startswith(SOCKETIO_PATH) and "j" in parse_qs(environ.get("QUERY_STRING", ""), True):
             start_response("400 Bad Request", [("Content-Type", "text/plain")])
             return [b"JSONP is not available; poll with requests."]
         return layer(environ, start_response)

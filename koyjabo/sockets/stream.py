@@ -1,8 +1,4 @@
-"""The base of all plain WebSocket streams: opening, messages from clients, and refusals.
-
-Plain WebSockets that require permission: the number of people online in a community (for members, or public), and
-its dashboard (for moderators). The panel's WebSockets are in `koyjabo.site.panel.panel_stream`.
-"""
+"""The base of all plain WebSocket streams: opening, messages from clients, and refusals."""
 
 import time
 from abc import ABC, abstractmethod
@@ -15,28 +11,15 @@ from weakref import WeakSet
 
 from flask import Request
 
-from koyjabo.base.core.errors import (
-    ABUSE,
-    CLEAN_CLOSES,
-    TOO_MANY,
-    UNEXPECTED,
-    InvalidInput,
-    InvalidMessage,
-    KoyJaboError,
-    close_code,
-)
+from koyjabo.base.core.errors import ABUSE, TOO_MANY, UNEXPECTED, InvalidInput, InvalidMessage, KoyJaboError, close_code
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.core.services import Services
-from koyjabo.base.models import SITE
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.observability.socket_log import NOWHERE, SocketLog
-from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.stats import encode
 from koyjabo.realtime import events
-from koyjabo.web.login.tokens import Claims
-from .credentials import KINDS, identify, participant_for, sub_protocols
-from .messages import LARGEST_MESSAGE, MAX_ERRORS, parse, unknown
+from .messages import MAX_ERRORS, MAX_MESSAGE_BYTES, parse, unknown
 
 VIEW_INTERVAL_S = 2.0
 """How often a connection may change its view of reports, in seconds. Of the views requested in between, it gets the
@@ -79,7 +62,7 @@ class _NextView:
 class Stream(ABC):
     """Owns all connections on one path."""
 
-    largest_message = LARGEST_MESSAGE
+    largest_message = MAX_MESSAGE_BYTES
     pings = True
     shows_views = False
     kind: str
@@ -205,67 +188,3 @@ class Stream(ABC):
         connection.send(encode(events.error(str(error), error.code)))
         if self._errors[connection] >= MAX_ERRORS:
             connection.close(ABUSE, "too many invalid messages")
-
-
-class PermittedStream(Stream):
-    """A stream that ends for participants who lose their permission."""
-
-    def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        self._participants: dict[Connection, Participant] = {}
-
-    @abstractmethod
-    def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant: ...
-
-    def person_of(self, connection: Connection) -> str | None:
-        participant = self._participants.get(connection)
-        return (participant.access.user_id or None) if participant is not None else None
-
-    def community_of(self, connection: Connection) -> str:
-        participant = self._participants.get(connection)
-        return participant.access.community_id if participant is not None and participant.scope != SITE else NOWHERE
-
-    def admit(self, connection: Connection, request: Request) -> None:
-        claims = identify(self._services, request, sub_protocols(request).token)
-        participant = self._participant(connection, claims, request)
-        self._participants[connection] = participant
-        if self._services[CommunityServices].rooms.join(participant) is None:
-            connection.close(UNEXPECTED)  # usually it has already disconnected
-
-    def send_present(self, connection: Connection) -> None:
-        participant = self._participants.get(connection)
-        if participant is not None:
-            self._services[CommunityServices].rooms.send_present(participant)
-
-    def show_view(self, connection: Connection, message: dict[str, Any]) -> None:
-        participant = self._participants.get(connection)
-        if participant is not None:
-            self._services[CommunityServices].rooms.show_view(participant, message)
-
-    def _end(self, connection: Connection, problem: KoyJaboError) -> None:
-        """End a connection whose permission was revoked. Must not block."""
-        connection.close(close_code(problem), str(problem))
-
-    def disconnected(self, connection: Connection, code: int) -> None:
-        participant = self._participants.pop(connection, None)
-        if participant is not None:
-            self._services[CommunityServices].rooms.leave(participant, clean=code in CLEAN_CLOSES)
-
-
-class CommunityStream(PermittedStream):
-    """The WebSockets for one kind of community room. `room` is a key of `KINDS`."""
-
-    def __init__(self, services: Services, room: str) -> None:
-        super().__init__(services)
-        self._kind = KINDS[room]
-        self.kind = "dashboards" if self._kind.is_dashboard else "communities"
-        self.shows_views = self._kind.is_dashboard
-
-    def _respond(self, connection: Connection, message: dict[str, Any]) -> None:
-        if self._kind.is_dashboard and message["type"] == "request_update":  # the name that Citinfos clients use
-            message = {"type": "request_count"}
-        super()._respond(connection, message)
-
-    def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
-        community_id = self._services[CommunityServices].refs.resolve((request.view_args or {})["community_id"])
-        return participant_for(self._kind, connection, claims, community_id, partial(self._end, connection))

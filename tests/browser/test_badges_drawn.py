@@ -3,7 +3,7 @@
 import pytest
 
 from koyjabo.site.badges import drawing
-from koyjabo.site.badges.values import LABELS
+from koyjabo.site.badges.values import VALUE_LABELS
 
 pytestmark = pytest.mark.long(proved_by="browser/test_count_element.py::test_elements_of_a_page_are_one_visit")
 
@@ -29,7 +29,7 @@ MEASURE = """
 
 @pytest.mark.parametrize("style", drawing.STYLES)
 def test_texts_lie_inside_their_shapes(browser, style):
-    labels = (*LABELS["en"].values(), *LABELS["bn"].values(), *OTHERS)
+    labels = (*VALUE_LABELS["en"].values(), *VALUE_LABELS["bn"].values(), *OTHERS)
     images = [drawing.badge(label, number, "#006a4e", style, "bn") for label in labels for number in NUMBERS]
     page = browser.new_page()
     measured = [text for image in page.evaluate(MEASURE, images) for text in image]

@@ -16,7 +16,7 @@ MOST = 3
 
 @pytest.fixture
 def site(database, monkeypatch):
-    monkeypatch.setattr(communities, "MAX_FOUNDED", MOST)
+    monkeypatch.setattr(communities, "MAX_FOUNDED_COMMUNITIES", MOST)
     with Site(database.url) as site:
         yield site
 

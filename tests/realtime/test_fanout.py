@@ -13,7 +13,7 @@ from engineio.packet import MESSAGE, Packet as EnginePacket
 
 from koyjabo.realtime import fanout as module
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.frames import BINARY, TEXT, frame
+from koyjabo.realtime.frames import BINARY_OPCODE, TEXT_OPCODE, frame
 
 ROOM, UPDATE = "stats", "visitor_update"
 
@@ -74,7 +74,7 @@ class World:
             self.packets.append((name, packet))
         else:
             data = packet.encode()
-            connection.write(frame(data, TEXT if isinstance(data, str) else BINARY))
+            connection.write(frame(data, TEXT_OPCODE if isinstance(data, str) else BINARY_OPCODE))
 
     def join(self, name, connection=None, room=ROOM):
         """Add a Socket.IO client to a room. Without `connection`, it polls."""

@@ -12,7 +12,7 @@ from koyjabo.base.cluster.bus import Bus
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.realtime import fanout as fanout_module, room as module
 from koyjabo.realtime.fanout import Effort
-from koyjabo.realtime.room import Rooms
+from koyjabo.realtime.rooms import Rooms
 
 ROOM = "stats"
 SHORTEST_INTERVAL_S, REST, SHARED_REST = 0.05, 4, 2  # (specification: promise 2)

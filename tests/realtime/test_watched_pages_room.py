@@ -87,7 +87,7 @@ def test_spellings_of_a_page_make_one_room_and_one_copy_for_a_client(site, room)
 
 def test_a_broadcast_lets_others_run_between_its_pages(site, room, monkeypatch):
     socket, pauses = watch(room, *(f"/{number}" for number in range(20))), []
-    monkeypatch.setattr(rooms, "WORK_S", 0)
+    monkeypatch.setattr(rooms, "MAX_WORK_S", 0)
     monkeypatch.setattr(room._fanout, "let_others_run", lambda: pauses.append(len(socket.received)))
     for number in range(20):
         site.register("reader", page=f"/{number}")
@@ -105,7 +105,7 @@ def test_a_broadcast_lets_others_run_between_copies(site, room, monkeypatch):
 
 
 def test_an_address_watches_no_more_paths_and_bytes_than_its_share(site, room, monkeypatch):
-    monkeypatch.setattr(pages_room, "MAX_WATCHED", 10)
+    monkeypatch.setattr(pages_room, "MAX_WATCHED_PATHS", 10)
     first = watch(room, *(f"/{number}" for number in range(6)))
     with pytest.raises(TooManyRequests):
         watch(room, *(f"/{number}" for number in range(5)))
@@ -118,7 +118,7 @@ def test_an_address_watches_no_more_paths_and_bytes_than_its_share(site, room, m
     watch(room, *(f"/new-{number}" for number in range(6)), socket=first)
     watch(room, socket=first)
     watch(room, *(f"/{number}" for number in range(6)))
-    monkeypatch.setattr(pages_room, "MAX_WATCHED_BYTES", 1_000)
+    monkeypatch.setattr(pages_room, "MAX_BYTES_OF_PATHS", 1_000)
     with pytest.raises(TooManyRequests):
         watch(room, "/" + "l" * 500, "/" + "m" * 499, address=ANOTHER)
     watch(room, "/" + "l" * 500, address=ANOTHER)

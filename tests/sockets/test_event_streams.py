@@ -16,11 +16,11 @@ from support.programs.processes import SECRET, wait_until
 from support.servers.changed_server import changed_server
 
 LOOP, STREAMS = "koyjabo.server.websockets.connection_loop", "koyjabo.server.websockets.event_stream"
-SWEEP = "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S"
+SWEEP = "koyjabo.server.websockets.sockets.SWEEP_INTERVAL_S"
 TICK_S, QUIET_TICKS = 0.15, 4
 GRACE_S = 1
 ELSEWHERE = "https://elsewhere.example"
-CHANGES = {f"{LOOP}.TICK_S": TICK_S, SWEEP: 0.05, f"{STREAMS}.QUIET_TICKS": QUIET_TICKS}
+CHANGES = {f"{LOOP}.STREAM_TICK_S": TICK_S, SWEEP: 0.05, f"{STREAMS}.QUIET_TICKS": QUIET_TICKS}
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +204,7 @@ def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
     """A reader is dropped at once when over 64 KB are waiting for it. A client that acknowledges nothing is on a
     machine that is gone.
     """
-    changes = {f"{STREAMS}.UNACKNOWLEDGED_MS": 2000, f"{LOOP}.SEND_BUFFER": 2048, f"{LOOP}.STALLED_S": 3600}
+    changes = {f"{STREAMS}.UNACKNOWLEDGED_DATA_MS": 2000, f"{LOOP}.SEND_BUFFER": 2048, f"{LOOP}.STALLED_CLIENT_S": 3600}
     with changed_server(tmp_path, changes) as server, EventSource(server.port) as other:
         other.event()
         with EventSource(server.port, receive_buffer=2048) as full:

@@ -14,7 +14,7 @@ from support.clients.unaffected_clients import UnaffectedClients, unaffected_cli
 from support.clients.websocket import BINARY, CLOSE, TEXT, Frame, SocketIO, WebSocket, frame
 from support.runs.fuzz_effort import effort
 
-from koyjabo.realtime.strict_packets import RESERVED
+from koyjabo.realtime.strict_packets import RESERVED_EVENTS
 
 NAMES = ("ping", "request_count", "join", "leave", "message", "error", "visitor_update", "")
 NAMESPACES = ("", "", "", "/,", "/x,", "/?a=b,", "/\N{BENGALI LETTER KA},")
@@ -49,8 +49,8 @@ def rooms(community: str, token: str) -> st.SearchStrategy[Any]:
 
 def events(arguments: st.SearchStrategy[Any], reserved: bool = False) -> st.SearchStrategy[list[Any]]:
     """Name and arguments of a Socket.IO event."""
-    names = st.sampled_from([*NAMES, *sorted(RESERVED)]) | st.text(max_size=10)
-    names = names if reserved else names.filter(lambda name: name not in RESERVED)
+    names = st.sampled_from([*NAMES, *sorted(RESERVED_EVENTS)]) | st.text(max_size=10)
+    names = names if reserved else names.filter(lambda name: name not in RESERVED_EVENTS)
     return st.builds(lambda name, arguments: [name, *arguments], names, st.lists(arguments, max_size=2))
 
 

@@ -35,6 +35,9 @@ ONLY_FOR = "for site admins and API keys only"
 BY_REF: dict[int, ResponseSpec] = {**CHANGE, **INSIDE, 400: "a ref or field is not valid; see details", 403: ONLY_FOR}
 
 
+MAX_IDS = 200
+
+
 @bp.put("/communities/by-ref/<ref>")
 @describe(
     "Create or update a community by your own id",
@@ -135,9 +138,6 @@ def sync_members(community_id: str) -> Response:
 
 def _missing(tag: str) -> bool:
     raise PreconditionRequired
-
-
-MAX_IDS = 200
 
 
 @bp.post("/communities/<community_id>/broadcast")

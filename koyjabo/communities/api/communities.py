@@ -10,7 +10,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput, Unauthenticated, UnknownCommunity
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import Scope
-from koyjabo.communities.live.online_people import OLDEST, ORDERS
+from koyjabo.communities.live.online_people import OLDEST_FIRST, PEOPLE_ORDERS
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR, Access
 from koyjabo.communities.schemas import (
     CommunityChangesBody,
@@ -54,6 +54,23 @@ from koyjabo.web.schemas.paging import QUERY, Paging
 
 declare(bp, "/api/communities", PathPolicy.ALLOWED_ORIGINS, tag="communities")
 declare(bp, "/api/invitations", PathPolicy.ALLOWED_ORIGINS, tag="communities")
+
+
+MEMBERSHIP_RESPONSES: dict[int, ResponseSpec] = {
+    200: MemberResponse,
+    201: MemberResponse,
+    **WITH_BODY,
+    **CHANGE,
+    **INSIDE,
+    404: "community not found, or the user is not a member",
+    409: "the last admin must remain an admin",
+}
+
+INVITATION_RESPONSES: dict[int, ResponseSpec] = {
+    **TOKEN,
+    **CSRF,
+    404: "the invitation is not valid, or no longer valid",
+}
 
 
 def community_response(access: Access) -> CommunityResponse:
@@ -130,17 +147,6 @@ def delete_community(community_id: str) -> Response:
     return no_content()
 
 
-ENROLLED: dict[int, ResponseSpec] = {
-    200: MemberResponse,
-    201: MemberResponse,
-    **WITH_BODY,
-    **CHANGE,
-    **INSIDE,
-    404: "community not found, or the user is not a member",
-    409: "the last admin must remain an admin",
-}
-
-
 @bp.post("/communities/<community_id>/join")
 @describe(
     "Join a community",
@@ -201,7 +207,7 @@ def invite_member(community_id: str) -> Response:
 
 
 @bp.put("/communities/<community_id>/members/<user_id>")
-@describe("Change the role of a member", ENROLLED, body=RoleBody)
+@describe("Change the role of a member", MEMBERSHIP_RESPONSES, body=RoleBody)
 def set_role(community_id: str, user_id: str) -> Response:
     """Set a member's role. Only admins of the community can do this. Site admins can also add a user who is not a
     member, which returns 201.
@@ -223,9 +229,6 @@ def enrolled(account: Account, member: Membership, role_before: str | None) -> R
     return json_response(MemberResponse.of(member, account), 201 if role_before is None else 200)
 
 
-RESPONDED: dict[int, ResponseSpec] = {**TOKEN, **CSRF, 404: "the invitation is not valid, or no longer valid"}
-
-
 @bp.get("/auth/invitations")
 @describe("List your invitations", {200: ListOf(InvitationResponse), 400: "no such page", **TOKEN}, query=QUERY)
 def list_invitations() -> Response:
@@ -242,7 +245,7 @@ def list_invitations() -> Response:
 @bp.post("/invitations/<token>/accept")
 @describe(
     "Accept an invitation",
-    {200: OneOf(MembershipResponse, PanelRoleResponse), 201: MembershipResponse, **RESPONDED},
+    {200: OneOf(MembershipResponse, PanelRoleResponse), 201: MembershipResponse, **INVITATION_RESPONSES},
 )
 def accept_invitation(token: str) -> Response:
     """Accept an invitation. Returns 201 for a new member, and 200 for an existing one, who gets the offered role if it
@@ -258,7 +261,7 @@ def accept_invitation(token: str) -> Response:
 
 
 @bp.post("/invitations/<token>/decline")
-@describe("Decline an invitation", {204: None, **RESPONDED})
+@describe("Decline an invitation", {204: None, **INVITATION_RESPONSES})
 def decline_invitation(token: str) -> Response:
     """Decline an invitation. Its link stops working."""
     account = tokens.require_account().account
@@ -320,16 +323,24 @@ def realtime(community_id: str) -> Response:
 @describe(
     "List the people online",
     {200: ListOf(OnlineResponse), 400: "no such page or order", **INSIDE},
-    query={**QUERY, "order": f"{', '.join(ORDERS)}; default {OLDEST}", "query": "words in the name, ignoring case"},
+    query={
+        **QUERY,
+        "order": f"{', '.join(PEOPLE_ORDERS)}; default {OLDEST_FIRST}",
+        "query": "words in the name, ignoring case",
+    },
     scope="presence:read",
 )
 def who_is_online(community_id: str) -> Response:
     """The people online in the community. Only moderators can read the list. If there are more than 10,000, it contains
     the first 10,000 to arrive.
     """
-    scope, paging, order = _entered(community_id, MODERATOR), Paging.of(request), request.args.get("order", OLDEST)
-    if order not in ORDERS:
-        raise InvalidInput(details={"order": f"must be one of {', '.join(ORDERS)}"})
+    scope, paging, order = (
+        _entered(community_id, MODERATOR),
+        Paging.of(request),
+        request.args.get("order", OLDEST_FIRST),
+    )
+    if order not in PEOPLE_ORDERS:
+        raise InvalidInput(details={"order": f"must be one of {', '.join(PEOPLE_ORDERS)}"})
     text = request.args.get("query", "").strip()
     page = community_services().people.page(scope, paging.start, paging.per_page, text, order)
     return list_response(

@@ -11,12 +11,12 @@ from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import Runtime
-from .dashboard_room import BEAT_S, DashboardLeader
+from .dashboard_leader import BEAT_S, DashboardLeader
 
 KEEP_S = 5.0
 """How long a dashboard counts as open after a worker has reported it, s. Workers report every second."""
 
-KEYS = ("koyjabo:{dashboards}:watched", "koyjabo:{dashboards}:beat")
+DASHBOARD_KEYS = ("koyjabo:{dashboards}:watched", "koyjabo:{dashboards}:beat")
 
 
 class RedisLeader(DashboardLeader):
@@ -36,6 +36,6 @@ class RedisLeader(DashboardLeader):
 
     def _ask(self, watched: tuple[str, ...], refresh: Callable[[Iterable[str]], None]) -> None:
         times = (self._worker, round(BEAT_S * 1000), round(KEEP_S * 1000))
-        everywhere = self._script(KEYS, (*times, *watched))
+        everywhere = self._script(DASHBOARD_KEYS, (*times, *watched))
         if everywhere is not None:  # in a task, because it reads the database, and the outbox must not wait for that
             self._runtime.start_task(lambda: refresh([scope.decode() for scope in everywhere]))

@@ -17,13 +17,14 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.models import Scope
 from koyjabo.communities.errors import MessageTooLarge
-from koyjabo.realtime.events import MESSAGE, community_message, visitors_room
-from koyjabo.realtime.fanout import LocalFanout
-from .participant import Participants, Revocation
+from koyjabo.realtime.events import MESSAGE_TYPE, community_message, visitors_room
+from koyjabo.realtime.fanout import WRITES_IN_A_ROW, LocalFanout
+from .participants import Participants
+from .revocation import Revocation
 
 log = logging.getLogger(__name__)
 
-MESSAGES, ENDED = "messages", "ended"
+MESSAGES_SUBJECT, DISCONNECT_SUBJECT = "messages", "ended"
 """Subjects of messages between workers: a `community_message`, and [community, user] to disconnect."""
 
 MAX_DATA_BYTES = 4096
@@ -31,9 +32,6 @@ MAX_DATA_BYTES = 4096
 
 MAX_DEPTH = 64
 """Maximum depth of nested lists and objects. Client libraries parse them recursively, and have a limit."""
-
-WRITES_IN_A_ROW = 128
-"""Number of writes (about 1 ms) before other tasks may run."""
 
 
 class CommunityMessages:
@@ -64,8 +62,8 @@ class CommunityMessages:
         """
         _check(data)
         message = community_message(scope, data, self._clock.now_ms())
-        if not self._bus.broadcast(MESSAGES, message):
-            self.receive(MESSAGES, message)
+        if not self._bus.broadcast(MESSAGES_SUBJECT, message):
+            self.receive(MESSAGES_SUBJECT, message)
 
     def receive(self, subject: str, message: Any) -> None:
         """Deliver a message from any worker to the members on this one."""
@@ -82,7 +80,7 @@ class CommunityMessages:
         """End a person's sockets, streams and rooms in a community, on all workers. The person may reconnect at
         once.
         """
-        self._bus.send_to_workers(ENDED, [scope, user_id])
+        self._bus.send_to_workers(DISCONNECT_SUBJECT, [scope, user_id])
         self._revocation.end_those_of(scope, user_id)
 
     def receive_end(self, subject: str, message: Any) -> None:
@@ -106,7 +104,7 @@ class CommunityMessages:
         room, written = visitors_room(scope), 0
         for participant in self._participants.of(scope):
             if participant.is_online and participant.is_taken:
-                self._fanout.send_to(room, participant.client, MESSAGE, message)
+                self._fanout.send_to(room, participant.client, MESSAGE_TYPE, message)
                 written += 1
                 if written % WRITES_IN_A_ROW == 0:
                     time.sleep(0)

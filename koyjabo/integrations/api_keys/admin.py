@@ -16,18 +16,18 @@ from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body, Typed, TypedDay
 from .api import NewKeyBody
-from .api_keys import OF_COMMUNITY, SCOPES, ApiKeys
+from .api_keys import COMMUNITY_KEY_SCOPES, KEY_SCOPES, ApiKeys
 from .models import ApiKey
 
 declare_texts(community=N_("Community"))
 
-GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
+GRACE_CHOICES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
 """How long the previous secret can stay valid, s, with labels."""
 
 
-PRESETS = {
+KEY_PRESETS = {
     "read": management.Preset(
-        N_("Read"), N_("Read numbers, reports and who is online. It changes nothing."), OF_COMMUNITY
+        N_("Read"), N_("Read numbers, reports and who is online. It changes nothing."), COMMUNITY_KEY_SCOPES
     ),
     "count": management.Preset(N_("Count"), N_("Count visits, for example from your own server."), ("visits:write",)),
     "manage": management.Preset(
@@ -43,7 +43,7 @@ class KeyFormBody(NewKeyBody):
 
     until: TypedDay = None
     preset: Typed = ""
-    _choose = management.preset_for("scopes", PRESETS)
+    _choose = management.preset_for("scopes", KEY_PRESETS)
 
     def create(self, account: Account) -> tuple[ApiKey, str]:
         self.expires_at = current().clock.range_ms(Days(None, self.until))[1]
@@ -58,7 +58,7 @@ class GraceFormBody(Body):
 def new_key() -> Response:
     """Show the form, with the preset that the URL names."""
     preset = request.args.get("preset", "")
-    return _show(_form(preset=preset if preset in PRESETS else "read"), communities=all_choices())
+    return _show(_form(preset=preset if preset in KEY_PRESETS else "read"), communities=all_choices())
 
 
 @bp.post("/connect/keys/new")
@@ -100,6 +100,6 @@ def _form(**values: Any) -> Form[KeyFormBody]:
 
 def _show(form: Form[Any], **values: Any) -> Response:
     """Show the form or, with `made`, the new key and its text."""
-    graces = [(seconds, _(label)) for seconds, label in GRACES]
-    shown = {"form": form, "scopes": SCOPES, "presets": PRESETS, "graces": graces, **values}
+    graces = [(seconds, _(label)) for seconds, label in GRACE_CHOICES]
+    shown = {"form": form, "scopes": KEY_SCOPES, "presets": KEY_PRESETS, "graces": graces, **values}
     return page("api_keys/keys", management.status(form), **shown)

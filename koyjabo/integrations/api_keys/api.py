@@ -14,10 +14,23 @@ from koyjabo.web.http.responses import MakerResponse, Time, json_response, no_co
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from koyjabo.web.schemas.bodies import Body, Moment, Name, Text, is_whole, refuse
-from .api_keys import GRACE, MAX_GRACE_S, SCOPES, ApiKeys, wrong_scopes
+from .api_keys import KEY_SCOPES, MAX_GRACE_S, WRONG_GRACE, ApiKeys, wrong_scopes
 from .models import ApiKey
 
 declare(bp, "/api/keys", PathPolicy.ALLOWED_ORIGINS, tag="keys")
+
+
+SCOPE_LIST = {"type": "array", "items": {"type": "string", "enum": list(KEY_SCOPES)}, "minItems": 1}
+GRACE_SCHEMA = {"type": "integer", "minimum": 0, "maximum": MAX_GRACE_S}
+
+KEY_RESPONSES: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for logged-in site admins"}
+
+ONE_KEY_RESPONSES: dict[int, ResponseSpec] = {**KEY_RESPONSES, **CHANGE, 404: "no such key"}
+
+CREATION_RESPONSES: dict[int, ResponseSpec] = {
+    404: "no such community",
+    409: "this server has reached its limit of keys",
+}
 
 
 def _scopes(value: Any) -> tuple[str, ...]:
@@ -30,13 +43,11 @@ def _scopes(value: Any) -> tuple[str, ...]:
 
 def _grace(value: Any) -> int:
     if not is_whole(value) or not 0 <= value <= MAX_GRACE_S:
-        raise refuse(GRACE)
+        raise refuse(WRONG_GRACE)
     return int(value)
 
 
-SCOPE_LIST = {"type": "array", "items": {"type": "string", "enum": list(SCOPES)}, "minItems": 1}
 Scopes = Annotated[tuple[str, ...], BeforeValidator(_scopes), WithJsonSchema(SCOPE_LIST)]
-GRACE_SCHEMA = {"type": "integer", "minimum": 0, "maximum": MAX_GRACE_S}
 
 
 class NewKeyBody(Body):
@@ -93,19 +104,20 @@ class KeysResponse(BaseModel):
     keys: list[KeyResponse] = Field(description="newest first, without revoked keys")
 
 
-FOR_WHOM: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for logged-in site admins"}
-ONE: dict[int, ResponseSpec] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
-ROTATED: dict[int, ResponseSpec] = {
+ROTATION_RESPONSES: dict[int, ResponseSpec] = {
     200: NewKeyResponse,
     **WITH_BODY,
-    **ONE,
+    **ONE_KEY_RESPONSES,
     409: "the key was rotated by another call at the same time",
 }
-MADE: dict[int, ResponseSpec] = {404: "no such community", 409: "this server has reached its limit of keys"}
 
 
 @bp.post("/keys")
-@describe("Make an API key", {201: NewKeyResponse, **WITH_BODY, **FOR_WHOM, **CHANGE, **MADE}, body=NewKeyBody)
+@describe(
+    "Make an API key",
+    {201: NewKeyResponse, **WITH_BODY, **KEY_RESPONSES, **CHANGE, **CREATION_RESPONSES},
+    body=NewKeyBody,
+)
 def create_key() -> Response:
     """Create a key. With `community`, the key can only have read scopes. It is shown only once."""
     account, body = tokens.require_site_admin(), NewKeyBody.of(request)
@@ -113,7 +125,7 @@ def create_key() -> Response:
 
 
 @bp.get("/keys")
-@describe("List API keys", {200: KeysResponse, **FOR_WHOM})
+@describe("List API keys", {200: KeysResponse, **KEY_RESPONSES})
 def list_keys() -> Response:
     """List the keys of the site and of all communities."""
     keys = current()[ApiKeys].all(tokens.require_account().account)
@@ -121,7 +133,7 @@ def list_keys() -> Response:
 
 
 @bp.delete("/keys/<key_id>")
-@describe("Revoke an API key", {204: None, **ONE})
+@describe("Revoke an API key", {204: None, **ONE_KEY_RESPONSES})
 def revoke_key(key_id: str) -> Response:
     """Revoke a key. All further calls with it fail."""
     current()[ApiKeys].revoke(tokens.require_account().account, key_id)
@@ -129,7 +141,7 @@ def revoke_key(key_id: str) -> Response:
 
 
 @bp.post("/keys/<key_id>/rotate")
-@describe("Give an API key a new secret", ROTATED, body=RotationBody)
+@describe("Give an API key a new secret", ROTATION_RESPONSES, body=RotationBody)
 def rotate_key(key_id: str) -> Response:
     """Give a key a new secret. Its id, name and scopes stay the same. The previous secret stays valid for `grace_s`."""
     account, body = tokens.require_site_admin(), RotationBody.of(request)

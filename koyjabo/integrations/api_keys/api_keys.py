@@ -1,20 +1,11 @@
 """Creates, lists, rotates and revokes API keys, and finds their holders (specification: API keys).
 
 Every call made with a key reads the key's row, so all workers refuse a revoked key at once.
-
-The text of a key is `kj_`, 8 characters of its id, `_`, 43 random base-62 characters, and a 6-character checksum. The
-checksum lets source code scanners recognise a key offline, and mistyped keys are refused without a query. 43 characters
-are 256 random bits, so a slow hash would add no protection, only a tenth of a second per call.
 """
 
-import re
-import secrets
-import string
 import threading
 import uuid
-from binascii import crc32
 from collections.abc import Collection
-from hashlib import sha256
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, KoyJaboError, LedgerUnavailable, TooManyKeys
@@ -24,9 +15,10 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.communities import memberships
 from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
 from . import queries
+from .key_text import digest_of, is_key, new_text
 from .models import ApiKey
 
-SCOPES = {
+KEY_SCOPES = {
     "stats:read": N_("Read the numbers of communities"),
     "reports:read": N_("Read reports"),
     "presence:read": N_("Read who is online"),
@@ -36,18 +28,16 @@ SCOPES = {
 }
 """The scopes of a key, with labels that say what each one allows."""
 
-OF_COMMUNITY = ("stats:read", "reports:read", "presence:read")
+COMMUNITY_KEY_SCOPES = ("stats:read", "reports:read", "presence:read")
 """Scopes that a community's key may have. Such a key acts as a moderator of the community."""
 
-MAX_KEYS = 100
+MAX_API_KEYS = 100
 """Maximum number of valid keys."""
 
 MAX_GRACE_S = 86_400
 """How long the previous secret may stay valid after a rotation, s."""
 
-GRACE = N_("must be a whole number from 0 to 86400")
-ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-KEY = re.compile(rf"{KEY_PREFIX}[0-9a-f]{{8}}_[0-9A-Za-z]{{49}}", re.ASCII)
+WRONG_GRACE = N_("must be a whole number from 0 to 86400")
 
 CHANGES |= {
     "key.create": N_("Key created"),
@@ -94,7 +84,7 @@ class ApiKeys(Changes):
         if problems := {name: problem for name, problem in problems.items() if problem}:
             raise InvalidInput(details=problems)
         community_id = memberships.visible_id(tx.session, account, community_id)
-        if queries.count_live(tx.session, tx.at_ms) >= MAX_KEYS:
+        if queries.count_live(tx.session, tx.at_ms) >= MAX_API_KEYS:
             raise TooManyKeys
         key_id = str(uuid.uuid4())
         text = new_text(key_id)
@@ -142,7 +132,7 @@ class ApiKeys(Changes):
         """
         key = self.find(account, key_id)
         if not 0 <= grace_s <= MAX_GRACE_S:
-            raise InvalidInput(details={"grace_s": GRACE})
+            raise InvalidInput(details={"grace_s": WRONG_GRACE})
         return key, self._rotate(account, key, grace_s)
 
     @transaction
@@ -185,33 +175,12 @@ def wrong_scopes(scopes: Collection[str], community_id: str | None = None) -> st
     """Explain why no key can have these scopes; None if one can."""
     if not scopes:
         return N_("must have at least one scope")
-    if not SCOPES.keys() >= set(scopes):
+    if not KEY_SCOPES.keys() >= set(scopes):
         return N_("must be scopes of this server; GET /openapi.json names them")
-    if community_id is not None and not set(OF_COMMUNITY).issuperset(scopes):
+    if community_id is not None and not set(COMMUNITY_KEY_SCOPES).issuperset(scopes):
         return N_("must be stats:read, reports:read or presence:read for a community key")
     return None
 
 
 def _subject(key: ApiKey) -> Subject:
     return Subject("key", key.id, key.name)
-
-
-def new_text(key_id: str) -> str:
-    """A new key with this id, a UUID."""
-    text = f"{KEY_PREFIX}{key_id[:8]}_" + "".join(secrets.choice(ALPHABET) for _ in range(43))
-    return text + _checksum(text)
-
-
-def is_key(text: str) -> bool:
-    """Whether the text has the form of a key and a valid checksum."""
-    return KEY.fullmatch(text) is not None and _checksum(text[:-6]) == text[-6:]
-
-
-def digest_of(text: str) -> str:
-    """The stored form of a key: its SHA-256, in hexadecimal."""
-    return sha256(text.encode()).hexdigest()
-
-
-def _checksum(text: str) -> str:
-    number = crc32(text.encode())
-    return "".join(ALPHABET[number // len(ALPHABET) ** at % len(ALPHABET)] for at in reversed(range(6)))

@@ -8,7 +8,7 @@ from koyjabo.base.core.clock import NOT_A_MOMENT, iso, moment_of
 from koyjabo.base.core.command_line import application
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR
-from .api_keys import SCOPES, ApiKeys
+from .api_keys import KEY_SCOPES, ApiKeys
 
 
 @click.group()
@@ -28,7 +28,12 @@ def _moment(context: Any, parameter: Any, value: str | None) -> int | None:
 @key.command()
 @click.argument("name")
 @click.option(
-    "--scope", "scopes", multiple=True, required=True, type=click.Choice([*SCOPES]), help="Repeat for several scopes."
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice([*KEY_SCOPES]),
+    help="Repeat for several scopes.",
 )
 @click.option("--community", metavar="ID", help="The community that the key is limited to. Default: the whole site.")
 @click.option("--expires", metavar="TIME", callback=_moment, help="For example 2027-12-31T18:00:00Z. Default: never.")

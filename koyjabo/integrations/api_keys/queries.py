@@ -11,7 +11,7 @@ from koyjabo.base.database.rows import changed_rows, lock_limit
 from koyjabo.people.models import User
 from .models import ApiKey
 
-NOT_REVOKED = ApiKey.revoked_ms.is_(None)
+IS_NOT_REVOKED = ApiKey.revoked_ms.is_(None)
 
 
 def count_live(session: Session, now_ms: int) -> int:
@@ -20,7 +20,7 @@ def count_live(session: Session, now_ms: int) -> int:
     """
     lock_limit(session, ApiKey)
     is_live = or_(ApiKey.expires_ms.is_(None), ApiKey.expires_ms > now_ms)
-    return session.scalar(select(func.count()).select_from(ApiKey).where(NOT_REVOKED, is_live)) or 0
+    return session.scalar(select(func.count()).select_from(ApiKey).where(IS_NOT_REVOKED, is_live)) or 0
 
 
 def add(session: Session, key: ApiKey) -> None:
@@ -32,7 +32,9 @@ def add(session: Session, key: ApiKey) -> None:
 
 def by_digest(session: Session, digest: str) -> ApiKey | None:
     """The key with this digest, or the key that had it before its last rotation."""
-    return session.scalar(select(ApiKey).where(or_(ApiKey.digest == digest, ApiKey.old_digest == digest), NOT_REVOKED))
+    return session.scalar(
+        select(ApiKey).where(or_(ApiKey.digest == digest, ApiKey.old_digest == digest), IS_NOT_REVOKED)
+    )
 
 
 def find(session: Session, key_id: str) -> ApiKey:
@@ -44,19 +46,19 @@ def find(session: Session, key_id: str) -> ApiKey:
 
 def everything(session: Session, *which: ColumnElement[bool]) -> list[ApiKey]:
     """The keys with their community and maker, newest first."""
-    query = select(ApiKey).options(joinedload(ApiKey.community), joinedload(ApiKey.maker)).where(NOT_REVOKED, *which)
+    query = select(ApiKey).options(joinedload(ApiKey.community), joinedload(ApiKey.maker)).where(IS_NOT_REVOKED, *which)
     return list(session.scalars(query.order_by(ApiKey.created_ms.desc(), ApiKey.id)))
 
 
 def revoke(session: Session, key: ApiKey, at_ms: int) -> None:
     """Revoke a key. Of several concurrent callers, only one succeeds. Raises UnknownKey."""
-    if changed_rows(session, update(ApiKey).where(ApiKey.id == key.id, NOT_REVOKED).values(revoked_ms=at_ms)) != 1:
+    if changed_rows(session, update(ApiKey).where(ApiKey.id == key.id, IS_NOT_REVOKED).values(revoked_ms=at_ms)) != 1:
         raise UnknownKey
 
 
 def rotate(session: Session, key: ApiKey, digest: str, old_until_ms: int) -> bool:
     """Replace the digest of a key. Returns False if the key was revoked or rotated after it was read."""
-    unchanged = (ApiKey.id == key.id, ApiKey.digest == key.digest, NOT_REVOKED)
+    unchanged = (ApiKey.id == key.id, ApiKey.digest == key.digest, IS_NOT_REVOKED)
     values = {"digest": digest, "old_digest": key.digest, "old_until_ms": old_until_ms}
     return changed_rows(session, update(ApiKey).where(*unchanged).values(**values)) == 1
 

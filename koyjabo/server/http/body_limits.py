@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 
 from koyjabo.base.network import client_address
 
-MAX_LARGER = 32
+MAX_LARGER_BODIES = 32
 """Maximum number of bodies over the usual size that a worker reads at once, to limit memory use."""
 
-NETWORK_DIVISOR = 4
+BODIES_NETWORK_DIVISOR = 4
 """A /24 or /48 gets at most a quarter of these places, because a body that arrives slowly occupies its place for a long
 time.
 """
@@ -43,8 +43,8 @@ class BodyLimits:
         """Begin to read a body over the usual size. Returns False if too many are being read, in total or for the
         client's network.
         """
-        has_room = self._by_address.neighbours_have_room(client, MAX_LARGER // NETWORK_DIVISOR)
-        if self._being_read >= MAX_LARGER or not has_room:
+        has_room = self._by_address.neighbours_have_room(client, MAX_LARGER_BODIES // BODIES_NETWORK_DIVISOR)
+        if self._being_read >= MAX_LARGER_BODIES or not has_room:
             return False
         self._being_read += 1
         self._by_address.add(client)

@@ -9,22 +9,23 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from koyjabo.base.core.runtime import EventLoop, Waiter
-from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller, receive
-from .request_parser import Refused, RequestParser
+from koyjabo.server.loop.poller import HANG_UP_EVENTS, READ_EVENT, WRITE_EVENT, Poller, receive
+from .refused import Refused
+from .request_parser import RequestParser
 
-MAX_LINGERING = 256 * 1024
+MAX_LINGER_BYTES = 256 * 1024
 """Maximum number of bytes to read after the last response. Closing with unread bytes would reset the connection (RFC
 9112, 9.6).
 """
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-IDLE, READING, RESPONDING, DISCARDING, LINGERING, GONE = range(6)
+STATE_IDLE, STATE_READING, STATE_RESPONDING, STATE_DISCARDING, STATE_LINGERING, STATE_GONE = range(6)
 """The states of a connection.
 
-IDLE: waits for a request. READING: waits for the rest of a request. RESPONDING: waits for the response. DISCARDING:
-waits for the rest of a body whose response was sent. LINGERING: waits for the client to finish after the last response.
-GONE: closed or taken over.
+Idle: waits for a request. Reading: waits for the rest of a request. Responding: waits for the response. Discarding:
+waits for the rest of a body whose response was sent. Lingering: waits for the client to finish after the last response.
+Gone: closed or taken over.
 """
 
 
@@ -56,9 +57,9 @@ class HttpConnection:
     def __init__(self, sock: Any, peer: tuple[Any, ...], server: ConnectionServer) -> None:
         self.fd: int = sock.fileno()
         self.peer = peer
-        self.state = IDLE
+        self.state = STATE_IDLE
         self.since = time.monotonic()
-        """When the current state (IDLE or LINGERING), the request, or the current piece of a long response began;
+        """When the current state (idle or lingering), the request, or the current piece of a long response began;
         monotonic, s.
         """
         self._sock = sock
@@ -70,19 +71,19 @@ class HttpConnection:
         self._is_answered = self._is_last = False
         self._lingered = 0
         self._waiter: Waiter | None = None
-        self._events = READABLE
-        server.poller.add(self.fd, self, READABLE)
+        self._events = READ_EVENT
+        server.poller.add(self.fd, self, READ_EVENT)
 
     @property
     def network(self) -> str:
         return self._server.network_of(self.peer[0])
 
     def ready(self, events: int) -> None:
-        if events & HUNG_UP and self.state == RESPONDING:
+        if events & HANG_UP_EVENTS and self.state == STATE_RESPONDING:
             self.end()
-        if events & WRITABLE and self._unsent is not None:
+        if events & WRITE_EVENT and self._unsent is not None:
             self._flush()
-        if events & ~WRITABLE and self.state != GONE:
+        if events & ~WRITE_EVENT and self.state != STATE_GONE:
             self._read()
 
     # Reading
@@ -91,11 +92,11 @@ class HttpConnection:
         """End the connection because the server is stopping. A request that has already arrived is still handled, as
         the last one. Call this on the loop.
         """
-        if self.state == IDLE and not self._early:
+        if self.state == STATE_IDLE and not self._early:
             self._read()
-        if self.state == DISCARDING:
+        if self.state == STATE_DISCARDING:
             self._linger()
-        elif self.state == IDLE and not self._early:
+        elif self.state == STATE_IDLE and not self._early:
             self.end()
 
     @property
@@ -110,10 +111,10 @@ class HttpConnection:
             return False
 
     def _read(self) -> None:
-        if self.state == RESPONDING and not self._reads_on():
-            self._watch(self._events & ~READABLE)  # the kernel keeps the data
+        if self.state == STATE_RESPONDING and not self._reads_on():
+            self._watch(self._events & ~READ_EVENT)  # the kernel keeps the data
             return
-        if self._early and self.state == IDLE:
+        if self._early and self.state == STATE_IDLE:
             self._take(b"")
             return
         data = receive(self._sock)
@@ -121,7 +122,9 @@ class HttpConnection:
             return
         if data:
             self._take(data)
-        elif self.state == RESPONDING:  # the client has sent less than it announced, and may still read the response
+        elif (
+            self.state == STATE_RESPONDING
+        ):  # the client has sent less than it announced, and may still read the response
             self._is_last = True
         else:
             self.end()
@@ -131,9 +134,9 @@ class HttpConnection:
         return self._parser is not None and not self._parser.is_complete and not self._is_last
 
     def _take(self, data: bytes) -> None:
-        if self.state == LINGERING:
+        if self.state == STATE_LINGERING:
             self._lingered += len(data)
-            if self._lingered > MAX_LINGERING:
+            if self._lingered > MAX_LINGER_BYTES:
                 self.end()
             return
         data, self._early = self._early + data, b""
@@ -142,34 +145,34 @@ class HttpConnection:
                 return  # empty lines do not begin a request (RFC 9112, 2.2)
             self._parser = self._server.lend_parser()
             self._parser.peer = self.peer[0]
-            self.state, self.since = READING, time.monotonic()
+            self.state, self.since = STATE_READING, time.monotonic()
         try:
             self._early = self._parser.feed(data)
         except Refused as refused:
             self._refuse(refused)
             return
-        if self.state == READING:
+        if self.state == STATE_READING:
             self._go_on(self._parser)
-        elif self.state == DISCARDING and self._parser.is_complete:
+        elif self.state == STATE_DISCARDING and self._parser.is_complete:
             self._await_next()
 
     def _go_on(self, parser: RequestParser) -> None:
         if parser.is_complete or parser.is_too_large:
-            self.state = RESPONDING
+            self.state = STATE_RESPONDING
             self._is_last = not parser.keeps_alive or self._server.is_leaving
             self._server.respond(self, parser)
         elif parser.awaits_continue:
             parser.awaits_continue = False
-            self.send(CONTINUE)
+            self.send(CONTINUE_RESPONSE)
 
     def _refuse(self, refused: Refused) -> None:
         self._is_last = True
-        if self.state == READING:
-            self.state = RESPONDING
+        if self.state == STATE_READING:
+            self.state = STATE_RESPONDING
             origin = self._parser.headers.get("HTTP_ORIGIN", "") if self._parser else ""
             self.send(refused.response(self.cors(origin)))
             self.finish(is_last=True)
-        elif self.state != RESPONDING:
+        elif self.state != STATE_RESPONDING:
             self._linger()
 
     # Responding
@@ -186,7 +189,7 @@ class HttpConnection:
 
     def send(self, data: bytes | memoryview) -> None:
         """Send data, and buffer what the kernel does not accept. Does nothing once the connection has ended."""
-        if self.state == GONE:
+        if self.state == STATE_GONE:
             return
         if self._unsent is not None:
             data = bytes(self._unsent) + data
@@ -199,23 +202,23 @@ class HttpConnection:
             return
         if sent < len(data):
             self._unsent = memoryview(data)[sent:]
-            self._watch(self._events | WRITABLE)
+            self._watch(self._events | WRITE_EVENT)
         else:
             self._unsent = None
 
     def wait_until_sent(self) -> bool:
         """Wait until all data is sent. Call this in a request. Returns False if the connection has ended."""
-        return self.wait(lambda waiter: waiter.wait()) if self._unsent is not None else self.state != GONE
+        return self.wait(lambda waiter: waiter.wait()) if self._unsent is not None else self.state != STATE_GONE
 
     def wait(self, wait_with: Callable[[Waiter], None]) -> bool:
         """Wait until the waiter is woken or the connection ends. Call this in a request. Returns False if the
         connection has ended.
         """
-        if self.state != GONE:
+        if self.state != STATE_GONE:
             self._waiter = self._server.runtime.waiter()
             wait_with(self._waiter)
             self._waiter = None
-        return self.state != GONE
+        return self.state != STATE_GONE
 
     def finish(self, is_last: bool) -> None:
         """End the response. When all data is sent, the connection waits for the next request."""
@@ -227,14 +230,14 @@ class HttpConnection:
         """Hand over the socket. Returns it and the data after the request. Raises ConnectionError if the connection has
         ended.
         """
-        if self.state == GONE:  # another connection may already use its descriptor
+        if self.state == STATE_GONE:  # another connection may already use its descriptor
             raise ConnectionError("the connection has ended")
         self._leave()
         return self._sock, self._early
 
     def end(self) -> None:
         """Close the connection now. Idempotent."""
-        if self.state != GONE:
+        if self.state != STATE_GONE:
             self._leave()
             self._sock.close()
             self._unsent = None
@@ -244,7 +247,7 @@ class HttpConnection:
     failed = end
 
     def _leave(self) -> None:
-        self.state = GONE
+        self.state = STATE_GONE
         self._return_parser()
         self._server.poller.remove(self.fd)
         self._server.forget(self)
@@ -252,16 +255,16 @@ class HttpConnection:
     def _flush(self) -> None:
         data, self._unsent = self._unsent or b"", None
         self.send(data)
-        if self._unsent is not None or self.state == GONE:
+        if self._unsent is not None or self.state == STATE_GONE:
             return
-        self._watch(self._events & ~WRITABLE)
+        self._watch(self._events & ~WRITE_EVENT)
         if self._waiter is not None:
             self._waiter.wake()
         elif self._is_answered:
             self._conclude()
 
     def _conclude(self) -> None:
-        if self.state != RESPONDING or self._unsent is not None:
+        if self.state != STATE_RESPONDING or self._unsent is not None:
             return  # `_flush` continues
         self._is_answered = False
         self._is_last = self._is_last or self._server.is_leaving  # the server may have begun to stop in the meantime
@@ -273,22 +276,22 @@ class HttpConnection:
         elif is_read:
             self._await_next()
         else:
-            self.state = DISCARDING
-            self._watch(READABLE)
+            self.state = STATE_DISCARDING
+            self._watch(READ_EVENT)
 
     def _await_next(self) -> None:
         self._return_parser()
-        self.state, self.since = IDLE, time.monotonic()
-        self._watch(READABLE)
+        self.state, self.since = STATE_IDLE, time.monotonic()
+        self._watch(READ_EVENT)
         if self._early:
             self._server.poller.call_soon(self.fd)
 
     def _linger(self) -> None:
         self._return_parser()
-        self.state, self.since = LINGERING, time.monotonic()
+        self.state, self.since = STATE_LINGERING, time.monotonic()
         with suppress(OSError):  # if this fails, an event follows
             self._sock.shutdown(socket.SHUT_WR)
-        self._watch(READABLE)
+        self._watch(READ_EVENT)
 
     def _return_parser(self) -> None:
         parser, self._parser = self._parser, None
@@ -296,6 +299,6 @@ class HttpConnection:
             self._server.take_back(parser)
 
     def _watch(self, events: int) -> None:
-        if events != self._events and self.state != GONE:
+        if events != self._events and self.state != STATE_GONE:
             self._events = events
             self._server.poller.change(self.fd, events)

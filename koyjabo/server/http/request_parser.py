@@ -4,113 +4,42 @@ llhttp does not stop at the end of a request. It therefore gets the bytes in pie
 after the announced length, after the last chunk, or after an empty line.
 """
 
-import json
 import re
 from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from .body_limits import BodyLimits
+from .chunks import Chunks
+from .refused import Refused
 
-ANSWER = (
-    b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-    b"%sX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
-    b"Referrer-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-    b"Connection: close\r\n%s\r\n%s"
-)
-ANY_ORIGIN = b"Access-Control-Allow-Origin: *\r\n"
-RETRY_AFTER = {HTTPStatus.SERVICE_UNAVAILABLE: b"Retry-After: 1\r\nAccess-Control-Expose-Headers: Retry-After\r\n"}
-
-
-class Refused(Exception):
-    """The request cannot be passed to the application. Nothing more may be read from its connection."""
-
-    def __init__(self, status: HTTPStatus, reason: str = "") -> None:
-        super().__init__(reason or status.phrase)
-        self.status = status
-
-    def response(self, cors: bytes = ANY_ORIGIN) -> bytes:
-        """The response. `cors` has the headers that let a page read it."""
-        sentence = f"This request cannot be handled: {self}."
-        body = json.dumps({"error": sentence, "code": self.status.name.lower(), "details": {}}).encode()
-        retry_after = RETRY_AFTER.get(self.status, b"")
-        return ANSWER % (self.status, self.status.phrase.encode(), len(body), cors, retry_after, body)
-
-
-MAX_CHUNKS = 1_000
-"""Maximum number of chunks in a body. Handling a chunk takes as long as handling 5 KB within one chunk."""
-
-LONGEST_SIZE_LINE = 1024
-"""Maximum length of a line with a chunk size and its extensions, in bytes."""
-
-
-class Chunks:
-    """Finds the end of a chunked body by reading only chunk sizes. llhttp gets the same bytes, and checks them."""
-
-    __slots__ = ("_count", "_left", "_line", "are_over")
-
-    def __init__(self) -> None:
-        self.are_over = False  # the last, empty chunk has begun; trailers and an empty line follow
-        self._line = b""  # the first part of an incomplete size line
-        self._left = self._count = 0
-
-    def end_in(self, data: bytes, at: int) -> int:
-        """The position after the last chunk in `data`, starting at `at`, or the length of `data`. Raises Refused."""
-        while at < len(data) and not self.are_over:
-            if self._left:
-                skipped = min(self._left, len(data) - at)
-                self._left -= skipped
-                at += skipped
-            else:
-                at = self._begin(data, at)
-        return at
-
-    def _begin(self, data: bytes, at: int) -> int:
-        end = data.find(b"\n", at) + 1 or len(data)
-        self._line += data[at:end]
-        if len(self._line) > LONGEST_SIZE_LINE:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        if self._line.endswith(b"\n"):
-            size = _size(self._line)
-            self.are_over, self._left, self._line = not size, size + len(b"\r\n"), b""
-            self._count += 1
-            if self._count > MAX_CHUNKS:
-                raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return end
-
-
-def _size(line: bytes) -> int:
-    """The size in a chunk's first line; 0 for a line without one, which llhttp will refuse."""
-    try:
-        return max(0, int(line.partition(b";")[0], 16))
-    except ValueError:
-        return 0
-
-
-LONGEST_LINE = 8 * 1024
+MAX_LINE_BYTES = 8 * 1024
 """Maximum size of a request line, and of one header, in bytes."""
 
-LARGEST_HEAD = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 100
-MAX_UNREAD = 256 * 1024
+
+MAX_UNREAD_BYTES = 256 * 1024
 """Maximum size, including framing, of a body that the application does not read, bytes. Up to this size, the connection
 can be reused.
 """
 
 TOO_LARGE, HEAD_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-END = b"\r\n\r\n"
-NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
-VERSIONS = {"1.0", "1.1"}
-SEPARATORS = {"HTTP_COOKIE": "; "}
+END_OF_HEAD = b"\r\n\r\n"
+NOT_ASCII_BYTES = re.compile(rb"[^\x00-\x7f]")
+HTTP_VERSIONS = {"1.0", "1.1"}
+
+HEADER_SEPARATORS = {"HTTP_COOKIE": "; "}
 """Separators between the values of a repeated header, where they are not commas (cookies: RFC 9113, 8.2.3)."""
 
-ABSOLUTE = re.compile(rb"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE | re.DOTALL)
+ABSOLUTE_TARGET = re.compile(rb"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE | re.DOTALL)
 """An absolute request target: its authority and the rest (RFC 9112, 3.2.2)."""
 
 OTHER_PROTOCOLS = {b"RTSP/", b" ICE/"}
 """Other protocols that llhttp accepts, by the five bytes before the version."""
 
 names: dict[bytes, str] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+
 MAX_NAMES = 500
 
 
@@ -193,7 +122,7 @@ class RequestParser:
         """Buffer bytes until the request line is complete. Bytes over 127 are encoded, because llhttp refuses them."""
         start = len(data) - len(data.lstrip(b"\r\n")) if data[:1] in b"\r\n" else 0
         end = data.find(b"\n", start)
-        if (end if end >= 0 else len(data)) - start > LONGEST_LINE:
+        if (end if end >= 0 else len(data)) - start > MAX_LINE_BYTES:
             raise Refused(HTTPStatus.REQUEST_URI_TOO_LONG)
         if end < 0:
             self._line = data[start:]
@@ -205,7 +134,7 @@ class RequestParser:
             raise Refused(HTTPStatus.BAD_REQUEST, "the protocol must be HTTP")
         if data.isascii() or data[start:end].isascii():
             return data[start:]
-        return NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), data[start:end]) + data[end:]
+        return NOT_ASCII_BYTES.sub(lambda match: b"%%%02X" % ord(match[0]), data[start:end]) + data[end:]
 
     def _next_end(self, data: bytes, at: int) -> int:
         if self._unfed:
@@ -213,11 +142,11 @@ class RequestParser:
         if self._chunks is not None and not self._chunks.are_over:
             return self._chunks.end_in(data, at)
         if self._tail:
-            begun = (self._tail + data[at : at + 3]).find(END)
+            begun = (self._tail + data[at : at + 3]).find(END_OF_HEAD)
             if begun >= 0:
-                return at + begun + len(END) - len(self._tail)
-        end = data.find(END, at)
-        return end + len(END) if end >= 0 else len(data)
+                return at + begun + len(END_OF_HEAD) - len(self._tail)
+        end = data.find(END_OF_HEAD, at)
+        return end + len(END_OF_HEAD) if end >= 0 else len(data)
 
     def _parse(self, piece: bytes) -> int:
         """Parse a piece. Returns the number of bytes parsed: all of them, except after an upgrade."""
@@ -231,13 +160,13 @@ class RequestParser:
         except HttpParserError as error:
             raise self._refusal or refused(str(error), had_head) from None
         self._size += parsed
-        if self._size > (max(MAX_UNREAD, self.largest_body) if had_head else LARGEST_HEAD):
+        if self._size > (max(MAX_UNREAD_BYTES, self.largest_body) if had_head else MAX_HEAD_BYTES):
             raise Refused(TOO_LARGE if had_head else HEAD_TOO_LARGE)
         if self.has_head and not had_head:
             self._size = 0
         if self._refusal is not None:
             raise self._refusal
-        self._tail = b"" if piece.endswith(END) or self._unfed else (self._tail + piece)[-3:]
+        self._tail = b"" if piece.endswith(END_OF_HEAD) or self._unfed else (self._tail + piece)[-3:]
         return parsed
 
     @property
@@ -268,12 +197,12 @@ class RequestParser:
             return  # a trailer
         key = names.get(name) or wsgi_name(name)
         text = value.decode("latin-1").strip(" \t")
-        if len(name) + len(value) > LONGEST_LINE:
+        if len(name) + len(value) > MAX_LINE_BYTES:
             self._refuse(HEAD_TOO_LARGE)
         elif key == "HTTP_HOST" and key in self.headers:
             self._refuse(HTTPStatus.BAD_REQUEST, "Host must be given only once")
         elif key in self.headers:
-            self.headers[key] += f"{SEPARATORS.get(key, ',')}{text}"
+            self.headers[key] += f"{HEADER_SEPARATORS.get(key, ',')}{text}"
         elif key:
             self.headers[key] = text
 
@@ -289,12 +218,12 @@ class RequestParser:
             self._unfed = int(headers["CONTENT_LENGTH"])
             if self._unfed > self.largest_body:
                 self._take_larger()
-            self.keeps_alive = self.keeps_alive and self._unfed <= max(MAX_UNREAD, self.largest_body)
+            self.keeps_alive = self.keeps_alive and self._unfed <= max(MAX_UNREAD_BYTES, self.largest_body)
         if "HTTP_TRANSFER_ENCODING" in headers:
             self._chunks = Chunks()
         if "HTTP_EXPECT" in headers:
             self.awaits_continue = self.version == "1.1" and headers["HTTP_EXPECT"].lower() == "100-continue"
-        if self.version not in VERSIONS:
+        if self.version not in HTTP_VERSIONS:
             self._refuse(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
         elif "HTTP_HOST" not in headers and self.version == "1.1":
             self._refuse(HTTPStatus.BAD_REQUEST, "Host is missing")
@@ -307,7 +236,7 @@ class RequestParser:
         """Replace `Host` by the authority of an absolute target. The target's scheme is ignored, because only the
         connection and our proxies know it.
         """
-        target = ABSOLUTE.fullmatch(self.url)
+        target = ABSOLUTE_TARGET.fullmatch(self.url)
         if target is None:
             self._refuse(HTTPStatus.BAD_REQUEST, "its target must be a path or an http URL")
             return

@@ -1,71 +1,22 @@
 """Sends a WSGI application's response, in pieces if it is long (PEP 3333; RFC 9112, 6 and 7)."""
 
-import io
-import re
-import sys
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 
-from .connection import GONE, HttpConnection
-from .request_parser import RequestParser
+from .connection import STATE_GONE, HttpConnection
 
-
-def shared_environment(server: tuple[Any, ...], more: dict[str, Any]) -> dict[str, Any]:
-    """The part of the WSGI environment that all requests share. `server` is the address of the listening socket."""
-    return {
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        "wsgi.input_terminated": True,  # the input ends with the body, chunked or not
-        "SCRIPT_NAME": "",
-        "SERVER_NAME": server[0],
-        "SERVER_PORT": str(server[1]),
-        "GATEWAY_INTERFACE": "CGI/1.1",
-        "CONTENT_TYPE": "text/plain",
-        **more,
-    }
-
-
-DELIMITER = re.compile(rb"%(?=2[35F]|3F)", re.IGNORECASE)
-"""Begins an escaped `#`, `%`, `/` or `?`."""
-
-
-def environment(parser: RequestParser, shared: dict[str, Any], peer: tuple[Any, ...]) -> dict[str, Any]:
-    path, _, query = parser.url.partition(b"?")
-    if path.startswith(b"//"):  # a redirect to such a path would lead to another site
-        path = b"/" + path.lstrip(b"/")
-    if b"%" in path:  # delimiters stay escaped, so that `/` in an id does not end a segment
-        path = unquote_to_bytes(DELIMITER.sub(b"%25", path))
-    return {
-        **shared,
-        **parser.headers,
-        "REQUEST_METHOD": parser.method,
-        "PATH_INFO": path.decode("latin-1"),
-        "QUERY_STRING": query.decode("latin-1"),
-        "SERVER_PROTOCOL": f"HTTP/{parser.version}",
-        "REMOTE_ADDR": peer[0],
-        "REMOTE_PORT": str(peer[1]),
-        "wsgi.input": io.BytesIO(parser.body),
-    }
-
-
-SMALLEST_WRITE = 4096
+MIN_WRITE_BYTES = 4096
 """Response pieces shorter than this are sent together, bytes."""
 
 WITHOUT_BODY = ("1", "204", "304")
 """Prefixes of the status codes whose responses have no body."""
 
-FAILED = b"HTTP/1.1 500 Internal Server Error\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n"
+FAILURE_RESPONSE = b"HTTP/1.1 500 Internal Server Error\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-
-OURS = {"content-length", "connection", "date"}
+SERVER_HEADERS = {"content-length", "connection", "date"}
 """Headers that the server adds unless the application sets them."""
 
 
@@ -127,7 +78,7 @@ class Response:
         return self._write
 
     def send(self, pieces: Iterable[bytes]) -> None:
-        if self._connection.state == GONE:
+        if self._connection.state == STATE_GONE:
             return
         if isinstance(pieces, list | tuple):
             self._finish(b"".join(pieces))
@@ -139,7 +90,7 @@ class Response:
         unsent = b""
         for piece in pieces:
             unsent = unsent + piece if unsent else piece
-            if len(unsent) >= SMALLEST_WRITE:
+            if len(unsent) >= MIN_WRITE_BYTES:
                 if not self._write(unsent):
                     return
                 unsent = b""
@@ -147,8 +98,8 @@ class Response:
 
     def fail(self) -> None:
         """End the connection, so that the client does not mistake a partial response for a complete one."""
-        if not self._is_started and self._connection.state != GONE:
-            self._connection.send(FAILED % self._connection.cors(self._origin))
+        if not self._is_started and self._connection.state != STATE_GONE:
+            self._connection.send(FAILURE_RESPONSE % self._connection.cors(self._origin))
             self._connection.finish(is_last=True)
         else:
             self._connection.end()
@@ -167,7 +118,7 @@ class Response:
         head = b"" if self._is_started else self._head(None)
         self._connection.send(head + self._framed(data))
         if self._left == 0 and not self._is_chunked:
-            return self._connection.state != GONE  # `finish` continues without this task
+            return self._connection.state != STATE_GONE  # `finish` continues without this task
         return self._connection.wait_until_sent()
 
     def _framed(self, data: bytes) -> bytes:
@@ -185,7 +136,7 @@ class Response:
 
     def _head(self, length: int | None) -> bytes:
         """The head of the response. `length` is the length of the body, if known."""
-        given = {lower: value for name, value in self._headers if (lower := name.lower()) in OURS}
+        given = {lower: value for name, value in self._headers if (lower := name.lower()) in SERVER_HEADERS}
         lines = "".join([f"{name}: {value}\r\n" for name, value in self._headers])
         dated = "" if "date" in given else date.header()
         framing = self._framing(given.get("content-length"), length)

@@ -20,14 +20,14 @@ from typing import Any
 import greenlet
 
 from koyjabo.base.core.runtime import Call, FileEvents, Waiter, await_slot
-from .poller import READABLE
+from .poller import READ_EVENT
 
 log = logging.getLogger(__name__)
 
 real_epoll: Any = getattr(select, "epoll", None)
 """The original epoll; None on systems without it, such as macOS."""
 
-MAX_IDLE = 64
+MAX_IDLE_GREENLETS = 64
 """Maximum number of idle greenlets that are kept for later requests."""
 
 
@@ -86,7 +86,7 @@ class RequestGreenlets:
             call, self._call = self._call, None
             _run(call)
             del call  # and with it the request
-            if len(self._idle) >= MAX_IDLE:
+            if len(self._idle) >= MAX_IDLE_GREENLETS:
                 return
             self._idle.append(this)
 
@@ -205,7 +205,7 @@ class HubFiles:
         if not self._ready:
             return events
         others = [(fd, event) for fd, event in events if fd not in self._registered]
-        return [*others, (self._signal, READABLE)]
+        return [*others, (self._signal, READ_EVENT)]
 
 
 def use_own_hub() -> None:

@@ -12,7 +12,7 @@ SHARE_S = 0.001
 requests a quarter slower.
 """
 
-REST = 3
+REST_FOR_SOCKETS = 3
 """While ready sockets wait, they get this many times as long as the slots before: their requests may be short ones of
 other networks.
 """
@@ -91,5 +91,5 @@ class FairQueue:
             if not self._has_time():
                 break
         ended = time.monotonic()
-        self._rests_until = ended + REST * (ended - began)
+        self._rests_until = ended + REST_FOR_SOCKETS * (ended - began)
         self._begin_soon()

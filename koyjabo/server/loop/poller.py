@@ -11,14 +11,14 @@ from koyjabo.base.core.runtime import EventLoop
 
 log = logging.getLogger(__name__)
 
-READABLE, WRITABLE = 0x1, 0x4  # bits of poll(2) and epoll; `select` loses its constants when a worker patches it
-HUNG_UP = 0x8 | 0x10
+READ_EVENT, WRITE_EVENT = 0x1, 0x4  # bits of poll(2) and epoll; `select` loses its constants when a worker patches it
+HANG_UP_EVENTS = 0x8 | 0x10
 """Events for an error, and for the end of both directions. They are reported even if a watcher requests no events."""
 
 EVENTS_AT_ONCE = 256
-READ_SIZE = 16 * 1024
+BYTES_PER_READ = 16 * 1024
 
-PASS_S = 0.002
+SOCKETS_PASS_S = 0.002
 """How long one pass serves sockets before requests and timers run, s."""
 
 
@@ -36,7 +36,7 @@ class Watcher(Protocol):
         """
 
 
-def receive(sock: Any, size: int = READ_SIZE) -> bytes | None:
+def receive(sock: Any, size: int = BYTES_PER_READ) -> bytes | None:
     """The data that has arrived, up to `size` bytes; b"" at the end of the connection; None if nothing has arrived."""
     try:
         data: bytes = sock.recv(size)
@@ -50,8 +50,8 @@ def receive(sock: Any, size: int = READ_SIZE) -> bytes | None:
 class Poller:
     """Calls the watchers of files that are ready, on the loop. A file has one watcher.
 
-    A pass ends after PASS_S. The next pass continues with the files that were not served, one from each network in
-    rotation, so that a network with many busy sockets delays only itself (decision 80).
+    A pass ends after SOCKETS_PASS_S. The next pass continues with the files that were not served, one from each network
+    in rotation, so that a network with many busy sockets delays only itself (decision 80).
     """
 
     def __init__(self, runtime: EventLoop) -> None:
@@ -99,7 +99,7 @@ class Poller:
 
     def call_soon(self, fd: int) -> None:
         """Call a file's watcher in a later pass, as if the file were readable. Does nothing for a file without one."""
-        self._wait(fd, READABLE)
+        self._wait(fd, READ_EVENT)
         self._go_on()
 
     def _wait(self, fd: int, events: int) -> None:
@@ -122,7 +122,7 @@ class Poller:
         if self._is_due:
             return  # `_serve_waiting` follows, after requests and timers
         self.passes += 1
-        ends_at = time.monotonic() + PASS_S
+        ends_at = time.monotonic() + SOCKETS_PASS_S
         self._fresh = dict(self._files.poll(0, EVENTS_AT_ONCE))
         if not self._waiting:
             self._serve_fresh(ends_at)

@@ -8,13 +8,13 @@ TYPE_CHECKING = False  # `typing` would make the parent larger
 if TYPE_CHECKING:
     from typing import TextIO
 
-DRAIN_S, CLOSE_S = 8.0, 1.0
+WORKER_DRAIN_S, CLOSE_S = 8.0, 1.0
 """Seconds that a stopping worker has to finish requests, and then to commit pending writes. See `worker`."""
 
 BAD_SETTINGS = 2
 """Exit status if the operator must fix a setting or the database."""
 
-READY = "ready"
+READY_REPORT = "ready"
 """The report of a worker that serves. Any other report says in a sentence why the database cannot be used."""
 
 SET_DEATH_SIGNAL = 1  # prctl(2), on Linux

@@ -6,11 +6,11 @@ from socket import socket as real_socket  # imported before the standard library
 from typing import NamedTuple
 
 BACKLOG = 4096
-PASSED = 3
+FIRST_PASSED_DESCRIPTOR = 3
 """The first file descriptor that a service manager passes (sd_listen_fds(3))."""
 
-VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
-EVERYWHERE = {"0.0.0.0", "::", "127.0.0.1", "::1"}
+PASSED_VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+LOCALHOST_ADDRESSES = {"0.0.0.0", "::", "127.0.0.1", "::1"}
 """Addresses that `localhost` connects to."""
 
 
@@ -30,7 +30,7 @@ class ListeningSocket(NamedTuple):
     def url(self) -> str:
         """The server's URL for a browser on this machine."""
         host, port = self.socket.getsockname()[:2]
-        if host in EVERYWHERE:
+        if host in LOCALHOST_ADDRESSES:
             return f"http://localhost:{port}"
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -39,7 +39,7 @@ def passed() -> ListeningSocket | None:
     """The socket that the service manager has passed to this process, or None. Removes the manager's variables from the
     environment, so that child processes do not inherit them. Raises UnusableSocket.
     """
-    pid, count, _ = (os.environ.pop(name, "") for name in VARIABLES)
+    pid, count, _ = (os.environ.pop(name, "") for name in PASSED_VARIABLES)
     if pid != str(os.getpid()) or count in ("", "0"):
         return None
     if count != "1":
@@ -47,13 +47,13 @@ def passed() -> ListeningSocket | None:
             f"LISTEN_FDS is {count!r}, but the server uses one socket. Keep one ListenStream= in its socket unit."
         )
     try:
-        sock = real_socket(fileno=PASSED)
+        sock = real_socket(fileno=FIRST_PASSED_DESCRIPTOR)
         if not _accepts_tcp(sock):
             raise OSError
     except OSError:
         raise UnusableSocket(
-            f"Descriptor {PASSED} is not a listening TCP socket: the socket unit needs Accept=no, and ListenStream= "
-            "with a port or with an address and a port."
+            f"Descriptor {FIRST_PASSED_DESCRIPTOR} is not a listening TCP socket: the socket unit needs Accept=no, and "
+            "ListenStream= with a port or with an address and a port."
         ) from None
     sock.set_inheritable(False)
     return ListeningSocket(_prepared(sock), is_passed=True)

@@ -15,7 +15,7 @@ from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
 from .children import die_with, leave_signals_to_the_parent, say
-from .metrics_folder import VARIABLE
+from .metrics_folder import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,7 +204,7 @@ def _migrate(parent: int) -> None:
     try:
         leave_signals_to_the_parent()
         die_with(parent)  # the database rolls back an unfinished migration
-        os.environ.pop(VARIABLE, None)  # this process counts nothing, and leaves nothing in the workers' folder
+        os.environ.pop(FOLDER_VARIABLE, None)  # this process counts nothing, and leaves nothing in the workers' folder
         eventlet_loop.use_own_hub()
         with suppress(LedgerUnavailable):  # the workers will wait for the database and log that
             create_app(runtime=eventlet_loop.EventletRuntime())

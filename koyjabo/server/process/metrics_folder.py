@@ -14,11 +14,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-PREFIX, LOCK = "koyjabo-counts-", "lock"
-VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+FOLDER_PREFIX, COUNTS_LOCK = "koyjabo-counts-", "lock"
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 IN_MEMORY = "/dev/shm"
-KINDS = ("counter", "histogram")
-SIZE = 64 * 1024
+METRIC_KINDS = ("counter", "histogram")
+FILE_BYTES = 64 * 1024
 """Size of each file (one per kind and worker), bytes. This is enough, because the number of labels is limited."""
 
 
@@ -26,17 +26,17 @@ def create() -> int:
     """Create the folder, and set the environment variable for all workers. Returns a descriptor that the parent and its
     workers keep open: it locks the folder. If the folder cannot be created, each worker reports only its own counts.
     """
-    os.environ.pop(VARIABLE, None)
+    os.environ.pop(FOLDER_VARIABLE, None)
     try:
         _remove_abandoned()
-        os.environ[VARIABLE], lock = _locked_folder()
+        os.environ[FOLDER_VARIABLE], lock = _locked_folder()
     except OSError:
         return os.open(os.devnull, os.O_RDONLY)
     return lock
 
 
 def remove() -> None:
-    if folder := os.environ.pop(VARIABLE, None):
+    if folder := os.environ.pop(FOLDER_VARIABLE, None):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -44,12 +44,12 @@ def keep_if_there() -> None:
     """Reserve the files of a new worker. If the folder was removed or the disk is full, unset the environment variable,
     so that the worker reports only its own counts.
     """
-    folder = Path(os.environ.get(VARIABLE) or "/nowhere")
+    folder = Path(os.environ.get(FOLDER_VARIABLE) or "/nowhere")
     try:
-        for kind in KINDS:
+        for kind in METRIC_KINDS:
             _reserve(folder / f"{kind}_{os.environ['KOYJABO_WORKER']}.db")
     except OSError:
-        os.environ.pop(VARIABLE, None)
+        os.environ.pop(FOLDER_VARIABLE, None)
 
 
 def _reserve(file: Path) -> None:
@@ -59,7 +59,7 @@ def _reserve(file: Path) -> None:
     draft = file.with_suffix(".draft")  # other workers read all files that have the final suffix
     try:
         with draft.open("wb") as reserved:
-            reserved.write(bytes(SIZE))  # not `truncate`, which reserves nothing
+            reserved.write(bytes(FILE_BYTES))  # not `truncate`, which reserves nothing
         draft.replace(file)
     except OSError:
         draft.unlink(missing_ok=True)
@@ -69,8 +69,8 @@ def _reserve(file: Path) -> None:
 def _locked_folder() -> tuple[str, int]:
     """A new folder, and its lock, which is held while the parent or one of its workers runs. Raises OSError."""
     while True:
-        folder = tempfile.mkdtemp(prefix=PREFIX, dir=_parent_folder())
-        lock = os.open(Path(folder) / LOCK, os.O_WRONLY | os.O_CREAT)
+        folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=_parent_folder())
+        lock = os.open(Path(folder) / COUNTS_LOCK, os.O_WRONLY | os.O_CREAT)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if os.path.exists(folder):
             return folder, lock
@@ -86,7 +86,7 @@ def _parent_folder() -> str:
 
 def _remove_abandoned() -> None:
     """Remove the folders of killed servers. Their locks are free."""
-    for lock in Path(_parent_folder()).glob(f"{PREFIX}*/{LOCK}"):
+    for lock in Path(_parent_folder()).glob(f"{FOLDER_PREFIX}*/{COUNTS_LOCK}"):
         with suppress(OSError), lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(lock.parent, ignore_errors=True)

@@ -15,14 +15,14 @@ from select import select  # imported before the standard library is patched
 from .children import (
     BAD_SETTINGS,
     CLOSE_S,
-    DRAIN_S,
-    READY,
+    READY_REPORT,
+    TYPE_CHECKING,
+    WORKER_DRAIN_S,
     flush,
     leave_signals_to_the_parent,
     say,
 )
 
-TYPE_CHECKING = False  # `typing` would make this process larger
 if TYPE_CHECKING:
     from logging import Logger
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 PROGRAM = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3, "wsgi.py"))
 """The program that the parent executes again. It is next to the package, in a checkout and in an installed wheel."""
 
-STATE = "KOYJABO_PARENT"
+STATE_VARIABLE = "KOYJABO_PARENT"
 """Environment variable for what the parent must remember when it executes its program again."""
 
 RESPAWN_INTERVAL_S = 1.0
 """Minimum interval between replacements of a worker that dies on startup, s."""
 
-KILL_AFTER_S = DRAIN_S + CLOSE_S + 0.75
+KILL_AFTER_S = WORKER_DRAIN_S + CLOSE_S + 0.75
 """Seconds until workers are killed: longer than a worker takes to stop by itself, even on a busy machine."""
 
 POLL_INTERVAL_S = 0.5
-READ_SIZE = 4096
+REPORT_BYTES = 4096
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
@@ -90,7 +90,7 @@ class Parent:
 
     def resume(self) -> int:
         """Supervise the only worker after executing the program again. Returns the exit status."""
-        state = os.environ.pop(STATE)
+        state = os.environ.pop(STATE_VARIABLE)
         listener, is_passed, lock, pid, reports = map(int, state.split())
         for descriptor in (listener, lock, reports):
             os.set_inheritable(descriptor, False)
@@ -138,7 +138,7 @@ class Parent:
         """Wait for a report, a signal, or POLL_INTERVAL_S."""
         select([self._signalled, *(worker.reports for worker in self._workers)], [], [], POLL_INTERVAL_S)
         with suppress(BlockingIOError):
-            os.read(self._signalled, READ_SIZE)
+            os.read(self._signalled, REPORT_BYTES)
 
     def _fork_missing(self) -> None:
         for place in sorted(set(range(self._count)) - {worker.place for worker in self._workers}):
@@ -181,7 +181,7 @@ class Parent:
                 from .worker import work
 
                 listener = listening_socket.of(self._listener, self._is_passed)
-                status = work(listener, parent, writer, DRAIN_S, application)
+                status = work(listener, parent, writer, WORKER_DRAIN_S, application)
         except BaseException:
             self.log().exception("worker_failed")
         finally:
@@ -195,10 +195,10 @@ class Parent:
     def _read_report(self, worker: WorkerProcess) -> None:
         report = ""
         with suppress(BlockingIOError):
-            report = os.read(worker.reports, READ_SIZE).decode()
+            report = os.read(worker.reports, REPORT_BYTES).decode()
         if report == "" or self._stopping_since is not None:
             return
-        if report == READY:
+        if report == READY_REPORT:
             if self._announcement:
                 say(self._announcement, sys.stdout)
                 self._announcement = ""
@@ -221,11 +221,11 @@ class Parent:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
         state = (self._listener, int(self._is_passed), self._lock, worker.pid, worker.reports)
-        os.environ[STATE] = " ".join(map(str, state))
+        os.environ[STATE_VARIABLE] = " ".join(map(str, state))
         with suppress(OSError):  # Python has been moved, or memory is short
             if self._stopping_since is None:
                 os.execv(sys.executable, [sys.executable, PROGRAM])
-        del os.environ[STATE]
+        del os.environ[STATE_VARIABLE]
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

@@ -5,17 +5,16 @@ import logging
 import os
 import resource
 import signal
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from flask import Flask
 
 import koyjabo
 from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
-from koyjabo.base.core.runtime import EventLoop, Runtime, Waiter
+from koyjabo.base.core.runtime import EventLoop, Waiter
 from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.base.network.rate_limiter import Rate, share
 from koyjabo.base.observability import logs
@@ -27,87 +26,15 @@ from koyjabo.server.loop import eventlet_loop
 from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import Poller
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
-from koyjabo.server.websockets.websockets import Sockets
+from koyjabo.server.websockets.sockets import Sockets
 from koyjabo.web.current import services_of
 from koyjabo.web.http import paths, response_headers
 from koyjabo.web.schemas.bodies import LARGEST_BODY
-from . import patching
-from .children import CLOSE_S, READY
+from .children import CLOSE_S, READY_REPORT
 from .listening_socket import ListeningSocket
+from .lookups import look_up_on_threads
 
 Application: TypeAlias = tuple[Settings, Flask]
-
-PATIENCE_S = 1.0
-"""How long a caller waits, s, as for every call to Redis. The thread continues until the resolver times out."""
-
-Addresses = list[Any]
-Arguments = tuple[Any, ...]
-
-
-class Lookup:
-    """A pending look-up. The thread only sets `response`."""
-
-    def __init__(self) -> None:
-        self.response: Addresses | Exception = socket.gaierror(socket.EAI_AGAIN, "The resolver does not respond")
-        self.waiters: list[Waiter] = []
-
-
-class Lookups:
-    """Looks up host names on real threads, so that the loop keeps running. An unreachable resolver takes 5 s or more.
-
-    A worker only looks up the names in REDIS_URL; libpq resolves its names itself, on our real threads. Therefore, only
-    a few look-ups are pending at once, and callers with the same arguments share a look-up.
-    """
-
-    def __init__(self, runtime: Runtime, look_up: Callable[..., Addresses]) -> None:
-        """`look_up` is the real, blocking `getaddrinfo`."""
-        self._runtime = runtime
-        self._look_up = look_up
-        self._pending: dict[Arguments, Lookup] = {}
-
-    def getaddrinfo(
-        self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
-    ) -> Addresses:
-        """Look up addresses like `socket.getaddrinfo`. Also raises `gaierror` if there is no result within
-        PATIENCE_S.
-        """
-        with suppress(socket.gaierror):  # a numeric address needs no resolver
-            return self._look_up(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
-        arguments = (host, port, family, type, proto, flags)
-        lookup = self._pending.get(arguments) or self._start(arguments)
-        waiter = self._runtime.waiter()
-        lookup.waiters.append(waiter)
-        self._runtime.later(PATIENCE_S, waiter.wake)
-        waiter.wait()
-        if isinstance(lookup.response, Exception):
-            raise socket.gaierror(*lookup.response.args)  # a new exception for each caller
-        return lookup.response
-
-    def _start(self, arguments: Arguments) -> Lookup:
-        lookup = Lookup()
-
-        def run() -> None:
-            try:
-                lookup.response = self._look_up(*arguments)
-            except Exception as error:
-                lookup.response = error
-            self._runtime.from_thread(lambda: self._finish(arguments))
-
-        try:
-            self._runtime.start_thread(run)
-        except RuntimeError as error:  # the system allows no more threads
-            raise socket.gaierror(socket.EAI_AGAIN, str(error)) from None
-        self._pending[arguments] = lookup
-        return lookup
-
-    def _finish(self, arguments: Arguments) -> None:
-        for waiter in self._pending.pop(arguments).waiters:
-            waiter.wake()
-
-
-def look_up_on_threads(runtime: Runtime) -> None:
-    """Replace `getaddrinfo` in this process, whose standard library is already patched."""
-    patching.replace_getaddrinfo(Lookups(runtime, socket.getaddrinfo).getaddrinfo)
 
 
 RESERVED_FILES = 50
@@ -119,7 +46,7 @@ MIN_REQUESTS = 1000
 MAX_REQUESTS = 25_000
 """Maximum number of HTTP connections. Beyond this, the ones that have kept the server waiting longest are closed."""
 
-NETWORK_DIVISOR = 4
+SOCKETS_NETWORK_DIVISOR = 4
 """A /24 or /48 gets at most a quarter of the sockets and streams."""
 
 HANDSHAKES_OF_A_SOCKET = 3
@@ -133,9 +60,9 @@ GARBAGE = (20_000, 20, 20)
 MAX_SENTENCE = 600
 """Maximum length of the sentence about an unusable database, so that a report stays shorter than PIPE_BUF."""
 
-TICK_S = 0.1
-SWEEP_INTERVAL_S = 5.0
-RETRY_S = 1.0
+SERVING_TICK_S = 0.1
+OVERDUE_INTERVAL_S = 5.0
+START_RETRY_S = 1.0
 
 
 def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, application: Application) -> int:
@@ -162,7 +89,7 @@ def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, ap
     if app is not None:
         server = _Server(app, runtime, settings, listener)
         with suppress(BrokenPipeError):  # the parent has ended, which `goes_on` notices
-            os.write(writer, READY.encode())
+            os.write(writer, READY_REPORT.encode())
         server.run(goes_on)
         server.stop(drain_s)
     return 0
@@ -188,7 +115,7 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
                 logging.getLogger(__name__).error("database_unreachable cause=%r", reason_of(error))
                 is_logged = True
             routed = None  # it already has some of its services
-            time.sleep(RETRY_S)
+            time.sleep(START_RETRY_S)
             continue
         gc.collect()
         gc.freeze()  # existing objects are permanent: exempt them from collection
@@ -225,10 +152,10 @@ class _Server:
         """Serve as long as `goes_on` returns True."""
         sweep_at = 0.0
         while goes_on():
-            time.sleep(TICK_S)
+            time.sleep(SERVING_TICK_S)
             if time.monotonic() >= sweep_at:
                 self._http.connections.end_overdue()
-                sweep_at = time.monotonic() + SWEEP_INTERVAL_S
+                sweep_at = time.monotonic() + OVERDUE_INTERVAL_S
 
     def stop(self, drain_s: float) -> None:
         """Finish running requests and close all sockets, within `drain_s` seconds. Then commit pending writes, within
@@ -259,7 +186,7 @@ def _make_sockets(runtime: EventLoop, poller: Poller, fair_queue: FairQueue, set
     an_address = settings.rate_limit_sockets
     handshakes = share(an_address * HANDSHAKES_OF_A_SOCKET, settings.web_concurrency, fewest=an_address)
     rate = Rate(handshakes) if an_address else None
-    a_network = max(1, most // NETWORK_DIVISOR) if an_address else most
+    a_network = max(1, most // SOCKETS_NETWORK_DIVISOR) if an_address else most
     connections = ConnectionLoop(runtime, poller, fair_queue.begin, most, an_address or most, a_network, rate)
     return Sockets(runtime, connections)
 

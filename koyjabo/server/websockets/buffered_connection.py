@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from koyjabo.server.loop.poller import Poller
 
-MAX_UNSENT = 64 * 1024
+MAX_BUFFER_BYTES = 64 * 1024
 """Maximum number of unsent bytes per client. A client that exceeds it is dropped."""
 
-LOST = 1006
-RESET = pack("ii", 1, 0)
+CONNECTION_LOST = 1006
+RESET_ON_CLOSE = pack("ii", 1, 0)
 
 
 class ConnectionOwner(Protocol):
@@ -123,10 +123,10 @@ class BufferedConnection:
             if self.flush():
                 self._loop.watch_writable(self)
         except OSError:
-            self._loop.drop(self, LOST)
+            self._loop.drop(self, CONNECTION_LOST)
 
     def write(self, data: bytes) -> None:
-        """Send encoded frames. Data that the kernel does not accept is buffered, up to MAX_UNSENT bytes."""
+        """Send encoded frames. Data that the kernel does not accept is buffered, up to MAX_BUFFER_BYTES bytes."""
         if self._state != self.OPEN:
             return
         if self._unsent is None:
@@ -135,15 +135,15 @@ class BufferedConnection:
             except BlockingIOError:
                 sent = 0
             except OSError:
-                self._loop.drop(self, LOST)
+                self._loop.drop(self, CONNECTION_LOST)
                 return
             if sent != len(data):
                 self._unsent = bytearray(memoryview(data)[sent:])
                 self._loop.watch_writable(self)
-        elif len(self._unsent) + len(data) <= MAX_UNSENT:
+        elif len(self._unsent) + len(data) <= MAX_BUFFER_BYTES:
             self._unsent += data
         else:
-            self._loop.drop(self, LOST, reset=True)
+            self._loop.drop(self, CONNECTION_LOST, reset=True)
 
     def close(self, code: int | None, reason: str = "") -> None:
         """End the connection once the client has read all written data, or after CLOSE_TIMEOUT_S."""
@@ -191,7 +191,7 @@ class BufferedConnection:
         poller.remove(self._sock.fileno())
         if reset:
             with suppress(OSError):
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self._sock.close()
         self._unsent = None
         return True

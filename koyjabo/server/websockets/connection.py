@@ -1,184 +1,20 @@
-"""One WebSocket after its handshake.
-
-A queue of items that are due after the same delay, instead of a timer for each.
-"""
+"""One WebSocket after its handshake."""
 
 import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from math import inf
-from struct import unpack_from
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any
 
-from wsproto.frame_protocol import (
-    LOCAL_ONLY_CLOSE_REASONS,
-    CloseReason,
-    Frame,
-    FrameDecoder,
-    MessageDecoder,
-    Opcode,
-    ParseFailed,
-)
+from wsproto.frame_protocol import ParseFailed
 
 from koyjabo.base.core.errors import ABUSE
-from koyjabo.realtime.frames import FINAL, MASKED, PING, PONG, close_frame, frame
+from koyjabo.realtime.frames import FINAL_BIT, MASK_BIT, PING_OPCODE, PONG_OPCODE, close_frame, frame
 from koyjabo.server.loop.poller import Poller, receive
-from .buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
+from .buffered_connection import CONNECTION_LOST, BufferedConnection, ConnectionOwner, Loop
+from .frame_reader import NO_CLOSE_CODE, CloseFrame, FrameReader, Part, PingFrame, PongFrame
 
 log = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
-
-CALLS_IN_A_ROW = 256
-
-
-class DelayLine(Generic[Item]):
-    """Calls `act` with each item, in order, `delay_s` after the item was added."""
-
-    def __init__(self, delay_s: float, act: Callable[[Item], None]) -> None:
-        self.delay_s = delay_s
-        self._act = act
-        self._queue: deque[tuple[float, Item]] = deque()
-
-    def put(self, item: Item) -> None:
-        self._queue.append((time.monotonic() + self.delay_s, item))
-
-    @property
-    def due_in_s(self) -> float:
-        """Time until the first item is due, s; infinity if there are no items."""
-        return self._queue[0][0] - time.monotonic() if self._queue else inf
-
-    def run_due(self) -> None:
-        """Call `act` with all items that are due. Yields to other tasks after every CALLS_IN_A_ROW items."""
-        now, count = time.monotonic(), 0
-        while self._queue and self._queue[0][0] <= now:
-            _, item = self._queue.popleft()
-            try:
-                self._act(item)
-            except Exception:
-                log.exception("delayed_act_failed")
-            count += 1
-            if count % CALLS_IN_A_ROW == 0:
-                time.sleep(0)
-
-
-__all__ = ["CloseFrame", "FrameReader", "ParseFailed", "Part", "PingFrame", "PongFrame"]
-
-MESSAGES = (Opcode.TEXT, Opcode.BINARY)
-NOT_SAID = 1005
-BAD_GATEWAY = 1014
-CLOSE_CODES = frozenset({*CloseReason, BAD_GATEWAY, *range(3000, 5000)} - set(LOCAL_ONLY_CLOSE_REASONS))
-"""The codes that a client may send: registered codes, and codes of applications (RFC 6455, 7.4.2). wsproto lacks
-BAD_GATEWAY.
-"""
-
-
-class PingFrame(NamedTuple):
-    payload: bytes
-
-
-class PongFrame(NamedTuple):
-    payload: bytes
-
-
-class CloseFrame(NamedTuple):
-    code: int  # NOT_SAID if the frame has none
-
-
-class Part(NamedTuple):
-    """A frame of an incomplete message. It is reported so that frames can be counted."""
-
-
-Received = str | bytes | Part | PingFrame | PongFrame | CloseFrame
-
-
-class FrameReader:
-    """Decodes bytes into messages and control frames. Refuses messages of more than `limit` bytes."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._frames = FrameDecoder(client=False)
-        self._messages = MessageDecoder()
-        self._parts: list[str | bytes] = []
-        self._size = 0  # bytes of the message so far
-
-    @property
-    def idle(self) -> bool:
-        """Whether the last frame and message are complete."""
-        return self._frames.header is None and not len(self._frames.buffer) and self._messages.opcode is None
-
-    @property
-    def missing(self) -> int:
-        """How many bytes the current frame still needs; 0 between frames."""
-        header = self._frames.header
-        return 0 if header is None else header.payload_len - self._frames.payload_consumed
-
-    def feed(self, data: bytes) -> list[Received]:
-        """The messages and control frames that `data` completes. Raises ParseFailed for an invalid frame, with the
-        close code to send. The error's `received` has everything that was completed before it.
-        """
-        received: list[Received] = []
-        self._frames.receive_bytes(data)
-        try:
-            while (frame := self._frames.process_buffer()) is not None:
-                if frame.opcode.iscontrol():
-                    received.append(_control(frame.opcode, cast(bytes, frame.payload)))
-                else:
-                    self._add(frame, received)
-            self._check_size()
-        except ParseFailed as error:
-            error.received = received  # type: ignore[attr-defined]
-            raise
-        return received
-
-    def _add(self, frame: Frame, received: list[Received]) -> None:
-        self._size += len(frame.payload)
-        self._check_size()
-        part = self._messages.process_frame(frame)
-        self._parts.append(cast(str | bytes, part.payload))
-        if part.message_finished:
-            empty: str | bytes = "" if part.opcode is Opcode.TEXT else b""
-            received.append(empty.join(self._parts))  # type: ignore[arg-type]
-            self._parts, self._size = [], 0
-        elif part.frame_finished:
-            received.append(Part())
-
-    def _check_size(self) -> None:
-        """Refuse a message over the limit. The announced length of an incomplete frame counts."""
-        header = self._frames.header
-        announced = 0 if header is None or header.opcode.iscontrol() else header.payload_len
-        started = self._frames.payload_consumed if header is not None else 0
-        if self._size + announced - min(started, announced) > self._limit:
-            raise ParseFailed("message too big", CloseReason.MESSAGE_TOO_BIG)
-
-
-def _control(opcode: Opcode, payload: bytes) -> Received:
-    if opcode is Opcode.PING:
-        return PingFrame(bytes(payload))
-    if opcode is Opcode.PONG:
-        return PongFrame(bytes(payload))
-    return CloseFrame(_close_code(bytes(payload)))
-
-
-def _close_code(payload: bytes) -> int:
-    """Parse a close code. Raises ParseFailed for a code that may not be sent, or a reason that is not UTF-8 (RFC
-    6455, 7.4).
-    """
-    if not payload:
-        return NOT_SAID
-    if len(payload) == 1:
-        raise ParseFailed("close code with only one byte")
-    code: int
-    (code,) = unpack_from("!H", payload)
-    try:
-        payload[2:].decode()
-    except UnicodeDecodeError:
-        raise ParseFailed("close reason is not UTF-8", CloseReason.INVALID_FRAME_PAYLOAD_DATA) from None
-    if code not in CLOSE_CODES:
-        raise ParseFailed("invalid close code")
-    return code
-
 
 MAX_FRAMES = 500
 """Maximum number of frames from a client between two of our pings. Beyond this, the connection is closed with 1008."""
@@ -191,9 +27,9 @@ BYTES_AT_ONCE = 512
 MAX_CALLS = 100
 """Maximum number of a client's pending calls. Beyond this, the connection is closed with 1008."""
 
-PING_FRAME = frame(b"", PING)
+PING_FRAME = frame(b"", PING_OPCODE)
 
-EMPTY_PONG, EMPTY_PONG_BYTES = bytes((FINAL | PONG, MASKED)), 6
+EMPTY_PONG, EMPTY_PONG_BYTES = bytes((FINAL_BIT | PONG_OPCODE, MASK_BIT)), 6
 """How a client's response to our ping begins, and its length. The four bytes of the mask follow; there is no data to
 mask.
 """
@@ -265,7 +101,7 @@ class WebSocketConnection(BufferedConnection):
         if data:
             self.take(data)
         elif data is not None:
-            self._loop.drop(self, LOST)
+            self._loop.drop(self, CONNECTION_LOST)
 
     def take(self, data: bytes) -> None:
         """Handle bytes from the client."""
@@ -324,12 +160,12 @@ class WebSocketConnection(BufferedConnection):
             if self._frames_left < 0:
                 self.close(ABUSE, "too many messages")
             elif isinstance(item, PingFrame):
-                self.write(frame(item.payload, PONG))
+                self.write(frame(item.payload, PONG_OPCODE))
             elif not isinstance(item, Part | PongFrame):
                 self.owner.received(self, item)
 
     def _answer_close(self, code: int) -> None:
-        self.close(None if code == NOT_SAID else code)
+        self.close(None if code == NO_CLOSE_CODE else code)
         if self._unsent is None:  # otherwise the client must read the rest first
             self._loop.drop(self, code)
 

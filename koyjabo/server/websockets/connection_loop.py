@@ -16,10 +16,14 @@ from koyjabo.base.core.errors import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.network.client_address import AddressCounter, Level, customer, levels
 from koyjabo.base.network.rate_limiter import Rate
-from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller
-from .buffered_connection import LOST, NO_OWNER, BufferedConnection, ConnectionOwner
-from .connection import BYTES_AT_ONCE, DelayLine, WebSocketConnection
-from .event_stream import TICK_S, EventStream
+from koyjabo.server.loop.poller import HANG_UP_EVENTS, READ_EVENT, WRITE_EVENT, Poller
+from .buffered_connection import CONNECTION_LOST, NO_OWNER, BufferedConnection, ConnectionOwner
+from .connection import BYTES_AT_ONCE, WebSocketConnection
+from .delay_line import DelayLine
+from .event_stream import STREAM_TICK_S, EventStream
+
+log = logging.getLogger("koyjabo.websockets")
+
 
 FRAMES_A_SECOND = 1_000
 """How many frames an address may send in the long run, per worker.
@@ -29,6 +33,51 @@ FRAMES_A_SECOND = 1_000
 
 MAX_BURST = 10_000
 """How many frames an address may send at once: five from each of 2,000 pages, for example when all are shown."""
+
+
+SEND_BUFFER = 32 * 1024
+"""Size of the kernel's send buffer per client, bytes (the kernel doubles it). By default it may grow to megabytes."""
+
+CLOSES_IN_A_ROW = 256
+
+MAX_NOTIFIERS = 64
+"""Maximum number of tasks that notify owners of ended connections. Owners may block, so tasks are needed; but if
+thousands of connections end together, a task for each would take most of the time (decision 11).
+"""
+
+FRAMES_AT_ONCE = BYTES_AT_ONCE // 20
+"""How many frames one read usually has."""
+
+ENDED_CONNECTIONS, NOTIFY_S = "ended", 0.001
+"""The place of notifications in the fair queue, and how long one slot notifies owners, s. All addresses share it, so
+that an address with many requests delays no notification.
+"""
+
+STALLED_CLIENT_S = 30.0
+"""How long a client with unsent data may go without reading before it is dropped, s."""
+
+PING_INTERVAL_S, PING_TIMEOUT_S = 25.0, 20.0
+"""Interval between pings, and time limit for the response, s. The limit is shorter, so each ping is checked before the
+next one.
+"""
+
+CLOSE_TIMEOUT_S = 5.0
+"""How long a client has to respond to a close frame, s."""
+
+MAX_LIFE_S = 24 * 3600
+
+LIFE_SPREAD = 1 / 12
+"""How much lifetimes vary, as a fraction, so that clients that connect together after a deploy do not reconnect
+together every day.
+"""
+
+SPARE_PLACES, PLACES_FOR_ONE, MIN_SHARE = 1 / 10, 32, 16
+"""When less than the fraction SPARE_PLACES of its places is free, a worker lets the other workers accept first. It then
+accepts one connection per PLACES_FOR_ONE free places, at least MIN_SHARE. The kernel distributes connections
+unevenly, and a page that one worker refuses while another has room would have to try again (decision 11).
+"""
+
+SWEEP_INTERVAL_S = 1.0
 
 
 class FrameBudget:
@@ -66,51 +115,6 @@ class FrameBudget:
         self._used_up = {level for level in self._used_up if self._used.get(level, 0.0) >= MAX_BURST * level.times}
 
 
-log = logging.getLogger("koyjabo.websockets")
-
-SEND_BUFFER = 32 * 1024
-"""Size of the kernel's send buffer per client, bytes (the kernel doubles it). By default it may grow to megabytes."""
-
-CLOSES_IN_A_ROW = 256
-MAX_NOTIFIERS = 64
-"""Maximum number of tasks that notify owners of ended connections. Owners may block, so tasks are needed; but if
-thousands of connections end together, a task for each would take most of the time (decision 11).
-"""
-
-FRAMES_AT_ONCE = BYTES_AT_ONCE // 20
-"""How many frames one read usually has."""
-
-ENDED, NOTIFY_S = "ended", 0.001
-"""The place of notifications in the fair queue, and how long one slot notifies owners, s. All addresses share it, so
-that an address with many requests delays no notification.
-"""
-
-STALLED_S = 30.0
-"""How long a client with unsent data may go without reading before it is dropped, s."""
-
-PING_INTERVAL_S, PING_TIMEOUT_S = 25.0, 20.0
-"""Interval between pings, and time limit for the response, s. The limit is shorter, so each ping is checked before the
-next one.
-"""
-
-CLOSE_TIMEOUT_S = 5.0
-"""How long a client has to respond to a close frame, s."""
-
-LONGEST_LIFE_S = 24 * 3600
-SPREAD = 1 / 12
-"""How much lifetimes vary, as a fraction, so that clients that connect together after a deploy do not reconnect
-together every day.
-"""
-
-SPARE, PLACES_FOR_ONE, MIN_SHARE = 1 / 10, 32, 16
-"""When less than the fraction SPARE of its places is free, a worker lets the other workers accept first. It then
-accepts one connection per PLACES_FOR_ONE free places, at least MIN_SHARE. The kernel distributes connections
-unevenly, and a page that one worker refuses while another has room would have to try again (decision 11).
-"""
-
-SWEEP_INTERVAL_S = 1.0
-
-
 class ConnectionLoop:
     """Reads all connections, pings them, and drops dead and slow ones."""
 
@@ -144,11 +148,11 @@ class ConnectionLoop:
         self._held: dict[BufferedConnection, None] = {}  # not read until its address may send more frames
         self._pings: DelayLine[WebSocketConnection] = DelayLine(PING_INTERVAL_S, self._ping)
         self._pong_checks: DelayLine[WebSocketConnection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
-        self._ticks: DelayLine[EventStream] = DelayLine(TICK_S, self._tick)
+        self._ticks: DelayLine[EventStream] = DelayLine(STREAM_TICK_S, self._tick)
         self._ended: deque[Callable[[], None]] = deque()  # pending notifications to owners
         self._notifiers = 0  # number of tasks that send them
         self._closing: DelayLine[BufferedConnection] = DelayLine(
-            CLOSE_TIMEOUT_S, lambda connection: self.drop(connection, LOST)
+            CLOSE_TIMEOUT_S, lambda connection: self.drop(connection, CONNECTION_LOST)
         )
 
     def __len__(self) -> int:
@@ -190,7 +194,7 @@ class ConnectionLoop:
         because many connections are plain requests, which need no place and must not wait for one.
         """
         left = self.most - len(self._open) - self._reserved
-        if left > self.most * SPARE:
+        if left > self.most * SPARE_PLACES:
             return None
         return max(MIN_SHARE, left // PLACES_FOR_ONE) if left > 0 else self.most
 
@@ -228,9 +232,9 @@ class ConnectionLoop:
         checks = (self._pong_checks, self._pings)  # check the last ping before sending the next one
         for queue in (*checks, self._ticks, self._closing):
             queue.run_due()
-        late = time.monotonic() - STALLED_S
+        late = time.monotonic() - STALLED_CLIENT_S
         for connection in [connection for connection, since in self._stalled.items() if since < late]:
-            self.drop(connection, LOST, reset=True)
+            self.drop(connection, CONNECTION_LOST, reset=True)
         self._release_held()
 
     # Methods that connections call
@@ -273,10 +277,10 @@ class ConnectionLoop:
         """Handle the events of a connection. If its address has used up its frames, do not read it: the kernel then
         holds the client up. A connection that has ended is always read, because its event would repeat forever.
         """
-        if events & WRITABLE and connection.has_unsent:
+        if events & WRITE_EVENT and connection.has_unsent:
             self._flush(connection)
-        if events & ~WRITABLE and connection.has_file:
-            if self._budget.is_used_up(connection.address) and not events & HUNG_UP:
+        if events & ~WRITE_EVENT and connection.has_file:
+            if self._budget.is_used_up(connection.address) and not events & HANG_UP_EVENTS:
                 self._held[connection] = None
                 self._poller.change(connection.fileno(), self._events(connection))
             else:
@@ -287,11 +291,11 @@ class ConnectionLoop:
         if connection.is_open:
             connection.close(UNEXPECTED)
         else:
-            self.drop(connection, LOST)
+            self.drop(connection, CONNECTION_LOST)
 
     def _notify_owners(self) -> None:
         while self._ended:
-            self._await_slot(ENDED)
+            self._await_slot(ENDED_CONNECTIONS)
             ends_at = time.monotonic() + NOTIFY_S
             while self._ended and time.monotonic() < ends_at:
                 notify = self._ended.popleft()
@@ -303,7 +307,7 @@ class ConnectionLoop:
 
     def _events(self, connection: BufferedConnection) -> int:
         """The events that a connection waits for."""
-        return (0 if connection in self._held else READABLE) | (WRITABLE if connection.has_unsent else 0)
+        return (0 if connection in self._held else READ_EVENT) | (WRITE_EVENT if connection.has_unsent else 0)
 
     def _release_held(self) -> None:
         """Read held connections again, in order, as many as their addresses have frames for."""
@@ -332,7 +336,7 @@ class ConnectionLoop:
         try:
             has_unsent = connection.flush()
         except OSError:
-            self.drop(connection, LOST)
+            self.drop(connection, CONNECTION_LOST)
             return
         self._stalled[connection] = time.monotonic()
         if not has_unsent:
@@ -363,7 +367,7 @@ class ConnectionLoop:
         if connection.is_open and connection.is_silent:
             connection.read()  # after the machine was suspended, a pong may not have been read yet
         if connection.is_open and connection.is_silent:
-            self.drop(connection, LOST, reset=True)
+            self.drop(connection, CONNECTION_LOST, reset=True)
 
 
 def _prepare(sock: Any) -> None:
@@ -379,5 +383,5 @@ class Aging(Protocol):
 
 
 def is_old(socket: Aging) -> bool:
-    """Whether a socket must reconnect: after LONGEST_LIFE_S, or earlier by up to the fraction SPREAD."""
-    return time.monotonic() - socket.born > LONGEST_LIFE_S * (1 - SPREAD * socket.chance / 256)
+    """Whether a socket must reconnect: after MAX_LIFE_S, or earlier by up to the fraction LIFE_SPREAD."""
+    return time.monotonic() - socket.born > MAX_LIFE_S * (1 - LIFE_SPREAD * socket.chance / 256)

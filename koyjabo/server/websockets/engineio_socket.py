@@ -12,17 +12,17 @@ from engineio.packet import Packet
 from engineio.socket import Socket
 
 from koyjabo.base.core.errors import ABUSE, CLEAN_CLOSES, NORMAL, BadHandshake, KoyJaboError
-from koyjabo.realtime.frames import BINARY, TEXT, frame
+from koyjabo.realtime.frames import BINARY_OPCODE, TEXT_OPCODE, frame
 from .connection import WebSocketConnection
 
 MAX_PACKETS = 100
 """Maximum number of packets waiting for a client's next poll. Beyond this, the client is closed."""
 
-UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
-PONG = str(packet.PONG)
-PROBE = f"{packet.PING}probe"
-PROBED = frame(f"{packet.PONG}probe")
-UPGRADE = str(packet.UPGRADE)
+PACKET_ERRORS = (ValueError, KeyError, IndexError, TypeError)
+PONG_TEXT = str(packet.PONG)
+PROBE_TEXT = f"{packet.PING}probe"
+PROBE_RESPONSE = frame(f"{packet.PONG}probe")
+UPGRADE_TEXT = str(packet.UPGRADE)
 
 
 class EngineSocket(Socket):
@@ -114,7 +114,7 @@ class EngineSocket(Socket):
     def handle_post_request(self, environ: dict[str, Any]) -> None:
         try:
             super().handle_post_request(environ)
-        except (EngineIOError, *UNREADABLE):
+        except (EngineIOError, *PACKET_ERRORS):
             self.close(abort=True)
             self.server.sockets.pop(self.sid, None)
             raise EngineIOError from None
@@ -152,7 +152,7 @@ class EngineSocket(Socket):
     # Methods that the connection calls on its owner
 
     def received(self, connection: WebSocketConnection, message: str | bytes) -> None:
-        if message == PONG and connection is self.connection:
+        if message == PONG_TEXT and connection is self.connection:
             self.schedule_ping()
         elif connection is self.connection:
             connection.run_in_order(lambda: self._receive(message))
@@ -173,7 +173,7 @@ class EngineSocket(Socket):
             return  # the message arrived before the client disconnected
         try:
             self.receive(Packet(encoded_packet=message))
-        except (EngineIOError, *UNREADABLE):
+        except (EngineIOError, *PACKET_ERRORS):
             self.refuse()
 
     def _probe(self, connection: WebSocketConnection, message: str | bytes) -> None:
@@ -182,11 +182,11 @@ class EngineSocket(Socket):
         """
         if self.closed:
             connection.close(NORMAL)
-        elif message == PROBE and self.connection is None:
+        elif message == PROBE_TEXT and self.connection is None:
             self._probed = connection
-            connection.write(PROBED)
+            connection.write(PROBE_RESPONSE)
             self.queue.put(Packet(packet.NOOP))
-        elif message == UPGRADE and connection is self._probed:
+        elif message == UPGRADE_TEXT and connection is self._probed:
             self._switch_to(connection)
         else:
             self.upgrading = False
@@ -218,4 +218,4 @@ class DirectQueue:
             self._connection.close(NORMAL)
             return
         data = each.encode()
-        self._connection.write(frame(data, TEXT if isinstance(data, str) else BINARY))
+        self._connection.write(frame(data, TEXT_OPCODE if isinstance(data, str) else BINARY_OPCODE))

@@ -10,7 +10,7 @@ from koyjabo.base.core.errors import TooManyConnections, TooManyRequests
 from koyjabo.base.network import client_address
 from koyjabo.realtime.frames import stream_frame
 from koyjabo.server.loop.poller import Poller, receive
-from .buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
+from .buffered_connection import CONNECTION_LOST, BufferedConnection, ConnectionOwner, Loop
 
 if TYPE_CHECKING:
     from koyjabo.server.http.connection import HttpConnection
@@ -19,17 +19,17 @@ RETRY = b"retry: 5000\n\n"
 """How long a client waits before it reopens a stream that has ended, ms."""
 
 COMMENT = b":\n\n"
-TICK_S = 5.0
+STREAM_TICK_S = 5.0
 QUIET_TICKS = 4
 """Number of ticks without an event before a comment is sent, which happens within 20 s."""
 
-UNACKNOWLEDGED_MS = 24_000
+UNACKNOWLEDGED_DATA_MS = 24_000
 """How long data may stay unacknowledged (TCP_USER_TIMEOUT), ms. Together with the comments, this detects a dead client
 within 45 s.
 """
 
-RETRY_AFTER_S = 10
-NO_ROOM = "Too many connections from this address. Wait as long as Retry-After says, then try again."
+FULL_RETRY_AFTER_S = 10
+TOO_MANY_STREAMS = "Too many connections from this address. Wait as long as Retry-After says, then try again."
 
 
 class EventStream(BufferedConnection):
@@ -45,12 +45,12 @@ class EventStream(BufferedConnection):
         super().__init__(address, owner, loop, RETRY)
         self.has_begun = False
         self._quiet_ticks = 0
-        self._code = LOST
+        self._code = CONNECTION_LOST
 
     def attach(self, sock: Any) -> None:
         super().attach(sock)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it, macOS does not
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_DATA_MS)
 
     @property
     def body(self) -> "StreamBody":
@@ -68,7 +68,7 @@ class EventStream(BufferedConnection):
         self.has_begun = True
         self.send_unsent()
         if early:
-            self._loop.drop(self, LOST)
+            self._loop.drop(self, CONNECTION_LOST)
         if self._state != self.GONE:
             self._loop.watch(self)
         if self._state == self.CLOSING:
@@ -77,7 +77,7 @@ class EventStream(BufferedConnection):
     def abandon(self) -> None:
         """Release the place of a stream that has not begun. Does nothing for other streams."""
         if not self.has_begun:
-            self._loop.drop(self, LOST)
+            self._loop.drop(self, CONNECTION_LOST)
 
     def write(self, data: bytes) -> None:
         self._quiet_ticks = 0
@@ -90,7 +90,7 @@ class EventStream(BufferedConnection):
     def close(self, code: int | None, reason: str = "") -> None:
         """End the body once the client has read all buffered data, or after CLOSE_TIMEOUT_S."""
         if self._state == self.OPEN:
-            self._state, self._code = self.CLOSING, code or LOST
+            self._state, self._code = self.CLOSING, code or CONNECTION_LOST
             if self.has_begun:
                 self._conclude()
 
@@ -109,7 +109,7 @@ class EventStream(BufferedConnection):
     def read(self) -> None:
         """End the stream, because a client must not send anything after its request."""
         if receive(self._sock) is not None:
-            self._loop.drop(self, LOST)
+            self._loop.drop(self, CONNECTION_LOST)
 
     def all_sent(self) -> None:
         if self._state == self.CLOSING:
@@ -159,5 +159,5 @@ class EventStreams:
         if self._loop.is_full(address):
             raise TooManyConnections
         if not self._loop.reserve(address):
-            raise TooManyRequests(RETRY_AFTER_S, NO_ROOM)
+            raise TooManyRequests(FULL_RETRY_AFTER_S, TOO_MANY_STREAMS)
         return EventStream(address, owner, self._loop)

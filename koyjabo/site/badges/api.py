@@ -17,15 +17,15 @@ from koyjabo.web.i18n import number_in
 from koyjabo.web.openapi.describe import Image, describe
 from koyjabo.web.pages import errors
 from . import drawing, values
-from .drawing import PROBLEM, STYLES
-from .values import PARAMETERS, badge_of, cleaned, query_of
+from .badge_query import BADGE_PARAMETERS, badge_of, cleaned, query_of
+from .drawing import PROBLEM_COLOR, STYLES
 
 SVG = "image/svg+xml"
-MAX_CACHED = 1024
+MAX_CACHED_BADGES = 1024
 """Maximum number of rendered badges in the cache. Badges of pages with the same number and look are one badge."""
 
-QUERY = {
-    "value": ", ".join(values.VALUES),
+QUERY_PARAMETERS = {
+    "value": ", ".join(values.BADGE_VALUES),
     "community": "id, for online",
     "page": "path, for page",
     "label": "at most 40 characters",
@@ -33,12 +33,11 @@ QUERY = {
     "lang": ", ".join(LANGUAGES),
     "style": ", ".join(STYLES),
 }
-assert tuple(QUERY) == PARAMETERS
+assert tuple(QUERY_PARAMETERS) == BADGE_PARAMETERS
 
-WRONG = "a parameter is wrong"
-UNKNOWN = "no such community, or the number of the community or page is not public"
-UNREADABLE = "the number cannot be read, or views are being counted; see Retry-After"
-
+WRONG_PARAMETER = "a parameter is wrong"
+NOTHING_PUBLIC = "no such community, or the number of the community or page is not public"
+NUMBER_UNREADABLE = "the number cannot be read, or views are being counted; see Retry-After"
 bp = Blueprint("badges", __name__)
 declare(bp, "/badge.svg", PathPolicy.ANYONE, tag="visits")
 
@@ -53,12 +52,12 @@ _kept: dict[tuple[str, ...], tuple[str, str]] = {}
     {
         200: Image("an SVG", SVG),
         304: None,
-        400: Image(WRONG, SVG),
-        404: Image(UNKNOWN, SVG),
-        503: Image(UNREADABLE, SVG),
+        400: Image(WRONG_PARAMETER, SVG),
+        404: Image(NOTHING_PUBLIC, SVG),
+        503: Image(NUMBER_UNREADABLE, SVG),
     },
     headers={"If-None-Match": "an ETag from an earlier response"},
-    query=QUERY,
+    query=QUERY_PARAMETERS,
 )
 @fast_path
 @with_query
@@ -74,7 +73,7 @@ def badge_svg(context: RequestContext) -> PlainResponse:
         label, reason = next(iter(reasons.items()))
         _, headers, _ = errors.error_response(error)
         kept = [(name, value) for name, value in headers if name != "Content-Type"]
-        body = drawing.badge(cleaned(label), reason, PROBLEM, "flat", "en")
+        body = drawing.badge(cleaned(label), reason, PROBLEM_COLOR, "flat", "en")
         return PlainResponse(HTTPStatus(error.status), [("Content-Type", SVG), *kept], body)
 
 
@@ -92,7 +91,7 @@ def _response(context: RequestContext) -> PlainResponse:
     if kept is None:
         body = drawing.badge(**written, language=badge.language)
         kept = base36(crc32(body.encode())), body
-        if len(_kept) >= MAX_CACHED:
+        if len(_kept) >= MAX_CACHED_BADGES:
             _kept.clear()
         _kept[key] = kept
     checksum, body = kept

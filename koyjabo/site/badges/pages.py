@@ -18,10 +18,10 @@ from . import values
 
 declare(bp, "/embed", PathPolicy.EMBEDDED)
 
-THEMES = {"auto": "", "light": "light", "dark": "dark"}
+FRAME_THEMES = {"auto": "", "light": "light", "dark": "dark"}
 """The page's theme attribute, by parameter value."""
 
-PARAMETERS = ("value", "community", "page", "lang", "theme", "counts")
+FRAME_PARAMETERS = ("value", "community", "page", "lang", "theme", "counts")
 
 
 class Frame(NamedTuple):
@@ -39,20 +39,20 @@ def embed() -> str:
     visit only with `counts=1`. Raises InvalidInput with the reason by parameter.
     """
     query = {name: value for name, value in request.args.items() if name not in Campaign._fields}
-    problems = values.problems(query, PARAMETERS, {"lang": LANGUAGES, "theme": THEMES})
+    problems = values.problems(query, FRAME_PARAMETERS, {"lang": LANGUAGES, "theme": FRAME_THEMES})
     if problems:
         raise InvalidInput("; ".join(f"{name}: {reason}" for name, reason in problems.items()) + ".", problems)
     frame = Frame(
-        value=query.get("value", values.TOTAL),
+        value=query.get("value", values.TOTAL_VALUE),
         community=query.get("community", ""),
         page=page_of(query["page"]) if "page" in query else "",
         language=query.get("lang", language()),
-        theme=THEMES[query.get("theme", "auto")],
+        theme=FRAME_THEMES[query.get("theme", "auto")],
         counts=query.get("counts") == "1",
     )
     number = None
     with suppress(PageNumbersOff, PageNotShown):
         number = values.read(current(), frame.value, frame.community, frame.page).number
     with speaking(frame.language):
-        label = values.LABELS[frame.language][frame.value]
+        label = values.VALUE_LABELS[frame.language][frame.value]
         return render_template("badges/embed.html", frame=frame, number=number, label=label)

@@ -21,10 +21,10 @@ from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body, pattern, refuse, tex
 
 bp = Blueprint("koyjabo_bridge", __name__)
 
-PATH = "/gh"
-declare(bp, PATH, PathPolicy.ANYONE)
+BRIDGE_PATH = "/gh"
+declare(bp, BRIDGE_PATH, PathPolicy.ANYONE)
 RECORD_VISIT = "record-visit"
-STATS = "data/stats/global.json"
+STATS_FILE = "data/stats/global.json"
 NOTHING_ELSE = "no other calls are supported here"
 
 
@@ -77,7 +77,7 @@ class GlobalStatsResponse(BaseModel):
     uniqueVisitors: int = Field(examples=[3821])
 
 
-@bp.post(PATH)
+@bp.post(BRIDGE_PATH)
 @describe("Count a visit to koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
 @fast_path
 def record_visit(context: RequestContext) -> PlainResponse:
@@ -92,21 +92,21 @@ def record_visit(context: RequestContext) -> PlainResponse:
     return PlainResponse(HTTPStatus.NO_CONTENT, [])
 
 
-@bp.get(PATH)
+@bp.get(BRIDGE_PATH)
 @describe(
     "Current stats for koyjabo.com",
     {200: GlobalStatsResponse, 404: NOTHING_ELSE},
-    query={"r": "any", "p": STATS},
+    query={"r": "any", "p": STATS_FILE},
 )
 def read_stats() -> Response:
     """Return the stats. They include every visit acknowledged before the request."""
-    if request.args.get("p") != STATS:
+    if request.args.get("p") != STATS_FILE:
         raise NotBridged
     stats = current()[CountingServices].visits.stats().as_object()
     shown = {name: stats[name] for name in GlobalStatsResponse.model_fields}
     return Response(json.dumps(shown), headers={"Cache-Control": "no-cache"}, mimetype="application/json")
 
 
-@bp.route(PATH, methods=["PUT", "PATCH", "DELETE"])
+@bp.route(BRIDGE_PATH, methods=["PUT", "PATCH", "DELETE"])
 def refuse_others() -> Response:
     raise NotBridged

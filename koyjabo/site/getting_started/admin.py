@@ -11,7 +11,7 @@ from koyjabo.web.current import admin as bp, current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import Undo, done
 from koyjabo.web.panel.pages import me, page
-from .getting_started import PAGE, GettingStarted
+from .getting_started import PAGE_STEP, GettingStarted
 
 
 @bp.context_processor
@@ -41,7 +41,10 @@ def first_page() -> Response:
 @bp.post("/getting-started/<step>")
 def change_step(step: str) -> Response:
     """Hide the step if `state` is "hidden", otherwise show it again."""
-    shown_on, is_hidden = "admin.overview" if step == PAGE else "admin.server", request.form.get("state") == "hidden"
+    shown_on, is_hidden = (
+        "admin.overview" if step == PAGE_STEP else "admin.server",
+        request.form.get("state") == "hidden",
+    )
     current()[GettingStarted].hide(me(), step, is_hidden)
     undo = Undo(url_for("admin.change_step", step=step), {"state": "shown"})
     return done(N_("Done, for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)

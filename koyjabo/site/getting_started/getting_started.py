@@ -22,15 +22,15 @@ from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from . import queries
 from .queries import SiteFacts, StoredStep
 
-FIRST_PAGE = "first_page"
+FIRST_PAGE_STORED = "first_page"
 """Subject of the message that the first page on another host is stored. If it is lost, Overview shows the page when it
 is opened or connects again.
 """
 
-PAGE, LIST, TOTAL = STEPS = "page", "all", "total"
+PAGE_STEP, LIST_STEP, TOTAL_STEP = STARTING_STEPS = "page", "all", "total"
 """What admins can hide: the line to paste into a page, the list of what the server lacks, and its step Total."""
 
-NEW_MS = 600_000
+FIRST_PAGE_SHOWN_MS = 600_000
 """Maximum time that Overview shows the first page, ms."""
 
 MAX_FIRST_VISITS, FIRST_DAY_MS = 50, 86_400_000
@@ -60,15 +60,15 @@ class GettingStarted:
 
     def first_page(self, account: Account, total: int) -> StoredStep | None:
         """The first page on another host that has counted a visit, or an empty step before that. None for accounts that
-        are not site admins, and once the step is over: the page is hidden, known for NEW_MS, followed by later visits
-        in `total`, or never came although the site is in use.
+        are not site admins, and once the step is over: the page is hidden, known for FIRST_PAGE_SHOWN_MS, followed by
+        later visits in `total`, or never came although the site is in use.
         """
         if not account.is_admin:
             return None
-        page = self._step(PAGE)
+        page = self._step(PAGE_STEP)
         if page.done_ms is not None:
             is_newest = page.ordinal is not None and total <= page.ordinal
-            if is_newest and self._clock.now_ms() < page.done_ms + NEW_MS:
+            if is_newest and self._clock.now_ms() < page.done_ms + FIRST_PAGE_SHOWN_MS:
                 host, location = page.host and shown_host(page.host), self._database.read(queries.newest_location)
                 return page._replace(host=host, location=location)
             return None
@@ -86,21 +86,21 @@ class GettingStarted:
 
     def seen_on(self) -> str:
         """The host of the first page on another host that has counted a visit, or ""."""
-        host = self._step(PAGE).host
+        host = self._step(PAGE_STEP).host
         return shown_host(host) if host else ""
 
     def missing(self, account: Account) -> tuple[str, ...]:
         """Names of what the server lacks, for the list on Server. Admins also see what their own account lacks. Empty
         for other accounts, and once the list is hidden.
         """
-        if not account.sees_panel or self._step(LIST).done_ms is not None:
+        if not account.sees_panel or self._step(LIST_STEP).done_ms is not None:
             return ()
         facts, source = self._facts(account), self._services[StoredSettings].source
         sends_mail = self._services[MailOutbox].is_on
         has = {
             "name": source("SITE_NAME") != "default" or facts.is_in_use,
             "zone": source("TIMEZONE") != "default" or facts.is_in_use,  # visits stay on the days they were counted for
-            "total": facts.has_total or facts.is_in_use or self._step(TOTAL).done_ms,
+            "total": facts.has_total or facts.is_in_use or self._step(TOTAL_STEP).done_ms,
             "mail": sends_mail,
             "email": account.email != PLACEHOLDER and (facts.has_confirmed_email or not sends_mail),
             "person": facts.has_second_person,
@@ -110,12 +110,12 @@ class GettingStarted:
         return tuple(name for name, is_there in has.items() if not is_there)
 
     def hide(self, account: Account, step: str, is_hidden: bool) -> None:
-        """Hide one of STEPS for all admins, or show it again. Raises Forbidden, InvalidInput."""
+        """Hide one of STARTING_STEPS for all admins, or show it again. Raises Forbidden, InvalidInput."""
         account.require_site_admin()
-        if step not in STEPS:
+        if step not in STARTING_STEPS:
             raise InvalidInput(details={"step": N_("must be page, all or total")})
         by = log.actor(account, self._clock)
-        hide = queries.skip if step == PAGE else queries.finish
+        hide = queries.skip if step == PAGE_STEP else queries.finish
         state = "hidden" if is_hidden else "shown"
         entry = by.entry("setup.step", Subject("setup", "", ""), step=step, state=state)
         self._database.write(hide if is_hidden else queries.reopen, step, by.at_ms, audit=entry)
@@ -123,7 +123,7 @@ class GettingStarted:
     def announce(self, realtime: RealtimeServices) -> None:
         """Make the panels of all workers start over, so that an open Overview requests the first page."""
         realtime.reload_panel()
-        realtime.bus.send_to_workers(FIRST_PAGE, None)
+        realtime.bus.send_to_workers(FIRST_PAGE_STORED, None)
 
     def listen(self) -> None:
         """Wait for a visit from another host, because the database may not have one."""
@@ -138,7 +138,7 @@ class GettingStarted:
 
         def store_page() -> None:
             try:
-                if self._database.write(queries.finish, PAGE, self._clock.now_ms(), host, receipt.ordinal):
+                if self._database.write(queries.finish, PAGE_STEP, self._clock.now_ms(), host, receipt.ordinal):
                     self._on_first_page()
             except LedgerUnavailable:
                 self.listen()

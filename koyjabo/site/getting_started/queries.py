@@ -14,6 +14,20 @@ from .models import StartingStep
 DAYS_IN_USE = 3
 
 
+SKIP = text(
+    "INSERT INTO starting_steps (step, skipped_ms) VALUES (:step, :at_ms) "
+    "ON CONFLICT (step) DO UPDATE SET skipped_ms = excluded.skipped_ms"
+)
+
+FINISH = text(
+    "INSERT INTO starting_steps (step, done_ms, host, ordinal) VALUES (:step, :at_ms, :host, :ordinal) "
+    "ON CONFLICT (step) DO UPDATE SET done_ms = excluded.done_ms, host = excluded.host, ordinal = excluded.ordinal "
+    "WHERE starting_steps.done_ms IS NULL"
+)
+
+STEP_COLUMNS = [getattr(StartingStep, name) for name in ("done_ms", "skipped_ms", "host", "ordinal")]
+
+
 class StoredStep(NamedTuple):
     """A stored step, see `models.StartingStep`."""
 
@@ -38,21 +52,9 @@ class SiteFacts(NamedTuple):
     is_in_use: bool  # visits were counted on DAYS_IN_USE days before today
 
 
-SKIP = text(
-    "INSERT INTO starting_steps (step, skipped_ms) VALUES (:step, :at_ms) "
-    "ON CONFLICT (step) DO UPDATE SET skipped_ms = excluded.skipped_ms"
-)
-FINISH = text(
-    "INSERT INTO starting_steps (step, done_ms, host, ordinal) VALUES (:step, :at_ms, :host, :ordinal) "
-    "ON CONFLICT (step) DO UPDATE SET done_ms = excluded.done_ms, host = excluded.host, ordinal = excluded.ordinal "
-    "WHERE starting_steps.done_ms IS NULL"
-)
-STORED = [getattr(StartingStep, name) for name in ("done_ms", "skipped_ms", "host", "ordinal")]
-
-
 def step(session: Session, name: str) -> StoredStep:
     """The step; empty if nothing is stored about it."""
-    row = session.execute(select(*STORED).where(StartingStep.step == name)).one_or_none()
+    row = session.execute(select(*STEP_COLUMNS).where(StartingStep.step == name)).one_or_none()
     return StoredStep() if row is None else StoredStep(*row)
 
 

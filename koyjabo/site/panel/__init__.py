@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("connect", "data", "navigation", "overview", "panel_stream", "server")
+INTERFACES = ("command_search", "connect", "data", "navigation", "overview", "panel_stream", "server")
 
 
 def register(base: "Base") -> None:

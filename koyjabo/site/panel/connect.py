@@ -11,7 +11,7 @@ from flask import Response, request
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.services import CountingServices
-from koyjabo.integrations.api_keys.api_keys import SCOPES, ApiKeys
+from koyjabo.integrations.api_keys.api_keys import KEY_SCOPES, ApiKeys
 from koyjabo.site.badges import values
 from koyjabo.site.badges.values import ACCENT
 from koyjabo.site.getting_started.getting_started import GettingStarted
@@ -38,7 +38,7 @@ class Appearance(NamedTuple):
 
     @property
     def label(self) -> str:
-        return values.LABELS[self.lang][self.value]
+        return values.VALUE_LABELS[self.lang][self.value]
 
     @property
     def hex(self) -> str:
@@ -68,7 +68,7 @@ def connect() -> Response:
         stats=stats.as_object(),
         last=stats.last,
         host=services[GettingStarted].seen_on(),
-        scopes=SCOPES,
+        scopes=KEY_SCOPES,
         now_ms=services.clock.now_ms(),
         **lists,
     )
@@ -76,7 +76,7 @@ def connect() -> Response:
 
 def _values() -> list[str]:
     """The values to choose from. The views of a page are one if pages show their number."""
-    return [*values.FIELDS, *([values.PAGE] if current()[PageNumbers].is_on else [])]
+    return [*values.STATS_FIELDS, *([values.PAGE_VALUE] if current()[PageNumbers].is_on else [])]
 
 
 def _appearance() -> Appearance:
@@ -86,7 +86,7 @@ def _appearance() -> Appearance:
     color = query.get("color", "")
     return Appearance(
         look if look in LOOKS else LOOKS[0],
-        value if value in _values() else values.TOTAL,
+        value if value in _values() else values.TOTAL_VALUE,
         lang if lang in LANGUAGES else language(),
         color.lower() if COLOR.fullmatch(color) else ACCENT,
         query.get("counts") != "no",

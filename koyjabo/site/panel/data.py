@@ -28,8 +28,8 @@ from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page, while_admin
 from koyjabo.web.schemas.bodies import Body, VisitorId
 
-VISITS, DAYS = "visits", "days"
-NARROWING = ("community_id", "who", "evidence", "network", "own", "place")
+EXPORT_OF_VISITS, EXPORT_OF_DAYS = "visits", "days"
+NARROWING_FIELDS = ("community_id", "who", "evidence", "network", "own", "place")
 """Fields of the export form that are hidden until one is set."""
 
 JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
@@ -60,7 +60,7 @@ def show(status: int = 200, export: Form[Body] | None = None, erasure: Form[Eras
         backups=backups.shown(),
         at_first=backups.AT_FIRST,
         export=export,
-        is_narrowed=any(export.values[name] or name in export.errors for name in NARROWING),
+        is_narrowed=any(export.values[name] or name in export.errors for name in NARROWING_FIELDS),
         communities=choices(export.values["community_id"]),
         facts=facts(),
         erasure=erasure or Form(ErasureBody),
@@ -71,7 +71,7 @@ def show(status: int = 200, export: Form[Body] | None = None, erasure: Form[Eras
 def export_form(values: dict[str, Any]) -> Form[Body]:
     """The export form. Invalid choices are replaced with the defaults."""
     form = filter_form(values)
-    form.values["what"] = DAYS if values.get("what") == DAYS else VISITS
+    form.values["what"] = EXPORT_OF_DAYS if values.get("what") == EXPORT_OF_DAYS else EXPORT_OF_VISITS
     return form
 
 
@@ -92,7 +92,7 @@ def _pieces(values: dict[str, str], what: str) -> Iterator[str]:
     """Yield the pieces of the file. Raises InvalidInput."""
     visits, jobs = current()[VisitListServices].visits, current()[RunningJobs]
     which = VisitFilter(**{name: values[name] for name in VisitFilter._fields})
-    if what == DAYS:
+    if what == EXPORT_OF_DAYS:
         return visits.export_days(me(), which)
     return visits.export(me(), which, jobs.reported(EXPORT))
 

@@ -14,7 +14,7 @@ from koyjabo.web.current import admin as bp, current
 from koyjabo.web.panel import for_viewers
 from koyjabo.web.panel.pages import me, page
 
-MAX_NEWEST = 10
+MAX_NEWEST_VISITS = 10
 """Number of visits on the first day."""
 
 
@@ -41,7 +41,7 @@ def overview() -> Response:
             stats=stats,
             day=services[DaysByHour].at(moment),
             now_ms=services.clock.now_ms(),
-            newest=visits.visits.slice(me(), VisitFilter(), count=MAX_NEWEST).visits,
+            newest=visits.visits.slice(me(), VisitFilter(), count=MAX_NEWEST_VISITS).visits,
             live_times=visits.live_times(),
         )
     return page(

@@ -11,17 +11,18 @@ from koyjabo.counting.stats import encode
 from koyjabo.realtime.events import panel_state
 from koyjabo.sockets import routes
 from koyjabo.sockets.credentials import sub_protocols, token_to_verify
-from koyjabo.sockets.stream import Connection, PermittedStream
+from koyjabo.sockets.permitted_streams import PermittedStream
+from koyjabo.sockets.stream import Connection
 from koyjabo.upkeep.health.health import Health
 from koyjabo.web.login.tokens import Claims
 
-PANEL = "panel"
+PANEL_STREAM = "panel"
 
 
 class PanelStream(PermittedStream):
     """An open socket. It receives every change, so the response to `request_count` contains only what events do not."""
 
-    kind = PANEL
+    kind = PANEL_STREAM
     shows_views = True
 
     def send_present(self, connection: Connection) -> None:
@@ -37,7 +38,7 @@ class PanelStream(PermittedStream):
         return Participant(connection, needed, is_dashboard=True, end=end, refresh_id=refresh_id)
 
 
-routes.STREAMS[PANEL] = PanelStream
+routes.OPENED_STREAMS[PANEL_STREAM] = PanelStream
 
 
 @routes.bp.route("/ws/admin/", websocket=True)
@@ -45,4 +46,4 @@ def panel_stream() -> Response:
     """Send each visit, and the numbers on the panel's live pages, to site admins and viewers, without anything that
     would let them track a visitor.
     """
-    return routes.open_here(PANEL, sub_protocols(request).accepted)
+    return routes.open_here(PANEL_STREAM, sub_protocols(request).accepted)

@@ -13,7 +13,8 @@ from koyjabo.web.fast_path.fast_path import FlaskContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, JSON, PRIVATE, as_response, response_or_304
 from koyjabo.web.openapi.describe import describe
-from .receipts import ReceiptPart, Receipts, TotalReceipt
+from .receipt_parts import ReceiptPart
+from .receipts import Receipts, TotalReceipt
 
 declare(bp, "/api/receipt", PathPolicy.ANYONE, tag="visits")
 

@@ -27,10 +27,10 @@ from .receipts import Receipts
 
 declare(pages, "/receipt", PathPolicy.PANEL)
 
-PAGE = "pages.receipt"
+RECEIPT_PAGE = "pages.receipt"
 
-LONGEST_REASON = 200
-NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")
+MAX_REASON_LENGTH = 200
+TYPED_NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")
 REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
@@ -69,14 +69,14 @@ def _back() -> str:
 
 def _number(value: Any) -> int:
     """Parse a number written in the digits of any script, with or without thousands separators."""
-    if not NUMBER.fullmatch(str(value)):
+    if not TYPED_NUMBER.fullmatch(str(value)):
         raise PydanticCustomError("unusable", N_("must be a whole number"))
     return int(str(value).replace(",", ""))
 
 
 def _reason(value: Any) -> str:
     reason = whole(str(value)).strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
+    if not 1 <= len(reason) <= MAX_REASON_LENGTH:
         raise PydanticCustomError("unusable", REASON_LENGTH)
     return reason
 
@@ -95,7 +95,7 @@ class TotalBody(Body):
 @admin.post("/receipt/recount")
 def recount() -> Response:
     current()[Recounts].begin(me())
-    return done(N_("The recount has started."), PAGE)
+    return done(N_("The recount has started."), RECEIPT_PAGE)
 
 
 @admin.post("/receipt/total")
@@ -114,7 +114,7 @@ def set_total() -> Response:
     except TotalWouldFall:
         form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
         return show(409, form)
-    return say(back(PAGE), N_("The total was changed."))
+    return say(back(RECEIPT_PAGE), N_("The total was changed."))
 
 
 def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
@@ -129,7 +129,7 @@ def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
         _("Change the total to %(total)s?", total=count(after)),
         (effect, _("Reason: %(reason)s", reason=body.reason)),
         _("Change the total"),
-        path_back(PAGE),
+        path_back(RECEIPT_PAGE),
         typed=count(after),
         figures=(
             (_("Now"), count(before)),

@@ -1,6 +1,4 @@
-"""Queries for changes to the site's total other than visits, and for how it was verified: the latest recount, and the
-latest backup that was restored and recounted.
-"""
+"""Queries for changes to the site's total other than visits."""
 
 from typing import NamedTuple
 
@@ -12,10 +10,8 @@ from koyjabo.base.models import SITE
 from koyjabo.counting.models import Adjustment
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.upkeep.backups import backup_queries
-from koyjabo.upkeep.recounts.recounts import ENDED
 
-MAX_RECORDS = 200
+MAX_AUTHOR_RECORDS = 200
 """Maximum number of audit entries searched for the author of a total."""
 
 
@@ -50,48 +46,5 @@ def history(session: Session) -> TotalHistory:
 
 def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:
     """The author of each total, by time and total, if the audit log still has them."""
-    records = audit.newest(session, ("total.set",), MAX_RECORDS)
+    records = audit.newest(session, ("total.set",), MAX_AUTHOR_RECORDS)
     return {(record.at_ms, record.details["after"]): record for record in records}
-
-
-RESTORED = "ledger.restore"
-"""Audit log action for a restore. A restore ends with a recount that must find no problems."""
-
-RECOUNTS = 10
-"""Maximum number of audit entries searched for a finished recount."""
-
-
-class LastRecount(NamedTuple):
-    """The latest finished recount, from any source: the nightly recount, the panel, a command, or a backup."""
-
-    at_ms: int
-    errors: int
-
-
-class VerifiedBackup(NamedTuple):
-    at_ms: int
-    total: int  # as it was counted in the restored copy
-
-
-class Verification(NamedTuple):
-    recounted: LastRecount | None = None
-    backup: VerifiedBackup | None = None
-
-
-def verification(session: Session) -> Verification:
-    record, recounted = backup_queries.verified(session), _recounted(session)
-    if record is None:
-        return Verification(recounted)
-    backup = VerifiedBackup(record.at_ms, record.details["total"])
-    if recounted is None or recounted.at_ms < backup.at_ms:
-        recounted = LastRecount(backup.at_ms, 0)
-    return Verification(recounted, backup)
-
-
-def _recounted(session: Session) -> LastRecount | None:
-    for line in audit.newest(session, (ENDED, RESTORED), RECOUNTS):
-        if line.action == RESTORED:
-            return LastRecount(line.at_ms, 0)
-        if "agrees" in line.details:
-            return LastRecount(line.at_ms, line.details["problem_count"])
-    return None

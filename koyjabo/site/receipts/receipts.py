@@ -1,103 +1,20 @@
 """The receipt for the site's total at one moment. Its parts add up to the total (specification: Receipt)."""
 
-from collections.abc import Sequence
-from functools import lru_cache
-from itertools import groupby
 from typing import NamedTuple
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import Account
-from koyjabo.counting.models import ROLLED_BACK, SET, START
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit.log import masked
 from koyjabo.people.audit.queries import AuditRecord
 from . import queries
-from .queries import (
-    LastRecount,
-    TotalChange,
-    TotalHistory,
-    Verification,
-    VerifiedBackup,
-    verification,
-)
+from .queries import TotalChange, TotalHistory
+from .receipt_parts import VISITS_PART, ReceiptPart, parts_of
+from .verification_queries import LastRecount, Verification, VerifiedBackup, verification
 
-ADJUSTED, VISITS = "adjustment", "visits"
-KINDS = {START: START, SET: ADJUSTED, ROLLED_BACK: ROLLED_BACK}
-"""The kind of a part, by kind of adjustment."""
-
-ORDER = (*KINDS.values(), VISITS)
-
-MAX_PARTS = 60
-"""Maximum number of parts up to the last change. If there are more, the oldest are combined, one part per kind."""
-
-
-class ReceiptPart(NamedTuple):
-    """A part of the total. `first` and `last` are the visit numbers that it covers or, if it lowered the total, that it
-    took back. Both are None for combined parts.
-    """
-
-    kind: str  # one of ORDER
-    amount: int  # negative if the total was lowered
-    first: int | None = None
-    last: int | None = None
-    at_ms: int | None = None  # None for visits; the latest time for combined parts
-    reason: str | None = None
-    by: str | None = None  # OPERATOR_NAME or a user's name; None if unknown or not shown
-
-    @property
-    def total_after(self) -> int | None:
-        """The total after this part."""
-        return self.last if self.amount > 0 or self.first is None else self.first - 1
-
-
-def parts_of(changes: tuple[TotalChange, ...], visits: int, total: int) -> tuple[ReceiptPart, ...]:
-    """The parts, oldest first. They always add up to `total`: if the ledger contradicts itself, the difference is an
-    adjustment without a time.
-    """
-    parts, counted, reached = _upto_last_change(changes)
-    newest = _part(VISITS, visits - counted, reached)
-    return (*parts, *newest, *_part(ADJUSTED, total - reached - (visits - counted), reached + visits - counted))
-
-
-@lru_cache(maxsize=1)  # the part of the receipt that visits do not change
-def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPart, ...], int, int]:
-    """The parts up to the last change, and the number of visits and the total after it."""
-    parts: list[ReceiptPart] = []
-    counted = reached = 0
-    for change in changes:
-        parts += _part(VISITS, change.after_visit - counted, reached)
-        reached, counted = reached + change.after_visit - counted, change.after_visit
-        reason = change.reason if change.kind == SET else None
-        parts += _part(KINDS[change.kind], change.amount, reached, change.at_ms, reason)
-        reached += change.amount
-    return combined(parts), counted, reached
-
-
-def _part(
-    kind: str, amount: int, before: int, at_ms: int | None = None, reason: str | None = None
-) -> tuple[ReceiptPart, ...]:
-    """Return a part that changes the total from `before` by `amount`, or no part if `amount` is 0."""
-    after = before + amount
-    return (ReceiptPart(kind, amount, min(before, after) + 1, max(before, after), at_ms, reason),) if amount else ()
-
-
-def combined(parts: Sequence[ReceiptPart]) -> tuple[ReceiptPart, ...]:
-    """Return at most MAX_PARTS parts: the oldest are combined, one part per kind."""
-    if len(parts) <= MAX_PARTS:
-        return tuple(parts)
-    older = parts[: len(parts) - MAX_PARTS + len(ORDER)]
-    by_kind = sorted(older, key=lambda part: ORDER.index(part.kind))
-    sums = []
-    for kind, some in groupby(by_kind, key=lambda part: part.kind):
-        of_kind = list(some)
-        newest_ms = max((part.at_ms for part in of_kind if part.at_ms is not None), default=None)
-        sums.append(ReceiptPart(kind, sum(part.amount for part in of_kind), at_ms=newest_ms))
-    return (*(part for part in sums if part.amount), *parts[len(older) :])
-
-
-ATTEMPTS = 3
+READ_ATTEMPTS = 3
 """How many times to try reading a receipt if the total changes between its two reads."""
 
 VERIFICATION_KEPT_MS = 5_000
@@ -106,7 +23,7 @@ VERIFICATION_KEPT_MS = 5_000
 OPERATOR_NAME = "operator"
 """The name shown for people who use the command line."""
 
-NEVER = TotalHistory(0, 0, 0, ())
+NO_HISTORY = TotalHistory(0, 0, 0, ())
 
 
 class TotalReceipt(NamedTuple):
@@ -120,12 +37,12 @@ class TotalReceipt(NamedTuple):
     @property
     def changes(self) -> list[ReceiptPart]:
         """All parts except visits."""
-        return [part for part in self.parts if part.kind != VISITS]
+        return [part for part in self.parts if part.kind != VISITS_PART]
 
     @property
     def visits(self) -> list[ReceiptPart]:
         """The parts that are visits counted one by one."""
-        return [part for part in self.parts if part.kind == VISITS]
+        return [part for part in self.parts if part.kind == VISITS_PART]
 
     @property
     def counted(self) -> int:
@@ -144,7 +61,7 @@ class Receipts:
 
     def __init__(self, base: Base) -> None:
         self._visits, self._database, self._clock = base.services[CountingServices].visits, base.database, base.clock
-        self._history = NEVER
+        self._history = NO_HISTORY
         self._verification = Verification()
         self._verification_read_ms = -VERIFICATION_KEPT_MS  # by `elapsed_ms`
 
@@ -187,7 +104,7 @@ class Receipts:
         """Return the latest counter, with the changes that explain its total. Apart from these changes, the total grows
         only with visits, and falls only in a new epoch.
         """
-        for _ in range(ATTEMPTS):
+        for _ in range(READ_ATTEMPTS):
             if not self._visits.refresh(self._visits.site):
                 raise LedgerUnavailable
             snapshot, history = self._visits.site.snapshot, self._history

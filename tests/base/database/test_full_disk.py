@@ -13,7 +13,7 @@ from support.faults.disks import small_disk
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
-from koyjabo.server.process.metrics_folder import PREFIX
+from koyjabo.server.process.metrics_folder import FOLDER_PREFIX
 
 VISITORS = 60
 """Enough visitors to reach all parts of the table of lost connections."""
@@ -44,7 +44,7 @@ def test_full_disk_refuses_visits_and_heals(disk, new_server):
     assert server.post_visit("karim", page=LONG).status_code == 503
     assert server.stats().total == acknowledged
     assert server.log.count("ledger_unavailable") == 1, server.log
-    (folder,) = disk.glob(f"{PREFIX}*")
+    (folder,) = disk.glob(f"{FOLDER_PREFIX}*")
     written = [file for file in folder.iterdir() if file.suffix == ".db" or file.name == "comebacks"]
     assert len(written) == 3
     assert all(file.stat().st_blocks * 512 >= file.stat().st_size > 0 for file in written)

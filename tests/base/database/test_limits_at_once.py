@@ -23,7 +23,7 @@ def workers(module_database):
 
 def test_two_workers_at_once_do_not_exceed_it(workers, module_database, monkeypatch):
     """The first to count inserts only after the other has counted, or is waiting for it."""
-    monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_KEYS", 1)
+    monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_API_KEYS", 1)
     hold_for_two(monkeypatch, queries, "add", module_database)
     with ThreadPoolExecutor(2) as threads:
         outcomes = list(threads.map(outcome, workers))

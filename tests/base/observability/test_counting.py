@@ -12,7 +12,7 @@ import pytest
 from support.programs.processes import run
 
 from koyjabo.server.process import metrics_folder
-from koyjabo.server.process.metrics_folder import SIZE, keep_if_there
+from koyjabo.server.process.metrics_folder import FILE_BYTES, keep_if_there
 
 FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "KOYJABO_WORKER"
 COUNT_ALL_THERE_IS = """
@@ -78,5 +78,5 @@ def test_files_have_all_the_room_that_is_ever_counted_in(monkeypatch, tmp_path):
     assert counted.returncode == 0, counted.stderr
     assert {path.name: path.stat().st_ino for path in tmp_path.iterdir()} == reserved
     for path in tmp_path.iterdir():
-        assert path.stat().st_size == SIZE
-        assert path.stat().st_blocks * 512 >= SIZE
+        assert path.stat().st_size == FILE_BYTES
+        assert path.stat().st_blocks * 512 >= FILE_BYTES

@@ -11,7 +11,7 @@ from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server, pings
 from support.servers.server import START_S, Server
 
-from koyjabo.server.process.metrics_folder import PREFIX
+from koyjabo.server.process.metrics_folder import FOLDER_PREFIX
 
 ENDED = "koyjabo_connection_duration_seconds_count"
 FILES = [f"{kind}_{place}" for kind in ("counter", "histogram", "now") for place in (0, 1)]
@@ -71,7 +71,7 @@ def test_visitor_whose_connection_was_lost_comes_back(workers):
 
 
 def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(workers, temporary):
-    (folder,) = temporary.glob(f"{PREFIX}*")
+    (folder,) = temporary.glob(f"{FOLDER_PREFIX}*")
     wait_until(lambda: files_in(folder) == FILES, "both have written all their files")
     visits = scraped(workers)["koyjabo_commit_visits_sum"]
     for _ in range(2):
@@ -107,7 +107,7 @@ def test_server_outlives_the_loss_of_the_folder(new_server, sqlite_database, tmp
     """Cleanup programs check the age of files, not their owner."""
     server = new_server(sqlite_database, TMPDIR=tmp_path).start()
     server.register("ayesha")
-    (folder,) = tmp_path.glob(f"{PREFIX}*")
+    (folder,) = tmp_path.glob(f"{FOLDER_PREFIX}*")
     shutil.rmtree(folder.rename(tmp_path / "gone"))  # at once, because the worker writes into it
     assert scraped(server)["koyjabo_commit_visits_sum"] == 1
     killed = server.kill_worker()

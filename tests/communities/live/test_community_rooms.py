@@ -30,16 +30,18 @@ def online(site: Site, community: str) -> int:
 def test_participant_is_online_from_joining_to_leaving(site, ayesha, community):
     seat = seat_of(site, ayesha, community)
     assert seat.scope == Scope(community)
-    assert site.services[CommunityServices].rooms.join(seat)["count"] == 1
+    assert site.services[CommunityServices].admission.join(seat)["count"] == 1
     assert online(site, community) == 1
-    site.services[CommunityServices].rooms.leave(seat)
+    site.services[CommunityServices].admission.leave(seat)
     assert online(site, community) == 0
     assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
 
 
 def test_client_that_disconnected_before_joining_leaves_nothing_in_the_room(site, ayesha, community):
     """A Socket.IO client that has already disconnected."""
-    assert site.services[CommunityServices].rooms.join(seat_of(site, ayesha, community, member="nobody's sid")) is None
+    assert (
+        site.services[CommunityServices].admission.join(seat_of(site, ayesha, community, member="nobody's sid")) is None
+    )
     assert online(site, community) == 0
     assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
 
@@ -58,6 +60,6 @@ def test_permission_revoked_during_a_join_is_the_reason_given(site, ayesha, comm
 
     monkeypatch.setattr(communities.people._members, "wait_until_counted", removed)
     with pytest.raises(Forbidden):
-        communities.rooms.join(seat)
+        communities.admission.join(seat)
     assert [type(problem) for problem in problems] == [Forbidden]
     assert online(site, community) == 0

@@ -15,9 +15,9 @@ from support.servers.changed_server import changed_server
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import connect
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.communities.live import dashboard_leader_redis, dashboard_room
-from koyjabo.communities.live.dashboard_leader_redis import KEYS, RedisLeader
-from koyjabo.communities.live.dashboard_room import DashboardLeader
+from koyjabo.communities.live import dashboard_leader, dashboard_leader_redis
+from koyjabo.communities.live.dashboard_leader import DashboardLeader
+from koyjabo.communities.live.dashboard_leader_redis import DASHBOARD_KEYS, RedisLeader
 
 BEAT_S = 2
 HOUR_S = 3600
@@ -121,8 +121,8 @@ def test_one_worker_refreshes_the_dashboards_of_all_in_an_interval(redis, monkey
             for worker, watched in zip(workers * 3, (["a"], ["b"]) * 3, strict=True):
                 worker.refresh_if_due(watched, lambda all_watched: refreshed.append(sorted(all_watched)))
                 flush(outbox)
-            assert (HOUR_S - 600) * 1000 < client.pttl(KEYS[1]) <= HOUR_S * 1000
-            client.delete(KEYS[1])
+            assert (HOUR_S - 600) * 1000 < client.pttl(DASHBOARD_KEYS[1]) <= HOUR_S * 1000
+            client.delete(DASHBOARD_KEYS[1])
     assert refreshed == [["a"], ["a", "b"]]
 
 
@@ -138,7 +138,7 @@ def test_only_worker_refreshes_its_dashboards_once_in_10_s():
 
 def test_idle_dashboards_are_updated_on_all_workers_even_after_the_leader_is_killed(tmp_path, redis_server):
     """The interval is 2 s here."""
-    modules = (dashboard_room.__name__, dashboard_leader_redis.__name__)
+    modules = (dashboard_leader.__name__, dashboard_leader_redis.__name__)
     beats = {f"{module}.BEAT_S": BEAT_S for module in modules}
     with changed_server(tmp_path, beats, WEB_CONCURRENCY=2, REDIS_URL=redis_server.url) as server:
         wait_until(lambda: all_ready(server, 2), "two workers serve", PATIENCE_S)

@@ -15,7 +15,7 @@ from support.servers.server import Server
 
 from koyjabo.base.cluster.bus import Bus
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.communities.live.messages import MAX_DATA_BYTES, MAX_DEPTH, MESSAGES, CommunityMessages
+from koyjabo.communities.live.messages import MAX_DATA_BYTES, MAX_DEPTH, MESSAGES_SUBJECT, CommunityMessages
 
 FORBIDDEN = 4003
 REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
@@ -107,7 +107,7 @@ def test_message_that_cannot_be_sent_blocks_no_other():
     participants, fanout = SimpleNamespace(of=lambda scope: [member]), SimpleNamespace(send_to=send_to)
     messages = CommunityMessages(participants, fanout, Bus(), ThreadRuntime(), None, None)
     for data in (1, None, 2):
-        messages.receive(MESSAGES, {"community_id": "c", "data": data})
+        messages.receive(MESSAGES_SUBJECT, {"community_id": "c", "data": data})
     wait_until(lambda: sent == [1, 2], "the others are sent")
 
 

@@ -156,11 +156,11 @@ def test_recheck_keeps_a_new_watcher_and_still_removes_a_revoked_one(site, cast,
     def joined(accesses):
         monkeypatch.undo()
         problems = recheck(accesses)
-        communities.rooms.join(seat)
+        communities.admission.join(seat)
         return problems
 
     monkeypatch.setattr(communities.permissions, "recheck", joined)
     assert communities.revocation._recheck([seat, revoked])
     assert [type(problem) for problem in reasons] == [Forbidden]
     assert (seat.is_taken, revoked.is_taken) == (True, False)
-    communities.rooms.leave(seat)
+    communities.admission.leave(seat)

@@ -18,14 +18,8 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.communities.services import CommunityServices
-from koyjabo.integrations.api_keys.api_keys import (
-    MAX_KEYS,
-    SCOPES,
-    ApiKeys,
-    RotatedMeanwhile,
-    is_key,
-    new_text,
-)
+from koyjabo.integrations.api_keys.api_keys import KEY_SCOPES, MAX_API_KEYS, ApiKeys, RotatedMeanwhile
+from koyjabo.integrations.api_keys.key_text import is_key, new_text
 from koyjabo.integrations.api_keys.models import ApiKey
 
 SUMMARY = "/api/reports/summary"
@@ -150,8 +144,8 @@ def test_key_of_a_community_may_only_read_it(site, boss):
 
 
 def test_expired_keys_do_not_count_as_one_of_a_hundred(site, boss, monkeypatch):
-    assert MAX_KEYS == 100
-    monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_KEYS", 1)
+    assert MAX_API_KEYS == 100
+    monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_API_KEYS", 1)
     make(boss, "stats:read", expires_at=site.time() + 1)
     body = {"name": "Second", "scopes": ["stats:read"]}
     assert_error(boss.post(PATH, json=body), 409, "too_many_keys")
@@ -170,7 +164,7 @@ def test_last_use_is_written_by_the_next_write_and_not_by_the_call(site, boss):
 
 
 def test_key_is_refused_wherever_it_could_be_seen(site, boss):
-    text = key(boss, *SCOPES)
+    text = key(boss, *KEY_SCOPES)
     in_address = bare(site).get(f"{SUMMARY}?token={text}")
     in_cookie = bare(site).get(SUMMARY, headers={"Cookie": f"access_token_cookie={text}"})
     in_stream = bare(site).get(f"/api/communities/{UNKNOWN}/stream?token={text}")

@@ -5,7 +5,7 @@ from support.application.site import Site, assert_error
 from support.people.api_keys import call, key
 from support.people.routes import method_of, path_of, rules, stored
 
-from koyjabo.integrations.api_keys.api_keys import OF_COMMUNITY, SCOPES
+from koyjabo.integrations.api_keys.api_keys import COMMUNITY_KEY_SCOPES, KEY_SCOPES
 
 CALLS = {
     "stats:read": """
@@ -48,13 +48,13 @@ def calls(site, cast) -> dict[str, tuple[str, str, str]]:
 
 
 def test_scopes_of_all_calls_are_these(calls):
-    assert set(CALLS) == set(SCOPES)
+    assert set(CALLS) == set(KEY_SCOPES)
     assert {endpoint: scope for endpoint, (_method, _path, scope) in calls.items() if scope} == {
         endpoint: scope for scope, endpoints in CALLS.items() for endpoint in endpoints.split()
     }
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", KEY_SCOPES)
 def test_key_makes_only_the_calls_of_its_scope(site, cast, calls, scope):
     text, before = key(cast["site_admin"], scope), stored(site)
     for endpoint, (method, path, needed) in calls.items():
@@ -66,15 +66,15 @@ def test_key_makes_only_the_calls_of_its_scope(site, cast, calls, scope):
             assert answer.json["details"] == {"needed": needed}
         else:
             assert answer.status_code in (401, 403), endpoint
-    if scope in OF_COMMUNITY:
+    if scope in COMMUNITY_KEY_SCOPES:
         assert stored(site) == before
 
 
 def test_community_key_is_valid_only_for_its_community(site, cast, calls):
     own, other = cast.kept_community(), cast.community(name="Other", listed=True)
-    text = key(cast["site_admin"], *OF_COMMUNITY, community=own)
+    text = key(cast["site_admin"], *COMMUNITY_KEY_SCOPES, community=own)
     for endpoint, (method, path, needed) in calls.items():
-        if needed in OF_COMMUNITY:
+        if needed in COMMUNITY_KEY_SCOPES:
             # the call for many communities omits those that the key has no access to
             is_of_community = own in path or endpoint == "api.online"
             answer = call(site, text, path, method)

@@ -96,7 +96,7 @@ def test_changes_are_audited_without_secrets(site, boss):
 
 
 def test_maximum_is_refused_until_a_key_is_removed(boss, monkeypatch):
-    monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_KEYS", 1)
+    monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_API_KEYS", 1)
     first = make(boss, "reports:read")
     assert_error(boss.post("/api/keys", json=BODY), 409, "too_many_keys")
     boss.delete(f"/api/keys/{first['id']}")

@@ -13,7 +13,7 @@ from support.application.runtimes import PATIENCE_S, EventletRuntime, loop_on
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop.fair_queue import FairQueue
-from koyjabo.server.loop.poller import READABLE, Poller
+from koyjabo.server.loop.poller import READ_EVENT, Poller
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
 
 SHARE = 4
@@ -83,7 +83,7 @@ def workers() -> Iterator[SimpleNamespace]:
 def test_worker_that_is_short_of_places_lets_the_others_accept_first(workers):
     for _ in range(3):
         workers.ask(5)
-        workers.timers.soon(partial(workers.short.ready, READABLE))  # the kernel may wake it first
+        workers.timers.soon(partial(workers.short.ready, READ_EVENT))  # the kernel may wake it first
         assert set(workers.answered()) == {b"other"}
         workers.timers.pass_time()
     workers.other.leave()

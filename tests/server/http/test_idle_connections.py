@@ -15,9 +15,9 @@ import pytest
 from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server
 
-from koyjabo.server.http import server as module
-from koyjabo.server.http.connection import IDLE, LINGERING, READING, RESPONDING, HttpConnection
-from koyjabo.server.http.server import IDLE_S, LINGER_S, PATIENCE_S, REQUEST_S, Connections
+from koyjabo.server.http import connections as module
+from koyjabo.server.http.connection import STATE_IDLE, STATE_LINGERING, STATE_READING, STATE_RESPONDING, HttpConnection
+from koyjabo.server.http.connections import LINGER_S, MAX_IDLE_TIME_S, REQUEST_S, YOUNG_CONNECTION_S, Connections
 from koyjabo.server.process.listening_socket import listen
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -76,7 +76,7 @@ def answers(connections: list[socket.socket]) -> int:
 
 FEW = 16
 SLOW = REQUEST[:-2] + b"X-Slow: "
-SMALL = {"koyjabo.server.http.server.MAX_READING": FEW}
+SMALL = {f"koyjabo.server.http.{name}.MAX_READING_CONNECTIONS": FEW for name in ("connections", "server")}
 
 
 def test_requests_that_go_on_slowly_give_way_and_idle_connections_do_not(tmp_path):
@@ -99,7 +99,7 @@ def test_requests_that_go_on_slowly_give_way_and_idle_connections_do_not(tmp_pat
             return bool(select.select(slow, [], [], 0)[0])
 
         wait_until(one_has_given_way, "a request that does not go on is closed for another")
-        assert time.monotonic() - begun >= PATIENCE_S
+        assert time.monotonic() - begun >= YOUNG_CONNECTION_S
         idle.sendall(REQUEST)
         assert idle.recv(4096).startswith(b"HTTP/1.1 200 ")
         for connection in slow:
@@ -109,7 +109,13 @@ def test_requests_that_go_on_slowly_give_way_and_idle_connections_do_not(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("state", "most_s"), [(IDLE, IDLE_S), (READING, REQUEST_S), (RESPONDING, REQUEST_S), (LINGERING, LINGER_S)]
+    ("state", "most_s"),
+    [
+        (STATE_IDLE, MAX_IDLE_TIME_S),
+        (STATE_READING, REQUEST_S),
+        (STATE_RESPONDING, REQUEST_S),
+        (STATE_LINGERING, LINGER_S),
+    ],
 )
 def test_only_the_late_are_ended(state: int, most_s: float, monkeypatch):
     connections, theirs = Connections(10), []

@@ -31,8 +31,8 @@ than the system buffers before it asks the server for more.
 PLACES = 16
 CHANGES = {
     "koyjabo.server.process.worker.MIN_REQUESTS": PLACES,
-    "koyjabo.server.http.server.REQUEST_S": REQUEST_S,
-    "koyjabo.server.http.server.SLOW_S": SLOW_S,
+    "koyjabo.server.http.connections.REQUEST_S": REQUEST_S,
+    "koyjabo.server.http.connections.SLOW_RESPONSE_S": SLOW_S,
     "koyjabo.reports.visits.visit_list.PIECE": 17,
 }
 VISITS = 3_000

@@ -11,8 +11,9 @@ from support.application.http_server import CLOSE, GET, all_of, answering, event
 from support.clients.connection import chunked, head
 from support.runs.fuzz_effort import effort
 
-from koyjabo.server.http.body_limits import MAX_LARGER, BodyLimits
-from koyjabo.server.http.request_parser import Refused, RequestParser, wsgi_name
+from koyjabo.server.http.body_limits import MAX_LARGER_BODIES, BodyLimits
+from koyjabo.server.http.refused import Refused
+from koyjabo.server.http.request_parser import RequestParser, wsgi_name
 
 LARGEST_BODY = 100
 NEXT = head("GET", "/next")
@@ -80,7 +81,7 @@ def test_body_is_kept_up_to_one_piece_over_the_limit():
 
 def test_larger_bodies_are_read_only_at_their_path_and_32_at_once():
     limits = BodyLimits(LARGEST_BODY, lambda path: 1000 if path == "/list" else LARGEST_BODY)
-    parsers = [RequestParser(limits) for _ in range(MAX_LARGER + 1)]
+    parsers = [RequestParser(limits) for _ in range(MAX_LARGER_BODIES + 1)]
     for parser in parsers[:-1]:
         parser.feed(head("POST", "/list?page=1", "Content-Length: 1000") + b"x" * 999)
         assert not parser.is_too_large

@@ -20,7 +20,7 @@ from support.programs.threads import SOON_S
 
 from koyjabo.base.core.runtime import EventLoop, Runtime, ThreadRuntime
 from koyjabo.server.loop.eventlet_loop import GreenWaiter
-from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller
+from koyjabo.server.loop.poller import HANG_UP_EVENTS, READ_EVENT, WRITE_EVENT, Poller
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet warns about itself
@@ -162,21 +162,21 @@ def test_events_of_watched_files_are_reported_until_they_are_unregistered(hub):
         ours, theirs, other, gone = (sockets.enter_context(end) for pair in (0, 1) for end in socket.socketpair())
         seen: list[tuple[int, int]] = []
         files = loop.watch_files(lambda: seen.extend(files.poll(0, 16)))
-        files.register(ours.fileno(), READABLE)
+        files.register(ours.fileno(), READ_EVENT)
         files.register(other.fileno(), 0)
         pause(loop)
         assert seen == []
         theirs.send(b"x")
         pause_until(loop, lambda: len(seen) >= 2)
-        assert set(seen) == {(ours.fileno(), READABLE)}, "again, until it is read"
-        files.modify(ours.fileno(), READABLE | WRITABLE)
-        pause_until(loop, lambda: (ours.fileno(), READABLE | WRITABLE) in seen)
+        assert set(seen) == {(ours.fileno(), READ_EVENT)}, "again, until it is read"
+        files.modify(ours.fileno(), READ_EVENT | WRITE_EVENT)
+        pause_until(loop, lambda: (ours.fileno(), READ_EVENT | WRITE_EVENT) in seen)
         files.unregister(ours.fileno())
         gone.close()
         seen.clear()
         pause_until(loop, lambda: seen)
         assert {fd for fd, _ in seen} == {other.fileno()}
-        assert seen[0][1] & HUNG_UP, "also of a file that is watched for nothing"
+        assert seen[0][1] & HANG_UP_EVENTS, "also of a file that is watched for nothing"
         files.unregister(other.fileno())
         pause(loop)
         seen.clear()
@@ -274,8 +274,8 @@ def test_watcher_that_fails_is_logged_and_others_are_called(error, caplog):
             failing, calm = Mock(**{"ready.side_effect": error}), Mock()
             failing.failed.side_effect = lambda: poller.remove(ours.fileno())
             calm.ready.side_effect = lambda events: our.recv(1)
-            poller.add(ours.fileno(), failing, READABLE)
-            poller.add(our.fileno(), calm, READABLE)
+            poller.add(ours.fileno(), failing, READ_EVENT)
+            poller.add(our.fileno(), calm, READ_EVENT)
             theirs.send(b"x")
             pause_until(loop, lambda: failing.failed.called)
             theirs.send(b"x")

@@ -9,7 +9,7 @@ import pytest
 from support.application.runtimes import loop_on, pause_until
 
 from koyjabo.server.loop import poller
-from koyjabo.server.loop.poller import READABLE, Poller
+from koyjabo.server.loop.poller import READ_EVENT, Poller
 
 
 class Files:
@@ -29,7 +29,7 @@ class Files:
             self.ours[name].recv(1)
 
         theirs.send(b"x" * size)
-        self.poller.add(self.ours[name].fileno(), SimpleNamespace(network=network, ready=ready), READABLE)
+        self.poller.add(self.ours[name].fileno(), SimpleNamespace(network=network, ready=ready), READ_EVENT)
 
     def wait(self, count: int) -> list[str]:
         pause_until(self._loop, lambda: len(self.served) >= count)
@@ -39,7 +39,7 @@ class Files:
 @pytest.fixture
 def files(monkeypatch) -> Iterator[Files]:
     """Each pass has time for one file."""
-    monkeypatch.setattr(poller, "PASS_S", 0)
+    monkeypatch.setattr(poller, "SOCKETS_PASS_S", 0)
     with loop_on() as loop, ExitStack() as stack:
         files = Files(loop, stack)
         yield files

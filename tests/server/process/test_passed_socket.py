@@ -23,7 +23,7 @@ from support.programs.processes import environment, wait_until
 from support.servers.activated_server import ActivatedServer
 from support.servers.server import START_S, Server
 
-from koyjabo.server.process.listening_socket import VARIABLES, passed
+from koyjabo.server.process.listening_socket import PASSED_VARIABLES, passed
 
 CLIENTS = 4
 insurance = pytest.mark.long(
@@ -159,7 +159,7 @@ def test_unusable_socket_is_refused_in_a_sentence(sqlite_database, tmp_path):
 
 
 def test_socket_for_another_process_is_ignored_and_no_child_inherits_its_variables(monkeypatch):
-    for name in VARIABLES:
+    for name in PASSED_VARIABLES:
         monkeypatch.setenv(name, "1")
     assert passed() is None
-    assert not set(VARIABLES) & set(os.environ)
+    assert not set(PASSED_VARIABLES) & set(os.environ)

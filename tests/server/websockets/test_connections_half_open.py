@@ -10,7 +10,7 @@ ABUSE = 1008
 INTERVAL_S, TIMEOUT_S, UPGRADE_S = 7200.0, 3600.0, 1800.0
 """Long enough that nothing is late unless a test moves the clock."""
 
-CHANGES = {**pings(INTERVAL_S, TIMEOUT_S), "koyjabo.server.websockets.websockets.UPGRADE_TIMEOUT_S": UPGRADE_S}
+CHANGES = {**pings(INTERVAL_S, TIMEOUT_S), "koyjabo.server.websockets.engine.UPGRADE_TIMEOUT_S": UPGRADE_S}
 
 
 @pytest.fixture(scope="module")

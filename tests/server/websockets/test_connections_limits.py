@@ -27,7 +27,7 @@ from support.clients.websocket import (
 from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server
 
-from koyjabo.server.http.body_limits import MAX_LARGER, NETWORK_DIVISOR
+from koyjabo.server.http.body_limits import BODIES_NETWORK_DIVISOR, MAX_LARGER_BODIES
 from koyjabo.server.process.worker import HANDSHAKES_OF_A_SOCKET
 
 TOO_MANY = 1013
@@ -184,7 +184,7 @@ def test_network_that_sends_large_bodies_slowly_leaves_places_to_others(limited)
             connection.send(head("POST", "/api/visits", *announced, f"X-Forwarded-For: {address}"))
             return connection.line()
 
-        slow = [status(f"203.0.113.{number}") for number in range(MAX_LARGER // NETWORK_DIVISOR)]
+        slow = [status(f"203.0.113.{number}") for number in range(MAX_LARGER_BODIES // BODIES_NETWORK_DIVISOR)]
         assert set(slow) == {b"HTTP/1.1 100 Continue"}
         assert status("203.0.113.99") == b"HTTP/1.1 503 Service Unavailable"
         assert status("198.51.100.1") == b"HTTP/1.1 100 Continue"

@@ -49,7 +49,7 @@ def test_clients_that_never_read_are_dropped_and_the_others_receive_everything(t
 
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory):
-    changes = {f"{CONNECTIONS}.STALLED_S": STALLED_S, f"{CONNECTIONS}.SEND_BUFFER": TINY, **pings(DAY_S, DAY_S)}
+    changes = {f"{CONNECTIONS}.STALLED_CLIENT_S": STALLED_S, f"{CONNECTIONS}.SEND_BUFFER": TINY, **pings(DAY_S, DAY_S)}
     with timed_server(tmp_path_factory.mktemp("server"), changes) as server:
         yield server
 
@@ -124,7 +124,7 @@ def read_slowly(client: WebSocket, chance: random.Random):
 GOING_AWAY = 1001
 GOODBYE = CloseFrame(GOING_AWAY, "the server is going away")
 CLOSE_TIMEOUT_S = "koyjabo.server.websockets.connection_loop.CLOSE_TIMEOUT_S"
-GOODBYE_S = "koyjabo.server.websockets.websockets.GOODBYE_S"
+GOODBYE_S = "koyjabo.server.websockets.sockets.GOODBYE_S"
 
 
 @pytest.fixture

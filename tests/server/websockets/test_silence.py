@@ -9,11 +9,11 @@ import pytest
 from support.clients.websocket import PING, PONG, frame, take_frame
 
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.server.websockets import buffered_connection, connection as websocket, connection_loop
-from koyjabo.server.websockets.buffered_connection import LOST
+from koyjabo.server.websockets import buffered_connection, connection as websocket, connection_loop, delay_line
+from koyjabo.server.websockets.buffered_connection import CONNECTION_LOST
 from koyjabo.server.websockets.connection import MAX_FRAMES, WebSocketConnection
 from koyjabo.server.websockets.connection_loop import MAX_NOTIFIERS, SWEEP_INTERVAL_S, ConnectionLoop, is_old
-from koyjabo.server.websockets.event_stream import UNACKNOWLEDGED_MS, EventStream
+from koyjabo.server.websockets.event_stream import UNACKNOWLEDGED_DATA_MS, EventStream
 
 HOUR_S = 3600.0
 GOING_AWAY = 1001
@@ -73,7 +73,7 @@ def world(monkeypatch) -> Iterator[World]:
     with theirs, ours:
         world = World(ours, theirs)
         clock = SimpleNamespace(monotonic=lambda: world.now, sleep=time.sleep)
-        for module in (buffered_connection, connection_loop, websocket):
+        for module in (buffered_connection, connection_loop, delay_line, websocket):
             monkeypatch.setattr(module, "time", clock)
         yield world
 
@@ -89,7 +89,7 @@ def test_stream_without_events_is_commented_within_20_s(world):
         world.now += 3
         stream.send("{}")
         assert b"data" in world.received()
-    assert 20 + UNACKNOWLEDGED_MS / 1000 <= 45
+    assert 20 + UNACKNOWLEDGED_DATA_MS / 1000 <= 45
 
 
 def test_stream_ends_after_a_day(world):
@@ -154,13 +154,13 @@ def test_few_tasks_notify_the_owners_of_thousands_of_ended_connections(world):
     loop = ConnectionLoop(SimpleNamespace(start_task=tasks.append), POLLER, nothing, 1000, 1000, 1000)
     crowd = [loop.add(world.ours.dup(), "", owner, b"", b"") for _ in range(3 * MAX_NOTIFIERS)]
     for connection in crowd:
-        loop.drop(connection, LOST)
+        loop.drop(connection, CONNECTION_LOST)
     assert len(tasks) == MAX_NOTIFIERS
     tasks.pop()()
     assert owners == crowd
     for task in tasks:
         task()
-    loop.drop(loop.add(world.ours.dup(), "", owner, b"", b""), LOST)
+    loop.drop(loop.add(world.ours.dup(), "", owner, b"", b""), CONNECTION_LOST)
     tasks[-1]()
     assert len(owners) == len(crowd) + 1
 
@@ -177,7 +177,7 @@ def test_owners_are_notified_for_1_ms_in_each_slot_of_a_shared_place(world, monk
     runtime = SimpleNamespace(start_task=tasks.append)
     loop = ConnectionLoop(runtime, POLLER, lambda place: slots.append((place, len(owners))), 1000, 1000, 1000)
     for number in range(4):
-        loop.drop(loop.add(world.ours.dup(), f"192.0.2.{number}", owner, b"", b""), LOST)
+        loop.drop(loop.add(world.ours.dup(), f"192.0.2.{number}", owner, b"", b""), CONNECTION_LOST)
     tasks[0]()
     assert slots == [("ended", 0), ("ended", 2)]
 

@@ -9,8 +9,8 @@ from support.application.page_numbers import when_counted
 from support.application.site import Site, nothing_counted
 
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.site.badges import api as badges, drawing, values
-from koyjabo.site.badges.drawing import width_px
+from koyjabo.site.badges import api as badges, badge_query, drawing, values
+from koyjabo.site.badges.text_width import width_px
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -142,7 +142,7 @@ def test_text_can_be_read_on_every_color(site):
     for color in ("brightgreen", "lightgrey", "inactive", "abc", "%23ABCDEF", "000000", "777"):
         image = ElementTree.fromstring(ask(site, f"?label=&color={color}").data)
         (text,) = image.iter(f"{SVG}text")
-        fill = values.color(color.replace("%23", "#"))
+        fill = badge_query.color(color.replace("%23", "#"))
         assert fill in [element.get("fill") for element in image.iter(f"{SVG}rect")]
         light, dark = sorted((drawing._luminance(fill), drawing._luminance(text.get("fill"))), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, color
@@ -169,7 +169,7 @@ def test_texts_of_other_scripts_are_not_stretched_and_have_enough_room():
     for label, real_px in REAL_WIDTHS_PX.items():
         image = ElementTree.fromstring(drawing.badge(label, "1", "#006a4e", "flat", "en"))
         text, number = image.iter(f"{SVG}text")
-        shape = next(element for element in image.iter(f"{SVG}rect") if element.get("fill") == drawing.LABEL)
+        shape = next(element for element in image.iter(f"{SVG}rect") if element.get("fill") == drawing.LABEL_COLOR)
         room = int(shape.get("width")) - 2 * drawing.PADDING_PX
         assert (text.get("textLength"), text.get("text-anchor")) == (None, "middle"), label
         assert float(text.get("x")) == int(shape.get("width")) / 2

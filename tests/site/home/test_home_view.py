@@ -12,7 +12,7 @@ from koyjabo.base.models import Scope
 from koyjabo.counting.hours_of_day import DaysByHour
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
-from koyjabo.site.home.pages import at_this_pace
+from koyjabo.site.home.pace import at_this_pace
 
 CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT))  # a Tuesday, 10:48
 

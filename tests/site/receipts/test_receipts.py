@@ -14,7 +14,7 @@ from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.people.audit import log as audit
 from koyjabo.site.receipts.queries import TotalChange
-from koyjabo.site.receipts.receipts import MAX_PARTS, VISITS, ReceiptPart, parts_of
+from koyjabo.site.receipts.receipt_parts import MAX_RECEIPT_PARTS, VISITS_PART, ReceiptPart, parts_of
 from koyjabo.upkeep.recounts.recounts import LEDGER, Recounts
 
 ELSEWHERE = {"Origin": "https://elsewhere.example"}
@@ -170,11 +170,11 @@ def test_a_ledger_that_disagrees_with_itself_is_not_explained_and_still_adds_up(
 def test_the_oldest_of_many_parts_are_combined_by_kind():
     changes = tuple(TotalChange("set", n, n, 10, "") for n in range(1, 101))
     parts = parts_of(changes, visits=100, total=1100)
-    assert len(parts) <= MAX_PARTS
+    assert len(parts) <= MAX_RECEIPT_PARTS
     assert sum(part.amount for part in parts) == 1100
     assert [part.kind for part in parts if part.first is None] == ["adjustment", "visits"]
     assert [part for part in parts if part.first is not None][-1] == ReceiptPart("adjustment", 10, 1091, 1100, 100, "")
-    assert sum(part.amount for part in parts if part.kind == VISITS) == 100
+    assert sum(part.amount for part in parts if part.kind == VISITS_PART) == 100
 
 
 def test_a_receipt_waits_for_no_database(site, sqlite_database):

@@ -2,7 +2,7 @@
 
 As a program, it reads environment variables:
 
-- CHANGES: constants as JSON, such as `{"koyjabo.server.websockets.connection_loop.STALLED_S": 0.5}`.
+- CHANGES: constants as JSON, such as `{"koyjabo.server.websockets.connection_loop.STALLED_CLIENT_S": 0.5}`.
 - CLOCK, ELAPSED, AHEAD: files with ms to add to the wall clock, to the monotonic clock, and to the time that limits
 connections (see `pass_`).
 - SILENT: the resolver does not respond while this file exists.
@@ -30,9 +30,8 @@ RESOLVER_S = 600
 LEAVES_WITHIN_S = 10
 """The limit promised to operators in the documents."""
 
-CONNECTIONS = """http.connection http.server websockets.buffered_connection
-websockets.connection websockets.connection_loop websockets.engineio_socket
-websockets.websockets"""
+CONNECTIONS = """http.connection http.connections http.server websockets.buffered_connection websockets.connection
+websockets.connection_loop websockets.delay_line websockets.engine websockets.engineio_socket websockets.sockets"""
 """Modules that read the clock to limit connections."""
 
 if __name__ == "__main__":
@@ -102,8 +101,8 @@ else:
             f"{loop}.PING_INTERVAL_S": interval_s,
             f"{loop}.PING_TIMEOUT_S": timeout_s,
             f"{loop}.CLOSE_TIMEOUT_S": timeout_s,
-            "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S": sweep_s,
-            "koyjabo.server.websockets.websockets.UPGRADE_TIMEOUT_S": timeout_s,
+            "koyjabo.server.websockets.sockets.SWEEP_INTERVAL_S": sweep_s,
+            "koyjabo.server.websockets.engine.UPGRADE_TIMEOUT_S": timeout_s,
             "socketio.ping_interval": interval_s,
             "socketio.ping_timeout": timeout_s,
         }
@@ -161,8 +160,8 @@ def be_patient() -> None:
     """Allow an hour for draining."""
     from koyjabo.server.process import parent
 
-    assert parent.DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
-    parent.DRAIN_S = parent.KILL_AFTER_S = 3600.0
+    assert parent.WORKER_DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
+    parent.WORKER_DRAIN_S = parent.KILL_AFTER_S = 3600.0
     parent.PROGRAM = __file__
 
 

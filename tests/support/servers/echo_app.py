@@ -39,9 +39,9 @@ class Echo:
     pings = True
 
     def received(self, connection, message):
-        from koyjabo.realtime.frames import BINARY, TEXT, frame
+        from koyjabo.realtime.frames import BINARY_OPCODE, TEXT_OPCODE, frame
 
-        connection.write(frame(message, TEXT if isinstance(message, str) else BINARY))
+        connection.write(frame(message, TEXT_OPCODE if isinstance(message, str) else BINARY_OPCODE))
 
     def ended(self, connection, code): ...
 

@@ -24,8 +24,8 @@ TAKEN_AWAY = {
     "koyjabo.web.http.responses.g": None,  # runs after a page's handler
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
     "koyjabo.realtime.events.pong": None,  # an event of Socket.IO
-    "koyjabo.sockets.socketio_handlers.identify": None,  # joining
-    "koyjabo.sockets.stream.identify": None,  # opening a plain socket of a community
+    "koyjabo.sockets.joined_rooms.identify": None,  # joining
+    "koyjabo.sockets.permitted_streams.identify": None,  # opening a plain socket of a community
     "koyjabo.reports.visits.visit_list._row": None,  # an export, after its header
 }
 

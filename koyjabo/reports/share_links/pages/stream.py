@@ -76,7 +76,7 @@ class ShareStream(Stream):
                 connection.close(close_code(error), str(error))
 
 
-routes.STREAMS[SHARES] = ShareStream
+routes.OPENED_STREAMS[SHARES] = ShareStream
 
 
 @routes.bp.route("/ws/shares/<token>/", websocket=True)

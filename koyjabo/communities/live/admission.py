@@ -1,25 +1,23 @@
-"""Lets members join and leave the rooms of their communities, and admins and viewers the panel's room, and publishes
-changes in these rooms and in the site's.
-"""
+"""Lets members join and leave the rooms of their communities, and admins and viewers the panel's room."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from koyjabo.base.models import SITE, Scope
+from koyjabo.base.models import SITE
 from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
-from koyjabo.presence.members.online_members import OnlineMembers
-from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room, visitors_room
-from koyjabo.realtime.room import Rooms
+from koyjabo.realtime.events import PANEL_ROOM, dashboard_room, visitors_room
 from koyjabo.realtime.services import RealtimeServices
-from .dashboard_room import ONLINE, STATS, Dashboards, MemberRoom
+from .dashboards import Dashboards
+from .member_room import MemberRoom
 from .online_people import OnlinePeople
-from .participant import Participant, Participants
+from .participant import Participant
+from .participants import Participants
 
 
-class CommunityRooms:
+class Admission:
     """The participants in these rooms on this worker. `member_room` creates the source for a members' room."""
 
     def __init__(
@@ -114,53 +112,3 @@ class CommunityRooms:
         self._rooms.leave_view(participant.client)
         if participant.is_online:
             self._people.disconnect(participant)
-
-
-class RoomUpdates:
-    """Publishes changes in the rooms of the site, the panel, communities and their dashboards."""
-
-    def __init__(self, rooms: Rooms, members: OnlineMembers, visits: Visits, dashboards: Dashboards) -> None:
-        self._rooms = rooms
-        self._members = members
-        self._visits = visits
-        self._dashboards = dashboards
-
-    def site_changed(self) -> None:
-        """Publish the site's stats after another worker has changed its active visitors."""
-        self.stats_changed(self._visits.site)
-
-    def stats_changed(self, live_stats: LiveStats) -> None:
-        """Publish a scope's stats after they have changed on this worker."""
-        if live_stats.scope == SITE:
-            self._rooms.changed(STATS_ROOM, live_stats.state)
-            self._rooms.refresh_panel()
-        else:
-            self._rooms.changed(visitors_room(live_stats.scope), lambda: {STATS: live_stats.state()}, STATS)
-            self._dashboards.changed(live_stats.scope)
-
-    def count_changed(self, scope: Scope) -> None:
-        """Publish the number of people online after it has changed on any worker."""
-        self._rooms.changed(
-            visitors_room(scope), lambda: {ONLINE: list(self._members.online(scope))}, ONLINE, is_presence=True
-        )
-        self._dashboards.changed(scope)
-
-    def catch_up(self, name: str) -> None:
-        """Read what other workers may have published in a room before this one subscribed to it. May wait."""
-        room = self._rooms.find(name)
-        if name == STATS_ROOM:
-            self._visits.stats()
-            self._rooms.refresh_panel()
-        elif room is not None and isinstance(room.source, MemberRoom):
-            self._visits.refresh(room.source.live_stats)
-        self._rooms.refresh(name)
-
-    def tick(self) -> None:
-        """Refresh dashboards and member rooms. Call it every second."""
-        self._dashboards.tick()
-        rooms = self._rooms.with_source(MemberRoom)
-        for room, _ in rooms:
-            room.changed()
-        for _, source in rooms:
-            if not self._visits.refresh(source.live_stats):
-                break  # the database is down, and each further read would take a second

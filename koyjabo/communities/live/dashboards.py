@@ -1,10 +1,4 @@
-"""Moderators' dashboards: today's visitors, the people online, and the last hour. Sent on changes and every 10 s.
-
-The room of a community's online members. Its events contain the number of members online and the community's stats.
-
-Each count event also contains the change since the last count sent to the room, so a client that adds up the changes
-and a client that uses the count agree (specification: promise 4).
-"""
+"""Moderators' dashboards: today's visitors, the people online, and the last hour. Sent on changes and every 10 s."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,89 +7,10 @@ from typing import Any
 from koyjabo.base.core.clock import Clock, newest_credible
 from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.base.models import Scope
-from koyjabo.counting.live_stats import LiveStats
-from koyjabo.presence.members.online_members import Online, OnlineMembers
-from koyjabo.realtime.events import CountChanged, DashboardUpdate, VisitorUpdate, dashboard_room
-from koyjabo.realtime.room import SHORTEST_INTERVAL_S, RoomEvent, Rooms, RoomSource
-from koyjabo.realtime.site_room import MilestoneNews
-
-ONLINE, STATS = "online", "stats"
-"""The two parts of a community's state that workers exchange."""
-
-
-class MemberRoom:
-    """The source of one community's room, as long as it has participants."""
-
-    interval_s = SHORTEST_INTERVAL_S
-    is_relative = True
-    caused_by_visits = True
-
-    def __init__(self, live_stats: LiveStats, members: OnlineMembers, clock: Clock, news: MilestoneNews) -> None:
-        self.live_stats = live_stats
-        self._members = members
-        self._news = news
-        self._clock = clock
-        self._last_count = members.online(live_stats.scope).count
-        self._last_visits = _visits(live_stats)
-        # The revision of the latest event. Both kinds of events share one clock. Returning clients send the last
-        # revision they received.
-        self._revision = max(clock.now_ms(), live_stats.stats().revision)
-
-    def first_event(self) -> RoomEvent:
-        return self._count(change=0)
-
-    def events_after(self, after: int) -> Sequence[RoomEvent]:
-        self._revision = max(self._revision, after)
-        return [*self._news_of_count(), *self._news_of_visits()]
-
-    def merge(self, state: Any) -> None:
-        """Accept a newer state from another worker. Raises ValueError, or the first error, if it is malformed."""
-        if ONLINE in state:
-            self._members.apply_remote(self.live_stats.scope, self._checked(state[ONLINE]))
-        if STATS in state:
-            self.live_stats.merge(state[STATS])
-
-    def _checked(self, state: Any) -> Online:
-        online = Online._make(state)
-        known = self._members.online(self.live_stats.scope).version
-        newest = newest_credible(self._clock, max(self._revision, known))
-        if not (
-            type(online.version) is type(online.count) is int
-            and type(online.is_estimate) is bool
-            and online.version <= newest
-            and online.count >= 0
-        ):
-            raise ValueError("not a count of people online")
-        return online
-
-    def _news_of_count(self) -> Sequence[RoomEvent]:
-        count = self._members.online(self.live_stats.scope).count
-        change, self._last_count = count - self._last_count, count
-        if not change:
-            return []
-        self._revision = max(self._revision + 1, self._clock.now_ms())
-        return [self._count(change)]
-
-    def _news_of_visits(self) -> Sequence[RoomEvent]:
-        visits = _visits(self.live_stats)
-        if visits == self._last_visits:
-            return []
-        self._last_visits = visits
-        stats = self.live_stats.stats(after=self._revision)
-        self._revision = stats.revision
-        return [VisitorUpdate(stats, self.live_stats.scope, self._news.take(stats))]
-
-    def _count(self, change: int) -> RoomEvent:
-        return CountChanged(self.live_stats.scope, self._last_count, change, self._revision)
-
-
-def _visits(live_stats: LiveStats) -> tuple[int, int, int]:
-    """The numbers that change only with a visit."""
-    snapshot = live_stats.snapshot
-    return snapshot.epoch, snapshot.visits, snapshot.total
-
-
-BEAT_S = 10.0
+from koyjabo.realtime.events import DashboardUpdate, dashboard_room
+from koyjabo.realtime.room import RoomEvent, RoomSource
+from koyjabo.realtime.rooms import Rooms
+from .dashboard_leader import DashboardLeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,23 +77,6 @@ class Dashboard:
             raise ValueError("not the data of a dashboard")
         if revision > self._revision:
             self._data, self._revision = data, revision
-
-
-class DashboardLeader:
-    """Decides which worker does each refresh. This class does so for a server with one worker."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._next_ms = 0
-
-    def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
-        """Call `refresh`, now or soon, on only one worker, with the communities watched on any worker. This happens
-        once every BEAT_S, however often workers call this. `watched` has the communities watched on this worker.
-        """
-        now_ms = self._clock.elapsed_ms()
-        if now_ms >= self._next_ms:
-            self._next_ms = now_ms + round(BEAT_S * 1000)
-            refresh(watched)
 
 
 class Dashboards:

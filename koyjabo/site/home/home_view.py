@@ -1,0 +1,102 @@
+"""The contents of the home page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from koyjabo.base.core.clock import MINUTE_MS
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.models import Scope
+from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.hours_of_day import DayByHour, DaysByHour
+from koyjabo.counting.queries import ReachedMilestone
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.stats import Stats, base36
+from koyjabo.people.models import Community
+from koyjabo.presence.services import PresenceServices
+from koyjabo.web.current import current
+from koyjabo.web.i18n import weekday
+from .pace import at_this_pace
+
+MILESTONES_AHEAD = 3
+"""Number of milestones that a page receives in advance, so that it can continue after reaching the first."""
+
+MAX_BUSY_COMMUNITIES, MAX_BUSY_CANDIDATES = 6, 50
+
+MAX_LOCATIONS = 4
+"""Number of locations listed. home/people.js shows the same number."""
+
+
+class Goal(NamedTuple):
+    ahead: Sequence[int]  # the next milestones
+    pace: str  # when the first will be reached, in words; "" if unknown
+
+
+class Places(NamedTuple):
+    largest: Sequence[tuple[str, int]]  # with the number of people
+    others: int = 0  # number of other locations
+    people: int = 0  # people in these other locations
+
+    @classmethod
+    def of(cls, people: Mapping[str, int]) -> "Places":
+        """Build the list from the number of people by location. The largest is first, even if it is "Unknown"."""
+        places = sorted(people.items(), key=lambda place: -place[1])
+        if len(places) <= MAX_LOCATIONS:
+            return cls(places)
+        others = places[MAX_LOCATIONS - 1 :]
+        return cls(places[: MAX_LOCATIONS - 1], len(others), sum(number for _, number in others))
+
+
+class HomeView(NamedTuple):
+    """The page's contents. While the database cannot be read, only the stats and their locations."""
+
+    now_ms: int
+    stats: dict[str, Any]
+    places: Places
+    weekday: str  # in the page's language
+    day: DayByHour | None = None
+    goal: Goal | None = None  # None if there is no next milestone
+    communities: Sequence[tuple[Community, int]] = ()  # with the number of people online
+    reached: ReachedMilestone | None = None  # the milestone of the last minute
+
+
+def home_view() -> HomeView:
+    counting, clock = current()[CountingServices], current().clock
+    moment = counting.pulse.now()
+    stats, now_ms = moment.stats, moment.minute * MINUTE_MS
+    today = weekday(clock.bucket(now_ms).day)
+    view = HomeView(clock.now_ms(), stats.as_object(), Places.of(stats.places), today)
+    if stats.stale:
+        return view  # any further read would have to wait
+    try:
+        day, goal, communities = current()[DaysByHour].at(moment), _goal(stats.total), _busy_communities()
+        return view._replace(day=day, goal=goal, communities=communities, reached=_reached(stats, view.now_ms))
+    except LedgerUnavailable:
+        return view
+
+
+def _reached(stats: Stats, now_ms: int) -> ReachedMilestone | None:
+    """The milestone that this count has reached within the last minute, if any."""
+    reached = current()[CountingServices].history.last_milestone(now_ms - MINUTE_MS)
+    return reached if reached and reached.epoch == base36(stats.epoch) else None
+
+
+def _goal(total: int) -> Goal | None:
+    counting, milestone = current()[CountingServices], total
+    ahead: list[int] = []
+    while len(ahead) < MILESTONES_AHEAD and (following := counting.milestones.after(milestone)) is not None:
+        milestone = following
+        ahead.append(milestone)
+    if not ahead:
+        return None
+    days = [day.visits for day in counting.history.last_days()]
+    return Goal(ahead, at_this_pace(ahead[0] - total, days[:-1], current().clock))
+
+
+def _busy_communities() -> list[tuple[Community, int]]:
+    """The communities with the most people online, among communities with public numbers where a member came or left
+    within the last hour.
+    """
+    people = current()[PresenceServices].arrivals.busy(MAX_BUSY_CANDIDATES)
+    shown = current()[CommunityServices].directory.public(people) if people else ()
+    busiest = sorted(shown, key=lambda community: -people[Scope(community.id)])[:MAX_BUSY_COMMUNITIES]
+    return [(community, people[Scope(community.id)]) for community in busiest if people[Scope(community.id)]]

@@ -1,0 +1,51 @@
+"""Queries for how the total was verified: the latest recount, and the latest backup that was restored and recounted."""
+
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from koyjabo.people.audit import queries as audit
+from koyjabo.upkeep.backups import backup_queries
+from koyjabo.upkeep.recounts.recounts import ENDED
+
+RESTORE_ACTION = "ledger.restore"
+"""Audit log action for a restore. A restore ends with a recount that must find no problems."""
+
+MAX_RECOUNT_RECORDS = 10
+"""Maximum number of audit entries searched for a finished recount."""
+
+
+class LastRecount(NamedTuple):
+    """The latest finished recount, from any source: the nightly recount, the panel, a command, or a backup."""
+
+    at_ms: int
+    errors: int
+
+
+class VerifiedBackup(NamedTuple):
+    at_ms: int
+    total: int  # as it was counted in the restored copy
+
+
+class Verification(NamedTuple):
+    recounted: LastRecount | None = None
+    backup: VerifiedBackup | None = None
+
+
+def verification(session: Session) -> Verification:
+    record, recounted = backup_queries.verified(session), _recounted(session)
+    if record is None:
+        return Verification(recounted)
+    backup = VerifiedBackup(record.at_ms, record.details["total"])
+    if recounted is None or recounted.at_ms < backup.at_ms:
+        recounted = LastRecount(backup.at_ms, 0)
+    return Verification(recounted, backup)
+
+
+def _recounted(session: Session) -> LastRecount | None:
+    for line in audit.newest(session, (ENDED, RESTORE_ACTION), MAX_RECOUNT_RECORDS):
+        if line.action == RESTORE_ACTION:
+            return LastRecount(line.at_ms, 0)
+        if "agrees" in line.details:
+            return LastRecount(line.at_ms, line.details["problem_count"])
+    return None

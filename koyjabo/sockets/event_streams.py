@@ -1,0 +1,103 @@
+"""Server-Sent Events, which join the same rooms as WebSockets (specification: Streams)."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, cast
+
+from flask import Request
+
+from koyjabo.base.core.errors import CLOSE_CODES, TOO_MANY, UNEXPECTED, KoyJaboError, NoStreams
+from koyjabo.base.core.services import Services
+from koyjabo.base.network import client_address
+from koyjabo.base.observability.socket_log import NOWHERE
+from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.page_numbers.schemas import paths_of
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.stats import encode
+from koyjabo.realtime import events
+from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.pages_room import Paths
+from koyjabo.realtime.services import RealtimeServices
+from .credentials import identify
+from .permitted_streams import CommunityStream
+from .site_stream import StatsStream
+from .stream import Connection, Stream
+from .watched_pages import read_paths, watch_pages
+
+STREAM_KIND = "streams"
+SITE_STREAM, COMMUNITY_STREAM = "site events", "community events"
+
+
+class ServerSentEvents(Stream):
+    """All streams on one path, for pages that cannot open a WebSocket. They join the same rooms as plain WebSockets.
+
+    A refusal is an HTTP response. If a client later loses its permission, it receives an event of type `error`, and the
+    stream ends.
+    """
+
+    kind = STREAM_KIND
+
+    @abstractmethod
+    def check(self, request: Request) -> None:
+        """Check the client's credentials, if it sent any. Raises their error. May block."""
+
+    def open_stream(self, request: Request) -> Iterable[bytes]:
+        """Admit the client, and return the response body. May block. Raises a KoyJaboError if the client is refused,
+        and NoStreams under another WSGI server.
+        """
+        streams = request.environ.get("koyjabo.event_streams")
+        if streams is None:
+            self.check(request)
+            raise NoStreams
+        try:
+            connection: Any = streams.open(request.environ, self)  # a `koyjabo.server.websockets.event_stream`
+        except KoyJaboError:
+            address = client_address.limit_key(request.environ)
+            self._socket_log.refused(self.kind, address, NOWHERE, TOO_MANY, "no_room")
+            raise
+        try:
+            self.admit(connection, request)
+        except Exception as error:
+            code = getattr(error, "code", KoyJaboError.code)
+            self._record_refusal(connection, request, CLOSE_CODES.get(code, UNEXPECTED), code)
+            connection.abandon()
+            raise
+        self._record_opening(connection)
+        body: Iterable[bytes] = connection.body
+        return body
+
+
+class SiteEvents(ServerSentEvents, StatsStream):
+    """Streams of the site's stats. They belong to no visitor."""
+
+    def check(self, request: Request) -> None:
+        _pages(self._services, request)
+
+    def admit(self, connection: Connection, request: Request) -> None:
+        pages = _pages(self._services, request)
+        # Read the current state: another worker's message may not have arrived yet.
+        self._services[CountingServices].visits.stats()
+        self._services[RealtimeServices].rooms.get(STATS_ROOM).admit(connection)
+        if pages:
+            watch_pages(self._services, connection, pages, connection.address, lambda: connection.is_open)
+
+
+def _pages(services: Services, request: Request) -> Paths:
+    """The pages that a stream watches. Raises InvalidInput, PageNumbersOff, TooManyRequests."""
+    paths = list(dict.fromkeys(paths_of(request.environ)))
+    return read_paths(services, paths, client_address.limit_key(request.environ))
+
+
+class CommunityEvents(ServerSentEvents, CommunityStream):
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, "visitors")
+        self.kind = STREAM_KIND
+
+    def check(self, request: Request) -> None:
+        claims = identify(self._services, request, None)
+        participant = self._participant(cast(Connection, None), claims, request)
+        self._services[CommunityServices].permissions.check(participant.access, participant.refresh_id)
+
+    def _end(self, connection: Connection, problem: KoyJaboError) -> None:
+        connection.send(encode(events.error(str(problem), problem.code)))
+        super()._end(connection, problem)

@@ -1,0 +1,68 @@
+"""The plain WebSockets that follow the site's stats."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from flask import Request
+
+from koyjabo.base.core.errors import InvalidMessage, KoyJaboError, TooManyRequests, close_code
+from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.stats import encode
+from koyjabo.presence.services import PresenceServices
+from koyjabo.realtime import events
+from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.services import RealtimeServices
+from .messages import MAX_LIST_BYTES, VisibleMessage, is_true, watched_paths
+from .site_admission import admit, name_visitor, send_stats, show
+from .stream import Connection, Stream
+from .watched_pages import watch_paths
+
+
+class StatsStream(Stream):
+    kind = "site"
+    largest_message = MAX_LIST_BYTES
+
+    def person_of(self, connection: Connection) -> str | None:
+        return self._services[PresenceServices].visitor_sockets.visitor_of(connection)
+
+    def admit(self, connection: Connection, request: Request) -> None:
+        sent_id, is_said = request.args.get("visitorId"), is_true(request.args.get("anonymous"))
+        admit(self._services, connection, connection, request, (sent_id, None), is_said)
+
+    def send_present(self, connection: Connection) -> None:
+        send_stats(self._services, connection)
+
+    def _respond(self, connection: Connection, message: dict[str, Any]) -> None:
+        if message["type"] == "visitor":
+            connection.run_in_order(partial(self._name, connection, message))
+        elif message["type"] == "visible":
+            show(self._services, connection, VisibleMessage.of(message))
+        elif message["type"] == "pages":
+            connection.run_in_order(partial(self._watch, connection, *watched_paths(message)))
+        else:
+            super()._respond(connection, message)
+
+    def _name(self, connection: Connection, message: dict[str, Any]) -> None:
+        """Handle a `visitor` message. May block."""
+        try:
+            self._socket_log.named(name_visitor(self._services, connection, message))
+        except InvalidMessage as error:
+            self._refuse(connection, error)
+        except TooManyRequests as error:
+            connection.close(close_code(error), str(error))
+
+    def _watch(self, connection: Connection, paths: Sequence[str], adds: bool) -> None:
+        """Handle a `pages` message. May block."""
+        try:
+            watch_paths(self._services, connection, paths, adds, connection.address, lambda: connection.is_open)
+        except InvalidMessage as error:
+            self._refuse(connection, error)
+        except KoyJaboError as error:
+            connection.send(encode(events.error(str(error), error.code)))
+
+    def disconnected(self, connection: Connection, code: int) -> None:
+        self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
+        self._services[RealtimeServices].pages.leave(connection)
+        self._services[AttendanceWriter].pages.closed(connection)
+        self._services[PresenceServices].visitor_sockets.closed(connection)
