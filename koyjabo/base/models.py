@@ -42,6 +42,10 @@ Name = Annotated[str, mapped_column(String(200))]
 Word = Annotated[str, mapped_column(String(16))]
 
 
+IN_BACKUPS = "in_backups"
+"""Key in a table's `info`. With False, backups do not contain the table, and a restore does not change it."""
+
+
 class ByKey:
     """A mixin for tables that SQLite stores in the order of their key, without row ids."""
 

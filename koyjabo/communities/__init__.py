@@ -32,3 +32,6 @@ def register(base: "Base") -> None:
     base.every(TICK_S, communities.people.tick, updates.tick)
     base.every(TICK_S, revocation.recheck_if_revoked)
     base.every(REFS_REFRESH_S, refs.refresh)
+
+
+UPKEEP = ("upkeep_queries",)

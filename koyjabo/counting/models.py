@@ -26,7 +26,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.models import BigKey, ByKey, Day, Model, ScopeId, Uuid, Word, partial_index
+from koyjabo.base.models import IN_BACKUPS, BigKey, ByKey, Day, Model, ScopeId, Uuid, Word, partial_index
 
 HAS_USER = "user_id IS NOT NULL"
 
@@ -265,10 +265,11 @@ class Event(Model):
     props: Mapped[str | None]  # a JSON object whose values are strings
 
 
-class DaySecret(ByKey, Model):
+class DaySecret(Model):
     """The secret for hashing one day's anonymous visitors (`counting.anonymity`). Not included in backups."""
 
     __tablename__ = "day_secrets"
+    __table_args__ = {"sqlite_with_rowid": False, "info": {IN_BACKUPS: False}}
 
     day: Mapped[Day] = mapped_column(primary_key=True)
     secret: Mapped[str]  # hexadecimal

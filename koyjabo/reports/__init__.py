@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 INTERFACES = ("api", "pages")
 TABLES = ("models",)
+UPKEEP = ("page_total_queries",)
 
 
 def register(base: "Base") -> None:

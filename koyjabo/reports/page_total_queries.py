@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import StillCounting
+from koyjabo.base.database.upkeep_rules import UpkeepRules
 from koyjabo.columns.blocks import block_queries
 from koyjabo.columns.blocks.block_queries import LogState
 from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
@@ -72,3 +73,14 @@ def finish(session: Session, totals: PageViewTotals, began: int) -> None:
         return
     if page_queries.all_views(session) == sum(totals.views.values()):
         page_queries.mark_ready(session, totals.state.visits, totals.state.events)
+
+
+class PageNumberRules(UpkeepRules):
+    def problems(self, session: Session, clock: Clock, parser: TraitParser) -> Iterator[str]:
+        return problems(session, clock, parser)
+
+    def discard_sums(self, session: Session) -> None:
+        page_queries.discard(session)
+
+
+RULES = PageNumberRules()

@@ -3,7 +3,7 @@
 from sqlalchemy import Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.base.models import Model, ScopeId
+from koyjabo.base.models import IN_BACKUPS, Model, ScopeId
 
 
 class Counter(Model):
@@ -25,6 +25,7 @@ class DatabaseIdentity(Model):
     """
 
     __tablename__ = "database_identity"
+    __table_args__ = {"info": {IN_BACKUPS: False}}
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)  # 1
     name: Mapped[str] = mapped_column(String(32))

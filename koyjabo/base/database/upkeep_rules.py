@@ -1,19 +1,82 @@
-"""What features say about their rows, each in its `upkeep_queries.py`. Other features call these functions in their own
-transactions, without knowing whose rows they are.
+"""What features say about their rows, each in its `upkeep_queries.py`: which rows expire, and what happens to them when
+an account is deleted or taken over, a visitor is erased, or a backup is restored. `koyjabo.upkeep` runs these rules in
+its transactions, without knowing whose rows they are.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
+from koyjabo.base.core.clock import Clock
+from .rows import changed_rows
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+RemoveRows = Callable[[Session, int, int], int]
+"""Removes rows that ended before a moment (ms), up to a number of them. Returns how many; 0 if none are left."""
+
+
+class ExpiringRows(NamedTuple):
+    table: str
+    remove: RemoveRows
+
+
 class UpkeepRules:
-    """The rules for one feature's rows."""
+    """The rules for one feature's rows. A feature overrides those that concern it. The methods run in the caller's
+    transaction, in the order of the features, which is also an order of locks: a rule locks only its feature's rows.
+    """
 
-    revoke_made_by: Callable[[Session, str], None] | None = None
-    """Revokes what a user has made and others may use, when someone else takes the account over."""
+    expiring: tuple[ExpiringRows, ...] = ()
+    """Rows that are removed once they have expired."""
+
+    ageing: tuple[ExpiringRows, ...] = ()
+    """Rows that are removed after RETENTION_DAYS."""
+
+    signs_of_use: tuple[ColumnElement[bool], ...] = ()
+    """Conditions that are true for a database that people use, which a restore would replace."""
+
+    def blocks_deletion(self, session: Session, user_id: str, language: str) -> dict[str, str]:
+        """What must change before an account can be deleted: names in a language, by id."""
+        return {}
+
+    def lock_account(self, session: Session, user_id: str) -> None:
+        """Check and lock rows before an account is deleted, and before its user is locked. May raise LastAdmin."""
+
+    def records_about(self, session: Session, user_id: str, name: str) -> list[int]:
+        """The ids of permanent records that name a user. They are read in a report."""
+        return []
+
+    def strip_records(self, session: Session, ids: list[int], size: int) -> list[int]:
+        """Remove the user from `size` records. Returns the remaining ids."""
+        return []
+
+    def detach_account(self, session: Session, user_id: str, size: int) -> int:
+        """Remove the user from up to `size` rows that stay. Returns how many have been changed."""
+        return 0
+
+    def release_account(self, session: Session, user_id: str) -> None:
+        """Remove a user from rows that the deletion of the user's row does not delete."""
+
+    def revoke_made_by(self, session: Session, user_id: str) -> None:
+        """Revoke what a user has made and others may use, when someone else takes the account over."""
+
+    def erase_visitor(self, session: Session, visitor_id: str) -> None:
+        """Remove a visitor's id from rows, after all visits have lost it."""
+
+    def version(self, connection: Connection) -> int:
+        """A number that has to increase when a backup is restored, so that all servers notice it."""
+        return 0
+
+    def invalidate_restored(self, connection: Connection, version: int, now_ms: int) -> None:
+        """Revoke what may have been used or revoked since a restored backup, and store the version."""
+
+    def problems(self, session: Session, clock: Clock, parser: Any) -> Iterable[str]:
+        """Compare sums with their source in a recount. Yields a sentence for each difference."""
+        return ()
+
+    def discard_sums(self, session: Session) -> None:
+        """Let sums with problems be computed again."""
 
 
 _RULES: list[UpkeepRules] = []
@@ -24,8 +87,31 @@ def use(rules: Iterable[UpkeepRules]) -> None:
     _RULES[:] = rules
 
 
-def revoke_made_by(session: Session, user_id: str) -> None:
-    """Revoke what a user has made in all features, the latest feature first."""
-    for rules in reversed(_RULES):
-        if rules.revoke_made_by:
-            rules.revoke_made_by(session, user_id)
+def all_rules() -> Iterator[UpkeepRules]:
+    """The rules of all features, in order."""
+    return iter(_RULES)
+
+
+def expiring(key: Any, kept_ms: int = 0) -> ExpiringRows:
+    """Rows that are removed `kept_ms` after they have expired, of a table with the primary key `key` and the column
+    `expires_ms`.
+    """
+
+    def remove(session: Session, before_ms: int, size: int) -> int:
+        return remove_rows(session, key, size, key.class_.expires_ms <= before_ms - kept_ms)
+
+    return ExpiringRows(key.class_.__tablename__, remove)
+
+
+def remove_rows(session: Session, key: Any, size: int, which: ColumnElement[bool]) -> int:
+    """Remove up to `size` rows of the table with this primary key. Returns how many."""
+    some = select(key).where(which).limit(size)
+    removal = delete(key.class_).where(key.in_(some)).execution_options(synchronize_session=False)
+    return changed_rows(session, removal)
+
+
+def change_rows(session: Session, key: Any, size: int, which: ColumnElement[bool], **values: Any) -> int:
+    """Change up to `size` rows of the table with this primary key. Returns how many."""
+    some = select(key).where(which).limit(size)
+    change = update(key.class_).where(key.in_(some)).values(**values)
+    return changed_rows(session, change.execution_options(synchronize_session=False))

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 INTERFACES = ("login.authentication", "api", "pages")
 COMMANDS = {"user": "cli:user"}
 TABLES = ("models",)
+UPKEEP = ("upkeep_queries", "second_factor.upkeep_queries")
 
 
 def register(base: "Base") -> None:

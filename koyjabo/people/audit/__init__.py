@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 
 INTERFACES = ("admin",)
 TABLES = ("models",)
+UPKEEP = ("upkeep_queries",)
 
 
 def register(base: "Base") -> None:

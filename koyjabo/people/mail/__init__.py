@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 TABLES = ("models",)
+UPKEEP = ("upkeep_queries",)
 
 
 def register(base: "Base") -> None:

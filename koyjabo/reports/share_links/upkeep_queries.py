@@ -1,15 +1,21 @@
-"""What happens to share links when their maker's account is taken over."""
+"""Removes expired share links, and those that the previous user of an account made."""
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from koyjabo.base.database.upkeep_rules import UpkeepRules
+from koyjabo.base.database.upkeep_rules import UpkeepRules, expiring
 from .models import Share
 
-
-def revoke_made_by(session: Session, user_id: str) -> None:
-    shares = delete(Share).where(Share.created_by == user_id)
-    session.execute(shares.execution_options(synchronize_session=False))
+SHARES_KEPT_MS = 30 * 86_400_000
+"""How long an expired link stays in the list of share links, ms."""
 
 
-RULES = UpkeepRules(revoke_made_by=revoke_made_by)
+class ShareRules(UpkeepRules):
+    expiring = (expiring(Share.id, SHARES_KEPT_MS),)
+
+    def revoke_made_by(self, session: Session, user_id: str) -> None:
+        shares = delete(Share).where(Share.created_by == user_id)
+        session.execute(shares.execution_options(synchronize_session=False))
+
+
+RULES = ShareRules()

@@ -11,19 +11,16 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.extensions import db
-from koyjabo.base.database.models import Counter, DatabaseIdentity
+from koyjabo.base.database.models import Counter
+from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.jobs.models import NightlyWork
-from koyjabo.base.models import SITE
+from koyjabo.base.models import IN_BACKUPS, SITE
 from koyjabo.columns.blocks.block_queries import CHANGES
-from koyjabo.counting.models import DaySecret, Watermark
-from koyjabo.people.accounts.models import EmailLink, Invitation, LoginSession, PanelInvitation
+from koyjabo.counting.models import Watermark
 from koyjabo.people.audit import queries as audit
-from koyjabo.people.audit.models import AccessVersion, AuditLine
+from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.people.mail.models import OutboxMail
-from koyjabo.people.models import Community, User
 from koyjabo.upkeep.recounts.recount_queries import record_epoch
-from koyjabo.upkeep.retention.models import MonthSecret
 
 WORK = "backups"
 """The row in `nightly_work`. Until the first night, its `seen_ms` is when backups were turned on."""
@@ -80,7 +77,7 @@ class CounterState(NamedTuple):
 
     epoch: int
     revision: int
-    access: int
+    versions: tuple[int, ...]  # of the features, in order
     insights: int
 
 
@@ -88,8 +85,7 @@ def tables() -> list[Table]:
     """All tables in a backup. Tables with a foreign key come after the tables they refer to, so that rows can be
     inserted in this order. A restore changes no other tables.
     """
-    kept = {model.__tablename__ for model in (DaySecret, MonthSecret, DatabaseIdentity)}
-    return [table for table in db.metadata.sorted_tables if table.name not in kept]
+    return [table for table in db.metadata.sorted_tables if table.info.get(IN_BACKUPS, True)]
 
 
 def count(connection: Connection, table: Table) -> int:
@@ -110,25 +106,16 @@ def rows(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
 
 def counter_state(connection: Connection) -> CounterState:
     newest = select(func.coalesce(func.max(Counter.epoch), 0), func.coalesce(func.max(Counter.revision), 0))
-    access = connection.execute(select(func.max(AccessVersion.version))).scalar()
+    versions = tuple(rules.version(connection) for rules in all_rules())
     changes = connection.execute(select(Watermark.upto).where(Watermark.name == CHANGES)).scalar()
-    return CounterState(*connection.execute(newest).one(), access or 0, changes or 0)
+    return CounterState(*connection.execute(newest).one(), versions, changes or 0)
 
 
 def is_used(connection: Connection) -> bool:
-    """Whether the database contains visits, communities, login sessions, or users other than the first admin."""
-    return bool(
-        connection.execute(
-            select(
-                or_(
-                    exists().where(Counter.scope == SITE, Counter.visits > 0),
-                    exists().where(User.is_admin.is_(False)),
-                    exists().where(LoginSession.id.is_not(None)),
-                    exists().where(Community.id.is_not(None)),
-                )
-            )
-        ).scalar()
-    )
+    """Whether the database contains visits, or what a feature counts as a sign of use."""
+    has_visits = exists().where(Counter.scope == SITE, Counter.visits > 0)
+    signs = (sign for rules in all_rules() for sign in rules.signs_of_use)
+    return bool(connection.execute(select(or_(has_visits, *signs))).scalar())
 
 
 def fitting(name: str, columns: Sequence[str]) -> Table | None:
@@ -181,19 +168,15 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ne
 
 
 def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:
-    """Begin a new epoch after all rows have been inserted. Revokes all login sessions, emailed links and
-    invitations.
+    """Begin a new epoch after all rows have been inserted. Features revoke what may have been revoked since the
+    backup.
     """
     restored = counter_state(connection)
     epoch = max(before.epoch + 1, restored.epoch + 1, now_ms)
     revision = max(before.revision + 1, restored.revision + 1, now_ms)
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
-    connection.execute(update(LoginSession).where(LoginSession.revoked_ms.is_(None)).values(revoked_ms=now_ms))
-    for links in (EmailLink, Invitation, PanelInvitation):  # these may have been used or revoked since the backup
-        connection.execute(delete(links))
-    connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # these are about events long past
-    connection.execute(delete(AccessVersion))
-    connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, restored.access) + 1))
+    for rules, *versions in zip(all_rules(), before.versions, restored.versions, strict=True):
+        rules.invalidate_restored(connection, max(versions) + 1, now_ms)
     changes = {"name": CHANGES, "upto": max(before.insights, restored.insights) + 1, "version": 0}
     connection.execute(delete(Watermark).where(Watermark.name == CHANGES))
     connection.execute(insert(Watermark).values(changes))

@@ -35,7 +35,7 @@ class PersonalData:
         """The communities that must be deleted or get another admin before the account can be deleted, as names in a
         language by id.
         """
-        return self._database.read(deletion_queries.only_admin_of, account.id, language)
+        return self._database.read(deletion_queries.blocks_deletion, account.id, language)
 
     def delete(self, account: Account) -> None:
         """Delete an account, and end its sessions and sockets. Its visits stay, and no numbers change. The caller
@@ -64,6 +64,6 @@ class PersonalData:
 
     def _strip_records(self, throttle: Throttle, account: Account) -> None:
         """Remove the user from the audit log."""
-        lines = self._database.report(deletion_queries.lines_about, account.id, account.name)
-        while lines:
-            lines = throttle.do(deletion_queries.strip_lines, lines)
+        for rules, ids in self._database.report(deletion_queries.records_about, account.id, account.name):
+            while ids:
+                ids = throttle.do(rules.strip_records, ids)

@@ -19,14 +19,13 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.models import Counter
+from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import SITE
 from koyjabo.columns.blocks import block_queries
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople
 from koyjabo.counting.models import Adjustment, HourlyPeople, Return
-from koyjabo.counting.page_numbers import page_queries
-from koyjabo.reports import page_total_queries
 from . import derived_tables_queries as derived
 from .derived_tables_queries import Invariant, Rollup
 
@@ -106,7 +105,7 @@ class RecountResult(NamedTuple):
     is_ledger_sound: bool  # whether the visits, which everything else is derived from, are intact
     absences: int  # visits in hours without a record of their person's presence
     mismatches: list[Mismatch]
-    has_right_blocks: bool  # and right numbers of pages
+    has_right_blocks: bool  # and right sums of features
 
     def details(self) -> dict[str, Any]:
         """The details for an entry in the audit log."""
@@ -119,7 +118,7 @@ def recount(
 ) -> RecountResult:
     """Find all differences between the visits, the counters and the other derived tables.
 
-    Without a parser and a clock, neither blocks nor the numbers of pages are checked: a database that was just restored
+    Without a parser and a clock, neither blocks nor the sums of features are checked: a database that was just restored
     has none.
     """
     sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
@@ -136,7 +135,8 @@ def recount(
     insights = []
     if parser and clock:
         blocks = block_queries.problems(session, parser, lambda: advance(0))
-        insights = list(islice(chain(blocks, page_total_queries.problems(session, clock, parser)), MAX_PROBLEMS))
+        of_features = (rules.problems(session, clock, parser) for rules in all_rules())
+        insights = list(islice(chain(blocks, *of_features), MAX_PROBLEMS))
     return _result(connection, sums, faults, insights)
 
 
@@ -250,7 +250,8 @@ def repair(connection: Connection, clock: Clock, advance: Advance, parser: Trait
         if not result.has_right_blocks:
             session = Session(connection)
             block_queries.remove_all(session)
-            page_queries.discard(session)
+            for rules in all_rules():
+                rules.discard_sums(session)
     return result.problems
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED
 from koyjabo.base.core.urls import origin_of
+from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import campaigns, user_agents
 from koyjabo.columns.blocks import block_queries
@@ -58,7 +59,6 @@ WITH RECURSIVE s(scope) AS (
 SELECT w.scope FROM s JOIN visitors w ON w.scope = s.scope AND w.visitor_id = :visitor_id
 """)
 RENAME_PERSON = text("UPDATE people SET person = :new_name WHERE scope = :scope AND person = :person")
-LEAVE_LOGINS = text("UPDATE pending_steps SET visitor_id = NULL WHERE visitor_id = :visitor_id")
 RENAME_CONVERSION = text(
     "UPDATE conversions SET visitor_id = :new_name WHERE scope = :scope AND visitor_id = :visitor_id"
 )
@@ -106,7 +106,8 @@ def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[S
             session.execute(RENAME_PERSON, {"scope": scope, "person": visitor(visitor_id), "new_name": new_name})
             renamed = {"scope": scope, "visitor_id": visitor_id, "new_name": piece.name}
             session.execute(RENAME_CONVERSION, renamed)
-        session.execute(LEAVE_LOGINS, {"visitor_id": visitor_id})
+        for rules in all_rules():
+            rules.erase_visitor(session, visitor_id)
     return piece
 
 

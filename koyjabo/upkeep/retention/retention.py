@@ -5,6 +5,7 @@ No figure changes. A retry of a reduced visit counts as a new visit (specificati
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,10 +13,11 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.runtime import Advance, Runtime
 from koyjabo.base.database.executor import DatabaseExecutor, Throttle
+from koyjabo.base.database.upkeep_rules import RemoveRows, all_rules
 from koyjabo.base.jobs.claims import DailyWork
 from koyjabo.counting.models import Event, Visit
 from koyjabo.reports.services import ReportServices
-from . import reduction_queries, retention_queries
+from . import reduction_queries, user_agent_queries
 from .reduction_queries import REDUCED_EVENTS, REDUCED_VISITS, Boundary
 
 log = logging.getLogger(__name__)
@@ -92,24 +94,24 @@ class Retention:
         """Replace the user agents of visits older than USER_AGENT_DAYS with the values that reports use."""
         before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
         throttle = Throttle(self._database)
-        part = self._database.report(reduction_queries.stretch, Visit, retention_queries.POSITION, before_ms)
+        part = self._database.report(reduction_queries.stretch, Visit, user_agent_queries.POSITION, before_ms)
         while part.after < part.last:
-            rest = throttle.do(retention_queries.replace_user_agents, before_ms, part)
+            rest = throttle.do(user_agent_queries.replace_user_agents, before_ms, part)
             advance(rest.after - part.after)
             part = rest
 
-    def sweep(self, advance: Advance = lambda rows: None) -> tuple[int, int, int]:
-        """Remove expired rows. Returns the numbers of removed sessions, failed logins and old audit log entries."""
-        now_ms = self._clock.now_ms()
-        for remove in retention_queries.UNCOUNTED:
-            self._sweep(remove, now_ms, advance)
-        return (
-            self._sweep(retention_queries.sessions, now_ms, advance),
-            self._sweep(retention_queries.login_failures, now_ms, advance),
-            self._sweep(retention_queries.audit_lines, now_ms - self._settings.retention_days * DAY_MS, advance),
-        )
+    def sweep(self, advance: Advance = lambda rows: None) -> Counter[str]:
+        """Remove expired and old rows. Returns the numbers of removed rows by table."""
+        now_ms, removed = self._clock.now_ms(), Counter[str]()
+        before_ms = now_ms - self._settings.retention_days * DAY_MS
+        for rules in all_rules():
+            for rows in rules.expiring:
+                removed[rows.table] += self._sweep(rows.remove, now_ms, advance)
+            for rows in rules.ageing:
+                removed[rows.table] += self._sweep(rows.remove, before_ms, advance)
+        return removed
 
-    def _sweep(self, remove: Callable[..., int], before_ms: int, advance: Advance) -> int:
+    def _sweep(self, remove: RemoveRows, before_ms: int, advance: Advance) -> int:
         throttle, removed = Throttle(self._database), 0
         while done := throttle.do(remove, before_ms):
             removed += done
@@ -149,7 +151,8 @@ class Nightly:
         def at_end() -> None:
             log.info(
                 "nightly_work_done day=%s visits=%d longest_ms=%s sessions=%d logins=%d audit_lines=%d seconds=%.1f",
-                *(day, *reduced, *swept, (self._clock.elapsed_ms() - began_ms) / 1000),
+                *(day, *reduced, swept["sessions"], swept["login_failures"], swept["audit_log"]),
+                (self._clock.elapsed_ms() - began_ms) / 1000,
             )
 
         return at_end

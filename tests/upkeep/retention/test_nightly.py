@@ -239,8 +239,8 @@ def test_expired_rows_are_removed(site_with_community):
         site_with_community.rows(
             f"INSERT INTO audit_log ({columns}) VALUES ({number}, {at_ms}, '', '', '', '', '', '{{}}', '')"
         )
-    assert site_with_community.services[Retention].sweep() == (1, 1, 1)
-    assert site_with_community.services[Retention].sweep() == (0, 0, 0)
+    assert +site_with_community.services[Retention].sweep() == {"sessions": 1, "login_failures": 1, "audit_log": 1}
+    assert +site_with_community.services[Retention].sweep() == {}
     assert site_with_community.rows("SELECT id FROM sessions") == [("alive",)]
     assert site_with_community.rows("SELECT account FROM login_failures") == [("alive",)]
     assert site_with_community.rows("SELECT id FROM audit_log ORDER BY id") == [(2,), (3,)]
