@@ -6,7 +6,7 @@ A feature is a package whose `__init__.py` has
 - `INTERFACES`: modules that add blueprints (`bp`), filters or handlers (`init_app`) to every application. They are
   loaded before the server forks workers.
 - `TABLES`: modules with its tables.
-- `UPKEEP`: modules with what it says about its rows (`RULES`, see `base.database.upkeep_rules`).
+- `UPKEEP`: what it says about its rows, as `module:class` of `UpkeepRules` (see `base.database.upkeep_rules`).
 - `COMMANDS`: the commands of `koyjabo`, by name, as `module:function`. They are loaded when they are called.
 
 Such an `__init__.py` imports nothing when it is loaded, because the server has to patch the standard library first.
@@ -55,7 +55,8 @@ def load_tables() -> None:
         for name in getattr(package, "TABLES", ()):
             import_module(f"{package.__name__}.{name}")
         for name in getattr(package, "UPKEEP", ()):
-            rules.append(import_module(f"{package.__name__}.{name}").RULES)
+            module, _, kind = name.partition(":")
+            rules.append(getattr(import_module(f"{package.__name__}.{module}"), kind)())
     upkeep_rules.use(rules)
 
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 INTERFACES = ("ui", "api", "pages", "admin")
+UPKEEP = ("upkeep_queries:CommunityRules",)
 
 
 def register(base: "Base") -> None:
@@ -32,6 +33,3 @@ def register(base: "Base") -> None:
     base.every(TICK_S, communities.people.tick, updates.tick)
     base.every(TICK_S, revocation.recheck_if_revoked)
     base.every(REFS_REFRESH_S, refs.refresh)
-
-
-UPKEEP = ("upkeep_queries",)

@@ -45,6 +45,3 @@ class CommunityRules(UpkeepRules):
     def release_account(self, session: Session, user_id: str) -> None:
         founded = update(Community).where(Community.founder_id == user_id).values(founder_id=None)
         session.execute(founded, execution_options={"synchronize_session": False})
-
-
-RULES = CommunityRules()

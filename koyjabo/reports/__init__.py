@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 INTERFACES = ("api", "pages")
 TABLES = ("models",)
-UPKEEP = ("page_total_queries",)
+UPKEEP = ("page_total_queries:PageNumberRules",)
 
 
 def register(base: "Base") -> None:

@@ -81,6 +81,3 @@ class PageNumberRules(UpkeepRules):
 
     def discard_sums(self, session: Session) -> None:
         page_queries.discard(session)
-
-
-RULES = PageNumberRules()

@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import Clock
 from .rows import changed_rows
 
+RULES_OF_FEATURES: list["UpkeepRules"] = []
+
 RemoveRows = Callable[[Session, int, int], int]
 """Removes rows that ended before a moment (ms), up to a number of them. Returns how many; 0 if none are left."""
 
@@ -58,8 +60,8 @@ class UpkeepRules:
     def release_account(self, session: Session, user_id: str) -> None:
         """Remove a user from rows that the deletion of the user's row does not delete."""
 
-    def revoke_made_by(self, session: Session, user_id: str) -> None:
-        """Revoke what a user has made and others may use, when someone else takes the account over."""
+    def revoke_created_by(self, session: Session, user_id: str) -> None:
+        """Revoke what a user has created and others may use, when someone else takes the account over."""
 
     def erase_visitor(self, session: Session, visitor_id: str) -> None:
         """Remove a visitor's id from rows, after all visits have lost it."""
@@ -79,17 +81,14 @@ class UpkeepRules:
         """Let sums with problems be computed again."""
 
 
-_RULES: list[UpkeepRules] = []
-
-
 def use(rules: Iterable[UpkeepRules]) -> None:
     """Replace all rules. They are in the order of the features."""
-    _RULES[:] = rules
+    RULES_OF_FEATURES[:] = rules
 
 
 def all_rules() -> Iterator[UpkeepRules]:
     """The rules of all features, in order."""
-    return iter(_RULES)
+    return iter(RULES_OF_FEATURES)
 
 
 def expiring(key: Any, kept_ms: int = 0) -> ExpiringRows:

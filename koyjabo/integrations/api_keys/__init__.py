@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 INTERFACES = ("api", "admin")
 COMMANDS = {"key": "cli:key"}
 TABLES = ("models",)
-UPKEEP = ("upkeep_queries",)
+UPKEEP = ("upkeep_queries:ApiKeyRules",)
 
 
 def register(base: "Base") -> None:

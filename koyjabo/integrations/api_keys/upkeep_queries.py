@@ -12,10 +12,7 @@ class ApiKeyRules(UpkeepRules):
         keys = update(ApiKey).where(ApiKey.created_by == user_id).values(created_by=None)
         session.execute(keys, execution_options={"synchronize_session": False})
 
-    def revoke_made_by(self, session: Session, user_id: str) -> None:
+    def revoke_created_by(self, session: Session, user_id: str) -> None:
         # The site's keys stay, because they belong to the operator.
         keys = delete(ApiKey).where(ApiKey.created_by == user_id, ApiKey.community_id.is_not(None))
         session.execute(keys.execution_options(synchronize_session=False))
-
-
-RULES = ApiKeyRules()

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 INTERFACES = ("login.authentication", "api", "pages")
 COMMANDS = {"user": "cli:user"}
 TABLES = ("models",)
-UPKEEP = ("upkeep_queries", "second_factor.upkeep_queries")
+UPKEEP = ("upkeep_queries:AccountRules", "second_factor.upkeep_queries:TwoStepLoginRules")
 
 
 def register(base: "Base") -> None:

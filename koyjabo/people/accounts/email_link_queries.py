@@ -100,7 +100,7 @@ def _end_what_was_made(session: Session, user: User) -> None:
     """Revoke all credentials and links created by the account's previous user (specification: Unconfirmed emails)."""
     queries.remove_second_factors(session, user.id)
     for rules in upkeep_rules.all_rules():
-        rules.revoke_made_by(session, user.id)
+        rules.revoke_created_by(session, user.id)
     for theirs in (Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user.id).execution_options(synchronize_session=False))
     user.weekly_report = False

@@ -18,6 +18,3 @@ class AccountRules(UpkeepRules):
         connection.execute(update(LoginSession).where(LoginSession.revoked_ms.is_(None)).values(revoked_ms=now_ms))
         for links in (EmailLink, Invitation, PanelInvitation):  # these may have been used or revoked since the backup
             connection.execute(delete(links))
-
-
-RULES = AccountRules()

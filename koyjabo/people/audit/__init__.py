@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 INTERFACES = ("admin",)
 TABLES = ("models",)
-UPKEEP = ("upkeep_queries",)
+UPKEEP = ("upkeep_queries:AuditRules",)
 
 
 def register(base: "Base") -> None:

@@ -70,6 +70,3 @@ class AuditRules(UpkeepRules):
     def invalidate_restored(self, connection: Connection, version: int, now_ms: int) -> None:
         connection.execute(delete(AccessVersion))
         connection.execute(insert(AccessVersion).values(id=1, version=version))
-
-
-RULES = AuditRules()

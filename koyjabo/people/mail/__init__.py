@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 TABLES = ("models",)
-UPKEEP = ("upkeep_queries",)
+UPKEEP = ("upkeep_queries:MailRules",)
 
 
 def register(base: "Base") -> None:

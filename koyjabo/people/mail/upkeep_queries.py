@@ -32,6 +32,3 @@ class MailRules(UpkeepRules):
 
     def invalidate_restored(self, connection: Connection, version: int, now_ms: int) -> None:
         connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # these are about events long past
-
-
-RULES = MailRules()

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 INTERFACES = ("api", "pages", "admin")
 TABLES = ("models",)
-UPKEEP = ("upkeep_queries",)
+UPKEEP = ("upkeep_queries:ShareRules",)
 
 
 def register(base: "Base") -> None:

@@ -13,9 +13,6 @@ SHARES_KEPT_MS = 30 * 86_400_000
 class ShareRules(UpkeepRules):
     expiring = (expiring(Share.id, SHARES_KEPT_MS),)
 
-    def revoke_made_by(self, session: Session, user_id: str) -> None:
+    def revoke_created_by(self, session: Session, user_id: str) -> None:
         shares = delete(Share).where(Share.created_by == user_id)
         session.execute(shares.execution_options(synchronize_session=False))
-
-
-RULES = ShareRules()

@@ -25,6 +25,3 @@ class TwoStepLoginRules(UpkeepRules):
 
     def erase_visitor(self, session: Session, visitor_id: str) -> None:
         session.execute(LEAVE_LOGINS, {"visitor_id": visitor_id})
-
-
-RULES = TwoStepLoginRules()
