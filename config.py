@@ -172,8 +172,7 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name, value = str(first["loc"][0]), first["input"]
     why = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    # Never show these values: they are secrets, or may contain some.
-    if name in ("ADMIN_PASSWORD", "METRICS_TOKEN", "SMTP_URL", "AUTH_PUBLIC_KEY", "AUTH_SHARED_SECRET"):
+    if Settings.is_secret(name) and name != "ADMIN_EMAIL":  # an address that only the operator reads here
         return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
 

@@ -1,4 +1,4 @@
-"""The documents and `.env.example` agree with the code."""
+"""The documents agree with the code."""
 
 import os
 import re
@@ -13,39 +13,18 @@ from test_imports import AREAS, PACKAGES
 
 from koyjabo.base.core import errors
 from koyjabo.base.core.errors import CLOSE_CODES, KoyJaboError
-from koyjabo.base.settings.catalogue import written
-from koyjabo.base.settings.schema import Settings
+from koyjabo.base.settings.schema import Settings, written
 from koyjabo.cli import main
 from koyjabo.counting.page_numbers.page_numbers import NOT_SHOWN, PageCounts, PageViews
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
 from koyjabo.server.http import request_parser
-from koyjabo.upkeep.stored_settings.stored_settings import NAMES
 from koyjabo.web.pages.errors import SENTENCES
 from koyjabo.web.pages.guides import anchor
 from prose.budgets import PAGES as PATTERNS
 
 ROOT = Path(__file__).resolve().parents[1]
-ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? \| (.+) \|$", re.MULTILINE)
-LINE = re.compile(r"^#? ?([A-Z_]+)=(.*)$", re.MULTILINE)
-API, SETTINGS, COMMAND_LINE = (
-    (ROOT / "docs" / name).read_text() for name in ("api.md", "settings.md", "command-line.md")
-)
-
-
-def in_the_code() -> list[tuple[str, str, str]]:
-    """(name, default, description) of every setting."""
-    fields = Settings.model_fields.values()
-    return [(str(field.alias), written(field.default), str(field.description)) for field in fields]
-
-
-def test_settings_and_env_example_list_every_setting_and_no_other():
-    listed = ROW.findall(SETTINGS)
-    assert sorted(listed) == sorted(in_the_code())
-    assert tuple(name for name, _, _ in listed[: len(NAMES)]) == NAMES, "the settings of the page Server come first"
-    example = (ROOT / ".env.example").read_text()
-    assert LINE.findall(example) == [(name, default) for name, default, _ in listed]
-    assert [line for line in example.splitlines() if not line.startswith(("#", "\n")) and line] == []
+API, COMMAND_LINE = ((ROOT / "docs" / name).read_text() for name in ("api.md", "command-line.md"))
 
 
 def all_errors(kind: type[KoyJaboError]) -> Iterator[type[KoyJaboError]]:
@@ -176,7 +155,7 @@ def test_realtime_lists_every_close_code_and_no_other():
 
 def test_limits_have_the_defaults_of_their_settings():
     rows = re.findall(r"^\| .+ \| ([\d,]+) \| `([A-Z_]+)` \|$", (ROOT / "docs" / "limits.md").read_text(), re.MULTILINE)
-    defaults = {name: default for name, default, _ in in_the_code()}
+    defaults = {field.alias: written(field.default) for field in Settings.model_fields.values()}
     assert len(rows) > 10
     assert [(limit, name) for limit, name in rows if limit.replace(",", "") != defaults[name]] == []
 

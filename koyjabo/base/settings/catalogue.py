@@ -1,20 +1,173 @@
-"""Settings as text: which values are secret, and how a value is written in the environment."""
+"""The catalogue of settings: where each one is listed, and how people see it.
 
-from .schema import Settings
+A setting is a field of `Settings` (its type, default, check and meaning) and an entry here, in the same order. The page
+*Server*, the audit log and `koyjabo settings` follow, and `make settings` writes the lists in other files.
+"""
 
-SECRETS = {
-    *("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "METRICS_TOKEN", "AUTH_SHARED_SECRET"),
-    *("ADMIN_EMAIL", "ADMIN_PASSWORD", "AUTH_PUBLIC_KEY"),
+from itertools import groupby
+from operator import attrgetter
+
+from koyjabo.base.core.i18n import N_
+from .setting import Setting
+
+OFF = {"": N_("off")}
+
+PAGE_SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting("SITE_NAME", "name", N_("Name"), max_length=60, asks_proof=False),
+        Setting("SITE_NAME_BN", "name", N_("Name in Bangla"), max_length=60, asks_proof=False),
+        Setting(
+            "SITE_SENTENCE",
+            "name",
+            N_("One sentence"),
+            hint=N_("One line on the home page, about what is counted."),
+            max_length=160,
+            asks_proof=False,
+        ),
+        Setting("SITE_SENTENCE_BN", "name", N_("One sentence in Bangla"), max_length=160, asks_proof=False),
+        Setting(
+            "APP_URL",
+            "app",
+            N_("Your app"),
+            sentences={"": N_('No address: the home page has no button "Open the app".')},
+            field_label=N_("Address of the app"),
+            example="https://app.example.com",
+        ),
+        Setting(
+            "PUBLIC_URL",
+            "address",
+            N_("Public address"),
+            sentences={"": N_("Not set. Links in emails need it.")},
+            field_label=N_("Address of this server"),
+            example="https://live.example.com",
+        ),
+        Setting("TIMEZONE", "zone", N_("Time zone"), asks_proof=False),
+        Setting("SMTP_URL", "mail", N_("Email"), words=OFF),
+        Setting(
+            "BACKUP_DIR",
+            "backups",
+            N_("Folder for backups"),
+            words=OFF,
+            title=N_("Nightly backup"),
+            hint=N_("A folder on this server."),
+            example="/var/backups/koyjabo",
+        ),
+        Setting("BACKUP_AT", "backups", N_("Time of the backup"), hint=N_("In the time zone of the site.")),
+        Setting("BACKUP_KEEP", "backups", N_("Backups to keep"), "number"),
+        Setting(
+            "RETENTION_DAYS",
+            "retention",
+            N_("Days that visits are kept"),
+            "number",
+            title=N_("Visits are reduced"),
+            field_label=N_("Days"),
+            hint=N_("At night, older visits lose what leads to a person. No total changes."),
+            asks_proof=False,
+        ),
+        Setting(
+            "BOT_POLICY",
+            "crawlers",
+            N_("Crawlers"),
+            "choice",
+            words={"count": N_("Counted and marked"), "ignore": N_("Not counted")},
+            field_label=N_("Visits by declared crawlers"),
+            asks_proof=False,
+        ),
+        Setting(
+            "OWN_ADDRESSES",
+            "own",
+            N_("Own visits"),
+            sentences={"": N_("No addresses are marked as your own.")},
+            field_label=N_("Your own addresses and networks"),
+            hint=N_("Reports can leave their visits out. Separate them with commas."),
+            example="203.0.113.7, 2001:db8::/32",
+            asks_proof=False,
+            is_private=True,
+        ),
+        Setting(
+            "MILESTONES",
+            "milestones",
+            N_("Milestones"),
+            "numbers",
+            sentences={"": N_("100, 250, 500, 1,000 and so on"), "none": N_("None")},
+            field_label=N_("Totals to celebrate"),
+            hint=N_("Separate them with commas, or write none. If empty, the usual ones."),
+            example="1000,5000",
+            asks_proof=False,
+        ),
+        Setting(
+            "PAGE_NUMBERS",
+            "page-numbers",
+            N_("Page numbers"),
+            words=OFF | {"*": N_("all pages")},
+            sentences={"": N_("Off: no page shows its views."), "*": N_("Every page shows its views.")},
+            field_label=N_("Pages that show everyone their number of views"),
+            hint=N_("Write * for all pages, or paths separated by commas. In a path, * is any text."),
+            example="/posts/*,/about",
+            asks_proof=False,
+        ),
+        Setting(
+            "HONOUR_PRIVACY_SIGNALS",
+            "privacy",
+            N_("Privacy signals"),
+            "choice",
+            words={"1": N_("Respected: the visit is counted anonymously"), "0": N_("Ignored")},
+            field_label=N_("If a browser asks not to be tracked"),
+            asks_proof=False,
+        ),
+        Setting(
+            "SIGN_UP",
+            "sign-up",
+            N_("Who may sign up"),
+            "choice",
+            words={"open": N_("Everyone"), "invited": N_("Only invited people")},
+        ),
+        Setting(
+            "REQUIRE_TWO_FACTOR",
+            "two-step",
+            N_("Two-step login"),
+            "choice",
+            words={"none": N_("For no one"), "admins": N_("For admins"), "all": N_("For everyone")},
+            field_label=N_("Required"),
+            hint=N_("People without it are logged out, and set it up when they log in."),
+        ),
+        Setting(
+            "ALLOWED_ORIGINS",
+            "origins",
+            N_("Other sites"),
+            sentences={"": N_("None")},
+            field_label=N_("Sites whose pages may use accounts"),
+            hint=N_("Separate them with commas."),
+            example="https://app.example.com",
+        ),
+    )
 }
-"""Settings whose values are not shown: secrets, addresses of people, and long texts."""
+"""The settings that admins change on the page Server, by name. All others stay in the environment."""
 
+ROWS = {row: tuple(settings) for row, settings in groupby(PAGE_SETTINGS.values(), attrgetter("row"))}
+"""The settings of each row of the page Server, by its id."""
 
-def text_of(settings: Settings, name: str) -> str:
-    """The value of a setting as it would be written in the environment."""
-    return written(getattr(settings, name.lower()))
-
-
-def written(value: object) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(int(value)) if isinstance(value, bool) else str(value)
+SECTIONS = {
+    "On the page *Server*": tuple(PAGE_SETTINGS),
+    "Server": (
+        *("ENVIRONMENT", "HOST", "PORT", "SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL"),
+        *("WEB_CONCURRENCY", "TRUSTED_PROXIES", "ADMIN_EMAIL", "ADMIN_PASSWORD", "METRICS_TOKEN"),
+        *("LOG_LEVEL", "LOG_FORMAT", "ALLOW_EPHEMERAL_STORAGE"),
+    ),
+    "Counting and updates": (
+        *("STARTING_TOTAL", "ACTIVE_WINDOW_SECONDS", "LEAVE_GRACE_SECONDS"),
+        *("UPDATE_INTERVAL_MS", "PUBLISH_INTERVAL_MS"),
+    ),
+    "Limits": (
+        *("RATE_LIMIT_REGISTRATIONS", "RATE_LIMIT_VISITOR", "RATE_LIMIT_LOGINS", "RATE_LIMIT_CHANGES"),
+        *("RATE_LIMIT_MAILS", "RATE_LIMIT_REPORTS", "RATE_LIMIT_KEYS", "RATE_LIMIT_SOCKETS", "RATE_LIMIT_TABS"),
+        "MAX_CONNECTIONS",
+    ),
+    "Other apps": (
+        *("BRIDGES", "AUTH_PUBLIC_KEY", "AUTH_SHARED_SECRET", "AUTH_ALGORITHMS", "AUTH_ISSUER", "AUTH_AUDIENCE"),
+        *("AUTH_USER_CLAIM", "AUTH_NAME_CLAIM", "AUTH_COMMUNITIES_CLAIM", "AUTH_REQUIRED_CLAIMS"),
+    ),
+    "Cities": ("GEOIP_DATABASE", "ASN_DATABASE"),
+}
+"""The names of all settings, by section of docs/settings.md."""

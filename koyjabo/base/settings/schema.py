@@ -1,4 +1,4 @@
-"""All settings, with their purpose and valid values. docs/settings.md lists them; a test compares the two."""
+"""All settings: types, defaults, valid values and meanings. `catalogue` says where each one is listed."""
 
 import os
 from functools import lru_cache
@@ -21,16 +21,8 @@ if TYPE_CHECKING:
 Policy = Literal["none", "admins", "all"]
 """Values of REQUIRE_TWO_FACTOR: who must use two-step login."""
 
-
-def setting(default: object, meaning: str, ge: int | None = None, le: int | None = None) -> Any:
-    """Define a setting: its default, and its meaning in Markdown. Its name in the environment is the field's, in
-    capitals.
-    """
-    return Field(default, description=meaning, ge=ge, le=le)
-
-
-NAMES = {"en": "Koy Jabo", "bn": "কই যাবো"}
-SENTENCES = {
+DEFAULT_NAMES = {"en": "Koy Jabo", "bn": "কই যাবো"}
+DEFAULT_SENTENCES = {
     "en": "The app for bus, train and rickshaw riders in Bangladesh. Every visit is counted here, live.",
     "bn": "বাংলাদেশের বাস, ট্রেন ও রিকশার যাত্রীদের অ্যাপ। প্রতিটি ভিজিট এখানে সরাসরি গোনা হয়।",
 }
@@ -41,9 +33,23 @@ SiteSentence = Annotated[str, AfterValidator(checks.one_line(160, N_("should be 
 TokenName = Annotated[str, AfterValidator(checks.token_name)]
 
 
+def setting(
+    default: object, meaning: str, ge: int | None = None, le: int | None = None, is_secret: bool = False
+) -> Any:
+    """Define a setting: its default, and its meaning in Markdown. Its name in the environment is the field's, in
+    capitals. The value of a secret, the address of a person or a long text is not shown.
+    """
+    return Field(default, description=meaning, ge=ge, le=le, repr=not is_secret)
+
+
 def requires(policy: Policy, is_admin: bool) -> bool:
     """Whether an account must use two-step login. `is_admin` says whether it is an admin of the site."""
     return policy == "all" or (policy == "admins" and is_admin)
+
+
+def written(value: object) -> str:
+    """A value as text in the environment."""
+    return str(int(value)) if isinstance(value, bool) else str(value)
 
 
 @lru_cache(maxsize=8)
@@ -56,116 +62,144 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper)
 
-    environment: Literal["development", "production"] = setting(
-        "development", N_("`production` requires a SECRET_KEY and ignores `.env`; default on Render and Heroku")
-    )
-    host: Annotated[str, AfterValidator(checks.ip_address)] = setting(
-        "0.0.0.0", N_("IP address to listen on; 127.0.0.1 behind a proxy on the same machine")
-    )
-    port: int = setting(8000, N_("TCP port to listen on; 0 picks a free port"), ge=0, le=65535)
-    secret_key: str = setting(
-        "", N_("signs sessions and tokens, at least 32 random characters; generated in development")
-    )
-    secret_key_file: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
-        "", N_("file with the SECRET_KEY, created at the first start; replaces SECRET_KEY")
-    )
-    database_url: str = setting(
-        "", N_("`sqlite:///…` (default: `instance/koyjabo.db`) or `postgresql://…` with one or more hosts")
-    )
-    redis_url: str = setting("", N_("`redis://…` or `redis+sentinel://…`; required for several workers"))
-    web_concurrency: int = setting(1, N_("number of worker processes"), ge=1, le=64)
-    site_name: Annotated[SiteName, AfterValidator(lambda name: name or NAMES["en"])] = setting(
-        NAMES["en"], N_("name of the site, on all pages and in emails; up to 60 characters")
+    site_name: Annotated[SiteName, AfterValidator(lambda name: name or DEFAULT_NAMES["en"])] = setting(
+        DEFAULT_NAMES["en"], "name of the site, on all pages and in emails; up to 60 characters"
     )
     site_name_bn: SiteName = setting(
-        "", N_("name of the site in Bangla; if empty, `কই যাবো`, or SITE_NAME if that was changed")
+        "", "name of the site in Bangla; if empty, `কই যাবো`, or SITE_NAME if that was changed"
     )
     site_sentence: SiteSentence = setting(
-        "", N_("what is counted, as one line on the home page; up to 160 characters; has a default for Koy Jabo only")
+        "", "what is counted, as one line on the home page; up to 160 characters; has a default for Koy Jabo only"
     )
-    site_sentence_bn: SiteSentence = setting("", N_("that line in Bangla; if empty, SITE_SENTENCE"))
-    timezone: Annotated[str, AfterValidator(checks.zone)] = setting(
-        "Asia/Dhaka", N_("time zone for counting by day (IANA name); earlier visits stay on their day")
-    )
-    trusted_proxies: int = setting(0, N_("number of your own proxies in `X-Forwarded-For`; 2 on Render"), ge=0, le=10)
-    allowed_origins: Annotated[str, AfterValidator(checks.origin_list)] = setting(
+    site_sentence_bn: SiteSentence = setting("", "that line in Bangla; if empty, SITE_SENTENCE")
+    app_url: Annotated[str, AfterValidator(checks.url)] = setting(
         "",
-        N_(
-            "other sites whose pages may use accounts through browser cookies, separated by `,`, such as "
-            "`https://app.example.com`"
-        ),
+        'address of the app whose visits are counted; the button "Open the app" on the home page leads there',
     )
     public_url: Annotated[str, AfterValidator(checks.origin)] = setting(
         "",
-        N_(
+        (
             "public address of this server, such as `https://live.example.com`, for links in emails; required with "
             "SMTP_URL"
         ),
     )
-    app_url: Annotated[str, AfterValidator(checks.url)] = setting(
+    timezone: Annotated[str, AfterValidator(checks.zone)] = setting(
+        "Asia/Dhaka", "time zone for counting by day (IANA name); earlier visits stay on their day"
+    )
+    smtp_url: Annotated[str, AfterValidator(checks.smtp_server)] = setting(
         "",
-        N_('address of the app whose visits are counted; the button "Open the app" on the home page leads there'),
+        (
+            "mail server for outgoing emails: `smtp://user:password@host:587?from=Name%20<a@b>` (STARTTLS, "
+            "unless `&tls=off`) or `smtps://…`"
+        ),
+        is_secret=True,
     )
-    require_two_factor: Policy = setting(
-        "none", N_("who must use two-step login: `none`, `admins` of the site, or `all`")
+    backup_dir: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
+        "", "folder for nightly backups; each is restored and recounted to verify it"
     )
-    sign_up: Literal["open", "invited"] = setting("open", N_("`open` to everyone, or only for `invited` people"))
-    active_window_seconds: int = setting(
-        300, N_("seconds without a request before a visitor is inactive"), ge=1, le=86400
+    backup_at: Annotated[str, AfterValidator(checks.time_of_day)] = setting(
+        "03:30", "time of the daily backup, in TIMEZONE"
     )
-    leave_grace_seconds: int = setting(
-        5, N_("seconds a user has to reconnect before others see them leave"), ge=0, le=300
+    backup_keep: int = setting(14, "number of backups to keep in the folder", ge=1, le=10_000)
+    retention_days: int = setting(
+        365,
+        "days that a visit keeps its person; older visits are reduced at night, and totals stay the same",
+        ge=1,
+        le=36500,
     )
+    bot_policy: Literal["count", "ignore"] = setting(
+        "count", "visits by declared crawlers: `count` and flag them, or `ignore` them"
+    )
+    own_addresses: Annotated[str, AfterValidator(checks.address_list)] = setting(
+        "", "your own addresses and networks, separated by `,`; reports can leave out their visits"
+    )
+    milestones: Annotated[str, AfterValidator(checks.totals)] = setting(
+        "",
+        (
+            "totals to celebrate when a visit reaches them, separated by commas, or `none`; if empty, 1, 2.5 and "
+            "5 times each power of 10 from 100 up"
+        ),
+    )
+    page_numbers: Annotated[str, AfterValidator(checks.page_patterns)] = setting(
+        "", "pages that show their views to everyone: `*` for all, or paths such as `/posts/*,/about`"
+    )
+    honour_privacy_signals: bool = setting(
+        True, "`0` ignores the headers `Sec-GPC` and `DNT`; `anonymous` in a request is always respected"
+    )
+    sign_up: Literal["open", "invited"] = setting("open", "`open` to everyone, or only for `invited` people")
+    require_two_factor: Policy = setting("none", "who must use two-step login: `none`, `admins` of the site, or `all`")
+    allowed_origins: Annotated[str, AfterValidator(checks.origin_list)] = setting(
+        "",
+        (
+            "other sites whose pages may use accounts through browser cookies, separated by `,`, such as "
+            "`https://app.example.com`"
+        ),
+    )
+    environment: Literal["development", "production"] = setting(
+        "development", "`production` requires a SECRET_KEY and ignores `.env`; default on Render and Heroku"
+    )
+    host: Annotated[str, AfterValidator(checks.ip_address)] = setting(
+        "0.0.0.0", "IP address to listen on; 127.0.0.1 behind a proxy on the same machine"
+    )
+    port: int = setting(8000, "TCP port to listen on; 0 picks a free port", ge=0, le=65535)
+    secret_key: str = setting(
+        "", "signs sessions and tokens, at least 32 random characters; generated in development", is_secret=True
+    )
+    secret_key_file: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
+        "", "file with the SECRET_KEY, created at the first start; replaces SECRET_KEY"
+    )
+    database_url: str = setting(
+        "",
+        "`sqlite:///…` (default: `instance/koyjabo.db`) or `postgresql://…` with one or more hosts",
+        is_secret=True,
+    )
+    redis_url: str = setting("", "`redis://…` or `redis+sentinel://…`; required for several workers", is_secret=True)
+    web_concurrency: int = setting(1, "number of worker processes", ge=1, le=64)
+    trusted_proxies: int = setting(0, "number of your own proxies in `X-Forwarded-For`; 2 on Render", ge=0, le=10)
+    admin_email: Annotated[str, AfterValidator(credential_rules.email)] = setting(
+        "", "email of the first admin, created at startup if missing; development has a default", is_secret=True
+    )
+    admin_password: Annotated[str, AfterValidator(credential_rules.password)] = setting(
+        "", "password of that admin, 8 to 128 characters; ignored once the account exists", is_secret=True
+    )
+    metrics_token: Annotated[str, AfterValidator(checks.token)] = setting(
+        "",
+        (
+            "token that Prometheus sends to read `/metrics`, at least 16 characters; if empty, `/metrics` works "
+            "only in development, from the same machine"
+        ),
+        is_secret=True,
+    )
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)] = setting(
+        "INFO", "`DEBUG` adds a line for each request, visit and broadcast"
+    )
+    log_format: Literal["text", "json"] = setting("text", "`text` for key=value pairs, `json` for one object per line")
+    allow_ephemeral_storage: bool = setting(
+        False, "`1` allows a database file on Render although every deploy deletes it"
+    )
+    starting_total: int = setting(
+        0,
+        "total of a new database; 4000 continues an older counter, so the first visit is number 4001",
+        ge=0,
+        le=checks.LARGEST_TOTAL,
+    )
+    active_window_seconds: int = setting(300, "seconds without a request before a visitor is inactive", ge=1, le=86400)
+    leave_grace_seconds: int = setting(5, "seconds a user has to reconnect before others see them leave", ge=0, le=300)
     update_interval_ms: int = setting(
-        50, N_("minimum milliseconds between updates to an open page; 1000 saves most of the traffic"), ge=50, le=60_000
+        50, "minimum milliseconds between updates to an open page; 1000 saves most of the traffic", ge=50, le=60_000
     )
     publish_interval_ms: int = setting(
         10,
-        N_(
+        (
             "minimum milliseconds between a worker's Redis messages about the site or a community; with many "
             "workers, 250 saves most of the Redis load"
         ),
         ge=10,
         le=5_000,
     )
-    starting_total: int = setting(
-        0,
-        N_("total of a new database; 4000 continues an older counter, so the first visit is number 4001"),
-        ge=0,
-        le=checks.LARGEST_TOTAL,
-    )
-    retention_days: int = setting(
-        365,
-        N_("days that a visit keeps its person; older visits are reduced at night, and totals stay the same"),
-        ge=1,
-        le=36500,
-    )
-    backup_dir: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
-        "", N_("folder for nightly backups; each is restored and recounted to verify it")
-    )
-    backup_at: Annotated[str, AfterValidator(checks.time_of_day)] = setting(
-        "03:30", N_("time of the daily backup, in TIMEZONE")
-    )
-    backup_keep: int = setting(14, N_("number of backups to keep in the folder"), ge=1, le=10_000)
-    allow_ephemeral_storage: bool = setting(
-        False, N_("`1` allows a database file on Render although every deploy deletes it")
-    )
-    geoip_database: str = setting(
-        "",
-        N_(
-            "city databases from `make geoip`: files in `instance/` or absolute paths, separated by `:`; if "
-            "empty, visitors are located by country"
-        ),
-    )
-    asn_database: str = setting(
-        "", N_("databases of AS numbers, named as in GEOIP_DATABASE; if empty, a list of the largest hosting networks")
-    )
-    own_addresses: Annotated[str, AfterValidator(checks.address_list)] = setting(
-        "", N_("your own addresses and networks, separated by `,`; reports can leave out their visits")
-    )
     rate_limit_registrations: int = setting(
         600,
-        N_(
+        (
             "visits per minute from one address; high because a campus may share one. It also sets heartbeats and "
             "requests with events (5 times as many), events (50 times) and stored data (500 KB a day for each visit "
             "per minute). 0 removes all these limits"
@@ -174,18 +208,18 @@ class Settings(BaseModel):
     )
     rate_limit_visitor: int = setting(
         60,
-        N_(
+        (
             "limit per minute for one `visitorId`, separately for visits, heartbeats and requests with events; also "
             "limits events (10 times as many); 0 for no limit"
         ),
         ge=0,
     )
     rate_limit_logins: int = setting(
-        60, N_("logins per minute from one address, and half as many sign-ups, 0 for no limit"), ge=0
+        60, "logins per minute from one address, and half as many sign-ups, 0 for no limit", ge=0
     )
     rate_limit_changes: int = setting(
         120,
-        N_(
+        (
             "changes of any kind per minute by one account, and half as many new communities and invitations, "
             "0 for no limit"
         ),
@@ -193,7 +227,7 @@ class Settings(BaseModel):
     )
     rate_limit_mails: int = setting(
         500,
-        N_(
+        (
             "maximum emails per day to unconfirmed addresses, such as invitations; 0 means no limit; one IP address "
             "may trigger a tenth"
         ),
@@ -201,99 +235,78 @@ class Settings(BaseModel):
     )
     rate_limit_reports: int = setting(
         600,
-        N_("reports per minute for one account, and separately for share links from one address, 0 for no limit"),
+        "reports per minute for one account, and separately for share links from one address, 0 for no limit",
         ge=0,
     )
-    rate_limit_keys: int = setting(600, N_("requests per minute with one API key, 0 for no limit"), ge=0)
+    rate_limit_keys: int = setting(600, "requests per minute with one API key, 0 for no limit", ge=0)
     rate_limit_sockets: int = setting(
         2000,
-        N_(
+        (
             "open sockets from one address in one worker, and 3 times as many opened per minute in all workers; 0 "
             "removes these limits and the limit per network"
         ),
         ge=0,
     )
-    rate_limit_tabs: int = setting(50, N_("open sockets from one `visitorId` in one worker, 0 for no limit"), ge=0)
+    rate_limit_tabs: int = setting(50, "open sockets from one `visitorId` in one worker, 0 for no limit", ge=0)
     max_connections: int = setting(
         20000,
-        N_("open sockets that a worker accepts; one network (/24 or /48) may use a quarter of them"),
+        "open sockets that a worker accepts; one network (/24 or /48) may use a quarter of them",
         ge=1,
         le=1_000_000,
     )
     bridges: Literal["", "koyjabo"] = setting(
-        "", N_("`koyjabo` serves the app koyjabo.com in the format it expects (docs/bridges.md)")
+        "", "`koyjabo` serves the app koyjabo.com in the format it expects (docs/bridges.md)"
     )
     auth_public_key: Annotated[str, AfterValidator(public_keys.text_of)] = setting(
         "",
-        N_(
+        (
             "accepts tokens from another system that are signed with this key: PEM, JWKS, or the absolute path of a "
             "file with one (docs/integrate.md); requires AUTH_ISSUER and AUTH_AUDIENCE"
         ),
+        is_secret=True,
     )
     auth_shared_secret: str = setting(
         "",
-        N_(
+        (
             "accepts tokens from another system that are signed with this secret, at least 32 bytes; requires "
             "AUTH_REQUIRED_CLAIMS"
         ),
+        is_secret=True,
     )
     auth_algorithms: Annotated[str, AfterValidator(checks.token_algorithms)] = setting(
-        "", N_("allowed signature algorithms of these tokens; default `RS256,ES256,EdDSA`, or `HS256` with a secret")
+        "", "allowed signature algorithms of these tokens; default `RS256,ES256,EdDSA`, or `HS256` with a secret"
     )
-    auth_issuer: TokenName = setting("", N_("exact `iss` that these tokens must have"))
-    auth_audience: TokenName = setting("", N_("value that the `aud` of these tokens must be or contain"))
-    auth_user_claim: TokenName = setting("sub", N_("claim with the user's external id (`userRef`)"))
-    auth_name_claim: TokenName = setting("name", N_("claim with the user's name"))
+    auth_issuer: TokenName = setting("", "exact `iss` that these tokens must have")
+    auth_audience: TokenName = setting("", "value that the `aud` of these tokens must be or contain")
+    auth_user_claim: TokenName = setting("sub", "claim with the user's external id (`userRef`)")
+    auth_name_claim: TokenName = setting("name", "claim with the user's name")
     auth_communities_claim: TokenName = setting(
         "communities",
-        N_("claim with the user's roles: an object that maps community refs to `member`, `moderator` or `admin`"),
+        "claim with the user's roles: an object that maps community refs to `member`, `moderator` or `admin`",
     )
     auth_required_claims: Annotated[str, AfterValidator(checks.required_claims)] = setting(
         "",
-        N_("claims and values that these tokens must have, separated by `,`, such as `token_type:access`; or `none`"),
+        "claims and values that these tokens must have, separated by `,`, such as `token_type:access`; or `none`",
     )
-    smtp_url: Annotated[str, AfterValidator(checks.smtp_server)] = setting(
+    geoip_database: str = setting(
         "",
-        N_(
-            "mail server for outgoing emails: `smtp://user:password@host:587?from=Name%20<a@b>` (STARTTLS, "
-            "unless `&tls=off`) or `smtps://…`"
+        (
+            "city databases from `make geoip`: files in `instance/` or absolute paths, separated by `:`; if "
+            "empty, visitors are located by country"
         ),
     )
-    admin_email: Annotated[str, AfterValidator(credential_rules.email)] = setting(
-        "", N_("email of the first admin, created at startup if missing; development has a default")
+    asn_database: str = setting(
+        "", "databases of AS numbers, named as in GEOIP_DATABASE; if empty, a list of the largest hosting networks"
     )
-    admin_password: Annotated[str, AfterValidator(credential_rules.password)] = setting(
-        "", N_("password of that admin, 8 to 128 characters; ignored once the account exists")
-    )
-    bot_policy: Literal["count", "ignore"] = setting(
-        "count", N_("visits by declared crawlers: `count` and flag them, or `ignore` them")
-    )
-    milestones: Annotated[str, AfterValidator(checks.totals)] = setting(
-        "",
-        N_(
-            "totals to celebrate when a visit reaches them, separated by commas, or `none`; if empty, 1, 2.5 and "
-            "5 times each power of 10 from 100 up"
-        ),
-    )
-    page_numbers: Annotated[str, AfterValidator(checks.page_patterns)] = setting(
-        "", N_("pages that show their views to everyone: `*` for all, or paths such as `/posts/*,/about`")
-    )
-    honour_privacy_signals: bool = setting(
-        True, N_("`0` ignores the headers `Sec-GPC` and `DNT`; `anonymous` in a request is always respected")
-    )
-    metrics_token: Annotated[str, AfterValidator(checks.token)] = setting(
-        "",
-        N_(
-            "token that Prometheus sends to read `/metrics`, at least 16 characters; if empty, `/metrics` works "
-            "only in development, from the same machine"
-        ),
-    )
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)] = setting(
-        "INFO", N_("`DEBUG` adds a line for each request, visit and broadcast")
-    )
-    log_format: Literal["text", "json"] = setting(
-        "text", N_("`text` for key=value pairs, `json` for one object per line")
-    )
+
+    @classmethod
+    def is_secret(cls, name: str) -> bool:
+        """Whether the value of this setting is not shown."""
+        return not cls.model_fields[name.lower()].repr
+
+    def text_of(self, name: str) -> str:
+        """The value of a setting as it would be written in the environment."""
+        return written(getattr(self, name.lower()))
 
     def adopt(self, other: "Settings") -> None:
         """Take over all values of `other` at once. Features keep this object and read it when they use a value, so a
@@ -312,14 +325,14 @@ class Settings(BaseModel):
 
     def name_in(self, language: str) -> str:
         """The site's name in a language ("en", "bn")."""
-        if self.site_name == NAMES["en"]:
-            return {**NAMES, "bn": self.site_name_bn or NAMES["bn"]}[language]
+        if self.site_name == DEFAULT_NAMES["en"]:
+            return {**DEFAULT_NAMES, "bn": self.site_name_bn or DEFAULT_NAMES["bn"]}[language]
         return (language == "bn" and self.site_name_bn) or self.site_name
 
     def sentence_in(self, language: str) -> str:
         """What the site counts, as one sentence in a language; "" if there is none."""
         own = (language == "bn" and self.site_sentence_bn) or self.site_sentence
-        return own or (SENTENCES[language] if self.site_name == NAMES["en"] else "")
+        return own or (DEFAULT_SENTENCES[language] if self.site_name == DEFAULT_NAMES["en"] else "")
 
     @property
     def origins(self) -> list[str]:

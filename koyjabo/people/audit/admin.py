@@ -12,6 +12,7 @@ from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
 from koyjabo.base.core.identity import DELETED
+from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.i18n import count, translated
 from koyjabo.web.pages import pagination
@@ -122,7 +123,8 @@ def details(record: AuditRecord) -> Iterator[Detail]:
     if isinstance(stored.get("now"), dict):
         was = stored.get("was") or {}
         for name, value in stored["now"].items():
-            yield Detail(str(FIELDS.get(name, name)), _shown(name, value), _shown(name, was.get(name)))
+            label = PAGE_SETTINGS[name].label if name in PAGE_SETTINGS else FIELDS.get(name, name)
+            yield Detail(translated(label), _shown(name, value), _shown(name, was.get(name)))
     labels = {name.removeprefix(f"{record.action} "): label for name, label in LABELS.items()}
     for name, label in labels.items():
         value = stored.get(name)
@@ -137,7 +139,8 @@ def _shown(name: str, value: Any) -> str:
         return count(value)
     if isinstance(value, list):
         return " ".join(map(str, value))
-    return str(WORDS.get(name, {}).get(value) or translated(value)) if value else "–"
+    words = PAGE_SETTINGS[name].words if name in PAGE_SETTINGS else WORDS.get(name, {})
+    return translated(words.get(value or "", value or "–"))
 
 
 def _who(record: AuditRecord) -> object:

@@ -17,7 +17,7 @@ from koyjabo.base.core.identity import SITE_ADMIN
 from koyjabo.base.core.installation import home
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings import smtp_url
-from koyjabo.base.settings.catalogue import text_of
+from koyjabo.base.settings.catalogue import PAGE_SETTINGS, ROWS
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.services import AccountServices
@@ -25,42 +25,19 @@ from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
-from koyjabo.upkeep.stored_settings.stored_settings import NAMES, StoredSettings
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import admin as bp, current
 from koyjabo.web.forms.forms import SECRETS, Form, declare_texts
+from koyjabo.web.i18n import translated
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import without_database
 from koyjabo.web.panel.pages import me, my_login, page
 from koyjabo.web.schemas.bodies import Body
 
-GROUPS = {
-    "name": ("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN"),
-    "app": ("APP_URL",),
-    "address": ("PUBLIC_URL",),
-    "zone": ("TIMEZONE",),
-    "total": ("STARTING_TOTAL",),
-    "mail": ("SMTP_URL",),
-    "backups": ("BACKUP_DIR", "BACKUP_AT", "BACKUP_KEEP"),
-    "retention": ("RETENTION_DAYS",),
-    "crawlers": ("BOT_POLICY",),
-    "own": ("OWN_ADDRESSES",),
-    "milestones": ("MILESTONES",),
-    "page-numbers": ("PAGE_NUMBERS",),
-    "privacy": ("HONOUR_PRIVACY_SIGNALS",),
-    "sign-up": ("SIGN_UP",),
-    "two-step": ("REQUIRE_TWO_FACTOR",),
-    "origins": ("ALLOWED_ORIGINS",),
-}
-"""The settings of each row. The total is changed by `site/receipts/`."""
-
-PROVED = {
-    *("PUBLIC_URL", "APP_URL", "SMTP_URL", "BACKUP_DIR", "BACKUP_AT", "BACKUP_KEEP"),
-    *("SIGN_UP", "REQUIRE_TWO_FACTOR", "ALLOWED_ORIGINS"),
-}
-"""Settings that decide where a credential or the whole database goes, or who gets in. A change needs a proof of who
-uses the session, and so does a lower RETENTION_DAYS, which destroys visits.
-"""
+FORMS = {row: tuple(setting.name for setting in settings) for row, settings in ROWS.items()}
+FORMS["total"] = ("STARTING_TOTAL",)
+"""The settings of each row's form. The total is changed by `site/receipts/`."""
 
 TIMEOUT = N_("The mail server did not respond in time. Many hosts block port 25: use 587 or 465.")
 REASONS = {
@@ -117,7 +94,7 @@ class MailTest(NamedTuple):
 def server() -> Response:
     stored, group = current()[StoredSettings], request.args.get("edit", "")
     stored.refresh()
-    may_change = me().is_admin and not all(map(stored.is_fixed, GROUPS.get(group, ())))
+    may_change = me().is_admin and not all(map(stored.is_fixed, FORMS.get(group, ())))
     form = _form(group) if may_change else None
     if form and group == "backups" and not current()[Backups].is_on:
         form.values["backup_dir"] = str(home() / "instance" / "backups")
@@ -129,11 +106,19 @@ def show(
 ) -> Response:
     """Show the page, with a group's `form` if there is one."""
     stored, report = current()[StoredSettings], health.report()
+    texts = {name: stored.settings.text_of(name) for name in PAGE_SETTINGS}
     return page(
         "panel/server",
         status,
         settings=stored.settings,
-        fixed={name: text_of(stored.settings, name) for name in NAMES if stored.is_fixed(name)},
+        rows=ROWS,
+        texts=texts,
+        fixed={name: text for name, text in texts.items() if stored.is_fixed(name)},
+        labels={name: translated(setting.label) for name, setting in PAGE_SETTINGS.items()},
+        words={
+            name: {value: translated(word) for value, word in setting.words.items()}
+            for name, setting in PAGE_SETTINGS.items()
+        },
         left_out=stored.left_out,
         form=form,
         group=group if form else "",
@@ -151,7 +136,7 @@ def show(
 @bp.post("/server/settings/<group>")
 def change_settings(group: str) -> Response:
     """Save a group. If a field is invalid, the page is shown again with its form."""
-    if group not in GROUPS or group == "total":
+    if group not in FORMS or group == "total":
         abort(404)
     form = _form(group)
     with authentication.errors_in(form):
@@ -190,7 +175,7 @@ def _form(group: str) -> Form[Body]:
     """
     settings = current()[Settings]
     if group != "mail":
-        texts = {name.lower(): text_of(settings, name) for name in GROUPS[group]}
+        texts = {name.lower(): settings.text_of(name) for name in FORMS[group]}
         return Form(Body, {**texts, "shown": urlencode(texts)})
     values: dict[str, object] = settings.smtp._asdict() if settings.smtp else {"security": "starttls"}
     if values.get("port") == smtp_url.PORTS["smtps" if values["security"] == "tls" else "smtp"]:
@@ -209,7 +194,7 @@ def _sent(form: Form[Body], group: str) -> dict[str, str]:
         raise InvalidInput(details={"BACKUP_DIR": N_("Choose a folder.")})
     if group == "mail":
         return _mail_server(form.values)
-    typed = {name: form.values.get(name.lower()) for name in GROUPS[group] if not stored.is_fixed(name)}
+    typed = {name: form.values.get(name.lower()) for name in FORMS[group] if not stored.is_fixed(name)}
     may_confirm = [name for name in ("SITE_NAME", "TIMEZONE") if stored.source(name) == "default"]
     return {
         name: value
@@ -256,7 +241,10 @@ def _require_second_factor() -> None:
 
 
 def _is_proved(group: str) -> bool:
-    return not PROVED.isdisjoint(GROUPS[group])
+    """Whether each change of a row's settings needs a proof. A lower RETENTION_DAYS, which destroys visits, needs one
+    as well.
+    """
+    return any(setting.asks_proof for setting in ROWS.get(group, ()))
 
 
 def _is_shorter(days: str | None) -> bool:

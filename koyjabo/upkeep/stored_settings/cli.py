@@ -7,7 +7,6 @@ import click
 from koyjabo.base.core.command_line import application
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.base.settings.catalogue import SECRETS, text_of
 from koyjabo.base.settings.schema import Settings
 from .stored_settings import StoredSettings
 
@@ -64,5 +63,5 @@ def _change(name: str, value: str) -> None:
 
 
 def _shown(settings: Settings, name: str) -> str:
-    value = text_of(settings, name)
-    return "(hidden)" if value and name in SECRETS else value
+    value = settings.text_of(name)
+    return "(hidden)" if value and settings.is_secret(name) else value

@@ -19,7 +19,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.sealer import Sealer
 from koyjabo.base.settings import backup_folder
-from koyjabo.base.settings.catalogue import text_of
+from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Subject
@@ -28,15 +28,7 @@ from koyjabo.people.mail.outbox_queries import SETTINGS
 from koyjabo.web.schemas.bodies import sentence
 from . import queries
 
-NAMES = (
-    *("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN", "APP_URL", "PUBLIC_URL", "TIMEZONE"),
-    *("SMTP_URL", "BACKUP_DIR", "BACKUP_AT", "BACKUP_KEEP", "RETENTION_DAYS", "BOT_POLICY"),
-    *("OWN_ADDRESSES", "MILESTONES", "PAGE_NUMBERS", "SIGN_UP", "REQUIRE_TWO_FACTOR"),
-    *("HONOUR_PRIVACY_SIGNALS", "ALLOWED_ORIGINS"),
-)
-"""The settings that can be stored. All others stay in the environment."""
-
-SEALED = {"SMTP_URL"}
+SEALED = set(filter(Settings.is_secret, PAGE_SETTINGS))
 """Settings that are stored sealed, and recorded in the audit log only as changed."""
 
 MAILED = ("PUBLIC_URL", "SMTP_URL")
@@ -104,7 +96,7 @@ class StoredSettings:
         stored = self._opened(rows)
         before, left_out = self._usable(stored)
         after = self._checked({**stored, **changes}, changes, left_out)
-        values = {name: text and text_of(after, name) for name, text in changes.items()}
+        values = {name: text and after.text_of(name) for name, text in changes.items()}
         changed = [name for name, value in values.items() if value != stored.get(name) and (value or name in rows)]
         if not changed:
             return
@@ -138,7 +130,7 @@ class StoredSettings:
     def _require_storable(self, name: str) -> None:
         if name.lower() not in Settings.model_fields:
             raise InvalidInput(f"There is no setting {name}.")
-        if name not in NAMES:
+        if name not in PAGE_SETTINGS:
             raise InvalidInput(f"{name} can only be set in the environment.")
         if self.is_fixed(name):
             raise InvalidInput(f"{name} is set in the environment. Change it there, or unset it first.")
@@ -163,7 +155,7 @@ class StoredSettings:
         values: dict[str, Any] = {}
         left_out: dict[str, str] = {}
         for name, text in stored.items():
-            if name in NAMES and text and not self.is_fixed(name):
+            if name in PAGE_SETTINGS and text and not self.is_fixed(name):
                 try:
                     values[name.lower()] = getattr(Settings.model_validate({name: text}), name.lower())
                 except ValidationError:
@@ -177,5 +169,5 @@ class StoredSettings:
 
 
 def _recorded(settings: Settings, name: str) -> str:
-    value = text_of(settings, name)
+    value = settings.text_of(name)
     return CHANGED if name in SEALED and value else value

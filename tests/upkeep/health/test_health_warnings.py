@@ -11,6 +11,7 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.outage_causes import CAUSES as CODES
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
+from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.counting.ledger import Unsaved
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status
@@ -23,7 +24,6 @@ from koyjabo.upkeep.health.health_warnings import DANGER, WARNING, warnings
 from koyjabo.upkeep.health.queries import DatabaseFacts, Rollback, Standbys
 from koyjabo.upkeep.health.readiness import Ready
 from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, RecountState
-from koyjabo.upkeep.stored_settings.stored_settings import NAMES
 from koyjabo.web.pages.guides import guide
 
 NOW_MS = 1_765_860_518_412
@@ -183,7 +183,7 @@ def test_warnings_have_a_section_of_the_guide_and_name_no_setting_with_a_form():
     text = guide("troubleshooting").html
     assert [warning.section for warning in shown if f' id="{warning.section}"' not in text] == []
     sentences = " ".join(f"{warning.sentence} {warning.cause} {warning.advice}" for warning in shown)
-    assert set(re.findall(r"[A-Z_]{3,}", sentences)) & set(NAMES) == set()
+    assert set(re.findall(r"[A-Z_]{3,}", sentences)) & PAGE_SETTINGS.keys() == set()
 
 
 def test_unsafe_settings_of_postgres_are_found(postgres):
