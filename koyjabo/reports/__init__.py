@@ -19,8 +19,8 @@ def register(base: "Base") -> None:
     from koyjabo.base.jobs.claims import POLL_S
     from koyjabo.base.observability import metrics
     from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.columns.block_writer import STORING_POLL_S
     from koyjabo.columns.blocks import block_queries
-    from koyjabo.columns.sums import storing
     from koyjabo.communities.live.dashboards import ReportRooms
     from koyjabo.counting.evidence.attendance import DROP_S, AttendanceWriter
     from .community_signals import CommunitySignals
@@ -40,7 +40,7 @@ def register(base: "Base") -> None:
     base.on(base.signals.epoch_began, lambda _: reports.weekly_report.forget())
     base.every(POLL_S, reports.weekly_report.tick)
     base.every(DROP_S, partial(base.services[AttendanceWriter].drop, block_queries.correct_attended))
-    base.every(storing.POLL_S, reports.storing.tick)
+    base.every(STORING_POLL_S, reports.storing.tick)
     base.every(TICK_S, reports.page_totals.tick)
     gauges = base.services[ObservabilityServices].gauges
     gauges.provide(metrics.UNPROJECTED, lambda: reports.storing.last_behind)

@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import StillCounting
 from koyjabo.base.database.upkeep_rules import UpkeepRules
-from koyjabo.columns.blocks import block_queries
-from koyjabo.columns.blocks.block_queries import LogState
+from koyjabo.columns.blocks import state_queries
+from koyjabo.columns.blocks.state_queries import RowState
 from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.report_query import FIRST_DAY, LAST_DAY, ReportQuery
-from koyjabo.columns.sums.live import Live
+from koyjabo.columns.sums.running_sums import RunningSums
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.page_queries import PageRow
 from koyjabo.reports.engine.requests import EventValues
@@ -24,7 +24,7 @@ from koyjabo.reports.engine.snapshot_queries import Snapshot
 class PageViewTotals(NamedTuple):
     """The views of all pages, in all and on the day `today`, at one state of the log."""
 
-    state: LogState
+    state: RowState
     views: Mapping[str, int]
     today: str
     of_today: Mapping[str, int]
@@ -44,14 +44,14 @@ def problems(session: Session, clock: Clock, parser: TraitParser) -> Iterator[st
     if numbers is None:
         return
     with suppress(StillCounting):
-        reported = totals(session, clock, Live(parser, clock))
+        reported = totals(session, clock, RunningSums(parser, clock))
         for page in sorted({*reported.views, *numbers}):
             views = reported.views.get(page, 0)
             if numbers[page] != views:
                 yield f"page_sums: {page} has {numbers[page]} views instead of {views}"
 
 
-def totals(session: Session, clock: Clock, live: Live) -> PageViewTotals:
+def totals(session: Session, clock: Clock, live: RunningSums) -> PageViewTotals:
     snapshot, today = Snapshot(session, clock, live), clock.today()
     # Not from the first visit's day, because page views may be older.
     of_all_time = EventValues(snapshot, ReportQuery(FIRST_DAY, LAST_DAY), VIEWED_PAGE)
@@ -67,7 +67,7 @@ def finish(session: Session, totals: PageViewTotals, began: int) -> None:
     """Mark the sums as ready, unless rows were changed or removed, or another worker has added to the sums or discarded
     them. `began` is the result of the `discard` before they were computed.
     """
-    if block_queries.lock(session).version != totals.state.version:
+    if state_queries.lock(session).version != totals.state.version:
         return
     if page_queries.marks(session) or page_queries.version(session) != began:
         return

@@ -8,7 +8,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.base.database.executor import Throttle
 from koyjabo.base.jobs.claims import LeasedTask
-from koyjabo.columns.sums.live import Live
+from koyjabo.columns.sums.running_sums import RunningSums
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from . import page_total_queries
@@ -20,7 +20,7 @@ LEASE = "page_totals"
 class PageTotals:
     """Call `tick` every second. `live` belongs to the thread for scans."""
 
-    def __init__(self, base: Base, live: Live) -> None:
+    def __init__(self, base: Base, live: RunningSums) -> None:
         self._database, self._clock = base.database, base.clock
         self._numbers, self._live = base.services[PageNumbers], live
         self._task = LeasedTask(

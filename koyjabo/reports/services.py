@@ -10,9 +10,9 @@ from koyjabo.base.database.free_space import FreeSpace
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.settings.database_url import file_of
 from koyjabo.base.settings.schema import Settings
+from koyjabo.columns.block_writer import BlockWriter
 from koyjabo.columns.dimensions.trait_parser import TraitParser
-from koyjabo.columns.events.ledger import Events, open_store
-from koyjabo.columns.sums.storing import Storing
+from koyjabo.columns.events.event_ledger import EventLedger, open_store
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.presence.services import PresenceServices
@@ -27,8 +27,8 @@ from .weekly_report import WeeklyReport
 class ReportServices:
     reports: Insights
     public_reports: Insights  # for readers without an account
-    events: Events
-    storing: Storing
+    events: EventLedger
+    storing: BlockWriter
     page_totals: PageTotals
     parser: TraitParser
     weekly_report: WeeklyReport
@@ -95,14 +95,14 @@ def build(base: Base) -> ReportServices:
     return ReportServices(
         reports=reports,
         public_reports=reports.for_public(),
-        events=Events(
+        events=EventLedger(
             open_store(settings.database, clock),
             base.runtime,
             lambda: settings.bot_policy == "ignore",
             space,
             base.services[RealtimeServices].pages_changed,
         ),
-        storing=Storing(base, reports.live),
+        storing=BlockWriter(base, reports.live),
         page_totals=PageTotals(base, reports.live),
         parser=parser,
         weekly_report=WeeklyReport(base, reports),

@@ -9,7 +9,7 @@ from support.application.site import Site
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
-from koyjabo.columns.blocks import block_queries, blocks
+from koyjabo.columns.blocks import block as blocks, block_queries, state_queries
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit.log import VersionLog
@@ -59,11 +59,11 @@ def test_reports_have_only_the_remaining_visits(site, database):
 def test_number_that_signals_a_change_to_workers_is_never_reused(site, database):
     numbers = "SELECT a.version, w.upto FROM access_version a, watermarks w WHERE w.name = 'changes'"
     write = site.services[ReportServices].reports._database.write
-    write(block_queries.changed)
+    write(state_queries.changed)
     remembered = database.remember()
     with suppress(LedgerUnavailable):  # PostgreSQL copies a database only without connections
-        write(block_queries.changed)
-    write(block_queries.changed)
+        write(state_queries.changed)
+    write(state_queries.changed)
     write(record_revocation)
     site.register("badal")
     ((access, changes),) = site.rows(numbers)
@@ -75,7 +75,7 @@ def test_number_that_signals_a_change_to_workers_is_never_reused(site, database)
 
 
 def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypatch):
-    monkeypatch.setattr(blocks, "SIZE", 1)
+    monkeypatch.setattr(blocks, "MAX_BLOCK_ROWS", 1)
     storing, reports = site.services[ReportServices].storing, site.services[ReportServices].reports
     storing.catch_up()
     remembered = database.remember()

@@ -20,7 +20,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import campaigns
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
-from koyjabo.columns.events.records import NewEvent
+from koyjabo.columns.events.new_event import NewEvent
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices

@@ -6,7 +6,7 @@ from koyjabo.base.models import BigKey, Day, Model
 
 
 class _Block:
-    """Rows with consecutive ids, compressed (`columns.blocks.blocks`). `first` follows the last id of the previous
+    """Rows with consecutive ids, compressed (`columns.blocks.block`). `first` follows the last id of the previous
     block.
     """
 

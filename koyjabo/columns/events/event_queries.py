@@ -3,13 +3,13 @@
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.columns.blocks import block_queries
-from koyjabo.columns.blocks.block_queries import EVENTS
+from koyjabo.columns.blocks import block_queries, row_queries
+from koyjabo.columns.blocks.block_kinds import EVENT_BLOCKS
 from koyjabo.counting.models import Event
 
 EVENTS_LOCK = 0x6B6F7965  # "koye", one of PostgreSQL's advisory locks
 
-MAX_READ, NEWEST_READ = 1_000, 5_000
+MAX_VISITS_READ, NEWEST_VISITS_READ = 1_000, 5_000
 """Limits on the search for a visitor's latest visit: MAX_READ of the visitor's visits, then the latest NEWEST_READ
 visits by anyone.
 """
@@ -26,8 +26,8 @@ NEWEST_VISIT = """
 ))
 """
 
-LOCK = text(f"SELECT pg_advisory_xact_lock({EVENTS_LOCK})")
-RENAME = text("""
+LOCK_EVENTS = text(f"SELECT pg_advisory_xact_lock({EVENTS_LOCK})")
+RENAME_EVENTS = text("""
 UPDATE events SET visitor_id = :name, event_id = '~' || id, client_ms = NULL, props = NULL WHERE id IN :ids
 """).bindparams(bindparam("ids", expanding=True))
 
@@ -38,13 +38,13 @@ def newest_visit(visitor: str, greatest: str) -> str:
     No index sorts a visitor's visits, so only a bounded number of rows is read. For a visitor with more than MAX_READ
     visits and none among the latest NEWEST_READ, the result may not be the visitor's latest visit.
     """
-    return NEWEST_VISIT.format(visitor=visitor, greatest=greatest, most=MAX_READ, newest=NEWEST_READ)
+    return NEWEST_VISIT.format(visitor=visitor, greatest=greatest, most=MAX_VISITS_READ, newest=NEWEST_VISITS_READ)
 
 
 def lock(session: Session) -> None:
     """Prevent events from being recorded until the transaction ends. Not needed on SQLite, which has one writer."""
     if session.get_bind().dialect.name != "sqlite":
-        session.execute(LOCK)
+        session.execute(LOCK_EVENTS)
 
 
 def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
@@ -55,6 +55,6 @@ def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
     columns = (Event.id, Event.props)
     rows = session.execute(select(*columns).where(Event.visitor_id == visitor_id).limit(size)).all()
     if rows:
-        session.execute(RENAME, {"name": name, "ids": [row.id for row in rows]})
-    block_queries.follow(session, EVENTS, [row.id for row in rows if row.props], block_queries.events)
+        session.execute(RENAME_EVENTS, {"name": name, "ids": [row.id for row in rows]})
+    block_queries.follow(session, EVENT_BLOCKS, [row.id for row in rows if row.props], row_queries.events)
     return len(rows)

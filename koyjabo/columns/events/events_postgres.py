@@ -11,10 +11,11 @@ from koyjabo.base.database.json_rows import postgres_insert
 from koyjabo.base.database.postgres import PostgresConnection, limits, was_committed
 from koyjabo.counting.ledger_postgres import COMMIT, Planned, PostgresWriter
 from koyjabo.counting.models import Event
+from .event_plan import EVENT_COLUMNS, KnownEvents, keys, plan, visitors
 from .event_queries import EVENTS_LOCK, newest_visit
-from .records import EVENT_COLUMNS, KnownEvents, NewEvents, Recorded, keys, plan, visitors
+from .new_event import NewEvents, Recorded
 
-LOOK_UP = f"""
+POSTGRES_LOOK_UP = f"""
 BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
 LOCK TABLE events IN ROW EXCLUSIVE MODE;
 SELECT pg_advisory_xact_lock({EVENTS_LOCK});
@@ -28,7 +29,7 @@ SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events), ARRAY(
     ) FROM unnest(%s::text[]) AS b(visitor)
 )
 """
-ADD = postgres_insert(Event, EVENT_COLUMNS)
+POSTGRES_INSERT = postgres_insert(Event, EVENT_COLUMNS)
 
 
 class PostgresEventStore(PostgresWriter[NewEvents, Recorded]):
@@ -38,7 +39,7 @@ class PostgresEventStore(PostgresWriter[NewEvents, Recorded]):
         self, batch: list[NewEvents], connection: PostgresConnection, cursor: Any, first: Planned | None
     ) -> list[Recorded]:
         events, people = keys(batch), visitors(batch)
-        cursor.execute(LOOK_UP, ([visitor for visitor, _ in events], [event for _, event in events], people))
+        cursor.execute(POSTGRES_LOOK_UP, ([visitor for visitor, _ in events], [event for _, event in events], people))
         transaction, newest, ids, visits = cursor.fetchone()
         known = KnownEvents(
             newest=newest,
@@ -50,7 +51,7 @@ class PostgresEventStore(PostgresWriter[NewEvents, Recorded]):
             result.results = first.outcomes
         self._planned = Planned(transaction, connection.server, result.results)
         if result.rows:
-            cursor.execute(connection.durable + ADD + COMMIT, [json.dumps(result.rows)])
+            cursor.execute(connection.durable + POSTGRES_INSERT + COMMIT, [json.dumps(result.rows)])
         else:
             cursor.execute(COMMIT)
         return result.recorded()

@@ -6,10 +6,11 @@ from koyjabo.base.database.json_rows import sqlite_insert
 from koyjabo.counting.daily_people_sqlite import Execute
 from koyjabo.counting.ledger_sqlite import SqliteWriter
 from koyjabo.counting.models import Event
+from .event_plan import EVENT_COLUMNS, EventPlan, KnownEvents, keys, plan, visitors
 from .event_queries import newest_visit
-from .records import EVENT_COLUMNS, EventPlan, KnownEvents, NewEvents, Recorded, keys, plan, visitors
+from .new_event import NewEvents, Recorded
 
-LOOK_UP = f"""
+SQLITE_LOOK_UP = f"""
 SELECT (SELECT coalesce(max(id), 0) FROM events), (
     SELECT json_group_array(json_array(e.visitor_id, e.event_id, e.id)) FROM json_each(?) j
     JOIN events e ON e.visitor_id = j.value ->> 0 AND e.event_id = j.value ->> 1
@@ -18,7 +19,7 @@ SELECT (SELECT coalesce(max(id), 0) FROM events), (
     JOIN visits v ON v.id = {newest_visit("j.value", "max")}
 )
 """
-ADD = sqlite_insert(Event, EVENT_COLUMNS)
+SQLITE_INSERT = sqlite_insert(Event, EVENT_COLUMNS)
 
 
 class SqliteEventStore(SqliteWriter):
@@ -30,7 +31,7 @@ class SqliteEventStore(SqliteWriter):
         return result.recorded()
 
     def _write(self, batch: list[NewEvents], execute: Execute) -> EventPlan:
-        newest, ids, visits = execute(LOOK_UP, (json.dumps(keys(batch)), json.dumps(visitors(batch)))).fetchone()
+        newest, ids, visits = execute(SQLITE_LOOK_UP, (json.dumps(keys(batch)), json.dumps(visitors(batch)))).fetchone()
         known = KnownEvents(
             newest=newest,
             ids={(visitor, event): number for visitor, event, number in json.loads(ids)},
@@ -38,5 +39,5 @@ class SqliteEventStore(SqliteWriter):
         )
         result = plan(batch, known, self._clock)
         if result.rows:
-            execute(ADD, (json.dumps(result.rows),))
+            execute(SQLITE_INSERT, (json.dumps(result.rows),))
         return result

@@ -13,12 +13,12 @@ from koyjabo.base.core.identity import VISIT_NAME
 from koyjabo.base.core.sanitize import truncate
 from koyjabo.base.core.urls import WRONG_PAGE, sent_page
 from koyjabo.base.network.user_agents import is_bot
-from koyjabo.columns.events.records import (
-    LONGEST_PROPERTY,
+from koyjabo.columns.events.new_event import (
+    EVENT_NAME,
     MAX_EVENTS,
     MAX_PROPERTIES,
-    NAME,
-    PROPERTY,
+    MAX_PROPERTY_LENGTH,
+    PROPERTY_NAME,
     NewEvent,
     Recorded,
     Size,
@@ -66,7 +66,7 @@ PROPS_SCHEMA = {
         {
             "type": "object",
             "maxProperties": MAX_PROPERTIES,
-            "propertyNames": {"pattern": f"^{PROPERTY.pattern}$"},
+            "propertyNames": {"pattern": f"^{PROPERTY_NAME.pattern}$"},
             "additionalProperties": {"type": ["string", "number", "boolean"]},
         },
         {"type": "null"},
@@ -81,7 +81,7 @@ def _event_id(value: Any) -> str:
 
 
 def _name(value: Any) -> str:
-    if not isinstance(value, str) or not NAME.fullmatch(value):
+    if not isinstance(value, str) or not EVENT_NAME.fullmatch(value):
         raise refuse(WRONG_NAME)
     return value
 
@@ -98,19 +98,19 @@ def _props(value: Any) -> dict[str, str]:
     """Return the values as text, as reports use them. An empty text counts as no value."""
     if value is None:
         return {}
-    if not isinstance(value, dict) or len(value) > MAX_PROPERTIES or not all(map(PROPERTY.fullmatch, value)):
+    if not isinstance(value, dict) or len(value) > MAX_PROPERTIES or not all(map(PROPERTY_NAME.fullmatch, value)):
         raise refuse(WRONG_PROPS)
     return {name: written for name, raw in value.items() if (written := _as_text(raw))}
 
 
 def _as_text(value: Any) -> str:
     if isinstance(value, str):
-        return truncate(value[:LONGEST_PROPERTY])
+        return truncate(value[:MAX_PROPERTY_LENGTH])
     is_number = isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
     if not is_number:
         raise refuse(WRONG_PROPS)
     is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-    return json.dumps(int(value) if is_whole else value)[:LONGEST_PROPERTY]
+    return json.dumps(int(value) if is_whole else value)[:MAX_PROPERTY_LENGTH]
 
 
 def _events(value: Any) -> Any:
@@ -133,7 +133,7 @@ class EventBody(BaseModel):
     id: Annotated[str, BeforeValidator(_event_id), WithJsonSchema(pattern(VISIT_NAME))] = Field(
         description="the client's own id for this event; a retry with the same id is not counted again"
     )
-    name: Annotated[str, BeforeValidator(_name), WithJsonSchema(pattern(NAME))] = Field(
+    name: Annotated[str, BeforeValidator(_name), WithJsonSchema(pattern(EVENT_NAME))] = Field(
         description="`pageview` for a page view", examples=["search"]
     )
     page: Annotated[str | None, BeforeValidator(_page)] = Field(

@@ -15,7 +15,7 @@ from koyjabo.base.network.client_address import customer
 from koyjabo.columns.dimensions.dimensions import Value
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.columns.sums.live import Live
+from koyjabo.columns.sums.running_sums import RunningSums
 from koyjabo.people.models import Community
 from koyjabo.reports.query import parameters
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
@@ -49,7 +49,7 @@ class Insights:
         self._database = database
         self._clock = clock
         self._unwritten_peaks = unwritten_peaks
-        self.live = Live(parser, clock)
+        self.live = RunningSums(parser, clock)
         """Only the thread for scans may use this."""
         self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, self.live, requests))
         self._reader, self._is_public = Reader(has_budget=False), False

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.database.models import Counter as LedgerCounter
 from koyjabo.base.models import Scope
-from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.blocks import state_queries
 from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
 from koyjabo.columns.query.groups import EVERYTHING, NO_VISITS, Group, Groups
 from koyjabo.columns.query.periods import DAY, HOUR, MINUTE, period_of
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.columns.sums.live import Live
-from koyjabo.columns.sums.visit_sums import LengthCounts
+from koyjabo.columns.sums.length_counts import LengthCounts
+from koyjabo.columns.sums.running_sums import RunningSums
 from koyjabo.counting.models import DailyVisits, Event
 from koyjabo.people.models import Community
 from .results import REDUCED
@@ -29,13 +29,13 @@ class Snapshot:
     `groups` has the keys that will be read, by query, so that rows are read only once for all keys.
     """
 
-    def __init__(self, session: Session, clock: Clock, live: Live) -> None:
+    def __init__(self, session: Session, clock: Clock, live: RunningSums) -> None:
         self.session, self.clock, self.at_ms = session, clock, clock.now_ms()
         self._live = live
         self.groups: defaultdict[ReportQuery, set[str]] = defaultdict(set)
 
     @cached_property
-    def live(self) -> Live:
+    def live(self) -> RunningSums:
         """The rows and their sums. Reads all new rows on first use. Raises StillCounting."""
         self._live.refresh(self.session)
         return self._live
@@ -75,7 +75,7 @@ class Snapshot:
         return self.live.lengths(query, self.groups.get(query, ()))
 
 
-def read_all(session: Session, clock: Clock, live: Live, requests: Sequence[Any]) -> list[Any]:
+def read_all(session: Session, clock: Clock, live: RunningSums, requests: Sequence[Any]) -> list[Any]:
     """Return the results in the order of the requests, all from one snapshot. Raises StillCounting,
     LedgerUnavailable.
     """
@@ -143,5 +143,5 @@ def version(session: Session, query: ReportQuery) -> str:
         select(LedgerCounter.epoch, LedgerCounter.revision).where(LedgerCounter.scope == query.scope)
     ).first()
     event, most = session.scalar(select(func.max(Event.id))), peak(session, query)
-    state = block_queries.read_state(session)
+    state = state_queries.read_state(session)
     return ".".join(map(str, (*(counter or ()), event, most, state.changes, state.attendance)))

@@ -15,7 +15,7 @@ from koyjabo.base.database.models import Counter
 from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.jobs.models import NightlyWork
 from koyjabo.base.models import IN_BACKUPS, SITE
-from koyjabo.columns.blocks.block_queries import CHANGES
+from koyjabo.columns.blocks.state_queries import CHANGES_MARK
 from koyjabo.counting.models import Watermark
 from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.models import AuditLine
@@ -107,7 +107,7 @@ def rows(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
 def counter_state(connection: Connection) -> CounterState:
     newest = select(func.coalesce(func.max(Counter.epoch), 0), func.coalesce(func.max(Counter.revision), 0))
     versions = tuple(rules.version(connection) for rules in all_rules())
-    changes = connection.execute(select(Watermark.upto).where(Watermark.name == CHANGES)).scalar()
+    changes = connection.execute(select(Watermark.upto).where(Watermark.name == CHANGES_MARK)).scalar()
     return CounterState(*connection.execute(newest).one(), versions, changes or 0)
 
 
@@ -177,8 +177,8 @@ def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reaso
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
     for rules, *versions in zip(all_rules(), before.versions, restored.versions, strict=True):
         rules.invalidate_restored(connection, max(versions) + 1, now_ms)
-    changes = {"name": CHANGES, "upto": max(before.insights, restored.insights) + 1, "version": 0}
-    connection.execute(delete(Watermark).where(Watermark.name == CHANGES))
+    changes = {"name": CHANGES_MARK, "upto": max(before.insights, restored.insights) + 1, "version": 0}
+    connection.execute(delete(Watermark).where(Watermark.name == CHANGES_MARK))
     connection.execute(insert(Watermark).values(changes))
     _advance_sequences(connection)
     record_epoch(connection, epoch, now_ms, reason)

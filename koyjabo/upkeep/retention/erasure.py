@@ -14,7 +14,7 @@ from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.executor import Throttle
 from koyjabo.base.jobs.running_jobs import ERASURE, RunningJobs
 from koyjabo.base.models import SITE
-from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.blocks import row_queries
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
@@ -47,7 +47,7 @@ class Erasure:
         self._drain = base.cluster.drain
         self._on_forgotten = base.signals.visitor_forgotten.send
         self._jobs = base.services[RunningJobs]
-        self._read = block_queries.visits(base.services[ReportServices].parser)
+        self._read = row_queries.visits(base.services[ReportServices].parser)
 
     def count(self, visitor_id: str) -> int:
         """Number of the visitor's stored visits."""

@@ -18,7 +18,8 @@ from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import campaigns, user_agents
 from koyjabo.columns.blocks import block_queries
-from koyjabo.columns.blocks.block_queries import VISITS, ReadRows
+from koyjabo.columns.blocks.block_kinds import VISIT_BLOCKS
+from koyjabo.columns.blocks.row_queries import ReadRows
 from koyjabo.columns.events import event_queries
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
@@ -130,7 +131,7 @@ def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Rena
             for row, new in zip(rows, renamed, strict=True)
             if (new["referrer"], new["campaign"]) != (row.referrer, row.campaign)
         }
-        block_queries.follow(session, VISITS, {*attended, *changed}, read)
+        block_queries.follow(session, VISIT_BLOCKS, {*attended, *changed}, read)
     events = event_queries.rename(session, visitor_id, name, size)
     return Renamed(len(rows), scopes, len(rows) >= size or events >= size, name)
 

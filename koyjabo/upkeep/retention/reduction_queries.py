@@ -25,7 +25,7 @@ from koyjabo.base.database.rows import changed_rows, ids_between
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import user_agents
 from koyjabo.columns.blocks import block_queries
-from koyjabo.columns.blocks.block_queries import VISITS
+from koyjabo.columns.blocks.block_kinds import VISIT_BLOCKS
 from koyjabo.columns.events import event_queries
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
@@ -200,7 +200,7 @@ def reduce_visits(session: Session, boundary: Boundary, part: Stretch, size: int
         ids = [row.id for row in old]
         attendance_queries.remove(session, ids)
         _remove_visitors(session, {(scope, row.visitor_id) for row in old for scope in (SITE, row.scope)})
-        block_queries.remove(session, VISITS, ids[0] - 1, ids[-1])
+        block_queries.remove(session, VISIT_BLOCKS, ids[0] - 1, ids[-1])
     rest = store_position(session, REDUCED_VISITS, rows, part, size, lambda row: row.day >= boundary.day)
     return ReducedRows(len(old), rest)
 

@@ -294,9 +294,9 @@ REPORTS = ("summary", "timeline", "breakdown?by=page", "summary?range=yesterday&
 
 AT_ONCE = json.dumps(
     {
-        "koyjabo.columns.sums.storing.POLL_S": 0.2,
-        "koyjabo.columns.blocks.blocks.SIZE": 4,
-        "koyjabo.columns.blocks.block_queries.SIZE": 4,
+        "koyjabo.columns.block_writer.STORING_POLL_S": 0.2,
+        "koyjabo.columns.blocks.block.MAX_BLOCK_ROWS": 4,
+        "koyjabo.columns.blocks.block_queries.MAX_BLOCK_ROWS": 4,
     }
 )
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from support.application.site import Site, Time
 from support.sites.full_site import in_context, quiet, use_small_blocks
 
-from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.blocks import block_kinds, block_queries, state_queries
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
@@ -174,16 +174,16 @@ def test_blocks_that_are_first_marked_during_a_removal_stay_valid(site):
     storing, locked = site.services[ReportServices].storing, threading.Event()
 
     def mark(session: Session) -> None:
-        state = block_queries.lock(session)
+        state = state_queries.lock(session)
         locked.set()
         while not session.scalar(text(WAITING)):
             session.execute(text("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)"))
-        block_queries.mark_blocks(session, state.changes, storing._live.rules)
+        state_queries.mark_blocks(session, state.changes, storing._live.rules)
 
     with Site(site.database_url, site.time) as other, ThreadPoolExecutor(2) as threads:
         marked = threads.submit(storing._database.write, mark)
         assert locked.wait(10)
         theirs = other.services[ReportServices].storing._database
-        removed = threads.submit(theirs.write, block_queries.remove, block_queries.VISITS, 0, 1)
+        removed = threads.submit(theirs.write, block_queries.remove, block_kinds.VISIT_BLOCKS, 0, 1)
         assert (marked.result(), removed.result()) == (None, None)
-        assert storing._database.read(block_queries.read_state).has_blocks
+        assert storing._database.read(state_queries.read_state).has_blocks

@@ -10,7 +10,7 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.urls import origin_of
 from koyjabo.base.network import campaigns, user_agents
-from koyjabo.columns.blocks import blocks
+from koyjabo.columns.blocks import block as blocks
 from koyjabo.columns.dimensions.dimensions import TRAITS
 from koyjabo.columns.dimensions.trait_parser import PARSED_FROM, RULES, ParsedTraits, Sources, TraitParser
 from koyjabo.columns.query.report_query import ReportQuery
@@ -219,7 +219,7 @@ def values(site: Site, dimension: str) -> dict:
 @pytest.mark.both_kinds
 def test_terms_contents_and_paths_go_and_campaigns_stay(site, monkeypatch):
     """Blocks are recreated as if these values had never existed."""
-    monkeypatch.setattr(blocks, "SIZE", 2)
+    monkeypatch.setattr(blocks, "MAX_BLOCK_ROWS", 2)
     site.store_blocks()
     assert len(site.rows("SELECT first FROM visit_blocks")) == 1
     assert len(traces(site)) == 3 + 2

@@ -9,7 +9,7 @@ import pytest
 from support.application.site import Site, assert_error, site_fixture
 
 from koyjabo.base.network import rate_limiter
-from koyjabo.columns.events.records import MAX_EVENTS, USE_BYTES
+from koyjabo.columns.events.new_event import MAX_EVENTS, USE_BYTES
 from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.web.limits.limits import MAX_USES
 from koyjabo.web.schemas.bodies import LARGEST_BODY

@@ -5,11 +5,11 @@ from support.application.site import Site, Time
 from support.sites.full_site import rebuild, use_small_blocks
 
 from koyjabo.base.models import SITE, Scope
-from koyjabo.columns.blocks import block_queries, log as log_module
-from koyjabo.columns.blocks.blocks import Block
-from koyjabo.columns.blocks.log import Log
+from koyjabo.columns.blocks import block_queries, table_rows as log_module
+from koyjabo.columns.blocks.block import Block
+from koyjabo.columns.blocks.table_rows import TableRows
 from koyjabo.columns.query.report_query import Filter, ReportQuery
-from koyjabo.columns.sums import live as live_module
+from koyjabo.columns.sums import running_sums as live_module
 
 FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
 MIRPUR, UTTARA = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a12")
@@ -38,7 +38,7 @@ def visits(site: Site, query: ReportQuery) -> int | None:
 
 
 def test_report_reads_only_new_rows(site, monkeypatch):
-    read, spans = Log.rows, []
+    read, spans = TableRows.rows, []
 
     def rows(log, start, end, *days):
         for batch in read(log, start, end, *days):
@@ -46,7 +46,7 @@ def test_report_reads_only_new_rows(site, monkeypatch):
             yield batch
 
     live = site.reports.live
-    monkeypatch.setattr(Log, "rows", rows)
+    monkeypatch.setattr(TableRows, "rows", rows)
     query = ReportQuery(FRIDAY, SATURDAY, filters={"page": Filter(frozenset(["/"]))})
     assert [visits(site, query), visits(site, query)] == [1, 1]
     assert spans == [(True, (0, 0), (0, 2))]
@@ -61,13 +61,13 @@ def test_a_breakdown_reads_all_visits_once(site, monkeypatch):
     """A breakdown by viewed page also reads the events: once to count them, and once for their visits."""
     view = {"id": "1", "name": "pageview", "page": "/"}
     assert site.post("/api/events", json={"visitorId": "ayesha", "events": [view]}).json["accepted"] == 1
-    reports, read, spans = site.reports, Log.rows, []
+    reports, read, spans = site.reports, TableRows.rows, []
 
     def rows(log, *span):
         spans.append("visits" if log is reports.live.visits else "events")
         return read(log, *span)
 
-    monkeypatch.setattr(Log, "rows", rows)
+    monkeypatch.setattr(TableRows, "rows", rows)
     expected = {"page": (1, ["visits"]), "viewed_page": (2, ["visits", "events", "events"])}
     for dimension, (visits, logs) in expected.items():
         spans.clear()
@@ -94,7 +94,7 @@ def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(sit
 
 def test_cached_sums_have_a_limited_size(site, monkeypatch):
     live = site.reports.live
-    monkeypatch.setattr(live_module, "MAX_KEPT", 4_000)
+    monkeypatch.setattr(live_module, "MAX_SUM_BYTES", 4_000)
     for page in range(20):
         visits(site, ReportQuery(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
         assert sum(entry.size for entry in live._sums.values()) <= 4_000 + 2_000
@@ -119,16 +119,16 @@ def test_report_of_a_community_reads_only_its_rows(site, monkeypatch):
         event = {"id": str(number), "name": "search"}
         site.post("/api/events", json={"visitorId": f"v{number}", "events": [event]})
     rebuild(site)
-    read, unpack, rows, unpacked = Log.rows, Block.unpack, [], []
+    read, unpack, rows, unpacked = TableRows.rows, Block.unpack, [], []
 
     def rows_read(log, *args):
         for batch in read(log, *args):
             rows.append(len(batch.all("id")))
             yield batch
 
-    monkeypatch.setattr(Log, "rows", rows_read)
+    monkeypatch.setattr(TableRows, "rows", rows_read)
     monkeypatch.setattr(Block, "unpack", lambda *args: unpacked.append(args) or unpack(*args))
-    monkeypatch.setattr(log_module, "MAX_KEPT", 0)
+    monkeypatch.setattr(log_module, "MAX_BLOCK_BYTES", 0)
     with Site(site.database_url, site.time) as other:  # this one has not read any blocks
         for page, blocks in ("/nowhere", 2 * 3), ("/nothing", 0):
             rows.clear()
@@ -172,6 +172,6 @@ def test_queries_of_one_community_leave_the_sums_of_others(site, monkeypatch):
     visits(site, ReportQuery(*days, UTTARA))
     assert ask().count(MIRPUR) == 12
     size = sum(sums.size for sums in live._sums.values())
-    monkeypatch.setattr(live_module, "MAX_KEPT", size - 1)
+    monkeypatch.setattr(live_module, "MAX_SUM_BYTES", size - 1)
     kept = ask()
     assert kept.count(SITE) == kept.count(UTTARA) == 1

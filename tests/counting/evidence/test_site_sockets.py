@@ -13,7 +13,7 @@ from support.faults.moved_clocks import SLACK_MS, Timed
 from support.programs.processes import wait_until
 
 from koyjabo.base.models import SITE
-from koyjabo.columns.blocks import block_queries
+from koyjabo.columns.blocks import row_queries
 from koyjabo.columns.blocks.block_queries import correct_attended
 from koyjabo.counting.evidence import queries
 from koyjabo.reports.services import ReportServices
@@ -228,7 +228,7 @@ def test_erasing_a_visitor_does_not_deadlock_with_the_removal_of_old_spans(new_w
     worker.time.pass_(seconds=5)
     worker.close("a")
     worker.write()
-    read = block_queries.visits(worker.site.services[ReportServices].parser)
+    read = row_queries.visits(worker.site.services[ReportServices].parser)
     list_name, has_locked, may_go_on = erasure_queries.list_name, threading.Event(), threading.Event()
 
     def list_and_wait(*arguments):

@@ -9,7 +9,7 @@ from support.people.api_keys import boss as new_admin
 from support.people.communities import PATH
 
 from koyjabo.columns.dimensions.dimensions import ATTENDED, DIMENSIONS
-from koyjabo.columns.sums import live
+from koyjabo.columns.sums import running_sums as live
 
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page"}
 SAME_WEEKDAYS = {

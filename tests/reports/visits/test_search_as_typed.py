@@ -8,7 +8,7 @@ from support.people.communities import account_of, found
 
 from koyjabo.base.core.identity import MASKED
 from koyjabo.base.models import SITE, Scope
-from koyjabo.columns.events.records import EVENT_COLUMNS
+from koyjabo.columns.events.event_plan import EVENT_COLUMNS
 from koyjabo.counting import visits
 from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit
 from koyjabo.counting.models import LOST, Event, Visit, Visitor

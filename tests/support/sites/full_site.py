@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from koyjabo.base.core.extensions import db
 from koyjabo.base.models import Scope
-from koyjabo.columns.blocks import block_queries, blocks, log
+from koyjabo.columns.blocks import block as blocks, block_queries, table_rows as log
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
@@ -101,7 +101,12 @@ def use_small_blocks(patch: pytest.MonkeyPatch) -> None:
     """End the blocks of visits and events after eight rows, or after four at the end of a day, and copy the rows of
     communities out of most blocks.
     """
-    for module, limit, rows in (blocks, "SIZE", 8), (blocks, "LEAST", 4), (log, "SIZE", 8), (log, "AT_ONCE", 5):
+    for module, limit, rows in (
+        (blocks, "MAX_BLOCK_ROWS", 8),
+        (blocks, "MIN_BLOCK_ROWS", 4),
+        (log, "MAX_BLOCK_ROWS", 8),
+        (log, "ROWS_AT_ONCE", 5),
+    ):
         patch.setattr(module, limit, rows)
-    patch.setattr(blocks, "WORTHWHILE", 2)
-    patch.setattr(block_queries, "START", 40)
+    patch.setattr(blocks, "COPY_DIVISOR", 2)
+    patch.setattr(block_queries, "START_BYTES", 40)

@@ -14,19 +14,23 @@ from pyroaring import BitMap
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.base.models import SITE
 from . import block_queries
-from .block_queries import BlockHead, Reading, ReadRows
-from .blocks import SIZE, Block, BlockKind, CopiedRows, Rows, Seen
+from .block import MAX_BLOCK_ROWS, Block, CopiedRows
+from .block_kinds import BlockKind, Seen
+from .block_queries import BlockHead
+from .row_queries import ReadRows
+from .rows import Rows
+from .state_queries import ReadSession
 
-MAX_UNREAD = 100_000
+MAX_UNREAD_ROWS = 100_000
 """Maximum number of rows without a block that a report reads, which takes about 1 s."""
 
-AT_ONCE = 20_000
+ROWS_AT_ONCE = 20_000
 """Maximum number of rows per statement."""
 
-MAX_KEPT = 12 * 1024 * 1024
+MAX_BLOCK_BYTES = 12 * 1024 * 1024
 """Maximum bytes of uncompressed blocks in memory."""
 
-MAX_COPIES, COPY_SIZE = 2 * 1024 * 1024, 2_500
+MAX_COPY_BYTES, EMPTY_COPY_BYTES = 2 * 1024 * 1024, 2_500
 """Maximum bytes of communities' rows that are copied out of blocks, and the bytes that a copy takes without rows."""
 
 Changes = Mapping[int, Seen]
@@ -58,10 +62,10 @@ class AttendedRows(NamedTuple):
         return Rows(self.block, 0, bisect_left(self.rows, end[1]) if self.place == end[0] else count)
 
 
-class Log:
-    """All rows of one table, for one thread. `Live` sets `session`, which reads a snapshot."""
+class TableRows:
+    """All rows of one table, for one thread. `RunningSums` sets `session`, which reads a snapshot."""
 
-    session: Reading
+    session: ReadSession
 
     def __init__(self, kind: BlockKind, read: ReadRows) -> None:
         self._kind, self._read_rows = kind, read
@@ -92,7 +96,7 @@ class Log:
 
     def read_some(self, newest: int) -> bool:
         """Read about AT_ONCE new rows up to the id `newest`. Returns whether there are more."""
-        if self._adopt(newest, AT_ONCE):
+        if self._adopt(newest, ROWS_AT_ONCE):
             self._read(newest)
         return self.upto < newest
 
@@ -110,7 +114,7 @@ class Log:
             first_day, last_day = self._open.days if place == len(self._heads) else self._heads[place][2:]
             if first_day > last or last_day < first:
                 continue
-            after, upto = start[1] if place == start[0] else 0, end[1] if place == end[0] else SIZE
+            after, upto = start[1] if place == start[0] else 0, end[1] if place == end[0] else MAX_BLOCK_ROWS
             rows = self._rows(place, scope, after, upto)
             block = rows.block
             rows.check("day", [first <= day <= last for day in block.values["day"]])
@@ -181,7 +185,7 @@ class Log:
                     self._places[scope].add(place)
             self._learned = new.stop
 
-    def _rows(self, place: int, scope: str, start: int = 0, end: int = SIZE) -> Rows:
+    def _rows(self, place: int, scope: str, start: int = 0, end: int = MAX_BLOCK_ROWS) -> Rows:
         """Return a block's rows between two positions. For a community, these are its rows if they are few of them."""
         copy = self._copies.pop((place, scope), None)
         if copy is None:
@@ -193,10 +197,10 @@ class Log:
                 return Rows(block, start, end)
             if is_open:  # it grows, so no copy is kept
                 return Rows(copy.block, 0, len(copy.block))
-            self._copies_size += copy.block.size + COPY_SIZE
+            self._copies_size += copy.block.size + EMPTY_COPY_BYTES
         self._copies[place, scope] = copy
-        while self._copies_size > MAX_COPIES and len(self._copies) > 1:
-            self._copies_size -= self._copies.pop(next(iter(self._copies))).block.size + COPY_SIZE
+        while self._copies_size > MAX_COPY_BYTES and len(self._copies) > 1:
+            self._copies_size -= self._copies.pop(next(iter(self._copies))).block.size + EMPTY_COPY_BYTES
         return Rows(copy.block, bisect_left(copy.places, start), bisect_left(copy.places, end))
 
     def _block(self, place: int) -> Block:
@@ -217,7 +221,7 @@ class Log:
     def _keep(self, block: Block) -> None:
         self._kept[block.first] = block
         self._size += block.size
-        while self._size > MAX_KEPT and len(self._kept) > 1:
+        while self._size > MAX_BLOCK_BYTES and len(self._kept) > 1:
             self._size -= self._kept.pop(next(iter(self._kept))).size
 
     def _adopt(self, newest: int, most: float) -> bool:
@@ -227,7 +231,7 @@ class Log:
         Raises StillCounting if `most` is infinite and more than MAX_UNREAD rows have no block.
         """
         edge = self._heads[-1].last if self._heads else 0
-        is_due = not self._heads or newest - self.upto > SIZE or self.unsaved
+        is_due = not self._heads or newest - self.upto > MAX_BLOCK_ROWS or self.unsaved
         after = min([*self.unsaved, edge + 1]) - 1
         for head in block_queries.heads(self.session, self._kind, after) if self.has_blocks and is_due else ():
             if self._heads and head.first <= self._heads[-1].last:
@@ -251,19 +255,19 @@ class Log:
         return True
 
     def _require_few(self, upto: int) -> None:
-        is_far = upto - self.upto > MAX_UNREAD
-        if is_far and block_queries.are_more(self.session, self._kind, self.upto, upto, MAX_UNREAD):
+        is_far = upto - self.upto > MAX_UNREAD_ROWS
+        if is_far and block_queries.are_more(self.session, self._kind, self.upto, upto, MAX_UNREAD_ROWS):
             raise StillCounting
 
     def _read(self, newest: int) -> int:
         """Read the next AT_ONCE rows. Returns how many were read."""
         count = 0
-        for plain, coded in self._read_rows(self.session, self.upto, newest, AT_ONCE):
+        for plain, coded in self._read_rows(self.session, self.upto, newest, ROWS_AT_ONCE):
             if self._open.ends_before(coded[0]):
                 self._close(self._open.last)
             self._open.append(plain, coded)
             self.upto, count = self._open.last, count + 1
-        if count < AT_ONCE:
+        if count < ROWS_AT_ONCE:
             self.upto = newest
         return count
 

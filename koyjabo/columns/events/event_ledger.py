@@ -16,12 +16,12 @@ from koyjabo.base.core.errors import DiskAlmostFull
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import STUCK_S, BatchStore, BatchWorker, commit_jobs
 from koyjabo.base.database.free_space import FreeSpace
-from .records import NewEvents, Recorded
+from .new_event import NewEvents, Recorded
 
 log = logging.getLogger(__name__)
 
-COMMIT_PATIENCE_S = 5.0
-COMMIT_LIMIT_S = 10.0
+EVENT_PATIENCE_S = 5.0
+EVENT_LIMIT_S = 10.0
 
 ENOUGH_EVENTS = 50
 """A transaction takes no further request once it has this many events, because visits wait for it."""
@@ -42,7 +42,7 @@ def open_store(database: URL, clock: Clock) -> EventStore:
     return PostgresEventStore(database, clock)
 
 
-class Events:
+class EventLedger:
     """Records events. `ignores_bots` says whether events of declared crawlers are skipped (BOT_POLICY). `space` is the
     database's free space. `on_recorded` is called before the response to new events.
     """
@@ -60,7 +60,7 @@ class Events:
         self.space = space
         self._ignores_bots = ignores_bots
         self._writer: BatchWorker[NewEvents, Recorded] = BatchWorker(
-            runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, most=ENOUGH_EVENTS
+            runtime, partial(commit_jobs, store), EVENT_PATIENCE_S, EVENT_LIMIT_S, most=ENOUGH_EVENTS
         )
         self._writer.measure(len)
         self._writer.interrupt_after(STUCK_S, store.interrupt)

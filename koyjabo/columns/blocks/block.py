@@ -10,48 +10,22 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from functools import cached_property
 from itertools import accumulate, chain, compress
-from operator import and_, or_, sub
+from operator import sub
 from sys import intern
 from typing import Any, NamedTuple, Self
 
-from pyroaring import BitMap
+from .block_kinds import DAY_COLUMN, DIFFERENCE_COLUMNS, BlockKind, Row, Seen
 
-SIZE, LEAST = 8_192, 256
+MAX_BLOCK_ROWS, MIN_BLOCK_ROWS = 8_192, 256
 """Maximum number of rows in a block, and the minimum for ending a block with the day."""
 
-LEVEL = 6
+COMPRESSION_LEVEL = 6
 """The compression level of zlib. A higher level takes three times as long and saves 2 %."""
 
-DAY = "day"
-
-WORTHWHILE = 4
+COPY_DIVISOR = 4
 """A scope's rows are copied out of a block if they are less than this fraction (1/4) of its rows."""
-
-
-class BlockKind(NamedTuple):
-    """The columns of a block. All kinds have `id` and `at_ms`, and DAY among the `coded` columns."""
-
-    source: str  # the table of its rows
-    table: str
-    plain: Mapping[str, str]  # name → type code of `array`
-    coded: tuple[str, ...]
-
-    @property
-    def columns(self) -> dict[str, str]:
-        return {"id": "I", "at_ms": "q", **self.plain, **dict.fromkeys(self.coded, "H")}
-
-
-Seen = tuple[int, int]
-"""The columns `attended_ms` and `facts` of a visit."""
-
-Row = tuple[tuple[int, ...], tuple[Any, ...]]
-"""The plain columns of a row, beginning with STEPS, and its coded columns."""
-
-STEPS = ("id", "at_ms")
-"""Columns that are stored as differences between rows, because the differences are mostly small."""
 
 
 class Block:
@@ -83,7 +57,7 @@ class Block:
     @property
     def days(self) -> tuple[str, str]:
         """The first and the last day; ("", "") for an empty block."""
-        days = self.values[DAY]
+        days = self.values[DAY_COLUMN]
         return min(days, default=""), max(days, default="")
 
     def by_time(self) -> "array[int]":
@@ -96,13 +70,13 @@ class Block:
 
     def ends_before(self, day: str) -> bool:
         """Whether a row of this day would begin the next block."""
-        return len(self) >= SIZE or (len(self) >= LEAST and day not in self._numbers[DAY])
+        return len(self) >= MAX_BLOCK_ROWS or (len(self) >= MIN_BLOCK_ROWS and day not in self._numbers[DAY_COLUMN])
 
     def append(self, plain: Iterable[int], coded: Iterable[Any]) -> None:
         """Add a row. `plain` begins with its id and time."""
         columns = self.columns
         numbers = zip(self.kind.coded, coded, strict=True)
-        for name, number in zip((*STEPS, *self.kind.plain), plain, strict=True):
+        for name, number in zip((*DIFFERENCE_COLUMNS, *self.kind.plain), plain, strict=True):
             columns[name].append(number)
         for name, value in numbers:
             known = self._numbers[name]
@@ -128,7 +102,7 @@ class Block:
         scopes = self.values["scope"]
         number = scopes.index(scope) if scope in scopes else -1
         places = array("H", compress(range(start, end), map(number.__eq__, self.columns["scope"][start:end])))
-        if WORTHWHILE * len(places) > end - start:
+        if COPY_DIVISOR * len(places) > end - start:
             return None
         rows, values = self.only(places), {}
         for name in self.kind.coded:
@@ -157,7 +131,7 @@ class Block:
         ids = self.columns["id"]
         places = {place: rows[ids[place]][1] for place in self.places(rows)}
         for place in places:
-            for name, number in zip(self.kind.plain, rows[ids[place]][0][len(STEPS) :], strict=True):
+            for name, number in zip(self.kind.plain, rows[ids[place]][0][len(DIFFERENCE_COLUMNS) :], strict=True):
                 self.columns[name][place] = number
         for at, name in enumerate(self.kind.coded):
             known, column = self.values[name], self.columns[name]
@@ -173,9 +147,10 @@ class Block:
     def pack(self) -> bytes:
         head = json.dumps([len(self), self.values], separators=(",", ":"), ensure_ascii=False).encode()
         columns = b"".join(
-            (_steps(column) if name in STEPS else column).tobytes() for name, column in self.columns.items()
+            (_steps(column) if name in DIFFERENCE_COLUMNS else column).tobytes()
+            for name, column in self.columns.items()
         )
-        return zlib.compress(len(head).to_bytes(4, "big") + head + columns, LEVEL)
+        return zlib.compress(len(head).to_bytes(4, "big") + head + columns, COMPRESSION_LEVEL)
 
     @staticmethod
     def scopes_of(start: bytes) -> list[str] | None:
@@ -197,7 +172,7 @@ class Block:
             columns[name] = column = array(code)
             end = at + rows * column.itemsize
             column.frombytes(data[at:end])
-            if name in STEPS:
+            if name in DIFFERENCE_COLUMNS:
                 columns[name] = array(code, accumulate(column))
             at = end
         return cls(kind, first, last, columns, {name: _shared(values[name]) for name in kind.coded})
@@ -224,60 +199,3 @@ def _shared(values: list[Any]) -> list[Any]:
             value = tuple(_shared(value))
         shared.append(value)
     return shared
-
-
-class Rows:
-    """The rows of a block between two positions, without rows that have failed a check."""
-
-    def __init__(self, block: Block, start: int, end: int) -> None:
-        self.block, self._span, self._passes = block, slice(start, end), b"\1" * (end - start)
-
-    def __bool__(self) -> bool:
-        return 1 in self._passes
-
-    def copy(self) -> "Rows":
-        """Return a copy, for further checks."""
-        return copy(self)
-
-    def keep(self, passes: Iterable[Any]) -> None:
-        """Keep only the rows whose value is true."""
-        passes = map(bool, passes)
-        self._passes = bytes(map(and_, self._passes, passes) if 0 in self._passes else passes)
-
-    def check(self, name: str, passing: Sequence[bool]) -> None:
-        """Keep only the rows whose number in a coded column passes."""
-        if False in passing:
-            self.keep(map(passing.__getitem__, self.all(name)))
-
-    def keep_moments(self, first_day: str, since_ms: int, until_ms: int) -> None:
-        """Keep all earlier days. From `first_day` on, keep only rows from `since_ms` on and before `until_ms`."""
-        is_early = [day < first_day for day in self.block.values[DAY]]
-        if all(is_early):
-            return
-        places, time_of = self.block.by_time(), self.block.columns["at_ms"].__getitem__
-        start, end = (bisect_left(places, moment, key=time_of) for moment in (since_ms, until_ms))
-        passing = bytearray(len(self.block))
-        for place in places[start:end]:
-            passing[place] = True
-        if True in is_early:
-            passing = bytearray(map(or_, passing, map(is_early.__getitem__, self.block.columns[DAY])))
-        if True in passing:
-            self.keep(passing[self._span])
-        else:
-            self._passes = bytes(len(self._passes))
-
-    def all(self, name: str) -> Any:
-        """Return the column, including rows that failed a check."""
-        return self.block.columns[name][self._span]
-
-    def column(self, name: str) -> Sequence[int]:
-        numbers: Sequence[int] = self.all(name)
-        return list(compress(numbers, self._passes)) if 0 in self._passes else numbers
-
-    def named(self, name: str, names: Sequence[Any]) -> list[Any]:
-        """Return the names that the numbers in a column mean."""
-        return list(map(names.__getitem__, self.column(name)))
-
-    def within(self, ids: BitMap, name: str = "id") -> None:
-        """Keep only the rows whose number in a column is among these."""
-        self.keep(map(ids.__contains__, self.all(name)))

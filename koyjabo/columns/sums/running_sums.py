@@ -1,4 +1,4 @@
-"""What a thread keeps in memory to answer queries about stored rows: both logs, and the sums of recent queries."""
+"""What a thread keeps in memory for report queries: the rows of both tables, and the sums of recent queries."""
 
 import time
 from collections import Counter
@@ -11,29 +11,27 @@ from pyroaring import BitMap
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.executor import REPORT_LIMIT_S
 from koyjabo.base.models import SITE, Scope
-from koyjabo.columns.blocks import block_queries
-from koyjabo.columns.blocks.block_queries import EVENTS, VISITS, LogState, Reading
-from koyjabo.columns.blocks.blocks import Block, Rows
-from koyjabo.columns.blocks.log import Log
+from koyjabo.columns.blocks import row_queries, state_queries
+from koyjabo.columns.blocks.block import Block
+from koyjabo.columns.blocks.block_kinds import EVENT_BLOCKS, VISIT_BLOCKS
+from koyjabo.columns.blocks.rows import Rows
+from koyjabo.columns.blocks.state_queries import ReadSession, RowState
+from koyjabo.columns.blocks.table_rows import TableRows
 from koyjabo.columns.dimensions.dimensions import EVENT, VIEWED_PAGE, has_many
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.groups import LENGTHS, VALUE, Attended, Groups
 from koyjabo.columns.query.periods import DAY, HOUR_MS
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.evidence.facts import CHANGING
-from .event_sums import (
-    CountedEvents,
-    PassingVisits,
-    ValueVisits,
-    VisitsWithEvents,
-    drop_largest,
-    passes_without_visit,
-    properties_of,
-    visits_of_values,
-)
-from .visit_sums import AttendedSets, Followed, LengthCounts, VisitSums, check
+from .attended_sets import AttendedSets
+from .counted_events import CountedEvents, drop_largest, properties_of
+from .filters import PassingVisits, VisitsWithEvents, check, passes_without_visit
+from .followed_sums import FollowedSums
+from .length_counts import LengthCounts
+from .value_visits import ValueVisits, visits_of_values
+from .visit_sums import VisitSums
 
-MAX_KEPT, QUERY_SIZE = 64 * 1024 * 1024, 2_000
+MAX_SUM_BYTES, QUERY_SIZE = 64 * 1024 * 1024, 2_000
 """Maximum bytes for all sums, and the bytes that a query takes up even without sums."""
 
 MAX_QUERIES = 200
@@ -45,8 +43,8 @@ class _QuerySums:
     """The sums of one query."""
 
     visits: VisitSums
-    events: Followed
-    values: Followed
+    events: FollowedSums
+    values: FollowedSums
     attended: AttendedSets
 
     @property
@@ -55,7 +53,7 @@ class _QuerySums:
         return QUERY_SIZE + sum(sums.size for sums in all_sums)
 
 
-class Live:
+class RunningSums:
     """The rows and sums of one thread. `refresh` or `at` begins each snapshot, with the session that reads it."""
 
     is_stale = False
@@ -63,7 +61,8 @@ class Live:
 
     def __init__(self, parser: TraitParser, clock: Clock) -> None:
         self._clock, self._parser = clock, parser
-        self.visits, self.events = Log(VISITS, block_queries.visits(parser)), Log(EVENTS, block_queries.events)
+        self.visits = TableRows(VISIT_BLOCKS, row_queries.visits(parser))
+        self.events = TableRows(EVENT_BLOCKS, row_queries.events)
         self.forget()
 
     @property
@@ -80,7 +79,7 @@ class Live:
         self.reduced_before = ""
         """The first day whose visits are not reduced; "" if none is."""
 
-    def refresh(self, session: Reading) -> LogState:
+    def refresh(self, session: ReadSession) -> RowState:
         """Read all new rows of the snapshot. Raises StillCounting."""
         state = self.at(session)
         self.visits.refresh(state.visits)
@@ -89,11 +88,11 @@ class Live:
         # snapshot only.
         for key in [key for key in self._sums if any(map(has_many, key[1].filters))]:
             del self._sums[key]
-        drop_largest(self._sums, {key: sums.size for key, sums in self._sums.items()}, MAX_KEPT)
+        drop_largest(self._sums, {key: sums.size for key, sums in self._sums.items()}, MAX_SUM_BYTES)
         return state
 
-    def read_some(self, session: Reading) -> tuple[LogState, list[Block], bool]:
-        """Read some new rows. Returns the state of the log, the blocks to store, and whether there are more rows."""
+    def read_some(self, session: ReadSession) -> tuple[RowState, list[Block], bool]:
+        """Read some new rows. Returns the state, the blocks to store, and whether there are more rows."""
         state = self.at(session)
         has_more = self.visits.read_some(state.visits) or self.events.read_some(state.events)
         return state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more
@@ -131,14 +130,14 @@ class Live:
         """Return the attended visits in each set of a query's visits (`AttendedSets`)."""
         return self._of(query).attended.of(sets)
 
-    def at(self, session: Reading) -> LogState:
+    def at(self, session: ReadSession) -> RowState:
         """Read the snapshot's state. Forget all rows if some have changed since the last read, for example through an
         erasure.
         """
         if self.is_stale:
             self.is_stale = False
             self.forget()
-        state = block_queries.read_state(session)
+        state = state_queries.read_state(session)
         is_back = state.visits < self.visits.upto or state.events < self.events.upto
         is_back |= not state.attendance_dropped <= self._attendance <= state.attendance
         if is_back or state.version != self._version:
@@ -148,16 +147,16 @@ class Live:
             self._version = state.version
         self.reduced_before = state.reduced_before
         deadline_s = time.monotonic() + REPORT_LIMIT_S
-        for log in (self.visits, self.events):
-            log.session, log.deadline_s, log.has_blocks = session, deadline_s, state.has_blocks
+        for table in (self.visits, self.events):
+            table.session, table.deadline_s, table.has_blocks = session, deadline_s, state.has_blocks
         if state.attendance != self._attendance:
             self._follow_attendance(session, state)
         return state
 
-    def _follow_attendance(self, session: Reading, state: LogState) -> None:
+    def _follow_attendance(self, session: ReadSession, state: RowState) -> None:
         self._version = None  # if reading fails, no sums may remain
         moved = set()  # queries whose visits may now pass their filters, or no longer pass them
-        for changed in self.visits.change(block_queries.changed_since(session, self._attendance)):
+        for changed in self.visits.change(row_queries.changed_since(session, self._attendance)):
             places = changed.places()
             scopes = {SITE, *(scope for _, scope in places)}
             for key, sums in self._sums.items():
@@ -172,7 +171,7 @@ class Live:
         for key in moved:
             del self._sums[key]
         if state.attendance_dropped != self._attendance_dropped:
-            self.visits.keep_patches(block_queries.waiting(session))
+            self.visits.keep_patches(row_queries.waiting(session))
         self._attendance, self._attendance_dropped = state.attendance, state.attendance_dropped
         self._version = state.version
 
@@ -189,7 +188,7 @@ class Live:
         return sums
 
     def _forget_earlier(self, scope: Scope, query: ReportQuery, is_cut: bool) -> None:
-        """Forget the sums of the last hour as it was some minutes ago, because no page asks for them again."""
+        """Forget the sums of the last hour as it was some minutes ago, because no page requests them again."""
         if query.since_ms is None:
             return
         for key in list(self._sums):
@@ -224,7 +223,7 @@ class Live:
         visits = VisitSums(query, self._clock, self.visits, passes)
         return _QuerySums(
             visits=visits,
-            events=Followed(query, self._clock, self.events, CountedEvents, keep),
+            events=FollowedSums(query, self._clock, self.events, CountedEvents, keep),
             values=visits_of_values(visits, self.events),
             attended=AttendedSets(self.visits, query.scope),
         )

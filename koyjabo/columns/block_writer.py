@@ -8,20 +8,22 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import LeasedTask
-from koyjabo.columns.blocks import block_queries
-from .live import Live
+from .blocks import block_queries
+from .sums.running_sums import RunningSums
 
-LEASE = "insights"
-POLL_S = 5.0
+STORING_LEASE = "insights"
+STORING_POLL_S = 5.0
 """Seconds between calls to `tick`."""
 
 
-class Storing:
+class BlockWriter:
     """Stores blocks. All methods wait, and raise LedgerUnavailable. `live` belongs to the thread for scans."""
 
-    def __init__(self, base: Base, live: Live) -> None:
+    def __init__(self, base: Base, live: RunningSums) -> None:
         self._database, self._live = base.database, live
-        self._task = LeasedTask(base.database, base.clock, base.runtime, LEASE, "blocks_interrupted", "blocks_failed")
+        self._task = LeasedTask(
+            base.database, base.clock, base.runtime, STORING_LEASE, "blocks_interrupted", "blocks_failed"
+        )
         # Blocks made with other rules are replaced only once, because two servers may run different rules for a long
         # time.
         self._has_begun = False
