@@ -9,7 +9,7 @@ import pytest
 from support.people import permissions
 
 from koyjabo.base.core.sanitize import LONGEST_TEXT
-from koyjabo.columns.dimensions.dimensions import DIMENSIONS
+from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES
 from koyjabo.counting.schemas.requests import NewVisitBody
 from koyjabo.counting.schemas.responses import StatsResponse
 from koyjabo.presence import CommunityVisitorTracker
@@ -105,7 +105,7 @@ def test_calls_match_the_code(calls):
 def test_fields_match_the_code():
     assert names("Register a visit") == list(NewVisitBody.model_fields)
     assert names("Read the stats") == list(StatsResponse.model_fields)
-    assert names("Dimensions") == list(DIMENSIONS)
+    assert names("Dimensions") == list(DIMENSION_NAMES)
 
 
 def test_console_lines_match_the_module():

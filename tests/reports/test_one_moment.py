@@ -13,7 +13,7 @@ from support.programs.threads import in_thread
 
 from koyjabo.base.core.errors import TooBusy
 from koyjabo.reports.engine import scan_queue
-from koyjabo.reports.engine.scan_queue import Reader, ScanQueue
+from koyjabo.reports.engine.scan_queue import ReportReader, ScanQueue
 
 LINE = re.compile(r"Exact up to visit no\. ([\d,]+) · (\d\d:\d\d:\d\d) · Asia/Dhaka")
 
@@ -87,21 +87,21 @@ class Gate:
         return self.now_s
 
 
-def of(*payers: str) -> Reader:
-    return Reader(payers)
+def of(*payers: str) -> ReportReader:
+    return ReportReader(payers)
 
 
-NOBODY, PANEL = of(), Reader(("admin",), is_first=True, has_budget=False)
+NOBODY, PANEL = of(), ReportReader(("admin",), is_first=True, has_budget=False)
 
 
-def begin(queue: ScanQueue, gate: Gate, request: str, reader: Reader = NOBODY) -> Future:
+def begin(queue: ScanQueue, gate: Gate, request: str, reader: ReportReader = NOBODY) -> Future:
     """Return a call that is being read."""
     call = in_thread(lambda: queue.read([request], reader))
     assert gate.begun.acquire(timeout=PATIENCE_S)
     return call
 
 
-def wait(queue: ScanQueue, request: str, reader: Reader = NOBODY) -> Future:
+def wait(queue: ScanQueue, request: str, reader: ReportReader = NOBODY) -> Future:
     """Return a call that waits for the queue."""
     waiting = len(queue._waiting)
     call = in_thread(lambda: queue.read([request], reader))
@@ -232,7 +232,7 @@ def test_address_of_a_reader_uses_up_its_time_before_the_link_does(monkeypatch):
     queue = ScanQueue(gate, gate.clock)
     gate.open.release(9)
     gate.seconds = 8
-    link, flood = Reader(("link",), address="203.0.113.7"), Reader(("link",), address="198.51.100.1")
+    link, flood = ReportReader(("link",), address="203.0.113.7"), ReportReader(("link",), address="198.51.100.1")
     for name in ("first", "second"):
         queue.read([name], flood)
         gate.now_s += 8  # the pause of all links

@@ -5,14 +5,21 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
+from koyjabo.columns.dimensions.readers import PARSED_COLUMNS
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
 from koyjabo.counting.models import IN_COMMUNITY, ON_SITE
 from .block_kinds import NO_VISIT, Row, Seen
 
-SELECT_VISITS = text("""
-SELECT v.id, v.at_ms, v.visitor_number, v.new_in, w.first_visit, c.first_visit, v.day, v.hour_s, v.scope, v.page,
-       v.referrer, v.user_agent, v.place, v.campaign, v.is_bot, v.attended_ms, v.acted, v.automated, v.own
+OWN_COLUMNS = (
+    *("id", "at_ms", "visitor_number", "new_in", "day", "hour_s", "scope", "page"),
+    *("is_bot", "attended_ms", "acted", "automated", "own"),
+)
+VISIT_COLUMNS = tuple(dict.fromkeys((*OWN_COLUMNS, *PARSED_COLUMNS)))
+"""The columns of a visit that a block needs: its own columns, then the others that dimensions are parsed from."""
+
+SELECT_VISITS = text(f"""
+SELECT {", ".join(f"v.{name}" for name in VISIT_COLUMNS)}, w.first_visit, c.first_visit
 FROM (SELECT * FROM visits WHERE id > :after AND id <= :upto ORDER BY id LIMIT :most) AS v
 LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
@@ -74,17 +81,19 @@ def waiting(session: Session) -> set[int]:
 
 
 def visits(parser: TraitParser) -> ReadRows:
+    parse = parser.rows(VISIT_COLUMNS)
+
     def read(session: Session, after: int, upto: int, most: int) -> Iterator[Row]:
         rows = session.execute(SELECT_VISITS, {"after": after, "upto": upto, "most": most}).all()
-        for id, at_ms, number, new_in, first_on_site, first_in_community, day, hour_s, scope, page, *rest in rows:
-            referrer, user_agent, place, campaign, is_bot, *measured = rest
-            traits = parser.parse(user_agent, referrer, place, campaign, is_bot)
+        for row in rows:
+            id, at_ms, number, new_in, day, hour_s, scope, page, *measured = row[: len(OWN_COLUMNS)]
             if number is None:
+                first_on_site, first_in_community = row[-2:]
                 visitor = first_on_site or id
                 new_in = (ON_SITE if first_on_site == id else 0) | (IN_COMMUNITY if first_in_community == id else 0)
             else:
                 visitor = MAX_VISITOR_NUMBER - number
-            yield (id, at_ms, visitor, new_in, *seen(is_bot, *measured)), (day, hour_s, scope, page, traits)
+            yield (id, at_ms, visitor, new_in, *seen(*measured)), (day, hour_s, scope, page, parse(row))
 
     return read
 

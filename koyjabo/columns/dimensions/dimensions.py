@@ -1,12 +1,18 @@
-"""What reports break visits down by, and filter by."""
+"""What reports break visits down by, and filter by: one entry in one table for each dimension. Choices, labels, calls
+and files follow from it. A dimension that is parsed from columns of a visit also needs a reader (`readers.py`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.urls import ascii_host, normal, shown, shown_host
+from koyjabo.base.network import geolocation
 
 Value = str | None
 """A value of a dimension; None if it was not recorded."""
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
-
-TRAITS = ("browser", "system", "device", "source", "channel", *UTM, "country", "city")
-"""Parsed values of a visit."""
 
 EVIDENCE, OWN = "evidence", "own"
 """Facts that the server observed about a visit (`counting.evidence.facts`)."""
@@ -14,18 +20,10 @@ EVIDENCE, OWN = "evidence", "own"
 ATTENDED = "attended"
 """A fact to filter by, which is not a dimension."""
 
-DIMENSIONS = ("page", "viewed_page", *TRAITS, "community", EVIDENCE, OWN, "event")
-"""All dimensions except `event:{name}:{property}`."""
+EVENT, VIEWED_PAGE = "event", "viewed_page"
+"""Events by name, and page views by page."""
 
-EVENT, VIEWED_PAGE = COUNTED = ("event", "viewed_page")
-"""Events by name, and page views by page: dimensions whose rows have a `count`. Rows of properties have one as well."""
-
-ADDRESSES = ("page", VIEWED_PAGE)
-"""Dimensions whose values are `urls.normal`, and shown as `urls.shown`."""
-
-SOURCE = "source"
-
-COMMUNITY = "community"
+SOURCE, CITY, COMMUNITY = "source", "city", "community"
 
 PROPERTIES = f"{EVENT}:"
 """Prefix of the dimensions of properties, `event:{name}:{property}`."""
@@ -36,13 +34,108 @@ DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "
 BOT = "bot"
 """The `device` of declared crawlers. Other devices are in `base.network.user_agents`."""
 
+NO_VALUE, IS_DIRECT, IS_UNKNOWN, IS_NOT_MEASURED = N_("None"), N_("Direct"), N_("Unknown"), N_("Not measured")
+"""Labels of visits without a value: direct visits have no source, other values are unknown (glossary)."""
 
-def has_many(dimension: str) -> bool:
+DEVICES = {BOT: N_("Bot"), "tablet": N_("Tablet"), "phone": N_("Phone"), "desktop": N_("Desktop")}
+CHANNELS = {
+    CAMPAIGN: N_("Campaign"),
+    DIRECT: N_("Direct"),
+    SEARCH: N_("Search engines"),
+    SOCIAL: N_("Social networks"),
+    AI: N_("AI assistants"),
+    REFERRAL: N_("Other sites"),
+}
+EVIDENCE_WORDS = {
+    "automated": N_("Automated"),
+    "acted": N_("Acted"),
+    "stayed": N_("Stayed"),
+    "none": N_("Nobody was there"),
+}
+OWN_WORDS = {"own": N_("Own visits"), "others": N_("Visits by others")}
+ATTENDED_WORDS = {"none": N_("Under 1 second"), "attended": N_("1 second or more")}
+
+
+def _place(value: str, language: str) -> str:
+    return geolocation.in_language(geolocation.NAMES.get(value, value), language)
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A dimension, or a filter that is none. Labels are marked with `N_`."""
+
+    name: str
+    label: str
+    card: str = ""  # the card of reports that has it as a tab, in the order of the table; "": none
+    words: Mapping[str, str] = field(default_factory=dict)  # labels of its values, by value
+    without: str = NO_VALUE  # label of visits without a value
+    stored: Callable[[str], str] = str  # returns the stored spelling of a typed value
+    shown: Callable[[str, str], str] = lambda value, _language: value  # returns the label of a value without words
+    is_address: bool = False  # its values are pages
+    is_counted: bool = False  # its rows have a `count` of page views or events: a visit can have several values
+    is_filter_only: bool = False
+
+
+def _page(name: str, label: str, is_counted: bool = False) -> Dimension:
+    return Dimension(
+        name,
+        label,
+        "pages",
+        stored=normal,
+        shown=lambda value, _language: shown(value),
+        is_address=True,
+        is_counted=is_counted,
+    )
+
+
+DIMENSIONS = (
+    _page("page", N_("Landing page")),
+    _page(VIEWED_PAGE, N_("Viewed page"), is_counted=True),
+    Dimension("device", N_("Device"), "devices", DEVICES, IS_UNKNOWN),
+    Dimension("browser", N_("Browser"), "devices", without=IS_UNKNOWN),
+    Dimension("system", N_("System"), "devices", without=IS_UNKNOWN),
+    Dimension(SOURCE, N_("Source"), "sources", without=IS_DIRECT, stored=lambda text: shown_host(ascii_host(text))),
+    Dimension("channel", N_("Channel"), "sources", CHANNELS),
+    Dimension("utm_source", N_("Campaign source")),
+    Dimension("utm_medium", N_("Medium")),
+    Dimension("utm_campaign", N_("Campaign"), "sources"),
+    Dimension("utm_term", N_("Term")),
+    Dimension("utm_content", N_("Content")),
+    Dimension("country", N_("Country"), "places", without=IS_UNKNOWN, shown=_place),
+    Dimension(CITY, N_("City"), "places", without=IS_UNKNOWN, shown=_place),
+    Dimension(COMMUNITY, N_("Community"), "communities"),
+    Dimension(EVIDENCE, N_("Activity"), words=EVIDENCE_WORDS, without=IS_NOT_MEASURED),
+    Dimension(OWN, N_("Own visits"), words=OWN_WORDS),
+    Dimension(EVENT, N_("Event"), "pages", is_counted=True),
+    Dimension(ATTENDED, N_("Time on page"), words=ATTENDED_WORDS, without=IS_NOT_MEASURED, is_filter_only=True),
+)
+"""All dimensions except `event:{name}:{property}`, and the filters that are none."""
+
+BY_NAME = {dimension.name: dimension for dimension in DIMENSIONS}
+
+FILTER_NAMES = tuple(BY_NAME)
+
+DIMENSION_NAMES = tuple(dimension.name for dimension in DIMENSIONS if not dimension.is_filter_only)
+
+
+def dimension_of(name: str) -> Dimension:
+    """Return a dimension; for any other name, the dimension of a property, whose label is its parts."""
+    if name in BY_NAME:
+        return BY_NAME[name]
+    return Dimension(name, " · ".join(name.removeprefix(PROPERTIES).split(":")), is_counted=True)
+
+
+def has_many(name: str) -> bool:
     """Return whether a visit can have several values for a dimension."""
-    return dimension in COUNTED or dimension.startswith(PROPERTIES)
+    return BY_NAME[name].is_counted if name in BY_NAME else name.startswith(PROPERTIES)
 
 
-def property_of(dimension: str) -> tuple[str, str]:
+def has_addresses(name: str) -> bool:
+    """Return whether a value may be a community's page."""
+    return BY_NAME[name].is_address if name in BY_NAME else name.startswith(PROPERTIES)
+
+
+def property_of(name: str) -> tuple[str, str]:
     """Return the event name and the property name from `event:{name}:{property}`."""
-    _, name, property_ = dimension.split(":", 2)
-    return name, property_
+    _, event, property_ = name.split(":", 2)
+    return event, property_

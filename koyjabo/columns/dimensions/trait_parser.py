@@ -1,145 +1,22 @@
-"""Parses a visit's row into the values that reports break visits down by (specification: Reports). Does no I/O: the
-same row always gives the same values.
-"""
+"""Parses the rows of visits with all readers, and knows whether visits that were parsed earlier are still valid."""
 
 import json
-import re
-from collections.abc import Iterable, Sequence
-from functools import cache, lru_cache
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from operator import itemgetter
+from typing import Any
 from zlib import crc32
 
-from publicsuffixlist import PublicSuffixList
+from .dimensions import Value
+from .readers import READERS, RULES, Reader
+from .sources import Sources
 
-from koyjabo.base.core.urls import bare_host, shown_host, without_query
-from koyjabo.base.network import geolocation, user_agents
-from koyjabo.base.network.campaigns import Campaign
-from .dimensions import AI, BOT, CAMPAIGN, DIRECT, REFERRAL, SEARCH, SOCIAL
-
-DATA = Path(__file__).parent / "data"
-LISTS = (DATA / "sources.json", DATA / "more_sources.json")
-"""Hosts by channel and source: Ghost's list (`tools/assets/sources.mjs`), and our exceptions, which take precedence.
-`*.tumblr.com` is any host below it.
-"""
-
-APPS = ("android-app", "ios-app")
-"""Schemes of referrers whose host is an app's id."""
-
-CODE_HOSTS = ("github.com", "sourceforge.net")
-"""Sites whose names other people's apps begin with, such as `com.github.ayesha.timetable`."""
-
-ADDRESS = re.compile(r"[0-9.]+|[^:]*:.*")
-"""An IP address, which has no domain."""
-
-LONGEST_LABELS = 20
-"""Maximum number of labels in a host. Longer hosts are cut to their last labels."""
-
-CACHE_SIZE = 4096
-
-
-class Source(NamedTuple):
-    domain: str | None  # None: direct
-    channel: str
-
-
-NOWHERE = Source(None, DIRECT)
-
-
-class Sources:
-    """Names the site, search engine, social network, AI assistant or app that a referrer belongs to. Pages on
-    `own_hosts` (this site) are not sources. The data is read on the first look-up.
-    """
-
-    def __init__(self, own_hosts: Iterable[str] = ()) -> None:
-        self._own_hosts = frozenset(map(bare_host, own_hosts))
-        self._of_host = lru_cache(maxsize=CACHE_SIZE)(self._find)
-
-    def of(self, referrer: str | None) -> Source:
-        """Return the source of a referrer: a URL, or a host with or without a path."""
-        return self._of_host(*_scheme_and_host(referrer)) if referrer else NOWHERE
-
-    def _find(self, scheme: str, host: str) -> Source:
-        if not host or host in self._own_hosts:
-            return NOWHERE
-        if scheme in APPS:
-            return _source_of_app(host)
-        listed, labels = _listed(), host.split(".")[-LONGEST_LABELS:]
-        above = [".".join(labels[at:]) for at in range(1, len(labels))]
-        for entry in (host, *(f"*.{domain}" for domain in above)):
-            if entry in listed:
-                return listed[entry]
-        # Other parts of a search engine's site are not the search engine, and have their own names.
-        is_domain = not ADDRESS.fullmatch(host) and not any(domain in listed for domain in above)
-        return Source(shown_host(_suffixes().privatesuffix(host) or host if is_domain else host), REFERRAL)
-
-
-def _source_of_app(app: str) -> Source:
-    """The source of the longest beginning of an app's id that is listed, as an app or as a site: `com.whatsapp.w4b`
-    belongs to `com.whatsapp`, and `com.vk.im` to vk.com. A search engine's company has many other apps, so an unlisted
-    app is the search engine only if its id says so.
-    """
-    listed, labels = _listed(), app.split(".")[:LONGEST_LABELS]
-    for length in range(len(labels), 1, -1):
-        if source := listed.get(".".join(labels[:length])):
-            return source
-        site = ".".join(reversed(labels[:length]))
-        source = listed.get(site)
-        if source and site not in CODE_HOSTS and (source.channel in (SOCIAL, AI) or "search" in app):
-            return source
-    return Source(app, REFERRAL)
-
-
-@cache
-def _listed() -> dict[str, Source]:
-    sources = {}
-    for path in LISTS:
-        lists = json.loads(path.read_text("utf-8"))
-        for channel in (SEARCH, SOCIAL, AI):
-            for domain, hosts in lists.get(channel, {}).items():
-                sources.update(dict.fromkeys(hosts, Source(domain, channel)))
-        sources.update({host: Source(host, REFERRAL) for host in lists.get(REFERRAL, ())})
-    return sources
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()  # reads 10,000 lines
-
-
-@lru_cache(maxsize=CACHE_SIZE)
-def _scheme_and_host(address: str) -> tuple[str, str]:
-    """Return the scheme in lower case, and the `bare_host`: "" for an address that is no site."""
-    return address.partition(":")[0].lower(), bare_host(without_query(address) or "")
-
-
-RULES = 5
-"""The version of the parsing rules. If it changes, all visits are read again."""
-
-
-PARSED_FROM = ("user_agent", "referrer", "place", "campaign", "is_bot")
-"""The columns of a visit that `TraitParser.parse` reads, in that order."""
-
-
-class ParsedTraits(NamedTuple):
-    """The parsed values of a visit: the fields of `dimensions.TRAITS`, in that order. None if not recorded."""
-
-    browser: str | None
-    system: str | None
-    device: str | None
-    source: str | None
-    channel: str | None
-    utm_source: str | None
-    utm_medium: str | None
-    utm_campaign: str | None
-    utm_term: str | None
-    utm_content: str | None
-    country: str | None
-    city: str | None
+Traits = tuple[Value, ...]
+"""The parsed values of a visit, in the order of `readers.TRAITS`. None if not recorded."""
 
 
 class TraitParser:
-    """Parses rows. Pages on `own_hosts` (PUBLIC_URL, ALLOWED_ORIGINS) are not sources. The first call loads the rules
+    """Parses rows. Pages on `own_hosts` (PUBLIC_URL, ALLOWED_ORIGINS) are not sources. The first row loads the rules
     for user agents (`base.network.user_agents`).
     """
 
@@ -147,43 +24,35 @@ class TraitParser:
     """A 31-bit hash that changes if the parser may read visits differently."""
 
     def __init__(self, own_hosts: Iterable[str] = ()) -> None:
+        self._sources = Sources()
         self.follow(sorted(own_hosts))
 
     def follow(self, own_hosts: Sequence[str]) -> bool:
         """Change the own hosts, given in order. Returns whether the parser may now read visits differently."""
-        rules = crc32(json.dumps([RULES, own_hosts]).encode()) >> 1
+        table = [[reader.dimensions, reader.columns] for reader in READERS]
+        rules = crc32(json.dumps([RULES, table, own_hosts]).encode()) >> 1
         if rules == self.rules:
             return False
-        self._sources, self.rules = Sources(own_hosts), rules
+        self._sources.follow(own_hosts)
+        self.rules = rules
         return True
 
-    def parse(
-        self,
-        user_agent: str | None,
-        referrer: str | None,
-        place: str,
-        campaign: str | None,
-        is_bot: bool,
-    ) -> ParsedTraits:
-        agent, source = user_agents.parsed(user_agent or ""), self._sources.of(referrer)
-        return ParsedTraits(
-            agent.name or None,
-            agent.system or None,
-            BOT if is_bot else agent.device or None,
-            source.domain,
-            CAMPAIGN if campaign else source.channel,
-            *_campaign(campaign),
-            *_place(place),
-        )
+    def rows(self, columns: Sequence[str]) -> Callable[[Sequence[Any]], Traits]:
+        """Return a function that parses a row with these columns."""
+        reads = [self._of_row(reader, *map(columns.index, reader.columns)) for reader in READERS]
 
+        def parse(row: Sequence[Any]) -> Traits:
+            traits: Traits = ()
+            for read in reads:
+                traits += read(row)
+            return traits
 
-@lru_cache(maxsize=CACHE_SIZE)
-def _campaign(text: str | None) -> Campaign:
-    return Campaign.read(text)
+        return parse
 
-
-@lru_cache(maxsize=CACHE_SIZE)
-def _place(place: str) -> tuple[str | None, str | None]:
-    """Return the country code and the city."""
-    code = geolocation.country_of(place)
-    return code, place if code and place not in geolocation.CODES else None
+    def _of_row(self, reader: Reader, place: int, *others: int) -> Callable[[Sequence[Any]], Traits]:
+        """Return a function that reads a reader's dimensions from a row with its columns at these places."""
+        read = partial(reader.read, self._sources) if reader.has_sources else reader.read
+        if not others:
+            return lambda row: read(row[place])
+        pick = itemgetter(place, *others)
+        return lambda row: read(*pick(row))

@@ -7,7 +7,8 @@ from koyjabo.base.core.clock import MINUTE_MS, Clock
 from koyjabo.base.models import SITE
 from koyjabo.columns.blocks.block import Block
 from koyjabo.columns.blocks.rows import Rows
-from koyjabo.columns.dimensions.dimensions import COMMUNITY, TRAITS
+from koyjabo.columns.dimensions.dimensions import COMMUNITY
+from koyjabo.columns.dimensions.readers import TRAITS
 from koyjabo.columns.query.groups import EVERYTHING, LENGTHS
 from koyjabo.columns.query.periods import DAY, HOUR, MONTH, WEEK, period_of
 from koyjabo.counting.evidence.facts import VALUES

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, get_type_hints
 from pydantic import BaseModel, Field, create_model
 
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.columns.dimensions.dimensions import DIMENSIONS
+from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES
 from koyjabo.columns.query.groups import Sums
 from koyjabo.columns.query.periods import DAY, MINUTE
 from koyjabo.reports.engine.insights import Insights
@@ -23,7 +23,7 @@ DEFAULT_ROWS = "10"
 COMPARE = {"compare": " or ".join(COMPARISONS)}
 GRANULARITY = {"granularity": "hour, day (default), week or month, at most 2,400 periods; minute for range=hour"}
 BY = {
-    "by": f"{', '.join(DIMENSIONS)} or event:{{name}}:{{property}}",
+    "by": f"{', '.join(DIMENSION_NAMES)} or event:{{name}}:{{property}}",
     "limit": f"1 to {MAX_ROWS:,}; default 10, or all in a CSV file",
     "offset": f"0 to {FURTHEST:,}",
 }

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response
 
-from koyjabo.columns.dimensions.dimensions import ATTENDED, DIMENSIONS
+from koyjabo.columns.dimensions.dimensions import FILTER_NAMES
 from koyjabo.reports.query.report_query import RANGES
 from koyjabo.web.openapi.describe import ResponseSpec, describe
 from .kinds import REPORTS, Report
@@ -25,7 +25,7 @@ RANGE = {
     "format": "csv or json; the default depends on Accept",
 }
 FILTER = "a value, !value for all others, or empty for visits without a value; repeat it for several values"
-FILTERS = dict.fromkeys((*DIMENSIONS, ATTENDED), FILTER)
+FILTERS = dict.fromkeys(FILTER_NAMES, FILTER)
 OF_A_COMMUNITY = {name: FILTER for name in FILTERS if name != "community"}
 IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier response"}
 

@@ -11,11 +11,10 @@ from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.models import Scope
-from koyjabo.columns.dimensions.dimensions import COMMUNITY
+from koyjabo.columns.dimensions.dimensions import COMMUNITY, has_addresses
 from koyjabo.columns.query.report_query import Filters
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import as_json, csv_rows
-from koyjabo.reports.query import parameters
 from koyjabo.reports.query.report_query import DEFAULT
 from koyjabo.web.i18n import language
 from .kinds import COMPARE, CSV, JSON, REPORTS, Report
@@ -49,7 +48,7 @@ def respond(
     tag = _tag(version, name, repr(requested), kind, language(), VERSION)
     response, by = Response(mimetype=MIMETYPES[kind]), requested.others.get("by", "")
     # Labels with the names of communities can change without a visit.
-    has_names = by == COMMUNITY or parameters.has_addresses(by)
+    has_names = by == COMMUNITY or has_addresses(by)
     if has_names or not request.if_none_match.contains_weak(tag):
         result = report.find(insights, requested)
         if kind == JSON:

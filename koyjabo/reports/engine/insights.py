@@ -17,13 +17,13 @@ from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.columns.sums.running_sums import RunningSums
 from koyjabo.people.models import Community
-from koyjabo.reports.query import parameters
+from koyjabo.reports.query import labels
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import DEFAULT, LAST_HOUR, check, compared, last_hour, whole_days
 from . import snapshot_queries
 from .requests import BreakdownRequest, ReportRequest, SummaryRequest, TimelineRequest
 from .results import Breakdown, Period, Summary
-from .scan_queue import Reader, ScanQueue
+from .scan_queue import ReportReader, ScanQueue
 from .snapshot_queries import read_all
 
 UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
@@ -52,7 +52,7 @@ class Insights:
         self.live = RunningSums(parser, clock)
         """Only the thread for scans may use this."""
         self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, self.live, requests))
-        self._reader, self._is_public = Reader(has_budget=False), False
+        self._reader, self._is_public = ReportReader(has_budget=False), False
 
     def for_public(self) -> "Insights":
         """Return a variant for readers without an account, which shares this object's data.
@@ -134,15 +134,13 @@ class Insights:
     def labels(self, dimension: str, values: Collection[Value], language: str) -> dict[Value, str]:
         """Return the labels of these values, by value, for readers who may know every community."""
         names = self._names(dimension, [value for value in values if value])
-        return {value: parameters.label(dimension, value, language, names) for value in values}
+        return {value: labels.label(dimension, value, language, names) for value in values}
 
     def label(self, dimension: str, value: Value, language: str) -> str:
         names = self._names(dimension, [value] if value else [])
-        key = parameters.community_of(dimension, value) if value and self._is_public else None
+        key = labels.community_of(dimension, value) if value and self._is_public else None
         return (
-            parameters.unlisted(language)
-            if key and key not in names
-            else parameters.label(dimension, value, language, names)
+            labels.unlisted(language) if key and key not in names else labels.label(dimension, value, language, names)
         )
 
     def version(self, query: ReportQuery, is_compared: bool = False) -> str:
@@ -183,11 +181,11 @@ class Insights:
             return result._replace(figures=result.figures._replace(peak_active=peak))
         if isinstance(request, BreakdownRequest) and language:
             names = self._names(request.dimension, [row.value for row in result.rows if row.value])
-            label = partial(parameters.label, request.dimension, language=language, names=names)
+            label = partial(labels.label, request.dimension, language=language, communities=names)
             return result._replace(rows=[row._replace(label=label(row.value)) for row in result.rows])
         return result
 
     def _names(self, dimension: str, values: list[str]) -> dict[str, Community]:
-        """Return the communities among the values, by the keys that `parameters.community_of` returns."""
-        keys = {key for value in values if (key := parameters.community_of(dimension, value))}
+        """Return the communities among the values, by the keys that `labels.community_of` returns."""
+        keys = {key for value in values if (key := labels.community_of(dimension, value))}
         return self._database.read(snapshot_queries.named_communities, keys, self._is_public) if keys else {}

@@ -14,7 +14,7 @@ from koyjabo.columns.dimensions.dimensions import EVENT, VIEWED_PAGE, Value, has
 from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS, VALUE, Group, Groups, Sums, VisitSet, merged
 from koyjabo.columns.query.periods import DAY
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.reports.query.parameters import community_of
+from koyjabo.reports.query.labels import community_of
 from koyjabo.reports.query.report_query import periods, running
 from . import snapshot_queries
 from .results import Breakdown, Figures, Period, Row, Summary

@@ -26,7 +26,7 @@ PATIENCE_S = 30.0
 MANY_REPORTS = N_("Too many reports are waiting right now. Please try again shortly.")
 
 
-class Reader(NamedTuple):
+class ReportReader(NamedTuple):
     """Who a scan is for. Each of the `payers` is charged for its time. The `address` of a stranger, if any, is charged
     twice, so that it cannot use up all of a share link's time. Readers at different addresses share equal scans.
     """
@@ -47,7 +47,7 @@ class Reader(NamedTuple):
 class _Scan:
     """A scan that has not begun, for all calls that ask for the same."""
 
-    def __init__(self, key: tuple[Any, ...], reader: Reader) -> None:
+    def __init__(self, key: tuple[Any, ...], reader: ReportReader) -> None:
         self.key, self.reader, self.calls = key, reader, 0
         self.refused_s = 0.0  # when the last call gives up, monotonic
         self.changed, self.done = threading.Event(), threading.Event()
@@ -68,7 +68,7 @@ class ScanQueue:
         self._paid_until_s: dict[str, float] = {}  # by payer: when its share will have paid for its scans, monotonic
         self._others_from_s = 0.0  # when scans that are not first may begin, monotonic
 
-    def read(self, requests: Sequence[Any], reader: Reader) -> list[Any]:
+    def read(self, requests: Sequence[Any], reader: ReportReader) -> list[Any]:
         """Wait for a snapshot that begins after this call, shared with equal calls that wait for it. Raises what `scan`
         raises, and TooBusy after `patience_s`, or if too many scans of a payer wait.
         """
@@ -89,7 +89,7 @@ class ScanQueue:
             raise scan.error
         return scan.results
 
-    def _require_room(self, reader: Reader) -> None:
+    def _require_room(self, reader: ReportReader) -> None:
         readers = [scan.reader for scan in self._waiting.values()]
         is_full = not reader.is_first and sum(not other.is_first for other in readers) >= MAX_WAITING_OF_OTHERS
         for payer in reader.charged:

@@ -1,7 +1,5 @@
 """The grammar of queries, shared by the API, the panel's URLs, share links and saved views. A query is a list of
 (name, value) pairs, like a query string (specification: Reports).
-
-Labels for dimension values, in the page's language.
 """
 
 import re
@@ -13,16 +11,10 @@ from operator import itemgetter
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import ASCII_DIGITS, N_
-from koyjabo.base.core.identity import IN_ADDRESS, community_in
 from koyjabo.base.core.sanitize import LONGEST_TEXT, whole
-from koyjabo.base.core.urls import ascii_host, normal, shown, shown_host
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network import geolocation
-from koyjabo.base.network.geolocation import NAMES
-from koyjabo.columns.dimensions.dimensions import ADDRESSES, ATTENDED, COMMUNITY, DIMENSIONS, SOURCE, Value
+from koyjabo.columns.dimensions.dimensions import BY_NAME, COMMUNITY, Value, dimension_of
 from koyjabo.columns.query.report_query import FIRST_YEAR, LAST_DAY, LAST_YEAR, Filter, ReportQuery
-from koyjabo.people.mail.contents import catalogue
-from koyjabo.people.models import Community
 from .report_query import COMPARISONS, DAYS_OF, DEFAULT, NO_COMPARISON, NOT_A_COMPARISON, NOT_A_RANGE, RANGES, preset
 
 Pairs = Iterable[tuple[str, str]]
@@ -115,12 +107,12 @@ def read_day(text: str) -> date | None:
 
 
 def is_dimension(name: str) -> bool:
-    return name in DIMENSIONS or OF_EVENT.fullmatch(name) is not None
+    return (name in BY_NAME and not BY_NAME[name].is_filter_only) or OF_EVENT.fullmatch(name) is not None
 
 
 def is_filter(name: str) -> bool:
     """Return whether visits can be filtered by this name."""
-    return name == ATTENDED or is_dimension(name)
+    return name in BY_NAME or is_dimension(name)
 
 
 def is_interval(text: str) -> bool:
@@ -141,11 +133,7 @@ def escaped(value: Value) -> str:
 def _value(name: str, text: str) -> Value:
     r"""Parse a value of a dimension. "" is None; `\!x` is `!x`. An address may be given in any spelling."""
     text = whole(text[1:] if ESCAPED.match(text) else text)
-    if name in ADDRESSES:
-        text = normal(text)
-    elif name == SOURCE:
-        text = shown_host(ascii_host(text))
-    return text or None
+    return dimension_of(name).stored(text) or None
 
 
 def _sorted(
@@ -190,82 +178,3 @@ def _days(single: Mapping[str, str], today: str, problems: dict[str, str]) -> tu
     if "start" in given and "end" in single and start > single["end"].translate(ASCII_DIGITS):
         problems.setdefault("start", N_("must not be after the last day"))
     return min(start, today), end
-
-
-WORDS = {
-    "device": {"bot": N_("Bot"), "tablet": N_("Tablet"), "phone": N_("Phone"), "desktop": N_("Desktop")},
-    "channel": {
-        "campaign": N_("Campaign"),
-        "direct": N_("Direct"),
-        "search": N_("Search engines"),
-        "social": N_("Social networks"),
-        "ai": N_("AI assistants"),
-        "referral": N_("Other sites"),
-    },
-    "attended": {"none": N_("Under 1 second"), "attended": N_("1 second or more")},
-    "evidence": {
-        "automated": N_("Automated"),
-        "acted": N_("Acted"),
-        "stayed": N_("Stayed"),
-        "none": N_("Nobody was there"),
-    },
-    "own": {"own": N_("Own visits"), "others": N_("Visits by others")},
-}
-DIRECT, NONE, UNKNOWN, NOT_MEASURED = N_("Direct"), N_("None"), N_("Unknown"), N_("Not measured")
-WITHOUT_VALUE = {
-    "source": DIRECT,
-    **dict.fromkeys(("browser", "system", "device", "country", "city"), UNKNOWN),
-    **dict.fromkeys(("attended", "evidence"), NOT_MEASURED),
-}
-"""Labels for visits without a value: direct visits have no source, other values are unknown (glossary)."""
-
-COMMUNITY_PAGE = N_("Community %(name)s")
-
-UNLISTED = N_("A community that is not listed")
-"""Shown to readers of share links, because the name and the id of an unlisted community are not public."""
-
-
-def label(dimension: str, value: Value, language: str, names: Mapping[str, Community]) -> str:
-    """Return the label. `names` maps the keys that `community_of` returns to communities."""
-    if value is None:
-        return catalogue(language).gettext(WITHOUT_VALUE.get(dimension, NONE))
-    if dimension in WORDS:
-        return catalogue(language).gettext(WORDS[dimension].get(value, value))
-    if dimension in ("country", "city"):
-        return geolocation.in_language(NAMES.get(value, value), language)
-    key = community_of(dimension, value)
-    value = shown(value) if dimension in ADDRESSES else value
-    if not key or key not in names:
-        return value
-    name = names[key].name_in(language)
-    return name if dimension == COMMUNITY else page_name(value, name, language)
-
-
-def page_name(address: str, name: str, language: str) -> str:
-    """Return an address with a community's name: `Community NAME`, followed by the rest of the path. An address on
-    another host keeps the beginning of its path.
-    """
-    match = IN_ADDRESS.search(address)
-    if match is None:
-        return address
-    if match.start():
-        return address[: match.start(1)] + name + address[match.end() :]
-    return catalogue(language).gettext(COMMUNITY_PAGE) % {"name": name} + address[match.end() :]
-
-
-def unlisted(language: str) -> str:
-    return catalogue(language).gettext(UNLISTED)
-
-
-def has_addresses(dimension: str) -> bool:
-    """Return whether a value may be a community's page."""
-    return dimension in ADDRESSES or dimension.startswith("event:")
-
-
-def community_of(dimension: str, value: str) -> str | None:
-    """Return the id or external id of the community that a value refers to. The value is an id, an external id or a
-    community's page.
-    """
-    if dimension == COMMUNITY:
-        return value
-    return community_in(value) if has_addresses(dimension) else None

@@ -12,7 +12,7 @@ from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.network import geolocation
-from koyjabo.columns.dimensions.dimensions import Value, has_many
+from koyjabo.columns.dimensions.dimensions import CITY, DIMENSIONS, Value, dimension_of, has_many
 from koyjabo.columns.query.groups import Sums
 from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.reports.engine.results import Breakdown, Row
@@ -22,31 +22,8 @@ from koyjabo.web.i18n import count
 from .figures import change
 from .ranges import PageAddress, Pairs
 
-CITY, BANGLADESH = "city", "bangladesh"
-"""A dimension, and the tab that also shows its values on a map."""
-
-LABELS: dict[str, LazyString] = {
-    "page": _("Landing page"),
-    "viewed_page": _("Viewed page"),
-    "source": _("Source"),
-    "channel": _("Channel"),
-    "utm_campaign": _("Campaign"),
-    "utm_source": _("Campaign source"),
-    "utm_medium": _("Medium"),
-    "utm_term": _("Term"),
-    "utm_content": _("Content"),
-    "country": _("Country"),
-    CITY: _("City"),
-    BANGLADESH: _("Map"),
-    "browser": _("Browser"),
-    "system": _("System"),
-    "device": _("Device"),
-    "attended": _("Time on page"),
-    "evidence": _("Activity"),
-    "own": _("Own visits"),
-    "community": _("Community"),
-    "event": _("Event"),
-}
+BANGLADESH = "bangladesh"
+"""The tab that also shows the values of CITY on a map."""
 
 
 class Card(NamedTuple):
@@ -55,27 +32,31 @@ class Card(NamedTuple):
     tabs: tuple[str, ...]
 
 
+def _card(name: str, label: LazyString, *tabs: str) -> Card:
+    """Return a card with the tabs of its dimensions, then other tabs."""
+    return Card(name, label, (*(dimension.name for dimension in DIMENSIONS if dimension.card == name), *tabs))
+
+
 ALL = (
-    Card("pages", _("Pages"), ("page", "viewed_page", "event")),
-    Card("sources", _("Sources"), ("source", "channel", "utm_campaign")),
-    Card("places", _("Locations"), ("country", CITY, BANGLADESH)),
-    Card("devices", _("Devices"), ("device", "browser", "system")),
-    Card("communities", _("Communities"), ("community",)),
+    _card("pages", _("Pages")),
+    _card("sources", _("Sources")),
+    _card("places", _("Locations"), BANGLADESH),
+    _card("devices", _("Devices")),
+    _card("communities", _("Communities")),
 )
 
 OF_A_COMMUNITY = ALL[:-1]
 """The cards without communities, because all of a community's visits have the same community."""
 
 
-def dimension_of(tab: str) -> str:
+def listed_by(tab: str) -> str:
+    """Return the name of the dimension that a tab lists."""
     return CITY if tab == BANGLADESH else tab
 
 
-def label(dimension: str) -> str:
-    """Return the name of a dimension. `event:search:route` is the property `route` of the event `search`."""
-    if dimension in LABELS:
-        return str(LABELS[dimension])
-    return " · ".join(dimension.removeprefix("event:").split(":"))
+def label(tab: str) -> str:
+    text: str = gettext("Map") if tab == BANGLADESH else gettext(dimension_of(tab).label)
+    return text
 
 
 IN_A_CARD, IN_A_LIST = 8, 50

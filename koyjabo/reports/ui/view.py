@@ -202,7 +202,7 @@ class View(ViewPlan):
     @property
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
-        open_tabs = [breakdowns.dimension_of(self.tab(card)) for card in self.base.cards]
+        open_tabs = [breakdowns.listed_by(self.tab(card)) for card in self.base.cards]
         return [(breakdowns.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:

@@ -11,6 +11,7 @@ from zlib import crc32
 from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.services import Services
+from koyjabo.columns.dimensions.dimensions import CITY
 from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine import snapshot_queries
@@ -27,7 +28,7 @@ from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.report_query import NO_COMPARISON, NOT_A_GRANULARITY, WEEKDAY, possible, since
 from koyjabo.reports.services import ReportServices
 from . import breakdowns, choices, figures
-from .breakdowns import BANGLADESH, CITY, Card, Values, dimension_of
+from .breakdowns import BANGLADESH, Card, Values, listed_by
 from .choices import SHOWN, ReportContext
 from .figures import Figure
 from .ranges import PageAddress, Pairs
@@ -184,7 +185,7 @@ class ViewPlan:
 
     def values(self, tab: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
         """Return the lines of a tab: a dimension, or the places of a map."""
-        dimension = dimension_of(tab)
+        dimension = listed_by(tab)
         now, *before = (self.results[request] for request in self.breakdown_requests(dimension, limit, offset))
         compared = before[0] if before else None
         return breakdowns.values(now, compared, self.query, dimension, self.address, offset, self.per_day)
@@ -206,7 +207,7 @@ class ViewPlan:
             yield from self.breakdown_requests(*self.whole_list) if self.draws("list") else ()
             return
         for tab in (self.tab(card) for card in self.base.cards if self.draws(card.name)):
-            yield from self.breakdown_requests(dimension_of(tab))
+            yield from self.breakdown_requests(listed_by(tab))
             yield from self.breakdown_requests(*ON_MAP) if tab == BANGLADESH else ()
 
     @property

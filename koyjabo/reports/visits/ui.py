@@ -12,9 +12,8 @@ from koyjabo.base.core.i18n import N_, name_in
 from koyjabo.base.core.urls import host_of, shown
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.campaigns import Campaign
-from koyjabo.columns.dimensions.dimensions import EVIDENCE, OWN
+from koyjabo.columns.dimensions.dimensions import BY_NAME, EVIDENCE, OWN
 from koyjabo.counting.evidence.facts import ATTENDED_MS
-from koyjabo.reports.query.parameters import WORDS
 from koyjabo.reports.services import ReportServices
 from koyjabo.web import i18n
 from koyjabo.web.current import current
@@ -104,9 +103,9 @@ def _is_early(at_ms: int) -> bool:
 
 
 FACTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    EVIDENCE: (N_("Activity"), WORDS[EVIDENCE]),
+    EVIDENCE: (BY_NAME[EVIDENCE].label, BY_NAME[EVIDENCE].words),
     "network": (N_("Network"), {"datacentre": N_("Data centre"), "other": N_("Other networks")}),
-    OWN: (N_("Own visits"), WORDS[OWN]),
+    OWN: (BY_NAME[OWN].label, BY_NAME[OWN].words),
 }
 """Facts that visits can be filtered by: the label, and the words for each value."""
 

@@ -1,6 +1,6 @@
 """Lists and exports all visits for admins of the site. Viewers see the list without visitorIds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.base.core import spreadsheet
@@ -14,8 +14,8 @@ from koyjabo.base.core.urls import shown
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import LONGEST_SEARCH
 from koyjabo.base.models import SITE, Scope
-from koyjabo.columns.dimensions.dimensions import UTM
-from koyjabo.columns.dimensions.trait_parser import PARSED_FROM, TraitParser
+from koyjabo.columns.dimensions.readers import PARSED_COLUMNS, TRAITS
+from koyjabo.columns.dimensions.trait_parser import TraitParser, Traits
 from koyjabo.counting.queries import Visited, visits_by_day
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
@@ -280,8 +280,12 @@ def _search_after(session: Any, which: SearchFilter, last: tuple[str, str] | Non
     return search._replace(after=max(search.after, reached))
 
 
-PARSED = ("browser", "system", "device", "language", "source", "channel", *UTM)
-"""Columns after those that are stored as they are; all but the language are parsed as for reports."""
+AGENT_TRAITS, PLACE_TRAITS = ("browser", "system", "device"), ("country", "city")
+OTHER_TRAITS = (name for name in TRAITS if name not in (*AGENT_TRAITS, *PLACE_TRAITS))
+PARSED = (*AGENT_TRAITS, "language", *OTHER_TRAITS)
+"""Columns after those that are stored as they are; all but the language are parsed as for reports. A visit's location
+is exported as it is stored.
+"""
 
 LEFT_OUT = ("id", "ordinal", "at_ms", "community_bn", "others", "campaign", *PARSED)
 STORED = tuple(name for name in (*LoggedVisit._fields, *OTHERS) if name not in LEFT_OUT)
@@ -291,12 +295,13 @@ ADDRESSES = ("page", "referrer")
 
 def export_lines(visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
     """Return one line per visit."""
-    return spreadsheet.lines(_row(visit, parser) for visit in visits)
+    parse = parser.rows(PARSED_COLUMNS)
+    return spreadsheet.lines(_row(visit, parse) for visit in visits)
 
 
-def _row(visit: LoggedVisit, parser: TraitParser) -> dict[str, Any]:
+def _row(visit: LoggedVisit, parse: Callable[[Sequence[Any]], Traits]) -> dict[str, Any]:
     stored = {**dict.fromkeys(OTHERS), **visit._asdict(), **visit.others}
-    traits = parser.parse(*(stored[name] for name in PARSED_FROM))._asdict()
+    traits = dict(zip(TRAITS, parse([stored[name] for name in PARSED_COLUMNS]), strict=True))
     opened = None if visit.opened_ms is None else iso(visit.opened_ms)
     values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
     values |= {name: shown(stored[name]) for name in ADDRESSES if stored[name]}

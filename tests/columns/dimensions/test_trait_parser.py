@@ -11,41 +11,81 @@ from support.runs.fuzz_effort import effort
 from koyjabo.base.core.urls import origin_of
 from koyjabo.base.network import campaigns, user_agents
 from koyjabo.columns.blocks import block as blocks
-from koyjabo.columns.dimensions.dimensions import TRAITS
-from koyjabo.columns.dimensions.trait_parser import PARSED_FROM, RULES, ParsedTraits, Sources, TraitParser
+from koyjabo.columns.dimensions import trait_parser
+from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES, UTM, Value
+from koyjabo.columns.dimensions.readers import PARSED_COLUMNS, READERS, RULES, TRAITS, Reader
+from koyjabo.columns.dimensions.sources import Sources
+from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.report_query import ReportQuery
 
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36"
 PARSER = TraitParser(["live.koyjabo.com"])
 user_agents.load()  # outside the first timed example
-EMPTY = {**dict.fromkeys(PARSED_FROM), "place": "Unknown", "is_bot": False}
+EMPTY = {**dict.fromkeys(PARSED_COLUMNS), "place": "Unknown", "is_bot": False}
 
 
-def parse(**columns):
-    return PARSER.parse(**{**EMPTY, **columns})
+def parse(**columns) -> dict[str, Value]:
+    row = {**EMPTY, **columns}
+    return dict(zip(TRAITS, PARSER.rows(tuple(row))(tuple(row.values())), strict=True))
 
 
 def test_traits_are_read_from_a_visit_and_none_where_nothing_was_recorded():
-    row = (PHONE, "https://l.facebook.com/l.php", "Dhaka, BD", "utm_source=fb&utm_term=bus", False)
-    assert PARSER.parse(*row)._asdict() == {
-        **dict.fromkeys(ParsedTraits._fields),
+    agent = {"user_agent": PHONE, "referrer": "https://l.facebook.com/l.php"}
+    read = {
+        **dict.fromkeys(TRAITS),
         **{"browser": "Chrome", "system": "Android", "device": "phone"},
         **{"source": "facebook.com", "channel": "campaign", "utm_source": "fb", "utm_term": "bus"},
         **{"country": "BD", "city": "Dhaka, BD"},
     }
-    traits = PARSER.parse(**EMPTY)._asdict()
+    assert parse(**agent, place="Dhaka, BD", campaign="utm_source=fb&utm_term=bus").items() >= read.items()
+    traits = parse()
     assert {name: value for name, value in traits.items() if value is not None} == {"channel": "direct"}
-    assert parse(user_agent=PHONE, is_bot=True).device == parse(is_bot=True).device == "bot"
+    assert parse(user_agent=PHONE, is_bot=True)["device"] == parse(is_bot=True)["device"] == "bot"
     for place, country in {"Bangladesh": "BD", "Nowhere, ZZ": None, "": None}.items():
-        assert (parse(place=place).country, parse(place=place).city) == (country, None)
+        assert (parse(place=place)["country"], parse(place=place)["city"]) == (country, None)
 
 
-def test_other_traits_are_another_version_of_the_rules():
-    """A change to TRAITS needs a new RULES version: otherwise visits read earlier would lack the new trait."""
-    utm = "utm_source utm_medium utm_campaign utm_term utm_content"
-    traits_of = {5: f"browser system device source channel {utm} country city"}
-    assert traits_of[RULES].split() == [*TRAITS]
-    assert ParsedTraits._fields == TRAITS
+def test_every_trait_has_one_reader_and_an_entry_in_the_table():
+    assert len(set(TRAITS)) == len(TRAITS)
+    assert set(TRAITS) <= set(DIMENSION_NAMES)
+
+
+def test_another_reader_makes_stored_values_invalid(monkeypatch):
+    before = TraitParser().rules
+    first_letter = Reader(("first_letter",), ("page",), lambda page: (page[:1],))
+    monkeypatch.setattr(trait_parser, "READERS", (*READERS, first_letter))
+    other = TraitParser()
+    assert other.rules != before
+    assert other.rows((*EMPTY, "page"))((*EMPTY.values(), "/fares"))[-1] == "/"
+
+
+SAMPLES = (
+    *(user_agents.described(PHONE), PHONE, "curl/8.5.0", "Firefox on Ubuntu (desktop)", "Googlebot/2.1", "", None),
+    *("https://www.google.com/", "android-app://com.twitter.android/", "https://a.blog.example.co.uk/b?c", "null"),
+    *("utm_source=a&utm_medium=b&utm_campaign=c&utm_term=d&utm_content=e", "utm_term=ayesha&x=1", "utm"),
+    *("Dhaka, BD", "Bangladesh", "Unknown", "Hong Kong", "Sylhet, ZZ"),
+)
+DIGESTS = {
+    5: {
+        "browser system device": 2_646_326_795,
+        "source channel": 2_482_083_721,
+        " ".join(UTM): 3_018_371_003,
+        "country city": 3_037_914_660,
+    },
+}
+"""By version of the rules: the checksums of what readers read from SAMPLES."""
+
+
+def test_values_that_a_reader_reads_change_only_with_the_version_of_the_rules():
+    """If this fails, increment RULES, and write the new checksums here."""
+    digests = {}
+    for reader in READERS:
+        names = " ".join(reader.dimensions)
+        if names in DIGESTS[RULES]:
+            samples = [dict.fromkeys(reader.columns, text or "") | {"is_bot": False} for text in SAMPLES]
+            values = [[parse(**columns)[name] for name in reader.dimensions] for columns in samples]
+            digests[names] = zlib.crc32(repr(values).encode())
+    assert digests == DIGESTS[RULES]
 
 
 def test_language_of_a_visit_is_the_first_of_the_header():
@@ -73,7 +113,7 @@ def test_a_campaign_is_taken_from_the_query_of_the_page():
 @given(st.text(max_size=50), st.text(max_size=50), st.text(max_size=50), st.text(max_size=50))
 def test_no_text_breaks_the_parser(user_agent, referrer, place, campaign):
     traits = parse(user_agent=user_agent, referrer=referrer, place=place, campaign=campaign)
-    assert traits.channel in ("direct", "campaign", "search", "social", "ai", "referral")
+    assert traits["channel"] in ("direct", "campaign", "search", "social", "ai", "referral")
 
 
 OWN = Sources(["live.koyjabo.com", "www.koyjabo.com"])

@@ -8,7 +8,7 @@ from support.people.accounts import Person
 from support.people.api_keys import boss as new_admin
 from support.people.communities import PATH
 
-from koyjabo.columns.dimensions.dimensions import ATTENDED, DIMENSIONS
+from koyjabo.columns.dimensions.dimensions import FILTER_NAMES
 from koyjabo.columns.sums import running_sums as live
 
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page"}
@@ -201,7 +201,7 @@ def test_a_timeline_has_a_limited_number_of_periods(ask):
 
 
 def test_every_dimension_filters(ask):
-    for name in (*DIMENSIONS, ATTENDED):
+    for name in FILTER_NAMES:
         nothing = ask(f"/api/reports/summary?{name}=x!")
         assert (nothing.json["visits"], nothing.json["peak_active"]) == (0, None), name
         assert ask(f"/api/reports/summary?{name}=!x!").json["visits"] == 4, name

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from koyjabo.columns.dimensions.dimensions import ATTENDED, DIMENSIONS
+from koyjabo.columns.dimensions.dimensions import DIMENSIONS
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.results import Breakdown, Period, Row, Sums
 from koyjabo.reports.ui import breakdowns, figures, ranges
@@ -88,9 +88,11 @@ def test_values_change_only_where_the_other_days_are_known_and_gone_ones_are_lis
         assert [(line.label, line.change) for line in lines] == expected
 
 
-def test_every_tab_and_every_filter_has_a_label():
-    tabs = {tab for card in breakdowns.ALL for tab in card.tabs}
-    assert tabs | {*DIMENSIONS, ATTENDED} == set(breakdowns.LABELS)
+def test_every_card_of_the_table_is_shown_and_has_tabs():
+    cards = {card.name: card.tabs for card in breakdowns.ALL}
+    assert {dimension.card for dimension in DIMENSIONS} - {""} == cards.keys()
+    assert cards["places"] == ("country", "city", "bangladesh")
+    assert cards["devices"] == ("device", "browser", "system")
 
 
 def row(value, visits=5):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from koyjabo.base.models import SITE
-from koyjabo.columns.dimensions.dimensions import COMMUNITY, DIMENSIONS
+from koyjabo.columns.dimensions.dimensions import COMMUNITY, DIMENSION_NAMES
 from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.insights import Insights
@@ -24,7 +24,7 @@ def all_figures(reports: Insights, query: ReportQuery) -> Figures:
     """Every report for a query, without the numbers of visitors: `summary`, timelines, and all breakdowns with
     all rows.
     """
-    dimensions = [name for name in (*DIMENSIONS, PROPERTY) if name != COMMUNITY or query.scope == SITE]
+    dimensions = [name for name in (*DIMENSION_NAMES, PROPERTY) if name != COMMUNITY or query.scope == SITE]
     requests: dict[str, Any] = {"summary": SummaryRequest(query)}
     requests |= {name: TimelineRequest(query, name) for name in GRANULARITIES[1:]}
     requests |= {name: BreakdownRequest(query, name, MAX_ROWS) for name in dimensions}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from koyjabo.columns.dimensions.trait_parser import Sources
+from koyjabo.columns.dimensions.sources import Sources
 from support.programs.processes import ROOT
 from .agreement import Agreement
 

@@ -11,7 +11,8 @@ from typing import Any
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE
 from koyjabo.columns.dimensions.dimensions import Value
-from koyjabo.columns.dimensions.trait_parser import PARSED_FROM, TraitParser
+from koyjabo.columns.dimensions.readers import PARSED_COLUMNS, TRAITS
+from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.counting.records import NewVisit
 
@@ -65,8 +66,8 @@ class InsightsModel:
         scopes = {SITE, visit.scope}
         is_new_in = {scope for scope in scopes if (scope, visit.visitor_id) not in self.known}
         self.known |= {(scope, visit.visitor_id) for scope in scopes}
-        traits = self.parser.parse(*(getattr(visit, name) for name in PARSED_FROM))
-        values = {**traits._asdict(), "page": visit.page, "own": "others"}
+        traits = self.parser.rows(PARSED_COLUMNS)([getattr(visit, name) for name in PARSED_COLUMNS])
+        values = {**dict(zip(TRAITS, traits, strict=True)), "page": visit.page, "own": "others"}
         values["community"] = None if visit.scope == SITE else visit.scope
         bucket = self.clock.bucket(visit.at_ms)
         self.visits.append(Visit(visit, visit.visitor_id, *bucket, is_new_in, values))

@@ -155,7 +155,7 @@ def load_tables() -> None:
 
     from koyjabo.base.core.i18n import LANGUAGES
     from koyjabo.base.network import user_agents
-    from koyjabo.columns.dimensions.trait_parser import Sources
+    from koyjabo.columns.dimensions.sources import Sources
 
     for language in LANGUAGES:
         localedata.load(language)

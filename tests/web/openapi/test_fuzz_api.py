@@ -18,7 +18,7 @@ from support.people.accounts import Person, bare, log_in
 from support.people.communities import Cast, invite
 from support.runs.fuzz_effort import TIMES, effort
 
-from koyjabo.columns.dimensions.dimensions import DIMENSIONS
+from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES
 
 if TYPE_CHECKING:
     from schemathesis import APIOperation, Case
@@ -184,7 +184,7 @@ def _places(operation: APIOperation, fields: list[str], odd: Any) -> list[tuple[
 
 def _takes_text(operation: APIOperation, where: str, name: str) -> bool:
     """Whether text is allowed there. Filters are tried only with one report, because all have the same parameters."""
-    return where == "path" or (where == "query" and (name not in DIMENSIONS or operation.path == FILTERED))
+    return where == "path" or (where == "query" and (name not in DIMENSION_NAMES or operation.path == FILTERED))
 
 
 def _with_odd(operation: APIOperation, place: tuple[str, str], world: World, odd: Any) -> Case:

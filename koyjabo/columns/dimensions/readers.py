@@ -1,0 +1,67 @@
+"""Reads dimensions from columns of a visit: one reader for all dimensions that are parsed from the same columns
+(specification: Reports). Does no I/O: the same columns always give the same values.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from koyjabo.base.network import geolocation, user_agents
+from koyjabo.base.network.campaigns import Campaign
+from .dimensions import BOT, CAMPAIGN, CITY, SOURCE, UTM, Value
+from .sources import Sources
+
+RULES = 5
+"""The version of the readers' code. Increment it if a reader gives visits other values: all visits are read again then,
+and also if a dimension, a reader or a reader's columns are added or removed.
+"""
+
+
+CACHE_SIZE = 4096
+"""Maximum number of texts whose values a reader keeps in memory."""
+
+
+class Reader(NamedTuple):
+    """Reads the values of `dimensions` from `columns` of a visit. `read` gets the columns, and before them the site's
+    Sources if it `has_sources`. It returns one value per dimension, None if not recorded.
+    """
+
+    dimensions: tuple[str, ...]
+    columns: tuple[str, ...]
+    read: Callable[..., tuple[Value, ...]]
+    has_sources: bool = False
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def agent(user_agent: str | None, is_bot: bool) -> tuple[Value, ...]:
+    name, system, device = user_agents.parsed(user_agent or "")
+    return name or None, system or None, BOT if is_bot else device or None
+
+
+def source(sources: Sources, referrer: str | None, campaign: str | None) -> tuple[Value, ...]:
+    domain, channel = sources.of(referrer)
+    return domain, CAMPAIGN if campaign else channel
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def campaign(text: str | None) -> Campaign:
+    return Campaign.read(text)
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def place(text: str) -> tuple[Value, ...]:
+    country = geolocation.country_of(text)
+    return country, text if country and text not in geolocation.CODES else None
+
+
+READERS = (
+    Reader(("browser", "system", "device"), ("user_agent", "is_bot"), agent),
+    Reader((SOURCE, "channel"), ("referrer", "campaign"), source, has_sources=True),
+    Reader(UTM, ("campaign",), campaign),
+    Reader(("country", CITY), ("place",), place),
+)
+
+TRAITS = tuple(name for reader in READERS for name in reader.dimensions)
+"""The dimensions that are parsed, in the order of a visit's parsed values."""
+
+PARSED_COLUMNS = tuple(dict.fromkeys(column for reader in READERS for column in reader.columns))

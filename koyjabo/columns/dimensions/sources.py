@@ -1,0 +1,112 @@
+"""Names the site, search engine, social network, AI assistant or app that a referrer belongs to."""
+
+import json
+import re
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from publicsuffixlist import PublicSuffixList
+
+from koyjabo.base.core.urls import bare_host, shown_host, without_query
+from .dimensions import AI, DIRECT, REFERRAL, SEARCH, SOCIAL
+
+DATA = Path(__file__).parent / "data"
+
+LISTS = (DATA / "sources.json", DATA / "more_sources.json")
+"""Hosts by channel and source: Ghost's list (`tools/assets/sources.mjs`), and our exceptions, which take precedence.
+`*.tumblr.com` is any host below it.
+"""
+
+APPS = ("android-app", "ios-app")
+"""Schemes of referrers whose host is an app's id."""
+
+CODE_HOSTS = ("github.com", "sourceforge.net")
+"""Sites whose names other people's apps begin with, such as `com.github.ayesha.timetable`."""
+
+ADDRESS = re.compile(r"[0-9.]+|[^:]*:.*")
+"""An IP address, which has no domain."""
+
+LONGEST_LABELS = 20
+"""Maximum number of labels in a host. Longer hosts are cut to their last labels."""
+
+CACHE_SIZE = 4096
+"""Maximum number of hosts, and of referrers, whose sources are kept in memory."""
+
+
+class Source(NamedTuple):
+    domain: str | None  # None: direct
+    channel: str
+
+
+NOWHERE = Source(None, DIRECT)
+
+
+class Sources:
+    """Pages on `own_hosts` (this site) are not sources. The data is read on the first look-up."""
+
+    def __init__(self, own_hosts: Iterable[str] = ()) -> None:
+        self.follow(own_hosts)
+
+    def follow(self, own_hosts: Iterable[str]) -> None:
+        """Change the own hosts."""
+        self._own_hosts = frozenset(map(bare_host, own_hosts))
+        self._of_host = lru_cache(maxsize=CACHE_SIZE)(self._find)
+        self._of_referrer = lru_cache(maxsize=CACHE_SIZE)(lambda referrer: self._of_host(*_scheme_and_host(referrer)))
+
+    def of(self, referrer: str | None) -> Source:
+        """Return the source of a referrer: a URL, or a host with or without a path."""
+        return self._of_referrer(referrer) if referrer else NOWHERE
+
+    def _find(self, scheme: str, host: str) -> Source:
+        if not host or host in self._own_hosts:
+            return NOWHERE
+        if scheme in APPS:
+            return _source_of_app(host)
+        listed, labels = _listed(), host.split(".")[-LONGEST_LABELS:]
+        above = [".".join(labels[at:]) for at in range(1, len(labels))]
+        for entry in (host, *(f"*.{domain}" for domain in above)):
+            if entry in listed:
+                return listed[entry]
+        # Other parts of a search engine's site are not the search engine, and have their own names.
+        is_domain = not ADDRESS.fullmatch(host) and not any(domain in listed for domain in above)
+        return Source(shown_host(_suffixes().privatesuffix(host) or host if is_domain else host), REFERRAL)
+
+
+def _source_of_app(app: str) -> Source:
+    """The source of the longest beginning of an app's id that is listed, as an app or as a site: `com.whatsapp.w4b`
+    belongs to `com.whatsapp`, and `com.vk.im` to vk.com. A search engine's company has many other apps, so an unlisted
+    app is the search engine only if its id says so.
+    """
+    listed, labels = _listed(), app.split(".")[:LONGEST_LABELS]
+    for length in range(len(labels), 1, -1):
+        if source := listed.get(".".join(labels[:length])):
+            return source
+        site = ".".join(reversed(labels[:length]))
+        source = listed.get(site)
+        if source and site not in CODE_HOSTS and (source.channel in (SOCIAL, AI) or "search" in app):
+            return source
+    return Source(app, REFERRAL)
+
+
+@cache
+def _listed() -> dict[str, Source]:
+    sources = {}
+    for path in LISTS:
+        lists = json.loads(path.read_text("utf-8"))
+        for channel in (SEARCH, SOCIAL, AI):
+            for domain, hosts in lists.get(channel, {}).items():
+                sources.update(dict.fromkeys(hosts, Source(domain, channel)))
+        sources.update({host: Source(host, REFERRAL) for host in lists.get(REFERRAL, ())})
+    return sources
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()  # reads 10,000 lines
+
+
+def _scheme_and_host(address: str) -> tuple[str, str]:
+    """Return the scheme in lower case, and the `bare_host`: "" for an address that is no site."""
+    return address.partition(":")[0].lower(), bare_host(without_query(address) or "")
