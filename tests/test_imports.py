@@ -102,7 +102,7 @@ ledger_postgres schemas.requests
 REACHED_BY_A_VISIT = """
 base.network: campaigns client_address geolocation origins rate_limiter services user_agents
 base.database: batch_worker executor json_rows outage_causes postgres sqlite timelines
-web: current http.paths http.responses fast_path.fast_path limits.limits login.tokens
+web: blueprints current http.paths http.responses fast_path.fast_path limits.limits login.tokens
  openapi.describe schemas.bodies
 people.audit: log
 presence: services visitors.active_visitors

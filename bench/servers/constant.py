@@ -20,8 +20,9 @@ def answer_constants(app) -> None:
         assert request.get_json()["visitorId"]
         return jsonify(CONSTANTS["/api/visitor/register"])
 
-    assert {"api.register_visit", "api.stats"} <= app.view_functions.keys()
-    app.view_functions.update({"api.register_visit": register, "api.stats": lambda: jsonify(CONSTANTS["/api/stats"])})
+    views = {"api_counting.register_visit": register, "api_counting.stats": lambda: jsonify(CONSTANTS["/api/stats"])}
+    assert views.keys() <= app.view_functions.keys()
+    app.view_functions.update(views)
     app.wsgi_app._app._handlers.clear()  # otherwise the fast path would respond instead of these views
 
 

@@ -42,8 +42,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         if hasattr(interface, "init_app"):
             interface.init_app(app)
     packing.init_app(app)
-    found = (part for interface in interfaces for part in vars(interface).values() if isinstance(part, Blueprint))
-    for blueprint in dict.fromkeys(found):
+    parts = (part for interface in interfaces for part in vars(interface).values())
+    for blueprint in dict.fromkeys(part for part in parts if isinstance(part, Blueprint)):
         app.register_blueprint(blueprint)
     if is_development:
         from koyjabo.web import development

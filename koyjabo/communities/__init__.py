@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("ui", "api", "pages", "admin")
+INTERFACES = ("ui", "api.communities", "api.by_ref", "pages", "admin")
 UPKEEP = ("upkeep_queries:CommunityRules",)
 
 
 def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
+    from koyjabo.base.core.i18n import N_
     from koyjabo.base.observability.metrics import COMMUNITIES
     from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.web.panel.navigation import Navigation, PanelPage, Shortcut
     from .live.messages import DISCONNECT_SUBJECT, MESSAGES_SUBJECT
     from .live.revocation import ACCESS_REVOKED
     from .refs import REFS_REFRESH_S
@@ -33,3 +35,9 @@ def register(base: "Base") -> None:
     base.every(TICK_S, communities.people.tick, updates.tick)
     base.every(TICK_S, revocation.recheck_if_revoked)
     base.every(REFS_REFRESH_S, refs.refresh)
+    navigation = base.services[Navigation]
+    page = PanelPage("panel_communities.communities", N_("Communities"), "users", rank=3)
+    navigation.add(page)
+    navigation.add_shortcuts(
+        page.endpoint, Shortcut(N_("New community"), "panel_communities.new_community", for_admins=True)
+    )

@@ -6,17 +6,18 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.web.current import admin as bp
 from koyjabo.web.forms.forms import Confirmation, confirm
 from koyjabo.web.i18n import count, name_of
 from koyjabo.web.pages import pagination, redirects
 from koyjabo.web.pages.pagination import Sorting
 from koyjabo.web.pages.redirects import done
-from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import me, page
 from . import ui
 from .queries import PANEL_ORDERS
 from .services import community_services
+
+bp = panel_blueprint("communities")
 
 
 @bp.get("/communities")
@@ -46,8 +47,8 @@ def community(community_id: str) -> Response:
     """Redirect to the community, or to its row in the list if it is archived. Not with 301, because this changes."""
     community = community_services().directory.find(me(), community_id)
     if community.archived_ms is not None:
-        return redirects.to("admin.communities", query=community.id)
-    return redirects.to("pages.community", community_id=community.id)
+        return redirects.to("panel_communities.communities", query=community.id)
+    return redirects.to("pages_communities.community", community_id=community.id)
 
 
 @bp.post("/communities/<community_id>/archive")
@@ -60,13 +61,15 @@ def archive_community(community_id: str) -> Response:
         "kept. You can restore it later."
     )
     effects = (explanation, _("Members: %(count)s", count=count(members)))
-    back = url_for("pages.community_settings", community_id=community.id)
+    back = url_for("pages_communities.community_settings", community_id=community.id)
     confirm(Confirmation(_("Archive %(name)s?", name=name_of(community)), effects, _("Archive"), back))
     directory.archive(me(), community.id)
-    return done(N_("%(name)s was archived."), "admin.communities", name_of(community), query=community.id)
+    return done(N_("%(name)s was archived."), "panel_communities.communities", name_of(community), query=community.id)
 
 
 @bp.post("/communities/<community_id>/restore")
 def restore_community(community_id: str) -> Response:
     community = community_services().directory.restore(me(), community_id)
-    return done(N_("%(name)s was restored."), "pages.community", name_of(community), community_id=community.id)
+    return done(
+        N_("%(name)s was restored."), "pages_communities.community", name_of(community), community_id=community.id
+    )

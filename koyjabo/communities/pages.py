@@ -23,7 +23,8 @@ from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.models import Membership
 from koyjabo.presence.services import PresenceServices
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.forms import forms
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.i18n import count, language, name_of, translated, weekday
@@ -37,6 +38,8 @@ from .queries import LIST_ORDERS
 from .roles import ADMIN, COMMUNITY_ROLES, MEMBER, MODERATOR, STRANGER, Access
 from .schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
 from .services import community_services
+
+bp = pages_blueprint("communities")
 
 ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
 
@@ -135,7 +138,9 @@ def create_community() -> Response:
         return make_response(render_template("communities/new.html", form=form), 422)
     limits.count_action(account.id)
     community = community_services().directory.create(account, columns(body)).community
-    return done(N_("%(name)s was created."), "pages.community", name_of(community), community_id=community.id)
+    return done(
+        N_("%(name)s was created."), "pages_communities.community", name_of(community), community_id=community.id
+    )
 
 
 @bp.post("/communities/<community_id>/join")
@@ -149,7 +154,7 @@ def join_community(community_id: str) -> Response:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
     return done(
         N_("You are now a member of %(name)s."),
-        "pages.community",
+        "pages_communities.community",
         name_of(membership.community),
         community_id=community_id,
     )
@@ -161,11 +166,15 @@ def leave_community(community_id: str) -> Response:
     account, members = page_login.require(), community_services().members
     try:
         membership = members.removable(account, community_id, account.id)
-        confirm(_removal(account, membership, url_for("pages.community", community_id=community_id), ""))
+        confirm(_removal(account, membership, url_for("pages_communities.community", community_id=community_id), ""))
         members.leave(account, community_id)
     except LastAdmin as error:
         return show(ui.enter(community_id), error)
-    return done(N_("You are no longer a member of %(name)s."), "pages.list_communities", name_of(membership.community))
+    return done(
+        N_("You are no longer a member of %(name)s."),
+        "pages_communities.list_communities",
+        name_of(membership.community),
+    )
 
 
 @bp.get("/communities/<community_id>/members")
@@ -203,13 +212,17 @@ def remove_member(community_id: str, user_id: str) -> Response:
     account, members = page_login.require(), community_services().members
     try:
         member = members.removable(account, community_id, user_id)
-        tab = _("Members") if _list_of_people() == "pages.members" else ""
+        tab = _("Members") if _list_of_people() == "pages_communities.members" else ""
         confirm(_removal(account, member, url_for(_list_of_people(), **_member_list(community_id)), tab))
         members.remove(account, community_id, user_id)
     except (UnknownUser, LastAdmin) as error:
         return _show_members(ui.enter(community_id, ADMIN), error.status, refused=(user_id, error))
     if member.user_id == account.id:
-        return done(N_("You are no longer a member of %(name)s."), "pages.list_communities", name_of(member.community))
+        return done(
+            N_("You are no longer a member of %(name)s."),
+            "pages_communities.list_communities",
+            name_of(member.community),
+        )
     return _done(N_("%(name)s is no longer a member."), community_id, member.user.name)
 
 
@@ -242,14 +255,14 @@ def _done(sentence: str, community_id: str, about: str, undo: Undo | None = None
 
 def _list_of_people() -> str:
     """The endpoint of the page where the user chose the action."""
-    return "pages.community" if request.args.get("from") == FROM_ROOM else "pages.members"
+    return "pages_communities.community" if request.args.get("from") == FROM_ROOM else "pages_communities.members"
 
 
 def _member_list(community_id: str) -> dict[str, Any]:
     """Values for the page after an action. An action in the room sends the person's name as `query`, so that the member
     list shows why it was refused.
     """
-    kept = () if _list_of_people() == "pages.community" else ("page", "query", "role")
+    kept = () if _list_of_people() == "pages_communities.community" else ("page", "query", "role")
     return {"community_id": community_id, **{name: request.args.get(name) for name in kept}}
 
 
@@ -263,7 +276,7 @@ def _show_members(
     community_id, search = at.community.id, _search("role", COMMUNITY_ROLES)
     services = community_services()
     read = partial(services.members.page, at.account, community_id, **search)
-    listed = pagination.list_page(read, "pages.members", community_id=community_id)
+    listed = pagination.list_page(read, "pages_communities.members", community_id=community_id)
     values: dict[str, Any] = {"found": listed, "search": search, "refused": refused}
     if at.may(ADMIN):
         title = _("Invitation to %(community)s", community=name_of(at.community))
@@ -316,13 +329,13 @@ def accept_invitation(token: str) -> Response:
 def decline_invitation(token: str) -> Response:
     account = page_login.require()
     account_services().received.of(token).decline(account, token)
-    return done(N_("You have declined the invitation."), "pages.account")
+    return done(N_("You have declined the invitation."), "pages_personal_data.account")
 
 
 @bp.post("/communities/<community_id>/invitations/<invitation_id>/withdraw")
 def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
     community_services().invitations.revoke(page_login.require(), invitation_id, community_id)
-    return done(N_("The invitation was revoked."), "pages.members", community_id=community_id)
+    return done(N_("The invitation was revoked."), "pages_communities.members", community_id=community_id)
 
 
 @bp.get("/communities/<community_id>/settings")
@@ -341,7 +354,7 @@ def change_community(community_id: str) -> Response:
     changed = community_services().directory.change(account, community_id, columns(body))
     return done(
         N_("The settings of %(name)s were saved."),
-        "pages.community_settings",
+        "pages_communities.community_settings",
         name_of(changed.community),
         community_id=community_id,
     )
@@ -358,7 +371,7 @@ def delete_community(community_id: str) -> Response:
     at = ui.enter(community_id, ADMIN)
     forms.confirm(_deletion(at))
     community_services().directory.delete(at.account, community_id)
-    return done(N_("%(name)s was deleted."), "pages.list_communities", name_of(at.community))
+    return done(N_("%(name)s was deleted."), "pages_communities.list_communities", name_of(at.community))
 
 
 def _deletion(at: Access) -> Confirmation:
@@ -368,7 +381,7 @@ def _deletion(at: Access) -> Confirmation:
         _("Members: %(count)s", count=count(members)),
         _("Its visits still count for the site."),
     )
-    back = url_for("pages.community_settings", community_id=at.community.id)
+    back = url_for("pages_communities.community_settings", community_id=at.community.id)
     title = _("Delete %(name)s?", name=name_of(at.community))
     around = _on_tab(at, _("Settings"))
     return Confirmation(title, effects, _("Delete this community"), back, name_of(at.community), around=around)

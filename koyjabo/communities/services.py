@@ -110,7 +110,7 @@ def _member_room(base: Base, live_stats: LiveStats) -> MemberRoom:
 def _destination(directory: Communities, account: Account) -> tuple[str, dict[str, Any]] | None:
     """The page to open after a login: the room of the account's only community, or None."""
     home = directory.home(account)
-    return None if home is None else ("pages.community", {"community_id": home.id})
+    return None if home is None else ("pages_communities.community", {"community_id": home.id})
 
 
 def _leader(base: Base) -> DashboardLeader:

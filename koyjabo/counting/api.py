@@ -26,7 +26,8 @@ from koyjabo.counting.schemas.responses import (
     stats_or_304,
     writer,
 )
-from koyjabo.web.current import api as bp, current
+from koyjabo.web.blueprints import api_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.fast_path.fast_path import FlaskContext, RequestContext, fast_path
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, PlainResponse, json_response, names_tag, revalidated
@@ -37,6 +38,8 @@ from .incoming import is_operator, register, register_all, registered
 from .records import NewVisit, Receipt
 from .services import CountingServices
 from .stats import encode
+
+bp = api_blueprint("counting")
 
 declare(bp, "/api/visitor/", PathPolicy.ANYONE, tag="visits")
 declare(bp, "/api/stats", PathPolicy.ANYONE, tag="visits")

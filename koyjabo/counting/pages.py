@@ -6,13 +6,16 @@ from flask import Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _, ngettext
 
 from koyjabo.base.core.i18n import LANGUAGES
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import chosen_language, count, language, speaking
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.links import site_origin
 from .services import CountingServices
 from .stats import Stats
+
+bp = pages_blueprint("visits")
 
 declare(bp, "/n/", PathPolicy.SECRET)
 
@@ -31,14 +34,14 @@ class SharedVisit(NamedTuple):
 
     def path(self, code: str | None) -> str:
         """The path, with the language if `code` is not None."""
-        return url_for("pages.visit_number", ordinal=self.ordinal, s=request.args["s"], lang=code)
+        return url_for("pages_visits.visit_number", ordinal=self.ordinal, s=request.args["s"], lang=code)
 
 
 @bp.get("/n/<int:ordinal>")
 def visit_number(ordinal: int) -> str | Response:
     """Show the number, its day, and how many visits there have been since. 404 for a wrong signature."""
     visit = _shared(ordinal)
-    if request.path != url_for("pages.visit_number", ordinal=ordinal):  # for example with a trailing slash
+    if request.path != url_for("pages_visits.visit_number", ordinal=ordinal):  # for example with a trailing slash
         return redirect(visit.path(_named_language()), 301)  # type: ignore[return-value]
     with speaking(chosen_language() or _named_language() or language()):
         words = {"none": after_words(0), "one": after_words(1), "more": after_words(2)}

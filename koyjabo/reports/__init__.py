@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("api", "pages")
+INTERFACES = ("api.community_reports", "api.events", "api.reports", "pages.community_reports")
 TABLES = ("models",)
 UPKEEP = ("page_total_queries:PageNumberRules",)
 
@@ -23,10 +23,12 @@ def register(base: "Base") -> None:
     from koyjabo.columns.blocks import block_queries
     from koyjabo.communities.live.dashboards import ReportRooms
     from koyjabo.counting.evidence.attendance import DROP_S, AttendanceWriter
+    from koyjabo.web.panel.navigation import OVERVIEW, Navigation, Shortcut
     from .community_signals import CommunitySignals
     from .services import build, build_people
     from .settings_follower import ReportSettingsFollower
     from .tracker import bind_tracker
+    from .ui.breakdowns import ALL
     from .ui.live_views import LiveViews
 
     reports, people = base.services.add(build(base)), base.services.add(build_people(base))
@@ -47,3 +49,5 @@ def register(base: "Base") -> None:
     gauges.provide(metrics.FREE, lambda: (disk := reports.events.space.disk()) and disk.free)
     base.at_stop(reports.events.close)
     bind_tracker(base)
+    cards = (Shortcut(card.label, OVERVIEW, f"insights-{card.name}") for card in ALL)
+    base.services[Navigation].add_shortcuts(OVERVIEW, *cards)

@@ -10,11 +10,13 @@ from pydantic import BaseModel, Field
 
 from koyjabo.counting.page_numbers.schemas import PagesResponse
 from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
-from koyjabo.web.current import api as bp
+from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe
 from .event_streams import COMMUNITY_STREAM, SITE_STREAM, CommunityEvents, SiteEvents
 from .routes import OPENED_STREAMS, stream_of
+
+bp = api_blueprint("sockets")
 
 declare(bp, "/socket.io/", PathPolicy.ANYONE)
 declare(bp, "/ws/", PathPolicy.OWN)

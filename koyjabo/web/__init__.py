@@ -9,23 +9,17 @@ if TYPE_CHECKING:
 
 INTERFACES = (
     *("http.middleware", "pages.errors", "login.tokens", "login.page_login", "pages.missing_attributes"),
-    *(
-        "pages.links",
-        "pages.guides",
-        "pages.preferences",
-        "pages.redirects",
-        "pages.page_parts",
-        "forms.forms",
-        "assets.asset_tags",
-    ),
-    *("assets.static_files", "openapi.document"),
+    *("pages.links", "pages.guides", "pages.preferences", "pages.redirects", "pages.page_parts", "forms.forms"),
+    *("assets.asset_tags", "panel.navigation", "assets.static_files", "openapi.document"),
 )
 
 
 def register(base: "Base") -> None:
     from .login.page_login import RememberedLogins
     from .login.tokens import Tokens
+    from .panel.navigation import Navigation
 
     base.services.add(Tokens(base.settings.secret_key))
     logins = base.services.add(RememberedLogins(base.clock))
     base.on(base.signals.access_revoked, lambda _: logins.clear())
+    base.services.add(Navigation())

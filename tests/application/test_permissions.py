@@ -82,7 +82,7 @@ class Caller:
 
     def call(self, site: Site, rule: Rule, path: str, method: str, body: bytes | None = None) -> Any:
         """Call a route, and confirm if it asks. `body` replaces the valid API body."""
-        if rule.endpoint.startswith(("pages.", "admin.")):
+        if rule.endpoint.startswith(("pages_", "panel_")):
             fields = {"csrf_token": self.reader.csrf, **FORMS.get(rule.endpoint, {})}
             done = self._open(path, method, fields)
             is_asked = rule.endpoint in ASKS and done.status_code == 200
@@ -128,7 +128,7 @@ def is_sent_away(answer: Any, role: str) -> bool:
     return answer.status_code == 401 or (answer.status_code == 303 and location.startswith("/login"))
 
 
-MAY_LEAVE = {("disabled", "api.log_out"), ("revoked", "api.log_out")}
+MAY_LEAVE = {("disabled", "api_auth.log_out"), ("revoked", "api_auth.log_out")}
 """A logged out user may log out again."""
 
 
@@ -136,7 +136,7 @@ def test_every_route_has_a_rule_and_every_rule_a_route(site):
     assert set(rules(site)) == set(RULES)
 
 
-SAID_BY_BODY = {("admin", "api.create_share")}
+SAID_BY_BODY = {("admin", "api_shares.create_share")}
 """The permission depends on the body: a moderator may share their community, but not the site."""
 
 
@@ -154,7 +154,7 @@ def test_people_without_the_right_are_refused_and_change_nothing(site, cast, cal
         path = path_of(site, cast, rule, cast.kept_community())
         for role in {"disabled", *REFUSED[least]}:
             responses = [callers[role].call(site, rule, path, method_of(rule))]
-            if endpoint.startswith("api.") and method_of(rule) in CHANGING and (role, endpoint) not in SAID_BY_BODY:
+            if endpoint.startswith("api_") and method_of(rule) in CHANGING and (role, endpoint) not in SAID_BY_BODY:
                 responses.append(callers[role].call(site, rule, path, method_of(rule), broken(site, rule)))
             for response in responses:
                 if not is_sent_away(response, role) and (role, endpoint) not in MAY_LEAVE:
@@ -178,7 +178,7 @@ def test_invalid_credentials_are_refused_wherever_valid_ones_have_a_say(site, ca
     """This holds even where a community's numbers are public (specification: Public numbers)."""
     public, wrong = cast.kept_community(public_count=True), {}
     for endpoint, least in RULES.items():
-        if not endpoint.startswith("api.") or least == ANYBODY or endpoint in ENDS_SESSIONS:
+        if not endpoint.startswith("api_") or least == ANYBODY or endpoint in ENDS_SESSIONS:
             continue
         rule = rules(site)[endpoint]
         for kind, token in invalid_credentials(site, cast["member"]).items():
@@ -190,7 +190,13 @@ def test_invalid_credentials_are_refused_wherever_valid_ones_have_a_say(site, ca
     assert wrong == {}
 
 
-ENDS_SESSIONS = ("api.log_out", "pages.log_out", "api.refresh", "api.end_other_sessions", "pages.end_other_sessions")
+ENDS_SESSIONS = (
+    "api_auth.log_out",
+    "pages_login.log_out",
+    "api_auth.refresh",
+    "api_auth.end_other_sessions",
+    "pages_account.end_other_sessions",
+)
 
 
 @pytest.mark.parametrize("endpoint", ENDS_SESSIONS)
@@ -198,7 +204,7 @@ def test_all_people_may_revoke_their_own_sessions(site, endpoint):
     name = endpoint.replace("_", "-")
     person = sign_up(site, name)
     caller = Caller(site, name)
-    if endpoint == "api.refresh":
+    if endpoint == "api_auth.refresh":
         caller.headers = bearer(person.refresh)
     rule = rules(site)[endpoint]
     answer = caller.call(site, rule, rule.rule, method_of(rule))
@@ -208,38 +214,45 @@ def test_all_people_may_revoke_their_own_sessions(site, endpoint):
 
 OTHERWISE = {
     400: """
-        api.sign_up api.log_in api.second_factor api.request_password_reset api.forget
-        api.report_breakdown api.community_report_breakdown
-        api.change_me api.delete_me api.change_password
-        api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
+        api_auth.sign_up api_auth.log_in api_second_factor.second_factor api_auth.request_password_reset
+        api_retention.forget
+        api_reports.report_breakdown api_reports.community_report_breakdown
+        api_auth.change_me api_personal_data.delete_me api_auth.change_password
+        api_second_factor.begin_totp api_second_factor.confirm_totp api_second_factor.remove_totp
+        api_second_factor.renew_recovery_codes
     """,
-    404: """api.pages
-        api.archive_community api.remove_member_by_ref
-        api.end_session api.end_share api.accept_invitation api.decline_invitation
-        api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
-        pages.share pages.unlock_share pages.visit_number
-        pages.reset_password pages.do_verify_email pages.end_session pages.end_share
-        pages.invitation pages.invitation_code
-        pages.withdraw_invitation pages.accept_invitation pages.decline_invitation
-        admin.withdraw_panel_invitation admin.end_share
-        api.revoke_key api.rotate_key
-        admin.ask_rotation admin.rotate_key admin.revoke_key
+    404: """api_page_numbers.pages
+        api_community_refs.archive_community api_community_refs.remove_member_by_ref
+        api_auth.end_session api_shares.end_share api_communities.accept_invitation api_communities.decline_invitation
+        api_shares.shared_summary api_shares.shared_timeline api_shares.shared_breakdown
+        pages_shares.share pages_shares.unlock_share pages_visits.visit_number
+        pages_account.reset_password pages_account.do_verify_email pages_account.end_session
+        pages_community_shares.end_share
+        pages_communities.invitation pages_communities.invitation_code
+        pages_communities.withdraw_invitation pages_communities.accept_invitation pages_communities.decline_invitation
+        panel_users.withdraw_panel_invitation panel_shares.end_share
+        api_keys.revoke_key api_keys.rotate_key
+        panel_keys.ask_rotation panel_keys.rotate_key panel_keys.revoke_key
     """,
-    409: "admin.back_up",
+    409: "panel_backups.back_up",
     422: """
-        pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor
-        pages.enrol pages.log_in_by_link pages.change_details pages.change_password pages.delete_account
-        pages.begin_totp pages.remove_totp pages.renew_recovery_codes
+        pages_login.do_sign_up pages_login.do_log_in pages_account.do_forgot_password pages_account.do_reset_password
+        pages_login.second_factor
+        pages_login.enrol pages_login.log_in_by_link pages_account.change_details pages_personal_data.change_password
+        pages_personal_data.delete_account
+        pages_second_factor.begin_totp pages_second_factor.remove_totp pages_second_factor.renew_recovery_codes
     """,
-    428: "api.sync_members",
-    501: "api.stream api.community_stream pages.send_verification admin.test_mail",
+    428: "api_community_refs.sync_members",
+    501: "api_sockets.stream api_sockets.community_stream pages_account.send_verification panel_server.test_mail",
 }
 """Expected statuses for missing objects or missing input. All other calls succeed."""
 
 ANSWERS = {endpoint: status for status, those in OTHERWISE.items() for endpoint in those.split()}
 
 
-NO_MEMBER = {(role, f"{kind}.leave_community") for role in ("viewer", "site_admin") for kind in ("api", "pages")}
+NO_MEMBER = {
+    (role, f"{kind}_communities.leave_community") for role in ("viewer", "site_admin") for kind in ("api", "pages")
+}
 """Callers whose role comes without a membership to leave."""
 
 

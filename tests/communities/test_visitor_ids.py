@@ -41,16 +41,16 @@ def community(site, cast) -> str:
 
 def fetched(site, cast, part: str, community: str) -> dict[str, str]:
     """All API responses and pages about the community that this person may read."""
-    reader, pages = Reader(site).log_in(part), ("pages.", "docs.", "static_files.")
+    reader, pages = Reader(site).log_in(part), ("pages_", "docs.", "static_files.")
     answers: dict[str, Any] = {}
     for endpoint, rule in rules(site).items():
-        if endpoint in SOCKETS or method_of(rule) in CHANGING or endpoint.startswith("admin."):
+        if endpoint in SOCKETS or method_of(rule) in CHANGING or endpoint.startswith("panel_"):
             continue
         path = path_of(site, cast, rule, community)
         for query in ("", "?per_page=100&granularity=hourly"):
             get = partial(reader.client.get, headers=reader.headers) if endpoint.startswith(pages) else cast[part].get
             answers[f"{endpoint} {query}"] = get(path + query)
-    for endpoint in ("api.register_visit", "api.heartbeat"):
+    for endpoint in ("api_counting.register_visit", "api_evidence.heartbeat"):
         body = {"visitorId": f"{MARK}-0", "communityId": community}
         answers[endpoint] = bare(site).post(rules(site)[endpoint].rule, json={**BODIES[endpoint], **body})
     return {name: f"{answer.headers} {answer.get_data()!r}" for name, answer in answers.items()}
@@ -59,7 +59,7 @@ def fetched(site, cast, part: str, community: str) -> dict[str, str]:
 @pytest.mark.parametrize("part", ["admin", pytest.param("member", marks=pytest.mark.long)])
 def test_no_response_contains_a_visitor_id(site, cast, community, part):
     responses = fetched(site, cast, part, community)
-    assert "api.who_is_online" in {name.split()[0] for name in responses}
+    assert "api_communities.who_is_online" in {name.split()[0] for name in responses}
     assert [name for name, text in responses.items() if MARK in text] == []
 
 

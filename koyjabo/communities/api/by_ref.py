@@ -24,11 +24,13 @@ from koyjabo.communities.schemas import (
     columns,
 )
 from koyjabo.communities.services import community_services
-from koyjabo.web.current import api as bp
+from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.responses import PRIVATE, json_response, no_content
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CHANGE, INSIDE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
 from .communities import community_response, enrolled, members_tag, permitted
+
+bp = api_blueprint("community_refs")
 
 SCOPE = "communities:manage"
 ONLY_FOR = "for site admins and API keys only"

@@ -31,7 +31,8 @@ from koyjabo.people.accounts.login.schemas import InvitedResponse, PanelRoleResp
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.people.models import Membership
-from koyjabo.web.current import api as bp, current
+from koyjabo.web.blueprints import api_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import as_response, json_response, list_response, no_content
 from koyjabo.web.i18n import language
@@ -51,6 +52,8 @@ from koyjabo.web.openapi.describe import (
     describe,
 )
 from koyjabo.web.schemas.paging import QUERY, Paging
+
+bp = api_blueprint("communities")
 
 declare(bp, "/api/communities", PathPolicy.ALLOWED_ORIGINS, tag="communities")
 declare(bp, "/api/invitations", PathPolicy.ALLOWED_ORIGINS, tag="communities")

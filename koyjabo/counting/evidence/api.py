@@ -7,12 +7,14 @@ from pydantic import Field
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.schemas.requests import REFUSALS
 from koyjabo.counting.services import CountingServices
-from koyjabo.web.current import api as bp
+from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body, Flag, OptionalFlag, VisitId, VisitorId
 from .attendance import AttendanceWriter
+
+bp = api_blueprint("evidence")
 
 
 class HeartbeatBody(Body):

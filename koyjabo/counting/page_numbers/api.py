@@ -5,13 +5,15 @@ from zlib import crc32
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.network.client_address import limit_key
 from koyjabo.counting.stats import encode
-from koyjabo.web.current import api as bp
+from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, waits_fairly, with_query
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
 from koyjabo.web.openapi.describe import describe
 from .page_numbers import MAX_PATHS, WRONG_PATHS, PageNumbers, page_of
 from .schemas import PagesResponse, paths_of
+
+bp = api_blueprint("page_numbers")
 
 declare(bp, "/api/pages", PathPolicy.ANYONE, tag="visits")
 

@@ -9,15 +9,18 @@ from koyjabo.base.core.clock import Days
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.communities.ui import all_choices
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form, declare_texts
 from koyjabo.web.pages import management
 from koyjabo.web.pages.redirects import done
+from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body, Typed, TypedDay
 from .api import NewKeyBody
 from .api_keys import COMMUNITY_KEY_SCOPES, KEY_SCOPES, ApiKeys
 from .models import ApiKey
+
+bp = panel_blueprint("keys")
 
 declare_texts(community=N_("Community"))
 
@@ -88,10 +91,13 @@ def revoke_key(key_id: str) -> Response:
     key = current()[ApiKeys].find(me(), key_id)
     effect = _("Programs that use this key are refused from now on. This cannot be undone.")
     management.ask(
-        _("Revoke the key %(name)s?", name=key.name), effect, _("Revoke"), url_for("admin.connect", _anchor="keys")
+        _("Revoke the key %(name)s?", name=key.name),
+        effect,
+        _("Revoke"),
+        url_for("panel_connect.connect", _anchor="keys"),
     )
     revoked = current()[ApiKeys].revoke(me(), key.id)
-    return done(N_("The key %(name)s was revoked."), "admin.connect", revoked.name)
+    return done(N_("The key %(name)s was revoked."), "panel_connect.connect", revoked.name)
 
 
 def _form(**values: Any) -> Form[KeyFormBody]:

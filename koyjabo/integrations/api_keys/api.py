@@ -8,7 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.web.current import api as bp, current
+from koyjabo.web.blueprints import api_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import MakerResponse, Time, json_response, no_content
 from koyjabo.web.login import tokens
@@ -16,6 +17,8 @@ from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ResponseS
 from koyjabo.web.schemas.bodies import Body, Moment, Name, Text, is_whole, refuse
 from .api_keys import KEY_SCOPES, MAX_GRACE_S, WRONG_GRACE, ApiKeys, wrong_scopes
 from .models import ApiKey
+
+bp = api_blueprint("keys")
 
 declare(bp, "/api/keys", PathPolicy.ALLOWED_ORIGINS, tag="keys")
 

@@ -5,16 +5,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("login.authentication", "api", "pages")
+INTERFACES = (
+    *("login.authentication", "api.auth", "api.second_factor"),
+    *("pages.account", "pages.login", "pages.second_factor", "pages.users"),
+)
 COMMANDS = {"user": "cli:user"}
 TABLES = ("models",)
 UPKEEP = ("upkeep_queries:AccountRules", "second_factor.upkeep_queries:TwoStepLoginRules")
 
 
 def register(base: "Base") -> None:
+    from koyjabo.base.core.i18n import N_
+    from koyjabo.web.panel.navigation import Navigation, PanelPage
     from .services import build
 
     accounts = base.services.add(build(base))
     base.on(base.signals.language_chosen, accounts.email_links.choose)
     base.on(base.signals.settings_changed, lambda _: accounts.second_factors.end_sessions_without())
     base.at_close(accounts.passwords.close)
+    base.services[Navigation].add(PanelPage("panel_users.users", N_("People"), "user", rank=4))

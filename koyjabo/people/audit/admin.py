@@ -13,13 +13,15 @@ from markupsafe import Markup
 
 from koyjabo.base.core.identity import DELETED
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.current import current
 from koyjabo.web.i18n import count, translated
 from koyjabo.web.pages import pagination
-from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import cursor, me, page
 from .log import CHANGES, SUBJECTS, Audit
 from .queries import AuditRecord
+
+bp = panel_blueprint("audit")
 
 
 @bp.get("/audit")
@@ -151,14 +153,14 @@ def _who(record: AuditRecord) -> object:
 
 def _target(record: AuditRecord) -> object:
     if record.target_kind == "community":
-        return _link("admin.community", record.target, community_id=record.target_id)
+        return _link("panel_communities.community", record.target, community_id=record.target_id)
     return _user(record.target_id, record.target) if record.target_kind == "user" else record.target
 
 
 def _user(user_id: str | None, name: str) -> object:
     if user_id == DELETED:
         return _("Deleted account")
-    return _link("admin.user", name, user_id=user_id) if user_id else name
+    return _link("panel_users.user", name, user_id=user_id) if user_id else name
 
 
 def _link(endpoint: str, name: str, **values: Any) -> Markup:

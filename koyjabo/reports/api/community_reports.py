@@ -13,11 +13,14 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.reports.community_people import DAILY, GRANULARITIES, HOURLY, MONTH, Growth, Reports, Visitors
 from koyjabo.reports.query.parameters import NOT_A_DAY, read_day
 from koyjabo.reports.services import PeopleServices, people
-from koyjabo.web.current import api as bp, current
+from koyjabo.web.blueprints import api_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.http.responses import PRIVATE, json_response
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import INSIDE, ListOf, ResponseSpec, describe
+
+bp = api_blueprint("community_reports")
 
 NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
 MAX_YEARS = 5

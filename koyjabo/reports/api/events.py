@@ -27,7 +27,7 @@ from koyjabo.columns.events.new_event import (
 from koyjabo.counting.schemas.requests import ANONYMOUS
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import api as bp
+from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, waits_fairly
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, PlainResponse
@@ -44,6 +44,8 @@ from koyjabo.web.schemas.bodies import (
     text,
     visit_id,
 )
+
+bp = api_blueprint("events")
 
 declare(bp, "/api/events", PathPolicy.ANYONE, tag="visits")
 

@@ -9,11 +9,14 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.reports.calls.places import FILTERS, OF_A_COMMUNITY, REFUSED, ReportPlace, add_reports
 from koyjabo.reports.calls.responses import respond
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import api as bp, current
+from koyjabo.web.blueprints import api_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import INSIDE, LOGGED_IN, ResponseSpec
+
+bp = api_blueprint("reports")
 
 declare(bp, "/api/reports/", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 

@@ -7,8 +7,11 @@ from koyjabo.communities.roles import MODERATOR
 from koyjabo.reports.ui import choices, community
 from koyjabo.reports.ui.choices import of_community
 from koyjabo.reports.ui.view import view_of
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.limits import limits
+
+bp = pages_blueprint("community_reports")
 
 
 @bp.get("/communities/<community_id>/reports")
@@ -16,7 +19,7 @@ def community_reports(community_id: str) -> Response:
     """Show the reports for the range in the URL."""
     at = member_forms.enter(community_id, MODERATOR)
     limits.count_report(at.account.id)
-    path = url_for("pages.community_reports", community_id=at.scope)
+    path = url_for("pages_community_reports.community_reports", community_id=at.scope)
     base = of_community(at.scope, at.account.id)._replace(path=path, extra=community.of_moment)
     view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:

@@ -7,21 +7,23 @@ from flask_babel import lazy_gettext as _
 
 from koyjabo.reports.ui.choices import OVERVIEW, ReportContext
 from koyjabo.reports.ui.view_links import VIEW_LINKS, ViewLink
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.current import current
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.page_parts import add_part
+from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
-from koyjabo.web.panel.shortcuts import SHORTCUTS, Shortcut
 from .pages.desk import ShareDesk, add_desk, chips_of
 from .share_links import ShareLinks
 
+bp = panel_blueprint("shares")
+
 
 def _desk() -> ShareDesk:
-    return ShareDesk(me(), page, "admin.connect")
+    return ShareDesk(me(), page, "panel_connect.connect")
 
 
 def _new_share(base: ReportContext) -> str:
-    return url_for("admin.new_share") if base.name == OVERVIEW.name and me().is_admin else ""
+    return url_for("panel_shares.new_share") if base.name == OVERVIEW.name and me().is_admin else ""
 
 
 def _listed() -> dict[str, Any]:
@@ -34,7 +36,3 @@ def _listed() -> dict[str, Any]:
 add_desk(bp, "/connect/shares", "", _desk)
 add_part("connect", "share_links/connect.html", _listed)
 VIEW_LINKS.append(ViewLink("share", _("Share this view"), "upload", _new_share))
-SHORTCUTS["connect"] += [
-    Shortcut(_("Share links"), "connect", "shares", for_admins=True, rank=1),
-    Shortcut(_("New share link"), "new_share", for_admins=True, rank=3),
-]

@@ -12,7 +12,8 @@ from koyjabo.reports.calls.places import FILTERS, REFUSED, ReportPlace, add_repo
 from koyjabo.reports.calls.responses import respond
 from koyjabo.reports.query.report_query import DEFAULT
 from koyjabo.reports.services import ReportServices
-from koyjabo.web.current import api as bp, current
+from koyjabo.web.blueprints import api_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import json_response, list_response, no_content
 from koyjabo.web.limits import limits
@@ -23,6 +24,8 @@ from koyjabo.web.schemas.paging import QUERY, Paging
 from .reader import require_pass
 from .schemas import NewShareBody, NewShareResponse, ShareResponse
 from .share_links import ShareLinks, check, scope_of
+
+bp = api_blueprint("shares")
 
 declare(bp, "/api/shares", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 
@@ -59,7 +62,7 @@ def create_share() -> Response:
     shares.require_some(account)  # before the body is parsed; the body names the community, which is checked later
     body, client = NewShareBody.of(request), login_limits.client(is_familiar=True)
     share, token = shares.create(account, body.name, body.filters, body.range, body.password, body.expires_at, client)
-    url, filters = links.to("pages.share", token=token), json.loads(share.filters)
+    url, filters = links.to("pages_shares.share", token=token), json.loads(share.filters)
     return json_response(NewShareResponse(id=share.id, token=token, url=url, filters=filters), 201)
 
 

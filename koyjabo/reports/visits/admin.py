@@ -8,17 +8,19 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.communities.ui import choices
 from koyjabo.counting.services import CountingServices
 from koyjabo.web import i18n
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.pagination import Sorting
-from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import cursor, me, page
 from koyjabo.web.schemas.bodies import Body
 from . import ui as visit_filters
 from .services import VisitListServices
 from .ui import filter_form, with_counts
 from .visit_list import VisitFilter, VisitSlice
+
+bp = panel_blueprint("visits")
 
 NUMBER = "number"
 """The only order offered, because it follows the primary key. Any other order would need an index, which would slow

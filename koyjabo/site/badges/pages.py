@@ -11,10 +11,13 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.network.campaigns import Campaign
 from koyjabo.counting.page_numbers.page_numbers import PageNotShown, PageNumbersOff, page_of
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import language, speaking
 from . import values
+
+bp = pages_blueprint("embeds")
 
 declare(bp, "/embed", PathPolicy.EMBEDDED)
 

@@ -7,14 +7,17 @@ from flask import Response, request, url_for
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.counting.services import CountingServices
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.current import current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import Undo, done
+from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
 from .getting_started import PAGE_STEP, GettingStarted
 
+bp = panel_blueprint("getting_started")
 
-@bp.context_processor
+
+@bp.app_context_processor
 def of_server() -> dict[str, Any]:
     return {"missing_steps": missing}
 
@@ -42,9 +45,9 @@ def first_page() -> Response:
 def change_step(step: str) -> Response:
     """Hide the step if `state` is "hidden", otherwise show it again."""
     shown_on, is_hidden = (
-        "admin.overview" if step == PAGE_STEP else "admin.server",
+        "panel_overview.overview" if step == PAGE_STEP else "panel_server.server",
         request.form.get("state") == "hidden",
     )
     current()[GettingStarted].hide(me(), step, is_hidden)
-    undo = Undo(url_for("admin.change_step", step=step), {"state": "shown"})
+    undo = Undo(url_for("panel_getting_started.change_step", step=step), {"state": "shown"})
     return done(N_("Done, for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)

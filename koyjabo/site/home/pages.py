@@ -5,9 +5,12 @@ from flask import Response, jsonify, render_template
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.services import CountingServices
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.i18n import language, site_name
 from .home_view import home_view
+
+bp = pages_blueprint("home")
 
 
 @bp.get("/")

@@ -5,8 +5,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("command_search", "connect", "data", "navigation", "overview", "panel_stream", "server")
+INTERFACES = ("command_search", "connect", "data", "overview", "panel_stream", "server")
 
 
 def register(base: "Base") -> None:
-    """Only routes."""
+    from koyjabo.base.core.i18n import N_
+    from koyjabo.web.panel.navigation import CONNECT, DATA, OVERVIEW, SERVER, Navigation, PanelPage, Shortcut
+
+    navigation = base.services[Navigation]
+    navigation.add(
+        PanelPage(OVERVIEW, N_("Overview"), "gauge", rank=1),
+        PanelPage(CONNECT, N_("Connect"), "plus", rank=5),
+        PanelPage(SERVER, N_("Server"), "activity", rank=6),
+        PanelPage(DATA, N_("Data"), section=SERVER),
+    )
+    navigation.add_shortcuts(SERVER, Shortcut(N_("Time zone"), SERVER, "zone"), Shortcut(N_("Email"), SERVER, "mail"))

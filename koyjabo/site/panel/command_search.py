@@ -14,12 +14,14 @@ from koyjabo.counting.stats import encode
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.visits import search_terms
 from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.web.current import admin as bp, current
-from koyjabo.web.i18n import count, name_of, place, speaking
+from koyjabo.web.current import current
+from koyjabo.web.i18n import count, name_of, place, speaking, translated
 from koyjabo.web.limits import limits
-from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel import for_viewers, panel_blueprint
+from koyjabo.web.panel.navigation import Navigation
 from koyjabo.web.panel.pages import me, page
-from .navigation import shortcuts
+
+bp = panel_blueprint("search")
 
 MAX_RESULTS = 5
 """Maximum number of results of each kind."""
@@ -59,14 +61,14 @@ def _results(query: str) -> list[Result]:
     """All results; without a query, the sections and their parts. Searches their names in the page's language and in
     English. Names that begin with `query` come first.
     """
-    pages, entries, start = [], shortcuts(me().is_admin), query.casefold()
+    pages, start = [], query.casefold()
+    entries = list(current()[Navigation].shortcuts(me().is_admin))
     with speaking("en"):
-        names = [str(shortcut.label).casefold() for shortcut in entries]
+        names = [translated(shortcut.label).casefold() for shortcut in entries]
     for shortcut, english in zip(entries, names, strict=True):
-        label = str(shortcut.label)
+        label = translated(shortcut.label)
         if start in label.casefold() or start in english:
-            endpoint = shortcut.endpoint if "." in shortcut.endpoint else f"admin.{shortcut.endpoint}"
-            url = url_for(endpoint, _anchor=shortcut.anchor or None)
+            url = url_for(shortcut.endpoint, _anchor=shortcut.anchor or None)
             pages.append(Result(FOUND_PAGES, label, "", url))
     pages.sort(key=lambda page: not page.label.casefold().startswith(start))
     return [*pages, *_rows(query)] if query else pages
@@ -78,14 +80,14 @@ def _rows(query: str) -> Iterator[Result]:
     visits = () if number is None else current()[VisitListServices].visits.visits_of(me(), number)[:1]
     for visit in visits:
         label = str(_("Visit %(number)s", number=count(visit.ordinal)))
-        yield Result(FOUND_VISITS, label, place(visit.place), url_for("admin.visit", ordinal=number))
+        yield Result(FOUND_VISITS, label, place(visit.place), url_for("panel_visits.visit", ordinal=number))
     directory = current()[CommunityServices].directory
     communities = directory.all(me(), query, count=MAX_RESULTS).items
     sizes = directory.sizes(communities)
     for community in communities:
         members = str(_("Members: %(count)s", count=count(sizes[community.id])))
-        address = url_for("admin.community", community_id=community.id)
+        address = url_for("panel_communities.community", community_id=community.id)
         yield Result(FOUND_COMMUNITIES, name_of(community), members, address)
     for item in current()[AccountServices].users.page(me(), query, count=MAX_RESULTS).items:
         email = item.email if me().is_admin else ""
-        yield Result(FOUND_USERS, item.name, email, url_for("admin.user", user_id=item.id))
+        yield Result(FOUND_USERS, item.name, email, url_for("panel_users.user", user_id=item.id))

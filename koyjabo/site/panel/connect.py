@@ -15,11 +15,13 @@ from koyjabo.integrations.api_keys.api_keys import KEY_SCOPES, ApiKeys
 from koyjabo.site.badges import values
 from koyjabo.site.badges.values import ACCENT
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.current import current
 from koyjabo.web.i18n import language
 from koyjabo.web.pages.links import sample_site
-from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import me, page
+
+bp = panel_blueprint("connect")
 
 LOOKS = ("number", "badge", "frame", "count", "react", "markdown", "script", "pixel")
 """What the code to paste is for. The first four are pictures on the page, the others are links below them."""

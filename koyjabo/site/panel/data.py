@@ -19,14 +19,16 @@ from koyjabo.reports.visits.visit_list import VisitFilter
 from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.retention.erasure import Erasure
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_texts
 from koyjabo.web.http.responses import download
 from koyjabo.web.i18n import count
 from koyjabo.web.pages.redirects import done
-from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import me, page, while_admin
 from koyjabo.web.schemas.bodies import Body, VisitorId
+
+bp = panel_blueprint("data")
 
 EXPORT_OF_VISITS, EXPORT_OF_DAYS = "visits", "days"
 NARROWING_FIELDS = ("community_id", "who", "evidence", "network", "own", "place")
@@ -113,7 +115,7 @@ def erase_visitor() -> Response:
     except UnknownVisitor:
         form.errors["visitor_id"] = _("No visitor has this ID. The list of visits shows each visitor's ID.")
         return show(422, erasure=form)
-    return done(N_("Erasing has started. This page shows its progress."), "admin.data")
+    return done(N_("Erasing has started. This page shows its progress."), "panel_data.data")
 
 
 def _erasure(visits: int) -> Confirmation:
@@ -122,4 +124,4 @@ def _erasure(visits: int) -> Confirmation:
         _("This cannot be undone. A later visit from the same browser counts as a new visitor."),
     )
     figures = ((_("Visits"), count(visits)),)
-    return Confirmation(_("Erase this visitor?"), effects, _("Erase"), url_for("admin.data"), figures=figures)
+    return Confirmation(_("Erase this visitor?"), effects, _("Erase"), url_for("panel_data.data"), figures=figures)

@@ -10,9 +10,11 @@ from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.visits.services import VisitListServices
 from koyjabo.reports.visits.visit_list import VisitFilter
 from koyjabo.site.getting_started.getting_started import GettingStarted
-from koyjabo.web.current import admin as bp, current
-from koyjabo.web.panel import for_viewers
+from koyjabo.web.current import current
+from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import me, page
+
+bp = panel_blueprint("overview")
 
 MAX_NEWEST_VISITS = 10
 """Number of visits on the first day."""
@@ -21,7 +23,7 @@ MAX_NEWEST_VISITS = 10
 @bp.get("/")
 @for_viewers
 def overview() -> Response:
-    base = OVERVIEW._replace(reader=me().id, path=url_for("admin.overview"))
+    base = OVERVIEW._replace(reader=me().id, path=url_for("panel_overview.overview"))
     view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))

@@ -26,14 +26,16 @@ from koyjabo.people.mail.smtp import NotDelivered
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import SECRETS, Form, declare_texts
 from koyjabo.web.i18n import translated
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.redirects import done
-from koyjabo.web.panel import without_database
+from koyjabo.web.panel import panel_blueprint, without_database
 from koyjabo.web.panel.pages import me, my_login, page
 from koyjabo.web.schemas.bodies import Body
+
+bp = panel_blueprint("server")
 
 FORMS = {row: tuple(setting.name for setting in settings) for row, settings in ROWS.items()}
 FORMS["total"] = ("STARTING_TOTAL",)
@@ -153,8 +155,8 @@ def change_settings(group: str) -> Response:
         with suppress(BackupUnderWay):
             current()[Backups].begin(me())
         started = N_("The backup has started. It is listed here when it is complete.")
-        return done(started, "admin.data", _anchor="backups-label")
-    return done(N_("Saved. It applies now."), "admin.server", _anchor=group)
+        return done(started, "panel_data.data", _anchor="backups-label")
+    return done(N_("Saved. It applies now."), "panel_server.server", _anchor=group)
 
 
 @bp.post("/server/test-mail")

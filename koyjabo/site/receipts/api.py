@@ -8,13 +8,16 @@ from pydantic import BaseModel, Field
 
 from koyjabo.base.core.clock import iso
 from koyjabo.counting.stats import base36, encode
-from koyjabo.web.current import api as bp, current
+from koyjabo.web.blueprints import api_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.fast_path.fast_path import FlaskContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import CONTENT, JSON, PRIVATE, as_response, response_or_304
 from koyjabo.web.openapi.describe import describe
 from .receipt_parts import ReceiptPart
 from .receipts import Receipts, TotalReceipt
+
+bp = api_blueprint("receipts")
 
 declare(bp, "/api/receipt", PathPolicy.ANYONE, tag="visits")
 

@@ -15,19 +15,22 @@ from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import whole
 from koyjabo.upkeep.recounts.recounts import Preview, Recounts, TotalAdjuster
-from koyjabo.web.current import admin, current, pages
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_texts
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import count
 from koyjabo.web.login import page_login
 from koyjabo.web.pages.redirects import back, done, path_back, say
+from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me
 from koyjabo.web.schemas.bodies import Body
 from .receipts import Receipts
 
+pages, admin = pages_blueprint("receipts"), panel_blueprint("receipts")
 declare(pages, "/receipt", PathPolicy.PANEL)
 
-RECEIPT_PAGE = "pages.receipt"
+RECEIPT_PAGE = "pages_receipts.receipt"
 
 MAX_REASON_LENGTH = 200
 TYPED_NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")

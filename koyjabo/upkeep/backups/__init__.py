@@ -12,9 +12,11 @@ COMMANDS = {"backup": "cli:backup", "restore": "cli:restore"}
 
 
 def register(base: "Base") -> None:
+    from koyjabo.base.core.i18n import N_
     from koyjabo.base.jobs.claims import POLL_S
     from koyjabo.base.observability import metrics
     from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.web.panel.navigation import DATA, Navigation, Shortcut
     from .backups import READ_S, Backups
 
     backups = base.services.add(Backups(base))
@@ -25,3 +27,4 @@ def register(base: "Base") -> None:
     base.every(READ_S, backups.refresh)
     base.every(POLL_S, backups.tick)
     base.at_close(backups.close)
+    base.services[Navigation].add_shortcuts(DATA, Shortcut(N_("Backups"), DATA, "backups-label", rank=2))

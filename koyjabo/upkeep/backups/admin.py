@@ -4,10 +4,13 @@ from flask import Response
 
 from koyjabo.base.core.errors import BackupUnderWay
 from koyjabo.base.core.i18n import N_
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.current import current
 from koyjabo.web.pages.redirects import done
+from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me
 from .backups import Backups
+
+bp = panel_blueprint("backups")
 
 
 @bp.post("/data/backups")
@@ -15,6 +18,6 @@ def back_up() -> Response:
     try:
         current()[Backups].begin(me())
     except BackupUnderWay:
-        return done(N_("A backup is already running."), "admin.data", _anchor="backups-label")
+        return done(N_("A backup is already running."), "panel_data.data", _anchor="backups-label")
     started = N_("The backup has started. It is listed here when it is complete.")
-    return done(started, "admin.data", _anchor="backups-label")
+    return done(started, "panel_data.data", _anchor="backups-label")

@@ -73,10 +73,10 @@ def words(warning: HealthWarning, is_admin: bool) -> dict[str, object]:
     shown = {name: value for name, value in warning.values.items() if is_admin or name != "error"}
     return {
         "command": own_command(),
-        "data": link(_("Data"), "admin.data", "backups-label"),
-        "receipt": link(_("Recount"), "pages.receipt", "recount-label"),
-        "turn_on": link(_("Turn on nightly backups"), "admin.server", "backups", edit="backups"),
-        "mail": link(_("mail server"), "admin.server", "mail", edit="mail"),
+        "data": link(_("Data"), "panel_data.data", "backups-label"),
+        "receipt": link(_("Recount"), "pages_receipts.receipt", "recount-label"),
+        "turn_on": link(_("Turn on nightly backups"), "panel_server.server", "backups", edit="backups"),
+        "mail": link(_("mail server"), "panel_server.server", "mail", edit="mail"),
         "error": "",
         **{name: WRITTEN.get(name, digits)(value) for name, value in shown.items()},
     }

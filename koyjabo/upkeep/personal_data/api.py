@@ -4,10 +4,13 @@ from flask import Response, request
 
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import ProofBody
-from koyjabo.web.current import api as bp, current
+from koyjabo.web.blueprints import api_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, describe
 from .personal_data import PersonalData
+
+bp = api_blueprint("personal_data")
 
 
 @bp.delete("/auth/me")

@@ -15,7 +15,8 @@ from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import PasswordBody
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import browser_name, language
 from koyjabo.web.login import page_login, tokens
@@ -23,6 +24,8 @@ from koyjabo.web.pages import pagination
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.schemas.bodies import Body, Typed
 from .personal_data import PersonalData
+
+bp = pages_blueprint("personal_data")
 
 
 class DeletionBody(Body):
@@ -48,7 +51,7 @@ def change_password() -> Response:
     except WrongCredentials as error:
         form.errors["current_password"] = str(error)
         return _show_account(form, 422)
-    return done(N_("Your password was changed. You are logged out everywhere else."), "pages.account")
+    return done(N_("Your password was changed. You are logged out everywhere else."), "pages_personal_data.account")
 
 
 @bp.get("/account/delete")
@@ -67,7 +70,7 @@ def delete_account() -> Response:
             elif body is not None:
                 authentication.require_proof(login)
                 current()[PersonalData].delete(login.account)
-                return tokens.without_cookies(done(N_("Your account was deleted."), "pages.index"))
+                return tokens.without_cookies(done(N_("Your account was deleted."), "pages_home.index"))
     except LastAdmin as error:
         return _show_deletion(login.account, form, 409, error)
     return _show_deletion(login.account, form, 422)
@@ -89,7 +92,9 @@ def _show_deletion(
 def _show_account(form: Form[Any], status: int = 200) -> Response:
     login = page_login.require_login()
     account, sessions = login.account, current()[AccountServices].sessions.page(login)
-    community_page = pagination.list_page(partial(current()[CommunityServices].directory.own, account), "pages.account")
+    community_page = pagination.list_page(
+        partial(current()[CommunityServices].directory.own, account), "pages_personal_data.account"
+    )
     values = {
         "account": account,
         "form": form,

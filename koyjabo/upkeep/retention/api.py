@@ -4,10 +4,13 @@ from flask import request
 
 from koyjabo.counting.schemas.requests import REFUSALS, ForgetBody
 from koyjabo.counting.services import CountingServices
-from koyjabo.web.current import api as bp, current
+from koyjabo.web.blueprints import api_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
 from .erasure import Erasure
+
+bp = api_blueprint("retention")
 
 
 @bp.post("/visitor/forget")

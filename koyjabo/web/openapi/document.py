@@ -15,6 +15,7 @@ from werkzeug.routing import Rule
 from koyjabo.base.core.errors import INNER_CAPITAL
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.settings.schema import Settings
+from koyjabo.web.blueprints import API
 from koyjabo.web.current import current
 from koyjabo.web.http import packing, paths
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -90,7 +91,7 @@ def specification(app: Flask, site: str) -> dict[str, Any]:
     for name in (*app.config["TAGS"], OPERATION):
         spec.tag({"name": name})
     models: set[type[BaseModel]] = {ErrorResponse}
-    for rule in app.url_map.iter_rules():
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: not rule.rule.startswith("/api/")):
         operation = getattr(app.view_functions[rule.endpoint], "operation", None)
         if operation is not None:
             path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
@@ -127,7 +128,7 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "tags": [paths.tag_of(app, rule.rule) or OPERATION],
         "summary": operation.summary,
-        "operationId": rule.endpoint.replace(".", "_"),
+        "operationId": _id(rule),
         "description": cleandoc(app.view_functions[rule.endpoint].__doc__ or ""),
         "responses": {str(status): _body(response) for status, response in operation.responses.items()},
     }
@@ -146,6 +147,12 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
         described["security"] = [{"bearer": []}, *by_key, {"session": []}]
     methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     return {method.lower(): described for method in sorted(methods)}
+
+
+def _id(rule: Rule) -> str:
+    """The name of the view. Clients that are generated from the document use it."""
+    blueprint, _, view = rule.endpoint.partition(".")
+    return f"api_{view}" if blueprint.startswith(API) else f"{blueprint}_{view}"
 
 
 def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:

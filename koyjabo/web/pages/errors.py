@@ -17,13 +17,16 @@ from werkzeug.exceptions import HTTPException
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.web.blueprints import PAGES, PANEL
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import sent_form
 from koyjabo.web.http.paths import PathPolicy, matching
 from koyjabo.web.http.responses import CONTENT, PlainResponse, as_response, private
 from koyjabo.web.login import page_login
 
-BLUEPRINTS = {"pages", "admin", "docs"}
+BLUEPRINTS = (PAGES, PANEL, "docs")
+"""What the names of blueprints with pages begin with."""
+
 PROGRAMS = ("/api/", "/static/")
 """Prefixes that all features share, or that no feature declares."""
 
@@ -36,7 +39,7 @@ LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
 def is_page() -> bool:
     """Whether to respond with a page: for our own pages, and for browsers if nothing is at the URL."""
     if request.blueprint is not None:
-        return request.blueprint in BLUEPRINTS
+        return request.blueprint.startswith(BLUEPRINTS)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     takes_html = "Accept" in request.headers and request.accept_mimetypes.accept_html
     return takes_html and not (request.path.startswith(PROGRAMS) or _for_programs(app).match(request.path))
@@ -73,7 +76,7 @@ def to_login() -> Response:
     the form's fields are lost.
     """
     came_from = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("pages.log_in", next=came_from), 303)  # type: ignore[return-value]
+    return redirect(url_for("pages_login.log_in", next=came_from), 303)  # type: ignore[return-value]
 
 
 log = logging.getLogger(__name__)

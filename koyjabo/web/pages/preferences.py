@@ -6,12 +6,15 @@ from flask import Flask, Response, request
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import LANGUAGES
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from koyjabo.web.i18n import LANGUAGE_COOKIE, LANGUAGE_S
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from . import redirects
+
+bp = pages_blueprint("preferences")
 
 THEMES = ("light", "dark")
 THEME_COOKIE, THEME_S = "theme", 365 * 86400
@@ -33,7 +36,7 @@ def choose_language() -> Response:
     sites cannot change it.
     """
     page_login.check_own_page()
-    response = redirects.back("pages.index")
+    response = redirects.back("pages_home.index")
     chosen = request.form.get("language", "")
     if chosen in LANGUAGES:
         _remember(chosen)
@@ -54,7 +57,7 @@ def _remember(chosen: str) -> None:
 def choose_theme() -> Response:
     """Choose the theme. Only our own pages may do this. An unknown value removes the choice."""
     page_login.check_own_page()
-    response = redirects.back("pages.index")
+    response = redirects.back("pages_home.index")
     chosen = request.form.get("theme", "")
     if chosen in THEMES:
         cookies.put(response, THEME_COOKIE, chosen, THEME_S)

@@ -5,10 +5,11 @@ action also checks a CSRF token.
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import Response, current_app, request
+from flask import Blueprint, Response, current_app, request
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.blueprints import PANEL
+from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import private
 from koyjabo.web.login import page_login
@@ -16,7 +17,16 @@ from koyjabo.web.login.page_login import RememberedLogins
 
 View = TypeVar("View", bound=Callable[..., Response])
 
-declare(bp, f"{bp.url_prefix}/", PathPolicy.PANEL)
+PATH = "/admin"
+
+
+def panel_blueprint(name: str) -> Blueprint:
+    """A blueprint for pages of the panel, below /admin. Every request is checked, and no response is cached."""
+    blueprint = Blueprint(f"{PANEL}{name}", __name__, url_prefix=PATH)
+    declare(blueprint, f"{PATH}/", PathPolicy.PANEL)
+    blueprint.before_request(admit)
+    blueprint.after_request(forbid_caching)
+    return blueprint
 
 
 def for_viewers(view: View) -> View:
@@ -25,33 +35,35 @@ def for_viewers(view: View) -> View:
     return view
 
 
+def for_open_pages(view: View) -> View:
+    """Let anyone use a route for viewers while the database is unavailable, because no account can be checked."""
+    view.for_open_pages = True  # type: ignore[attr-defined]
+    return for_viewers(view)
+
+
 def without_database(view: View) -> View:
     """While the database is unavailable, let people who used the panel recently use a route for viewers."""
     view.without_database = True  # type: ignore[attr-defined]
     return for_viewers(view)
 
 
-@bp.before_request
 def admit() -> None:
     """Check the permission for all routes in one place, so that no page is forgotten. A route without `for_viewers` is
     only for admins.
     """
-    endpoint = request.endpoint or ""
+    view = current_app.view_functions[request.endpoint or ""]
     try:
         account = page_login.require_panel()
     except LedgerUnavailable:
         # Open pages must be able to show that visits are not being saved. /readyz shows this to anyone.
-        if endpoint == "admin.state":
+        if hasattr(view, "for_open_pages") or (hasattr(view, "without_database") and page_login.remembered()):
             return
-        if not (hasattr(current_app.view_functions[endpoint], "without_database") and page_login.remembered()):
-            raise
-        return
+        raise
     current()[RememberedLogins].remember(page_login.require_login())
-    if not hasattr(current_app.view_functions[endpoint], "for_viewers"):
+    if not hasattr(view, "for_viewers"):
         account.require_site_admin()
 
 
-@bp.after_request
 def forbid_caching(response: Response) -> Response:
     """Keep pages out of the browser's cache, because another person may use it next."""
     response.headers["Cache-Control"] = "no-store"

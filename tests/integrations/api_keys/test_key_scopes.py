@@ -9,20 +9,23 @@ from koyjabo.integrations.api_keys.api_keys import COMMUNITY_KEY_SCOPES, KEY_SCO
 
 CALLS = {
     "stats:read": """
-        api.community_stats api.visitors api.visitors_today api.visitors_weekly api.visitors_monthly
-        api.visitors_growth api.visitors_trends
+        api_communities.community_stats api_community_reports.visitors api_community_reports.visitors_today
+        api_community_reports.visitors_weekly api_community_reports.visitors_monthly
+        api_community_reports.visitors_growth api_community_reports.visitors_trends
     """,
     "reports:read": """
-        api.report_summary api.report_timeline api.report_breakdown
-        api.community_report_summary api.community_report_timeline api.community_report_breakdown
+        api_reports.report_summary api_reports.report_timeline api_reports.report_breakdown
+        api_reports.community_report_summary api_reports.community_report_timeline
+        api_reports.community_report_breakdown
     """,
-    "presence:read": "api.online api.realtime api.who_is_online",
-    "visits:write": "api.register_visits",
+    "presence:read": "api_community_refs.online api_communities.realtime api_communities.who_is_online",
+    "visits:write": "api_counting.register_visits",
     "communities:manage": """
-        api.get_community api.list_members
-        api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
+        api_communities.get_community api_communities.list_members
+        api_community_refs.put_community api_community_refs.archive_community api_community_refs.put_member
+        api_community_refs.remove_member_by_ref api_community_refs.sync_members
     """,
-    "broadcast": "api.broadcast api.disconnect",
+    "broadcast": "api_community_refs.broadcast api_community_refs.disconnect",
 }
 """Endpoints of each scope."""
 
@@ -76,7 +79,7 @@ def test_community_key_is_valid_only_for_its_community(site, cast, calls):
     for endpoint, (method, path, needed) in calls.items():
         if needed in COMMUNITY_KEY_SCOPES:
             # the call for many communities omits those that the key has no access to
-            is_of_community = own in path or endpoint == "api.online"
+            is_of_community = own in path or endpoint == "api_community_refs.online"
             answer = call(site, text, path, method)
             assert (answer.status_code not in (401, 403)) == is_of_community, (endpoint, answer.text)
             if own in path:

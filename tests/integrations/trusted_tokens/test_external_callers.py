@@ -13,10 +13,12 @@ from support.people.other_system import AUTH, SHARED, token
 from support.people.routes import CHANGING, method_of, path_of, rules, stored
 
 OPEN = """
-api.list_communities api.get_community api.list_members
-api.community_stats api.visitors api.visitors_today api.visitors_weekly api.visitors_monthly api.visitors_growth
-api.visitors_trends api.realtime api.online api.who_is_online api.community_stream
-api.community_report_summary api.community_report_timeline api.community_report_breakdown
+api_communities.list_communities api_communities.get_community api_communities.list_members
+api_communities.community_stats api_community_reports.visitors api_community_reports.visitors_today
+api_community_reports.visitors_weekly api_community_reports.visitors_monthly api_community_reports.visitors_growth
+api_community_reports.visitors_trends api_communities.realtime api_community_refs.online
+api_communities.who_is_online api_sockets.community_stream
+api_reports.community_report_summary api_reports.community_report_timeline api_reports.community_report_breakdown
 """
 """Calls that a community's admin may make. The other system manages communities and members with a key."""
 
@@ -96,7 +98,7 @@ def test_every_other_call_is_refused_and_changes_nothing(site, cast, community):
     get(site, PATH, text)  # creates the person
     before, answered = stored(site), {}
     for endpoint, rule in rules(site).items():
-        if not endpoint.startswith("api.") or rule.websocket:
+        if not endpoint.startswith("api_") or rule.websocket:
             continue
         path, method = path_of(site, cast, rule, community), method_of(rule)
         body = {} if method in CHANGING else None

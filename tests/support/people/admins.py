@@ -25,7 +25,7 @@ def id_of(site: Site, name: str) -> str:
 def routes(site: Site, method: str) -> list[Rule]:
     """Every panel route that accepts this method."""
     rules = site.app.url_map.iter_rules()
-    return [rule for rule in rules if rule.endpoint.startswith("admin.") and method in (rule.methods or ())]
+    return [rule for rule in rules if rule.endpoint.startswith("panel_") and method in (rule.methods or ())]
 
 
 def address(site: Site, rule: Rule, **values: str) -> str:

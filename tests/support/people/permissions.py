@@ -15,79 +15,101 @@ ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", 
 
 LEAST = {
     ANYBODY: """
-        api.forget pixel.pixel badges.badge_svg
-        api.register_visit api.heartbeat api.record_events api.stats api.pages api.pulse api.receipt
-        api.stream
-        api.sign_up api.log_in
+        api_retention.forget pixel.pixel badges.badge_svg
+        api_counting.register_visit api_evidence.heartbeat api_events.record_events api_counting.stats
+        api_page_numbers.pages api_counting.pulse api_receipts.receipt
+        api_sockets.stream
+        api_auth.sign_up api_auth.log_in
         health.healthz health.readyz openapi.openapi docs.index docs.guide
         static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
-        api.second_factor pages.second_factor pages.enrol
+        api_second_factor.second_factor pages_login.second_factor pages_login.enrol
         sockets.stats_stream sockets.share_stream
-        pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
-        pages.manifest pages.choose_language pages.choose_theme pages.embed
-        pages.receipt
-        api.request_password_reset
-        pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
-        pages.log_in_by_link
-        pages.invitation pages.community
-        pages.share pages.unlock_share pages.visit_number
-        api.shared_summary api.shared_timeline api.shared_breakdown
+        pages_home.index pages_home.offline pages_communities.list_communities pages_login.log_in
+        pages_login.do_log_in pages_login.sign_up pages_login.do_sign_up
+        pages_home.manifest pages_preferences.choose_language pages_preferences.choose_theme pages_embeds.embed
+        pages_receipts.receipt
+        api_auth.request_password_reset
+        pages_account.forgot_password pages_account.do_forgot_password pages_account.reset_password
+        pages_account.do_reset_password
+        pages_login.log_in_by_link
+        pages_communities.invitation pages_communities.community
+        pages_shares.share pages_shares.unlock_share pages_visits.visit_number
+        api_shares.shared_summary api_shares.shared_timeline api_shares.shared_breakdown
     """,
     USER: """
-        api.refresh api.log_out api.me api.change_password api.change_me api.delete_me
-        api.list_invitations api.accept_invitation api.decline_invitation
-        api.list_sessions api.end_session api.end_other_sessions
-        api.second_factor_state api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
-        pages.second_factors pages.set_up_totp pages.begin_totp pages.confirm_totp pages.ask_totp_off pages.remove_totp
-        pages.ask_recovery_codes pages.renew_recovery_codes
-        api.online api.list_communities api.create_community api.join_community
-        pages.account_details pages.change_details pages.ask_deletion pages.delete_account
-        pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
-        pages.verify_email pages.do_verify_email pages.send_verification pages.choose_mails
-        pages.accept_invitation pages.decline_invitation pages.invitation_code
-        pages.new_community pages.create_community pages.join_community
+        api_auth.refresh api_auth.log_out api_auth.me api_auth.change_password api_auth.change_me
+        api_personal_data.delete_me
+        api_communities.list_invitations api_communities.accept_invitation api_communities.decline_invitation
+        api_auth.list_sessions api_auth.end_session api_auth.end_other_sessions
+        api_second_factor.second_factor_state api_second_factor.begin_totp api_second_factor.confirm_totp
+        api_second_factor.remove_totp api_second_factor.renew_recovery_codes
+        pages_second_factor.second_factors pages_second_factor.set_up_totp pages_second_factor.begin_totp
+        pages_second_factor.confirm_totp pages_second_factor.ask_totp_off pages_second_factor.remove_totp
+        pages_second_factor.ask_recovery_codes pages_second_factor.renew_recovery_codes
+        api_community_refs.online api_communities.list_communities api_communities.create_community
+        api_communities.join_community
+        pages_account.account_details pages_account.change_details pages_personal_data.ask_deletion
+        pages_personal_data.delete_account
+        pages_personal_data.account pages_personal_data.change_password pages_login.log_out pages_account.end_session
+        pages_account.end_other_sessions
+        pages_account.verify_email pages_account.do_verify_email pages_account.send_verification
+        pages_account.choose_mails
+        pages_communities.accept_invitation pages_communities.decline_invitation pages_communities.invitation_code
+        pages_communities.new_community pages_communities.create_community pages_communities.join_community
     """,
     VIEWER: """
-        admin.overview admin.connect admin.audit admin.visits admin.visit
-        admin.communities admin.community admin.users admin.user admin.server admin.data admin.find
-        admin.search admin.state
+        panel_overview.overview panel_connect.connect panel_audit.audit panel_visits.visits panel_visits.visit
+        panel_communities.communities panel_communities.community panel_users.users panel_users.user
+        panel_server.server panel_data.data panel_search.find
+        panel_search.search panel_health.state
         sockets.panel_stream
-        api.report_summary api.report_timeline api.report_breakdown
+        api_reports.report_summary api_reports.report_timeline api_reports.report_breakdown
     """,
     MEMBER: """
-        api.get_community api.leave_community api.list_members api.community_stats
-        api.visitors api.visitors_today api.visitors_weekly api.visitors_monthly api.visitors_growth
-        api.visitors_trends api.realtime api.community_stream
-        pages.members pages.leave_community
+        api_communities.get_community api_communities.leave_community api_communities.list_members
+        api_communities.community_stats
+        api_community_reports.visitors api_community_reports.visitors_today api_community_reports.visitors_weekly
+        api_community_reports.visitors_monthly api_community_reports.visitors_growth
+        api_community_reports.visitors_trends api_communities.realtime api_sockets.community_stream
+        pages_communities.members pages_communities.leave_community
         sockets.visitors_stream
     """,
     MODERATOR: """
-        api.who_is_online api.broadcast api.disconnect
-        api.list_shares api.end_share
-        pages.community_reports pages.community_settings
-        pages.community_shares pages.new_share pages.create_share pages.end_share
-        api.community_report_summary api.community_report_timeline api.community_report_breakdown
+        api_communities.who_is_online api_community_refs.broadcast api_community_refs.disconnect
+        api_shares.list_shares api_shares.end_share
+        pages_community_reports.community_reports pages_communities.community_settings
+        pages_community_shares.community_shares pages_community_shares.new_share
+        pages_community_shares.create_share pages_community_shares.end_share
+        api_reports.community_report_summary api_reports.community_report_timeline
+        api_reports.community_report_breakdown
         sockets.dashboard_stream
     """,
     ADMIN: """
-        api.change_community api.delete_community api.invite_member api.set_role api.remove_member
-        pages.change_community pages.confirm_deletion pages.delete_community
-        pages.invite_member pages.set_role pages.remove_member pages.withdraw_invitation
+        api_communities.change_community api_communities.delete_community api_communities.invite_member
+        api_communities.set_role api_communities.remove_member
+        pages_communities.change_community pages_communities.confirm_deletion pages_communities.delete_community
+        pages_communities.invite_member pages_communities.set_role pages_communities.remove_member
+        pages_communities.withdraw_invitation
     """,
     SITE_ADMIN: """
-        api.invite_to_panel admin.new_panel_invitation admin.invite_to_panel admin.withdraw_panel_invitation
-        admin.export admin.new_community admin.archive_community admin.restore_community
-        admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
-        admin.reset_second_factor
-        admin.test_mail admin.recount admin.back_up admin.mark_rollback_seen admin.set_total
-        admin.change_settings
-        admin.erase_visitor
-        api.create_share api.register_visits
-        api.create_key api.list_keys api.revoke_key api.rotate_key
-        api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
-        admin.new_share admin.create_share admin.end_share
-        admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
-        admin.change_step admin.first_page
+        api_auth.invite_to_panel panel_users.new_panel_invitation panel_users.invite_to_panel
+        panel_users.withdraw_panel_invitation
+        panel_data.export panel_communities.new_community panel_communities.archive_community
+        panel_communities.restore_community
+        panel_users.promote panel_users.demote panel_users.make_viewer panel_users.disable panel_users.enable
+        panel_users.log_out
+        panel_users.reset_second_factor
+        panel_server.test_mail panel_receipts.recount panel_backups.back_up panel_health.mark_rollback_seen
+        panel_receipts.set_total
+        panel_server.change_settings
+        panel_data.erase_visitor
+        api_shares.create_share api_counting.register_visits
+        api_keys.create_key api_keys.list_keys api_keys.revoke_key api_keys.rotate_key
+        api_community_refs.put_community api_community_refs.archive_community api_community_refs.put_member
+        api_community_refs.remove_member_by_ref api_community_refs.sync_members
+        panel_shares.new_share panel_shares.create_share panel_shares.end_share
+        panel_keys.new_key panel_keys.create_key panel_keys.ask_rotation panel_keys.rotate_key panel_keys.revoke_key
+        panel_getting_started.change_step panel_getting_started.first_page
     """,
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
@@ -96,60 +118,66 @@ BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
 """Routes without a role. They have their own tests."""
 
 SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
-STREAMS = {"api.stream", "api.community_stream"}
+STREAMS = {"api_sockets.stream", "api_sockets.community_stream"}
 """Allowed requests from a test client get 501."""
 
 WITHOUT_SESSION = {
-    *("api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"),
-    *("api.second_factor", "pages.second_factor", "pages.enrol"),
-    *("api.request_password_reset", "pages.do_forgot_password", "pages.do_reset_password"),
-    "pages.unlock_share",
+    *("api_auth.sign_up", "api_auth.log_in", "pages_login.do_sign_up", "pages_login.do_log_in"),
+    *("api_second_factor.second_factor", "pages_login.second_factor", "pages_login.enrol"),
+    *("api_auth.request_password_reset", "pages_account.do_forgot_password", "pages_account.do_reset_password"),
+    "pages_shares.unlock_share",
 }
 """Routes that work without a session: they start one, or need only an email address or a link's token."""
 
 ASKS = {
-    *("pages.remove_member", "pages.leave_community", "pages.delete_community"),
-    *("pages.end_session", "pages.end_other_sessions"),
-    *("admin.archive_community", "admin.set_total", "admin.erase_visitor"),
-    *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
-    *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
-    "admin.revoke_key",
+    *("pages_communities.remove_member", "pages_communities.leave_community", "pages_communities.delete_community"),
+    *("pages_account.end_session", "pages_account.end_other_sessions"),
+    *("panel_communities.archive_community", "panel_receipts.set_total", "panel_data.erase_visitor"),
+    *(
+        "panel_users.promote",
+        "panel_users.demote",
+        "panel_users.make_viewer",
+        "panel_users.disable",
+        "panel_users.log_out",
+    ),
+    *("panel_users.reset_second_factor", "panel_shares.end_share", "pages_community_shares.end_share"),
+    "panel_keys.revoke_key",
 }
 """Forms that ask for confirmation."""
 
 BODIES = {
-    "api.register_visit": {"visitorId": "ayesha"},
-    "api.heartbeat": {"visitorId": "ayesha"},
-    "api.record_events": {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]},
-    "api.create_community": {"name": "Banani"},
-    "api.join_community": {},
-    "api.change_community": {"name": "Banani"},
-    "api.invite_member": {"email": "newcomer@example.com", "role": "member"},
-    "api.invite_to_panel": {"email": "newcomer@example.com", "role": "viewer", "password": PASSWORD},
-    "api.set_role": {"role": "member"},
-    "api.create_share": {"name": "Traffic"},
-    "api.create_key": {"name": "Grafana", "scopes": ["reports:read"]},
-    "api.put_community": {"name": "Banani"},
-    "api.put_member": {"role": "member", "name": "Ayesha"},
-    "api.sync_members": {"members": []},
-    "api.register_visits": {"visits": []},
-    "api.broadcast": {"data": None},
-    "api.disconnect": {"userRef": "4711"},
+    "api_counting.register_visit": {"visitorId": "ayesha"},
+    "api_evidence.heartbeat": {"visitorId": "ayesha"},
+    "api_events.record_events": {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]},
+    "api_communities.create_community": {"name": "Banani"},
+    "api_communities.join_community": {},
+    "api_communities.change_community": {"name": "Banani"},
+    "api_communities.invite_member": {"email": "newcomer@example.com", "role": "member"},
+    "api_auth.invite_to_panel": {"email": "newcomer@example.com", "role": "viewer", "password": PASSWORD},
+    "api_communities.set_role": {"role": "member"},
+    "api_shares.create_share": {"name": "Traffic"},
+    "api_keys.create_key": {"name": "Grafana", "scopes": ["reports:read"]},
+    "api_community_refs.put_community": {"name": "Banani"},
+    "api_community_refs.put_member": {"role": "member", "name": "Ayesha"},
+    "api_community_refs.sync_members": {"members": []},
+    "api_counting.register_visits": {"visits": []},
+    "api_community_refs.broadcast": {"data": None},
+    "api_community_refs.disconnect": {"userRef": "4711"},
 }
 """Valid bodies for routes that check the body before the permission. Forms and JSON have the same fields."""
 
 FORMS = {
-    "pages.create_community": BODIES["api.create_community"],
-    "pages.change_community": BODIES["api.change_community"],
-    "pages.invite_member": BODIES["api.invite_member"],
-    "pages.set_role": BODIES["api.set_role"],
-    "pages.create_share": BODIES["api.create_share"],
-    "admin.create_key": {"name": "Grafana", "scopes": "reports:read"},
-    "admin.create_share": BODIES["api.create_share"],
-    "admin.invite_to_panel": BODIES["api.invite_to_panel"],
-    "admin.erase_visitor": {"visitor_id": "babul"},
-    "admin.set_total": {"total": "5000", "reason": "a test"},
-    "admin.change_step": {"state": "skipped"},
+    "pages_communities.create_community": BODIES["api_communities.create_community"],
+    "pages_communities.change_community": BODIES["api_communities.change_community"],
+    "pages_communities.invite_member": BODIES["api_communities.invite_member"],
+    "pages_communities.set_role": BODIES["api_communities.set_role"],
+    "pages_community_shares.create_share": BODIES["api_shares.create_share"],
+    "panel_keys.create_key": {"name": "Grafana", "scopes": "reports:read"},
+    "panel_shares.create_share": BODIES["api_shares.create_share"],
+    "panel_users.invite_to_panel": BODIES["api_auth.invite_to_panel"],
+    "panel_data.erase_visitor": {"visitor_id": "babul"},
+    "panel_receipts.set_total": {"total": "5000", "reason": "a test"},
+    "panel_getting_started.change_step": {"state": "skipped"},
 }
 
 

@@ -26,7 +26,11 @@ from koyjabo.web.forms.forms import SECRETS
 from koyjabo.web.login.tokens import Tokens
 
 SET = {"total": "5000", "reason": "counted by hand"}
-BY_ADMINS = ("pages.remove_member", "pages.delete_community", "pages.end_share")
+BY_ADMINS = (
+    "pages_communities.remove_member",
+    "pages_communities.delete_community",
+    "pages_community_shares.end_share",
+)
 
 
 class Case(NamedTuple):
@@ -55,14 +59,14 @@ class Cases:
         example = ExampleCommunity(self.site, f"founder{number}", f"member{number}")
         values = dict(example.values)
         reader = Reader(self.site).log_in(f"member{number}")
-        if endpoint.startswith("admin.") or endpoint in BY_ADMINS:
+        if endpoint.startswith("panel_") or endpoint in BY_ADMINS:
             reader = self.rani
-        if endpoint == "admin.demote":
+        if endpoint == "panel_users.demote":
             promote(self.site, example.member.email)
-        if endpoint == "admin.set_total":
+        if endpoint == "panel_receipts.set_total":
             self.site.set_total(4000, new_epoch=True)
             fields = {**SET, **fields}
-        if endpoint == "admin.erase_visitor":
+        if endpoint == "panel_data.erase_visitor":
             self.site.register(f"visitor{number}")
             fields = {"visitor_id": f"visitor{number}", **fields}
         if endpoint.endswith("end_share"):
@@ -80,44 +84,66 @@ class Cases:
 
 
 EXPLAINED = {
-    "pages.remove_member": ("Remove {member} from {community}?", "at once. Role: Member"),
-    "pages.leave_community": ("Leave {community}?", "You will no longer see"),
-    "pages.delete_community": ("Delete {community}?", "This cannot be undone. Members: 2"),
-    "pages.end_session": ("Revoke the session: Werkzeug?", "you have to log in again"),
-    "pages.end_other_sessions": ("Revoke all other sessions?", "Open sessions: 1"),
-    "admin.archive_community": ("Archive {community}?", "Members: 2"),
-    "admin.promote": ("Make {member} ({email}) a site admin?", "see and change everything"),
-    "admin.demote": ("Remove the admin rights of {member} ({email})?", "This user loses access to the panel at once."),
-    "admin.make_viewer": ("Give {member} ({email}) read-only access?", "except for emails and visitor IDs"),
-    "admin.disable": ("Disable the account of {member} ({email})?", "Open sessions: 2"),
-    "admin.log_out": ("Log {member} ({email}) out everywhere?", "Open sessions: 2"),
-    "admin.reset_second_factor": ("Reset the two-step login of {member} ({email})?", "with just the password"),
-    "admin.end_share": ("Revoke the share link Traffic?", "stops working at once"),
-    "admin.revoke_key": ("Revoke the key Grafana?", "are refused from now on"),
-    "pages.end_share": ("Revoke the share link Traffic?", "This cannot be undone."),
-    "admin.erase_visitor": ("Erase this visitor?", "All totals stay the same."),
-    "admin.set_total": ("Change the total to 5,000?", "Now 4,000 After 5,000 Difference +1,000"),
+    "pages_communities.remove_member": ("Remove {member} from {community}?", "at once. Role: Member"),
+    "pages_communities.leave_community": ("Leave {community}?", "You will no longer see"),
+    "pages_communities.delete_community": ("Delete {community}?", "This cannot be undone. Members: 2"),
+    "pages_account.end_session": ("Revoke the session: Werkzeug?", "you have to log in again"),
+    "pages_account.end_other_sessions": ("Revoke all other sessions?", "Open sessions: 1"),
+    "panel_communities.archive_community": ("Archive {community}?", "Members: 2"),
+    "panel_users.promote": ("Make {member} ({email}) a site admin?", "see and change everything"),
+    "panel_users.demote": (
+        "Remove the admin rights of {member} ({email})?",
+        "This user loses access to the panel at once.",
+    ),
+    "panel_users.make_viewer": ("Give {member} ({email}) read-only access?", "except for emails and visitor IDs"),
+    "panel_users.disable": ("Disable the account of {member} ({email})?", "Open sessions: 2"),
+    "panel_users.log_out": ("Log {member} ({email}) out everywhere?", "Open sessions: 2"),
+    "panel_users.reset_second_factor": ("Reset the two-step login of {member} ({email})?", "with just the password"),
+    "panel_shares.end_share": ("Revoke the share link Traffic?", "stops working at once"),
+    "panel_keys.revoke_key": ("Revoke the key Grafana?", "are refused from now on"),
+    "pages_community_shares.end_share": ("Revoke the share link Traffic?", "This cannot be undone."),
+    "panel_data.erase_visitor": ("Erase this visitor?", "All totals stay the same."),
+    "panel_receipts.set_total": ("Change the total to 5,000?", "Now 4,000 After 5,000 Difference +1,000"),
 }
-TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}", "admin.set_total": "5,000"}
+TYPED_FOR = {
+    "pages_communities.delete_community": "Mirpur 10",
+    "panel_users.promote": "{email}",
+    "panel_receipts.set_total": "5,000",
+}
 
 ASKS_FOR_THE_PASSWORD = {
-    *("pages.change_password", "pages.begin_totp", "pages.remove_totp", "pages.renew_recovery_codes"),
-    *("pages.change_details", "pages.delete_account"),
-    *("admin.change_settings", "admin.invite_to_panel"),
+    *(
+        "pages_personal_data.change_password",
+        "pages_second_factor.begin_totp",
+        "pages_second_factor.remove_totp",
+        "pages_second_factor.renew_recovery_codes",
+    ),
+    *("pages_account.change_details", "pages_personal_data.delete_account"),
+    *("panel_server.change_settings", "panel_users.invite_to_panel"),
 }
 HARMLESS = {
-    *("pages.do_sign_up", "pages.do_log_in", "pages.second_factor", "pages.enrol", "pages.log_out"),
-    *("pages.choose_language", "pages.choose_theme", "pages.confirm_totp"),
-    *("pages.create_community", "pages.change_community", "pages.join_community"),
-    *("pages.invite_member", "pages.set_role"),
-    *("pages.withdraw_invitation", "pages.accept_invitation", "pages.decline_invitation"),
-    *("pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
-    *("pages.send_verification", "pages.choose_mails"),
-    *("admin.restore_community", "admin.withdraw_panel_invitation"),
-    *("admin.enable", "admin.recount", "admin.back_up", "admin.export"),
-    *("admin.test_mail", "admin.create_key", "admin.rotate_key"),
-    *("admin.create_share", "pages.create_share", "pages.unlock_share"),
-    *("admin.mark_rollback_seen", "admin.change_step"),
+    *(
+        "pages_login.do_sign_up",
+        "pages_login.do_log_in",
+        "pages_login.second_factor",
+        "pages_login.enrol",
+        "pages_login.log_out",
+    ),
+    *("pages_preferences.choose_language", "pages_preferences.choose_theme", "pages_second_factor.confirm_totp"),
+    *("pages_communities.create_community", "pages_communities.change_community", "pages_communities.join_community"),
+    *("pages_communities.invite_member", "pages_communities.set_role"),
+    *(
+        "pages_communities.withdraw_invitation",
+        "pages_communities.accept_invitation",
+        "pages_communities.decline_invitation",
+    ),
+    *("pages_account.do_forgot_password", "pages_account.do_reset_password", "pages_account.do_verify_email"),
+    *("pages_account.send_verification", "pages_account.choose_mails"),
+    *("panel_communities.restore_community", "panel_users.withdraw_panel_invitation"),
+    *("panel_users.enable", "panel_receipts.recount", "panel_backups.back_up", "panel_data.export"),
+    *("panel_server.test_mail", "panel_keys.create_key", "panel_keys.rotate_key"),
+    *("panel_shares.create_share", "pages_community_shares.create_share", "pages_shares.unlock_share"),
+    *("panel_health.mark_rollback_seen", "panel_getting_started.change_step"),
 }
 """Forms that can be undone with the same form, or that only add something."""
 
@@ -134,7 +160,7 @@ def site(cases) -> Site:
 
 
 def test_every_form_asks_or_is_known_to_do_no_damage(site):
-    pages = {endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin."))}
+    pages = {endpoint for endpoint in RULES if endpoint.startswith(("pages_", "panel_"))}
     forms = {endpoint for endpoint in pages if rules(site)[endpoint].methods & CHANGING}
     assert forms == ASKS | ASKS_FOR_THE_PASSWORD | HARMLESS
     assert set(EXPLAINED) == ASKS
@@ -159,7 +185,7 @@ def test_nothing_is_done_before_the_question_is_answered(site, cases, endpoint):
 
 
 def test_no_question_repeats_a_secret(cases):
-    given = cases.make("admin.disable")
+    given = cases.make("panel_users.disable")
     page = given.reader.send(given.path, 200, note="kept", **dict.fromkeys(SECRETS, "rickshaw at dawn"))
     assert "rickshaw" not in page
     form = form_on(page)
@@ -169,7 +195,7 @@ def test_no_question_repeats_a_secret(cases):
     given.reader.send(form.action, **{**form.fields, "password": "typed again"})
 
 
-@pytest.mark.parametrize("endpoint", ["admin.promote", "pages.delete_community"])
+@pytest.mark.parametrize("endpoint", ["panel_users.promote", "pages_communities.delete_community"])
 def test_confirmation_of_an_admin_is_worth_nothing_to_others(site, cases, endpoint):
     given, other = cases.make(endpoint), cases.stranger()
     form, before = answer(given.ask()), stored(site)
@@ -180,10 +206,10 @@ def test_confirmation_of_an_admin_is_worth_nothing_to_others(site, cases, endpoi
 @pytest.mark.parametrize(
     ("endpoint", "fields", "wrong", "right"),
     [
-        ("admin.promote", {}, "rani@example.com", " MEMBER{number}@Example.com "),
-        ("pages.delete_community", {}, "Mirpur", "mirpur\u00a0১০"),
-        ("admin.set_total", {"total": "1234", "new_epoch": "on"}, "12340", "১,২৩৪"),
-        ("admin.set_total", {"total": "123456", "new_epoch": "on"}, "", "123456"),
+        ("panel_users.promote", {}, "rani@example.com", " MEMBER{number}@Example.com "),
+        ("pages_communities.delete_community", {}, "Mirpur", "mirpur\u00a0১০"),
+        ("panel_receipts.set_total", {"total": "1234", "new_epoch": "on"}, "12340", "১,২৩৪"),
+        ("panel_receipts.set_total", {"total": "123456", "new_epoch": "on"}, "", "123456"),
     ],
 )
 def test_text_to_type_is_compared_without_case_and_spaces(site, cases, endpoint, fields, wrong, right):
@@ -199,24 +225,28 @@ def test_text_to_type_is_compared_without_case_and_spaces(site, cases, endpoint,
 
 
 CHANGED = {
-    "another name of the person": ("admin.promote", "UPDATE users SET name = 'Rahim Uddin' WHERE id = :user", "Rahim"),
+    "another name of the person": (
+        "panel_users.promote",
+        "UPDATE users SET name = 'Rahim Uddin' WHERE id = :user",
+        "Rahim",
+    ),
     "another name of the community": (
-        "pages.delete_community",
+        "pages_communities.delete_community",
         "UPDATE communities SET name = 'Mirpur 11' WHERE id = :community",
         "Delete Mirpur 11?",
     ),
     "another role": (
-        "pages.remove_member",
+        "pages_communities.remove_member",
         "UPDATE memberships SET role = 'moderator' WHERE user_id = :user AND community_id = :community",
         "Role: Moderator",
     ),
     "fewer sessions": (
-        "admin.log_out",
+        "panel_users.log_out",
         "UPDATE sessions SET revoked_ms = 1 WHERE id = (SELECT min(id) FROM sessions WHERE user_id = :user)",
         "Open sessions: 1",
     ),
     "one member more": (
-        "admin.archive_community",
+        "panel_communities.archive_community",
         "INSERT INTO memberships (community_id, user_id, role, joined_ms) "
         "SELECT :community, id, 'member', 1 FROM users WHERE email = 'rani@example.com' AND :user <> ''",
         "Members: 3",
@@ -242,12 +272,12 @@ def test_question_whose_facts_have_changed_is_asked_again(site, cases, endpoint,
 
 
 def test_confirmation_of_a_total_survives_visits_but_not_another_total(site, cases):
-    given = cases.make("admin.set_total")
+    given = cases.make("panel_receipts.set_total")
     form = answer(given.ask())
     site.register("visitor")
     given.reader.send(form.action, **form.fields)
     assert site.stats()["totalVisits"] == 5000
-    given = cases.make("admin.set_total")
+    given = cases.make("panel_receipts.set_total")
     form = answer(given.ask())
     site.set_total(4500)
     page = given.reader.send(form.action, 409, **form.fields)
@@ -257,12 +287,12 @@ def test_confirmation_of_a_total_survives_visits_but_not_another_total(site, cas
 
 def test_only_the_confirmed_action_is_executed(site, cases):
     """A confirmation does not apply to another number or another person."""
-    given = cases.make("admin.set_total")
+    given = cases.make("panel_receipts.set_total")
     form = answer(given.ask())
     page = given.reader.send(form.action, 409, **{**form.fields, "total": "50000"})
     assert "Change the total to 50,000?" in words(page)
     assert site.stats()["totalVisits"] == 4000
-    given, other = cases.make("admin.disable"), cases.make("admin.disable")
+    given, other = cases.make("panel_users.disable"), cases.make("panel_users.disable")
     form = answer(given.ask())
     given.reader.send(other.path, 409, **form.fields)
     given.reader.send(given.path, 409, **{**form.fields, CONFIRMED: "ঢাকা"})

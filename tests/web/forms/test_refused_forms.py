@@ -62,10 +62,10 @@ SECRET = dict.fromkeys(SECRETS, "rickshaw at dawn")
 MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
 """No server listens there."""
 
-NEEDS_NO_DATABASE = {"pages.choose_language", "pages.choose_theme"}
+NEEDS_NO_DATABASE = {"pages_preferences.choose_language", "pages_preferences.choose_theme"}
 
 PAGES = sorted(
-    endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")) and endpoint not in NEEDS_NO_DATABASE
+    endpoint for endpoint in RULES if endpoint.startswith(("pages_", "panel_")) and endpoint not in NEEDS_NO_DATABASE
 )
 
 

@@ -72,9 +72,9 @@ def test_every_route_is_and_no_personal_page_is_cached(site, cast):
             continue
         path = path_of(site, cast, rule, cast.kept_community())
         answer = boss.client.open(path, method=method_of(rule), headers=boss.headers)
-        assert_guarded(answer, is_frame=rule.endpoint == "pages.embed")
+        assert_guarded(answer, is_frame=rule.endpoint == "pages_embeds.embed")
         if (
-            rule.endpoint.startswith(("pages.", "admin."))
+            rule.endpoint.startswith(("pages_", "panel_"))
             and RULES[rule.endpoint] != ANYBODY
             and answer.mimetype == "text/html"
         ):

@@ -111,7 +111,12 @@ def test_no_body_of_the_api_holds_the_loop(site, cast):
 
             if times := excess(send):
                 slow[endpoint, kind] = round(times)
-    assert {"api.register_visits", "api.sync_members", "api.create_key", "koyjabo_bridge.record_visit"} <= read
+    assert {
+        "api_counting.register_visits",
+        "api_community_refs.sync_members",
+        "api_keys.create_key",
+        "koyjabo_bridge.record_visit",
+    } <= read
     assert slow == {}
 
 

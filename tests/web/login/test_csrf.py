@@ -15,10 +15,15 @@ from koyjabo.web.login.page_login import mask
 from koyjabo.web.login.tokens import CSRF_HEADER
 
 ELSEWHERE = "https://evil.example"
-NEVER_BY_COOKIE = {"api.register_visit", "api.record_events", "api.heartbeat", "api.forget"}
+NEVER_BY_COOKIE = {
+    "api_counting.register_visit",
+    "api_events.record_events",
+    "api_evidence.heartbeat",
+    "api_retention.forget",
+}
 """Any site may call these, and a cookie makes no difference."""
 
-HARMLESS = {"pages.choose_language", "pages.choose_theme"}
+HARMLESS = {"pages_preferences.choose_language", "pages_preferences.choose_theme"}
 """They only change the language or the theme."""
 
 
@@ -32,7 +37,7 @@ def send(site, cast, boss: Reader, endpoint: str, **headers: str) -> Any:
     rule = rules(site)[endpoint]
     path, method = path_of(site, cast, rule, cast.kept_community()), method_of(rule)
     fields = {**BODIES, **FORMS}.get(endpoint, {})
-    request = {"data": fields} if endpoint.startswith(("pages.", "admin.")) else {"json": fields}
+    request = {"data": fields} if endpoint.startswith(("pages_", "panel_")) else {"json": fields}
     return boss.client.open(path, method=method, headers={**boss.headers, **headers}, **request)
 
 

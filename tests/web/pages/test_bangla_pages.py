@@ -26,7 +26,7 @@ MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
 NAMES = ("ফারহানা", "কামাল", "নুসরাত", "রফিকুল", "জান্নাতুল", "শাকিব", "সুমাইয়া")
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 ANSWERS = {200, 204, 301, 303, 400, 403, 404, 422, 503}
-PAGES = sorted(endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")))
+PAGES = sorted(endpoint for endpoint in RULES if endpoint.startswith(("pages_", "panel_")))
 
 SPOKEN = {"aria-label", "title", "placeholder", "alt", "data-label", "label", "aria-valuetext"}
 """Attributes that people read or screen readers speak."""

@@ -111,7 +111,7 @@ def all_pages(site, cast) -> dict[str, str]:
     boss, stranger = Reader(site).log_in("site_admin"), Reader(site)
     pages = {}
     for rule in rules(site).values():
-        if "GET" in (rule.methods or ()) and rule.endpoint.startswith(("pages.", "admin.", "docs.")):
+        if "GET" in (rule.methods or ()) and rule.endpoint.startswith(("pages_", "panel_", "docs.")):
             path = path_of(site, cast, rule, cast.kept_community())
             for who, reader in (("boss", boss), ("stranger", stranger)):
                 answer = reader.client.get(path, headers=reader.headers)

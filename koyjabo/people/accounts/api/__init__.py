@@ -1,3 +1,1 @@
 """API calls for accounts."""
-
-from . import auth, second_factor  # noqa: F401  (they add their routes)

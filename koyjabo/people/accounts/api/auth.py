@@ -25,7 +25,7 @@ from koyjabo.people.accounts.login.schemas import (
 from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
 from koyjabo.people.accounts.models import LoginSession
 from koyjabo.people.accounts.services import account_services
-from koyjabo.web.current import api as bp
+from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import json_response, list_response
 from koyjabo.web.i18n import language
@@ -44,6 +44,8 @@ from koyjabo.web.openapi.describe import (
     describe,
 )
 from koyjabo.web.schemas.paging import QUERY, Paging
+
+bp = api_blueprint("auth")
 
 declare(bp, "/api/auth/", PathPolicy.ALLOWED_ORIGINS, tag="accounts")
 

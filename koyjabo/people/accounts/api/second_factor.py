@@ -15,7 +15,7 @@ from koyjabo.people.accounts.login.schemas import (
     TotpResponse,
 )
 from koyjabo.people.accounts.services import account_services
-from koyjabo.web.current import api as bp
+from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.responses import json_response
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import (
@@ -28,6 +28,8 @@ from koyjabo.web.openapi.describe import (
     describe,
 )
 from .auth import empty, tokens_response
+
+bp = api_blueprint("second_factor")
 
 PROVEN: dict[int, ResponseSpec] = {**WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD}
 EXPIRED = "the code is wrong, or the login has expired"

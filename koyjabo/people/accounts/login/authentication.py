@@ -28,6 +28,7 @@ from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.people.models import User
+from koyjabo.web.blueprints import is_page
 from koyjabo.web.current import current
 from koyjabo.web.forms import forms as confirmation
 from koyjabo.web.forms.forms import Confirmation, Form, Unconfirmed
@@ -70,7 +71,7 @@ def is_invited() -> bool:
 def invitation() -> str:
     """The token of the invitation that follows the form of the current page, or "". It may be invalid."""
     path, start = request.values.get("next", ""), "/invitations/"
-    return path.removeprefix(start) if request.blueprint == "pages" and path.startswith(start) else ""
+    return path.removeprefix(start) if is_page(request) and path.startswith(start) else ""
 
 
 def accepted(account: Account, token: str) -> Response:
@@ -79,13 +80,13 @@ def accepted(account: Account, token: str) -> Response:
     if not isinstance(role, PanelRole):
         community = role[0].community
         sentence, name = N_("You are now a member of %(name)s."), name_of(community)
-        return done(sentence, "pages.community", name, community_id=community.id)
+        return done(sentence, "pages_communities.community", name, community_id=community.id)
     if role.is_logged_out:
         sentence = N_(
             "You now have access to the panel. Log in again to set up two-step login, which this site requires."
         )
-        return done(sentence, "pages.log_in", next=url_for("admin.overview"))
-    return done(N_("You now have access to the panel."), "admin.overview")
+        return done(sentence, "pages_login.log_in", next=url_for("panel_overview.overview"))
+    return done(N_("You now have access to the panel."), "panel_overview.overview")
 
 
 def sign_up(body: SignupBody) -> Grant | SecondFactorDue:

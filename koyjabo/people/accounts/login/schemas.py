@@ -234,7 +234,7 @@ class SentInvitation(NamedTuple):
 
 
 def link(token: str) -> str:
-    return links.to("pages.invitation", token=token)
+    return links.to("pages_communities.invitation", token=token)
 
 
 def flash_sentence(invited: Invited) -> str:
@@ -251,5 +251,5 @@ def sent(invitation: AnyInvitation, token: str, title: str) -> SentInvitation:
         address,
         f"https://wa.me/?text={text}",
         f"mailto:{quote(invitation.email, safe='@')}?subject={quote(title)}&body={text}",
-        url_for("pages.invitation_code", token=token),
+        url_for("pages_communities.invitation_code", token=token),
     )

@@ -1,3 +1,1 @@
 """Pages of accounts."""
-
-from . import account, login, second_factor, users  # noqa: F401  (they add routes)

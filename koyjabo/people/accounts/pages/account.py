@@ -16,7 +16,8 @@ from koyjabo.people.accounts.login_sessions import browser_mark_of
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.contents import TAKEOVER
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import browser_name, count, language, place
@@ -26,6 +27,8 @@ from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import done, say
 from .form_fields import DetailsBody, NewPasswordBody
 from .login import secret_page
+
+bp = pages_blueprint("account")
 
 declare(bp, "/account", PathPolicy.PANEL)
 declare(bp, "/reset-password/", PathPolicy.SECRET)
@@ -42,9 +45,9 @@ def end_session(session_id: str) -> Response:
     if session.id == login.session_id:
         effects.append(_("This is the session that you are using."))
     title, label = _("Revoke the session: %(name)s?", name=name), _("Revoke session")
-    confirm(Confirmation(title, tuple(effects), label, url_for("pages.account")))
+    confirm(Confirmation(title, tuple(effects), label, url_for("pages_personal_data.account")))
     sessions.end(login, session_id)
-    return done(N_("The session was revoked: %(name)s"), "pages.account", name)
+    return done(N_("The session was revoked: %(name)s"), "pages_personal_data.account", name)
 
 
 @bp.post("/account/sessions/end")
@@ -56,9 +59,9 @@ def end_other_sessions() -> Response:
         _("Open sessions: %(count)s", count=count(others)),
     )
     title, label = _("Revoke all other sessions?"), _("Revoke all other sessions")
-    confirm(Confirmation(title, effects, label, url_for("pages.account")))
+    confirm(Confirmation(title, effects, label, url_for("pages_personal_data.account")))
     sessions.end_others(login)
-    return done(N_("All other sessions were revoked."), "pages.account")
+    return done(N_("All other sessions were revoked."), "pages_personal_data.account")
 
 
 @bp.get("/account/details")
@@ -74,7 +77,7 @@ def change_details() -> Response:
     with authentication.errors_in(form):
         if body is not None:
             authentication.change_details(login, body.name, body.email)
-            return say(redirects.back("pages.account"), N_("Your changes were saved."))
+            return say(redirects.back("pages_personal_data.account"), N_("Your changes were saved."))
     return _show_details(form, 422)
 
 
@@ -85,9 +88,9 @@ def send_verification() -> Response:
     try:
         is_sent = account_services().email_links.request_verification(account)
     except InvalidInput:
-        return done(NO_INBOX, "pages.account_details")
+        return done(NO_INBOX, "pages_account.account_details")
     return say(
-        redirects.back("pages.account"),
+        redirects.back("pages_personal_data.account"),
         N_("The email is on its way. It can take a few minutes.")
         if is_sent
         else N_("No email was sent: too many were sent today. Try again tomorrow."),
@@ -98,11 +101,11 @@ def send_verification() -> Response:
 def choose_mails() -> Response:
     account = page_login.require()
     account_services().email_links.choose(account, weekly_report="weekly_report" in request.form)
-    return done(N_("Your changes were saved."), "pages.account")
+    return done(N_("Your changes were saved."), "pages_personal_data.account")
 
 
 def _show_details(form: Form[DetailsBody], status: int = 200) -> Response:
-    back = redirects.path_back("pages.account")
+    back = redirects.path_back("pages_personal_data.account")
     page = render_template("accounts/details.html", form=form, back=back)
     return make_response(page, status)
 
@@ -128,7 +131,7 @@ def do_forgot_password() -> Response:
             "If there is an account with this email, we have sent it a link. It can take a few minutes; check your "
             "spam folder as well."
         ),
-        "pages.log_in",
+        "pages_login.log_in",
     )
 
 
@@ -158,7 +161,7 @@ def do_reset_password(token: str) -> Response:
     return tokens.without_cookies(
         done(
             N_("Your password was changed, and you are logged out everywhere. Log in with the new password."),
-            "pages.log_in",
+            "pages_login.log_in",
         )
     )
 
@@ -177,7 +180,7 @@ def do_verify_email(token: str) -> Response:
         account_services().email_links.verify(account, token)
     except UnknownLink as error:
         return secret_page("verify_email", 404, problem=error)
-    return done(N_("Your email is confirmed."), "pages.account")
+    return done(N_("Your email is confirmed."), "pages_personal_data.account")
 
 
 def _ask(form: Form[PasswordResetBody], status: int = 200) -> Response:

@@ -27,7 +27,8 @@ from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import LoginBody, SecondFactorBody, SignupBody
 from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
 from koyjabo.people.accounts.services import account_services
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
@@ -35,6 +36,8 @@ from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import say
 from .form_fields import EnrolBody
+
+bp = pages_blueprint("login")
 
 
 @bp.get("/login")
@@ -58,7 +61,7 @@ def do_log_in() -> Response:
 def log_in_by_link(token: str) -> Response:
     """Log in with the link that a start printed. HEAD changes nothing."""
     if request.method == "HEAD":
-        return redirects.to("pages.log_in")
+        return redirects.to("pages_login.log_in")
     try:
         outcome = authentication.log_in_by_link(token)
     except UnknownLink as error:
@@ -92,7 +95,7 @@ def do_sign_up() -> Response:
             if token := authentication.invitation():
                 return _accepted(outcome, token)
             return say(
-                redirected(outcome, "pages.list_communities"),
+                redirected(outcome, "pages_communities.list_communities"),
                 N_("Welcome, %(name)s. Your account was created."),
                 outcome.login.account.name,
             )
@@ -110,7 +113,7 @@ def _accepted(grant: Grant, token: str) -> Response:
 @bp.post("/logout")
 def log_out() -> Response:
     account_services().credentials.log_out(page_login.require_login().session_id)
-    return tokens.without_cookies(redirects.to("pages.index"))
+    return tokens.without_cookies(redirects.to("pages_home.index"))
 
 
 @bp.post("/login/second-factor")
@@ -179,12 +182,12 @@ def landing(account: Account) -> str:
     login does not count as a visit. Others go to their community if they have exactly one.
     """
     if account.sees_panel:
-        return url_for("admin.overview")
+        return url_for("panel_overview.overview")
     with suppress(LedgerUnavailable):
         destination = current().identities.destination_of(account)
         if destination is not None:
             return url_for(destination[0], **destination[1])
-    return url_for("pages.index")
+    return url_for("pages_home.index")
 
 
 def show(due: SecondFactorDue, onwards: str = "") -> Response:
@@ -220,7 +223,7 @@ def _enrolment(form: Form[EnrolBody], status: int = 200, onwards: str = "") -> R
     """Show the form that sets up two-step login. Raises SecondFactorExpired, NoSecondFactor."""
     user = account_services().second_step.enrolling(str(form.values.get("token", "")))
     setup = account_services().second_factors.setup(user.id, user.email)
-    return secret_page("totp", status, form=form, setup=setup, action=url_for("pages.enrol"), onwards=onwards)
+    return secret_page("totp", status, form=form, setup=setup, action=url_for("pages_login.enrol"), onwards=onwards)
 
 
 def _over(error: Exception) -> Response:

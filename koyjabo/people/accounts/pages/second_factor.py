@@ -20,12 +20,15 @@ from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import CodeBody
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.redirects import done
 from koyjabo.web.schemas.bodies import Body
+
+bp = pages_blueprint("second_factor")
 
 
 class SecurityChange(NamedTuple):
@@ -118,7 +121,7 @@ def confirm_totp() -> Response:
                 return _show_codes(account_services().second_factors.confirm_totp(login, body.code))
         return _show_totp(login, form, 422)
     except NoSecondFactor:  # the setup took too long, or was begun in another session
-        return redirects.to("pages.set_up_totp")
+        return redirects.to("pages_second_factor.set_up_totp")
 
 
 @bp.get("/account/second-factor/totp/off", endpoint="ask_totp_off")
@@ -126,7 +129,7 @@ def confirm_totp() -> Response:
 def remove_totp() -> Response:
     def remove(login: Login) -> Response:
         account_services().second_factors.remove_totp(login)
-        return done(N_("The authenticator app was turned off."), "pages.second_factors")
+        return done(N_("The authenticator app was turned off."), "pages_second_factor.second_factors")
 
     return carry_out(TOTP_OFF, remove)
 
@@ -139,12 +142,12 @@ def renew_recovery_codes() -> Response:
 
 
 def _show_codes(codes: list[str]) -> Response:
-    onwards = url_for("pages.second_factors")
+    onwards = url_for("pages_second_factor.second_factors")
     return make_response(render_template("accounts/recovery_codes.html", codes=codes, onwards=onwards))
 
 
 def _show_totp(login: Login, form: Form[CodeBody], status: int = 200) -> Response:
     """Show the QR code and the secret. Raises NoSecondFactor."""
     setup = account_services().second_factors.setup_in(login)
-    action = url_for("pages.confirm_totp")
+    action = url_for("pages_second_factor.confirm_totp")
     return make_response(render_template("accounts/totp.html", form=form, setup=setup, action=action), status)

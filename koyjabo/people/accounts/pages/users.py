@@ -15,15 +15,17 @@ from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.user_admin import USER_ORDERS
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.models import User
-from koyjabo.web.current import admin as bp, current
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Confirmation, Form, confirm
 from koyjabo.web.i18n import count, language
 from koyjabo.web.limits import limits
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.pagination import Sorting
 from koyjabo.web.pages.redirects import done
-from koyjabo.web.panel import for_viewers
+from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import me, my_login, page
+
+bp = panel_blueprint("users")
 
 
 @bp.get("/people")
@@ -53,13 +55,13 @@ def invite_to_panel() -> Response:
         return _show_form(form, 422)
     limits.count_action(me().id)
     invited = account_services().panel_invitations.invite(me(), body.email, body.role, language())
-    return done(flash_sentence(invited), "admin.users", body.email)
+    return done(flash_sentence(invited), "panel_users.users", body.email)
 
 
 @bp.post("/people/invitations/<invitation_id>/withdraw")
 def withdraw_panel_invitation(invitation_id: str) -> Response:
     account_services().panel_invitations.revoke(me(), invitation_id)
-    return done(N_("The invitation was revoked."), "admin.users")
+    return done(N_("The invitation was revoked."), "panel_users.users")
 
 
 def _show_form(form: Form[PanelInvitationBody], status: int = 200) -> Response:
@@ -175,13 +177,15 @@ def _do(sentence: str, operation: Callable[..., User], user_id: str, *role: str)
         operation(me(), user_id, *role)
     except (LastAdmin, Forbidden) as error:
         return _show(user_id, error.status, error)
-    return done(sentence, "admin.user", user_id=user_id)
+    return done(sentence, "panel_users.user", user_id=user_id)
 
 
 def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) -> Response:
     account, users = me(), account_services().users
     line = users.get(account, user_id)
-    belongings = pagination.list_page(partial(users.communities_of, account, line.id), "admin.user", user_id=line.id)
+    belongings = pagination.list_page(
+        partial(users.communities_of, account, line.id), "panel_users.user", user_id=line.id
+    )
     return page("accounts/user", status, user=line, is_me=line.id == account.id, belongings=belongings, problem=problem)
 
 
@@ -207,7 +211,7 @@ def _name(user: User) -> str:
 
 
 def _page_of(user: User) -> str:
-    return url_for("admin.user", user_id=user.id)
+    return url_for("panel_users.user", user_id=user.id)
 
 
 def _ending(user: User) -> str:

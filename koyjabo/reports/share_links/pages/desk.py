@@ -84,7 +84,7 @@ class ShareDesk(NamedTuple):
                 expires_ms,
                 login_limits.client(is_familiar=True),
             )
-            return links.to("pages.share", token=token)
+            return links.to("pages_shares.share", token=token)
 
         form = Form(ShareFormBody)
         url = management.carry_out(form, create)

@@ -11,7 +11,8 @@ from koyjabo.reports.share_links.reader import context_of, pass_cookie, require_
 from koyjabo.reports.share_links.share_links import PASS_S, ShareLinks, ShareLocked, WrongPassword, check
 from koyjabo.reports.ui.choices import filters_in_words
 from koyjabo.reports.ui.view import view_of
-from koyjabo.web.current import current, pages as bp
+from koyjabo.web.blueprints import pages_blueprint
+from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.http import cookies
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -20,6 +21,8 @@ from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import redirects
 from koyjabo.web.schemas.bodies import Body, Typed
+
+bp = pages_blueprint("shares")
 
 declare(bp, "/share/", PathPolicy.SECRET)
 
@@ -49,7 +52,7 @@ def unlock_share(token: str) -> Response:
         except WrongPassword as error:
             form.errors["password"] = error.sentence
         else:
-            response = redirects.with_query(url_for("pages.share", token=token))
+            response = redirects.with_query(url_for("pages_shares.share", token=token))
             cookies.put(response, pass_cookie(link), proof, PASS_S)
             return response
     return _ask(link, form, 422)
@@ -63,7 +66,7 @@ def _show(link: Share, token: str) -> Response:
     limits.count_address("shared_reports")
     check(request.args.items(multi=True))
     base = context_of(link, current()[ShareLinks])._replace(
-        path=url_for("pages.share", token=token), reports=f"/api/shares/{token}/reports"
+        path=url_for("pages_shares.share", token=token), reports=f"/api/shares/{token}/reports"
     )
     view, problems = view_of(base, request.args.items(multi=True))
     template = "reports/parts.html" if view.parts else "share_links/shared_report.html"

@@ -183,10 +183,10 @@ def test_token_of_enrolment_is_good_for_nothing_else(new_site):
             path = re.sub(r"<[^<>]+>", "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", rule.rule)
             answer = bare(site).open(path, method=method_of(rule), headers=headers, json={})
             answers[rule.endpoint] = answer.status_code
-    without_login = {"api.sign_up", "api.log_in", "api.second_factor"}
-    without_login.add("api.request_password_reset")
+    without_login = {"api_auth.sign_up", "api_auth.log_in", "api_second_factor.second_factor"}
+    without_login.add("api_auth.request_password_reset")
     refused = {endpoint for endpoint, status in answers.items() if status == 401}
-    assert refused == set(answers) - without_login - {"api.begin_totp", "api.confirm_totp"}
+    assert refused == set(answers) - without_login - {"api_second_factor.begin_totp", "api_second_factor.confirm_totp"}
     assert second_step(site, headers["Authorization"].partition(" ")[2], "1").status_code == 401
 
 
