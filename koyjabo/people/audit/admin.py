@@ -23,6 +23,8 @@ from .queries import AuditRecord
 
 bp = panel_blueprint("audit")
 
+bp = panel_blueprint("audit")
+
 
 @bp.get("/audit")
 @for_viewers
