@@ -85,7 +85,7 @@ MAY_USE = {  # libraries: the modules that may import them
     for libraries, modules in re.findall(r"^\| (`.+) \| (.+) \|$", LIBRARIES, re.MULTILINE)
 }
 MAY_OPEN_TRANSACTIONS = "base/database/* application/assembly.py counting/opening_queries.py upkeep/backups/backup.py \
-upkeep/backups/verified.py upkeep/recounts/recounts.py cli/ledger.py"
+upkeep/backups/restore.py upkeep/backups/verified.py upkeep/recounts/recounts.py cli/ledger.py"
 """Modules used at startup, by commands and by the backup process. All other modules use the executor."""
 
 

@@ -12,7 +12,7 @@ from koyjabo.base.core import credential_rules, errors
 from koyjabo.base.settings.checks import LARGEST_TOTAL
 from koyjabo.communities import schemas as community_requests
 from koyjabo.site.receipts import pages as receipts
-from koyjabo.upkeep.recounts import recounts
+from koyjabo.upkeep.recounts import total
 from koyjabo.web.i18n import LANGUAGES
 from koyjabo.web.schemas import bodies
 
@@ -68,7 +68,7 @@ LIMITS = [
     (bodies.NAME_TOO_LONG, [bodies.LONGEST_NAME]),
     (community_requests.DESCRIPTION_TOO_LONG, [community_requests.MAX_DESCRIPTION]),
     (receipts.REASON_LENGTH, [1, receipts.MAX_REASON_LENGTH]),
-    (recounts.TOTAL_RANGE, [0, LARGEST_TOTAL]),
+    (total.TOTAL_RANGE, [0, LARGEST_TOTAL]),
 ]
 
 

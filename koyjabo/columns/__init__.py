@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 TABLES = ("blocks.models",)
+UPKEEP = ("upkeep_queries:ColumnRules",)
 
 
 def register(base: "Base") -> None:

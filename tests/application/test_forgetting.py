@@ -18,7 +18,7 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.query.parameters import ReportQuery
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.retention.retention import Nightly
+from koyjabo.upkeep.retention.nightly import Nightly
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 

@@ -13,7 +13,7 @@ from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting import anonymity as anonymity_module
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.upkeep.backups import backup
+from koyjabo.upkeep.backups import backup, restore
 
 GPC, DNT = {"Sec-GPC": "1"}, {"DNT": "1"}
 PHONE = (
@@ -209,7 +209,7 @@ def test_secrets_are_in_no_backup_and_a_restore_keeps_the_secrets_of_the_day(sit
     with in_context(site):
         head = backup.back_up(path, False, site.services.clock, quiet)
         assert "day_secrets" not in head.rows
-        backup.restore(path, True, site.services.clock, quiet)
+        restore.restore_file(path, True, site.services.clock, quiet)
     assert everything(site)["day_secrets"] == secrets
     site.restart()
     register(site)

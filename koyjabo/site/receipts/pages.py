@@ -14,7 +14,8 @@ from pydantic_core import PydanticCustomError
 from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import whole
-from koyjabo.upkeep.recounts.recounts import Preview, Recounts, TotalAdjuster
+from koyjabo.upkeep.recounts.recounts import Recounts
+from koyjabo.upkeep.recounts.total import Preview, TotalAdjuster
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_texts

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from koyjabo.people.audit import queries as audit
-from koyjabo.upkeep.backups import backup_queries
+from koyjabo.upkeep.backups import backup_record_queries
 from koyjabo.upkeep.recounts.recounts import ENDED
 
 RESTORE_ACTION = "ledger.restore"
@@ -33,7 +33,7 @@ class Verification(NamedTuple):
 
 
 def verification(session: Session) -> Verification:
-    record, recounted = backup_queries.verified(session), _recounted(session)
+    record, recounted = backup_record_queries.verified(session), _recounted(session)
     if record is None:
         return Verification(recounted)
     backup = VerifiedBackup(record.at_ms, record.details["total"])

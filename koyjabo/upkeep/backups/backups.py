@@ -26,10 +26,10 @@ from koyjabo.people.accounts.queries import recipients
 from koyjabo.people.audit import log as audit
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.recounts.recounts import LEDGER, store_recount
-from . import backup_queries, verified
+from . import backup_record_queries, verified
 from .backup import record
 from .backup_file import Head
-from .backup_queries import FAILED, WORK
+from .backup_record_queries import FAILED, WORK
 from .folder import BackupFile, BackupFolder
 from .verified import Inconsistent
 
@@ -139,7 +139,7 @@ class Backups:
         if self.is_on:
             self._read_folder()
             with suppress(LedgerUnavailable):
-                self.failures = self._database.read(backup_queries.failure_count)
+                self.failures = self._database.read(backup_record_queries.failure_count)
                 self._failed = self._last_failure()
 
     def tick(self) -> None:
@@ -149,7 +149,7 @@ class Backups:
         day = self._day()
         with suppress(LedgerUnavailable):  # the next tick tries again
             if not self._is_on_stored:
-                self._database.write(backup_queries.turn_on, day, self._clock.now_ms())
+                self._database.write(backup_record_queries.turn_on, day, self._clock.now_ms())
                 self._is_on_stored = True
             self._work.begin(day, self._make_daily, self._is_possible)
 
@@ -213,7 +213,7 @@ class Backups:
             failed=failed,
             files=folder.files,
             next_ms=self._clock.at_ms(next_day, self._settings.backup_at) if self.is_on else None,
-            on_since_ms=self._database.read(backup_queries.on_since_ms),
+            on_since_ms=self._database.read(backup_record_queries.on_since_ms),
         )
 
     def _day(self) -> str:
@@ -228,7 +228,7 @@ class Backups:
         due_ms = self._clock.at_ms(day, self._settings.backup_at)
         if self._folder is None or self._is_running() or (self.newest and self.newest.made_ms >= due_ms):
             return False
-        failures = [failure.at_ms for failure in self._database.read(backup_queries.failures)]
+        failures = [failure.at_ms for failure in self._database.read(backup_record_queries.failures)]
         tries = sum(at_ms >= due_ms for at_ms in failures)
         return tries == 0 or (tries < MAX_TRIES and self._clock.now_ms() - failures[0] >= PAUSE_MS)
 
@@ -283,8 +283,8 @@ class Backups:
 
     def _last_failure(self) -> Failure | None:
         """The latest failure, if no backup was verified after it."""
-        verified = self._database.read(backup_queries.verified)
-        failures = self._database.read(backup_queries.failures, verified.id if verified else 0)
+        verified = self._database.read(backup_record_queries.verified)
+        failures = self._database.read(backup_record_queries.failures, verified.id if verified else 0)
         return Failure(failures[0].at_ms, failures[0].details["error"]) if failures else None
 
     def _fail(self, error: str, recounted: dict[str, Any] | None = None) -> None:

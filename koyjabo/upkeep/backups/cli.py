@@ -44,13 +44,13 @@ def restore(source: str, force: bool) -> None:
     for the restore, then continues from the restored numbers in a new epoch. Open pages follow. All users have to log
     in again.
     """
-    from . import backup
+    from .restore import restore_file, source_of
 
     with application() as services, ended_by_signals():
-        file = backup.source_of(source)
+        file = source_of(source)
         if source.endswith("/"):
             click.echo(f"Restoring {file}.")
-        head = backup.restore(file, force, services.clock, progress)
+        head = restore_file(file, force, services.clock, progress)
         services[StoredSettings].refresh()
         left_out = services[StoredSettings].left_out
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")

@@ -8,7 +8,7 @@ from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database.engine import disposable, migrate, translated_errors
 from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.upkeep.recounts.recount_queries import RecountResult, newest_id, recount
-from . import backup, backup_file, backup_queries
+from . import backup, backup_file, backup_queries, restore, restore_queries
 from .backup_file import Head
 from .folder import UNVERIFIED, VERIFIED, BackupFolder, new_name, sync_folder
 
@@ -17,7 +17,7 @@ class Inconsistent(Unusable):
     """The restored database is inconsistent. `result` comes from its recount."""
 
     def __init__(self, result: RecountResult) -> None:
-        problems = "; ".join(result.problems[: backup.MAX_PROBLEMS])
+        problems = "; ".join(result.problems[: restore.MAX_NAMED_PROBLEMS])
         super().__init__(f"The ledger in the backup is inconsistent: {problems}.")
         self.result = result
 
@@ -60,8 +60,8 @@ def prove(path: Path, head: Head, folder: Path, progress: ReportProgress) -> Non
 def _restore(path: Path, head: Head, folder: Path, progress: ReportProgress) -> None:
     with translated_errors(), disposable(folder / f"{path.stem}.db") as connection:
         migrate(connection)
-        backup_queries.clear(connection)
-        backup.insert(connection, path, head, progress)
+        restore_queries.clear(connection)
+        restore.insert(connection, path, head, progress)
         epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
         with progress(newest_id(connection, "visits"), "Recounting") as advance:
             result = recount(connection, advance)

@@ -16,8 +16,8 @@ from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.upkeep.backups.backup_queries import BACKUP
-from koyjabo.upkeep.retention.retention import WORK as RETENTION
+from koyjabo.upkeep.backups.backup_record_queries import BACKUP
+from koyjabo.upkeep.retention.nightly import WORK as RETENTION
 
 ROLLBACK_SEEN = "ledger.rollback_seen"
 MAX_ROLLBACKS = 1_000

@@ -10,7 +10,8 @@ COMMANDS = {"total": "cli:total", "verify": "cli:verify"}
 
 def register(base: "Base") -> None:
     from koyjabo.base.jobs.claims import POLL_S
-    from .recounts import RENEW_S, Recounts, TotalAdjuster
+    from .recounts import RENEW_S, Recounts
+    from .total import TotalAdjuster
 
     base.services.add(TotalAdjuster(base.database, base.clock))
     recounts = base.services.add(Recounts(base))

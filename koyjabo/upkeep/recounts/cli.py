@@ -5,7 +5,8 @@ import click
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.reports.services import ReportServices
-from .recounts import Recounts, TotalAdjuster
+from .recounts import Recounts
+from .total import TotalAdjuster
 
 
 @click.group()

@@ -4,12 +4,8 @@ Statements read a table in pieces: rows with ids after :after, up to :upto. Conv
 read with the first piece, whose :after is 0.
 """
 
-from typing import NamedTuple, Self
+from sqlalchemy import text
 
-from sqlalchemy import TextClause, text
-
-from koyjabo.base.database.json_rows import key_and_sums
-from koyjabo.base.models import Model
 from koyjabo.counting.daily_people import SLOT_S, SLOTS
 from koyjabo.counting.models import (
     IN_COMMUNITY,
@@ -21,37 +17,10 @@ from koyjabo.counting.models import (
     HourlyVisits,
     Return,
 )
+from .derivation_queries import Invariant, Rollup
 
 PIECES = {"visits": 50_000, "people": 5_000}
 """Number of ids per piece."""
-
-
-class Rollup(NamedTuple):
-    """A table with two sums per key. `select` returns keys and `values` for a piece of `read`; pieces are added up by
-    key.
-    """
-
-    table: str
-    key: tuple[str, ...]
-    values: tuple[str, ...]
-    read: str
-    select: TextClause
-
-    @classmethod
-    def of(cls, model: type[Model], read: str, select: TextClause) -> Self:
-        return cls(model.__tablename__, *key_and_sums(model), read, select)
-
-
-class Invariant(NamedTuple):
-    """A rule that rows of `table` must follow. `select` counts the rows in a piece of `read` that break it, and the
-    statements in `repair` fix them.
-    """
-
-    table: str
-    problem: str
-    read: str
-    select: TextClause
-    repair: tuple[TextClause, ...] = ()
 
 
 # By scope, day and hour. A visit may be its visitor's first on the site, in its community, both, or neither. Reduced

@@ -1,9 +1,6 @@
-"""Recounts the ledger, compares every derived table with it, and rebuilds tables that do not agree.
+"""Recounts the ledger, and compares every derived table with it.
 
 A recount reads pieces of bounded size from one snapshot, so it can run while the server is busy.
-
-Sets the total or adds to it, with a row in `adjustments`. This creates the only permitted gap between visit
-numbers.
 """
 
 from collections import Counter as Tally, defaultdict
@@ -12,59 +9,18 @@ from itertools import chain, groupby, islice
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.extensions import db
 from koyjabo.base.core.runtime import Advance
-from koyjabo.base.database.models import Counter
 from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import SITE
 from koyjabo.columns.blocks import block_queries
 from koyjabo.columns.dimensions.trait_parser import TraitParser
-from koyjabo.counting import daily_people_postgres, daily_people_sqlite
-from koyjabo.counting.daily_people import DailyPeople
-from koyjabo.counting.models import Adjustment, HourlyPeople, Return
+from koyjabo.counting.models import HourlyPeople, Return
 from . import derived_tables_queries as derived
-from .derived_tables_queries import Invariant, Rollup
-
-
-class Totals(NamedTuple):
-    before: int
-    after: int
-
-
-def read_count(session: Session) -> Counter:
-    """The site's counter."""
-    return session.scalars(select(Counter).where(Counter.scope == SITE)).one()
-
-
-def locked_count(session: Session) -> Counter:
-    """The site's counter. Visits wait until the end of the transaction."""
-    return session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
-
-
-def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
-    """Set the site's total, in the session's transaction, with the counter row locked."""
-    counter = locked_count(session)
-    epoch = max(counter.epoch + 1, now_ms) if new_epoch else counter.epoch
-    totals = Totals(counter.total, total)
-    values = {"after_visit": counter.visits, "total_before": totals.before, "total_after": totals.after, "epoch": epoch}
-    session.add(Adjustment(scope=SITE, at_ms=now_ms, reason=reason, **values))
-    counter.total = total
-    for other in session.scalars(select(Counter).order_by(Counter.scope).with_for_update()):  # in the ledger's order
-        other.epoch = epoch
-        other.revision = max(other.revision + 1, now_ms)
-    return totals
-
-
-def record_epoch(connection: Connection, epoch: int, now_ms: int, reason: str) -> None:
-    """Record that a new epoch has begun with the counter's total."""
-    visits, total = connection.execute(select(Counter.visits, Counter.total).where(Counter.scope == SITE)).one()
-    values = {"after_visit": visits, "total_before": total, "total_after": total, "epoch": epoch}
-    connection.execute(insert(Adjustment).values(scope=SITE, at_ms=now_ms, reason=reason, **values))
-
+from .derivation_queries import Invariant, Rollup
 
 MAX_PROBLEMS = 1_000
 """Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""
@@ -234,55 +190,3 @@ def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mis
         derived_sums = {"visits": visits, "total": visits + row.adjusted, "unique_visitors": unique_visitors}
         if stored != derived_sums:
             yield Mismatch("counters", {"scope": row.scope}, stored, derived_sums)
-
-
-def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:
-    """Repair the derived tables in an exclusive transaction. Returns the problems found before the repair. If the
-    visits themselves are damaged, changes nothing, because they cannot be restored from other tables.
-    """
-    result = recount(connection, advance, parser, clock)
-    if result.is_ledger_sound:
-        if result.absences:
-            _mark_present(connection, clock)
-        for statement in (statement for check in derived.CHECKS for statement in check.repair):
-            connection.execute(statement)
-        _write(connection, recount(connection, advance, parser).mismatches, clock.now_ms(), reason)
-        if not result.has_right_blocks:
-            session = Session(connection)
-            block_queries.remove_all(session)
-            for rules in all_rules():
-                rules.discard_sums(session)
-    return result.problems
-
-
-def _mark_present(connection: Connection, clock: Clock) -> None:
-    """Mark people as present in every hour of their visits."""
-    module: Any = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
-    execute = connection.exec_driver_sql
-    for piece in pieces(connection, "visits"):
-        absent = connection.execute(derived.LIST_ABSENT, piece).all()
-        if absent:
-            keys = sorted({(scope, person, day) for scope, person, day, _ in absent})
-            people = DailyPeople(module.look_up(execute, keys), clock)
-            for scope, person, day, hour_s in absent:
-                people.record(scope, person, day, hour_s)
-            module.write(execute, people)
-
-
-def _write(connection: Connection, mismatches: list[Mismatch], now_ms: int, reason: str) -> None:
-    for row in mismatches:
-        table = db.metadata.tables[row.table]
-        if row.table == "counters":
-            connection.execute(update(table).filter_by(**row.key).values(**row.derived))
-            continue
-        connection.execute(table.delete().filter_by(**row.key))
-        if any(row.derived.values()):
-            connection.execute(insert(table).values(**row.key, **row.derived))
-    falls = any(row.table == "counters" and row.derived["total"] < row.stored["total"] for row in mismatches)
-    # Readers notice the repair by the revision, and accept a lower total in a new epoch.
-    revision, epoch = connection.execute(select(func.max(Counter.revision), func.max(Counter.epoch))).one()
-    connection.execute(update(Counter).values(revision=max(now_ms, revision + 1)))
-    if falls:
-        epoch = max(now_ms, epoch + 1)
-        connection.execute(update(Counter).values(epoch=epoch))
-        record_epoch(connection, epoch, now_ms, reason)

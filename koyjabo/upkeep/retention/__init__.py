@@ -15,7 +15,8 @@ def register(base: "Base") -> None:
     from koyjabo.base.jobs.claims import POLL_S
     from koyjabo.web.panel.navigation import DATA, Navigation, Shortcut
     from .erasure import Erasure
-    from .retention import Nightly, Retention
+    from .nightly import Nightly
+    from .retention import Retention
 
     retention = base.services.add(Retention(base))
     nightly = base.services.add(Nightly(base.database, base.clock, base.runtime, retention))

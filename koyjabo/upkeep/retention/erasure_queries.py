@@ -24,7 +24,8 @@ from koyjabo.columns.events import event_queries
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.models import LOST, MONTHLY, Visit
-from .reduction_queries import COUNT_FORGOTTEN, lock, lock_counters
+from .old_row_queries import lock, lock_counters
+from .reduction_queries import COUNT_FORGOTTEN
 
 RENAMED = "~"
 """The first character of names that no visitor can have (specification: Register a visit)."""

@@ -14,14 +14,13 @@ from collections.abc import Collection, Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sqlalchemy import TextClause, bindparam, delete, func, select, text
+from sqlalchemy import TextClause, bindparam, delete, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.identity import DELETED
 from koyjabo.base.core.urls import origin_of
 from koyjabo.base.database.json_rows import insert_sums
-from koyjabo.base.database.models import Counter
-from koyjabo.base.database.rows import changed_rows, ids_between
+from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import user_agents
 from koyjabo.columns.blocks import block_queries
@@ -38,9 +37,9 @@ from koyjabo.counting.models import (
     ForgottenVisitors,
     Person,
     PersonDay,
-    Watermark,
 )
 from .models import MonthSecret
+from .old_row_queries import Stretch, lock, lock_counters, store_position
 
 REDUCED_VISITS, REDUCED_EVENTS = "reduced_visits", "reduced_events"
 """Rows in `watermarks`: the highest id such that all rows up to it are reduced."""
@@ -50,17 +49,10 @@ SECRET_BYTES, MONTHLY_BYTES = 32, 12
 MONTH_LENGTH = len("2025-11")
 """The length of the part of a day that names its month."""
 
-OLD_ROWS_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock
-LOCK = text(f"SELECT pg_advisory_xact_lock({OLD_ROWS_LOCK})")
-OVERWRITE = text("PRAGMA secure_delete = ON")
 
 REDUCED_BEFORE = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('reduced', :day, '', :began_ms)
 ON CONFLICT (name) DO UPDATE SET day = excluded.day, seen_ms = excluded.seen_ms WHERE nightly_work.day < excluded.day
-""")
-STORE_POSITION = text("""
-INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
-ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
 """)
 SECRET = text("SELECT secret FROM month_secrets WHERE month = :month")
 ADD_SECRET = text("INSERT INTO month_secrets (month, secret) VALUES (:month, :secret)")
@@ -136,53 +128,11 @@ class Boundary(NamedTuple):
     began_ms: int
 
 
-class Stretch(NamedTuple):
-    """Ids of rows that may have to be reduced: greater than `after`, up to `last`. `is_done`: whether all rows up to
-    `after` are reduced.
-    """
-
-    after: int
-    last: int
-    is_done: bool = True
-
-
 class ReducedRows(NamedTuple):
     """The number of rows that a transaction has reduced, and the rest of the stretch."""
 
     rows: int
     rest: Stretch
-
-
-def lock(session: Session) -> None:
-    """Let only one transaction at a time change old rows, so that two never lock the same rows in another order. SQLite
-    has one writer; there, this makes it overwrite what a transaction deletes.
-    """
-    session.execute(OVERWRITE if session.get_bind().dialect.name == "sqlite" else LOCK)
-
-
-def lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
-    """Lock the counters in the ledger's order, to avoid deadlocks. Not needed on SQLite, which has one writer."""
-    if session.get_bind().dialect.name != "sqlite":
-        rows = select(Counter.scope).where(Counter.scope.in_(list(scopes))).order_by(Counter.scope)
-        session.execute(rows.with_for_update()).all()
-
-
-def stretch(session: Session, table: Any, name: str, before_ms: int) -> Stretch:
-    """The rows of a table from before a moment that have not been read under this name."""
-    after = session.scalar(select(Watermark.upto).where(Watermark.name == name)) or 0
-    newest = session.scalar(select(func.max(table.id))) or 0
-    return Stretch(after, ids_between(session, table, None, before_ms, after, newest)[1])
-
-
-def store_position(session: Session, name: str, rows: Sequence[Any], part: Stretch, size: int, is_new: Any) -> Stretch:
-    """Store how far rows have been read under this name: up to the first row that is too new, because ids are only
-    nearly in the order of time. The next run begins there. Returns the rest of the stretch.
-    """
-    reached = rows[-1].id if len(rows) == size else part.last
-    newer = next((row.id for row in rows if is_new(row)), None)
-    if part.is_done:
-        session.execute(STORE_POSITION, {"name": name, "upto": reached if newer is None else newer - 1})
-    return Stretch(reached, part.last, part.is_done and newer is None)
 
 
 def reduce_visits(session: Session, boundary: Boundary, part: Stretch, size: int) -> ReducedRows:

@@ -1,33 +1,23 @@
-"""Work done once a day at a quiet hour, on one worker: reduces visits older than RETENTION_DAYS, replaces exact user
-agents after 30 days, and removes expired rows.
+"""Reduces visits older than RETENTION_DAYS, replaces exact user agents after 30 days, and removes expired rows.
 
 No figure changes. A retry of a reduced visit counts as a new visit (specification: Register a visit).
 """
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.core.clock import Clock, shifted
-from koyjabo.base.core.runtime import Advance, Runtime
-from koyjabo.base.database.executor import DatabaseExecutor, Throttle
+from koyjabo.base.core.clock import shifted
+from koyjabo.base.core.runtime import Advance
+from koyjabo.base.database.executor import Throttle
 from koyjabo.base.database.upkeep_rules import RemoveRows, all_rules
-from koyjabo.base.jobs.claims import DailyWork
 from koyjabo.counting.models import Event, Visit
 from koyjabo.reports.services import ReportServices
-from . import reduction_queries, user_agent_queries
+from . import old_row_queries, reduction_queries, user_agent_queries
 from .reduction_queries import REDUCED_EVENTS, REDUCED_VISITS, Boundary
 
-log = logging.getLogger(__name__)
-
 DAY_MS = 86_400_000
-
-WORK = "retention"
-
-QUIET_S = 3 * 3600 + 1800
-"""When the work begins, in seconds after local midnight: at 03:30, except on nights when the clocks change."""
 
 MAX_WITHOUT_BLOCK = 50_000
 """Number of visits that are reduced before their blocks are stored again. Reports read at most 100,000 visits without
@@ -85,7 +75,7 @@ class Retention:
         self, throttle: Throttle, table: Any, name: str, operation: Callable[..., Any], boundary: Boundary
     ) -> Iterator[int]:
         """Run an operation on all old rows of a table. Yields the number of rows that each transaction has reduced."""
-        part = self._database.report(reduction_queries.stretch, table, name, boundary.began_ms)
+        part = self._database.report(old_row_queries.stretch, table, name, boundary.began_ms)
         while part.after < part.last:
             rows, part = throttle.do(operation, boundary, part)
             yield rows
@@ -94,7 +84,7 @@ class Retention:
         """Replace the user agents of visits older than USER_AGENT_DAYS with the values that reports use."""
         before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
         throttle = Throttle(self._database)
-        part = self._database.report(reduction_queries.stretch, Visit, user_agent_queries.POSITION, before_ms)
+        part = self._database.report(old_row_queries.stretch, Visit, user_agent_queries.POSITION, before_ms)
         while part.after < part.last:
             rest = throttle.do(user_agent_queries.replace_user_agents, before_ms, part)
             advance(rest.after - part.after)
@@ -117,42 +107,3 @@ class Retention:
             removed += done
             advance(done)
         return removed
-
-
-class Nightly:
-    """Runs the daily work. Call `tick` every POLL_S."""
-
-    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, retention: Retention) -> None:
-        self._database = database
-        self._clock = clock
-        self._retention = retention
-        self._work = DailyWork(database, clock, runtime, WORK, "nightly_work")
-
-    def tick(self) -> None:
-        """If the work is due, start it in a task, unless another worker has claimed it."""
-        self._work.begin(self._day(), self._do)
-
-    def forget(self) -> None:
-        """Make the next `tick` check in the database whether the day's work is done."""
-        self._work.forget()
-
-    def _day(self) -> str:
-        """The latest day whose quiet hour has begun."""
-        today = self._clock.today()
-        has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(today) + QUIET_S)
-        return today if has_come else shifted(today, -1)
-
-    def _do(self, day: str, renew: Advance) -> Callable[[], None]:
-        began_ms = self._clock.elapsed_ms()
-        reduced = self._retention.reduce(self._retention.first_kept(), renew)
-        self._retention.reduce_user_agents(renew)
-        swept = self._retention.sweep(renew)
-
-        def at_end() -> None:
-            log.info(
-                "nightly_work_done day=%s visits=%d longest_ms=%s sessions=%d logins=%d audit_lines=%d seconds=%.1f",
-                *(day, *reduced, swept["sessions"], swept["login_failures"], swept["audit_log"]),
-                (self._clock.elapsed_ms() - began_ms) / 1000,
-            )
-
-        return at_end

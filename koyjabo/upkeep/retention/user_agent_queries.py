@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.network import user_agents
 from koyjabo.counting.models import Visit
-from .reduction_queries import Stretch, lock, store_position
+from .old_row_queries import Stretch, lock, store_position
 
 POSITION = "user_agents"
 REPLACE = text("UPDATE visits SET user_agent = :reduced WHERE id = :visit")

@@ -32,7 +32,7 @@ from koyjabo.base.settings.database_url import normal
 from koyjabo.integrations.api_keys.models import ApiKey
 from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.upkeep.recounts.recounts import TotalAdjuster
+from koyjabo.upkeep.recounts.total import TotalAdjuster
 
 ENTRY = Actor(None, "", "", 1).entry("failed", Subject("total", "site", ""))
 

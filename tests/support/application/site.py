@@ -27,7 +27,8 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.schema import Settings
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.recounts.recounts import Recounts, TotalAdjuster
+from koyjabo.upkeep.recounts.recounts import Recounts
+from koyjabo.upkeep.recounts.total import TotalAdjuster
 from koyjabo.upkeep.retention.retention import Reduction, Retention
 from koyjabo.web.limits import limits
 from support.databases.database import Database

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from koyjabo.upkeep.backups import backup
 from koyjabo.upkeep.backups.backup_file import Head
+from koyjabo.upkeep.backups.restore import restore_file
 from support.application.site import Site
 from support.sites.full_site import in_context, quiet
 
@@ -18,4 +19,4 @@ def back_up(site: Site, path: Path, force: bool = False) -> Path:
 
 def restore(site: Site, path: Path, force: bool = False) -> Head:
     with in_context(site):
-        return backup.restore(path, force, site.services.clock, quiet)
+        return restore_file(path, force, site.services.clock, quiet)

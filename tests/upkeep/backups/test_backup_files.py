@@ -13,7 +13,7 @@ from support.sites.backups import restore
 from support.sites.full_site import everything
 
 from koyjabo.base.core.errors import Unusable
-from koyjabo.upkeep.backups import backup_queries
+from koyjabo.upkeep.backups import restore_queries
 
 
 def lines_of(file: Path) -> list[bytes]:
@@ -173,7 +173,7 @@ FALSE = [
 
 def test_backup_with_a_false_head_is_refused_before_anything_is_written(file, empty, tmp_path, monkeypatch):
     before, false = everything(empty), tmp_path / "false"
-    monkeypatch.setattr(backup_queries, "clear", None)  # the first write
+    monkeypatch.setattr(restore_queries, "clear", None)  # the first write
     for sentence, change in FALSE:
         false.write_bytes(sealed(change(lines_of(file))))
         with pytest.raises(Unusable, match=sentence) as refused:

@@ -17,7 +17,8 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit.log import Audit
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.recounts import recount_queries, recounts
-from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, Recounts, TotalAdjuster
+from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, Recounts
+from koyjabo.upkeep.recounts.total import TotalAdjuster
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
-from koyjabo.upkeep.retention.retention import Nightly, Retention
+from koyjabo.upkeep.retention.nightly import Nightly
+from koyjabo.upkeep.retention.retention import Retention
 
 DONE = "nightly_work_done"
 
@@ -37,7 +38,7 @@ def site(database):
 @pytest.fixture
 def nights(caplog):
     """Days whose nightly work was done, in the order it was done."""
-    caplog.set_level(logging.INFO, "koyjabo.upkeep.retention.retention")
+    caplog.set_level(logging.INFO, "koyjabo.upkeep.retention.nightly")
 
     def days() -> list[str]:
         return [record.args[0] for record in caplog.records if record.msg.startswith(DONE)]

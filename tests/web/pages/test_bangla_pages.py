@@ -20,7 +20,7 @@ from support.servers.mailbox import PUBLIC_URL
 from support.sites.backup_files import add_backup, add_failure
 
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.upkeep.recounts.recounts import TotalAdjuster
+from koyjabo.upkeep.recounts.total import TotalAdjuster
 
 MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
 NAMES = ("ফারহানা", "কামাল", "নুসরাত", "রফিকুল", "জান্নাতুল", "শাকিব", "সুমাইয়া")

@@ -1,0 +1,18 @@
+"""Lets all servers read the blocks again after a restore."""
+
+from sqlalchemy import Connection, delete, insert, select
+
+from koyjabo.base.database.upkeep_rules import UpkeepRules
+from koyjabo.counting.models import Watermark
+from .blocks.state_queries import CHANGES_MARK
+
+IS_CHANGES_MARK = Watermark.name == CHANGES_MARK
+
+
+class ColumnRules(UpkeepRules):
+    def version(self, connection: Connection) -> int:
+        return connection.execute(select(Watermark.upto).where(IS_CHANGES_MARK)).scalar() or 0
+
+    def invalidate_restored(self, connection: Connection, version: int, now_ms: int) -> None:
+        connection.execute(delete(Watermark).where(IS_CHANGES_MARK))
+        connection.execute(insert(Watermark).values(name=CHANGES_MARK, upto=version, version=0))
