@@ -20,7 +20,7 @@ from koyjabo.base.settings import (
     redis_url,
     trusted_issuer,
 )
-from koyjabo.base.settings.checks import SHORTEST_TOKEN
+from koyjabo.base.settings.checks import MIN_TOKEN_LENGTH
 from koyjabo.base.settings.schema import Settings
 
 ROOT = installation.home()
@@ -211,7 +211,7 @@ def _refuse_weak_secrets(settings: Settings) -> None:
     why = operator_secrets.weakness(settings.secret_key) if settings.secret_key else "is missing: production needs one"
     if why:
         raise SettingsError(f"SECRET_KEY {why}; {operator_secrets.MAKE_ONE}.")
-    why = operator_secrets.weakness(settings.metrics_token, SHORTEST_TOKEN) if settings.metrics_token else None
+    why = operator_secrets.weakness(settings.metrics_token, MIN_TOKEN_LENGTH) if settings.metrics_token else None
     if why:
         raise SettingsError(f"METRICS_TOKEN {why}; {operator_secrets.MAKE_ONE}.")
     why = operator_secrets.weakness(settings.auth_shared_secret) if settings.auth_shared_secret else None

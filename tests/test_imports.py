@@ -100,7 +100,7 @@ api incoming visits ledger live_stats batch_plan records rollback high_water led
 ledger_postgres schemas.requests
 """
 REACHED_BY_A_VISIT = """
-base.network: campaigns client_address geolocation origins rate_limiter services user_agents
+base.network: accept_language campaigns client_address crawlers location_names origins rate_limiter services
 base.database: batch_worker executor json_rows outage_causes postgres sqlite timelines
 web: blueprints current http.paths http.responses fast_path.fast_path limits.limits login.tokens
  openapi.describe schemas.bodies

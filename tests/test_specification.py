@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.people import permissions
 
-from koyjabo.base.core.sanitize import LONGEST_TEXT
+from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH
 from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES
 from koyjabo.counting.schemas.requests import NewVisitBody
 from koyjabo.counting.schemas.responses import StatsResponse
@@ -128,7 +128,7 @@ def test_names_and_methods_for_programs_match_the_code():
 
 
 NUMBERS = [
-    ("Register a visit", f"Texts longer than {LONGEST_TEXT} characters are cut"),
+    ("Register a visit", f"Texts longer than {MAX_TEXT_LENGTH} characters are cut"),
     ("Sessions and tokens", f"An access token is valid for {ACCESS_S // 60} minutes"),
     ("Sessions and tokens", f"a refresh token for {REFRESH_S // 86400} days"),
     ("Lists", f"at most {MAX_PER_PAGE} a page"),

@@ -9,7 +9,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from koyjabo.base.core import credential_rules, errors
-from koyjabo.base.settings.checks import LARGEST_TOTAL
+from koyjabo.base.settings.checks import MAX_TOTAL
 from koyjabo.communities import schemas as community_requests
 from koyjabo.site.receipts import pages as receipts
 from koyjabo.upkeep.recounts import total
@@ -62,13 +62,13 @@ def test_catalogues_know_what_errors_say(messages_of_pages):
 
 
 LIMITS = [
-    (credential_rules.EMAIL_TOO_LONG, [credential_rules.LONGEST_EMAIL, credential_rules.LONGEST_LOCAL_PART]),
-    (credential_rules.PASSWORD_LENGTH, [credential_rules.SHORTEST_PASSWORD, credential_rules.LONGEST_PASSWORD]),
+    (credential_rules.EMAIL_TOO_LONG, [credential_rules.MAX_EMAIL_LENGTH, credential_rules.MAX_LOCAL_PART_LENGTH]),
+    (credential_rules.PASSWORD_LENGTH, [credential_rules.MIN_PASSWORD_LENGTH, credential_rules.MAX_PASSWORD_LENGTH]),
     (bodies.NAME_LENGTH, [1, bodies.LONGEST_NAME]),
     (bodies.NAME_TOO_LONG, [bodies.LONGEST_NAME]),
     (community_requests.DESCRIPTION_TOO_LONG, [community_requests.MAX_DESCRIPTION]),
     (receipts.REASON_LENGTH, [1, receipts.MAX_REASON_LENGTH]),
-    (total.TOTAL_RANGE, [0, LARGEST_TOTAL]),
+    (total.TOTAL_RANGE, [0, MAX_TOTAL]),
 ]
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from koyjabo.base.settings.catalogue import SECTIONS
+from koyjabo.base.settings.catalogue import SETTING_SECTIONS
 from koyjabo.base.settings.schema import Settings, written
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,18 +34,18 @@ def text_of(file: str) -> str:
     """The text of one of FILES with the lists of today's settings."""
     text = (ROOT / file).read_text()
     if file == ENV_EXAMPLE:
-        return ENV_HEADER + "".join(map(env_section, SECTIONS))
+        return ENV_HEADER + "".join(map(env_section, SETTING_SECTIONS))
     return with_tables(text) if file == SETTINGS_PAGE else with_passed_on(text)
 
 
 def env_section(section: str) -> str:
-    lines = (f"# {name}={default(name)}\n" for name in SECTIONS[section])
+    lines = (f"# {name}={default(name)}\n" for name in SETTING_SECTIONS[section])
     return f"\n# {section.replace('*', '')}\n{''.join(lines)}"
 
 
 def with_tables(text: str) -> str:
     """The text of docs/settings.md with new tables. Raises ValueError if a section has no table."""
-    for section in SECTIONS:
+    for section in SETTING_SECTIONS:
         before, heading, after = text.partition(f"## {section}\n")
         introduction, header, rest = after.partition(TABLE_HEADER)
         if not header or "\n## " in introduction:
@@ -56,7 +56,7 @@ def with_tables(text: str) -> str:
 
 
 def rows(section: str) -> Iterator[str]:
-    for name in SECTIONS[section]:
+    for name in SETTING_SECTIONS[section]:
         value = default(name)
         meaning = Settings.model_fields[name.lower()].description
         yield f"| `{name}` | {f'`{value}`' if value else ''} | {meaning} |\n"
@@ -67,7 +67,7 @@ def with_passed_on(text: str) -> str:
     before, comment, after = text.partition(PASSED_ON)
     _, key, following = after.partition("    volumes:\n")
     set_here = set(re.findall(r"^      ([A-Z_]+):", before, re.MULTILINE)) | OF_THE_IMAGE | OTHER_HOSTS
-    names = [name for section in SECTIONS.values() for name in section if name not in set_here]
+    names = [name for section in SETTING_SECTIONS.values() for name in section if name not in set_here]
     lines = "".join(f"      {name}: ${{{name}:-}}\n" for name in names)
     return f"{before}{comment}{lines}{key}{following}"
 

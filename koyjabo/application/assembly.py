@@ -5,8 +5,9 @@ from flask import Blueprint, Flask
 from koyjabo.base.cluster.base import Base, open_cluster
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.extensions import db
+from koyjabo.base.core.lifetime import Lifetime
 from koyjabo.base.core.runtime import Runtime
-from koyjabo.base.core.services import Lifetime, Services
+from koyjabo.base.core.services import Services
 from koyjabo.base.core.signals import Signals
 from koyjabo.base.database import engine
 from koyjabo.base.database.executor import DatabaseExecutor

@@ -14,7 +14,7 @@ UPKEEP = ("upkeep_queries:CommunityRules",)
 def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.base.core.i18n import N_
-    from koyjabo.base.observability.metrics import COMMUNITIES
+    from koyjabo.base.observability.all_metrics import COMMUNITY_CONNECTIONS_GAUGE
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.web.panel.navigation import Navigation, PanelPage, Shortcut
     from .live.messages import DISCONNECT_SUBJECT, MESSAGES_SUBJECT
@@ -24,7 +24,7 @@ def register(base: "Base") -> None:
 
     communities, signals = base.services.add(build(base)), base.signals
     refs, updates, revocation = communities.refs, communities.room_updates, communities.revocation
-    base.services[ObservabilityServices].gauges.provide(COMMUNITIES, communities.participants.counts)
+    base.services[ObservabilityServices].gauges.provide(COMMUNITY_CONNECTIONS_GAUGE, communities.participants.counts)
     base.on(signals.online_changed, updates.count_changed)
     base.on(signals.room_heard, updates.catch_up)
     base.on(signals.access_revoked, refs.forget, revocation.publish)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.core.identity import REF, uuid_of
+from koyjabo.base.core.identity import EXTERNAL_ID, uuid_of
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.executor import DatabaseExecutor
@@ -49,13 +49,13 @@ class CommunityRefs:
         wait for a query, which concurrent calls share. Raises LedgerUnavailable.
         """
         known = self.known(text)
-        if known is not None or not REF.fullmatch(text):
+        if known is not None or not EXTERNAL_ID.fullmatch(text):
             return known or text
         return self._lookups.ask(text)
 
     def resolve_all(self, texts: Collection[str]) -> dict[str, str]:
         """`resolve` many texts at once, with one query for every IDS_PER_QUERY texts that are not in memory."""
-        unknown = [text for text in texts if self.known(text) is None and REF.fullmatch(text)]
+        unknown = [text for text in texts if self.known(text) is None and EXTERNAL_ID.fullmatch(text)]
         for start in range(0, len(unknown), IDS_PER_QUERY):
             self._look_up(set(unknown[start : start + IDS_PER_QUERY]))
         return {text: self._id_of(text) for text in texts}

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import REF, RESERVED_REFS, Account
+from koyjabo.base.core.identity import EXTERNAL_ID, RESERVED_REFS, Account
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.models import Community, Membership
 from koyjabo.web.http.responses import Time
@@ -46,7 +46,7 @@ PUBLIC_COUNT = "lets anyone see the numbers of people online and of visits, live
 MAX_MEMBERS = 500
 NOT_A_REF = "must have 1 to 255 printable ASCII characters"
 RESERVED_REF = "must not be online, by-ref, . or .., which paths already use"
-REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS).replace('.', '[.]')})$){REF.pattern}")
+REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS).replace('.', '[.]')})$){EXTERNAL_ID.pattern}")
 
 
 def _description(value: Any) -> str:
@@ -216,7 +216,7 @@ class InvitationResponse(BaseModel):
 
 
 def _ref(value: Any) -> str:
-    if not isinstance(value, str) or not REF.fullmatch(value):
+    if not isinstance(value, str) or not EXTERNAL_ID.fullmatch(value):
         raise refuse(NOT_A_REF)
     if value in RESERVED_REFS:
         raise refuse(RESERVED_REF)

@@ -17,7 +17,7 @@ def register(base: "Base") -> None:
 
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.base.jobs.claims import POLL_S
-    from koyjabo.base.observability import metrics
+    from koyjabo.base.observability import all_metrics
     from koyjabo.base.observability.services import ObservabilityServices
     from .clock_watch import ClockWatch
     from .high_water import HIGH_WATER
@@ -33,13 +33,13 @@ def register(base: "Base") -> None:
     )
     watch.tick()
     visits, gauges = counting.visits, base.services[ObservabilityServices].gauges
-    gauges.provide(metrics.ACTIVE, lambda: visits.newest().active)
-    gauges.provide(metrics.DATABASE, lambda: not visits.newest().stale)
-    gauges.provide(metrics.WAITING, lambda: visits.writer().waiting)
-    gauges.provide(metrics.OLDEST, lambda: visits.writer().oldest_s)
+    gauges.provide(all_metrics.ACTIVE_VISITORS_GAUGE, lambda: visits.newest().active)
+    gauges.provide(all_metrics.DATABASE_GAUGE, lambda: not visits.newest().stale)
+    gauges.provide(all_metrics.WAITING_VISITS_GAUGE, lambda: visits.writer().waiting)
+    gauges.provide(all_metrics.OLDEST_VISIT_GAUGE, lambda: visits.writer().oldest_s)
     base.every(TICK_S, watch.tick, shared.renew, base.database.leave_replaced)
     base.every(POLL_S, counting.anonymity.sweep)
-    base.on(base.signals.high_water_asked, partial(bus.send_to_workers, HIGH_WATER))
+    base.on(base.signals.marks_requested, partial(bus.send_to_workers, HIGH_WATER))
     base.on(base.signals.message_received, lambda _, message: shared.reply(str(message)), of=HIGH_WATER)
     base.on(base.signals.redis_returned, lambda _: shared.renew_all())
     base.on(base.signals.epoch_began, lambda _: counting.forget_database())

@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.sanitize import truncate
 from koyjabo.base.core.urls import is_on_disk, sent_page
-from koyjabo.base.network import campaigns, user_agents
+from koyjabo.base.network import accept_language, campaigns
 from koyjabo.base.network.client_address import neighbourhood
+from koyjabo.base.network.crawlers import is_bot
 from koyjabo.base.network.services import NetworkServices
-from koyjabo.base.network.user_agents import is_bot
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, SentVisitsBody
 from koyjabo.counting.schemas.responses import (
     LastVisitResponse,
@@ -203,7 +203,7 @@ def _count_pixel() -> None:
             automated=is_crawler,
             network=network.owners.network(address),
             own=network.owners.is_own(address) or is_operator(request.environ, context.caller()),
-            language=user_agents.first_of(request.headers.get("Accept-Language")),
+            language=accept_language.first_language(request.headers.get("Accept-Language")),
             campaign=campaigns.of_page(page),
         )
     )

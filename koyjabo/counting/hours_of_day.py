@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
-from koyjabo.base.core.runtime import out_of_turn
+from koyjabo.base.core.runtime import without_queueing
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
 from . import queries
@@ -44,7 +44,7 @@ class DaysByHour:
     def at(self, moment: PulseSample) -> DayByHour:
         """Today and a usual day of the site. Raises LedgerUnavailable."""
         key = moment.stats.epoch, moment.minute
-        with out_of_turn(), self._lock:
+        with without_queueing(), self._lock:
             if self._day is None or self._day[0] != key:
                 self._day = (key, self._read_day(SITE, moment.minute))
             return self._day[1].with_visits(moment.stats.today)

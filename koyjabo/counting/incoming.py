@@ -8,7 +8,7 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.core.services import Services
 from koyjabo.base.core.urls import is_on_disk
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network import user_agents
+from koyjabo.base.network import accept_language
 from koyjabo.base.network.origins import is_sender
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.schemas.requests import NewVisitBody, SentVisit
@@ -71,7 +71,7 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
         fingerprint=services[PresenceServices].visitor_sockets.fingerprint(environ),
         user_id=user_id,
         member_id=user_id,
-        language=user_agents.first_of(environ.get("HTTP_ACCEPT_LANGUAGE")),
+        language=accept_language.first_language(environ.get("HTTP_ACCEPT_LANGUAGE")),
         is_public=not is_member,
         attended_ms=0 if is_measured and not is_late(body.waitedMs) else None,
         network=network.owners.network(address),

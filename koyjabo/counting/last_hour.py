@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.clock import MINUTE_MS, Clock, shifted
-from koyjabo.base.core.runtime import out_of_turn
+from koyjabo.base.core.runtime import without_queueing
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
 from . import queries
@@ -140,7 +140,7 @@ class Pulse:
 
     def _minutes(self, moment: PulseSample) -> Mapping[int, Minute]:
         key = moment.stats.epoch, moment.stats.total, moment.minute
-        with out_of_turn(), self._lock:
+        with without_queueing(), self._lock:
             if self._read is None or self._read[0] != key:
                 run = self._database.read
                 if self._read is None or self._read[0][0] != moment.stats.epoch:  # or a backup was restored

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
-from koyjabo.base.core.runtime import Runtime, out_of_turn
+from koyjabo.base.core.runtime import Runtime, without_queueing
 from koyjabo.base.database.batch_worker import STUCK_S, BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
 from koyjabo.base.database.outage_causes import cause_of
 from koyjabo.base.models import SITE, Scope
@@ -250,7 +250,7 @@ class Ledger:
             jobs = self._writer.put(keyed)
         except LedgerUnavailable as error:
             return [error for _ in visits]
-        with out_of_turn():
+        with without_queueing():
             jobs[-1].waiter.wait()  # the last one finishes last, so this is one wait instead of 500
             return [self._outcome(job, rounds_before) for job in jobs]
 

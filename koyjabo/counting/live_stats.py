@@ -6,7 +6,7 @@ from typing import Any
 
 from koyjabo.base.core.clock import Clock, newest_credible
 from koyjabo.base.models import Scope
-from koyjabo.base.network.geolocation import OTHER, UNKNOWN
+from koyjabo.base.network.location_names import OTHER_LOCATIONS, UNKNOWN_LOCATION
 from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
 from .high_water import HighWater
 from .records import CounterSnapshot
@@ -151,7 +151,11 @@ def _is_credible(name: str, value: Any) -> bool:
 
 def named_place(place: str | None, places: Mapping[str, int]) -> str | None:
     """The location of a visit; None if too few visitors are active there."""
-    is_named = place is not None and place not in (OTHER, UNKNOWN) and places.get(place, 0) >= MIN_AT_A_PLACE
+    is_named = (
+        place is not None
+        and place not in (OTHER_LOCATIONS, UNKNOWN_LOCATION)
+        and places.get(place, 0) >= MIN_AT_A_PLACE
+    )
     return place if is_named else None
 
 

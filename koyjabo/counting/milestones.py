@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from koyjabo.base.models import Scope
-from koyjabo.base.settings.checks import LARGEST_TOTAL, NO_TOTALS
+from koyjabo.base.settings.checks import MAX_TOTAL, NO_TOTALS
 from .records import CounterSnapshot
 from .stats import base36
 
@@ -26,7 +26,7 @@ def usual() -> list[int]:
     """The default milestones: 1, 2.5 and 5 times each power of 10, from FIRST to a little more than the highest total
     that can be set.
     """
-    powers = (10**exponent for exponent in range(len(str(LARGEST_TOTAL)) + 1))
+    powers = (10**exponent for exponent in range(len(str(MAX_TOTAL)) + 1))
     return [value for power in powers if power >= FIRST for value in (power, 5 * power // 2, 5 * power)]
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.core.identity import DELETED
+from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import ids_between
 from koyjabo.base.models import SITE, Scope
@@ -98,7 +98,7 @@ def recent_visits(engine: Engine, since_ms: int) -> list[tuple[Scope, str, str, 
             for row in rows:
                 if row.at_ms <= since_ms:
                     break
-                if row.visitor_id.startswith(DELETED):
+                if row.visitor_id.startswith(DELETED_ID):
                     continue
                 for scope in {SITE, Scope(row.scope)}:  # a community's visit also counts for the site
                     visits.append((scope, row.visitor_id, row.place, row.at_ms))
@@ -162,7 +162,7 @@ def numbered_visit(session: Session, ordinal: int) -> Any:
     """
     newest = max(ids_of(session, ordinal), default=None)
     visit = session.execute(select(Visit.id, Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
-    return None if visit is None or visit.visitor_id.startswith(DELETED) else visit
+    return None if visit is None or visit.visitor_id.startswith(DELETED_ID) else visit
 
 
 def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:

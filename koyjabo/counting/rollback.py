@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
-from koyjabo.base.core.runtime import out_of_turn
+from koyjabo.base.core.runtime import without_queueing
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.people.audit.log import Actor, Subject
@@ -123,7 +123,7 @@ class RollbackRecovery:
         """
         self.high_water.merge({SITE: cause.mark})
         failures = self._failures
-        with out_of_turn(), self._alone:
+        with without_queueing(), self._alone:
             if self._failures != failures:
                 raise LedgerUnavailable
             try:

@@ -58,7 +58,7 @@ def build(base: Base) -> CountingServices:
         )
     high_water, metrics = HighWater(server=NOT_ASKED), base.services[ObservabilityServices].metrics
     recovery = RollbackRecovery(
-        database, clock, high_water, _shared(base, high_water), base.signals.high_water_asked.send, metrics.rolled_back
+        database, clock, high_water, _shared(base, high_water), base.signals.marks_requested.send, metrics.rolled_back
     )
     store = open_store(settings.database, clock, milestones=announced, high_water=high_water)
     active_visitors = presence.active_visitors

@@ -16,7 +16,7 @@ def register(base: "Base") -> None:
 
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.base.models import SITE
-    from koyjabo.base.observability.metrics import CONNECTIONS
+    from koyjabo.base.observability.all_metrics import CONNECTIONS_GAUGE
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.counting.services import CountingServices
     from koyjabo.presence.services import PresenceServices
@@ -32,7 +32,7 @@ def register(base: "Base") -> None:
     base.every(interval_s, presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
     base.every(TICK_S, rooms.leave_empty, partial(rooms.refresh, PAGES_ROOM))
     base.services[ObservabilityServices].socket_log.measure_delivery(rooms.caused_by_visits)
-    base.services[ObservabilityServices].gauges.provide(CONNECTIONS, partial(socket_counts, realtime.fanout))
+    base.services[ObservabilityServices].gauges.provide(CONNECTIONS_GAUGE, partial(socket_counts, realtime.fanout))
     base.on(base.signals.value_received, rooms.receive)
     base.on(base.signals.value_received, realtime.site.received, of=STATS_ROOM)
     base.on(base.signals.active_changed, realtime.site.active_changed, of=SITE)

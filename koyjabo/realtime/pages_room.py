@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting, TooManyRequests
 from koyjabo.base.core.urls import before_query
 from koyjabo.base.network.client_address import AddressCounter
-from koyjabo.base.network.rate_limiter import WINDOW_S
+from koyjabo.base.network.rate_limiter import RATE_WINDOW_S
 from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, NOT_SHOWN, PageNumbers
 from koyjabo.counting.page_reading import PageViews
 from koyjabo.counting.stats import encode
@@ -201,7 +201,7 @@ class PagesRoom(Room):
         has_paths = self._paths.has_room(new.address, MAX_WATCHED_PATHS, new.paths - old.paths)
         has_bytes = self._bytes.has_room(new.address, MAX_BYTES_OF_PATHS, new.size - old.size)
         if new.address and not (has_paths and has_bytes):
-            raise TooManyRequests(WINDOW_S, TOO_MANY_WATCHED_PATHS)
+            raise TooManyRequests(RATE_WINDOW_S, TOO_MANY_WATCHED_PATHS)
 
     def _different(self, pages: Collection[str], counts: Mapping[str, PageViews]) -> list[str]:
         """The pages whose other clients were sent other numbers. They are sent again."""

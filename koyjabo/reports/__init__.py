@@ -17,7 +17,7 @@ def register(base: "Base") -> None:
 
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.base.jobs.claims import POLL_S
-    from koyjabo.base.observability import metrics
+    from koyjabo.base.observability import all_metrics
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.columns.block_writer import STORING_POLL_S
     from koyjabo.columns.blocks import block_queries
@@ -45,8 +45,8 @@ def register(base: "Base") -> None:
     base.every(STORING_POLL_S, reports.storing.tick)
     base.every(TICK_S, reports.page_totals.tick)
     gauges = base.services[ObservabilityServices].gauges
-    gauges.provide(metrics.UNPROJECTED, lambda: reports.storing.last_behind)
-    gauges.provide(metrics.FREE, lambda: (disk := reports.events.space.disk()) and disk.free)
+    gauges.provide(all_metrics.UNPROJECTED_VISITS_GAUGE, lambda: reports.storing.last_behind)
+    gauges.provide(all_metrics.FREE_DISK_GAUGE, lambda: (disk := reports.events.space.disk()) and disk.free)
     base.at_stop(reports.events.close)
     bind_tracker(base)
     cards = (Shortcut(card.label, OVERVIEW, f"insights-{card.name}") for card in ALL)

@@ -6,10 +6,11 @@ from typing import Any, cast
 
 from flask import Request
 
-from koyjabo.base.core.errors import CLOSE_CODES, TOO_MANY, UNEXPECTED, KoyJaboError, NoStreams
+from koyjabo.base.core.close_codes import CODES_BY_ERROR, TRY_AGAIN_LATER, UNEXPECTED_ERROR
+from koyjabo.base.core.errors import KoyJaboError, NoStreams
 from koyjabo.base.core.services import Services
 from koyjabo.base.network import client_address
-from koyjabo.base.observability.socket_log import NOWHERE
+from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.page_numbers.schemas import paths_of
 from koyjabo.counting.services import CountingServices
@@ -53,13 +54,13 @@ class ServerSentEvents(Stream):
             connection: Any = streams.open(request.environ, self)  # a `koyjabo.server.websockets.event_stream`
         except KoyJaboError:
             address = client_address.limit_key(request.environ)
-            self._socket_log.refused(self.kind, address, NOWHERE, TOO_MANY, "no_room")
+            self._socket_log.refused(self.kind, address, NO_COMMUNITY_TEXT, TRY_AGAIN_LATER, "no_room")
             raise
         try:
             self.admit(connection, request)
         except Exception as error:
             code = getattr(error, "code", KoyJaboError.code)
-            self._record_refusal(connection, request, CLOSE_CODES.get(code, UNEXPECTED), code)
+            self._record_refusal(connection, request, CODES_BY_ERROR.get(code, UNEXPECTED_ERROR), code)
             connection.abandon()
             raise
         self._record_opening(connection)

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from flask import Request
 
-from koyjabo.base.core.errors import InvalidMessage, KoyJaboError, close_code
+from koyjabo.base.core.close_codes import close_code
+from koyjabo.base.core.errors import InvalidMessage, KoyJaboError
 from koyjabo.base.core.services import Services
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices

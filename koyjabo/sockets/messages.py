@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.core.errors import InvalidMessage
 from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID
-from koyjabo.base.core.sanitize import LONGEST_TEXT
+from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH
 from koyjabo.base.core.urls import before_query
 from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS
 
@@ -16,7 +16,8 @@ MAX_LIST_BYTES = 65_536
 """Maximum size of a message with paths, bytes (specification: Page numbers)."""
 
 WRONG_PAGES_MESSAGE = (
-    f'Send {{"type": "pages", "paths": ["/posts/a"]}}, with up to {MAX_PATHS} paths of up to {LONGEST_TEXT} characters.'
+    f'Send {{"type": "pages", "paths": ["/posts/a"]}}, with up to {MAX_PATHS} paths of up to {MAX_TEXT_LENGTH} '
+    "characters."
 )
 
 MAX_ERRORS = 10

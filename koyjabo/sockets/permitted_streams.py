@@ -8,10 +8,11 @@ from typing import Any
 
 from flask import Request
 
-from koyjabo.base.core.errors import CLEAN_CLOSES, UNEXPECTED, KoyJaboError, close_code
+from koyjabo.base.core.close_codes import CLEAN_CLOSES, UNEXPECTED_ERROR, close_code
+from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.services import Services
 from koyjabo.base.models import SITE
-from koyjabo.base.observability.socket_log import NOWHERE
+from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
 from koyjabo.web.login.tokens import Claims
@@ -36,14 +37,16 @@ class PermittedStream(Stream):
 
     def community_of(self, connection: Connection) -> str:
         participant = self._participants.get(connection)
-        return participant.access.community_id if participant is not None and participant.scope != SITE else NOWHERE
+        if participant is None or participant.scope == SITE:
+            return NO_COMMUNITY_TEXT
+        return participant.access.community_id
 
     def admit(self, connection: Connection, request: Request) -> None:
         claims = identify(self._services, request, sub_protocols(request).token)
         participant = self._participant(connection, claims, request)
         self._participants[connection] = participant
         if self._services[CommunityServices].admission.join(participant) is None:
-            connection.close(UNEXPECTED)  # usually it has already disconnected
+            connection.close(UNEXPECTED_ERROR)  # usually it has already disconnected
 
     def send_present(self, connection: Connection) -> None:
         participant = self._participants.get(connection)

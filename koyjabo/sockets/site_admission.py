@@ -7,7 +7,7 @@ from flask import Request
 from koyjabo.base.core.errors import InvalidMessage, LedgerUnavailable
 from koyjabo.base.core.services import Services
 from koyjabo.base.network import client_address
-from koyjabo.base.network.geolocation import UNKNOWN
+from koyjabo.base.network.location_names import UNKNOWN_LOCATION
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.services import CountingServices
@@ -59,7 +59,7 @@ def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> st
         visitor, visit = _hashed(services, visitor, visit)
     if visitor is None:
         return ""
-    registered = services[CountingServices].visits.arrive(visitor, known.place or UNKNOWN)
+    registered = services[CountingServices].visits.arrive(visitor, known.place or UNKNOWN_LOCATION)
     sockets.named(member, visitor, registered)
     services[AttendanceWriter].pages.named(member, visit)
     return visitor

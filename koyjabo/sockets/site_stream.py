@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Request
 
-from koyjabo.base.core.errors import InvalidMessage, KoyJaboError, TooManyRequests, close_code
+from koyjabo.base.core.close_codes import close_code
+from koyjabo.base.core.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.stats import encode
 from koyjabo.presence.services import PresenceServices

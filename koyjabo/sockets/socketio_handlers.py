@@ -9,13 +9,14 @@ from typing import Any
 from flask import current_app, request
 from flask_socketio import ConnectionRefusedError as Refused, emit
 
-from koyjabo.base.core.errors import ABUSE, NORMAL, InvalidMessage, KoyJaboError, TooManyRequests, close_code
+from koyjabo.base.core.close_codes import ABUSE, NORMAL_CLOSE, close_code
+from koyjabo.base.core.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.base.core.extensions import socketio
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.core.services import Services
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.base.observability.socket_log import NOWHERE, SocketLog
+from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT, SocketLog
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.presence.services import PresenceServices
@@ -73,7 +74,7 @@ def connect(auth: Any = None) -> None:
         is_admitted = admit(services, _sid(), client, request, (sent_id, sent_visit), is_said)
     except TooManyRequests as error:
         code = close_code(error)
-        _socket_log().refused(SOCKETIO_KIND, _address(), NOWHERE, code, error.code)
+        _socket_log().refused(SOCKETIO_KIND, _address(), NO_COMMUNITY_TEXT, code, error.code)
         services[RealtimeServices].fanout.disconnect_client(_sid(), code, str(error))
         return
     if not is_admitted:
@@ -87,7 +88,7 @@ def connect(auth: Any = None) -> None:
 def disconnect(reason: str = "") -> None:
     services, sid = _services(), _sid()
     if (lasted_s := _joined_rooms().lasted_s(sid)) is not None:
-        code = NORMAL if reason == CLIENT_DISCONNECT else ABNORMAL_CLOSURE
+        code = NORMAL_CLOSE if reason == CLIENT_DISCONNECT else ABNORMAL_CLOSURE
         who = services[PresenceServices].visitor_sockets.visitor_of(sid)
         _socket_log().closed(SOCKETIO_KIND, _address(), code, lasted_s, who=who)
     services[AttendanceWriter].pages.closed(sid)
@@ -138,7 +139,7 @@ def join(message: Any) -> dict[str, Any]:
         raise
     except KoyJaboError as error:
         named, code = message["communityId"], close_code(error)
-        community = _services()[CommunityServices].refs.known(named) or uuid_of(named) or NOWHERE
+        community = _services()[CommunityServices].refs.known(named) or uuid_of(named) or NO_COMMUNITY_TEXT
         _socket_log().refused(SOCKETIO_KIND, _address(), community, code, error.code)
         return {"ok": False, "error": str(error), "code": code}
 

@@ -11,11 +11,12 @@ from weakref import WeakSet
 
 from flask import Request
 
-from koyjabo.base.core.errors import ABUSE, TOO_MANY, UNEXPECTED, InvalidInput, InvalidMessage, KoyJaboError, close_code
+from koyjabo.base.core.close_codes import ABUSE, TRY_AGAIN_LATER, UNEXPECTED_ERROR, close_code
+from koyjabo.base.core.errors import InvalidInput, InvalidMessage, KoyJaboError
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.core.services import Services
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.base.observability.socket_log import NOWHERE, SocketLog
+from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT, SocketLog
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.stats import encode
 from koyjabo.realtime import events
@@ -100,7 +101,7 @@ class Stream(ABC):
 
     def community_of(self, connection: Connection) -> str:
         """The community id of an admitted connection, or NOWHERE."""
-        return NOWHERE
+        return NO_COMMUNITY_TEXT
 
     def open(self, websockets: Any, request: Request, protocol: str | None = None) -> None:
         """Accept a handshake, and admit the client. Raises BadHandshake, UnsupportedWebSocket. A refused client is
@@ -112,13 +113,13 @@ class Stream(ABC):
                 self.admit(connection, request)
                 self._record_opening(connection)
             else:
-                self._record_refusal(connection, request, TOO_MANY, "no_room")
+                self._record_refusal(connection, request, TRY_AGAIN_LATER, "no_room")
         except KoyJaboError as error:
             self._record_refusal(connection, request, close_code(error), error.code)
             connection.close(close_code(error), str(error))
         except Exception:
-            self._record_refusal(connection, request, UNEXPECTED, "internal_error")
-            connection.close(UNEXPECTED)
+            self._record_refusal(connection, request, UNEXPECTED_ERROR, "internal_error")
+            connection.close(UNEXPECTED_ERROR)
             raise
         finally:
             connection.start()
@@ -152,7 +153,7 @@ class Stream(ABC):
         self._refused.add(connection)
         named = (request.view_args or {}).get("community_id", "")
         community_id = self._services[CommunityServices].refs.known(named) or uuid_of(named)
-        self._socket_log.refused(self.kind, connection.address, community_id or NOWHERE, code, why)
+        self._socket_log.refused(self.kind, connection.address, community_id or NO_COMMUNITY_TEXT, code, why)
 
     def _respond(self, connection: Connection, message: dict[str, Any]) -> None:
         kind = message["type"]

@@ -19,9 +19,9 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from koyjabo.base.core.clock import iso
-from koyjabo.base.core.i18n import DIGITS, LANGUAGES, Filled, name_in
-from koyjabo.base.network import geolocation
-from koyjabo.base.network.geolocation import OTHER, UNKNOWN
+from koyjabo.base.core.i18n import LANGUAGE_DIGITS, LANGUAGES, Filled, name_in
+from koyjabo.base.network import location_names
+from koyjabo.base.network.location_names import OTHER_LOCATIONS, UNKNOWN_LOCATION
 from koyjabo.base.network.user_agents import Browser
 from koyjabo.base.settings.schema import Settings
 from .current import current
@@ -124,7 +124,11 @@ def translated(text: object) -> str:
 
 def place(name: str) -> str:
     """The location of a visit, a session or an action; "" if unknown."""
-    return translated(name) if name in (UNKNOWN, OTHER) else geolocation.in_language(name, language())
+    return (
+        translated(name)
+        if name in (UNKNOWN_LOCATION, OTHER_LOCATIONS)
+        else location_names.in_language(name, language())
+    )
 
 
 def browser_name(browser: Browser) -> str:
@@ -137,7 +141,7 @@ def browser_name(browser: Browser) -> str:
 
 def place_words() -> dict[str, str]:
     """The words that webkit/places.js needs in addition to country names (browsers know these), by English name."""
-    return {UNKNOWN: _("Unknown"), OTHER: _("Other"), **geolocation.words(language())}
+    return {UNKNOWN_LOCATION: _("Unknown"), OTHER_LOCATIONS: _("Other"), **location_names.words(language())}
 
 
 def count(number: int) -> str:
@@ -148,7 +152,7 @@ def count(number: int) -> str:
 @lru_cache(maxsize=4096)
 def number_in(language: str, number: int) -> str:
     """Group and format a number with the digits of `language`, which may not be the page's."""
-    return format_decimal(number, locale=language).translate(DIGITS.get(language, {}))
+    return format_decimal(number, locale=language).translate(LANGUAGE_DIGITS.get(language, {}))
 
 
 def percent(number: float) -> str:
@@ -163,7 +167,7 @@ def share(percent: float) -> str:
 
 def digits(text: object) -> str:
     """Convert the digits in a text to the language's script."""
-    return str(text).translate(DIGITS.get(language(), {}))
+    return str(text).translate(LANGUAGE_DIGITS.get(language(), {}))
 
 
 def moment(at_ms: int) -> Markup:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import koyjabo
+from koyjabo.base.core.lifetime import Lifetime
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.base.core.services import Lifetime
 from koyjabo.base.core.signals import Signals
 
 SIGNALS = [field.name for field in fields(Signals)]

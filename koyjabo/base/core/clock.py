@@ -1,6 +1,5 @@
-"""The only source of time: milliseconds since 1970, days and hours in TIMEZONE, and times from programs and people."""
+"""The only source of time: milliseconds since 1970, and days and hours in TIMEZONE."""
 
-import re
 import time
 from bisect import bisect
 from collections.abc import Callable
@@ -8,15 +7,18 @@ from datetime import UTC, date, datetime, time as time_of_day, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from .errors import InvalidInput
-from .i18n import ASCII_DIGITS, N_
+from .days import Days
 
 MINUTE_MS = 60 * 1000
 QUARTER_HOUR_S = 900
-WRONG_MS = 86_400_000
+MAX_CLOCK_LAG_MS = 86_400_000
 """How far behind the newest commit the system's clock is wrong, ms."""
 
-CACHE_SIZE = 1000
+CLOCK_CACHE_SIZE = 1000
+
+
+MAX_CLOCK_LEAD_MS = 3_600_000
+"""How far ahead another server's clock may be, ms."""
 
 
 def system_now_ms() -> int:
@@ -40,49 +42,11 @@ def shifted(day: str, days: int) -> str:
     return (date.fromisoformat(day) + timedelta(days)).isoformat()
 
 
-TYPED_YEARS = range(1971, 9999)
-NOT_A_DAY = N_("must be a date, such as 2025-12-16")
-
-
-class Days(NamedTuple):
-    """A range of days, including the first and the last; None means no limit."""
-
-    first: date | None
-    last: date | None
-
-
-def typed_days(first_day: str, last_day: str) -> Days:
-    """Parse days in ISO format, with digits in any script; "" means no limit. Raises InvalidInput by field."""
-    problems: dict[str, str] = {}
-    typed = {"first_day": first_day, "last_day": last_day}
-    first, last = (_typed_day(name, text.translate(ASCII_DIGITS).strip(), problems) for name, text in typed.items())
-    if first and last and first > last:
-        problems["last_day"] = N_("must not be before the first day")
-    if problems:
-        raise InvalidInput(details=problems)
-    return Days(first, last)
-
-
-def _typed_day(name: str, text: str, problems: dict[str, str]) -> date | None:
-    try:
-        day = date.fromisoformat(text) if text else None
-    except ValueError:
-        day = date.min
-    if day is not None and day.year not in TYPED_YEARS:
-        problems[name] = NOT_A_DAY
-        return None
-    return day
-
-
 class Bucket(NamedTuple):
     """The local day, and the start of the local hour, that a moment is counted in."""
 
     day: str  # YYYY-MM-DD in TIMEZONE
     hour_s: int  # start of that local hour, seconds since 1970-01-01 UTC
-
-
-FURTHEST_AHEAD_MS = 3_600_000
-"""How far ahead another server's clock may be, ms."""
 
 
 class Clock:
@@ -113,11 +77,11 @@ class Clock:
         newest commit (specification: Storage).
         """
         now_ms = self.system_ms()
-        return now_ms if now_ms >= self.newest_commit_ms - WRONG_MS else self.newest_commit_ms
+        return now_ms if now_ms >= self.newest_commit_ms - MAX_CLOCK_LAG_MS else self.newest_commit_ms
 
     @property
     def is_wrong(self) -> bool:
-        return self.system_ms() < self.newest_commit_ms - WRONG_MS
+        return self.system_ms() < self.newest_commit_ms - MAX_CLOCK_LAG_MS
 
     def today(self) -> str:
         """The local date, YYYY-MM-DD. It changes at local midnight, even when the clocks change."""
@@ -133,7 +97,7 @@ class Clock:
             bucket = self._bucket_of(quarter * QUARTER_HOUR_S)
             if bucket != self._bucket_of((quarter + 1) * QUARTER_HOUR_S - 1):
                 return self._bucket_of(at_ms // 1000)
-            if len(buckets) >= CACHE_SIZE:
+            if len(buckets) >= CLOCK_CACHE_SIZE:
                 buckets.clear()
             buckets[quarter] = bucket
         return bucket
@@ -143,7 +107,7 @@ class Clock:
         beginnings = self._beginnings
         began = beginnings.get(day)
         if began is None:
-            if len(beginnings) >= CACHE_SIZE:
+            if len(beginnings) >= CLOCK_CACHE_SIZE:
                 beginnings.clear()
             midnight = datetime.combine(date.fromisoformat(day), time_of_day(), self.zone)
             began = beginnings[day] = int(midnight.timestamp())
@@ -199,29 +163,8 @@ class Clock:
         return datetime.fromtimestamp(at_s, self.zone).utcoffset()
 
 
-MOMENT = "2026-12-31T18:00:00Z"
-MOMENTS = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
-)
-NOT_A_MOMENT = N_("must be a time with its offset, such as 2026-12-31T18:00:00Z, or milliseconds since 1970")
-LAST_MS = 253_402_300_799_999
-"""The end of the year 9999, ms."""
-
-
-def moment_of(value: object) -> int | None:
-    """ms since 1970; None if `value` is not a timestamp."""
-    if type(value) is int:
-        return value if 0 <= value <= LAST_MS else None
-    if not isinstance(value, str) or not MOMENTS.fullmatch(value):
-        return None
-    try:
-        return int(datetime.fromisoformat(value).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None
-
-
 def newest_credible(clock: Clock, accepted: int) -> int:
     """The highest revision to accept from another server. `accepted` is the highest so far. If a clock was set back,
     `accepted` is ahead of the clock and still increases.
     """
-    return max(clock.now_ms(), accepted) + FURTHEST_AHEAD_MS
+    return max(clock.now_ms(), accepted) + MAX_CLOCK_LEAD_MS

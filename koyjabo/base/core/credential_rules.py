@@ -11,17 +11,17 @@ from .domains import ascii_domain
 from .i18n import N_
 from .sanitize import has_visible, tidy_name
 
-LONGEST_EMAIL = 254
-LONGEST_LOCAL_PART = 64
+MAX_EMAIL_LENGTH = 254
+MAX_LOCAL_PART_LENGTH = 64
 EMAIL_TOO_LONG = N_("must not be longer than 254 characters (64 before the @)")
-LONGEST_NAME = 200
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
+MAX_ACCOUNT_NAME_LENGTH = 200
+MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 8, 128
 PASSWORD_LENGTH = N_("must have 8 to 128 characters")
 
-UNUSABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+UNUSABLE_IN_EMAIL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """White space, control characters, surrogates, and invisible characters."""
 
-JOINERS = re.compile("[\u200c\u200d]")
+ZERO_WIDTH_JOINERS = re.compile("[\u200c\u200d]")
 """Invisible, but part of the spelling of words in some scripts. In a domain, IDNA checks their place."""
 
 DOMAIN = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
@@ -31,9 +31,14 @@ def email(value: str) -> str:
     """An address as its owner typed it, in NFC."""
     value = unicodedata.normalize("NFC", value.strip())
     local, _, domain = value.rpartition("@")
-    if UNUSABLE.search(local + JOINERS.sub("", domain)) or "@" in local or not local or not _is_domain(domain):
+    if (
+        UNUSABLE_IN_EMAIL.search(local + ZERO_WIDTH_JOINERS.sub("", domain))
+        or "@" in local
+        or not local
+        or not _is_domain(domain)
+    ):
         raise ValueError(N_("must be an email address, such as ayesha@example.com"))
-    if max(len(value), len(email_key(value))) > LONGEST_EMAIL or len(local) > LONGEST_LOCAL_PART:
+    if max(len(value), len(email_key(value))) > MAX_EMAIL_LENGTH or len(local) > MAX_LOCAL_PART_LENGTH:
         raise ValueError(EMAIL_TOO_LONG)
     return value
 
@@ -63,7 +68,7 @@ def password(value: str) -> str:
     if re.search(r"[\ud800-\udfff]", value):
         raise ValueError("must be valid Unicode text")
     value = unicodedata.normalize("NFC", value)
-    if not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
+    if not MIN_PASSWORD_LENGTH <= len(value) <= MAX_PASSWORD_LENGTH:
         raise ValueError(PASSWORD_LENGTH)
     return value
 
@@ -73,5 +78,5 @@ def name(value: str | None, of: str) -> str:
     is used, or the whole address if that part is invisible as well.
     """
     words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", value or "").split())
-    names = tidy_name(words)[:LONGEST_NAME].strip(), tidy_name(of.rpartition("@")[0])
-    return next(filter(has_visible, names), of)[:LONGEST_NAME]
+    names = tidy_name(words)[:MAX_ACCOUNT_NAME_LENGTH].strip(), tidy_name(of.rpartition("@")[0])
+    return next(filter(has_visible, names), of)[:MAX_ACCOUNT_NAME_LENGTH]

@@ -1,7 +1,4 @@
-"""Errors raised by several packages. Errors raised by only one package are in its module `errors`.
-
-Errors of sockets and streams, and WebSocket close codes (specification: Credentials; table in docs/realtime.md).
-"""
+"""Errors raised by several packages. Errors raised by only one package are in its module `errors`."""
 
 import re
 from typing import Any
@@ -297,32 +294,3 @@ class InvalidMessage(KoyJaboError):
 
     code = "invalid_message"
     sentence = 'Send one JSON object as text, such as {"type": "ping"} or {"type": "request_count"}.'
-
-
-NORMAL, GOING_AWAY, NOT_SAID, ABUSE, UNEXPECTED, TOO_MANY = 1000, 1001, 1005, 1008, 1011, 1013
-NO_CREDENTIALS, INVALID_TOKEN, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
-
-CLEAN_CLOSES = (NORMAL, NOT_SAID)
-"""Close codes of clients that left on purpose. After other codes, a client may soon reconnect (specification: promise
-4).
-"""
-
-CLOSE_CODES = {
-    "unauthenticated": NO_CREDENTIALS,
-    "invalid_token": INVALID_TOKEN,
-    "invalid_key": INVALID_TOKEN,
-    "token_expired": EXPIRED,
-    "forbidden": FORBIDDEN,
-    "account_disabled": FORBIDDEN,
-    "unknown_community": FORBIDDEN,
-    "rate_limited": TOO_MANY,
-    "ledger_unavailable": TOO_MANY,
-    "too_many_connections": TOO_MANY,
-}
-
-
-"""Close codes by error code. Features add their errors' codes."""
-
-
-def close_code(error: KoyJaboError) -> int:
-    return CLOSE_CODES[error.code]

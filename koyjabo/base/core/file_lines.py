@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Protocol
 
-LONGEST_LINE = 1_000_000
+MAX_LINE_LENGTH = 1_000_000
 """Maximum length of a line, bytes."""
 
 
@@ -21,8 +21,8 @@ class LineTooLong(Exception):
 def lines(file: SupportsReadline) -> Iterator[bytes]:
     """Yield the lines of a file, in constant memory. Raises LineTooLong."""
     for number in count(1):
-        line = file.readline(LONGEST_LINE + 1)
-        if len(line) > LONGEST_LINE:
+        line = file.readline(MAX_LINE_LENGTH + 1)
+        if len(line) > MAX_LINE_LENGTH:
             raise LineTooLong(number)
         if not line:
             return

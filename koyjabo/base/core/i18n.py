@@ -3,8 +3,8 @@
 LANGUAGES = {"en": "English", "bn": "বাংলা"}
 """The languages of pages and emails, as their own names by code. The first one is the default."""
 
-DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
-ASCII_DIGITS = {written: digit for digits in DIGITS.values() for digit, written in digits.items()}
+LANGUAGE_DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
+ASCII_DIGITS = {written: digit for digits in LANGUAGE_DIGITS.values() for digit, written in digits.items()}
 
 
 def name_in(language: str | None, name: str, name_bn: str) -> str:

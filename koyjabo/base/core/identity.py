@@ -15,10 +15,10 @@ cannot change anything there.
 
 SITE_MEMBER, SITE_VIEWER, SITE_ADMIN = SITE_ROLES
 
-MASKED = "•••"
+MASKED_TEXT = "•••"
 """Shown to site viewers in place of an email or a visitorId."""
 
-DELETED = "~"
+DELETED_ID = "~"
 """Stored in place of the id of a deleted user."""
 
 MISTAKEN_IDS = ("undefined", "null", "NaN")
@@ -30,7 +30,7 @@ VISITOR_TEXT, VISIT_TEXT = r"[A-Za-z0-9_.:\-]{1,128}", r"[A-Za-z0-9_.:+/=\-]{1,1
 
 VISITOR_ID = re.compile(NO_MISTAKE + VISITOR_TEXT, re.ASCII)
 VISIT_NAME = re.compile(NO_MISTAKE + VISIT_TEXT, re.ASCII)
-REF = re.compile(r"[ -~]{1,255}")
+EXTERNAL_ID = re.compile(r"[ -~]{1,255}")
 """External ids, which another system may give to a community or to one of its users. They are opaque: OpenID Connect
 only limits a `sub` to 255 ASCII characters (Core 1.0, 2). AD FS sends base64. Auth0 sends parts with `|` between them,
 and the last one is what a directory calls its user, such as `CN=Ayesha Rahman`. None sends control characters.
@@ -44,25 +44,24 @@ remove the dots, even percent-encoded (WHATWG URL, 4.1).
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+COMMUNITY_PATH = "/communities/"
+"""Beginning of the path of a community's page."""
+
+COMMUNITY_IN_ADDRESS = re.compile(f"{COMMUNITY_PATH}([^/?#]+)")
+
+KEY_PREFIX = "kj_"
+"""Prefix of API keys. Tokens never begin with it."""
+
+
 def uuid_of(text: str) -> str | None:
     """The stored form of an id; None if `text` is not a UUID."""
     return text.lower() if UUID.fullmatch(text.lower()) else None
 
 
-COMMUNITIES = "/communities/"
-"""Beginning of the path of a community's page."""
-
-IN_ADDRESS = re.compile(f"{COMMUNITIES}([^/?#]+)")
-
-
 def community_in(address: str) -> str | None:
     """The id or external id of the community whose page an address may be."""
-    match = IN_ADDRESS.search(address) if COMMUNITIES in address else None
+    match = COMMUNITY_IN_ADDRESS.search(address) if COMMUNITY_PATH in address else None
     return unquote(match[1]) if match and match[1] != "new" else None
-
-
-KEY_PREFIX = "kj_"
-"""Prefix of API keys. Tokens never begin with it."""
 
 
 class RolesByToken(NamedTuple):

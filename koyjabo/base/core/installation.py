@@ -13,6 +13,10 @@ _CHECKOUT = _PACKAGE.parent
 _SHIPPED_MIGRATIONS = _PACKAGE / "migrations"
 
 
+HOME = "KOYJABO_HOME"
+"""Environment variable with the folder that contains `instance/` and `.env`, set by `koyjabo` without arguments."""
+
+
 def migrations() -> Path:
     """The migrations folder: next to the package in a checkout, inside it in an installed wheel."""
     return _SHIPPED_MIGRATIONS if _is_wheel() else _CHECKOUT / "migrations"
@@ -21,10 +25,6 @@ def migrations() -> Path:
 def documents() -> Path:
     """The folder of docs/ and the changelog: the checkout, or the package in an installed wheel."""
     return _PACKAGE if _is_wheel() else _CHECKOUT
-
-
-HOME = "KOYJABO_HOME"
-"""Environment variable with the folder that contains `instance/` and `.env`, set by `koyjabo` without arguments."""
 
 
 def home() -> Path:

@@ -7,9 +7,15 @@ import hmac
 import re
 import uuid
 
-RESET, VERIFY, LOGIN, INVITATION, PANEL_INVITATION = "reset", "verify", "login", "invitation", "panel_invitation"
+PASSWORD_RESET, EMAIL_VERIFICATION, LOGIN_LINK, INVITATION, PANEL_INVITATION = (
+    "reset",
+    "verify",
+    "login",
+    "invitation",
+    "panel_invitation",
+)
 
-TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 MAC_LENGTH = 16
 
 
@@ -24,7 +30,7 @@ class LinkTokens:
 
     def row_id(self, purpose: str, token: str) -> str | None:
         """The row's id; None if this is not our token for that purpose."""
-        if not TOKEN.fullmatch(token):
+        if not LINK_TOKEN.fullmatch(token):
             return None
         decoded = base64.urlsafe_b64decode(f"{token}=")
         raw, mac = decoded[:MAC_LENGTH], decoded[MAC_LENGTH:]

@@ -3,10 +3,10 @@
 import re
 from functools import lru_cache
 
-from .sanitize import LONGEST_TEXT
+from .sanitize import MAX_TEXT_LENGTH
 from .urls import normal
 
-ALL = "*"
+ALL_PAGES = "*"
 PATTERN = re.compile(r"\*|/[^\s?#\x00-\x1f\x7f]*")
 
 
@@ -15,8 +15,8 @@ def parse(value: str) -> list[str]:
     patterns = [part.strip() for part in value.split(",")]
     if not all(map(PATTERN.fullmatch, patterns)):
         raise ValueError("neither * nor a path")
-    spelled = [pattern if pattern == ALL else normal(pattern) for pattern in patterns]
-    if max(map(len, spelled)) > LONGEST_TEXT:
+    spelled = [pattern if pattern == ALL_PAGES else normal(pattern) for pattern in patterns]
+    if max(map(len, spelled)) > MAX_TEXT_LENGTH:
         raise ValueError("a path is too long")
     return spelled
 
@@ -29,7 +29,7 @@ def matcher(value: str) -> re.Pattern[str] | None:
 
 def _expression(pattern: str) -> str:
     """A regular expression that takes linear time: each atomic group ends at the first place that fits."""
-    first, *rest = map(re.escape, pattern.split(ALL))
+    first, *rest = map(re.escape, pattern.split(ALL_PAGES))
     if not rest:
         return first
     *middle, last = rest

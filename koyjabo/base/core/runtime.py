@@ -36,7 +36,7 @@ the request is not queued.
 
 
 @contextmanager
-def out_of_turn() -> Iterator[None]:
+def without_queueing() -> Iterator[None]:
     """Exempt a request from fair queueing while it holds or waits for something that other requests need, such as a
     lock. It then continues immediately after each wait. Otherwise the other requests would wait behind all requests
     from its network. It is queued again when the block ends.

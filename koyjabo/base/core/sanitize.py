@@ -3,17 +3,17 @@
 import re
 import unicodedata
 
-LONGEST_TEXT = 512
+MAX_TEXT_LENGTH = 512
 
 DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 LOOSE_JOINERS = re.compile(r"(?<!\S)[\u200c\u200d]+|(?<![\u200c\u200d])[\u200c\u200d]++(?!\S)")
-BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 """Letters and symbols that are invisible: Hangul fillers, and a Braille pattern without dots."""
 
 
 def truncate(value: str) -> str:
-    """Cut a text to LONGEST_TEXT characters, and make it `whole`."""
-    return whole(value[:LONGEST_TEXT])
+    """Cut a text to MAX_TEXT_LENGTH characters, and make it `whole`."""
+    return whole(value[:MAX_TEXT_LENGTH])
 
 
 def whole(value: str) -> str:
@@ -28,7 +28,7 @@ def whole(value: str) -> str:
 
 def has_visible(value: str) -> bool:
     """Whether a text has a visible letter, digit, sign or symbol."""
-    return any(unicodedata.category(char)[0] in "LNPS" and char not in BLANK for char in value)
+    return any(unicodedata.category(char)[0] in "LNPS" and char not in BLANK_LETTERS for char in value)
 
 
 def tidy_name(value: str) -> str:

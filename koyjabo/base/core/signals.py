@@ -56,7 +56,7 @@ class Signals:
     settings_changed: Signal = field(default_factory=Signal)
     """Settings that an admin has stored now apply on this worker. No subject."""
 
-    high_water_asked: Signal = field(default_factory=Signal)
+    marks_requested: Signal = field(default_factory=Signal)
     """This worker requests the high-water marks of all other workers. Subject: the request's id."""
 
     epoch_began: Signal = field(default_factory=Signal)

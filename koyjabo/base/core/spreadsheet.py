@@ -11,20 +11,20 @@ MIMETYPE = "text/csv; charset=utf-8"
 BYTE_ORDER_MARK = "\ufeff"
 """Begins the CSV files that browsers download: without it, Excel does not read them as UTF-8."""
 
-MARK = "'"
+CELL_MARK = "'"
 FORMULA = "=+\\-@＝＋－＠\t\r\n"
 """Characters that begin a formula in spreadsheets. Many texts come from visitors, and a formula could do harm. A cell
 may begin in the middle of a text, because spreadsheets split at the locale's list separator, or at one the user
 chooses.
 """
 
-START = rf"(?<!\w)(?<!\W{MARK})"
+CELL_START = rf"(?<!\w)(?<!\W{CELL_MARK})"
 """Matches outside a run of MARK, which is read once. A sign after a letter or digit is safe, because letters and digits
 do not separate cells.
 """
 
-SIGN = re.compile(rf"{START}({MARK}*[{FORMULA}])")
-MARKED = re.compile(rf"{START}{MARK}({MARK}*[{FORMULA}])")
+SIGN = re.compile(rf"{CELL_START}({CELL_MARK}*[{FORMULA}])")
+MARKED_SIGN = re.compile(rf"{CELL_START}{CELL_MARK}({CELL_MARK}*[{FORMULA}])")
 
 
 def head(columns: Iterable[str]) -> str:
@@ -39,7 +39,7 @@ def lines(rows: Iterable[dict[str, Any]]) -> str:
 
 def plain(cell: str) -> str:
     """The original value of a cell. Undoes `_cell`."""
-    return MARKED.sub(r"\1", cell)
+    return MARKED_SIGN.sub(r"\1", cell)
 
 
 def _cell(value: Any) -> Any:
@@ -47,7 +47,7 @@ def _cell(value: Any) -> Any:
     exact text.
     """
     if isinstance(value, str):
-        return SIGN.sub(rf"{MARK}\1", value)
+        return SIGN.sub(rf"{CELL_MARK}\1", value)
     return str(value).lower() if isinstance(value, bool) else value
 
 

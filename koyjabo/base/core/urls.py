@@ -7,9 +7,9 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from .domains import ascii_domain
 from .i18n import N_
-from .sanitize import LONGEST_TEXT, truncate, whole
+from .sanitize import MAX_TEXT_LENGTH, truncate, whole
 
-NOWHERE = re.compile(r"(?i:null|(?:about|blob|content|data|file|javascript):.*)", re.DOTALL)
+UNOPENABLE_ADDRESS = re.compile(r"(?i:null|(?:about|blob|content|data|file|javascript):.*)", re.DOTALL)
 """Addresses that no other browser can open."""
 
 ON_DISK = re.compile(r"(?i:file:|content:|/[a-z]:/)")
@@ -19,7 +19,7 @@ HTTP_ORIGIN = re.compile(r"https?://[^/]+", re.IGNORECASE)
 PLAIN_PATH = re.compile(r"/(?:[A-Za-z0-9/_~-]|(?<!/)\.|%[89A-F][0-9A-F])*")
 """A path that is stored as it is. Most are, and finding this out takes a tenth of the time of `normal`."""
 
-LONGEST_ESCAPED = 3 * LONGEST_TEXT
+MAX_ESCAPED_LENGTH = 3 * MAX_TEXT_LENGTH
 """Maximum length of a path whose characters are all escaped, before `normal`."""
 
 MAX_LABELS = 32
@@ -30,29 +30,29 @@ SPACES = "".join(map(chr, range(0x21)))
 
 WRONG_PAGE = N_("must be the path of a page, such as /posts/a")
 
-QUERY = re.compile("[?#]")
-ORIGIN = re.compile(r"(?:[^/]*//)?[^/]*")
+QUERY_OR_FRAGMENT = re.compile("[?#]")
+URL_ORIGIN = re.compile(r"(?:[^/]*//)?[^/]*")
 AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
 USER = re.compile(r"\A((?:[A-Za-z][A-Za-z0-9+.-]*:)?//)[^/]*@")
 
-NORMAL = re.compile(r"[A-Za-z0-9/._~:@!$&'()*+,;=\[\]-]*")
+NORMAL_PATH = re.compile(r"[A-Za-z0-9/._~:@!$&'()*+,;=\[\]-]*")
 """A path without escapes that needs none (RFC 3986, 3.3). Browsers leave brackets as they are."""
 
-DOTS = re.compile(r"/\.\.?(?:/|\Z)")
+DOT_SEGMENT = re.compile(r"/\.\.?(?:/|\Z)")
 """A dot segment, which browsers remove before they send a path."""
 
-PLAIN = re.compile(rf"(?:https?://[a-z0-9.-]+)?{PLAIN_PATH.pattern}")
+PLAIN_ADDRESS = re.compile(rf"(?:https?://[a-z0-9.-]+)?{PLAIN_PATH.pattern}")
 """A path that is stored as it is, or an address with one."""
 
 ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2})+")
-UNRESERVED = re.compile("(?<!%)(?<!%[0-9A-Fa-f])%(?:2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
+UNRESERVED_ESCAPES = re.compile("(?<!%)(?<!%[0-9A-Fa-f])%(?:2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
 """Escapes that need not be, unless a loose `%` before them would become another escape."""
 
-DECODED = {escape: chr(byte) for byte in range(128) for escape in (f"%{byte:02X}", f"%{byte:02x}")}
+DECODED_ESCAPES = {escape: chr(byte) for byte in range(128) for escape in (f"%{byte:02X}", f"%{byte:02x}")}
 
-ALLOWED = "/:@!$&'()*+,;=[]-._~%"
+PATH_CHARACTERS = "/:@!$&'()*+,;=[]-._~%"
 
-NOT_SHOWN = re.compile(
+ESCAPED_CHARACTERS = re.compile(
     r"[!#-,/0-9A-Fa-f:;=?@\[\]\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\udc80-\udcff]"
 )
 """Characters that stay escaped: those that have a meaning in a path or after a loose `%`, are invisible, or are bytes
@@ -61,9 +61,9 @@ of no letter.
 
 PUNYCODE = "xn--"
 IN_PUNYCODE = re.compile(r"(?<![^./@])xn--([a-z0-9-]+)", re.IGNORECASE)
-LABEL = re.compile(r"[^./:@\[\]]+")
-LETTERS = ("L", "M", "N")
-JOINERS = "-\u00b7\u200c\u200d\u30fb"
+HOST_LABEL = re.compile(r"[^./:@\[\]]+")
+LETTER_CATEGORIES = ("L", "M", "N")
+DOMAIN_JOINERS = "-\u00b7\u200c\u200d\u30fb"
 """Other characters of domain names (RFC 5892)."""
 
 
@@ -74,14 +74,14 @@ def is_on_disk(page: str | None) -> bool:
 
 def without_query(address: str | None) -> str | None:
     """Origin and path of a URL. Queries, fragments and user names may be personal data and must not be stored."""
-    if not address or NOWHERE.fullmatch(address):
+    if not address or UNOPENABLE_ADDRESS.fullmatch(address):
         return None
     return USER.sub(r"\1", before_query(address), count=1) or None
 
 
 def before_query(address: str) -> str:
     """An address without its query and fragment."""
-    return QUERY.split(address, 1)[0]
+    return QUERY_OR_FRAGMENT.split(address, 1)[0]
 
 
 def page_of(sent: str | None) -> str | None:
@@ -97,7 +97,7 @@ def page_of(sent: str | None) -> str | None:
 
 
 def sent_page(sent: str | None) -> str | None:
-    """The page that a client names, cut to LONGEST_TEXT characters as it is stored."""
+    """The page that a client names, cut to MAX_TEXT_LENGTH characters as it is stored."""
     page = page_of(sent)
     return page and _cut(page)
 
@@ -106,7 +106,7 @@ def _beginning(address: str) -> str:
     """The characters that can decide how a long address is stored: a stored one may need an escape of three, and a
     letter without one becomes longer.
     """
-    return address[: LONGEST_ESCAPED if address.isascii() else LONGEST_TEXT + 1]
+    return address[: MAX_ESCAPED_LENGTH if address.isascii() else MAX_TEXT_LENGTH + 1]
 
 
 def referrer_path(referrer: str | None) -> str | None:
@@ -115,7 +115,7 @@ def referrer_path(referrer: str | None) -> str | None:
     """
     if not referrer or referrer.strip(" ()").lower() == "direct":
         return None
-    if PLAIN.fullmatch(referrer):
+    if PLAIN_ADDRESS.fullmatch(referrer):
         return _cut(referrer)
     path = _beginning(without_query(referrer) or "")
     if not path:
@@ -129,10 +129,12 @@ def normal(address: str) -> str:
     if origin.isascii() or origin.count(".") < MAX_LABELS:
         origin = ascii_host(origin)
     origin = whole(origin)
-    if not NORMAL.fullmatch(path):
-        path = UNRESERVED.sub(lambda escape: DECODED[escape[0]], quote(whole(path), safe=ALLOWED))
+    if not NORMAL_PATH.fullmatch(path):
+        path = UNRESERVED_ESCAPES.sub(
+            lambda escape: DECODED_ESCAPES[escape[0]], quote(whole(path), safe=PATH_CHARACTERS)
+        )
         path = ESCAPES.sub(lambda run: run[0].upper(), path)
-    return origin + (_without_dots(path) if DOTS.search(path) else path)
+    return origin + (_without_dots(path) if DOT_SEGMENT.search(path) else path)
 
 
 def _without_dots(path: str) -> str:
@@ -156,8 +158,8 @@ def _split(address: str) -> tuple[str, str]:
 
 
 def _cut(path: str) -> str:
-    """The first LONGEST_TEXT characters of a path, without an escaped letter that would be broken."""
-    end = LONGEST_TEXT
+    """The first MAX_TEXT_LENGTH characters of a path, without an escaped letter that would be broken."""
+    end = MAX_TEXT_LENGTH
     if len(path) <= end:
         return path
     end -= next((back for back in (1, 2) if path[end - back] == "%"), 0)
@@ -176,12 +178,12 @@ def shown(address: str) -> str:
 
 def _decoded(escapes: re.Match[str]) -> str:
     text = unquote_to_bytes(escapes[0]).decode(errors="surrogateescape")
-    return NOT_SHOWN.sub(lambda one: quote(one[0], safe="", errors="surrogateescape"), text)
+    return ESCAPED_CHARACTERS.sub(lambda one: quote(one[0], safe="", errors="surrogateescape"), text)
 
 
 def ascii_host(host: str) -> str:
     """A host as browsers send it: in lower case, other scripts in Punycode (RFC 3492)."""
-    return LABEL.sub(_encoded_label, host)
+    return HOST_LABEL.sub(_encoded_label, host)
 
 
 def shown_host(host: str) -> str:
@@ -202,13 +204,13 @@ def _decoded_label(label: re.Match[str]) -> str:
         text = label[1].encode().decode("punycode")
     except UnicodeError:
         return label[0]
-    is_name = all(unicodedata.category(letter)[0] in LETTERS or letter in JOINERS for letter in text)
+    is_name = all(unicodedata.category(letter)[0] in LETTER_CATEGORIES or letter in DOMAIN_JOINERS for letter in text)
     return text if is_name and ascii_host(text) == label[0].lower() else label[0]
 
 
 def origin_of(address: str | None) -> str | None:
     """The part of a URL before its path. For any other text, the part before the first slash."""
-    match = ORIGIN.match(address) if address else None
+    match = URL_ORIGIN.match(address) if address else None
     return match[0] or None if match else None
 
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, CursorResult, Executable, Select, bindparam, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.i18n import ASCII_DIGITS, DIGITS
+from koyjabo.base.core.i18n import ASCII_DIGITS, LANGUAGE_DIGITS
 
 LONGEST_SEARCH = 200
 """Maximum length of a search text, characters. The rest is ignored."""
@@ -40,7 +40,7 @@ def has(column: Any, text: str) -> ColumnElement[bool]:
 
 def has_words(columns: tuple[Any, ...], text: str) -> list[ColumnElement[bool]]:
     """Conditions: each word of `text` is in one of the columns, with digits of any script."""
-    scripts = (ASCII_DIGITS, *DIGITS.values())
+    scripts = (ASCII_DIGITS, *LANGUAGE_DIGITS.values())
     written = [{word, *(word.translate(script) for script in scripts)} for word in text.split()]
     return [or_(*(has(column, spelling) for column in columns for spelling in sorted(word))) for word in written]
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def register(base: "Base") -> None:
     from .address_owners import AddressOwners
-    from .geolocation import LocationFinder
+    from .location_finder import LocationFinder
     from .origins import Origins
     from .services import NetworkServices
 

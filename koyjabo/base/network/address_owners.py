@@ -12,19 +12,19 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 
-from .geolocation import DATA, MaxMindFile, lookup_key
+from .maxmind_file import NETWORK_DATA, MaxMindFile, lookup_key
 
-DATACENTRE, OTHER = NETWORKS = ("datacentre", "other")
+DATACENTRE, OTHER_NETWORK = NETWORKS = ("datacentre", "other")
 
-HOSTERS = DATA / "hosting.json"
+HOSTERS = NETWORK_DATA / "hosting.json"
 """AS numbers of the largest hosting networks, by name. Networks that people also browse from, such as Cloudflare's, are
 left out."""
 
-RANGES = DATA / "hosting.bin"
+HOSTING_RANGES = NETWORK_DATA / "hosting.bin"
 """The addresses of HOSTERS, as `make assets` writes them (tools/assets/networks.mjs)."""
 
 AS_NUMBER = "autonomous_system_number"
-MAPPED = bytes(10) + b"\xff\xff"
+MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 """The first bytes of an IPv4 address that is written as an IPv6 address (RFC 4291)."""
 
 IsHosted = Callable[[str], bool]
@@ -32,7 +32,7 @@ IsHosted = Callable[[str], bool]
 
 class AddressOwners:
     """Looks up who owns an address. `files` are MaxMind databases with AS numbers (ASN_DATABASE), searched in order; if
-    there are none, RANGES are used. `own` returns the networks in OWN_ADDRESSES.
+    there are none, HOSTING_RANGES are used. `own` returns the networks in OWN_ADDRESSES.
 
     Raises OSError, ValueError or maxminddb.InvalidDatabaseError if a file cannot be read.
     """
@@ -48,7 +48,7 @@ class AddressOwners:
         if not address or self._is_hosted is None:
             return None
         try:
-            return DATACENTRE if self._is_hosted(address) else OTHER
+            return DATACENTRE if self._is_hosted(address) else OTHER_NETWORK
         except (OSError, ValueError):
             return None
 
@@ -64,9 +64,9 @@ class AddressOwners:
 
 
 def _by_ranges() -> IsHosted | None:
-    if not RANGES.is_file():
+    if not HOSTING_RANGES.is_file():
         return None
-    bounds = array("Q", RANGES.read_bytes())
+    bounds = array("Q", HOSTING_RANGES.read_bytes())
     if sys.byteorder == "big":
         bounds.byteswap()
 
@@ -83,7 +83,7 @@ def _number(address: str) -> int:
     if ":" not in address:
         return int.from_bytes(inet_pton(AF_INET, address))
     packed = inet_pton(AF_INET6, address)
-    return int.from_bytes(packed[12:] if packed.startswith(MAPPED) else packed[:8])
+    return int.from_bytes(packed[12:] if packed.startswith(MAPPED_PREFIX) else packed[:8])
 
 
 def _by_databases(files: Sequence[Path]) -> IsHosted:

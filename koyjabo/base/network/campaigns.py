@@ -7,17 +7,17 @@ from urllib.parse import parse_qsl, urlencode
 
 from koyjabo.base.core.sanitize import whole
 
-LONGEST_VALUE, LONGEST_QUERY = 120, 8192
-CACHE_SIZE = 512
-SEPARATORS = re.compile(r"&amp;|[&#]|\?(?=utm)")
+MAX_VALUE_LENGTH, MAX_QUERY_LENGTH = 120, 8192
+MAX_CACHED_CAMPAIGNS = 512
+PARAMETER_SEPARATORS = re.compile(r"&amp;|[&#]|\?(?=utm)")
 """Mailers append parameters to a query with a second `?`, escape `&` twice, or write them after `#`."""
 
-NAMELESS = "utm"
+NAMELESS_CAMPAIGN = "utm"
 """A campaign whose parameters are not known."""
 
 
 class Campaign(NamedTuple):
-    """A campaign. The fields are in the order of the dimensions in reports."""
+    """A campaign: its parameters, each None if the page has none."""
 
     utm_source: str | None = None
     utm_medium: str | None = None
@@ -27,11 +27,11 @@ class Campaign(NamedTuple):
 
     @classmethod
     def read(cls, query: str | None) -> Self:
-        """Read a query: the first value of each parameter, cut to LONGEST_VALUE characters."""
+        """Read a query: the first value of each parameter, cut to MAX_VALUE_LENGTH characters."""
         parameters: dict[str, str] = {}
         for name, value in parse_qsl(query or ""):
             if name in cls._fields and value.strip():
-                parameters.setdefault(name, whole(value.strip()[:LONGEST_VALUE]))
+                parameters.setdefault(name, whole(value.strip()[:MAX_VALUE_LENGTH]))
         return cls(**parameters)
 
     def written(self) -> str | None:
@@ -45,15 +45,15 @@ def of_forgotten(campaign: str | None) -> str | None:
     """
     if not campaign:
         return None
-    return Campaign.read(campaign)._replace(utm_term=None, utm_content=None).written() or NAMELESS
+    return Campaign.read(campaign)._replace(utm_term=None, utm_content=None).written() or NAMELESS_CAMPAIGN
 
 
 def of_page(page: str | None) -> str | None:
     """The campaign in a page's query, as it is stored. Fast for pages without a query."""
     query = re.search("[?#].*", page, re.DOTALL) if page else None
-    return _of_query(query[0][1 : 1 + LONGEST_QUERY]) if query else None
+    return _of_query(query[0][1 : 1 + MAX_QUERY_LENGTH]) if query else None
 
 
-@lru_cache(maxsize=CACHE_SIZE)
+@lru_cache(maxsize=MAX_CACHED_CAMPAIGNS)
 def _of_query(query: str) -> str | None:
-    return Campaign.read(SEPARATORS.sub("&", query)).written()
+    return Campaign.read(PARAMETER_SEPARATORS.sub("&", query)).written()

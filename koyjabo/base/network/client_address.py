@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 
 X_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
 X_FORWARDED_PROTO, X_FORWARDED_HOST = "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"
-FORWARDED = frozenset((X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"))
+FORWARDING_HEADERS = frozenset((X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"))
 
-OVER_TLS = {"https", "wss"}
+TLS_SCHEMES = {"https", "wss"}
 """Schemes of requests over TLS. Traefik names the scheme of a WebSocket."""
 
 NO_LIMIT = "koyjabo.no_limit"
@@ -44,7 +44,7 @@ TIMES_LOCAL = 10
 
 SENTENCE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
 
-ENOUGH = 20
+ENOUGH_REQUESTS = 20
 """If this many requests came from this machine, and none from elsewhere, they probably come through a proxy."""
 
 
@@ -78,7 +78,7 @@ def behind(environ: Mapping[str, Any], proxies: int) -> dict[str, str]:
         if len(hosts) == proxies > 1 and origins.normal_web(f"http://{hosts[-1]}"):
             received["HTTP_HOST"] = hosts[-1]
     if schemes := _last_entries(environ, X_FORWARDED_PROTO, proxies):
-        received["wsgi.url_scheme"] = "https" if schemes[-1].lower() in OVER_TLS else "http"
+        received["wsgi.url_scheme"] = "https" if schemes[-1].lower() in TLS_SCHEMES else "http"
     return received
 
 
@@ -107,7 +107,7 @@ def guess_key(environ: Mapping[str, Any]) -> str:
 
 def is_forwarded(environ: Mapping[str, Any]) -> bool:
     """Whether the request has a header that names another client."""
-    return not environ.keys().isdisjoint(FORWARDED)
+    return not environ.keys().isdisjoint(FORWARDING_HEADERS)
 
 
 @lru_cache(maxsize=1024)
@@ -207,10 +207,10 @@ class LocalProxy:
         """Note a request that counts towards one of LOCAL_KEYS."""
         if self.is_alone:
             self._requests += 1
-            if self._requests == ENOUGH:
+            if self._requests == ENOUGH_REQUESTS:
                 log.warning("local_proxy advice=%r", SENTENCE)
 
     @property
     def warning(self) -> str | None:
         """Advice for the operator; None if there is nothing to do."""
-        return SENTENCE if self._requests >= ENOUGH and self.is_alone else None
+        return SENTENCE if self._requests >= ENOUGH_REQUESTS and self.is_alone else None

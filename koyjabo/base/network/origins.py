@@ -8,13 +8,13 @@ from typing import Any
 
 from koyjabo.base.core.urls import ascii_host, bare_host
 
-ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
+ORIGIN_TEXT = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 NOT_OF_PAGES = {"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"}
 """Schemes whose pages, if there are any, send `Origin: null`."""
 
 USUAL_PORT = {"http": 80, "https": 443}
 LAST_PORT = 65535
-LONGEST_ORIGIN = 270
+MAX_ORIGIN_LENGTH = 270
 """Maximum length of an origin, characters. A host name has at most 253 (RFC 1035)."""
 
 
@@ -24,7 +24,7 @@ def normal(origin: str) -> str | None:
     `null`.
     """
     text = origin.strip()
-    match = ORIGIN.fullmatch(ascii_host(text)) if len(text) <= LONGEST_ORIGIN else None
+    match = ORIGIN_TEXT.fullmatch(ascii_host(text)) if len(text) <= MAX_ORIGIN_LENGTH else None
     if match is None or int(match[3] or 0) > LAST_PORT:
         return None
     scheme, host, port = match.groups()
@@ -46,7 +46,7 @@ def normal_web(origin: str) -> str | None:
 
 def is_allowed(header: str, allowed: tuple[str, ...]) -> bool:
     """Whether the origin in a request's `Origin` header is one of these origins, which are written as in `normal`."""
-    return len(header) <= LONGEST_ORIGIN and _is_among(header, allowed)
+    return len(header) <= MAX_ORIGIN_LENGTH and _is_among(header, allowed)
 
 
 @lru_cache(maxsize=256)
@@ -99,7 +99,7 @@ def is_sender(environ: Mapping[str, Any], address: str) -> bool:
 @lru_cache(maxsize=256)
 def host_of(address: str) -> str:
     """The host of a URL, with its port unless it is the default; "" for an invalid URL."""
-    known = normal_web("/".join(address[: LONGEST_ORIGIN + 1].split("/", 3)[:3]))
+    known = normal_web("/".join(address[: MAX_ORIGIN_LENGTH + 1].split("/", 3)[:3]))
     return known.partition("://")[2] if known else ""
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from .client_address import levels
 
-WINDOW_S, DAY_S = 60, 86_400
+RATE_WINDOW_S, DAY_S = 60, 86_400
 
-MAX_KEYS = 50_000
+MAX_RATE_KEYS = 50_000
 """Maximum number of keys per rate; they take 5 MB. Further keys in the same minute are not limited: an attacker with
 that many keys evades limits per key anyway, and must not also fill the memory.
 """
@@ -74,11 +74,11 @@ class Rate:
 
     def _window_s(self) -> float:
         """The length of a window that begins now."""
-        return WINDOW_S
+        return RATE_WINDOW_S
 
     def _count(self, names: Sequence[int], uses: int) -> None:
         for name in names:
-            if name in self._counts or len(self._counts) < MAX_KEYS:
+            if name in self._counts or len(self._counts) < MAX_RATE_KEYS:
                 self._counts[name] = self._counts.get(name, 0) + uses
 
     def undo(self, *key: str, uses: int = 1) -> None:
@@ -101,8 +101,8 @@ class DailyRate(Rate):
         return DAY_S - time.time() % DAY_S
 
     def _count(self, names: Sequence[int], uses: int) -> None:
-        if len(self._counts) > MAX_KEYS - len(names):
-            self._counts = dict(nlargest(MAX_KEYS // 2, self._counts.items(), key=itemgetter(1)))
+        if len(self._counts) > MAX_RATE_KEYS - len(names):
+            self._counts = dict(nlargest(MAX_RATE_KEYS // 2, self._counts.items(), key=itemgetter(1)))
         super()._count(names, uses)
 
 

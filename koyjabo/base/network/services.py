@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .address_owners import AddressOwners
-from .geolocation import LocationFinder
+from .location_finder import LocationFinder
 from .origins import Origins
 
 

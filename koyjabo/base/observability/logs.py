@@ -17,7 +17,7 @@ from typing import Any
 from koyjabo.base.core.clock import iso
 from .log_writer import LogWriter
 
-KEY = re.compile(r"\b(\w++)=%[^\s%]*[a-z]")
+LOGGED_KEY = re.compile(r"\b(\w++)=%[^\s%]*[a-z]")
 CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 INDENT = "    "
 
@@ -57,7 +57,7 @@ def _time(record: logging.LogRecord) -> str:
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     """The event and its values. A message in any other form counts as an event without values."""
     args = record.args if isinstance(record.args, tuple) else ()
-    keys = KEY.findall(str(record.msg))
+    keys = LOGGED_KEY.findall(str(record.msg))
     if not args or len(keys) != len(args):
         return {"event": record.getMessage()}
     return {"event": event_of(record), **dict(zip(keys, args, strict=True))}

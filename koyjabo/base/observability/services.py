@@ -1,13 +1,18 @@
 """The services for metrics and logs."""
 
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.installation import VERSION
 from . import logs
-from .metrics import BUILD, LAG, REDIS, WORKERS, Gauges, Metrics, build as build_label, shared_folder, worker_place
-from .socket_log import Reconnections, SocketLog
+from .all_metrics import BUILD_GAUGE, LOOP_LAG_GAUGE, REDIS_GAUGE, WORKERS_GAUGE
+from .gauges import Gauges
+from .metrics import Metrics, shared_folder, worker_place
+from .reconnections import Reconnections
+from .socket_log import SocketLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,10 @@ def build(base: Base, interval_s: float) -> ObservabilityServices:
     lag, gauges = Lag(interval_s), Gauges(shared_folder(), worker_place())
     metrics = Metrics(gauges)
     socket_log = SocketLog(metrics, Reconnections(shared_folder(), base.settings.secret_key))
-    gauges.provide(WORKERS, lambda: 1)
-    gauges.provide(LAG, lambda: lag.seconds)
-    gauges.provide(REDIS, lambda: base.cluster.redis_responds)
-    gauges.provide(BUILD, lambda: {build_label(): 1})
+    gauges.provide(WORKERS_GAUGE, lambda: 1)
+    gauges.provide(LOOP_LAG_GAUGE, lambda: lag.seconds)
+    gauges.provide(REDIS_GAUGE, lambda: base.cluster.redis_responds)
+    gauges.provide(BUILD_GAUGE, lambda: {_version(): 1})
 
     counted = logs.dropped_lines()
 
@@ -53,3 +58,7 @@ def build(base: Base, interval_s: float) -> ObservabilityServices:
         gauges.write()
 
     return ObservabilityServices(metrics, gauges, socket_log, lambda: lag.seconds, publish)
+
+
+def _version() -> str:
+    return f"{VERSION} (Python {platform.python_version()})"

@@ -6,73 +6,17 @@ lines a minute, so that a client that keeps reconnecting does not fill the disk.
 """
 
 import logging
-import mmap
 import time
 from collections.abc import Callable
-from hashlib import blake2b
-from pathlib import Path
-from struct import Struct
 
-from koyjabo.base.core.errors import CLEAN_CLOSES, GOING_AWAY
+from koyjabo.base.core.close_codes import CLEAN_CLOSES, GOING_AWAY
 from koyjabo.base.network.rate_limiter import Rate
 from .metrics import Metrics
-
-ENTRIES = 65_536
-WITHIN_S = 60
-ENTRY = Struct("<I")
-SIZE = ENTRIES * ENTRY.size
-
-
-class Reconnections:
-    """Recognises clients that return within a minute of losing their connection, on any worker of this server.
-
-    Workers share one table of times (s) in `folder`. Without a folder or disk space, each process has its own table. A
-    keyed hash of the client's id selects the entry, so the table identifies no one. Clients with the same entry are
-    mistaken for each other: one in sixty, if a thousand connections are lost in a minute.
-    """
-
-    def __init__(self, folder: str | None, secret: str) -> None:
-        self._key = blake2b(secret.encode()).digest()
-        self._table = _shared(folder) or mmap.mmap(-1, SIZE)
-
-    def lost(self, who: str) -> None:
-        """Record that `who` has just lost a connection."""
-        ENTRY.pack_into(self._table, self._offset(who), int(time.time()))
-
-    def is_back(self, who: str) -> bool:
-        """Whether `who` lost a connection less than WITHIN_S ago. Clears the entry, so that further sockets count as
-        new.
-        """
-        offset = self._offset(who)
-        lost_s: int
-        (lost_s,) = ENTRY.unpack_from(self._table, offset)
-        ENTRY.pack_into(self._table, offset, 0)
-        return time.time() - lost_s < WITHIN_S
-
-    def _offset(self, who: str) -> int:
-        """An entry's offset, bytes."""
-        digest = blake2b(who.encode(), digest_size=4, key=self._key).digest()
-        return int.from_bytes(digest) % ENTRIES * ENTRY.size
-
-
-def _shared(folder: str | None) -> mmap.mmap | None:
-    """The table that the server's workers share, or None. Its disk space is reserved in advance, because writing to a
-    page without disk space would kill the process (SIGBUS).
-    """
-    if folder is None:
-        return None
-    try:
-        with (Path(folder) / "comebacks").open("a+b") as file:
-            file.write(bytes(max(0, SIZE - file.tell())))  # reserves the space, unlike `truncate`
-            file.flush()
-            return mmap.mmap(file.fileno(), SIZE)
-    except OSError:
-        return None
-
+from .reconnections import Reconnections
 
 log = logging.getLogger("koyjabo.websockets")
 
-NOWHERE = "-"
+NO_COMMUNITY_TEXT = "-"
 """The community in log lines about sockets that have none."""
 
 MAX_LINES = 3
@@ -98,7 +42,7 @@ class SocketLog:
         """
         self._caused_by_visits = caused_by_visits
 
-    def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:
+    def opened(self, kind: str, address: str, community: str = NO_COMMUNITY_TEXT, who: str | None = None) -> None:
         """Record a socket that was opened and admitted. `who` is its user or visitor, if known. `address` is its
         `limit_key` in all methods.
         """
@@ -121,7 +65,13 @@ class SocketLog:
             log.info("socket_refused kind=%s community=%s code=%s why=%s", kind, community, code, why)
 
     def closed(
-        self, kind: str, address: str, code: int, duration_s: float, community: str = NOWHERE, who: str | None = None
+        self,
+        kind: str,
+        address: str,
+        code: int,
+        duration_s: float,
+        community: str = NO_COMMUNITY_TEXT,
+        who: str | None = None,
     ) -> None:
         """Record the end of an admitted socket, with the client's close code."""
         if who is not None and code not in CLEAN_CLOSES and code != GOING_AWAY:

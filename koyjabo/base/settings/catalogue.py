@@ -148,7 +148,7 @@ PAGE_SETTINGS = {
 ROWS = {row: tuple(settings) for row, settings in groupby(PAGE_SETTINGS.values(), attrgetter("row"))}
 """The settings of each row of the page Server, by its id."""
 
-SECTIONS = {
+SETTING_SECTIONS = {
     "On the page *Server*": tuple(PAGE_SETTINGS),
     "Server": (
         *("ENVIRONMENT", "HOST", "PORT", "SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL"),

@@ -16,13 +16,26 @@ from koyjabo.base.network import origins
 from . import smtp_url
 from .public_keys import KEY_TYPES
 
-SHORTEST_TOKEN = 16
+MIN_TOKEN_LENGTH = 16
 NO_TOTALS = "none"
-LARGEST_TOTAL = 10**15
-VISIBLE = re.compile("[!-~]+")
+MAX_TOTAL = 10**15
+VISIBLE_CHARACTERS = re.compile("[!-~]+")
 """Printable ASCII characters, without spaces."""
 
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+
+
+NOT_IN_A_LINE = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories of control characters, lone surrogates and line breaks."""
+
+SHARED_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""Minimum length of the secret for each algorithm, bytes (RFC 7518, 3.2)."""
+
+NO_CLAIMS = "none"
+"""Value of AUTH_REQUIRED_CLAIMS if the other system does not mark its access tokens with a claim."""
+
+TOKEN_NAME = re.compile(r"[!-~]{1,200}")
+"""An issuer, an audience, or a claim name."""
 
 
 def upper(value: Any) -> Any:
@@ -83,10 +96,6 @@ def origin(value: str) -> str:
     return normal
 
 
-NOT_IN_A_LINE = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode categories of control characters, lone surrogates and line breaks."""
-
-
 def _is_one_line(text: str) -> bool:
     return all(unicodedata.category(character) not in NOT_IN_A_LINE for character in text)
 
@@ -112,7 +121,7 @@ def url(value: str) -> str:
         is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         is_url = False
-    if not is_url or "@" in parts.netloc or not VISIBLE.fullmatch(value):
+    if not is_url or "@" in parts.netloc or not VISIBLE_CHARACTERS.fullmatch(value):
         raise ValueError(N_("should be a URL such as https://app.example.com"))
     return value
 
@@ -122,7 +131,7 @@ def totals(value: str) -> str:
     written = [part.strip() for part in value.split(",")]
     if written == [NO_TOTALS]:
         return NO_TOTALS
-    if not all(part.isascii() and part.isdigit() and 0 < int(part) <= LARGEST_TOTAL for part in written):
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) <= MAX_TOTAL for part in written):
         raise ValueError(N_("should be comma-separated numbers such as 1000,5000,10000, or none"))
     return ",".join(written)
 
@@ -149,19 +158,9 @@ def smtp_server(value: str) -> str:
 
 
 def token(value: str) -> str:
-    if len(value) < SHORTEST_TOKEN:
-        raise ValueError(f"should have at least {SHORTEST_TOKEN} characters")
+    if len(value) < MIN_TOKEN_LENGTH:
+        raise ValueError(f"should have at least {MIN_TOKEN_LENGTH} characters")
     return value
-
-
-SHARED_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""Minimum length of the secret for each algorithm, bytes (RFC 7518, 3.2)."""
-
-NO_CLAIMS = "none"
-"""Value of AUTH_REQUIRED_CLAIMS if the other system does not mark its access tokens with a claim."""
-
-TOKEN_NAME = re.compile(r"[!-~]{1,200}")
-"""An issuer, an audience, or a claim name."""
 
 
 def token_name(value: str) -> str:

@@ -5,7 +5,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-SHORTEST = 32
+MIN_SECRET_LENGTH = 32
 MIN_CHARACTERS = 8
 """Minimum number of distinct characters. Fewer than 1 in 25 million strings of 32 random hexadecimal digits have
 fewer.
@@ -18,7 +18,7 @@ OBVIOUS_PASSWORDS = {"password", "passw0rd", "passwort", "administrator", "letme
 MAKE_ONE = "make one with python -c 'import secrets; print(secrets.token_hex(32))'"
 
 
-def weakness(secret: str, shortest: int = SHORTEST) -> str | None:
+def weakness(secret: str, shortest: int = MIN_SECRET_LENGTH) -> str | None:
     """Why a secret is weak, as the end of a sentence ("is …"); None if it is strong enough."""
     if len(secret) < shortest:
         return f"is too short: it needs at least {shortest} characters"
@@ -31,11 +31,11 @@ def weakness(secret: str, shortest: int = SHORTEST) -> str | None:
 
 def is_obvious(password: str, email: str) -> bool:
     """Whether a password is one of the first that attackers would try for an admin."""
-    folded = password.casefold()
-    bare = folded.strip("0123456789!@#$%.-_ ")
+    lower = password.casefold()
+    bare = lower.strip("0123456789!@#$%.-_ ")
     local = email.casefold().partition("@")[0]
-    is_placeholder = any(word in folded for word in ("change", "example", *RUNS))
-    return repeats(folded) or is_placeholder or bare in {"", "koyjabo", local, *OBVIOUS_PASSWORDS}
+    is_placeholder = any(word in lower for word in ("change", "example", *RUNS))
+    return repeats(lower) or is_placeholder or bare in {"", "koyjabo", local, *OBVIOUS_PASSWORDS}
 
 
 def repeats(text: str) -> bool:

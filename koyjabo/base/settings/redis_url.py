@@ -5,9 +5,9 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from . import url_options
 
-SERVER = ("redis", "rediss", "unix")
-SENTINEL = ("redis+sentinel", "rediss+sentinel")
-CLUSTER = ("redis+cluster", "rediss+cluster")
+SERVER_SCHEMES = ("redis", "rediss", "unix")
+SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
+CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
 SENTINEL_PORT = 26379
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 SENTINEL_OPTIONS = {"sentinel_username": "username", "sentinel_password": "password"}
@@ -17,7 +17,7 @@ BAD_SCHEME = (
     "REDIS_URL does not begin with redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://; copy it from "
     "your hosting provider."
 )
-UNREADABLE = (
+UNREADABLE_URL = (
     "REDIS_URL cannot be read: write it as {}, with %2F for / in the password, %3F for ?, %23 for # and %25 for %."
 )
 EXAMPLES = {
@@ -40,13 +40,13 @@ class RedisAddress(NamedTuple):
 def parse(url: str) -> RedisAddress:
     """Parse a URL. Raises ValueError with a message that says what to write, and never contains the URL."""
     scheme, _, rest = url.partition("://")
-    if scheme in CLUSTER:
+    if scheme in CLUSTER_SCHEMES:
         raise ValueError(NO_CLUSTER)
-    if scheme not in (*SERVER, *SENTINEL):
+    if scheme not in (*SERVER_SCHEMES, *SENTINEL_SCHEMES):
         raise ValueError(BAD_SCHEME)
     address = _address(scheme, url, rest)
     if address is None:
-        raise ValueError(UNREADABLE.format(EXAMPLES[scheme.removeprefix("rediss").removeprefix("redis")]))
+        raise ValueError(UNREADABLE_URL.format(EXAMPLES[scheme.removeprefix("rediss").removeprefix("redis")]))
     for name, file in url_options.parse(urlsplit(address.urls[0]).query).items():
         if name in FILES:
             _require_file(name, file)
@@ -56,7 +56,7 @@ def parse(url: str) -> RedisAddress:
 def _address(scheme: str, url: str, rest: str) -> RedisAddress | None:
     """The address, or None if redis-py would not read it as it was meant."""
     try:
-        address = _of_sentinels(scheme, rest) if scheme in SENTINEL else RedisAddress((url,))
+        address = _of_sentinels(scheme, rest) if scheme in SENTINEL_SCHEMES else RedisAddress((url,))
         return address if all(map(_is_readable, address.urls)) else None
     except ValueError:
         return None

@@ -181,7 +181,7 @@ class Settings(BaseModel):
         0,
         "total of a new database; 4000 continues an older counter, so the first visit is number 4001",
         ge=0,
-        le=checks.LARGEST_TOTAL,
+        le=checks.MAX_TOTAL,
     )
     active_window_seconds: int = setting(300, "seconds without a request before a visitor is inactive", ge=1, le=86400)
     leave_grace_seconds: int = setting(5, "seconds a user has to reconnect before others see them leave", ge=0, le=300)

@@ -10,9 +10,12 @@ from koyjabo.base.core.i18n import N_, Filled
 from . import url_options
 
 PORTS = {"smtp": 587, "smtps": 465}
-ADDRESS = r"[^\s<>@]+@[^\s<>@]+"
-SENDER = re.compile(rf'\s*+"?(?P<name>[^<>"\r\n]*+)"?\s*+<(?P<named>{ADDRESS})>\s*|(?P<bare>{ADDRESS})')
+EMAIL_ADDRESS = r"[^\s<>@]+@[^\s<>@]+"
+SENDER = re.compile(rf'\s*+"?(?P<name>[^<>"\r\n]*+)"?\s*+<(?P<named>{EMAIL_ADDRESS})>\s*|(?P<bare>{EMAIL_ADDRESS})')
 EXAMPLE = "smtp://user:password@host:587?from=Koy%20Jabo%20<live@example.com>"
+
+
+SMTP_FIELDS = ("host", "port", "user", "sender_name", "sender", "security")
 
 
 class SmtpServer(NamedTuple):
@@ -49,9 +52,6 @@ def parse(url: str) -> SmtpServer:
         sender=_in_ascii(ascii_address, sender["named"] or sender["bare"]),
         security="tls" if parts.scheme == "smtps" else options.get("tls", "starttls"),
     )
-
-
-FIELDS = ("host", "port", "user", "sender_name", "sender", "security")
 
 
 def written(host: str, port: str, user: str, sender_name: str, sender: str, security: str, password: str) -> str:

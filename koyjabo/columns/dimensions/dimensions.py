@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.urls import ascii_host, normal, shown, shown_host
-from koyjabo.base.network import geolocation
+from koyjabo.base.network import location_names
 
 Value = str | None
 """A value of a dimension; None if it was not recorded."""
@@ -57,7 +57,7 @@ ATTENDED_WORDS = {"none": N_("Under 1 second"), "attended": N_("1 second or more
 
 
 def _place(value: str, language: str) -> str:
-    return geolocation.in_language(geolocation.NAMES.get(value, value), language)
+    return location_names.in_language(location_names.COUNTRIES_BY_CODE.get(value, value), language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from koyjabo.base.network import geolocation, user_agents
+from koyjabo.base.network import location_names, user_agents
 from koyjabo.base.network.campaigns import Campaign
 from .dimensions import BOT, CAMPAIGN, CITY, SOURCE, UTM, Value
 from .sources import Sources
@@ -50,8 +50,8 @@ def campaign(text: str | None) -> Campaign:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def place(text: str) -> tuple[Value, ...]:
-    country = geolocation.country_of(text)
-    return country, text if country and text not in geolocation.CODES else None
+    country = location_names.country_of(text)
+    return country, text if country and text not in location_names.CODES_BY_COUNTRY else None
 
 
 READERS = (

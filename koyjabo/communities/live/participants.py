@@ -3,7 +3,7 @@
 from collections import Counter
 
 from koyjabo.base.models import SITE
-from koyjabo.base.observability.metrics import OTHER
+from koyjabo.base.observability.metrics import OTHER_KIND
 from .participant import Participant
 
 MAX_COMMUNITIES = 50
@@ -49,7 +49,7 @@ def largest_of(counts: Counter[str]) -> dict[str, int]:
     """The MAX_COMMUNITIES largest counts, and the rest as `other`."""
     largest = dict(counts.most_common(MAX_COMMUNITIES))
     rest = counts.total() - sum(largest.values())
-    return {**largest, OTHER: rest} if rest else largest
+    return {**largest, OTHER_KIND: rest} if rest else largest
 
 
 def _whose(participant: Participant) -> tuple[str, str, str]:

@@ -15,8 +15,8 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core import page_patterns, urls
 from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, StillCounting, TooManyRequests
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import COMMUNITIES, community_in
-from koyjabo.base.core.sanitize import LONGEST_TEXT
+from koyjabo.base.core.identity import COMMUNITY_PATH, community_in
+from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH
 from koyjabo.base.core.urls import WRONG_PAGE
 from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.shared_lookups import SharedLookups
@@ -74,7 +74,7 @@ def page_of(path: Any) -> str:
     page = urls.page_of(path) if isinstance(path, str) else None
     if page is None:
         raise InvalidInput(details={"path": WRONG_PAGE})
-    if len(page) > LONGEST_TEXT or len(urls.before_query(path)) > urls.LONGEST_ESCAPED:
+    if len(page) > MAX_TEXT_LENGTH or len(urls.before_query(path)) > urls.MAX_ESCAPED_LENGTH:
         raise InvalidInput(details={"path": LONG_PATH})
     return page
 
@@ -198,7 +198,7 @@ class PageNumbers:
         """
         matcher = page_patterns.matcher(self._settings.page_numbers)
         named = [page for page in pages if matcher and matcher.fullmatch(page)]
-        keys = {page: community_in(page) or "" for page in named if page.startswith(COMMUNITIES)}
+        keys = {page: community_in(page) or "" for page in named if page.startswith(COMMUNITY_PATH)}
         of_communities = {*keys.values()} - {""}
         if not of_communities:
             return named

@@ -8,8 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.urls import referrer_path, sent_page
-from koyjabo.base.network import campaigns, user_agents
-from koyjabo.base.network.user_agents import is_bot
+from koyjabo.base.network import accept_language, campaigns
+from koyjabo.base.network.crawlers import is_bot
 from koyjabo.counting.records import NewVisit
 from koyjabo.web.schemas.bodies import (
     FROM_ANY_PAGE,
@@ -186,4 +186,4 @@ class SentVisit(BaseModel):
             visitId=self.visitId,
             page=self.page,
         )
-        return body.as_visit(at_ms, language=user_agents.first_of(self.language), **known)
+        return body.as_visit(at_ms, language=accept_language.first_language(self.language), **known)

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.base.core.clock import Days
+from koyjabo.base.core.days import Days
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.communities.ui import all_choices

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from flask import Response, request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
+from koyjabo.base.core.moments import EXAMPLE_MOMENT
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -59,7 +59,7 @@ class NewKeyBody(Body):
     name: Name = Field(examples=["Grafana"])
     scopes: Scopes = Field(description="the calls that the key may make", examples=[["reports:read"]])
     community: Text = Field(None, description="id or ref of the community it is limited to; default: the whole site")
-    expires_at: Moment = Field(None, description="default: never", examples=[MOMENT])
+    expires_at: Moment = Field(None, description="default: never", examples=[EXAMPLE_MOMENT])
 
     def create(self, account: Account) -> tuple[ApiKey, str]:
         """Create the key. Returns it and its text. Raises the errors of `ApiKeys.create`."""
@@ -87,10 +87,10 @@ class KeyResponse(BaseModel):
         validation_alias="community_id", description="the id of a community; null for the whole site"
     )
     prefix: str = Field(description="how the key begins", examples=["kj_3f2a9c51"])
-    created_at: Time = Field(validation_alias="created_ms", examples=[MOMENT])
-    expires_at: Time | None = Field(validation_alias="expires_ms", examples=[MOMENT])
+    created_at: Time = Field(validation_alias="created_ms", examples=[EXAMPLE_MOMENT])
+    expires_at: Time | None = Field(validation_alias="expires_ms", examples=[EXAMPLE_MOMENT])
     last_used_at: Time | None = Field(
-        validation_alias="last_used_ms", description="saved within 75 s; null if never used", examples=[MOMENT]
+        validation_alias="last_used_ms", description="saved within 75 s; null if never used", examples=[EXAMPLE_MOMENT]
     )
     created_by: MakerResponse | None = Field(
         validation_alias="maker", description="null if unknown, the operator, or a deleted account"

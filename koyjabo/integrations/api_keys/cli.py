@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
-from koyjabo.base.core.clock import NOT_A_MOMENT, iso, moment_of
+from koyjabo.base.core.clock import iso
 from koyjabo.base.core.command_line import application
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.core.moments import MOMENT_FORMAT, moment_of
 from .api_keys import KEY_SCOPES, ApiKeys
 
 
@@ -21,7 +22,7 @@ def _moment(context: Any, parameter: Any, value: str | None) -> int | None:
         return None
     at_ms = moment_of(int(value) if value.isascii() and value.isdigit() else value)
     if at_ms is None:
-        raise click.BadParameter(f"{NOT_A_MOMENT}.")
+        raise click.BadParameter(f"{MOMENT_FORMAT}.")
     return at_ms
 
 

@@ -15,7 +15,7 @@ import jwt
 
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.errors import InvalidToken, TokenExpired
-from koyjabo.base.core.identity import REF, RolesByToken
+from koyjabo.base.core.identity import EXTERNAL_ID, RolesByToken
 from koyjabo.base.settings.schema import Settings
 from koyjabo.base.settings.trusted_issuer import claims_of
 from koyjabo.communities.roles import COMMUNITY_ROLES
@@ -120,7 +120,7 @@ class TokenVerifier:
             return RolesByToken(None)
         said = claims[name] if isinstance(claims[name], dict) else {}
         return RolesByToken(
-            tuple((ref, role) for ref, role in said.items() if REF.fullmatch(ref) and role in COMMUNITY_ROLES)
+            tuple((ref, role) for ref, role in said.items() if EXTERNAL_ID.fullmatch(ref) and role in COMMUNITY_ROLES)
         )
 
 
@@ -142,7 +142,7 @@ def _has(claim: Any, value: str) -> bool:
 def _ref(claim: Any) -> str:
     """The external id in a claim. Numbers are accepted, because many systems have no other ids. Raises InvalidToken."""
     text = str(claim) if isinstance(claim, int) and not isinstance(claim, bool) else claim
-    if not isinstance(text, str) or not REF.fullmatch(text):
+    if not isinstance(text, str) or not EXTERNAL_ID.fullmatch(text):
         raise _refused("the user claim is missing, or not a valid userRef")
     return text
 

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.credential_rules import email_key
-from koyjabo.base.core.link_tokens import RESET, VERIFY
+from koyjabo.base.core.link_tokens import EMAIL_VERIFICATION, PASSWORD_RESET
 from koyjabo.base.database import upkeep_rules
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.people.mail import outbox_queries
@@ -18,7 +18,7 @@ from .errors import UnknownLink
 from .models import EmailLink, Invitation, PanelInvitation
 
 RESET_MS, VERIFY_MS = 30 * 60_000, 7 * 86_400_000
-LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
+LIFETIME_MS = {PASSWORD_RESET: RESET_MS, EMAIL_VERIFICATION: VERIFY_MS}
 
 
 class EmailState(NamedTuple):
@@ -35,7 +35,7 @@ def prepare_reset(session: Session, queued_email: QueuedEmail, now_ms: int) -> Q
     if charged is None:
         return None
     data = {**charged.data, "is_takeover": is_takeover(user)}
-    return _with_link(session, charged._replace(email=user.email, data=data), user, RESET, now_ms)
+    return _with_link(session, charged._replace(email=user.email, data=data), user, PASSWORD_RESET, now_ms)
 
 
 def prepare_verification(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
@@ -43,7 +43,7 @@ def prepare_verification(session: Session, queued_email: QueuedEmail, now_ms: in
     user = queries.by_id(session, queued_email.data["user"])
     if user is None or user.verified_ms is not None or email_key(user.email) != email_key(queued_email.email):
         return None
-    return _with_link(session, queued_email, user, VERIFY, now_ms)
+    return _with_link(session, queued_email, user, EMAIL_VERIFICATION, now_ms)
 
 
 def find(session: Session, link_id: str, purpose: str, now_ms: int) -> User:
@@ -87,9 +87,9 @@ def reset_password(session: Session, link_id: str, hashed: str, now_ms: int) -> 
     link = session.get(EmailLink, link_id)
     if link is not None:  # the email cannot be verified and no role can be given in between
         queries.locked(session, link.user_id)
-    user = find(session, link_id, RESET, now_ms)
+    user = find(session, link_id, PASSWORD_RESET, now_ms)
     was_taken_over = is_takeover(user)
-    use(session, link_id, user, RESET, now_ms)
+    use(session, link_id, user, PASSWORD_RESET, now_ms)
     if was_taken_over:
         _end_what_was_made(session, user)
     queries.change_password(session, user, hashed, now_ms)

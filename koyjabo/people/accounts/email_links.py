@@ -12,7 +12,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.core.link_tokens import LOGIN, RESET, VERIFY, LinkTokens
+from koyjabo.base.core.link_tokens import EMAIL_VERIFICATION, LOGIN_LINK, PASSWORD_RESET, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Changes, Transaction, transaction
@@ -54,8 +54,8 @@ class EmailLinks(Changes):
         self._unlock = unlock
         outbox.prepare(
             {
-                RESET: email_link_queries.prepare_reset,
-                VERIFY: email_link_queries.prepare_verification,
+                PASSWORD_RESET: email_link_queries.prepare_reset,
+                EMAIL_VERIFICATION: email_link_queries.prepare_verification,
                 "email_new": email_link_queries.prepare_verification,
             }
         )
@@ -66,12 +66,14 @@ class EmailLinks(Changes):
         The user is only looked up when the email is sent, so this call takes the same time for every address.
         """
         self._outbox.require()
-        queued_email = self._outbox.email_to_unknown(RESET, email, language)
+        queued_email = self._outbox.email_to_unknown(PASSWORD_RESET, email, language)
         self._database.write(lambda session: None, mail=queued_email)
 
     def check_reset(self, token: str) -> bool:
         """Whether the link takes the account over (see `reset_password`). Raises UnknownLink."""
-        user = self._database.read(email_link_queries.find, self._id(RESET, token), RESET, self._clock.now_ms())
+        user = self._database.read(
+            email_link_queries.find, self._id(PASSWORD_RESET, token), PASSWORD_RESET, self._clock.now_ms()
+        )
         return email_link_queries.is_takeover(user)
 
     def reset_password(self, token: str, password: str, client: PasswordClient = OPERATOR_CLIENT) -> User:
@@ -86,7 +88,7 @@ class EmailLinks(Changes):
         by = log.anonymous(self._clock.now_ms())
 
         def operation(session: Any) -> User:
-            link_id = self._id(RESET, token)
+            link_id = self._id(PASSWORD_RESET, token)
             user, was_taken_over = email_link_queries.reset_password(session, link_id, hashed, by.at_ms)
             details = {"taken_over": True} if was_taken_over else {}
             own_entry(by, "user.password_reset", user, **details).store(session)
@@ -100,8 +102,8 @@ class EmailLinks(Changes):
 
     def printed(self, token: str) -> tuple[User, Proof]:
         """The first admin, and the proof that a printed link is. Raises UnknownLink."""
-        link_id = self._id(LOGIN, token)
-        user = self._database.read(email_link_queries.find, link_id, LOGIN, self._clock.now_ms())
+        link_id = self._id(LOGIN_LINK, token)
+        user = self._database.read(email_link_queries.find, link_id, LOGIN_LINK, self._clock.now_ms())
         return user, Proof("printed", partial(email_link_queries.use_login, link_id=link_id), "link")
 
     def request_verification(self, account: Account) -> bool:
@@ -121,11 +123,11 @@ class EmailLinks(Changes):
         """Verify the email of this account. Raises UnknownLink. Requires a login, because the link only proves that
         someone can read the email, not that they use the account.
         """
-        link_id = self._id(VERIFY, token)
-        user = email_link_queries.find(tx.session, link_id, VERIFY, tx.at_ms)
+        link_id = self._id(EMAIL_VERIFICATION, token)
+        user = email_link_queries.find(tx.session, link_id, EMAIL_VERIFICATION, tx.at_ms)
         if user.id != account.id:
             raise UnknownLink
-        email_link_queries.use(tx.session, link_id, user, VERIFY, tx.at_ms)
+        email_link_queries.use(tx.session, link_id, user, EMAIL_VERIFICATION, tx.at_ms)
         tx.log("user.verify", subject(user))
 
     def state(self, account: Account) -> EmailState:
@@ -141,7 +143,7 @@ class EmailLinks(Changes):
 
 def verification(outbox: MailOutbox, user_id: str, email: str, language: str | None) -> QueuedEmail | None:
     """An email with a link that confirms the address."""
-    return outbox.email(VERIFY, email, language, owner=user_id, user=user_id)
+    return outbox.email(EMAIL_VERIFICATION, email, language, owner=user_id, user=user_id)
 
 
 def sign_in(outbox: MailOutbox, user: User, new: LoginSession) -> QueuedEmail | None:

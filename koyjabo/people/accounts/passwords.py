@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from koyjabo.base.core.errors import LedgerUnavailable, TooBusy
-from koyjabo.base.core.runtime import Runtime, Waiter, out_of_turn
+from koyjabo.base.core.runtime import Runtime, Waiter, without_queueing
 from koyjabo.base.database.batch_worker import BatchWorker, Job
 from koyjabo.base.network.client_address import AddressCounter
 
@@ -212,7 +212,7 @@ class Passwords:
         self._group.close()
 
     def _do(self, job: Callable[[], Result], client: PasswordClient) -> Result:
-        with out_of_turn(), self._queue.turn(client):
+        with without_queueing(), self._queue.turn(client):
             try:
                 result: Result = self._group.do(job)
             except LedgerUnavailable:

@@ -12,7 +12,7 @@ from koyjabo.base.core import credential_rules
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import EmailTaken, WrongCredentials
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.link_tokens import RESET
+from koyjabo.base.core.link_tokens import PASSWORD_RESET
 from koyjabo.base.database.rows import changed_rows, usable
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.audit.models import AccessVersion
@@ -203,7 +203,7 @@ def change_password(
     Browsers with a different `browser_mark` become unfamiliar; None means the hash's own mark.
     """
     user.password, user.browser_mark = hashed, browser_mark
-    links = delete(EmailLink).where(EmailLink.user_id == user.id, EmailLink.purpose == RESET)
+    links = delete(EmailLink).where(EmailLink.user_id == user.id, EmailLink.purpose == PASSWORD_RESET)
     session.execute(links.execution_options(synchronize_session=False))
     revoke_all(session, user.id, now_ms, kept_session_id)
     end_proofs(session, user.id)

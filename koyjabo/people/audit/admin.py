@@ -11,7 +11,7 @@ from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
-from koyjabo.base.core.identity import DELETED
+from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, translated
@@ -118,7 +118,7 @@ def _subject(kind: str) -> str:
 def details(record: AuditRecord) -> Iterator[Detail]:
     stored = record.details
     # All deleted accounts share one id, so an entry may be about another person than its author.
-    own_id = None if record.actor_id == DELETED else record.actor_id
+    own_id = None if record.actor_id == DELETED_ID else record.actor_id
     if record.target and record.target_kind in SUBJECTS and record.target_id != own_id:
         yield Detail(_subject(record.target_kind), _target(record))
     if stored.get("user"):
@@ -160,7 +160,7 @@ def _target(record: AuditRecord) -> object:
 
 
 def _user(user_id: str | None, name: str) -> object:
-    if user_id == DELETED:
+    if user_id == DELETED_ID:
         return _("Deleted account")
     return _link("panel_users.user", name, user_id=user_id) if user_id else name
 

@@ -13,7 +13,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import MASKED, OPERATOR, Account, Login
+from koyjabo.base.core.identity import MASKED_TEXT, OPERATOR, Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.network import client_address
 from koyjabo.people.models import Community
@@ -96,17 +96,17 @@ class Audit:
 
 def _masked_record(line: AuditRecord) -> AuditRecord:
     """The record for viewers. If the target is a user, its name is the user's email."""
-    target = MASKED if line.target_kind == "user" and line.target else masked(line.target)
+    target = MASKED_TEXT if line.target_kind == "user" and line.target else masked(line.target)
     return line._replace(target=target, details=masked(line.details))
 
 
 def masked(value: Any) -> Any:
-    """`value` with everything that looks like an email replaced by MASKED, including in nested values."""
+    """`value` with everything that looks like an email replaced by MASKED_TEXT, including in nested values."""
     if isinstance(value, dict):
         return {name: masked(item) for name, item in value.items()}
     if isinstance(value, list):
         return [masked(item) for item in value]
-    return EMAIL.sub(MASKED, value) if isinstance(value, str) else value
+    return EMAIL.sub(MASKED_TEXT, value) if isinstance(value, str) else value
 
 
 class VersionLog:

@@ -7,7 +7,7 @@ import json
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.identity import DELETED
+from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.database.upkeep_rules import ExpiringRows, UpkeepRules, change_rows, remove_rows
 from .models import AccessVersion, AuditLine
 
@@ -57,7 +57,7 @@ class AuditRules(UpkeepRules):
         return ids[size:]
 
     def detach_account(self, session: Session, user_id: str, size: int) -> int:
-        by_me, about_me = {"actor_id": DELETED, "actor": "", "place": ""}, {"target_id": DELETED, "target": ""}
+        by_me, about_me = {"actor_id": DELETED_ID, "actor": "", "place": ""}, {"target_id": DELETED_ID, "target": ""}
         is_me = (AuditLine.target_id == user_id) & (AuditLine.target_kind == "user")
         return max(
             change_rows(session, AuditLine.id, size, AuditLine.actor_id == user_id, **by_me),

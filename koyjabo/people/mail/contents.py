@@ -19,10 +19,10 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from babel.support import Translations
 
-from koyjabo.base.core.i18n import DIGITS, LANGUAGES, N_
-from koyjabo.base.core.link_tokens import INVITATION, PANEL_INVITATION, RESET, VERIFY
+from koyjabo.base.core.i18n import LANGUAGE_DIGITS, LANGUAGES, N_
+from koyjabo.base.core.link_tokens import EMAIL_VERIFICATION, INVITATION, PANEL_INVITATION, PASSWORD_RESET
 from koyjabo.base.core.sanitize import DIRECTION_MARKS
-from koyjabo.base.network.geolocation import UNKNOWN, in_language
+from koyjabo.base.network.location_names import UNKNOWN_LOCATION, in_language
 
 CATALOGUES = Path(__file__).resolve().parents[2] / "translations"
 
@@ -92,7 +92,7 @@ class Localizer:
         return self._digits(format_datetime(local, "d MMMM y, HH:mm", locale=self.language))
 
     def _digits(self, text: str) -> str:
-        return text.translate(DIGITS.get(self.language, {}))
+        return text.translate(LANGUAGE_DIGITS.get(self.language, {}))
 
 
 @lru_cache(maxsize=len(LANGUAGES))
@@ -149,7 +149,7 @@ def verify(speech: Localizer, data: Mapping[str, Any]) -> Contents:
         ],
         say(N_("Confirm this email")),
         "/verify-email/",
-        VERIFY,
+        EMAIL_VERIFICATION,
         closing=say(IGNORE),
     )
 
@@ -165,7 +165,7 @@ def reset(speech: Localizer, data: Mapping[str, Any]) -> Contents:
         ],
         say(N_("Choose a new password")),
         "/reset-password/",
-        RESET,
+        PASSWORD_RESET,
         closing=say(IGNORE),
     )
 
@@ -231,7 +231,7 @@ def email_new(speech: Localizer, data: Mapping[str, Any]) -> Contents:
         ],
         say(N_("Confirm this email")),
         "/verify-email/",
-        VERIFY,
+        EMAIL_VERIFICATION,
         closing=say(IGNORE),
     )
 
@@ -239,7 +239,9 @@ def email_new(speech: Localizer, data: Mapping[str, Any]) -> Contents:
 def sign_in(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     browser = ", ".join(filter(None, (data["browser"], data["system"]))) or say(N_("Unknown browser"))
-    place = say(N_("Unknown")) if data["place"] in ("", UNKNOWN) else in_language(data["place"], speech.language)
+    place = (
+        say(N_("Unknown")) if data["place"] in ("", UNKNOWN_LOCATION) else in_language(data["place"], speech.language)
+    )
     return Contents(
         say(N_("New login to your account")),
         [

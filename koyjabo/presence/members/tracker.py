@@ -11,7 +11,7 @@ from uuid import UUID
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.models import Scope
-from koyjabo.base.network.geolocation import division_of
+from koyjabo.base.network.location_names import division_of
 from .online_members import OnlineMembers
 from .peaks import Peaks
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
-from koyjabo.base.network.geolocation import UNKNOWN, largest
+from koyjabo.base.network.location_names import UNKNOWN_LOCATION, largest
 from .active_visitors import ActiveCount
 
 LastSeen = tuple[int, str]
@@ -39,7 +39,7 @@ class MemoryActiveVisitors:
         with self._lock:
             seen = self._seen.setdefault(scope, {})
             before = seen.pop(visitor_id, None)
-            place = place or (before[1] if before else UNKNOWN)
+            place = place or (before[1] if before else UNKNOWN_LOCATION)
             seen[visitor_id] = (seen_ms, place)
             if before is None or before[1] != place:
                 self._count(scope, place, 1)

@@ -13,7 +13,7 @@ from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network.geolocation import UNKNOWN
+from koyjabo.base.network.location_names import UNKNOWN_LOCATION
 from .active_visitors import ActiveCount
 from .active_visitors_memory import LastSeen, MemoryActiveVisitors
 from .touch_script_redis import MAX_TOUCHES, ActiveReply, TouchScript
@@ -199,4 +199,6 @@ class RedisActiveVisitors:
                 yield touch
             elif seen:
                 seen_ms, place = seen
-                yield Touch(visitor_id, None if place == UNKNOWN else place, seen_ms)  # others may know the location
+                yield Touch(
+                    visitor_id, None if place == UNKNOWN_LOCATION else place, seen_ms
+                )  # others may know the location

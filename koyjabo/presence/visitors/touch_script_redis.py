@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.redis_client import RedisClient
 from koyjabo.base.models import Scope
-from koyjabo.base.network.geolocation import OTHER, UNKNOWN, largest
+from koyjabo.base.network.location_names import OTHER_LOCATIONS, UNKNOWN_LOCATION, largest
 from .active_visitors import ActiveCount
 from .visitor_mirror import Touch
 
@@ -29,8 +29,8 @@ class ActiveReply(NamedTuple):
         """The count by location. Visitors at locations that are missing from the response count as `Other`."""
         names, minus_visitors = self.largest[::2], self.largest[1::2]
         places = {name.decode(): -int(visitors) for name, visitors in zip(names, minus_visitors, strict=True)}
-        places[UNKNOWN] = self.unknown
-        places[OTHER] = places.get(OTHER, 0) + max(0, self.active - sum(places.values()))
+        places[UNKNOWN_LOCATION] = self.unknown
+        places[OTHER_LOCATIONS] = places.get(OTHER_LOCATIONS, 0) + max(0, self.active - sum(places.values()))
         return ActiveCount(self.version, largest(places))
 
 
@@ -56,7 +56,9 @@ class TouchScript:
 
     def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> ActiveReply:
         return ActiveReply(
-            *self._script(touch_keys_of(scope), [newest_version, self._keep_ms, MAX_TOUCHES, UNKNOWN, *visitors])
+            *self._script(
+                touch_keys_of(scope), [newest_version, self._keep_ms, MAX_TOUCHES, UNKNOWN_LOCATION, *visitors]
+            )
         )
 
 

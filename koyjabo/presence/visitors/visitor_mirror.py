@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from koyjabo.base.network.geolocation import OTHER, largest
+from koyjabo.base.network.location_names import OTHER_LOCATIONS, largest
 from .active_visitors import ActiveCount
 from .active_visitors_memory import NO_VISITORS
 
@@ -109,7 +109,7 @@ class VisitorMirror:
         elif self._shown is None:
             places = dict(self.snapshot.places)
             for place, change in self._estimates.items():
-                counted_in = OTHER if change < 0 and place not in places else place
+                counted_in = OTHER_LOCATIONS if change < 0 and place not in places else place
                 places[counted_in] = places.get(counted_in, 0) + change
             positive = {place: visitors for place, visitors in places.items() if visitors > 0}
             self._shown = ActiveCount(-next(self._estimate_numbers), largest(positive))

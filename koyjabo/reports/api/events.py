@@ -12,7 +12,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import VISIT_NAME
 from koyjabo.base.core.sanitize import truncate
 from koyjabo.base.core.urls import WRONG_PAGE, sent_page
-from koyjabo.base.network.user_agents import is_bot
+from koyjabo.base.network.crawlers import is_bot
 from koyjabo.columns.events.new_event import (
     EVENT_NAME,
     MAX_EVENTS,

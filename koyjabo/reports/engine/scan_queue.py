@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.core.errors import LedgerUnavailable, TooBusy
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.runtime import out_of_turn
+from koyjabo.base.core.runtime import without_queueing
 
 SHARE, WINDOW_S, MAX_REST_S = 0.25, 60.0, 10.0
 """A payer may use a quarter of the thread's time: up to 15 s at once, and then as much as a minute gives back. It rests
@@ -81,7 +81,7 @@ class ScanQueue:
                 scan = self._waiting[key] = _Scan(key, reader)
             scan.calls += 1
             scan.refused_s = self._now_s() + reader.patience_s
-        with out_of_turn():
+        with without_queueing():
             if is_new:
                 self._run(scan, requests)
             scan.done.wait()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import IN_ADDRESS, community_in
+from koyjabo.base.core.identity import COMMUNITY_IN_ADDRESS, community_in
 from koyjabo.columns.dimensions.dimensions import COMMUNITY, Value, dimension_of, has_addresses
 from koyjabo.people.mail.contents import catalogue
 from koyjabo.people.models import Community
@@ -33,7 +33,7 @@ def page_name(address: str, name: str, language: str) -> str:
     """Return an address with a community's name: `Community NAME`, followed by the rest of the path. An address on
     another host keeps the beginning of its path.
     """
-    match = IN_ADDRESS.search(address)
+    match = COMMUNITY_IN_ADDRESS.search(address)
     if match is None:
         return address
     if match.start():

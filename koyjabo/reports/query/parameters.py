@@ -11,7 +11,7 @@ from operator import itemgetter
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import ASCII_DIGITS, N_
-from koyjabo.base.core.sanitize import LONGEST_TEXT, whole
+from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH, whole
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.dimensions.dimensions import BY_NAME, COMMUNITY, Value, dimension_of
 from koyjabo.columns.query.report_query import FIRST_YEAR, LAST_DAY, LAST_YEAR, Filter, ReportQuery
@@ -153,7 +153,7 @@ def _sorted(
                 filters[name] = replace(before, none_of=before.none_of | {_value(name, text[1:])})
             else:
                 filters[name] = replace(before, any_of=before.any_of | {_value(name, text)})
-            if len(text) > LONGEST_TEXT + 2:
+            if len(text) > MAX_TEXT_LENGTH + 2:
                 problems[name] = N_("must not be longer than 512 characters")
         elif name not in {"range", "start", "end", "compare", *others}:
             problems[name] = UNKNOWN_PARAMETER

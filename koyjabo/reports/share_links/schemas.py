@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from koyjabo.base.core.clock import MOMENT
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.moments import EXAMPLE_MOMENT
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.report_query import RANGES
 from koyjabo.web.http.responses import Time
@@ -63,7 +63,7 @@ class NewShareBody(Body):
         description=f"shown unless readers choose another: a name, or two days such as {INTERVAL}; default 30d",
     )
     password: NewPassword | None = Field(None, description="must be entered before anything is shown")
-    expires_at: Moment = Field(None, description="default: never", examples=[MOMENT])
+    expires_at: Moment = Field(None, description="default: never", examples=[EXAMPLE_MOMENT])
 
 
 class ShareResponse(BaseModel):
@@ -76,13 +76,13 @@ class ShareResponse(BaseModel):
     filters: Annotated[dict[str, list[str]], BeforeValidator(json.loads)]
     range: str | None
     has_password: Annotated[bool, BeforeValidator(bool)] = Field(validation_alias="password")
-    created_at: Time = Field(validation_alias="created_ms", examples=[MOMENT])
+    created_at: Time = Field(validation_alias="created_ms", examples=[EXAMPLE_MOMENT])
     created_by: str = Field(validation_alias=AliasPath("maker", "name"), description="a name")
-    expires_at: Time | None = Field(validation_alias="expires_ms", examples=[MOMENT])
+    expires_at: Time | None = Field(validation_alias="expires_ms", examples=[EXAMPLE_MOMENT])
     used_at: Time | None = Field(
         validation_alias="used_ms",
         description="when it was last opened, to the minute; null if never",
-        examples=[MOMENT],
+        examples=[EXAMPLE_MOMENT],
     )
 
 

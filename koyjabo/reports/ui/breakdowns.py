@@ -11,7 +11,7 @@ from typing import NamedTuple
 from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from koyjabo.base.network import geolocation
+from koyjabo.base.network import location_names
 from koyjabo.columns.dimensions.dimensions import CITY, DIMENSIONS, Value, dimension_of, has_many
 from koyjabo.columns.query.groups import Sums
 from koyjabo.columns.query.report_query import Filter, ReportQuery
@@ -188,7 +188,7 @@ class Dot(NamedTuple):
 
 def dots(values: Values) -> list[Dot]:
     """Return the dots of a map of Bangladesh, largest first, so that smaller ones are drawn on top."""
-    cities = ((line, geolocation.city_of_bangladesh(line.value or "")) for line in values.lines)
+    cities = ((line, location_names.city_of_bangladesh(line.value or "")) for line in values.lines)
     placed = ((line, _positions().get(city or "")) for line, city in cities)
     return [
         Dot(*position, round(max(LARGEST_DOT * sqrt(line.number / values.largest), SMALLEST_DOT), 1), line)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.urls import ascii_host, normal
 from koyjabo.base.database.rows import has, has_words
 from koyjabo.base.network import user_agents
-from koyjabo.base.network.geolocation import NAMES
+from koyjabo.base.network.location_names import COUNTRIES_BY_CODE
 from koyjabo.counting.evidence.facts import ATTENDED_MS
 from koyjabo.counting.models import Visit
 from koyjabo.counting.queries import OF_A_COMMUNITY, ids_between_ordinals, ids_of
@@ -164,7 +164,7 @@ def _of_place(text: str) -> ColumnElement[bool]:
     meant = search_terms.place_meaning(text)
     if meant.whole:
         return or_(Visit.place == text, func.lower(Visit.place).in_(sorted(meant.whole)))
-    named = [Visit.place == NAMES[code] for code in meant.countries]
+    named = [Visit.place == COUNTRIES_BY_CODE[code] for code in meant.countries]
     named += [Visit.place.like(f"%, {code}") for code in meant.countries]
     named += [Visit.place.like(f"{city}, __") for city in meant.cities]
     return or_(*named) if meant.is_country else or_(has(Visit.place, text), *named)

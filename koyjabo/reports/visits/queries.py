@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.identity import DELETED
+from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.core.urls import host_of, normal
 from koyjabo.base.models import SITE
 from koyjabo.base.network import user_agents
-from koyjabo.base.network.geolocation import NAMES
+from koyjabo.base.network.location_names import COUNTRIES_BY_CODE
 from koyjabo.counting.models import LABEL, HourlyVisits, Visit
 from koyjabo.counting.queries import id_range, ids_of
 from koyjabo.counting.records import is_late
@@ -205,7 +205,7 @@ def _with_names(session: Session, rows: list[Any]) -> tuple[LoggedVisit, ...]:
             community_id=None if scope == SITE else scope,
             community=communities[scope].name if scope in communities else None,
             community_bn=communities[scope].name_bn if scope in communities else "",
-            user_id=None if user_id == DELETED else user_id,
+            user_id=None if user_id == DELETED_ID else user_id,
             user=users[user_id].name if user_id in users else None,
             others={name: values.pop(name) for name in OTHERS},
             **values,
@@ -239,7 +239,9 @@ def frequent(session: Session, began_ms: int | None, ended_ms: int | None) -> Fr
     pages = [(page and normal(page), count) for page, count in pages]
     names = ((name, count) for agent, count in agents for name in user_agents.of(agent or ""))
     cities = ((place.rpartition(", "), count) for place, count in places)
-    places += [(NAMES[code], count) for (city, _, code), count in cities if city and code in NAMES]
+    places += [
+        (COUNTRIES_BY_CODE[code], count) for (city, _, code), count in cities if city and code in COUNTRIES_BY_CODE
+    ]
     return Frequent(*map(_largest, (places, pages, sources, names)))
 
 

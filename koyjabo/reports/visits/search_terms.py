@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from koyjabo.base.core.i18n import ASCII_DIGITS, LANGUAGES
 from koyjabo.base.database.rows import LONGEST_SEARCH
-from koyjabo.base.network.geolocation import CITIES, NAMES, in_language
+from koyjabo.base.network.location_names import CITY_TRANSLATIONS, COUNTRIES_BY_CODE, in_language
 
 LABEL = r"(?:(?:no\.?|number|visit|নং|নম্বর|ভিজিট)\s*)*(?:[#№]\s*)?"
 GROUPED = r"[0-9]{1,3}(?:[,. \u00a0\u202f][0-9]{2,3})+|[0-9]+"
@@ -78,7 +78,7 @@ def place_meaning(text: str) -> PlaceMeaning:
     typed = _key(text)
     city, _, country = typed.rpartition(", ")
     code = _countries().get(country, country.upper())
-    if city and code in NAMES:
+    if city and code in COUNTRIES_BY_CODE:
         names = {city, *(stored.lower() for stored, name in _cities() if name == city)}
         return NOTHING._replace(whole=frozenset(f"{name}, {code.lower()}" for name in names))
     if typed in _countries():
@@ -93,13 +93,15 @@ def place_meaning(text: str) -> PlaceMeaning:
 @cache
 def _countries() -> dict[str, str]:
     """Country codes by lower-case name: stored names, and names in each language."""
-    return {_key(in_language(name, language)): code for language in LANGUAGES for code, name in NAMES.items()}
+    return {
+        _key(in_language(name, language)): code for language in LANGUAGES for code, name in COUNTRIES_BY_CODE.items()
+    }
 
 
 @cache
 def _cities() -> tuple[tuple[str, str], ...]:
     """City names from the databases, each with its lower-case name in another language."""
-    return tuple((city, _key(name)) for cities in CITIES.values() for city, name in cities.items())
+    return tuple((city, _key(name)) for cities in CITY_TRANSLATIONS.values() for city, name in cities.items())
 
 
 def _key(name: str) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.base.core import spreadsheet
-from koyjabo.base.core.clock import Clock, Days, iso, typed_days
+from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.days import Days, typed_days
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import MASKED, OPERATOR, Account, uuid_of
+from koyjabo.base.core.identity import MASKED_TEXT, OPERATOR, Account, uuid_of
 from koyjabo.base.core.runtime import ReportProgress, unreported
-from koyjabo.base.core.sanitize import LONGEST_TEXT
+from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH
 from koyjabo.base.core.urls import shown
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import LONGEST_SEARCH
@@ -45,7 +46,7 @@ WHO = {"people": False, "bots": True}
 OWN = {"own": True, "others": False}
 """Values of `VisitFilter.own`, with the value of the column."""
 
-TEXTS = dict.fromkeys(("place", "page", "source", "browser"), LONGEST_TEXT) | {"text": LONGEST_SEARCH}
+TEXTS = dict.fromkeys(("place", "page", "source", "browser"), MAX_TEXT_LENGTH) | {"text": LONGEST_SEARCH}
 """The text fields of `VisitFilter`, and their maximum lengths in characters."""
 
 FOREVER = "9999-12-31"
@@ -213,7 +214,7 @@ class VisitList:
 
 
 def _as_shown_to(account: Account, visit: LoggedVisit) -> LoggedVisit:
-    return visit if account.is_admin else visit._replace(visitor_id=MASKED, visit_id=MASKED)
+    return visit if account.is_admin else visit._replace(visitor_id=MASKED_TEXT, visit_id=MASKED_TEXT)
 
 
 def _validated(which: VisitFilter) -> tuple[Days, str]:

@@ -62,7 +62,7 @@ def load(settings: "Settings") -> None:
         # PyJWT imports it if installed, for public-key algorithms: 10 MB. AUTH_PUBLIC_KEY has loaded both already.
         import jwt  # noqa: F401
     from koyjabo.application import features
-    from koyjabo.base.network import user_agents
+    from koyjabo.base.network import crawlers, user_agents
 
     import_module("koyjabo.application.assembly")
     if settings.redis_url:
@@ -77,6 +77,7 @@ def load(settings: "Settings") -> None:
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
     user_agents.load()  # once, into memory that the workers share
+    crawlers.load()
 
 
 def load_application(prepares: bool = False) -> "Application | None":
@@ -126,9 +127,9 @@ def _hidden(name: str, unless: bool = False) -> Iterator[None]:
 
 def _warn_about_countries() -> None:
     """Log that countries are missing, although the server can start."""
-    from koyjabo.base.network import geolocation
+    from koyjabo.base.network import location_finder
 
-    if not geolocation.COUNTRIES.is_file():
+    if not location_finder.COUNTRIES.is_file():
         log.warning("countries_missing try='make assets'")
 
 
@@ -177,14 +178,14 @@ def new_login_token(settings: "Settings") -> str | None:
     """A token that logs the first admin in once, within LOGIN_LINK_MS, and voids the tokens of earlier starts. Only in
     development. None without an admin, or if the database cannot be written.
     """
-    from koyjabo.base.core.link_tokens import LOGIN, LinkTokens
+    from koyjabo.base.core.link_tokens import LOGIN_LINK, LinkTokens
     from koyjabo.base.database import startup_queries
 
     if settings.environment != "development":
         return None
     link_id, expires_ms = str(uuid.uuid4()), int(time.time() * 1000) + LOGIN_LINK_MS
-    is_stored = startup_queries.replace_login_link(_database(settings), LOGIN, link_id, expires_ms)
-    return LinkTokens(settings.secret_key).token(LOGIN, link_id) if is_stored else None
+    is_stored = startup_queries.replace_login_link(_database(settings), LOGIN_LINK, link_id, expires_ms)
+    return LinkTokens(settings.secret_key).token(LOGIN_LINK, link_id) if is_stored else None
 
 
 def _database(settings: "Settings") -> "Path | str":

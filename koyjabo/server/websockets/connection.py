@@ -8,7 +8,7 @@ from typing import Any
 
 from wsproto.frame_protocol import ParseFailed
 
-from koyjabo.base.core.errors import ABUSE
+from koyjabo.base.core.close_codes import ABUSE
 from koyjabo.realtime.frames import FINAL_BIT, MASK_BIT, PING_OPCODE, PONG_OPCODE, close_frame, frame
 from koyjabo.server.loop.poller import Poller, receive
 from .buffered_connection import CONNECTION_LOST, BufferedConnection, ConnectionOwner, Loop

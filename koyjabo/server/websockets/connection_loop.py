@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from koyjabo.base.core.errors import GOING_AWAY, TOO_MANY, UNEXPECTED
+from koyjabo.base.core.close_codes import GOING_AWAY, TRY_AGAIN_LATER, UNEXPECTED_ERROR
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.network.client_address import AddressCounter, Level, customer, levels
 from koyjabo.base.network.rate_limiter import Rate
@@ -172,9 +172,11 @@ class ConnectionLoop:
         if self._leaving:
             connection.close(GOING_AWAY, "the server is going away")
         elif exceeds_limits:
-            connection.close(TOO_MANY, "too many connections, try again later")
+            connection.close(TRY_AGAIN_LATER, "too many connections, try again later")
             connection.send_unsent()
-            self.drop(connection, TOO_MANY)  # at once, so that it does not keep a file open until the client responds
+            self.drop(
+                connection, TRY_AGAIN_LATER
+            )  # at once, so that it does not keep a file open until the client responds
         elif owner.pings:
             self._pings.put(connection)
         return connection
@@ -289,7 +291,7 @@ class ConnectionLoop:
     def end_failed(self, connection: BufferedConnection) -> None:
         """Close a connection with 1011 after an internal error. If it was already closing, drop it."""
         if connection.is_open:
-            connection.close(UNEXPECTED)
+            connection.close(UNEXPECTED_ERROR)
         else:
             self.drop(connection, CONNECTION_LOST)
 

@@ -19,7 +19,8 @@ from engineio import packet
 from engineio.packet import Packet
 from socketio import Server
 
-from koyjabo.base.core.errors import ABUSE, GOING_AWAY, NORMAL, KoyJaboError
+from koyjabo.base.core.close_codes import ABUSE, GOING_AWAY, NORMAL_CLOSE
+from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.network import client_address
 from koyjabo.realtime.strict_packets import InvalidPacket
 from .connection import WebSocketConnection
@@ -154,7 +155,7 @@ class Engine:
             if client.upgraded and environ.get("HTTP_UPGRADE", "").lower() == "websocket":
                 with suppress(KoyJaboError):  # the client already has a WebSocket
                     spare = environ["koyjabo.websockets"].accept(environ, client)
-                    spare.close(NORMAL)
+                    spare.close(NORMAL_CLOSE)
                     spare.start()
                     return []
         return self._engineio(environ, start_response)

@@ -11,7 +11,8 @@ from engineio.exceptions import EngineIOError, SocketIsClosedError
 from engineio.packet import Packet
 from engineio.socket import Socket
 
-from koyjabo.base.core.errors import ABUSE, CLEAN_CLOSES, NORMAL, BadHandshake, KoyJaboError
+from koyjabo.base.core.close_codes import ABUSE, CLEAN_CLOSES, NORMAL_CLOSE
+from koyjabo.base.core.errors import BadHandshake, KoyJaboError
 from koyjabo.realtime.frames import BINARY_OPCODE, TEXT_OPCODE, frame
 from .connection import WebSocketConnection
 
@@ -181,7 +182,7 @@ class EngineSocket(Socket):
         switch.
         """
         if self.closed:
-            connection.close(NORMAL)
+            connection.close(NORMAL_CLOSE)
         elif message == PROBE_TEXT and self.connection is None:
             self._probed = connection
             connection.write(PROBE_RESPONSE)
@@ -215,7 +216,7 @@ class DirectQueue:
 
     def put(self, each: Packet | None) -> None:
         if each is None:  # python-engineio's end marker
-            self._connection.close(NORMAL)
+            self._connection.close(NORMAL_CLOSE)
             return
         data = each.encode()
         self._connection.write(frame(data, TEXT_OPCODE if isinstance(data, str) else BINARY_OPCODE))

@@ -37,31 +37,34 @@ from koyjabo.web.schemas.bodies import Body
 
 bp = panel_blueprint("server")
 
-FORMS = {row: tuple(setting.name for setting in settings) for row, settings in ROWS.items()}
-FORMS["total"] = ("STARTING_TOTAL",)
+FORM_SETTINGS = {row: tuple(setting.name for setting in settings) for row, settings in ROWS.items()}
+FORM_SETTINGS["total"] = ("STARTING_TOTAL",)
 """The settings of each row's form. The total is changed by `site/receipts/`."""
 
-TIMEOUT = N_("The mail server did not respond in time. Many hosts block port 25: use 587 or 465.")
-REASONS = {
+MAIL_TIMEOUT = N_("The mail server did not respond in time. Many hosts block port 25: use 587 or 465.")
+MAIL_REASONS = {
     "ConnectionRefusedError": N_("No mail server listens at this host and port."),
     "SMTPConnectError": N_("The mail server refuses connections from this server."),
     "SMTPNotSupportedError": N_("The mail server offers no STARTTLS or no login at this port."),
     "SMTPServerDisconnected": N_("The mail server closed the connection. Check the port and the login."),
     "SSLCertVerificationError": N_("The certificate of the mail server is not valid for this host."),
     "SSLError": N_("The mail server has no TLS at this port: use STARTTLS for port 587, and TLS for port 465."),
-    "TimeoutError": TIMEOUT,
+    "TimeoutError": MAIL_TIMEOUT,
     "address": N_("Your account's email is not an address that mail can be sent to."),
     "gaierror": N_("The mail server's host has no address. Check its spelling."),
-    "timeout": TIMEOUT,
+    "timeout": MAIL_TIMEOUT,
     **dict.fromkeys(("530", "534", "535"), N_("The mail server refused the user or the password.")),
 }
-WRONG = {
+WRONG_FIELDS = {
     "host": N_("This is not the name of a mail server."),
     "port": N_("The port is a number from 1 to 65535."),
     "sender": N_("This is not an email address."),
     "smtp_password": N_("The host or the user has changed: type the password again."),
 }
-REFUSED, FAILED = N_("The mail server refused the email."), N_("The email could not be handed to the mail server.")
+MAIL_REFUSED, MAIL_FAILED = (
+    N_("The mail server refused the email."),
+    N_("The email could not be handed to the mail server."),
+)
 
 
 declare_texts(
@@ -88,7 +91,7 @@ class MailTest(NamedTuple):
     @classmethod
     def failed(cls, email: str, error: NotDelivered) -> "MailTest":
         code = str(error)
-        return cls(email, REASONS.get(code, REFUSED if code.isdigit() else FAILED), code, error.reply)
+        return cls(email, MAIL_REASONS.get(code, MAIL_REFUSED if code.isdigit() else MAIL_FAILED), code, error.reply)
 
 
 @bp.get("/server")
@@ -96,7 +99,7 @@ class MailTest(NamedTuple):
 def server() -> Response:
     stored, group = current()[StoredSettings], request.args.get("edit", "")
     stored.refresh()
-    may_change = me().is_admin and not all(map(stored.is_fixed, FORMS.get(group, ())))
+    may_change = me().is_admin and not all(map(stored.is_fixed, FORM_SETTINGS.get(group, ())))
     form = _form(group) if may_change else None
     if form and group == "backups" and not current()[Backups].is_on:
         form.values["backup_dir"] = str(home() / "instance" / "backups")
@@ -138,7 +141,7 @@ def show(
 @bp.post("/server/settings/<group>")
 def change_settings(group: str) -> Response:
     """Save a group. If a field is invalid, the page is shown again with its form."""
-    if group not in FORMS or group == "total":
+    if group not in FORM_SETTINGS or group == "total":
         abort(404)
     form = _form(group)
     with authentication.errors_in(form):
@@ -146,7 +149,7 @@ def change_settings(group: str) -> Response:
         if _is_proved(group) or _is_shorter(changes.get("RETENTION_DAYS")):
             authentication.require_proof(my_login())
         if changes.get("REQUIRE_TWO_FACTOR", "none") != "none":
-            _require_second_factor()
+            _require_two_step_login()
         current()[StoredSettings].change(me(), **changes)
     if form.errors:
         form.errors = {name.lower(): why for name, why in form.errors.items()}
@@ -177,7 +180,7 @@ def _form(group: str) -> Form[Body]:
     """
     settings = current()[Settings]
     if group != "mail":
-        texts = {name.lower(): settings.text_of(name) for name in FORMS[group]}
+        texts = {name.lower(): settings.text_of(name) for name in FORM_SETTINGS[group]}
         return Form(Body, {**texts, "shown": urlencode(texts)})
     values: dict[str, object] = settings.smtp._asdict() if settings.smtp else {"security": "starttls"}
     if values.get("port") == smtp_url.PORTS["smtps" if values["security"] == "tls" else "smtp"]:
@@ -196,7 +199,7 @@ def _sent(form: Form[Body], group: str) -> dict[str, str]:
         raise InvalidInput(details={"BACKUP_DIR": N_("Choose a folder.")})
     if group == "mail":
         return _mail_server(form.values)
-    typed = {name: form.values.get(name.lower()) for name in FORMS[group] if not stored.is_fixed(name)}
+    typed = {name: form.values.get(name.lower()) for name in FORM_SETTINGS[group] if not stored.is_fixed(name)}
     may_confirm = [name for name in ("SITE_NAME", "TIMEZONE") if stored.source(name) == "default"]
     return {
         name: value
@@ -217,15 +220,15 @@ def _mail_server(typed: dict[str, str]) -> dict[str, str]:
     if earlier and user and not password:
         password = earlier.password
         if password and (typed["host"], user) != (earlier.host, earlier.user):
-            raise InvalidInput(details={"smtp_password": WRONG["smtp_password"]})
-    url = smtp_url.written(**{name: typed.get(name, "") for name in smtp_url.FIELDS}, password=password)
+            raise InvalidInput(details={"smtp_password": WRONG_FIELDS["smtp_password"]})
+    url = smtp_url.written(**{name: typed.get(name, "") for name in smtp_url.SMTP_FIELDS}, password=password)
     try:
         smtp_url.parse(url)
     except ValueError:
         port, sender = typed.get("port", ""), smtp_url.SENDER.fullmatch(typed.get("sender", ""))
         is_port = not port or (port.isdecimal() and 0 < int(port[:6]) < 65536)
         wrong = "port" if not is_port else "host" if sender else "sender"
-        raise InvalidInput(details={wrong: WRONG[wrong]}) from None
+        raise InvalidInput(details={wrong: WRONG_FIELDS[wrong]}) from None
     origin = typed.get("public_url", current()[NetworkServices].origins.site(request) or "")
     return {"SMTP_URL": url, **({} if settings.public_url else {"PUBLIC_URL": origin})}
 
@@ -236,7 +239,7 @@ def _invited_admin() -> str:
     return next((invitation.email for invitation, _ in pending if invitation.role == SITE_ADMIN), "")
 
 
-def _require_second_factor() -> None:
+def _require_two_step_login() -> None:
     """An admin who requires two-step login of others has it. Raises InvalidInput."""
     if current()[AccountServices].second_factors.state(me()).second_factor_ms is None:
         raise InvalidInput(details={"REQUIRE_TWO_FACTOR": N_("Set up two-step login for your own account first.")})

@@ -1,4 +1,4 @@
-/** Names of locations in the language of the page, from base/network/geolocation.py. */
+/** Names of locations in the language of the page, from base/network/location_finder.py. */
 
 import { locale } from "./figures.js";
 import { readJson } from "./page.js";

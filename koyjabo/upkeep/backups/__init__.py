@@ -14,16 +14,16 @@ COMMANDS = {"backup": "cli:backup", "restore": "cli:restore"}
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
     from koyjabo.base.jobs.claims import POLL_S
-    from koyjabo.base.observability import metrics
+    from koyjabo.base.observability import all_metrics
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.web.panel.navigation import DATA, Navigation, Shortcut
     from .backups import READ_S, Backups
 
     backups = base.services.add(Backups(base))
     gauges = base.services[ObservabilityServices].gauges
-    gauges.provide(metrics.BACKUP, lambda: backups.newest and backups.newest.made_ms / 1000)
-    gauges.provide(metrics.BACKUP_BYTES, lambda: backups.newest and backups.newest.bytes)
-    gauges.provide(metrics.BACKUP_FAILURES, lambda: backups.failures)
+    gauges.provide(all_metrics.BACKUP_TIME_GAUGE, lambda: backups.newest and backups.newest.made_ms / 1000)
+    gauges.provide(all_metrics.BACKUP_SIZE_GAUGE, lambda: backups.newest and backups.newest.bytes)
+    gauges.provide(all_metrics.BACKUP_FAILURES_GAUGE, lambda: backups.failures)
     base.every(READ_S, backups.refresh)
     base.every(POLL_S, backups.tick)
     base.at_close(backups.close)

@@ -16,7 +16,7 @@ from reprlib import repr as shown
 from typing import Any, BinaryIO, NamedTuple
 
 from koyjabo.base.core.errors import Unusable
-from koyjabo.base.core.file_lines import LONGEST_LINE, LineTooLong, lines
+from koyjabo.base.core.file_lines import MAX_LINE_LENGTH, LineTooLong, lines
 
 FORMAT = 1
 COMPRESSION = 3
@@ -26,7 +26,7 @@ GZIP = 16 + zlib.MAX_WBITS
 """Value that makes zlib write a gzip header and checksum."""
 
 ROWS_PER_PIECE = 1_000
-"""Rows per piece. A piece has at most twice LONGEST_LINE bytes."""
+"""Rows per piece. A piece has at most twice MAX_LINE_LENGTH bytes."""
 
 
 LATEST_MS = 253_402_300_799_999
@@ -115,7 +115,7 @@ def pieces(path: Path) -> Iterator[TablePiece]:
             if isinstance(value, list):
                 waiting.append(value)
                 size += len(line)
-                if len(waiting) < ROWS_PER_PIECE and size < LONGEST_LINE:
+                if len(waiting) < ROWS_PER_PIECE and size < MAX_LINE_LENGTH:
                     digest.update(line)
                     continue
             if waiting:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from koyjabo.base.core.errors import Forbidden, Unauthenticated
 from koyjabo.base.network import client_address
-from koyjabo.base.observability.metrics import CONTENT_TYPE
+from koyjabo.base.observability.metrics import METRICS_CONTENT_TYPE
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.web.current import current
@@ -101,4 +101,4 @@ def metrics() -> Response:
     if not is_operator and client_address.limit_key(request.environ):  # the key is empty only in development
         raise Unauthenticated(WRONG_TOKEN) if token else Forbidden(NO_TOKEN)
     text = current()[ObservabilityServices].metrics.text()
-    return Response(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+    return Response(text, content_type=METRICS_CONTENT_TYPE, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""Deletes an account in small transactions. Rows that have to stay, for the sums or as a record, get DELETED or a
+"""Deletes an account in small transactions. Rows that have to stay, for the sums or as a record, get DELETED_ID or a
 random name that begins with it in place of the user's id, so that they no longer belong to anyone.
 """
 
@@ -7,7 +7,7 @@ import secrets
 from sqlalchemy import exists, select, text, update
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.identity import DELETED
+from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.database.upkeep_rules import UpkeepRules, all_rules, change_rows
@@ -56,7 +56,7 @@ def lock(session: Session, user_id: str) -> User:
 
 def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
     """Detach up to `size` rows of each table. If none are left, delete the account. Returns whether it has been
-    deleted. `name` is random and begins with DELETED. Raises LastAdmin, or InvalidToken if the account was already
+    deleted. `name` is random and begins with DELETED_ID. Raises LastAdmin, or InvalidToken if the account was already
     deleted.
     """
     person = lock(session, user_id)
@@ -95,7 +95,7 @@ def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:
     two.
     """
     counts = (
-        change_rows(session, Visit.id, size, Visit.user_id == user_id, user_id=DELETED),
+        change_rows(session, Visit.id, size, Visit.user_id == user_id, user_id=DELETED_ID),
         change_rows(session, Conversion.id, size, Conversion.user_id == user_id, user_id=name),
         changed_rows(session, DETACH_VISITORS, {"user_id": user_id, "name": name, "size": size}),
         *(rules.detach_account(session, user_id, size) for rules in all_rules()),
@@ -104,4 +104,4 @@ def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:
 
 
 def random_name() -> str:
-    return f"{DELETED}{secrets.token_urlsafe(9)}"
+    return f"{DELETED_ID}{secrets.token_urlsafe(9)}"

@@ -7,7 +7,7 @@ from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.settings.checks import LARGEST_TOTAL
+from koyjabo.base.settings.checks import MAX_TOTAL
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Actor, Subject
 from .total_queries import Totals, adjust_total, locked_count, read_count
@@ -79,7 +79,7 @@ def _set_total(session: Any, by: Actor, total: int, reason: str, new_epoch: bool
 
 def _require_in_range(total: int) -> None:
     """Check the range. Raises InvalidInput."""
-    if not 0 <= total <= LARGEST_TOTAL:
+    if not 0 <= total <= MAX_TOTAL:
         raise InvalidInput(details={"total": TOTAL_RANGE})
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.identity import DELETED
+from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.core.urls import origin_of
 from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import SITE, Scope
@@ -44,7 +44,7 @@ REDUCED: dict[str, Callable[[str | None], str | None]] = {
     "referrer": origin_of,
     "campaign": campaigns.of_forgotten,
     "user_agent": lambda sent: user_agents.reduced(sent or "") or None,
-    "user_id": lambda user_id: DELETED if user_id else None,
+    "user_id": lambda user_id: DELETED_ID if user_id else None,
 }
 """Functions that reduce columns that are neither kept nor cleared (`counting.models`)."""
 

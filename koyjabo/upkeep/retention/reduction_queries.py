@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import TextClause, bindparam, delete, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.identity import DELETED
+from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.core.urls import origin_of
 from koyjabo.base.database.json_rows import insert_sums
 from koyjabo.base.database.rows import changed_rows
@@ -64,7 +64,7 @@ SELECT v.id, v.scope, v.day, v.visitor_id, v.referrer, v.user_agent, v.visitor_n
 FROM visits v WHERE v.id > :after AND v.id <= :last ORDER BY v.id LIMIT :size
 """)
 REDUCE_CONVERSIONS = f"""
-UPDATE conversions SET visitor_id = '{MONTHLY}' || id, user_id = '{DELETED}', first_visit = (
+UPDATE conversions SET visitor_id = '{MONTHLY}' || id, user_id = '{DELETED_ID}', first_visit = (
     SELECT w.first_visit FROM visitors w WHERE w.scope = conversions.scope AND w.visitor_id = conversions.visitor_id)
 """
 REDUCE_CONVERSIONS_OF_VISITORS = text(f"{REDUCE_CONVERSIONS} WHERE scope = :scope AND visitor_id IN :visitor_ids")

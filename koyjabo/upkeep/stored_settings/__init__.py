@@ -13,7 +13,7 @@ TABLES = ("models",)
 
 def register(base: "Base") -> None:
     """Apply the stored settings, and follow what any worker or server stores later."""
-    from .stored_settings import POLL_S, StoredSettings
+    from .stored_settings import SETTINGS_POLL_S, StoredSettings
 
     stored = base.services.add(StoredSettings(base))
-    base.every(POLL_S, stored.refresh)
+    base.every(SETTINGS_POLL_S, stored.refresh)

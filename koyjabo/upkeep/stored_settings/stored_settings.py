@@ -28,20 +28,20 @@ from koyjabo.people.mail.outbox_queries import SETTINGS
 from koyjabo.web.schemas.bodies import sentence
 from . import queries
 
-SEALED = set(filter(Settings.is_secret, PAGE_SETTINGS))
+SEALED_SETTINGS = set(filter(Settings.is_secret, PAGE_SETTINGS))
 """Settings that are stored sealed, and recorded in the audit log only as changed."""
 
-MAILED = ("PUBLIC_URL", "SMTP_URL")
+MAILED_SETTINGS = ("PUBLIC_URL", "SMTP_URL")
 """Settings whose change is emailed to all admins, by the earlier mail server, because a thief could read the emails of
 the new one. Without an earlier server, nothing is sent.
 """
 
-POLL_S = 1.0
+SETTINGS_POLL_S = 1.0
 """Interval between calls to `refresh`, s."""
 
-CHANGED = N_("changed")
-UNREADABLE = N_("It was saved with another SECRET_KEY: enter it again.")
-INVALID = N_("This version of the server does not accept its value: enter it again.")
+CHANGED_SECRET = N_("changed")
+UNREADABLE_SECRET = N_("It was saved with another SECRET_KEY: enter it again.")
+INVALID_VALUE = N_("This version of the server does not accept its value: enter it again.")
 
 audit.CHANGES["settings.change"] = N_("Settings changed")
 
@@ -103,7 +103,7 @@ class StoredSettings:
         was, now = ({name: _recorded(settings, name) for name in changed} for settings in (before, after))
         entry = by.entry("settings.change", Subject("server", "", ""), was=was, now=now)
         queries.store(session, {name: self._sealed(name, values[name]) for name in changed}, entry)
-        if mailed := [name for name in MAILED if name in changed]:
+        if mailed := [name for name in MAILED_SETTINGS if name in changed]:
             for admin in queries.admins(session):
                 data = {"names": mailed, "by": by.name}
                 mail = self._services[MailOutbox].email_of(before, SETTINGS, admin.email, admin.language, **data)
@@ -111,7 +111,7 @@ class StoredSettings:
                     mail.store(session)
 
     def _sealed(self, name: str, value: str) -> str:
-        return self._sealer.seal(value, name) if value and name in SEALED else value
+        return self._sealer.seal(value, name) if value and name in SEALED_SETTINGS else value
 
     def _checked(self, stored: dict[str, str], changes: Mapping[str, str], before: Mapping[str, str]) -> Settings:
         """The settings in force with these stored values. Raises InvalidInput if one of `changes` cannot be used, or
@@ -140,14 +140,16 @@ class StoredSettings:
             return
         stored = self._opened(rows)
         merged, left_out = self._usable(stored)
-        self.left_out = dict.fromkeys(sorted(rows.keys() - stored.keys()), UNREADABLE) | left_out
+        self.left_out = dict.fromkeys(sorted(rows.keys() - stored.keys()), UNREADABLE_SECRET) | left_out
         self.settings.adopt(merged)
         self._clock.move_to(merged.zone)
         self._on_change()
         self._rows = rows  # last, so that the next call repeats what has failed
 
     def _opened(self, rows: dict[str, str]) -> dict[str, str]:
-        opened = {name: self._sealer.open(value, name) if name in SEALED else value for name, value in rows.items()}
+        opened = {
+            name: self._sealer.open(value, name) if name in SEALED_SETTINGS else value for name, value in rows.items()
+        }
         return {name: value for name, value in opened.items() if value is not None}
 
     def _usable(self, stored: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
@@ -159,7 +161,7 @@ class StoredSettings:
                 try:
                     values[name.lower()] = getattr(Settings.model_validate({name: text}), name.lower())
                 except ValidationError:
-                    left_out[name] = INVALID
+                    left_out[name] = INVALID_VALUE
         merged = self._environment.model_copy(update=values)
         while (conflict := merged.conflict())[0].lower() in values:
             name, left_out[name] = conflict
@@ -170,4 +172,4 @@ class StoredSettings:
 
 def _recorded(settings: Settings, name: str) -> str:
     value = settings.text_of(name)
-    return CHANGED if name in SEALED and value else value
+    return CHANGED_SECRET if name in SEALED_SETTINGS and value else value

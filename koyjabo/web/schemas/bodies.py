@@ -16,10 +16,11 @@ from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from koyjabo.base.core import credential_rules
-from koyjabo.base.core.clock import LAST_MS, MOMENTS, NOT_A_MOMENT, moment_of, typed_days
+from koyjabo.base.core.days import typed_days
 from koyjabo.base.core.errors import InvalidInput, InvalidJson, UnsupportedBody
 from koyjabo.base.core.i18n import N_, Filled
 from koyjabo.base.core.identity import MISTAKEN_IDS, VISIT_NAME, VISITOR_ID
+from koyjabo.base.core.moments import MAX_MOMENT_MS, MOMENT_FORMAT, MOMENT_TEXT, moment_of
 from koyjabo.base.core.sanitize import has_visible, tidy_name, truncate, whole
 
 LARGEST_INT64 = 2**63 - 1
@@ -167,7 +168,7 @@ def _by(rule: Callable[[str], str]) -> BeforeValidator:
     return BeforeValidator(partial(_checked, rule))
 
 
-EMAIL_SCHEMA = {"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": credential_rules.LONGEST_EMAIL}
+EMAIL_SCHEMA = {"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": credential_rules.MAX_EMAIL_LENGTH}
 
 Email = Annotated[str, _by(credential_rules.email), WithJsonSchema(EMAIL_SCHEMA)]
 NewPassword = Annotated[
@@ -176,8 +177,8 @@ NewPassword = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "minLength": credential_rules.SHORTEST_PASSWORD,
-            "maxLength": credential_rules.LONGEST_PASSWORD,
+            "minLength": credential_rules.MIN_PASSWORD_LENGTH,
+            "maxLength": credential_rules.MAX_PASSWORD_LENGTH,
         }
     ),
 ]
@@ -191,7 +192,7 @@ def moment(value: Any) -> int | None:
         return None
     at_ms = moment_of(int(value) if is_whole(value) else value)
     if at_ms is None:
-        raise refuse(NOT_A_MOMENT)
+        raise refuse(MOMENT_FORMAT)
     return at_ms
 
 
@@ -205,8 +206,8 @@ def _typed_day(value: Any) -> date | None:
 TypedDay = Annotated[date | None, BeforeValidator(_typed_day)]
 """A day in a form; None for an empty field."""
 
-_ISO = {"type": "string", "format": "date-time", "pattern": f"^{MOMENTS.pattern}$"}
-_MS = {"type": "integer", "minimum": 0, "maximum": LAST_MS}
+_ISO = {"type": "string", "format": "date-time", "pattern": f"^{MOMENT_TEXT.pattern}$"}
+_MS = {"type": "integer", "minimum": 0, "maximum": MAX_MOMENT_MS}
 
 Moment = Annotated[int | None, BeforeValidator(moment), WithJsonSchema({"anyOf": [_ISO, _MS, NULL]})]
 

@@ -17,7 +17,7 @@ from support.people.communities import PATH, found
 from support.programs.processes import ROOT
 from support.runs.fuzz_effort import effort
 
-from koyjabo.base.core import errors
+from koyjabo.base.core import close_codes
 from koyjabo.base.core.clock import Clock, iso, system_now_ms
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, TooManyRequests, WrongCsrfToken
 from koyjabo.base.core.fair_shares import FairShares
@@ -35,7 +35,7 @@ def test_error_without_a_status_has_the_code_of_the_error_it_refines():
 
 
 REFUSALS = {
-    value for name, value in vars(errors).items() if name.isupper() and isinstance(value, int) and value >= 4000
+    value for name, value in vars(close_codes).items() if name.isupper() and isinstance(value, int) and value >= 4000
 }
 
 
@@ -47,7 +47,7 @@ def test_react_package_knows_every_code_of_a_refusal():
 
 def test_page_of_a_community_knows_the_code_of_a_lost_permission():
     source = (ROOT / "koyjabo/static/communities/inside.js").read_text()
-    assert f"const FORBIDDEN = {errors.FORBIDDEN};" in source
+    assert f"const FORBIDDEN = {close_codes.FORBIDDEN};" in source
 
 
 @pytest.mark.parametrize("is_on_path", [True, False])

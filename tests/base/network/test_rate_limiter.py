@@ -34,7 +34,7 @@ def test_minute_is_over_when_it_was_said_to_be(now):
 
 
 def test_many_names_fill_no_memory_and_lift_no_limit(monkeypatch, now):
-    monkeypatch.setattr(rate_limiter, "MAX_KEYS", 100)
+    monkeypatch.setattr(rate_limiter, "MAX_RATE_KEYS", 100)
     rate = Rate(2)
     for _ in range(3):
         used = rate.use("ayesha")
@@ -48,7 +48,7 @@ def test_many_names_fill_no_memory_and_lift_no_limit(monkeypatch, now):
 
 
 def test_of_the_many_addresses_of_a_day_the_lightest_are_forgotten(monkeypatch, now):
-    monkeypatch.setattr(rate_limiter, "MAX_KEYS", 100)
+    monkeypatch.setattr(rate_limiter, "MAX_RATE_KEYS", 100)
     rate = DailyRate(1000)
     assert not rate.use("heavy", uses=1000).is_exceeded
     for number in range(1000):

@@ -7,10 +7,11 @@ from support.corpora import user_agents as corpora
 from support.corpora.user_agents import BROWSER, CRAWLER, STORED_BROWSER
 from support.runs.fuzz_effort import effort
 
-from koyjabo.base.network import user_agents
-from koyjabo.base.network.user_agents import is_bot
+from koyjabo.base.network import crawlers, user_agents
+from koyjabo.base.network.crawlers import is_bot
 
 user_agents.load()  # outside the first timed example
+crawlers.load()
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 ANDROID = f"Mozilla/5.0 (Linux; Android 10; K) {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36"
 TABLET = f"Mozilla/5.0 (Linux; Android 14; SM-X700) {WEBKIT} Chrome/142.0.0.0 Safari/537.36"

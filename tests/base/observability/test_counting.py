@@ -17,10 +17,10 @@ from koyjabo.server.process.metrics_folder import FILE_BYTES, keep_if_there
 FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "KOYJABO_WORKER"
 COUNT_ALL_THERE_IS = """
 from koyjabo.base.observability.metrics import Gauges
-from koyjabo.base.observability.metrics import MAX_KINDS, Metrics
+from koyjabo.base.observability.metrics import MAX_ERROR_KINDS, Metrics
 
 metrics = Metrics(Gauges(None, None))
-for number in range(2 * MAX_KINDS):
+for number in range(2 * MAX_ERROR_KINDS):
     metrics.error(f"{number:050}")
 """
 

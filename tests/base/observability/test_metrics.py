@@ -17,9 +17,16 @@ from support.programs.processes import METRICS_TOKEN, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.base.observability import services as observability
-from koyjabo.base.observability.metrics import COMMUNITIES, DATABASE, MAX_KINDS, OLDEST, Gauges, Metrics, all_names
+from koyjabo.base.observability.all_metrics import (
+    COMMUNITY_CONNECTIONS_GAUGE,
+    DATABASE_GAUGE,
+    OLDEST_VISIT_GAUGE,
+    all_names,
+)
+from koyjabo.base.observability.gauges import Gauges
+from koyjabo.base.observability.metrics import MAX_ERROR_KINDS, Metrics
 from koyjabo.base.observability.services import Lag, ObservabilityServices
-from koyjabo.communities.live.participant import MAX_COMMUNITIES, largest_of
+from koyjabo.communities.live.participants import MAX_COMMUNITIES, largest_of
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
 from koyjabo.realtime.services import RealtimeServices
@@ -95,7 +102,7 @@ def metrics():
 
 def test_kinds_of_errors_and_messages_have_an_end(metrics):
     """Libraries log what clients send, and each kind takes memory."""
-    for kind in ("", "two words", "ঢাকা", "x" * 51, 'a"b', *(f"kind_{number}" for number in range(MAX_KINDS + 30))):
+    for kind in ("", "two words", "ঢাকা", "x" * 51, 'a"b', *(f"kind_{number}" for number in range(MAX_ERROR_KINDS + 30))):
         metrics.error(kind)
     metrics.error("kind_0")
     for made_up in ("one", "two", "x" * 1000):
@@ -103,7 +110,7 @@ def test_kinds_of_errors_and_messages_have_an_end(metrics):
     numbers = values(text_string_to_metric_families(metrics.text().decode()))
     assert numbers["koyjabo_errors_total", "kind_0"] == 2
     assert numbers["koyjabo_errors_total", "other"] == 5 + 30
-    assert sum(name == "koyjabo_errors_total" for name, _ in numbers) == MAX_KINDS + 1
+    assert sum(name == "koyjabo_errors_total" for name, _ in numbers) == MAX_ERROR_KINDS + 1
     messages = {label: count for (name, label), count in numbers.items() if name == "koyjabo_messages_received_total"}
     assert messages == {**dict.fromkeys(("ping", "request_count", "join", "leave"), 0), "other": 3}
 
@@ -140,15 +147,15 @@ def names(folder: Path, place: int, look: dict) -> Gauges:
 
 
 def test_gauges_of_live_workers_are_combined_as_each_metric_requires(tmp_path, monkeypatch):
-    monkeypatch.setattr("koyjabo.base.observability.metrics.FRESH_S", 3600)
-    names(tmp_path, 0, {COMMUNITIES: {"a": 2, "b": 1}, OLDEST: 0.5, DATABASE: 0})
-    second = names(tmp_path, 1, {COMMUNITIES: {"a": 3}, OLDEST: 0.1, DATABASE: 1})
+    monkeypatch.setattr("koyjabo.base.observability.gauges.WORKER_FILE_S", 3600)
+    names(tmp_path, 0, {COMMUNITY_CONNECTIONS_GAUGE: {"a": 2, "b": 1}, OLDEST_VISIT_GAUGE: 0.5, DATABASE_GAUGE: 0})
+    second = names(tmp_path, 1, {COMMUNITY_CONNECTIONS_GAUGE: {"a": 3}, OLDEST_VISIT_GAUGE: 0.1, DATABASE_GAUGE: 1})
     numbers = values(second.collect())
-    assert (numbers[COMMUNITIES.name, "a"], numbers[COMMUNITIES.name, "b"]) == (5, 1)
-    assert (numbers[OLDEST.name, ""], numbers[DATABASE.name, ""]) == (0.5, 0)
+    assert (numbers[COMMUNITY_CONNECTIONS_GAUGE.name, "a"], numbers[COMMUNITY_CONNECTIONS_GAUGE.name, "b"]) == (5, 1)
+    assert (numbers[OLDEST_VISIT_GAUGE.name, ""], numbers[DATABASE_GAUGE.name, ""]) == (0.5, 0)
     (tmp_path / "now_2.json").write_text("{ half a fi")
     os.utime(tmp_path / "now_0.json", (1, 1))
-    assert values(second.collect())[COMMUNITIES.name, "a"] == 3
+    assert values(second.collect())[COMMUNITY_CONNECTIONS_GAUGE.name, "a"] == 3
 
 
 def test_communities_are_bounded_in_number():

@@ -16,7 +16,7 @@ from support.programs.installed import program
 from support.programs.processes import METRICS_TOKEN, wait_until
 from support.sites.backup_files import add_backup
 
-from koyjabo.base.observability.metrics import all_names
+from koyjabo.base.observability.all_metrics import all_names
 from koyjabo.upkeep.backups.backups import Backups
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"

@@ -9,7 +9,7 @@ from support.corpora import sources
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.urls import origin_of
-from koyjabo.base.network import campaigns, user_agents
+from koyjabo.base.network import accept_language, campaigns, user_agents
 from koyjabo.columns.blocks import block as blocks
 from koyjabo.columns.dimensions import trait_parser
 from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES, UTM, Value
@@ -91,7 +91,7 @@ def test_values_that_a_reader_reads_change_only_with_the_version_of_the_rules():
 def test_language_of_a_visit_is_the_first_of_the_header():
     expected = {"bn-BD,bn;q=0.9,en;q=0.8": "bn", " fil;q=0.5": "fil", "zh-Hant-TW": "zh"}
     expected |= dict.fromkeys(("*", "", None, "english"))
-    assert {text: user_agents.first_of(text) for text in expected} == expected
+    assert {text: accept_language.first_language(text) for text in expected} == expected
 
 
 def test_a_campaign_is_taken_from_the_query_of_the_page():

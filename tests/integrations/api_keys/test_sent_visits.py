@@ -99,7 +99,7 @@ def test_visit_is_stored_like_a_visit_from_a_page(site, text):
 def test_address_gives_the_place_and_is_not_stored(site, text, monkeypatch):
     looked_up = []
     monkeypatch.setattr(
-        "koyjabo.base.network.geolocation.LocationFinder.locate",
+        "koyjabo.base.network.location_finder.LocationFinder.locate",
         lambda self, address, has_city=True: looked_up.append((address, has_city)) or "Berlin, DE",
     )
     results(site, text, visit(1, address=BERLIN), visit(2, address="2001:db8:0:0::7"))

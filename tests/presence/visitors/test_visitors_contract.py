@@ -10,7 +10,7 @@ from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, MemoryW
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network.geolocation import OTHER, UNKNOWN
+from koyjabo.base.network.location_names import OTHER_LOCATIONS, UNKNOWN_LOCATION
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 
 HIKERS = Scope("hikers")
@@ -25,7 +25,10 @@ def world(request):
             yield world
 
 
-VISITORS, PLACES = st.sampled_from("ab"), st.sampled_from([DHAKA, SYLHET, "ঢাকা", OTHER, UNKNOWN, None])
+VISITORS, PLACES = (
+    st.sampled_from("ab"),
+    st.sampled_from([DHAKA, SYLHET, "ঢাকা", OTHER_LOCATIONS, UNKNOWN_LOCATION, None]),
+)
 SCOPES = st.sampled_from([SITE, HIKERS])
 STEPS = st.one_of(
     st.tuples(st.just("touch"), SCOPES, VISITORS, PLACES),
@@ -76,7 +79,7 @@ def happen(workers, steps, world=None) -> None:
             answer = getattr(visitors, what)(*values)
             known = seen.pop((scope, visitor), None)
             if what == "touch":
-                seen[scope, visitor] = world.time.ms, values[2] or (known[1] if known else UNKNOWN)
+                seen[scope, visitor] = world.time.ms, values[2] or (known[1] if known else UNKNOWN_LOCATION)
             elif known:
                 seen[scope, visitor] = (world.time.ms if answer else known[0]), known[1]
             assert what == "touch" or answer == bool(known) or (known and len(set(workers)) > 1)
@@ -113,11 +116,11 @@ def test_version_grows_with_each_change_and_with_nothing_else(world):
 def test_twenty_largest_places_then_other_and_unknown(world):
     """Locations with equal counts are ordered by name."""
     numbers = count(1)
-    sizes = {f"Place {number:02}": max(2, number // 3) for number in range(10, 32)} | {UNKNOWN: 20}
+    sizes = {f"Place {number:02}": max(2, number // 3) for number in range(10, 32)} | {UNKNOWN_LOCATION: 20}
     for place in random.sample(list(sizes), len(sizes)):
         for _ in range(sizes[place]):
             world.visitors.touch(SITE, f"visitor{next(numbers)}", place)
     world.settle()
-    ranked = sorted(set(sizes) - {UNKNOWN}, key=lambda place: (-sizes[place], place))
-    expected = {place: sizes[place] for place in ranked[:20]} | {OTHER: 3 + 3, UNKNOWN: 20}
+    ranked = sorted(set(sizes) - {UNKNOWN_LOCATION}, key=lambda place: (-sizes[place], place))
+    expected = {place: sizes[place] for place in ranked[:20]} | {OTHER_LOCATIONS: 3 + 3, UNKNOWN_LOCATION: 20}
     assert list(world.visitors.count(SITE).places.items()) == list(expected.items())

@@ -16,7 +16,7 @@ from support.application.visitor_workers import (
 from support.programs.processes import wait_until
 
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network.geolocation import UNKNOWN
+from koyjabo.base.network.location_names import UNKNOWN_LOCATION
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.touch_script_redis import MAX_TOUCHES
 from koyjabo.presence.visitors.visit_matcher_redis import MAX_OFFERED, RedisVisitMatcher
@@ -118,7 +118,7 @@ def test_expired_visitors_are_swept_once(world):
     """There are more visitors than one call can sweep, and three workers sweep at the same time."""
     workers = [world.new_worker() for _ in range(3)]
     for number in range(MAX_TOUCHES + 500):
-        workers[number % 3].visitors.touch(SITE, f"visitor{number}", DHAKA if number % 2 else UNKNOWN)
+        workers[number % 3].visitors.touch(SITE, f"visitor{number}", DHAKA if number % 2 else UNKNOWN_LOCATION)
     for number in range(5):
         workers[0].visitors.touch(HIKERS, f"visitor{number}", DHAKA)
     world.settle()
@@ -129,10 +129,13 @@ def test_expired_visitors_are_swept_once(world):
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda worker: worker.look(), workers))
     world.settle()
-    assert [worker.visitors.count(SITE).places for worker in workers] == [{DHAKA: 5, UNKNOWN: 5}] * 3
+    assert [worker.visitors.count(SITE).places for worker in workers] == [{DHAKA: 5, UNKNOWN_LOCATION: 5}] * 3
     with world.redis.client() as client:
         assert client.zcard("koyjabo:active:{site}:visitors") == client.hlen("koyjabo:active:{site}:places") == 10
-        assert client.zrange("koyjabo:active:{site}:counts", 0, -1, withscores=True) == [(DHAKA, -5), (UNKNOWN, -5)]
+        assert client.zrange("koyjabo:active:{site}:counts", 0, -1, withscores=True) == [
+            (DHAKA, -5),
+            (UNKNOWN_LOCATION, -5),
+        ]
         assert client.keys("koyjabo:active:{hikers}:*") == ["koyjabo:active:{hikers}:state"]
 
 

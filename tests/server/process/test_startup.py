@@ -131,7 +131,7 @@ print(*sorted(heavy & set(sys.modules)))
 """
 RULES = """
 from koyjabo.base.network import user_agents
-print(user_agents._rules.cache_info().currsize)
+print(user_agents.compiled_rules.cache_info().currsize)
 """
 ANY_KEY = """-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml_rs  # device-detector needs it; PyYAML takes 60 times as long
 
-from koyjabo.base.network.user_agents import DESKTOP, PHONE, TABLET, is_bot, parsed, written
+from koyjabo.base.network.crawlers import is_bot
+from koyjabo.base.network.user_agents import DESKTOP, PHONE, TABLET, parsed, written
 from support.programs.processes import ROOT
 from .agreement import Agreement
 

@@ -154,12 +154,13 @@ def load_tables() -> None:
     from babel import localedata
 
     from koyjabo.base.core.i18n import LANGUAGES
-    from koyjabo.base.network import user_agents
+    from koyjabo.base.network import crawlers, user_agents
     from koyjabo.columns.dimensions.sources import Sources
 
     for language in LANGUAGES:
         localedata.load(language)
     user_agents.load()
+    crawlers.load()
     Sources().of("https://not-listed.example/")
 
 

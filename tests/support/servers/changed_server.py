@@ -309,7 +309,7 @@ def add_routes(app) -> None:
     def loaded():
         from koyjabo.base.network import user_agents
 
-        return {"loaded": bool(user_agents._rules.cache_info().currsize)}
+        return {"loaded": bool(user_agents.compiled_rules.cache_info().currsize)}
 
     @app.get("/test/allocated")
     def allocated():

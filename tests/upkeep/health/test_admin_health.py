@@ -16,7 +16,7 @@ from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.timelines import TIMELINES
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network import geolocation
+from koyjabo.base.network import location_finder
 from koyjabo.counting.ledger import Unsaved
 from koyjabo.counting.services import CountingServices
 from koyjabo.upkeep.backups.backups import Backups
@@ -90,7 +90,7 @@ def warning_of(reader: Reader, name: str) -> tuple[str, str] | None:
 
 
 def test_missing_countries_are_shown_with_advice(sqlite_database, monkeypatch, tmp_path):
-    monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
+    monkeypatch.setattr(location_finder, "COUNTRIES", tmp_path / "missing.mmdb")
     with Site(sqlite_database.url) as site:
         page = words(panel(site).get("/admin/server"))
     assert "locations are unknown. Run make assets, then restart the server." in page

@@ -28,7 +28,7 @@ from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.retention.retention import Retention
 from koyjabo.upkeep.stored_settings import queries
-from koyjabo.upkeep.stored_settings.stored_settings import INVALID, UNREADABLE, StoredSettings
+from koyjabo.upkeep.stored_settings.stored_settings import INVALID_VALUE, UNREADABLE_SECRET, StoredSettings
 
 MAIL = "smtp://sender:hush@mail.example.com:587?from=live@example.com"
 CRAWLER = "Googlebot/2.1 (+http://www.google.com/bot.html)"
@@ -179,7 +179,7 @@ def test_start_leaves_out_damaged_and_invalid_values_and_names_them(site):
     site.rows("INSERT INTO stored_settings VALUES ('SMTP_URL', 'smtp://a@b'), ('RETENTION_DAYS', '0')")
     site.restart()
     stored = site.services[StoredSettings]
-    assert stored.left_out == {"SMTP_URL": UNREADABLE, "RETENTION_DAYS": INVALID}
+    assert stored.left_out == {"SMTP_URL": UNREADABLE_SECRET, "RETENTION_DAYS": INVALID_VALUE}
     assert stored.settings.retention_days == 365
     change(site, SITE_NAME="Rail Count")
     change(site, RETENTION_DAYS="30")

@@ -6,7 +6,7 @@ import pytest
 from support.application.site import Site, assert_error, nothing_counted
 from support.people.admins import panel
 
-from koyjabo.base.network.client_address import ENOUGH
+from koyjabo.base.network.client_address import ENOUGH_REQUESTS
 from koyjabo.web.limits.limits import MIN_OF_A_VISITOR
 
 LIMIT = 3
@@ -92,7 +92,7 @@ def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
     """The log, `/readyz` and the page Server report it, with and without forwarding headers."""
     site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
     admin = panel(site)  # with one request from this machine
-    knocks(site, ENOUGH - 2, "127.0.0.1", "", PHONE)
+    knocks(site, ENOUGH_REQUESTS - 2, "127.0.0.1", "", PHONE)
     assert "warnings" not in site.client.get("/readyz").json
     assert ADVICE not in admin.get("/admin/server")
     knocks(site, 2, "127.0.0.1", "", PHONE)
@@ -106,7 +106,7 @@ def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
 def test_operator_on_the_visitors_network_is_no_proxy(behind, caplog):
     site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
     knock(site, PHONE)
-    knocks(site, ENOUGH, "127.0.0.1", "")
+    knocks(site, ENOUGH_REQUESTS, "127.0.0.1", "")
     assert "warnings" not in site.client.get("/readyz").json
     assert "local_proxy" not in caplog.text
 

@@ -345,7 +345,7 @@ class Accounts(Changes):
             refresh_id=str(uuid.uuid4()),
             created_ms=now_ms,
             expires_ms=now_ms + REFRESH_S * 1000,
-            user_agent=usable(user_agent[: user_agents.LONGEST]),
+            user_agent=usable(user_agent[: user_agents.MAX_USER_AGENT_LENGTH]),
             place=client_address.current_place.get(),
         )
 

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core.credential_rules import LONGEST_NAME
+from koyjabo.base.core.credential_rules import MAX_ACCOUNT_NAME_LENGTH
 from koyjabo.people.accounts.passwords import UNUSABLE
 from koyjabo.people.models import User
 
@@ -43,7 +43,9 @@ def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: 
     people = find(session, issuer, names)
     for _ in range(ATTEMPTS):
         missing = sorted(names.keys() - people.keys())
-        if not missing or _add(session, issuer, {ref: names[ref] or ref[:LONGEST_NAME] for ref in missing}, now_ms):
+        if not missing or _add(
+            session, issuer, {ref: names[ref] or ref[:MAX_ACCOUNT_NAME_LENGTH] for ref in missing}, now_ms
+        ):
             break
         people = find(session, issuer, names)  # another transaction has created some of them
     people = find(session, issuer, names)

@@ -9,7 +9,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import Forbidden
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import MASKED, OPERATOR, SITE_ADMIN, Account, uuid_of
+from koyjabo.base.core.identity import MASKED_TEXT, OPERATOR, SITE_ADMIN, Account, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.settings.schema import Settings
@@ -166,4 +166,4 @@ def _changed(tx: Transaction, user: User) -> User:
 def _mask(user: User, account: Account) -> None:
     """Hide the email from viewers. The user is detached, so this changes nothing in the database."""
     if not account.is_admin:
-        user.email = MASKED
+        user.email = MASKED_TEXT

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
-from koyjabo.base.core.clock import Days
+from koyjabo.base.core.days import Days
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.columns.dimensions.dimensions import COMMUNITY

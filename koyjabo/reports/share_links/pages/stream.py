@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Request, Response
 
-from koyjabo.base.core.errors import CLOSE_CODES, FORBIDDEN, close_code
+from koyjabo.base.core.close_codes import CODES_BY_ERROR, FORBIDDEN, close_code
 from koyjabo.base.core.services import Services
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.share_links.models import Share
@@ -17,7 +17,7 @@ from koyjabo.sockets.stream import Connection, Stream
 
 SHARES = "shares"
 
-CLOSE_CODES.update(unknown_share=FORBIDDEN, share_locked=FORBIDDEN)
+CODES_BY_ERROR.update(unknown_share=FORBIDDEN, share_locked=FORBIDDEN)
 
 
 class ShareStream(Stream):

@@ -12,7 +12,7 @@ from support.people.page_readers import Reader, words
 from support.people.second_factor import turn_on
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.core.link_tokens import LOGIN, LinkTokens
+from koyjabo.base.core.link_tokens import LOGIN_LINK, LinkTokens
 from koyjabo.base.database.startup_queries import replace_login_link
 from koyjabo.base.settings.database_url import file_of, for_libpq
 from koyjabo.people.accounts import email_link_queries, queries
@@ -25,8 +25,8 @@ IS_OVER = "This link no longer works"
 def stored(site: Site) -> str | None:
     """Store a link as a start does. Returns its path; None without an admin."""
     url, link_id = site.app.config["SQLALCHEMY_DATABASE_URI"], str(uuid.uuid4())
-    is_stored = replace_login_link(file_of(url) or for_libpq(url), LOGIN, link_id, site.time() + LOGIN_LINK_MS)
-    return f"/login/link/{LinkTokens(SECRET).token(LOGIN, link_id)}" if is_stored else None
+    is_stored = replace_login_link(file_of(url) or for_libpq(url), LOGIN_LINK, link_id, site.time() + LOGIN_LINK_MS)
+    return f"/login/link/{LinkTokens(SECRET).token(LOGIN_LINK, link_id)}" if is_stored else None
 
 
 @pytest.fixture

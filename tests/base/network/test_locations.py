@@ -13,9 +13,10 @@ from support.programs.processes import ROOT, run
 from support.runs.fuzz_effort import effort
 
 import config
-from koyjabo.base.network import address_owners, geolocation
+from koyjabo.base.network import address_owners, location_finder
 from koyjabo.base.network.address_owners import AddressOwners
-from koyjabo.base.network.geolocation import LONGEST, NAMES, LocationFinder, in_language, largest
+from koyjabo.base.network.location_finder import LocationFinder
+from koyjabo.base.network.location_names import COUNTRIES_BY_CODE, MAX_LOCATION_LENGTH, in_language, largest
 
 BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
 BANGLADESH_V6 = "2400:c600::1"
@@ -62,7 +63,7 @@ def test_name_of_a_city_is_one_line_of_bounded_length_without_its_district(locat
     assert locate(BANGLADESH, flat("Freiburg (Elbe) Flecken", "DE")) == "Freiburg (Elbe) Flecken, DE"
     assert locate(BANGLADESH, flat("Dha\nka\x00\x1b[1m\u202e  City")) == "Dha ka [1m City, BD"
     place = locate(BANGLADESH, flat("D" * 500))
-    assert (len(place), place[-4:]) == (LONGEST, ", BD")
+    assert (len(place), place[-4:]) == (MAX_LOCATION_LENGTH, ", BD")
 
 
 NO_PLACES = [
@@ -89,7 +90,7 @@ def test_damaged_files_are_no_error(place_database, monkeypatch, unusable):
     path = place_database({"103.4.0.0/16": flat("Dhaka")})
     path.write_bytes(path.read_bytes().replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
     assert LocationFinder([path]).locate(BANGLADESH) == "Bangladesh"
-    monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
+    monkeypatch.setattr(location_finder, "COUNTRIES", unusable["text"])
     assert LocationFinder().locate(BANGLADESH) == "Unknown"
 
 
@@ -120,7 +121,7 @@ def test_looking_up_opens_no_network_and_starts_nothing():
         "import sys\n"
         "forbidden = ('socket.', 'subprocess.', 'os.fork', 'os.exec', 'os.posix_spawn', 'os.putenv')\n"
         "sys.addaudithook(lambda event, _: event.startswith(forbidden) and sys.exit(event))\n"
-        "from koyjabo.base.network.geolocation import LocationFinder\n"
+        "from koyjabo.base.network.location_finder import LocationFinder\n"
         f"sys.exit(LocationFinder().locate({BANGLADESH!r}) != 'Bangladesh')"
     )
     done = subprocess.run([sys.executable, "-c", watched], cwd=ROOT, capture_output=True, timeout=60, check=False)
@@ -131,7 +132,7 @@ def test_looking_up_opens_no_network_and_starts_nothing():
 
 
 def test_without_countries_only_a_file_of_cities_has_locations(monkeypatch, tmp_path, locate):
-    monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
+    monkeypatch.setattr(location_finder, "COUNTRIES", tmp_path / "missing.mmdb")
     places = LocationFinder()
     assert (places.locate(BANGLADESH), places.has_countries, places.attributions) == ("Unknown", False, [])
     assert locate(BANGLADESH, flat("Dhaka")) == "Dhaka, BD"
@@ -182,7 +183,7 @@ PLACES = [
 
 def test_countries_are_named_in_the_language():
     assert [(place, in_language(place, "en"), in_language(place, "bn")) for place, _, _ in PLACES] == PLACES
-    assert [name for name in NAMES.values() if re.search("[A-Za-z]", in_language(name, "bn"))] == []
+    assert [name for name in COUNTRIES_BY_CODE.values() if re.search("[A-Za-z]", in_language(name, "bn"))] == []
 
 
 AMAZON, GRAMEENPHONE = "3.5.140.1", "103.4.144.7"
@@ -196,9 +197,9 @@ def test_built_in_list_knows_data_centres():
 
 
 def test_range_ends_before_its_second_bound(monkeypatch, tmp_path):
-    monkeypatch.setattr(address_owners, "RANGES", tmp_path / "hosting.bin")
+    monkeypatch.setattr(address_owners, "HOSTING_RANGES", tmp_path / "hosting.bin")
     bounds = array("Q", [int(ip_address("198.51.100.8")), int(ip_address("198.51.100.12"))])
-    address_owners.RANGES.write_bytes(bounds.tobytes())
+    address_owners.HOSTING_RANGES.write_bytes(bounds.tobytes())
     network = AddressOwners().network
     assert [network(f"198.51.100.{n}") for n in (7, 8, 11, 12)] == ["other", "datacentre", "datacentre", "other"]
 
