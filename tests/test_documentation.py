@@ -20,7 +20,7 @@ from koyjabo.counting.page_numbers.page_numbers import NOT_SHOWN, PageCounts, Pa
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
 from koyjabo.server.http import request_parser
-from koyjabo.web.pages.errors import SENTENCES
+from koyjabo.web.pages.errors import HTTP_SENTENCES
 from koyjabo.web.pages.guides import anchor
 from prose.budgets import PAGES as PATTERNS
 
@@ -60,7 +60,7 @@ def errors_of_proxies() -> set[tuple[str, int]]:
 
 def test_api_lists_every_error_code_with_its_status(site):
     known = {(error.code, error.status) for error in all_errors(KoyJaboError)}
-    known |= {(code, status) for status, (code, _) in SENTENCES.items()} | http_refusals() | errors_of_proxies()
+    known |= {(code, status) for status, (code, _) in HTTP_SENTENCES.items()} | http_refusals() | errors_of_proxies()
     not_sent = {("unusable_database", 500), ("invalid_message", 500)}  # the start ends; sockets send events
     assert known - not_sent == ERRORS
     assert len(errors_of_proxies()) == 2

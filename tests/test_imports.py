@@ -102,8 +102,8 @@ ledger_postgres schemas.requests
 REACHED_BY_A_VISIT = """
 base.network: accept_language campaigns client_address crawlers location_names origins rate_limiter services
 base.database: batch_worker executor json_rows outage_causes postgres sqlite timelines
-web: blueprints current http.paths http.responses fast_path.fast_path limits.limits login.tokens
- openapi.describe schemas.bodies
+web: blueprints current fast_path.fast_path fast_path.request_context http.paths http.responses limits.limits
+ login.tokens openapi.describe openapi.response_specs schemas.bodies schemas.fields schemas.validators
 people.audit: log
 presence: services visitors.active_visitors
 """

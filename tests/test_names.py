@@ -12,7 +12,10 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "koyjabo").rglob("*.py"))
 
-SHARED = {"SECOND_MS", "MINUTE_S", "MINUTE_MS", "HOUR_S", "HOUR_MS", "DAY_S", "DAY_MS", "PATIENCE_S"}
+CONTRACT = {"INTERFACES", "TABLES", "UPKEEP", "COMMANDS", "RULES"}
+"""Constants that packages of features have for `application/features.py`."""
+
+SHARED = CONTRACT | {"SECOND_MS", "MINUTE_S", "MINUTE_MS", "HOUR_S", "HOUR_MS", "DAY_S", "DAY_MS", "PATIENCE_S"}
 """Constants that mean the same in every area, and may be defined in several."""
 
 MAX_SHARED = 25
@@ -22,7 +25,7 @@ MAX_LATE = 60
 class or function of their module.
 """
 
-UNITS = r"(_(S|MS|MINUTES|HOURS|DAYS|YEARS|BYTES|PX))?"
+UNITS = r"(_(S|MS|PX))?"
 NOUNS = """
 BEGINNING BED CEILING DIGEST ENCODING FEED GROUPING HEADING INTEREST LISTING MANIFEST MORNING NAMING NEED PADDING
 PING POLLING REQUEST REST RING SEED SETTING SPEED STRING TEST TYPE_CHECKING WARNING
@@ -95,7 +98,7 @@ def repeated_in_an_area() -> dict[str, list[str]]:
     return {
         name: sorted(modules)
         for name, modules in sorted(modules_by_constant().items())
-        if max(Counter(map(area, modules)).values()) > 1
+        if name not in CONTRACT and max(Counter(map(area, modules)).values()) > 1
     }
 
 

@@ -18,7 +18,7 @@ from koyjabo.realtime.broadcaster import LARGEST_EVENT
 from koyjabo.realtime.room import MIN_INTERVAL_S, REST_PER_CPU_TIME, REST_PER_ELAPSED_TIME
 from koyjabo.server.websockets.buffered_connection import MAX_BUFFER_BYTES
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_CLIENT_S
-from koyjabo.web.login.tokens import ACCESS_S, REFRESH_S
+from koyjabo.web.login.tokens import ACCESS_TOKEN_S, REFRESH_TOKEN_S
 from koyjabo.web.schemas.paging import MAX_PER_PAGE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,8 +129,8 @@ def test_names_and_methods_for_programs_match_the_code():
 
 NUMBERS = [
     ("Register a visit", f"Texts longer than {MAX_TEXT_LENGTH} characters are cut"),
-    ("Sessions and tokens", f"An access token is valid for {ACCESS_S // 60} minutes"),
-    ("Sessions and tokens", f"a refresh token for {REFRESH_S // 86400} days"),
+    ("Sessions and tokens", f"An access token is valid for {ACCESS_TOKEN_S // 60} minutes"),
+    ("Sessions and tokens", f"a refresh token for {REFRESH_TOKEN_S // 86400} days"),
     ("Lists", f"at most {MAX_PER_PAGE} a page"),
     ("Real time", f"20 long place names, {LARGEST_EVENT // 1024} KB"),
     ("Promises", f"the greatest of {round(MIN_INTERVAL_S * 1000)} ms"),

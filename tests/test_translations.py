@@ -14,7 +14,7 @@ from koyjabo.communities import schemas as community_requests
 from koyjabo.site.receipts import pages as receipts
 from koyjabo.upkeep.recounts import total
 from koyjabo.web.i18n import LANGUAGES
-from koyjabo.web.schemas import bodies
+from koyjabo.web.schemas import validators
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "koyjabo"
@@ -64,8 +64,8 @@ def test_catalogues_know_what_errors_say(messages_of_pages):
 LIMITS = [
     (credential_rules.EMAIL_TOO_LONG, [credential_rules.MAX_EMAIL_LENGTH, credential_rules.MAX_LOCAL_PART_LENGTH]),
     (credential_rules.PASSWORD_LENGTH, [credential_rules.MIN_PASSWORD_LENGTH, credential_rules.MAX_PASSWORD_LENGTH]),
-    (bodies.NAME_LENGTH, [1, bodies.LONGEST_NAME]),
-    (bodies.NAME_TOO_LONG, [bodies.LONGEST_NAME]),
+    (validators.NAME_LENGTH, [1, validators.MAX_NAME_LENGTH]),
+    (validators.NAME_TOO_LONG, [validators.MAX_NAME_LENGTH]),
     (community_requests.DESCRIPTION_TOO_LONG, [community_requests.MAX_DESCRIPTION]),
     (receipts.REASON_LENGTH, [1, receipts.MAX_REASON_LENGTH]),
     (total.TOTAL_RANGE, [0, MAX_TOTAL]),

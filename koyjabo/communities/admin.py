@@ -6,11 +6,11 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.web.forms.forms import Confirmation, confirm
+from koyjabo.web.forms.confirmation import Confirmation, confirm
 from koyjabo.web.i18n import count, name_of
 from koyjabo.web.pages import pagination, redirects
+from koyjabo.web.pages.flash import done
 from koyjabo.web.pages.pagination import Sorting
-from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import me, page
 from . import ui

@@ -25,13 +25,14 @@ from koyjabo.people.models import Membership
 from koyjabo.presence.services import PresenceServices
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
-from koyjabo.web.forms import forms
-from koyjabo.web.forms.forms import Confirmation, Form, confirm
+from koyjabo.web.forms import confirmation
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import count, language, name_of, translated, weekday
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import pagination
-from koyjabo.web.pages.redirects import Undo, done
+from koyjabo.web.pages.flash import Undo, done
 from . import ui
 from .live import online_people
 from .queries import LIST_ORDERS
@@ -245,7 +246,7 @@ def _removal(account: Account, member: Membership, back: str, tab: str) -> Confi
 
 
 def _on_tab(at: Access, tab: str) -> dict[str, Any]:
-    """The page around a question: the community's header with the tab of this name, or "" for the room."""
+    """The page around a confirmation: the community's header with the tab of this name, or "" for the room."""
     return {"at": at, "tab": tab}
 
 
@@ -363,13 +364,13 @@ def change_community(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/delete")
 def confirm_deletion(community_id: str) -> Response:
     """Ask for confirmation before the community is deleted."""
-    return forms.page(_deletion(ui.enter(community_id, ADMIN)))
+    return confirmation.page(_deletion(ui.enter(community_id, ADMIN)))
 
 
 @bp.post("/communities/<community_id>/delete")
 def delete_community(community_id: str) -> Response:
     at = ui.enter(community_id, ADMIN)
-    forms.confirm(_deletion(at))
+    confirmation.confirm(_deletion(at))
     community_services().directory.delete(at.account, community_id)
     return done(N_("%(name)s was deleted."), "pages_communities.list_communities", name_of(at.community))
 

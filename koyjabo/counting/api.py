@@ -28,12 +28,14 @@ from koyjabo.counting.schemas.responses import (
 )
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
-from koyjabo.web.fast_path.fast_path import FlaskContext, RequestContext, fast_path
+from koyjabo.web.fast_path.fast_path import fast_path
+from koyjabo.web.fast_path.request_context import FlaskContext, RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import CONTENT, PlainResponse, json_response, names_tag, revalidated
+from koyjabo.web.http.responses import JSON_CONTENT, PlainResponse, json_response, names_tag, revalidated
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import Image, describe
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.response_specs import Image
 from .incoming import is_operator, register, register_all, registered
 from .records import NewVisit, Receipt
 from .services import CountingServices
@@ -149,7 +151,7 @@ def pulse(context: RequestContext) -> PlainResponse:
         return PlainResponse(HTTPStatus.NOT_MODIFIED, revalidated(moment.tag))
     hour, last = pulse.hour(moment), moment.stats.last
     body = {"minute": hour[-2], "hour": hour, "last": last and last.as_object()}
-    return PlainResponse(HTTPStatus.OK, [CONTENT, *revalidated(moment.tag)], encode(body))
+    return PlainResponse(HTTPStatus.OK, [JSON_CONTENT, *revalidated(moment.tag)], encode(body))
 
 
 pixel_bp = Blueprint("pixel", __name__)

@@ -13,7 +13,7 @@ from koyjabo.base.network.origins import is_sender
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.schemas.requests import NewVisitBody, SentVisit
 from koyjabo.presence.services import PresenceServices
-from koyjabo.web.fast_path.fast_path import RequestContext
+from koyjabo.web.fast_path.request_context import RequestContext
 from .records import NewVisit, Receipt, is_late
 from .services import CountingServices
 

@@ -12,7 +12,9 @@ from koyjabo.counting.page_numbers.schemas import PagesResponse
 from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.openapi.describe import INSIDE, ResponseSpec, StreamOf, describe
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS
+from koyjabo.web.openapi.response_specs import ResponseSpec, StreamOf
 from .event_streams import COMMUNITY_STREAM, SITE_STREAM, CommunityEvents, SiteEvents
 from .routes import OPENED_STREAMS, stream_of
 
@@ -139,7 +141,7 @@ def stream() -> Response:
 @bp.get("/communities/<community_id>/stream")
 @describe(
     "Stream a community's events",
-    {200: StreamOf(COMMUNITY_EVENTS), **INSIDE, **STREAM_LIMITS},
+    {200: StreamOf(COMMUNITY_EVENTS), **COMMUNITY_REFUSALS, **STREAM_LIMITS},
     query={"token": "an access token, if no header or cookie contains it"},
 )
 def community_stream(community_id: str) -> Response:

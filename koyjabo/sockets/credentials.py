@@ -11,7 +11,8 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.communities.services import CommunityServices
 from koyjabo.web.http.cookies import cookie_name
-from koyjabo.web.login.tokens import ACCESS, COOKIES, REFRESH, Claims, Tokens
+from koyjabo.web.login.claims import ACCESS, REFRESH, Claims, Tokens
+from koyjabo.web.login.tokens import COOKIES
 
 SUB_PROTOCOL = "Authorization"
 

@@ -15,7 +15,7 @@ from koyjabo.base.models import SITE
 from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
-from koyjabo.web.login.tokens import Claims
+from koyjabo.web.login.claims import Claims
 from .credentials import identify, sub_protocols
 from .room_kinds import ROOM_KINDS, participant_for
 from .stream import Connection, Stream

@@ -8,7 +8,7 @@ from koyjabo.base.core.identity import uuid_of
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.communities.roles import MEMBER, MODERATOR
-from koyjabo.web.login.tokens import Claims
+from koyjabo.web.login.claims import Claims
 from .credentials import token_to_verify
 
 NO_COMMUNITY = "-"

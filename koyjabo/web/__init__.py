@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 INTERFACES = (
     *("http.middleware", "pages.errors", "login.tokens", "login.page_login", "pages.missing_attributes"),
-    *("pages.links", "pages.guides", "pages.preferences", "pages.redirects", "pages.page_parts", "forms.forms"),
+    *("pages.links", "pages.guides", "pages.preferences", "pages.flash", "pages.page_parts", "forms.confirmation"),
     *("assets.asset_tags", "panel.navigation", "assets.static_files", "openapi.document"),
 )
 
 
 def register(base: "Base") -> None:
-    from .login.page_login import RememberedLogins
-    from .login.tokens import Tokens
+    from .login.claims import Tokens
+    from .login.remembered_logins import RememberedLogins
     from .panel.navigation import Navigation
 
     base.services.add(Tokens(base.settings.secret_key))

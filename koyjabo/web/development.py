@@ -8,7 +8,7 @@ import hmac
 
 from flask import Blueprint, current_app
 
-PATH = "/development"
+DEVELOPMENT_PATH = "/development"
 
 bp = Blueprint("development", __name__)
 
@@ -18,7 +18,7 @@ def mark(database_url: str, secret_key: str) -> str:
     return hmac.new(secret_key.encode(), f"database {database_url}".encode(), "sha256").hexdigest()
 
 
-@bp.get(PATH)
+@bp.get(DEVELOPMENT_PATH)
 def show_mark() -> dict[str, str]:
     settings = current_app.config
     return {"mark": mark(settings["SQLALCHEMY_DATABASE_URI"], settings["SECRET_KEY"])}

@@ -29,11 +29,11 @@ from .http import cookies
 
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
 BANGLA = re.compile("[\u0980-\u09ff]")
-UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3), ("byte", 1))
-MONTH = {"bn": "MMMM"}
+SIZE_UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3), ("byte", 1))
+MONTH_FORMAT = {"bn": "MMMM"}
 """Month format by language, for languages that do not abbreviate months."""
 
-MINUTE = "d MMM y, HH:mm"
+MINUTE_FORMAT = "d MMM y, HH:mm"
 
 
 def init_app(app: Flask) -> None:
@@ -172,7 +172,7 @@ def digits(text: object) -> str:
 
 def moment(at_ms: int) -> Markup:
     """Date and time to the minute in TIMEZONE, as a `<time>` element."""
-    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, MINUTE))
+    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, MINUTE_FORMAT))
 
 
 def second(at_ms: int) -> str:
@@ -185,7 +185,7 @@ def exact(at_ms: int) -> str:
     return f"{_local(at_ms, 'd MMM y, HH:mm:ss')} ({current().clock.zone.key})"
 
 
-def age(at_ms: int, pattern: str = MINUTE) -> Markup:
+def age(at_ms: int, pattern: str = MINUTE_FORMAT) -> Markup:
     """A time in the format `pattern` as a `<time>` element, which parts/ages.js turns into "12 s ago". `data-age` is
     the age in ms, so the browser's clock does not matter. `title` has the seconds and the zone.
     """
@@ -251,7 +251,7 @@ def clock_time(at_ms: int) -> str:
 
 def size(number: int) -> str:
     """Format a number of bytes in the largest unit that fits: `12 MB`, `3.4 GB`."""
-    unit, length = next(((unit, length) for unit, length in UNITS if number >= length), UNITS[-1])
+    unit, length = next(((unit, length) for unit, length in SIZE_UNITS if number >= length), SIZE_UNITS[-1])
     if unit == "byte":
         return digits(format_unit(number, unit, locale=language()))  # 12 bytes: the short form would be "12 byte"
     return digits(format_unit(round(number / length, 1), unit, "short", locale=language()))
@@ -259,4 +259,6 @@ def size(number: int) -> str:
 
 def _time(local: datetime, pattern: str) -> str:
     """Format a time. Bangla months are not abbreviated, because no one writes `এপ্রি`."""
-    return digits(format_datetime(local, pattern.replace("MMM", MONTH.get(language(), "MMM")), locale=language()))
+    return digits(
+        format_datetime(local, pattern.replace("MMM", MONTH_FORMAT.get(language(), "MMM")), locale=language())
+    )

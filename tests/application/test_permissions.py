@@ -36,7 +36,7 @@ from support.people.second_factor import first_step, turn_on
 from werkzeug.routing import Rule
 
 from koyjabo.base.core.identity import KEY_PREFIX
-from koyjabo.web.http import paths
+from koyjabo.web.http import body_sizes
 
 PARTS = {"user": "outsider"}
 """Names of cast members that differ from their role."""
@@ -142,7 +142,7 @@ SAID_BY_BODY = {("admin", "api_shares.create_share")}
 
 def broken(site: Site, rule: Rule) -> bytes:
     """An unparsable body of the largest size that the route accepts."""
-    return b"[" * paths.body_sizes_of(site.app).largest_at(rule.rule.replace("<", "").replace(">", ""))
+    return b"[" * body_sizes.body_sizes_of(site.app).largest_at(rule.rule.replace("<", "").replace(">", ""))
 
 
 @pytest.mark.parametrize("least", REFUSED)

@@ -23,7 +23,7 @@ from koyjabo.reports.share_links import pages as share_links
 from koyjabo.reports.ui import choices
 from koyjabo.web.i18n import LANGUAGE_COOKIE
 from koyjabo.web.login import tokens
-from koyjabo.web.pages import preferences, redirects
+from koyjabo.web.pages import flash, preferences, redirects
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -208,7 +208,7 @@ SET_BY = {
     tokens: [*tokens.COOKIES.values(), *tokens.CSRF_COOKIES.values()],
     login_limits: [login_limits.FAMILIAR_COOKIE],
     authentication: [authentication.REMEMBERED_COOKIE],
-    redirects: [redirects.COOKIE],
+    redirects: [flash.OUTCOME_COOKIE],
     choices: [choices.COMPARISON, choices.SWITCHES],
     share_links: ["share_"],
 }

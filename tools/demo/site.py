@@ -86,7 +86,7 @@ def find(settings: Settings, url: str) -> Server:
     if parts.scheme != "http" or parts.path.strip("/") or not (host == "localhost" or is_loopback(host)):
         raise CannotRun(f"{url} is not a server on this machine. Use a URL such as http://localhost:8000.")
     try:
-        mark = server.call("GET", development.PATH)["mark"]
+        mark = server.call("GET", development.DEVELOPMENT_PATH)["mark"]
     except (*FAILURES, TypeError, KeyError):
         raise CannotRun(f"At {url} is no development server of Koy Jabo Live. Start one: make run.") from None
     if mark != development.mark(settings.database_url, settings.secret_key):

@@ -25,16 +25,23 @@ from koyjabo.communities.schemas import (
 )
 from koyjabo.communities.services import community_services
 from koyjabo.web.blueprints import api_blueprint
-from koyjabo.web.http.responses import PRIVATE, json_response, no_content
+from koyjabo.web.http.responses import PRIVATE_CACHING, json_response, no_content
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import CHANGE, INSIDE, LOGGED_IN, WITH_BODY, ResponseSpec, describe
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.refusals import BODY_REFUSALS, CHANGE_REFUSALS, COMMUNITY_REFUSALS, LOGIN_REFUSALS
+from koyjabo.web.openapi.response_specs import ResponseSpec
 from .communities import community_response, enrolled, members_tag, permitted
 
 bp = api_blueprint("community_refs")
 
 SCOPE = "communities:manage"
 ONLY_FOR = "for site admins and API keys only"
-BY_REF: dict[int, ResponseSpec] = {**CHANGE, **INSIDE, 400: "a ref or field is not valid; see details", 403: ONLY_FOR}
+BY_REF: dict[int, ResponseSpec] = {
+    **CHANGE_REFUSALS,
+    **COMMUNITY_REFUSALS,
+    400: "a ref or field is not valid; see details",
+    403: ONLY_FOR,
+}
 
 
 MAX_IDS = 200
@@ -47,7 +54,7 @@ MAX_IDS = 200
         200: CommunityResponse,
         201: CommunityResponse,
         409: "the ref is the id of another community",
-        **WITH_BODY,
+        **BODY_REFUSALS,
         **BY_REF,
     },
     body=CommunityByRefBody,
@@ -79,7 +86,7 @@ def archive_community(ref: str) -> Response:
 @bp.put("/communities/<community_id>/members/by-ref/<user_ref>")
 @describe(
     "Add or update a member by your own id",
-    {200: MemberResponse, 201: MemberResponse, **WITH_BODY, **BY_REF},
+    {200: MemberResponse, 201: MemberResponse, **BODY_REFUSALS, **BY_REF},
     body=MemberByRefBody,
     scope=SCOPE,
 )
@@ -112,7 +119,7 @@ def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
         200: SyncedResponse,
         412: "the list has changed since that ETag",
         428: "If-Match is missing",
-        **WITH_BODY,
+        **BODY_REFUSALS,
         **BY_REF,
         413: "over 1 MB",
     },
@@ -145,7 +152,7 @@ def _missing(tag: str) -> bool:
 @bp.post("/communities/<community_id>/broadcast")
 @describe(
     "Send a message to the people online",
-    {202: None, **WITH_BODY, **CHANGE, **INSIDE, 413: "data is over 4,096 bytes as JSON"},
+    {202: None, **BODY_REFUSALS, **CHANGE_REFUSALS, **COMMUNITY_REFUSALS, 413: "data is over 4,096 bytes as JSON"},
     body=BroadcastBody,
     scope="broadcast",
 )
@@ -161,7 +168,7 @@ def broadcast(community_id: str) -> Response:
 @bp.post("/communities/<community_id>/disconnect")
 @describe(
     "Disconnect a person by your own id",
-    {202: None, **WITH_BODY, **CHANGE, **INSIDE},
+    {202: None, **BODY_REFUSALS, **CHANGE_REFUSALS, **COMMUNITY_REFUSALS},
     body=DisconnectBody,
     scope="broadcast",
 )
@@ -178,13 +185,13 @@ def disconnect(community_id: str) -> Response:
 
 
 def _accepted() -> Response:
-    return Response(status=202, headers=[PRIVATE])
+    return Response(status=202, headers=[PRIVATE_CACHING])
 
 
 @bp.get("/communities/online")
 @describe(
     "Count the people online in many communities",
-    {200: OnlineCountsResponse, 400: "more than 200 ids", **LOGGED_IN},
+    {200: OnlineCountsResponse, 400: "more than 200 ids", **LOGIN_REFUSALS},
     query={"ids": "up to 200 ids or refs, separated by commas; in an id, a comma is %252C and a percent sign %2525"},
     scope="presence:read",
 )

@@ -38,20 +38,18 @@ from koyjabo.web.http.responses import as_response, json_response, list_response
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import (
-    CHANGE,
-    CSRF,
-    INSIDE,
-    LOGGED_IN,
-    TOKEN,
-    TOO_MANY,
-    WITH_BODY,
-    ListOf,
-    OneOf,
-    ResponseSpec,
-    describe,
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.refusals import (
+    ACTION_REFUSALS,
+    BODY_REFUSALS,
+    CHANGE_REFUSALS,
+    COMMUNITY_REFUSALS,
+    CSRF_REFUSALS,
+    LOGIN_REFUSALS,
+    TOKEN_REFUSALS,
 )
-from koyjabo.web.schemas.paging import QUERY, Paging
+from koyjabo.web.openapi.response_specs import ListOf, OneOf, ResponseSpec
+from koyjabo.web.schemas.paging import PAGING_ARGUMENTS, Paging
 
 bp = api_blueprint("communities")
 
@@ -62,16 +60,16 @@ declare(bp, "/api/invitations", PathPolicy.ALLOWED_ORIGINS, tag="communities")
 MEMBERSHIP_RESPONSES: dict[int, ResponseSpec] = {
     200: MemberResponse,
     201: MemberResponse,
-    **WITH_BODY,
-    **CHANGE,
-    **INSIDE,
+    **BODY_REFUSALS,
+    **CHANGE_REFUSALS,
+    **COMMUNITY_REFUSALS,
     404: "community not found, or the user is not a member",
     409: "the last admin must remain an admin",
 }
 
 INVITATION_RESPONSES: dict[int, ResponseSpec] = {
-    **TOKEN,
-    **CSRF,
+    **TOKEN_REFUSALS,
+    **CSRF_REFUSALS,
     404: "the invitation is not valid, or no longer valid",
 }
 
@@ -89,8 +87,8 @@ def community_responses(accesses: Sequence[Access]) -> Iterator[CommunityRespons
 @bp.get("/communities")
 @describe(
     "List communities",
-    {200: ListOf(CommunityResponse), 400: "no such page", **LOGGED_IN},
-    query=QUERY,
+    {200: ListOf(CommunityResponse), 400: "no such page", **LOGIN_REFUSALS},
+    query=PAGING_ARGUMENTS,
 )
 def list_communities() -> Response:
     """Listed communities and your own, ordered by number of members and then by name. Site admins get all communities.
@@ -107,10 +105,10 @@ def list_communities() -> Response:
     {
         201: CommunityResponse,
         409: "you have reached the limit of communities per account",
-        **WITH_BODY,
-        **TOO_MANY,
-        **LOGGED_IN,
-        **CSRF,
+        **BODY_REFUSALS,
+        **ACTION_REFUSALS,
+        **LOGIN_REFUSALS,
+        **CSRF_REFUSALS,
     },
     body=NewCommunityBody,
 )
@@ -123,7 +121,7 @@ def create_community() -> Response:
 
 
 @bp.get("/communities/<community_id>")
-@describe("Get a community", {200: CommunityResponse, **INSIDE}, scope="communities:manage")
+@describe("Get a community", {200: CommunityResponse, **COMMUNITY_REFUSALS}, scope="communities:manage")
 def get_community(community_id: str) -> Response:
     """Get a community. Only members can do this."""
     access = community_services().directory.require(tokens.require().account, community_id)
@@ -131,7 +129,11 @@ def get_community(community_id: str) -> Response:
 
 
 @bp.patch("/communities/<community_id>")
-@describe("Change a community", {200: CommunityResponse, **WITH_BODY, **CHANGE, **INSIDE}, body=CommunityChangesBody)
+@describe(
+    "Change a community",
+    {200: CommunityResponse, **BODY_REFUSALS, **CHANGE_REFUSALS, **COMMUNITY_REFUSALS},
+    body=CommunityChangesBody,
+)
 def change_community(community_id: str) -> Response:
     """Change a community. Only admins of the community can do this."""
     account = permitted(community_id, ADMIN)
@@ -141,7 +143,7 @@ def change_community(community_id: str) -> Response:
 
 
 @bp.delete("/communities/<community_id>")
-@describe("Delete a community", {204: None, **CHANGE, **INSIDE})
+@describe("Delete a community", {204: None, **CHANGE_REFUSALS, **COMMUNITY_REFUSALS})
 def delete_community(community_id: str) -> Response:
     """Delete a community. Only its admins can do this. All memberships end. The community's visits still count for the
     site.
@@ -153,7 +155,14 @@ def delete_community(community_id: str) -> Response:
 @bp.post("/communities/<community_id>/join")
 @describe(
     "Join a community",
-    {200: MembershipResponse, 201: MembershipResponse, **WITH_BODY, **CHANGE, **INSIDE, 403: "invitation only"},
+    {
+        200: MembershipResponse,
+        201: MembershipResponse,
+        **BODY_REFUSALS,
+        **CHANGE_REFUSALS,
+        **COMMUNITY_REFUSALS,
+        403: "invitation only",
+    },
     body=JoinBody,
 )
 def join_community(community_id: str) -> Response:
@@ -166,7 +175,9 @@ def join_community(community_id: str) -> Response:
 
 
 @bp.post("/communities/<community_id>/leave")
-@describe("Leave a community", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
+@describe(
+    "Leave a community", {204: None, **CHANGE_REFUSALS, **COMMUNITY_REFUSALS, 409: "the last admin cannot be removed"}
+)
 def leave_community(community_id: str) -> Response:
     """Leave a community. Returns 403 or 404 if you are not a member."""
     community_services().members.leave(tokens.require_account().account, community_id)
@@ -176,8 +187,8 @@ def leave_community(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/members")
 @describe(
     "List the members",
-    {200: ListOf(MemberResponse), 400: "no such page", **INSIDE},
-    query=QUERY,
+    {200: ListOf(MemberResponse), 400: "no such page", **COMMUNITY_REFUSALS},
+    query=PAGING_ARGUMENTS,
     scope="communities:manage",
 )
 def list_members(community_id: str) -> Response:
@@ -196,7 +207,11 @@ def members_tag(tag: str) -> str:
 
 
 @bp.post("/communities/<community_id>/members")
-@describe("Invite a person by email", {202: InvitedResponse, **WITH_BODY, **INSIDE, **TOO_MANY}, body=InvitationBody)
+@describe(
+    "Invite a person by email",
+    {202: InvitedResponse, **BODY_REFUSALS, **COMMUNITY_REFUSALS, **ACTION_REFUSALS},
+    body=InvitationBody,
+)
 def invite_member(community_id: str) -> Response:
     """Invite a person by email. Only admins of the community can do this. The response is the same for every email. The
     person becomes a member when they accept, through the mailed link or their list of invitations. The link is valid
@@ -221,7 +236,9 @@ def set_role(community_id: str, user_id: str) -> Response:
 
 
 @bp.delete("/communities/<community_id>/members/<user_id>")
-@describe("Remove a member", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
+@describe(
+    "Remove a member", {204: None, **CHANGE_REFUSALS, **COMMUNITY_REFUSALS, 409: "the last admin cannot be removed"}
+)
 def remove_member(community_id: str, user_id: str) -> Response:
     """Remove a member. Only admins of the community can remove others; any member can leave."""
     community_services().members.remove(tokens.require_account().account, community_id, user_id)
@@ -233,7 +250,11 @@ def enrolled(account: Account, member: Membership, role_before: str | None) -> R
 
 
 @bp.get("/auth/invitations")
-@describe("List your invitations", {200: ListOf(InvitationResponse), 400: "no such page", **TOKEN}, query=QUERY)
+@describe(
+    "List your invitations",
+    {200: ListOf(InvitationResponse), 400: "no such page", **TOKEN_REFUSALS},
+    query=PAGING_ARGUMENTS,
+)
 def list_invitations() -> Response:
     """Invitations for your email: the one to the panel first, then the others, newest first. Empty until you have
     confirmed your email.
@@ -292,7 +313,7 @@ class OnlineResponse(BaseModel):
 @bp.get("/communities/<community_id>/stats")
 @describe(
     "Stats of a community",
-    {200: StatsResponse, 304: None, **INSIDE},
+    {200: StatsResponse, 304: None, **COMMUNITY_REFUSALS},
     headers={"If-None-Match": "an ETag from an earlier response"},
     scope="stats:read",
 )
@@ -306,7 +327,7 @@ def community_stats(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/realtime")
-@describe("Count the people online", {200: RealtimeResponse, **INSIDE}, scope="presence:read")
+@describe("Count the people online", {200: RealtimeResponse, **COMMUNITY_REFUSALS}, scope="presence:read")
 def realtime(community_id: str) -> Response:
     """The number of people with an open socket in the community. Each person counts once. Only members can read it,
     unless `public_count` is true.
@@ -325,9 +346,9 @@ def realtime(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/visitors/online")
 @describe(
     "List the people online",
-    {200: ListOf(OnlineResponse), 400: "no such page or order", **INSIDE},
+    {200: ListOf(OnlineResponse), 400: "no such page or order", **COMMUNITY_REFUSALS},
     query={
-        **QUERY,
+        **PAGING_ARGUMENTS,
         "order": f"{', '.join(PEOPLE_ORDERS)}; default {OLDEST_FIRST}",
         "query": "words in the name, ignoring case",
     },

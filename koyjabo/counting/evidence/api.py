@@ -8,10 +8,12 @@ from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.schemas.requests import REFUSALS
 from koyjabo.counting.services import CountingServices
 from koyjabo.web.blueprints import api_blueprint
-from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
+from koyjabo.web.fast_path.fast_path import fast_path
+from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body, Flag, OptionalFlag, VisitId, VisitorId
+from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body
+from koyjabo.web.schemas.fields import Flag, OptionalFlag, VisitId, VisitorId
 from .attendance import AttendanceWriter
 
 bp = api_blueprint("evidence")

@@ -6,9 +6,10 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.network.client_address import limit_key
 from koyjabo.counting.stats import encode
 from koyjabo.web.blueprints import api_blueprint
-from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, waits_fairly, with_query
+from koyjabo.web.fast_path.fast_path import fast_path, waits_fairly, with_query
+from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import JSON, PlainResponse, response_or_304
+from koyjabo.web.http.responses import JSON_TYPE, PlainResponse, response_or_304
 from koyjabo.web.openapi.describe import describe
 from .page_numbers import MAX_PATHS, WRONG_PATHS, PageNumbers, page_of
 from .schemas import PagesResponse, paths_of
@@ -49,4 +50,4 @@ def pages(context: RequestContext) -> PlainResponse:
     values = encode(counts.as_object(paths)["pages"])
     tag = f"{counts.epoch}-{crc32(values.encode()):x}"
     body = f'{{"pages":{values},"epoch":"{counts.epoch}","revision":{counts.revision}}}'
-    return response_or_304(context.environ, tag, JSON, body)
+    return response_or_304(context.environ, tag, JSON_TYPE, body)

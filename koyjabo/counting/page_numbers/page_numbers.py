@@ -24,7 +24,7 @@ from koyjabo.base.network.rate_limiter import Rate, share
 from koyjabo.counting.page_reading import PageCounts, PageReading, PageViews, Position
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
-from koyjabo.web.schemas.bodies import LARGEST_INT64
+from koyjabo.web.schemas.validators import LARGEST_INT64
 from . import page_queries
 from .tail import Tail
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
 from koyjabo.counting.visit_numbers import OwnNumbers
-from koyjabo.web.http.responses import CONTENT, JSON, PlainResponse, response_or_304
+from koyjabo.web.http.responses import JSON_CONTENT, JSON_TYPE, PlainResponse, response_or_304
 
 
 class Place(BaseModel):
@@ -58,7 +58,7 @@ writer = StatsWriter()
 
 def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> PlainResponse:
     """The stats, or 304 if `If-None-Match` has their tag."""
-    return response_or_304(environ, stats.tag, JSON, stats.json)
+    return response_or_304(environ, stats.tag, JSON_TYPE, stats.json)
 
 
 def registered_response(receipt: Receipt | None, own_numbers: OwnNumbers, stats: Stats) -> PlainResponse:
@@ -69,4 +69,4 @@ def registered_response(receipt: Receipt | None, own_numbers: OwnNumbers, stats:
         share = own_numbers.path(receipt.ordinal, receipt.snapshot.epoch)
         visit = f'{{"ordinal":{receipt.ordinal},"today":{today},"duplicate":{duplicate},"share":"{share}"}}'
     body = f'{{"success":true,"visit":{visit},"stats":{writer.write(stats).json}}}'
-    return PlainResponse(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], body)
+    return PlainResponse(HTTPStatus.OK, [JSON_CONTENT, ("Cache-Control", "no-store")], body)

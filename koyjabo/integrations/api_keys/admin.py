@@ -10,12 +10,14 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.communities.ui import all_choices
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Form, declare_texts
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.sent_form import declare_texts
 from koyjabo.web.pages import management
-from koyjabo.web.pages.redirects import done
+from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
-from koyjabo.web.schemas.bodies import Body, Typed, TypedDay
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import Typed, TypedDay
 from .api import NewKeyBody
 from .api_keys import COMMUNITY_KEY_SCOPES, KEY_SCOPES, ApiKeys
 from .models import ApiKey

@@ -15,10 +15,12 @@ from koyjabo.reports.query.parameters import NOT_A_DAY, read_day
 from koyjabo.reports.services import PeopleServices, people
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
-from koyjabo.web.http.responses import PRIVATE, json_response
+from koyjabo.web.http.responses import PRIVATE_CACHING, json_response
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import INSIDE, ListOf, ResponseSpec, describe
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS
+from koyjabo.web.openapi.response_specs import ListOf, ResponseSpec
 
 bp = api_blueprint("community_reports")
 
@@ -76,7 +78,7 @@ def _refuse(field: str, reason: str) -> None:
     raise InvalidInput(details={field: reason})
 
 
-REPORT: dict[int, ResponseSpec] = {429: "too many reports at once; see Retry-After", **INSIDE}
+REPORT: dict[int, ResponseSpec] = {429: "too many reports at once; see Retry-After", **COMMUNITY_REFUSALS}
 WITH_RANGE: dict[int, ResponseSpec] = {400: "the range is not valid; see details", **REPORT}
 
 
@@ -197,4 +199,4 @@ def visitors_trends(community_id: str) -> Response:
     for period, (authenticated, anonymous) in current()[PeopleServices].reports.trend(scope, granularity, *days):
         counts = {"authenticated_count": authenticated, "anonymous_count": anonymous}
         rows.append({"period": period, **counts, "total_count": authenticated + anonymous})
-    return Response(json.dumps(rows), headers=[PRIVATE], mimetype="application/json")
+    return Response(json.dumps(rows), headers=[PRIVATE_CACHING], mimetype="application/json")

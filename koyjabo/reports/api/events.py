@@ -28,22 +28,15 @@ from koyjabo.counting.schemas.requests import ANONYMOUS
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.blueprints import api_blueprint
-from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, waits_fairly
+from koyjabo.web.fast_path.fast_path import fast_path, waits_fairly
+from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import CONTENT, PlainResponse
+from koyjabo.web.http.responses import JSON_CONTENT, PlainResponse
 from koyjabo.web.limits import limits
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.schemas.bodies import (
-    FROM_ANY_PAGE,
-    Body,
-    Milliseconds,
-    OptionalFlag,
-    VisitorId,
-    pattern,
-    refuse,
-    text,
-    visit_id,
-)
+from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body
+from koyjabo.web.schemas.fields import Milliseconds, OptionalFlag, VisitorId
+from koyjabo.web.schemas.validators import pattern, refuse, text, visit_id
 
 bp = api_blueprint("events")
 
@@ -218,7 +211,7 @@ def record_events(context: RequestContext) -> PlainResponse:
     if not recorded.accepted:
         context.uncount_visitor("event_requests", body.visitorId)
     counts = f'{{"accepted":{recorded.accepted},"duplicates":{recorded.duplicates}}}'
-    return PlainResponse(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], counts)
+    return PlainResponse(HTTPStatus.OK, [JSON_CONTENT, ("Cache-Control", "no-store")], counts)
 
 
 def _count(context: RequestContext, visitor_id: str, size: Size) -> None:

@@ -14,14 +14,15 @@ from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import INSIDE, LOGGED_IN, ResponseSpec
+from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS, LOGIN_REFUSALS
+from koyjabo.web.openapi.response_specs import ResponseSpec
 
 bp = api_blueprint("reports")
 
 declare(bp, "/api/reports/", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 
-OF_SITE: dict[int, ResponseSpec] = {**LOGGED_IN, 403: "only for admins and viewers of the site", **REFUSED}
-OF_COMMUNITY: dict[int, ResponseSpec] = {**INSIDE, **REFUSED}
+OF_SITE: dict[int, ResponseSpec] = {**LOGIN_REFUSALS, 403: "only for admins and viewers of the site", **REFUSED}
+OF_COMMUNITY: dict[int, ResponseSpec] = {**COMMUNITY_REFUSALS, **REFUSED}
 
 
 def _of_site(name: str) -> Response:

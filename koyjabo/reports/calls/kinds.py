@@ -14,7 +14,7 @@ from koyjabo.reports.engine.results import MAX_ROWS, Figures, Period
 from koyjabo.reports.query.parameters import Parameters
 from koyjabo.reports.query.report_query import COMPARISONS
 from koyjabo.web.i18n import language
-from koyjabo.web.openapi.describe import ListOf, ResponseSpec, TableOf
+from koyjabo.web.openapi.response_specs import ListOf, ResponseSpec, TableOf
 
 CSV, JSON = "csv", "json"
 FURTHEST = 1_000_000

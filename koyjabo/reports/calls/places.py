@@ -7,7 +7,8 @@ from flask import Blueprint, Response
 
 from koyjabo.columns.dimensions.dimensions import FILTER_NAMES
 from koyjabo.reports.query.report_query import RANGES
-from koyjabo.web.openapi.describe import ResponseSpec, describe
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.response_specs import ResponseSpec
 from .kinds import REPORTS, Report
 
 REFUSED: dict[int, ResponseSpec] = {

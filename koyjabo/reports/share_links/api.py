@@ -18,9 +18,11 @@ from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import json_response, list_response, no_content
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, ListOf, ResponseSpec, describe
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.refusals import BODY_REFUSALS, CHANGE_REFUSALS, LOGIN_REFUSALS
+from koyjabo.web.openapi.response_specs import ListOf, ResponseSpec
 from koyjabo.web.pages import links
-from koyjabo.web.schemas.paging import QUERY, Paging
+from koyjabo.web.schemas.paging import PAGING_ARGUMENTS, Paging
 from .reader import require_pass
 from .schemas import NewShareBody, NewShareResponse, ShareResponse
 from .share_links import ShareLinks, check, scope_of
@@ -30,8 +32,8 @@ bp = api_blueprint("shares")
 declare(bp, "/api/shares", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 
 ALLOWED: dict[int, ResponseSpec] = {
-    **LOGGED_IN,
-    **CHANGE,
+    **LOGIN_REFUSALS,
+    **CHANGE_REFUSALS,
     403: "only for site admins, and for moderators who filter by one of their communities",
 }
 
@@ -47,7 +49,7 @@ OF_LINK: dict[int, ResponseSpec] = {
     "Create a share link",
     {
         201: NewShareResponse,
-        **WITH_BODY,
+        **BODY_REFUSALS,
         **ALLOWED,
         404: "no such community",
         409: "you have the maximum number of links for one account",
@@ -69,8 +71,8 @@ def create_share() -> Response:
 @bp.get("/shares")
 @describe(
     "List share links",
-    {200: ListOf(ShareResponse), 400: "no such page", **LOGGED_IN, 403: ALLOWED[403]},
-    query={**QUERY, "community": "id or external id of a community, to list only its links"},
+    {200: ListOf(ShareResponse), 400: "no such page", **LOGIN_REFUSALS, 403: ALLOWED[403]},
+    query={**PAGING_ARGUMENTS, "community": "id or external id of a community, to list only its links"},
 )
 def list_shares() -> Response:
     """List the share links, newest first. Moderators see the links of their communities."""

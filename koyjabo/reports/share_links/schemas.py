@@ -10,7 +10,9 @@ from koyjabo.base.core.moments import EXAMPLE_MOMENT
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.report_query import RANGES
 from koyjabo.web.http.responses import Time
-from koyjabo.web.schemas.bodies import NULL, Body, Moment, Name, NewPassword, refuse
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import Moment, Name, NewPassword
+from koyjabo.web.schemas.validators import NULL, refuse
 
 INTERVAL = "2026-11-01/2026-11-15"
 NOT_FILTERS = N_("must be lists of values by dimension")

@@ -17,7 +17,7 @@ from koyjabo.columns.query.groups import Sums
 from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.reports.engine.results import Breakdown, Row
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.web.assets.static_files import FOLDER
+from koyjabo.web.assets.static_files import STATIC_FOLDER
 from koyjabo.web.i18n import count
 from .figures import change
 from .ranges import PageAddress, Pairs
@@ -200,6 +200,6 @@ def dots(values: Values) -> list[Dot]:
 @lru_cache
 def _positions() -> dict[str, tuple[int, int]]:
     """Read the positions of cities, which tools/assets/maps.mjs generates. Without them, only the list is shown."""
-    file = FOLDER / "vendor" / "bangladesh.json"
+    file = STATIC_FOLDER / "vendor" / "bangladesh.json"
     positions = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     return {name.lower(): (x, y) for name, (x, y) in positions.items()}

@@ -28,8 +28,8 @@ from koyjabo.server.loop.poller import Poller
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
 from koyjabo.server.websockets.sockets import Sockets
 from koyjabo.web.current import services_of
-from koyjabo.web.http import paths, response_headers
-from koyjabo.web.schemas.bodies import LARGEST_BODY
+from koyjabo.web.http import body_sizes, response_headers
+from koyjabo.web.schemas.bodies import MAX_BODY_BYTES
 from .children import CLOSE_S, READY_REPORT
 from .listening_socket import ListeningSocket
 from .lookups import look_up_on_threads
@@ -137,8 +137,8 @@ class _Server:
         fair_queue = FairQueue(runtime, poller)
         self._sockets = _make_sockets(runtime, poller, fair_queue, settings, most_sockets)
         self._services.start()
-        sizes = paths.body_sizes_of(app)
-        bodies = BodyLimits(LARGEST_BODY + 1, lambda path: sizes.largest_at(path) + 1, settings.trusted_proxies)
+        sizes = body_sizes.body_sizes_of(app)
+        bodies = BodyLimits(MAX_BODY_BYTES + 1, lambda path: sizes.largest_at(path) + 1, settings.trusted_proxies)
         environ = {
             "koyjabo.websockets": self._sockets.websockets,
             "koyjabo.event_streams": self._sockets.event_streams,

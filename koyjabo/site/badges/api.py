@@ -10,11 +10,13 @@ from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.stats import base36
-from koyjabo.web.fast_path.fast_path import RequestContext, fast_path, waits_fairly, with_query
+from koyjabo.web.fast_path.fast_path import fast_path, waits_fairly, with_query
+from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import PlainResponse, response_or_304
 from koyjabo.web.i18n import number_in
-from koyjabo.web.openapi.describe import Image, describe
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.response_specs import Image
 from koyjabo.web.pages import errors
 from . import drawing, values
 from .badge_query import BADGE_PARAMETERS, badge_of, cleaned, query_of

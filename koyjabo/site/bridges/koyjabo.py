@@ -13,11 +13,13 @@ from koyjabo.counting.incoming import register
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody
 from koyjabo.counting.services import CountingServices
 from koyjabo.web.current import current
-from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
+from koyjabo.web.fast_path.fast_path import fast_path
+from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body, pattern, refuse, text, visit_id, visitor_id
+from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body
+from koyjabo.web.schemas.validators import pattern, refuse, text, visit_id, visitor_id
 
 bp = Blueprint("koyjabo_bridge", __name__)
 

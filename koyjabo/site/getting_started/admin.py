@@ -9,7 +9,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.counting.services import CountingServices
 from koyjabo.web.current import current
 from koyjabo.web.pages import redirects
-from koyjabo.web.pages.redirects import Undo, done
+from koyjabo.web.pages.flash import Undo, done
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
 from .getting_started import PAGE_STEP, GettingStarted

@@ -20,13 +20,16 @@ from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_texts
-from koyjabo.web.http.responses import download
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.sent_form import declare_texts
+from koyjabo.web.http.downloads import download
 from koyjabo.web.i18n import count
-from koyjabo.web.pages.redirects import done
+from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import me, page, while_admin
-from koyjabo.web.schemas.bodies import Body, VisitorId
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import VisitorId
 
 bp = panel_blueprint("data")
 

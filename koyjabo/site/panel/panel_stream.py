@@ -14,7 +14,7 @@ from koyjabo.sockets.credentials import sub_protocols, token_to_verify
 from koyjabo.sockets.permitted_streams import PermittedStream
 from koyjabo.sockets.stream import Connection
 from koyjabo.upkeep.health.health import Health
-from koyjabo.web.login.tokens import Claims
+from koyjabo.web.login.claims import Claims
 
 PANEL_STREAM = "panel"
 

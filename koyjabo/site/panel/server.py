@@ -27,10 +27,11 @@ from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import SECRETS, Form, declare_texts
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.sent_form import SECRET_LABELS, declare_texts
 from koyjabo.web.i18n import translated
 from koyjabo.web.limits import limits
-from koyjabo.web.pages.redirects import done
+from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint, without_database
 from koyjabo.web.panel.pages import me, my_login, page
 from koyjabo.web.schemas.bodies import Body
@@ -194,7 +195,7 @@ def _sent(form: Form[Body], group: str) -> dict[str, str]:
     """
     stored = current()[StoredSettings]
     shown = {**form.values, **dict(parse_qsl(request.form.get("shown", ""), keep_blank_values=True))}
-    form.values = {name: value if name in SECRETS else value.strip() for name, value in request.form.items()}
+    form.values = {name: value if name in SECRET_LABELS else value.strip() for name, value in request.form.items()}
     if "now" in form.values and not (stored.is_fixed("BACKUP_DIR") or form.values.get("backup_dir")):
         raise InvalidInput(details={"BACKUP_DIR": N_("Choose a folder.")})
     if group == "mail":

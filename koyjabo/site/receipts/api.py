@@ -10,9 +10,9 @@ from koyjabo.base.core.clock import iso
 from koyjabo.counting.stats import base36, encode
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
-from koyjabo.web.fast_path.fast_path import FlaskContext
+from koyjabo.web.fast_path.request_context import FlaskContext
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import CONTENT, JSON, PRIVATE, as_response, response_or_304
+from koyjabo.web.http.responses import JSON_CONTENT, JSON_TYPE, PRIVATE_CACHING, as_response, response_or_304
 from koyjabo.web.openapi.describe import describe
 from .receipt_parts import ReceiptPart
 from .receipts import Receipts, TotalReceipt
@@ -65,9 +65,11 @@ def receipt() -> Response:
     """
     receipts, caller = current()[Receipts], FlaskContext().caller()
     if caller is not None and caller.sees_panel:
-        return Response(_written(receipts.explained(caller), is_explained=True), headers=[CONTENT, PRIVATE])
+        return Response(
+            _written(receipts.explained(caller), is_explained=True), headers=[JSON_CONTENT, PRIVATE_CACHING]
+        )
     body = _written(receipts.now())
-    return as_response(response_or_304(request.environ, base36(crc32(body.encode())), JSON, body))
+    return as_response(response_or_304(request.environ, base36(crc32(body.encode())), JSON_TYPE, body))
 
 
 def _written(receipt: TotalReceipt, is_explained: bool = False) -> str:

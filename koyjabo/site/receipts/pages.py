@@ -18,11 +18,14 @@ from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import Preview, TotalAdjuster
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Confirmation, Form, confirm, declare_texts
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
+from koyjabo.web.forms.sent_form import declare_texts
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import count
 from koyjabo.web.login import page_login
-from koyjabo.web.pages.redirects import back, done, path_back, say
+from koyjabo.web.pages.flash import done, say
+from koyjabo.web.pages.redirects import back, path_back
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me
 from koyjabo.web.schemas.bodies import Body

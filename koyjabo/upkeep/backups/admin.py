@@ -5,7 +5,7 @@ from flask import Response
 from koyjabo.base.core.errors import BackupUnderWay
 from koyjabo.base.core.i18n import N_
 from koyjabo.web.current import current
-from koyjabo.web.pages.redirects import done
+from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me
 from .backups import Backups

@@ -8,7 +8,7 @@ from flask import Response, request
 from koyjabo.base.core.i18n import N_
 from koyjabo.counting.stats import encode
 from koyjabo.web.current import current
-from koyjabo.web.pages.redirects import done
+from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import for_open_pages, panel_blueprint
 from koyjabo.web.panel.pages import me
 from .health import Health

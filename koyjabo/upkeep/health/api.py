@@ -13,11 +13,13 @@ from koyjabo.base.observability.metrics import METRICS_CONTENT_TYPE
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.web.current import current
-from koyjabo.web.fast_path.fast_path import RequestContext, fast_path
+from koyjabo.web.fast_path.fast_path import fast_path
+from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.limits import limits
-from koyjabo.web.openapi.describe import Text, describe
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.response_specs import Text
 from .readiness import Readiness
 
 health_bp = Blueprint("health", __name__)

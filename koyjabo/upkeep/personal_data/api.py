@@ -7,7 +7,8 @@ from koyjabo.people.accounts.login.schemas import ProofBody
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, describe
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.refusals import CSRF_REFUSALS, PASSWORD_REFUSALS, TOKEN_REFUSALS, WRONG_PASSWORD_REFUSALS
 from .personal_data import PersonalData
 
 bp = api_blueprint("personal_data")
@@ -19,10 +20,10 @@ bp = api_blueprint("personal_data")
     {
         204: None,
         409: "you are the last admin of the site, or of a community (details maps ids to names)",
-        **WITH_PASSWORD,
-        **TOKEN,
-        **CSRF,
-        **WRONG_PASSWORD,
+        **PASSWORD_REFUSALS,
+        **TOKEN_REFUSALS,
+        **CSRF_REFUSALS,
+        **WRONG_PASSWORD_REFUSALS,
     },
     body=ProofBody,
 )

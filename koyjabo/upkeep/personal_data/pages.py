@@ -21,8 +21,9 @@ from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import browser_name, language
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import pagination
-from koyjabo.web.pages.redirects import done
-from koyjabo.web.schemas.bodies import Body, Typed
+from koyjabo.web.pages.flash import done
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import Typed
 from .personal_data import PersonalData
 
 bp = pages_blueprint("personal_data")

@@ -5,13 +5,14 @@ from typing import Any
 from flask import Flask, Response, after_this_request, current_app, g
 from markupsafe import Markup
 
-from koyjabo.web.http.response_headers import POLICY, policy_with_style
+from koyjabo.web.http.header_rule import POLICY_HEADER
+from koyjabo.web.http.header_rules import policy_with_style
 from .static_files import assets
 
-SCRIPT = Markup('<script type="module" src="{}"></script>')
-BLOCKING = Markup('<script type="module" blocking="render" src="{}"></script>')
-PRELOAD = Markup('<link rel="modulepreload" href="{}">')
-STYLE = Markup('<link rel="stylesheet" href="{}">')
+SCRIPT_TAG = Markup('<script type="module" src="{}"></script>')
+BLOCKING_SCRIPT = Markup('<script type="module" blocking="render" src="{}"></script>')
+PRELOAD_LINK = Markup('<link rel="modulepreload" href="{}">')
+STYLE_LINK = Markup('<link rel="stylesheet" href="{}">')
 INLINE_STYLE = Markup("<style>{}</style>")
 
 
@@ -43,7 +44,7 @@ def has_asset(name: str) -> bool:
 
 
 def stylesheet(name: str) -> Markup:
-    return STYLE.format(asset(name))
+    return STYLE_LINK.format(asset(name))
 
 
 def inline_stylesheet(name: str) -> Markup:
@@ -57,7 +58,7 @@ def inline_stylesheet(name: str) -> Markup:
 
     @after_this_request
     def allow(response: Response) -> Response:
-        response.headers[POLICY] = policy_with_style(style["digest"])
+        response.headers[POLICY_HEADER] = policy_with_style(style["digest"])
         return response
 
     return INLINE_STYLE.format(Markup(style["text"]))
@@ -73,8 +74,8 @@ def module(name: str, is_blocking: bool = False) -> Markup:
     named: set[str] = g.setdefault("preloaded_modules", set())
     more = [import_ for import_ in assets().preloads.get(name, ()) if import_ not in named]
     named.update(more)
-    script = BLOCKING if is_blocking else SCRIPT
-    return Markup().join([*(PRELOAD.format(asset(extra)) for extra in more), script.format(asset(name))])
+    script = BLOCKING_SCRIPT if is_blocking else SCRIPT_TAG
+    return Markup().join([*(PRELOAD_LINK.format(asset(extra)) for extra in more), script.format(asset(name))])
 
 
 def bundle(name: str) -> Markup:
@@ -82,9 +83,9 @@ def bundle(name: str) -> Markup:
     before `module`. `base.html` writes the script's own tag with `bundled`.
     """
     g.bundle = name
-    return PRELOAD.format(asset(name))
+    return PRELOAD_LINK.format(asset(name))
 
 
 def bundled() -> Markup:
     """The tag for the page's bundle. It must come after the classic scripts that the bundle uses."""
-    return SCRIPT.format(asset(g.bundle)) if "bundle" in g else Markup()
+    return SCRIPT_TAG.format(asset(g.bundle)) if "bundle" in g else Markup()

@@ -20,7 +20,7 @@ from typing import cast
 from flask import Blueprint, Flask, Response, abort, current_app, g, request, send_file
 
 PACKAGE = Path(__file__).resolve().parents[2]
-FOLDER = PACKAGE / "static"
+STATIC_FOLDER = PACKAGE / "static"
 NEEDED_FILES = (
     "static/vendor/icons.svg",
     "static/vendor/digits-latin.woff2",
@@ -29,16 +29,16 @@ NEEDED_FILES = (
 )
 """Built files that pages cannot be shown without. Pages do without charts, maps and minified scripts."""
 
-MIN = "min"
-TEXTS = {".js", ".css", ".svg", ".json"}
-PACKED = {"br": ".br", "gzip": ".gz"}
-FOREVER = "public, max-age=31536000, immutable"
-FOR_OTHERS = "public, max-age=300"
+MINIFIED_FOLDER = "min"
+TEXT_SUFFIXES = {".js", ".css", ".svg", ".json"}
+PACKED_SUFFIXES = {"br": ".br", "gzip": ".gz"}
+FOREVER_CACHING = "public, max-age=31536000, immutable"
+SHARED_CACHING = "public, max-age=300"
 """Pages on other sites may use a cached module for 300 s."""
 
-FOR_A_DAY = "public, max-age=86400"
+DAY_CACHING = "public, max-age=86400"
 SERVICE_WORKER = "counting/service-worker.js"
-EXTENSION = "koyjabo.assets"
+ASSETS_EXTENSION = "koyjabo.assets"
 
 bp = Blueprint("static_files", __name__)
 
@@ -66,7 +66,7 @@ class Assets:
     def address(self, name: str) -> str:
         """A file's URL. Raises LookupError if there is no such file."""
         if name not in self.names:
-            raise LookupError(f"There is no file {name} in {FOLDER}.")
+            raise LookupError(f"There is no file {name} in {STATIC_FOLDER}.")
         return f"/static/v-{self.version}/{name}"
 
 
@@ -75,7 +75,7 @@ def set_up(app: Flask, is_development: bool) -> None:
     startup.
     """
     fixed = _present()
-    app.extensions[EXTENSION] = _present if is_development else lambda: fixed
+    app.extensions[ASSETS_EXTENSION] = _present if is_development else lambda: fixed
 
 
 def require_all() -> None:
@@ -86,7 +86,7 @@ def require_all() -> None:
     try:
         _present()
     except (LookupError, TypeError, ValueError):
-        raise UnusableAssets(FOLDER / MIN / "manifest.json") from None
+        raise UnusableAssets(STATIC_FOLDER / MINIFIED_FOLDER / "manifest.json") from None
 
 
 def _is_whole(file: Path) -> bool:
@@ -100,7 +100,7 @@ def _is_whole(file: Path) -> bool:
 def assets() -> Assets:
     """The static files for the current request."""
     if "assets" not in g:
-        g.assets = current_app.extensions[EXTENSION]()
+        g.assets = current_app.extensions[ASSETS_EXTENSION]()
     return cast(Assets, g.assets)
 
 
@@ -108,20 +108,20 @@ def _present() -> Assets:
     """The build if it matches the current sources, otherwise the sources."""
     sources = tuple(_walk())
     digest, names = _digest(sources), frozenset(name for name, _ in sources)
-    manifest = FOLDER / MIN / "manifest.json"
+    manifest = STATIC_FOLDER / MINIFIED_FOLDER / "manifest.json"
     if manifest.is_file():
         built = _built(manifest, manifest.stat().st_mtime_ns)
         if built.sources == digest:
             return built
-    return Assets(digest[:12], names, FOLDER)
+    return Assets(digest[:12], names, STATIC_FOLDER)
 
 
 def _walk() -> Iterator[tuple[str, int]]:
     """Yield all sources with their modification times, ns."""
-    for folder, folders, files in os.walk(FOLDER):
-        folders[:] = [folder for folder in folders if folder != MIN]
+    for folder, folders, files in os.walk(STATIC_FOLDER):
+        folders[:] = [folder for folder in folders if folder != MINIFIED_FOLDER]
         for path in (Path(folder, file) for file in files):
-            yield path.relative_to(FOLDER).as_posix(), path.stat().st_mtime_ns
+            yield path.relative_to(STATIC_FOLDER).as_posix(), path.stat().st_mtime_ns
 
 
 @lru_cache(maxsize=2)
@@ -129,7 +129,7 @@ def _digest(sources: tuple[tuple[str, int], ...]) -> str:
     """The digest of the sources, as tools/assets/minify.mjs computes it."""
     digest = hashlib.sha256()
     for name, _ in sorted(sources):
-        content = (FOLDER / name).read_bytes()
+        content = (STATIC_FOLDER / name).read_bytes()
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
@@ -141,7 +141,9 @@ def _built(manifest: Path, modified_ns: int) -> Assets:
     """
     values = json.loads(manifest.read_text(encoding="utf-8"))
     built = Assets(**values | {"names": frozenset(values["names"])}, folder=manifest.parent)
-    missing = [name for name in built.names if Path(name).suffix in TEXTS and not (built.folder / name).is_file()]
+    missing = [
+        name for name in built.names if Path(name).suffix in TEXT_SUFFIXES and not (built.folder / name).is_file()
+    ]
     if missing:
         raise LookupError(f"{manifest} names {missing[0]}, which is not in the same folder. Run `make assets`.")
     return built
@@ -152,18 +154,18 @@ def versioned(version: str, name: str) -> Response:
     """Send the current version of a file, whichever version the URL names. Only responses to requests for the current
     version may be cached.
     """
-    return _send(name, FOREVER if version == assets().version else "no-cache")
+    return _send(name, FOREVER_CACHING if version == assets().version else "no-cache")
 
 
 @bp.get("/static/<path:name>")
 def unversioned(name: str) -> Response:
-    return _send(name, FOR_OTHERS)
+    return _send(name, SHARED_CACHING)
 
 
 @bp.get('/<any("favicon.ico", "icon.svg", "apple-touch-icon.png", "robots.txt"):file>')
 def at_the_root(file: str) -> Response:
     """Send files that browsers and crawlers look for at the root."""
-    return _send(f"root/{file}", FOR_A_DAY)
+    return _send(f"root/{file}", DAY_CACHING)
 
 
 @bp.get("/sw.js")
@@ -179,13 +181,13 @@ def _send(name: str, cache_control: str) -> Response:
     as `js/…`.
     """
     name = f"counting/{name[3:]}" if name.startswith("js/") else name
-    is_text = Path(name).suffix in TEXTS
-    path = (assets().folder if is_text else FOLDER) / name
+    is_text = Path(name).suffix in TEXT_SUFFIXES
+    path = (assets().folder if is_text else STATIC_FOLDER) / name
     if name not in assets().names or not path.is_file():  # files may be replaced while the server runs
         abort(404)
     response = _text(path) if is_text else send_file(path)
     response.headers["Cache-Control"] = cache_control
-    if is_text and cache_control != FOREVER:  # the name of an immutable file acts as its tag
+    if is_text and cache_control != FOREVER_CACHING:  # the name of an immutable file acts as its tag
         response.add_etag()
         response.make_conditional(request)
     return response
@@ -193,9 +195,9 @@ def _send(name: str, cache_control: str) -> Response:
 
 def _text(path: Path) -> Response:
     """Send a text file, compressed if the client accepts it."""
-    accepted = [encoding for encoding in PACKED if request.accept_encodings[encoding] > 0]
-    encoding = next((encoding for encoding in accepted if os.path.isfile(f"{path}{PACKED[encoding]}")), "")
-    data = Path(f"{path}{PACKED.get(encoding, '')}").read_bytes()
+    accepted = [encoding for encoding in PACKED_SUFFIXES if request.accept_encodings[encoding] > 0]
+    encoding = next((encoding for encoding in accepted if os.path.isfile(f"{path}{PACKED_SUFFIXES[encoding]}")), "")
+    data = Path(f"{path}{PACKED_SUFFIXES.get(encoding, '')}").read_bytes()
     response = Response(data, mimetype=mimetypes.guess_type(path.name)[0])
     response.vary.add("Accept-Encoding")
     if encoding:

@@ -4,105 +4,44 @@ A handler on the fast path takes a `RequestContext` and returns a `PlainResponse
 calls it for ordinary requests, and a Flask route for all others. A handler whose cost grows with its input, or that
 reads more than a row, waits in the fair queue first (`waits_fairly`), and so does a request with a large body. All
 layers around Flask are also around `FastPath`, so headers, ids and addresses are the same (decision 48).
-
-The argument of handlers that serve both the fast path and a Flask route.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from wsgiref.types import StartResponse
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.identity import Account
-from koyjabo.base.core.services import Services
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.web.current import current, services_of
+from koyjabo.web.current import services_of
 from koyjabo.web.http.middleware import log_request, queued
 from koyjabo.web.http.responses import PlainResponse, as_response
 from koyjabo.web.limits import limits
-from koyjabo.web.limits.limits import RateLimits, Usage
-from koyjabo.web.login import page_login, tokens
+from koyjabo.web.limits.limits import Usage
 from koyjabo.web.pages import errors
-from koyjabo.web.schemas.bodies import LARGEST_BODY
+from koyjabo.web.schemas.bodies import MAX_BODY_BYTES
+from .request_context import FlaskContext, Handler, Model, RequestContext
 
 if TYPE_CHECKING:
-    from koyjabo.web.schemas.bodies import Body
+    pass
 
-Model = TypeVar("Model", bound="Body")
+UNUSUAL_HEADERS = (
+    "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",
+)  # fmt: skip
+"""Requests with any of these headers are left to Flask."""
 
+STREAM_OPENER = "koyjabo.stream_opener"
+"""Name of the extension that handles handshakes for the stream at `/`. It is called with the request, and raises a
+KoyJaboError to refuse. `sockets` provides it, because that package imports features that import this module.
+"""
 
-class RequestContext(ABC):
-    """A request, from Flask or the fast path, with its WSGI environment. The `count_…` methods raise
-    TooManyRequests.
-    """
+MAX_UNQUEUED_BYTES = 1_024
+"""Maximum size of a body that does not wait in the fair queue, bytes. A visit takes half of it."""
 
-    services: Services
-    environ: dict[str, Any]
-    usage: Usage
-    _limits: RateLimits
-
-    def count_address(self, kind: str, uses: int = 1) -> None:
-        """Count uses for the request's address."""
-        self._limits.count_address(kind, self.environ, self.usage, uses)
-
-    def count_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
-        """Count uses for a visitor."""
-        self._limits.count_visitor(kind, self.environ, self.usage, visitor_id, uses)
-
-    def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
-        """Undo `count_visitor`, or some of its uses, because the request did nothing."""
-        self._limits.uncount_visitor(kind, self.environ, visitor_id, uses)
-
-    @property
-    def limits_storage(self) -> bool:
-        """Whether there is a limit on what the counted address may store per day."""
-        return self._limits.limits_storage(self.usage)
-
-    def count_stored(self, stored: int) -> None:
-        """Count bytes that the request stores, for the counted address."""
-        self._limits.count_stored(self.usage, stored)
-
-    def uncount_stored(self, stored: int) -> None:
-        """Undo `count_stored` for bytes that were not stored."""
-        self._limits.uncount_stored(self.usage, stored)
-
-    def count_name(self) -> None:
-        """Count a new page that the counted address names."""
-        self._limits.count_name(self.usage)
-
-    @abstractmethod
-    def body(self, model: type[Model]) -> Model:
-        """The validated body. Raises UnsupportedBody, InvalidJson, InvalidInput."""
-
-    @abstractmethod
-    def caller(self) -> Account | None:
-        """The account that the request's credentials belong to, if they are valid. Raises LedgerUnavailable."""
-
-
-Handler = Callable[[RequestContext], PlainResponse]
-
-
-class FlaskContext(RequestContext):
-    """The current Flask request."""
-
-    def __init__(self) -> None:
-        self.services = current()
-        self.environ = request.environ
-        self.usage = limits.usage()
-        self._limits = limits.limits()
-
-    def body(self, model: type[Model]) -> Model:
-        return model.of(request)
-
-    def caller(self) -> Account | None:
-        login = tokens.optional()
-        if login is None and "HTTP_AUTHORIZATION" not in self.environ:
-            login = page_login.login()  # its access token may have expired, as on pages
-        return login.account if login else None
+USUAL_TYPES = {"application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8"}
 
 
 def fast_path(handler: Handler) -> Callable[[], Response]:
@@ -128,22 +67,6 @@ def waits_fairly(handler: Handler) -> Handler:
     """
     handler.waits_fairly = True  # type: ignore[attr-defined]
     return handler
-
-
-UNUSUAL = (
-    "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",
-)  # fmt: skip
-"""Requests with any of these headers are left to Flask."""
-
-STREAM_OPENER = "koyjabo.stream_opener"
-"""Name of the extension that handles handshakes for the stream at `/`. It is called with the request, and raises a
-KoyJaboError to refuse. `sockets` provides it, because that package imports features that import this module.
-"""
-
-LARGEST_AT_ONCE = 1_024
-"""Maximum size of a body that does not wait in the fair queue, bytes. A visit takes half of it."""
-
-USUAL_TYPES = {"application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8"}
 
 
 class FastContext(RequestContext):
@@ -222,7 +145,7 @@ class FastPath:
 
 
 def _is_large(environ: dict[str, Any]) -> bool:
-    return environ["REQUEST_METHOD"] == "POST" and int(environ["CONTENT_LENGTH"]) > LARGEST_AT_ONCE
+    return environ["REQUEST_METHOD"] == "POST" and int(environ["CONTENT_LENGTH"]) > MAX_UNQUEUED_BYTES
 
 
 def _is_handshake(environ: dict[str, Any]) -> bool:
@@ -247,7 +170,7 @@ def _refusal(error: KoyJaboError, context: FastContext) -> PlainResponse:
 
 
 def _is_usual(environ: dict[str, Any], takes_query: bool) -> bool:
-    for name in UNUSUAL:
+    for name in UNUSUAL_HEADERS:
         if name in environ:
             return False
     if environ.get("SCRIPT_NAME") or (environ.get("QUERY_STRING") and not takes_query):
@@ -255,5 +178,5 @@ def _is_usual(environ: dict[str, Any], takes_query: bool) -> bool:
     if environ["REQUEST_METHOD"] == "GET":
         return True
     length = environ.get("CONTENT_LENGTH") or ""
-    has_usual_length = length.isascii() and length.isdigit() and int(length) <= LARGEST_BODY
+    has_usual_length = length.isascii() and length.isdigit() and int(length) <= MAX_BODY_BYTES
     return has_usual_length and environ.get("CONTENT_TYPE") in USUAL_TYPES

@@ -15,17 +15,17 @@ from werkzeug.routing import UnicodeConverter
 
 from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import customer
-from .paths import SIZES, BodySizes
+from .body_sizes import SIZES_EXTENSION, BodySizes
 from .proxy_hops import PEER
 
 log = logging.getLogger("koyjabo.requests")
 
-NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
+NON_ASCII_BYTE = re.compile(rb"[^\x00-\x7f]")
 
 DELIMITERS = {"%23": "#", "%25": "%", "%2F": "/", "%3F": "?"}
 """What the server leaves escaped in a path, which is therefore still a valid link."""
 
-ESCAPED = re.compile("|".join(DELIMITERS), re.IGNORECASE)
+ESCAPED_DELIMITER = re.compile("|".join(DELIMITERS), re.IGNORECASE)
 
 
 def init_app(app: Flask) -> None:
@@ -36,7 +36,7 @@ def init_app(app: Flask) -> None:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor in templates
-    sizes = app.extensions[SIZES] = BodySizes(app)
+    sizes = app.extensions[SIZES_EXTENSION] = BodySizes(app)
     app.request_class = cast(Any, partial(RequestOfAnyBytes, sizes))
 
 
@@ -44,7 +44,7 @@ class Segment(UnicodeConverter):
     """A segment of a path, such as an id with any characters."""
 
     def to_python(self, value: str) -> str:
-        return ESCAPED.sub(lambda escape: DELIMITERS[escape[0].upper()], value)
+        return ESCAPED_DELIMITER.sub(lambda escape: DELIMITERS[escape[0].upper()], value)
 
     def to_url(self, value: Any) -> str:
         return quote(str(value), safe="!$&'()*+,:;=@")
@@ -59,7 +59,7 @@ class RequestOfAnyBytes(flask.Request):
         super().__init__(environ, *more, **options)
         self.max_content_length = sizes.largest_at(self.path) + 1  # cuts longer bodies; `bodies` detects them
         if not self.query_string.isascii():
-            self.query_string = NOT_ASCII.sub(lambda match: b"%%%02X" % ord(match[0]), self.query_string)
+            self.query_string = NON_ASCII_BYTE.sub(lambda match: b"%%%02X" % ord(match[0]), self.query_string)
 
     def close(self) -> None:
         """Drop the traceback of a 404. Its frames refer to the request, which would stay in memory until a garbage

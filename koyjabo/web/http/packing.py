@@ -12,13 +12,13 @@ from secrets import randbelow
 
 from flask import Flask, Response, current_app, request
 
-TYPES = {"text/html", "application/json"}
-METHODS = {"GET", "HEAD"}
-SMALLEST = 1024
+PACKED_TYPES = {"text/html", "application/json"}
+PACKED_METHODS = {"GET", "HEAD"}
+MIN_PACKED_BYTES = 1024
 """Responses shorter than this are not compressed, bytes, because they fit into one packet."""
 
-LEVEL = 6
-MAX_PADDING = 100
+GZIP_LEVEL = 6
+MAX_PADDING_BYTES = 100
 """Maximum number of random bytes added in gzip's file name field (RFC 1952), as in Django's GZipMiddleware."""
 
 
@@ -46,8 +46,8 @@ def pack(response: Response) -> Response:
         return response
     response.vary.add("Accept-Encoding")
     if request.accept_encodings["gzip"] > 0:
-        packed, padding = BytesIO(), randbelow(MAX_PADDING) if request.cookies else 0
-        with GzipFile("a" * padding, "wb", LEVEL, packed, mtime=0) as file:
+        packed, padding = BytesIO(), randbelow(MAX_PADDING_BYTES) if request.cookies else 0
+        with GzipFile("a" * padding, "wb", GZIP_LEVEL, packed, mtime=0) as file:
             file.write(response.get_data())
         response.set_data(packed.getvalue())
         response.headers["Content-Encoding"] = "gzip"
@@ -55,11 +55,11 @@ def pack(response: Response) -> Response:
 
 
 def _is_worth_packing(response: Response) -> bool:
-    if request.method not in METHODS or response.mimetype not in TYPES or not response.is_sequence:
+    if request.method not in PACKED_METHODS or response.mimetype not in PACKED_TYPES or not response.is_sequence:
         return False
     if {"Content-Encoding", "ETag"} & set(response.headers.keys()):
         return False
     # The fast path does not have this layer (decision 48).
     if hasattr(current_app.view_functions.get(request.endpoint or ""), "handler"):
         return False
-    return (response.calculate_content_length() or 0) >= SMALLEST
+    return (response.calculate_content_length() or 0) >= MIN_PACKED_BYTES

@@ -1,16 +1,13 @@
-"""What features declare about the paths of their routes: who may call them, their tag in the API's document, and the
-maximum size of a body, which the server needs before it reads the body and before Flask finds a route.
-"""
+"""What features declare about the paths of their routes: who may call them, and their tag in the API's document."""
 
 import re
 from enum import Enum, auto
-from functools import cached_property
 from re import Pattern
 
 from flask import Blueprint, Flask
 from flask.sansio.app import App
 
-from koyjabo.web.schemas.bodies import LARGER_BODY, LARGEST_BODY, Body
+PATHS_EXTENSION = "koyjabo.paths"
 
 
 class PathPolicy(Enum):
@@ -31,9 +28,6 @@ class PathPolicy(Enum):
 
     OWN = auto()
     """Only programs outside of browsers and our own pages call the paths."""
-
-
-EXTENSION = "koyjabo.paths"
 
 
 def declare(bp: Blueprint, prefix: str, access: PathPolicy, tag: str = "") -> None:
@@ -63,36 +57,5 @@ def tag_of(app: Flask, rule: str) -> str:
 
 
 def _declared(app: App) -> dict[str, tuple[PathPolicy, str]]:
-    declared: dict[str, tuple[PathPolicy, str]] = app.extensions.setdefault(EXTENSION, {})
+    declared: dict[str, tuple[PathPolicy, str]] = app.extensions.setdefault(PATHS_EXTENSION, {})
     return declared
-
-
-SIZES = "koyjabo.body_sizes"
-
-
-class BodySizes:
-    """Derived from the models that the routes of `app` describe."""
-
-    def __init__(self, app: Flask) -> None:
-        self._app = app
-
-    def largest_at(self, path: str) -> int:
-        """The maximum size of a body at a path, bytes. LARGER_BODY applies only if `Content-Length` is given."""
-        return LARGER_BODY if self._larger.fullmatch(path) else LARGEST_BODY
-
-    @cached_property
-    def _larger(self) -> re.Pattern[str]:
-        views = self._app.view_functions
-        bodies = {rule.rule: _body(views.get(rule.endpoint)) for rule in self._app.url_map.iter_rules()}
-        rules = [rule for rule, body in bodies.items() if getattr(body, "largest", 0) > LARGEST_BODY]
-        return re.compile("|".join(f"{pattern(rule)}/?" for rule in rules))
-
-
-def _body(view: object) -> type[Body] | None:
-    """The model of a route's body (`openapi.describe`)."""
-    return getattr(getattr(view, "operation", None), "body", None)
-
-
-def body_sizes_of(app: Flask) -> BodySizes:
-    sizes: BodySizes = app.extensions[SIZES]
-    return sizes

@@ -10,7 +10,7 @@ from koyjabo.base.network import client_address
 PEER = "koyjabo.peer"
 """Key in the environment of a request through trusted proxies, with the address that it came from."""
 
-MAX_SHOWN = 10
+MAX_SHOWN_ADDRESSES = 10
 
 
 class Hop(NamedTuple):
@@ -25,7 +25,7 @@ def hops(environ: Mapping[str, Any]) -> list[Hop]:
     MAX_SHOWN.
     """
     peer = environ.get(PEER) or environ.get("REMOTE_ADDR") or ""
-    named = client_address.hops(environ, MAX_SHOWN)
+    named = client_address.hops(environ, MAX_SHOWN_ADDRESSES)
     return [Hop(number, address or peer) for number, address in enumerate([peer, *named])]
 
 

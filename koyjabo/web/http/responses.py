@@ -1,59 +1,24 @@
-"""Responses, and the cache headers of pages.
+"""Responses, and the cache headers of pages."""
 
-Downloads that are generated while they are sent, such as exports.
-"""
-
-import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from http import HTTPStatus
-from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
-from flask import Response, g, json, request
+from flask import Response, g, json
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from werkzeug.http import HTTP_STATUS_CODES, parse_etags
 
 from koyjabo.base.core.clock import iso
-from koyjabo.base.core.errors import KoyJaboError
-from koyjabo.base.core.spreadsheet import BYTE_ORDER_MARK, MIMETYPE
-
-log = logging.getLogger(__name__)
-
-
-def download(pieces: Iterator[str], name: str, content_type: str, require: Callable[[], object]) -> Response:
-    """Send a file. `require` is called before each piece, outside the request. If it raises an error, the file ends
-    there.
-    """
-    if content_type == MIMETYPE:
-        pieces = chain([BYTE_ORDER_MARK], pieces)
-    checked = _checked(pieces, require)
-    unhurried = request.environ.get("koyjabo.unhurried")
-    if unhurried is not None:  # missing under other WSGI servers
-        checked = unhurried(request.environ, checked)
-    attached = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(checked, headers=attached, content_type=content_type)
-
-
-def _checked(pieces: Iterator[str], require: Callable[[], object]) -> Iterator[str]:
-    """Log errors here, because the response has already started and cannot report them."""
-    try:
-        for piece in pieces:
-            require()
-            yield piece
-    except KoyJaboError as error:
-        log.warning("export_broken_off code=%s", error.code)
-        raise
-    except Exception as error:
-        log.exception("export_failed kind=%s", type(error).__name__)
-        raise
-
 
 MAX_TAGS = 256
 """How much of `If-None-Match` is read, characters. A client that has a response sends one tag."""
 
-JSON = "application/json"
-CONTENT = ("Content-Type", JSON)
-PRIVATE = ("Cache-Control", "private, no-store")
+JSON_TYPE = "application/json"
+JSON_CONTENT = ("Content-Type", JSON_TYPE)
+PRIVATE_CACHING = ("Cache-Control", "private, no-store")
+
+Time = Annotated[str, BeforeValidator(iso)]
+"""A time in ISO 8601, read from ms since 1970."""
 
 
 class PlainResponse(NamedTuple):
@@ -80,10 +45,6 @@ class ErrorResponse(BaseModel):
     error: str = Field(description="a sentence a person can act on")
     code: str = Field(description="for programs; stable")
     details: dict[str, Any]
-
-
-Time = Annotated[str, BeforeValidator(iso)]
-"""A time in ISO 8601, read from ms since 1970."""
 
 
 class MakerResponse(BaseModel):
@@ -122,11 +83,11 @@ def list_response(values: Iterable[BaseModel], headers: list[tuple[str, str]]) -
 
 
 def no_content() -> Response:
-    return Response(status=204, headers=[PRIVATE])
+    return Response(status=204, headers=[PRIVATE_CACHING])
 
 
 def _private(value: Any, status: int, headers: list[tuple[str, str]]) -> Response:
-    return Response(json.dumps(value), status, [PRIVATE, *headers], mimetype=JSON)
+    return Response(json.dumps(value), status, [PRIVATE_CACHING, *headers], mimetype=JSON_TYPE)
 
 
 def _object(value: BaseModel) -> dict[str, Any]:

@@ -18,17 +18,17 @@ LOGINS_OF_A_PAIR = 10
 MIN_LOGINS_OF_A_PAIR = 5
 """Minimum share per worker, so that people may mistype their password, however many workers there are."""
 
-MIN_OF_A_VISITOR = 10
+MIN_VISITOR_SHARE = 10
 """Minimum share per worker. All of a visitor's requests reach one worker while the connection lasts."""
 
 SIGNUPS_SHARE = 2
 ACTIONS_SHARE = 2
 """Created communities and invitations per minute, as a divisor of the limit on changes."""
 
-REQUESTS_OF_A_VISIT = 5
+REQUESTS_FACTOR = 5
 """Heartbeats per minute from one address, and requests with events, as a multiple of the limit on visits."""
 
-EVENTS_OF_A_REQUEST = 10
+EVENTS_FACTOR = 10
 """Events per minute, as a multiple of the limit on requests with events."""
 
 MAX_USES = 55
@@ -36,7 +36,7 @@ MAX_USES = 55
 use.
 """
 
-STORED_OF_A_REQUEST, MIN_STORED = 100_000, 1_000_000
+STORED_BYTES_FACTOR, MIN_STORED_BYTES = 100_000, 1_000_000
 """Bytes that one address's events and new visit texts may take in the database per day, as a multiple of its limit on
 requests with events (300 MB in all); and the minimum share of each worker, which is more than any request takes.
 """
@@ -61,7 +61,7 @@ TOO_MANY_WITH_KEY = "Too many requests with this API key. Wait as long as Retry-
 TOO_MANY_REPORTS = "Too many reports at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_LOGINS = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
-SENTENCES = {
+LIMIT_SENTENCES = {
     "login_attempts": TOO_MANY_LOGINS,
     "actions": TOO_MANY_ACTIONS,
     "changes": TOO_MANY_CHANGES,
@@ -73,12 +73,12 @@ SENTENCES = {
 theirs with `refuse_with`.
 """
 
+Environment = Mapping[str, Any]
+LIMITS_EXTENSION = "koyjabo.rate_limits"
+
 
 def refuse_with(sentence: str, *kinds: str) -> None:
-    SENTENCES.update(dict.fromkeys(kinds, sentence))
-
-
-Environment = Mapping[str, Any]
+    LIMIT_SENTENCES.update(dict.fromkeys(kinds, sentence))
 
 
 class Usage:
@@ -119,16 +119,16 @@ class RateLimits:
             return {kind: Rate(share(limit, workers, fewest)) if limit else None for kind, limit in limits.items()}
 
         of_visitor, changes = settings.rate_limit_visitor, settings.rate_limit_changes
-        requests = settings.rate_limit_registrations * REQUESTS_OF_A_VISIT
+        requests = settings.rate_limit_registrations * REQUESTS_FACTOR
         self._of_address = rates(1, **_of_address(settings, requests))
-        self._of_address |= rates(MAX_USES, events=requests * EVENTS_OF_A_REQUEST)
-        self._of_visitor = rates(MIN_OF_A_VISITOR, visits=of_visitor, heartbeats=of_visitor, event_requests=of_visitor)
-        self._of_visitor |= rates(MAX_USES, events=of_visitor * EVENTS_OF_A_REQUEST)
+        self._of_address |= rates(MAX_USES, events=requests * EVENTS_FACTOR)
+        self._of_visitor = rates(MIN_VISITOR_SHARE, visits=of_visitor, heartbeats=of_visitor, event_requests=of_visitor)
+        self._of_visitor |= rates(MAX_USES, events=of_visitor * EVENTS_FACTOR)
         self._of_account = rates(1, changes=changes, actions=-(-changes // ACTIONS_SHARE), test_mails=TEST_MAILS)
         self._of_account |= rates(1, reports=settings.rate_limit_reports, keys=settings.rate_limit_keys)
         self._of_account |= rates(MIN_LOGINS_OF_A_PAIR, familiar_logins=settings.rate_limit_logins)
         self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, MIN_LOGINS_OF_A_PAIR))
-        stored = share(requests * STORED_OF_A_REQUEST, workers, MIN_STORED)
+        stored = share(requests * STORED_BYTES_FACTOR, workers, MIN_STORED_BYTES)
         self._stored = DailyRate(stored) if requests else None
         self._names = DailyRate(share(NEW_PAGES, workers, MIN_NEW_PAGES))
         self.local_proxy = LocalProxy()
@@ -216,14 +216,11 @@ def _of_address(settings: Settings, requests: int) -> dict[str, int]:
 
 def _require(allowance: Allowance, kind: str) -> None:
     if allowance.is_exceeded:
-        raise TooManyRequests(allowance.retry_after_s, SENTENCES.get(kind))
-
-
-EXTENSION = "koyjabo.rate_limits"
+        raise TooManyRequests(allowance.retry_after_s, LIMIT_SENTENCES.get(kind))
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    app.extensions[EXTENSION] = RateLimits(settings)
+    app.extensions[LIMITS_EXTENSION] = RateLimits(settings)
     app.after_request(_add_headers)
 
 
@@ -257,7 +254,7 @@ def count_test_mail(user_id: str) -> None:
 
 def limits(app: Flask | None = None) -> RateLimits:
     """The limits of `app`, or of the application that handles the current request."""
-    rate_limits: RateLimits = (app or current_app).extensions[EXTENSION]
+    rate_limits: RateLimits = (app or current_app).extensions[LIMITS_EXTENSION]
     return rate_limits
 
 

@@ -3,10 +3,6 @@
 Pages cannot renew an access token without JavaScript, so an expired one is accepted together with the refresh token of
 the same session. Every request looks up the session, so revoked sessions and replaced tokens are refused
 (specification: Credentials).
-
-Remembers who used the panel recently, by session, so that the page Server can be opened while sessions cannot be looked
-up. Logins are only kept in this worker's memory. Nothing can be revoked while the database is unavailable, and earlier
-revocations have cleared it.
 """
 
 import logging
@@ -20,7 +16,6 @@ from typing import Any, NamedTuple
 
 from flask import Flask, current_app, g, request
 
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import (
     InvalidToken,
     LedgerUnavailable,
@@ -35,43 +30,14 @@ from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, matching
 from koyjabo.web.limits import limits
 from . import tokens
-from .tokens import ACCESS, REFRESH, Claims, Tokens
-
-KEPT_MS = 3_600_000
-"""How long a login is remembered after its last page view, ms."""
-
-MAX_LOGINS = 200
-
-
-class RememberedLogins:
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._by_session: dict[str, tuple[Login, int]] = {}  # most recently used last
-
-    def remember(self, login: Login) -> None:
-        self._by_session.pop(login.session_id, None)
-        self._by_session[login.session_id] = login, self._clock.elapsed_ms()
-        if len(self._by_session) > MAX_LOGINS:
-            del self._by_session[next(iter(self._by_session))]
-
-    def of_session(self, session_id: str) -> Login | None:
-        """The login of a session that has used the panel within KEPT_MS. This counts as a use."""
-        login, at_ms = self._by_session.get(session_id, (None, 0))
-        if login is None or self._clock.elapsed_ms() - at_ms > KEPT_MS:
-            return None
-        self.remember(login)
-        return login
-
-    def clear(self) -> None:
-        """Forget all logins, because one was revoked or an account has changed."""
-        self._by_session.clear()
-
+from .claims import ACCESS, REFRESH, Claims, Tokens
+from .remembered_logins import RememberedLogins
 
 log = logging.getLogger(__name__)
 
 CSRF_FIELD = "csrf_token"
-RELOAD = N_("This form is out of date. Go back, reload the page, and try again.")
-FOREIGN = N_("This form was sent from another site. Open it here and try again.")
+RELOAD_FORM = N_("This form is out of date. Go back, reload the page, and try again.")
+FOREIGN_FORM = N_("This form was sent from another site. Open it here and try again.")
 
 
 def init_app(app: Flask) -> None:
@@ -143,7 +109,7 @@ def require_login() -> Login:
         raise Unauthenticated
     if request.method not in tokens.SAFE_METHODS:
         if not _has_csrf_token():
-            raise WrongCsrfToken(RELOAD)
+            raise WrongCsrfToken(RELOAD_FORM)
         limits.count_change(known.account.id)
         tokens.record_request_place()
     return known
@@ -161,7 +127,7 @@ def check_origin() -> None:
     WrongCsrfToken.
     """
     if not current()[NetworkServices].origins.trusts(request):
-        raise WrongCsrfToken(FOREIGN)
+        raise WrongCsrfToken(FOREIGN_FORM)
 
 
 def check_own_page() -> None:
@@ -169,7 +135,7 @@ def check_own_page() -> None:
     site = request.headers.get("Sec-Fetch-Site")
     is_null = request.headers.get("Origin") == "null"
     if not (site == "same-origin" if site else is_null) and not current()[NetworkServices].origins.trusts(request):
-        raise WrongCsrfToken(FOREIGN)
+        raise WrongCsrfToken(FOREIGN_FORM)
 
 
 def csrf() -> str:

@@ -1,15 +1,12 @@
 """Authenticates API requests by bearer token, API key or cookies, and issues tokens and cookies at login.
-
-Reads JSON Web Tokens (RFC 7519): user, session and expiry. `Identities` finds out whether the session is live.
+`Identities` finds out whether the session is live.
 """
 
-import time
 from contextlib import suppress
 from datetime import timedelta
 from hmac import compare_digest
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jwt
 from flask import Flask, Response, current_app, request
 from flask_jwt_extended import create_access_token, create_refresh_token, get_csrf_token
 
@@ -23,88 +20,16 @@ from koyjabo.base.core.errors import (
     Unauthenticated,
     WrongCsrfToken,
 )
-from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, Login, RolesByToken
+from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, Login
 from koyjabo.base.network import client_address
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from koyjabo.web.limits import limits
+from .claims import ACCESS, ALGORITHM, REFRESH, Claims, Tokens
 
-ALGORITHM = "HS256"
-ACCESS, REFRESH = "access", "refresh"
 COOKIES = {ACCESS: "access_token_cookie", REFRESH: "refresh_token_cookie"}
-ACCESS_S, REFRESH_S = 15 * 60, 30 * 86400
-LEEWAY_S = 5
-"""Tolerated difference between the clocks of two servers, s."""
-
-LONGEST_TOKEN = 4096
-REQUIRED = ["sub", "sid", "jti", "type", "exp"]
-
-
-class Claims(NamedTuple):
-    user_id: str
-    session_id: str
-    token_id: str
-    kind: str
-    csrf: str
-    """The CSRF token that has to be sent as a header if this token comes in a cookie."""
-
-    expires_s: float  # since 1970
-    by_token: RolesByToken | None = None  # of a person from another system, whose token has no session
-
-    @classmethod
-    def of_other_system(cls, login: Login) -> "Claims":
-        """The claims of a token that `Identities.token_login_of` has verified."""
-        return cls(login.account.id, login.session_id, "", ACCESS, "", float("inf"), login.account.by_token)
-
-    @property
-    def has_expired(self) -> bool:
-        return self.expires_s + LEEWAY_S <= time.time()
-
-
-class Tokens:
-    """Reads tokens, which Flask-JWT-Extended issues."""
-
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-
-    def read(self, text: str, kind: str = ACCESS) -> Claims:
-        """Read a token. Raises InvalidToken for a wrong signature or another kind, and TokenExpired."""
-        claims = self.read_any(text)
-        if claims.kind != kind:
-            raise InvalidToken
-        if claims.has_expired:
-            raise TokenExpired
-        return claims
-
-    def read_any(self, text: str) -> Claims:
-        """Read a token of either kind, expired or not. Raises InvalidToken."""
-        if len(text) > LONGEST_TOKEN:
-            raise InvalidToken
-        options: Any = {"require": REQUIRED, "verify_exp": False}
-        try:
-            claims = jwt.decode(text, self._secret, [ALGORITHM], options, leeway=LEEWAY_S)
-            return _claims(claims)
-        except (jwt.PyJWTError, ValueError, TypeError):
-            raise InvalidToken from None
-
-
-def _claims(claims: dict[str, Any]) -> Claims:
-    return Claims(
-        user_id=_text(claims, "sub"),
-        session_id=_text(claims, "sid"),
-        token_id=_text(claims, "jti"),
-        kind=_text(claims, "type"),
-        csrf=_text(claims, "csrf"),
-        expires_s=float(claims["exp"]),
-    )
-
-
-def _text(claims: dict[str, Any], name: str) -> str:
-    text = claims.get(name, "")
-    if not isinstance(text, str):
-        raise InvalidToken
-    return text
+ACCESS_TOKEN_S, REFRESH_TOKEN_S = 15 * 60, 30 * 86400
 
 
 CSRF_HEADER = "X-CSRF-TOKEN"
@@ -120,8 +45,8 @@ def init_app(app: Flask) -> None:
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_SECRET_KEY=app.config["SECRET_KEY"],
-        JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=ACCESS_S),
-        JWT_REFRESH_TOKEN_EXPIRES=timedelta(seconds=REFRESH_S),
+        JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=ACCESS_TOKEN_S),
+        JWT_REFRESH_TOKEN_EXPIRES=timedelta(seconds=REFRESH_TOKEN_S),
         JWT_ENCODE_NBF=False,
         JWT_TOKEN_LOCATION=["headers", "cookies"],
         JWT_COOKIE_CSRF_PROTECT=True,
@@ -342,8 +267,8 @@ def set_cookies(response: Response, pair: Pair) -> None:
     accept an expired access token (`page_login`).
     """
     for kind, token in ((ACCESS, pair.access_token), (REFRESH, pair.refresh_token)):
-        cookies.put(response, COOKIES[kind], token, REFRESH_S)
-        cookies.put(response, CSRF_COOKIES[kind], get_csrf_token(token), REFRESH_S, httponly=False)
+        cookies.put(response, COOKIES[kind], token, REFRESH_TOKEN_S)
+        cookies.put(response, CSRF_COOKIES[kind], get_csrf_token(token), REFRESH_TOKEN_S, httponly=False)
 
 
 def without_cookies(response: Response) -> Response:

@@ -22,9 +22,10 @@ from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import ErrorResponse
 from koyjabo.web.pages.links import ANY_SITE
 from koyjabo.web.schemas.bodies import Body
-from .describe import Image, ListOf, OneOf, Operation, ResponseSpec, StreamOf, TableOf, Text
+from .describe import Operation
+from .response_specs import Image, ListOf, OneOf, ResponseSpec, StreamOf, TableOf, Text
 
-REF = "#/components/schemas/{model}"
+REF_TEMPLATE = "#/components/schemas/{model}"
 
 DESCRIPTION = """Exact visitor counts and community presence, in real time.
 
@@ -61,13 +62,16 @@ SECURITY = {
     },
 }
 
-OF_EVENTS = "Server-Sent Events; the `data` of each is one of these objects, as JSON"
+STREAM_DESCRIPTION = "Server-Sent Events; the `data` of each is one of these objects, as JSON"
 
 COME_BACK_LATER = {429, 503}
-RETRY_AFTER = {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer"}}}
+RETRY_AFTER_HEADER = {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer"}}}
 
 bp = Blueprint("openapi", __name__)
 declare(bp, "/openapi.json", PathPolicy.OWN)
+
+OPERATION = "operation"
+"""The tag of calls for operators, which no feature declares."""
 
 
 @bp.get("/openapi.json")
@@ -99,7 +103,7 @@ def specification(app: Flask, site: str) -> dict[str, Any]:
             models.update(_models(operation))
     for model in sorted(models, key=lambda model: model.__name__):
         mode: Literal["validation", "serialization"] = "validation" if issubclass(model, Body) else "serialization"
-        schema = model.model_json_schema(ref_template=REF, mode=mode)
+        schema = model.model_json_schema(ref_template=REF_TEMPLATE, mode=mode)
         for name, part in {**schema.pop("$defs", {}), model.__name__: schema}.items():
             if name not in spec.components.schemas:
                 spec.components.schema(name, part)
@@ -120,10 +124,6 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
             yield model
 
 
-OPERATION = "operation"
-"""The tag of calls for operators, which no feature declares."""
-
-
 def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "tags": [paths.tag_of(app, rule.rule) or OPERATION],
@@ -133,7 +133,7 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
         "responses": {str(status): _body(response) for status, response in operation.responses.items()},
     }
     for status in COME_BACK_LATER & operation.responses.keys():
-        described["responses"][str(status)]["headers"] = RETRY_AFTER
+        described["responses"][str(status)]["headers"] = RETRY_AFTER_HEADER
     parameters = _parameters(rule, operation)
     if parameters:
         described["parameters"] = parameters
@@ -172,7 +172,10 @@ def _body(response: ResponseSpec) -> dict[str, Any]:
     if isinstance(response, Image):
         return {"description": response.description, "content": {response.media: {}}}
     if isinstance(response, StreamOf):
-        return {"description": OF_EVENTS, "content": {"text/event-stream": {"schema": _by_type(response.models)}}}
+        return {
+            "description": STREAM_DESCRIPTION,
+            "content": {"text/event-stream": {"schema": _by_type(response.models)}},
+        }
     if isinstance(response, ListOf):
         array = {"schema": {"type": "array", "items": _schema(response.model)["schema"]}}
         return {"description": "a list", "content": {"application/json": array}}
@@ -193,7 +196,7 @@ def _words(model: type[BaseModel]) -> str:
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    return {"schema": {"$ref": REF.format(model=model.__name__)}}
+    return {"schema": {"$ref": REF_TEMPLATE.format(model=model.__name__)}}
 
 
 def _by_type(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.web.blueprints import PAGES, PANEL
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import sent_form
+from koyjabo.web.forms.sent_form import sent_form
 from koyjabo.web.http.paths import PathPolicy, matching
-from koyjabo.web.http.responses import CONTENT, PlainResponse, as_response, private
+from koyjabo.web.http.responses import JSON_CONTENT, PlainResponse, as_response, private
 from koyjabo.web.login import page_login
 
 BLUEPRINTS = (PAGES, PANEL, "docs")
@@ -34,6 +34,18 @@ TRY_AGAIN = {429, 503}
 """Statuses meaning that nothing was changed and that the same form may succeed later."""
 
 LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
+
+log = logging.getLogger(__name__)
+ERROR_HEADERS = {"upgrade_required": {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}}
+HTTP_SENTENCES = {
+    400: ("bad_request", "The request is not valid HTTP for this path."),
+    404: ("not_found", "Nothing found at this path; /openapi.json lists all paths."),
+    405: (
+        "method_not_allowed",
+        N_("This path does not support this method; the Allow header lists those it supports."),
+    ),
+    413: ("body_too_large", N_("The request body is too large. Send less: 16 KB, or 1 MB for a list.")),
+}
 
 
 def is_page() -> bool:
@@ -79,21 +91,6 @@ def to_login() -> Response:
     return redirect(url_for("pages_login.log_in", next=came_from), 303)  # type: ignore[return-value]
 
 
-log = logging.getLogger(__name__)
-
-HEADERS = {"upgrade_required": {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}}
-
-SENTENCES = {
-    400: ("bad_request", "The request is not valid HTTP for this path."),
-    404: ("not_found", "Nothing found at this path; /openapi.json lists all paths."),
-    405: (
-        "method_not_allowed",
-        N_("This path does not support this method; the Allow header lists those it supports."),
-    ),
-    413: ("body_too_large", N_("The request body is too large. Send less: 16 KB, or 1 MB for a list.")),
-}
-
-
 def init_app(app: Flask) -> None:
     app.register_error_handler(KoyJaboError, _domain_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -102,7 +99,7 @@ def init_app(app: Flask) -> None:
 
 def json_error(status: int, sentence: str, code: str, details: dict[str, Any] | None = None) -> PlainResponse:
     body = json.dumps({"error": sentence, "code": code, "details": details or {}}, ensure_ascii=False)
-    return PlainResponse(HTTPStatus(status), [CONTENT, ("Cache-Control", "no-store")], body)
+    return PlainResponse(HTTPStatus(status), [JSON_CONTENT, ("Cache-Control", "no-store")], body)
 
 
 def error_response(error: KoyJaboError) -> PlainResponse:
@@ -119,7 +116,7 @@ def unexpected(error: Exception) -> KoyJaboError:
 
 def _headers(error: KoyJaboError) -> list[tuple[str, str]]:
     retry_after = [] if error.retry_after_s is None else [("Retry-After", str(error.retry_after_s))]
-    return [*HEADERS.get(error.code, {}).items(), *retry_after]
+    return [*ERROR_HEADERS.get(error.code, {}).items(), *retry_after]
 
 
 def _domain_error(error: KoyJaboError) -> Response:
@@ -137,7 +134,7 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status == 405 and request.method == "GET" and is_page():
         return to_page_above()
-    code, sentence = SENTENCES.get(status, (error.name.lower().replace(" ", "_"), error.description or error.name))
+    code, sentence = HTTP_SENTENCES.get(status, (error.name.lower().replace(" ", "_"), error.description or error.name))
     current()[ObservabilityServices].metrics.error(code)
     response = page(status, sentence, code) if is_page() else as_response(json_error(status, sentence, code))
     for name, value in error.get_headers():

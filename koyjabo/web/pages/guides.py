@@ -18,13 +18,13 @@ from koyjabo.web.http.responses import private
 
 bp = Blueprint("docs", __name__, url_prefix="/docs")
 
-NAME = re.compile(r"docs/([a-z-]+)\.md(?:#([a-z0-9-]*[a-z0-9]))?")
-SHIPPED = ("docs/*.md", "docs/specification/*.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+GUIDE_NAME = re.compile(r"docs/([a-z-]+)\.md(?:#([a-z0-9-]*[a-z0-9]))?")
+SHIPPED_DOCUMENTS = ("docs/*.md", "docs/specification/*.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 """The documents that a server shows, where its installation has them. A wheel has only those in docs/."""
 
 INDEX = "README"
-GROUP = re.compile(r"\*\*([^*\n]+)\*\*:")
-LINK = re.compile(r"\]\(([^()\s]+)")
+GROUP_TITLE = re.compile(r"\*\*([^*\n]+)\*\*:")
+LINK_TARGET = re.compile(r"\]\(([^()\s]+)")
 
 
 class Heading(NamedTuple):
@@ -61,7 +61,7 @@ def guide_page(name: str = INDEX) -> Response:
 
 def linked(text: str) -> Markup:
     """Turn document names in a text into links. An anchor appears only in the link's address."""
-    return Markup(NAME.sub(_link, escape(text)))
+    return Markup(GUIDE_NAME.sub(_link, escape(text)))
 
 
 def _link(name: re.Match[str]) -> str:
@@ -73,7 +73,7 @@ def _link(name: re.Match[str]) -> str:
 def paths() -> dict[str, str]:
     """The path of each document, such as `docs/backup.md`, by its name in addresses, such as `backup`."""
     root = documents()
-    files = (file.relative_to(root).as_posix() for pattern in SHIPPED for file in root.glob(pattern))
+    files = (file.relative_to(root).as_posix() for pattern in SHIPPED_DOCUMENTS for file in root.glob(pattern))
     return {path.removeprefix("docs/").removesuffix(".md"): path for path in files}
 
 
@@ -88,9 +88,9 @@ def index() -> dict[str, dict[str, str]]:
     """
     groups: dict[str, dict[str, str]] = {}
     for paragraph in text_of(INDEX).split("\n\n"):
-        if group := GROUP.match(paragraph):
+        if group := GROUP_TITLE.match(paragraph):
             in_order = [] if groups else [INDEX]
-            for name in filter(None, (_page_of(link, INDEX) for link in LINK.findall(paragraph))):
+            for name in filter(None, (_page_of(link, INDEX) for link in LINK_TARGET.findall(paragraph))):
                 folder = name.removesuffix(INDEX)
                 in_order += [name, *sorted(other for other in paths() if folder != name and other.startswith(folder))]
             groups[group[1]] = {name: _title(name) for name in in_order}

@@ -8,16 +8,17 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import model_validator
 
 from koyjabo.base.core.errors import InvalidInput, TooManyKeys, UnknownCommunity
-from koyjabo.web.forms.forms import Confirmation, Form, confirm
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
 from koyjabo.web.schemas.bodies import Body
 
 Checked = TypeVar("Checked", bound=Body)
 Result = TypeVar("Result")
 
-FIELDS = {"expires_at": "until"}
+FORM_FIELDS = {"expires_at": "until"}
 """Form field names, by API name, where they differ."""
 
-OF_NO_FIELD = ""
+NO_FIELD = ""
 """Key for errors that belong to no field."""
 
 
@@ -49,13 +50,13 @@ def carry_out(form: Form[Checked], action: Callable[[Checked], Result]) -> Resul
     try:
         return action(body)
     except InvalidInput as error:
-        form.errors = {FIELDS.get(name, name): reason for name, reason in error.details.items()}
+        form.errors = {FORM_FIELDS.get(name, name): reason for name, reason in error.details.items()}
     except UnknownCommunity as error:
         if "community" not in form.values:
             raise
         form.errors = {"community": str(error)}
     except TooManyKeys as error:
-        form.errors = {OF_NO_FIELD: str(error)}
+        form.errors = {NO_FIELD: str(error)}
     return None
 
 
@@ -64,5 +65,5 @@ def status(form: Form[Checked]) -> int:
 
 
 def ask(title: str, effect: str, label: str, back: str) -> None:
-    """Ask for confirmation. Raises Unconfirmed until the question is confirmed."""
+    """Ask for confirmation. Raises Unconfirmed until it is given."""
     confirm(Confirmation(title, (effect,), label, back))

@@ -16,7 +16,7 @@ from . import redirects
 
 bp = pages_blueprint("preferences")
 
-THEMES = ("light", "dark")
+THEME_NAMES = ("light", "dark")
 THEME_COOKIE, THEME_S = "theme", 365 * 86400
 
 
@@ -27,7 +27,7 @@ def init_app(app: Flask) -> None:
 def theme() -> str:
     """The theme chosen in this browser; "" for the system's theme."""
     chosen = cookies.get(THEME_COOKIE)
-    return chosen if chosen in THEMES else ""
+    return chosen if chosen in THEME_NAMES else ""
 
 
 @bp.post("/language")
@@ -59,7 +59,7 @@ def choose_theme() -> Response:
     page_login.check_own_page()
     response = redirects.back("pages_home.index")
     chosen = request.form.get("theme", "")
-    if chosen in THEMES:
+    if chosen in THEME_NAMES:
         cookies.put(response, THEME_COOKIE, chosen, THEME_S)
     else:
         cookies.delete(response, THEME_COOKIE)

@@ -1,21 +1,11 @@
-"""Redirects after forms.
-
-Flash messages: the page after a form shows, once, what was done, and how to undo it.
-
-The message is in a signed cookie, which is deleted by the page that shows it. Reloading does not show the message
-again, and other sites and hosts cannot create one.
-"""
+"""Redirects after forms."""
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
-from flask import Flask, Response, current_app, g, redirect, request, url_for
-from flask_babel import gettext
-from itsdangerous import BadData, URLSafeTimedSerializer
+from flask import Response, redirect, request, url_for
 
-from koyjabo.web.http import cookies
-
-OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*", re.ASCII)
+OWN_PATH = re.compile(r"/(?![/\\])[^\x00-\x20\\]*", re.ASCII)
 """A path on this server. Browsers treat a path that begins with two slashes or a backslash as another host."""
 
 
@@ -44,64 +34,4 @@ def path_back(otherwise: str) -> str:
 
 def own_path(path: str) -> str:
     """The path if it is on this server, otherwise ""."""
-    return path if OURS.fullmatch(path) else ""
-
-
-COOKIE, SHOWN_WITHIN_S = "outcome", 60
-
-
-class Undo(NamedTuple):
-    """The form that undoes an action."""
-
-    url: str
-    fields: dict[str, str]
-
-
-class Outcome(NamedTuple):
-    text: str
-    undo: Undo | None = None
-
-
-def init_app(app: Flask) -> None:
-    app.jinja_env.globals["outcome"] = outcome
-    app.after_request(_forget)
-
-
-def done(sentence: str, endpoint: str, about: str = "", undo: Undo | None = None, **values: Any) -> Response:
-    """Redirect (303) to the page that shows `sentence`. `about` names what was changed: its `%(name)s`."""
-    return say(to(endpoint, **values), sentence, about, undo)
-
-
-def say(response: Response, sentence: str, about: str = "", undo: Undo | None = None) -> Response:
-    """Show the result on the page that `response` redirects to."""
-    text = gettext(sentence, name=about) if about else gettext(sentence)
-    signed = str(_signer().dumps([text, undo]))
-    cookies.put(response, COOKIE, signed, SHOWN_WITHIN_S)
-    return response
-
-
-def outcome() -> Outcome | None:
-    """The message to show on the current page."""
-    if "outcome" not in g:
-        g.outcome = _read(cookies.get(COOKIE)) if cookies.get(COOKIE) else None
-        g.is_outcome_shown = g.outcome is not None
-    message: Outcome | None = g.outcome
-    return message
-
-
-def _read(signed: str) -> Outcome | None:
-    try:
-        text, undo = _signer().loads(signed, max_age=SHOWN_WITHIN_S)
-    except BadData:
-        return None
-    return Outcome(text, Undo(*undo) if undo else None)
-
-
-def _forget(response: Response) -> Response:
-    if g.get("is_outcome_shown"):
-        cookies.delete(response, COOKIE)
-    return response
-
-
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=COOKIE)
+    return path if OWN_PATH.fullmatch(path) else ""

@@ -13,7 +13,7 @@ from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import private
 from koyjabo.web.login import page_login
-from koyjabo.web.login.page_login import RememberedLogins
+from koyjabo.web.login.remembered_logins import RememberedLogins
 
 View = TypeVar("View", bound=Callable[..., Response])
 

@@ -11,7 +11,7 @@ from koyjabo.base.core.errors import InvalidInput
 PER_PAGE, MAX_PER_PAGE = 20, 100
 LAST_PAGE = 10**9
 
-QUERY = {"page": "from 1; default 1", "per_page": f"1 to {MAX_PER_PAGE}; default {PER_PAGE}"}
+PAGING_ARGUMENTS = {"page": "from 1; default 1", "per_page": f"1 to {MAX_PER_PAGE}; default {PER_PAGE}"}
 """The query arguments for `describe`."""
 
 

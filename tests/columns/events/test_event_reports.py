@@ -12,7 +12,7 @@ from koyjabo.base.network import rate_limiter
 from koyjabo.columns.events.new_event import MAX_EVENTS, USE_BYTES
 from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.web.limits.limits import MAX_USES
-from koyjabo.web.schemas.bodies import LARGEST_BODY
+from koyjabo.web.schemas.bodies import MAX_BODY_BYTES
 
 FIRST, LAST = "2025-12-14", "2025-12-17"
 numbers = count()
@@ -128,7 +128,7 @@ def test_long_texts_are_several_events_of_the_limits_a_minute(sqlite_database):
 
 
 def test_the_largest_request_is_within_the_uses_that_every_limit_allows():
-    assert max(MAX_EVENTS, -(-LARGEST_BODY // USE_BYTES)) <= MAX_USES
+    assert max(MAX_EVENTS, -(-MAX_BODY_BYTES // USE_BYTES)) <= MAX_USES
 
 
 def size(site: Site, kind: str) -> int:

@@ -7,7 +7,7 @@ from support.people.accounts import Person, bearer, log_in, sign_up
 from support.people.communities import PATH, Cast, accept, found, invite
 from support.people.page_readers import Reader
 
-from koyjabo.web.login.tokens import ACCESS_S
+from koyjabo.web.login.tokens import ACCESS_TOKEN_S
 
 
 def visit(site: Site, community: str, visitor: str, who: Person | None = None, headers=None, **fields) -> dict:
@@ -117,8 +117,8 @@ def test_member_on_a_page_counts_after_their_access_token_has_expired(site, monk
     reader, admin = Reader(site).sign_up("fatima"), sign_up(site, "nasrin")
     community = found(admin, open=False)["id"]
     assert accept(log_in(site, "fatima"), invite(admin, community, "fatima@example.com")).status_code < 300
-    later = time.time() + ACCESS_S + 60
-    monkeypatch.setattr("koyjabo.web.login.tokens.time.time", lambda: later)
+    later = time.time() + ACCESS_TOKEN_S + 60
+    monkeypatch.setattr("koyjabo.web.login.claims.time.time", lambda: later)
     answer = reader.client.post("/api/visitor/register", json={"visitorId": "fatima", "communityId": community})
     assert answer.status_code == 200, answer.text
     assert site.rows("SELECT total FROM counters WHERE scope = :id", id=community) == [(1,)]

@@ -30,12 +30,12 @@ class Attended:
         source: object = None,
         address: str = "",
     ) -> None:
-        """Open a socket, as `koyjabo.sockets.routes.admit` does."""
+        """Open a socket, as `koyjabo.sockets.site_admission.admit` does."""
         self._sockets.opened(socket, self._sockets.fingerprint({}), visitor, True, address)
         self.pages.opened(socket, source, visit)
 
     def name(self, socket: Hashable, visit: str, visitor: str = "ayesha") -> None:
-        """Name the visitor of a socket, as `koyjabo.sockets.routes.name_visitor` does."""
+        """Name the visitor of a socket, as `koyjabo.sockets.site_admission.name_visitor` does."""
         self._sockets.named(socket, visitor, True)
         self.pages.named(socket, visit)
 

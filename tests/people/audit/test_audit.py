@@ -15,7 +15,7 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Audit
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.web.login.tokens import Tokens
+from koyjabo.web.login.claims import Tokens
 
 ADDRESS = "103.48.16.1"  # an address in Bangladesh
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.permissions import RequiredAccess
-from koyjabo.web.login.tokens import Tokens
+from koyjabo.web.login.claims import Tokens
 from support.application.site import Site
 from support.people.accounts import Person
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from koyjabo.web.assets.static_files import FOLDER
+from koyjabo.web.assets.static_files import STATIC_FOLDER
 
-STYLE = (FOLDER / "webkit" / "tokens.css").read_text()
+STYLE = (STATIC_FOLDER / "webkit" / "tokens.css").read_text()
 COLOURS = {
     name: dict(zip(("light", "dark"), values, strict=True))
     for name, *values in re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLE)
@@ -56,7 +56,7 @@ def test_series_have_enough_contrast_and_differ_in_luminance(theme):
     assert below(theme, combinations(SERIES, 2), 2) == {}
 
 
-VENDOR, PACKAGE = FOLDER / "vendor", FOLDER.parent
+VENDOR, PACKAGE = STATIC_FOLDER / "vendor", STATIC_FOLDER.parent
 NAMES = re.compile(r'(?:icon|draw)\("([a-z0-9-]+)"\)|icon="([a-z0-9-]+)"')
 
 

@@ -11,9 +11,9 @@ import pytest
 from flask import Flask
 
 from koyjabo.web.assets import static_files
-from koyjabo.web.assets.static_files import FOLDER, NEEDED_FILES, PACKAGE, UnusableAssets
+from koyjabo.web.assets.static_files import NEEDED_FILES, PACKAGE, STATIC_FOLDER, UnusableAssets
 
-BUILT = FOLDER / "min"
+BUILT = STATIC_FOLDER / "min"
 MANIFEST = json.loads((BUILT / "manifest.json").read_text())
 CLIENT = "counting/koyjabo.js"
 CLASSIC = "counting/koyjabo-count.all.js"
@@ -89,7 +89,7 @@ def test_texts_travel_packed_to_those_who_unpack(client):
 
 def test_styles_of_a_page_are_one_file(client, style):
     """It contains the sheets that its source imports."""
-    names = re.findall(r'@import "\.\./(\w+\.css)";', (FOLDER / "webkit/pages/base.css").read_text())
+    names = re.findall(r'@import "\.\./(\w+\.css)";', (STATIC_FOLDER / "webkit/pages/base.css").read_text())
     assert len(names) > 3
     parts = [client.get(f"/static/webkit/{name}").text for name in names]
     joined = client.get(style).text
@@ -99,10 +99,12 @@ def test_styles_of_a_page_are_one_file(client, style):
 
 def test_scripts_and_styles_are_sent_minified(client):
     """Requires `make assets`."""
-    sources = [FOLDER / name for name in MANIFEST["names"] if name.endswith((".js", ".css")) and "vendor/" not in name]
+    sources = [
+        STATIC_FOLDER / name for name in MANIFEST["names"] if name.endswith((".js", ".css")) and "vendor/" not in name
+    ]
     assert len(sources) > 90
     for source in sources:
-        name = source.relative_to(FOLDER).as_posix()
+        name = source.relative_to(STATIC_FOLDER).as_posix()
         sent = client.get(f"/static/{name}").data
         assert sent == (BUILT / name).read_bytes()
         if source.parent.name != "pages" and name not in (CLIENT, CLASSIC):
@@ -113,8 +115,8 @@ def test_scripts_and_styles_are_sent_minified(client):
 def folder(tmp_path, monkeypatch):
     """A copy of the files that a test may change."""
     copy = tmp_path / "static"
-    shutil.copytree(FOLDER, copy)
-    monkeypatch.setattr(static_files, "FOLDER", copy)
+    shutil.copytree(STATIC_FOLDER, copy)
+    monkeypatch.setattr(static_files, "STATIC_FOLDER", copy)
     return copy
 
 
@@ -122,7 +124,7 @@ def in_production():
     """A client of an application that starts with the current files."""
     app = Flask("static files", static_folder=None)
     app.register_blueprint(static_files.bp)
-    static_files.init_app(app, is_development=False)
+    static_files.set_up(app, is_development=False)
     return app.test_client()
 
 
@@ -137,7 +139,7 @@ ASSET = re.compile(r"""\b(?:asset|has_asset|stylesheet|inline_stylesheet|module|
 
 
 def test_templates_name_files_that_are_there():
-    templates = [*(FOLDER.parent / "templates").rglob("*.html")]
+    templates = [*(STATIC_FOLDER.parent / "templates").rglob("*.html")]
     named = {name for path in templates for _, name in ASSET.findall(path.read_text())}
     assert len(named) > 40
     assert named - set(MANIFEST["names"]) == set()
@@ -160,7 +162,7 @@ def test_module_for_other_sites_is_small(client):
 def test_only_the_client_module_imports_its_parts():
     """Other importers would load a second copy with separate state."""
     own = {name for name in MANIFEST["bundled"][CLIENT] if name.startswith("counting/client/")}
-    assert own == {f"counting/client/{path.name}" for path in (FOLDER / "counting" / "client").iterdir()}
+    assert own == {f"counting/client/{path.name}" for path in (STATIC_FOLDER / "counting" / "client").iterdir()}
     for name, imported in MANIFEST["preloads"].items():
         assert name in own or not own & set(imported), name
 
@@ -183,11 +185,11 @@ def test_scripts_only_import_scripts_of_features_below():
 
 def test_style_sheets_only_import_style_sheets_of_features_below():
     height = {feature: number for number, feature in enumerate(["vendor", *FEATURES])}
-    sheets = [path for path in FOLDER.rglob("*.css") if path.relative_to(FOLDER).parts[0] in FEATURES]
+    sheets = [path for path in STATIC_FOLDER.rglob("*.css") if path.relative_to(STATIC_FOLDER).parts[0] in FEATURES]
     imported = [
         (path, (path.parent / name).resolve()) for path in sheets for name in IMPORTED.findall(path.read_text())
     ]
-    folders = {tuple(path.relative_to(FOLDER).parts[0] for path in pair) for pair in imported}
+    folders = {tuple(path.relative_to(STATIC_FOLDER).parts[0] for path in pair) for pair in imported}
     assert len(folders) > len(FEATURES) / 2
     assert [(name, other) for name, other in folders if height[other] > height[name]] == []
 
@@ -195,7 +197,7 @@ def test_style_sheets_only_import_style_sheets_of_features_below():
 def test_built_files_are_up_to_date():
     """`make assets` removes files of earlier versions."""
     built = {path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*") if path.is_file()} - {"manifest.json"}
-    texts = {name for name in MANIFEST["names"] if (FOLDER / name).suffix in static_files.TEXTS}
+    texts = {name for name in MANIFEST["names"] if (STATIC_FOLDER / name).suffix in static_files.TEXT_SUFFIXES}
     assert built == {name + packing for name in texts for packing in ("", ".br", ".gz")}
 
 

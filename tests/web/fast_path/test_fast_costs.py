@@ -15,7 +15,8 @@ from support.application.site import Site
 from support.databases.database import SqliteDatabase
 
 from koyjabo.counting.stats import encode
-from koyjabo.web.fast_path.fast_path import LARGEST_AT_ONCE, FastPath, Handler
+from koyjabo.web.fast_path.fast_path import MAX_UNQUEUED_BYTES, FastPath
+from koyjabo.web.fast_path.request_context import Handler
 
 MOST = 3.0
 """Maximum cost of the largest request, as a multiple of GET /api/stats. The largest visit may cost three times as much
@@ -44,7 +45,7 @@ Fields = dict[str, Any]
 
 def filled(fields: Fields, *names: str) -> Fields:
     """Fields that make a body of the largest size: texts with these names take an equal part of it."""
-    room = (LARGEST_AT_ONCE - len(json.dumps(fields)) - 100) // len(names)
+    room = (MAX_UNQUEUED_BYTES - len(json.dumps(fields)) - 100) // len(names)
     odd = {name: ("/" if name == "page" else "https://me.example/") + ODD * (room // len(ODD) - 6) for name in names}
     return {**fields, **odd}
 
@@ -55,12 +56,12 @@ def largest_visit(number: int) -> Fields:
 
 
 def largest_bridged(number: int) -> Fields:
-    data = json.dumps({"visitorId": f"b{number}", "more": [[]] * (LARGEST_AT_ONCE // 5)})
+    data = json.dumps({"visitorId": f"b{number}", "more": [[]] * (MAX_UNQUEUED_BYTES // 5)})
     return {"action": "record-visit", "requestId": f"b{number}", "data": data}
 
 
 def largest_beat(_: int) -> Fields:
-    return {"visitorId": "v0", "visitId": "0", "visible": True, "more": [[]] * (LARGEST_AT_ONCE // 5)}
+    return {"visitorId": "v0", "visitId": "0", "visible": True, "more": [[]] * (MAX_UNQUEUED_BYTES // 5)}
 
 
 LARGEST: dict[tuple[str, str], Callable[[int], Fields] | None] = {
@@ -121,7 +122,7 @@ def test_a_large_body_waits_in_the_fair_queue(site):
     queue: dict[str, Any] = {"koyjabo.await_slot": lambda environ, network: waited.append(environ["PATH_INFO"]) or True}
     cpu_s(site, "POST", "/api/visitor/heartbeat", {"visitorId": "v0"}, **queue)
     cpu_s(site, "GET", "/badge.svg", **queue)
-    cpu_s(site, "POST", "/api/visitor/heartbeat", {"visitorId": "v0", "more": "x" * LARGEST_AT_ONCE}, **queue)
+    cpu_s(site, "POST", "/api/visitor/heartbeat", {"visitorId": "v0", "more": "x" * MAX_UNQUEUED_BYTES}, **queue)
     assert waited == ["/badge.svg", "/api/visitor/heartbeat"]
 
 
@@ -133,7 +134,7 @@ def test_the_largest_request_of_a_fast_handler_costs_little_more_than_a_usual_on
     try:
         for number in range(RUNS):
             fields = body_of and body_of(number)
-            assert len(encode(fields)) <= LARGEST_AT_ONCE
+            assert len(encode(fields)) <= MAX_UNQUEUED_BYTES
             costs["largest"].append(cpu_s(site, method, path, fields, **HEADERS))
             costs["stats"].append(cpu_s(site, "GET", "/api/stats"))
             if smallest:

@@ -22,7 +22,7 @@ from support.servers.mailbox import PUBLIC_URL
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.web.forms.forms import SECRETS, TEXTS
+from koyjabo.web.forms.sent_form import SECRET_LABELS, TEXT_FIELDS
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "koyjabo" / "templates"
 WRITTEN = {
@@ -58,7 +58,7 @@ CHOSEN = {
     CONFIRMED: "0af",
     TYPED: "Banani",
 }
-SECRET = dict.fromkeys(SECRETS, "rickshaw at dawn")
+SECRET = dict.fromkeys(SECRET_LABELS, "rickshaw at dawn")
 MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
 """No server listens there."""
 
@@ -94,11 +94,11 @@ def boss(site, cast) -> Reader:
 
 def assert_comes_back(page: str, reader: Reader) -> FormOnPage:
     form = form_on(page)
-    assert form.unmasked == {**WRITTEN, **CHOSEN, **dict.fromkeys(SECRETS, ""), "csrf_token": reader.csrf}
+    assert form.unmasked == {**WRITTEN, **CHOSEN, **dict.fromkeys(SECRET_LABELS, ""), "csrf_token": reader.csrf}
     seen = {name for name, kind in form.kinds.items() if kind != "hidden"} | {"description", "descriptionBn"}
-    assert seen == {*TEXTS, *SECRETS}
+    assert seen == {*TEXT_FIELDS, *SECRET_LABELS}
     assert set(form.labels) == seen
-    assert {form.kinds[name] for name in SECRETS} == {"password"}
+    assert {form.kinds[name] for name in SECRET_LABELS} == {"password"}
     assert "rickshaw" not in page
     return form
 
@@ -204,6 +204,6 @@ def test_every_field_that_is_typed_is_known():
     texts = [path.read_text() for path in TEMPLATES.rglob("*.html")]
     typed = {name for text in texts for name in re.findall(r'forms\.(?:long_)?text\([\w.]+, "(\w+)"', text)}
     typed |= set(re.findall(r'\{\{ (?:long_)?text\(form, "(\w+)"', (TEMPLATES / "webkit" / "forms.html").read_text()))
-    assert typed == {*TEXTS, *SECRETS, TYPED}
+    assert typed == {*TEXT_FIELDS, *SECRET_LABELS, TYPED}
     passwords = {name for text in texts for name in re.findall(r'"(\w+)", [^{}]*?type="password"', text)}
-    assert passwords <= set(SECRETS)
+    assert passwords <= set(SECRET_LABELS)

@@ -150,7 +150,7 @@ def test_pages_and_data_are_packed_for_those_who_unpack(site):
 
 
 def test_answer_that_a_lane_may_give_is_not_packed_by_flask(site, monkeypatch):
-    monkeypatch.setattr(packing, "SMALLEST", 1)
+    monkeypatch.setattr(packing, "MIN_PACKED_BYTES", 1)
     client = site.app.test_client(use_cookies=False)
     for headers in (GZIP, {**GZIP, "Cookie": "language=bn"}):
         stats = client.get("/api/stats", headers=headers)
@@ -160,7 +160,7 @@ def test_answer_that_a_lane_may_give_is_not_packed_by_flask(site, monkeypatch):
 
 
 def test_etag_goes_on_to_name_what_is_sent(site, cast, admin, monkeypatch):
-    monkeypatch.setattr(packing, "SMALLEST", 1)
+    monkeypatch.setattr(packing, "MIN_PACKED_BYTES", 1)
     path = f"/api/communities/{cast.kept_community()}/stats"
     first = admin.client.get(path, headers=GZIP)
     again = admin.client.get(path, headers={**GZIP, "If-None-Match": first.headers["ETag"]})

@@ -7,7 +7,7 @@ from support.application.site import Site, assert_error, nothing_counted
 from support.people.admins import panel
 
 from koyjabo.base.network.client_address import ENOUGH_REQUESTS
-from koyjabo.web.limits.limits import MIN_OF_A_VISITOR
+from koyjabo.web.limits.limits import MIN_VISITOR_SHARE
 
 LIMIT = 3
 PHONE, OTHER = "203.0.113.7", "203.0.113.8"
@@ -79,7 +79,7 @@ def test_loopback_without_a_forwarded_address_is_one_address_with_ten_times_the_
 
 @pytest.mark.parametrize("proxies", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_only_loopback_that_speaks_for_itself_is_not_limited_in_development(behind, proxies):
-    site = behind(proxies, ENVIRONMENT="development", RATE_LIMIT_VISITOR=MIN_OF_A_VISITOR)
+    site = behind(proxies, ENVIRONMENT="development", RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
     statuses = [knock(site, LOOPBACK[number % 4]).status_code for number in range(40 * LIMIT + 1)]
     assert set(statuses) == {200}
     assert knocks(site, LIMIT + 1, PHONE, "")[-1] == 429
@@ -172,7 +172,7 @@ def test_visit_that_was_refused_is_counted_when_it_is_sent_again(site, monkeypat
 @pytest.fixture
 def visitors(behind):
     """A site with limits per visitor."""
-    return behind(0, RATE_LIMIT_REGISTRATIONS=1000, RATE_LIMIT_VISITOR=MIN_OF_A_VISITOR)
+    return behind(0, RATE_LIMIT_REGISTRATIONS=1000, RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
 
 
 def register(site: Site, visitor: str, peer: str = PHONE, **fields) -> int:
@@ -185,33 +185,33 @@ def beat(site: Site, visitor: str, peer: str = PHONE):
 
 
 def test_one_visitor_registers_so_often_from_one_address(visitors):
-    statuses = [register(visitors, "ayesha") for _ in range(MIN_OF_A_VISITOR + 1)]
-    assert statuses == [200] * MIN_OF_A_VISITOR + [429]
+    statuses = [register(visitors, "ayesha") for _ in range(MIN_VISITOR_SHARE + 1)]
+    assert statuses == [200] * MIN_VISITOR_SHARE + [429]
     assert register(visitors, "babul") == 200
-    assert visitors.stats()["totalVisits"] == MIN_OF_A_VISITOR + 1
+    assert visitors.stats()["totalVisits"] == MIN_VISITOR_SHARE + 1
     assert beat(visitors, "ayesha").status_code == 204, "a heartbeat is none"
 
 
 def test_stranger_who_knows_a_visitor_uses_up_nothing_of_theirs(visitors):
     register(visitors, "ayesha")
-    assert {register(visitors, "ayesha", OTHER) for _ in range(2 * MIN_OF_A_VISITOR)} == {200, 429}
-    assert {beat(visitors, "ayesha", OTHER).status_code for _ in range(2 * MIN_OF_A_VISITOR)} == {204, 429}
+    assert {register(visitors, "ayesha", OTHER) for _ in range(2 * MIN_VISITOR_SHARE)} == {200, 429}
+    assert {beat(visitors, "ayesha", OTHER).status_code for _ in range(2 * MIN_VISITOR_SHARE)} == {204, 429}
     assert register(visitors, "ayesha") == 200
     assert beat(visitors, "ayesha").status_code == 204
 
 
 def test_retries_cost_a_visitor_nothing(visitors):
     """This holds even when many people share an address, such as on a campus."""
-    assert {register(visitors, "ayesha", visitId="1") for _ in range(3 * MIN_OF_A_VISITOR)} == {200}
-    assert [register(visitors, "ayesha") for _ in range(MIN_OF_A_VISITOR)] == [200] * (MIN_OF_A_VISITOR - 1) + [429]
+    assert {register(visitors, "ayesha", visitId="1") for _ in range(3 * MIN_VISITOR_SHARE)} == {200}
+    assert [register(visitors, "ayesha") for _ in range(MIN_VISITOR_SHARE)] == [200] * (MIN_VISITOR_SHARE - 1) + [429]
 
 
 def test_visitors_and_addresses_have_so_many_heartbeats(behind):
-    visitors = behind(0, RATE_LIMIT_REGISTRATIONS=6, RATE_LIMIT_VISITOR=MIN_OF_A_VISITOR)
+    visitors = behind(0, RATE_LIMIT_REGISTRATIONS=6, RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
     register(visitors, "ayesha")
-    statuses = [beat(visitors, "ayesha").status_code for _ in range(MIN_OF_A_VISITOR + 1)]
-    assert statuses == [204] * MIN_OF_A_VISITOR + [429]
-    most = 30 - MIN_OF_A_VISITOR - 1
+    statuses = [beat(visitors, "ayesha").status_code for _ in range(MIN_VISITOR_SHARE + 1)]
+    assert statuses == [204] * MIN_VISITOR_SHARE + [429]
+    most = 30 - MIN_VISITOR_SHARE - 1
     assert [beat(visitors, f"visitor{number}").status_code for number in range(most)] == [404] * most
     refused = beat(visitors, "babul")
     assert_error(refused, 429, "rate_limited")

@@ -9,7 +9,8 @@ import pytest
 from support.application.site import SECRET, Site, assert_error
 from support.people.accounts import bare, bearer, sign_up
 
-from koyjabo.web.login.tokens import ACCESS, ACCESS_S, LEEWAY_S, REFRESH, REFRESH_S
+from koyjabo.web.login.claims import ACCESS, CLOCK_LEEWAY_S, REFRESH
+from koyjabo.web.login.tokens import ACCESS_TOKEN_S, REFRESH_TOKEN_S
 
 ME, REFRESHED, LOGOUT = "/api/auth/me", "/api/auth/refresh", "/api/auth/logout"
 
@@ -92,18 +93,18 @@ def test_no_token(site):
 
 
 def test_times_are_15_minutes_and_30_days(person):
-    for token, kind, long in ((person.access, ACCESS, ACCESS_S), (person.refresh, REFRESH, REFRESH_S)):
+    for token, kind, long in ((person.access, ACCESS, ACCESS_TOKEN_S), (person.refresh, REFRESH, REFRESH_TOKEN_S)):
         good_claims = claims(token)
         assert (good_claims["exp"] - good_claims["iat"], good_claims["type"]) == (long, kind)
         assert abs(good_claims["iat"] - time.time()) < 60
         assert good_claims["sub"] == person.id
-    assert (ACCESS_S, REFRESH_S) == (900, 2_592_000)
+    assert (ACCESS_TOKEN_S, REFRESH_TOKEN_S) == (900, 2_592_000)
     assert claims(person.access)["sid"] == claims(person.refresh)["sid"]
     assert set(claims(person.access)) == {"sub", "sid", "jti", "type", "csrf", "exp", "iat", "fresh"}, "no name"
 
 
 def test_expired_token_has_its_own_code(site, person):
-    ago = int(time.time()) - LEEWAY_S - 1
+    ago = int(time.time()) - CLOCK_LEEWAY_S - 1
     assert_error(person.get(ME, headers=bearer(changed(person.access, exp=ago))), 401, "token_expired")
     expired = changed(person.refresh, exp=ago)
     assert_error(person.post(REFRESHED, token=expired), 401, "token_expired")

@@ -7,7 +7,7 @@ from itsdangerous import URLSafeTimedSerializer
 from support.people.communities import roles_in
 from support.people.page_readers import Reader, words
 
-from koyjabo.web.pages import redirects
+from koyjabo.web.pages import flash
 
 NAME = "100% <b>ঢাকা</b> %(name)s"
 
@@ -49,15 +49,15 @@ def test_change_of_a_role_is_taken_back_by_its_outcome(site, founder):
 def page_with_cookie(site, key: str, salt: str) -> str:
     reader = Reader(site)
     reader.client.set_cookie(
-        redirects.COOKIE, str(URLSafeTimedSerializer(key, salt=salt).dumps(["You have won", None]))
+        flash.OUTCOME_COOKIE, str(URLSafeTimedSerializer(key, salt=salt).dumps(["You have won", None]))
     )
     return reader.get("/login")
 
 
 def test_only_this_server_writes_outcomes_and_late_ones_are_dropped(site, monkeypatch):
     key = site.app.config["SECRET_KEY"]
-    assert "You have won" in page_with_cookie(site, key, redirects.COOKIE)
-    assert "You have won" not in page_with_cookie(site, "another key", redirects.COOKIE)
+    assert "You have won" in page_with_cookie(site, key, flash.OUTCOME_COOKIE)
+    assert "You have won" not in page_with_cookie(site, "another key", flash.OUTCOME_COOKIE)
     assert "You have won" not in page_with_cookie(site, key, "another purpose")
-    monkeypatch.setattr(redirects, "SHOWN_WITHIN_S", -1)
-    assert "You have won" not in page_with_cookie(site, key, redirects.COOKIE)
+    monkeypatch.setattr(flash, "OUTCOME_S", -1)
+    assert "You have won" not in page_with_cookie(site, key, flash.OUTCOME_COOKIE)

@@ -8,7 +8,7 @@ from support.people.admins import panel
 from support.people.page_readers import Reader
 from support.programs.processes import ROOT
 
-from koyjabo.web.pages.guides import NAME, guide, index, linked, paths
+from koyjabo.web.pages.guides import GUIDE_NAME, guide, index, linked, paths
 
 SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
 CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")
@@ -23,7 +23,7 @@ def texts() -> str:
 
 def test_each_document_that_is_named_has_its_heading_and_leads_to_others():
     text = texts()
-    named = {match.groups() for match in NAME.finditer(text)}
+    named = {match.groups() for match in GUIDE_NAME.finditer(text)}
     named |= set(CALL.findall(text))
     assert ("failover", "an-old-primary-that-comes-back") in named
     assert {name for name, _ in named} <= paths().keys()

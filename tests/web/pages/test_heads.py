@@ -12,7 +12,7 @@ from support.application.site import Site
 from support.people.page_readers import Reader
 from support.people.routes import path_of, rules
 
-from koyjabo.web.assets.static_files import FOLDER
+from koyjabo.web.assets.static_files import STATIC_FOLDER
 
 CLIENT = "counting/koyjabo.js"
 META = re.compile(r'<meta (?:name|property)="([^"]+)" content="([^"]*)"(?: media="([^"]+)")?>')
@@ -82,7 +82,9 @@ def imports(name: str) -> set[str]:
     waiting = {name}
     while waiting:
         module = waiting.pop()
-        named = {normpath(join(dirname(module), path)) for path in STATEMENT.findall((FOLDER / module).read_text())}
+        named = {
+            normpath(join(dirname(module), path)) for path in STATEMENT.findall((STATIC_FOLDER / module).read_text())
+        }
         waiting |= {script for script in named - modules if not is_bundle(script)}
         modules |= named
     return modules

@@ -31,19 +31,18 @@ from koyjabo.web.http.responses import json_response, list_response
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
-from koyjabo.web.login.tokens import REFRESH
-from koyjabo.web.openapi.describe import (
-    CHANGE,
-    CSRF,
-    LOGGED_IN,
-    TOKEN,
-    WITH_PASSWORD,
-    WRONG_PASSWORD,
-    ListOf,
-    OneOf,
-    describe,
+from koyjabo.web.login.claims import REFRESH
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.refusals import (
+    CHANGE_REFUSALS,
+    CSRF_REFUSALS,
+    LOGIN_REFUSALS,
+    PASSWORD_REFUSALS,
+    TOKEN_REFUSALS,
+    WRONG_PASSWORD_REFUSALS,
 )
-from koyjabo.web.schemas.paging import QUERY, Paging
+from koyjabo.web.openapi.response_specs import ListOf, OneOf
+from koyjabo.web.schemas.paging import PAGING_ARGUMENTS, Paging
 
 bp = api_blueprint("auth")
 
@@ -58,7 +57,7 @@ declare(bp, "/api/auth/", PathPolicy.ALLOWED_ORIGINS, tag="accounts")
         201: TokensResponse,
         403: "only invited people may sign up",
         409: "this email already has an account",
-        **WITH_PASSWORD,
+        **PASSWORD_REFUSALS,
     },
     body=SignupBody,
 )
@@ -70,7 +69,7 @@ def sign_up() -> Response:
 @bp.post("/auth/login")
 @describe(
     "Log in",
-    {200: OneOf(TokensResponse, SecondFactorResponse), 401: "wrong email or password", **WITH_PASSWORD},
+    {200: OneOf(TokensResponse, SecondFactorResponse), 401: "wrong email or password", **PASSWORD_REFUSALS},
     body=LoginBody,
     secured=False,
 )
@@ -82,7 +81,7 @@ def log_in() -> Response:
 
 
 @bp.post("/auth/refresh")
-@describe("Renew the tokens", {200: TokensResponse, 429: "too many changes at once", **TOKEN, **CSRF})
+@describe("Renew the tokens", {200: TokensResponse, 429: "too many changes at once", **TOKEN_REFUSALS, **CSRF_REFUSALS})
 def refresh() -> Response:
     """Send the refresh token as a bearer token or cookie. It can be used once. A second use ends the session, because
     the token must have been copied.
@@ -95,7 +94,7 @@ def refresh() -> Response:
 
 
 @bp.post("/auth/logout")
-@describe("Log out", {204: None, **TOKEN, **CSRF})
+@describe("Log out", {204: None, **TOKEN_REFUSALS, **CSRF_REFUSALS})
 def log_out() -> Response:
     """End the session of an access or refresh token, even an expired one, and delete the cookies."""
     try:
@@ -109,7 +108,7 @@ def log_out() -> Response:
 
 
 @bp.get("/auth/me")
-@describe("Get your own account", {200: UserResponse, **TOKEN})
+@describe("Get your own account", {200: UserResponse, **TOKEN_REFUSALS})
 def me() -> Response:
     """The account that the token belongs to."""
     return _response(UserResponse.model_validate(tokens.require_account().account), 200)
@@ -118,7 +117,14 @@ def me() -> Response:
 @bp.patch("/auth/me")
 @describe(
     "Change your name or email",
-    {200: UserResponse, 409: "this email already has an account", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
+    {
+        200: UserResponse,
+        409: "this email already has an account",
+        **PASSWORD_REFUSALS,
+        **TOKEN_REFUSALS,
+        **CSRF_REFUSALS,
+        **WRONG_PASSWORD_REFUSALS,
+    },
     body=ProfileBody,
 )
 def change_me() -> Response:
@@ -130,7 +136,9 @@ def change_me() -> Response:
 
 
 @bp.post("/auth/password")
-@describe("Change your password", {204: None, **WITH_PASSWORD, **TOKEN, **CSRF}, body=PasswordBody)
+@describe(
+    "Change your password", {204: None, **PASSWORD_REFUSALS, **TOKEN_REFUSALS, **CSRF_REFUSALS}, body=PasswordBody
+)
 def change_password() -> Response:
     """Requires the current password. Ends all other sessions."""
     login = tokens.require_account()
@@ -141,7 +149,7 @@ def change_password() -> Response:
 @bp.post("/auth/password-reset")
 @describe(
     "Request a password reset",
-    {202: None, 501: "this server does not send emails", **WITH_PASSWORD},
+    {202: None, 501: "this server does not send emails", **PASSWORD_REFUSALS},
     body=PasswordResetBody,
     secured=False,
 )
@@ -209,7 +217,9 @@ class SessionResponse(BaseModel):
 
 
 @bp.get("/auth/sessions")
-@describe("List your sessions", {200: ListOf(SessionResponse), 400: "no such page", **TOKEN}, query=QUERY)
+@describe(
+    "List your sessions", {200: ListOf(SessionResponse), 400: "no such page", **TOKEN_REFUSALS}, query=PAGING_ARGUMENTS
+)
 def list_sessions() -> Response:
     """Your active sessions, most recently used first."""
     login, paging = tokens.require_account(), Paging.of(request)
@@ -220,7 +230,7 @@ def list_sessions() -> Response:
 
 
 @bp.delete("/auth/sessions")
-@describe("Log out everywhere else", {204: None, **CHANGE, **TOKEN, **CSRF})
+@describe("Log out everywhere else", {204: None, **CHANGE_REFUSALS, **TOKEN_REFUSALS, **CSRF_REFUSALS})
 def end_other_sessions() -> Response:
     """End all your other sessions, with their tokens and sockets."""
     account_services().sessions.end_others(tokens.require_account())
@@ -228,7 +238,7 @@ def end_other_sessions() -> Response:
 
 
 @bp.delete("/auth/sessions/<session_id>")
-@describe("End a session", {204: None, 404: "no such session", **CHANGE, **TOKEN, **CSRF})
+@describe("End a session", {204: None, 404: "no such session", **CHANGE_REFUSALS, **TOKEN_REFUSALS, **CSRF_REFUSALS})
 def end_session(session_id: str) -> Response:
     """End one of your sessions, with its tokens and sockets."""
     account_services().sessions.end(tokens.require_account(), session_id)
@@ -240,9 +250,9 @@ def end_session(session_id: str) -> Response:
     "Invite a person to the panel",
     {
         202: InvitedResponse,
-        **WITH_PASSWORD,
-        **LOGGED_IN,
-        **WRONG_PASSWORD,
+        **PASSWORD_REFUSALS,
+        **LOGIN_REFUSALS,
+        **WRONG_PASSWORD_REFUSALS,
         403: "not a site admin, or X-CSRF-TOKEN is wrong",
     },
     body=PanelInvitationBody,

@@ -18,27 +18,21 @@ from koyjabo.people.accounts.services import account_services
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.responses import json_response
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import (
-    CSRF,
-    TOKEN,
-    WITH_PASSWORD,
-    WRONG_PASSWORD,
-    OneOf,
-    ResponseSpec,
-    describe,
-)
+from koyjabo.web.openapi.describe import describe
+from koyjabo.web.openapi.refusals import CSRF_REFUSALS, PASSWORD_REFUSALS, TOKEN_REFUSALS, WRONG_PASSWORD_REFUSALS
+from koyjabo.web.openapi.response_specs import OneOf, ResponseSpec
 from .auth import empty, tokens_response
 
 bp = api_blueprint("second_factor")
 
-PROVEN: dict[int, ResponseSpec] = {**WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD}
+PROVEN: dict[int, ResponseSpec] = {**PASSWORD_REFUSALS, **TOKEN_REFUSALS, **CSRF_REFUSALS, **WRONG_PASSWORD_REFUSALS}
 EXPIRED = "the code is wrong, or the login has expired"
 
 
 @bp.post("/auth/second-factor")
 @describe(
     "Complete a two-step login",
-    {200: TokensResponse, 401: EXPIRED, **WITH_PASSWORD},
+    {200: TokensResponse, 401: EXPIRED, **PASSWORD_REFUSALS},
     body=SecondFactorBody,
     secured=False,
 )
@@ -50,7 +44,7 @@ def second_factor() -> Response:
 
 
 @bp.get("/auth/second-factor")
-@describe("Get the state of your two-step login", {200: StateResponse, **TOKEN})
+@describe("Get the state of your two-step login", {200: StateResponse, **TOKEN_REFUSALS})
 def second_factor_state() -> Response:
     """The state of your two-step login."""
     state = account_services().second_factors.state(tokens.require_account().account)

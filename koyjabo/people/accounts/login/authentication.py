@@ -30,13 +30,14 @@ from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.people.models import User
 from koyjabo.web.blueprints import is_page
 from koyjabo.web.current import current
-from koyjabo.web.forms import forms as confirmation
-from koyjabo.web.forms.forms import Confirmation, Form, Unconfirmed
+from koyjabo.web.forms import confirmation
+from koyjabo.web.forms.confirmation import Confirmation, Unconfirmed
+from koyjabo.web.forms.forms import Form
 from koyjabo.web.http import cookies
 from koyjabo.web.i18n import language, name_of
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
-from koyjabo.web.pages.redirects import done
+from koyjabo.web.pages.flash import done
 from koyjabo.web.schemas.bodies import Body
 from . import login_limits
 from .schemas import (
@@ -238,15 +239,15 @@ def require_proof(login: Login) -> None:
     proofs.store(login, confirm_password(login, password), request.form.get("code"))
 
 
-def confirm_proved(login: Login, question: Confirmation) -> None:
+def confirm_proved(login: Login, prompt: Confirmation) -> None:
     """Ask for confirmation and for a proof. Call this after an action's checks, before the action. Raises
     Unconfirmed.
     """
-    question, form = question._replace(is_proved=True), Form(Body)
-    confirmation.confirm(question)
+    prompt, form = prompt._replace(is_proved=True), Form(Body)
+    confirmation.confirm(prompt)
     with errors_in(form):
         return require_proof(login)
-    raise Unconfirmed(question, 422, form.errors)
+    raise Unconfirmed(prompt, 422, form.errors)
 
 
 def confirm(login: Login, body: ProofBody) -> None:

@@ -16,17 +16,9 @@ from koyjabo.people.accounts.login_sessions import SecondFactorDue
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.accounts.users.invitations import Invited, Mailed
 from koyjabo.web.pages import links
-from koyjabo.web.schemas.bodies import (
-    NULL,
-    Body,
-    Email,
-    Flag,
-    NewPassword,
-    Text,
-    Typed,
-    VisitorId,
-    refuse,
-)
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import Email, Flag, NewPassword, Text, Typed, VisitorId
+from koyjabo.web.schemas.validators import NULL, refuse
 
 REQUIRED = N_("is required")
 CODE = "6 digits from the authenticator app, or a recovery code"

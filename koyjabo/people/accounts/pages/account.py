@@ -18,13 +18,14 @@ from koyjabo.people.mail.contents import TAKEOVER
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Confirmation, Form, confirm
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import browser_name, count, language, place
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
-from koyjabo.web.pages.redirects import done, say
+from koyjabo.web.pages.flash import done, say
 from .form_fields import DetailsBody, NewPasswordBody
 from .login import secret_page
 

@@ -1,7 +1,8 @@
 """Form fields that differ from the API's."""
 
 from koyjabo.people.accounts.login.schemas import CodeBody
-from koyjabo.web.schemas.bodies import Body, Email, NewPassword, Text, Typed
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import Email, NewPassword, Text, Typed
 
 
 class NewPasswordBody(Body):

@@ -34,7 +34,7 @@ from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import no_store
 from koyjabo.web.login import page_login, tokens
 from koyjabo.web.pages import redirects
-from koyjabo.web.pages.redirects import say
+from koyjabo.web.pages.flash import say
 from .form_fields import EnrolBody
 
 bp = pages_blueprint("login")

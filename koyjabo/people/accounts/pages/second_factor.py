@@ -25,7 +25,7 @@ from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import redirects
-from koyjabo.web.pages.redirects import done
+from koyjabo.web.pages.flash import done
 from koyjabo.web.schemas.bodies import Body
 
 bp = pages_blueprint("second_factor")

@@ -16,12 +16,13 @@ from koyjabo.people.accounts.users.user_admin import USER_ORDERS
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.models import User
 from koyjabo.web.current import current
-from koyjabo.web.forms.forms import Confirmation, Form, confirm
+from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import count, language
 from koyjabo.web.limits import limits
 from koyjabo.web.pages import pagination
+from koyjabo.web.pages.flash import done
 from koyjabo.web.pages.pagination import Sorting
-from koyjabo.web.pages.redirects import done
 from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import me, my_login, page
 

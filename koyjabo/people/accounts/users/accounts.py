@@ -30,7 +30,8 @@ from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
 from koyjabo.people.models import User
-from koyjabo.web.login.tokens import REFRESH_S, Claims
+from koyjabo.web.login.claims import Claims
+from koyjabo.web.login.tokens import REFRESH_TOKEN_S
 
 logger = logging.getLogger(__name__)
 
@@ -344,7 +345,7 @@ class Accounts(Changes):
             user_id=user_id,
             refresh_id=str(uuid.uuid4()),
             created_ms=now_ms,
-            expires_ms=now_ms + REFRESH_S * 1000,
+            expires_ms=now_ms + REFRESH_TOKEN_S * 1000,
             user_agent=usable(user_agent[: user_agents.MAX_USER_AGENT_LENGTH]),
             place=client_address.current_place.get(),
         )

@@ -25,8 +25,8 @@ from koyjabo.reports.ui.ranges import PRESETS, days_in_words
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import links, management, pagination
-from koyjabo.web.pages.redirects import done
-from koyjabo.web.schemas.bodies import NewPassword, TypedDay
+from koyjabo.web.pages.flash import done
+from koyjabo.web.schemas.fields import NewPassword, TypedDay
 
 EMPTY = BeforeValidator(lambda value: value or None)
 TEMPLATE = "share_links/share_links"

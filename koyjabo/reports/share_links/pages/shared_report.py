@@ -20,7 +20,8 @@ from koyjabo.web.http.responses import no_store
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import redirects
-from koyjabo.web.schemas.bodies import Body, Typed
+from koyjabo.web.schemas.bodies import Body
+from koyjabo.web.schemas.fields import Typed
 
 bp = pages_blueprint("shares")
 

@@ -14,7 +14,7 @@ from support.people.page_readers import Reader, tokens_in, words
 
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.people.accounts.queries import TOGETHER_MS
-from koyjabo.web.login.tokens import Tokens
+from koyjabo.web.login.claims import Tokens
 
 SESSIONS = "/api/auth/sessions"
 PHONE = (

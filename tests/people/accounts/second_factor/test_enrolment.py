@@ -15,7 +15,7 @@ from koyjabo.base.core.errors import Forbidden
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.web.login.tokens import Tokens
+from koyjabo.web.login.claims import Tokens
 
 CODES = "/api/auth/recovery-codes"
 ME = "/api/auth/me"

@@ -22,8 +22,8 @@ from support.programs.processes import wait_until
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.integrations.api_keys.api_keys import ApiKeys
-from koyjabo.web.forms.forms import SECRETS
-from koyjabo.web.login.tokens import Tokens
+from koyjabo.web.forms.sent_form import SECRET_LABELS
+from koyjabo.web.login.claims import Tokens
 
 SET = {"total": "5000", "reason": "counted by hand"}
 BY_ADMINS = (
@@ -186,11 +186,11 @@ def test_nothing_is_done_before_the_question_is_answered(site, cases, endpoint):
 
 def test_no_question_repeats_a_secret(cases):
     given = cases.make("panel_users.disable")
-    page = given.reader.send(given.path, 200, note="kept", **dict.fromkeys(SECRETS, "rickshaw at dawn"))
+    page = given.reader.send(given.path, 200, note="kept", **dict.fromkeys(SECRET_LABELS, "rickshaw at dawn"))
     assert "rickshaw" not in page
     form = form_on(page)
     assert form.fields["note"] == "kept"
-    assert {form.kinds[name] for name in SECRETS} == {"password"}
+    assert {form.kinds[name] for name in SECRET_LABELS} == {"password"}
     form = answer(page)
     given.reader.send(form.action, **{**form.fields, "password": "typed again"})
 
