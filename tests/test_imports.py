@@ -40,6 +40,7 @@ sockets: . api
 columns: dimensions query blocks events sums .
 reports: query engine . services ui calls api pages
 reports.share_links: . api pages admin
+reports.weekly_report: . pages
 reports.visits: . services ui admin cli
 upkeep: .
 upkeep.personal_data: . api pages

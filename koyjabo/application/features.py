@@ -21,7 +21,7 @@ FEATURES = (
     *("people.audit", "people.mail", "people.accounts"),
     *("presence", "counting", "counting.evidence", "counting.page_numbers"),
     *("realtime", "communities", "integrations.trusted_tokens", "integrations.api_keys", "sockets"),
-    *("columns", "reports", "reports.share_links", "reports.visits"),
+    *("columns", "reports", "reports.share_links", "reports.weekly_report", "reports.visits"),
     *("upkeep.personal_data", "upkeep.recounts", "upkeep.retention", "upkeep.backups", "upkeep.health"),
     *("site.receipts", "site.getting_started", "site.badges", "site.bridges", "site.home", "site.panel"),
 )

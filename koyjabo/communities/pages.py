@@ -286,7 +286,7 @@ def _show_members(
             "form": form or Form(InvitationBody, {"role": MEMBER}),
             "invitations": [sent(invitation, token, title) for invitation, token in pending],
             "sends_mails": current()[MailOutbox].is_on,
-            "is_confirmed": account_services().email_links.state(at.account).is_verified,
+            "is_confirmed": account_services().email_links.is_verified(at.account),
         }
     return ui.page("communities/members", at, status, **values)
 

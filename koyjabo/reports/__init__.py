@@ -16,7 +16,6 @@ def register(base: "Base") -> None:
     from functools import partial
 
     from koyjabo.base.cluster.base import TICK_S
-    from koyjabo.base.jobs.claims import POLL_S
     from koyjabo.base.observability import all_metrics
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.columns.block_writer import STORING_POLL_S
@@ -39,8 +38,6 @@ def register(base: "Base") -> None:
     base.on(base.signals.visitor_identified, community_signals.convert)
     base.on(base.signals.visitor_converted, community_signals.announce_conversion)
     base.on(base.signals.settings_changed, ReportSettingsFollower(base, reports).follow)
-    base.on(base.signals.epoch_began, lambda _: reports.weekly_report.forget())
-    base.every(POLL_S, reports.weekly_report.tick)
     base.every(DROP_S, partial(base.services[AttendanceWriter].drop, block_queries.correct_attended))
     base.every(STORING_POLL_S, reports.storing.tick)
     base.every(TICK_S, reports.page_totals.tick)

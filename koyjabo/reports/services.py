@@ -20,7 +20,6 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.engine.insights import Insights
 from .community_people import Reports, Visitors
 from .page_totals import PageTotals
-from .weekly_report import WeeklyReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,6 @@ class ReportServices:
     storing: BlockWriter
     page_totals: PageTotals
     parser: TraitParser
-    weekly_report: WeeklyReport
 
 
 class DashboardData:
@@ -105,7 +103,6 @@ def build(base: Base) -> ReportServices:
         storing=BlockWriter(base, reports.live),
         page_totals=PageTotals(base, reports.live),
         parser=parser,
-        weekly_report=WeeklyReport(base, reports),
     )
 
 

@@ -1,7 +1,7 @@
 """Queries for emailed links, and for the emails that users have chosen to receive."""
 
 import uuid
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -19,11 +19,6 @@ from .models import EmailLink, Invitation, PanelInvitation
 
 RESET_MS, VERIFY_MS = 30 * 60_000, 7 * 86_400_000
 LIFETIME_MS = {PASSWORD_RESET: RESET_MS, EMAIL_VERIFICATION: VERIFY_MS}
-
-
-class EmailState(NamedTuple):
-    is_verified: bool
-    wants_weekly_report: bool
 
 
 def prepare_reset(session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
@@ -103,13 +98,10 @@ def _end_what_was_made(session: Session, user: User) -> None:
         rules.revoke_created_by(session, user.id)
     for theirs in (Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user.id).execution_options(synchronize_session=False))
-    user.weekly_report = False
 
 
-def state(session: Session, user_id: str) -> EmailState:
-    columns = (User.verified_ms.is_not(None), User.weekly_report)
-    row = session.execute(select(*columns).where(User.id == user_id)).one_or_none()
-    return EmailState(False, False) if row is None else EmailState(*map(bool, row))
+def is_verified(session: Session, user_id: str) -> bool:
+    return bool(session.scalar(select(User.verified_ms.is_not(None)).where(User.id == user_id)))
 
 
 def choose(session: Session, user_id: str, **values: Any) -> None:

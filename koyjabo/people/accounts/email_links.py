@@ -21,7 +21,6 @@ from koyjabo.people.mail.outbox_queries import QueuedEmail
 from koyjabo.people.models import User
 from . import email_link_queries, queries
 from .audit_entries import own_entry, subject
-from .email_link_queries import EmailState
 from .errors import UnknownLink
 from .login_sessions import Proof
 from .models import LoginSession
@@ -130,11 +129,11 @@ class EmailLinks(Changes):
         email_link_queries.use(tx.session, link_id, user, EMAIL_VERIFICATION, tx.at_ms)
         tx.log("user.verify", subject(user))
 
-    def state(self, account: Account) -> EmailState:
-        return self._database.read(email_link_queries.state, account.id)
+    def is_verified(self, account: Account) -> bool:
+        return self._database.read(email_link_queries.is_verified, account.id)
 
     def choose(self, account: Account, **values: Any) -> None:
-        """Choose the emails that the user gets (`weekly_report`), or their `language`."""
+        """Choose the `language` of the user's emails."""
         self._database.write(email_link_queries.choose, account.id, **values)
 
     def _id(self, purpose: str, token: str) -> str:

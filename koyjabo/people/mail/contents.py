@@ -45,7 +45,6 @@ match only in the top-level domains বাংলা, ভারত and ভাৰ�
 
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
 PANEL_ROLES = {"viewer": N_("Viewer"), "admin": N_("Admin")}
-TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Locations")}
 IGNORE = N_("If you did not ask for this, you can ignore this email.")
 AFTER_LOGIN = N_("The link asks you to log in to that account.")
 TAKEOVER = N_(
@@ -56,7 +55,6 @@ TAKEOVER = N_(
 
 
 SETTING_NAMES = {"PUBLIC_URL": N_("the address in emails"), "SMTP_URL": N_("the mail server")}
-ON_REQUEST = N_("You get this email because you asked for it. You can turn it off on your account page.")
 
 
 class Localizer:
@@ -254,28 +252,6 @@ def sign_in(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def weekly(speech: Localizer, data: Mapping[str, Any]) -> Contents:
-    say, count = speech.say, speech.count
-    first, last = speech.day(data["first"]), speech.day(data["last"])
-    site = [
-        say(N_("Total visits: %(count)s"), count=count(data["total"])),
-        _compared(speech, N_("Visits this week: %(count)s"), data["visits"], data["visits_before"]),
-        _compared(speech, N_("New visitors: %(count)s"), data["new"], data["new_before"]),
-    ]
-    return Contents(
-        say(N_("Weekly report: %(count)s visits"), count=count(data["visits"])),
-        [
-            f"{first} – {last}",
-            "\n".join(site),
-            *(_top(speech, title, data[name]) for name, title in TOP_LISTS.items() if data.get(name)),
-            *(_community(speech, community) for community in data["communities"]),
-        ],
-        say(N_("Open the site")),
-        "/",
-        closing=say(ON_REQUEST),
-    )
-
-
 def backup_failed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
@@ -315,33 +291,6 @@ def test(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     )
 
 
-def _top(speech: Localizer, title: str, rows: Sequence[tuple[str, int, int]]) -> Listing:
-    items = [
-        _with_change(speech, f"{' '.join(label.split())}: {speech.count(now)}", now, before)
-        for label, now, before in rows
-    ]
-    return Listing(speech.say(title), items)
-
-
-def _community(speech: Localizer, community: Mapping[str, Any]) -> str:
-    lines = [
-        mailable(community["name"]) or speech.say(N_("A community")),
-        _compared(speech, N_("Visits this week: %(count)s"), community["visits"], community["visits_before"]),
-        speech.say(N_("Most people online at once: %(count)s"), count=speech.count(community["most"])),
-    ]
-    return "\n".join(lines)
-
-
-def _compared(speech: Localizer, sentence: str, now: int, before: int) -> str:
-    return _with_change(speech, speech.say(sentence, count=speech.count(now)), now, before)
-
-
-def _with_change(speech: Localizer, text: str, now: int, before: int) -> str:
-    """The text with the change since the week before, if there was anything to compare with."""
-    change = speech.change(now, before)
-    return f"{text} ({change})" if change else text
-
-
 KINDS: dict[str, Callable[[Localizer, Mapping[str, Any]], Contents]] = {
     "verify": verify,
     "reset": reset,
@@ -351,7 +300,6 @@ KINDS: dict[str, Callable[[Localizer, Mapping[str, Any]], Contents]] = {
     "email_new": email_new,
     "sign_in": sign_in,
     "backup_failed": backup_failed,
-    "weekly": weekly,
     "settings": settings,
     "test": test,
 }

@@ -273,7 +273,7 @@ class MailOutbox:
 
     def _kinds(self) -> tuple[str, ...]:
         """The kinds of emails to send now. Without a mail server, those that an earlier one sends."""
-        return ORDER if self.is_on else OF_EARLIER
+        return tuple(ORDER) if self.is_on else OF_EARLIER
 
     def send_all(self) -> None:
         """Send all due emails, one after the other, unless the mail server is removed. Raises LedgerUnavailable."""

@@ -25,7 +25,7 @@ TEST, SETTINGS = "test", "settings"
 OF_EARLIER = (SETTINGS,)
 """Kinds of emails that are sent by the mail server from before the change they are about."""
 
-ORDER = (
+ORDER = [
     "reset",
     "email_changed",
     "sign_in",
@@ -35,10 +35,11 @@ ORDER = (
     "backup_failed",
     "invitation",
     "panel_invitation",
-    "weekly",
     TEST,
-)
-"""Kinds by priority, starting with the emails that people wait for or should see at once."""
+]
+"""Kinds by priority, starting with the emails that people wait for or should see at once. Features add theirs with
+`kinds.add_kind`.
+"""
 
 LONGEST_PAUSE_MS = 4 * HOUR_MS
 SENT_KEPT_MS, FAILED_KEPT_MS = DAY_MS, 30 * DAY_MS

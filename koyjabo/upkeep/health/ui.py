@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from koyjabo.base.core.installation import own_command
 from koyjabo.base.settings.schema import Settings
+from koyjabo.people.mail import kinds
 from koyjabo.upkeep.backups.ui import reason
 from koyjabo.web.current import current
 from koyjabo.web.http.proxy_hops import hops, in_force
@@ -30,7 +31,6 @@ MAILS = {
     "sign_in": _("New login"),
     "backup_failed": _("Failed backup"),
     "test": _("Test"),
-    "weekly": _("Weekly report"),
 }
 
 LINK = Markup('<a href="{}">{}</a>')
@@ -48,7 +48,7 @@ def report() -> dict[str, Any]:
         "hops": hops(request.environ),
         "in_force": in_force(request.environ, current()[Settings].trusted_proxies),
         "address": request.remote_addr,
-        "mail_kinds": MAILS,
+        "mail_kinds": MAILS | {kind: _(label) for kind, label in kinds.LABELS.items()},
     }
 
 

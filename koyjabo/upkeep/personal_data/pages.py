@@ -104,7 +104,7 @@ def _show_account(form: Form[Any], status: int = 200) -> Response:
         "session_id": login.session_id,
         "browser_name": browser_name,
         "invitations": current()[AccountServices].received.page(account),
-        "email": current()[AccountServices].email_links.state(account),
+        "is_verified": current()[AccountServices].email_links.is_verified(account),
         "sends_mails": current()[MailOutbox].is_on,
         "second_factor": current()[AccountServices].second_factors.state(account),
         "honours_signals": current()[CountingServices].anonymity.honours_headers(),

@@ -53,7 +53,7 @@ LEAST = {
         pages_personal_data.account pages_personal_data.change_password pages_login.log_out pages_account.end_session
         pages_account.end_other_sessions
         pages_account.verify_email pages_account.do_verify_email pages_account.send_verification
-        pages_account.choose_mails
+        pages_weekly_report.choose_mails
         pages_communities.accept_invitation pages_communities.decline_invitation pages_communities.invitation_code
         pages_communities.new_community pages_communities.create_community pages_communities.join_community
     """,

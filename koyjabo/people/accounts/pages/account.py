@@ -2,7 +2,7 @@
 choosing a new password after forgetting the old one, and confirming an email.
 """
 
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, make_response, render_template, url_for
 from flask_babel import gettext as _
 
 from koyjabo.base.core.credential_rules import email_key
@@ -96,13 +96,6 @@ def send_verification() -> Response:
         if is_sent
         else N_("No email was sent: too many were sent today. Try again tomorrow."),
     )
-
-
-@bp.post("/account/mails")
-def choose_mails() -> Response:
-    account = page_login.require()
-    account_services().email_links.choose(account, weekly_report="weekly_report" in request.form)
-    return done(N_("Your changes were saved."), "pages_personal_data.account")
 
 
 def _show_details(form: Form[DetailsBody], status: int = 200) -> Response:

@@ -94,7 +94,7 @@ CODES = SecurityChange(
 def second_factors() -> Response:
     login, services = page_login.require_login(), account_services()
     account, state = login.account, services.second_factors.state(login.account)
-    is_confirmed = services.email_links.state(account).is_verified
+    is_confirmed = services.email_links.is_verified(account)
     is_at_risk = current()[MailOutbox].is_on and not account.sees_panel and not is_confirmed
     return make_response(render_template("accounts/second_factor.html", state=state, is_at_risk=is_at_risk))
 

@@ -71,7 +71,7 @@ def _show_form(form: Form[PanelInvitationBody], status: int = 200) -> Response:
         status,
         form=form,
         sends_mails=current()[MailOutbox].is_on,
-        is_confirmed=account_services().email_links.state(me()).is_verified,
+        is_confirmed=account_services().email_links.is_verified(me()),
     )
 
 

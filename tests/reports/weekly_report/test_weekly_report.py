@@ -1,5 +1,7 @@
 """The weekly report: recipients, time and content. It is sent once, by any worker."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from support.application.site import Site, Time
 from support.people.accounts import disable, sign_up
@@ -8,9 +10,11 @@ from support.programs.processes import wait_until
 from support.servers.mailbox import Mailbox, html_of, path_in, text_of
 
 from koyjabo.base.models import Scope
+from koyjabo.people.mail.contents import Localizer
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.members import peak_queries
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.weekly_report import email
+from koyjabo.reports.weekly_report.weekly_report import WeeklyReport
 
 FRIDAY, SATURDAY, SUNDAY = (f"2025-12-{day}T12:00:00+06:00" for day in (12, 13, 14))
 EARLY, MORNING = "2025-12-14T07:59:00+06:00", "2025-12-14T08:00:00+06:00"
@@ -139,7 +143,7 @@ def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_be
             write(site)
         assert written(one) == 2  # about the week before
         time.go_to(MORNING)
-        outbox, emails = one.services[ReportServices].weekly_report._outbox, []
+        outbox, emails = one.services[WeeklyReport]._outbox, []
         queued_email = outbox.email
 
         def broken(*args, **values):
@@ -158,9 +162,14 @@ def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_be
         assert written(one) == 4
 
 
+def test_the_report_says_something_neutral_in_place_of_a_name_that_is_a_link():
+    week = {"visits": 1, "visits_before": 1, "most": 1, "name": "evil.example"}
+    assert email._community(Localizer("en", ZoneInfo("Asia/Dhaka")), week).startswith("A community\n")
+
+
 def write(site: Site) -> None:
     """Write what is due, and wait until that is done, but send nothing."""
-    weekly = site.services[ReportServices].weekly_report
+    weekly = site.services[WeeklyReport]
     weekly.tick()
     wait_until(lambda: not weekly._work._is_busy, "the work is done")
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import shifted
@@ -63,3 +63,11 @@ def _sums(session: Session, scope: str, week: ReportQuery) -> tuple[int, int]:
     sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
     row = session.execute(sums.where(DailyVisits.scope == scope, DailyVisits.day.between(week.first, week.last))).one()
     return int(row[0] or 0), int(row[1] or 0)
+
+
+def is_subscriber(session: Session, user_id: str) -> bool:
+    return bool(session.scalar(select(User.weekly_report).where(User.id == user_id)))
+
+
+def subscribe(session: Session, user_id: str, is_on: bool) -> None:
+    session.execute(update(User).where(User.id == user_id).values(weekly_report=is_on))

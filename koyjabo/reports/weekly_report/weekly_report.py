@@ -12,6 +12,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import StillCounting
 from koyjabo.base.core.i18n import LANGUAGES
+from koyjabo.base.core.identity import Account
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import DailyWork
 from koyjabo.columns.query.report_query import ReportQuery
@@ -19,12 +20,15 @@ from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_ROWS
-from . import weekly_report_queries as queries
-from .weekly_report_queries import week_before
+from koyjabo.reports.services import ReportServices
+from . import queries
+from .queries import week_before
 
 log = logging.getLogger(__name__)
 
-WORK = "weekly_report"
+WORK_NAME, EMAIL_KIND = "weekly_report", "weekly"
+"""Names of the nightly work, and of the kind of emails."""
+
 MORNING_S = 8 * 3600
 """Seconds after the start of Sunday: 08:00, except on days when the clocks change."""
 
@@ -40,10 +44,11 @@ DEFAULT = next(iter(LANGUAGES))
 class WeeklyReport:
     """The weekly report. Call `tick` regularly, at least once a minute."""
 
-    def __init__(self, base: Base, insights: Insights) -> None:
-        self._database, self._clock, self._insights = base.database, base.clock, insights
+    def __init__(self, base: Base) -> None:
+        self._database, self._clock = base.database, base.clock
+        self._insights = base.services[ReportServices].reports
         self._outbox = base.services[MailOutbox]
-        self._work = DailyWork(base.database, base.clock, base.runtime, WORK, "weekly_report")
+        self._work = DailyWork(base.database, base.clock, base.runtime, WORK_NAME, "weekly_report")
 
     def tick(self) -> None:
         """Start the work in a task if it is due, unless another worker has claimed it."""
@@ -52,6 +57,13 @@ class WeeklyReport:
             sunday = shifted(today, -((date.fromisoformat(today).weekday() - SUNDAY) % 7))
             has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(sunday) + MORNING_S)
             self._work.begin(sunday if has_come else shifted(sunday, -7), self._do)
+
+    def is_subscriber(self, account: Account) -> bool:
+        return self._database.read(queries.is_subscriber, account.id)
+
+    def subscribe(self, account: Account, is_on: bool) -> None:
+        """Send the report to an account from now on, or no longer."""
+        self._database.write(queries.subscribe, account.id, is_on)
 
     def forget(self) -> None:
         """Make the next `tick` check in the database whether the week's report was written."""
@@ -70,7 +82,7 @@ class WeeklyReport:
                 communities = self._database.read(queries.of_communities, to, week)
                 top = lists.get(to.language or DEFAULT, lists[DEFAULT]) if to.sees_panel else {}
                 figures = {**site, **top, "communities": communities, "first": week.first, "last": week.last}
-                email = self._outbox.email("weekly", to.email, to.language, f"weekly {sunday} {to.id}", **figures)
+                email = self._outbox.email(EMAIL_KIND, to.email, to.language, f"weekly {sunday} {to.id}", **figures)
                 self._database.write(lambda session: None, mail=email)
                 renew(1)
             count, last_id = count + len(recipients), recipients[-1].id
