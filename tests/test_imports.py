@@ -96,6 +96,9 @@ MAX_LINES_OF_A_MODULE, MAX_LINES_OF_A_FUNCTION = 400, 40
 
 MAX_ARGUMENTS = 7
 
+FACE_OF_COLUMNS = "columns/columns.py columns/query/* columns/dimensions/* columns/events/new_event.py"
+MAX_METHODS_OF_COLUMNS = 5
+
 PATH_OF_A_VISIT = """
 api incoming visits ledger live_stats batch_plan records rollback high_water ledger_sqlite
 ledger_postgres schemas.requests
@@ -273,6 +276,19 @@ def test_domains_import_no_interfaces_and_nothing_imports_interfaces_of_others()
         if interface_of(other) and package(module) == package(other) and not interface_of(module)
     ]
     assert (wrong, inside) == ([], [])
+
+
+def test_the_column_store_is_used_through_its_face():
+    """Modules outside `columns` import only this class, what they hand it, and the vocabulary of queries."""
+    inner = [
+        (module, other)
+        for module, other in arrows()
+        if area(other) == "columns" and area(module) != "columns" and not is_allowed(other, FACE_OF_COLUMNS.split())
+    ]
+    assert inner == []
+    methods = next(node for node in tree("koyjabo.columns.columns").body if isinstance(node, ast.ClassDef)).body
+    public = [method.name for method in methods if isinstance(method, ast.FunctionDef) and method.name[0] != "_"]
+    assert len(public) <= MAX_METHODS_OF_COLUMNS
 
 
 def test_there_is_no_circle_of_modules():

@@ -1,5 +1,5 @@
 """Columns stores visits and events as columns, records events, and keeps running sums for report queries. Begin with
-`query/report_query.py` and `blocks/block.py`.
+`columns.py`, the only class that other areas use, and `query/report_query.py`.
 """
 
 from typing import TYPE_CHECKING
@@ -12,4 +12,27 @@ UPKEEP = ("upkeep_queries:ColumnRules",)
 
 
 def register(base: "Base") -> None:
-    """Only tables: `reports` still builds the services."""
+    from functools import partial
+
+    from koyjabo.base.observability import all_metrics
+    from koyjabo.base.observability.services import ObservabilityServices
+    from koyjabo.counting.evidence.attendance import DROP_S, AttendanceWriter
+    from .block_writer import STORING_POLL_S, BlockWriter
+    from .blocks.block_queries import correct_attended
+    from .columns import Columns
+    from .dimensions.trait_parser import TraitParser
+    from .events.event_ledger import open_ledger
+    from .settings_follower import ColumnSettingsFollower, own_hosts
+    from .sums.running_sums import RunningSums
+
+    parser = base.services.add(TraitParser(own_hosts(base.settings)))
+    sums, events = RunningSums(parser, base.clock), open_ledger(base)
+    writer = BlockWriter(base, sums)
+    base.services.add(Columns(sums, writer, events))
+    base.on(base.signals.settings_changed, ColumnSettingsFollower(base, parser, writer).follow)
+    base.every(STORING_POLL_S, writer.tick)
+    base.every(DROP_S, partial(base.services[AttendanceWriter].drop, correct_attended))
+    base.at_stop(events.close)
+    gauges = base.services[ObservabilityServices].gauges
+    gauges.provide(all_metrics.UNPROJECTED_VISITS_GAUGE, lambda: writer.last_behind)
+    gauges.provide(all_metrics.FREE_DISK_GAUGE, lambda: (disk := events.space.disk()) and disk.free)

@@ -17,10 +17,10 @@ STORING_POLL_S = 5.0
 
 
 class BlockWriter:
-    """Stores blocks. All methods wait, and raise LedgerUnavailable. `live` belongs to the thread for scans."""
+    """Stores blocks. All methods wait, and raise LedgerUnavailable. `sums` belong to the thread for scans."""
 
-    def __init__(self, base: Base, live: RunningSums) -> None:
-        self._database, self._live = base.database, live
+    def __init__(self, base: Base, sums: RunningSums) -> None:
+        self._database, self._sums = base.database, sums
         self._task = LeasedTask(
             base.database, base.clock, base.runtime, STORING_LEASE, "blocks_interrupted", "blocks_failed"
         )
@@ -46,11 +46,7 @@ class BlockWriter:
         differ.
         """
         self._has_begun = False
-        self._live.is_stale = True  # without waiting for the thread for scans
-
-    def behind(self) -> int:
-        """Return the number of visits without a block."""
-        return self._database.read(block_queries.behind)
+        self._sums.is_stale = True  # without waiting for the thread for scans
 
     def catch_up(self, advance: Advance = lambda visits: None) -> None:
         """Store all blocks that are due now. Two workers may do this at the same time.
@@ -58,22 +54,22 @@ class BlockWriter:
         Calls `advance` with the number of visits since the last call. If it raises, the work is aborted.
         """
         if self._has_other_rules():
-            self._database.write(block_queries.replace_rules, self._live.rules)
+            self._database.write(block_queries.replace_rules, self._sums.rules)
             self._has_begun = True
         has_more, upto = True, 0
         while has_more:
-            state, unsaved, has_more = self._database.scan(self._live.read_some)
+            state, unsaved, has_more = self._database.scan(self._sums.read_some)
             if unsaved:
-                self._database.write(block_queries.save, state, self._live.rules, unsaved)
-            advance(max(0, self._live.visits.upto - upto))
-            upto = self._live.visits.upto
+                self._database.write(block_queries.save, state, self._sums.rules, unsaved)
+            advance(max(0, self._sums.visits.upto - upto))
+            upto = self._sums.visits.upto
 
     def _has_other_rules(self) -> bool:
         """Return whether the stored blocks must be rebuilt because they were made with other rules. Also makes this
         worker notice changed rows within POLL_S.
         """
-        rules = self._database.scan(self._live.at).rules
-        return not self._has_begun and rules not in (None, self._live.rules)
+        rules = self._database.scan(self._sums.at).rules
+        return not self._has_begun and rules not in (None, self._sums.rules)
 
     def _work(self) -> None:
         self.catch_up()

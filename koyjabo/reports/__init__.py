@@ -13,15 +13,8 @@ UPKEEP = ("page_total_queries:PageNumberRules",)
 
 
 def register(base: "Base") -> None:
-    from functools import partial
-
     from koyjabo.base.cluster.base import TICK_S
-    from koyjabo.base.observability import all_metrics
-    from koyjabo.base.observability.services import ObservabilityServices
-    from koyjabo.columns.block_writer import STORING_POLL_S
-    from koyjabo.columns.blocks import block_queries
     from koyjabo.communities.live.dashboards import ReportRooms
-    from koyjabo.counting.evidence.attendance import DROP_S, AttendanceWriter
     from koyjabo.web.panel.navigation import OVERVIEW, Navigation, Shortcut
     from .community_signals import CommunitySignals
     from .services import build, build_people
@@ -38,13 +31,7 @@ def register(base: "Base") -> None:
     base.on(base.signals.visitor_identified, community_signals.convert)
     base.on(base.signals.visitor_converted, community_signals.announce_conversion)
     base.on(base.signals.settings_changed, ReportSettingsFollower(base, reports).follow)
-    base.every(DROP_S, partial(base.services[AttendanceWriter].drop, block_queries.correct_attended))
-    base.every(STORING_POLL_S, reports.storing.tick)
     base.every(TICK_S, reports.page_totals.tick)
-    gauges = base.services[ObservabilityServices].gauges
-    gauges.provide(all_metrics.UNPROJECTED_VISITS_GAUGE, lambda: reports.storing.last_behind)
-    gauges.provide(all_metrics.FREE_DISK_GAUGE, lambda: (disk := reports.events.space.disk()) and disk.free)
-    base.at_stop(reports.events.close)
     bind_tracker(base)
     cards = (Shortcut(card.label, OVERVIEW, f"insights-{card.name}") for card in ALL)
     base.services[Navigation].add_shortcuts(OVERVIEW, *cards)

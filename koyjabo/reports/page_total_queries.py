@@ -9,12 +9,9 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import StillCounting
 from koyjabo.base.database.upkeep_rules import UpkeepRules
-from koyjabo.columns.blocks import state_queries
-from koyjabo.columns.blocks.state_queries import RowState
+from koyjabo.columns.columns import Columns, RowState
 from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
-from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.report_query import FIRST_DAY, LAST_DAY, ReportQuery
-from koyjabo.columns.sums.running_sums import RunningSums
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.page_queries import PageRow
 from koyjabo.reports.engine.requests import EventValues
@@ -22,7 +19,7 @@ from koyjabo.reports.engine.snapshot_queries import Snapshot
 
 
 class PageViewTotals(NamedTuple):
-    """The views of all pages, in all and on the day `today`, at one state of the log."""
+    """The views of all pages, in all and on the day `today`, at one state of the rows."""
 
     state: RowState
     views: Mapping[str, int]
@@ -36,7 +33,7 @@ class PageViewTotals(NamedTuple):
         ]
 
 
-def problems(session: Session, clock: Clock, parser: TraitParser) -> Iterator[str]:
+def problems(session: Session, clock: Clock, columns: Columns) -> Iterator[str]:
     """Compare the numbers of all pages with the report of all time, and yield a sentence for each difference. Nothing
     is compared while one of them is being computed.
     """
@@ -44,30 +41,32 @@ def problems(session: Session, clock: Clock, parser: TraitParser) -> Iterator[st
     if numbers is None:
         return
     with suppress(StillCounting):
-        reported = totals(session, clock, RunningSums(parser, clock))
+        reported = totals(session, clock, columns, is_kept=False)
         for page in sorted({*reported.views, *numbers}):
             views = reported.views.get(page, 0)
             if numbers[page] != views:
                 yield f"page_sums: {page} has {numbers[page]} views instead of {views}"
 
 
-def totals(session: Session, clock: Clock, live: RunningSums) -> PageViewTotals:
-    snapshot, today = Snapshot(session, clock, live), clock.today()
+def totals(session: Session, clock: Clock, columns: Columns, is_kept: bool = True) -> PageViewTotals:
+    """Return the totals. `is_kept` is as in `Columns.read`. Raises StillCounting."""
+    reading, today = columns.read(session, is_kept), clock.today()
+    snapshot = Snapshot(session, clock, reading)
     # Not from the first visit's day, because page views may be older.
     of_all_time = EventValues(snapshot, ReportQuery(FIRST_DAY, LAST_DAY), VIEWED_PAGE)
     of_today = EventValues(snapshot, ReportQuery(today, today), VIEWED_PAGE)
-    return PageViewTotals(live.at(session), _views(of_all_time), today, _views(of_today))
+    return PageViewTotals(reading.state, _views(of_all_time), today, _views(of_today))
 
 
 def _views(values: EventValues) -> dict[str, int]:
     return {page: count for page, count in values.counts.items() if page is not None and count}
 
 
-def finish(session: Session, totals: PageViewTotals, began: int) -> None:
+def finish(session: Session, columns: Columns, totals: PageViewTotals, began: int) -> None:
     """Mark the sums as ready, unless rows were changed or removed, or another worker has added to the sums or discarded
     them. `began` is the result of the `discard` before they were computed.
     """
-    if state_queries.lock(session).version != totals.state.version:
+    if columns.change(session).lock_state().version != totals.state.version:
         return
     if page_queries.marks(session) or page_queries.version(session) != began:
         return
@@ -76,8 +75,8 @@ def finish(session: Session, totals: PageViewTotals, began: int) -> None:
 
 
 class PageNumberRules(UpkeepRules):
-    def problems(self, session: Session, clock: Clock, parser: TraitParser) -> Iterator[str]:
-        return problems(session, clock, parser)
+    def problems(self, session: Session, clock: Clock, columns: Columns) -> Iterator[str]:
+        return problems(session, clock, columns)
 
     def discard_sums(self, session: Session) -> None:
         page_queries.discard(session)

@@ -8,7 +8,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.base.database.executor import Throttle
 from koyjabo.base.jobs.claims import LeasedTask
-from koyjabo.columns.sums.running_sums import RunningSums
+from koyjabo.columns.columns import Columns
 from koyjabo.counting.page_numbers import page_queries
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from . import page_total_queries
@@ -18,11 +18,11 @@ LEASE = "page_totals"
 
 
 class PageTotals:
-    """Call `tick` every second. `live` belongs to the thread for scans."""
+    """Call `tick` every second."""
 
-    def __init__(self, base: Base, live: RunningSums) -> None:
+    def __init__(self, base: Base, columns: Columns) -> None:
         self._database, self._clock = base.database, base.clock
-        self._numbers, self._live = base.services[PageNumbers], live
+        self._numbers, self._columns = base.services[PageNumbers], columns
         self._task = LeasedTask(
             base.database, base.clock, base.runtime, LEASE, "page_totals_interrupted", "page_totals_failed"
         )
@@ -56,7 +56,7 @@ class PageTotals:
 
     def read(self) -> PageViewTotals:
         """The numbers that reports show. Raises StillCounting, LedgerUnavailable."""
-        return self._database.scan(page_total_queries.totals, self._clock, self._live)
+        return self._database.scan(page_total_queries.totals, self._clock, self._columns)
 
     def _work(self) -> None:
         with suppress(StillCounting):  # blocks are being stored; the next tick tries again
@@ -74,4 +74,4 @@ class PageTotals:
         rows, added = totals.rows(), 0
         while added < len(rows):
             added += throttle.do(page_queries.add_some, rows, added)
-        self._database.write(page_total_queries.finish, totals, began)
+        self._database.write(page_total_queries.finish, self._columns, totals, began)

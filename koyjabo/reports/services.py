@@ -3,20 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.base.database.free_space import FreeSpace
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.settings.database_url import file_of
-from koyjabo.base.settings.schema import Settings
-from koyjabo.columns.block_writer import BlockWriter
-from koyjabo.columns.dimensions.trait_parser import TraitParser
-from koyjabo.columns.events.event_ledger import EventLedger, open_store
+from koyjabo.columns.columns import Columns
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.presence.services import PresenceServices
-from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.engine.insights import Insights
 from .community_people import Reports, Visitors
 from .page_totals import PageTotals
@@ -26,10 +19,7 @@ from .page_totals import PageTotals
 class ReportServices:
     reports: Insights
     public_reports: Insights  # for readers without an account
-    events: EventLedger
-    storing: BlockWriter
     page_totals: PageTotals
-    parser: TraitParser
 
 
 class DashboardData:
@@ -68,20 +58,8 @@ MAX_NAMED = 50
 """Maximum number of online people named in a dashboard event."""
 
 
-def trait_parser(base: Base) -> TraitParser:
-    """Return the parser. It does not count pages on our own hosts as sources."""
-    return TraitParser(own_hosts(base.settings))
-
-
-def own_hosts(settings: Settings) -> list[str]:
-    hosts = (urlsplit(url).hostname for url in (settings.public_url, *settings.origins))
-    return sorted(filter(None, hosts))
-
-
 def build(base: Base) -> ReportServices:
-    settings, database, clock = base.settings, base.database, base.clock
-    parser, presence, file = trait_parser(base), base.services[PresenceServices], file_of(settings.database_url)
-    space = FreeSpace(file.parent if file else None)
+    columns, presence = base.services[Columns], base.services[PresenceServices]
 
     def unwritten_peaks(scope: Scope) -> Mapping[str, int]:
         if scope != SITE:
@@ -89,20 +67,11 @@ def build(base: Base) -> ReportServices:
         presence.active_peak.measure()  # so that no page shows more current visitors than the peak
         return presence.active_peak.unwritten(scope)
 
-    reports = Insights(database, clock, parser, unwritten_peaks)
+    reports = Insights(base.database, base.clock, columns, unwritten_peaks)
     return ReportServices(
         reports=reports,
         public_reports=reports.for_public(),
-        events=EventLedger(
-            open_store(settings.database, clock),
-            base.runtime,
-            lambda: settings.bot_policy == "ignore",
-            space,
-            base.services[RealtimeServices].pages_changed,
-        ),
-        storing=BlockWriter(base, reports.live),
-        page_totals=PageTotals(base, reports.live),
-        parser=parser,
+        page_totals=PageTotals(base, columns),
     )
 
 

@@ -3,21 +3,19 @@
 from koyjabo.base.cluster.base import Base
 from koyjabo.counting.services import CountingServices
 from koyjabo.realtime.services import RealtimeServices
-from .services import ReportServices, own_hosts
+from .services import ReportServices
 
 
 class ReportSettingsFollower:
     def __init__(self, base: Base, reports: ReportServices) -> None:
-        self._settings, self._clock, self._reports = base.settings, base.clock, reports
+        self._clock, self._reports = base.clock, reports
         self._visits = base.services[CountingServices].visits
         self._pages = base.services[RealtimeServices].pages
         self._zone = base.clock.zone
 
     def follow(self, _: object) -> None:
-        """Follow the site's hosts and its time zone. Everything else reads the settings when it uses them."""
+        """Follow the time zone. Everything else reads the settings when it uses them."""
         zone = self._clock.zone
-        if self._reports.parser.follow(own_hosts(self._settings)) or zone != self._zone:
-            self._reports.storing.begin_again()
         if zone != self._zone:
             self._visits.stats()  # the day may have changed
             self._reports.page_totals.begin_again()

@@ -10,6 +10,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.blocks import block as blocks, block_queries, state_queries
+from koyjabo.columns.columns import Columns
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit.log import VersionLog
@@ -51,7 +52,7 @@ def test_reports_have_only_the_remaining_visits(site, database):
         site.register("chumki", page="/next")
         assert pages(site) == pages(other) == {"/kept": 1, "/next": 1}
         assert [sum(map(sum, hours.minutes(HERE).values()))] == [1]
-    site.services[ReportServices].storing.catch_up()
+    site.services[Columns].catch_up()
     assert site.recount() == []
     assert pages(site) == {"/kept": 1, "/next": 1}
 
@@ -76,22 +77,23 @@ def test_number_that_signals_a_change_to_workers_is_never_reused(site, database)
 
 def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypatch):
     monkeypatch.setattr(blocks, "MAX_BLOCK_ROWS", 1)
-    storing, reports = site.services[ReportServices].storing, site.services[ReportServices].reports
-    storing.catch_up()
+    columns = site.services[Columns]
+    sums, database_of_site = columns._sums, columns._writer._database
+    columns.catch_up()
     remembered = database.remember()
     site.register("badal", page="/lost")
     site.register("badal", page="/lost")
-    state, unsaved, _ = reports._database.scan(reports.live.read_some)
+    state, unsaved, _ = database_of_site.scan(sums.read_some)
     assert unsaved
     database.go_back(remembered)
-    save = partial(reports._database.write, block_queries.save, state, reports.live.rules, unsaved)
+    save = partial(database_of_site.write, block_queries.save, state, sums.rules, unsaved)
     with suppress(LedgerUnavailable):  # its connection belonged to the earlier database
         save()
     for _ in range(2):
         save()
         assert site.rows("SELECT first FROM visit_blocks WHERE last > 1") == []
         site.register("chumki", page="/next")
-    storing.catch_up()
+    columns.catch_up()
     assert site.recount() == []
 
 

@@ -20,12 +20,13 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import campaigns
 from koyjabo.base.network.services import NetworkServices
 from koyjabo.base.settings.schema import Settings
+from koyjabo.columns.columns import Columns
 from koyjabo.columns.events.new_event import NewEvent
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.reports.services import PeopleServices, ReportServices
+from koyjabo.reports.services import PeopleServices
 
 ALONE = {"REDIS_URL": "", "WEB_CONCURRENCY": 1, "RATE_LIMIT_MAILS": 0}
 """Nothing is published, no visitor becomes active on the server, and no mail is sent."""
@@ -80,7 +81,7 @@ class History:
                 self._visits.register_all(drawn)
                 written += len(drawn)
             if events := [event for visit in drawn for event in self._events(visit)]:
-                self._services[ReportServices].events.record(events, is_bot=False)
+                self._services[Columns].record(events, is_bot=False)
         self._admit(self._ends_ms)
         return written
 

@@ -73,8 +73,8 @@ class UpkeepRules:
     def invalidate_restored(self, connection: Connection, version: int, now_ms: int) -> None:
         """Revoke what may have been used or revoked since a restored backup, and store the version."""
 
-    def problems(self, session: Session, clock: Clock, parser: Any) -> Iterable[str]:
-        """Compare sums with their source in a recount. Yields a sentence for each difference."""
+    def problems(self, session: Session, clock: Clock, columns: Any) -> Iterable[str]:
+        """Compare sums with `columns` in a recount. Yields a sentence for each difference."""
         return ()
 
     def discard_sums(self, session: Session) -> None:

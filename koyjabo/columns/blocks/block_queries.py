@@ -89,7 +89,7 @@ def behind(session: Session) -> int:
 def replace_rules(session: Session, rules: int) -> None:
     """Remove all blocks that were made with other rules, so that they are rebuilt."""
     if lock(session).rules != rules:
-        remove_all(session)
+        remove_all_blocks(session)
         mark_blocks(session, read_state(session).changes, rules)
 
 
@@ -109,13 +109,13 @@ def save(session: Session, seen: RowState, rules: int, blocks: Iterable[Block]) 
         session.execute(_statement(INSERT_BLOCK, new.kind), {**row, "packed": new.pack()})
 
 
-def remove_all(session: Session) -> None:
+def remove_all_blocks(session: Session) -> None:
     """Remove all blocks, so that they are rebuilt."""
     _delete(session)
     changed(session)
 
 
-def remove(session: Session, kind: BlockKind, after: int, upto: int) -> None:
+def remove_blocks(session: Session, kind: BlockKind, after: int, upto: int) -> None:
     """Remove the blocks that have rows with ids after `after`, up to `upto`, and count the change. The transaction
     changes many of these rows, so the blocks are rebuilt when it is over.
     """
@@ -124,7 +124,7 @@ def remove(session: Session, kind: BlockKind, after: int, upto: int) -> None:
     session.execute(_statement(DELETE_BLOCKS, kind), {"after": after, "upto": upto})
 
 
-def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
+def correct(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
     """Correct the blocks that contain these changed rows, and count the change."""
     if ids:
         lock(session)
@@ -153,7 +153,7 @@ def _blocks_of(session: Session, kind: BlockKind, ids: Collection[int]) -> Itera
             session.execute(_statement(UPDATE_BLOCK, kind), {"first": head.first, "packed": stored.pack()})
 
 
-def problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
+def block_problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
     """Rebuild each block, compare it with the stored one byte by byte, and yield a sentence for each difference. Blocks
     made with other rules are skipped, because they will be replaced.
     """

@@ -39,7 +39,7 @@ INSERT INTO watermarks (name, upto, version) VALUES ('blocks', :changes, :rules)
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto, version = excluded.version
 """)
 
-ReadSession = Session
+DatabaseSession = Session
 """A session that reads a snapshot."""
 
 

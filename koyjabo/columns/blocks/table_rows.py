@@ -19,7 +19,7 @@ from .block_kinds import BlockKind, Seen
 from .block_queries import BlockHead
 from .row_queries import ReadRows
 from .rows import Rows
-from .state_queries import ReadSession
+from .state_queries import DatabaseSession
 
 MAX_UNREAD_ROWS = 100_000
 """Maximum number of rows without a block that a report reads, which takes about 1 s."""
@@ -65,7 +65,7 @@ class AttendedRows(NamedTuple):
 class TableRows:
     """All rows of one table, for one thread. `RunningSums` sets `session`, which reads a snapshot."""
 
-    session: ReadSession
+    session: DatabaseSession
 
     def __init__(self, kind: BlockKind, read: ReadRows) -> None:
         self._kind, self._read_rows = kind, read

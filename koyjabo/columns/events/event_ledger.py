@@ -11,11 +11,14 @@ from typing import Protocol
 
 from sqlalchemy.engine import URL
 
+from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import DiskAlmostFull
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import STUCK_S, BatchStore, BatchWorker, commit_jobs
 from koyjabo.base.database.free_space import FreeSpace
+from koyjabo.base.settings.database_url import file_of
+from koyjabo.realtime.services import RealtimeServices
 from .new_event import NewEvents, Recorded
 
 log = logging.getLogger(__name__)
@@ -84,3 +87,14 @@ class EventLedger:
         """Commit the queued events and close the database."""
         self._writer.close()
         self._store.close()
+
+
+def open_ledger(base: Base) -> EventLedger:
+    settings, file = base.settings, file_of(base.settings.database_url)
+    return EventLedger(
+        store=open_store(settings.database, base.clock),
+        runtime=base.runtime,
+        ignores_bots=lambda: settings.bot_policy == "ignore",
+        space=FreeSpace(file.parent if file else None),
+        on_recorded=base.services[RealtimeServices].pages_changed,
+    )

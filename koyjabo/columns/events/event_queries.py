@@ -56,5 +56,5 @@ def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
     rows = session.execute(select(*columns).where(Event.visitor_id == visitor_id).limit(size)).all()
     if rows:
         session.execute(RENAME_EVENTS, {"name": name, "ids": [row.id for row in rows]})
-    block_queries.follow(session, EVENT_BLOCKS, [row.id for row in rows if row.props], row_queries.events)
+    block_queries.correct(session, EVENT_BLOCKS, [row.id for row in rows if row.props], row_queries.events)
     return len(rows)

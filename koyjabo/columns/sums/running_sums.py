@@ -15,7 +15,7 @@ from koyjabo.columns.blocks import row_queries, state_queries
 from koyjabo.columns.blocks.block import Block
 from koyjabo.columns.blocks.block_kinds import EVENT_BLOCKS, VISIT_BLOCKS
 from koyjabo.columns.blocks.rows import Rows
-from koyjabo.columns.blocks.state_queries import ReadSession, RowState
+from koyjabo.columns.blocks.state_queries import DatabaseSession, RowState
 from koyjabo.columns.blocks.table_rows import TableRows
 from koyjabo.columns.dimensions.dimensions import EVENT, VIEWED_PAGE, has_many
 from koyjabo.columns.dimensions.trait_parser import TraitParser
@@ -60,14 +60,18 @@ class RunningSums:
     """Set this on any thread to forget everything at the next snapshot."""
 
     def __init__(self, parser: TraitParser, clock: Clock) -> None:
-        self._clock, self._parser = clock, parser
+        self._clock, self.parser = clock, parser
         self.visits = TableRows(VISIT_BLOCKS, row_queries.visits(parser))
         self.events = TableRows(EVENT_BLOCKS, row_queries.events)
         self.forget()
 
     @property
     def rules(self) -> int:
-        return self._parser.rules
+        return self.parser.rules
+
+    def fresh(self) -> "RunningSums":
+        """Return new sums for another thread, with the same rules."""
+        return RunningSums(self.parser, self._clock)
 
     def forget(self) -> None:
         self._version: Any = None
@@ -79,7 +83,7 @@ class RunningSums:
         self.reduced_before = ""
         """The first day whose visits are not reduced; "" if none is."""
 
-    def refresh(self, session: ReadSession) -> RowState:
+    def refresh(self, session: DatabaseSession) -> RowState:
         """Read all new rows of the snapshot. Raises StillCounting."""
         state = self.at(session)
         self.visits.refresh(state.visits)
@@ -91,7 +95,7 @@ class RunningSums:
         drop_largest(self._sums, {key: sums.size for key, sums in self._sums.items()}, MAX_SUM_BYTES)
         return state
 
-    def read_some(self, session: ReadSession) -> tuple[RowState, list[Block], bool]:
+    def read_some(self, session: DatabaseSession) -> tuple[RowState, list[Block], bool]:
         """Read some new rows. Returns the state, the blocks to store, and whether there are more rows."""
         state = self.at(session)
         has_more = self.visits.read_some(state.visits) or self.events.read_some(state.events)
@@ -130,7 +134,7 @@ class RunningSums:
         """Return the attended visits in each set of a query's visits (`AttendedSets`)."""
         return self._of(query).attended.of(sets)
 
-    def at(self, session: ReadSession) -> RowState:
+    def at(self, session: DatabaseSession) -> RowState:
         """Read the snapshot's state. Forget all rows if some have changed since the last read, for example through an
         erasure.
         """
@@ -153,7 +157,7 @@ class RunningSums:
             self._follow_attendance(session, state)
         return state
 
-    def _follow_attendance(self, session: ReadSession, state: RowState) -> None:
+    def _follow_attendance(self, session: DatabaseSession, state: RowState) -> None:
         self._version = None  # if reading fails, no sums may remain
         moved = set()  # queries whose visits may now pass their filters, or no longer pass them
         for changed in self.visits.change(row_queries.changed_since(session, self._attendance)):

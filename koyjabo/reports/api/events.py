@@ -13,6 +13,7 @@ from koyjabo.base.core.identity import VISIT_NAME
 from koyjabo.base.core.sanitize import truncate
 from koyjabo.base.core.urls import WRONG_PAGE, sent_page
 from koyjabo.base.network.crawlers import is_bot
+from koyjabo.columns.columns import Columns
 from koyjabo.columns.events.new_event import (
     EVENT_NAME,
     MAX_EVENTS,
@@ -26,7 +27,6 @@ from koyjabo.columns.events.new_event import (
 )
 from koyjabo.counting.schemas.requests import ANONYMOUS
 from koyjabo.counting.services import CountingServices
-from koyjabo.reports.services import ReportServices
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.fast_path.fast_path import fast_path, waits_fairly
 from koyjabo.web.fast_path.request_context import RequestContext
@@ -204,7 +204,7 @@ def record_events(context: RequestContext) -> PlainResponse:
     known = services[CountingServices].visits.texts.pages
     events = [event._replace(page=known.allowed(event.page, context)) for event in events]
     try:
-        recorded = services[ReportServices].events.record(events, is_bot(text(context.environ.get("HTTP_USER_AGENT"))))
+        recorded = services[Columns].record(events, is_bot(text(context.environ.get("HTTP_USER_AGENT"))))
     finally:
         context.uncount_stored(size.most_bytes - recorded.stored_bytes)
     context.uncount_visitor("events", body.visitorId, size.uses * (len(events) - recorded.accepted) // len(events))

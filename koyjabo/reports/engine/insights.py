@@ -12,10 +12,9 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.client_address import customer
+from koyjabo.columns.columns import Columns
 from koyjabo.columns.dimensions.dimensions import Value
-from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.columns.sums.running_sums import RunningSums
 from koyjabo.people.models import Community
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
@@ -44,14 +43,13 @@ class Insights:
     """
 
     def __init__(
-        self, database: DatabaseExecutor, clock: Clock, parser: TraitParser, unwritten_peaks: UnwrittenPeaks
+        self, database: DatabaseExecutor, clock: Clock, columns: Columns, unwritten_peaks: UnwrittenPeaks
     ) -> None:
         self._database = database
         self._clock = clock
         self._unwritten_peaks = unwritten_peaks
-        self.live = RunningSums(parser, clock)
-        """Only the thread for scans may use this."""
-        self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, self.live, requests))
+        self._columns = columns
+        self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, columns, requests))
         self._reader, self._is_public = ReportReader(has_budget=False), False
 
     def for_public(self) -> "Insights":
@@ -147,7 +145,7 @@ class Insights:
         """Return a text that changes whenever a report may change, for ETags. The last hour, and a comparison of a
         range that ends today, also change with the clock.
         """
-        known, now_ms = self._database.read(snapshot_queries.version, query), self._clock.now_ms()
+        known, now_ms = self._database.read(snapshot_queries.version, self._columns, query), self._clock.now_ms()
         known = f"{known}.{self._peak(query, None)}"
         moves = query.since_ms is not None or (is_compared and query.last == self._clock.today())
         return f"{known}.{self._clock.zone.key}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"

@@ -155,8 +155,8 @@ def _figures(snapshot: Snapshot, query: ReportQuery) -> Figures:
         visitors=sums.visitors,
         new_visitors=sums.new_visitors,
         returning_visitors=sums.visitors - sums.new_visitors,
-        page_views=total.pages + snapshot.live.events_by(query, VIEWED_PAGE, DAY).total(),
-        events=snapshot.live.events_by(query, EVENT, DAY).total(),
+        page_views=total.pages + snapshot.columns.sums.events_by(query, VIEWED_PAGE, DAY).total(),
+        events=snapshot.columns.sums.events_by(query, EVENT, DAY).total(),
         peak_active=snapshot_queries.peak(snapshot.session, query),
         attended=sums.attended,
         attended_s=sums.attended_s,
@@ -196,14 +196,14 @@ class EventValues:
     """
 
     def __init__(self, snapshot: Snapshot, query: ReportQuery, dimension: str) -> None:
-        self._live, self._query, self._dimension = snapshot.live, query, dimension
-        self.counts = Counter(self._live.events_by(query, dimension, VALUE))  # a copy, because they are reused
+        self._running, self._query, self._dimension = snapshot.columns.sums, query, dimension
+        self.counts = Counter(self._running.events_by(query, dimension, VALUE))  # a copy, because they are reused
         self._landings: Groups = {}
         if dimension == VIEWED_PAGE:
             pages = snapshot.by(query, "page")
             self._landings = {page: group for page, group in pages.items() if page is not None}
             self.counts.update({page: group.visits for page, group in self._landings.items()})
-        visits = self._live.visits_by_value(query, dimension)
+        visits = self._running.visits_by_value(query, dimension)
         self._sets, self._landed = visits.sets, visits.landed
         self.total = snapshot.total(query).sums._replace(count=self.counts.total())
         self.ranks: Ranks = dict.fromkeys(self.counts.keys() | self._sets.keys(), (0, 0))
@@ -222,7 +222,7 @@ class EventValues:
         """Return the visits that have one of the values in a list, for each list."""
         names = [*((self._dimension, *values) for values in lists[:-1]), self._dimension]
         sets = dict(zip(names, map(self._of_events, lists), strict=True))
-        attended = self._live.attended(self._query, {name: visits.all for name, visits in sets.items()})
+        attended = self._running.attended(self._query, {name: visits.all for name, visits in sets.items()})
         return [
             merged([*(self._landings[value] for value in values if value in self._landings), visits.group(own)])
             for values, visits, own in zip(lists, sets.values(), attended, strict=True)

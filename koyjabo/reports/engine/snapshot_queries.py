@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -12,13 +11,11 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.database.models import Counter as LedgerCounter
 from koyjabo.base.models import Scope
-from koyjabo.columns.blocks import state_queries
+from koyjabo.columns.columns import ColumnReading, Columns, LengthCounts
 from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
 from koyjabo.columns.query.groups import EVERYTHING, NO_VISITS, Group, Groups
 from koyjabo.columns.query.periods import DAY, HOUR, MINUTE, period_of
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.columns.sums.length_counts import LengthCounts
-from koyjabo.columns.sums.running_sums import RunningSums
 from koyjabo.counting.models import DailyVisits, Event
 from koyjabo.people.models import Community
 from .results import REDUCED
@@ -29,20 +26,14 @@ class Snapshot:
     `groups` has the keys that will be read, by query, so that rows are read only once for all keys.
     """
 
-    def __init__(self, session: Session, clock: Clock, live: RunningSums) -> None:
+    def __init__(self, session: Session, clock: Clock, columns: ColumnReading) -> None:
         self.session, self.clock, self.at_ms = session, clock, clock.now_ms()
-        self._live = live
+        self.columns = columns
         self.groups: defaultdict[ReportQuery, set[str]] = defaultdict(set)
-
-    @cached_property
-    def live(self) -> RunningSums:
-        """The rows and their sums. Reads all new rows on first use. Raises StillCounting."""
-        self._live.refresh(self.session)
-        return self._live
 
     def by(self, query: ReportQuery, key: str) -> Groups:
         """Return a query's visits by period name, value, or None for everything."""
-        return self.live.by(query, key, self.groups.get(query, ()))
+        return self.columns.sums.by(query, key, self.groups.get(query, ()))
 
     def total(self, query: ReportQuery) -> Group:
         return self.by(query, EVERYTHING).get(None, NO_VISITS)
@@ -52,7 +43,7 @@ class Snapshot:
 
         A reduced visit has an id of its calendar month.
         """
-        reduced_before = self.live.reduced_before
+        reduced_before = self.columns.sums.reduced_before
         last_reduced = min(query.last, shifted(reduced_before, -1)) if reduced_before else ""
         if last_reduced < query.first:
             return None
@@ -63,23 +54,23 @@ class Snapshot:
         """Return the number of page view events by period name."""
         views: Counter[str] = Counter()
         if granularity in (MINUTE, HOUR):
-            by_start = self.live.events_by(query, VIEWED_PAGE, granularity)
+            by_start = self.columns.sums.events_by(query, VIEWED_PAGE, granularity)
             views.update({self.clock.local(start_s): count for start_s, count in by_start.items()})
             return views
-        for day, count in self.live.events_by(query, VIEWED_PAGE, DAY).items():
+        for day, count in self.columns.sums.events_by(query, VIEWED_PAGE, DAY).items():
             views[period_of(day, granularity)] += count
         return views
 
     def lengths(self, query: ReportQuery) -> LengthCounts:
         """Return the attended times of measured visits."""
-        return self.live.lengths(query, self.groups.get(query, ()))
+        return self.columns.sums.lengths(query, self.groups.get(query, ()))
 
 
-def read_all(session: Session, clock: Clock, live: RunningSums, requests: Sequence[Any]) -> list[Any]:
+def read_all(session: Session, clock: Clock, columns: Columns, requests: Sequence[Any]) -> list[Any]:
     """Return the results in the order of the requests, all from one snapshot. Raises StillCounting,
     LedgerUnavailable.
     """
-    snapshot = Snapshot(session, clock, live)
+    snapshot = Snapshot(session, clock, columns.read(session))
     for request in requests:
         for query, key in request.groups():
             snapshot.groups[query].add(key)
@@ -137,11 +128,11 @@ def named_communities(session: Session, keys: Collection[str], is_public: bool =
     return named
 
 
-def version(session: Session, query: ReportQuery) -> str:
+def version(session: Session, columns: Columns, query: ReportQuery) -> str:
     """Return a text that changes with visits, events, attended times and the peak, and when past days change."""
     counter = session.execute(
         select(LedgerCounter.epoch, LedgerCounter.revision).where(LedgerCounter.scope == query.scope)
     ).first()
     event, most = session.scalar(select(func.max(Event.id))), peak(session, query)
-    state = state_queries.read_state(session)
+    state = columns.read(session).state
     return ".".join(map(str, (*(counter or ()), event, most, state.changes, state.attendance)))

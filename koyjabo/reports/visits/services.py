@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
+from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.counting.evidence.attendance import AttendanceWriter
-from koyjabo.reports.services import ReportServices
 from . import attended_time_queries
 from .attended_times import LiveTime, times_of
 from .visit_list import VisitList
@@ -27,5 +27,5 @@ def build(base: Base) -> VisitListServices:
     def live_times() -> Mapping[str, LiveTime]:
         return times_of(base.database.read(attended_time_queries.newest, MAX_LIVE_TIMES), services[AttendanceWriter])
 
-    visits = VisitList(base.database, base.clock, services[ReportServices].parser)
+    visits = VisitList(base.database, base.clock, services[TraitParser])
     return VisitListServices(visits, live_times)

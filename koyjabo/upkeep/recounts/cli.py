@@ -4,7 +4,6 @@ import click
 
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.reports.services import ReportServices
 from .recounts import Recounts
 from .total import TotalAdjuster
 
@@ -67,8 +66,7 @@ def verify(repair: bool) -> None:
 def _repair() -> None:
     with application() as services:
         repaired, left = services[Recounts].repair(progress)
-        with progress(services[ReportServices].storing.behind(), "Reading visits for reports") as advance:
-            services[ReportServices].storing.catch_up(advance)
+        services[Recounts].store_blocks(progress)
     for problem in repaired:
         click.echo(f"Repaired: {problem}")
     for problem in left:

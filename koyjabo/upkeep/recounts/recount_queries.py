@@ -16,8 +16,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import SITE
-from koyjabo.columns.blocks import block_queries
-from koyjabo.columns.dimensions.trait_parser import TraitParser
+from koyjabo.columns.columns import Columns
 from koyjabo.counting.models import HourlyPeople, Return
 from . import derived_tables_queries as derived
 from .derivation_queries import Invariant, Rollup
@@ -70,11 +69,11 @@ class RecountResult(NamedTuple):
 
 
 def recount(
-    connection: Connection, advance: Advance, parser: TraitParser | None = None, clock: Clock | None = None
+    connection: Connection, advance: Advance, columns: Columns | None = None, clock: Clock | None = None
 ) -> RecountResult:
     """Find all differences between the visits, the counters and the other derived tables.
 
-    Without a parser and a clock, neither blocks nor the sums of features are checked: a database that was just restored
+    Without columns and a clock, neither blocks nor the sums of features are checked: a database that was just restored
     has none.
     """
     sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
@@ -89,9 +88,9 @@ def recount(
                 advance(piece["upto"] - piece["after"])
     session = Session(connection)
     insights = []
-    if parser and clock:
-        blocks = block_queries.problems(session, parser, lambda: advance(0))
-        of_features = (rules.problems(session, clock, parser) for rules in all_rules())
+    if columns and clock:
+        blocks = columns.problems(session, lambda: advance(0))
+        of_features = (rules.problems(session, clock, columns) for rules in all_rules())
         insights = list(islice(chain(blocks, *of_features), MAX_PROBLEMS))
     return _result(connection, sums, faults, insights)
 

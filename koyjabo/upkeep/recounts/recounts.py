@@ -19,10 +19,10 @@ from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
 from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
+from koyjabo.columns.columns import Columns
 from koyjabo.people.audit import log as audit, queries
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.reports.services import ReportServices
 from . import repair_queries
 from .recount_queries import MAX_SHOWN, RecountResult, newest_id, recount
 
@@ -81,7 +81,7 @@ class Recounts:
         self._runtime = base.runtime
         self._workers = base.cluster.workers
         self._on_change: Callable[[], None] = lambda: None
-        self.parser = base.services[ReportServices].parser
+        self._columns = base.services[Columns]
         self._lease = WorkLease(base.database, base.clock, LEASE)
         self._run: _Run | None = None
 
@@ -95,7 +95,7 @@ class Recounts:
         def count(session: Any) -> RecountResult:
             connection = session.connection()
             with progress(newest_id(connection, "visits"), "Recounting") as advance:
-                return recount(connection, advance, self.parser, self._clock)
+                return recount(connection, advance, self._columns, self._clock)
 
         return self._database.long_read(count)
 
@@ -120,8 +120,8 @@ class Recounts:
                 return [], []
             with exclusive_transaction() as connection:
                 with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
-                    before = repair_queries.repair(connection, self._clock, advance, self.parser, REASON)
-                    result = recount(connection, advance, self.parser, self._clock)
+                    before = repair_queries.repair(connection, self._clock, advance, self._columns, REASON)
+                    result = recount(connection, advance, self._columns, self._clock)
                 by = audit.actor(OPERATOR, self._clock)
                 left = result.problems
                 repaired = [problem for problem in before if problem not in left]
@@ -130,6 +130,12 @@ class Recounts:
                     by.entry("ledger.repair", LEDGER, **details).store(connection)
                     by.entry(ENDED, LEDGER, **result.details(), seconds=0.0).store(connection)
             return repaired, left
+
+    def store_blocks(self, progress: ReportProgress) -> None:
+        """Store all blocks of columns that are due, for example after a repair."""
+        behind = self._database.read(lambda session: self._columns.read(session).behind)
+        with progress(behind, "Reading visits for reports") as advance:
+            self._columns.catch_up(advance)
 
     def tick(self) -> None:
         """Begin the nightly recount, unless there has been a recount since the last NIGHT. Call this every half

@@ -10,8 +10,7 @@ from koyjabo.base.core.extensions import db
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.upkeep_rules import all_rules
-from koyjabo.columns.blocks import block_queries
-from koyjabo.columns.dimensions.trait_parser import TraitParser
+from koyjabo.columns.columns import Columns
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople
 from . import derived_tables_queries as derived
@@ -19,20 +18,19 @@ from .recount_queries import Mismatch, pieces, recount
 from .total_queries import record_epoch
 
 
-def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:
+def repair(connection: Connection, clock: Clock, advance: Advance, columns: Columns, reason: str) -> list[str]:
     """Repair the derived tables in an exclusive transaction. Returns the problems found before the repair. If the
     visits themselves are damaged, changes nothing, because they cannot be restored from other tables.
     """
-    result = recount(connection, advance, parser, clock)
+    result = recount(connection, advance, columns, clock)
     if result.is_ledger_sound:
         if result.absences:
             _mark_present(connection, clock)
         for statement in (statement for check in derived.CHECKS for statement in check.repair):
             connection.execute(statement)
-        _write(connection, recount(connection, advance, parser).mismatches, clock.now_ms(), reason)
+        _write(connection, recount(connection, advance, columns).mismatches, clock.now_ms(), reason)
         if not result.has_right_blocks:
             session = Session(connection)
-            block_queries.remove_all(session)
             for rules in all_rules():
                 rules.discard_sums(session)
     return result.problems

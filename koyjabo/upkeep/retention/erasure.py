@@ -14,11 +14,10 @@ from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.executor import Throttle
 from koyjabo.base.jobs.running_jobs import ERASURE, RunningJobs
 from koyjabo.base.models import SITE
-from koyjabo.columns.blocks import row_queries
+from koyjabo.columns.columns import Columns
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.reports.services import ReportServices
 from . import erasure_queries
 from .erasure_queries import Renamed
 
@@ -47,7 +46,7 @@ class Erasure:
         self._drain = base.cluster.drain
         self._on_forgotten = base.signals.visitor_forgotten.send
         self._jobs = base.services[RunningJobs]
-        self._read = row_queries.visits(base.services[ReportServices].parser)
+        self._columns = base.services[Columns]
 
     def count(self, visitor_id: str) -> int:
         """Number of the visitor's stored visits."""
@@ -114,18 +113,18 @@ class Erasure:
         scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
         throttle = Throttle(self._database)
         if SITE not in scopes:
-            while throttle.do(erasure_queries.rename_events, visitor_id):
+            while throttle.do(erasure_queries.rename_events, self._columns, visitor_id):
                 advance(0)
             raise UnknownVisitor
 
         def entry(piece: Renamed) -> AuditRecord | None:
             return None if piece.has_more else by.entry("visitor.forget", VISITOR)
 
-        while (piece := throttle.do(erasure_queries.erase, self._read, visitor_id, scopes, audit=entry)).has_more:
+        while (piece := throttle.do(erasure_queries.erase, self._columns, visitor_id, scopes, audit=entry)).has_more:
             while piece.has_more:
                 scopes |= piece.scopes
                 advance(piece.visits)
-                piece = throttle.do(erasure_queries.rename_visits, self._read, visitor_id)
+                piece = throttle.do(erasure_queries.rename_visits, self._columns, visitor_id)
             scopes |= piece.scopes
             advance(piece.visits)
         self._on_forgotten(visitor_id, scopes=scopes | piece.scopes)

@@ -17,10 +17,7 @@ from koyjabo.base.core.urls import origin_of
 from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import campaigns, user_agents
-from koyjabo.columns.blocks import block_queries
-from koyjabo.columns.blocks.block_kinds import VISIT_BLOCKS
-from koyjabo.columns.blocks.row_queries import ReadRows
-from koyjabo.columns.events import event_queries
+from koyjabo.columns.columns import Columns, RowChange
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.models import LOST, MONTHLY, Visit
@@ -84,20 +81,20 @@ def count_visits(session: Session, visitor_id: str) -> int:
     return session.scalar(select(func.count()).where(Visit.visitor_id == visitor_id)) or 0
 
 
-def rename_visits(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
-    """Rename the next `size` visits of the visitor. `read` reads visits for their blocks."""
+def rename_visits(session: Session, columns: Columns, visitor_id: str, size: int) -> Renamed:
+    """Rename the next `size` visits of the visitor."""
     lock(session)
-    return rename(session, read, visitor_id, size)
+    return rename(session, columns.change(session, attended=True), visitor_id, size)
 
 
-def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[Scope], size: int) -> Renamed:
+def erase(session: Session, columns: Columns, visitor_id: str, scopes: frozenset[Scope], size: int) -> Renamed:
     """Rename up to `size` remaining visits. If none are left, erase the visitor from `scopes` and from the scopes of
     these visits.
     """
     lock(session)
     lock_counters(session, {SITE})  # so that no visit can be registered
-    event_queries.lock(session)  # so that no event can be recorded
-    piece = rename(session, read, visitor_id, size)
+    change = columns.change(session, events=True, attended=True)
+    piece = rename(session, change, visitor_id, size)
     if not piece.has_more:
         everywhere = scopes | piece.scopes | {SITE}
         lock_counters(session, everywhere - {SITE})  # so that no visitor can be identified as a user
@@ -113,9 +110,10 @@ def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[S
     return piece
 
 
-def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
-    """Rename up to `size` visits of a visitor, including the first one, and as many events."""
-    attendance_queries.lock(session)  # before the blocks, like the removal of old spans, to avoid deadlocks
+def rename(session: Session, change: RowChange, visitor_id: str, size: int) -> Renamed:
+    """Rename up to `size` visits of a visitor, including the first one, and as many events. The caller has locked
+    attended times.
+    """
     rows, name = _next(session, visitor_id, size)
     scopes = frozenset(Scope(row.scope) for row in rows)
     list_name(session, visitor_id, name, scopes | {SITE})
@@ -132,15 +130,15 @@ def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Rena
             for row, new in zip(rows, renamed, strict=True)
             if (new["referrer"], new["campaign"]) != (row.referrer, row.campaign)
         }
-        block_queries.follow(session, VISIT_BLOCKS, {*attended, *changed}, read)
-    events = event_queries.rename(session, visitor_id, name, size)
+        change.visits({*attended, *changed})
+    events = change.rename_events(visitor_id, name, size)
     return Renamed(len(rows), scopes, len(rows) >= size or events >= size, name)
 
 
-def rename_events(session: Session, visitor_id: str, size: int) -> bool:
+def rename_events(session: Session, columns: Columns, visitor_id: str, size: int) -> bool:
     """Rename up to `size` events of a visitor who has no visit. Returns whether there may be more."""
     lock(session)
-    return event_queries.rename(session, visitor_id, random_name(), size) >= size
+    return columns.change(session).rename_events(visitor_id, random_name(), size) >= size
 
 
 def random_name() -> str:

@@ -23,9 +23,7 @@ from koyjabo.base.database.json_rows import insert_sums
 from koyjabo.base.database.rows import changed_rows
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import user_agents
-from koyjabo.columns.blocks import block_queries
-from koyjabo.columns.blocks.block_kinds import VISIT_BLOCKS
-from koyjabo.columns.events import event_queries
+from koyjabo.columns.columns import Columns
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.models import (
@@ -135,7 +133,7 @@ class ReducedRows(NamedTuple):
     rest: Stretch
 
 
-def reduce_visits(session: Session, boundary: Boundary, part: Stretch, size: int) -> ReducedRows:
+def reduce_visits(session: Session, columns: Columns, boundary: Boundary, part: Stretch, size: int) -> ReducedRows:
     """Reduce the visits from before the boundary among the next `size` visits, and the events of these visits."""
     lock(session)
     lock_counters(session, {SITE})  # so that no visit can be registered
@@ -143,14 +141,13 @@ def reduce_visits(session: Session, boundary: Boundary, part: Stretch, size: int
     old = [row for row in rows if row.day < boundary.day and row.visitor_number is None]
     if old:
         lock_counters(session, {Scope(row.scope) for row in old} - {SITE})  # so that no visitor can become a user
-        event_queries.lock(session)  # so that no event can be recorded
-        attendance_queries.lock(session)  # before the blocks, like the removal of old spans, to avoid deadlocks
+        change = columns.change(session, events=True, attended=True)
         _set_boundary(session, boundary)
         _reduce(session, old)
         ids = [row.id for row in old]
         attendance_queries.remove(session, ids)
         _remove_visitors(session, {(scope, row.visitor_id) for row in old for scope in (SITE, row.scope)})
-        block_queries.remove(session, VISIT_BLOCKS, ids[0] - 1, ids[-1])
+        change.most_visits(ids[0] - 1, ids[-1])
     rest = store_position(session, REDUCED_VISITS, rows, part, size, lambda row: row.day >= boundary.day)
     return ReducedRows(len(old), rest)
 

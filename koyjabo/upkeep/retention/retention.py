@@ -12,8 +12,8 @@ from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.executor import Throttle
 from koyjabo.base.database.upkeep_rules import RemoveRows, all_rules
+from koyjabo.columns.columns import Columns
 from koyjabo.counting.models import Event, Visit
-from koyjabo.reports.services import ReportServices
 from . import old_row_queries, reduction_queries, user_agent_queries
 from .reduction_queries import REDUCED_EVENTS, REDUCED_VISITS, Boundary
 
@@ -39,7 +39,7 @@ class Retention:
     def __init__(self, base: Base) -> None:
         self._database = base.database
         self._clock = base.clock
-        self._reports = base.services[ReportServices]
+        self._columns = base.services[Columns]
         self._settings = base.settings
 
     def first_kept(self) -> str:
@@ -55,13 +55,15 @@ class Retention:
         throttle, waiting, visits = Throttle(self._database), 0, 0
         for _ in self._each(throttle, Event, REDUCED_EVENTS, reduction_queries.reduce_events, boundary):
             advance(0)
-        for reduced in self._each(throttle, Visit, REDUCED_VISITS, reduction_queries.reduce_visits, boundary):
+        for reduced in self._each(
+            throttle, Visit, REDUCED_VISITS, reduction_queries.reduce_visits, boundary, self._columns
+        ):
             visits, waiting = visits + reduced, waiting + reduced
             advance(reduced)
             if waiting >= MAX_WITHOUT_BLOCK:
                 waiting = 0
-                self._reports.storing.catch_up(lambda visits: advance(0))
-        self._reports.storing.catch_up(lambda visits: advance(0))
+                self._columns.catch_up(lambda visits: advance(0))
+        self._columns.catch_up(lambda visits: advance(0))
         while throttle.do(reduction_queries.reduce_conversions, boundary.began_ms):
             advance(0)
         people = self._database.report(reduction_queries.people_before, first_kept)
@@ -72,12 +74,12 @@ class Retention:
         return Reduction(visits, round(1000 * throttle.longest_s, 1))
 
     def _each(
-        self, throttle: Throttle, table: Any, name: str, operation: Callable[..., Any], boundary: Boundary
+        self, throttle: Throttle, table: Any, name: str, operation: Callable[..., Any], boundary: Boundary, *others: Any
     ) -> Iterator[int]:
         """Run an operation on all old rows of a table. Yields the number of rows that each transaction has reduced."""
         part = self._database.report(old_row_queries.stretch, table, name, boundary.began_ms)
         while part.after < part.last:
-            rows, part = throttle.do(operation, boundary, part)
+            rows, part = throttle.do(operation, *others, boundary, part)
             yield rows
 
     def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:

@@ -10,8 +10,8 @@ from support.application.site import Site, Time
 from support.sites.full_site import in_context, quiet, use_small_blocks
 
 from koyjabo.columns.blocks import block_kinds, block_queries, state_queries
+from koyjabo.columns.columns import Columns
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
@@ -153,12 +153,12 @@ def test_recount_finds_every_change_and_repair_rebuilds_the_blocks(site):
 
 @pytest.mark.parametrize("change", [CHANGES, ATTENDED])
 def test_blocks_that_rows_changed_under_are_not_stored(site, change):
-    storing = site.services[ReportServices].storing
+    writer = site.services[Columns]._writer
     for _ in range(3):
-        state, unsaved, _ = storing._database.scan(storing._live.read_some)
+        state, unsaved, _ = writer._database.scan(writer._sums.read_some)
     site.rows(change)
     assert unsaved
-    storing._database.write(block_queries.save, state, storing._live.rules, unsaved)
+    writer._database.write(block_queries.save, state, writer._sums.rules, unsaved)
     assert rows_of(site, "visit_blocks") == []
 
 
@@ -171,19 +171,19 @@ SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wai
 def test_blocks_that_are_first_marked_during_a_removal_stay_valid(site):
     """Otherwise, the removal would count a change without raising the mark, and all blocks would be rebuilt."""
     site.rows(CHANGES)
-    storing, locked = site.services[ReportServices].storing, threading.Event()
+    writer, locked = site.services[Columns]._writer, threading.Event()
 
     def mark(session: Session) -> None:
         state = state_queries.lock(session)
         locked.set()
         while not session.scalar(text(WAITING)):
             session.execute(text("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)"))
-        state_queries.mark_blocks(session, state.changes, storing._live.rules)
+        state_queries.mark_blocks(session, state.changes, writer._sums.rules)
 
     with Site(site.database_url, site.time) as other, ThreadPoolExecutor(2) as threads:
-        marked = threads.submit(storing._database.write, mark)
+        marked = threads.submit(writer._database.write, mark)
         assert locked.wait(10)
-        theirs = other.services[ReportServices].storing._database
-        removed = threads.submit(theirs.write, block_queries.remove, block_kinds.VISIT_BLOCKS, 0, 1)
+        theirs = other.services[Columns]._writer._database
+        removed = threads.submit(theirs.write, block_queries.remove_blocks, block_kinds.VISIT_BLOCKS, 0, 1)
         assert (marked.result(), removed.result()) == (None, None)
-        assert storing._database.read(state_queries.read_state).has_blocks
+        assert writer._database.read(state_queries.read_state).has_blocks

@@ -5,11 +5,12 @@ from support.application.site import Site, Time
 from support.sites.full_site import rebuild, use_small_blocks
 
 from koyjabo.base.models import SITE, Scope
-from koyjabo.columns.blocks import block_queries, table_rows as log_module
+from koyjabo.columns.blocks import block_queries, table_rows
 from koyjabo.columns.blocks.block import Block
 from koyjabo.columns.blocks.table_rows import TableRows
+from koyjabo.columns.columns import Columns
 from koyjabo.columns.query.report_query import Filter, ReportQuery
-from koyjabo.columns.sums import running_sums as live_module
+from koyjabo.columns.sums import running_sums
 
 FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
 MIRPUR, UTTARA = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a12")
@@ -40,12 +41,12 @@ def visits(site: Site, query: ReportQuery) -> int | None:
 def test_report_reads_only_new_rows(site, monkeypatch):
     read, spans = TableRows.rows, []
 
-    def rows(log, start, end, *days):
-        for batch in read(log, start, end, *days):
-            spans.append((log is live.visits, start, end))
+    def rows(table, start, end, *days):
+        for batch in read(table, start, end, *days):
+            spans.append((table is sums.visits, start, end))
             yield batch
 
-    live = site.reports.live
+    sums = site.services[Columns]._sums
     monkeypatch.setattr(TableRows, "rows", rows)
     query = ReportQuery(FRIDAY, SATURDAY, filters={"page": Filter(frozenset(["/"]))})
     assert [visits(site, query), visits(site, query)] == [1, 1]
@@ -61,18 +62,18 @@ def test_a_breakdown_reads_all_visits_once(site, monkeypatch):
     """A breakdown by viewed page also reads the events: once to count them, and once for their visits."""
     view = {"id": "1", "name": "pageview", "page": "/"}
     assert site.post("/api/events", json={"visitorId": "ayesha", "events": [view]}).json["accepted"] == 1
-    reports, read, spans = site.reports, TableRows.rows, []
+    sums, read, spans = site.services[Columns]._sums, TableRows.rows, []
 
-    def rows(log, *span):
-        spans.append("visits" if log is reports.live.visits else "events")
-        return read(log, *span)
+    def rows(table, *span):
+        spans.append("visits" if table is sums.visits else "events")
+        return read(table, *span)
 
     monkeypatch.setattr(TableRows, "rows", rows)
     expected = {"page": (1, ["visits"]), "viewed_page": (2, ["visits", "events", "events"])}
     for dimension, (visits, logs) in expected.items():
         spans.clear()
         filters = {"city": Filter(none_of=frozenset([dimension]))}
-        (row, *_) = reports.breakdown(ReportQuery(FRIDAY, SATURDAY, filters=filters), dimension).rows
+        (row, *_) = site.reports.breakdown(ReportQuery(FRIDAY, SATURDAY, filters=filters), dimension).rows
         assert (row.value, row.sums.visits, sorted(spans, reverse=True)) == ("/", visits, logs)
 
 
@@ -93,19 +94,19 @@ def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(sit
 
 
 def test_cached_sums_have_a_limited_size(site, monkeypatch):
-    live = site.reports.live
-    monkeypatch.setattr(live_module, "MAX_SUM_BYTES", 4_000)
+    sums = site.services[Columns]._sums
+    monkeypatch.setattr(running_sums, "MAX_SUM_BYTES", 4_000)
     for page in range(20):
         visits(site, ReportQuery(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
-        assert sum(entry.size for entry in live._sums.values()) <= 4_000 + 2_000
-    assert 0 < len(live._sums) < 20
+        assert sum(entry.size for entry in sums._sums.values()) <= 4_000 + 2_000
+    assert 0 < len(sums._sums) < 20
 
 
 def test_a_visit_that_was_not_measured_is_not_attended(site):
     site.rows("UPDATE visits SET attended_ms = NULL WHERE id = 1")
     site.rows("UPDATE visits SET attended_ms = 1000 WHERE id = 2")
     attended = {"attended": Filter(none_of=frozenset(["none"]))}
-    site.reports._database.write(block_queries.remove_all)
+    site.reports._database.write(block_queries.remove_all_blocks)
     assert visits(site, ReportQuery(FRIDAY, SATURDAY, filters=attended)) == 1
 
 
@@ -121,14 +122,14 @@ def test_report_of_a_community_reads_only_its_rows(site, monkeypatch):
     rebuild(site)
     read, unpack, rows, unpacked = TableRows.rows, Block.unpack, [], []
 
-    def rows_read(log, *args):
-        for batch in read(log, *args):
+    def rows_read(table, *args):
+        for batch in read(table, *args):
             rows.append(len(batch.all("id")))
             yield batch
 
     monkeypatch.setattr(TableRows, "rows", rows_read)
     monkeypatch.setattr(Block, "unpack", lambda *args: unpacked.append(args) or unpack(*args))
-    monkeypatch.setattr(log_module, "MAX_BLOCK_BYTES", 0)
+    monkeypatch.setattr(table_rows, "MAX_BLOCK_BYTES", 0)
     with Site(site.database_url, site.time) as other:  # this one has not read any blocks
         for page, blocks in ("/nowhere", 2 * 3), ("/nothing", 0):
             rows.clear()
@@ -159,19 +160,19 @@ def test_rows_that_were_copied_follow_attended_times(site, monkeypatch):
 
 
 def test_queries_of_one_community_leave_the_sums_of_others(site, monkeypatch):
-    live, days = site.reports.live, (FRIDAY, SATURDAY)
-    monkeypatch.setattr(live_module, "MAX_QUERIES", 12)
+    sums, days = site.services[Columns]._sums, (FRIDAY, SATURDAY)
+    monkeypatch.setattr(running_sums, "MAX_QUERIES", 12)
 
     def ask() -> list[str]:
         """Ask about a community, and return the scopes of the queries that have sums."""
         for page in range(40):
             visits(site, ReportQuery(*days, MIRPUR, {"page": Filter(frozenset([f"/{page}"]))}))
-        return [query.scope for _, query, _ in live._sums]
+        return [query.scope for _, query, _ in sums._sums]
 
     visits(site, ReportQuery(*days))
     visits(site, ReportQuery(*days, UTTARA))
     assert ask().count(MIRPUR) == 12
-    size = sum(sums.size for sums in live._sums.values())
-    monkeypatch.setattr(live_module, "MAX_SUM_BYTES", size - 1)
+    size = sum(sums.size for sums in sums._sums.values())
+    monkeypatch.setattr(running_sums, "MAX_SUM_BYTES", size - 1)
     kept = ask()
     assert kept.count(SITE) == kept.count(UTTARA) == 1

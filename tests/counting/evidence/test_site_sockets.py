@@ -13,10 +13,9 @@ from support.faults.moved_clocks import SLACK_MS, Timed
 from support.programs.processes import wait_until
 
 from koyjabo.base.models import SITE
-from koyjabo.columns.blocks import row_queries
 from koyjabo.columns.blocks.block_queries import correct_attended
+from koyjabo.columns.columns import Columns
 from koyjabo.counting.evidence import queries
-from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention import erasure_queries
 
 Start = Callable[..., "Timed"]
@@ -228,7 +227,7 @@ def test_erasing_a_visitor_does_not_deadlock_with_the_removal_of_old_spans(new_w
     worker.time.pass_(seconds=5)
     worker.close("a")
     worker.write()
-    read = row_queries.visits(worker.site.services[ReportServices].parser)
+    columns = worker.site.services[Columns]
     list_name, has_locked, may_go_on = erasure_queries.list_name, threading.Event(), threading.Event()
 
     def list_and_wait(*arguments):
@@ -237,7 +236,7 @@ def test_erasing_a_visitor_does_not_deadlock_with_the_removal_of_old_spans(new_w
         assert may_go_on.wait(30)
 
     monkeypatch.setattr(erasure_queries, "list_name", list_and_wait)
-    erase = erasure_queries.erase, read, "ayesha", frozenset({SITE}), 100
+    erase = erasure_queries.erase, columns, "ayesha", frozenset({SITE}), 100
     with ThreadPoolExecutor() as pool:
         erasing = pool.submit(worker.attendance._database.write, *erase)
         assert has_locked.wait(30)

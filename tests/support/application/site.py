@@ -25,6 +25,7 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.schema import Settings
+from koyjabo.columns.columns import Columns
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
@@ -268,7 +269,7 @@ class Site:
 
     def store_blocks(self) -> None:
         """Store the blocks of visits and events that reports read."""
-        self.services[ReportServices].storing.catch_up()
+        self.services[Columns].catch_up()
 
     def reduce(self, days: int | None = None, advance: Callable[[int], None] = lambda visits: None) -> Reduction:
         """Reduce visits that are older than this many days, or than RETENTION_DAYS."""

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from koyjabo.base.core.extensions import db
 from koyjabo.base.models import Scope
 from koyjabo.columns.blocks import block as blocks, block_queries, table_rows as log
+from koyjabo.columns.columns import Columns
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
@@ -37,7 +38,7 @@ def fill(site: Site, visits: int = 40) -> str:
     sign_up(site, "nila", visitorId="v1")
     site.services[PresenceServices].peaks.record(Scope(here), 7)
     site.services[PresenceServices].peaks.write()
-    site.services[ReportServices].storing.catch_up()
+    site.services[Columns].catch_up()
     assert site.recount() == []
     return here
 
@@ -93,8 +94,8 @@ def count_all(site: Site, visits: Iterable[NewVisit]) -> None:
 
 def rebuild(site: Site) -> None:
     """Read all visits again for reports, as after a repair."""
-    site.services[ReportServices].reports._database.write(block_queries.remove_all)
-    site.services[ReportServices].storing.catch_up()
+    site.services[ReportServices].reports._database.write(block_queries.remove_all_blocks)
+    site.services[Columns].catch_up()
 
 
 def use_small_blocks(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,41 @@
+"""Corrects columns in a transaction that changes rows."""
+
+from collections.abc import Collection
+
+from koyjabo.counting.evidence import queries as attendance_queries
+from .blocks import block_queries, row_queries, state_queries
+from .blocks.block_kinds import VISIT_BLOCKS
+from .blocks.state_queries import DatabaseSession, RowState
+from .dimensions.trait_parser import TraitParser
+from .events import event_queries
+
+
+class RowChange:
+    """A change of rows. `Columns` has the order of locks."""
+
+    def __init__(self, session: DatabaseSession, parser: TraitParser, events: bool, attended: bool) -> None:
+        self._session, self._parser = session, parser
+        if events:
+            event_queries.lock(session)
+        if attended:
+            attendance_queries.lock(session)
+
+    def lock_state(self) -> RowState:
+        """Lock the state of the rows, and return it."""
+        return state_queries.lock(self._session)
+
+    def visits(self, ids: Collection[int]) -> None:
+        """Correct the blocks of these visits, which were changed in this transaction."""
+        block_queries.correct(self._session, VISIT_BLOCKS, ids, row_queries.visits(self._parser))
+
+    def most_visits(self, after: int, upto: int) -> None:
+        """Remove the blocks of visits with ids after `after`, up to `upto`, because many of these were changed. They
+        are built again after the transaction.
+        """
+        block_queries.remove_blocks(self._session, VISIT_BLOCKS, after, upto)
+
+    def rename_events(self, visitor_id: str, name: str, size: int) -> int:
+        """Give up to `size` events of a visitor another name, without their properties. Locks events. Returns how many
+        were renamed.
+        """
+        return event_queries.rename(self._session, visitor_id, name, size)
