@@ -50,7 +50,7 @@ def environment(**settings: Any) -> dict[str, str]:
     return {**kept, **{name: str(value) for name, value in given.items() if value is not None}}
 
 
-def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, timeout_s: float = 240, typed: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
     """Run `python …` in the project's folder until it exits. `typed` is its standard input."""
     with ExitStack() as files:
         given, output, complained = (files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
