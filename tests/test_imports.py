@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
 base: .
 base.core: .
-base.network: . services
+base.network: .
 base.settings: .
 base.models: .
 base.database: .
@@ -27,7 +27,7 @@ people: .
 people.audit: . admin
 people.mail: .
 people.accounts: . users throttle second_factor services login api pages cli
-presence: members . visitors services
+presence: members visitors .
 counting: . services schemas incoming api pages cli
 counting.evidence: . api
 counting.page_numbers: . api
@@ -104,12 +104,13 @@ api incoming visits ledger live_stats batch_plan records rollback high_water led
 ledger_postgres schemas.requests
 """
 REACHED_BY_A_VISIT = """
-base.network: accept_language campaigns client_address crawlers location_names origins rate_limiter services
+base.network: accept_language address_owners campaigns client_address crawlers location_finder location_names
+ origins rate_limiter
 base.database: batch_worker executor json_rows outage_causes postgres sqlite timelines
 web: blueprints current fast_path.fast_path fast_path.request_context http.paths http.responses limits.limits
  login.tokens openapi.describe openapi.response_specs schemas.bodies schemas.fields schemas.validators
 people.audit: log
-presence: services visitors.active_visitors
+presence: visitors.active_visitors visitors.visitor_sockets
 """
 """Other packages that `counting` imports to register a visit, apart from core and models. A feature that needs visits
 follows the counter (`Visits.follow`) instead: this list may only get shorter. `http.paths` and `limits.limits` are

@@ -14,7 +14,7 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.observability import logs
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting import opening_queries
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.mail.outbox import PLACEHOLDER
@@ -67,7 +67,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
         _register(settings, runtime, services)
     with engine.translated_errors():
         # Do this before any response, because the database may have been rolled back in the meantime.
-        services[CountingServices].visits.stats()
+        services[Visits].stats()
         services[AccountServices].second_factors.end_sessions_without()
         if creates_admin:
             _make_first_admin(settings, services[AccountServices].credentials)

@@ -15,14 +15,14 @@ from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.settings.schema import requires
 from koyjabo.communities.live.online_people import NEWEST_FIRST
 from koyjabo.counting.hours_of_day import DaysByHour
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import flash_sentence, link, sent
 from koyjabo.people.accounts.second_factor.codes import svg
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.models import Membership
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.members.peaks import Peaks
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.forms import confirmation
@@ -70,7 +70,7 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
         limits.count_report(at.account.id)
         if request.args.get("part") == PEOPLE:
             return make_response(render_template("communities/online_part.html", at=at, **_people(at)))
-    stats, clock = current()[CountingServices].visits.community(at.scope).stats(), current().clock
+    stats, clock = current()[Visits].community(at.scope).stats(), current().clock
     values: dict[str, Any] = {
         "stats": stats.as_object(),
         "day": current()[DaysByHour].of(at.scope, stats.today),
@@ -82,7 +82,7 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
     else:
         values["online"] = ui.online([at.community.id])[at.community.id]
     if at.may(MEMBER):
-        values["peaks"] = current()[PresenceServices].peaks.get(at.scope)
+        values["peaks"] = current()[Peaks].get(at.scope)
     return ui.page("communities/community", at, status, problem=problem, **values)
 
 

@@ -18,11 +18,11 @@ from koyjabo.communities.live.participants import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.room_updates import RoomUpdates
 from koyjabo.counting.live_stats import LiveStats
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.invitations import Invitations
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.realtime.services import RealtimeServices, milestone_news
 from koyjabo.web.current import current
 from .communities import Communities
@@ -67,7 +67,7 @@ def community_services() -> CommunityServices:
 def build(base: Base) -> CommunityServices:
     """Build the services, and update communities' rooms whenever a visit is counted."""
     database, clock, runtime, services = base.database, base.clock, base.runtime, base.services
-    visits, members = services[CountingServices].visits, services[PresenceServices].members
+    visits, members = services[Visits], services[OnlineMembers]
     accounts, realtime = services[AccountServices], services[RealtimeServices]
     dashboards = Dashboards(realtime.rooms, _leader(base), clock, lambda: services[ReportRooms])
     participants = Participants()
@@ -103,7 +103,7 @@ def build(base: Base) -> CommunityServices:
 
 
 def _member_room(base: Base, live_stats: LiveStats) -> MemberRoom:
-    members = base.services[PresenceServices].members
+    members = base.services[OnlineMembers]
     return MemberRoom(live_stats, members, base.clock, milestone_news(base, live_stats))
 
 

@@ -19,32 +19,29 @@ def register(base: "Base") -> None:
     from koyjabo.base.jobs.claims import POLL_S
     from koyjabo.base.observability import all_metrics
     from koyjabo.base.observability.services import ObservabilityServices
+    from .anonymity import Anonymity
     from .clock_watch import ClockWatch
     from .high_water import HIGH_WATER
-    from .hours_of_day import DaysByHour
-    from .services import build
+    from .rollback import RollbackRecovery
+    from .services import add_services
+    from .visits import Visits
 
-    counting = base.services.add(build(base))
-    base.services.add(DaysByHour(base.database, base.clock))
-    watch, shared, bus = (
-        ClockWatch(base.clock, lambda: counting.visits.site.snapshot),
-        counting.recovery.shared,
-        base.cluster.bus,
-    )
+    add_services(base)
+    visits, anonymity = base.services[Visits], base.services[Anonymity]
+    shared, gauges = base.services[RollbackRecovery].shared, base.services[ObservabilityServices].gauges
+    watch = ClockWatch(base.clock, lambda: visits.site.snapshot)
     watch.tick()
-    visits, gauges = counting.visits, base.services[ObservabilityServices].gauges
     gauges.provide(all_metrics.ACTIVE_VISITORS_GAUGE, lambda: visits.newest().active)
     gauges.provide(all_metrics.DATABASE_GAUGE, lambda: not visits.newest().stale)
     gauges.provide(all_metrics.WAITING_VISITS_GAUGE, lambda: visits.writer().waiting)
     gauges.provide(all_metrics.OLDEST_VISIT_GAUGE, lambda: visits.writer().oldest_s)
     base.every(TICK_S, watch.tick, shared.renew, base.database.leave_replaced)
-    base.every(POLL_S, counting.anonymity.sweep)
-    base.on(base.signals.marks_requested, partial(bus.send_to_workers, HIGH_WATER))
+    base.every(POLL_S, anonymity.sweep)
+    base.on(base.signals.marks_requested, partial(base.cluster.bus.send_to_workers, HIGH_WATER))
     base.on(base.signals.message_received, lambda _, message: shared.reply(str(message)), of=HIGH_WATER)
     base.on(base.signals.redis_returned, lambda _: shared.renew_all())
-    base.on(base.signals.epoch_began, lambda _: counting.forget_database())
-    base.on(
-        base.signals.settings_changed, lambda _: counting.visits.stats()
-    )  # the day may have changed with the time zone
-    base.at_stop(counting.visits.close)
+    base.on(base.signals.epoch_began, lambda _: anonymity.forget_secrets(), lambda _: visits.texts.clear())
+    # The day may have changed with the time zone.
+    base.on(base.signals.settings_changed, lambda _: visits.stats())
+    base.at_stop(visits.close)
     base.at_close(shared.renew)  # publishes what the last commits have acknowledged

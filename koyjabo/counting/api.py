@@ -14,9 +14,10 @@ from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.sanitize import truncate
 from koyjabo.base.core.urls import is_on_disk, sent_page
 from koyjabo.base.network import accept_language, campaigns
+from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.network.client_address import neighbourhood
 from koyjabo.base.network.crawlers import is_bot
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, SentVisitsBody
 from koyjabo.counting.schemas.responses import (
     LastVisitResponse,
@@ -36,10 +37,13 @@ from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.response_specs import Image
+from .anonymity import Anonymity
 from .incoming import is_operator, register, register_all, registered
+from .last_hour import Pulse
 from .records import NewVisit, Receipt
-from .services import CountingServices
 from .stats import encode
+from .visit_numbers import OwnNumbers
+from .visits import Visits
 
 bp = api_blueprint("counting")
 
@@ -68,9 +72,9 @@ def register_visit(context: RequestContext) -> PlainResponse:
     With a valid access token, the visit belongs to the token's user.
     """
     context.count_address("registrations")
-    receipt, visits = register(context, context.body(NewVisitBody)), context.services[CountingServices].visits
+    receipt, visits = register(context, context.body(NewVisitBody)), context.services[Visits]
     stats = visits.newest() if receipt else visits.stats()
-    return registered_response(receipt, context.services[CountingServices].own_numbers, stats)
+    return registered_response(receipt, context.services[OwnNumbers], stats)
 
 
 class SentVisitResponse(BaseModel):
@@ -133,7 +137,7 @@ class PulseResponse(BaseModel):
 @fast_path
 def stats(context: RequestContext) -> PlainResponse:
     """Get the site's stats, or 304 if `If-None-Match` has their revision."""
-    return stats_or_304(context.environ, writer.write(context.services[CountingServices].visits.stats()))
+    return stats_or_304(context.environ, writer.write(context.services[Visits].stats()))
 
 
 @bp.get("/pulse")
@@ -145,7 +149,7 @@ def stats(context: RequestContext) -> PlainResponse:
 @fast_path
 def pulse(context: RequestContext) -> PlainResponse:
     """Get the last hour's visits by minute, and the latest visit, or 304 if `If-None-Match` has the current tag."""
-    pulse = context.services[CountingServices].pulse
+    pulse = context.services[Pulse]
     moment = pulse.now()
     if names_tag(context.environ, moment.tag):
         return PlainResponse(HTTPStatus.NOT_MODIFIED, revalidated(moment.tag))
@@ -190,21 +194,21 @@ def _count_pixel() -> None:
     context, services = FlaskContext(), current()
     context.count_address("registrations")
     address, user_agent = request.remote_addr, truncate(request.headers.get("User-Agent", ""))
-    page, network, is_crawler = request.args.get("page"), services[NetworkServices], is_bot(user_agent)
+    page, owners, is_crawler = request.args.get("page"), services[AddressOwners], is_bot(user_agent)
     if is_on_disk(page):
         return
-    visit = services[CountingServices].anonymity.visit(
+    visit = services[Anonymity].visit(
         NewVisit(
             visitor_id=f"{neighbourhood(address or '')}\n{user_agent}",
             visit_id=None,
-            place=network.places.locate(address, has_city=False),
+            place=services[LocationFinder].locate(address, has_city=False),
             at_ms=services.clock.now_ms(),
             user_agent=user_agent,
             page=sent_page(page),
             is_bot=is_crawler,
             automated=is_crawler,
-            network=network.owners.network(address),
-            own=network.owners.is_own(address) or is_operator(request.environ, context.caller()),
+            network=owners.network(address),
+            own=owners.is_own(address) or is_operator(request.environ, context.caller()),
             language=accept_language.first_language(request.headers.get("Accept-Language")),
             campaign=campaigns.of_page(page),
         )

@@ -5,7 +5,7 @@ import json
 import click
 
 from koyjabo.base.core.command_line import application
-from .services import CountingServices
+from .visits import Visits
 
 
 @click.command()
@@ -15,7 +15,7 @@ def stats(as_json: bool) -> None:
     /api/stats.
     """
     with application() as services:
-        now = services[CountingServices].visits.stats()
+        now = services[Visits].stats()
     snapshot = {"total": now.total, "today": now.today, "unique_visitors": now.unique_visitors}
     if as_json:
         click.echo(json.dumps(snapshot))

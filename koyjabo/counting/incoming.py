@@ -9,13 +9,16 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.core.urls import is_on_disk
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import accept_language
+from koyjabo.base.network.address_owners import AddressOwners
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.network.origins import is_sender
-from koyjabo.base.network.services import NetworkServices
 from koyjabo.counting.schemas.requests import NewVisitBody, SentVisit
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.web.fast_path.request_context import RequestContext
+from .anonymity import Anonymity
 from .records import NewVisit, Receipt, is_late
-from .services import CountingServices
+from .visit_listeners import VisitListeners
+from .visits import Visits
 
 VISITS_PER_COMMIT = 100
 """Maximum number of listed visits per commit. A page's visit may have to wait for one such commit, but not for the
@@ -46,11 +49,9 @@ def register(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
 
 def registered(context: RequestContext, visit: NewVisit) -> Receipt | None:
     """Register the visit of a page, and call the listeners. Raises UnknownCommunity, LedgerUnavailable."""
-    counting = context.services[CountingServices]
-    receipt = counting.visits.register(visit, context)
+    receipt = context.services[Visits].register(visit, context)
     if receipt is not None:
-        for listener in tuple(counting.listeners):
-            listener(receipt, context.environ)
+        context.services[VisitListeners].tell(receipt, context.environ)
     return receipt
 
 
@@ -58,8 +59,8 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
     """The visit that a request asks to register. Raises UnknownCommunity, LedgerUnavailable."""
     services, environ = context.services, context.environ
     now_ms, address = services.clock.now_ms(), environ.get("REMOTE_ADDR")
-    network = services[NetworkServices]
-    anonymity = services[CountingServices].anonymity
+    places, owners = services[LocationFinder], services[AddressOwners]
+    anonymity = services[Anonymity]
     is_anonymous = anonymity.is_asked(environ, body.anonymous)
     scope, caller = scope_of(services, body.communityId), context.caller()
     user_id = caller.id if caller else None
@@ -67,15 +68,15 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
     visit = body.as_visit(
         now_ms,
         scope=scope,
-        place=network.places.locate(address, has_city=not is_anonymous),
-        fingerprint=services[PresenceServices].visitor_sockets.fingerprint(environ),
+        place=places.locate(address, has_city=not is_anonymous),
+        fingerprint=services[VisitorSockets].fingerprint(environ),
         user_id=user_id,
         member_id=user_id,
         language=accept_language.first_language(environ.get("HTTP_ACCEPT_LANGUAGE")),
         is_public=not is_member,
         attended_ms=0 if is_measured and not is_late(body.waitedMs) else None,
-        network=network.owners.network(address),
-        own=network.owners.is_own(address) or is_operator(environ, caller),
+        network=owners.network(address),
+        own=owners.is_own(address) or is_operator(environ, caller),
     )
     if visit.referrer and is_sender(environ, visit.referrer):
         visit = visit._replace(referrer=None)
@@ -115,7 +116,7 @@ def register_all(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJ
 def _register(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJaboError | None]:
     checked = [_checked(services, item) for item in sent]
     visits = [visit for visit in checked if isinstance(visit, NewVisit)]
-    outcomes = services[CountingServices].visits.register_all(visits)
+    outcomes = services[Visits].register_all(visits)
     if any(isinstance(outcome, LedgerUnavailable) for outcome in outcomes):
         raise LedgerUnavailable
     registered = iter(outcomes)
@@ -127,13 +128,13 @@ def _checked(services: Services, sent: Any) -> NewVisit | KoyJaboError | None:
         visit = SentVisit.of(sent)
         if is_on_disk(visit.page):
             return None
-        network, scope = services[NetworkServices], scope_of(services, visit.communityId)
+        owners, scope = services[AddressOwners], scope_of(services, visit.communityId)
         return visit.as_visit(
             services.clock.now_ms(),
             scope=scope,
-            place=network.places.locate(visit.address),
-            network=network.owners.network(visit.address),
-            own=network.owners.is_own(visit.address),
+            place=services[LocationFinder].locate(visit.address),
+            network=owners.network(visit.address),
+            own=owners.is_own(visit.address),
         )
     except (InvalidInput, UnknownCommunity) as error:
         return error

@@ -12,8 +12,10 @@ from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import chosen_language, count, language, speaking
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.links import site_origin
-from .services import CountingServices
+from .milestones import Milestones
 from .stats import Stats
+from .visit_numbers import OwnNumbers
+from .visits import Visits
 
 bp = pages_blueprint("visits")
 
@@ -45,9 +47,7 @@ def visit_number(ordinal: int) -> str | Response:
         return redirect(visit.path(_named_language()), 301)  # type: ignore[return-value]
     with speaking(chosen_language() or _named_language() or language()):
         words = {"none": after_words(0), "one": after_words(1), "more": after_words(2)}
-        is_own_milestone = "own" in request.args and bool(
-            current()[CountingServices].milestones.between(ordinal - 1, ordinal)
-        )
+        is_own_milestone = "own" in request.args and bool(current()[Milestones].between(ordinal - 1, ordinal))
         page = {"visit": visit, "is_own_milestone": is_own_milestone, "words": words, "after": after_words}
         translations = [(code, _title(code, visit)) for code in LANGUAGES if code != language()]
         return render_template("counting/visit_number.html", translations=translations, **page)
@@ -72,10 +72,10 @@ def _title(code: str, visit: SharedVisit) -> str:
 def _shared(ordinal: int) -> SharedVisit:
     """The visit for a link with a valid signature. Query parameters that social networks add are ignored."""
     limits.count_address("shared_numbers")
-    counting = current()[CountingServices]
-    stats, counted = counting.visits.stats(), counting.visits.site.snapshot.visits
-    is_signed = counting.own_numbers.is_valid(ordinal, stats.epoch, request.args.get("s", ""))
-    visit = counting.own_numbers.find(ordinal) if is_signed else None
+    visits, own_numbers = current()[Visits], current()[OwnNumbers]
+    stats, counted = visits.stats(), visits.site.snapshot.visits
+    is_signed = own_numbers.is_valid(ordinal, stats.epoch, request.args.get("s", ""))
+    visit = own_numbers.find(ordinal) if is_signed else None
     if visit is None:
         abort(404)
     return SharedVisit(ordinal, visit.day, max(0, counted - visit.id), stats)

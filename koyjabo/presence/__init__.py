@@ -17,24 +17,26 @@ TABLES = ("members.models",)
 
 def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
-    from .services import build
-    from .visitors.active_peak import WRITE_PEAK_S
+    from .members.online_members import OnlineMembers
+    from .members.peaks import Peaks
+    from .stores import add_services
+    from .visitors.active_peak import WRITE_PEAK_S, ActivePeak
     from .worker_messages import ARRIVALS, ARRIVALS_S, FORGOTTEN, WorkerMessages
 
-    presence = base.services.add(build(base))
-    messages = WorkerMessages(presence, base.cluster.bus, base.clock)
+    add_services(base)
+    services = base.services
+    messages, peaks, active_peak = WorkerMessages(base), services[Peaks], services[ActivePeak]
     base.on(base.signals.online_changed, messages.record_online)
     base.on(base.signals.message_received, messages.receive_arrivals, of=ARRIVALS)
     base.on(base.signals.visitor_forgotten, messages.forget, messages.publish_forgotten)
     base.on(base.signals.message_received, messages.receive_forgotten, of=FORGOTTEN)
-    base.on(base.signals.redis_returned, lambda _: [resend() for resend in presence.resend])
-    base.on(base.signals.epoch_began, lambda _: presence.write_again())
+    base.on(base.signals.epoch_began, lambda _: peaks.write_again(), lambda _: active_peak.write_again())
     base.every(ARRIVALS_S, messages.publish_arrivals)
-    base.every(TICK_S, presence.members.refresh, presence.peaks.refresh)
-    base.every(TICK_S, presence.active_peak.measure)
-    base.every(WRITE_PEAK_S, presence.active_peak.write)
-    base.at_close(presence.peaks.write)
-    base.at_close(presence.active_peak.write)
+    base.every(TICK_S, services[OnlineMembers].refresh, peaks.refresh)
+    base.every(TICK_S, active_peak.measure)
+    base.every(WRITE_PEAK_S, active_peak.write)
+    base.at_close(peaks.write)
+    base.at_close(active_peak.write)
 
 
 def __getattr__(name: str) -> object:

@@ -3,11 +3,14 @@
 from collections.abc import Collection
 from typing import Any
 
-from koyjabo.base.cluster.bus import Bus
-from koyjabo.base.core.clock import Clock, newest_credible
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.clock import newest_credible
 from koyjabo.base.models import Scope
-from .members.online_members import Online
-from .services import PresenceServices
+from .members.arrivals import ArrivalCounter
+from .members.online_members import Online, OnlineMembers
+from .members.peaks import Peaks
+from .visitors.active_visitors import ActiveVisitors
+from .visitors.visitor_sockets import VisitorSockets
 
 FORGOTTEN = "forgotten"
 """Subject of the message about an erased visitor: [visitor_id, scopes]."""
@@ -20,23 +23,25 @@ ARRIVALS_S = 1.0
 
 
 class WorkerMessages:
-    def __init__(self, presence: PresenceServices, bus: Bus, clock: Clock) -> None:
-        self._presence = presence
-        self._bus = bus
-        self._clock = clock
+    def __init__(self, base: Base) -> None:
+        services = base.services
+        self._members, self._peaks, self._arrivals = services[OnlineMembers], services[Peaks], services[ArrivalCounter]
+        self._active_visitors, self._sockets = services[ActiveVisitors], services[VisitorSockets]
+        self._bus = base.cluster.bus
+        self._clock = base.clock
 
     def record_online(self, scope: Scope) -> None:
         """Record a count of online members, which may be a peak."""
-        online = self._presence.members.online(scope)
+        online = self._members.online(scope)
         if not online.is_estimate:
-            self._presence.peaks.record(scope, online.count)
-        self._presence.arrivals.record(scope, online)
+            self._peaks.record(scope, online.count)
+        self._arrivals.record(scope, online)
 
     def publish_arrivals(self) -> None:
         """Publish the changed online counts of all communities in one message, because any worker's pages may show
         them.
         """
-        arrivals = self._presence.arrivals
+        arrivals = self._arrivals
         self._bus.send_changes(ARRIVALS, arrivals.take_unsent, arrivals.put_back)
 
     def receive_arrivals(self, subject: str, message: Any) -> None:
@@ -46,12 +51,12 @@ class WorkerMessages:
         newest = newest_credible(self._clock, accepted=0)
         for scope, online in message.items():
             if [type(part) for part in online] == [int, int] and online[0] <= newest:
-                self._presence.arrivals.record(Scope(scope), Online(*online), is_sent=True)
+                self._arrivals.record(Scope(scope), Online(*online), is_sent=True)
 
     def forget(self, visitor_id: str, scopes: Collection[Scope]) -> None:
-        self._presence.visitor_sockets.forget(visitor_id)  # first, because open pages keep visitors active
+        self._sockets.forget(visitor_id)  # first, because open pages keep visitors active
         for scope in scopes:
-            self._presence.active_visitors.forget(scope, visitor_id)
+            self._active_visitors.forget(scope, visitor_id)
 
     def publish_forgotten(self, visitor_id: str, scopes: Collection[Scope]) -> None:
         self._bus.send_to_workers(FORGOTTEN, [visitor_id, sorted(scopes)], key=visitor_id)

@@ -18,18 +18,19 @@ def register(base: "Base") -> None:
     from koyjabo.base.models import SITE
     from koyjabo.base.observability.all_metrics import CONNECTIONS_GAUGE
     from koyjabo.base.observability.services import ObservabilityServices
-    from koyjabo.counting.services import CountingServices
-    from koyjabo.presence.services import PresenceServices
+    from koyjabo.counting.visits import Visits
+    from koyjabo.presence.visitors.active_visitors import ActiveVisitors
+    from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
     from .events import PAGES_ROOM, STATS_ROOM
     from .services import build
     from .settings_follower import SettingsFollower
     from .socket_counts import socket_counts
 
-    realtime, presence = base.services.add(build(base)), base.services[PresenceServices]
+    realtime = base.services.add(build(base))
     rooms, interval_s = realtime.rooms, min(TICK_S, base.settings.active_window_seconds / 4)
     refresh = partial(rooms.refresh, STATS_ROOM), rooms.refresh_panel
-    base.every(interval_s, base.services[CountingServices].visits.stats, *refresh)
-    base.every(interval_s, presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
+    base.every(interval_s, base.services[Visits].stats, *refresh)
+    base.every(interval_s, base.services[ActiveVisitors].refresh, base.services[VisitorSockets].renew, *refresh)
     base.every(TICK_S, rooms.leave_empty, partial(rooms.refresh, PAGES_ROOM))
     base.services[ObservabilityServices].socket_log.measure_delivery(rooms.caused_by_visits)
     base.services[ObservabilityServices].gauges.provide(CONNECTIONS_GAUGE, partial(socket_counts, realtime.fanout))

@@ -10,9 +10,10 @@ from koyjabo.base.models import Scope
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.live_stats import LiveStats
+from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
-from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
+from koyjabo.counting.visits import Visits
 from .broadcaster import VisitorBroadcaster, visitor_broadcaster
 from .events import PAGES_ROOM, STATS_ROOM
 from .fanout import LocalFanout
@@ -50,8 +51,8 @@ class RealtimeServices:
 
 
 def build(base: Base) -> RealtimeServices:
-    counting, broadcaster = base.services[CountingServices], VisitorBroadcaster()
-    site, socket_log = counting.visits.site, base.services[ObservabilityServices].socket_log
+    visits, broadcaster = base.services[Visits], VisitorBroadcaster()
+    site, socket_log = visits.site, base.services[ObservabilityServices].socket_log
     if base.cluster.queue is None:
         fanout = LocalFanout()
     else:
@@ -66,12 +67,12 @@ def build(base: Base) -> RealtimeServices:
     for target in (broadcaster, visitor_broadcaster):  # the second one is global, for host programs
         target.bind(emit)
     rooms, interval_s = Rooms(fanout, base.runtime, base.cluster.bus), base.settings.update_interval_ms / 1000
-    rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, site), interval_s))
+    rooms.open(STATS_ROOM, SiteRoom(visits, milestone_news(base, site), interval_s))
     pages = rooms.open(PAGES_ROOM, PagesSource(base.services[PageNumbers], interval_s), PagesRoom)
-    panel, push = PanelRoom(counting.visits, base.clock), SitePush(rooms, counting.visits)
-    counting.visits.follow(push.stats_changed)
+    panel, push = PanelRoom(visits, base.clock), SitePush(rooms, visits)
+    visits.follow(push.stats_changed)
     services = RealtimeServices(fanout, rooms, pages, panel, push, broadcaster, base.cluster.bus)
-    counting.visits.follow(services.pages_changed)
+    visits.follow(services.pages_changed)
     return services
 
 
@@ -79,4 +80,4 @@ def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:
     def find(scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
         return base.database.read(counting_queries.greatest_milestone, scope, epoch, values)
 
-    return MilestoneNews(live_stats, base.services[CountingServices].milestones, find)
+    return MilestoneNews(live_stats, base.services[Milestones], find)

@@ -8,7 +8,7 @@ from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.services import Services
 from koyjabo.communities.services import CommunityServices
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.realtime.services import RealtimeServices
 from .community_people import Reports, VisitorConversion
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class CommunitySignals:
     def __init__(self, services: Services, reports: Reports) -> None:
         self._reports = reports
-        self._anonymity = services[CountingServices].anonymity
+        self._anonymity = services[Anonymity]
         self._broadcaster = services[RealtimeServices].broadcaster
         self._dashboards = services[CommunityServices].dashboards
 

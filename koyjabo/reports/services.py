@@ -9,7 +9,10 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.columns import Columns
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.members.arrivals import ArrivalCounter
+from koyjabo.presence.members.online_members import OnlineMembers
+from koyjabo.presence.members.peaks import Peaks
+from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.reports.engine.insights import Insights
 from .community_people import Reports, Visitors
 from .page_totals import PageTotals
@@ -27,7 +30,7 @@ class DashboardData:
 
     def __init__(self, base: Base, reports: Reports) -> None:
         self._reports = reports
-        self._presence = base.services[PresenceServices]
+        self._members, self._arrivals = base.services[OnlineMembers], base.services[ArrivalCounter]
         self._people = base.services[CommunityServices].people
         self._last_hours = LastHours(base.database, base.clock)
 
@@ -37,7 +40,7 @@ class DashboardData:
         members = self._people.page(scope, 0, MAX_NAMED).items
         return {
             "today_visitors": people(self._reports.today(community_id)),
-            "realtime_count": self._presence.members.online(scope).count,
+            "realtime_count": self._members.online(scope).count,
             "community_id": community_id,
             "people": [member.as_object() for member in members],
             "minutes": {str(minute): list(visits) for minute, visits in self._last_hours.minutes(scope).items()},
@@ -45,7 +48,7 @@ class DashboardData:
 
     def own(self, community_id: str) -> dict[str, Any]:
         """The data that differs between workers. Does not wait."""
-        return {"arrivals": self._presence.arrivals.today(Scope(community_id))._asdict()}
+        return {"arrivals": self._arrivals.today(Scope(community_id))._asdict()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,13 @@ MAX_NAMED = 50
 
 
 def build(base: Base) -> ReportServices:
-    columns, presence = base.services[Columns], base.services[PresenceServices]
+    columns, peaks, active_peak = base.services[Columns], base.services[Peaks], base.services[ActivePeak]
 
     def unwritten_peaks(scope: Scope) -> Mapping[str, int]:
         if scope != SITE:
-            return presence.peaks.unwritten(scope)
-        presence.active_peak.measure()  # so that no page shows more current visitors than the peak
-        return presence.active_peak.unwritten(scope)
+            return peaks.unwritten(scope)
+        active_peak.measure()  # so that no page shows more current visitors than the peak
+        return active_peak.unwritten(scope)
 
     reports = Insights(base.database, base.clock, columns, unwritten_peaks)
     return ReportServices(

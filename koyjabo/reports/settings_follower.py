@@ -1,7 +1,7 @@
 """Begins again what was derived from settings that have changed."""
 
 from koyjabo.base.cluster.base import Base
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.realtime.services import RealtimeServices
 from .services import ReportServices
 
@@ -9,7 +9,7 @@ from .services import ReportServices
 class ReportSettingsFollower:
     def __init__(self, base: Base, reports: ReportServices) -> None:
         self._clock, self._reports = base.clock, reports
-        self._visits = base.services[CountingServices].visits
+        self._visits = base.services[Visits]
         self._pages = base.services[RealtimeServices].pages
         self._zone = base.clock.zone
 

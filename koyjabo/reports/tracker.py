@@ -3,18 +3,19 @@
 from koyjabo.base.cluster.base import Base
 from koyjabo.communities.services import CommunityServices
 from koyjabo.people.accounts.services import AccountServices
+from koyjabo.presence.members.online_members import OnlineMembers
+from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.members.tracker import TrackerServices, bind
-from koyjabo.presence.services import PresenceServices
 from .services import PeopleServices, people
 
 
 def bind_tracker(base: Base) -> None:
     services = base.services
-    presence, report = services[PresenceServices], services[PeopleServices].reports
+    report = services[PeopleServices].reports
     bind(
         TrackerServices(
-            members=presence.members,
-            peaks=presence.peaks,
+            members=services[OnlineMembers],
+            peaks=services[Peaks],
             today=lambda scope: people(report.today(scope)),
             start=services.start,
             communities=services[CommunityServices].directory.ids,

@@ -8,7 +8,7 @@ from flask import Request
 from koyjabo.base.core.errors import InvalidKey, InvalidToken, TokenExpired
 from koyjabo.base.core.identity import KEY_PREFIX
 from koyjabo.base.core.services import Services
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.origins import Origins
 from koyjabo.communities.services import CommunityServices
 from koyjabo.web.http.cookies import cookie_name
 from koyjabo.web.login.claims import ACCESS, REFRESH, Claims, Tokens
@@ -43,7 +43,7 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
     token = token or _without_scheme(request.headers.get("Authorization", ""), needs_scheme=True)
     token = token or request.args.get("token")
     name = cookie_name(COOKIES[REFRESH], request.is_secure)
-    cookie = request.cookies.get(name) if services[NetworkServices].origins.trusts(request) else None
+    cookie = request.cookies.get(name) if services[Origins].trusts(request) else None
     if token and token.startswith(KEY_PREFIX):
         raise InvalidKey(InvalidKey.misplaced)
     if not token:

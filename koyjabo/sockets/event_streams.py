@@ -13,8 +13,8 @@ from koyjabo.base.network import client_address
 from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.page_numbers.schemas import paths_of
-from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
+from koyjabo.counting.visits import Visits
 from koyjabo.realtime import events
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.pages_room import Paths
@@ -77,7 +77,7 @@ class SiteEvents(ServerSentEvents, StatsStream):
     def admit(self, connection: Connection, request: Request) -> None:
         pages = _pages(self._services, request)
         # Read the current state: another worker's message may not have arrived yet.
-        self._services[CountingServices].visits.stats()
+        self._services[Visits].stats()
         self._services[RealtimeServices].rooms.get(STATS_ROOM).admit(connection)
         if pages:
             watch_pages(self._services, connection, pages, connection.address, lambda: connection.is_open)

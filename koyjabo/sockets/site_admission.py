@@ -7,11 +7,12 @@ from flask import Request
 from koyjabo.base.core.errors import InvalidMessage, LedgerUnavailable
 from koyjabo.base.core.services import Services
 from koyjabo.base.network import client_address
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.network.location_names import UNKNOWN_LOCATION
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.evidence.attendance import AttendanceWriter
-from koyjabo.counting.services import CountingServices
-from koyjabo.presence.services import PresenceServices
+from koyjabo.counting.visits import Visits
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from .messages import VisibleMessage, visit_id, visitor_id
@@ -31,18 +32,18 @@ def admit(
     anonymous. The first event includes the effect of opening the socket. Returns False if the client disconnected
     before it was admitted. Raises TooManyRequests if its visitor has too many sockets.
     """
-    sockets = services[PresenceServices].visitor_sockets
-    is_anonymous = services[CountingServices].anonymity.is_asked(request.environ, is_said)
-    place = services[NetworkServices].places.locate(request.remote_addr, has_city=not is_anonymous)
+    sockets = services[VisitorSockets]
+    is_anonymous = services[Anonymity].is_asked(request.environ, is_said)
+    place = services[LocationFinder].locate(request.remote_addr, has_city=not is_anonymous)
     (sent_id, visit), address = sent, client_address.limit_key(request.environ)
     visitor = visitor_id(sent_id)
     if visitor is not None and is_anonymous:
         visitor, visit = _hashed(services, visitor, visit)
-    registered = visitor is not None and services[CountingServices].visits.arrive(visitor, place)
+    registered = visitor is not None and services[Visits].arrive(visitor, place)
     sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, address, place, is_anonymous)
     services[AttendanceWriter].pages.opened(member, source, visit if visitor is not None else None)
     # Read the current state: another worker's message may not have arrived yet.
-    services[CountingServices].visits.stats()
+    services[Visits].stats()
     return services[RealtimeServices].rooms.get(STATS_ROOM).admit(member) is not None
 
 
@@ -51,7 +52,7 @@ def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> st
     whether the visit was anonymous. Raises InvalidMessage for an invalid `visitorId` or `visitId`, or if the socket has
     already named a visitor, and TooManyRequests like `admit`.
     """
-    visitor, sockets = visitor_id(message.get("visitorId")), services[PresenceServices].visitor_sockets
+    visitor, sockets = visitor_id(message.get("visitorId")), services[VisitorSockets]
     visit, known = visit_id(message.get("visitId")), sockets.known(member)
     if visitor is None:
         raise InvalidMessage(NO_VISITOR)
@@ -59,7 +60,7 @@ def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> st
         visitor, visit = _hashed(services, visitor, visit)
     if visitor is None:
         return ""
-    registered = services[CountingServices].visits.arrive(visitor, known.place or UNKNOWN_LOCATION)
+    registered = services[Visits].arrive(visitor, known.place or UNKNOWN_LOCATION)
     sockets.named(member, visitor, registered)
     services[AttendanceWriter].pages.named(member, visit)
     return visitor
@@ -70,7 +71,7 @@ def show(services: Services, member: Any, message: VisibleMessage) -> None:
 
     A visitId cannot be hashed without the visitorId, so an anonymous page's message applies to the visit of its span.
     """
-    is_anonymous = services[PresenceServices].visitor_sockets.known(member).is_anonymous
+    is_anonymous = services[VisitorSockets].known(member).is_anonymous
     named = None if is_anonymous else message.visit_id
     services[AttendanceWriter].pages.show(member, message.visible, message.acted, named)
 
@@ -78,12 +79,12 @@ def show(services: Services, member: Any, message: VisibleMessage) -> None:
 def _hashed(services: Services, visitor: str, visit: str | None) -> tuple[str | None, str | None]:
     """The hashed visitor and visit. While the ledger is unavailable, both are None, and the socket has no visitor."""
     try:
-        return services[CountingServices].anonymity.key_of(visitor, visit)
+        return services[Anonymity].key_of(visitor, visit)
     except LedgerUnavailable:
         return None, None
 
 
 def send_stats(services: Services, member: Any) -> dict[str, Any]:
     """Send the current stats to one member, and return them."""
-    services[CountingServices].visits.stats()
+    services[Visits].stats()
     return services[RealtimeServices].rooms.get(STATS_ROOM).send_present(member) or {}

@@ -10,7 +10,7 @@ from koyjabo.base.core.close_codes import close_code
 from koyjabo.base.core.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.stats import encode
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import events
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
@@ -25,7 +25,7 @@ class StatsStream(Stream):
     largest_message = MAX_LIST_BYTES
 
     def person_of(self, connection: Connection) -> str | None:
-        return self._services[PresenceServices].visitor_sockets.visitor_of(connection)
+        return self._services[VisitorSockets].visitor_of(connection)
 
     def admit(self, connection: Connection, request: Request) -> None:
         sent_id, is_said = request.args.get("visitorId"), is_true(request.args.get("anonymous"))
@@ -66,4 +66,4 @@ class StatsStream(Stream):
         self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
         self._services[RealtimeServices].pages.leave(connection)
         self._services[AttendanceWriter].pages.closed(connection)
-        self._services[PresenceServices].visitor_sockets.closed(connection)
+        self._services[VisitorSockets].closed(connection)

@@ -19,7 +19,7 @@ from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT, SocketLog
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.evidence.attendance import AttendanceWriter
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.web.current import services_of
@@ -81,7 +81,7 @@ def connect(auth: Any = None) -> None:
         disconnect()  # the client disconnected before it was admitted
         return
     _joined_rooms().admit(_sid())
-    who = services[PresenceServices].visitor_sockets.visitor_of(_sid())
+    who = services[VisitorSockets].visitor_of(_sid())
     _socket_log().opened(SOCKETIO_KIND, _address(), who=who)
 
 
@@ -89,11 +89,11 @@ def disconnect(reason: str = "") -> None:
     services, sid = _services(), _sid()
     if (lasted_s := _joined_rooms().lasted_s(sid)) is not None:
         code = NORMAL_CLOSE if reason == CLIENT_DISCONNECT else ABNORMAL_CLOSURE
-        who = services[PresenceServices].visitor_sockets.visitor_of(sid)
+        who = services[VisitorSockets].visitor_of(sid)
         _socket_log().closed(SOCKETIO_KIND, _address(), code, lasted_s, who=who)
     services[AttendanceWriter].pages.closed(sid)
     services[RealtimeServices].pages.leave(sid)
-    services[PresenceServices].visitor_sockets.closed(sid)
+    services[VisitorSockets].closed(sid)
     _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)
 
 

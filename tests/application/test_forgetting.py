@@ -11,11 +11,11 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.blocks import block as blocks, block_queries, state_queries
 from koyjabo.columns.columns import Columns
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.last_hour import LastHours
-from koyjabo.counting.services import CountingServices
 from koyjabo.people.audit.log import VersionLog
 from koyjabo.people.audit.queries import record_revocation
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.query.parameters import ReportQuery
 from koyjabo.reports.services import ReportServices
@@ -98,21 +98,21 @@ def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypat
 
 
 def test_values_cached_without_a_version_are_forgotten(site, database):
-    counting, nightly = site.services[CountingServices], site.services[Nightly]
-    presence = site.services[PresenceServices]
+    anonymity, nightly = site.services[Anonymity], site.services[Nightly]
+    active_peak = site.services[ActivePeak]
     remembered = database.remember()
     site.register("badal")
-    secret = counting.anonymity.names("ayesha")
-    counting.anonymity.sweep()
-    presence.active_peak.measure()
-    presence.active_peak.write()
+    secret = anonymity.names("ayesha")
+    anonymity.sweep()
+    active_peak.measure()
+    active_peak.write()
     site.services[VersionLog].record()
     nightly._work._done_for = "2025-12-16"
     database.go_back(remembered)
     site.register("chumki")
-    assert counting.anonymity.names("ayesha") != secret
+    assert anonymity.names("ayesha") != secret
     assert nightly._work._done_for == ""
     site.services[VersionLog].record()
-    presence.active_peak.write()
+    active_peak.write()
     assert site.rows("SELECT people FROM peaks WHERE scope = 'site'") == [(2,)]
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'server.version'") == [(1,)]

@@ -10,7 +10,7 @@ from support.programs.installed import program
 from support.programs.processes import ROOT
 
 from koyjabo.base.models import Scope
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.members.online_members import OnlineMembers
 
 
 def test_stranger_reads_who_may_see_the_numbers_of_a_listed_community(site, cast):
@@ -55,7 +55,7 @@ def test_list_begins_with_ones_own_communities_and_then_the_busiest(site, reader
     own, _, busy = (cast.community(name=f"{name} line", public_count=True) for name in ("Own", "Quiet", "Busy"))
     for community, people in ((own, 1), (busy, 3)):
         for person in range(people):
-            site.services[PresenceServices].members.connect(Scope(community), f"person {person}", f"tab {person}")
+            site.services[OnlineMembers].connect(Scope(community), f"person {person}", f"tab {person}")
     readers["outsider"].send(path_of(own, "/join"))
     page = readers["outsider"].get("/communities?per_page=100")
     shown = re.findall(r"<bdi>(Own|Quiet|Busy) line", page)

@@ -5,7 +5,7 @@ from support.people.communities import PATH, found
 from support.people.page_readers import Reader, path_of, words
 
 from koyjabo.base.models import Scope
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.members.online_members import OnlineMembers
 
 NAME, BANGLA = "Mirpur 10 commuters", "মিরপুর ১০-এর যাত্রী"
 
@@ -45,7 +45,7 @@ def test_bangla_pages_of_a_community_show_its_second_name(site, cast, community,
 
 
 def test_lists_search_both_names_and_show_one(site, community, reader):
-    site.services[PresenceServices].members.connect(Scope(community), "person", "tab")
+    site.services[OnlineMembers].connect(Scope(community), "person", "tab")
     for query in ("commuters", "যাত্রী"):
         page = words(reader.get(f"/communities?query={query}"))
         assert BANGLA in page

@@ -9,10 +9,10 @@ from support.people.communities import found
 from support.sites.full_site import everything, in_context, quiet
 
 from koyjabo.base.core.extensions import socketio
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.counting import anonymity as anonymity_module
-from koyjabo.counting.services import CountingServices
-from koyjabo.presence.services import PresenceServices
+from koyjabo.counting.anonymity import Anonymity
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.upkeep.backups import backup, restore
 
 GPC, DNT = {"Sec-GPC": "1"}, {"DNT": "1"}
@@ -56,7 +56,7 @@ def visitor_ids(site: Site) -> list[str]:
 
 @pytest.mark.parametrize(("headers", "fields"), [(GPC, {}), (DNT, {}), ({}, {"anonymous": True})])
 def test_nothing_is_kept_that_leads_to_a_person(site, headers, fields, monkeypatch):
-    places = site.services[NetworkServices].places
+    places = site.services[LocationFinder]
     monkeypatch.setattr(places, "locate", lambda _, has_city=True: "Dhaka, BD" if has_city else "Bangladesh")
     sent = {**headers, "Authorization": f"Bearer {sign_up(site, 'karim').access}", "Accept-Language": "bn-BD,bn;q=0.9"}
     body = {"visitId": "ayesha-1", "timestamp": 5, "userAgent": PHONE, "referrer": "https://News.example:8443/a/b?c"}
@@ -142,13 +142,13 @@ def test_secret_is_deleted_and_even_if_not_it_is_not_used(site, time):
     register(site, visitId="1")
     (secret,) = everything(site)["day_secrets"]
     time.go_to("2025-12-17T00:59:59.999+06:00")
-    site.services[CountingServices].anonymity.sweep()
+    site.services[Anonymity].sweep()
     assert secret in everything(site)["day_secrets"]
     time.go_to(ONE)
     site.restart()  # nothing was swept
     assert register(site, visitId="1") == (2, False)
     assert secret in everything(site)["day_secrets"]
-    site.services[CountingServices].anonymity.sweep()
+    site.services[Anonymity].sweep()
     assert [row["day"] for row in everything(site)["day_secrets"]] == ["2025-12-17"]
 
 
@@ -170,7 +170,7 @@ def test_socket_finds_the_visitor(site, time, said, headers):
     register(site)
     client = socketio.test_client(site.app, auth={"visitorId": "ayesha", **said}, headers=headers)
     time.pass_(minutes=4)
-    site.services[PresenceServices].visitor_sockets.renew()
+    site.services[VisitorSockets].renew()
     time.pass_(minutes=4)
     assert site.stats()["activeUsers"] == 1
     client.disconnect()

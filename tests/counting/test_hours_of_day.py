@@ -10,7 +10,8 @@ from support.people.page_readers import Reader, words
 
 from koyjabo.base.models import Scope
 from koyjabo.counting.hours_of_day import DayByHour, DaysByHour
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.last_hour import Pulse
+from koyjabo.counting.visits import Visits
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def site(database):
 
 
 def day_of(site: Site) -> DayByHour:
-    return site.services[DaysByHour].at(site.services[CountingServices].pulse.now())
+    return site.services[DaysByHour].at(site.services[Pulse].now())
 
 
 def come(site: Site, *moments: str) -> None:
@@ -71,7 +72,7 @@ def test_at_midnight_today_is_yesterday(site):
 
 def test_page_that_is_made_at_midnight_has_the_stats_of_its_day(site, monkeypatch):
     come(site, "2025-12-16T23:59:58+06:00")
-    visits = site.services[CountingServices].visits
+    visits = site.services[Visits]
 
     def late():
         stats = visits.newest()

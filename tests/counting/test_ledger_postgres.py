@@ -30,7 +30,7 @@ from koyjabo.counting.ledger import open_store
 from koyjabo.counting.ledger_postgres import PostgresStore
 from koyjabo.counting.ledger_sqlite import SqliteStore
 from koyjabo.counting.records import Keyed, NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
@@ -348,7 +348,7 @@ def test_visit_that_cannot_be_stored_fails_no_other_visit(database, monkeypatch)
     monkeypatch.setattr("koyjabo.counting.ledger_postgres.PostgresStore", type("P", (Poisoned, PostgresStore), {}))
     monkeypatch.setattr(Poisoned, "together", [])
     with Site(database.url) as site:
-        visits = site.services[CountingServices].visits
+        visits = site.services[Visits]
         site.register("warm-up")
 
         def register(visitor: str):

@@ -10,7 +10,7 @@ from support.runs.short_run import EVERYTHING
 
 from koyjabo.base.models import SITE
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports.services import PeopleServices
 
 
@@ -64,9 +64,7 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
 
     def register(round_: int, number: int) -> None:
         scope, at_ms = (HERE, THERE)[number % 2], world.time.ms + number % 3 * 24 * HOUR_MS
-        servers[number % 2][CountingServices].visits.register(
-            NewVisit(f"v{round_}-{number // 2 % 4}", None, scope, at_ms=at_ms)
-        )
+        servers[number % 2][Visits].register(NewVisit(f"v{round_}-{number // 2 % 4}", None, scope, at_ms=at_ms))
 
     def convert(round_: int, number: int) -> None:
         server = number // 4 % 2  # each visitor has a different user there

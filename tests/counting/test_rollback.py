@@ -13,7 +13,8 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database import sqlite
 from koyjabo.base.models import Scope
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.rollback import RollbackRecovery
+from koyjabo.counting.visits import Visits
 
 READERS = 8
 
@@ -96,7 +97,7 @@ def test_read_notices_the_rollback_and_never_shows_a_lower_total(site, database)
 
 def test_total_of_a_community_that_only_reads_does_not_fall(site, database):
     lose(site, database, "1", "2", communityId=HERE)
-    assert site.services[CountingServices].visits.community(Scope(HERE)).stats().total == 2
+    assert site.services[Visits].community(Scope(HERE)).stats().total == 2
     assert [row[0] for row in site.rows(LOST)] == ["site", HERE]
 
 
@@ -117,7 +118,7 @@ class CountingLock:
 
 def test_calls_that_wait_for_a_failed_recovery_fail_with_it(site, database, monkeypatch):
     lose(site, database, "lost")
-    visits_of = site.services[CountingServices].visits
+    visits_of = site.services[Visits]
     recovery, lock, attempts = visits_of._ledger._recovery, CountingLock(), []
     begin = recovery._begin_epoch
 
@@ -190,7 +191,7 @@ def overtaken(site, database, monkeypatch) -> list[int]:
     """Roll the database back during the next commit, and let another server continue. Returns the visit numbers that
     the other server gave.
     """
-    remembered, ledger = database.remember(), site.services[CountingServices].visits._ledger
+    remembered, ledger = database.remember(), site.services[Visits]._ledger
     others: list[int] = []
 
     def go_back(*batch):
@@ -218,13 +219,13 @@ def listed(*names):
 def test_a_list_goes_on_above_what_was_acknowledged(site, database):
     visits(site, "kept")
     assert lose(site, database, "lost", "too") == [2, 3]
-    receipts = site.services[CountingServices].visits.register_all(listed("kept", "next", "last"))
+    receipts = site.services[Visits].register_all(listed("kept", "next", "last"))
     assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(1, True), (4, False), (5, False)]
     assert site.recount() == []
 
 
 def test_list_committed_before_marks_were_collected_is_looked_up_again(site, overtaken):
-    receipts = site.services[CountingServices].visits.register_all(listed("one", "two"))
+    receipts = site.services[Visits].register_all(listed("one", "two"))
     numbers = [overtaken[0] + 1, overtaken[0] + 2]
     assert [(receipt.ordinal, receipt.duplicate) for receipt in receipts] == [(number, False) for number in numbers]
     stored = [ordinal for (ordinal,) in site.rows("SELECT ordinal FROM visits ORDER BY ordinal")]
@@ -237,29 +238,29 @@ def test_a_list_recovers_once(site, database, kind, monkeypatch):
     """
     visits(site, "kept")
     lose(site, database, "lost")
-    counting, asked = site.services[CountingServices], []
-    gather = counting.recovery._gather
-    monkeypatch.setattr(counting.recovery, "_gather", lambda: (asked.append(True), gather()))
-    receipts = counting.visits.register_all(listed(*(str(number) for number in range(20))))
+    recovery, asked = site.services[RollbackRecovery], []
+    gather = recovery._gather
+    monkeypatch.setattr(recovery, "_gather", lambda: (asked.append(True), gather()))
+    receipts = site.services[Visits].register_all(listed(*(str(number) for number in range(20))))
     assert [receipt.ordinal for receipt in receipts] == list(range(3, 23))
     assert len(asked) == {"sqlite": 1, "postgres": 2}[kind]
 
 
 def test_a_recovery_that_fails_is_an_outage(site, database, monkeypatch):
     lose(site, database, "lost")
-    counting = site.services[CountingServices]
+    recovery = site.services[RollbackRecovery]
 
     def fail(marks):
         raise LedgerUnavailable
 
-    monkeypatch.setattr(counting.recovery, "_write", fail)
+    monkeypatch.setattr(recovery, "_write", fail)
     assert site.post(json={"visitorId": "ayesha"}).status_code == 503
-    assert counting.visits.writer().has_failed
+    assert site.services[Visits].writer().has_failed
 
 
 def test_a_commit_that_many_questions_overtake_is_repeated(site, monkeypatch):
     """Several workers may ask during one failover."""
-    ledger, questions = site.services[CountingServices].visits._ledger, []
+    ledger, questions = site.services[Visits]._ledger, []
 
     def ask(*batch):
         if len(questions) < 6:

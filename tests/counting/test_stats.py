@@ -15,7 +15,7 @@ from koyjabo.base.models import Scope
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.milestones import Milestones, of_setting, usual
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.realtime.services import RealtimeServices
 
 FIELDS = {  # in the order of the specification
@@ -117,9 +117,7 @@ def test_equal_revision_means_equal_numbers_of_one_epoch_across_a_restart(site_a
 
 
 def visit(site_at_4000: Site, visitor: str, place: str = "Dhaka, BD") -> dict | None:
-    site_at_4000.services[CountingServices].visits.register(
-        NewVisit(visitor, None, place=place, at_ms=site_at_4000.time.ms)
-    )
+    site_at_4000.services[Visits].register(NewVisit(visitor, None, place=place, at_ms=site_at_4000.time.ms))
     return last(site_at_4000)
 
 
@@ -161,7 +159,7 @@ def test_last_is_the_newest_visit_of_all_servers(site_at_4000):
 
 
 def test_state_of_another_server_that_is_older_is_ignored(site_at_4000):
-    live = site_at_4000.services[CountingServices].visits.site
+    live = site_at_4000.services[Visits].site
     site_at_4000.register("ayesha")
     older = json.loads(json.dumps(live.state()))
     newest = site_at_4000.register("babul").stats
@@ -251,7 +249,7 @@ def pushes(site_at_97: Site, room: str = "stats") -> list[int | None]:
     """Milestones of the events that are now due in a room."""
     source = site_at_97.services[RealtimeServices].rooms.get(room).source
     after = getattr(site_at_97, "seen_revision", 0)
-    site_at_97.seen_revision = site_at_97.services[CountingServices].visits.stats().revision
+    site_at_97.seen_revision = site_at_97.services[Visits].stats().revision
     return [event.as_object().get("milestone") for event in source.events_after(after)]
 
 
@@ -322,7 +320,7 @@ def test_community_has_milestones_too_and_the_operator_chooses_them(database):
             site_at_97.register("ayesha", visitId=visit, communityId=HERE)
         keys = {key for key, *_ in rows(site_at_97)}
         assert keys == {f"milestone:{HERE}:3", "milestone:site:9"}
-        live = site_at_97.services[CountingServices].visits.community(HERE)
+        live = site_at_97.services[Visits].community(HERE)
         assert (live.scope, live.snapshot.total) == (HERE, 4)
         site_at_97.settings["MILESTONES"] = "none"
         site_at_97.restart()

@@ -16,7 +16,7 @@ from koyjabo.columns.blocks import table_rows as log
 from koyjabo.columns.columns import Columns
 from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports.ui import breakdowns, choices, view, view_plan
 from koyjabo.reports.ui.choices import SHOWN
 from koyjabo.reports.ui.view_plan import SENT
@@ -42,7 +42,7 @@ def admin(site):
             for _ in range(visits * times):
                 number = next(numbers)
                 visit = NewVisit(f"visitor{number % 9}", str(number), at_ms=site.time(), page=normal(page))
-                site.services[CountingServices].visits.register(visit)
+                site.services[Visits].register(visit)
     return panel(site)
 
 

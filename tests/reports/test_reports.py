@@ -11,7 +11,7 @@ from support.people.communities import PATH
 
 from koyjabo.base.models import Scope
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports.services import PeopleServices
 
 HERE, ELSEWHERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
@@ -30,9 +30,7 @@ class World:
     def visit(self, visitor: str, user: str | None = None, moment: str | None = None) -> None:
         if moment:
             self.time.go_to(moment)
-        self.site.services[CountingServices].visits.register(
-            NewVisit(visitor, None, HERE, at_ms=self.time.ms, user_id=user)
-        )
+        self.site.services[Visits].register(NewVisit(visitor, None, HERE, at_ms=self.time.ms, user_id=user))
 
     def trend(self, granularity: str, start: str, end: str) -> dict[str, tuple[int, int]]:
         periods = self.reports.trend(HERE, granularity, start, end)
@@ -102,9 +100,7 @@ def test_change_on_another_server_is_seen_at_once(dhaka, change):
     assert dhaka.reports.today(HERE).people == (0, 1)
     with Site(dhaka.site.database_url, dhaka.time) as other:
         if change == "visit":
-            other.services[CountingServices].visits.register(
-                NewVisit("b", None, HERE, at_ms=dhaka.time.ms, user_id=AYESHA)
-            )
+            other.services[Visits].register(NewVisit("b", None, HERE, at_ms=dhaka.time.ms, user_id=AYESHA))
         elif change == "attend":
             other.services[PeopleServices].reports.attend(HERE, [AYESHA], dhaka.time.ms)
         else:

@@ -18,13 +18,13 @@ from koyjabo.base.core.clock import Clock, system_now_ms
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import campaigns
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.settings.schema import Settings
 from koyjabo.columns.columns import Columns
 from koyjabo.columns.events.new_event import NewEvent
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.services import PeopleServices
 
@@ -54,7 +54,7 @@ class History:
         self._ends_ms = self._now_ms = system_now_ms() - 60_000
         app = create_app(ALONE, clock=Clock(settings.zone, lambda: self._now_ms), creates_admin=False)
         self._services = app.extensions["koyjabo"]
-        self._visits = self._services[CountingServices].visits
+        self._visits = self._services[Visits]
         self._accounts = self._services[AccountServices]
         self._accounts.passwords.hash = cache(self._accounts.passwords.hash)  # all members have one password
         self._password = people.password(settings.secret_key)
@@ -152,7 +152,7 @@ class History:
             automated=browser is people.MONITOR,
             attended_ms=min(attended_ms, self._ends_ms - at_ms),
             acted=acted,
-            network=self._services[NetworkServices].owners.network(f"{browser.network}.7"),
+            network=self._services[AddressOwners].network(f"{browser.network}.7"),
             campaign=campaigns.of_page(f"{opening.page}?{opening.query}"),
         )
 

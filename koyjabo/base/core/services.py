@@ -27,8 +27,9 @@ class Services:
     identities: Identities = field(default_factory=Identities)
     _by_class: dict[type, Any] = field(default_factory=dict)
 
-    def add(self, service: T) -> T:
-        self._by_class[type(service)] = service
+    def add(self, service: T, kind: type[T] | None = None) -> T:
+        """Add a service under its class, or under the interface `kind` that it implements."""
+        self._by_class[kind or type(service)] = service
         return service
 
     def __getitem__(self, kind: type[T]) -> T:

@@ -12,9 +12,8 @@ def register(base: "Base") -> None:
     from .address_owners import AddressOwners
     from .location_finder import LocationFinder
     from .origins import Origins
-    from .services import NetworkServices
 
     settings = base.settings
-    owners = AddressOwners(settings.asn_files, lambda: settings.own_networks)
-    origins = Origins(lambda: settings.origins, lambda: settings.public_url)
-    base.services.add(NetworkServices(LocationFinder(settings.geoip_files), owners, origins))
+    base.services.add(LocationFinder(settings.geoip_files))
+    base.services.add(AddressOwners(settings.asn_files, lambda: settings.own_networks))
+    base.services.add(Origins(lambda: settings.origins, lambda: settings.public_url))

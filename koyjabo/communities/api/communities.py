@@ -26,7 +26,7 @@ from koyjabo.communities.schemas import (
 )
 from koyjabo.communities.services import community_services
 from koyjabo.counting.schemas.responses import StatsResponse, stats_or_304, writer
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.login.schemas import InvitedResponse, PanelRoleResponse
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
@@ -320,7 +320,7 @@ class OnlineResponse(BaseModel):
 def community_stats(community_id: str) -> Response:
     """The stats of the community's visits. Only members can read them."""
     scope = _entered(community_id, MEMBER)
-    stats = writer.write(current()[CountingServices].visits.community(scope).stats())
+    stats = writer.write(current()[Visits].community(scope).stats())
     response = as_response(stats_or_304(request.environ, stats))
     response.headers["Cache-Control"] = "private, no-cache"
     return response

@@ -4,9 +4,10 @@ from http import HTTPStatus
 
 from pydantic import Field
 
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.location_finder import LocationFinder
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.schemas.requests import REFUSALS
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.fast_path.fast_path import fast_path
 from koyjabo.web.fast_path.request_context import RequestContext
@@ -39,15 +40,13 @@ def heartbeat(context: RequestContext) -> PlainResponse:
     204, or 404 for a visitor without a registered visit.
     """
     context.count_address("heartbeats")
-    body, counting = context.body(HeartbeatBody), context.services[CountingServices]
+    body, anonymity = context.body(HeartbeatBody), context.services[Anonymity]
     context.count_visitor("heartbeats", body.visitorId)
-    is_anonymous = counting.anonymity.is_asked(context.environ, body.anonymous)
-    place = context.services[NetworkServices].places.locate(
-        context.environ.get("REMOTE_ADDR"), has_city=not is_anonymous
-    )
+    is_anonymous = anonymity.is_asked(context.environ, body.anonymous)
+    place = context.services[LocationFinder].locate(context.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
     key = body.visitorId, body.visitId
-    visitor_id, visit_id = counting.anonymity.key_of(*key) if is_anonymous else key
-    counting.visits.keep_active(visitor_id, place)
+    visitor_id, visit_id = anonymity.key_of(*key) if is_anonymous else key
+    context.services[Visits].keep_active(visitor_id, place)
     address = context.usage.address or ""
     context.services[AttendanceWriter].beat(visitor_id, visit_id, body.visible, body.acted, address)
     return PlainResponse(HTTPStatus.NO_CONTENT, [])

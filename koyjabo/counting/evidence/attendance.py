@@ -17,8 +17,7 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.network.client_address import customer
 from koyjabo.base.observability.metrics import Metrics
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.counting.services import CountingServices
-from koyjabo.presence.services import PresenceServices
+from koyjabo.counting.visits import Visits
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from . import queries
 from .open_pages import OpenPages
@@ -310,7 +309,7 @@ class AttendanceWriter:
 
 
 def build(base: Base) -> AttendanceWriter:
-    sockets, visits = base.services[PresenceServices].visitor_sockets, base.services[CountingServices].visits
+    sockets, visits = base.services[VisitorSockets], base.services[Visits]
 
     def newest_visit() -> int:
         return visits.site.snapshot.visits

@@ -22,8 +22,8 @@ from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.network.rate_limiter import Rate, share
 from koyjabo.counting.page_reading import PageCounts, PageReading, PageViews, Position
-from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
+from koyjabo.counting.visits import Visits
 from koyjabo.web.schemas.validators import LARGEST_INT64
 from . import page_queries
 from .tail import Tail
@@ -84,7 +84,7 @@ class PageNumbers:
 
     def __init__(self, base: Base) -> None:
         self._settings, self._clock, self._database = base.settings, base.clock, base.database
-        self._read_pages = base.services[CountingServices].visits.pages
+        self._read_pages = base.services[Visits].pages
         self._lookups: SharedLookups[Collection[str], PageCounts] = SharedLookups(base.runtime, self._read_together)
         of_address = PATHS_OF_A_REGISTRATION * base.settings.rate_limit_registrations
         self._uses = Rate(share(of_address, base.settings.web_concurrency, MAX_PATHS)) if of_address else None

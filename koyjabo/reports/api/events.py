@@ -25,8 +25,9 @@ from koyjabo.columns.events.new_event import (
     Size,
     size_of,
 )
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.schemas.requests import ANONYMOUS
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.fast_path.fast_path import fast_path, waits_fairly
 from koyjabo.web.fast_path.request_context import RequestContext
@@ -195,13 +196,13 @@ def record_events(context: RequestContext) -> PlainResponse:
     context.count_address("event_requests")
     body, services = context.body(EventsBody), context.services
     context.count_visitor("event_requests", body.visitorId)
-    events, anonymity = body.as_events(services.clock.now_ms()), services[CountingServices].anonymity
+    events, anonymity = body.as_events(services.clock.now_ms()), services[Anonymity]
     if anonymity.is_asked(context.environ, body.anonymous):
         keys = anonymity.keys_of(body.visitorId, [event.event_id for event in events])
         events = [event.anonymous(*own) for event, own in zip(events, keys, strict=True)]
     size, recorded = size_of(events), NOTHING
     _count(context, body.visitorId, size)
-    known = services[CountingServices].visits.texts.pages
+    known = services[Visits].texts.pages
     events = [event._replace(page=known.allowed(event.page, context)) for event in events]
     try:
         recorded = services[Columns].record(events, is_bot(text(context.environ.get("HTTP_USER_AGENT"))))

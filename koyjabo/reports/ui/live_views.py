@@ -13,7 +13,7 @@ from zlib import crc32
 from koyjabo.base.core.errors import InvalidInput, KoyJaboError, TooBusy
 from koyjabo.base.core.services import Services
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.realtime.events import ViewUpdate, view_room
 from koyjabo.realtime.room import RoomEvent, RoomSource, changes
 from koyjabo.realtime.services import RealtimeServices
@@ -146,7 +146,7 @@ class LiveView:
             return room is not None and room.source is self
 
         self._insights = plan.insights.for_reader(plan.base.reader, is_live=True, is_wanted=is_open)
-        self._services, self._site, self._clock = services, services[CountingServices].visits.site, services.clock
+        self._services, self._site, self._clock = services, services[Visits].site, services.clock
         self._key, self.base, self._pairs, self._check = plan.key, plan.base, pairs, check
         self._sent, self._moment, self._upto, self._at = Numbers({}, {}), 0, 0, ""
         self._read_at: tuple[int, int, int] | None = None  # epoch, visits, ms

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.communities.ui import choices
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.web import i18n
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
@@ -49,7 +49,7 @@ def visits() -> Response:
         if not error.details:
             raise
         return _show(form, VisitSlice(), "", sorting, 400)
-    total = 0 if any(which) else current()[CountingServices].visits.stats().total
+    total = 0 if any(which) else current()[Visits].stats().total
     is_all = not counted.is_complete or counted.visits == total
     return _show(form, visit_slice, visit_filters.results(counted), sorting, total=0 if is_all else total)
 
@@ -82,7 +82,7 @@ def _show(
         live_times=current()[VisitListServices].live_times() if visit_slice.visits else {},
         results=results,
         total=total,
-        site_total=current()[CountingServices].visits.stats().total,
+        site_total=current()[Visits].stats().total,
         sorting=sorting,
         older=pagination.this_page(before=visit_slice.before, after=None) if visit_slice.before is not None else None,
         newer=pagination.this_page(after=visit_slice.after, before=None) if visit_slice.after is not None else None,

@@ -8,8 +8,8 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.models import Scope
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.page_numbers.page_numbers import PageNotShown, PageNumbers, page_of
-from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
+from koyjabo.counting.visits import Visits
 
 STATS_FIELDS = {"total": "total", "today": "today", "active": "active", "visitors": "unique_visitors"}
 """Fields of `Stats`, by the name of the value."""
@@ -99,7 +99,7 @@ def read(services: Services, value: str, community: str, page: str) -> Number:
         if views is None:
             raise PageNotShown
         return Number(views, counts.epoch, 0)
-    visits = services[CountingServices].visits
+    visits = services[Visits]
     if value == ONLINE_VALUE:
         communities = services[CommunityServices]
         scope = Scope(communities.directory.with_public_count(communities.refs.resolve(community)).id)

@@ -11,7 +11,7 @@ from koyjabo.base.core.errors import NotBridged
 from koyjabo.base.core.identity import VISIT_NAME
 from koyjabo.counting.incoming import register
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.fast_path import fast_path
 from koyjabo.web.fast_path.request_context import RequestContext
@@ -104,7 +104,7 @@ def read_stats() -> Response:
     """Return the stats. They include every visit acknowledged before the request."""
     if request.args.get("p") != STATS_FILE:
         raise NotBridged
-    stats = current()[CountingServices].visits.stats().as_object()
+    stats = current()[Visits].stats().as_object()
     shown = {name: stats[name] for name in GlobalStatsResponse.model_fields}
     return Response(json.dumps(shown), headers={"Cache-Control": "no-cache"}, mimetype="application/json")
 

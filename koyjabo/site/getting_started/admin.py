@@ -6,7 +6,7 @@ from flask import Response, request, url_for
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.web.current import current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.flash import Undo, done
@@ -35,7 +35,7 @@ def first_page() -> Response:
     """The part of Overview about the first visit from another host: 204 before that visit, and empty once the step is
     over. Overview requests it when its panel starts over.
     """
-    first = current()[GettingStarted].first_page(me(), current()[CountingServices].visits.stats().total)
+    first = current()[GettingStarted].first_page(me(), current()[Visits].stats().total)
     if first is None:
         return Response()
     return page("getting_started/first_page", first=first) if first.host else Response(status=204)

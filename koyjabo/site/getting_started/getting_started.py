@@ -12,7 +12,7 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.core.urls import shown_host
 from koyjabo.base.network.origins import host_of, other_host
 from koyjabo.counting.records import Receipt
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visit_listeners import VisitListeners
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import CHANGES, Subject
 from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
@@ -54,7 +54,7 @@ class GettingStarted:
     def __init__(self, base: Base) -> None:
         self._services, self._settings = base.services, base.settings
         self._database, self._clock, self._runtime = base.database, base.clock, base.runtime
-        self._listeners = self._services[CountingServices].listeners
+        self._listeners = self._services[VisitListeners]
         self._on_first_page = base.signals.first_page_stored.send
         self.listen()
 

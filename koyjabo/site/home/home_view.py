@@ -8,11 +8,12 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import Scope
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.hours_of_day import DayByHour, DaysByHour
+from koyjabo.counting.last_hour import History, Pulse
+from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.queries import ReachedMilestone
-from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats, base36
 from koyjabo.people.models import Community
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.members.arrivals import ArrivalCounter
 from koyjabo.web.current import current
 from koyjabo.web.i18n import weekday
 from .pace import at_this_pace
@@ -60,8 +61,8 @@ class HomeView(NamedTuple):
 
 
 def home_view() -> HomeView:
-    counting, clock = current()[CountingServices], current().clock
-    moment = counting.pulse.now()
+    clock = current().clock
+    moment = current()[Pulse].now()
     stats, now_ms = moment.stats, moment.minute * MINUTE_MS
     today = weekday(clock.bucket(now_ms).day)
     view = HomeView(clock.now_ms(), stats.as_object(), Places.of(stats.places), today)
@@ -76,19 +77,19 @@ def home_view() -> HomeView:
 
 def _reached(stats: Stats, now_ms: int) -> ReachedMilestone | None:
     """The milestone that this count has reached within the last minute, if any."""
-    reached = current()[CountingServices].history.last_milestone(now_ms - MINUTE_MS)
+    reached = current()[History].last_milestone(now_ms - MINUTE_MS)
     return reached if reached and reached.epoch == base36(stats.epoch) else None
 
 
 def _goal(total: int) -> Goal | None:
-    counting, milestone = current()[CountingServices], total
+    milestones, milestone = current()[Milestones], total
     ahead: list[int] = []
-    while len(ahead) < MILESTONES_AHEAD and (following := counting.milestones.after(milestone)) is not None:
+    while len(ahead) < MILESTONES_AHEAD and (following := milestones.after(milestone)) is not None:
         milestone = following
         ahead.append(milestone)
     if not ahead:
         return None
-    days = [day.visits for day in counting.history.last_days()]
+    days = [day.visits for day in current()[History].last_days()]
     return Goal(ahead, at_this_pace(ahead[0] - total, days[:-1], current().clock))
 
 
@@ -96,7 +97,7 @@ def _busy_communities() -> list[tuple[Community, int]]:
     """The communities with the most people online, among communities with public numbers where a member came or left
     within the last hour.
     """
-    people = current()[PresenceServices].arrivals.busy(MAX_BUSY_CANDIDATES)
+    people = current()[ArrivalCounter].busy(MAX_BUSY_CANDIDATES)
     shown = current()[CommunityServices].directory.public(people) if people else ()
     busiest = sorted(shown, key=lambda community: -people[Scope(community.id)])[:MAX_BUSY_COMMUNITIES]
     return [(community, people[Scope(community.id)]) for community in busiest if people[Scope(community.id)]]

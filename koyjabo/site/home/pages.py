@@ -2,9 +2,9 @@
 
 from flask import Response, jsonify, render_template
 
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.settings.schema import Settings
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.i18n import language, site_name
@@ -22,8 +22,8 @@ def index() -> str:
         view=home_view(),
         app_url=services[Settings].app_url,
         sentence=services[Settings].sentence_in(language()),
-        attributions=services[NetworkServices].places.attributions,
-        honours_signals=services[CountingServices].anonymity.honours_headers(),
+        attributions=services[LocationFinder].attributions,
+        honours_signals=services[Anonymity].honours_headers(),
     )
 
 

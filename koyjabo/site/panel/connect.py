@@ -10,7 +10,7 @@ from flask import Response, request
 
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.integrations.api_keys.api_keys import KEY_SCOPES, ApiKeys
 from koyjabo.site.badges import values
 from koyjabo.site.badges.values import ACCENT
@@ -60,7 +60,7 @@ def connect() -> Response:
     services = current()
     if me().is_admin:
         lists = {"keys": services[ApiKeys].all(me())}
-    stats = services[CountingServices].visits.stats()
+    stats = services[Visits].stats()
     return page(
         "panel/connect",
         site=sample_site(),

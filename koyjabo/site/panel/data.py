@@ -12,7 +12,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.spreadsheet import MIMETYPE
 from koyjabo.base.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
 from koyjabo.communities.ui import choices
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.reports.visits.services import VisitListServices
 from koyjabo.reports.visits.ui import facts, filter_form
 from koyjabo.reports.visits.visit_list import VisitFilter
@@ -108,7 +108,7 @@ def erase_visitor() -> Response:
     body = form.read()
     if body is None:
         return show(422, erasure=form)
-    erasure, hashes = current()[Erasure], current()[CountingServices].anonymity.names(body.visitor_id)
+    erasure, hashes = current()[Erasure], current()[Anonymity].names(body.visitor_id)
     names = (body.visitor_id, *hashes)
     try:
         if not any(map(erasure.is_known, names)):

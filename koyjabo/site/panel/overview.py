@@ -3,7 +3,7 @@
 from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.counting.hours_of_day import DaysByHour
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.last_hour import Pulse
 from koyjabo.reports.ui import choices
 from koyjabo.reports.ui.choices import OVERVIEW
 from koyjabo.reports.ui.view import view_of
@@ -28,7 +28,7 @@ def overview() -> Response:
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
     services = current()
-    moment = services[CountingServices].pulse.now()
+    moment = services[Pulse].now()
     stats = moment.stats.as_object()
     first = services[GettingStarted].first_page(me(), stats["totalVisits"])
     if first and not stats["uniqueVisitors"]:

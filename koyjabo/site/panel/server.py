@@ -15,7 +15,7 @@ from koyjabo.base.core.errors import BackupUnderWay, InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN
 from koyjabo.base.core.installation import home
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.origins import Origins
 from koyjabo.base.settings import smtp_url
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS, ROWS
 from koyjabo.base.settings.schema import Settings
@@ -186,7 +186,7 @@ def _form(group: str) -> Form[Body]:
     values: dict[str, object] = settings.smtp._asdict() if settings.smtp else {"security": "starttls"}
     if values.get("port") == smtp_url.PORTS["smtps" if values["security"] == "tls" else "smtp"]:
         values["port"] = ""
-    return Form(Body, {**values, "public_url": current()[NetworkServices].origins.site(request) or ""})
+    return Form(Body, {**values, "public_url": current()[Origins].site(request) or ""})
 
 
 def _sent(form: Form[Body], group: str) -> dict[str, str]:
@@ -230,7 +230,7 @@ def _mail_server(typed: dict[str, str]) -> dict[str, str]:
         is_port = not port or (port.isdecimal() and 0 < int(port[:6]) < 65536)
         wrong = "port" if not is_port else "host" if sender else "sender"
         raise InvalidInput(details={wrong: WRONG_FIELDS[wrong]}) from None
-    origin = typed.get("public_url", current()[NetworkServices].origins.site(request) or "")
+    origin = typed.get("public_url", current()[Origins].site(request) or "")
     return {"SMTP_URL": url, **({} if settings.public_url else {"PUBLIC_URL": origin})}
 
 

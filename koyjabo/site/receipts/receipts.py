@@ -6,7 +6,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import Account
 from koyjabo.counting.records import CounterSnapshot
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.people.audit.log import masked
 from koyjabo.people.audit.queries import AuditRecord
 from . import queries
@@ -60,7 +60,7 @@ class Receipts:
     """
 
     def __init__(self, base: Base) -> None:
-        self._visits, self._database, self._clock = base.services[CountingServices].visits, base.database, base.clock
+        self._visits, self._database, self._clock = base.services[Visits], base.database, base.clock
         self._history = NO_HISTORY
         self._verification = Verification()
         self._verification_read_ms = -VERIFICATION_KEPT_MS  # by `elapsed_ms`

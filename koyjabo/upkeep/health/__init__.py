@@ -11,7 +11,7 @@ INTERFACES = ("api", "admin")
 def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.base.observability.services import ObservabilityServices
-    from koyjabo.counting.services import CountingServices
+    from koyjabo.counting.ledger import UnsavedVisits
     from koyjabo.upkeep.recounts.recounts import Recounts
     from .health import Health
     from .readiness import Readiness
@@ -19,5 +19,5 @@ def register(base: "Base") -> None:
     base.services.add(Readiness(base))
     health = base.services.add(Health(base))
     base.services[Recounts].follow(health.report)
-    unsaved = base.services[CountingServices].unsaved
+    unsaved = base.services[UnsavedVisits]
     base.every(TICK_S, unsaved.refresh, health.report, base.services[ObservabilityServices].publish)

@@ -9,11 +9,11 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database import free_space
 from koyjabo.base.jobs.running_jobs import RunningJobs
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.database_url import file_of, is_ephemeral
-from koyjabo.counting.ledger import Unsaved
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.ledger import Unsaved, UnsavedVisits
+from koyjabo.counting.visits import Visits
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox import MailOutbox
@@ -43,9 +43,9 @@ class Health:
         self._database = base.database
         self._clock = base.clock
         self._cluster, self._workers = base.cluster, base.cluster.workers
-        self._counting = services[CountingServices]
+        self._visits, self._unsaved = services[Visits], services[UnsavedVisits]
         self._lag_s = services[ObservabilityServices].lag_s
-        self._places = services[NetworkServices].places
+        self._places = services[LocationFinder]
         self._outbox = services[MailOutbox]
         self._jobs = services[RunningJobs]
         self._recounts = services[Recounts]
@@ -55,7 +55,7 @@ class Health:
     @property
     def reads_ledger(self) -> bool:
         """Whether the database responded to this worker's last regular read, about a second ago."""
-        return not self._counting.visits.newest().stale
+        return not self._visits.newest().stale
 
     def facts(self, account: Account, is_behind_local_proxy: bool) -> SystemFacts:
         """The facts. While the database cannot be read, only those that do not need it. `is_behind_local_proxy`:
@@ -120,7 +120,7 @@ class Health:
 
     def unsaved(self) -> Unsaved | None:
         """Visits that live workers could not save; None while visits are being saved. Does not wait."""
-        own, own_id = self._counting.unsaved.now(), self._workers.own_id
+        own, own_id = self._unsaved.now(), self._workers.own_id
         outages = [] if own is None else [own]
         for worker in self._workers.live():
             if worker.id != own_id and worker.unsaved_ms is not None:
@@ -132,7 +132,7 @@ class Health:
 
     def report(self) -> None:
         """Report this worker's state to the other workers. Does not wait."""
-        unsaved = self._counting.unsaved.now()
+        unsaved = self._unsaved.now()
         me = Worker(
             id=self._workers.own_id,
             recount=self._recounts.progress(),

@@ -7,7 +7,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.database.timelines import TIMELINES
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.counting.ledger import LATE_S
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 
 SILENT = "It does not respond."
 
@@ -22,7 +22,7 @@ class Readiness:
     """Checks this worker. Does not wait for Redis."""
 
     def __init__(self, base: Base) -> None:
-        self._visits = base.services[CountingServices].visits
+        self._visits = base.services[Visits]
         self._lag_s = base.services[ObservabilityServices].lag_s
         self._cluster = base.cluster
 

@@ -10,7 +10,7 @@ from koyjabo.base.core.errors import KoyJaboError, LastAdmin, WrongCredentials
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.communities.services import CommunityServices
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import PasswordBody
 from koyjabo.people.accounts.services import AccountServices
@@ -107,6 +107,6 @@ def _show_account(form: Form[Any], status: int = 200) -> Response:
         "is_verified": current()[AccountServices].email_links.is_verified(account),
         "sends_mails": current()[MailOutbox].is_on,
         "second_factor": current()[AccountServices].second_factors.state(account),
-        "honours_signals": current()[CountingServices].anonymity.honours_headers(),
+        "honours_signals": current()[Anonymity].honours_headers(),
     }
     return make_response(render_template("personal_data/account.html", **values), status)

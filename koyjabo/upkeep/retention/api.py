@@ -2,8 +2,8 @@
 
 from flask import request
 
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.schemas.requests import REFUSALS, ForgetBody
-from koyjabo.counting.services import CountingServices
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.limits import limits
@@ -25,5 +25,5 @@ def forget() -> tuple[str, int]:
     """
     limits.count_address("erasures")
     visitor_id, services = ForgetBody.of(request).visitorId, current()
-    services[Erasure].forget_oneself(visitor_id, *services[CountingServices].anonymity.names(visitor_id))
+    services[Erasure].forget_oneself(visitor_id, *services[Anonymity].names(visitor_id))
     return "", 204

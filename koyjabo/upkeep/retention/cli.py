@@ -3,7 +3,7 @@
 import click
 
 from koyjabo.base.core.command_line import application, progress
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.anonymity import Anonymity
 from .erasure import Erasure
 
 
@@ -15,7 +15,7 @@ def forget(visitor_id: str) -> None:
     it again.
     """
     with application() as services:
-        erasure, hashes = services[Erasure], services[CountingServices].anonymity.names(visitor_id)
+        erasure, hashes = services[Erasure], services[Anonymity].names(visitor_id)
         visits = sum(map(erasure.count, (visitor_id, *hashes)))
         with progress(visits, "Erasing") as advance:
             erasure.forget(visitor_id, advance, hashes)

@@ -25,7 +25,7 @@ from koyjabo.base.core.errors import (
 )
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.origins import Origins
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, matching
 from koyjabo.web.limits import limits
@@ -126,7 +126,7 @@ def check_origin() -> None:
     """Check the origin of a form that needs no login, so that another site cannot log its visitors in. Raises
     WrongCsrfToken.
     """
-    if not current()[NetworkServices].origins.trusts(request):
+    if not current()[Origins].trusts(request):
         raise WrongCsrfToken(FOREIGN_FORM)
 
 
@@ -134,7 +134,7 @@ def check_own_page() -> None:
     """Like `check_origin`, but for forms on pages without a referrer, where browsers send `Origin: null`."""
     site = request.headers.get("Sec-Fetch-Site")
     is_null = request.headers.get("Origin") == "null"
-    if not (site == "same-origin" if site else is_null) and not current()[NetworkServices].origins.trusts(request):
+    if not (site == "same-origin" if site else is_null) and not current()[Origins].trusts(request):
         raise WrongCsrfToken(FOREIGN_FORM)
 
 

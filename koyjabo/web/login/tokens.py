@@ -22,7 +22,8 @@ from koyjabo.base.core.errors import (
 )
 from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, Login
 from koyjabo.base.network import client_address
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.location_finder import LocationFinder
+from koyjabo.base.network.origins import Origins
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from koyjabo.web.limits import limits
@@ -101,7 +102,7 @@ def record_request_place() -> None:
     connection's previous request.
     """
     client_address.current.set(client_address.limit_key(request.environ))
-    client_address.current_place.set(current()[NetworkServices].places.locate(request.remote_addr))
+    client_address.current_place.set(current()[LocationFinder].locate(request.remote_addr))
 
 
 def optional() -> Login | None:
@@ -236,7 +237,7 @@ def _bearer() -> SentToken | None:
 
 def cookie(kind: str) -> SentToken | None:
     text = cookies.get(COOKIES[kind])
-    return SentToken(text, True) if text and current()[NetworkServices].origins.trusts(request) else None
+    return SentToken(text, True) if text and current()[Origins].trusts(request) else None
 
 
 def _check_csrf(sent: SentToken, claims: Claims) -> None:

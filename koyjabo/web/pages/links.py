@@ -8,7 +8,7 @@ from flask_babel import gettext
 
 from koyjabo.base.core.installation import own_command
 from koyjabo.base.network.client_address import is_loopback
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.origins import Origins
 from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
 
@@ -39,7 +39,7 @@ def to(endpoint: str, **values: Any) -> str:
 
 def site_origin() -> str:
     """PUBLIC_URL, or the origin of the request, for URLs that must be complete; "" if its Host is invalid."""
-    return current()[NetworkServices].origins.site(request) or ""
+    return current()[Origins].site(request) or ""
 
 
 def only_here(url: str | None = None) -> str:

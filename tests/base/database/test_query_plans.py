@@ -17,7 +17,7 @@ from koyjabo.base.database import postgres as database_postgres, sqlite
 from koyjabo.base.models import Scope
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports.community_people import GRANULARITIES
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.visits.services import VisitListServices
@@ -93,9 +93,7 @@ def work(site: Site) -> None:
 
 
 def visit_community(site: Site, visitor: str, visit: str, user: str | None = None) -> None:
-    site.services[CountingServices].visits.register(
-        NewVisit(visitor, visit, Scope(HERE), at_ms=site.time(), user_id=user)
-    )
+    site.services[Visits].register(NewVisit(visitor, visit, Scope(HERE), at_ms=site.time(), user_id=user))
 
 
 @contextmanager

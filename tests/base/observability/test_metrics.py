@@ -27,7 +27,7 @@ from koyjabo.base.observability.gauges import Gauges
 from koyjabo.base.observability.metrics import MAX_ERROR_KINDS, Metrics
 from koyjabo.base.observability.services import Lag, ObservabilityServices
 from koyjabo.communities.live.participants import MAX_COMMUNITIES, largest_of
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
 from koyjabo.realtime.services import RealtimeServices
 
@@ -90,7 +90,7 @@ def test_broadcast_without_a_visit_has_no_commit(site):
     first, measured = broadcast(0)
     assert (first.stats.active, measured) == (1, before + 1)
     site.time.pass_(minutes=10)
-    site.services[PresenceServices].active_visitors.refresh()
+    site.services[ActiveVisitors].refresh()
     second, measured = broadcast(first.revision)
     assert (second.stats.active, measured) == (0, before + 1)
 

@@ -9,7 +9,7 @@ from support.application.site import Site, Time
 from support.databases.database import Database
 
 from koyjabo.counting.evidence.attendance import AttendanceWriter
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 
 class Attended:
@@ -20,7 +20,7 @@ class Attended:
         self.time = time
         self.attendance = self.site.services[AttendanceWriter]
         self.pages = self.attendance.pages
-        self._sockets = self.site.services[PresenceServices].visitor_sockets
+        self._sockets = self.site.services[VisitorSockets]
 
     def open(
         self,

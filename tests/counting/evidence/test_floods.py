@@ -13,7 +13,7 @@ from support.programs.processes import METRICS_TOKEN
 from koyjabo.counting.evidence.attendance import MAX_WAITING
 from koyjabo.counting.evidence.queries import Shown
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 
 ROOM = 300
 HONEST, STRANGERS = 20, 12
@@ -96,7 +96,7 @@ def test_flood_of_one_address_takes_no_attended_time_of_others(
 def test_campus_behind_one_address_loses_nothing_during_a_flood(worker):
     """2,000 people show and hide their pages, while another address fills all of the room that there is."""
     visitors = [f"visitor-{number}" for number in range(2000)]
-    visits = worker.site.services[CountingServices].visits
+    visits = worker.site.services[Visits]
     visits.register_all([NewVisit(visitor, "1", at_ms=worker.time.ms, attended_ms=0) for visitor in visitors])
     for visitor in visitors:
         worker.open(visitor, visitor, "1", address="198.51.100.1")

@@ -10,7 +10,7 @@ from support.people.communities import PATH, account_of, found, give
 
 from koyjabo.base.core.errors import LastAdmin
 from koyjabo.base.network import client_address
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import Audit
@@ -112,7 +112,7 @@ def test_long_text_is_kept_as_its_beginning_and_its_length(panel):
 def test_line_says_the_place_and_no_address(panel):
     answer = panel.ayesha.post(PATH, json={"name": "Ours"}, environ_overrides={"REMOTE_ADDR": ADDRESS})
     assert answer.status_code == 201
-    assert panel.only_line().place == panel.services[NetworkServices].places.locate(ADDRESS) != "Unknown"
+    assert panel.only_line().place == panel.services[LocationFinder].locate(ADDRESS) != "Unknown"
     assert ADDRESS not in json.dumps(panel.site.rows("SELECT * FROM audit_log"), default=str)
     panel.clear()
     found(panel.ayesha)

@@ -12,9 +12,8 @@ from support.programs.processes import wait_until
 
 from koyjabo.base.models import SITE
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.active_peak import ActivePeak
-from koyjabo.presence.visitors.active_visitors import ActiveCount
+from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
 from koyjabo.reports.services import ReportServices
 
 WINDOW_S = 3
@@ -143,12 +142,11 @@ def peak_active(site: Site) -> int | None:
 
 
 def test_the_greatest_measurement_of_a_day_is_stored(site):
-    presence, reports = site.services[PresenceServices], site.services[ReportServices].reports
-    peak = presence.active_peak
+    peak, reports = site.services[ActivePeak], site.services[ReportServices].reports
     for visitors in (["ayesha"], ["babul", "karim"]):
         version = reports.version(DAYS)
         for visitor in visitors:
-            presence.active_visitors.touch(SITE, visitor, "Dhaka, BD")
+            site.services[ActiveVisitors].touch(SITE, visitor, "Dhaka, BD")
         assert reports.version(DAYS) != version, "it is measured when reports ask for it, too"
     site.time.pass_(seconds=299)  # the next day has begun, and all three are still active
     peak.measure()
@@ -170,7 +168,7 @@ class Measured:
 
 @pytest.mark.parametrize(("version", "people", "expected"), [(7, 5, 5), (7, 2, 3), (-1, 9, 3)])
 def test_highest_peak_of_all_workers_is_stored_and_estimates_are_ignored(site, version, people, expected):
-    base = site.services[PresenceServices].active_peak
+    base = site.services[ActivePeak]
     for measured in (Measured(1, 3), Measured(version, people)):
         worker = ActivePeak(base._database, base._clock, base._runtime, measured)
         worker.measure()

@@ -26,7 +26,7 @@ from koyjabo.columns.sums.visit_sums import VisitSums
 from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.scan_queue import ScanQueue
 from koyjabo.reports.engine.snapshot_queries import Snapshot
@@ -122,7 +122,7 @@ class History:
     def register(self) -> None:
         for _ in range(12):
             visit = new_visit(self.choose, self.time.ms)
-            if not self.site.services[CountingServices].visits.register(visit).duplicate:
+            if not self.site.services[Visits].register(visit).duplicate:
                 self.model.count(visit)
                 self.see(self.model.visits[-1])
             self.time.pass_(minutes=self.choose.choice([1, 20, 70]))

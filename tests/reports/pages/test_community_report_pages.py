@@ -9,7 +9,8 @@ from support.people.communities import found
 from support.people.page_readers import Reader, words
 
 from koyjabo.base.models import Scope
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.members.online_members import OnlineMembers
+from koyjabo.presence.members.peaks import Peaks
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def come(new_site, community, time):
         for person in people:
             assert person.post(f"/api/communities/{community}/join").status_code == 201
             time.pass_(seconds=1)
-            new_site.services[PresenceServices].members.connect(Scope(community), person.id, f"hold {person.id}")
+            new_site.services[OnlineMembers].connect(Scope(community), person.id, f"hold {person.id}")
         return [person.id for person in people]
 
     return come
@@ -31,7 +32,7 @@ def come(new_site, community, time):
 
 @pytest.mark.usefixtures("two_days")
 def test_room_shows_the_numbers_of_the_day(new_site, reader, community):
-    new_site.services[PresenceServices].peaks.record(Scope(community), 7)
+    new_site.services[Peaks].record(Scope(community), 7)
     page = words(reader.get(f"/communities/{community}"))
     assert "Most at once today 7 Most at once in 30 days 7 All visits" in page
 

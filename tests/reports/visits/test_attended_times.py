@@ -5,7 +5,7 @@ from support.application.site import Site
 
 from koyjabo.counting.evidence.attendance import AttendanceWriter
 from koyjabo.counting.evidence.queries import Shown
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.reports.visits.services import VisitListServices
 
 
@@ -15,7 +15,7 @@ class Pages:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.attendance = site.services[AttendanceWriter]
-        self.sockets = site.services[PresenceServices].visitor_sockets
+        self.sockets = site.services[VisitorSockets]
         self.times = site.services[VisitListServices].live_times
 
     def open(self, socket: str, visitor: str, visit: str | None = None) -> None:

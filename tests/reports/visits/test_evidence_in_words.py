@@ -8,7 +8,7 @@ from support.people.admins import panel
 from support.people.page_readers import Reader, words
 
 from koyjabo.counting.evidence.attendance import AttendanceWriter
-from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 TIMES = {
     "stayed": "2 m 10 s",
@@ -63,7 +63,7 @@ def test_log_shows_only_times_and_marks(admin):
 def test_log_counts_the_time_of_an_open_page(database):
     with Site(database.url) as site:
         site.register("ayesha", page="/", visitId="1")
-        sockets = site.services[PresenceServices].visitor_sockets
+        sockets = site.services[VisitorSockets]
         sockets.opened("tab", sockets.fingerprint({}), "ayesha", True)
         site.services[AttendanceWriter].pages.opened("tab", None, "1")
         site.time.pass_(seconds=18)

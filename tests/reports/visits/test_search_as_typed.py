@@ -13,7 +13,7 @@ from koyjabo.counting import visits
 from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit
 from koyjabo.counting.models import LOST, Event, Visit, Visitor
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports.visits import queries, visit_list
 from koyjabo.reports.visits.services import VisitListServices
 from koyjabo.reports.visits.visit_list import COLUMNS, Count, VisitFilter
@@ -47,11 +47,9 @@ def world(site):
     nusrat = sign_up(site, "nusrat")
     hikers = found(nusrat, name="Mirpur 10 hikers")["id"]
     for values in VISITS.values():
-        site.services[CountingServices].visits.register(
-            NewVisit(visit_id=None, scope=SITE, at_ms=site.time(), **values)
-        )
+        site.services[Visits].register(NewVisit(visit_id=None, scope=SITE, at_ms=site.time(), **values))
     site.post(json={"visitorId": "n7"}, headers=bearer(nusrat.access))
-    site.services[CountingServices].visits.register(NewVisit("h8", None, Scope(hikers), "Unknown", site.time()))
+    site.services[Visits].register(NewVisit("h8", None, Scope(hikers), "Unknown", site.time()))
     site.rows("UPDATE users SET is_admin = true")
     return site.services[VisitListServices].visits, account_of(nusrat)._replace(is_admin=True), hikers
 

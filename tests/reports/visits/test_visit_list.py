@@ -9,7 +9,7 @@ from support.sites.visit_list import DAYS, Log
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports.visits import condition_queries, queries, visit_list
 from koyjabo.reports.visits.queries import Count
 from koyjabo.reports.visits.services import VisitListServices
@@ -118,7 +118,7 @@ def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
     midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # in Dhaka
     for number, late_ms in enumerate((-30_000, 5_000, -20_000, 12_000, -1, 0, -9_000, 30_000)):
         visit = NewVisit(f"v{number}", None, at_ms=midnight + late_ms)
-        site.services[CountingServices].visits.register(visit)
+        site.services[Visits].register(visit)
     day = site.services.clock.bucket(midnight).day
     assert {visit.visitor_id for visit in found_in(own, first_day=day)} == {"v1", "v3", "v5", "v7"}
     day_before = site.services.clock.bucket(midnight - 1).day

@@ -12,7 +12,7 @@ from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 
 from koyjabo.counting.records import Receipt
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visit_listeners import VisitListeners
 
 MISSING = re.compile(r'data-needs="(\w+)"')
 STATE = re.compile(r'id="first-page" data-state="(\w+)"')
@@ -168,7 +168,7 @@ def test_page_is_noticed_again_when_the_database_may_have_forgotten_it(site):
 
 
 def test_pages_that_two_threads_notice_at_once_are_both_counted(site):
-    listeners = site.services[CountingServices].listeners
+    listeners = site.services[VisitListeners]
     (notice,) = listeners
 
     def by_another_thread(receipt: Receipt, environ: Mapping[str, Any]) -> None:

@@ -10,8 +10,8 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import Scope
 from koyjabo.counting.hours_of_day import DaysByHour
+from koyjabo.presence.members.arrivals import ArrivalCounter
 from koyjabo.presence.members.online_members import Online
-from koyjabo.presence.services import PresenceServices
 from koyjabo.site.home.pace import at_this_pace
 
 CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT))  # a Tuesday, 10:48
@@ -106,7 +106,7 @@ def test_only_communities_with_public_numbers_are_listed_as_busy(site, cast):
         "Quiet people": cast.community(name="Quiet people"),
         "Hidden way": cast.community(name="Hidden way", listed=False, public_count=True),
     }
-    arrivals = site.services[PresenceServices].arrivals
+    arrivals = site.services[ArrivalCounter]
     for number, community in enumerate(communities.values(), 1):
         for online in range(1, number + 1):
             arrivals.record(Scope(community), Online(online, online))

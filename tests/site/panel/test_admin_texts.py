@@ -7,7 +7,7 @@ import pytest
 from support.people.accounts import sign_up
 from support.people.admins import ExampleCommunity, panel
 
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}100% %(name)s"""
 ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&gt;&lt;img src=x onerror=alert(2)&gt;{{ 7*7 }}100% %(name)s"
@@ -55,7 +55,7 @@ def test_texts_of_others_are_text(admin, example):
 
 def test_places_are_text_in_data_for_scripts(site, admin, example):
     site.register("babul")
-    site.services[CountingServices].visits.keep_active("babul", HOSTILE)
+    site.services[Visits].keep_active("babul", HOSTILE)
     for path in ("/", "/admin/"):
         blocks = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', admin.get(path), re.DOTALL)
         assert blocks

@@ -23,6 +23,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from koyjabo.counting.visits import Visits
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
+
 TRESPASS = "a real thread is where only greenlets may be"
 RESOLVER_S = 600
 """How long a silent resolver blocks a lookup."""
@@ -278,11 +281,9 @@ def add_routes(app) -> None:
     from flask import request
 
     from koyjabo.base.core.extensions import socketio
-    from koyjabo.counting.services import CountingServices
-    from koyjabo.presence.services import PresenceServices
     from koyjabo.web.current import services_of
 
-    newest = services_of(app)[CountingServices].visits.newest()
+    newest = services_of(app)[Visits].newest()
     revisions = count(newest.revision + 10**9)  # higher than any revision of the server
 
     @app.get("/test/emit")
@@ -356,7 +357,7 @@ def add_routes(app) -> None:
             "sent": sum(map(len, fanout._sent.values())),
             "engine": len(socketio.server.eio.sockets),
             "environments": len(socketio.server.environ),
-            "paired": len(services_of(app)[PresenceServices].visitor_sockets._sockets),
+            "paired": len(services_of(app)[VisitorSockets]._sockets),
             "errors": sum(len(stream._errors) for stream in streams.values()),
         }
 

@@ -14,8 +14,8 @@ from koyjabo.base.models import Scope
 from koyjabo.columns.blocks import block as blocks, block_queries, table_rows as log
 from koyjabo.columns.columns import Columns
 from koyjabo.counting.records import NewVisit, Receipt
-from koyjabo.counting.services import CountingServices
-from koyjabo.presence.services import PresenceServices
+from koyjabo.counting.visits import Visits
+from koyjabo.presence.members.peaks import Peaks
 from koyjabo.reports.services import ReportServices
 from support.application.site import Site
 from support.people.accounts import sign_up
@@ -36,8 +36,8 @@ def fill(site: Site, visits: int = 40) -> str:
     site.set_total(9000)
     register(site, visits, here, user_id=karim.id)
     sign_up(site, "nila", visitorId="v1")
-    site.services[PresenceServices].peaks.record(Scope(here), 7)
-    site.services[PresenceServices].peaks.write()
+    site.services[Peaks].record(Scope(here), 7)
+    site.services[Peaks].write()
     site.services[Columns].catch_up()
     assert site.recount() == []
     return here
@@ -62,7 +62,7 @@ def register(site: Site, number: int, scope: str, **fields: Any) -> None:
         own=number % 5 == 0,
         **fields,
     )
-    site.services[CountingServices].visits.register(visit)
+    site.services[Visits].register(visit)
 
 
 def everything(site: Site) -> dict[str, list[dict[str, Any]]]:
@@ -88,7 +88,7 @@ def quiet(total: int, label: str) -> Any:
 def count_all(site: Site, visits: Iterable[NewVisit]) -> None:
     """Count visits at their own times, in the order of these times."""
     ordered = sorted(visits, key=lambda visit: visit.at_ms)
-    outcomes = site.services[CountingServices].visits.register_all(ordered)
+    outcomes = site.services[Visits].register_all(ordered)
     assert all(isinstance(outcome, Receipt) for outcome in outcomes), outcomes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from koyjabo.base.core.identity import Account
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports.visits.services import VisitListServices
 from koyjabo.reports.visits.visit_list import LoggedVisit, VisitFilter
 from support.application.site import Site
@@ -34,7 +34,7 @@ class Log:
 
     def visit(self, visitor: str, scope: str = SITE, place: str = DHAKA, visit_id: str | None = None) -> int:
         visit = NewVisit(visitor, visit_id, Scope(scope), place, self.site.time(), user_agent="=cmd|'/c calc'!A0")
-        return self.site.services[CountingServices].visits.register(visit).ordinal
+        return self.site.services[Visits].register(visit).ordinal
 
     def pages(self, count: int = 50, newest_first: bool = True, **which: str) -> list[LoggedVisit]:
         """All matching visits, collected page by page."""

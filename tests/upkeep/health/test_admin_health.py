@@ -17,8 +17,8 @@ from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.timelines import TIMELINES
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import location_finder
-from koyjabo.counting.ledger import Unsaved
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.ledger import Unsaved, UnsavedVisits
+from koyjabo.counting.visits import Visits
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health.health import Health
 
@@ -131,12 +131,12 @@ def test_page_works_while_the_database_does_not_respond(site, admin, monkeypatch
     """Open pages must learn that visits are not being saved; `/readyz` shows the same to everyone."""
     assert json.loads(admin.get("/admin/state")) == {"unsaved": ""}
     monkeypatch.setattr(DatabaseThread, "_connected", away)
-    site.services[CountingServices].unsaved.since_ms = site.time.ms
+    site.services[UnsavedVisits].since_ms = site.time.ms
     assert unsaved(admin) == "Visits have not been saved since 10:48:38."
     admin.get("/admin/people", 503)
     Reader(site).get("/admin/state", 303)
-    site.services[CountingServices].unsaved.since_ms = None
-    site.services[CountingServices].visits.site.update(None)  # as the regular read does every second
+    site.services[UnsavedVisits].since_ms = None
+    site.services[Visits].site.update(None)  # as the regular read does every second
     assert unsaved(admin) == "The database does not respond."
     monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, but timeline 2 was seen.")
     assert unsaved(admin).startswith("An old primary database server is back")
@@ -148,7 +148,7 @@ def unsaved(admin: Reader) -> str:
 
 
 def test_time_on_another_day_is_shown_with_the_day(site, admin):
-    site.services[CountingServices].unsaved.since_ms = site.time.ms - 86_400_000
+    site.services[UnsavedVisits].since_ms = site.time.ms - 86_400_000
     assert "since 15 Dec, 10:48:38." in unsaved(admin)
 
 
@@ -157,7 +157,7 @@ def test_page_opens_for_recent_admins_while_the_database_is_away(site, admin, mo
     with monkeypatch.context() as patch:
         patch.setattr(DatabaseThread, "_connected", away)
         assert warning_of(admin, "database")  # although the last regular read succeeded
-        site.services[CountingServices].visits.site.update(None)  # as the regular read does every second
+        site.services[Visits].site.update(None)  # as the regular read does every second
         level, text = warning_of(admin, "database")
         assert (level, text[:30]) == ("danger", "The database does not respond.")
         admin.get("/admin/people", 503)
@@ -172,7 +172,7 @@ def away(_):
 
 
 def test_problem_is_shown_with_its_cause_and_its_section(site, admin, monkeypatch):
-    monkeypatch.setattr(site.services[Health]._counting.unsaved, "now", lambda: Unsaved(site.time.ms, "locked"))
+    monkeypatch.setattr(site.services[Health]._unsaved, "now", lambda: Unsaved(site.time.ms, "locked"))
     page = admin.get("/admin/server")
     assert "Open pages keep them and send them again. Another program has locked the database." in words(page)
     assert 'href="/docs/troubleshooting.md#the-database-is-locked">Troubleshooting' in page

@@ -18,7 +18,7 @@ from koyjabo.base.core.errors import UnknownVisitor
 from koyjabo.base.database import executor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.people.audit.log import Audit
 from koyjabo.reports.services import PeopleServices
 from koyjabo.upkeep.retention import erasure
@@ -151,7 +151,7 @@ def small_pieces(monkeypatch):
 
 def many_visits(site: Site, count: int) -> None:
     for number in range(count):
-        site.services[CountingServices].visits.register(
+        site.services[Visits].register(
             NewVisit("program", None, Scope(HERE if number % 2 else SITE), at_ms=site.time.ms)
         )
 
@@ -213,7 +213,7 @@ def test_visits_during_an_erasure_are_erased(site, small_pieces):
         assert site.recount() == []
         community = f"{next(coming):08}{HERE[8:]}"
         site.add_community(community)
-        site.services[CountingServices].visits.register(NewVisit("program", None, Scope(community), at_ms=site.time.ms))
+        site.services[Visits].register(NewVisit("program", None, Scope(community), at_ms=site.time.ms))
 
     site.services[Erasure].forget("program", register)
     ((last, scope),) = old_names(site)  # it arrived after all others were erased

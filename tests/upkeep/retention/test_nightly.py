@@ -14,7 +14,7 @@ from koyjabo.base.jobs.job_queries import SILENT_MS
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.nightly import Nightly
 from koyjabo.upkeep.retention.retention import Retention
@@ -180,7 +180,7 @@ def days_kept(site_with_community: Site) -> list[str]:
 def visit_on(site_with_community: Site, *moments: str, visitor: str = "ayesha", scope: str = SITE) -> None:
     for moment in moments:
         site_with_community.time.go_to(moment)
-        site_with_community.services[CountingServices].visits.register(
+        site_with_community.services[Visits].register(
             NewVisit(visitor, None, Scope(scope), at_ms=site_with_community.time.ms)
         )
 
@@ -265,9 +265,7 @@ def test_old_user_agents_are_replaced_by_their_parsed_values(site_with_community
     for number, day in enumerate(DAYS):
         at_ms = site_with_community.services.clock.began_s(day) * 1000
         agent = PHONE if number else "curl/8.5.0"
-        site_with_community.services[CountingServices].visits.register(
-            NewVisit("ayesha", None, at_ms=at_ms, user_agent=agent)
-        )
+        site_with_community.services[Visits].register(NewVisit("ayesha", None, at_ms=at_ms, user_agent=agent))
     before = summaries(site_with_community)
     for days, agents in ((0, [SHORT, SHORT, PHONE, PHONE]), (29, [SHORT] * 4)):
         site_with_community.time.pass_(days=days)

@@ -17,7 +17,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.evidence.queries import Shown, Timeline, record
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports import people_queries
 from koyjabo.reports.community_people import DAILY
 from koyjabo.reports.engine.results import REDUCED
@@ -58,7 +58,7 @@ def small_pieces(monkeypatch):
 
 def visit(site: Site, visitor: str = "ayesha", scope: str = SITE, visit_id: str | None = None, **fields: Any) -> None:
     new = NewVisit(visitor, visit_id, Scope(scope), at_ms=site.time.ms, **fields)
-    assert not site.services[CountingServices].visits.register(new).duplicate
+    assert not site.services[Visits].register(new).duplicate
 
 
 def visit_on(site: Site, *days: str, visitor: str = "ayesha", scope: str = SITE, **fields: Any) -> None:
@@ -92,7 +92,7 @@ def test_no_column_and_no_backup_contains_a_person_of_reduced_visits(site, tmp_p
     visit(site, PERSONAL["visitor_id"], HERE, "visit-before-login", referrer=PERSONAL["referrer"])
     site.services[PeopleServices].reports.convert(PERSONAL["user_id"], PERSONAL["visitor_id"])
     new = NewVisit(**PERSONAL, scope=Scope(HERE), at_ms=site.time.ms, page="/map")
-    site.services[CountingServices].visits.register(new)
+    site.services[Visits].register(new)
     send_event(site, PERSONAL["visitor_id"], "event-of-ayesha")
     anonymous = {"visitorId": "ayesha-of-mirpur-2", "visitId": "visit-of-ayesha-2", "referrer": PERSONAL["referrer"]}
     from_afar = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.7"}}

@@ -17,7 +17,7 @@ from koyjabo.base.core.errors import UnknownVisitor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
 from koyjabo.reports.community_people import DAILY, HOURLY
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.upkeep.retention.erasure import Erasure
@@ -59,7 +59,7 @@ class ReductionMachine(RuleBasedStateMachine):
     def visit(self, scope: str, visitor: str, user: str | None, times: int, sent: dict[str, str]) -> None:
         for _ in range(times):
             visit = NewVisit(visitor, None, Scope(scope), at_ms=self.time.ms, user_id=user, **sent)
-            self.site.services[CountingServices].visits.register(visit)
+            self.site.services[Visits].register(visit)
 
     @rule(visitor=visitors, page=st.sampled_from(["/", "/a"]), to=st.sampled_from(["Mirpur", "Uttara"]))
     def send(self, visitor: str, page: str, to: str) -> None:

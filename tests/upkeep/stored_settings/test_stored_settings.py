@@ -21,9 +21,10 @@ from support.sites.backups import back_up, restore
 
 from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.settings.schema import Settings
-from koyjabo.counting.services import CountingServices
+from koyjabo.counting.anonymity import Anonymity
+from koyjabo.counting.milestones import Milestones
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.retention.retention import Retention
@@ -116,10 +117,10 @@ def test_settings_apply_to_whatever_uses_them(site, tmp_path):
     answer = site.post(json={"visitorId": "crawler", "userAgent": CRAWLER})
     assert (answer.status_code, site.stats()["totalVisitors"]) == (200, 0)
     services = site.services
-    assert services[CountingServices].milestones.after(0) == 7
+    assert services[Milestones].after(0) == 7
     assert services[Retention].first_kept() == "2025-11-16"
-    assert not services[CountingServices].anonymity.is_asked({"HTTP_DNT": "1"})
-    assert services[NetworkServices].owners.is_own("203.0.113.7")
+    assert not services[Anonymity].is_asked({"HTTP_DNT": "1"})
+    assert services[AddressOwners].is_own("203.0.113.7")
     preflight = site.client.options("/api/auth/me", headers={"Origin": "https://app.example.com"})
     assert preflight.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
     assert services[Backups].is_on

@@ -20,7 +20,7 @@ from koyjabo.base.core.errors import (
 )
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.origins import Origins
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.errors import SignUpClosed, UnknownLink
 from koyjabo.people.accounts.login_sessions import REMEMBERED_S, Grant, SecondFactorDue, browser_mark_of
@@ -299,4 +299,4 @@ def browser() -> LoginBrowser:
 
 
 def remembered_cookie() -> str:
-    return cookies.get(REMEMBERED_COOKIE) if current()[NetworkServices].origins.trusts(request) else ""
+    return cookies.get(REMEMBERED_COOKIE) if current()[Origins].trusts(request) else ""

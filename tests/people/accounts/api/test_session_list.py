@@ -12,7 +12,7 @@ from support.application.site import SECRET, Site, assert_error
 from support.people.accounts import bare, bearer, log_in, sign_up, try_login
 from support.people.page_readers import Reader, tokens_in, words
 
-from koyjabo.base.network.services import NetworkServices
+from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.people.accounts.queries import TOGETHER_MS
 from koyjabo.web.login.claims import Tokens
 
@@ -53,7 +53,7 @@ def test_list_says_from_where_and_since_when(site):
     there, this = listed(here)
     assert set(there) == {"id", "created_at", "renewed_at", "browser", "system", "place", "current"}
     assert (there["browser"], there["system"], there["current"]) == ("Chrome", "Android", False)
-    assert there["place"] == site.services[NetworkServices].places.locate(ADDRESS) != "Unknown"
+    assert there["place"] == site.services[LocationFinder].locate(ADDRESS) != "Unknown"
     assert ADDRESS not in json.dumps(site.rows("SELECT * FROM sessions"), default=str)
     assert (this["current"], this["created_at"]) == (True, "2025-12-16T04:48:38.412Z")
     assert (began, this["created_at"]) == (site.time.ms - 3_600_000, this["renewed_at"])

@@ -1,7 +1,6 @@
-"""The services that this package offers to other packages."""
+"""Builds the services of this package, in Redis or in memory."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,30 +20,17 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.outbox import SharedRedis
 
 
-@dataclass(frozen=True, slots=True)
-class PresenceServices:
-    active_visitors: ActiveVisitors
-    members: OnlineMembers
-    visitor_sockets: VisitorSockets
-    active_peak: ActivePeak
-    peaks: Peaks
-    arrivals: ArrivalCounter
-    resend: tuple[Callable[[], None], ...]  # to call when Redis responds again
-
-    def write_again(self) -> None:
-        """Write again the values that only this worker has measured, because the database may have lost them."""
-        self.peaks.write_again()
-        self.active_peak.write_again()
-
-
 Stores = tuple[ActiveVisitors, OnlineMembers, VisitMatcher, tuple[Callable[[], None], ...]]
 """Active visitors, online members, the matcher of visits and sockets, and what to call when Redis responds again."""
 
 
-def build(base: Base) -> PresenceServices:
-    settings = base.settings
+def add_services(base: Base) -> None:
+    """Add the services, and publish this worker's values again when Redis responds again."""
+    settings, services = base.settings, base.services
     stores = _in_redis(base, base.cluster.redis) if base.cluster.redis else _in_memory(base)
     active_visitors, members, matcher, resend = stores
+    services.add(active_visitors, ActiveVisitors)
+    services.add(members, OnlineMembers)
     sockets = VisitorSockets(
         active_visitors=active_visitors,
         clock=base.clock,
@@ -54,15 +40,12 @@ def build(base: Base) -> PresenceServices:
         max_tabs=settings.rate_limit_tabs,
         on_dropped=partial(base.services[ObservabilityServices].metrics.dropped, "unmatched_visits"),
     )
-    return PresenceServices(
-        active_visitors=active_visitors,
-        members=members,
-        visitor_sockets=sockets,
-        active_peak=ActivePeak(base.database, base.clock, base.runtime, active_visitors),
-        peaks=Peaks(base.database, base.clock, base.runtime, lambda scope: members.online(scope).count),
-        arrivals=ArrivalCounter(base.clock),
-        resend=resend,
-    )
+    services.add(sockets)
+    services.add(ActivePeak(base.database, base.clock, base.runtime, active_visitors))
+    services.add(Peaks(base.database, base.clock, base.runtime, lambda scope: members.online(scope).count))
+    services.add(ArrivalCounter(base.clock))
+    for call in resend:
+        base.on(base.signals.redis_returned, lambda _, call=call: call())
 
 
 def _in_memory(base: Base) -> Stores:
