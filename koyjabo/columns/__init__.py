@@ -20,16 +20,16 @@ def register(base: "Base") -> None:
     from .block_writer import STORING_POLL_S, BlockWriter
     from .blocks.block_queries import correct_attended
     from .columns import Columns
+    from .dimensions.sources import own_hosts
     from .dimensions.trait_parser import TraitParser
-    from .events.event_ledger import open_ledger
-    from .settings_follower import ColumnSettingsFollower, own_hosts
+    from .events.event_ledger import EventLedger
     from .sums.running_sums import RunningSums
 
     parser = base.services.add(TraitParser(own_hosts(base.settings)))
-    sums, events = RunningSums(parser, base.clock), open_ledger(base)
+    sums, events = RunningSums(parser, base.clock), EventLedger(base)
     writer = BlockWriter(base, sums)
     base.services.add(Columns(sums, writer, events))
-    base.on(base.signals.settings_changed, ColumnSettingsFollower(base, parser, writer).follow)
+    base.on(base.signals.settings_changed, writer.follow_settings)
     base.every(STORING_POLL_S, writer.tick)
     base.every(DROP_S, partial(base.services[AttendanceWriter].drop, correct_attended))
     base.at_stop(events.close)

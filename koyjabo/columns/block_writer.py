@@ -9,6 +9,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import Advance
 from koyjabo.base.jobs.claims import LeasedTask
 from .blocks import block_queries
+from .dimensions.sources import own_hosts
 from .sums.running_sums import RunningSums
 
 STORING_LEASE = "insights"
@@ -21,6 +22,7 @@ class BlockWriter:
 
     def __init__(self, base: Base, sums: RunningSums) -> None:
         self._database, self._sums = base.database, sums
+        self._settings, self._clock, self._zone = base.settings, base.clock, base.clock.zone
         self._task = LeasedTask(
             base.database, base.clock, base.runtime, STORING_LEASE, "blocks_interrupted", "blocks_failed"
         )
@@ -41,12 +43,15 @@ class BlockWriter:
             if (has_other_rules or is_due) and self._task.take():
                 self._task.start(self._work)
 
-    def begin_again(self) -> None:
-        """Forget what was computed with other rules or in another time zone. Stored blocks are rebuilt if their rules
-        differ.
+    def follow_settings(self, _: object) -> None:
+        """Follow the site's hosts and its time zone. If they have changed, forget what was computed. Stored blocks are
+        rebuilt if their rules differ.
         """
-        self._has_begun = False
-        self._sums.is_stale = True  # without waiting for the thread for scans
+        zone = self._clock.zone
+        if self._sums.parser.follow(own_hosts(self._settings)) or zone != self._zone:
+            self._zone = zone
+            self._has_begun = False
+            self._sums.is_stale = True  # without waiting for the thread for scans
 
     def catch_up(self, advance: Advance = lambda visits: None) -> None:
         """Store all blocks that are due now. Two workers may do this at the same time.

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
 from koyjabo.base.core.urls import bare_host, shown_host, without_query
+from koyjabo.base.settings.schema import Settings
 from .dimensions import AI, DIRECT, REFERRAL, SEARCH, SOCIAL
 
 DATA = Path(__file__).parent / "data"
@@ -110,3 +112,9 @@ def _suffixes() -> PublicSuffixList:
 def _scheme_and_host(address: str) -> tuple[str, str]:
     """Return the scheme in lower case, and the `bare_host`: "" for an address that is no site."""
     return address.partition(":")[0].lower(), bare_host(without_query(address) or "")
+
+
+def own_hosts(settings: Settings) -> list[str]:
+    """Return the site's hosts in order. Their pages are no sources."""
+    hosts = (urlsplit(url).hostname for url in (settings.public_url, *settings.origins))
+    return sorted(filter(None, hosts))

@@ -5,7 +5,6 @@ are in `events_sqlite` and `events_postgres`.
 """
 
 import logging
-from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -14,7 +13,6 @@ from sqlalchemy.engine import URL
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import DiskAlmostFull
-from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.database.batch_worker import STUCK_S, BatchStore, BatchWorker, commit_jobs
 from koyjabo.base.database.free_space import FreeSpace
 from koyjabo.base.settings.database_url import file_of
@@ -46,24 +44,16 @@ def open_store(database: URL, clock: Clock) -> EventStore:
 
 
 class EventLedger:
-    """Records events. `ignores_bots` says whether events of declared crawlers are skipped (BOT_POLICY). `space` is the
-    database's free space. `on_recorded` is called before the response to new events.
-    """
+    """Records events. `space` is the database's free space."""
 
-    def __init__(
-        self,
-        store: EventStore,
-        runtime: Runtime,
-        ignores_bots: Callable[[], bool],
-        space: FreeSpace,
-        on_recorded: Callable[[], object],
-    ) -> None:
-        self._on_recorded = on_recorded
-        self._store = store
-        self.space = space
-        self._ignores_bots = ignores_bots
+    def __init__(self, base: Base) -> None:
+        file = file_of(base.settings.database_url)
+        self.space = FreeSpace(file.parent if file else None)
+        self._settings = base.settings
+        self._on_recorded = base.services[RealtimeServices].pages_changed
+        self._store = store = open_store(base.settings.database, base.clock)
         self._writer: BatchWorker[NewEvents, Recorded] = BatchWorker(
-            runtime, partial(commit_jobs, store), EVENT_PATIENCE_S, EVENT_LIMIT_S, most=ENOUGH_EVENTS
+            base.runtime, partial(commit_jobs, store), EVENT_PATIENCE_S, EVENT_LIMIT_S, most=ENOUGH_EVENTS
         )
         self._writer.measure(len)
         self._writer.interrupt_after(STUCK_S, store.interrupt)
@@ -73,7 +63,7 @@ class EventLedger:
 
         Raises LedgerUnavailable if they could not be committed, and DiskAlmostFull. In both cases, none was recorded.
         """
-        if is_bot and self._ignores_bots():
+        if is_bot and self._settings.bot_policy == "ignore":
             return Recorded(0, 0)
         if self.space.is_low():
             raise DiskAlmostFull
@@ -87,14 +77,3 @@ class EventLedger:
         """Commit the queued events and close the database."""
         self._writer.close()
         self._store.close()
-
-
-def open_ledger(base: Base) -> EventLedger:
-    settings, file = base.settings, file_of(base.settings.database_url)
-    return EventLedger(
-        store=open_store(settings.database, base.clock),
-        runtime=base.runtime,
-        ignores_bots=lambda: settings.bot_policy == "ignore",
-        space=FreeSpace(file.parent if file else None),
-        on_recorded=base.services[RealtimeServices].pages_changed,
-    )
