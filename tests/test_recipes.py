@@ -1,0 +1,180 @@
+"""The recipes of CONTRIBUTING.md "A report dimension" and "A setting" do what they say: a copy of the project, to which
+only their code blocks are applied, passes new tests of its own.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+BUILT = ("koyjabo/static/vendor", "koyjabo/static/min", "koyjabo/base/network/data")
+"""What `make assets` adds to a checkout."""
+
+FENCE = re.compile(r"^( *)```\w*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+PLACE = re.compile(r"(?:# |<!-- )(\S+), (before|after the entry|after) ([^\n]+?)(?: -->)?\n")
+
+DIMENSION = """
+from support.people.admins import panel
+from support.people.page_readers import words
+
+from koyjabo.columns.query.report_query import ReportQuery
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.visits import visit_list
+
+
+def test_a_new_dimension_is_in_reports_on_the_page_and_in_the_export(site):
+    for visitor, page in (("ayesha", "/posts/a"), ("karim", "/posts/b"), ("rahim", "/fares")):
+        site.register(visitor, page=page)
+    today = site.services.clock.today()
+    breakdown = site.services[ReportServices].reports.breakdown(ReportQuery(today, today), "folder")
+    assert [(row.value, row.sums.visits) for row in breakdown.rows] == [("/posts", 2), ("/fares", 1)]
+    assert "Folder" in words(panel(site).get("/admin/?range=today"))
+    assert "folder" in visit_list.COLUMNS
+"""
+SETTING = """
+from support.application.site import Site
+from support.people.accounts import PASSWORD
+from support.people.admins import panel
+from support.people.page_readers import words
+
+from koyjabo.base.settings.schema import Settings
+
+
+def test_a_new_setting_is_on_the_page_and_in_the_audit_log(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        assert '<option value="host">Only the host</option>' in admin.get("/admin/server?edit=referrers")
+        admin.send("/admin/server/settings/referrers", referrers="host", password=PASSWORD)
+        assert site.services[Settings].referrers == "host"
+        assert "Referrers: The whole address → Only the host" in words(admin.get("/admin/audit"))
+
+
+def test_a_new_setting_is_read_from_the_environment(sqlite_database):
+    with Site(sqlite_database.url, REFERRERS="host") as site:
+        assert site.services[Settings].referrers == "host"
+"""
+
+
+class Edit(NamedTuple):
+    """A code block of a recipe: what to insert before or after a line of a file."""
+
+    file: str
+    where: str
+    anchor: str
+    text: str
+
+
+def edits(recipe: str) -> list[Edit]:
+    """The code blocks of a recipe that say where they belong."""
+    section = CONTRIBUTING.partition(f"### {recipe}\n")[2].partition("\n### ")[0]
+    return edits_of(section)
+
+
+def edits_of(section: str) -> list[Edit]:
+    blocks = [re.sub(rf"^{margin}", "", text, flags=re.MULTILINE) for margin, text in FENCE.findall(section)]
+    places = [(PLACE.match(block), block) for block in blocks]
+    return [Edit(*place.groups(), block[place.end() :]) for place, block in places if place]
+
+
+def apply(edit: Edit, folder: Path) -> None:
+    """Insert the text. Exactly one line has to begin with the anchor, or contain it if it names an entry."""
+    path = folder / edit.file
+    lines = path.read_text().splitlines(keepends=True)
+    is_entry = edit.where == "after the entry"
+    found = [n for n, line in enumerate(lines) if (edit.anchor in line if is_entry else begins(line, edit.anchor))]
+    assert len(found) == 1, (edit, found)
+    at = found[0] + (edit.where != "before")
+    if is_entry:
+        margin = re.match(" *", lines[found[0] - 1])[0]
+        at = next(n for n in range(at, len(lines)) if lines[n].startswith(f"{margin})")) + 1
+    path.write_text("".join([*lines[:at], edit.text, *lines[at:]]))
+
+
+def begins(line: str, anchor: str) -> bool:
+    return line.lstrip().startswith(anchor)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the files that git tracks or would add, and of what was built."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    for name in names:
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
+    for name in BUILT:
+        shutil.copytree(ROOT / name, tmp_path / name, dirs_exist_ok=True)
+    for name in (".venv", "node_modules"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copy(*(folder / "koyjabo/translations/bn/LC_MESSAGES/messages.mo" for folder in (ROOT, tmp_path)))
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {**kept, "PYTHONPATH": str(folder)}
+    command = [sys.executable, *arguments]
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def check(folder: Path, new_test: str, *tests: str) -> None:
+    """Run a new test and some tests of the copy."""
+    (folder / "tests/test_new.py").write_text(new_test)
+    run(folder, "-m", "pytest", "-n", "0", "-o", "cache_dir=.cache", "tests/test_new.py", *tests)
+
+
+def test_code_blocks_are_inserted_where_their_first_lines_say(tmp_path):
+    (tmp_path / "a.py").write_text('A = (\n    Entry(\n        "a",\n    ),\n    Entry(\n        "b",\n    ),\n)\n')
+    section = """
+1. Add it.
+
+   ```python
+   # a.py, after the entry "a"
+       Entry("new"),
+   ```
+
+   ```python
+   # a.py, before A = (
+   B = 1
+   ```
+
+   ```sh
+   make
+   ```
+"""
+    for edit in edits_of(section):
+        apply(edit, tmp_path)
+    entries = '    Entry(\n        "a",\n    ),\n    Entry("new"),\n    Entry(\n        "b",\n    ),\n'
+    assert (tmp_path / "a.py").read_text() == f"B = 1\nA = (\n{entries})\n"
+    with pytest.raises(AssertionError):
+        apply(Edit("a.py", "before", "Entry(", "C\n"), tmp_path)
+
+
+def test_a_dimension_is_added_as_the_guide_says(copy):
+    recipe = edits("A report dimension")
+    assert len({edit.file for edit in recipe if edit.file.endswith(".py")}) <= 2
+    for edit in recipe:
+        apply(edit, copy)
+    table = "tests/columns/dimensions/test_trait_parser.py::test_every_trait_has_one_reader_and_an_entry_in_the_table"
+    check(copy, DIMENSION, table, "tests/test_specification.py::test_fields_match_the_code")
+
+
+@pytest.mark.long(proved_by="test_recipes.py::test_a_dimension_is_added_as_the_guide_says")
+def test_a_setting_is_added_as_the_guide_says(copy):
+    recipe = edits("A setting")
+    assert len({edit.file for edit in recipe if not edit.file.startswith("tests/")}) <= 2
+    for edit in recipe:
+        apply(edit, copy)
+    run(copy, "tools/setting_lists.py")
+    row = "tests/site/panel/test_server_page.py::test_every_setting_needs_a_proof_or_has_a_reason_for_none"
+    lists = ("tests/tools/test_setting_lists.py", "tests/base/settings/test_config.py", "tests/test_deployment.py")
+    check(copy, SETTING, row, *lists)
