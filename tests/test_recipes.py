@@ -1,5 +1,5 @@
-"""The recipes of CONTRIBUTING.md "A report dimension" and "A setting" do what they say: a copy of the project, to which
-only their code blocks are applied, passes new tests of its own.
+"""The recipes of CONTRIBUTING.md "A report dimension" and "A setting" do what they say: after their code blocks
+are applied to a copy of the project, its new tests pass.
 """
 
 import os
@@ -88,11 +88,11 @@ def apply(edit: Edit, folder: Path) -> None:
     path = folder / edit.file
     lines = path.read_text().splitlines(keepends=True)
     is_entry = edit.where == "after the entry"
-    found = [n for n, line in enumerate(lines) if (edit.anchor in line if is_entry else begins(line, edit.anchor))]
-    assert len(found) == 1, (edit, found)
-    at = found[0] + (edit.where != "before")
+    places = [n for n, line in enumerate(lines) if (edit.anchor in line if is_entry else begins(line, edit.anchor))]
+    assert len(places) == 1, (edit, places)
+    at = places[0] + (edit.where != "before")
     if is_entry:
-        margin = re.match(" *", lines[found[0] - 1])[0]
+        margin = re.match(" *", lines[places[0] - 1])[0]
         at = next(n for n in range(at, len(lines)) if lines[n].startswith(f"{margin})")) + 1
     path.write_text("".join([*lines[:at], edit.text, *lines[at:]]))
 
