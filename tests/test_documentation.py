@@ -16,7 +16,7 @@ from koyjabo.base.core.close_codes import CODES_BY_ERROR
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.settings.schema import Settings, written
 from koyjabo.cli import main
-from koyjabo.counting.page_numbers.page_numbers import NOT_SHOWN, PageCounts, PageViews
+from koyjabo.counting.page_numbers.page_numbers import NO_NUMBERS, PageCounts, PageViews
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
 from koyjabo.server.http import request_parser
@@ -121,7 +121,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
     stats = Stats(total=1, today=1, active=0, unique_visitors=1, places={}, revision=1, epoch=1)
     samples = [
         events.VisitorUpdate(stats, "community", 10_000),
-        events.PageUpdate([("/posts/a", "/posts/a")], PageCounts({"/posts/a": NOT_SHOWN}, "epoch", 1)),
+        events.PageUpdate([("/posts/a", "/posts/a")], PageCounts({"/posts/a": NO_NUMBERS}, "epoch", 1)),
         *(events.CountChanged("community", 2, change, 1) for change in (0, 1, -1)),
         events.DashboardUpdate({}, 1),
         events.PanelUpdate({}, 1, True),

@@ -26,7 +26,7 @@ web: limits schemas http . assets login forms panel pages fast_path openapi
 people: .
 people.audit: . admin
 people.mail: .
-people.accounts: . users throttle second_factor services login api pages cli
+people.accounts: . users throttle two_step services login api pages cli
 presence: members visitors .
 counting: . services schemas incoming api pages cli
 counting.evidence: . api
@@ -100,8 +100,8 @@ FACE_OF_COLUMNS = "columns/columns.py columns/query/* columns/dimensions/* colum
 MAX_METHODS_OF_COLUMNS = 5
 
 PATH_OF_A_VISIT = """
-api incoming visits ledger live_stats batch_plan records rollback high_water ledger_sqlite
-ledger_postgres schemas.requests
+api incoming visits seen_texts ledger ledger_store outage live_stats batch_plan records rollback high_water
+ledger_sqlite ledger_postgres writer_sqlite writer_postgres schemas.requests
 """
 REACHED_BY_A_VISIT = """
 base.network: accept_language address_owners campaigns client_address crawlers location_finder location_names

@@ -17,7 +17,7 @@ from koyjabo.counting import opening_queries
 from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.accounts import Accounts
-from koyjabo.people.mail.outbox import PLACEHOLDER
+from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL
 from koyjabo.web import i18n
 from koyjabo.web.assets import static_files
 from koyjabo.web.current import EXTENSION
@@ -68,7 +68,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     with engine.translated_errors():
         # Do this before any response, because the database may have been rolled back in the meantime.
         services[Visits].stats()
-        services[AccountServices].second_factors.end_sessions_without()
+        services[AccountServices].enrolment.end_sessions_without()
         if creates_admin:
             _make_first_admin(settings, services[AccountServices].credentials)
     return services
@@ -100,7 +100,7 @@ def _make_first_admin(settings: Settings, accounts: Accounts) -> None:
         password = accounts.make_up_admin()
         if password is not None:
             logs.print_to_operator(
-                f"Log in to the panel as {PLACEHOLDER} with the password {password} (it is not shown again)"
+                f"Log in to the panel as {PLACEHOLDER_EMAIL} with the password {password} (it is not shown again)"
             )
 
 

@@ -16,7 +16,7 @@ def register(base: "Base") -> None:
 
     from koyjabo.base.observability import all_metrics
     from koyjabo.base.observability.services import ObservabilityServices
-    from koyjabo.counting.evidence.attendance import DROP_S, AttendanceWriter
+    from koyjabo.counting.evidence.attendance_writer import DROP_ATTENDANCE_S, AttendanceWriter
     from .block_writer import STORING_POLL_S, BlockWriter
     from .blocks.block_queries import correct_attended
     from .columns import Columns
@@ -31,7 +31,7 @@ def register(base: "Base") -> None:
     base.services.add(Columns(sums, writer, events))
     base.on(base.signals.settings_changed, writer.follow_settings)
     base.every(STORING_POLL_S, writer.tick)
-    base.every(DROP_S, partial(base.services[AttendanceWriter].drop, correct_attended))
+    base.every(DROP_ATTENDANCE_S, partial(base.services[AttendanceWriter].drop, correct_attended))
     base.at_stop(events.close)
     gauges = base.services[ObservabilityServices].gauges
     gauges.provide(all_metrics.UNPROJECTED_VISITS_GAUGE, lambda: writer.last_behind)

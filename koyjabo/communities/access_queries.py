@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from koyjabo.base.core.identity import site_role
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.accounts.models import LoginSession
-from koyjabo.people.accounts.queries import FAMILY, Family, permitted
+from koyjabo.people.accounts.queries import FAMILY_COLUMNS, Family, permitted
 from koyjabo.people.models import Community, Membership, User
 from .queries import IDS_PER_QUERY, IS_NOT_ARCHIVED
 
@@ -30,7 +30,7 @@ def access_facts(
     """Look up these ids. The result leaves out revoked sessions, sessions of users who are not `permitted`, disabled
     users, archived communities and unknown ids.
     """
-    live = select(*FAMILY).where(LoginSession.revoked_ms.is_(None))
+    live = select(*FAMILY_COLUMNS).where(LoginSession.revoked_ms.is_(None))
     if policy != "none":
         live = live.join(User, User.id == LoginSession.user_id).where(*permitted(policy))
     enabled = select(User.id, User.is_admin, User.is_viewer).where(User.disabled_ms.is_(None))

@@ -13,7 +13,8 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Page
 from koyjabo.base.models import Scope
-from koyjabo.people.audit.log import CHANGES, Changes, Transaction, community_subject, transaction
+from koyjabo.people.audit.log import ACTION_LABELS, community_subject
+from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import Community
 from . import member_queries, memberships, queries
 from .errors import TooManyCommunities
@@ -22,7 +23,7 @@ from .roles import ADMIN, MEMBER, Access
 MAX_FOUNDED_COMMUNITIES = 20
 """Maximum number of communities that one user may found, not counting archived ones. Site admins have no limit."""
 
-CHANGES |= {
+ACTION_LABELS |= {
     "community.create": N_("Community created"),
     "community.change": N_("Community changed"),
     "community.archive": N_("Community archived"),

@@ -8,7 +8,8 @@ from koyjabo.base.core.errors import UnknownUser
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.people.accounts.users.external_people import ExternalPeople
-from koyjabo.people.audit.log import Changes, Transaction, community_subject, transaction
+from koyjabo.people.audit.log import community_subject
+from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import Community, Membership
 from . import communities, member_queries, memberships, queries, roles
 from .errors import ChangedMeanwhile, RefTaken

@@ -6,7 +6,8 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.core.link_tokens import INVITATION
 from koyjabo.people.accounts.users import invitation_queries
 from koyjabo.people.accounts.users.invitations import InvitationScope
-from koyjabo.people.audit.log import Subject, Transaction, community_subject
+from koyjabo.people.audit.log import Subject, community_subject
+from koyjabo.people.audit.transaction import Transaction
 from koyjabo.people.models import Membership
 from . import member_queries, queries, roles
 from .memberships import allowed, member_of

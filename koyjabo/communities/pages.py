@@ -14,12 +14,12 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, Account
 from koyjabo.base.settings.schema import requires
 from koyjabo.communities.live.online_people import NEWEST_FIRST
-from koyjabo.counting.hours_of_day import DaysByHour
+from koyjabo.counting.days_by_hour import DaysByHour
 from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.schemas import flash_sentence, link, sent
-from koyjabo.people.accounts.second_factor.codes import svg
+from koyjabo.people.accounts.login.invitation_schemas import flash_sentence, link, sent
 from koyjabo.people.accounts.services import account_services
+from koyjabo.people.accounts.two_step.one_time_codes import svg
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.models import Membership
 from koyjabo.presence.members.peaks import Peaks

@@ -16,16 +16,16 @@ from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.network import user_agents
-from . import queries
-from .models import LOST
+from . import day_secret_queries
+from .models import CLEARED_COLUMNS
 from .records import NewVisit, VisitKey
 
 VALID_AFTER_MS = 3_600_000
 VALID_BEFORE_MS = 60_000
 """How long before and after its day a secret is valid, ms. A commit takes less than VALID_BEFORE_MS."""
 
-SECRET_BYTES = 32
-PREFIX = "anonymous_"
+DAY_SECRET_BYTES = 32
+ANONYMOUS_PREFIX = "anonymous_"
 
 
 class Anonymity:
@@ -48,8 +48,8 @@ class Anonymity:
         self._secrets: dict[str, bytes] = {}  # by day
         self._swept_for = ""
 
-    def is_asked(self, environ: Mapping[str, Any], is_said: bool = False) -> bool:
-        """Whether a request asks for privacy, in its headers or in its body (`is_said`)."""
+    def is_requested(self, environ: Mapping[str, Any], is_said: bool = False) -> bool:
+        """Whether a request is for an anonymous visit, in its headers or in its body (`is_said`)."""
         if is_said:
             return True
         sent = environ.get("HTTP_SEC_GPC") == "1" or environ.get("HTTP_DNT") == "1"
@@ -65,7 +65,7 @@ class Anonymity:
             referrer=_host(visit.referrer),
             user_agent=user_agents.described(visit.user_agent) or None if visit.user_agent else None,
             user_id=None,
-            **LOST,
+            **CLEARED_COLUMNS,
         )
 
     def names(self, visitor_id: str) -> list[str]:
@@ -95,7 +95,7 @@ class Anonymity:
         self._secrets = {day: secret for day, secret in self._secrets.items() if day in days}
         if self._swept_for != min(days):
             try:
-                self._database.write(queries.delete_day_secrets, min(days))
+                self._database.write(day_secret_queries.delete_day_secrets, min(days))
             except LedgerUnavailable:
                 return  # the next call tries again
             self._swept_for = min(days)
@@ -112,9 +112,9 @@ class Anonymity:
 
     def _load(self, day: str) -> bytes:
         """The secret of a day. The first worker that needs it creates it."""
-        secret = self._database.read(queries.day_secret, day)
+        secret = self._database.read(day_secret_queries.day_secret, day)
         if secret is None:
-            secret = self._database.write(queries.make_day_secret, day, secrets.token_hex(SECRET_BYTES))
+            secret = self._database.write(day_secret_queries.make_day_secret, day, secrets.token_hex(DAY_SECRET_BYTES))
         return bytes.fromhex(secret)
 
     def _valid_days(self) -> list[str]:
@@ -129,7 +129,7 @@ class Anonymity:
 
 
 def _hashed(secret: bytes, visitor_id: str) -> str:
-    return PREFIX + blake2b(_bytes(visitor_id), digest_size=16, key=secret, person=b"visitor").hexdigest()
+    return ANONYMOUS_PREFIX + blake2b(_bytes(visitor_id), digest_size=16, key=secret, person=b"visitor").hexdigest()
 
 
 def _key(secret: bytes, visitor_id: str, name: str | None) -> VisitKey:

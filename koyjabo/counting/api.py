@@ -18,7 +18,7 @@ from koyjabo.base.network.address_owners import AddressOwners
 from koyjabo.base.network.client_address import neighbourhood
 from koyjabo.base.network.crawlers import is_bot
 from koyjabo.base.network.location_finder import LocationFinder
-from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, SentVisitsBody
+from koyjabo.counting.schemas.requests import VISIT_REFUSALS, NewVisitBody, SentVisitsBody
 from koyjabo.counting.schemas.responses import (
     LastVisitResponse,
     RegisteredResponse,
@@ -39,10 +39,10 @@ from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.response_specs import Image
 from .anonymity import Anonymity
 from .incoming import is_operator, register, register_all, registered
-from .last_hour import Pulse
+from .own_numbers import OwnNumbers
+from .pulse import Pulse
 from .records import NewVisit, Receipt
 from .stats import encode
-from .visit_numbers import OwnNumbers
 from .visits import Visits
 
 bp = api_blueprint("counting")
@@ -62,7 +62,7 @@ limits.refuse_with(
 @bp.post("/visitor/register")
 @describe(
     "Register a visit",
-    {200: RegisteredResponse, 404: "no such community", **REFUSALS},
+    {200: RegisteredResponse, 404: "no such community", **VISIT_REFUSALS},
     body=NewVisitBody,
     headers={"Idempotency-Key": "used as visitId if the body has none"},
 )

@@ -23,6 +23,17 @@ Sums = list[int]
 """[visits, new visitors]"""
 
 
+ASSIGNED_COLUMNS = ("id", "ordinal", "visit_id", "day", "hour_s", "day_number")
+"""Columns of a visit that the ledger assigns. The others are fields of `NewVisit`."""
+
+SENT_COLUMNS = stored_fields(Visit, NewVisit._fields, ASSIGNED_COLUMNS)
+
+VISIT_COLUMNS = (*ASSIGNED_COLUMNS, *SENT_COLUMNS)
+"""Columns of the rows in `BatchPlan.visits`."""
+
+_sent = reader(NewVisit._fields, SENT_COLUMNS)
+
+
 class Counted(NamedTuple):
     """The outcome for a visit whose batch has not been committed yet."""
 
@@ -39,16 +50,6 @@ class FirstVisit(NamedTuple):
     visitor_id: str
     first_visit: int
     user_id: str | None
-
-
-ASSIGNED = ("id", "ordinal", "visit_id", "day", "hour_s", "day_number")
-"""Columns of a visit that the ledger assigns. The others are fields of `NewVisit`."""
-
-SENT = stored_fields(Visit, NewVisit._fields, ASSIGNED)
-VISIT_COLUMNS = (*ASSIGNED, *SENT)
-"""Columns of the rows in `BatchPlan.visits`."""
-
-_sent = reader(NewVisit._fields, SENT)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from koyjabo.base.models import Scope
 SLOT_S = 1800
 """Length of a slot, s: half an hour, because some clock changes shift local hours by that much."""
 
-SLOTS = 63
+MAX_DAY_SLOTS = 63
 """Maximum number of slots in a day: the bits of a signed 64-bit number, which cover 31.5 hours. A day is only longer if
 TIMEZONE changes.
 """
@@ -127,7 +127,7 @@ class DailyPeople:
 
 def slot_of(began_s: int, hour_s: int) -> int:
     """The slot of an hour. In a day with more than SLOTS slots, the remaining hours share the last slot."""
-    return min(max((hour_s - began_s) // SLOT_S, 0), SLOTS - 1)
+    return min(max((hour_s - began_s) // SLOT_S, 0), MAX_DAY_SLOTS - 1)
 
 
 def hours_of(began_s: int, slots: int) -> Iterator[int]:

@@ -11,7 +11,7 @@ from .models import HourlyPeople, Return
 Execute = Callable[..., Any]
 
 # Parameters: the columns (scopes, people, days) of the rows to look up, twice. Each row of the result is a JSON text.
-SEEN = """
+POSTGRES_PERSON_DAYS = """
 SELECT json_build_array(
     p.scope, p.person, p.last_day, a.day, d.began_s, d.slots,
     CASE WHEN d.slots IS NULL AND p.last_day > a.day THEN
@@ -28,7 +28,7 @@ FROM (
 JOIN people p ON p.scope = a.scope AND p.person = a.person
 LEFT JOIN person_days d ON d.person_id = p.id AND d.day = a.day
 """
-SET_PEOPLE = """
+POSTGRES_SET_PEOPLE = """
 INSERT INTO people (scope, person, last_day) SELECT r->>0, r->>1, r->>2 FROM json_array_elements(%s) r
 ON CONFLICT (scope, person) DO UPDATE SET last_day = excluded.last_day;
 INSERT INTO person_days (person_id, day, began_s, slots)
@@ -36,8 +36,8 @@ SELECT (SELECT p.id FROM people p WHERE p.scope = r->>0 AND p.person = r->>1), r
 FROM json_array_elements(%s) r
 ON CONFLICT (person_id, day) DO UPDATE SET slots = excluded.slots;
 """
-ADD_SUMS = (postgres_insert(rollup, conflict=adding(rollup)) for rollup in (Return, HourlyPeople))
-WRITE = "".join((SET_PEOPLE, *ADD_SUMS))
+POSTGRES_ADD_PRESENCE = (postgres_insert(table, conflict=adding(table)) for table in (Return, HourlyPeople))
+POSTGRES_WRITE_PEOPLE = "".join((POSTGRES_SET_PEOPLE, *POSTGRES_ADD_PRESENCE))
 
 
 def columns(days: list[PersonDay]) -> tuple[list[str], ...]:
@@ -52,9 +52,9 @@ def rows(people: DailyPeople) -> tuple[str, ...]:
 
 
 def look_up(execute: Execute, days: list[PersonDay]) -> list[StoredDay]:
-    rows = execute(SEEN, columns(days)).all()
+    rows = execute(POSTGRES_PERSON_DAYS, columns(days)).all()
     return [StoredDay._make(json.loads(row)) for (row,) in rows]
 
 
 def write(execute: Execute, people: DailyPeople) -> None:
-    execute(WRITE, rows(people))
+    execute(POSTGRES_WRITE_PEOPLE, rows(people))

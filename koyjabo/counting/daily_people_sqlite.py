@@ -11,7 +11,7 @@ from .models import HourlyPeople, Return
 Execute = Callable[..., Any]
 
 # {days} is a list of [scope, person, day]. CROSS JOIN makes SQLite read the tables in this order.
-SEEN = """
+SQLITE_PERSON_DAYS = """
     SELECT json_group_array(json_array(
         p.scope, p.person, p.last_day, a.day, d.began_s, d.slots,
         CASE WHEN d.slots IS NULL AND p.last_day > a.day THEN
@@ -28,25 +28,27 @@ SEEN = """
     CROSS JOIN people p ON p.scope = a.scope AND p.person = a.person
     LEFT JOIN person_days d ON d.person_id = p.id AND d.day = a.day
 """
-SET_PEOPLE = """
+SQLITE_SET_PEOPLE = """
 INSERT INTO people (scope, person, last_day) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
 ON CONFLICT (scope, person) DO UPDATE SET last_day = excluded.last_day
 """
-SET_DAYS = """
+SQLITE_SET_DAYS = """
 INSERT INTO person_days (person_id, day, began_s, slots)
 SELECT p.id, j.value ->> 2, j.value ->> 3, j.value ->> 4 FROM json_each(?) j
 CROSS JOIN people p ON p.scope = j.value ->> 0 AND p.person = j.value ->> 1 WHERE true
 ON CONFLICT (person_id, day) DO UPDATE SET slots = excluded.slots
 """
-ADD_SUMS = [sqlite_insert(rollup, conflict=adding(rollup)) for rollup in (Return, HourlyPeople)]
+SQLITE_ADD_PRESENCE = [sqlite_insert(table, conflict=adding(table)) for table in (Return, HourlyPeople)]
 
 
 def look_up(execute: Execute, days: list[PersonDay]) -> list[StoredDay]:
-    text = execute(f"SELECT ({SEEN.format(days='?1')})", (json.dumps(days),)).fetchone()[0]
+    text = execute(f"SELECT ({SQLITE_PERSON_DAYS.format(days='?1')})", (json.dumps(days),)).fetchone()[0]
     return [StoredDay._make(row) for row in json.loads(text)]
 
 
 def write(execute: Execute, people: DailyPeople) -> None:
-    for statement, rows in zip((SET_PEOPLE, SET_DAYS, *ADD_SUMS), people.tables(), strict=True):
+    for statement, rows in zip(
+        (SQLITE_SET_PEOPLE, SQLITE_SET_DAYS, *SQLITE_ADD_PRESENCE), people.tables(), strict=True
+    ):
         if rows:
             execute(statement, (json.dumps(rows),))

@@ -11,6 +11,11 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
 from .records import CounterSnapshot
 
+SERVER_UNKNOWN = "-"
+"""Value of `server` in a process that has not collected the marks of other workers yet. It does so before its first
+commit.
+"""
+
 HIGH_WATER = "high_water"
 """Subject of the message that asks other workers for their high-water marks."""
 
@@ -35,13 +40,7 @@ class HighWaterMark(NamedTuple):
         return self.total > mark.total or self.revision > mark.revision
 
 
-NONE = HighWaterMark(0, 0, 0)
-
-
-NOT_ASKED = "-"
-"""Value of `server` in a process that has not collected the marks of other workers yet. It does so before its first
-commit.
-"""
+NO_MARK = HighWaterMark(0, 0, 0)
 
 
 class DatabaseRolledBack(LedgerUnavailable):
@@ -50,7 +49,7 @@ class DatabaseRolledBack(LedgerUnavailable):
     reached.
     """
 
-    def __init__(self, mark: HighWaterMark = NONE, server: str = "") -> None:
+    def __init__(self, mark: HighWaterMark = NO_MARK, server: str = "") -> None:
         super().__init__()
         self.mark = mark
         self.server = server
@@ -64,7 +63,7 @@ class HighWater:
     """
 
     def __init__(self, server: str | None = None) -> None:
-        self.site = NONE
+        self.site = NO_MARK
         self.server = server
         self.rounds = 0
         """How often workers have collected all marks. Commits from before the last round may be lost."""
@@ -85,7 +84,7 @@ class HighWater:
                 self._raise(scope, mark)
 
     def of(self, scope: Scope) -> HighWaterMark:
-        return self._marks.get(scope, NONE)
+        return self._marks.get(scope, NO_MARK)
 
     def all(self) -> dict[Scope, HighWaterMark]:
         with self._lock:
@@ -119,7 +118,7 @@ class HighWater:
 
     def _raise(self, scope: Scope, mark: HighWaterMark) -> None:
         with self._lock:
-            old = self._marks.get(scope, NONE)
+            old = self._marks.get(scope, NO_MARK)
             new = old.raised_to(mark)
             if new == old:
                 return

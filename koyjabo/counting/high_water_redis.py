@@ -22,10 +22,10 @@ from koyjabo.base.database.timelines import TIMELINES, ServerTimeline
 from koyjabo.base.models import SITE, Scope
 from .high_water import HighWater, HighWaterMark, SharedHighWater
 
-WORKERS = KEYS[0]
+WORKERS_KEY = KEYS[0]
 TIMELINES_KEY = "koyjabo:timelines"  # a set of "system accepted_ms timeline"
 ASK_S = 1.0
-POLL_S = 0.01
+REPLY_POLL_S = 0.01
 
 SCOPES_PER_CALL = 1000
 """Number of scopes per call. Redis serves no other clients during a call."""
@@ -67,9 +67,9 @@ class RedisHighWater(SharedHighWater):
         ask(request)
         until = time.monotonic() + ASK_S
         try:
-            others = self._words(WORKERS, "HKEYS") - {self._workers.own_id.encode()}
+            others = self._words(WORKERS_KEY, "HKEYS") - {self._workers.own_id.encode()}
             while time.monotonic() < until and not others <= self._words(self._replies_key(request), "SMEMBERS"):
-                time.sleep(POLL_S)
+                time.sleep(REPLY_POLL_S)
             self.load()
         except (redis.RedisError, OSError):
             pass  # Redis became unreachable, so this process continues with the marks it knows

@@ -61,7 +61,7 @@ def visit_of(context: RequestContext, body: NewVisitBody, is_measured: bool = Tr
     now_ms, address = services.clock.now_ms(), environ.get("REMOTE_ADDR")
     places, owners = services[LocationFinder], services[AddressOwners]
     anonymity = services[Anonymity]
-    is_anonymous = anonymity.is_asked(environ, body.anonymous)
+    is_anonymous = anonymity.is_requested(environ, body.anonymous)
     scope, caller = scope_of(services, body.communityId), context.caller()
     user_id = caller.id if caller else None
     is_member = caller is not None and scope != SITE and services.identities.is_claimed(caller, scope)

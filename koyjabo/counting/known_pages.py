@@ -4,7 +4,7 @@ from typing import Protocol
 
 from koyjabo.base.core.errors import TooManyRequests
 
-MAX_KNOWN = 100_000
+MAX_KNOWN_PAGES = 100_000
 """Maximum number of pages that a worker remembers, about 8 MB."""
 
 
@@ -35,7 +35,7 @@ class KnownPages:
                 limits.count_name()
             except TooManyRequests:
                 return None
-        if len(self._younger) >= MAX_KNOWN // 2:
+        if len(self._younger) >= MAX_KNOWN_PAGES // 2:
             self._older, self._younger = self._younger, set()
         self._younger.add(name)
         return page

@@ -2,199 +2,38 @@
 
 One real thread commits visits that arrive together in one transaction (see `base.database.batch_worker`). The
 statements are in the modules `ledger_sqlite` and `ledger_postgres`.
-
-Tracks visits that could not be saved. A worker only knows its own commits and the counter.
 """
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-from sqlalchemy.engine import URL
-
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime, without_queueing
-from koyjabo.base.database.batch_worker import STUCK_S, BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
-from koyjabo.base.database.outage_causes import cause_of
+from koyjabo.base.database.batch_worker import STUCK_S, BatchWorker, Job, LoopBatcher, commit_jobs
 from koyjabo.base.models import SITE, Scope
 from .high_water import (
     DatabaseRolledBack,
-    HighWater,
-    HighWaterMark,
     mark_of,
     require_not_below,
     rollback_of,
 )
-from .milestones import NO_MILESTONES, Milestones
+from .ledger_store import LedgerStore
+from .outage import Outage, Writer
 from .page_reading import PageReading, Position
 from .records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt
 from .rollback import RollbackRecovery
 
-log = logging.getLogger(__name__)
-
-FAILED_LATELY_S = 10.0
-"""How long a failed commit counts as a current failure, s. If it counted forever, a load balancer that avoids the
-worker would never send it the visit that would show its recovery.
-"""
-
-LATE_S = 1.5
-"""How long a visit may wait for its commit, s."""
-
-
-class Writer(NamedTuple):
-    """The state of the commit queue."""
-
-    waiting: int  # uncommitted visits
-    oldest_s: float  # how long the first of them has waited
-    has_failed: bool  # a commit failed within the last FAILED_LATELY_S, and none has succeeded since
-    failing_since: float | None  # when the first failed visit arrived, monotonic s; None after a success
-    failed_at: float  # time of the latest failure, monotonic s; 0.0 before the first
-    cause: str = ""  # one of `outage_causes.CAUSES`; "" if unknown
-
-
-class Outage:
-    """A period of failing commits on this worker: since when, and why."""
-
-    def __init__(self) -> None:
-        self._since: float | None = None  # monotonic s, like `_failed_at`
-        self._failed_at = 0.0
-        self._cause = ""
-
-    def writer(self, waiting: int, oldest_s: float) -> Writer:
-        lately = time.monotonic() - self._failed_at < FAILED_LATELY_S
-        has_failed = self._since is not None and lately
-        return Writer(
-            waiting=waiting,
-            oldest_s=oldest_s,
-            has_failed=has_failed,
-            failing_since=self._since,
-            failed_at=self._failed_at,
-            cause=self._cause,
-        )
-
-    def failed(self, error: Exception, came_at: float) -> None:
-        """Record a failed commit. `came_at` is when its first visit arrived, monotonic s. Logs the first failure."""
-        self._failed_at = time.monotonic()
-        self._cause = cause_of(error.__cause__ or error) or self._cause
-        if self._since is None:
-            self._since = came_at
-            log.error("ledger_unavailable cause=%r", str(error.__cause__ or error).strip())
-
-    def succeeded(self) -> None:
-        """Record a successful commit. Logs the first one after a failure."""
-        if self._since is not None:
-            self._since, self._cause = None, ""
-            log.warning("ledger_recovered")
-
-
-class Unsaved(NamedTuple):
-    """Visits that are not being saved."""
-
-    since_ms: int  # when the first of them arrived, UTC
-    cause: str = ""  # one of `outage_causes.CAUSES`; "" if unknown
-
-
-class UnsavedVisits:
-    """Tracks how long visits have not been saved, as far as this worker can see: from its own commits, and from the
-    counter, which changes with every worker's commits. `revision` returns the counter's last known revision. Call
-    `refresh` every second. Other workers' failures are in their reports (`base.cluster.workers`).
-    """
-
-    def __init__(self, writer: Callable[[], Writer], revision: Callable[[], int], clock: Clock) -> None:
-        self.since_ms: int | None = None
-        """When the first unsaved visit arrived, ms since 1970 UTC; None once a later visit has been saved."""
-        self._writer = writer
-        self._counter_revision = revision
-        self._clock = clock
-        self._revision = revision()
-        self._saved_at = self._looked_at = time.monotonic()
-
-    def now(self) -> Unsaved | None:
-        """The state at the last `refresh`."""
-        if self.since_ms is None:
-            return None
-        return Unsaved(self.since_ms, self._writer().cause)
-
-    def refresh(self) -> None:
-        """Update the state from the commit queue and from the last known revision of the counter."""
-        writer, revision, now = self._writer(), self._counter_revision(), time.monotonic()
-        if revision != self._revision:  # a commit since the last refresh, perhaps from before a failed visit
-            self._revision, self._saved_at = revision, self._looked_at
-        self._looked_at = now
-        came_at = self._first_unsaved(writer, now)
-        if came_at is None:
-            self.since_ms = None
-        elif self.since_ms is None:
-            self.since_ms = self._clock.now_ms() - round(1000 * (now - came_at))
-
-    def _first_unsaved(self, writer: Writer, now: float) -> float | None:
-        """The arrival time of the first visit that has failed, or has waited too long while no visits are being saved;
-        monotonic s.
-        """
-        if writer.failing_since is not None and writer.failed_at > self._saved_at:
-            return max(writer.failing_since, self._saved_at)
-        if writer.oldest_s > LATE_S and now - self._saved_at > LATE_S:
-            return max(now - writer.oldest_s, self._saved_at)
-        return None
-
-
-COMMIT_PATIENCE_S = 5.0
-COMMIT_LIMIT_S = 10.0
+VISIT_COMMIT_PATIENCE_S = 5.0
+VISIT_COMMIT_LIMIT_S = 10.0
 READ_PATIENCE_S = 1.0
 
 Read = tuple[Any, ...]
 """(method of the store, *arguments)"""
 OnBatch = Callable[[int, float], None]
 OnCommit = Callable[[list[tuple[NewVisit, Receipt]]], None]
-
-
-class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
-    """The ledger's operations on one database. `ledger_sqlite` and `ledger_postgres` implement it.
-
-    One real thread calls `commit` and `writing`, and another one calls `snapshot`, `knows` and `pages`. If
-    `reads_block` is false, requests call these directly. Reads raise one of `unreadable`.
-    """
-
-    unreadable: tuple[type[Exception], ...]
-    reads_block: bool
-
-    def snapshot(self, scope: Scope) -> CounterSnapshot | None: ...
-
-    def knows(self, scope: Scope, visitor_id: str) -> bool: ...
-
-    def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading: ...
-
-    def interrupt_read(self) -> None:
-        """Abort a read that is waiting for a server. Called from another thread."""
-
-    def remembered(self) -> HighWaterMark:
-        """The site's mark, if it is stored in the database's own files."""
-
-    def close(self) -> None: ...
-
-
-def open_store(
-    database: URL,
-    clock: Clock,
-    milestones: Milestones = NO_MILESTONES,
-    high_water: HighWater | None = None,
-) -> LedgerStore:
-    """The store for a normalised database URL (`settings`). Does not open a connection yet. `milestones` are the totals
-    to announce. `commit` raises DatabaseRolledBack while the site's counter is below `high_water`.
-
-
-    """
-    if database.get_backend_name() == "sqlite":
-        from .ledger_sqlite import SqliteStore
-
-        return SqliteStore(str(database.database), clock, milestones, high_water or HighWater())
-    from .ledger_postgres import PostgresStore
-
-    return PostgresStore(database, clock, milestones, high_water or HighWater())
 
 
 class Ledger:
@@ -219,7 +58,7 @@ class Ledger:
         self._unreadable: tuple[type[Exception], ...] = (DatabaseRolledBack, *store.unreadable)
         self._outage = Outage()
         self._writer: BatchWorker[Keyed, Outcome] = BatchWorker(
-            runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._complete
+            runtime, partial(commit_jobs, store), VISIT_COMMIT_PATIENCE_S, VISIT_COMMIT_LIMIT_S, self._complete
         )
         self._reader: BatchWorker[Read, Any] | LoopBatcher[Read, Any] = (
             BatchWorker(runtime, self._answer_reads, READ_PATIENCE_S, READ_PATIENCE_S)

@@ -11,13 +11,11 @@ are passed as VALUES, which takes the server half as long.
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, Generic, NamedTuple
+from typing import Any
 
 from sqlalchemy.engine import URL
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.database.batch_worker import Item, Result
 from koyjabo.base.database.json_rows import insert_sums, postgres_insert
 from koyjabo.base.database.postgres import (
     UNAVAILABLE,
@@ -27,7 +25,6 @@ from koyjabo.base.database.postgres import (
     was_committed,
     was_refused,
 )
-from koyjabo.base.database.timelines import ServerTimeline
 from koyjabo.base.models import SITE, Scope
 from . import daily_people_postgres
 from .batch_plan import (
@@ -42,11 +39,12 @@ from .batch_plan import (
     users,
 )
 from .daily_people import DailyPeople, StoredDay
-from .high_water import NONE, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
+from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
 from .milestones import Milestones
 from .models import DailyVisits, HourlyVisits, Visit, Visitor
 from .page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
 from .records import CounterSnapshot, Keyed, Outcome
+from .writer_postgres import Planned, PostgresWriter
 
 Statements = tuple[str, list[Any]]
 """A message's SQL, or the beginning of it, and its parameters."""
@@ -58,7 +56,7 @@ LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope 
 # A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
 # of the keys, so the second and third arrays of the result have one element per key. `txid_current()` is free here: the
 # locks have already given the transaction its number.
-LOOK_UP = """
+POSTGRES_LOOK_UP = """
 SELECT txid_current(), concat_ws(' ', pg_postmaster_start_time(),
     (SELECT oid FROM pg_database WHERE datname = current_database())
 ), ARRAY(
@@ -76,11 +74,11 @@ SELECT txid_current(), concat_ws(' ', pg_postmaster_start_time(),
     FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
 )
 """
-OF_DAYS = """, ARRAY(
+VISITS_OF_DAYS = """, ARRAY(
     SELECT json_build_array(d.day, d.visits)::text FROM daily_visits d WHERE d.scope = 'site' AND d.day = ANY(%s)
 )
 """
-OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.SEEN}), ARRAY(
+ROWS_OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.POSTGRES_PERSON_DAYS}), ARRAY(
     SELECT c.id FROM communities c WHERE c.id = ANY(%s) AND NOT (c.is_open OR c.count_anonymous)
 ), ARRAY(
     SELECT (SELECT true FROM memberships m WHERE m.community_id = b.community AND m.user_id = b.person)
@@ -90,8 +88,8 @@ OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.SEEN}), ARRAY(
 
 Row = tuple[Any, ...]
 
-WRITE = postgres_insert(Visit, VISIT_COLUMNS) + postgres_insert(Visitor, FirstVisit._fields)
-ADD_SUMS = f"""
+WRITE_VISITS = postgres_insert(Visit, VISIT_COLUMNS) + postgres_insert(Visitor, FirstVisit._fields)
+ADD_VISIT_SUMS = f"""
 {insert_sums(DailyVisits, "{days}")};
 {insert_sums(HourlyVisits, "{hours}")};
 UPDATE counters c
@@ -101,15 +99,15 @@ FROM (VALUES {{counters}}) AS r(scope, visits, total, unique_visitors, revision)
 ADD_MILESTONES = """
 INSERT INTO announcements (key, type, scope, at_ms, data) VALUES {milestones} ON CONFLICT (key) DO NOTHING;
 """
-COMMIT = "COMMIT"
-FIGURES = f"""
+
+POSTGRES_SNAPSHOT = f"""
 {limits()}
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(d.visits, 0), v.at_ms, v.place
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
 LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ANY(%s)
 """
 # In one statement, so that sums and rows are of the same moment.
-PAGE_READING = f"""
+POSTGRES_PAGE_READING = f"""
 {limits()}
 SELECT c.epoch, {PAGE_MARKS}, ARRAY(
     SELECT json_build_array(p.page, p.views, p.day, p.day_views)::text FROM page_sums p WHERE p.page = ANY(%s)
@@ -119,71 +117,7 @@ SELECT c.epoch, {PAGE_MARKS}, ARRAY(
     SELECT json_build_array(v.id, v.page, v.day)::text FROM ({NEW_PAGE_VIEWS.format(after="%s")}) AS v
 ) FROM counters c WHERE c.scope = 'site'
 """
-KNOWS = f"{limits()} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
-
-
-class Planned(NamedTuple):
-    """A transaction that may have been committed."""
-
-    transaction: int  # its number on `server`
-    server: ServerTimeline | None
-    outcomes: list[Any]
-
-
-class PostgresWriter(Generic[Item, Result]):
-    """Writes batches through one connection, which one thread uses."""
-
-    unavailable = UNAVAILABLE
-
-    def __init__(self, url: URL, clock: Clock) -> None:
-        self._clock = clock
-        self._link = PostgresLink(url)
-        self._planned: Planned | None = None  # by the last attempt
-
-    def writing(self) -> AbstractContextManager[object]:
-        """Lock nothing, because servers queue for a lock in the database."""
-        return nullcontext()
-
-    def commit(self, batch: list[Item]) -> list[Result]:
-        """Write `batch` in one transaction.
-
-        After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
-        outcomes are returned, so its rows are not marked as retries. Another server, such as a promoted standby, does
-        not know about the attempt: rows that it already has are then marked as retries.
-        """
-        fresh = not self._link.is_open
-        self._planned = None
-        try:
-            return self._attempt(batch)
-        except self.unavailable as error:
-            if was_refused(error) or (fresh and not self._planned):
-                raise
-        return self._attempt(batch, self._planned)
-
-    def _attempt(self, batch: list[Item], first: Planned | None = None) -> list[Result]:
-        """Try to write the batch. `first` is an attempt that may have been committed."""
-        connection = self._link.connection()
-        try:
-            with connection.cursor() as cursor:
-                return self._write(batch, connection, cursor, first)
-        except DatabaseRolledBack:
-            with suppress(*UNAVAILABLE), connection.cursor() as cursor:
-                cursor.execute("ROLLBACK")
-            raise
-        except BaseException:
-            self._link.close()
-            raise
-
-    def _write(
-        self, batch: list[Item], connection: PostgresConnection, cursor: Any, first: Planned | None
-    ) -> list[Result]:
-        raise NotImplementedError
-
-    def interrupt(self) -> None:
-        self._link.interrupt()
-
-    def close(self) -> None:
-        self._link.close()
+POSTGRES_KNOWS_VISITOR = f"{limits()} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
 
 class PostgresStore(PostgresWriter[Keyed, Outcome]):
@@ -216,7 +150,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         return result.receipts()
 
     def remembered(self) -> HighWaterMark:
-        return NONE
+        return NO_MARK
 
     def _require_known(self, server: str, site: CounterSnapshot) -> None:
         """Check that the server has everything that was acknowledged. Raises DatabaseRolledBack. Another server may
@@ -230,14 +164,14 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
         today = self._clock.today()
-        rows = self._read(FIGURES, (today, today, [scope]))
+        rows = self._read(POSTGRES_SNAPSHOT, (today, today, [scope]))
         return CounterSnapshot(*rows[0]) if rows else None
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
-        return bool(self._read(KNOWS, (scope, visitor_id))[0][0])
+        return bool(self._read(POSTGRES_KNOWS_VISITOR, (scope, visitor_id))[0][0])
 
     def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading:
-        row = self._read(PAGE_READING, (list(pages), *after))[0]
+        row = self._read(POSTGRES_PAGE_READING, (list(pages), *after))[0]
         epoch, visits, events, visits_mark, events_mark, version, sums, of_visits, of_events = row
         rows = [list(map(json.loads, texts)) for texts in (of_visits, of_events)]
         return PageReading(
@@ -271,23 +205,23 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
 def _message(result: BatchPlan) -> Statements:
     """A plan's writes and the commit, as one message with its parameters."""
     if not result.visits:
-        return COMMIT, []
+        return "COMMIT", []
     counters = [result.snapshot[scope] for scope in result.touched]
     sums: dict[str, list[Row]] = {
         "days": [(*key, *sums) for key, sums in result.days.items()],
         "hours": [(*hour, *sums) for hour, sums in result.hours.items()],
         "counters": [(now.scope, now.visits, now.total, now.unique_visitors, now.revision) for now in counters],
     }
-    message = WRITE + ADD_SUMS.format(**{name: _values(rows) for name, rows in sums.items()})
+    message = WRITE_VISITS + ADD_VISIT_SUMS.format(**{name: _values(rows) for name, rows in sums.items()})
     parameters: list[Any] = [json.dumps(result.visits), json.dumps(result.visitors)]
     parameters += [value for rows in sums.values() for row in rows for value in row]
     if result.milestones:
         message += ADD_MILESTONES.format(milestones=_values([*result.milestones]))
         parameters += [value for row in result.milestones for value in row]
     if result.people.days:
-        message += daily_people_postgres.WRITE
+        message += daily_people_postgres.POSTGRES_WRITE_PEOPLE
         parameters += daily_people_postgres.rows(result.people)
-    return message + COMMIT, parameters
+    return message + "COMMIT", parameters
 
 
 def _values(rows: list[Row]) -> str:
@@ -320,13 +254,13 @@ def _known_rows(
     scopes, visits, pairs = list({SITE} | {visit.scope for visit, _ in batch}), keys(batch), users(batch)
     visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
     locking, locked = locks
-    message = locking + LOOK_UP
+    message = locking + POSTGRES_LOOK_UP
     parameters = [*locked, today, today, scopes, *_columns(visits), *_columns(visitors)]
     if days := other_days(batch, today, clock):
-        message += OF_DAYS
+        message += VISITS_OF_DAYS
         parameters.append(days)
     if people := person_days(batch, clock):
-        message += OF_COMMUNITIES
+        message += ROWS_OF_COMMUNITIES
         parameters += [*daily_people_postgres.columns(people), scopes, *_columns(pairs)]
     cursor.execute(message, parameters)
     transaction, server, counters, numbers, user_ids, *rest = cursor.fetchone()

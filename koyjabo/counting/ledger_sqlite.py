@@ -8,7 +8,7 @@ import json
 import sqlite3
 import threading
 import time
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from typing import Any
 
 from koyjabo.base.core.clock import Clock
@@ -29,26 +29,27 @@ from .batch_plan import (
 )
 from .daily_people import DailyPeople, StoredDay
 from .daily_people_sqlite import Execute
-from .high_water import NONE, HighWater, HighWaterMark, mark_of, require_not_below
+from .high_water import NO_MARK, HighWater, HighWaterMark, mark_of, require_not_below
 from .milestones import Milestones
 from .models import DailyVisits, HourlyVisits, Visit, Visitor
 from .page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
 from .records import CounterSnapshot, Keyed, Outcome
+from .writer_sqlite import SqliteWriter
 
-CHECK_S = 0.25
+FILE_CHECK_S = 0.25
 """How often a read checks whether its file was replaced, s."""
 
 READ_TIMEOUT_S = 0.05
 """How long a read waits for a lock, s. It is short, because reads run on the event loop."""
 
-FIGURES = """
+SQLITE_SNAPSHOT = """
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0), v.at_ms, v.place
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1
 LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ?2
 """
 # Everything in one row, as JSON. Each additional row would release and retake the interpreter lock, which lets a busy
 # event loop run in between.
-LOOK_UP = """
+SQLITE_LOOK_UP = """
 SELECT (
     SELECT json_group_array(json_array(
         c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0),
@@ -63,7 +64,7 @@ SELECT (
     JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = j.value ->> 1
 )
 """
-LOOK_UP_WITH_PEOPLE = f"""{LOOK_UP}, ({daily_people_sqlite.SEEN.format(days="?5")}), (
+SQLITE_LOOK_UP_WITH_PEOPLE = f"""{SQLITE_LOOK_UP}, ({daily_people_sqlite.SQLITE_PERSON_DAYS.format(days="?5")}), (
     SELECT json_group_array(c.id) FROM communities c
     WHERE c.id IN (SELECT value FROM json_each(?2)) AND NOT (c.is_open OR c.count_anonymous)
 ), (
@@ -71,16 +72,18 @@ LOOK_UP_WITH_PEOPLE = f"""{LOOK_UP}, ({daily_people_sqlite.SEEN.format(days="?5"
     JOIN memberships m ON m.community_id = j.value ->> 0 AND m.user_id = j.value ->> 1
 )
 """
-DAYS = "SELECT day, visits FROM daily_visits WHERE scope = 'site' AND day IN (SELECT value FROM json_each(?))"
+VISITS_OF_OTHER_DAYS = (
+    "SELECT day, visits FROM daily_visits WHERE scope = 'site' AND day IN (SELECT value FROM json_each(?))"
+)
 ADD_VISITS = sqlite_insert(Visit, VISIT_COLUMNS)
 ADD_VISITORS = sqlite_insert(Visitor, FirstVisit._fields)
-ADD_TO_DAY, ADD_TO_HOUR = (insert_sums(rollup, "(?, ?, ?, ?)") for rollup in (DailyVisits, HourlyVisits))
+ADD_TO_DAY, ADD_TO_HOUR = (insert_sums(table, "(?, ?, ?, ?)") for table in (DailyVisits, HourlyVisits))
 ADD_MILESTONE = """
 INSERT INTO announcements (key, type, scope, at_ms, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
 """
 SET_COUNTER = "UPDATE counters SET visits = ?, total = ?, unique_visitors = ?, revision = ? WHERE scope = ?"
 # In one statement, so that sums and rows are of the same moment.
-PAGE_READING = f"""
+SQLITE_PAGE_READING = f"""
 SELECT c.epoch, {PAGE_MARKS}, (
     SELECT json_group_array(json_array(p.page, p.views, p.day, p.day_views)) FROM json_each(?3) j
     JOIN page_sums p ON p.page = j.value
@@ -90,10 +93,10 @@ SELECT c.epoch, {PAGE_MARKS}, (
     SELECT json_group_array(json_array(id, page, day)) FROM ({NEW_PAGE_VIEWS.format(after="?2")})
 ) FROM counters c WHERE c.scope = 'site'
 """
-KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = ?)"
+SQLITE_KNOWS_VISITOR = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = ?)"
 
 
-NAME = "SELECT name FROM database_identity"
+DATABASE_NAME = "SELECT name FROM database_identity"
 
 
 class LastMark:
@@ -108,60 +111,14 @@ class LastMark:
 
     def read(self) -> HighWaterMark:
         name, *values = self._lock.read().split() or [b""]
-        return HighWaterMark._make(map(int, values)) if name == self.name and len(values) == len(NONE) else NONE
+        return HighWaterMark._make(map(int, values)) if name == self.name and len(values) == len(NO_MARK) else NO_MARK
 
     def write(self, mark: HighWaterMark) -> None:
         self._lock.write(" ".join([self.name.decode(), *map(str, mark)]).encode())
 
 
 def _name(connection: sqlite3.Connection) -> bytes:
-    return str(connection.execute(NAME).fetchone()[0]).encode()
-
-
-class SqliteWriter:
-    """Writes batches through one connection, which one thread uses."""
-
-    unavailable: tuple[type[Exception], ...] = (sqlite3.OperationalError, OSError)
-
-    def __init__(self, path: str, clock: Clock) -> None:
-        self._path = path
-        self._clock = clock
-        self._lock = FileLock(path)
-        self._writing: SqliteConnection | None = None
-
-    def writing(self) -> AbstractContextManager[object]:
-        """Hold the file lock, which all processes take before they write."""
-        return self._lock.held()
-
-    def _transaction(self, batch: list[Any]) -> Any:
-        """Write `batch` in one transaction, and return its plan. Writes nothing if there is an error."""
-        if self._writing is None or self._writing.is_replaced:
-            self._writing = self._connect()
-        execute = self._writing.execute
-        try:
-            execute("BEGIN IMMEDIATE")
-            result = self._write(batch, execute)
-            execute("COMMIT")
-        except BaseException:
-            if self._writing.in_transaction:
-                self._writing.rollback()
-            raise
-        return result
-
-    def _connect(self) -> SqliteConnection:
-        return connect(self._path, instead_of=self._writing)
-
-    def _write(self, batch: list[Any], execute: Execute) -> Any:
-        """Write the rows for a batch, and return their plan."""
-        raise NotImplementedError
-
-    def interrupt(self) -> None:
-        """Do nothing: SQLite limits its own waits."""
-
-    def close(self) -> None:
-        if self._writing is not None:
-            self._writing.close()
-        self._lock.close()
+    return str(connection.execute(DATABASE_NAME).fetchone()[0]).encode()
 
 
 class SqliteStore(SqliteWriter):
@@ -226,7 +183,7 @@ class SqliteStore(SqliteWriter):
         today = self._clock.today()
         days = other_days(batch, today, self._clock)
         parameters = [today, *map(json.dumps, (scopes, keys(batch), visitors, *of_communities))]
-        row = execute(LOOK_UP_WITH_PEOPLE if people else LOOK_UP, parameters).fetchone()
+        row = execute(SQLITE_LOOK_UP_WITH_PEOPLE if people else SQLITE_LOOK_UP, parameters).fetchone()
         counters, numbers, users_of_visitors, *rest = map(json.loads, row)
         seen, closed, members = rest or ((), (), ())
         figures = {row[0]: CounterSnapshot(*row) for row in counters}
@@ -235,22 +192,25 @@ class SqliteStore(SqliteWriter):
             numbers={(visitor, visit): (ordinal, day_number) for visitor, visit, ordinal, day_number in numbers},
             visitors={(scope, visitor): user_id for scope, visitor, user_id in users_of_visitors},
             people=DailyPeople(map(StoredDay._make, seen), self._clock),
-            day_visits={today: figures[SITE].day_visits, **dict(execute(DAYS, (json.dumps(days),)) if days else ())},
+            day_visits={
+                today: figures[SITE].day_visits,
+                **dict(execute(VISITS_OF_OTHER_DAYS, (json.dumps(days),)) if days else ()),
+            },
             closed=set(closed),
             members={(scope, user_id) for scope, user_id in members},
         )
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
         """The latest committed numbers; None for an unknown scope."""
-        row = self._read(FIGURES, (self._clock.today(), scope))
+        row = self._read(SQLITE_SNAPSHOT, (self._clock.today(), scope))
         return CounterSnapshot._make(row) if row else None
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
-        return bool(self._read(KNOWS, (scope, visitor_id))[0])
+        return bool(self._read(SQLITE_KNOWS_VISITOR, (scope, visitor_id))[0])
 
     def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading:
         epoch, visits, events, visits_mark, events_mark, version, sums, of_visits, of_events = self._read(
-            PAGE_READING, (*after, json.dumps(pages))
+            SQLITE_PAGE_READING, (*after, json.dumps(pages))
         )
         rows = (json.loads(of_visits), json.loads(of_events))
         return PageReading(epoch, (visits, events), (visits_mark, events_mark), version, json.loads(sums), rows)
@@ -271,7 +231,7 @@ class SqliteStore(SqliteWriter):
     def _is_replaced(self, connection: SqliteConnection) -> bool:
         """Whether the database file was replaced. Checked rarely, because the check takes a tenth of a read's time."""
         now = time.monotonic()
-        if now - self._checked_at < CHECK_S:
+        if now - self._checked_at < FILE_CHECK_S:
             return False
         self._checked_at = now
         return connection.is_replaced

@@ -17,7 +17,7 @@ MIN_AT_A_PLACE = 3
 could be recognised.
 """
 
-TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
+TEXT_FIELDS, LAST_VISIT_TYPES = ("scope", "day"), {"last_ms": int, "last_place": str}
 
 
 class LiveStats:
@@ -144,9 +144,9 @@ class LiveStats:
 
 
 def _is_credible(name: str, value: Any) -> bool:
-    if name in OF_LAST_VISIT:
-        return value is None or type(value) is OF_LAST_VISIT[name]
-    return type(value) is (str if name in TEXTS else int)
+    if name in LAST_VISIT_TYPES:
+        return value is None or type(value) is LAST_VISIT_TYPES[name]
+    return type(value) is (str if name in TEXT_FIELDS else int)
 
 
 def named_place(place: str | None, places: Mapping[str, int]) -> str | None:

@@ -13,9 +13,9 @@ from koyjabo.base.settings.checks import MAX_TOTAL, NO_TOTALS
 from .records import CounterSnapshot
 from .stats import base36
 
-FIRST = 100
+FIRST_MILESTONE = 100
 
-REACHED = "milestone.reached"
+MILESTONE_REACHED = "milestone.reached"
 
 
 Milestone = tuple[str, str, Scope, int, str]
@@ -27,7 +27,7 @@ def usual() -> list[int]:
     that can be set.
     """
     powers = (10**exponent for exponent in range(len(str(MAX_TOTAL)) + 1))
-    return [value for power in powers if power >= FIRST for value in (power, 5 * power // 2, 5 * power)]
+    return [value for power in powers if power >= FIRST_MILESTONE for value in (power, 5 * power // 2, 5 * power)]
 
 
 def key(scope: Scope, value: int) -> str:
@@ -60,7 +60,7 @@ class Milestones:
         rows = []
         for value in self.between(before, snapshot.total):
             data = json.dumps({"milestone": value, "epoch": base36(snapshot.epoch)})
-            rows.append((key(snapshot.scope, value), REACHED, snapshot.scope, at_ms, data))
+            rows.append((key(snapshot.scope, value), MILESTONE_REACHED, snapshot.scope, at_ms, data))
         return rows
 
 

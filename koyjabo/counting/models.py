@@ -30,23 +30,23 @@ from koyjabo.base.models import IN_BACKUPS, BigKey, ByKey, Day, Model, ScopeId, 
 
 HAS_USER = "user_id IS NOT NULL"
 
-MONTHLY = "~~"
+MONTHLY_PREFIX = "~~"
 """The beginning of the ids of reduced visits. No visitor can send such an id, and no erased visitor has such a name."""
 
 ON_SITE, IN_COMMUNITY = 1, 2
 """Bits of `new_in`: the visit is the visitor's first on the site, or in its community."""
 
-KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
+KEEP_COLUMN, REDUCE_COLUMN = {"forgotten": "kept"}, {"forgotten": "reduced"}
 """How a column of `visits` is treated when its visitor is erased or was anonymous: it is kept, or reduced by a rule for
-this column. All other columns are cleared (LOST).
+this column. All other columns are cleared (CLEARED_COLUMNS).
 """
 
-START, SET, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "rolled_back")
-"""Kinds of adjustments. START is STARTING_TOTAL. SET is a total set by hand, or a restore or repair, which begins an
-epoch but keeps the total. ROLLED_BACK are visits lost when the database was rolled back.
+START_TOTAL, SET_TOTAL, ROLLED_BACK_TOTAL = ADJUSTMENT_KINDS = ("start", "set", "rolled_back")
+"""Kinds of adjustments. START_TOTAL is STARTING_TOTAL. SET_TOTAL is a total set by hand, or a restore or repair, which
+begins an epoch but keeps the total. ROLLED_BACK_TOTAL are visits lost when the database was rolled back.
 """
 
-LABEL = "label"
+COLUMN_LABEL = "label"
 """Key in a column's `info` for its label on a visit's page, unless the page shows the column separately."""
 
 
@@ -113,50 +113,52 @@ class Visit(Model):
         partial_index("ix_visits_user", "user_id", "id", where=HAS_USER),
     )
 
-    id: Mapped[BigKey] = mapped_column(primary_key=True, autoincrement=False, info=KEPT)
+    id: Mapped[BigKey] = mapped_column(primary_key=True, autoincrement=False, info=KEEP_COLUMN)
     # The number returned to the visitor: the id plus all adjustments up to that point.
-    ordinal: Mapped[int] = mapped_column(info=KEPT)
-    scope: Mapped[ScopeId] = mapped_column(info=KEPT)  # a community's visit also counts for the site
+    ordinal: Mapped[int] = mapped_column(info=KEEP_COLUMN)
+    scope: Mapped[ScopeId] = mapped_column(info=KEEP_COLUMN)  # a community's visit also counts for the site
     # A random name ("~…") after the visitor is erased; a month's random id ("~~…") after the visit is reduced.
-    visitor_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
+    visitor_id: Mapped[str] = mapped_column(String(128), info=REDUCE_COLUMN)
     # The id that the client gave the visit, or a generated one ("~…").
-    visit_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
-    at_ms: Mapped[int] = mapped_column(info=KEPT)
+    visit_id: Mapped[str] = mapped_column(String(128), info=REDUCE_COLUMN)
+    at_ms: Mapped[int] = mapped_column(info=KEEP_COLUMN)
     # The day the visit was counted on. Changing TIMEZONE does not change it.
-    day: Mapped[Day] = mapped_column(info=KEPT)
-    hour_s: Mapped[int] = mapped_column(info=KEPT)  # start of its local hour, s since 1970 UTC
+    day: Mapped[Day] = mapped_column(info=KEEP_COLUMN)
+    hour_s: Mapped[int] = mapped_column(info=KEEP_COLUMN)  # start of its local hour, s since 1970 UTC
     # The client's clock: stored, but not trusted. It is cleared because an unusual clock could identify a browser.
     client_ms: Mapped[int | None]
-    place: Mapped[str] = mapped_column(info=KEPT)
-    referrer: Mapped[str | None] = mapped_column(info=REDUCED)
-    user_agent: Mapped[str | None] = mapped_column(info=REDUCED)
-    page: Mapped[str | None] = mapped_column(info=KEPT)
+    place: Mapped[str] = mapped_column(info=KEEP_COLUMN)
+    referrer: Mapped[str | None] = mapped_column(info=REDUCE_COLUMN)
+    user_agent: Mapped[str | None] = mapped_column(info=REDUCE_COLUMN)
+    page: Mapped[str | None] = mapped_column(info=KEEP_COLUMN)
     # The user, if the request identified one; or DELETED.
-    user_id: Mapped[Uuid | None] = mapped_column(info=REDUCED)
-    is_bot: Mapped[bool] = mapped_column(server_default=false(), info=KEPT)  # a declared crawler
+    user_id: Mapped[Uuid | None] = mapped_column(info=REDUCE_COLUMN)
+    is_bot: Mapped[bool] = mapped_column(server_default=false(), info=KEEP_COLUMN)  # a declared crawler
     # The first language of the Accept-Language header: "bn".
-    language: Mapped[str | None] = mapped_column(String(8), info=KEPT | {LABEL: N_("Language")})
+    language: Mapped[str | None] = mapped_column(String(8), info=KEEP_COLUMN | {COLUMN_LABEL: N_("Language")})
     # The utm_ parameters of the page, as a query string.
-    campaign: Mapped[str | None] = mapped_column(info=REDUCED | {LABEL: N_("Campaign")})
+    campaign: Mapped[str | None] = mapped_column(info=REDUCE_COLUMN | {COLUMN_LABEL: N_("Campaign")})
     # The visit's number within its day; None if unknown.
-    day_number: Mapped[int | None] = mapped_column(Integer, info=KEPT)
+    day_number: Mapped[int | None] = mapped_column(Integer, info=KEEP_COLUMN)
     # How long the browser has shown the page, ms; None if this was not measured.
-    attended_ms: Mapped[int | None] = mapped_column(info=KEPT)
-    acted: Mapped[bool] = mapped_column(server_default=false(), info=KEPT)  # there was real user input
-    automated: Mapped[bool] = mapped_column(server_default=false(), info=KEPT)  # a program drives the browser
+    attended_ms: Mapped[int | None] = mapped_column(info=KEEP_COLUMN)
+    acted: Mapped[bool] = mapped_column(server_default=false(), info=KEEP_COLUMN)  # there was real user input
+    automated: Mapped[bool] = mapped_column(server_default=false(), info=KEEP_COLUMN)  # a program drives the browser
     # Who owns the address: `datacentre` or `other`; None if unknown.
-    network: Mapped[str | None] = mapped_column(String(10), info=KEPT)
-    own: Mapped[bool] = mapped_column(server_default=false(), info=KEPT)  # a visit by the operators
+    network: Mapped[str | None] = mapped_column(String(10), info=KEEP_COLUMN)
+    own: Mapped[bool] = mapped_column(server_default=false(), info=KEEP_COLUMN)  # a visit by the operators
     # How long the visit waited to be sent, as measured by the client, ms; None if unknown.
-    waited_ms: Mapped[int | None] = mapped_column(info=KEPT)
+    waited_ms: Mapped[int | None] = mapped_column(info=KEEP_COLUMN)
     # Only for reduced visits (`upkeep.retention.reduction_queries`): the id of one visit with this `visitor_id`, the
     # same for all of them; and where the visit was its visitor's first (ON_SITE, IN_COMMUNITY), because its visitor is
     # no longer listed.
-    visitor_number: Mapped[int | None] = mapped_column(info=KEPT)
-    new_in: Mapped[int | None] = mapped_column(Integer, info=KEPT)
+    visitor_number: Mapped[int | None] = mapped_column(info=KEEP_COLUMN)
+    new_in: Mapped[int | None] = mapped_column(Integer, info=KEEP_COLUMN)
 
 
-LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info}
+CLEARED_COLUMNS: dict[str, Any] = {
+    column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info
+}
 """Values that clear a visit's other columns."""
 
 
@@ -223,7 +225,7 @@ class Adjustment(Model):
     total_after: Mapped[int]
     epoch: Mapped[int]  # the epoch from here on
     reason: Mapped[str]
-    kind: Mapped[Word] = mapped_column(server_default="set")  # an entry of ADJUSTMENTS
+    kind: Mapped[Word] = mapped_column(server_default="set")  # an entry of ADJUSTMENT_KINDS
     # The previous epoch, if its visit numbers stay valid; otherwise None.
     epoch_before: Mapped[int | None]
 

@@ -8,7 +8,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.engine import exclusive, is_up_to_date, migrate, require_rights, snapshot, translated_errors
 from koyjabo.base.database.models import Counter
 from koyjabo.base.models import SITE
-from .models import START, Adjustment, DailyVisits, Visit
+from .models import START_TOTAL, Adjustment, DailyVisits, Visit
 from .records import CounterSnapshot
 
 
@@ -78,7 +78,7 @@ def _begin_counting(session: Session, starting_total: int, now_ms: int) -> Count
                 total_after=starting_total,
                 epoch=now_ms,
                 reason="STARTING_TOTAL",
-                kind=START,
+                kind=START_TOTAL,
             )
         )
     return counter

@@ -6,13 +6,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-AT_ONCE = 2_000
+ROWS_OF_A_READING = 2_000
 """Maximum number of rows of each table that a reading contains."""
 
-MAX_LATE = 50_000
+MAX_LATE_VIEWS = 50_000
 """How many rows of both tables the sums may lack."""
 
-NOT_READY = -1
+SUMS_NOT_READY = -1
 """The mark of `page_visits` while the sums are not complete."""
 
 Position = tuple[int, int]
@@ -23,16 +23,16 @@ View = tuple[int, str, str]
 
 PAGE_MARKS = f"""
     c.visits, (SELECT coalesce(max(id), 0) FROM events),
-    coalesce((SELECT upto FROM watermarks WHERE name = 'page_visits'), {NOT_READY}),
+    coalesce((SELECT upto FROM watermarks WHERE name = 'page_visits'), {SUMS_NOT_READY}),
     coalesce((SELECT upto FROM watermarks WHERE name = 'page_events'), 0),
     coalesce((SELECT version FROM watermarks WHERE name = 'page_events'), 0)
 """
 NEW_VISITS = f"""
-    SELECT id, page, day FROM visits WHERE id > {{after}} AND page IS NOT NULL ORDER BY id LIMIT {AT_ONCE}
+    SELECT id, page, day FROM visits WHERE id > {{after}} AND page IS NOT NULL ORDER BY id LIMIT {ROWS_OF_A_READING}
 """
 NEW_PAGE_VIEWS = f"""
     SELECT id, page, day FROM events WHERE id > {{after}} AND name = 'pageview' AND page IS NOT NULL
-    ORDER BY id LIMIT {AT_ONCE}
+    ORDER BY id LIMIT {ROWS_OF_A_READING}
 """
 
 
@@ -49,7 +49,7 @@ class PageReading(NamedTuple):
     @property
     def is_ready(self) -> bool:
         """Whether the sums can be used. If they lack too many views, computing them again takes less time."""
-        return self.marks[0] != NOT_READY and sum(self.newest) - sum(self.marks) <= MAX_LATE
+        return self.marks[0] != SUMS_NOT_READY and sum(self.newest) - sum(self.marks) <= MAX_LATE_VIEWS
 
 
 class PageViews(NamedTuple):

@@ -13,8 +13,8 @@ from koyjabo.web.i18n import chosen_language, count, language, speaking
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.links import site_origin
 from .milestones import Milestones
+from .own_numbers import OwnNumbers
 from .stats import Stats
-from .visit_numbers import OwnNumbers
 from .visits import Visits
 
 bp = pages_blueprint("visits")

@@ -1,14 +1,11 @@
-"""Queries outside of the ledger: ids of visits by day, announced events, secrets of anonymous visits, recent visits,
-visits by number, and numbers by hour and day.
-"""
+"""Queries about visits outside of the ledger: ids by time, recent visits, a visit by number, sums by hour and day."""
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Select, bindparam, case, delete, func, select, text
+from sqlalchemy import Engine, Select, bindparam, case, func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -18,23 +15,20 @@ from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import ids_between
 from koyjabo.base.models import SITE, Scope
-from .milestones import key
-from .models import Adjustment, Announcement, DailyVisits, DaySecret, HourlyVisits, Visit
-from .stats import base36
+from .models import Adjustment, DailyVisits, HourlyVisits, Visit
 
-EPOCH = select(Counter.epoch).where(Counter.scope == SITE)
-ADD_SECRET = text("INSERT INTO day_secrets (day, secret) VALUES (:day, :secret) ON CONFLICT DO NOTHING")
+SITE_EPOCH = select(Counter.epoch).where(Counter.scope == SITE)
 
 LARGEST_NUMBER = 2**62
 """The highest visit number to search for. Adjustments are far smaller, so the resulting id fits into 64 bits."""
 
-MAX_ROWS = 200_000
+MAX_RECENT_VISITS = 200_000
 """Maximum number of recent visits that are read: more than a small machine registers in one active window."""
 
-BEFORE = 0
+EARLIER_KEY = 0
 """Key for all visits before the requested time, in place of a minute."""
 
-OF_A_COMMUNITY: Any = text("scope <> 'site'")
+IN_A_COMMUNITY: Any = text("scope <> 'site'")
 """The condition of the partial index, in the exact form that SQLite needs to use it."""
 
 
@@ -49,43 +43,6 @@ class Visited(NamedTuple):
     new_visitors: int = 0
 
 
-class ReachedMilestone(NamedTuple):
-    at_ms: int
-    milestone: int
-    epoch: str
-
-
-def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
-    """The highest of these totals that a visit has reached in this epoch. Totals set by hand do not count."""
-    keys = [key(scope, value) for value in values]
-    events = map(json.loads, session.scalars(select(Announcement.data).where(Announcement.key.in_(keys))))
-    return max((event["milestone"] for event in events if event["epoch"] == base36(epoch)), default=None)
-
-
-def last_milestone(session: Session, began_ms: int) -> ReachedMilestone | None:
-    """The site's last milestone since `began_ms`."""
-    reached = select(Announcement.at_ms, Announcement.data)
-    reached = reached.where(Announcement.scope == SITE, Announcement.at_ms >= began_ms)
-    row = session.execute(reached.order_by(Announcement.at_ms.desc(), Announcement.key).limit(1)).first()
-    return None if row is None else ReachedMilestone(row.at_ms, **json.loads(row.data))
-
-
-def day_secret(session: Session, day: str) -> str | None:
-    return session.execute(select(DaySecret.secret).where(DaySecret.day == day)).scalar_one_or_none()
-
-
-def make_day_secret(session: Session, day: str, secret: str) -> str:
-    """Store `secret`, unless the day already has one. Returns the day's secret."""
-    session.execute(ADD_SECRET, {"day": day, "secret": secret})
-    return session.execute(select(DaySecret.secret).where(DaySecret.day == day)).scalar_one()
-
-
-def delete_day_secrets(session: Session, before: str) -> None:
-    if session.get_bind().dialect.name == "sqlite":
-        session.execute(text("PRAGMA secure_delete = ON"))  # overwrites the deleted bytes
-    session.execute(delete(DaySecret).where(DaySecret.day < before))
-
-
 def recent_visits(engine: Engine, since_ms: int) -> list[tuple[Scope, str, str, int]]:
     """The visits after `since_ms`, oldest first, without erased visitors: (scope, visitor, location, time in ms).
     Raises LedgerUnavailable. Reads backwards from the newest row to `since_ms`.
@@ -94,7 +51,9 @@ def recent_visits(engine: Engine, since_ms: int) -> list[tuple[Scope, str, str, 
     visits: list[tuple[Scope, str, str, int]] = []
     try:
         with engine.connect() as connection:
-            rows = connection.execution_options(snapshot=True, yield_per=1000).execute(newest_first.limit(MAX_ROWS))
+            rows = connection.execution_options(snapshot=True, yield_per=1000).execute(
+                newest_first.limit(MAX_RECENT_VISITS)
+            )
             for row in rows:
                 if row.at_ms <= since_ms:
                     break
@@ -109,7 +68,7 @@ def recent_visits(engine: Engine, since_ms: int) -> list[tuple[Scope, str, str, 
 
 def epoch(session: Session) -> int:
     """The site's epoch, ms."""
-    return session.scalars(EPOCH).one()
+    return session.scalars(SITE_EPOCH).one()
 
 
 def ids_before(session: Session, since_ms: int) -> int:
@@ -127,13 +86,13 @@ def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> 
 @cache
 def _minutes(is_site: bool) -> Select[Any]:
     """The statement for `minute_counts`. It is built only once, because feeds execute it for each visit."""
-    minute = case((Visit.at_ms >= bindparam("since_ms"), Visit.at_ms // MINUTE_MS), else_=BEFORE).label("minute")
+    minute = case((Visit.at_ms >= bindparam("since_ms"), Visit.at_ms // MINUTE_MS), else_=EARLIER_KEY).label("minute")
     has_account = Visit.user_id.is_not(None).label("has_account")
     counted = select(minute, has_account, func.count(), func.max(Visit.id).label("newest")).where(
         Visit.id > bindparam("after")
     )
     if not is_site:
-        counted = counted.where(Visit.scope == bindparam("scope"), OF_A_COMMUNITY)
+        counted = counted.where(Visit.scope == bindparam("scope"), IN_A_COMMUNITY)
     return counted.group_by(minute, has_account)
 
 

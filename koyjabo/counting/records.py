@@ -2,7 +2,7 @@
 created per visit, at a fifth of the cost of a frozen dataclass.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.models import SITE, Scope
@@ -11,13 +11,19 @@ VisitKey = tuple[str, str]
 """(visitor_id, visit_id). A retry has the same key as its visit."""
 
 
-LATE_MS = 60_000
+LATE_VISIT_MS = 60_000
 """A visit that waited longer than this was offline."""
+
+Keyed: TypeAlias = "tuple[NewVisit, str]"
+"""A visit with its `visit_id`, which the server generates if the client did not send one."""
+
+Outcome: TypeAlias = "Receipt | KoyJaboError"
+"""What a commit returns for one visit."""
 
 
 def is_late(waited_ms: int | None) -> bool:
     """Whether a visit was offline. Clients that do not say how long their visits waited are never late."""
-    return waited_ms is not None and waited_ms > LATE_MS
+    return waited_ms is not None and waited_ms > LATE_VISIT_MS
 
 
 class NewVisit(NamedTuple):
@@ -49,10 +55,6 @@ class NewVisit(NamedTuple):
     is_public: bool = False  # anyone could have sent it, so communities that are not open only count it for members
 
 
-Keyed = tuple[NewVisit, str]
-"""A visit with its `visit_id`, which the server generates if the client did not send one."""
-
-
 class CounterSnapshot(NamedTuple):
     """The numbers of a scope after one commit."""
 
@@ -77,7 +79,3 @@ class Receipt(NamedTuple):
     own: CounterSnapshot  # the visit's own scope, as of the commit; same as `snapshot` for a visit to the site
     # The visit's number among the site's visits on its day; None for visits from before these numbers existed.
     day_number: int | None
-
-
-Outcome = Receipt | KoyJaboError
-"""What a commit returns for one visit."""

@@ -20,7 +20,7 @@ from .rollback_queries import LostVisits, NewEpoch
 MAX_RECOVERIES = 5
 """How many times a call may recover from a rollback. A failover may lead to a second server that was rolled back."""
 
-RETRY_S = 10.0
+COMMIT_RETRY_S = 10.0
 """Time limit for retrying a commit, s."""
 
 FAST_FAILURE_S = 1.0
@@ -29,6 +29,9 @@ FAST_FAILURE_S = 1.0
 log = logging.getLogger(__name__)
 
 Read = TypeVar("Read")
+
+
+LOGGED_FIELDS = ("scope", "from", "to", "lost")
 
 
 class Overtaken(LedgerUnavailable):
@@ -81,7 +84,7 @@ class RollbackRecovery:
         Raises `error` if something else caused it, any error that a commit raises, and LedgerUnavailable if the
         database is rolled back repeatedly.
         """
-        until = time.monotonic() + RETRY_S
+        until = time.monotonic() + COMMIT_RETRY_S
         first: Receipt | None = None
         recoveries = 0
         while recoveries < MAX_RECOVERIES and time.monotonic() < until:
@@ -160,12 +163,9 @@ class RollbackRecovery:
 
     def _write(self, marks: Mapping[Scope, HighWaterMark]) -> NewEpoch:
         result: NewEpoch = self._database.write(
-            rollback_queries.begin_epoch, marks, self._clock.now_ms(), audit=lambda new: _Entries(new[0])
+            rollback_queries.begin_epoch, marks, self._clock.now_ms(), audit=lambda new: _Entries(new.lost)
         )
         return result
-
-
-LOGGED_FIELDS = ("scope", "from", "to", "lost")
 
 
 class _Entries:
@@ -179,4 +179,6 @@ class _Entries:
             subject = (
                 Subject("total", "site", "") if lost.scope == SITE else Subject("community", lost.scope, lost.name)
             )
-            Actor(None, "", "", lost.at_ms).entry(rollback_queries.EVENT, subject, **lost.as_object()).store(session)
+            Actor(None, "", "", lost.at_ms).entry(
+                rollback_queries.ROLLED_BACK_ACTION, subject, **lost.as_object()
+            ).store(session)

@@ -12,10 +12,10 @@ from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.models import Counter, DatabaseIdentity
 from koyjabo.base.models import SITE, Scope
-from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
 from koyjabo.people.models import Community
 from .high_water import HighWaterMark
-from .models import ROLLED_BACK, Adjustment
+from .models import ROLLED_BACK_TOTAL, Adjustment
 
 # Change counters. A rollback resets them to values that workers have already seen, so they restart at the epoch (ms),
 # which is larger than any earlier value.
@@ -33,13 +33,13 @@ SET version = CASE WHEN access_version.version < :epoch THEN :epoch ELSE access_
 SCOPES_PER_STATEMENT = 500
 """Number of scopes per statement."""
 
-EVENT = "ledger.rolled_back"
-ACCEPT = "ledger.accept"
-REASON = "the database went back"
+ROLLED_BACK_ACTION = "ledger.rolled_back"
+ACCEPT_ACTION = "ledger.accept"
+ROLLBACK_REASON = "the database went back"
 
-CHANGES |= {
-    ACCEPT: N_("Server accepted"),
-    EVENT: N_("Database rolled back"),
+ACTION_LABELS |= {
+    ACCEPT_ACTION: N_("Server accepted"),
+    ROLLED_BACK_ACTION: N_("Database rolled back"),
 }
 
 
@@ -64,10 +64,11 @@ class LostVisits(NamedTuple):
         }
 
 
-NewEpoch = tuple[list[LostVisits], dict[Scope, HighWaterMark]]
-"""The lost visits, the site's first: none if nothing was lost, or another worker began the epoch. And the current
-counters of the requested scopes that exist.
-"""
+class NewEpoch(NamedTuple):
+    """What has changed with an epoch."""
+
+    lost: list[LostVisits]  # the site's first; none if nothing was lost, or another worker began the epoch
+    standing: dict[Scope, HighWaterMark]  # the counters of the requested scopes that still exist
 
 
 def database_name(session: Session) -> str:
@@ -92,7 +93,7 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
         for statement in CHANGE_COUNTERS:
             session.execute(statement, {"epoch": epoch})
         session.expire_all()
-    return lost, {Scope(counter.scope): _mark(counter) for counter in [site, *_communities(session, marks)]}
+    return NewEpoch(lost, {Scope(counter.scope): _mark(counter) for counter in [site, *_communities(session, marks)]})
 
 
 def lowered(session: Session, mark: HighWaterMark) -> HighWaterMark | None:
@@ -122,7 +123,7 @@ def _is_rolled_back(session: Session, current: HighWaterMark, mark: HighWaterMar
     """
     if mark.epoch >= current.epoch or mark.total <= current.total:
         return mark.is_above(current)
-    begun = Adjustment.epoch == current.epoch, Adjustment.scope == SITE, Adjustment.kind == ROLLED_BACK
+    begun = Adjustment.epoch == current.epoch, Adjustment.scope == SITE, Adjustment.kind == ROLLED_BACK_TOTAL
     return session.scalar(select(exists().where(*begun))) is True
 
 
@@ -136,7 +137,9 @@ def accept_server(session: Session, now_ms: int) -> tuple[str, int]:
         raise UnusableDatabase("The server does not report its timeline, so it is never refused.")
     accepted_ms = max(now_ms, server.accepted_ms + 1)
     session.execute(update(DatabaseIdentity).values(accepted_ms=accepted_ms))
-    Actor(None, "", "", now_ms).entry(ACCEPT, Subject("total", "site", ""), timeline=server.timeline).store(session)
+    Actor(None, "", "", now_ms).entry(ACCEPT_ACTION, Subject("total", "site", ""), timeline=server.timeline).store(
+        session
+    )
     info = connection.info  # type: ignore[union-attr]
     return f"{info.host}:{info.port}", server.timeline
 
@@ -150,7 +153,7 @@ def _raise(session: Session, counter: Counter, mark: HighWaterMark, epoch: int, 
     scope, place = Scope(counter.scope), {"after_visit": counter.visits, "at_ms": now_ms}
     place |= {"epoch": epoch, "epoch_before": counter.epoch}
     totals = {"total_before": before, "total_after": after}
-    session.add(Adjustment(scope=scope, kind=ROLLED_BACK, reason=REASON, **totals, **place))
+    session.add(Adjustment(scope=scope, kind=ROLLED_BACK_TOTAL, reason=ROLLBACK_REASON, **totals, **place))
     counter.total = after
     name = session.scalar(select(Community.name).where(Community.id == scope)) or ""
     return LostVisits(scope, name, after, before, now_ms)

@@ -10,17 +10,20 @@ from koyjabo.presence.visitors.active_visitors_memory import MemoryActiveVisitor
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from . import rollback_queries
 from .anonymity import Anonymity
-from .high_water import NOT_ASKED, HighWater, SharedHighWater
-from .hours_of_day import DaysByHour
-from .last_hour import History, Pulse
-from .ledger import Ledger, UnsavedVisits, open_store
+from .days_by_hour import DaysByHour
+from .high_water import SERVER_UNKNOWN, HighWater, SharedHighWater
+from .history import History
+from .ledger import Ledger
+from .ledger_store import open_store
 from .live_stats import LiveStats
 from .milestones import Milestones, of_setting
+from .own_numbers import OwnNumbers
+from .pulse import Pulse
 from .queries import recent_visits
 from .records import CounterSnapshot
 from .rollback import RollbackRecovery
+from .unsaved_visits import UnsavedVisits
 from .visit_listeners import VisitListeners
-from .visit_numbers import OwnNumbers
 from .visits import Visits
 
 
@@ -30,7 +33,7 @@ def add_services(base: Base) -> None:
     """
     settings, database, clock = base.settings, base.database, base.clock
     services, metrics = base.services, base.services[ObservabilityServices].metrics
-    active_visitors, high_water = services[ActiveVisitors], HighWater(server=NOT_ASKED)
+    active_visitors, high_water = services[ActiveVisitors], HighWater(server=SERVER_UNKNOWN)
     milestones = services.add(Milestones(lambda: of_setting(settings.milestones)))
     if isinstance(active_visitors, MemoryActiveVisitors):  # nothing else remembers them
         now_ms = clock.now_ms()

@@ -9,7 +9,7 @@ from zlib import crc32
 from koyjabo.base.core.clock import iso
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+BASE36_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class LastVisit(NamedTuple):
@@ -56,7 +56,7 @@ def base36(number: int) -> str:
     digits = ""
     while number:
         number, digit = divmod(number, 36)
-        digits = DIGITS[digit] + digits
+        digits = BASE36_DIGITS[digit] + digits
     return digits or "0"
 
 

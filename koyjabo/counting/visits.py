@@ -3,27 +3,24 @@ number (specification: Register a visit). Everything that is published afterward
 """
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, TooManyRequests, UnknownCommunity, UnknownVisitor
-from koyjabo.base.database.json_rows import reader
+from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, UnknownCommunity, UnknownVisitor
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network.rate_limiter import DAY_S
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
-from .known_pages import KnownPages, NameLimits
-from .ledger import Ledger, OnCommit, Writer
+from .ledger import Ledger, OnCommit
 from .live_stats import LiveStats
+from .outage import Writer
 from .page_reading import PageReading, Position
 from .records import CounterSnapshot, NewVisit, Receipt
+from .seen_texts import SeenTexts, StorageLimits
 from .stats import Stats
 
 log = logging.getLogger(__name__)
 
-REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"
+VISIT_REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"
 """Log message. The first broadcast to that scope with this revision or a newer one includes the visit
 (docs/operations.md).
 """
@@ -32,70 +29,6 @@ RECENT_LOOKUPS = 500
 """Number of recent lookups that keep a community's stats cached, so that a polling client gets a 304 instead of a new
 revision.
 """
-
-
-OF_EACH = 600
-"""Size of a new value in the sums of the site and a community on PostgreSQL, bytes. SQLite needs less."""
-
-TEXTS = {"page": OF_EACH, "referrer": 2 * OF_EACH, "user_agent": OF_EACH, "campaign": 5 * OF_EACH}
-"""Texts that a client chooses, with the size of the sums they add to. A text may be in several sums."""
-
-WITHOUT: dict[str, Any] = dict.fromkeys(TEXTS)
-_texts = reader(NewVisit._fields, list(TEXTS))
-
-OF_TEXTS = 9
-"""Maximum size of the rows for each byte of a text, bytes."""
-
-MAX_SEEN = 50_000
-"""Maximum number of texts that a worker remembers, about 4 MB."""
-
-
-class StorageLimits(NameLimits, Protocol):
-    """Limits what the sender of a visit may store per day."""
-
-    def count_stored(self, stored: int) -> None:
-        """Count `stored` bytes. Raises TooManyRequests."""
-
-
-class SeenTexts:
-    """The texts seen today (UTC) in each scope. Storing them again takes no extra space."""
-
-    def __init__(self) -> None:
-        self.pages = KnownPages()
-        self._hashes: set[int] = set()
-        self._day = 0
-
-    def _new_bytes(self, visit: NewVisit) -> int:
-        """The size of the visit's texts that have not been seen before, bytes."""
-        day = int(time.time() // DAY_S)
-        if day != self._day or len(self._hashes) > MAX_SEEN:
-            self._hashes, self._day = set(), day
-        scope, new = visit.scope, 0
-        for text, bytes_ in zip(_texts(visit), TEXTS.values(), strict=True):
-            if text and hash((scope, text)) not in self._hashes:
-                new += bytes_ + OF_TEXTS * len(text.encode())
-        return new
-
-    def clear(self) -> None:
-        self._hashes = set()
-
-    def within(self, visit: NewVisit, limits: StorageLimits) -> NewVisit:
-        """Return the visit, without its texts if any of them are new and its sender has used up the day's bytes, and
-        without its page if its sender has named too many new ones. The visit still counts.
-        """
-        if not limits.limits_storage:
-            return visit
-        new_bytes = self._new_bytes(visit)
-        if new_bytes:
-            try:
-                limits.count_stored(new_bytes)
-            except TooManyRequests:
-                return visit._replace(**WITHOUT)
-        # Also if its text has been seen: it may have been the text of a referrer.
-        visit = visit._replace(page=self.pages.allowed(visit.page, limits))
-        if new_bytes:
-            self._hashes.update(hash((visit.scope, text)) for text in _texts(visit) if text)
-        return visit
 
 
 class Visits:
@@ -148,7 +81,7 @@ class Visits:
         if self._is_ignored(visit):
             return None
         receipt = self._ledger.append(self.texts.within(visit, limits) if limits else visit)
-        log.debug(REGISTERED, receipt.ordinal, receipt.duplicate, receipt.own.scope, receipt.own.revision)
+        log.debug(VISIT_REGISTERED, receipt.ordinal, receipt.duplicate, receipt.own.scope, receipt.own.revision)
         return receipt
 
     def register_all(self, visits: Sequence[NewVisit]) -> list[Receipt | KoyJaboError | None]:

@@ -21,7 +21,7 @@ def register(base: "Base") -> None:
     from .members.peaks import Peaks
     from .stores import add_services
     from .visitors.active_peak import WRITE_PEAK_S, ActivePeak
-    from .worker_messages import ARRIVALS, ARRIVALS_S, FORGOTTEN, WorkerMessages
+    from .worker_messages import ARRIVALS, ARRIVALS_S, VISITOR_FORGOTTEN, WorkerMessages
 
     add_services(base)
     services = base.services
@@ -29,7 +29,7 @@ def register(base: "Base") -> None:
     base.on(base.signals.online_changed, messages.record_online)
     base.on(base.signals.message_received, messages.receive_arrivals, of=ARRIVALS)
     base.on(base.signals.visitor_forgotten, messages.forget, messages.publish_forgotten)
-    base.on(base.signals.message_received, messages.receive_forgotten, of=FORGOTTEN)
+    base.on(base.signals.message_received, messages.receive_forgotten, of=VISITOR_FORGOTTEN)
     base.on(base.signals.epoch_began, lambda _: peaks.write_again(), lambda _: active_peak.write_again())
     base.every(ARRIVALS_S, messages.publish_arrivals)
     base.every(TICK_S, services[OnlineMembers].refresh, peaks.refresh)

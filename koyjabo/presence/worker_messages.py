@@ -12,7 +12,7 @@ from .members.peaks import Peaks
 from .visitors.active_visitors import ActiveVisitors
 from .visitors.visitor_sockets import VisitorSockets
 
-FORGOTTEN = "forgotten"
+VISITOR_FORGOTTEN = "forgotten"
 """Subject of the message about an erased visitor: [visitor_id, scopes]."""
 
 ARRIVALS = "arrivals"
@@ -59,7 +59,7 @@ class WorkerMessages:
             self._active_visitors.forget(scope, visitor_id)
 
     def publish_forgotten(self, visitor_id: str, scopes: Collection[Scope]) -> None:
-        self._bus.send_to_workers(FORGOTTEN, [visitor_id, sorted(scopes)], key=visitor_id)
+        self._bus.send_to_workers(VISITOR_FORGOTTEN, [visitor_id, sorted(scopes)], key=visitor_id)
 
     def receive_forgotten(self, subject: str, message: Any) -> None:
         visitor_id, scopes = message

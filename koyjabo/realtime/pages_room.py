@@ -12,7 +12,7 @@ from koyjabo.base.core.errors import LedgerUnavailable, StillCounting, TooManyRe
 from koyjabo.base.core.urls import before_query
 from koyjabo.base.network.client_address import AddressCounter
 from koyjabo.base.network.rate_limiter import RATE_WINDOW_S
-from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, NOT_SHOWN, PageNumbers
+from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, NO_NUMBERS, PageNumbers
 from koyjabo.counting.page_reading import PageViews
 from koyjabo.counting.stats import encode
 from .events import PAGE_ROOM, SPELLED_PAGE_ROOM, PageUpdate
@@ -98,7 +98,7 @@ class PagesSource:
 
     def _shown(self) -> Collection[str]:
         """The watched pages whose clients have numbers."""
-        return [page for page in self.watched if self.sent.get(page) != NOT_SHOWN]
+        return [page for page in self.watched if self.sent.get(page) != NO_NUMBERS]
 
     def merge(self, state: Any) -> None:
         """Do nothing: the values are read from the database."""

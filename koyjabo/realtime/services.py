@@ -8,7 +8,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.cluster.bus import Bus
 from koyjabo.base.models import Scope
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.counting import queries as counting_queries
+from koyjabo.counting import milestone_queries
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.page_numbers.page_numbers import PageNumbers
@@ -78,6 +78,6 @@ def build(base: Base) -> RealtimeServices:
 
 def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:
     def find(scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
-        return base.database.read(counting_queries.greatest_milestone, scope, epoch, values)
+        return base.database.read(milestone_queries.greatest_milestone, scope, epoch, values)
 
     return MilestoneNews(live_stats, base.services[Milestones], find)

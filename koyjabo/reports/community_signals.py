@@ -30,7 +30,7 @@ class CommunitySignals:
         """Record a conversion, unless the client asks for privacy. Failures are only logged, because the request itself
         has succeeded; a later request records the conversion.
         """
-        if self._anonymity.is_asked(environ):
+        if self._anonymity.is_requested(environ):
             return
         try:
             self._reports.convert(user_id, visitor_id)

@@ -10,7 +10,7 @@ from koyjabo.base.network import client_address
 from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.network.location_names import UNKNOWN_LOCATION
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime.events import STATS_ROOM
@@ -33,7 +33,7 @@ def admit(
     before it was admitted. Raises TooManyRequests if its visitor has too many sockets.
     """
     sockets = services[VisitorSockets]
-    is_anonymous = services[Anonymity].is_asked(request.environ, is_said)
+    is_anonymous = services[Anonymity].is_requested(request.environ, is_said)
     place = services[LocationFinder].locate(request.remote_addr, has_city=not is_anonymous)
     (sent_id, visit), address = sent, client_address.limit_key(request.environ)
     visitor = visitor_id(sent_id)
@@ -41,7 +41,7 @@ def admit(
         visitor, visit = _hashed(services, visitor, visit)
     registered = visitor is not None and services[Visits].arrive(visitor, place)
     sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, address, place, is_anonymous)
-    services[AttendanceWriter].pages.opened(member, source, visit if visitor is not None else None)
+    services[AttendanceWriter].open_pages.opened(member, source, visit if visitor is not None else None)
     # Read the current state: another worker's message may not have arrived yet.
     services[Visits].stats()
     return services[RealtimeServices].rooms.get(STATS_ROOM).admit(member) is not None
@@ -62,7 +62,7 @@ def name_visitor(services: Services, member: Any, message: dict[str, Any]) -> st
         return ""
     registered = services[Visits].arrive(visitor, known.place or UNKNOWN_LOCATION)
     sockets.named(member, visitor, registered)
-    services[AttendanceWriter].pages.named(member, visit)
+    services[AttendanceWriter].open_pages.named(member, visit)
     return visitor
 
 
@@ -73,7 +73,7 @@ def show(services: Services, member: Any, message: VisibleMessage) -> None:
     """
     is_anonymous = services[VisitorSockets].known(member).is_anonymous
     named = None if is_anonymous else message.visit_id
-    services[AttendanceWriter].pages.show(member, message.visible, message.acted, named)
+    services[AttendanceWriter].open_pages.show(member, message.visible, message.acted, named)
 
 
 def _hashed(services: Services, visitor: str, visit: str | None) -> tuple[str | None, str | None]:

@@ -8,7 +8,7 @@ from flask import Request
 
 from koyjabo.base.core.close_codes import close_code
 from koyjabo.base.core.errors import InvalidMessage, KoyJaboError, TooManyRequests
-from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
 from koyjabo.counting.stats import encode
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import events
@@ -65,5 +65,5 @@ class StatsStream(Stream):
     def disconnected(self, connection: Connection, code: int) -> None:
         self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
         self._services[RealtimeServices].pages.leave(connection)
-        self._services[AttendanceWriter].pages.closed(connection)
+        self._services[AttendanceWriter].open_pages.closed(connection)
         self._services[VisitorSockets].closed(connection)

@@ -18,7 +18,7 @@ from koyjabo.base.network import client_address
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT, SocketLog
 from koyjabo.communities.services import CommunityServices
-from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
@@ -91,7 +91,7 @@ def disconnect(reason: str = "") -> None:
         code = NORMAL_CLOSE if reason == CLIENT_DISCONNECT else ABNORMAL_CLOSURE
         who = services[VisitorSockets].visitor_of(sid)
         _socket_log().closed(SOCKETIO_KIND, _address(), code, lasted_s, who=who)
-    services[AttendanceWriter].pages.closed(sid)
+    services[AttendanceWriter].open_pages.closed(sid)
     services[RealtimeServices].pages.leave(sid)
     services[VisitorSockets].closed(sid)
     _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)

@@ -13,8 +13,8 @@ from koyjabo.columns.blocks import block as blocks, block_queries, state_queries
 from koyjabo.columns.columns import Columns
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.last_hour import LastHours
-from koyjabo.people.audit.log import VersionLog
 from koyjabo.people.audit.queries import record_revocation
+from koyjabo.people.audit.version_log import VersionLog
 from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.query.parameters import ReportQuery

@@ -32,7 +32,7 @@ from support.people.permissions import (
     VIEWER,
 )
 from support.people.routes import CHANGING, method_of, path_of, rules, stored
-from support.people.second_factor import first_step, turn_on
+from support.people.two_step import first_step, turn_on
 from werkzeug.routing import Rule
 
 from koyjabo.base.core.identity import KEY_PREFIX

@@ -8,7 +8,7 @@ from itertools import count
 
 from chaos.journal import Journal, Visit
 from chaos.world import World
-from koyjabo.counting.evidence.attendance import WRITE_S
+from koyjabo.counting.evidence.attendance_writer import WRITE_ATTENDANCE_S
 from koyjabo.counting.evidence.spans import Span, union
 
 ROWS = "SELECT id, ordinal, visitor_id, visit_id FROM visits ORDER BY id"
@@ -102,10 +102,10 @@ def check_attended(world: World) -> None:
 def check_times(journal: Journal, attended_ms: dict[Visit, int], spans: dict[Visit, list[Span]]) -> None:
     """Check that each visit was attended, and for no longer than one of its pages was open.
 
-    If the clock is set, each worker follows within WRITE_S, or after it was frozen. Until then, time on two workers may
-    count twice.
+    If the clock is set, each worker follows within WRITE_ATTENDANCE_S, or after it was frozen. Until then, time on
+    two workers may count twice.
     """
-    twice_ms = journal.clock_steps * 1000 * (WRITE_S + FROZEN_S)
+    twice_ms = journal.clock_steps * 1000 * (WRITE_ATTENDANCE_S + FROZEN_S)
     for visit, parts in spans.items():
         open_ms, counted_ms = sum(ended - began for began, ended in union(parts)), attended_ms.get(visit, 0)
         journal.note("seconds that pages of visits were open", open_ms // 1000)

@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 from support.application.site import Site
 
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.ledger import open_store
+from koyjabo.counting.ledger_store import open_store
 from koyjabo.counting.records import NewVisit
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")

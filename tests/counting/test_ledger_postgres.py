@@ -26,9 +26,9 @@ from koyjabo.base.database import postgres as postgres_module
 from koyjabo.base.models import SITE, Scope
 from koyjabo.communities import queries
 from koyjabo.counting import ledger_postgres, ledger_sqlite
-from koyjabo.counting.ledger import open_store
 from koyjabo.counting.ledger_postgres import PostgresStore
 from koyjabo.counting.ledger_sqlite import SqliteStore
+from koyjabo.counting.ledger_store import open_store
 from koyjabo.counting.records import Keyed, NewVisit
 from koyjabo.counting.visits import Visits
 

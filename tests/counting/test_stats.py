@@ -12,7 +12,7 @@ from support.servers.responses import Registered
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.models import Scope
-from koyjabo.counting.ledger import open_store
+from koyjabo.counting.ledger_store import open_store
 from koyjabo.counting.milestones import Milestones, of_setting, usual
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits

@@ -9,7 +9,8 @@ import pytest
 from support.application.site import Site
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.counting.ledger import LATE_S, UnsavedVisits, Writer
+from koyjabo.counting.outage import Writer
+from koyjabo.counting.unsaved_visits import COMMIT_LATE_S, UnsavedVisits
 
 BANGLA = {"Accept-Language": "bn"}
 
@@ -123,7 +124,7 @@ def waiting(seconds: float) -> Writer:
 # For each poll: the second, the state of this worker's commits, the counter's revision, and the second when visits
 # stopped being saved. The worker started at second 100.
 LOOKS = {
-    "nothing while commits succeed": [(101, WELL, 1, None), (102, waiting(LATE_S), 2, None)],
+    "nothing while commits succeed": [(101, WELL, 1, None), (102, waiting(COMMIT_LATE_S), 2, None)],
     "from when a visit came that failed, until one is saved here": [
         (111, failing(105, 110), 1, 105),
         (140, failing(105, 139), 1, 105),
@@ -131,8 +132,8 @@ LOOKS = {
         (3701, WELL, 2, None),
     ],
     "from when a visit came that waits too long": [
-        (110.0, waiting(LATE_S), 1, None),
-        (110.5, waiting(LATE_S + 0.5), 1, 110.5 - LATE_S - 0.5),
+        (110.0, waiting(COMMIT_LATE_S), 1, None),
+        (110.5, waiting(COMMIT_LATE_S + 0.5), 1, 110.5 - COMMIT_LATE_S - 0.5),
         (111.0, WELL, 2, None),
     ],
     "nothing while commits are slow and succeed": [

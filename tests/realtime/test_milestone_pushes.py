@@ -17,7 +17,7 @@ from support.programs.zone import ZONE
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE
 from koyjabo.counting.high_water import HighWater
-from koyjabo.counting.ledger import open_store
+from koyjabo.counting.ledger_store import open_store
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones, of_setting
 from koyjabo.counting.records import CounterSnapshot, NewVisit

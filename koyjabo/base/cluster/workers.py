@@ -25,7 +25,7 @@ class Worker(NamedTuple):
     id: str
     recount: Progress | None = None
     lag_ms: float = 0.0  # last measured delay of its event loop
-    # When visits stopped being saved (from `counting.ledger.Unsaved`, like the next field).
+    # When visits stopped being saved (from `counting.unsaved_visits.Unsaved`, like the next field).
     unsaved_ms: int | None = None
     unsaved_cause: str = ""
     jobs: tuple[RunningJob, ...] = ()

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.columns.dimensions.readers import PARSED_COLUMNS
 from koyjabo.columns.dimensions.trait_parser import TraitParser
-from koyjabo.counting.evidence.facts import ATTENDED_MS, facts_of
+from koyjabo.counting.evidence.facts import ATTENDED_VISIT_MS, facts_of
 from koyjabo.counting.models import IN_COMMUNITY, ON_SITE
 from .block_kinds import NO_VISIT, Row, Seen
 
@@ -60,7 +60,7 @@ ReadRows = Callable[[Session, int, int, int], Iterator[Row]]
 
 def seen(is_bot: bool, attended_ms: int | None, acted: bool, automated: bool, own: bool) -> Seen:
     """Return a visit's attended time and facts, from its columns in `visits`. Earlier versions stored only `is_bot`."""
-    length_ms = attended_ms if attended_ms and attended_ms >= ATTENDED_MS else 0
+    length_ms = attended_ms if attended_ms and attended_ms >= ATTENDED_VISIT_MS else 0
     return min(length_ms, MAX_LENGTH_MS), facts_of(attended_ms, acted, automated or is_bot, own)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from koyjabo.base.database.json_rows import postgres_insert
 from koyjabo.base.database.postgres import PostgresConnection, limits, was_committed
-from koyjabo.counting.ledger_postgres import COMMIT, Planned, PostgresWriter
 from koyjabo.counting.models import Event
+from koyjabo.counting.writer_postgres import Planned, PostgresWriter
 from .event_plan import EVENT_COLUMNS, KnownEvents, keys, plan, visitors
 from .event_queries import EVENTS_LOCK, newest_visit
 from .new_event import NewEvents, Recorded
@@ -51,7 +51,7 @@ class PostgresEventStore(PostgresWriter[NewEvents, Recorded]):
             result.results = first.outcomes
         self._planned = Planned(transaction, connection.server, result.results)
         if result.rows:
-            cursor.execute(connection.durable + POSTGRES_INSERT + COMMIT, [json.dumps(result.rows)])
+            cursor.execute(connection.durable + POSTGRES_INSERT + "COMMIT", [json.dumps(result.rows)])
         else:
-            cursor.execute(COMMIT)
+            cursor.execute("COMMIT")
         return result.recorded()

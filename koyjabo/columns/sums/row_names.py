@@ -11,7 +11,7 @@ from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.columns.dimensions.readers import TRAITS
 from koyjabo.columns.query.groups import EVERYTHING, LENGTHS
 from koyjabo.columns.query.periods import DAY, HOUR, MONTH, WEEK, period_of
-from koyjabo.counting.evidence.facts import VALUES
+from koyjabo.counting.evidence.facts import FACT_VALUES
 from koyjabo.counting.models import IN_COMMUNITY, ON_SITE
 
 
@@ -29,8 +29,8 @@ def names_of(block: Block, key: str, clock: Clock) -> tuple[str, Sequence[Any]]:
     if key in TRAITS:
         at = TRAITS.index(key)
         return "traits", [traits[at] for traits in values["traits"]]
-    if key in VALUES:
-        return "facts", VALUES[key]
+    if key in FACT_VALUES:
+        return "facts", FACT_VALUES[key]
     if key == COMMUNITY:
         return "scope", [None if scope == SITE else scope for scope in values["scope"]]
     if key in (DAY, WEEK, MONTH):

@@ -22,7 +22,7 @@ from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.groups import LENGTHS, VALUE, Attended, Groups
 from koyjabo.columns.query.periods import DAY, HOUR_MS
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.counting.evidence.facts import CHANGING
+from koyjabo.counting.evidence.facts import CHANGING_FACTS
 from .attended_sets import AttendedSets
 from .counted_events import CountedEvents, drop_largest, properties_of
 from .filters import PassingVisits, VisitsWithEvents, check, passes_without_visit
@@ -167,7 +167,7 @@ class RunningSums:
                 scope, query, _ = key
                 if scope not in scopes or not any(query.has(*place) for place in places):
                     continue
-                if CHANGING & query.filters.keys():
+                if CHANGING_FACTS & query.filters.keys():
                     moved.add(key)
                 else:
                     sums.visits.adjust(changed)

@@ -8,7 +8,7 @@ from koyjabo.columns.blocks.rows import Rows
 from koyjabo.columns.blocks.table_rows import AttendedRows, TableRows
 from koyjabo.columns.query.groups import LENGTHS
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.counting.evidence.facts import CHANGING
+from koyjabo.counting.evidence.facts import CHANGING_FACTS
 from .followed_sums import Check, FollowedSums
 from .length_counts import LengthCounts
 from .visit_counts import VisitCounts
@@ -26,7 +26,7 @@ class VisitSums(FollowedSums):
     def adjust(self, changed: AttendedRows) -> None:
         """Apply changes in attended times."""
         places = defaultdict[Any, list[Any]](list)
-        for key in CHANGING & self._by_key.keys():
+        for key in CHANGING_FACTS & self._by_key.keys():
             del self._by_key[key]
         for place in self._by_key.values():
             places[place.at].append(place.sums)

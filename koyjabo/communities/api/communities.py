@@ -27,7 +27,7 @@ from koyjabo.communities.schemas import (
 from koyjabo.communities.services import community_services
 from koyjabo.counting.schemas.responses import StatsResponse, stats_or_304, writer
 from koyjabo.counting.visits import Visits
-from koyjabo.people.accounts.login.schemas import InvitedResponse, PanelRoleResponse
+from koyjabo.people.accounts.login.invitation_schemas import InvitedResponse, PanelRoleResponse
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.people.models import Membership

@@ -10,14 +10,14 @@ TABLES = ("models",)
 
 
 def register(base: "Base") -> None:
-    from koyjabo.presence.worker_messages import FORGOTTEN
-    from .attendance import WRITE_S, build
+    from koyjabo.presence.worker_messages import VISITOR_FORGOTTEN
+    from .attendance_writer import WRITE_ATTENDANCE_S, build
 
     attendance = base.services.add(build(base))
     unwritten = attendance.unwritten
-    base.on(base.signals.message_received, unwritten.answer, of=unwritten.ASKED)
-    base.on(base.signals.message_received, unwritten.receive, of=unwritten.ANSWERED)
+    base.on(base.signals.message_received, unwritten.answer, of=unwritten.REQUEST)
+    base.on(base.signals.message_received, unwritten.receive, of=unwritten.RESPONSE)
     base.on(base.signals.visitor_forgotten, lambda visitor_id, scopes: attendance.forget(visitor_id))
-    base.on(base.signals.message_received, lambda _, message: attendance.forget(message[0]), of=FORGOTTEN)
-    base.every(WRITE_S, attendance.tick)
+    base.on(base.signals.message_received, lambda _, message: attendance.forget(message[0]), of=VISITOR_FORGOTTEN)
+    base.every(WRITE_ATTENDANCE_S, attendance.tick)
     base.at_stop(attendance.close)

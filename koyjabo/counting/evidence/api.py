@@ -6,7 +6,7 @@ from pydantic import Field
 
 from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.counting.schemas.requests import REFUSALS
+from koyjabo.counting.schemas.requests import VISIT_REFUSALS
 from koyjabo.counting.visits import Visits
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.fast_path.fast_path import fast_path
@@ -15,7 +15,7 @@ from koyjabo.web.http.responses import PlainResponse
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, Body
 from koyjabo.web.schemas.fields import Flag, OptionalFlag, VisitId, VisitorId
-from .attendance import AttendanceWriter
+from .attendance_writer import AttendanceWriter
 
 bp = api_blueprint("evidence")
 
@@ -32,7 +32,9 @@ class HeartbeatBody(Body):
 
 @bp.post("/visitor/heartbeat")
 @describe(
-    "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
+    "Keep a visitor active",
+    {204: None, 404: "this visitor has not registered a visit", **VISIT_REFUSALS},
+    body=HeartbeatBody,
 )
 @fast_path
 def heartbeat(context: RequestContext) -> PlainResponse:
@@ -42,7 +44,7 @@ def heartbeat(context: RequestContext) -> PlainResponse:
     context.count_address("heartbeats")
     body, anonymity = context.body(HeartbeatBody), context.services[Anonymity]
     context.count_visitor("heartbeats", body.visitorId)
-    is_anonymous = anonymity.is_asked(context.environ, body.anonymous)
+    is_anonymous = anonymity.is_requested(context.environ, body.anonymous)
     place = context.services[LocationFinder].locate(context.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
     key = body.visitorId, body.visitId
     visitor_id, visit_id = anonymity.key_of(*key) if is_anonymous else key

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.presence.visitors.visitor_sockets import OpenSocket
-from .queries import SetBack, Shown, Timeline
-from .spans import KEPT_MS
+from .spans import SPAN_KEPT_MS
+from .timeline import SetBack, Shown, Timeline
 
-STEP_MS = 1000
+CLOCK_STEP_MS = 1000
 """The timeline follows the wall clock if it was set by more than this, ms."""
 
 WRITE_AFTER_MS = 270_000
@@ -28,11 +28,11 @@ WRITE_AFTER_MS = 270_000
 minutes.
 """
 
-MAX_SEARCHED = 10_000
+MAX_SEARCHED_PAGES = 10_000
 """Maximum number of pages that `running` reads, which takes 5 ms."""
 
 
-class SitePage:
+class OpenPage:
     """A page with an open socket. There may be 100,000, so it has no timer and few fields."""
 
     __slots__ = ("acted", "began_ms", "came_first", "is_named", "looked_at_ms", "source", "visible", "visit_id")
@@ -50,7 +50,7 @@ class Due(NamedTuple):
     """The running span of a page, to be written."""
 
     socket: Hashable
-    page: SitePage
+    page: OpenPage
     began_ms: int  # elapsed
     shown: Shown
 
@@ -71,7 +71,7 @@ class OpenPages:
         self._owner_of = owner_of
         self._on_ended = on_ended
         self._newest_visit = newest_visit
-        self._pages: dict[Hashable, SitePage] = {}  # in the order of `looked_at_ms`
+        self._pages: dict[Hashable, OpenPage] = {}  # in the order of `looked_at_ms`
         self._unnamed: set[Hashable] = set()  # sockets that sent `visible`, and have not named their visitor
         self.line_ms = clock.now_ms() - clock.elapsed_ms()  # how far the timeline is ahead of the monotonic clock
         self._earlier_lines: deque[tuple[int, int]] = deque()  # (elapsed ms when it stopped being used, its `line_ms`)
@@ -88,7 +88,7 @@ class OpenPages:
         `silent_ms` of the source is the time since its last frame or pong. Other servers' connections do not have it.
         """
         with self._lock:
-            page = self._pages[socket] = SitePage(source, visit_id)
+            page = self._pages[socket] = OpenPage(source, visit_id)
             self._begin(socket, page)
             page.looked_at_ms = page.began_ms
 
@@ -132,7 +132,7 @@ class OpenPages:
 
     def timeline(self) -> Timeline:
         with self._lock:
-            at_ms = self._clock.elapsed_ms() - KEPT_MS
+            at_ms = self._clock.elapsed_ms() - SPAN_KEPT_MS
             while self._earlier_lines and self._earlier_lines[0][0] <= at_ms:
                 self._earlier_lines.popleft()
             earliest_ms = min([self.line_ms, *[line_ms for _, line_ms in self._earlier_lines]])
@@ -142,7 +142,7 @@ class OpenPages:
         """Move the timeline if the wall clock was set. Ends the running spans, and begins new ones."""
         with self._lock:
             ahead_ms = self._clock.now_ms() - self.now_ms()
-            if abs(ahead_ms) > STEP_MS:
+            if abs(ahead_ms) > CLOCK_STEP_MS:
                 for socket, page in self._pages.items():
                     if page.visible and (shown := self._shown(socket, page)):
                         self._pass_on(socket, page, shown)
@@ -168,7 +168,7 @@ class OpenPages:
         checked.
         """
         with self._lock:
-            pages = list(islice(reversed(self._pages.items()), MAX_SEARCHED))
+            pages = list(islice(reversed(self._pages.items()), MAX_SEARCHED_PAGES))
         own = [(socket, page) for socket, page in pages if self._owner_of(socket).visitor_id in visitors]
         spans = [self._shown(socket, page) for socket, page in own if page.visible]
         return [shown for shown in spans if shown is not None]
@@ -191,7 +191,7 @@ class OpenPages:
             if not page.is_named:
                 page.visit_id = visit_id
 
-    def _oldest(self, most: int, before_ms: int) -> Iterator[tuple[Hashable, SitePage]]:
+    def _oldest(self, most: int, before_ms: int) -> Iterator[tuple[Hashable, OpenPage]]:
         """The pages that have not been checked since `before_ms`, elapsed. Moves them to the end of the order."""
         now_ms = self._clock.elapsed_ms()
         for _ in range(min(most, len(self._pages))):
@@ -202,19 +202,19 @@ class OpenPages:
             page.looked_at_ms = now_ms
             yield socket, page
 
-    def _begin(self, socket: Hashable, page: SitePage) -> None:
+    def _begin(self, socket: Hashable, page: OpenPage) -> None:
         page.began_ms, page.visible = self._clock.elapsed_ms(), True
         page.came_first = self._owner_of(socket).counted_id is None
         if not page.is_named:
             page.visit_id = None
 
-    def _end(self, socket: Hashable, page: SitePage) -> None:
+    def _end(self, socket: Hashable, page: OpenPage) -> None:
         shown = self._shown(socket, page)
         page.visible = False
         if shown is not None:
             self._pass_on(socket, page, shown)
 
-    def _act(self, socket: Hashable, page: SitePage, visit_id: str | None) -> None:
+    def _act(self, socket: Hashable, page: OpenPage, visit_id: str | None) -> None:
         """Pass on an input that belongs to no running span, or keep it until the client has named its visitor."""
         owner, now_ms = self._owner_of(socket), self.now_ms()
         if owner.is_named and owner.visitor_id is not None:
@@ -223,12 +223,12 @@ class OpenPages:
         else:
             page.acted = True
 
-    def _pass_on(self, socket: Hashable, page: SitePage, shown: Shown) -> None:
+    def _pass_on(self, socket: Hashable, page: OpenPage, shown: Shown) -> None:
         page.acted &= not (shown.acted and shown.visit_id == page.visit_id)
         if shown.acted or shown.ended_ms > shown.began_ms:
             self._on_ended(shown, self._owner_of(socket).address)
 
-    def _shown(self, socket: Hashable, page: SitePage) -> Shown | None:
+    def _shown(self, socket: Hashable, page: OpenPage) -> Shown | None:
         """The running span up to the last sign of life; None if the visitor is not known."""
         owner = self._owner_of(socket)
         if owner.counted_id is None or socket in self._unnamed:

@@ -13,32 +13,39 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.records import is_late
-from .spans import BRIDGED_MS, AttendedTime
+from .spans import MAX_BRIDGE_MS, AttendedTime
+from .timeline import READING_TIMELINE, Shown, Timeline
 
-NEWEST = 10
+LATEST_VISITS = 10
 """How many of a visitor's latest visits may get a span that names no visit."""
 
-MAX_DROPPED = 1000
+MAX_DROPPED_ROWS = 1000
 """Maximum number of rows that `drop` removes in one transaction."""
 
-NEXT = text("""
+NEXT_SEQ = text("""
 INSERT INTO watermarks (name, upto, version) VALUES ('attendance', :now_ms, 0)
 ON CONFLICT (name) DO UPDATE
 SET upto = CASE WHEN watermarks.upto < :now_ms THEN :now_ms ELSE watermarks.upto + 1 END RETURNING upto
 """)
-LOCK = text("""
+LOCK_ATTENDANCE = text("""
 INSERT INTO watermarks (name, upto, version) VALUES ('attendance', 0, 0)
 ON CONFLICT (name) DO UPDATE SET upto = watermarks.upto RETURNING upto
 """)
-DROPPED = text("""
+SET_DROPPED_SEQ = text("""
 INSERT INTO watermarks (name, upto, version) VALUES ('attendance_dropped', :seq, 0)
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto WHERE watermarks.upto < excluded.upto
 """)
 
-VISIT = "v.id, v.visitor_id, v.visit_id, v.at_ms, v.waited_ms, v.attended_ms, a.settled_ms, a.settled_until_ms"
+VISIT_FIELDS = "v.id, v.visitor_id, v.visit_id, v.at_ms, v.waited_ms, v.attended_ms, a.settled_ms, a.settled_until_ms"
 # Without `+ 0`, PostgreSQL may read the whole table in key order, looking for a visitor with few visits.
-NEWEST_IDS = f"SELECT w.id FROM visits w WHERE w.visitor_id = r.value ->> 0 ORDER BY w.id + 0 DESC LIMIT {NEWEST}"
-OLDEST = text("SELECT visit_id, seq FROM attendance WHERE seq < :before_ms ORDER BY seq LIMIT :most")
+NEWEST_IDS = (
+    f"SELECT w.id FROM visits w WHERE w.visitor_id = r.value ->> 0 ORDER BY w.id + 0 DESC LIMIT {LATEST_VISITS}"
+)
+OLDEST_ROWS = text("SELECT visit_id, seq FROM attendance WHERE seq < :before_ms ORDER BY seq LIMIT :most")
+
+
+Correct = Callable[[Session, Collection[int]], None]
+"""Corrects the report blocks of visits whose rows are removed, in the same transaction."""
 
 
 def _statements(rows: str, visits: str, newest: str) -> dict[str, TextClause]:
@@ -72,15 +79,15 @@ DELETE FROM attendance WHERE visit_id IN (SELECT CAST(r.value AS BIGINT) FROM {r
     return {name: text(statement) for name, statement in statements.items()}
 
 
-STATEMENTS = {
+ATTENDANCE_STATEMENTS = {
     "sqlite": _statements(
         rows="json_each(:rows) r",
-        visits=f"SELECT json_group_array(json_array({VISIT}, json(a.spans), json(a.beats)))",
+        visits=f"SELECT json_group_array(json_array({VISIT_FIELDS}, json(a.spans), json(a.beats)))",
         newest=f"JOIN visits v ON v.id IN ({NEWEST_IDS})",
     ),
     "postgresql": _statements(
         rows="jsonb_array_elements(CAST(:rows AS jsonb)) r(value)",
-        visits=f"SELECT json_agg(json_build_array({VISIT}, CAST(a.spans AS json), CAST(a.beats AS json)))",
+        visits=f"SELECT json_agg(json_build_array({VISIT_FIELDS}, CAST(a.spans AS json), CAST(a.beats AS json)))",
         newest=f"CROSS JOIN LATERAL ({NEWEST_IDS}) n JOIN visits v ON v.id = n.id",
     ),
 }
@@ -99,50 +106,6 @@ class StoredVisit(NamedTuple):
     settled_until_ms: int
     spans: list[list[int]]
     beats: list[tuple[int, bool]]
-
-
-Correct = Callable[[Session, Collection[int]], None]
-"""Corrects the report blocks of visits whose rows are removed, in the same transaction."""
-
-
-class Shown(NamedTuple):
-    """A period when a visitor's page was visible, or a heartbeat."""
-
-    visitor_id: str
-    visit_id: str | None  # None: the visitor's latest visit when the span began
-    began_ms: int
-    ended_ms: int
-    acted: bool = False
-    beat: bool | None = None  # for a heartbeat, at `ended_ms`: whether the page is visible
-    # The visitor was identified by a visit that came after the page was opened, and the span belongs to that visit.
-    came_first: bool = False
-    # For a heartbeat: the wall clock was set since the previous one, at `began_ms` by the worker that heard both.
-    restarts: bool = False
-
-
-class SetBack(NamedTuple):
-    """A change of the wall clock to an earlier time."""
-
-    since_ms: int = 0  # the time that it was set to
-    by_ms: int = 0
-    newest: int = 0  # id of the newest visit at that moment
-
-
-class Timeline(NamedTuple):
-    """A worker's timeline (`open_pages`)."""
-
-    now_ms: int = 0
-    kept_ms: int = 0  # ten minutes ago, on the earliest timeline since then
-    set_back: SetBack = SetBack()
-
-    def moved(self, visit: int, at_ms: int) -> int:
-        """A time stored for a visit. If it is from before the clock was set back, the same moment on this timeline."""
-        since_ms, by_ms, newest = self.set_back
-        return at_ms - by_ms if visit <= newest and since_ms < at_ms <= since_ms + by_ms else at_ms
-
-
-ANY = Timeline()
-"""A timeline for reading, where no span is written again."""
 
 
 @dataclass(slots=True)
@@ -169,7 +132,7 @@ def record(session: Session, shown: Sequence[Shown], timeline: Timeline) -> tupl
     visit_ids = [visits.add(part) for part in shown]
     rows = list(visits.changed_rows())
     if rows:
-        seq = session.execute(NEXT, {"now_ms": timeline.now_ms}).scalar_one()
+        seq = session.execute(NEXT_SEQ, {"now_ms": timeline.now_ms}).scalar_one()
         parameters = {"rows": json.dumps(rows), "seq": seq}
         session.execute(_statement(session, "write"), parameters)
         session.execute(_statement(session, "write_visits"), parameters)
@@ -184,9 +147,9 @@ def drop(session: Session, before_ms: int, correct: Correct) -> tuple[int, bool]
     page's row.
     """
     newest = lock(session)
-    old = session.execute(OLDEST, {"before_ms": before_ms, "most": MAX_DROPPED}).all()
+    old = session.execute(OLDEST_ROWS, {"before_ms": before_ms, "most": MAX_DROPPED_ROWS}).all()
     correct(session, remove(session, [row.visit_id for row in old]))
-    return newest + 1, len(old) == MAX_DROPPED
+    return newest + 1, len(old) == MAX_DROPPED_ROWS
 
 
 def remove(session: Session, visits: Collection[int]) -> list[int]:
@@ -195,7 +158,7 @@ def remove(session: Session, visits: Collection[int]) -> list[int]:
     """
     removed = session.execute(_statement(session, "remove"), {"rows": json.dumps(list(visits))}).all() if visits else ()
     if removed:
-        session.execute(DROPPED, {"seq": max(row.seq for row in removed)})
+        session.execute(SET_DROPPED_SEQ, {"seq": max(row.seq for row in removed)})
     return [row.visit_id for row in removed]
 
 
@@ -227,7 +190,7 @@ class SpansOfVisits:
             return visit.visit_id
         if shown.restarts:
             visit.attended.restart_beats()
-            bridged_ms = min(shown.began_ms + BRIDGED_MS, shown.ended_ms)
+            bridged_ms = min(shown.began_ms + MAX_BRIDGE_MS, shown.ended_ms)
             visit.attended.add(shown.began_ms, bridged_ms)
         else:
             self._end_earlier(shown, visit)
@@ -285,7 +248,7 @@ def _read(session: Session, name: str, names: Collection[tuple[str, ...]]) -> li
     return [row for row in rows if not is_late(row.waited_ms)]
 
 
-def attended_time(row: StoredVisit, timeline: Timeline = ANY) -> AttendedTime:
+def attended_time(row: StoredVisit, timeline: Timeline = READING_TIMELINE) -> AttendedTime:
     """The time of a visit. `timeline` is the one of the spans to add."""
     if row.settled_ms is None:  # a new row: time counts from when the visit was committed
         since_ms = timeline.moved(row.id, row.at_ms)
@@ -297,9 +260,9 @@ def attended_time(row: StoredVisit, timeline: Timeline = ANY) -> AttendedTime:
 
 def lock(session: Session) -> int:
     """Lock all rows, before the blocks of reports are locked. Returns the newest `seq`."""
-    newest: int = session.execute(LOCK).scalar_one()
+    newest: int = session.execute(LOCK_ATTENDANCE).scalar_one()
     return newest
 
 
 def _statement(session: Session, name: str) -> TextClause:
-    return STATEMENTS[session.get_bind().dialect.name][name]
+    return ATTENDANCE_STATEMENTS[session.get_bind().dialect.name][name]

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-KEPT_MS = 600_000
+SPAN_KEPT_MS = 600_000
 """How long spans are kept after the latest one, ms. Earlier time is settled: nothing can be added to it any more."""
 
-BRIDGED_MS = 60_000
+MAX_BRIDGE_MS = 60_000
 """The longest time between two heartbeats that counts as attended, ms."""
 
 MAX_SPANS = 100
@@ -72,7 +72,7 @@ class AttendedTime:
         """Settle the time that is too old to be kept: KEPT_MS before the newest span, and before `kept_ms`, because the
         newest span may be from before the wall clock was set.
         """
-        until_ms = min(self._end_ms() - KEPT_MS, kept_ms)
+        until_ms = min(self._end_ms() - SPAN_KEPT_MS, kept_ms)
         if len(self.spans) > MAX_SPANS:
             until_ms = max(until_ms, self.spans[-MAX_SPANS][0])
         if len(self.beats) > MAX_SPANS:
@@ -82,7 +82,7 @@ class AttendedTime:
             self.settled_until_ms = until_ms
             self.spans = [(max(began, until_ms), ended) for began, ended in self.spans if ended > until_ms]
             # The last heartbeats before that moment bridge the time after it.
-            self.beats = {at_ms: visible for at_ms, visible in self.beats.items() if at_ms > until_ms - BRIDGED_MS}
+            self.beats = {at_ms: visible for at_ms, visible in self.beats.items() if at_ms > until_ms - MAX_BRIDGE_MS}
 
     def _end_ms(self) -> int:
         end_ms = self.spans[-1][1] if self.spans else self.settled_until_ms
@@ -102,4 +102,4 @@ class AttendedTime:
     def _bridged(self) -> list[Span]:
         """The times that heartbeats bridge."""
         pairs = pairwise(sorted(self.beats))
-        return [(at, min(following, at + BRIDGED_MS)) for at, following in pairs if self.beats[at]]
+        return [(at, min(following, at + MAX_BRIDGE_MS)) for at, following in pairs if self.beats[at]]

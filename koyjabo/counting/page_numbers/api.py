@@ -11,7 +11,7 @@ from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON_TYPE, PlainResponse, response_or_304
 from koyjabo.web.openapi.describe import describe
-from .page_numbers import MAX_PATHS, WRONG_PATHS, PageNumbers, page_of
+from .page_numbers import MAX_PATHS, WRONG_PATH_COUNT, PageNumbers, page_of
 from .schemas import PagesResponse, paths_of
 
 bp = api_blueprint("page_numbers")
@@ -43,7 +43,7 @@ def pages(context: RequestContext) -> PlainResponse:
     numbers.require_on()
     sent = paths_of(context.environ)
     if not sent:
-        raise InvalidInput(details={"path": WRONG_PATHS})
+        raise InvalidInput(details={"path": WRONG_PATH_COUNT})
     numbers.count(limit_key(context.environ), len(sent))
     paths = [(path, page_of(path)) for path in sent]
     counts = numbers.read({page for _, page in paths})

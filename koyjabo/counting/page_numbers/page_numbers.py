@@ -31,10 +31,10 @@ from .tail import Tail
 MAX_PATHS = 100
 """Maximum number of paths in one request or list (specification: Page numbers)."""
 
-ATTEMPTS = 10
+READING_ATTEMPTS = 10
 """How often a reading is repeated that adds nothing and disagrees with what is known, for example after a restore."""
 
-NEWEST: Position = (LARGEST_INT64, LARGEST_INT64)
+NEWEST_POSITION: Position = (LARGEST_INT64, LARGEST_INT64)
 """A position after all rows."""
 
 PATHS_OF_A_REGISTRATION = 200
@@ -43,9 +43,16 @@ PATHS_OF_A_REGISTRATION = 200
 MOVE_AT = 500
 """Move rows into the sums once this many are missing."""
 
-WRONG_PATHS = N_("must be 1 to 100 paths")
+WRONG_PATH_COUNT = N_("must be 1 to 100 paths")
 TOO_MANY_PATHS = "Too many paths from this address. Wait as long as Retry-After says, then try again."
 LONG_PATH = N_("may have at most 512 characters")
+
+
+NO_NUMBERS = PageViews(None, None)
+
+Result = TypeVar("Result")
+
+epoch_text = lru_cache(maxsize=1)(base36)
 
 
 class PageNumbersOff(KoyJaboError):
@@ -60,13 +67,6 @@ class PageNotShown(KoyJaboError):
 
     status = 404
     sentence = N_("This server does not show the number of this page.")
-
-
-NOT_SHOWN = PageViews(None, None)
-
-Result = TypeVar("Result")
-
-epoch_text = lru_cache(maxsize=1)(base36)
 
 
 def page_of(path: Any) -> str:
@@ -132,7 +132,7 @@ class PageNumbers:
 
     def _counts(self, pages: Collection[str], shown: Collection[str], reading: PageReading) -> PageCounts:
         sums, today = {row[0]: row for row in reading.sums}, self._clock.today()
-        counts: dict[str, PageViews] = dict.fromkeys(pages, NOT_SHOWN)
+        counts: dict[str, PageViews] = dict.fromkeys(pages, NO_NUMBERS)
         for page in shown:
             _, views, day, day_views = sums.get(page, (page, 0, "", 0))
             of_today = self._tail.views_of_day(page, today) + (day_views if day == today else 0)
@@ -167,7 +167,7 @@ class PageNumbers:
 
     def tick(self) -> None:
         """Store the sums when they lack many views. Raises as `read`."""
-        reading = self._read_ready(NEWEST, ())
+        reading = self._read_ready(NEWEST_POSITION, ())
         if sum(reading.newest) - sum(reading.marks) >= MOVE_AT:
             while self._database.write(page_queries.move_views):
                 pass
@@ -175,7 +175,7 @@ class PageNumbers:
     def _follow(self, pages: tuple[str, ...], use: Callable[[PageReading], Result]) -> Result:
         """Read these pages' sums and the new rows, and return what `use` makes of them while the tail has all rows."""
         attempts = 0
-        while attempts < ATTEMPTS:
+        while attempts < READING_ATTEMPTS:
             after = self._tail.upto
             reading = self._read_ready(after, pages)
             with self._lock:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, Field
 
 from koyjabo.base.core.errors import InvalidInput
-from .page_numbers import MAX_PATHS, WRONG_PATHS
+from .page_numbers import MAX_PATHS, WRONG_PATH_COUNT
 
 
 class PageResponse(BaseModel):
@@ -28,8 +28,8 @@ def paths_of(environ: dict[str, Any]) -> list[str]:
     try:
         query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True, max_num_fields=2 * MAX_PATHS)
     except ValueError:
-        raise InvalidInput(details={"path": WRONG_PATHS}) from None
+        raise InvalidInput(details={"path": WRONG_PATH_COUNT}) from None
     paths = [value for name, value in query if name == "path"]
     if len(paths) > MAX_PATHS:
-        raise InvalidInput(details={"path": WRONG_PATHS})
+        raise InvalidInput(details={"path": WRONG_PATH_COUNT})
     return paths

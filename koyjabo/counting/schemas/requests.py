@@ -15,7 +15,7 @@ from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, MAX_LIST_BYTES, Body, sent
 from koyjabo.web.schemas.fields import Address, Milliseconds, Moment, OptionalFlag, Text, VisitId, VisitorId, Waited
 from koyjabo.web.schemas.validators import refuse, text, visit_id
 
-REFUSALS = {
+VISIT_REFUSALS = {
     400: "a field is not valid; nothing was counted",
     413: "over 16 KB; nothing was counted",
     415: "not JSON; nothing was counted",
@@ -23,10 +23,16 @@ REFUSALS = {
     503: "the data could not be committed, so nothing was counted; see Retry-After",
 }
 
-ANONYMOUS = "keep nothing that could identify the visitor later; the headers Sec-GPC: 1 and DNT: 1 do the same"
+ANONYMOUS_TEXT = "keep nothing that could identify the visitor later; the headers Sec-GPC: 1 and DNT: 1 do the same"
 
 
 OnlyTrue = Annotated[bool, BeforeValidator(lambda value: value is True), WithJsonSchema({})]
+
+
+MAX_SENT_VISITS = 500
+"""Maximum number of visits in a list."""
+
+NOT_A_LIST = f"must be a list of at most {MAX_SENT_VISITS} visits"
 
 
 class ForgetBody(Body):
@@ -61,7 +67,7 @@ class NewVisitBody(Body):
         description="the opened page, stored as its path; the utm_ parameters of its query are the visit's campaign",
         examples=["/history?utm_source=newsletter"],
     )
-    anonymous: OptionalFlag = Field(False, description=ANONYMOUS)
+    anonymous: OptionalFlag = Field(False, description=ANONYMOUS_TEXT)
     webdriver: OnlyTrue = Field(False, description="`navigator.webdriver`; any value other than true is ignored")
 
     @classmethod
@@ -100,15 +106,9 @@ def _idempotency_key(header: str) -> str | None:
         raise InvalidInput(details={"Idempotency-Key": error.message()}) from None
 
 
-MAX_VISITS = 500
-"""Maximum number of visits in a list."""
-
-NO_LIST = f"must be a list of at most {MAX_VISITS} visits"
-
-
 def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list) or len(value) > MAX_VISITS:
-        raise refuse(NO_LIST)
+    if not isinstance(value, list) or len(value) > MAX_SENT_VISITS:
+        raise refuse(NOT_A_LIST)
     return value
 
 
@@ -130,7 +130,7 @@ class SentVisitsBody(Body):
         description="objects with visitorId, visitId and optionally at, waitedMs, page, referrer, userAgent, language, "
         "address (used for the location and kind of network, not stored) and communityId",
         examples=[[{"visitorId": "v-81", "visitId": "req-5512", "page": "/fares", "address": "203.0.113.7"}]],
-        json_schema_extra={"maxItems": MAX_VISITS},
+        json_schema_extra={"maxItems": MAX_SENT_VISITS},
     )
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from koyjabo.counting.own_numbers import OwnNumbers
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
-from koyjabo.counting.visit_numbers import OwnNumbers
 from koyjabo.web.http.responses import JSON_CONTENT, JSON_TYPE, PlainResponse, response_or_304
+
+writer = StatsWriter()
 
 
 class Place(BaseModel):
@@ -51,9 +53,6 @@ class RegisteredResponse(BaseModel):
     success: bool
     visit: VisitResponse | None = Field(description="null for a declared crawler if BOT_POLICY is ignore (not counted)")
     stats: StatsResponse
-
-
-writer = StatsWriter()
 
 
 def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> PlainResponse:

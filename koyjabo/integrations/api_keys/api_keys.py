@@ -13,7 +13,8 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.communities import memberships
-from koyjabo.people.audit.log import CHANGES, Changes, Subject, Transaction, transaction
+from koyjabo.people.audit.log import ACTION_LABELS, Subject
+from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from . import queries
 from .key_text import digest_of, is_key, new_text
 from .models import ApiKey
@@ -39,7 +40,7 @@ MAX_GRACE_S = 86_400
 
 WRONG_GRACE = N_("must be a whole number from 0 to 86400")
 
-CHANGES |= {
+ACTION_LABELS |= {
     "key.create": N_("Key created"),
     "key.rotate": N_("Key rotated"),
     "key.revoke": N_("Key revoked"),

@@ -6,12 +6,12 @@ if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
 INTERFACES = (
-    *("login.authentication", "api.auth", "api.second_factor"),
-    *("pages.account", "pages.login", "pages.second_factor", "pages.users"),
+    *("login.authentication", "api.auth", "api.two_step"),
+    *("pages.account", "pages.login", "pages.two_step", "pages.users"),
 )
 COMMANDS = {"user": "cli:user"}
 TABLES = ("models",)
-UPKEEP = ("upkeep_queries:AccountRules", "second_factor.upkeep_queries:TwoStepLoginRules")
+UPKEEP = ("upkeep_queries:AccountRules", "two_step.upkeep_queries:TwoStepLoginRules")
 
 
 def register(base: "Base") -> None:
@@ -21,6 +21,6 @@ def register(base: "Base") -> None:
 
     accounts = base.services.add(build(base))
     base.on(base.signals.language_chosen, accounts.email_links.choose)
-    base.on(base.signals.settings_changed, lambda _: accounts.second_factors.end_sessions_without())
+    base.on(base.signals.settings_changed, lambda _: accounts.enrolment.end_sessions_without())
     base.at_close(accounts.passwords.close)
     base.services[Navigation].add(PanelPage("panel_users.users", N_("People"), "user", rank=4))

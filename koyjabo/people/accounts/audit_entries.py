@@ -4,11 +4,11 @@ from typing import Any
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.models import User
 
-CHANGES |= {
+ACTION_LABELS |= {
     "user.create": N_("User created"),
     "user.password": N_("Password changed"),
     "user.password_reset": N_("New password by email"),

@@ -109,15 +109,15 @@ def _change(change: Callable[..., User], email: str, *role: str) -> str:
 
 
 @user.group("second-factor")
-def second_factor() -> None:
+def two_step() -> None:
     """Help users who have lost access to their two-step login."""
 
 
-@second_factor.command("reset")
+@two_step.command("reset")
 @email
-def reset_second_factor(email: str) -> None:
+def reset_two_step_login(email: str) -> None:
     """Remove the authenticator app and the recovery codes of EMAIL, and log them out everywhere."""
-    email = _change(Users.reset_second_factor, email)
+    email = _change(Users.reset_two_step_login, email)
     click.echo(f"Reset the two-step login of {email}, who is now logged out everywhere.")
 
 

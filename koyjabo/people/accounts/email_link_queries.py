@@ -86,14 +86,14 @@ def reset_password(session: Session, link_id: str, hashed: str, now_ms: int) -> 
     was_taken_over = is_takeover(user)
     use(session, link_id, user, PASSWORD_RESET, now_ms)
     if was_taken_over:
-        _end_what_was_made(session, user)
+        _revoke_credentials(session, user)
     queries.change_password(session, user, hashed, now_ms)
     return user, was_taken_over
 
 
-def _end_what_was_made(session: Session, user: User) -> None:
+def _revoke_credentials(session: Session, user: User) -> None:
     """Revoke all credentials and links created by the account's previous user (specification: Unconfirmed emails)."""
-    queries.remove_second_factors(session, user.id)
+    queries.remove_two_step_login(session, user.id)
     for rules in upkeep_rules.all_rules():
         rules.revoke_created_by(session, user.id)
     for theirs in (Invitation.invited_by, PanelInvitation.invited_by):

@@ -15,18 +15,19 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.core.link_tokens import EMAIL_VERIFICATION, LOGIN_LINK, PASSWORD_RESET, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import Changes, Transaction, transaction
-from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
+from koyjabo.people.audit.transaction import Changes, Transaction, transaction
+from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 from koyjabo.people.models import User
 from . import email_link_queries, queries
 from .audit_entries import own_entry, subject
 from .errors import UnknownLink
-from .login_sessions import Proof
+from .grants import LoginProof
+from .hash_queue import OPERATOR_CLIENT, PasswordClient
 from .models import LoginSession
-from .passwords import OPERATOR_CLIENT, PasswordClient, Passwords
+from .passwords import Passwords
 
-NO_INBOX = N_("The address of your account has no inbox. Enter your own email first.")
+NO_INBOX_TEXT = N_("The address of your account has no inbox. Enter your own email first.")
 
 
 class EmailLinks(Changes):
@@ -99,19 +100,19 @@ class EmailLinks(Changes):
             self._unlock(credential_rules.email_key(user.email))
         return user
 
-    def printed(self, token: str) -> tuple[User, Proof]:
+    def printed(self, token: str) -> tuple[User, LoginProof]:
         """The first admin, and the proof that a printed link is. Raises UnknownLink."""
         link_id = self._id(LOGIN_LINK, token)
         user = self._database.read(email_link_queries.find, link_id, LOGIN_LINK, self._clock.now_ms())
-        return user, Proof("printed", partial(email_link_queries.use_login, link_id=link_id), "link")
+        return user, LoginProof("printed", partial(email_link_queries.use_login, link_id=link_id), "link")
 
     def request_verification(self, account: Account) -> bool:
         """Email the link again. Returns False if today's limit on emails to strangers is used up. Raises
         MailUnavailable, and InvalidInput if no inbox has the account's address.
         """
         self._outbox.require()
-        if account.email == PLACEHOLDER:
-            raise InvalidInput(details={"email": NO_INBOX})
+        if account.email == PLACEHOLDER_EMAIL:
+            raise InvalidInput(details={"email": NO_INBOX_TEXT})
         user = self._database.read(queries.by_id, account.id)
         language = user.language if user else None
         queued_email = verification(self._outbox, account.id, account.email, language)

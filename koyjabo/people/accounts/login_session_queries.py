@@ -10,13 +10,13 @@ from koyjabo.base.database.rows import Page, length, usable
 from .models import LoginSession
 from .queries import revoke
 
-USED_MS = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
+LAST_USED_MS = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
 
 
 def page(session: Session, user_id: str, now_ms: int, start: int, count: int) -> Page[LoginSession]:
     """A page of `count` sessions from the offset `start`, most recently used first."""
     query = select(LoginSession).where(*_live(user_id, now_ms))
-    rows = session.scalars(query.order_by(USED_MS.desc(), LoginSession.id).offset(start).limit(count))
+    rows = session.scalars(query.order_by(LAST_USED_MS.desc(), LoginSession.id).offset(start).limit(count))
     return Page(tuple(rows), length(session, query))
 
 
@@ -42,7 +42,7 @@ def places(session: Session, user_ids: Collection[str], now_ms: int) -> dict[str
     """
     is_live = LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms
     query = select(LoginSession.user_id, LoginSession.place).where(LoginSession.user_id.in_(user_ids), *is_live)
-    rows = session.execute(query.where(LoginSession.place.is_not(None)).order_by(USED_MS, LoginSession.id))
+    rows = session.execute(query.where(LoginSession.place.is_not(None)).order_by(LAST_USED_MS, LoginSession.id))
     return {row.user_id: row.place for row in rows}
 
 

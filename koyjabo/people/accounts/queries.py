@@ -20,7 +20,7 @@ from koyjabo.people.audit.queries import record_revocation
 from koyjabo.people.models import User
 from .models import EmailLink, LoginSession, PendingStep, RecoveryCode, TotpSecret
 
-OVERTAKEN = N_("Your account was changed in another window. Nothing was saved; please try again.")
+CHANGED_ELSEWHERE = N_("Your account was changed in another window. Nothing was saved; please try again.")
 
 ACCESS_VERSION = select(AccessVersion.version)
 
@@ -29,6 +29,13 @@ MAX_SWEPT = 100
 
 TOGETHER_MS = 10_000
 """How long after a renewal the previous refresh token is not considered stolen, ms. Another tab may still use it."""
+
+
+HAS_ACCOUNT = User.external_ref.is_(None)
+"""Condition on users: users of other systems have no account."""
+
+
+FAMILY_COLUMNS = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
 
 
 class Family(NamedTuple):
@@ -44,12 +51,6 @@ class Family(NamedTuple):
             return True
         is_recent = self.renewed_ms is not None and now_ms - self.renewed_ms < TOGETHER_MS
         return is_recent and self.refresh_id == successor(self.session_id, refresh_id)
-
-
-HAS_ACCOUNT = User.external_ref.is_(None)
-"""Condition on users: users of other systems have no account."""
-
-FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
 
 
 def successor(session_id: str, refresh_id: str) -> str:
@@ -134,7 +135,7 @@ def of_session(
     None if the session is revoked or expired, the user is disabled or not `permitted`, or a given `refresh_id` is
     refused by `Family.admits`.
     """
-    query = select(User, *FAMILY).join(LoginSession, LoginSession.user_id == User.id)
+    query = select(User, *FAMILY_COLUMNS).join(LoginSession, LoginSession.user_id == User.id)
     mine = (LoginSession.id == session_id, LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
     row = session.execute(query.where(*mine, User.disabled_ms.is_(None), *permitted(policy))).one_or_none()
     if row is None or (refresh_id is not None and not Family._make(row[1:]).admits(refresh_id, now_ms)):
@@ -227,7 +228,7 @@ def require_unchanged(session: Session, user: User) -> User:
     """
     now = locked(session, user.id)
     if now is None or (now.email, now.password) != (user.email, user.password):
-        raise WrongCredentials(OVERTAKEN)
+        raise WrongCredentials(CHANGED_ELSEWHERE)
     return now
 
 
@@ -249,7 +250,7 @@ def change_profile(session: Session, user: User, name: str, email: str) -> None:
         session.execute(links.execution_options(synchronize_session=False))
 
 
-def remove_second_factors(session: Session, user_id: str) -> None:
+def remove_two_step_login(session: Session, user_id: str) -> None:
     tables: tuple[Any, ...] = (TotpSecret, RecoveryCode, PendingStep)
     for table in tables:
         session.execute(delete(table).where(table.user_id == user_id).execution_options(synchronize_session=False))

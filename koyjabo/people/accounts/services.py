@@ -5,11 +5,11 @@ from functools import partial
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.link_tokens import LinkTokens
-from koyjabo.people.accounts.second_factor.codes import Codes
-from koyjabo.people.accounts.second_factor.enrolment import SecondFactors
-from koyjabo.people.accounts.second_factor.proofs import Proofs
-from koyjabo.people.accounts.second_factor.second_step import SecondStep
 from koyjabo.people.accounts.throttle.login_throttle import LoginThrottle
+from koyjabo.people.accounts.two_step.codes import Codes
+from koyjabo.people.accounts.two_step.enrolment import Enrolment
+from koyjabo.people.accounts.two_step.login_completion import LoginCompletion
+from koyjabo.people.accounts.two_step.proofs import Proofs
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.accounts.users.external_people import ExternalPeople
 from koyjabo.people.accounts.users.invitations import Invitations, PanelRole, PanelScope, ReceivedInvitations
@@ -17,14 +17,15 @@ from koyjabo.people.accounts.users.user_admin import Users
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.web.current import current
 from .email_links import EmailLinks
-from .login_sessions import PendingSteps, Sessions
+from .login_sessions import LoginSessions
 from .passwords import Passwords
+from .pending_steps import PendingSteps
 
 
 @dataclass(frozen=True, slots=True)
 class AccountServices:
     credentials: Accounts
-    sessions: Sessions
+    sessions: LoginSessions
     users: Users
     panel_invitations: Invitations[PanelRole]
     received: ReceivedInvitations
@@ -33,8 +34,8 @@ class AccountServices:
     email_links: EmailLinks
     passwords: Passwords
     external: ExternalPeople
-    second_step: SecondStep
-    second_factors: SecondFactors
+    login_completion: LoginCompletion
+    enrolment: Enrolment
     proofs: Proofs
 
 
@@ -55,7 +56,7 @@ def build(base: Base) -> AccountServices:
     panel_invitations = Invitations(PanelScope(settings), database, clock, on_revoked, outbox, links)
     return AccountServices(
         credentials=credentials,
-        sessions=Sessions(database, clock, on_revoked),
+        sessions=LoginSessions(database, clock, on_revoked),
         users=Users(database, clock, on_revoked, failures.unlock, settings),
         panel_invitations=panel_invitations,
         received=ReceivedInvitations(panel_invitations),
@@ -64,8 +65,8 @@ def build(base: Base) -> AccountServices:
         email_links=email_links,
         passwords=passwords,
         external=ExternalPeople(database, clock, settings.auth_issuer),
-        second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
-        second_factors=SecondFactors(
+        login_completion=LoginCompletion(database, clock, credentials, pending, codes, on_revoked),
+        enrolment=Enrolment(
             database,
             clock,
             pending,

@@ -15,7 +15,8 @@ def register(base: "Base") -> None:
     from koyjabo.base.core.installation import VERSION
     from koyjabo.base.jobs.claims import POLL_S
     from koyjabo.web.panel.navigation import Navigation, PanelPage
-    from .log import Audit, VersionLog
+    from .audit import Audit
+    from .version_log import VersionLog
 
     base.services.add(Audit(base.database))
     versions = base.services.add(VersionLog(base.database, base.clock, VERSION))

@@ -18,29 +18,13 @@ from koyjabo.web.i18n import count, translated
 from koyjabo.web.pages import pagination
 from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import cursor, me, page
-from .log import CHANGES, SUBJECTS, Audit
+from .audit import Audit
+from .log import ACTION_LABELS, SUBJECT_LABELS
 from .queries import AuditRecord
 
 bp = panel_blueprint("audit")
 
-bp = panel_blueprint("audit")
-
-
-@bp.get("/audit")
-@for_viewers
-def audit() -> Response:
-    audit_page = current()[Audit].page(me(), cursor("before"))
-    return page(
-        "audit/audit",
-        lines=[
-            (record, gettext(CHANGES.get(record.action, record.action)), _who(record), list(details(record)))
-            for record in audit_page.lines
-        ],
-        older=pagination.this_page(before=audit_page.before) if audit_page.before is not None else None,
-    )
-
-
-FIELDS: Mapping[str, LazyString] = {
+FIELD_LABELS: Mapping[str, LazyString] = {
     "name": _("Name"),
     "name_bn": _("Name in Bangla"),
     "description": _("Description"),
@@ -52,7 +36,7 @@ FIELDS: Mapping[str, LazyString] = {
 }
 """Labels for a community's fields."""
 
-LABELS: Mapping[str, LazyString] = {
+DETAIL_LABELS: Mapping[str, LazyString] = {
     "role": _("Role"),
     "before": _("Before"),
     "after": _("After"),
@@ -93,15 +77,30 @@ LABELS: Mapping[str, LazyString] = {
 }
 """Labels for the details shown, by name, or by action and name. Ids are not shown."""
 
-ROLES = {"member": _("Member"), "moderator": _("Moderator"), "viewer": _("Viewer"), "admin": _("Admin")}
-WORDS: Mapping[str, Mapping[str, LazyString]] = {
-    "role": ROLES,
-    "before": ROLES,
+ROLE_LABELS = {"member": _("Member"), "moderator": _("Moderator"), "viewer": _("Viewer"), "admin": _("Admin")}
+
+VALUE_WORDS: Mapping[str, Mapping[str, LazyString]] = {
+    "role": ROLE_LABELS,
+    "before": ROLE_LABELS,
     "fields": {"name": _("Name"), "email": _("Email"), "name, email": _("Name and email")},
     "method": {"totp": _("Authenticator app")},
     "state": {"hidden": _("Hidden"), "shown": _("Shown")},
 }
 """Labels for values that are internal names, by detail name."""
+
+
+@bp.get("/audit")
+@for_viewers
+def audit() -> Response:
+    audit_page = current()[Audit].page(me(), cursor("before"))
+    return page(
+        "audit/audit",
+        lines=[
+            (record, gettext(ACTION_LABELS.get(record.action, record.action)), _who(record), list(details(record)))
+            for record in audit_page.lines
+        ],
+        older=pagination.this_page(before=audit_page.before) if audit_page.before is not None else None,
+    )
 
 
 class Detail(NamedTuple):
@@ -111,7 +110,7 @@ class Detail(NamedTuple):
 
 
 def _subject(kind: str) -> str:
-    label: str = gettext(SUBJECTS[kind])
+    label: str = gettext(SUBJECT_LABELS[kind])
     return label
 
 
@@ -119,7 +118,7 @@ def details(record: AuditRecord) -> Iterator[Detail]:
     stored = record.details
     # All deleted accounts share one id, so an entry may be about another person than its author.
     own_id = None if record.actor_id == DELETED_ID else record.actor_id
-    if record.target and record.target_kind in SUBJECTS and record.target_id != own_id:
+    if record.target and record.target_kind in SUBJECT_LABELS and record.target_id != own_id:
         yield Detail(_subject(record.target_kind), _target(record))
     if stored.get("user"):
         user_id = None if stored.get("ref") else stored.get("user_id")
@@ -127,9 +126,9 @@ def details(record: AuditRecord) -> Iterator[Detail]:
     if isinstance(stored.get("now"), dict):
         was = stored.get("was") or {}
         for name, value in stored["now"].items():
-            label = PAGE_SETTINGS[name].label if name in PAGE_SETTINGS else FIELDS.get(name, name)
+            label = PAGE_SETTINGS[name].label if name in PAGE_SETTINGS else FIELD_LABELS.get(name, name)
             yield Detail(translated(label), _shown(name, value), _shown(name, was.get(name)))
-    labels = {name.removeprefix(f"{record.action} "): label for name, label in LABELS.items()}
+    labels = {name.removeprefix(f"{record.action} "): label for name, label in DETAIL_LABELS.items()}
     for name, label in labels.items():
         value = stored.get(name)
         if value is not False and value not in ("", None, []):
@@ -143,7 +142,7 @@ def _shown(name: str, value: Any) -> str:
         return count(value)
     if isinstance(value, list):
         return " ".join(map(str, value))
-    words = PAGE_SETTINGS[name].words if name in PAGE_SETTINGS else WORDS.get(name, {})
+    words = PAGE_SETTINGS[name].words if name in PAGE_SETTINGS else VALUE_WORDS.get(name, {})
     return translated(words.get(value or "", value or "–"))
 
 

@@ -45,18 +45,18 @@ def _shortened(value: Any) -> Any:
     return value
 
 
-LATEST = select(*(getattr(AuditLine, name) for name in AuditRecord._fields)).order_by(AuditLine.id.desc())
+NEWEST_RECORDS = select(*(getattr(AuditLine, name) for name in AuditRecord._fields)).order_by(AuditLine.id.desc())
 
 
 def page(session: Session, before: int | None, count: int) -> tuple[AuditRecord, ...]:
     """The latest `count` records, or those with smaller ids than `before`, newest first."""
-    query = LATEST.limit(count)
+    query = NEWEST_RECORDS.limit(count)
     return _records(session, query if before is None else query.where(AuditLine.id < before))
 
 
 def newest(session: Session, actions: tuple[str, ...], count: int, after: int = 0) -> tuple[AuditRecord, ...]:
     """The latest `count` records of these actions with larger ids than `after`, newest first."""
-    query = LATEST.limit(count).where(AuditLine.id.in_(_of_each_action(actions, count, after)))
+    query = NEWEST_RECORDS.limit(count).where(AuditLine.id.in_(_of_each_action(actions, count, after)))
     return _records(session, query)
 
 

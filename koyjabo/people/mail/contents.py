@@ -1,51 +1,17 @@
-"""The contents of each kind of email, in the recipient's language.
+"""The contents of each kind of email, in the recipient's language. Names in them are `mailable`."""
 
-Users choose their own names and the names of communities, and strangers read them in emails from the operator's
-address. So names are plain text and `mailable`, because mail programs turn anything that looks like an address into a
-link.
-"""
-
-import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
-from functools import lru_cache
-from gettext import NullTranslations
-from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
-from babel.numbers import format_decimal
-from babel.support import Translations
-
-from koyjabo.base.core.i18n import LANGUAGE_DIGITS, LANGUAGES, N_
+from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.link_tokens import EMAIL_VERIFICATION, INVITATION, PANEL_INVITATION, PASSWORD_RESET
-from koyjabo.base.core.sanitize import DIRECTION_MARKS
 from koyjabo.base.network.location_names import UNKNOWN_LOCATION, in_language
+from .localizer import Localizer
+from .mailable import mailable
 
-CATALOGUES = Path(__file__).resolve().parents[2] / "translations"
-
-DOTS = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u2cf9\ua4f8\ua60e\U00010a50", "."))
-"""Full stops in other scripts that count as dots in domains (RFC 3490) or look like dots. NFKD replaces the remaining
-ones.
-"""
-
-SLASHES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8", "/"))
-
-ADDRESS = re.compile(
-    r"//|\\\\|www\.|\w@\w|\d{1,3}(?:\.\d{1,3}){3}"
-    r"|[^\s.]\.(?:xn--|(?![\u0980-\u09ff])[^\W\d_]{2}|(?:বল|ভরত|ভৰত)\b)",
-    re.IGNORECASE,
-)
-"""Parts of a name that mail programs may turn into a link: a scheme, a Windows path, `www.`, an email, an IPv4 address,
-or a domain (a dot followed by two letters). Bangla abbreviations look like domains (মো.করিম), so Bangla letters
-match only in the top-level domains বাংলা, ভারত and ভাৰত, written here without their vowel signs.
-"""
-
-ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
-PANEL_ROLES = {"viewer": N_("Viewer"), "admin": N_("Admin")}
-IGNORE = N_("If you did not ask for this, you can ignore this email.")
+COMMUNITY_ROLE_NAMES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
+PANEL_ROLE_NAMES = {"viewer": N_("Viewer"), "admin": N_("Admin")}
+IGNORE_HINT = N_("If you did not ask for this, you can ignore this email.")
 AFTER_LOGIN = N_("The link asks you to log in to that account.")
 TAKEOVER = N_(
     "This email has never been confirmed for the account, so someone else may be using it. A new password also "
@@ -55,63 +21,6 @@ TAKEOVER = N_(
 
 
 SETTING_NAMES = {"PUBLIC_URL": N_("the address in emails"), "SMTP_URL": N_("the mail server")}
-
-
-class Localizer:
-    """Formats sentences, numbers and times in `language` if it is in LANGUAGES, otherwise in English. Times are in
-    `zone`.
-    """
-
-    def __init__(self, language: str | None, zone: ZoneInfo) -> None:
-        self.language = language if language in LANGUAGES else "en"
-        self._zone = zone
-        self._catalogue = catalogue(self.language)
-
-    def say(self, sentence: str, **values: str) -> str:
-        """Translate a sentence that is marked with `N_`, and fill in `values`."""
-        translated = self._catalogue.gettext(sentence)
-        return translated % values if values else translated
-
-    def count(self, number: int) -> str:
-        return self._digits(format_decimal(number, locale=self.language))
-
-    def change(self, now: int, before: int) -> str:
-        """The change in percent, `+12%` or `+1,200%`; "" if there was nothing before."""
-        if not before:
-            return ""
-        percent = round(100 * (now - before) / before)
-        return f"{'+' if percent >= 0 else ''}{self.count(percent)}%"
-
-    def day(self, day: str) -> str:
-        return self._digits(format_date(date.fromisoformat(day), "d MMMM y", locale=self.language))
-
-    def moment(self, at_ms: int) -> str:
-        local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).replace(tzinfo=None)
-        return self._digits(format_datetime(local, "d MMMM y, HH:mm", locale=self.language))
-
-    def _digits(self, text: str) -> str:
-        return text.translate(LANGUAGE_DIGITS.get(self.language, {}))
-
-
-@lru_cache(maxsize=len(LANGUAGES))
-def catalogue(language: str) -> NullTranslations:
-    """The translations for a language in LANGUAGES."""
-    return Translations.load(str(CATALOGUES), [language])
-
-
-def mailable(name: str) -> str:
-    """A name on one line that is safe in an email: without invisible characters and characters that change the text
-    direction; "" if it contains an address.
-    """
-    shown = "".join(" " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character for character in name)
-    shown = " ".join(DIRECTION_MARKS.sub("", shown).split())
-    return "" if ADDRESS.search(_plain(shown)) else shown
-
-
-def _plain(text: str) -> str:
-    """A text as people and mail programs read it: normalised, without marks and invisible characters."""
-    letters = unicodedata.normalize("NFKD", text).translate(DOTS).translate(SLASHES)
-    return "".join(character for character in letters if unicodedata.category(character)[0] not in "MC")
 
 
 class Listing(NamedTuple):
@@ -148,7 +57,7 @@ def verify(speech: Localizer, data: Mapping[str, Any]) -> Contents:
         say(N_("Confirm this email")),
         "/verify-email/",
         EMAIL_VERIFICATION,
-        closing=say(IGNORE),
+        closing=say(IGNORE_HINT),
     )
 
 
@@ -164,7 +73,7 @@ def reset(speech: Localizer, data: Mapping[str, Any]) -> Contents:
         say(N_("Choose a new password")),
         "/reset-password/",
         PASSWORD_RESET,
-        closing=say(IGNORE),
+        closing=say(IGNORE_HINT),
     )
 
 
@@ -179,7 +88,7 @@ def invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
         say(subject, **names),
         [
             say(offer, **names),
-            say(N_("Your role: %(role)s"), role=say(ROLES[data["role"]])),
+            say(N_("Your role: %(role)s"), role=say(COMMUNITY_ROLE_NAMES[data["role"]])),
             say(N_("You become a member only if you accept. The link works once, for a week.")),
         ],
         say(N_("See the invitation")),
@@ -198,7 +107,7 @@ def panel_invitation(speech: Localizer, data: Mapping[str, Any]) -> Contents:
                 N_("%(name)s has invited you to this site's admin panel."),
                 name=mailable(data["by"]) or say(N_("Someone")),
             ),
-            say(N_("Your role: %(role)s"), role=say(PANEL_ROLES[data["role"]])),
+            say(N_("Your role: %(role)s"), role=say(PANEL_ROLE_NAMES[data["role"]])),
             say(N_("You get access only if you accept. The link works once, for a week.")),
         ],
         say(N_("See the invitation")),
@@ -230,7 +139,7 @@ def email_new(speech: Localizer, data: Mapping[str, Any]) -> Contents:
         say(N_("Confirm this email")),
         "/verify-email/",
         EMAIL_VERIFICATION,
-        closing=say(IGNORE),
+        closing=say(IGNORE_HINT),
     )
 
 
@@ -291,7 +200,7 @@ def test(speech: Localizer, data: Mapping[str, Any]) -> Contents:
     )
 
 
-KINDS: dict[str, Callable[[Localizer, Mapping[str, Any]], Contents]] = {
+CONTENTS_BY_KIND: dict[str, Callable[[Localizer, Mapping[str, Any]], Contents]] = {
     "verify": verify,
     "reset": reset,
     "invitation": invitation,

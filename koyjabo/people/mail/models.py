@@ -19,7 +19,7 @@ class OutboxMail(Model):
     )
 
     id: Mapped[BigKey] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(32))  # one of `koyjabo.people.mail.contents.KINDS`
+    kind: Mapped[str] = mapped_column(String(32))  # one of `koyjabo.people.mail.contents.CONTENTS_BY_KIND`
     email: Mapped[Email]
     recipient: Mapped[Digest]  # a keyed hash of the address, to limit the emails sent to it
     language: Mapped[str | None] = mapped_column(String(8))

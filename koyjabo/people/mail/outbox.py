@@ -1,4 +1,4 @@
-"""Composes the emails in the outbox, and sends them on one worker at a time across all servers. Each email is sent at
+"""The outbox of emails. Sends them on one worker at a time across all servers. Each email is sent at
 least once, and failures are retried for a day with increasing pauses.
 """
 
@@ -7,24 +7,13 @@ import logging
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, formataddr
 from functools import cached_property
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-from jinja2 import Environment, FileSystemLoader
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
-from koyjabo.base.core.domains import ascii_address
 from koyjabo.base.core.errors import LedgerUnavailable, MailUnavailable
-from koyjabo.base.core.link_tokens import LinkTokens
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.base.core.sealer import Sealer
 from koyjabo.base.database.executor import DatabaseExecutor
@@ -33,66 +22,16 @@ from koyjabo.base.network import client_address
 from koyjabo.base.network.client_address import levels
 from koyjabo.base.settings import smtp_url
 from koyjabo.base.settings.schema import Settings
-from koyjabo.base.settings.smtp_url import SmtpServer
 from . import outbox_queries
-from .contents import KINDS, Localizer
-from .outbox_queries import LEASE, OF_EARLIER, ORDER, Charge, Prepare, QueuedEmail, Status
+from .budget_queries import Charge
+from .composer import EARLIER_SERVER, Composer, mail_host
+from .outbox_queries import KINDS_OF_EARLIER_SERVER, MAIL_LEASE, MAIL_ORDER, Prepare, QueuedEmail, Status
 from .smtp import NotDelivered, SmtpTransport
 
 log = logging.getLogger(__name__)
 
-POLICY = SMTP.clone(cte_type="7bit")
-"""Some mail servers do not accept 8-bit bodies (RFC 6152)."""
 
-
-EARLIER = "earlier"
-"""Key in an email's data for the mail server that sends it, as a sealed SMTP_URL, and the PUBLIC_URL of its link."""
-
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "mail"
-
-
-class Composer:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._tokens = LinkTokens(settings.secret_key)
-        self._html = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("mail.html")
-
-    def compose(self, queued_email: QueuedEmail, server: SmtpServer) -> tuple[str, bytes, bool]:
-        """The recipient, the message, and whether the recipient's address needs SMTPUTF8 (RFC 6531)."""
-        speech, public_url = Localizer(queued_email.language, self._settings.zone), self._settings.public_url
-        _, public_url = queued_email.data.get(EARLIER, ("", public_url))
-        contents = KINDS[queued_email.kind](speech, queued_email.data)
-        token = self._tokens.token(contents.purpose, queued_email.data["link"]) if contents.purpose else ""
-        url = f"{public_url}{contents.path}{token}" if contents.path else ""
-        recipient = ascii_address(queued_email.email)
-        message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
-        message["From"], message["To"] = formataddr((server.sender_name, server.sender)), recipient
-        message["Subject"] = " ".join(contents.subject.split())
-        message["Date"] = format_datetime(datetime.fromtimestamp(queued_email.at_ms / 1000, UTC))
-        # Derived from the outbox row, so that mailboxes can drop a second copy.
-        message["Message-ID"] = f"<{queued_email.id}.{queued_email.at_ms}@{mail_host(public_url)}>"
-        message["Auto-Submitted"] = "auto-generated"
-        signature = f"{self._settings.name_in(speech.language)} · {public_url}"
-        link = [f"{contents.label}:\n{url}"] if url else []
-        closing = [contents.closing] if contents.closing else []
-        paragraphs = [*map(str, contents.paragraphs), *link, *closing, signature]
-        message.set_content("\n\n".join(paragraphs) + "\n")
-        values = {"contents": contents, "url": url, "language": speech.language, "signature": signature}
-        message.add_alternative(self._html.render(values), subtype="html")
-        message["Content-Language"] = speech.language
-        return recipient, message.as_bytes(), not recipient.isascii()
-
-
-def mail_host(public_url: str) -> str:
-    """The host of PUBLIC_URL as mails name it: an IP address is a literal in brackets (RFC 5321, 4.1.3)."""
-    host = urlsplit(public_url).hostname or "localhost"
-    try:
-        return f"[IPv6:{host}]" if ip_address(host).version == 6 else f"[{host}]"
-    except ValueError:
-        return host
-
-
-MAX_PER_ACCOUNT = 50
+MAX_MAILS_OF_ACCOUNT = 50
 
 ADDRESS_SHARE, NETWORK_SHARE = 10, 2
 """An address may use a tenth of the server's daily emails. Larger networks may use 4 or 16 times that, but no more than
@@ -100,21 +39,21 @@ half.
 """
 
 
-DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[^\s()<>\[\]:;@\\,\"]+")
+DELIVERABLE_ADDRESS = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[^\s()<>\[\]:;@\\,\"]+")
 """Matches accepted addresses. Other characters have a special meaning in headers: an email to `x<y@example.com` would
 reach `y@example.com`.
 """
 
-PLACEHOLDER = "admin@koyjabo.example"
+PLACEHOLDER_EMAIL = "admin@koyjabo.example"
 """The made-up address of the first admin in development. No email is sent to it."""
 
 USED_UP_LEVELS = {"server": logging.ERROR, "network": logging.WARNING, "account": logging.WARNING}
 """Log levels for used-up budgets. Only the server's budget affects everyone, so metrics count it as an error."""
 
-POLL_S = 2.0
+OUTBOX_POLL_S = 2.0
 """Interval between calls to `tick`, s."""
 
-TEST_LIMIT_S = 40.0
+TEST_MAIL_LIMIT_S = 40.0
 """Time limit for a test email, s. A person is waiting for the result."""
 
 
@@ -135,7 +74,7 @@ class MailOutbox:
         self._sealer = Sealer(settings.secret_key, b"earlier mail servers")
         self._most = settings.rate_limit_mails
         self._prepare: dict[str, Prepare] = {}
-        self._task = LeasedTask(database, clock, runtime, LEASE, "mail_interrupted", "mail_work_failed")
+        self._task = LeasedTask(database, clock, runtime, MAIL_LEASE, "mail_interrupted", "mail_work_failed")
 
     @property
     def is_on(self) -> bool:
@@ -179,7 +118,7 @@ class MailOutbox:
             return None
         charges: tuple[Charge, ...] = ()
         if account_id := owner or sender:
-            charges = self._charge("account", account_id, MAX_PER_ACCOUNT), *self._shared()
+            charges = self._charge("account", account_id, MAX_MAILS_OF_ACCOUNT), *self._shared()
         return self._email(kind, email, language, data, once, owner, charges)
 
     def email_of(
@@ -191,7 +130,7 @@ class MailOutbox:
         if not earlier.smtp_url:
             return None
         sealed = self._sealer.seal(earlier.smtp_url, email)
-        return self._email(kind, email, language, {**data, EARLIER: [sealed, earlier.public_url]})
+        return self._email(kind, email, language, {**data, EARLIER_SERVER: [sealed, earlier.public_url]})
 
     def _email(
         self,
@@ -203,7 +142,7 @@ class MailOutbox:
         owner: str | None = None,
         charges: tuple[Charge, ...] = (),
     ) -> QueuedEmail | None:
-        if email_key(email) == PLACEHOLDER or not DELIVERABLE.fullmatch(email.strip()):
+        if email_key(email) == PLACEHOLDER_EMAIL or not DELIVERABLE_ADDRESS.fullmatch(email.strip()):
             return None
         return QueuedEmail(
             kind=kind,
@@ -244,7 +183,7 @@ class MailOutbox:
                 self._runtime.soon(waiter.wake)
 
         self._runtime.start_task(deliver)
-        self._runtime.later(TEST_LIMIT_S, waiter.wake)
+        self._runtime.later(TEST_MAIL_LIMIT_S, waiter.wake)
         waiter.wait()
         error = outcome[0] if outcome else NotDelivered("timeout")
         log.info("mail_tested reason=%s", error)
@@ -273,7 +212,7 @@ class MailOutbox:
 
     def _kinds(self) -> tuple[str, ...]:
         """The kinds of emails to send now. Without a mail server, those that an earlier one sends."""
-        return tuple(ORDER) if self.is_on else OF_EARLIER
+        return tuple(MAIL_ORDER) if self.is_on else KINDS_OF_EARLIER_SERVER
 
     def send_all(self) -> None:
         """Send all due emails, one after the other, unless the mail server is removed. Raises LedgerUnavailable."""
@@ -304,8 +243,8 @@ class MailOutbox:
 
     def _deliver(self, queued_email: QueuedEmail) -> None:
         server, public_url = self._settings.smtp, self._settings.public_url
-        if EARLIER in queued_email.data:
-            sealed, public_url = queued_email.data[EARLIER]
+        if EARLIER_SERVER in queued_email.data:
+            sealed, public_url = queued_email.data[EARLIER_SERVER]
             opened = self._sealer.open(sealed, queued_email.email)
             server = smtp_url.parse(opened) if opened else None
         if server is None:

@@ -1,91 +1,66 @@
-"""Queries for the outbox and for the daily budgets for emails to strangers, which apply across workers and restarts.
-They are operations of the database executor.
-"""
+"""Queries for the outbox, as operations of the database executor."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, delete, func, select, text, update
+from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.base.jobs import job_queries
 from koyjabo.people.models import User
-from .models import MailBudget, OutboxMail
+from .budget_queries import Charge, charge, is_used_up
+from .models import OutboxMail
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
-MAX_PER_HOUR = 5
+MAX_MAILS_PER_HOUR = 5
 """Maximum number of emails of one kind to one address per hour. Further ones are dropped, so that no form can fill a
 stranger's mailbox.
 """
 
-TEST, SETTINGS = "test", "settings"
+TEST_MAIL, SETTINGS_MAIL = "test", "settings"
 
-OF_EARLIER = (SETTINGS,)
+KINDS_OF_EARLIER_SERVER = (SETTINGS_MAIL,)
 """Kinds of emails that are sent by the mail server from before the change they are about."""
 
-ORDER = [
+MAIL_ORDER = [
     "reset",
     "email_changed",
     "sign_in",
     "email_new",
     "verify",
-    SETTINGS,
+    SETTINGS_MAIL,
     "backup_failed",
     "invitation",
     "panel_invitation",
-    TEST,
+    TEST_MAIL,
 ]
 """Kinds by priority, starting with the emails that people wait for or should see at once. Features add theirs with
 `kinds.add_kind`.
 """
 
-LONGEST_PAUSE_MS = 4 * HOUR_MS
+MAX_PAUSE_MS = 4 * HOUR_MS
 SENT_KEPT_MS, FAILED_KEPT_MS = DAY_MS, 30 * DAY_MS
 """How long sent and failed emails are kept, ms. A sent email counts towards the hourly limit, and reserves
 its `once`.
 """
-MAX_FAILURES = 10
+MAX_LISTED_FAILURES = 10
 
-LEASE = "mail"
-
-BUDGET_KEPT_MS = 25 * 3_600_000
-"""How long a budget is kept, ms. Budgets are daily, and a day has up to 25 hours."""
-
-ADD_BUDGET = text(
-    "INSERT INTO mail_budgets (key, used, expires_ms) VALUES (:key, 0, :expires_ms) ON CONFLICT (key) DO NOTHING"
-)
+MAIL_LEASE = "mail"
 
 
-class Charge(NamedTuple):
-    """One email charged to a budget: the budget's owner (`account`, `network` or `server`), key and size."""
+USED_UP = "used_up"
+"""Key in an email's data for the owners of the budgets that it used up. They are logged when the email is taken from
+the outbox.
+"""
 
-    of: str
-    key: str
-    most: int
+CHARGES = "charges"
+"""Key in a row's data for the charges of an email that is charged late. Both keys are removed when the email is first
+taken, so that retries are neither charged nor logged again.
+"""
 
-
-def charge(session: Session, charges: Sequence[Charge], now_ms: int) -> list[str] | None:
-    """Take one email from each budget. Returns the owners whose budgets are now used up. If a budget was already used
-    up, takes nothing and returns None. Locks the budgets until the transaction ends.
-    """
-    by_key = {budget.key: budget for budget in charges}
-    keys = sorted(by_key)  # in a fixed order, to avoid deadlocks
-    if not keys:
-        return []
-    session.execute(ADD_BUDGET, [{"key": key, "expires_ms": now_ms + BUDGET_KEPT_MS} for key in keys])
-    query = select(MailBudget.key, MailBudget.used).where(MailBudget.key.in_(keys)).order_by(MailBudget.key)
-    used = {row.key: row.used for row in session.execute(query.with_for_update())}
-    if any(used[key] >= budget.most for key, budget in by_key.items()):
-        return None
-    session.execute(update(MailBudget).where(MailBudget.key.in_(keys)).values(used=MailBudget.used + 1))
-    return [budget.of for key, budget in by_key.items() if used[key] + 1 == budget.most]
-
-
-def is_used_up(session: Session, budget: Charge) -> bool:
-    used = session.scalar(select(MailBudget.used).where(MailBudget.key == budget.key))
-    return used is not None and used >= budget.most
+ROW_COLUMNS = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
 
 
 class QueuedEmail(NamedTuple):
@@ -120,26 +95,13 @@ class QueuedEmail(NamedTuple):
         recent = (*same, OutboxMail.created_ms > self.at_ms - HOUR_MS)
         count = session.scalar(select(func.count()).select_from(OutboxMail).where(*recent)) or 0
         is_stored = self.once and session.scalar(select(OutboxMail.id).where(OutboxMail.once == self.once))
-        if count < MAX_PER_HOUR and not is_stored:
+        if count < MAX_MAILS_PER_HOUR and not is_stored:
             later = {CHARGES: self.charges} if self.is_charged_late else {}
             data = json.dumps({**self.data, **later, **({USED_UP: used_up} if used_up else {})})
             row = self._asdict() | {"data": data, "created_ms": self.at_ms, "due_ms": self.at_ms}
-            session.add(OutboxMail(**{name: row[name] for name in ROW}, attempts=0))
+            session.add(OutboxMail(**{name: row[name] for name in ROW_COLUMNS}, attempts=0))
             session.flush()
         return True
-
-
-USED_UP = "used_up"
-"""Key in an email's data for the owners of the budgets that it used up. They are logged when the email is taken from
-the outbox.
-"""
-
-CHARGES = "charges"
-"""Key in a row's data for the charges of an email that is charged late. Both keys are removed when the email is first
-taken, so that retries are neither charged nor logged again.
-"""
-
-ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
 
 
 Prepare = Callable[[Session, QueuedEmail, int], QueuedEmail | None]
@@ -162,7 +124,7 @@ def is_due(session: Session, worker: str, now_ms: int, kinds: Sequence[str]) -> 
     due = (OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(kinds), OutboxMail.due_ms <= now_ms)
     if session.scalar(select(OutboxMail.id).where(*due).limit(1)) is None:
         return False
-    return job_queries.is_lease_free(session, LEASE, worker, now_ms)
+    return job_queries.is_lease_free(session, MAIL_LEASE, worker, now_ms)
 
 
 def take(
@@ -174,7 +136,7 @@ def take(
     Also returns the budgets that are used up since the last call: the owner, and the kind of email.
     """
     used_up: list[tuple[str, str]] = []
-    if not job_queries.take_lease(session, LEASE, worker, now_ms):
+    if not job_queries.take_lease(session, MAIL_LEASE, worker, now_ms):
         return None, used_up
     while (row := _next(session, now_ms, kinds)) is not None:
         row.attempts += 1
@@ -223,13 +185,13 @@ def sent(session: Session, letter_id: int, now_ms: int) -> None:
     if row is not None:
         row.failure = None
         _finish(row, now_ms)
-    session.execute(delete(OutboxMail).where(OutboxMail.kind == TEST))
+    session.execute(delete(OutboxMail).where(OutboxMail.kind == TEST_MAIL))
 
 
 def test_failed(session: Session, queued_email: QueuedEmail, reason: str, now_ms: int) -> None:
     """Store that a test email was refused. It replaces the last one."""
-    session.execute(delete(OutboxMail).where(OutboxMail.kind == TEST))
-    fields = {"kind": TEST, "recipient": queued_email.recipient, "attempts": 1, "failure": reason}
+    session.execute(delete(OutboxMail).where(OutboxMail.kind == TEST_MAIL))
+    fields = {"kind": TEST_MAIL, "recipient": queued_email.recipient, "attempts": 1, "failure": reason}
     row = OutboxMail(**fields, created_ms=now_ms, due_ms=now_ms)
     _finish(row, now_ms)
     session.add(row)
@@ -249,22 +211,22 @@ def failed(session: Session, letter_id: int, reason: str, now_ms: int) -> bool:
 
 def status(session: Session, budget: Charge | None = None) -> Status:
     """The state of the outbox for the current mail server. `budget` is the server's budget."""
-    waiting = and_(OutboxMail.done_ms.is_(None), OutboxMail.kind.not_in(OF_EARLIER))
+    waiting = and_(OutboxMail.done_ms.is_(None), OutboxMail.kind.not_in(KINDS_OF_EARLIER_SERVER))
     count, oldest_ms = session.execute(select(func.count(), func.min(OutboxMail.created_ms)).where(waiting)).one()
     tried = select(OutboxMail.failure).where(waiting, OutboxMail.failure.is_not(None))
     last = session.scalar(tried.order_by(OutboxMail.due_ms.desc()).limit(1))
     given_up = select(OutboxMail.kind, OutboxMail.failure, OutboxMail.done_ms)
-    failed_test_ms = session.scalar(select(OutboxMail.done_ms).where(OutboxMail.kind == TEST))
+    failed_test_ms = session.scalar(select(OutboxMail.done_ms).where(OutboxMail.kind == TEST_MAIL))
     given_up = given_up.where(OutboxMail.failure.is_not(None), OutboxMail.done_ms.is_not(None))
-    given_up = given_up.where(OutboxMail.kind.not_in((TEST, *OF_EARLIER)))
-    rows = session.execute(given_up.order_by(OutboxMail.done_ms.desc()).limit(MAX_FAILURES)).all()
+    given_up = given_up.where(OutboxMail.kind.not_in((TEST_MAIL, *KINDS_OF_EARLIER_SERVER)))
+    rows = session.execute(given_up.order_by(OutboxMail.done_ms.desc()).limit(MAX_LISTED_FAILURES)).all()
     most = budget.most if budget and is_used_up(session, budget) else None
     return Status(count, oldest_ms, last, rows, most, failed_test_ms)
 
 
 def pause_ms(attempts: int) -> int:
     """Pause after a failed attempt: 1, 3, 9, 27 and 81 minutes, then 4 hours."""
-    return min(60_000 * int(3 ** min(attempts - 1, 10)), LONGEST_PAUSE_MS)
+    return min(60_000 * int(3 ** min(attempts - 1, 10)), MAX_PAUSE_MS)
 
 
 def _finish(row: OutboxMail, now_ms: int) -> None:

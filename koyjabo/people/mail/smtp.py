@@ -14,14 +14,14 @@ from koyjabo.base.core.sanitize import whole
 from koyjabo.base.database.batch_worker import BatchWorker, Job
 from koyjabo.base.settings.smtp_url import SmtpServer
 
-TIMEOUT_S = 15.0
+SMTP_TIMEOUT_S = 15.0
 """Time limit for each step, s: connecting, or a command and its reply."""
 
-PATIENCE_S, LIMIT_S = 30.0, 180.0
+DELIVERY_PATIENCE_S, DELIVERY_LIMIT_S = 30.0, 180.0
 
-LONGEST_REPLY = 300
+MAX_REPLY_LENGTH = 300
 
-MODULES = ("smtplib", "socket", "ssl")
+UNPATCHED_MODULES = ("smtplib", "socket", "ssl")
 
 
 class NotDelivered(Exception):
@@ -64,7 +64,9 @@ class SmtpTransport:
             security: type(kind.__name__, (_LoginInUtf8, kind), {})
             for security, kind in (("tls", self._smtplib.SMTP_SSL), ("", self._smtplib.SMTP))
         }
-        self._thread: BatchWorker[Callable[[], None], bool] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
+        self._thread: BatchWorker[Callable[[], None], bool] = BatchWorker(
+            runtime, _work, DELIVERY_PATIENCE_S, DELIVERY_LIMIT_S, most=1
+        )
 
     def send(self, server: SmtpServer, hello: str, recipient: str, message: bytes, is_utf8: bool) -> None:
         """Hand a message to the mail server. Raises NotDelivered; the server may still have accepted it."""
@@ -94,7 +96,7 @@ class SmtpTransport:
 
     def _connect(self, server: SmtpServer, hello: str) -> Any:
         host, port, security = server.host, server.port, server.security
-        options: dict[str, Any] = {"local_hostname": hello, "timeout": TIMEOUT_S}
+        options: dict[str, Any] = {"local_hostname": hello, "timeout": SMTP_TIMEOUT_S}
         if security == "tls":
             return self._kinds["tls"](host, port, context=self._context(), **options)
         connection: Any = self._kinds[""](host, port, **options)
@@ -116,7 +118,7 @@ def _unpatched_smtplib() -> Any:
     """A copy of `smtplib` with its own `socket` and `ssl`. In a worker, the modules in `sys.modules` are patched for
     the event loop. On another thread they would start a second event loop, and look up names on the wrong one.
     """
-    shared = {name: sys.modules.pop(name, None) for name in MODULES}
+    shared = {name: sys.modules.pop(name, None) for name in UNPATCHED_MODULES}
     try:
         return importlib.import_module("smtplib")
     finally:
@@ -145,7 +147,7 @@ def _reply(error: Any) -> str:
     """The server's reply, on one line."""
     _, words = _response(error)
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words or "")
-    return " ".join(whole(text).split())[:LONGEST_REPLY]
+    return " ".join(whole(text).split())[:MAX_REPLY_LENGTH]
 
 
 def _response(error: Any) -> tuple[int | None, bytes | str | None]:

@@ -64,7 +64,7 @@ class MemberMirror:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether Redis responded within FRESH_MS. Always true for a scope that is refreshed every second."""
+        """Whether Redis responded within FRESH_REPLY_MS. Always true for a scope that is refreshed every second."""
         return self.was_answered and self._clock.elapsed_ms() - self.last_reply_ms <= FRESH_REPLY_MS
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from koyjabo.base.core.clock import Clock
 
-MAX_UNMATCHED = 10_000
+MAX_UNMATCHED_VISITS = 10_000
 """Maximum number of visits waiting for a socket."""
 
 Fingerprint = bytes
@@ -35,7 +35,7 @@ class UnmatchedVisits:
         self._visits[visitor_id] = (fingerprint, self._clock.elapsed_ms())
         self._by_fingerprint.setdefault(fingerprint, {})[visitor_id] = is_closed
         self._sizes[fingerprint[:NETWORK_BYTES]] += 1
-        if len(self._visits) > MAX_UNMATCHED:
+        if len(self._visits) > MAX_UNMATCHED_VISITS:
             self._drop_excess()
 
     def newest(self, fingerprint: Fingerprint) -> tuple[str | None, bool]:
@@ -67,7 +67,7 @@ class UnmatchedVisits:
         once, because sorting ten thousand networks takes a millisecond.
         """
         sizes = self._sizes.copy()
-        left, share = MAX_UNMATCHED * 4 // 5, 0
+        left, share = MAX_UNMATCHED_VISITS * 4 // 5, 0
         excess = len(self._visits) - left
         for position, size in enumerate(sorted(sizes.values())):  # small networks leave their share to others
             share = left // (len(sizes) - position)

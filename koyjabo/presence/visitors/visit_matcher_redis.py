@@ -10,7 +10,7 @@ from koyjabo.base.cluster.redis_client import RedisClient, Script
 from .unmatched_visits import Fingerprint
 from .visit_matcher import VisitMatcher
 
-MAX_OFFERED = 100
+MAX_OFFERED_VISITS = 100
 """Maximum number of offers per fingerprint. Visitors share a fingerprint if, for instance, they use the same browser on
 a campus with a single address.
 """
@@ -31,7 +31,7 @@ class RedisVisitMatcher(VisitMatcher):
         self._window_ms = window_s * 1000
 
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
-        arguments = [visitor_id, self._window_ms, MAX_OFFERED]
+        arguments = [visitor_id, self._window_ms, MAX_OFFERED_VISITS]
         self._outbox.send_in_order(partial(self._call, self._offer, fingerprint, arguments))
 
     def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:

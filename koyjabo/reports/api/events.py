@@ -26,7 +26,7 @@ from koyjabo.columns.events.new_event import (
     size_of,
 )
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.counting.schemas.requests import ANONYMOUS
+from koyjabo.counting.schemas.requests import ANONYMOUS_TEXT
 from koyjabo.counting.visits import Visits
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.fast_path.fast_path import fast_path, waits_fairly
@@ -150,7 +150,7 @@ class EventsBody(Body):
     events: Annotated[list[Annotated[EventBody, BeforeValidator(_is_object)]], BeforeValidator(_events)] = Field(
         min_length=1, max_length=MAX_EVENTS
     )
-    anonymous: OptionalFlag = Field(False, description=ANONYMOUS)
+    anonymous: OptionalFlag = Field(False, description=ANONYMOUS_TEXT)
 
     def as_events(self, at_ms: int) -> list[NewEvent]:
         return [
@@ -197,7 +197,7 @@ def record_events(context: RequestContext) -> PlainResponse:
     body, services = context.body(EventsBody), context.services
     context.count_visitor("event_requests", body.visitorId)
     events, anonymity = body.as_events(services.clock.now_ms()), services[Anonymity]
-    if anonymity.is_asked(context.environ, body.anonymous):
+    if anonymity.is_requested(context.environ, body.anonymous):
         keys = anonymity.keys_of(body.visitorId, [event.event_id for event in events])
         events = [event.anonymous(*own) for event, own in zip(events, keys, strict=True)]
     size, recorded = size_of(events), NOTHING

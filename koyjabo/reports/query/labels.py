@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import COMMUNITY_IN_ADDRESS, community_in
 from koyjabo.columns.dimensions.dimensions import COMMUNITY, Value, dimension_of, has_addresses
-from koyjabo.people.mail.contents import catalogue
+from koyjabo.people.mail.localizer import catalogue
 from koyjabo.people.models import Community
 
 COMMUNITY_PAGE = N_("Community %(name)s")

@@ -32,9 +32,10 @@ from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.columns.query.report_query import Filters
 from koyjabo.communities import memberships
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient
+from koyjabo.people.accounts.hash_queue import OPERATOR_CLIENT, PasswordClient
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.audit.log import CHANGES, SUBJECTS, Changes, Subject, Transaction, transaction
+from koyjabo.people.audit.log import ACTION_LABELS, SUBJECT_LABELS, Subject
+from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_filter
 from . import queries as queries
 from .models import Share
@@ -45,11 +46,11 @@ MAX_LINKS = 200
 ONLY_THEIRS = N_("Moderators can share the visits to one of their communities: filter by that community.")
 NOT_SHARED = N_("is not shown by share links")
 
-CHANGES |= {
+ACTION_LABELS |= {
     "share.create": N_("Share link created"),
     "share.end": N_("Share link revoked"),
 }
-SUBJECTS["share"] = N_("Share link")
+SUBJECT_LABELS["share"] = N_("Share link")
 
 
 class UnknownShare(KoyJaboError):

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from koyjabo.counting.evidence.attendance import AttendanceWriter
-from koyjabo.counting.evidence.queries import Shown
+from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
+from koyjabo.counting.evidence.timeline import Shown
 from .attended_time_queries import Measured, MeasuredRow
 
 

@@ -14,9 +14,9 @@ from koyjabo.base.core.urls import ascii_host, normal
 from koyjabo.base.database.rows import has, has_words
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.location_names import COUNTRIES_BY_CODE
-from koyjabo.counting.evidence.facts import ATTENDED_MS
+from koyjabo.counting.evidence.facts import ATTENDED_VISIT_MS
 from koyjabo.counting.models import Visit
-from koyjabo.counting.queries import OF_A_COMMUNITY, ids_between_ordinals, ids_of
+from koyjabo.counting.queries import IN_A_COMMUNITY, ids_between_ordinals, ids_of
 from koyjabo.people.models import Community, User
 from . import search_terms
 
@@ -42,8 +42,8 @@ BY_ITSELF = ~IS_AUTOMATED & ~Visit.acted
 EVIDENCE = {
     "automated": IS_AUTOMATED,
     "acted": Visit.acted & ~IS_AUTOMATED,
-    "stayed": BY_ITSELF & (Visit.attended_ms >= ATTENDED_MS),
-    "none": BY_ITSELF & (Visit.attended_ms < ATTENDED_MS),
+    "stayed": BY_ITSELF & (Visit.attended_ms >= ATTENDED_VISIT_MS),
+    "none": BY_ITSELF & (Visit.attended_ms < ATTENDED_VISIT_MS),
 }
 """The values of the reports' `evidence` dimension, with their conditions."""
 
@@ -99,7 +99,7 @@ def _fields(browsers: "_Browsers", which: SearchFilter) -> list[ColumnElement[bo
     if which.is_own is not None:
         clauses.append(Visit.own.is_(which.is_own))
     if which.community_id:
-        clauses += [Visit.scope == which.community_id, OF_A_COMMUNITY]
+        clauses += [Visit.scope == which.community_id, IN_A_COMMUNITY]
     if which.page:
         clauses.append(Visit.page == normal(which.page))
     if which.browser:

@@ -17,7 +17,7 @@ from koyjabo.base.core.urls import host_of, normal
 from koyjabo.base.models import SITE
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.location_names import COUNTRIES_BY_CODE
-from koyjabo.counting.models import LABEL, HourlyVisits, Visit
+from koyjabo.counting.models import COLUMN_LABEL, HourlyVisits, Visit
 from koyjabo.counting.queries import id_range, ids_of
 from koyjabo.counting.records import is_late
 from koyjabo.people.models import Community, User
@@ -113,7 +113,7 @@ class Count(NamedTuple):
 
 NAMED = tuple(name for name in LoggedVisit._fields if name in COLUMNS)
 OTHERS = tuple(name for name in COLUMNS if name not in (*NAMED, *LEFT_OUT))
-LABELS = {name: COLUMNS[name].info[LABEL] for name in OTHERS if LABEL in COLUMNS[name].info}
+LABELS = {name: COLUMNS[name].info[COLUMN_LABEL] for name in OTHERS if COLUMN_LABEL in COLUMNS[name].info}
 """Labels for the columns in OTHERS that a visit's page shows."""
 
 ROW = (Visit.scope, *(COLUMNS[name] for name in (*NAMED, *OTHERS)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.columns.dimensions.trait_parser import TraitParser
-from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
 from . import attended_time_queries
 from .attended_times import LiveTime, times_of
 from .visit_list import VisitList

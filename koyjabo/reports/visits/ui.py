@@ -13,7 +13,7 @@ from koyjabo.base.core.urls import host_of, shown
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.campaigns import Campaign
 from koyjabo.columns.dimensions.dimensions import BY_NAME, EVIDENCE, OWN
-from koyjabo.counting.evidence.facts import ATTENDED_MS
+from koyjabo.counting.evidence.facts import ATTENDED_VISIT_MS
 from koyjabo.reports.services import ReportServices
 from koyjabo.web import i18n
 from koyjabo.web.current import current
@@ -61,7 +61,7 @@ def language(code: str) -> str:
 
 
 def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
-    """Yield the label and text of each column that has both (`counting.models.LABEL`)."""
+    """Yield the label and text of each column that has both (`counting.models.COLUMN_LABEL`)."""
     written: dict[str, Callable[[Any], str]] = {"language": language, "campaign": campaign}
     for name, text in LABELS.items():
         if value := visit.others[name]:
@@ -75,7 +75,7 @@ def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
     time = _time(visit, live_times)
     attended_ms = time.at(current().clock.now_ms())
     kinds = {"automated": _("automated"), "acted": _("acted")}
-    is_attended = attended_ms is not None and attended_ms >= ATTENDED_MS
+    is_attended = attended_ms is not None and attended_ms >= ATTENDED_VISIT_MS
     words = [*([spent((attended_ms or 0) // 1000)] if is_attended else []), *filter(None, [kinds.get(time.evidence)])]
     if words:
         return ", ".join(words)
@@ -88,7 +88,7 @@ def time_and_kind(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> tup
     """The time on page, such as `2 m 10 s`, and the kind of evidence. The time is `–` until it is known."""
     time = _time(visit, live_times)
     attended_ms = time.at(current().clock.now_ms())
-    is_known = attended_ms is not None and (attended_ms >= ATTENDED_MS or not _is_early(visit.at_ms))
+    is_known = attended_ms is not None and (attended_ms >= ATTENDED_VISIT_MS or not _is_early(visit.at_ms))
     return spent((attended_ms or 0) // 1000) if is_known else "–", time.evidence
 
 

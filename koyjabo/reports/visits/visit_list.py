@@ -19,7 +19,7 @@ from koyjabo.columns.dimensions.readers import PARSED_COLUMNS, TRAITS
 from koyjabo.columns.dimensions.trait_parser import TraitParser, Traits
 from koyjabo.counting.queries import Visited, visits_by_day
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import CHANGES, Subject
+from koyjabo.people.audit.log import ACTION_LABELS, Subject
 from . import queries, search_terms
 from .condition_queries import SearchFilter
 from .queries import OTHERS, Count, Frequent, LoggedVisit, Search
@@ -51,7 +51,7 @@ TEXTS = dict.fromkeys(("place", "page", "source", "browser"), MAX_TEXT_LENGTH) |
 
 FOREVER = "9999-12-31"
 
-CHANGES |= {
+ACTION_LABELS |= {
     "visits.export": N_("Visits exported"),
 }
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from koyjabo.base.core.i18n import N_
-from koyjabo.people.mail.contents import Contents, Listing, Localizer, mailable
+from koyjabo.people.mail.contents import Contents, Listing
+from koyjabo.people.mail.localizer import Localizer
+from koyjabo.people.mail.mailable import mailable
 
 EMAIL_LABEL = N_("Weekly report")
 TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Locations")}

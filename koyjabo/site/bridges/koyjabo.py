@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from koyjabo.base.core.errors import NotBridged
 from koyjabo.base.core.identity import VISIT_NAME
 from koyjabo.counting.incoming import register
-from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody
+from koyjabo.counting.schemas.requests import VISIT_REFUSALS, NewVisitBody
 from koyjabo.counting.visits import Visits
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.fast_path import fast_path
@@ -80,7 +80,7 @@ class GlobalStatsResponse(BaseModel):
 
 
 @bp.post(BRIDGE_PATH)
-@describe("Count a visit to koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
+@describe("Count a visit to koyjabo.com", {204: None, 404: NOTHING_ELSE, **VISIT_REFUSALS}, body=VisitRecordBody)
 @fast_path
 def record_visit(context: RequestContext) -> PlainResponse:
     """Register a visit under the rules of POST /api/visitor/register. Returns 204, even for a visit that was already

@@ -14,8 +14,8 @@ from koyjabo.base.network.origins import host_of, other_host
 from koyjabo.counting.records import Receipt
 from koyjabo.counting.visit_listeners import VisitListeners
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import CHANGES, Subject
-from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
+from koyjabo.people.audit.log import ACTION_LABELS, Subject
+from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
@@ -36,7 +36,7 @@ FIRST_PAGE_SHOWN_MS = 600_000
 MAX_FIRST_VISITS, FIRST_DAY_MS = 50, 86_400_000
 """Overview has reports once this many visits were counted, or this long after the first one, in ms."""
 
-CHANGES["setup.step"] = N_("Getting started changed")
+ACTION_LABELS["setup.step"] = N_("Getting started changed")
 
 
 class FirstDay(NamedTuple):
@@ -102,7 +102,7 @@ class GettingStarted:
             "zone": source("TIMEZONE") != "default" or facts.is_in_use,  # visits stay on the days they were counted for
             "total": facts.has_total or facts.is_in_use or self._step(TOTAL_STEP).done_ms,
             "mail": sends_mail,
-            "email": account.email != PLACEHOLDER and (facts.has_confirmed_email or not sends_mail),
+            "email": account.email != PLACEHOLDER_EMAIL and (facts.has_confirmed_email or not sends_mail),
             "person": facts.has_second_person,
             "second_factor": facts.has_second_factor or not account.is_admin,
             "backups": self._services[Backups].is_on,

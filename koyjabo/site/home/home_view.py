@@ -7,10 +7,11 @@ from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import Scope
 from koyjabo.communities.services import CommunityServices
-from koyjabo.counting.hours_of_day import DayByHour, DaysByHour
-from koyjabo.counting.last_hour import History, Pulse
+from koyjabo.counting.days_by_hour import DayByHour, DaysByHour
+from koyjabo.counting.history import History
+from koyjabo.counting.milestone_queries import ReachedMilestone
 from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.queries import ReachedMilestone
+from koyjabo.counting.pulse import Pulse
 from koyjabo.counting.stats import Stats, base36
 from koyjabo.people.models import Community
 from koyjabo.presence.members.arrivals import ArrivalCounter

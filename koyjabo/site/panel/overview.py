@@ -2,8 +2,8 @@
 
 from flask import Response, make_response, render_template, request, url_for
 
-from koyjabo.counting.hours_of_day import DaysByHour
-from koyjabo.counting.last_hour import Pulse
+from koyjabo.counting.days_by_hour import DaysByHour
+from koyjabo.counting.pulse import Pulse
 from koyjabo.reports.ui import choices
 from koyjabo.reports.ui.choices import OVERVIEW
 from koyjabo.reports.ui.view import view_of

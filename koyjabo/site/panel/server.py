@@ -21,7 +21,7 @@ from koyjabo.base.settings.catalogue import PAGE_SETTINGS, ROWS
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
+from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
@@ -134,7 +134,7 @@ def show(
         invited=_invited_admin() if report["is_read"] else "",
         tested=tested,
         own_email=me().email,
-        has_inbox=me().email != PLACEHOLDER,
+        has_inbox=me().email != PLACEHOLDER_EMAIL,
         **report,
     )
 
@@ -242,7 +242,7 @@ def _invited_admin() -> str:
 
 def _require_two_step_login() -> None:
     """An admin who requires two-step login of others has it. Raises InvalidInput."""
-    if current()[AccountServices].second_factors.state(me()).second_factor_ms is None:
+    if current()[AccountServices].enrolment.state(me()).second_factor_ms is None:
         raise InvalidInput(details={"REQUIRE_TWO_FACTOR": N_("Set up two-step login for your own account first.")})
 
 

@@ -16,7 +16,7 @@ MAX_AUTHOR_RECORDS = 200
 
 
 class TotalChange(NamedTuple):
-    kind: str  # one of ADJUSTMENTS
+    kind: str  # one of ADJUSTMENT_KINDS
     at_ms: int
     after_visit: int  # the highest visits.id at that time
     amount: int  # not 0; negative if the total was lowered

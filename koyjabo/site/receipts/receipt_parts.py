@@ -5,12 +5,12 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
-from koyjabo.counting.models import ROLLED_BACK, SET, START
+from koyjabo.counting.models import ROLLED_BACK_TOTAL, SET_TOTAL, START_TOTAL
 from .queries import TotalChange
 
 ADJUSTMENT_PART, VISITS_PART = "adjustment", "visits"
 
-PART_KINDS = {START: START, SET: ADJUSTMENT_PART, ROLLED_BACK: ROLLED_BACK}
+PART_KINDS = {START_TOTAL: START_TOTAL, SET_TOTAL: ADJUSTMENT_PART, ROLLED_BACK_TOTAL: ROLLED_BACK_TOTAL}
 """The kind of a part, by kind of adjustment."""
 
 PART_ORDER = (*PART_KINDS.values(), VISITS_PART)
@@ -55,7 +55,7 @@ def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPa
     for change in changes:
         parts += _part(VISITS_PART, change.after_visit - counted, reached)
         reached, counted = reached + change.after_visit - counted, change.after_visit
-        reason = change.reason if change.kind == SET else None
+        reason = change.reason if change.kind == SET_TOTAL else None
         parts += _part(PART_KINDS[change.kind], change.amount, reached, change.at_ms, reason)
         reached += change.amount
     return combined(parts), counted, reached

@@ -7,7 +7,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import Account
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.visits import Visits
-from koyjabo.people.audit.log import masked
+from koyjabo.people.audit.audit import masked
 from koyjabo.people.audit.queries import AuditRecord
 from . import queries
 from .queries import TotalChange, TotalHistory

@@ -27,7 +27,7 @@ from .folder import atomic_file
 
 logger = logging.getLogger(__name__)
 
-log.CHANGES |= {
+log.ACTION_LABELS |= {
     "backup.begin": N_("Backup started"),
     BACKUP: N_("Backup made"),
     FAILED: N_("Backup failed"),

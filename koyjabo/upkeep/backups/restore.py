@@ -30,7 +30,7 @@ from .folder import BackupFolder
 
 MAX_NAMED_PROBLEMS = 5
 
-log.CHANGES["ledger.restore"] = N_("Backup restored")
+log.ACTION_LABELS["ledger.restore"] = N_("Backup restored")
 
 
 def restore_file(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:

@@ -11,7 +11,7 @@ INTERFACES = ("api", "admin")
 def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.base.observability.services import ObservabilityServices
-    from koyjabo.counting.ledger import UnsavedVisits
+    from koyjabo.counting.unsaved_visits import UnsavedVisits
     from koyjabo.upkeep.recounts.recounts import Recounts
     from .health import Health
     from .readiness import Readiness

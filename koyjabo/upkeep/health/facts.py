@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from koyjabo.base.cluster.workers import Worker
 from koyjabo.base.database.free_space import Disk
-from koyjabo.counting.ledger import Unsaved
+from koyjabo.counting.unsaved_visits import Unsaved
 from koyjabo.people.mail.outbox_queries import Status
 from koyjabo.upkeep.backups.backups import BackupState
 from koyjabo.upkeep.recounts.recounts import RecountState

@@ -12,7 +12,7 @@ from koyjabo.base.jobs.running_jobs import RunningJobs
 from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.database_url import file_of, is_ephemeral
-from koyjabo.counting.ledger import Unsaved, UnsavedVisits
+from koyjabo.counting.unsaved_visits import Unsaved, UnsavedVisits
 from koyjabo.counting.visits import Visits
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.queries import AuditRecord

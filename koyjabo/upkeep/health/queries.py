@@ -11,9 +11,9 @@ from koyjabo.base.database.models import Counter
 from koyjabo.base.jobs.models import NightlyWork
 from koyjabo.base.models import SITE
 from koyjabo.counting.models import Visit
-from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
+from koyjabo.counting.rollback_queries import ROLLED_BACK_ACTION as ROLLED_BACK
 from koyjabo.people.audit import queries as audit
-from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
 from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.upkeep.backups.backup_record_queries import BACKUP
@@ -22,7 +22,7 @@ from koyjabo.upkeep.retention.nightly import WORK as RETENTION
 ROLLBACK_SEEN = "ledger.rollback_seen"
 MAX_ROLLBACKS = 1_000
 
-CHANGES[ROLLBACK_SEEN] = N_("Lost visits acknowledged")
+ACTION_LABELS[ROLLBACK_SEEN] = N_("Lost visits acknowledged")
 
 NOW_MS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 STANDBYS = text("""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.database.timelines import TIMELINES
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.counting.ledger import LATE_S
+from koyjabo.counting.unsaved_visits import COMMIT_LATE_S
 from koyjabo.counting.visits import Visits
 
 SILENT = "It does not respond."
@@ -53,5 +53,5 @@ class Readiness:
 
 
 def _in_time(delay_s: float, error: str) -> Ready:
-    is_late = delay_s > LATE_S
+    is_late = delay_s > COMMIT_LATE_S
     return Ready(not is_late, round(delay_s * 1000, 1), error if is_late else None)

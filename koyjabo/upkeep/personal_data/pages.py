@@ -106,7 +106,7 @@ def _show_account(form: Form[Any], status: int = 200) -> Response:
         "invitations": current()[AccountServices].received.page(account),
         "is_verified": current()[AccountServices].email_links.is_verified(account),
         "sends_mails": current()[MailOutbox].is_on,
-        "second_factor": current()[AccountServices].second_factors.state(account),
+        "second_factor": current()[AccountServices].enrolment.state(account),
         "honours_signals": current()[Anonymity].honours_headers(),
     }
     return make_response(render_template("personal_data/account.html", **values), status)

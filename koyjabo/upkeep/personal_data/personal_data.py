@@ -7,7 +7,7 @@ from koyjabo.base.core.errors import NotYetForgotten
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.executor import Throttle
-from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
 from . import deletion_queries
 
 PATIENCE_S = 5.0
@@ -18,7 +18,7 @@ deleted within milliseconds.
 DELETED_USER = Subject("user", "", "")
 """Subject of the audit entry, which must not identify the deleted user."""
 
-CHANGES |= {"user.delete": N_("Account deleted")}
+ACTION_LABELS |= {"user.delete": N_("Account deleted")}
 
 
 class PersonalData:

@@ -6,11 +6,11 @@ read with the first piece, whose :after is 0.
 
 from sqlalchemy import text
 
-from koyjabo.counting.daily_people import SLOT_S, SLOTS
+from koyjabo.counting.daily_people import MAX_DAY_SLOTS, SLOT_S
 from koyjabo.counting.models import (
+    CLEARED_COLUMNS,
     IN_COMMUNITY,
-    LOST,
-    MONTHLY,
+    MONTHLY_PREFIX,
     ON_SITE,
     DailyVisits,
     HourlyPeople,
@@ -50,7 +50,7 @@ FROM (
 ) AS days GROUP BY scope, day, previous_day
 """)
 HOURS = text(f"""
-WITH half_hours(slot) AS (VALUES {", ".join(f"({slot})" for slot in range(SLOTS))})
+WITH half_hours(slot) AS (VALUES {", ".join(f"({slot})" for slot in range(MAX_DAY_SLOTS))})
 SELECT scope, began_s + slot * {SLOT_S} AS hour_s, authenticated, anonymous FROM (
     SELECT p.scope, d.began_s, d.slots, count(*) FILTER (WHERE p.person LIKE 'u:%') AS authenticated,
            count(*) FILTER (WHERE p.person NOT LIKE 'u:%') AS anonymous
@@ -86,9 +86,9 @@ SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND v.visito
 """)
 STILL_PERSONAL = text(f"""
 SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto
-AND (v.visitor_number IS NOT NULL OR v.visitor_id LIKE '{MONTHLY}%')
-AND (v.visitor_number IS NULL OR v.new_in IS NULL OR v.visitor_id NOT LIKE '{MONTHLY}%' OR v.visit_id <> '~' || v.id
-     OR {" OR ".join(f"v.{name} IS NOT NULL" for name in ("user_id", *LOST))})
+AND (v.visitor_number IS NOT NULL OR v.visitor_id LIKE '{MONTHLY_PREFIX}%')
+AND (v.visitor_number IS NULL OR v.new_in IS NULL OR v.visitor_id NOT LIKE '{MONTHLY_PREFIX}%'
+     OR v.visit_id <> '~' || v.id OR {" OR ".join(f"v.{name} IS NOT NULL" for name in ("user_id", *CLEARED_COLUMNS))})
 """)
 # Within a day, numbers increase with ids, up to the day's sum. Visits from before these numbers existed have none.
 DAY_NUMBERS = text("""
@@ -102,7 +102,7 @@ WHERE day_number <= coalesce(before, 0) OR day_number > coalesce(
 # People whose last day is before this day are removed (`upkeep.retention.reduction_queries`).
 REMOVED_BEFORE = text("SELECT day, seen_ms FROM nightly_work WHERE name = 'reduced'")
 SLOT = f"""
-CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {SLOTS * SLOT_S} THEN {SLOTS - 1}
+CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {MAX_DAY_SLOTS * SLOT_S} THEN {MAX_DAY_SLOTS - 1}
 ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
 # A visit belongs to its user, or else to the user that its visitor was later identified as, or else to the visitor.

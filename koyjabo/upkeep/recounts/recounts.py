@@ -21,7 +21,7 @@ from koyjabo.base.jobs import job_queries
 from koyjabo.base.jobs.claims import ClaimLost, WorkLease, is_stored
 from koyjabo.columns.columns import Columns
 from koyjabo.people.audit import log as audit, queries
-from koyjabo.people.audit.log import CHANGES, Actor, Subject
+from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from . import repair_queries
 from .recount_queries import MAX_SHOWN, RecountResult, newest_id, recount
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 BEGUN, ENDED = "ledger.recount", "ledger.recounted"
 LEDGER = Subject("ledger", "", "")
 
-CHANGES |= {
+ACTION_LABELS |= {
     BEGUN: N_("Recount started"),
     ENDED: N_("Recount finished"),
     "ledger.repair": N_("Numbers repaired"),

@@ -16,7 +16,7 @@ TOTAL = Subject("total", "site", "")
 
 TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
 
-audit.CHANGES["total.set"] = N_("Total changed")
+audit.ACTION_LABELS["total.set"] = N_("Total changed")
 
 
 class Preview(NamedTuple):

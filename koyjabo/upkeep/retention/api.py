@@ -3,7 +3,7 @@
 from flask import request
 
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.counting.schemas.requests import REFUSALS, ForgetBody
+from koyjabo.counting.schemas.requests import VISIT_REFUSALS, ForgetBody
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.limits import limits
@@ -16,7 +16,7 @@ bp = api_blueprint("retention")
 @bp.post("/visitor/forget")
 @describe(
     "Erase a visitor; the totals stay the same",
-    {204: None, **REFUSALS, 503: "not erased, or not completely; repeat the request, see Retry-After"},
+    {204: None, **VISIT_REFUSALS, 503: "not erased, or not completely; repeat the request, see Retry-After"},
     body=ForgetBody,
 )
 def forget() -> tuple[str, int]:

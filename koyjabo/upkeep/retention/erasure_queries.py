@@ -20,7 +20,7 @@ from koyjabo.base.network import campaigns, user_agents
 from koyjabo.columns.columns import Columns, RowChange
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
-from koyjabo.counting.models import LOST, MONTHLY, Visit
+from koyjabo.counting.models import CLEARED_COLUMNS, MONTHLY_PREFIX, Visit
 from .old_row_queries import lock, lock_counters
 from .reduction_queries import COUNT_FORGOTTEN
 
@@ -46,7 +46,7 @@ REDUCED: dict[str, Callable[[str | None], str | None]] = {
 """Functions that reduce columns that are neither kept nor cleared (`counting.models`)."""
 
 REPLACED = ("visitor_id", "visit_id", *REDUCED)
-CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in LOST)])
+CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in CLEARED_COLUMNS)])
 RENAME_VISIT = text(f"UPDATE visits SET {CHANGES} WHERE id = :id")
 COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in REDUCED))
 # The index on `visitors` begins with the scope, so this takes one look-up per scope that ever had visits.
@@ -167,7 +167,7 @@ def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]
     first = session.execute(select(*COLUMNS, Visit.visitor_id).where(Visit.id == first_id)).one_or_none()
     theirs = select(*COLUMNS).where(Visit.visitor_id == visitor_id).order_by(Visit.visit_id).limit(size)
     rows = list(session.execute(theirs))
-    if first is None or first.visitor_id.startswith(MONTHLY):
+    if first is None or first.visitor_id.startswith(MONTHLY_PREFIX):
         return rows, f"{RENAMED}{first_id}" if first_id else random_name()
     if first.visitor_id == visitor_id:
         return [first, *(row for row in rows if row.id != first.id)][:size], random_name()

@@ -27,9 +27,9 @@ from koyjabo.columns.columns import Columns
 from koyjabo.counting.daily_people import visitor
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.models import (
+    CLEARED_COLUMNS,
     IN_COMMUNITY,
-    LOST,
-    MONTHLY,
+    MONTHLY_PREFIX,
     ON_SITE,
     Event,
     ForgottenVisitors,
@@ -62,7 +62,7 @@ SELECT v.id, v.scope, v.day, v.visitor_id, v.referrer, v.user_agent, v.visitor_n
 FROM visits v WHERE v.id > :after AND v.id <= :last ORDER BY v.id LIMIT :size
 """)
 REDUCE_CONVERSIONS = f"""
-UPDATE conversions SET visitor_id = '{MONTHLY}' || id, user_id = '{DELETED_ID}', first_visit = (
+UPDATE conversions SET visitor_id = '{MONTHLY_PREFIX}' || id, user_id = '{DELETED_ID}', first_visit = (
     SELECT w.first_visit FROM visitors w WHERE w.scope = conversions.scope AND w.visitor_id = conversions.visitor_id)
 """
 REDUCE_CONVERSIONS_OF_VISITORS = text(f"{REDUCE_CONVERSIONS} WHERE scope = :scope AND visitor_id IN :visitor_ids")
@@ -71,7 +71,7 @@ REMOVE_VISITORS = text("DELETE FROM visitors WHERE scope = :scope AND visitor_id
 REMOVE_VISITORS = REMOVE_VISITORS.bindparams(bindparam("visitor_ids", expanding=True))
 REDUCE_OLD_CONVERSIONS = text(f"""
 {REDUCE_CONVERSIONS} WHERE id IN (
-    SELECT id FROM conversions WHERE at_ms < :before_ms AND visitor_id NOT LIKE '{MONTHLY}%' LIMIT :size)
+    SELECT id FROM conversions WHERE at_ms < :before_ms AND visitor_id NOT LIKE '{MONTHLY_PREFIX}%' LIMIT :size)
 """)
 COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "(:scope, :by)"))
 
@@ -81,7 +81,7 @@ def _statements(rows: str) -> dict[str, TextClause]:
 
     A subquery for each row always uses the index. For a join, the planner may read the whole table.
     """
-    cleared = ", ".join(f"{name} = NULL" for name in ("user_id", *LOST))
+    cleared = ", ".join(f"{name} = NULL" for name in ("user_id", *CLEARED_COLUMNS))
     statements = {
         "numbers": f"""
 SELECT r.value ->> 0, (SELECT v.visitor_number FROM visits v WHERE v.visitor_id = r.value ->> 0 LIMIT 1) FROM {rows}
@@ -99,7 +99,7 @@ FROM {rows} WHERE events.id = CAST(r.value ->> 0 AS BIGINT) AND events.id BETWEE
         "reduce_events_of_visits": f"""
 UPDATE events SET visitor_id = r.value ->> 1, event_id = '~' || events.id, client_ms = NULL
 FROM {rows} WHERE events.visit_id = CAST(r.value ->> 0 AS BIGINT) AND events.visit_id BETWEEN :first AND :last
-AND events.visitor_id NOT LIKE '{MONTHLY}%'
+AND events.visitor_id NOT LIKE '{MONTHLY_PREFIX}%'
 """,
         "gone": f"""
 SELECT scope, visitor_id FROM (
@@ -187,7 +187,7 @@ def reduce_events(session: Session, boundary: Boundary, part: Stretch, size: int
     columns = (Event.id, Event.visitor_id, Event.day)
     query = select(*columns).where(Event.id > part.after, Event.id <= part.last).order_by(Event.id).limit(size)
     rows = session.execute(query).all()
-    old = [row for row in rows if row.day < boundary.day and not row.visitor_id.startswith(MONTHLY)]
+    old = [row for row in rows if row.day < boundary.day and not row.visitor_id.startswith(MONTHLY_PREFIX)]
     if old:
         reduced = [*zip((row.id for row in old), _names(session, old), strict=True)]
         session.execute(_statement(session, "reduce_events"), _rows_by_id(reduced))
@@ -242,7 +242,7 @@ def _set_boundary(session: Session, boundary: Boundary) -> None:
 def _names(session: Session, rows: Sequence[Any]) -> list[str]:
     """The ids that rows of visitors get, for the months of the rows."""
     keys = {month: _secret(session, month) for month in sorted({row.day[:MONTH_LENGTH] for row in rows})}
-    return [f"{MONTHLY}{_hashed(keys[row.day[:MONTH_LENGTH]], row.visitor_id)}" for row in rows]
+    return [f"{MONTHLY_PREFIX}{_hashed(keys[row.day[:MONTH_LENGTH]], row.visitor_id)}" for row in rows]
 
 
 def _secret(session: Session, month: str) -> bytes:

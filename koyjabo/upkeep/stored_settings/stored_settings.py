@@ -24,7 +24,7 @@ from koyjabo.base.settings.schema import Settings
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Subject
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.people.mail.outbox_queries import SETTINGS
+from koyjabo.people.mail.outbox_queries import SETTINGS_MAIL
 from koyjabo.web.schemas.bodies import sentence
 from . import queries
 
@@ -43,7 +43,7 @@ CHANGED_SECRET = N_("changed")
 UNREADABLE_SECRET = N_("It was saved with another SECRET_KEY: enter it again.")
 INVALID_VALUE = N_("This version of the server does not accept its value: enter it again.")
 
-audit.CHANGES["settings.change"] = N_("Settings changed")
+audit.ACTION_LABELS["settings.change"] = N_("Settings changed")
 
 
 class StoredSettings:
@@ -106,7 +106,7 @@ class StoredSettings:
         if mailed := [name for name in MAILED_SETTINGS if name in changed]:
             for admin in queries.admins(session):
                 data = {"names": mailed, "by": by.name}
-                mail = self._services[MailOutbox].email_of(before, SETTINGS, admin.email, admin.language, **data)
+                mail = self._services[MailOutbox].email_of(before, SETTINGS_MAIL, admin.email, admin.language, **data)
                 if mail is not None:
                     mail.store(session)
 

@@ -179,7 +179,7 @@ def test_file_that_vanishes_while_it_is_opened_is_not_created_again(path, monkey
 
 
 def test_visits_are_refused_and_stats_are_stale_while_the_record_cannot_be_opened(sqlite_database, monkeypatch):
-    monkeypatch.setattr(ledger_sqlite, "CHECK_S", 0)
+    monkeypatch.setattr(ledger_sqlite, "FILE_CHECK_S", 0)
     path = sqlite_database.path
     record = Path(f"{path}.opened")
     with Site(sqlite_database.url) as site:

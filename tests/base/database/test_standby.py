@@ -33,7 +33,7 @@ from koyjabo.base.settings.database_url import normal
 from koyjabo.counting import high_water_redis
 from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
 from koyjabo.counting.high_water_redis import RedisHighWater
-from koyjabo.counting.ledger import open_store
+from koyjabo.counting.ledger_store import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.queries import Standbys

@@ -8,7 +8,7 @@ import pytest
 from support.application.site import Site, Time
 from support.databases.database import Database
 
-from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 
@@ -19,7 +19,7 @@ class Attended:
         self.site = Site(database.url, time)
         self.time = time
         self.attendance = self.site.services[AttendanceWriter]
-        self.pages = self.attendance.pages
+        self.pages = self.attendance.open_pages
         self._sockets = self.site.services[VisitorSockets]
 
     def open(

@@ -7,9 +7,9 @@ import pytest
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.columns.blocks.block_queries import correct_attended
-from koyjabo.counting.evidence.attendance import MAX_FAILURES
-from koyjabo.counting.evidence.queries import Shown
+from koyjabo.counting.evidence.attendance_writer import MAX_WRITE_FAILURES
 from koyjabo.counting.evidence.spans import MAX_SPANS
+from koyjabo.counting.evidence.timeline import Shown
 
 pytestmark = pytest.mark.both_kinds
 
@@ -181,7 +181,7 @@ def test_unexpected_error_loses_no_spans_unless_it_is_repeated(worker, monkeypat
     def fail(*_):
         raise ArithmeticError
 
-    for visit, failures in (("1", MAX_FAILURES - 1), ("2", MAX_FAILURES)):
+    for visit, failures in (("1", MAX_WRITE_FAILURES - 1), ("2", MAX_WRITE_FAILURES)):
         worker.open(visit, visit=visit)
         worker.time.pass_(seconds=5)
         worker.close(visit)

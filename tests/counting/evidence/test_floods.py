@@ -10,8 +10,8 @@ from support.clients.websocket import WebSocket, close, say
 from support.faults.moved_clocks import Timed
 from support.programs.processes import METRICS_TOKEN
 
-from koyjabo.counting.evidence.attendance import MAX_WAITING
-from koyjabo.counting.evidence.queries import Shown
+from koyjabo.counting.evidence.attendance_writer import MAX_WAITING_SPANS
+from koyjabo.counting.evidence.timeline import Shown
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 
@@ -73,7 +73,7 @@ def send_heartbeats(timed: Timed, strangers: list[Visitor]) -> None:
 def test_flood_of_one_address_takes_no_attended_time_of_others(
     sqlite_database, tmp_path, flood: Callable[[Timed, list[Visitor]], None], kind: str
 ):
-    changes = {"koyjabo.counting.evidence.attendance.MAX_WAITING": ROOM, PING_INTERVAL: DAY_S}
+    changes = {"koyjabo.counting.evidence.attendance_writer.MAX_WAITING_SPANS": ROOM, PING_INTERVAL: DAY_S}
     with ExitStack() as stack:
         timed = Timed(sqlite_database, tmp_path, changes, TRUSTED_PROXIES="1")
         stack.callback(timed.server.kill)
@@ -103,7 +103,7 @@ def test_campus_behind_one_address_loses_nothing_during_a_flood(worker):
     flood = count(worker.time.ms)
     for visible in (False, True, False):
         worker.time.pass_(seconds=10)
-        for at_ms in islice(flood, MAX_WAITING // 2):
+        for at_ms in islice(flood, MAX_WAITING_SPANS // 2):
             worker.attendance.add(Shown(f"stranger-{at_ms % 500}", "1", at_ms, at_ms + 1), "203.0.113.7")
         for visitor in visitors:
             worker.pages.show(visitor, visible, acted=True)

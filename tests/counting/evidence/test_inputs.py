@@ -2,8 +2,9 @@
 
 import pytest
 
-from koyjabo.counting.evidence.attendance import BATCH, _newest
-from koyjabo.counting.evidence.queries import Shown
+from koyjabo.counting.evidence.attendance_writer import MAX_BATCH_SPANS
+from koyjabo.counting.evidence.timeline import Shown
+from koyjabo.counting.evidence.unwritten_spans import _newest
 
 pytestmark = pytest.mark.both_kinds
 
@@ -46,7 +47,7 @@ def test_input_before_the_visitor_is_known_counts(worker):
 
 def test_client_with_many_early_inputs_does_not_delay_others(worker):
     worker.open("socket")
-    for number in range(20 * BATCH):
+    for number in range(20 * MAX_BATCH_SPANS):
         worker.pages.show("socket", visible=True, acted=True, visit_id=f"{number}")
     worker.write()
     worker.attendance.beat("bina", "1", True, acted=True)
@@ -65,7 +66,7 @@ def test_repeated_input_is_not_written_again(worker):
         worker.pages.show("socket", visible=False, acted=True)
         worker.write()
         written = worker.site.rows(newest)
-    for number in range(20 * BATCH):
+    for number in range(20 * MAX_BATCH_SPANS):
         worker.pages.show("socket", visible=False, acted=True, visit_id="1" if number % 2 else None)
     worker.write()
     assert worker.site.rows(newest) == written
@@ -78,10 +79,10 @@ def test_visitor_with_many_spans_leaves_room_for_others_in_a_response():
 
 
 def test_all_early_inputs_are_written_at_the_end(worker):
-    for number in range(2 * BATCH):
+    for number in range(2 * MAX_BATCH_SPANS):
         worker.attendance.beat(f"v{number}", "1", True, acted=True)
     worker.write()
-    for number in (0, 2 * BATCH - 1):
+    for number in (0, 2 * MAX_BATCH_SPANS - 1):
         worker.site.register(f"v{number}", visitId="1")
     worker.attendance.close()
     assert all(acted for (acted,) in worker.site.rows("SELECT acted FROM visits"))

@@ -64,7 +64,7 @@ def test_workers_share_the_new_pages_of_an_address(sqlite_database):
 
 
 def test_a_page_is_new_again_after_many_other_pages(monkeypatch):
-    monkeypatch.setattr(known_pages, "MAX_KNOWN", 4)
+    monkeypatch.setattr(known_pages, "MAX_KNOWN_PAGES", 4)
     counted, known = [], known_pages.KnownPages()
     limits = type("Limits", (), {"limits_storage": True, "count_name": lambda _: counted.append(1)})()
     for page in ("/a", "/b", "/c", "/a", "/d", "/a", "/b"):

@@ -180,7 +180,7 @@ def play(url: str, seed: int, steps: int) -> None:
 @pytest.fixture
 def few_rows(monkeypatch):
     """The sums take over few rows at once."""
-    monkeypatch.setattr(page_queries, "AT_ONCE", 2)
+    monkeypatch.setattr(page_queries, "ROWS_OF_A_MOVE", 2)
 
 
 @pytest.mark.both_kinds

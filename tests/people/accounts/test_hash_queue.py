@@ -14,8 +14,8 @@ from support.programs.processes import wait_until
 from koyjabo.base.core.errors import TooBusy
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.network.client_address import neighbourhood
-from koyjabo.people.accounts import passwords
-from koyjabo.people.accounts.passwords import MAX_PER_ADDRESS, HashQueue, PasswordClient
+from koyjabo.people.accounts import hash_queue, passwords
+from koyjabo.people.accounts.hash_queue import MAX_JOBS_OF_ADDRESS, HashQueue, PasswordClient
 
 
 class Jobs:
@@ -44,7 +44,7 @@ class Jobs:
     def _run(self, name: str, client: PasswordClient, work: Callable[[], object]) -> None:
         def main() -> None:
             try:
-                with self.queue.turn(client):
+                with self.queue.slot(client):
                     work()
             except TooBusy:
                 self.refused.append(name)
@@ -56,45 +56,45 @@ class Jobs:
 @pytest.fixture
 def jobs(monkeypatch) -> Iterator[Jobs]:
     """A queue that runs one job at a time, so that jobs run in queue order."""
-    monkeypatch.setattr(passwords, "SLOTS", 1)
+    monkeypatch.setattr(hash_queue, "HASH_SLOTS", 1)
     jobs = Jobs()
     yield jobs
     jobs._busy.set()
 
 
 def test_address_has_a_few_waiting_jobs(jobs):
-    for number in range(MAX_PER_ADDRESS + 1):
+    for number in range(MAX_JOBS_OF_ADDRESS + 1):
         jobs.add(f"a{number}", "192.0.2.1")
     jobs.add("b", "192.0.2.2")
     jobs.add("familiar", "192.0.2.1", is_familiar=True)
-    assert jobs.refused == [f"a{MAX_PER_ADDRESS}"]
+    assert jobs.refused == [f"a{MAX_JOBS_OF_ADDRESS}"]
     with pytest.raises(TooBusy):
-        jobs.queue.require_room(PasswordClient("192.0.2.1"))
-    jobs.queue.require_room(PasswordClient("192.0.2.1", is_familiar=True))
+        jobs.queue.require_space(PasswordClient("192.0.2.1"))
+    jobs.queue.require_space(PasswordClient("192.0.2.1", is_familiar=True))
     assert "familiar" in jobs.finish()
-    jobs.queue.require_room(PasswordClient("192.0.2.1"))
+    jobs.queue.require_space(PasswordClient("192.0.2.1"))
 
 
 def test_customer_with_a_56_has_as_many_as_four_addresses(jobs):
-    for number in range(4 * MAX_PER_ADDRESS + 1):
+    for number in range(4 * MAX_JOBS_OF_ADDRESS + 1):
         jobs.add(f"a{number}", neighbourhood(f"2001:db8:1:{number:02x}::1"))
-    assert jobs.refused == [f"a{4 * MAX_PER_ADDRESS}"]
+    assert jobs.refused == [f"a{4 * MAX_JOBS_OF_ADDRESS}"]
 
 
 def test_this_machine_has_no_limit_of_an_address(jobs):
-    for number in range(10 * MAX_PER_ADDRESS):
+    for number in range(10 * MAX_JOBS_OF_ADDRESS):
         jobs._run(f"a{number}", PasswordClient(), lambda: None)
-    wait_until(lambda: len(jobs.queue) == 10 * MAX_PER_ADDRESS, "they wait")
+    wait_until(lambda: len(jobs.queue) == 10 * MAX_JOBS_OF_ADDRESS, "they wait")
 
 
 def test_job_waits_for_at_most_one_job_of_60_flooding_addresses(jobs, monkeypatch):
-    monkeypatch.setattr(passwords, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr(hash_queue, "time", SimpleNamespace(monotonic=lambda: 0.0))
     for _ in range(2):
         for number in range(60):
             jobs.add("stranger", f"192.0.2.{number}")
     jobs.add("owner")
     jobs.add("familiar owner", is_familiar=True)
-    monkeypatch.setattr(passwords, "MAX_WAITING", 121)
+    monkeypatch.setattr(hash_queue, "MAX_WAITING_JOBS", 121)
     jobs.add("one too many")
     assert jobs.refused == ["one too many"]
     done = jobs.finish()
@@ -102,11 +102,11 @@ def test_job_waits_for_at_most_one_job_of_60_flooding_addresses(jobs, monkeypatc
 
 
 def test_familiar_browsers_go_first_but_every_fourth_slot_is_for_others(jobs, monkeypatch):
-    moments = [passwords.time.monotonic()]
-    monkeypatch.setattr(passwords, "time", SimpleNamespace(monotonic=lambda: moments[0]))
+    moments = [hash_queue.time.monotonic()]
+    monkeypatch.setattr(hash_queue, "time", SimpleNamespace(monotonic=lambda: moments[0]))
     for name in ("late", "later"):
         jobs.add(name)
-    moments[0] += passwords.PATIENCE_S
+    moments[0] += hash_queue.HASH_PATIENCE_S
     for name in ("x", "y"):
         jobs.add(name)
     for number in range(5):
@@ -148,8 +148,8 @@ def test_invalid_hash_matches_no_password(site):
 
 
 def test_too_busy_is_a_503_that_says_when_to_come_back(site, monkeypatch):
-    monkeypatch.setattr(passwords, "SLOTS", 0)
-    monkeypatch.setattr(passwords, "MAX_WAITING", 0)
+    monkeypatch.setattr(hash_queue, "HASH_SLOTS", 0)
+    monkeypatch.setattr(hash_queue, "MAX_WAITING_JOBS", 0)
     answer = try_login(site)
     assert_error(answer, 503, "too_busy")
     assert int(answer.headers["Retry-After"]) >= 1

@@ -15,7 +15,7 @@ from koyjabo.base.core.errors import LedgerUnavailable, TooBusy
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.throttle.guess_budget import Plan
-from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
+from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR_GUESS, GUESS_PLANS, LOGIN_GUESS, PASSWORD_GUESS
 
 MOST, RESERVE = 6, 3
 NETWORKS = 4
@@ -26,9 +26,9 @@ WRONG = {"password": "something else"}
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    monkeypatch.setitem(PLANS, LOGIN, Plan(MOST, 60_000, 5 * MOST + RESERVE, 80_000, RESERVE))
-    monkeypatch.setitem(PLANS, FAMILIAR, Plan(2, 1_800_000, 2, 1_800_000))
-    monkeypatch.setitem(PLANS, PASSWORD, Plan(MOST, 600_000, MOST, 600_000))
+    monkeypatch.setitem(GUESS_PLANS, LOGIN_GUESS, Plan(MOST, 60_000, 5 * MOST + RESERVE, 80_000, RESERVE))
+    monkeypatch.setitem(GUESS_PLANS, FAMILIAR_GUESS, Plan(2, 1_800_000, 2, 1_800_000))
+    monkeypatch.setitem(GUESS_PLANS, PASSWORD_GUESS, Plan(MOST, 600_000, MOST, 600_000))
 
 
 def attempt(site: Site, name: str = "ayesha", number: int = 0, **fields: str):
@@ -163,7 +163,7 @@ def test_operator_clears_all_failures(site):
 
 def test_unlocking_clears_failures_of_the_last_minute(database, monkeypatch):
     """The account's failures in the last minute are counted in the memory of two workers."""
-    monkeypatch.setitem(PLANS, LOGIN, Plan(100, 60_000, 100, 60_000))
+    monkeypatch.setitem(GUESS_PLANS, LOGIN_GUESS, Plan(100, 60_000, 100, 60_000))
     with Site(database.url, WEB_CONCURRENCY=2, REDIS_URL="redis://localhost") as site:
         person, most = sign_up(site), 5
         for _ in range(2):

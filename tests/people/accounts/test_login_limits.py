@@ -8,7 +8,7 @@ from support.people.accounts import PASSWORD, Person, bare, log_in, sign_up, try
 
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.throttle.guess_budget import Plan
-from koyjabo.people.accounts.throttle.login_throttle import LOGIN, PLANS
+from koyjabo.people.accounts.throttle.login_throttle import GUESS_PLANS, LOGIN_GUESS
 
 PHONE, OTHER, GUESSING = "203.0.113.7", "203.0.113.8", "198.51.100.0"
 WRONG = {"password": "something else"}
@@ -104,7 +104,7 @@ class Attack:
 
 @pytest.fixture
 def attack(site, monkeypatch):
-    monkeypatch.setitem(PLANS, LOGIN, Plan(30, 60_000, 380, 90_000, reserve=121))
+    monkeypatch.setitem(GUESS_PLANS, LOGIN_GUESS, Plan(30, 60_000, 380, 90_000, reserve=121))
     owner = sign_up(site)
     answer = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})
     guess(site, "198.51.100")

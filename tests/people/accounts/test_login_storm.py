@@ -23,7 +23,7 @@ OWNER = {"email": "owner@example.com", "password": "rickshaw at dawn"}
 @pytest.fixture
 def patient_server(tmp_path):
     """A server without a time limit for hashing: 20 s is too short on a busy machine."""
-    with changed_server(tmp_path, {"koyjabo.people.accounts.passwords.LIMIT_S": 3600}) as server:
+    with changed_server(tmp_path, {"koyjabo.people.accounts.passwords.HASH_LIMIT_S": 3600}) as server:
         yield server
 
 

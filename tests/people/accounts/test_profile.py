@@ -6,7 +6,7 @@ import pytest
 from support.application.site import assert_error
 from support.people.accounts import PASSWORD, log_in, sign_up, try_login
 from support.people.page_readers import Reader, words
-from support.people.second_factor import turn_on
+from support.people.two_step import turn_on
 
 from koyjabo.people.accounts.users.accounts import Accounts
 

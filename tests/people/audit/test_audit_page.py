@@ -7,7 +7,7 @@ from support.people.page_readers import words
 from support.programs.processes import ROOT
 
 from koyjabo.people.audit import admin
-from koyjabo.people.audit.log import CHANGES
+from koyjabo.people.audit.log import ACTION_LABELS
 from koyjabo.people.audit.queries import AuditRecord
 
 AYESHA, MIRPUR = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a22"
@@ -73,7 +73,7 @@ def test_details_have_labels_and_values_and_the_subject_is_the_first(site):
 
 
 def test_nothing_shows_a_name_of_the_program(site):
-    for action, label in CHANGES.items():
+    for action, label in ACTION_LABELS.items():
         for language in ("en", "bn"):
             texts = (label, *texts_of(site, language, record_of(action)))
             assert [match for text in texts for match in RAW.findall(text)] == [], (action, language)
@@ -82,7 +82,7 @@ def test_nothing_shows_a_name_of_the_program(site):
 def test_every_action_that_is_stored_has_a_label(site):
     sources = (file.read_text() for file in (ROOT / "koyjabo").glob("**/*.py"))
     stored = {action for source in sources for action in STORED.findall(source)}
-    assert {"community.create", "user.sign_up", "user.unlock", "key.rotate"} <= stored <= set(CHANGES)
+    assert {"community.create", "user.sign_up", "user.unlock", "key.rotate"} <= stored <= set(ACTION_LABELS)
 
 
 def test_people_who_are_not_there_are_said_in_words(site):

@@ -16,7 +16,7 @@ from support.programs.processes import wait_until
 from support.servers.mailbox import html_of, text_of
 
 from koyjabo.people.mail import outbox
-from koyjabo.people.mail.contents import mailable
+from koyjabo.people.mail.mailable import mailable
 from koyjabo.people.mail.outbox import MailOutbox
 
 MANY = 3000
@@ -43,8 +43,8 @@ def asked(person, community: str, email: str) -> str:
 
 
 def test_only_users_with_a_confirmed_email_send_invitations_at_most_50_a_day(site, monkeypatch):
-    assert outbox.MAX_PER_ACCOUNT == 50
-    monkeypatch.setattr(outbox, "MAX_PER_ACCOUNT", 8)
+    assert outbox.MAX_MAILS_OF_ACCOUNT == 50
+    monkeypatch.setattr(outbox, "MAX_MAILS_OF_ACCOUNT", 8)
     founder = sign_up(site, "founder")
     community, reader = found(founder)["id"], Reader(site).log_in("founder")
     path = f"/communities/{community}/members"

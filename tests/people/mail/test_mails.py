@@ -6,11 +6,11 @@ from support.people.accounts import PASSWORD, bare, confirm, log_in, promote, si
 from support.people.admins import last_line
 from support.people.communities import accept, found, invite
 from support.people.page_readers import Reader, words
-from support.people.second_factor import App, first_step, second_step, turn_on
+from support.people.two_step import App, first_step, second_step, turn_on
 from support.servers.mailbox import LINK, html_of, link_in, path_in, text_of
 
 from koyjabo.people.mail import outbox_queries
-from koyjabo.people.mail.contents import KINDS
+from koyjabo.people.mail.contents import CONTENTS_BY_KIND
 from koyjabo.people.mail.kinds import LABELS
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.health.ui import MAILS
@@ -49,7 +49,7 @@ def confirmed(site: Site, mailbox, name: str = "ayesha", language: str = "en") -
 
 
 def test_every_kind_has_a_name_in_the_panel_and_a_place_in_the_order():
-    assert set(KINDS) == {*MAILS, *LABELS} == set(outbox_queries.ORDER)
+    assert set(CONTENTS_BY_KIND) == {*MAILS, *LABELS} == set(outbox_queries.MAIL_ORDER)
 
 
 def test_mail_is_plain_text_and_simple_html_without_images(site, mailbox):

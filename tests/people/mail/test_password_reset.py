@@ -8,7 +8,7 @@ from support.application.statements import recorded
 from support.assertions.openapi import assert_described
 from support.people.accounts import PASSWORD, bare, confirm, disable, log_in, sign_up, try_login
 from support.people.page_readers import Reader, words
-from support.people.second_factor import turn_on
+from support.people.two_step import turn_on
 from support.servers.mailbox import link_in, path_in, text_of
 from support.sites.full_account import AccountHistory, tables_of_users, tables_with
 

@@ -9,7 +9,7 @@ from support.people.page_readers import words
 from support.programs.patience import PATIENCE_S
 from support.servers.mailbox import text_of
 
-from koyjabo.people.mail.outbox import PLACEHOLDER
+from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL
 
 PATH = "/admin/server/test-mail"
 
@@ -38,13 +38,13 @@ def test_admin_gets_a_test_email_or_reads_the_reason(site, mailbox):
 def test_made_up_email_of_the_first_admin_is_a_step_and_gets_no_email(site, mailbox):
     admin = panel(site)
     mailbox.mails.clear()
-    site.rows("UPDATE users SET email = :email, email_key = :email", email=PLACEHOLDER)
+    site.rows("UPDATE users SET email = :email, email_key = :email", email=PLACEHOLDER_EMAIL)
     admin.send("/account/verify-email")
     assert "Enter your own email first." in words(admin.get(admin.location))
     assert "Send a test email" not in admin.get("/admin/server")
     page = admin.send(PATH, 502)
     assert "not an address that mail can be sent to. Change your details" in words(page)
-    assert f"Your email {PLACEHOLDER} was made up" in words(page)
+    assert f"Your email {PLACEHOLDER_EMAIL} was made up" in words(page)
     assert 'id="warning-mails"' not in page  # the mail server is not to blame
     assert mailbox.mails == []
     site.rows("UPDATE users SET email = 'rani@example.com', email_key = 'rani@example.com'")

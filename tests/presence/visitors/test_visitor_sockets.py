@@ -195,7 +195,7 @@ def test_leases_are_renewed_at_half_their_time_and_not_more_often(world):
 
 
 def test_visits_whose_socket_never_comes_are_a_bounded_number(monkeypatch):
-    monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED", 100)
+    monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED_VISITS", 100)
     world = World()
     for number in range(400):
         world.register(f"v{number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number % 300}"})
@@ -206,7 +206,7 @@ def test_visits_whose_socket_never_comes_are_a_bounded_number(monkeypatch):
 
 
 def test_flood_of_visits_displaces_no_visit_of_another_address(monkeypatch):
-    monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED", 100)
+    monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED_VISITS", 100)
     world = World()
     world.register("ayesha", OTHER_ADDRESS)
     for number in range(400):

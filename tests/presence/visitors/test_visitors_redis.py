@@ -19,7 +19,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.location_names import UNKNOWN_LOCATION
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.touch_script_redis import MAX_TOUCHES
-from koyjabo.presence.visitors.visit_matcher_redis import MAX_OFFERED, RedisVisitMatcher
+from koyjabo.presence.visitors.visit_matcher_redis import MAX_OFFERED_VISITS, RedisVisitMatcher
 
 HIKERS = Scope("hikers")
 LEASES = "koyjabo:active:{site}:visitors"
@@ -230,11 +230,11 @@ def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(ne
 def test_offers_of_one_caller_are_bounded(new_worker, redis_server):
     here, there = new_worker(), new_worker()
     for number in range(3):
-        here.offer(CAMPUS, *(f"visitor{number}-{index}" for index in range(MAX_OFFERED)))
+        here.offer(CAMPUS, *(f"visitor{number}-{index}" for index in range(MAX_OFFERED_VISITS)))
     with redis_server.client() as client:
-        assert client.zcard(f"koyjabo:lonely:{CAMPUS.hex()}") == MAX_OFFERED
+        assert client.zcard(f"koyjabo:lonely:{CAMPUS.hex()}") == MAX_OFFERED_VISITS
         assert 0 < client.pttl(f"koyjabo:lonely:{CAMPUS.hex()}") <= 300_000
-    assert len(set(there.ask(CAMPUS, times=MAX_OFFERED + 5))) == MAX_OFFERED
+    assert len(set(there.ask(CAMPUS, times=MAX_OFFERED_VISITS + 5))) == MAX_OFFERED_VISITS
 
 
 def test_offer_ends_with_the_window_although_others_follow(new_worker):

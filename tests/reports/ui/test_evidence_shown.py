@@ -10,8 +10,8 @@ from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.people.share_links import share, shared
 
-from koyjabo.counting.evidence.attendance import AttendanceWriter
-from koyjabo.counting.evidence.queries import Shown
+from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
+from koyjabo.counting.evidence.timeline import Shown
 
 SWITCH = re.compile(r'<a data-key="switch \d" href="([^"]*)"( aria-current="true")?>([^<]*)<')
 

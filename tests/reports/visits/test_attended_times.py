@@ -3,8 +3,8 @@
 import pytest
 from support.application.site import Site
 
-from koyjabo.counting.evidence.attendance import AttendanceWriter
-from koyjabo.counting.evidence.queries import Shown
+from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
+from koyjabo.counting.evidence.timeline import Shown
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.reports.visits.services import VisitListServices
 
@@ -20,7 +20,7 @@ class Pages:
 
     def open(self, socket: str, visitor: str, visit: str | None = None) -> None:
         self.sockets.opened(socket, self.sockets.fingerprint({}), visitor, True)
-        self.attendance.pages.opened(socket, None, visit)
+        self.attendance.open_pages.opened(socket, None, visit)
 
     def attended(self, seconds: int = 2) -> dict:
         """Let time pass, and return the times by id."""
@@ -43,11 +43,11 @@ def test_open_page_is_attended_from_its_beginning_to_its_end(pages):
     began_ms = site.time.ms
     assert pages.attended() == {"1": (0, began_ms, "")}
     assert pages.attended(60) == {"1": (0, began_ms, "")}
-    pages.attendance.pages.show("tab", False, True)
+    pages.attendance.open_pages.show("tab", False, True)
     assert pages.attended() == {"1": (62_000, None, "acted")}  # not written yet
     pages.attendance.tick()
     assert pages.attended() == {"1": (62_000, None, "acted")}
-    pages.attendance.pages.show("tab", True)
+    pages.attendance.open_pages.show("tab", True)
     pages.attended()
     site.time.pass_(seconds=300)
     pages.attendance.tick()  # writes the time of an open page so far
@@ -75,7 +75,7 @@ def test_time_of_a_closed_tab_counts_once_while_an_earlier_one_is_open(pages):
     for tab in ("first", "second"):
         pages.open(tab, "ayesha", "1")
     site.time.pass_(seconds=10)
-    pages.attendance.pages.show("second", False)
+    pages.attendance.open_pages.show("second", False)
     pages.attendance.tick()
     assert pages.attended() == {"1": (0, began_ms, "")}
 
@@ -106,5 +106,5 @@ def test_late_visit_gets_no_time_and_no_act(pages):
     pages.site.register("ayesha", visitId="1", waitedMs=100_000)
     pages.open("tab", "ayesha", "1")
     assert pages.attended() == {"1": (None, None, "")}
-    pages.attendance.pages.show("tab", False, True)
+    pages.attendance.open_pages.show("tab", False, True)
     assert pages.attended() == {"1": (None, None, "")}

@@ -7,7 +7,7 @@ from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 
-from koyjabo.counting.evidence.attendance import AttendanceWriter
+from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 TIMES = {
@@ -65,7 +65,7 @@ def test_log_counts_the_time_of_an_open_page(database):
         site.register("ayesha", page="/", visitId="1")
         sockets = site.services[VisitorSockets]
         sockets.opened("tab", sockets.fingerprint({}), "ayesha", True)
-        site.services[AttendanceWriter].pages.opened("tab", None, "1")
+        site.services[AttendanceWriter].open_pages.opened("tab", None, "1")
         site.time.pass_(seconds=18)
         admin = panel(site)
         assert listed(admin.get("/admin/visits")) == {"ayesha": "18 s"}

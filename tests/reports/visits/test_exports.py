@@ -14,7 +14,7 @@ from support.sites.visit_list import DAYS, DHAKA, Log
 
 from koyjabo.base.core import spreadsheet
 from koyjabo.columns.dimensions.trait_parser import TraitParser
-from koyjabo.people.audit.log import Audit
+from koyjabo.people.audit.audit import Audit
 from koyjabo.reports.visits import visit_list
 from koyjabo.reports.visits.visit_list import LoggedVisit, VisitFilter
 

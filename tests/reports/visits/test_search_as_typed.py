@@ -9,9 +9,9 @@ from support.people.communities import account_of, found
 from koyjabo.base.core.identity import MASKED_TEXT
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.events.event_plan import EVENT_COLUMNS
-from koyjabo.counting import visits
+from koyjabo.counting import seen_texts
 from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit
-from koyjabo.counting.models import LOST, Event, Visit, Visitor
+from koyjabo.counting.models import CLEARED_COLUMNS, Event, Visit, Visitor
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.reports.visits import queries, visit_list
@@ -161,7 +161,7 @@ TABLE = Visit.__table__.columns
 def test_columns_are_reduced_or_lost_with_their_visitor_unless_declared_as_kept():
     reduced = {column.name for column in TABLE if column.info.get("forgotten") == "reduced"}
     assert reduced == set(erasure_queries.REPLACED)
-    assert [name for name in LOST if not TABLE[name].nullable] == []
+    assert [name for name in CLEARED_COLUMNS if not TABLE[name].nullable] == []
 
 
 ONLY_IF_REDUCED = {"visitor_number", "new_in"}
@@ -176,7 +176,7 @@ def test_every_column_is_read_for_the_log_and_exported_or_part_of_another():
 
 def test_every_text_of_any_length_that_a_client_chooses_is_charged():
     unbounded = {column.name for column in TABLE if isinstance(column.type, Text)}
-    assert unbounded - {"place"} == set(visits.TEXTS)  # the server itself sets this value
+    assert unbounded - {"place"} == set(seen_texts.TEXT_SIZES)  # the server itself sets this value
 
 
 WRITTEN = {Visit: VISIT_COLUMNS, Visitor: FirstVisit._fields, Event: EVENT_COLUMNS}

@@ -10,7 +10,7 @@ from support.programs.processes import wait_until
 from support.servers.mailbox import Mailbox, html_of, path_in, text_of
 
 from koyjabo.base.models import Scope
-from koyjabo.people.mail.contents import Localizer
+from koyjabo.people.mail.localizer import Localizer
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.presence.members import peak_queries
 from koyjabo.reports.weekly_report import email

@@ -9,7 +9,7 @@ from support.people.page_readers import Reader, words
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import Scope
-from koyjabo.counting.hours_of_day import DaysByHour
+from koyjabo.counting.days_by_hour import DaysByHour
 from koyjabo.presence.members.arrivals import ArrivalCounter
 from koyjabo.presence.members.online_members import Online
 from koyjabo.site.home.pace import at_this_pace

@@ -11,7 +11,7 @@ from support.application.site import Site
 from support.people.accounts import PASSWORD, log_in
 from support.people.admins import last_line, panel
 from support.people.page_readers import Reader, words
-from support.people.second_factor import turn_on
+from support.people.two_step import turn_on
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS

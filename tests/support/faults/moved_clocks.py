@@ -25,7 +25,9 @@ class Timed:
         self.database = database
         self._clocks = [SharedNumber(folder / name) for name in ("clock", "elapsed")]
         (folder / "ahead").write_bytes(pack("=q", 0))
-        changed = json.dumps({"koyjabo.counting.evidence.attendance.WRITE_S": 0.05, **(changes or {})})
+        changed = json.dumps(
+            {"koyjabo.counting.evidence.attendance_writer.WRITE_ATTENDANCE_S": 0.05, **(changes or {})}
+        )
         wall, elapsed = (clock.path for clock in self._clocks)
         clocks = {"CLOCK": wall, "ELAPSED": elapsed, "AHEAD": folder / "ahead"}
         self.server = ChangedServer(database, folder, CHANGES=changed, **clocks, **settings)

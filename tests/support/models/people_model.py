@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import make_url
 
 from koyjabo.base.models import SITE
-from koyjabo.counting.ledger import open_store
+from koyjabo.counting.ledger_store import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices

@@ -13,7 +13,7 @@ from koyjabo.reports.services import PeopleServices
 from support.application.site import Site
 from support.people.accounts import PASSWORD, sign_up
 from support.people.communities import found, give, invite
-from support.people.second_factor import App, first_step, turn_on
+from support.people.two_step import App, first_step, turn_on
 from support.sites.full_site import everything
 
 NAME = "Ayesha Siddiqua"

@@ -17,7 +17,7 @@ from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.timelines import TIMELINES
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network import location_finder
-from koyjabo.counting.ledger import Unsaved, UnsavedVisits
+from koyjabo.counting.unsaved_visits import Unsaved, UnsavedVisits
 from koyjabo.counting.visits import Visits
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health.health import Health

@@ -12,7 +12,7 @@ from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.outage_causes import CAUSES as CODES
 from koyjabo.base.database.startup_queries import NEWEST_REVISION
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
-from koyjabo.counting.ledger import Unsaved
+from koyjabo.counting.unsaved_visits import Unsaved
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status
 from koyjabo.upkeep.backups.backups import BackupState, Failure

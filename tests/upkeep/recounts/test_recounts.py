@@ -14,7 +14,7 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import Account
 from koyjabo.base.jobs import claims
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.audit.log import Audit
+from koyjabo.people.audit.audit import Audit
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.recounts import recount_queries, recounts
 from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, Recounts

@@ -11,7 +11,7 @@ from support.clients.listener import PlainListener
 from support.clients.worker_connections import only, two_workers, worker_connections
 from support.people.accounts import sign_up
 from support.people.communities import site_admin
-from support.people.second_factor import first_step, turn_on
+from support.people.two_step import first_step, turn_on
 from support.programs.processes import wait_until
 
 from koyjabo.base.core.errors import UnknownVisitor
@@ -19,7 +19,7 @@ from koyjabo.base.database import executor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.people.audit.log import Audit
+from koyjabo.people.audit.audit import Audit
 from koyjabo.reports.services import PeopleServices
 from koyjabo.upkeep.retention import erasure
 from koyjabo.upkeep.retention.erasure import Erasure

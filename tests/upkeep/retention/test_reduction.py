@@ -15,7 +15,8 @@ from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database import executor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.counting.evidence.queries import Shown, Timeline, record
+from koyjabo.counting.evidence.queries import record
+from koyjabo.counting.evidence.timeline import Shown, Timeline
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.reports import people_queries

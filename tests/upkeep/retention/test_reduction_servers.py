@@ -14,7 +14,7 @@ from support.servers.server import Server
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import SITE, Scope
-from koyjabo.counting.ledger import open_store
+from koyjabo.counting.ledger_store import open_store
 from koyjabo.counting.records import NewVisit
 
 COMMUNITY = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"

@@ -119,7 +119,7 @@ def test_settings_apply_to_whatever_uses_them(site, tmp_path):
     services = site.services
     assert services[Milestones].after(0) == 7
     assert services[Retention].first_kept() == "2025-11-16"
-    assert not services[Anonymity].is_asked({"HTTP_DNT": "1"})
+    assert not services[Anonymity].is_requested({"HTTP_DNT": "1"})
     assert services[AddressOwners].is_own("203.0.113.7")
     preflight = site.client.options("/api/auth/me", headers={"Origin": "https://app.example.com"})
     assert preflight.headers["Access-Control-Allow-Origin"] == "https://app.example.com"

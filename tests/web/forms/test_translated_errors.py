@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from koyjabo.base.settings.schema import Settings
-from koyjabo.people.mail.contents import catalogue
+from koyjabo.people.mail.localizer import catalogue
 from koyjabo.web.schemas.bodies import sentence
 
 REFUSED = {

@@ -6,7 +6,7 @@ import pytest
 from support.application.site import Site
 from support.assertions.openapi import assert_described
 from support.people.accounts import PASSWORD, bare, bearer, sign_up
-from support.people.second_factor import App, first_step
+from support.people.two_step import App, first_step
 
 AUTH = "/api/auth/"
 REGISTER, HEARTBEAT, EVENTS, FORGET = (

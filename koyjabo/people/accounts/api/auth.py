@@ -8,12 +8,12 @@ from pydantic import BaseModel, Field
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidToken
+from koyjabo.people.accounts.grants import Grant
 from koyjabo.people.accounts.login import authentication
+from koyjabo.people.accounts.login.invitation_schemas import InvitedResponse, PanelInvitationBody
 from koyjabo.people.accounts.login.schemas import (
     EnrolledResponse,
-    InvitedResponse,
     LoginBody,
-    PanelInvitationBody,
     PasswordBody,
     PasswordResetBody,
     ProfileBody,
@@ -22,8 +22,8 @@ from koyjabo.people.accounts.login.schemas import (
     TokensResponse,
     UserResponse,
 )
-from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
 from koyjabo.people.accounts.models import LoginSession
+from koyjabo.people.accounts.pending_steps import TwoStepDue
 from koyjabo.people.accounts.services import account_services
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -47,6 +47,9 @@ from koyjabo.web.schemas.paging import PAGING_ARGUMENTS, Paging
 bp = api_blueprint("auth")
 
 declare(bp, "/api/auth/", PathPolicy.ALLOWED_ORIGINS, tag="accounts")
+
+
+MOMENT_EXAMPLE = "2025-12-16T04:48:38.412Z"
 
 
 @bp.post("/auth/signup")
@@ -174,7 +177,7 @@ def tokens_response(grant: Grant, status: int = 200, recovery_codes: list[str] |
     return response
 
 
-def _login_response(outcome: Grant | SecondFactorDue, status: int) -> Response:
+def _login_response(outcome: Grant | TwoStepDue, status: int) -> Response:
     if isinstance(outcome, Grant):
         return tokens_response(outcome, status)
     return _response(SecondFactorResponse.of(outcome), 200)
@@ -189,15 +192,12 @@ def empty() -> Response:
     return Response(status=204, headers={"Cache-Control": "no-store"})
 
 
-MOMENT = "2025-12-16T04:48:38.412Z"
-
-
 class SessionResponse(BaseModel):
     """A login session, with the device it was started on."""
 
     id: str
-    created_at: str = Field(examples=[MOMENT])
-    renewed_at: str = Field(examples=[MOMENT], description="when its tokens were last issued")
+    created_at: str = Field(examples=[MOMENT_EXAMPLE])
+    renewed_at: str = Field(examples=[MOMENT_EXAMPLE], description="when its tokens were last issued")
     browser: str = Field(examples=["Chrome"], description='at login; "" if unknown')
     system: str = Field(examples=["Android"])
     place: str = Field(examples=["Dhaka, BD"], description="at login")

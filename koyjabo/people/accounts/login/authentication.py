@@ -23,9 +23,11 @@ from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.network.origins import Origins
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.errors import SignUpClosed, UnknownLink
-from koyjabo.people.accounts.login_sessions import REMEMBERED_S, Grant, SecondFactorDue, browser_mark_of
-from koyjabo.people.accounts.second_factor.second_step import LoginBrowser
+from koyjabo.people.accounts.grants import Grant, browser_mark_of
+from koyjabo.people.accounts.pending_steps import TwoStepDue
+from koyjabo.people.accounts.remembered_browsers import BROWSER_REMEMBERED_S
 from koyjabo.people.accounts.services import account_services
+from koyjabo.people.accounts.two_step.login_completion import LoginBrowser
 from koyjabo.people.accounts.users.invitations import PanelRole
 from koyjabo.people.models import User
 from koyjabo.web.blueprints import is_page
@@ -41,7 +43,7 @@ from koyjabo.web.pages.flash import done
 from koyjabo.web.schemas.bodies import Body
 from . import login_limits
 from .schemas import (
-    REQUIRED,
+    REQUIRED_TEXT,
     LoginBody,
     PasswordBody,
     ProfileBody,
@@ -90,7 +92,7 @@ def accepted(account: Account, token: str) -> Response:
     return done(N_("You now have access to the panel."), "panel_overview.overview")
 
 
-def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
+def sign_up(body: SignupBody) -> Grant | TwoStepDue:
     """Create an account and log it in. Raises SignUpClosed, EmailTaken."""
     if not may_sign_up():
         raise SignUpClosed
@@ -114,7 +116,7 @@ def _permit() -> dict[str, Any]:
     return {"permit": lambda session, user_id: kind.keep(session, token, user_id)}
 
 
-def log_in(body: LoginBody) -> Grant | SecondFactorDue:
+def log_in(body: LoginBody) -> Grant | TwoStepDue:
     """Begin a session, unless the user has to complete a two-step login. Raises WrongCredentials."""
     tokens.record_request_place()
     accounts = account_services().credentials
@@ -124,7 +126,7 @@ def log_in(body: LoginBody) -> Grant | SecondFactorDue:
     return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
 
 
-def log_in_by_link(token: str) -> Grant | SecondFactorDue:
+def log_in_by_link(token: str) -> Grant | TwoStepDue:
     """Log in with the link that a start printed, which replaces the password only. Raises UnknownLink."""
     tokens.record_request_place()
     accounts, (user, proof) = account_services().credentials, account_services().email_links.printed(token)
@@ -137,13 +139,13 @@ def log_in_by_link(token: str) -> Grant | SecondFactorDue:
 def complete_login(body: SecondFactorBody) -> Grant:
     """Complete a two-step login. Raises WrongCode, SecondFactorExpired."""
     _begin()
-    steps, from_browser = account_services().second_step, browser()
+    steps, from_browser = account_services().login_completion, browser()
     completed = steps.by_code(body.token, body.code, from_browser)
     if body.remember:
 
         @after_this_request
         def remember(response: Response) -> Response:
-            cookies.put(response, REMEMBERED_COOKIE, completed.cookie, REMEMBERED_S)
+            cookies.put(response, REMEMBERED_COOKIE, completed.cookie, BROWSER_REMEMBERED_S)
             return response
 
     return welcome(completed.grant, completed.visitor_id)
@@ -152,7 +154,7 @@ def complete_login(body: SecondFactorBody) -> Grant:
 def enrolling(token: str) -> User:
     """The user who may set up two-step login with this token. Raises SecondFactorExpired."""
     limits.count_address("second_steps")
-    return account_services().second_step.enrolling(token)
+    return account_services().login_completion.enrolling(token)
 
 
 def enrol(token: str, code: str) -> tuple[Grant, list[str]]:
@@ -160,7 +162,7 @@ def enrol(token: str, code: str) -> tuple[Grant, list[str]]:
     SecondFactorExpired.
     """
     _begin()
-    completed, codes = account_services().second_step.enrol(token, code, browser())
+    completed, codes = account_services().login_completion.enrol(token, code, browser())
     grant = welcome(completed.grant, completed.visitor_id)
     with suppress(KoyJaboError):  # the account is logged in, and can accept the invitation on its page
         account_services().received.accept_kept(grant.login.account)
@@ -193,7 +195,7 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
     """
     user = confirm_password(login, body.password)
     if email_key(body.email or user.email) != email_key(user.email):
-        account_services().second_factors.require_code(login, body.code)
+        account_services().enrolment.require_code(login, body.code)
     return _change_details(user, body.name, body.email)
 
 
@@ -228,14 +230,14 @@ def proof_due() -> ProofDue | None:
 
 
 def require_proof(login: Login) -> None:
-    """Require a proof of who uses the session (`second_factor.proofs`), which the fields `password` and
+    """Require a proof of who uses the session (`two_step.proofs`), which the fields `password` and
     `code` of the current form may give. Raises InvalidInput, WrongCredentials, WrongCode.
     """
     proofs = account_services().proofs
     if proofs.is_fresh(login):
         return
     if not (password := request.form.get("password")):
-        raise InvalidInput(details={"password": REQUIRED})
+        raise InvalidInput(details={"password": REQUIRED_TEXT})
     proofs.store(login, confirm_password(login, password), request.form.get("code"))
 
 
@@ -255,7 +257,7 @@ def confirm(login: Login, body: ProofBody) -> None:
     WrongCredentials, WrongCode.
     """
     confirm_password(login, body.required_password())
-    account_services().second_factors.require_code(login, body.code)
+    account_services().enrolment.require_code(login, body.code)
 
 
 @contextmanager

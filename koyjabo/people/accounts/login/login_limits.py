@@ -10,13 +10,13 @@ from flask import Response, after_this_request, current_app, request
 
 from koyjabo.base.core.errors import KoyJaboError, TooManyRequests, WrongCredentials
 from koyjabo.base.network import client_address
-from koyjabo.people.accounts.passwords import PasswordClient
+from koyjabo.people.accounts.hash_queue import PasswordClient
 from koyjabo.people.accounts.services import account_services
-from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, account_key
+from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR_GUESS, LOGIN_GUESS, PASSWORD_GUESS, account_key
 from koyjabo.web.http import cookies
 from koyjabo.web.limits import limits
 
-FAMILIAR_COOKIE, FAMILIAR_S = "familiar_browser", 365 * 86400
+FAMILIAR_COOKIE, FAMILIAR_BROWSER_S = "familiar_browser", 365 * 86400
 MARK_LENGTH = 16
 
 
@@ -31,9 +31,9 @@ def login_attempt(email_key: str, email: str) -> Iterator[PasswordClient]:
     if is_familiar(email_key, lambda: account_services().credentials.browser_mark(email)):
         with suppress(TooManyRequests):
             limits.limits().count_account("familiar_logins", limits.usage(), email_key)
-            attempt = _guess(email_key, FAMILIAR)
+            attempt = _guess(email_key, FAMILIAR_GUESS)
     if attempt is None:
-        with password_attempt(email_key, LOGIN):
+        with password_attempt(email_key, LOGIN_GUESS):
             yield client()
     else:
         with attempt:
@@ -41,7 +41,7 @@ def login_attempt(email_key: str, email: str) -> Iterator[PasswordClient]:
 
 
 @contextmanager
-def password_attempt(email_key: str, purpose: str = PASSWORD) -> Iterator[None]:
+def password_attempt(email_key: str, purpose: str = PASSWORD_GUESS) -> Iterator[None]:
     """Count an attempt before the password is verified: for the address, for the address and account, and for the
     account. Unknown accounts are counted in the same way. Only attempts that end in WrongCredentials stay counted.
 
@@ -70,7 +70,7 @@ def password_attempt(email_key: str, purpose: str = PASSWORD) -> Iterator[None]:
 
 def _guess(email_key: str, purpose: str) -> AbstractContextManager[None]:
     accounts = account_services()
-    accounts.passwords.require_room(client(is_familiar=purpose != LOGIN))  # first, because it costs nothing
+    accounts.passwords.require_space(client(is_familiar=purpose != LOGIN_GUESS))  # first, because it costs nothing
     return accounts.login_throttle.begin(email_key, client_address.guess_key(request.environ), purpose)
 
 
@@ -97,7 +97,7 @@ def remember_login(email_key: str, browser_mark: str) -> None:
 
     @after_this_request
     def remember(response: Response) -> Response:
-        cookies.put(response, FAMILIAR_COOKIE, value, FAMILIAR_S)
+        cookies.put(response, FAMILIAR_COOKIE, value, FAMILIAR_BROWSER_S)
         return response
 
 

@@ -1,27 +1,18 @@
-"""Request and response bodies for accounts.
+"""Request and response bodies for accounts."""
 
-Bodies and responses for invitations, shared by the API and pages, and ways to send a link by hand.
-"""
+from typing import Annotated, Any
 
-from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import quote
-
-from flask import url_for
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import SITE_ADMIN, SITE_VIEWER
-from koyjabo.people.accounts.login_sessions import SecondFactorDue
-from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
-from koyjabo.people.accounts.users.invitations import Invited, Mailed
-from koyjabo.web.pages import links
+from koyjabo.people.accounts.pending_steps import TwoStepDue
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Email, Flag, NewPassword, Text, Typed, VisitorId
 from koyjabo.web.schemas.validators import NULL, refuse
 
-REQUIRED = N_("is required")
-CODE = "6 digits from the authenticator app, or a recovery code"
+REQUIRED_TEXT = N_("is required")
+CODE_TEXT = "6 digits from the authenticator app, or a recovery code"
 
 
 class LoginBody(Body):
@@ -90,7 +81,7 @@ class SecondFactorBody(Body):
     """Completes a two-step login."""
 
     token: Typed = Field(description="from the first step")
-    code: Typed = Field(description=CODE)
+    code: Typed = Field(description=CODE_TEXT)
     remember: Flag = Field(False, description="let this browser skip two-step login for 30 days")
 
 
@@ -100,12 +91,12 @@ class ProofBody(Body):
     may_be_absent = True
 
     password: OptionalTyped = Field(None, description="your password; not needed with an enrolment token")
-    code: OptionalTyped = Field(None, description=f"{CODE}; required while an authenticator app is on")
+    code: OptionalTyped = Field(None, description=f"{CODE_TEXT}; required while an authenticator app is on")
 
     def required_password(self) -> str:
         """The password. Raises InvalidInput if it is missing."""
         if self.password is None:
-            raise InvalidInput(details={"password": REQUIRED})
+            raise InvalidInput(details={"password": REQUIRED_TEXT})
         return self.password
 
 
@@ -129,7 +120,7 @@ class SecondFactorResponse(BaseModel):
     second_factor: DueResponse
 
     @classmethod
-    def of(cls, due: SecondFactorDue) -> "SecondFactorResponse":
+    def of(cls, due: TwoStepDue) -> "SecondFactorResponse":
         if due.must_enrol:
             return cls(second_factor=DueResponse(token=due.token, methods=None, enrol=True))
         return cls(second_factor=DueResponse(token=due.token, methods=list(due.methods), enrol=None))
@@ -160,88 +151,3 @@ class EnrolledResponse(TokensResponse):
     """The recovery codes, and the tokens of the login."""
 
     recovery_codes: list[str]
-
-
-PANEL_ROLES = (SITE_VIEWER, SITE_ADMIN)
-
-UNSENT = {
-    "unconfirmed": N_(
-        "Invitation ready, but not emailed: your own email is not confirmed. Copy the link and send it to %(name)s."
-    ),
-    "limited": N_(
-        "Invitation ready, but not emailed: too many emails were sent today. Copy the link and send it to %(name)s."
-    ),
-}
-"""Messages about invitations that were not emailed although this server sends emails."""
-
-
-def _panel_role(value: Any) -> str:
-    if not isinstance(value, str) or value not in PANEL_ROLES:
-        raise refuse(N_("must be viewer or admin"))
-    return value
-
-
-PanelRole = Annotated[str, BeforeValidator(_panel_role), WithJsonSchema({"type": "string", "enum": list(PANEL_ROLES)})]
-
-
-class PanelInvitationBody(ProofBody):
-    """An invitation, with the inviter's own password."""
-
-    may_be_absent = False
-
-    email: Email = Field(examples=["ayesha@example.com"])
-    role: PanelRole
-
-
-class InvitedResponse(BaseModel):
-    """A new invitation. No field depends on whether there is an account with this email."""
-
-    status: Literal["invited"]
-    link: str = Field(description="for sending by hand", examples=["https://live.example.com/invitations/qLm0…"])
-    mail: Mailed = Field(
-        description="whether the link was emailed; it is not if the server sends no emails, your own email is not "
-        "confirmed, or today's limit of emails is reached"
-    )
-
-    @classmethod
-    def of(cls, invited: Invited) -> "InvitedResponse":
-        return cls(status="invited", link=link(invited.token), mail=invited.mail)
-
-
-class PanelRoleResponse(BaseModel):
-    """Your role in the panel."""
-
-    user_id: str
-    role: str = Field(description="viewer or admin")
-
-
-class SentInvitation(NamedTuple):
-    """A pending invitation, with its link and the ways to send it."""
-
-    invitation: AnyInvitation
-    link: str
-    whatsapp: str
-    mail: str
-    code: str  # URL of its QR code
-
-
-def link(token: str) -> str:
-    return links.to("pages_communities.invitation", token=token)
-
-
-def flash_sentence(invited: Invited) -> str:
-    """The message about the invitation."""
-    return UNSENT.get(invited.mail, N_("Invitation ready. Copy the link and send it to %(name)s."))
-
-
-def sent(invitation: AnyInvitation, token: str, title: str) -> SentInvitation:
-    """The invitation to show. `title` names what it invites to, in the messages that send its link."""
-    address = link(token)
-    text = quote(f"{title}\n{address}")
-    return SentInvitation(
-        invitation,
-        address,
-        f"https://wa.me/?text={text}",
-        f"mailto:{quote(invitation.email, safe='@')}?subject={quote(title)}&body={text}",
-        url_for("pages_communities.invitation_code", token=token),
-    )

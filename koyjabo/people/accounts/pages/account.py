@@ -8,11 +8,11 @@ from flask_babel import gettext as _
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.people.accounts.email_links import NO_INBOX
+from koyjabo.people.accounts.email_links import NO_INBOX_TEXT
 from koyjabo.people.accounts.errors import UnknownLink
+from koyjabo.people.accounts.grants import browser_mark_of
 from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.people.accounts.login.schemas import PasswordResetBody
-from koyjabo.people.accounts.login_sessions import browser_mark_of
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.mail.contents import TAKEOVER
 from koyjabo.people.mail.outbox import MailOutbox
@@ -89,7 +89,7 @@ def send_verification() -> Response:
     try:
         is_sent = account_services().email_links.request_verification(account)
     except InvalidInput:
-        return done(NO_INBOX, "pages_account.account_details")
+        return done(NO_INBOX_TEXT, "pages_account.account_details")
     return say(
         redirects.back("pages_personal_data.account"),
         N_("The email is on its way. It can take a few minutes.")

@@ -23,9 +23,10 @@ from koyjabo.people.accounts.errors import (
     SignUpClosed,
     UnknownLink,
 )
+from koyjabo.people.accounts.grants import Grant
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.schemas import LoginBody, SecondFactorBody, SignupBody
-from koyjabo.people.accounts.login_sessions import Grant, SecondFactorDue
+from koyjabo.people.accounts.pending_steps import TwoStepDue
 from koyjabo.people.accounts.services import account_services
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
@@ -116,8 +117,8 @@ def log_out() -> Response:
     return tokens.without_cookies(redirects.to("pages_home.index"))
 
 
-@bp.post("/login/second-factor")
-def second_factor() -> Response:
+@bp.post("/login/second-factor", endpoint="second_factor")
+def complete_login() -> Response:
     page_login.check_origin()
     form = Form(SecondFactorBody, flags=("remember",), optional=("code",))
     body = form.read()
@@ -190,13 +191,13 @@ def landing(account: Account) -> str:
     return url_for("pages_home.index")
 
 
-def show(due: SecondFactorDue, onwards: str = "") -> Response:
+def show(due: TwoStepDue, onwards: str = "") -> Response:
     """The page that completes a two-step login, in response to the password. The login leads to the path `onwards`, or
     to the form's `next`.
     """
     if due.must_enrol:
-        user = account_services().second_step.enrolling(due.token)
-        account_services().second_factors.begin_totp(user.id, user.email)
+        user = account_services().login_completion.enrolling(due.token)
+        account_services().enrolment.begin_totp(user.id, user.email)
         return _enrolment(Form(EnrolBody, {"token": due.token}), onwards=onwards)
     return _ask(Form(SecondFactorBody, {"token": due.token}, ("remember",)), onwards=onwards)
 
@@ -215,14 +216,14 @@ def logged_in(grant: Grant, response: Response) -> Response:
 
 def _ask(form: Form[SecondFactorBody], status: int = 200, onwards: str = "") -> Response:
     """Show the form that completes a two-step login. Raises SecondFactorExpired."""
-    methods = account_services().second_step.methods(str(form.values.get("token", "")))
+    methods = account_services().login_completion.methods(str(form.values.get("token", "")))
     return secret_page("second_step", status, form=form, methods=methods, onwards=onwards)
 
 
 def _enrolment(form: Form[EnrolBody], status: int = 200, onwards: str = "") -> Response:
     """Show the form that sets up two-step login. Raises SecondFactorExpired, NoSecondFactor."""
-    user = account_services().second_step.enrolling(str(form.values.get("token", "")))
-    setup = account_services().second_factors.setup(user.id, user.email)
+    user = account_services().login_completion.enrolling(str(form.values.get("token", "")))
+    setup = account_services().enrolment.setup(user.id, user.email)
     return secret_page("totp", status, form=form, setup=setup, action=url_for("pages_login.enrol"), onwards=onwards)
 
 

@@ -10,7 +10,7 @@ from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.people.accounts.login import authentication
-from koyjabo.people.accounts.login.schemas import PanelInvitationBody, flash_sentence, sent
+from koyjabo.people.accounts.login.invitation_schemas import PanelInvitationBody, flash_sentence, sent
 from koyjabo.people.accounts.services import account_services
 from koyjabo.people.accounts.users.user_admin import USER_ORDERS
 from koyjabo.people.mail.outbox import MailOutbox
@@ -59,8 +59,8 @@ def invite_to_panel() -> Response:
     return done(flash_sentence(invited), "panel_users.users", body.email)
 
 
-@bp.post("/people/invitations/<invitation_id>/withdraw")
-def withdraw_panel_invitation(invitation_id: str) -> Response:
+@bp.post("/people/invitations/<invitation_id>/withdraw", endpoint="withdraw_panel_invitation")
+def revoke_panel_invitation(invitation_id: str) -> Response:
     account_services().panel_invitations.revoke(me(), invitation_id)
     return done(N_("The invitation was revoked."), "panel_users.users")
 
@@ -143,8 +143,8 @@ def enable(user_id: str) -> Response:
     return _do(N_("The account was enabled."), account_services().users.enable, user_id)
 
 
-@bp.post("/people/<user_id>/second-factor/reset")
-def reset_second_factor(user_id: str) -> Response:
+@bp.post("/people/<user_id>/second-factor/reset", endpoint="reset_second_factor")
+def reset_two_step_login(user_id: str) -> Response:
     user = _user(user_id)
     explanation = _(
         "For a user who has lost both phone and recovery codes. Make sure the request is really theirs. "
@@ -155,7 +155,7 @@ def reset_second_factor(user_id: str) -> Response:
     authentication.confirm_proved(my_login(), Confirmation(title, effects, _("Reset two-step login"), _page_of(user)))
     return _do(
         N_("Two-step login was reset. This user was logged out everywhere."),
-        account_services().users.reset_second_factor,
+        account_services().users.reset_two_step_login,
         user_id,
     )
 

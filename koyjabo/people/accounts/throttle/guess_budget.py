@@ -14,19 +14,21 @@ from typing import NamedTuple
 
 from koyjabo.base.network.client_address import Level
 
-DAY_MS = 86_400_000
-KEPT_MS = 3600 * 1000
+MARK_KEPT_MS = 86_400_000
+"""How long the failures of a network count, ms."""
+
+STATE_KEPT_MS = 3600 * 1000
 """Minimum time a state is kept after the last guess, ms, so that the audit log does not repeat its first entry."""
 
 MAX_NETWORKS = 200
 """Maximum number of failed networks remembered per account; the oldest are forgotten. 60 IPv6 customers use 180."""
 
-RESERVED_MS = 10_000
+GUESS_RESERVED_MS = 10_000
 """How long the last guess is kept for the network that is first in line, ms. A client that tries every 5 s does not
 miss it.
 """
 
-NOTED_MS = 10_000
+REFUSAL_NOTED_MS = 10_000
 """How long after a refusal further refusals of the same network change nothing, ms. A network keeps its claim
 ten times as long.
 """
@@ -78,7 +80,7 @@ class GuessState:
         flood of refused attempts therefore only reads the state.
         """
         mark = self.marks.get(networks[0].network)
-        is_noted = mark is None or mark.refused_ms > now_ms - NOTED_MS
+        is_noted = mark is None or mark.refused_ms > now_ms - REFUSAL_NOTED_MS
         return max(0, self._opens_ms(networks, now_ms) - now_ms) if is_noted else 0
 
     def admit(self, networks: Sequence[Level], now_ms: int) -> tuple[int, int]:
@@ -125,7 +127,7 @@ class GuessState:
             mark.refused_ms = 0
 
     def expires_ms(self, now_ms: int) -> int:
-        return max(self.day_spent_ms, now_ms + KEPT_MS)
+        return max(self.day_spent_ms, now_ms + STATE_KEPT_MS)
 
     def dump(self) -> str:
         marks = {name: [mark.failures, mark.failed_ms, mark.refused_ms] for name, mark in self.marks.items()}
@@ -138,10 +140,10 @@ class GuessState:
             return self._day_allows_ms(1)
         opens_ms = self._allows_ms(1)
         if self._allows_ms(2) > now_ms:  # one guess is left, or none
-            own, since_ms = self.marks.get(networks[0].network), opens_ms - self.plan.day_pace_ms - RESERVED_MS
+            own, since_ms = self.marks.get(networks[0].network), opens_ms - self.plan.day_pace_ms - GUESS_RESERVED_MS
             waiting = (mark for mark in self.marks.values() if mark.refused_ms > since_ms)
             if any(mark.precedes(own) for mark in waiting):
-                return opens_ms + RESERVED_MS
+                return opens_ms + GUESS_RESERVED_MS
         return opens_ms
 
     def _allows_ms(self, count: int) -> int:
@@ -167,7 +169,9 @@ def load(failures: int, text: str, plan: Plan, now_ms: int) -> GuessState:
     the budgets count as spent, except for the reserve.
     """
     stored = json.loads(text)
-    marks = {name: FailedNetwork(*mark) for name, mark in stored.get("marks", {}).items() if mark[1] > now_ms - DAY_MS}
+    marks = {
+        name: FailedNetwork(*mark) for name, mark in stored.get("marks", {}).items() if mark[1] > now_ms - MARK_KEPT_MS
+    }
     spent_ms = min(stored.get("spent", 0), now_ms + plan.most * plan.pace_ms)
     day_spent_ms = stored.get("day", 0)
     if day_spent_ms > now_ms + plan.most_a_day * plan.day_pace_ms:

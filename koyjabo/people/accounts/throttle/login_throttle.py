@@ -20,22 +20,22 @@ from koyjabo.web.limits.limits import TOO_MANY_LOGINS
 from . import login_throttle_queries
 from .guess_budget import GuessState, Plan
 
-LOGIN, FAMILIAR, PASSWORD = "login", "familiar", "password"
+LOGIN_GUESS, FAMILIAR_GUESS, PASSWORD_GUESS = "login", "familiar", "password"
 """Purposes of entering a password: a login, a login from a familiar browser, and changing the password. Each has its
 own budgets, so that guesses at logins do not block the owner's other attempts.
 """
 
-PLANS = {
-    LOGIN: Plan(50, MINUTE_MS, 380, 90_000, reserve=121),
-    FAMILIAR: Plan(10, 30 * MINUTE_MS, 10, 30 * MINUTE_MS),
-    PASSWORD: Plan(50, 30 * MINUTE_MS, 50, 30 * MINUTE_MS),
+GUESS_PLANS = {
+    LOGIN_GUESS: Plan(50, MINUTE_MS, 380, 90_000, reserve=121),
+    FAMILIAR_GUESS: Plan(10, 30 * MINUTE_MS, 10, 30 * MINUTE_MS),
+    PASSWORD_GUESS: Plan(50, 30 * MINUTE_MS, 50, 30 * MINUTE_MS),
 }
 """Budgets by purpose: in any 24 hours at most 1,340 + 58 + 98 guesses. The reserve is one more than 60 networks without
 failures need in two days, because their keys change at midnight. A familiar browser that has used up its budget is
 treated like an unknown one.
 """
 
-AUDITED = {1, 49}
+AUDITED_FAILURES = {1, 49}
 """Failure counts that are written to the audit log. Other counts are not, so that guessing cannot fill the log."""
 
 
@@ -47,13 +47,13 @@ class LoginThrottle:
         self._clock = clock
         self._secret = secret.encode()
 
-    def begin(self, email_key: str, address: str, purpose: str = LOGIN) -> AbstractContextManager[None]:
+    def begin(self, email_key: str, address: str, purpose: str = LOGIN_GUESS) -> AbstractContextManager[None]:
         """Count an attempt from an address (see `client_address.limit_key`) before the password is verified, which also
         limits concurrent attempts. Verify the password inside the returned context.
 
         Raises TooManyRequests, LedgerUnavailable.
         """
-        accounts, plan = self._accounts(email_key), PLANS[purpose]
+        accounts, plan = self._accounts(email_key), GUESS_PLANS[purpose]
         account, by = accounts[purpose], log.anonymous(self._clock.now_ms())
         # A key reveals nothing without the secret. It differs between accounts and days.
         prefix = f"network {self._clock.today()} {account}"
@@ -74,7 +74,7 @@ class LoginThrottle:
 
         def change(purpose: str, change: Callable[[GuessState], None]) -> None:
             now_ms = self._clock.now_ms()
-            self._database.write(login_throttle_queries.change, accounts[purpose], PLANS[purpose], now_ms, change)
+            self._database.write(login_throttle_queries.change, accounts[purpose], GUESS_PLANS[purpose], now_ms, change)
 
         try:
             yield
@@ -83,24 +83,24 @@ class LoginThrottle:
                 change(purpose, lambda state: _take_back(state, networks, spent_ms))
             raise
         with suppress(LedgerUnavailable):
-            if purpose == PASSWORD:  # guesses at the old password reveal nothing about the new one
-                self._database.write(login_throttle_queries.forget, [accounts[PASSWORD]])
+            if purpose == PASSWORD_GUESS:  # guesses at the old password reveal nothing about the new one
+                self._database.write(login_throttle_queries.forget, [accounts[PASSWORD_GUESS]])
                 return
             change(purpose, lambda state: state.succeed(networks))
-            if purpose == FAMILIAR:
-                change(LOGIN, GuessState.forgive)
+            if purpose == FAMILIAR_GUESS:
+                change(LOGIN_GUESS, GuessState.forgive)
 
     def unlock(self, email_key: str) -> None:
         """Clear all failures of an account. Workers then ignore their own failures of the last minute: see
         `unlocked_ms`.
         """
-        accounts, plan, now_ms = self._accounts(email_key), PLANS[LOGIN], self._clock.now_ms()
+        accounts, plan, now_ms = self._accounts(email_key), GUESS_PLANS[LOGIN_GUESS], self._clock.now_ms()
 
         def operation(session: Any) -> None:
             login_throttle_queries.forget(session, sorted(accounts.values()))
-            login_throttle_queries.lock(session, accounts[LOGIN], plan, now_ms)
-            state, expires_ms = GuessState(plan, unlocked_ms=now_ms), now_ms + login_throttle_queries.UNLOCKED_MS
-            login_throttle_queries.store(session, accounts[LOGIN], state, expires_ms)
+            login_throttle_queries.lock(session, accounts[LOGIN_GUESS], plan, now_ms)
+            state, expires_ms = GuessState(plan, unlocked_ms=now_ms), now_ms + login_throttle_queries.UNLOCK_EFFECT_MS
+            login_throttle_queries.store(session, accounts[LOGIN_GUESS], state, expires_ms)
 
         self._database.write(operation)
 
@@ -108,13 +108,15 @@ class LoginThrottle:
         """When the account was unlocked, if that was in the last two minutes or there was an attempt since; otherwise
         0.
         """
-        account = self._accounts(email_key)[LOGIN]
-        state = self._database.read(login_throttle_queries.find, account, PLANS[LOGIN], self._clock.now_ms())
+        account = self._accounts(email_key)[LOGIN_GUESS]
+        state = self._database.read(
+            login_throttle_queries.find, account, GUESS_PLANS[LOGIN_GUESS], self._clock.now_ms()
+        )
         return state.unlocked_ms if state else 0
 
     def _accounts(self, email_key: str) -> dict[str, str]:
         """The row key of each purpose."""
-        return {purpose: account_key(self._secret, purpose, email_key) for purpose in PLANS}
+        return {purpose: account_key(self._secret, purpose, email_key) for purpose in GUESS_PLANS}
 
 
 def _refuse(wait_ms: int) -> None:
@@ -135,7 +137,7 @@ def _count(
     login_throttle_queries.store(session, account, state, state.expires_ms(by.at_ms))
     # While the attempt's own row is locked, to avoid deadlocks.
     queries.sweep(session, LoginFailures.account, by.at_ms)
-    user = queries.by_email(session, email_key) if failures in AUDITED and not wait_ms else None
+    user = queries.by_email(session, email_key) if failures in AUDITED_FAILURES and not wait_ms else None
     if user is not None:
         by.entry("login.fail", subject(user), failures=failures).store(session)
     return wait_ms, spent_ms
@@ -144,7 +146,7 @@ def _count(
 def _take_back(state: GuessState, networks: Sequence[Level], spent_ms: int) -> None:
     """Undo the attempt. It stays counted if the audit log has an entry about the failures before it."""
     state.take_back(networks, spent_ms)
-    if state.failures - 1 not in AUDITED:
+    if state.failures - 1 not in AUDITED_FAILURES:
         state.failures -= 1
 
 

@@ -9,10 +9,10 @@ from koyjabo.people.accounts.models import LoginFailures
 from . import guess_budget
 from .guess_budget import GuessState, Plan
 
-UNLOCKED_MS = 120_000
+UNLOCK_EFFECT_MS = 120_000
 """How long workers ignore earlier failures after an unlock, ms. Workers count failures for only a minute."""
 
-ADD = text(
+ADD_FAILURES = text(
     "INSERT INTO login_failures (account, failures, began_ms, state, expires_ms) "
     "VALUES (:account, 0, :now_ms, '{}', 0) ON CONFLICT (account) DO NOTHING"
 )
@@ -20,7 +20,7 @@ ADD = text(
 
 def lock(session: Session, account: str, plan: Plan, now_ms: int) -> GuessState:
     """The state of an account, locked until the transaction ends."""
-    session.execute(ADD, {"account": account, "now_ms": now_ms})
+    session.execute(ADD_FAILURES, {"account": account, "now_ms": now_ms})
     return find(session, account, plan, now_ms, locked=True) or GuessState(plan)
 
 

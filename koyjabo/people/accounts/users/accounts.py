@@ -16,19 +16,14 @@ from koyjabo.base.database.rows import usable
 from koyjabo.base.network import client_address, user_agents
 from koyjabo.people.accounts import email_links, queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject
-from koyjabo.people.accounts.login_sessions import (
-    Grant,
-    PendingSteps,
-    Proof,
-    SecondFactorDue,
-    browser_mark_of,
-    grant_of,
-)
+from koyjabo.people.accounts.grants import Grant, LoginProof, browser_mark_of, grant_of
+from koyjabo.people.accounts.hash_queue import OPERATOR_CLIENT, PasswordClient
 from koyjabo.people.accounts.models import LoginSession
-from koyjabo.people.accounts.passwords import OPERATOR_CLIENT, PasswordClient, Passwords, is_outdated
+from koyjabo.people.accounts.passwords import Passwords, is_outdated
+from koyjabo.people.accounts.pending_steps import PendingSteps, TwoStepDue
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import Changes, Transaction, transaction
-from koyjabo.people.mail.outbox import PLACEHOLDER, MailOutbox
+from koyjabo.people.audit.transaction import Changes, Transaction, transaction
+from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.people.models import User
 from koyjabo.web.login.claims import Claims
 from koyjabo.web.login.tokens import REFRESH_TOKEN_S
@@ -71,7 +66,7 @@ class Accounts(Changes):
         visitor_id: str | None = None,
         language: str | None = None,
         permit: Callable[[Any, str], object] = lambda session, user_id: None,
-    ) -> Grant | SecondFactorDue:
+    ) -> Grant | TwoStepDue:
         """Create an account, log it in, and email a link that confirms the address. `permit` uses up what permits it,
         in the same transaction, and may raise errors. Raises EmailTaken.
         """
@@ -99,7 +94,7 @@ class Accounts(Changes):
         client: PasswordClient = OPERATOR_CLIENT,
         cookie: str = "",
         visitor_id: str | None = None,
-    ) -> Grant | SecondFactorDue:
+    ) -> Grant | TwoStepDue:
         """Log in.
 
         Raises WrongCredentials, whose message and timing do not reveal whether the user exists. The user gets an email
@@ -120,8 +115,8 @@ class Accounts(Changes):
         is_familiar: bool,
         cookie: str = "",
         visitor_id: str | None = None,
-        proof: Proof | None = None,
-    ) -> Grant | SecondFactorDue | None:
+        proof: LoginProof | None = None,
+    ) -> Grant | TwoStepDue | None:
         """Begin a session or a two-step login, as in `log_in`, once the password or a link (`proof`) has proved who the
         user is. None if the user was changed or `proof` was used in the meantime.
         """
@@ -130,7 +125,9 @@ class Accounts(Changes):
             return None
         return due or self.open_session(user, user_agent, is_familiar, proof)
 
-    def open_session(self, user: User, user_agent: str, is_familiar: bool, proof: Proof | None = None) -> Grant | None:
+    def open_session(
+        self, user: User, user_agent: str, is_familiar: bool, proof: LoginProof | None = None
+    ) -> Grant | None:
         """Begin a session after all steps were verified. None if the user was changed or `proof` was used in the
         meantime.
         """
@@ -287,7 +284,7 @@ class Accounts(Changes):
         process did not create it.
         """
         password = secrets.token_urlsafe(12)
-        if self._database.read(queries.has_users) or not self.ensure_admin(PLACEHOLDER, password):
+        if self._database.read(queries.has_users) or not self.ensure_admin(PLACEHOLDER_EMAIL, password):
             return None
         return password
 

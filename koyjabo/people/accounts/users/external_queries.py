@@ -13,11 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.credential_rules import MAX_ACCOUNT_NAME_LENGTH
-from koyjabo.people.accounts.passwords import UNUSABLE
+from koyjabo.people.accounts.passwords import UNUSABLE_PREFIX
 from koyjabo.people.models import User
 
-ATTEMPTS = 5
-AT_ONCE = 500
+ADD_ATTEMPTS = 5
+PEOPLE_PER_QUERY = 500
 
 
 class ExternalPerson(NamedTuple):
@@ -41,7 +41,7 @@ def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: 
     a known person keeps the current name, and a new person is named after the external id.
     """
     people = find(session, issuer, names)
-    for _ in range(ATTEMPTS):
+    for _ in range(ADD_ATTEMPTS):
         missing = sorted(names.keys() - people.keys())
         if not missing or _add(
             session, issuer, {ref: names[ref] or ref[:MAX_ACCOUNT_NAME_LENGTH] for ref in missing}, now_ms
@@ -57,7 +57,13 @@ def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: 
 
 def _add(session: Session, issuer: str, names: Mapping[str, str], now_ms: int) -> bool:
     """Insert people. Returns False, and inserts none, if one already exists."""
-    same = {"external_issuer": issuer, "email": "", "password": UNUSABLE, "is_admin": False, "created_ms": now_ms}
+    same = {
+        "external_issuer": issuer,
+        "email": "",
+        "password": UNUSABLE_PREFIX,
+        "is_admin": False,
+        "created_ms": now_ms,
+    }
     rows: list[dict[str, object]] = []
     for ref, name in names.items():
         user_id = str(uuid.uuid4())

@@ -14,10 +14,10 @@ from koyjabo.people.audit.log import Subject, community_subject
 from koyjabo.people.mail.outbox_queries import QueuedEmail
 from koyjabo.people.models import User
 
-WEEK_MS = 7 * 86_400_000
-MAX_LISTED = 100
+INVITATION_VALID_MS = 7 * 86_400_000
+MAX_LISTED_INVITATIONS = 100
 
-PANEL = Subject("panel", "", "")
+PANEL_SUBJECT = Subject("panel", "", "")
 INVITER = aliased(User)
 
 AnyInvitation: TypeAlias = Invitation | PanelInvitation
@@ -36,7 +36,7 @@ PANEL_ROWS = InvitationRows(PanelInvitation, lambda query: query.where(INVITER.i
 
 def place_of(invitation: AnyInvitation) -> Subject:
     """What the invitation leads to: a community, or PANEL."""
-    return community_subject(invitation.community) if invitation.community else PANEL
+    return community_subject(invitation.community) if invitation.community else PANEL_SUBJECT
 
 
 def add(session: Session, rows: InvitationRows, place: Subject, invitation: AnyInvitation) -> None:
@@ -91,7 +91,7 @@ def of_user(
 
 def pending(session: Session, rows: InvitationRows, place: Subject, now_ms: int) -> list[AnyInvitation]:
     """Valid invitations to a community or the panel, newest first, at most MAX_LISTED."""
-    return list(session.scalars(_valid(rows, now_ms).where(*_at(rows, place)).limit(MAX_LISTED)))
+    return list(session.scalars(_valid(rows, now_ms).where(*_at(rows, place)).limit(MAX_LISTED_INVITATIONS)))
 
 
 def keep(session: Session, rows: InvitationRows, invitation_id: str, user_id: str, now_ms: int) -> None:
@@ -125,7 +125,7 @@ def take(session: Session, rows: InvitationRows, invitation_id: str, place: Subj
 
 def _at(rows: InvitationRows, place: Subject) -> tuple[Any, ...]:
     """Conditions on the columns that name the community or the panel."""
-    return () if place == PANEL else (rows.table.community_id == place.id,)
+    return () if place == PANEL_SUBJECT else (rows.table.community_id == place.id,)
 
 
 def _valid(rows: InvitationRows, now_ms: int) -> Any:

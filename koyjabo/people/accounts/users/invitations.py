@@ -15,14 +15,15 @@ from koyjabo.base.core.link_tokens import PANEL_INVITATION, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.settings.schema import Settings, requires
-from koyjabo.people.audit.log import Changes, Subject, Transaction, transaction
+from koyjabo.people.audit.log import Subject
+from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail, is_confirmed
 from . import invitation_queries, user_admin_queries
 from .invitation_queries import (
-    PANEL,
+    INVITATION_VALID_MS,
     PANEL_ROWS,
-    WEEK_MS,
+    PANEL_SUBJECT,
     AnyInvitation,
     InvitationRows,
     place_of,
@@ -122,7 +123,7 @@ class Invitations(Changes, Generic[Accepted]):
         community_id: str | None,
     ) -> Mailed:
         place = self._scope.managed(tx.session, account, community_id, lock=True)
-        invitation.created_ms, invitation.expires_ms = tx.at_ms, tx.at_ms + WEEK_MS
+        invitation.created_ms, invitation.expires_ms = tx.at_ms, tx.at_ms + INVITATION_VALID_MS
         invitation_queries.add(tx.session, self._scope.rows, place, invitation)
         tx.log(f"{self._scope.action}.invite", place, role=invitation.role)
         if queued_email is None:
@@ -205,7 +206,7 @@ class PanelScope(InvitationScope[PanelRole]):
 
     def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
         account.require_site_admin()
-        return PANEL
+        return PANEL_SUBJECT
 
     def accept(self, tx: Transaction, account: Account, invitation_id: str) -> PanelRole:
         """Accept, locking the user before the invitation, as role changes do. A new admin who needs two-step login and
@@ -215,10 +216,10 @@ class PanelScope(InvitationScope[PanelRole]):
         invitation = invitation_queries.use_up(tx.session, PANEL_ROWS, invitation_id, account.id, tx.at_ms)
         role = max(invitation.role, user.site_role, key=SITE_ROLES.index)
         user_admin_queries.set_role(tx.session, user, role, self._settings.require_two_factor, tx.at_ms)
-        tx.log("panel.accept", PANEL, role=role, invited_by=invitation.inviter.name)
+        tx.log("panel.accept", PANEL_SUBJECT, role=role, invited_by=invitation.inviter.name)
         tx.revoked.append(user.id)
-        needs_second_factor = requires(self._settings.require_two_factor, role == SITE_ADMIN)
-        return PanelRole(user.id, role, needs_second_factor and user.second_factor_ms is None)
+        needs_two_step_login = requires(self._settings.require_two_factor, role == SITE_ADMIN)
+        return PanelRole(user.id, role, needs_two_step_login and user.second_factor_ms is None)
 
 
 class ReceivedInvitations:

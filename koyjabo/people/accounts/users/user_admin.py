@@ -14,12 +14,12 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import Page
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.audit_entries import subject
-from koyjabo.people.accounts.queries import remove_second_factors, revoke_all
-from koyjabo.people.audit.log import Changes, Transaction, transaction
+from koyjabo.people.accounts.queries import remove_two_step_login, revoke_all
+from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import User
 from . import user_admin_queries
 
-USER_ORDERS = tuple(user_admin_queries.ORDERS)
+USER_ORDERS = tuple(user_admin_queries.USER_ORDER_COLUMNS)
 
 
 class Users(Changes):
@@ -133,7 +133,7 @@ class Users(Changes):
         return _changed(tx, user)
 
     @transaction
-    def reset_second_factor(self, tx: Transaction, account: Account, user_id: str) -> User:
+    def reset_two_step_login(self, tx: Transaction, account: Account, user_id: str) -> User:
         """Remove a user's two-step login when they have lost access to it, and end all their sessions. Raises Forbidden
         for the caller's own account.
         """
@@ -142,7 +142,7 @@ class Users(Changes):
         user = _locked(tx, account, user_id)
         if user.second_factor_ms is not None:
             tx.log("second_factor.reset", subject(user))
-        remove_second_factors(tx.session, user.id)
+        remove_two_step_login(tx.session, user.id)
         revoke_all(tx.session, user.id, tx.at_ms)
         return _changed(tx, user)
 

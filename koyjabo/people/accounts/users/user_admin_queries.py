@@ -24,10 +24,10 @@ MEMBERSHIP = (
     Community.name_bn,
     Community.archived_ms,
 )
-COMMUNITIES = select(func.count()).where(Membership.user_id == User.id).scalar_subquery()
-LAST_SIGN = func.max(func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms))
-SEEN = select(LAST_SIGN).where(LoginSession.user_id == User.id).scalar_subquery()
-ORDERS: dict[str, Any] = {"name": func.lower(User.name), "created": User.created_ms, "seen": SEEN}
+COMMUNITY_COUNT = select(func.count()).where(Membership.user_id == User.id).scalar_subquery()
+LAST_SIGN_MS = func.max(func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms))
+LAST_SEEN_MS = select(LAST_SIGN_MS).where(LoginSession.user_id == User.id).scalar_subquery()
+USER_ORDER_COLUMNS: dict[str, Any] = {"name": func.lower(User.name), "created": User.created_ms, "seen": LAST_SEEN_MS}
 """Columns to order users by."""
 
 
@@ -39,7 +39,7 @@ def page(session: Session, query: str, start: int, count: int, now_ms: int, by_e
     if part := sought(query):
         columns = (User.email, User.email_key, User.name) if by_email else (User.name,)
         users = users.where(or_(User.id == part.lower(), and_(*has_words(columns, part))))
-    rows = _counted(users.order_by(ordered_by(ORDERS, order), User.id).offset(start).limit(count), now_ms)
+    rows = _counted(users.order_by(ordered_by(USER_ORDER_COLUMNS, order), User.id).offset(start).limit(count), now_ms)
     return Page(tuple(session.scalars(rows)), length(session, users))
 
 
@@ -116,7 +116,7 @@ def _counted(users: Select[User], now_ms: int) -> Select[User]:
     live = (LoginSession.user_id == User.id, LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
     sessions = select(func.count()).where(*live).scalar_subquery()
     return users.options(
-        with_expression(User.communities, COMMUNITIES),
+        with_expression(User.communities, COMMUNITY_COUNT),
         with_expression(User.sessions, sessions),
-        with_expression(User.seen_ms, SEEN),
+        with_expression(User.seen_ms, LAST_SEEN_MS),
     )

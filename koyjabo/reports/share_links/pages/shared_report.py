@@ -4,7 +4,7 @@ from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.people.accounts.login import login_limits
-from koyjabo.people.accounts.throttle.login_throttle import LOGIN
+from koyjabo.people.accounts.throttle.login_throttle import LOGIN_GUESS
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.share_links.models import Share
 from koyjabo.reports.share_links.reader import context_of, pass_cookie, require_pass
@@ -83,5 +83,5 @@ def _unlock(link: Share, password: str) -> str:
 
     Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
     """
-    with login_limits.password_attempt(f"share {link.id}", LOGIN):
+    with login_limits.password_attempt(f"share {link.id}", LOGIN_GUESS):
         return current()[ShareLinks].unlock(link, password, login_limits.client())

@@ -9,7 +9,7 @@ from support.application.site import SECRET, Site
 from support.databases.at_once import hold_for_two
 from support.people.accounts import disable, sign_up
 from support.people.page_readers import Reader, words
-from support.people.second_factor import turn_on
+from support.people.two_step import turn_on
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.link_tokens import LOGIN_LINK, LinkTokens

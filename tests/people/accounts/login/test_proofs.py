@@ -11,9 +11,9 @@ from support.databases.at_once import hold_for_two
 from support.people.accounts import PASSWORD, log_in
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
-from support.people.second_factor import App, secret_in, token_in, turn_on
+from support.people.two_step import App, secret_in, token_in, turn_on
 
-from koyjabo.people.accounts.second_factor import queries
+from koyjabo.people.accounts.two_step import queries
 from koyjabo.reports.visits.visit_list import VisitFilter
 
 ADDRESS = "/admin/server/settings/address"

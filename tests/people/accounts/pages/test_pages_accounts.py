@@ -9,7 +9,7 @@ from support.application.site import Site
 from support.people.accounts import PASSWORD, log_in, sign_up, try_login
 from support.people.communities import found, give
 from support.people.page_readers import Reader, words
-from support.people.second_factor import turn_on
+from support.people.two_step import turn_on
 
 
 @pytest.fixture

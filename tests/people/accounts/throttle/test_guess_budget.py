@@ -12,17 +12,17 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.base.network.client_address import Level, levels, neighbourhood
 from koyjabo.people.accounts.throttle import guess_budget
-from koyjabo.people.accounts.throttle.guess_budget import DAY_MS, MAX_NETWORKS, GuessState
-from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
+from koyjabo.people.accounts.throttle.guess_budget import MARK_KEPT_MS, MAX_NETWORKS, GuessState
+from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR_GUESS, GUESS_PLANS, LOGIN_GUESS, PASSWORD_GUESS
 
 MINUTE_MS = 60_000
-MAX_A_DAY = {LOGIN: 1340, FAMILIAR: 58, PASSWORD: 98}
+MAX_A_DAY = {LOGIN_GUESS: 1340, FAMILIAR_GUESS: 58, PASSWORD_GUESS: 98}
 OWNER = levels("owner")
 STRANGERS = [levels(f"stranger {number}") for number in range(60)]
 
 Networks = tuple[Level, ...]
 STORED_EVERY = 50
-MIDNIGHT_MS = 20_000 * DAY_MS
+MIDNIGHT_MS = 20_000 * MARK_KEPT_MS
 
 
 class Account:
@@ -30,8 +30,8 @@ class Account:
     time. The model keeps the times of all guesses.
     """
 
-    def __init__(self, purpose: str = LOGIN) -> None:
-        self.purpose, self.plan = purpose, PLANS[purpose]
+    def __init__(self, purpose: str = LOGIN_GUESS) -> None:
+        self.purpose, self.plan = purpose, GUESS_PLANS[purpose]
         self.now_ms = MIDNIGHT_MS
         self.state = GuessState(self.plan)
         self.attempts = 0
@@ -58,10 +58,10 @@ class Account:
 
     def keys(self, networks: Networks) -> Networks:
         """Return the networks' keys, which change every day."""
-        return tuple(Level(f"{self.now_ms // DAY_MS} {network}", times) for network, times in networks)
+        return tuple(Level(f"{self.now_ms // MARK_KEPT_MS} {network}", times) for network, times in networks)
 
     def of_last_day(self) -> int:
-        return len(self.guesses) - bisect_left(self.guesses, self.now_ms - DAY_MS + 1)
+        return len(self.guesses) - bisect_left(self.guesses, self.now_ms - MARK_KEPT_MS + 1)
 
     def log_in(self, networks: Networks) -> int:
         """Log in with the right password on an unfamiliar browser. Returns the same as `guess`."""
@@ -83,7 +83,7 @@ class Account:
         while self.log_in(OWNER):
             self.now_ms += 5_000
             others()
-            assert self.now_ms - began_ms < DAY_MS
+            assert self.now_ms - began_ms < MARK_KEPT_MS
         return self.now_ms - began_ms
 
 
@@ -96,14 +96,14 @@ def exact(account: Account, networks: list[Networks]) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("purpose", [FAMILIAR, PASSWORD])
+@pytest.mark.parametrize("purpose", [FAMILIAR_GUESS, PASSWORD_GUESS])
 def test_guesses_with_a_stolen_cookie_or_session_are_bounded_as_well(purpose):
     account = Account(purpose)
     for _ in range(2 * 1440):
         for stranger in STRANGERS[:3]:
             account.guess(stranger)
         account.now_ms += MINUTE_MS
-    assert account.of_last_day() == pytest.approx(MAX_A_DAY[purpose] - PLANS[purpose].most, abs=1)
+    assert account.of_last_day() == pytest.approx(MAX_A_DAY[purpose] - GUESS_PLANS[purpose].most, abs=1)
     assert sum(MAX_A_DAY.values()) < 1500, "all purposes together"
 
 
@@ -172,7 +172,7 @@ def test_setting_the_clock_back_locks_no_account_for_long():
     for _ in range(1000):
         account.guess(STRANGERS[0])
         account.now_ms += MINUTE_MS
-    account.now_ms -= 30 * DAY_MS
+    account.now_ms -= 30 * MARK_KEPT_MS
     assert account.wait_of_owner(lambda: [account.guess(stranger) for stranger in STRANGERS]) == 0
 
 

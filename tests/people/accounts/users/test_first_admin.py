@@ -10,7 +10,7 @@ from support.programs.processes import run
 from config import SettingsError
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.users.accounts import Accounts
-from koyjabo.people.mail.outbox import PLACEHOLDER
+from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL
 
 pytestmark = pytest.mark.empty_database
 
@@ -61,11 +61,11 @@ def test_server_that_looked_too_early_creates_no_second_admin(database, monkeypa
 def test_development_makes_one_up_and_says_so_once(database, capsys):
     with Site(database.url, ENVIRONMENT="development") as site:
         (password,) = MADE_UP.findall(capsys.readouterr().err)
-        made_up = {"email": PLACEHOLDER, "password": password}
+        made_up = {"email": PLACEHOLDER_EMAIL, "password": password}
         assert log_in(site, **made_up).get("/api/auth/me").json["is_admin"] is True
         site.restart()
         assert "password" not in capsys.readouterr().err
-        assert log_in(site, **made_up).email == PLACEHOLDER
+        assert log_in(site, **made_up).email == PLACEHOLDER_EMAIL
 
 
 def test_restore_makes_none_up_because_its_password_would_be_lost(sqlite_database, tmp_path):

@@ -11,7 +11,7 @@ from support.databases.at_once import hold_for_two
 from support.people.accounts import PASSWORD, Person, confirm, disable, log_in, promote, sign_up
 from support.people.communities import accept
 from support.people.page_readers import Reader, words
-from support.people.second_factor import App, secret_in, token_in, turn_on
+from support.people.two_step import App, secret_in, token_in, turn_on
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.people.accounts.users import invitation_queries

@@ -12,7 +12,7 @@ from support.programs.patience import PATIENCE_S
 from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownUser
 from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.audit.log import Audit
+from koyjabo.people.audit.audit import Audit
 
 ME = "/api/auth/me"
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"

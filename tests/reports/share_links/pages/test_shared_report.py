@@ -11,7 +11,7 @@ from support.people.page_readers import Reader, words
 from support.people.share_links import PASSWORD, share, shared, visits
 
 from koyjabo.base.network import rate_limiter
-from koyjabo.people.accounts.throttle.login_throttle import LOGIN, PLANS
+from koyjabo.people.accounts.throttle.login_throttle import GUESS_PLANS, LOGIN_GUESS
 from koyjabo.reports.engine import insights, scan_queue
 from koyjabo.reports.share_links.share_links import PASS_S
 
@@ -149,7 +149,7 @@ def test_one_address_has_ten_guesses_a_minute(site, boss, monkeypatch):
 def test_guesses_from_many_addresses_have_one_budget(site, boss):
     """The budget is stored in the database, as for accounts: other workers and restarts do not reset it."""
     token = share(boss, password=PASSWORD)["token"]
-    most = PLANS[LOGIN].most
+    most = GUESS_PLANS[LOGIN_GUESS].most
     addresses = [f"203.0.113.{n // 5}" for n in range(most + 5)]
     statuses = [guess(site, token, WRONG, address) for address in addresses]
     assert statuses.count(422) <= most + len(set(addresses))

@@ -14,25 +14,25 @@ from koyjabo.people.accounts.errors import (
     SecondFactorOn,
 )
 from koyjabo.people.accounts.models import LoginSession, RecoveryCode, SpentCode, TotpSecret
-from koyjabo.people.accounts.queries import end_proofs, permitted, remove_second_factors, revoke, revoke_all
+from koyjabo.people.accounts.queries import end_proofs, permitted, remove_two_step_login, revoke, revoke_all
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.models import User
 
-KEPT_STEPS = 120
+SPENT_STEPS = 120
 """Number of 30 s steps that a used code is remembered for: an hour, in case the clock is set back."""
 
-MAX_GUESSES, WINDOW_MS = 30, 3600 * 1000
+MAX_CODE_GUESSES, GUESSES_WINDOW_MS = 30, 3600 * 1000
 """Maximum number of wrong app codes for one account, and the period, ms. Three codes in a million are valid at a time,
 so 720 guesses a day succeed once in 460 days. Recovery codes cannot be guessed, so they still work when the limit is
 used up.
 """
 
-TOO_MANY = N_("Too many wrong codes. Use a recovery code, or wait as long as Retry-After says.")
+TOO_MANY_CODES = N_("Too many wrong codes. Use a recovery code, or wait as long as Retry-After says.")
 
-SPEND = text("INSERT INTO spent_codes (user_id, step) VALUES (:user_id, :step) ON CONFLICT DO NOTHING")
+SPEND_CODE = text("INSERT INTO spent_codes (user_id, step) VALUES (:user_id, :step) ON CONFLICT DO NOTHING")
 
 
-class SecondFactorState(NamedTuple):
+class TwoStepState(NamedTuple):
     """A user's two-step login. Times are ms, or None."""
 
     second_factor_ms: int | None
@@ -40,11 +40,11 @@ class SecondFactorState(NamedTuple):
     recovery_codes: int  # unused ones
 
 
-def state(session: Session, user_id: str) -> SecondFactorState:
+def state(session: Session, user_id: str) -> TwoStepState:
     since = session.scalar(select(User.second_factor_ms).where(User.id == user_id))
     totp_ms = session.scalar(select(TotpSecret.confirmed_ms).where(TotpSecret.user_id == user_id))
     codes = select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id)
-    return SecondFactorState(since, totp_ms, session.execute(codes).scalar_one())
+    return TwoStepState(since, totp_ms, session.execute(codes).scalar_one())
 
 
 def secret(session: Session, user_id: str) -> TotpSecret | None:
@@ -72,13 +72,13 @@ def count_guess(session: Session, user_id: str, now_ms: int) -> TotpSecret:
     counted = session.get(TotpSecret, user_id, with_for_update=True)
     if counted is None:
         raise WrongCode
-    opens_ms = counted.guessing_ms + WINDOW_MS
+    opens_ms = counted.guessing_ms + GUESSES_WINDOW_MS
     if counted.guesses == 0 or opens_ms <= now_ms:
         counted.guesses, counted.guessing_ms = 1, now_ms
-    elif counted.guesses < MAX_GUESSES:
+    elif counted.guesses < MAX_CODE_GUESSES:
         counted.guesses += 1
     else:
-        raise TooManyRequests((opens_ms - now_ms) // 1000 + 1, TOO_MANY)
+        raise TooManyRequests((opens_ms - now_ms) // 1000 + 1, TOO_MANY_CODES)
     return counted
 
 
@@ -86,9 +86,9 @@ def spend_step(session: Session, user_id: str, step: int) -> bool:
     """Use up a step's code. Returns False if it was used before. If two servers try at once, the primary key
     decides.
     """
-    if changed_rows(session, SPEND, {"user_id": user_id, "step": step}) != 1:
+    if changed_rows(session, SPEND_CODE, {"user_id": user_id, "step": step}) != 1:
         return False
-    session.execute(delete(SpentCode).where(SpentCode.user_id == user_id, SpentCode.step < step - KEPT_STEPS))
+    session.execute(delete(SpentCode).where(SpentCode.user_id == user_id, SpentCode.step < step - SPENT_STEPS))
     session.execute(update(TotpSecret).where(TotpSecret.user_id == user_id).values(guesses=0))
     return True
 
@@ -121,11 +121,11 @@ def confirm_totp(
     begun.confirmed_ms = now_ms
     replace_recovery_codes(session, user_id, digests)
     entry.store(session)
-    begin_second_factor(session, user_id, now_ms, kept_session_id)
+    turn_on(session, user_id, now_ms, kept_session_id)
     return True
 
 
-def begin_second_factor(session: Session, user_id: str, now_ms: int, kept_session_id: str = "") -> None:
+def turn_on(session: Session, user_id: str, now_ms: int, kept_session_id: str = "") -> None:
     """Turn two-step login on. Ends all other sessions, which were started without it, and proofs without a code."""
     session.execute(update(User).where(User.id == user_id).values(second_factor_ms=now_ms))
     end_proofs(session, user_id)
@@ -140,7 +140,7 @@ def replace_recovery_codes(session: Session, user_id: str, digests: Collection[s
 def remove_totp(session: Session, user_id: str, now_ms: int, ends_sessions: bool) -> None:
     """Remove the app and the recovery codes, turn two-step login off and, with `ends_sessions`, end all sessions."""
     _lock(session, user_id)
-    remove_second_factors(session, user_id)
+    remove_two_step_login(session, user_id)
     if ends_sessions:
         revoke_all(session, user_id, now_ms)
 

@@ -9,8 +9,9 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.people.accounts import pending_step_queries
 from koyjabo.people.accounts.audit_entries import own_entry
 from koyjabo.people.accounts.errors import SecondFactorExpired
-from koyjabo.people.accounts.login_sessions import ENROL, SIGN_UP, VERIFY, Grant, PendingSteps, Proof
+from koyjabo.people.accounts.grants import Grant, LoginProof
 from koyjabo.people.accounts.models import PendingStep
+from koyjabo.people.accounts.pending_steps import ENROL_STEP, SIGN_UP_STEP, VERIFY_STEP, PendingSteps
 from koyjabo.people.accounts.users.accounts import Accounts
 from koyjabo.people.audit import log
 from koyjabo.people.models import User
@@ -24,7 +25,7 @@ class LoginBrowser(NamedTuple):
     is_familiar: Callable[[User], bool]
 
 
-class Completed(NamedTuple):
+class CompletedLogin(NamedTuple):
     """A completed login."""
 
     grant: Grant
@@ -35,9 +36,9 @@ class Completed(NamedTuple):
     """
 
 
-class SecondStep:
+class LoginCompletion:
     """Completes two-step logins. All methods raise LedgerUnavailable, and SecondFactorExpired for a step that has
-    ended: after MAX_TRIES codes, after PENDING_S, after its use, or after a password change. `on_revoked`
+    ended: after MAX_STEP_TRIES codes, after STEP_VALID_S, after its use, or after a password change. `on_revoked`
     is called with the id of a user whose sessions have ended.
     """
 
@@ -57,9 +58,9 @@ class SecondStep:
         self._codes = codes
         self._on_revoked = on_revoked
 
-    def by_code(self, token: str, code: str, browser: LoginBrowser) -> Completed:
+    def by_code(self, token: str, code: str, browser: LoginBrowser) -> CompletedLogin:
         """Complete the step with a code. Raises WrongCode, TooManyRequests."""
-        pending = self._pending.count_try(token, VERIFY)
+        pending = self._pending.count_try(token, VERIFY_STEP)
         user = self._pending.user_of(pending)
         try:
             return self._complete(pending, user, self._codes.prove(user.id, code), browser)
@@ -69,16 +70,16 @@ class SecondStep:
 
     def methods(self, token: str) -> tuple[str, ...]:
         """The methods for completing the step."""
-        pending = self._pending.find(token, VERIFY)
+        pending = self._pending.find(token, VERIFY_STEP)
         return self._database.read(pending_step_queries.methods, pending.user_id)
 
-    def enrol(self, token: str, code: str, browser: LoginBrowser) -> tuple[Completed, list[str]]:
+    def enrol(self, token: str, code: str, browser: LoginBrowser) -> tuple[CompletedLogin, list[str]]:
         """Turn an authenticator app on with its first code, and log in. Also returns the recovery codes. Raises
         WrongCode, NoSecondFactor, TooManyRequests.
         """
-        pending = self._pending.count_try(token, ENROL, SIGN_UP)
+        pending = self._pending.count_try(token, ENROL_STEP, SIGN_UP_STEP)
         user = self._without_factor(pending)
-        if pending.purpose == SIGN_UP:
+        if pending.purpose == SIGN_UP_STEP:
             browser = browser._replace(is_familiar=lambda _: True)
         entry = own_entry(log.anonymous(self._clock.now_ms()), "second_factor.add", user, method="totp")
         try:
@@ -92,7 +93,7 @@ class SecondStep:
 
     def enrolling(self, token: str) -> User:
         """The user who may set up two-step login with this token. Raises SecondFactorExpired."""
-        return self._without_factor(self._pending.find(token, ENROL, SIGN_UP))
+        return self._without_factor(self._pending.find(token, ENROL_STEP, SIGN_UP_STEP))
 
     def _without_factor(self, pending: PendingStep) -> User:
         """The user of a setup step, who needs only the password. Raises SecondFactorExpired if two-step login is
@@ -103,7 +104,7 @@ class SecondStep:
             raise SecondFactorExpired
         return user
 
-    def _complete(self, pending: PendingStep, user: User, proof: Proof, browser: LoginBrowser) -> Completed:
+    def _complete(self, pending: PendingStep, user: User, proof: LoginProof, browser: LoginBrowser) -> CompletedLogin:
         """Begin the session. Raises WrongCode if the proof was used before, or if the user or the step has changed."""
 
         def settle(session: Any) -> bool:
@@ -117,4 +118,4 @@ class SecondStep:
         grant = self._accounts.open_session(user, browser.user_agent, browser.is_familiar(user), both)
         if grant is None:
             raise WrongCode
-        return Completed(grant, pending.visitor_id, self._pending.cookie(user))
+        return CompletedLogin(grant, pending.visitor_id, self._pending.cookie(user))

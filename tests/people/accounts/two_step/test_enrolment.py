@@ -9,7 +9,7 @@ from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, bare, bearer, log_in, promote, sign_up, try_login
 from support.people.communities import site_admin
 from support.people.routes import method_of
-from support.people.second_factor import CONFIRM, TOTP, App, first_step, log_in_with, second_step, turn_on
+from support.people.two_step import CONFIRM, TOTP, App, first_step, log_in_with, second_step, turn_on
 
 from koyjabo.base.core.errors import Forbidden
 from koyjabo.base.core.identity import OPERATOR
@@ -109,15 +109,15 @@ def test_admin_resets_two_step_login_only_for_others(database):
         token = first_step(site).token
         users = site.services[AccountServices].users
         with pytest.raises(Forbidden):
-            users.reset_second_factor(admin, admin.id)
+            users.reset_two_step_login(admin, admin.id)
         assert users.get(admin, ayesha.id).second_factor_ms == site.time.ms
-        assert users.reset_second_factor(admin, ayesha.id).second_factor_ms is None
+        assert users.reset_two_step_login(admin, ayesha.id).second_factor_ms is None
         assert ayesha.get(ME).status_code == 401
         assert second_step(site, token, "1").status_code == 401
         assert "access_token" in try_login(site).json
         assert site.rows("SELECT actor FROM audit_log WHERE action = 'second_factor.reset'") == [("Boss",)]
         assert log_in_with(site, turn_on(log_in(site)).next_code()).status_code == 200, "set up again in the same 30 s"
-        users.reset_second_factor(OPERATOR, ayesha.id)
+        users.reset_two_step_login(OPERATOR, ayesha.id)
 
 
 def meanwhile(monkeypatch, site: Site, change: Callable[[], object]) -> None:

@@ -8,11 +8,11 @@ from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, bare, bearer, disable, sign_up, try_login
 from support.people.admins import last_line
 from support.people.communities import found
-from support.people.second_factor import SECOND, first_step, log_in_with, second_step, turn_on
+from support.people.two_step import SECOND, first_step, log_in_with, second_step, turn_on
 
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.people.accounts.second_factor.queries import MAX_GUESSES
 from koyjabo.people.accounts.services import AccountServices
+from koyjabo.people.accounts.two_step.queries import MAX_CODE_GUESSES
 from koyjabo.upkeep.retention.retention import Retention
 
 WRONG = "000000"
@@ -102,7 +102,7 @@ def test_step_is_open_for_ten_minutes_and_made_once(site, app):
 CHANGES = {
     "disabled": lambda site, person: disable(site, person.email),
     "password": lambda site, person: site.services[AccountServices].credentials.set_password(person.email, PASSWORD),
-    "reset": lambda site, person: site.services[AccountServices].users.reset_second_factor(OPERATOR, person.id),
+    "reset": lambda site, person: site.services[AccountServices].users.reset_two_step_login(OPERATOR, person.id),
 }
 
 
@@ -125,12 +125,12 @@ def test_account_that_lost_its_app_in_an_upgrade_is_asked_for_a_recovery_code(si
     assert due.methods == ["recovery"]
     assert_error(second_step(site, due.token, app.recovery_codes[1]), 401, "wrong_code")
     assert_error(bare(site).post("/api/auth/totp", headers=bearer(due.token)), 401, "second_factor_expired")
-    site.services[AccountServices].users.reset_second_factor(OPERATOR, ayesha.id)
+    site.services[AccountServices].users.reset_two_step_login(OPERATOR, ayesha.id)
     assert "access_token" in try_login(site).json
 
 
 def test_wrong_codes_of_an_hour_are_limited_but_recovery_codes_go_on(site, app):
-    for _ in range(MAX_GUESSES // 5):
+    for _ in range(MAX_CODE_GUESSES // 5):
         token = first_step(site).token
         assert [second_step(site, token, wrong(app)).status_code for _ in range(5)] == [401] * 5
     token = first_step(site).token

@@ -25,39 +25,44 @@ from .auth import empty, tokens_response
 
 bp = api_blueprint("second_factor")
 
-PROVEN: dict[int, ResponseSpec] = {**PASSWORD_REFUSALS, **TOKEN_REFUSALS, **CSRF_REFUSALS, **WRONG_PASSWORD_REFUSALS}
-EXPIRED = "the code is wrong, or the login has expired"
+PROOF_RESPONSES: dict[int, ResponseSpec] = {
+    **PASSWORD_REFUSALS,
+    **TOKEN_REFUSALS,
+    **CSRF_REFUSALS,
+    **WRONG_PASSWORD_REFUSALS,
+}
+LOGIN_EXPIRED = "the code is wrong, or the login has expired"
 
 
-@bp.post("/auth/second-factor")
+NO_APP = "there is nothing to confirm or turn off"
+
+
+@bp.post("/auth/second-factor", endpoint="second_factor")
 @describe(
     "Complete a two-step login",
-    {200: TokensResponse, 401: EXPIRED, **PASSWORD_REFUSALS},
+    {200: TokensResponse, 401: LOGIN_EXPIRED, **PASSWORD_REFUSALS},
     body=SecondFactorBody,
     secured=False,
 )
-def second_factor() -> Response:
+def complete_login() -> Response:
     """Complete a two-step login. The response is the same as for a login without two-step login. A code can be used
     once, during its own 30 s and the 30 s before and after.
     """
     return tokens_response(authentication.complete_login(SecondFactorBody.of(request)))
 
 
-@bp.get("/auth/second-factor")
+@bp.get("/auth/second-factor", endpoint="second_factor_state")
 @describe("Get the state of your two-step login", {200: StateResponse, **TOKEN_REFUSALS})
-def second_factor_state() -> Response:
+def state_of_two_step_login() -> Response:
     """The state of your two-step login."""
-    state = account_services().second_factors.state(tokens.require_account().account)
+    state = account_services().enrolment.state(tokens.require_account().account)
     return json_response(StateResponse(totp=state.totp_ms is not None, recovery_codes=state.recovery_codes))
-
-
-NONE_THERE = "there is nothing to confirm or turn off"
 
 
 @bp.post("/auth/totp")
 @describe(
     "Start setting up an authenticator app",
-    {200: TotpResponse, 409: "one is already set up", **PROVEN},
+    {200: TotpResponse, 409: "one is already set up", **PROOF_RESPONSES},
     body=ProofBody,
 )
 def begin_totp() -> Response:
@@ -67,11 +72,11 @@ def begin_totp() -> Response:
     token = authentication.enrolment_token()
     if token is not None:
         user = authentication.enrolling(token)
-        setup = account_services().second_factors.begin_totp(user.id, user.email)
+        setup = account_services().enrolment.begin_totp(user.id, user.email)
     else:
         login = tokens.require_account()
         authentication.confirm_password(login, ProofBody.of(request).required_password())
-        setup = account_services().second_factors.begin_totp(login.account.id, login.account.email)
+        setup = account_services().enrolment.begin_totp(login.account.id, login.account.email)
     return json_response(TotpResponse(**setup._asdict()))
 
 
@@ -80,8 +85,8 @@ def begin_totp() -> Response:
     "Turn on an authenticator app",
     {
         200: OneOf(RecoveryCodesResponse, EnrolledResponse),
-        409: NONE_THERE,
-        **PROVEN,
+        409: NO_APP,
+        **PROOF_RESPONSES,
     },
     body=CodeBody,
 )
@@ -92,39 +97,39 @@ def confirm_totp() -> Response:
     token = authentication.enrolment_token()
     if token is not None:
         # Check the token before reading the body, so that an invalid token gets no hints.
-        account_services().second_step.enrolling(token)
+        account_services().login_completion.enrolling(token)
         grant, codes = authentication.enrol(token, CodeBody.of(request).code)
         return tokens_response(grant, recovery_codes=codes)
     login = tokens.require_account()
-    codes = account_services().second_factors.confirm_totp(login, CodeBody.of(request).code)
+    codes = account_services().enrolment.confirm_totp(login, CodeBody.of(request).code)
     return json_response(RecoveryCodesResponse(recovery_codes=codes))
 
 
 @bp.delete("/auth/totp")
 @describe(
     "Turn off the authenticator app",
-    {204: None, 409: NONE_THERE, **PROVEN},
+    {204: None, 409: NO_APP, **PROOF_RESPONSES},
     body=ProofBody,
 )
 def remove_totp() -> Response:
     """Requires the password and a code. Turns two-step login off and deletes your recovery codes. If this site requires
     two-step login, it also ends all your sessions.
     """
-    account_services().second_factors.remove_totp(_confirmed())
+    account_services().enrolment.remove_totp(_confirmed())
     return empty()
 
 
 @bp.post("/auth/recovery-codes")
 @describe(
     "Renew your recovery codes",
-    {200: RecoveryCodesResponse, 409: "two-step login is off", **PROVEN},
+    {200: RecoveryCodesResponse, 409: "two-step login is off", **PROOF_RESPONSES},
     body=ProofBody,
 )
 def renew_recovery_codes() -> Response:
     """Replace your recovery codes with ten new ones. Requires the password and, while an authenticator app is on, a
     code.
     """
-    codes = account_services().second_factors.renew_recovery_codes(_confirmed())
+    codes = account_services().enrolment.renew_recovery_codes(_confirmed())
     return json_response(RecoveryCodesResponse(recovery_codes=codes))
 
 

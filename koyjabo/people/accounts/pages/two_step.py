@@ -1,13 +1,12 @@
 """/account/second-factor: turn two-step login on and off. Each change has its own page and requires a proof
-(`koyjabo.people.accounts.second_factor.proofs`).
+(`koyjabo.people.accounts.two_step.proofs`).
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from flask import Response, make_response, render_template, request, url_for
-from flask_babel import lazy_gettext as _
-from flask_babel.speaklater import LazyString
+from flask_babel import gettext as _
 
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
@@ -34,9 +33,9 @@ bp = pages_blueprint("second_factor")
 class SecurityChange(NamedTuple):
     """A change: the texts of the page that asks for the password."""
 
-    title: LazyString | str
-    explanation: LazyString | str
-    label: LazyString | str
+    title: str
+    explanation: str
+    label: str
     is_removal: bool = False
 
 
@@ -72,28 +71,10 @@ def carry_out(change: SecurityChange, act: Callable[[Login], Response]) -> Respo
     return ask(login, change, form, 422)
 
 
-TOTP = SecurityChange(
-    _("Set up an authenticator app"),
-    _("An app on your phone, such as Google Authenticator, shows a new code every 30 seconds."),
-    _("Continue"),
-)
-TOTP_OFF = SecurityChange(
-    _("Turn off the authenticator app"),
-    _("Your password is then enough to log in, and your recovery codes stop working."),
-    _("Turn off"),
-    is_removal=True,
-)
-CODES = SecurityChange(
-    _("New recovery codes"),
-    _("You get ten new codes. The old ones stop working."),
-    _("Create new codes"),
-)
-
-
-@bp.get("/account/second-factor")
-def second_factors() -> Response:
+@bp.get("/account/second-factor", endpoint="second_factors")
+def two_step_login() -> Response:
     login, services = page_login.require_login(), account_services()
-    account, state = login.account, services.second_factors.state(login.account)
+    account, state = login.account, services.enrolment.state(login.account)
     is_confirmed = services.email_links.is_verified(account)
     is_at_risk = current()[MailOutbox].is_on and not account.sees_panel and not is_confirmed
     return make_response(render_template("accounts/second_factor.html", state=state, is_at_risk=is_at_risk))
@@ -105,10 +86,15 @@ def begin_totp() -> Response:
     """Show the QR code and the secret."""
 
     def begin(login: Login) -> Response:
-        account_services().second_factors.begin_totp_in(login)
+        account_services().enrolment.begin_totp_in(login)
         return _show_totp(login, Form(CodeBody))
 
-    return carry_out(TOTP, begin)
+    change = SecurityChange(
+        _("Set up an authenticator app"),
+        _("An app on your phone, such as Google Authenticator, shows a new code every 30 seconds."),
+        _("Continue"),
+    )
+    return carry_out(change, begin)
 
 
 @bp.post("/account/second-factor/totp/confirm")
@@ -118,7 +104,7 @@ def confirm_totp() -> Response:
     try:
         with authentication.errors_in(form):
             if body is not None:
-                return _show_codes(account_services().second_factors.confirm_totp(login, body.code))
+                return _show_codes(account_services().enrolment.confirm_totp(login, body.code))
         return _show_totp(login, form, 422)
     except NoSecondFactor:  # the setup took too long, or was begun in another session
         return redirects.to("pages_second_factor.set_up_totp")
@@ -128,17 +114,28 @@ def confirm_totp() -> Response:
 @bp.post("/account/second-factor/totp/off")
 def remove_totp() -> Response:
     def remove(login: Login) -> Response:
-        account_services().second_factors.remove_totp(login)
+        account_services().enrolment.remove_totp(login)
         return done(N_("The authenticator app was turned off."), "pages_second_factor.second_factors")
 
-    return carry_out(TOTP_OFF, remove)
+    change = SecurityChange(
+        _("Turn off the authenticator app"),
+        _("Your password is then enough to log in, and your recovery codes stop working."),
+        _("Turn off"),
+        is_removal=True,
+    )
+    return carry_out(change, remove)
 
 
 @bp.get("/account/second-factor/recovery-codes", endpoint="ask_recovery_codes")
 @bp.post("/account/second-factor/recovery-codes")
 def renew_recovery_codes() -> Response:
-    renew = account_services().second_factors.renew_recovery_codes
-    return carry_out(CODES, lambda login: _show_codes(renew(login)))
+    renew = account_services().enrolment.renew_recovery_codes
+    change = SecurityChange(
+        _("New recovery codes"),
+        _("You get ten new codes. The old ones stop working."),
+        _("Create new codes"),
+    )
+    return carry_out(change, lambda login: _show_codes(renew(login)))
 
 
 def _show_codes(codes: list[str]) -> Response:
@@ -148,6 +145,6 @@ def _show_codes(codes: list[str]) -> Response:
 
 def _show_totp(login: Login, form: Form[CodeBody], status: int = 200) -> Response:
     """Show the QR code and the secret. Raises NoSecondFactor."""
-    setup = account_services().second_factors.setup_in(login)
+    setup = account_services().enrolment.setup_in(login)
     action = url_for("pages_second_factor.confirm_totp")
     return make_response(render_template("accounts/totp.html", form=form, setup=setup, action=action), status)

@@ -9,8 +9,8 @@ from support.people.communities import Cast
 from support.people.page_readers import Reader, words
 
 from koyjabo.base.models import Scope
-from koyjabo.counting.hours_of_day import DayByHour, DaysByHour
-from koyjabo.counting.last_hour import Pulse
+from koyjabo.counting.days_by_hour import DayByHour, DaysByHour
+from koyjabo.counting.pulse import Pulse
 from koyjabo.counting.visits import Visits
 
 
@@ -85,7 +85,7 @@ def test_page_that_is_made_at_midnight_has_the_stats_of_its_day(site, monkeypatc
     assert "Yesterday 1" in page
 
 
-@pytest.mark.long(proved_by="counting/test_hours_of_day.py::test_at_midnight_today_is_yesterday")
+@pytest.mark.long(proved_by="counting/test_days_by_hour.py::test_at_midnight_today_is_yesterday")
 def test_repeated_hour_has_all_visits_of_both_times(sqlite_database):
     with Site(sqlite_database.url, TIMEZONE="Europe/Berlin") as site:
         come(site, "2025-10-26T00:30:00+00:00", "2025-10-26T01:30:00+00:00")  # both at 02:30

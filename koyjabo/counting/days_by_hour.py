@@ -9,9 +9,9 @@ from koyjabo.base.core.runtime import without_queueing
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
 from . import queries
-from .last_hour import PulseSample
+from .pulse import PulseSample
 
-WEEKS, MIN_DAYS = 4, 2
+USUAL_WEEKS, MIN_WEEKDAYS = 4, 2
 """The usual day is the mean of the days with visits among the last WEEKS days with the same weekday, if there are at
 least MIN_DAYS.
 """
@@ -56,14 +56,16 @@ class DaysByHour:
     def _read_day(self, scope: Scope, minute: int) -> DayByHour:
         """The day without the current hour."""
         today, running_s = self._clock.bucket(minute * MINUTE_MS)
-        ago = (0, 1, *range(7, 7 * WEEKS + 1, 7))
+        ago = (0, 1, *range(7, 7 * USUAL_WEEKS + 1, 7))
         hours = [self._clock.hours(day, day) for day in (shifted(today, -days) for days in ago)]
         visits = self._database.read(queries.visits_in_hours, scope, [hour_s for day in hours for hour_s in day])
         visits.pop(running_s, None)
         now, yesterday, *earlier = [self._by_local_hour(day, visits) for day in hours]
         visited = [day for day in earlier if any(day)]
         usual = [round(sum(hour) / len(visited)) for hour in zip(*visited, strict=True)]
-        return DayByHour(self._local_hour(running_s), now, usual if len(visited) >= MIN_DAYS else (), sum(yesterday))
+        return DayByHour(
+            self._local_hour(running_s), now, usual if len(visited) >= MIN_WEEKDAYS else (), sum(yesterday)
+        )
 
     def _by_local_hour(self, hours: Sequence[int], visits: Mapping[int, int]) -> list[int]:
         """Visits by local hour. If an hour occurs twice, its visits are added up."""

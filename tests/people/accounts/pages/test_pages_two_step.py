@@ -8,7 +8,7 @@ import pytest
 from support.application.site import Site
 from support.people.accounts import PASSWORD, log_in
 from support.people.page_readers import Reader, words
-from support.people.second_factor import App, secret_in, token_in, turn_on
+from support.people.two_step import App, secret_in, token_in, turn_on
 
 ACCOUNT, TOTP, STEP = "/account/second-factor", "/account/second-factor/totp", "/login/second-factor"
 LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}

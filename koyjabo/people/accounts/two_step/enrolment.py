@@ -9,12 +9,12 @@ from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorExpired
-from koyjabo.people.accounts.login_sessions import TOTP_SETUP, PendingSteps, of_session
+from koyjabo.people.accounts.pending_steps import TOTP_SETUP, PendingSteps, of_session
 from koyjabo.people.audit import log
-from koyjabo.people.audit.log import Changes, Transaction, transaction
-from . import codes, queries
+from koyjabo.people.audit.transaction import Changes, Transaction, transaction
+from . import one_time_codes, queries
 from .codes import Codes
-from .queries import SecondFactorState
+from .queries import TwoStepState
 
 
 class TotpSetup(NamedTuple):
@@ -25,7 +25,7 @@ class TotpSetup(NamedTuple):
     svg: str
 
 
-class SecondFactors(Changes):
+class Enrolment(Changes):
     """Two-step login of a user. All methods raise LedgerUnavailable.
 
     After a commit that ends sessions, `on_revoked` is called with the user's id. Apps show `site_name`.
@@ -45,7 +45,7 @@ class SecondFactors(Changes):
         self._codes = codes
         self._site_name = site_name
 
-    def state(self, account: Account) -> SecondFactorState:
+    def state(self, account: Account) -> TwoStepState:
         return self._database.read(queries.state, account.id)
 
     def begin_totp(self, user_id: str, email: str) -> TotpSetup:
@@ -127,5 +127,5 @@ class SecondFactors(Changes):
             self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._pending.policy)
 
     def _setup(self, secret: str, email: str) -> TotpSetup:
-        uri = codes.uri(secret, email, self._site_name())
-        return TotpSetup(secret, uri, codes.svg(uri))
+        uri = one_time_codes.uri(secret, email, self._site_name())
+        return TotpSetup(secret, uri, one_time_codes.svg(uri))

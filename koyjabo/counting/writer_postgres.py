@@ -1,0 +1,81 @@
+"""Writes batches of visits, or of events, to PostgreSQL through one connection."""
+
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, Generic, NamedTuple
+
+from sqlalchemy.engine import URL
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.database.batch_worker import Item, Result
+from koyjabo.base.database.postgres import (
+    UNAVAILABLE,
+    PostgresConnection,
+    PostgresLink,
+    was_refused,
+)
+from koyjabo.base.database.timelines import ServerTimeline
+from .high_water import DatabaseRolledBack
+
+
+class Planned(NamedTuple):
+    """A transaction that may have been committed."""
+
+    transaction: int  # its number on `server`
+    server: ServerTimeline | None
+    outcomes: list[Any]
+
+
+class PostgresWriter(Generic[Item, Result]):
+    """The connection is used by one thread."""
+
+    unavailable = UNAVAILABLE
+
+    def __init__(self, url: URL, clock: Clock) -> None:
+        self._clock = clock
+        self._link = PostgresLink(url)
+        self._planned: Planned | None = None  # by the last attempt
+
+    def writing(self) -> AbstractContextManager[object]:
+        """Lock nothing, because servers queue for a lock in the database."""
+        return nullcontext()
+
+    def commit(self, batch: list[Item]) -> list[Result]:
+        """Write `batch` in one transaction.
+
+        After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
+        outcomes are returned, so its rows are not marked as retries. Another server, such as a promoted standby, does
+        not know about the attempt: rows that it already has are then marked as retries.
+        """
+        fresh = not self._link.is_open
+        self._planned = None
+        try:
+            return self._attempt(batch)
+        except self.unavailable as error:
+            if was_refused(error) or (fresh and not self._planned):
+                raise
+        return self._attempt(batch, self._planned)
+
+    def _attempt(self, batch: list[Item], first: Planned | None = None) -> list[Result]:
+        """Try to write the batch. `first` is an attempt that may have been committed."""
+        connection = self._link.connection()
+        try:
+            with connection.cursor() as cursor:
+                return self._write(batch, connection, cursor, first)
+        except DatabaseRolledBack:
+            with suppress(*UNAVAILABLE), connection.cursor() as cursor:
+                cursor.execute("ROLLBACK")
+            raise
+        except BaseException:
+            self._link.close()
+            raise
+
+    def _write(
+        self, batch: list[Item], connection: PostgresConnection, cursor: Any, first: Planned | None
+    ) -> list[Result]:
+        raise NotImplementedError
+
+    def interrupt(self) -> None:
+        self._link.interrupt()
+
+    def close(self) -> None:
+        self._link.close()
