@@ -17,6 +17,14 @@ PASSWORD = "a password for the test"
 
 VISIT = {"visitorId": "visitor_1702757318000_a1b2c3d4e"}
 
+SERVER = """
+import config
+from koyjabo.server.process import loading
+
+loading.patch()
+loading.load(config.load())
+"""
+
 PROGRAM = f"""
 import sys
 from koyjabo import create_app
@@ -63,6 +71,7 @@ def run(folder: Path, *arguments: str) -> str:
 def check(feature: str, folder: Path) -> None:
     copy = without(feature, folder)
     run(copy, "-c", PROGRAM, f"sqlite:///{folder}/visits.db")
+    run(copy, "-c", SERVER)
     assert "serve" in run(copy, "-m", "koyjabo", "--help")
 
 

@@ -5,6 +5,7 @@ threads, and prepares the database.
 import gc
 import logging
 import os
+import re
 import sys
 import time
 import uuid
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pkgutil import walk_packages
+from re import Pattern
 from typing import TYPE_CHECKING
 
 from .children import die_with, leave_signals_to_the_parent, say
@@ -25,24 +27,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PACKAGES = ("koyjabo.web", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets", "koyjabo.site.badges")
-"""Packages whose modules are all loaded, because some would otherwise be imported late."""
+PACKAGES = ("koyjabo.server.http", "koyjabo.server.websockets")
+"""Packages whose modules are loaded as those of the features are."""
+
+WITH_REDIS = ("koyjabo.base.cluster",)
+"""Packages to load if REDIS_URL is set."""
 
 LOGIN_LINK_MS = 3_600_000
 """How long a login link is valid, ms."""
-
-IN_REDIS = (
-    "koyjabo.base.cluster.redis_bus",
-    "koyjabo.base.cluster.redis_client",
-    "koyjabo.base.cluster.workers_redis",
-    "koyjabo.communities.live.dashboard_leader_redis",
-    "koyjabo.counting.high_water_redis",
-    "koyjabo.presence.members.online_members_redis",
-    "koyjabo.presence.visitors.active_visitors_redis",
-    "koyjabo.presence.visitors.visit_matcher_redis",
-    "koyjabo.realtime.message_bus",
-)
-"""Modules to load if REDIS_URL is set."""
 
 
 def patch() -> None:
@@ -65,19 +57,24 @@ def load(settings: "Settings") -> None:
     from koyjabo.base.network import crawlers, user_agents
 
     import_module("koyjabo.application.assembly")
-    if settings.redis_url:
-        for name in IN_REDIS:
-            import_module(name)
-    kind = "sqlite" if settings.database.get_backend_name() == "sqlite" else "postgres"
-    import_module(f"koyjabo.counting.ledger_{kind}")
-    import_module(f"koyjabo.columns.events.events_{kind}")
     settings.database.get_dialect().import_dbapi()
-    list(features.interfaces())
-    for package in map(import_module, PACKAGES):
+    unused = _unused(settings)
+    others = (*PACKAGES, *(WITH_REDIS if settings.redis_url else ()))
+    for package in (*features.packages(), *map(import_module, others)):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
-            import_module(module.name)
+            if not unused.search(module.name):
+                import_module(module.name)
     user_agents.load()  # once, into memory that the workers share
     crawlers.load()
+
+
+def _unused(settings: "Settings") -> Pattern[str]:
+    """A pattern for the names of modules that a worker with these settings does not need."""
+    is_sqlite = settings.database.get_backend_name() == "sqlite"
+    names = ["\\.cli$", "postgres" if is_sqlite else "sqlite"]
+    names += [] if settings.redis_url else ["redis", "message_bus", "lease_exchange", "member_mirror"]
+    names += [] if settings.bridges else ["site\\.bridges"]
+    return re.compile("|".join(names))
 
 
 def load_application(prepares: bool = False) -> "Application | None":

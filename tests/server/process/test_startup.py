@@ -126,7 +126,7 @@ END = f"\nprint('{ENDED}')\n"
 HEAVY = """
 import sys
 drivers = {"psycopg2", "redis", "sqlalchemy.dialects.postgresql", "sqlite3"}
-heavy = {"alembic", "koyjabo.site.bridges", "requests", *drivers}
+heavy = {"alembic", "koyjabo.site.bridges.koyjabo", "requests", *drivers}
 print(*sorted(heavy & set(sys.modules)))
 """
 RULES = """

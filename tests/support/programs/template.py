@@ -109,12 +109,12 @@ def load_for_servers() -> None:
     make_hashes_cheap()
     from koyjabo.application import features
 
-    for name in (*FOR_SERVERS, *loading.IN_REDIS):
+    for name in FOR_SERVERS:
         import_module(name)
-    for package in map(import_module, (*loading.PACKAGES, "koyjabo.site.bridges")):
+    for package in (*features.packages(), *map(import_module, (*loading.PACKAGES, *loading.WITH_REDIS))):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            import_module(module.name)
-    list(features.interfaces())
+            if not module.name.endswith(".cli"):
+                import_module(module.name)
     configure_mappers()
     patch.undo()
     compile_routes()
