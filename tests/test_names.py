@@ -175,7 +175,7 @@ def name_defined(node: ast.AST) -> str | None:
     return node.asname if isinstance(node, ast.alias) else None
 
 
-DECLARATIONS = ("models", "schemas", "requests", "responses")
+DECLARATIONS = ("models", "schema", "schemas", "requests", "responses")
 """Modules and folders of tables and of the contents of requests and responses."""
 
 
@@ -232,7 +232,7 @@ def check_few_constants_are_only_a_participle_or_an_adjective():
     assert len(names) <= MAX_BARE, sorted(bare())
 
 
-def check_constants_with_the_most_and_the_least_begin_with_max_and_min():
+def test_constants_with_the_most_and_the_least_begin_with_max_and_min():
     assert [constant for constant in constants() if re.match(r"_?(MOST|LEAST)_", constant.name)] == []
 
 
@@ -240,7 +240,7 @@ def check_few_assignments_are_below_the_first_class_or_function():
     assert len(late()) <= MAX_LATE, late()
 
 
-def check_a_logger_is_defined_above_the_first_class_or_function():
+def test_a_logger_is_defined_above_the_first_class_or_function():
     assert [assignment for assignment in late() if re.match(r"_?log(ger)? = ", assignment.name)] == []
 
 

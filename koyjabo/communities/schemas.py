@@ -15,7 +15,7 @@ from koyjabo.base.core.identity import EXTERNAL_ID, RESERVED_REFS, Account
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.models import Community, Membership
 from koyjabo.web.http.responses import Time
-from koyjabo.web.schemas.bodies import MAX_LIST_BYTES, Body
+from koyjabo.web.schemas.bodies import MAX_LIST_BODY_BYTES, Body
 from koyjabo.web.schemas.fields import Email, Flag, Name, VisitorId
 from koyjabo.web.schemas.validators import MAX_NAME_LENGTH, NULL, refuse, text_up_to, valid_name
 from .roles import COMMUNITY_ROLES, Access
@@ -247,7 +247,7 @@ def _members(value: Any) -> Any:
 class MembersBody(Body):
     """The complete list of members that have a ref. The body can be up to 1 MB."""
 
-    largest = MAX_LIST_BYTES
+    largest = MAX_LIST_BODY_BYTES
 
     members: Annotated[list[MemberOfList], BeforeValidator(_members)] = Field(max_length=MAX_MEMBERS)
 

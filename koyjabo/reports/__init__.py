@@ -15,7 +15,7 @@ UPKEEP = ("page_total_queries:PageNumberRules",)
 def register(base: "Base") -> None:
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.communities.live.dashboards import ReportRooms
-    from koyjabo.web.panel.navigation import OVERVIEW, Navigation, Shortcut
+    from koyjabo.web.panel.navigation import OVERVIEW_SECTION, Navigation, Shortcut
     from .community_signals import CommunitySignals
     from .services import build, build_people
     from .settings_follower import ReportSettingsFollower
@@ -33,5 +33,5 @@ def register(base: "Base") -> None:
     base.on(base.signals.settings_changed, ReportSettingsFollower(base, reports).follow)
     base.every(TICK_S, reports.page_totals.tick)
     bind_tracker(base)
-    cards = (Shortcut(card.label, OVERVIEW, f"insights-{card.name}") for card in ALL)
-    base.services[Navigation].add_shortcuts(OVERVIEW, *cards)
+    cards = (Shortcut(card.label, OVERVIEW_SECTION, f"insights-{card.name}") for card in ALL)
+    base.services[Navigation].add_shortcuts(OVERVIEW_SECTION, *cards)

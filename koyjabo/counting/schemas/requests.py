@@ -11,7 +11,7 @@ from koyjabo.base.core.urls import referrer_path, sent_page
 from koyjabo.base.network import accept_language, campaigns
 from koyjabo.base.network.crawlers import is_bot
 from koyjabo.counting.records import NewVisit
-from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, MAX_LIST_BYTES, Body, sentence
+from koyjabo.web.schemas.bodies import FROM_ANY_PAGE, MAX_LIST_BODY_BYTES, Body, sentence
 from koyjabo.web.schemas.fields import Address, Milliseconds, Moment, OptionalFlag, Text, VisitId, VisitorId, Waited
 from koyjabo.web.schemas.validators import refuse, text, visit_id
 
@@ -124,7 +124,7 @@ def _ip_address(value: Any) -> str | None:
 class SentVisitsBody(Body):
     """A list of at most 500 visits reported by another server."""
 
-    largest = MAX_LIST_BYTES
+    largest = MAX_LIST_BODY_BYTES
 
     visits: Annotated[list[Any], BeforeValidator(_list)] = Field(
         description="objects with visitorId, visitId and optionally at, waitedMs, page, referrer, userAgent, language, "

@@ -15,13 +15,13 @@ UPKEEP = ("upkeep_queries:ApiKeyRules",)
 
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
-    from koyjabo.web.panel.navigation import CONNECT, Navigation, Shortcut
+    from koyjabo.web.panel.navigation import CONNECT_SECTION, Navigation, Shortcut
     from .api_keys import WRITE_S, ApiKeys
 
     keys = base.services.add(ApiKeys(base.database, base.clock))
     base.services.identities.provide(key_holder_of=keys.holder_of)
     base.every(WRITE_S, keys.write_uses)
     base.at_close(keys.write_uses)
-    keys_list = Shortcut(N_("Keys"), CONNECT, "keys", for_admins=True, rank=2)
+    keys_list = Shortcut(N_("Keys"), CONNECT_SECTION, "keys", for_admins=True, rank=2)
     new_key = Shortcut(N_("New key"), "panel_keys.new_key", for_admins=True, rank=4)
-    base.services[Navigation].add_shortcuts(CONNECT, keys_list, new_key)
+    base.services[Navigation].add_shortcuts(CONNECT_SECTION, keys_list, new_key)

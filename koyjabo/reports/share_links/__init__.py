@@ -12,10 +12,10 @@ UPKEEP = ("upkeep_queries:ShareRules",)
 
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
-    from koyjabo.web.panel.navigation import CONNECT, Navigation, Shortcut
+    from koyjabo.web.panel.navigation import CONNECT_SECTION, Navigation, Shortcut
     from .share_links import ShareLinks
 
     base.services.add(ShareLinks(base))
-    shares = Shortcut(N_("Share links"), CONNECT, "shares", for_admins=True, rank=1)
+    shares = Shortcut(N_("Share links"), CONNECT_SECTION, "shares", for_admins=True, rank=1)
     new_share = Shortcut(N_("New share link"), "panel_shares.new_share", for_admins=True, rank=3)
-    base.services[Navigation].add_shortcuts(CONNECT, shares, new_share)
+    base.services[Navigation].add_shortcuts(CONNECT_SECTION, shares, new_share)

@@ -11,10 +11,12 @@ COMMANDS = {"export": "cli:export"}
 
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
-    from koyjabo.web.panel.navigation import DATA, Navigation, PanelPage, Shortcut
+    from koyjabo.web.panel.navigation import DATA_SECTION, Navigation, PanelPage, Shortcut
     from .services import build
 
     base.services.add(build(base))
     navigation = base.services[Navigation]
     navigation.add(PanelPage("panel_visits.visits", N_("Visits"), "list", rank=2))
-    navigation.add_shortcuts(DATA, Shortcut(N_("Export"), DATA, "export-label", for_admins=True, rank=1))
+    navigation.add_shortcuts(
+        DATA_SECTION, Shortcut(N_("Export"), DATA_SECTION, "export-label", for_admins=True, rank=1)
+    )

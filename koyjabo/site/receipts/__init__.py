@@ -10,12 +10,12 @@ INTERFACES = ("api", "pages")
 
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
-    from koyjabo.web.panel.navigation import OVERVIEW, Navigation, Shortcut
+    from koyjabo.web.panel.navigation import OVERVIEW_SECTION, Navigation, Shortcut
     from .receipts import Receipts
 
     base.services.add(Receipts(base))
     base.services[Navigation].add_shortcuts(
-        OVERVIEW,
+        OVERVIEW_SECTION,
         Shortcut(N_("Is this number right?"), "pages_receipts.receipt", rank=1),
         Shortcut(N_("Recount"), "pages_receipts.receipt", "recount-label", rank=1),
         Shortcut(N_("Change the total"), "pages_receipts.receipt", "change-total", for_admins=True, rank=1),

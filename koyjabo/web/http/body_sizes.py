@@ -7,7 +7,7 @@ from functools import cached_property
 
 from flask import Flask
 
-from koyjabo.web.schemas.bodies import MAX_BODY_BYTES, MAX_LIST_BYTES, Body
+from koyjabo.web.schemas.bodies import MAX_BODY_BYTES, MAX_LIST_BODY_BYTES, Body
 from .paths import pattern
 
 SIZES_EXTENSION = "koyjabo.body_sizes"
@@ -21,7 +21,7 @@ class BodySizes:
 
     def largest_at(self, path: str) -> int:
         """The maximum size of a body at a path, bytes. LARGER_BODY applies only if `Content-Length` is given."""
-        return MAX_LIST_BYTES if self._larger.fullmatch(path) else MAX_BODY_BYTES
+        return MAX_LIST_BODY_BYTES if self._larger.fullmatch(path) else MAX_BODY_BYTES
 
     @cached_property
     def _larger(self) -> re.Pattern[str]:

@@ -15,10 +15,10 @@ ALGORITHM = "HS256"
 
 ACCESS, REFRESH = "access", "refresh"
 
-CLOCK_LEEWAY_S = 5
+CLAIM_LEEWAY_S = 5
 """Tolerated difference between the clocks of two servers, s."""
 
-MAX_TOKEN_LENGTH = 4096
+MAX_SESSION_TOKEN_LENGTH = 4096
 
 REQUIRED_CLAIMS = ["sub", "sid", "jti", "type", "exp"]
 
@@ -41,7 +41,7 @@ class Claims(NamedTuple):
 
     @property
     def has_expired(self) -> bool:
-        return self.expires_s + CLOCK_LEEWAY_S <= time.time()
+        return self.expires_s + CLAIM_LEEWAY_S <= time.time()
 
 
 class Tokens:
@@ -61,11 +61,11 @@ class Tokens:
 
     def read_any(self, text: str) -> Claims:
         """Read a token of either kind, expired or not. Raises InvalidToken."""
-        if len(text) > MAX_TOKEN_LENGTH:
+        if len(text) > MAX_SESSION_TOKEN_LENGTH:
             raise InvalidToken
         options: Any = {"require": REQUIRED_CLAIMS, "verify_exp": False}
         try:
-            claims = jwt.decode(text, self._secret, [ALGORITHM], options, leeway=CLOCK_LEEWAY_S)
+            claims = jwt.decode(text, self._secret, [ALGORITHM], options, leeway=CLAIM_LEEWAY_S)
             return _claims(claims)
         except (jwt.PyJWTError, ValueError, TypeError):
             raise InvalidToken from None

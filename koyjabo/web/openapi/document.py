@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from koyjabo.base.core.errors import INNER_CAPITAL
 from koyjabo.base.core.installation import VERSION
 from koyjabo.base.settings.schema import Settings
-from koyjabo.web.blueprints import API
+from koyjabo.web.blueprints import API_PREFIX
 from koyjabo.web.current import current
 from koyjabo.web.http import packing, paths
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -152,7 +152,7 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
 def _id(rule: Rule) -> str:
     """The name of the view. Clients that are generated from the document use it."""
     blueprint, _, view = rule.endpoint.partition(".")
-    return f"api_{view}" if blueprint.startswith(API) else f"{blueprint}_{view}"
+    return f"api_{view}" if blueprint.startswith(API_PREFIX) else f"{blueprint}_{view}"
 
 
 def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:

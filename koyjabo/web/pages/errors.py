@@ -17,14 +17,14 @@ from werkzeug.exceptions import HTTPException
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.web.blueprints import PAGES, PANEL
+from koyjabo.web.blueprints import PAGES_PREFIX, PANEL_PREFIX
 from koyjabo.web.current import current
 from koyjabo.web.forms.sent_form import sent_form
 from koyjabo.web.http.paths import PathPolicy, matching
 from koyjabo.web.http.responses import JSON_CONTENT, PlainResponse, as_response, private
 from koyjabo.web.login import page_login
 
-BLUEPRINTS = (PAGES, PANEL, "docs")
+BLUEPRINTS = (PAGES_PREFIX, PANEL_PREFIX, "docs")
 """What the names of blueprints with pages begin with."""
 
 PROGRAMS = ("/api/", "/static/")

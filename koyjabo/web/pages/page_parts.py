@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask
 
-PARTS: defaultdict[str, list["PagePart"]] = defaultdict(list)
+PAGE_PARTS: defaultdict[str, list["PagePart"]] = defaultdict(list)
 """The parts by place, in the order of the features."""
 
 
@@ -22,8 +22,8 @@ class PagePart(NamedTuple):
 
 
 def add_part(place: str, template: str, read: Callable[[], Mapping[str, Any]] = dict) -> None:
-    PARTS[place].append(PagePart(template, read))
+    PAGE_PARTS[place].append(PagePart(template, read))
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals["page_parts"] = PARTS.__getitem__
+    app.jinja_env.globals["page_parts"] = PAGE_PARTS.__getitem__

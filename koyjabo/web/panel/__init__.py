@@ -8,7 +8,7 @@ from typing import TypeVar
 from flask import Blueprint, Response, current_app, request
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.web.blueprints import PANEL
+from koyjabo.web.blueprints import PANEL_PREFIX
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import private
@@ -22,7 +22,7 @@ PATH = "/admin"
 
 def panel_blueprint(name: str) -> Blueprint:
     """A blueprint for pages of the panel, below /admin. Every request is checked, and no response is cached."""
-    blueprint = Blueprint(f"{PANEL}{name}", __name__, url_prefix=PATH)
+    blueprint = Blueprint(f"{PANEL_PREFIX}{name}", __name__, url_prefix=PATH)
     declare(blueprint, f"{PATH}/", PathPolicy.PANEL)
     blueprint.before_request(admit)
     blueprint.after_request(forbid_caching)

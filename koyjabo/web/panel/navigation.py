@@ -11,8 +11,8 @@ from flask import Flask, Request, url_for
 from koyjabo.web.blueprints import is_in_panel
 from koyjabo.web.current import current
 
-OVERVIEW, CONNECT = "panel_overview.overview", "panel_connect.connect"
-SERVER, DATA = "panel_server.server", "panel_data.data"
+OVERVIEW_SECTION, CONNECT_SECTION = "panel_overview.overview", "panel_connect.connect"
+SERVER, DATA_SECTION = "panel_server.server", "panel_data.data"
 """Endpoints of pages that several features have a part of."""
 
 

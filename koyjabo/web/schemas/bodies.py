@@ -13,7 +13,7 @@ from koyjabo.base.core.i18n import N_, Filled
 from .validators import TRUE_OR_FALSE, WHOLE_NUMBER
 
 MAX_BODY_BYTES = 16 * 1024
-MAX_LIST_BYTES = 1024 * 1024
+MAX_LIST_BODY_BYTES = 1024 * 1024
 """Maximum size of a body, bytes. Models of lists take LARGER_BODY."""
 
 FROM_ANY_PAGE = ("application/json", "text/plain")

@@ -9,7 +9,7 @@ import pytest
 from support.application.site import SECRET, Site, assert_error
 from support.people.accounts import bare, bearer, sign_up
 
-from koyjabo.web.login.claims import ACCESS, CLOCK_LEEWAY_S, REFRESH
+from koyjabo.web.login.claims import ACCESS, CLAIM_LEEWAY_S, REFRESH
 from koyjabo.web.login.tokens import ACCESS_TOKEN_S, REFRESH_TOKEN_S
 
 ME, REFRESHED, LOGOUT = "/api/auth/me", "/api/auth/refresh", "/api/auth/logout"
@@ -104,7 +104,7 @@ def test_times_are_15_minutes_and_30_days(person):
 
 
 def test_expired_token_has_its_own_code(site, person):
-    ago = int(time.time()) - CLOCK_LEEWAY_S - 1
+    ago = int(time.time()) - CLAIM_LEEWAY_S - 1
     assert_error(person.get(ME, headers=bearer(changed(person.access, exp=ago))), 401, "token_expired")
     expired = changed(person.refresh, exp=ago)
     assert_error(person.post(REFRESHED, token=expired), 401, "token_expired")
