@@ -47,7 +47,6 @@ ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin
 PEOPLE_PER_PAGE = 100
 """Number of people per page."""
 
-ROOM_PARAMETERS = {"query", "order", "page", "per_page", "part"}
 PEOPLE = "people"
 """The part of the page that its script requests when people come or go."""
 

@@ -13,14 +13,14 @@ MOMENT_TEXT = re.compile(
 
 MOMENT_FORMAT = N_("must be a time with its offset, such as 2026-12-31T18:00:00Z, or milliseconds since 1970")
 
-MAX_MOMENT_MS = 253_402_300_799_999
+LAST_MOMENT_MS = 253_402_300_799_999
 """The end of the year 9999, ms."""
 
 
 def moment_of(value: object) -> int | None:
     """ms since 1970; None if `value` is not a timestamp."""
     if type(value) is int:
-        return value if 0 <= value <= MAX_MOMENT_MS else None
+        return value if 0 <= value <= LAST_MOMENT_MS else None
     if not isinstance(value, str) or not MOMENT_TEXT.fullmatch(value):
         return None
     try:

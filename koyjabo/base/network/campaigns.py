@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from koyjabo.base.core.sanitize import whole
 
-MAX_VALUE_LENGTH, MAX_QUERY_LENGTH = 120, 8192
+MAX_PARAMETER_LENGTH, MAX_PAGE_QUERY_LENGTH = 120, 8192
 MAX_CACHED_CAMPAIGNS = 512
 PARAMETER_SEPARATORS = re.compile(r"&amp;|[&#]|\?(?=utm)")
 """Mailers append parameters to a query with a second `?`, escape `&` twice, or write them after `#`."""
@@ -27,11 +27,11 @@ class Campaign(NamedTuple):
 
     @classmethod
     def read(cls, query: str | None) -> Self:
-        """Read a query: the first value of each parameter, cut to MAX_VALUE_LENGTH characters."""
+        """Read a query: the first value of each parameter, cut to MAX_PARAMETER_LENGTH characters."""
         parameters: dict[str, str] = {}
         for name, value in parse_qsl(query or ""):
             if name in cls._fields and value.strip():
-                parameters.setdefault(name, whole(value.strip()[:MAX_VALUE_LENGTH]))
+                parameters.setdefault(name, whole(value.strip()[:MAX_PARAMETER_LENGTH]))
         return cls(**parameters)
 
     def written(self) -> str | None:
@@ -51,7 +51,7 @@ def of_forgotten(campaign: str | None) -> str | None:
 def of_page(page: str | None) -> str | None:
     """The campaign in a page's query, as it is stored. Fast for pages without a query."""
     query = re.search("[?#].*", page, re.DOTALL) if page else None
-    return _of_query(query[0][1 : 1 + MAX_QUERY_LENGTH]) if query else None
+    return _of_query(query[0][1 : 1 + MAX_PAGE_QUERY_LENGTH]) if query else None
 
 
 @lru_cache(maxsize=MAX_CACHED_CAMPAIGNS)

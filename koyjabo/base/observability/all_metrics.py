@@ -37,23 +37,8 @@ BACKUP_FAILURES_GAUGE = Gauge(
     family=CounterMetricFamily,
 )
 BUILD_GAUGE = Gauge("koyjabo_build_info", "always 1; the label gives the running version", max, "version")
-GAUGES = (
-    WORKERS_GAUGE,
-    CONNECTIONS_GAUGE,
-    ACTIVE_VISITORS_GAUGE,
-    COMMUNITY_CONNECTIONS_GAUGE,
-    WAITING_VISITS_GAUGE,
-    OLDEST_VISIT_GAUGE,
-    UNPROJECTED_VISITS_GAUGE,
-    LOOP_LAG_GAUGE,
-    FREE_DISK_GAUGE,
-    DATABASE_GAUGE,
-    REDIS_GAUGE,
-    BACKUP_TIME_GAUGE,
-    BACKUP_SIZE_GAUGE,
-    BACKUP_FAILURES_GAUGE,
-    BUILD_GAUGE,
-)
+GAUGES = tuple(value for value in list(vars().values()) if isinstance(value, Gauge))
+
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 DURATION_BUCKETS_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
@@ -93,33 +78,3 @@ ATTENDANCE_WRITES = Metric(
     "koyjabo_attendance_write_seconds", "time of each transaction that writes attended time", None, LATENCY_BUCKETS_S
 )
 ATTENDANCE_ROWS = Metric("koyjabo_attendance_rows", "visits whose attended time was written")
-CONNECTION_METRICS = (
-    CONNECTIONS_OPENED,
-    CONNECTION_DURATION,
-    RECONNECTIONS_COUNTED,
-    MESSAGES_SENT,
-    MESSAGES_RECEIVED,
-    ERRORS_COUNTED,
-)
-COUNTER_METRICS = (
-    *CONNECTION_METRICS,
-    COMMIT_DURATION,
-    COMMIT_VISITS,
-    COMMIT_TO_CLIENT,
-    LEDGER_ROLLBACKS,
-    DROPPED_ITEMS,
-    LOG_LINES_DROPPED,
-    ATTENDANCE_WRITES,
-    ATTENDANCE_ROWS,
-)
-
-
-def all_names() -> list[tuple[str, str, str]]:
-    """Every metric's name as scraped, its label and its meaning."""
-    counted = [
-        (metric.name if metric.buckets else f"{metric.name}_total", metric.label, metric.meaning)
-        for metric in COUNTER_METRICS
-    ]
-    return [
-        (name, label or "", why) for name, label, why in [*counted, *((g.name, g.label, g.meaning) for g in GAUGES)]
-    ]

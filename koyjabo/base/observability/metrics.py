@@ -89,10 +89,10 @@ class Metrics:
         }
         self._errors = Counter(ERRORS_COUNTED.name, ERRORS_COUNTED.meaning, ["kind"], registry=self._own)
         self._kinds: set[str] = set()
-        self._reconnections = Counter(RECONNECTIONS_COUNTED.name, RECONNECTIONS_COUNTED.meaning, registry=self._own)
-        self._rollbacks = Counter(LEDGER_ROLLBACKS.name, LEDGER_ROLLBACKS.meaning, registry=self._own)
-        self._lines_dropped = Counter(LOG_LINES_DROPPED.name, LOG_LINES_DROPPED.meaning, registry=self._own)
-        self._attendance_rows = Counter(ATTENDANCE_ROWS.name, ATTENDANCE_ROWS.meaning, registry=self._own)
+        self._reconnections, self._rollbacks, self._lines_dropped, self._attendance_rows = (
+            Counter(metric.name, metric.meaning, registry=self._own)
+            for metric in (RECONNECTIONS_COUNTED, LEDGER_ROLLBACKS, LOG_LINES_DROPPED, ATTENDANCE_ROWS)
+        )
         self._duration, self._commit, self._batch, self._delivery, self._attendance = (
             Histogram(metric.name, metric.meaning, buckets=metric.buckets, registry=self._own)
             for metric in (CONNECTION_DURATION, COMMIT_DURATION, COMMIT_VISITS, COMMIT_TO_CLIENT, ATTENDANCE_WRITES)

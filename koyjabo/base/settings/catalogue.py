@@ -1,7 +1,7 @@
-"""The catalogue of settings: where each one is listed, and how people see it.
+"""The settings that admins change on the page *Server*, and how people see them.
 
-A setting is a field of `Settings` (its type, default, check and meaning) and an entry here, in the same order. The page
-*Server*, the audit log and `koyjabo settings` follow, and `make settings` writes the lists in other files.
+A setting is a field of `Settings`: its type, default, check and meaning. A setting of the page also has an entry here,
+in the same order, which the page and the audit log follow.
 """
 
 from itertools import groupby
@@ -147,27 +147,3 @@ PAGE_SETTINGS = {
 
 ROWS = {row: tuple(settings) for row, settings in groupby(PAGE_SETTINGS.values(), attrgetter("row"))}
 """The settings of each row of the page Server, by its id."""
-
-SETTING_SECTIONS = {
-    "On the page *Server*": tuple(PAGE_SETTINGS),
-    "Server": (
-        *("ENVIRONMENT", "HOST", "PORT", "SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "REDIS_URL"),
-        *("WEB_CONCURRENCY", "TRUSTED_PROXIES", "ADMIN_EMAIL", "ADMIN_PASSWORD", "METRICS_TOKEN"),
-        *("LOG_LEVEL", "LOG_FORMAT", "ALLOW_EPHEMERAL_STORAGE"),
-    ),
-    "Counting and updates": (
-        *("STARTING_TOTAL", "ACTIVE_WINDOW_SECONDS", "LEAVE_GRACE_SECONDS"),
-        *("UPDATE_INTERVAL_MS", "PUBLISH_INTERVAL_MS"),
-    ),
-    "Limits": (
-        *("RATE_LIMIT_REGISTRATIONS", "RATE_LIMIT_VISITOR", "RATE_LIMIT_LOGINS", "RATE_LIMIT_CHANGES"),
-        *("RATE_LIMIT_MAILS", "RATE_LIMIT_REPORTS", "RATE_LIMIT_KEYS", "RATE_LIMIT_SOCKETS", "RATE_LIMIT_TABS"),
-        "MAX_CONNECTIONS",
-    ),
-    "Other apps": (
-        *("BRIDGES", "AUTH_PUBLIC_KEY", "AUTH_SHARED_SECRET", "AUTH_ALGORITHMS", "AUTH_ISSUER", "AUTH_AUDIENCE"),
-        *("AUTH_USER_CLAIM", "AUTH_NAME_CLAIM", "AUTH_COMMUNITIES_CLAIM", "AUTH_REQUIRED_CLAIMS"),
-    ),
-    "Cities": ("GEOIP_DATABASE", "ASN_DATABASE"),
-}
-"""The names of all settings, by section of docs/settings.md."""

@@ -9,14 +9,14 @@ import re
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-PARTS = re.compile(
+DATABASE_URL_PARTS = re.compile(
     r"(?P<backend>\w+)(\+\w+)?://(?P<rest>(?P<user>[^:/]*(:[^@]*)?@)?(?P<hosts>(\[[^/?]+\]|[^/:?,]*)(:\d+)?(,[^/?]*)?)"
     r"(/(?P<database>[^?]*))?(\?(?P<query>.*))?)"
 )
 """Splits a URL as SQLAlchemy does, and accepts several hosts as libpq does."""
 
-HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^][:@,]+))(:(?P<port>\d{1,5}))?")
-PORT = "5432"
+POSTGRES_HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^][:@,]+))(:(?P<port>\d{1,5}))?")
+POSTGRES_PORT = "5432"
 
 
 def normal(text: str, folder: Path) -> str:
@@ -25,7 +25,7 @@ def normal(text: str, folder: Path) -> str:
 
     Raises ValueError with a message for the operator.
     """
-    url = PARTS.fullmatch(text or "sqlite:///koyjabo.db")
+    url = DATABASE_URL_PARTS.fullmatch(text or "sqlite:///koyjabo.db")
     if url is None:
         raise ValueError("DATABASE_URL is not a URL; use sqlite:///file.db or postgresql://user@host/name.")
     backend = url["backend"]
@@ -68,7 +68,7 @@ def _with_hosts_apart(rest: str) -> str:
     """The part after the scheme. Several hosts, as written for libpq (`a:5432,b:5433`) or SQLAlchemy
     (`?host=a:5432&host=b`), become lists of hosts and ports in the query, which both understand. Raises ValueError.
     """
-    url = PARTS.fullmatch(f"postgresql://{rest}")
+    url = DATABASE_URL_PARTS.fullmatch(f"postgresql://{rest}")
     assert url is not None
     query = parse_qsl(url["query"] or "", keep_blank_values=True)
     named = [value for name, value in query if name == "host"]
@@ -77,7 +77,7 @@ def _with_hosts_apart(rest: str) -> str:
         if "@" in hosts[0]:
             raise ValueError("DATABASE_URL has an @ in its user or password; write %40 for it.")
         return rest
-    matches = [HOST.fullmatch(host) for host in hosts]
+    matches = [POSTGRES_HOST.fullmatch(host) for host in hosts]
     if not all(matches):
         raise ValueError(
             "DATABASE_URL has several hosts, and one of them is invalid; "
@@ -85,7 +85,7 @@ def _with_hosts_apart(rest: str) -> str:
         )
     lists = {
         "host": ",".join(unquote(host["name"] or host["address"]) for host in matches if host),
-        "port": ",".join(host["port"] or PORT for host in matches if host),
+        "port": ",".join(host["port"] or POSTGRES_PORT for host in matches if host),
     }
     others = {name: value for name, value in query if name not in lists}
     return f"{url['user'] or ''}/{url['database'] or ''}?{urlencode({**lists, **others}, safe=',:/', quote_via=quote)}"
@@ -93,7 +93,7 @@ def _with_hosts_apart(rest: str) -> str:
 
 def file_of(database_url: str) -> Path | None:
     """The file of a `normal` URL; None if the URL names a server."""
-    url = PARTS.fullmatch(database_url)
+    url = DATABASE_URL_PARTS.fullmatch(database_url)
     return Path(unquote(url["database"])) if url and url["backend"] == "sqlite" else None
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from wsproto.frame_protocol import ParseFailed
 
-from koyjabo.base.core.close_codes import ABUSE
+from koyjabo.base.core.close_codes import ABUSE, NO_CLOSE_CODE
 from koyjabo.realtime.frames import FINAL_BIT, MASK_BIT, PING_OPCODE, PONG_OPCODE, close_frame, frame
 from koyjabo.server.loop.poller import Poller, receive
 from .buffered_connection import CONNECTION_LOST, BufferedConnection, ConnectionOwner, Loop
-from .frame_reader import NO_CLOSE_CODE, CloseFrame, FrameReader, Part, PingFrame, PongFrame
+from .frame_reader import CloseFrame, FrameReader, Part, PingFrame, PongFrame
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from wsproto.frame_protocol import (
     ParseFailed,
 )
 
-MESSAGE_OPCODES = (Opcode.TEXT, Opcode.BINARY)
-NO_CLOSE_CODE = 1005
+from koyjabo.base.core.close_codes import NO_CLOSE_CODE
+
 BAD_GATEWAY = 1014
 
 CLIENT_CLOSE_CODES = frozenset({*CloseReason, BAD_GATEWAY, *range(3000, 5000)} - set(LOCAL_ONLY_CLOSE_REASONS))

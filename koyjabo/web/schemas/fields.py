@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID
-from koyjabo.base.core.moments import MAX_MOMENT_MS, MOMENT_TEXT
+from koyjabo.base.core.moments import LAST_MOMENT_MS, MOMENT_TEXT
 from .validators import (
     INTEGER,
     MAX_NAME_LENGTH,
@@ -79,6 +79,6 @@ TypedDay = Annotated[date | None, BeforeValidator(typed_day)]
 """A day in a form; None for an empty field."""
 
 ISO_SCHEMA = {"type": "string", "format": "date-time", "pattern": f"^{MOMENT_TEXT.pattern}$"}
-MS_SCHEMA = {"type": "integer", "minimum": 0, "maximum": MAX_MOMENT_MS}
+MS_SCHEMA = {"type": "integer", "minimum": 0, "maximum": LAST_MOMENT_MS}
 
 Moment = Annotated[int | None, BeforeValidator(moment), WithJsonSchema({"anyOf": [ISO_SCHEMA, MS_SCHEMA, NULL]})]

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from support.application.metric_rows import metric_rows
 from support.application.site import Site
 from support.clients.websocket import SOCKETIO, SocketIO
 from support.programs.processes import METRICS_TOKEN, wait_until
@@ -21,7 +22,6 @@ from koyjabo.base.observability.all_metrics import (
     COMMUNITY_CONNECTIONS_GAUGE,
     DATABASE_GAUGE,
     OLDEST_VISIT_GAUGE,
-    all_names,
 )
 from koyjabo.base.observability.gauges import Gauges
 from koyjabo.base.observability.metrics import MAX_ERROR_KINDS, Metrics
@@ -52,14 +52,14 @@ def scraped(site: Site) -> dict[tuple[str, str], float]:
 def test_documentation_lists_every_metric_and_no_other():
     table = OPERATIONS.read_text().partition("## Metrics")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(koyjabo_\w+)`(?: by `(\w+)`)? \| (.+) \|$", table, re.MULTILINE)
-    assert rows == all_names()
+    assert rows == metric_rows()
 
 
 def test_scrape_has_every_metric(site):
     text = site.client.get("/metrics", headers=SCRAPER).text
     names = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
     absent = r"koyjabo_(redis_up|backup_\w+)"  # neither is in use
-    here = {name.removesuffix("_total") for name, _, _ in all_names() if not re.fullmatch(absent, name)}
+    here = {name.removesuffix("_total") for name, _, _ in metric_rows() if not re.fullmatch(absent, name)}
     assert {name.removesuffix("_total") for name in names} == here
 
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from support.application.metric_rows import metric_rows
 from support.application.site import Site
 from support.programs.installed import program
 from support.programs.processes import METRICS_TOKEN, wait_until
 from support.sites.backup_files import add_backup
 
-from koyjabo.base.observability.all_metrics import all_names
 from koyjabo.upkeep.backups.backups import Backups
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
@@ -63,7 +63,7 @@ def test_every_metric_and_label_of_alerts_and_dashboard_is_scraped(scraped):
     labels: dict[str, set[str]] = {}
     for sample in scraped:
         labels.setdefault(sample.name, set()).update(sample.labels)
-    labels |= {name: {label} - {""} for name, label, _ in all_names() if name in NOT_EVERYWHERE} | {"up": set()}
+    labels |= {name: {label} - {""} for name, label, _ in metric_rows() if name in NOT_EVERYWHERE} | {"up": set()}
     labels["koyjabo_errors_total"] = {"kind"}  # no error has occurred
     expressions = [rule["expr"] for rule in RULES.values()] + [
         expression for many in panels().values() for expression in many
@@ -81,7 +81,7 @@ def test_grafana_dashboard_shows_every_metric_from_the_chosen_data_source():
     unseen |= {"koyjabo_community_connections"}  # their labels are ids
     unseen |= {"koyjabo_attendance_write_seconds", "koyjabo_attendance_rows_total"}
     unseen |= {"koyjabo_dropped_total", "koyjabo_log_lines_dropped_total"}  # the log shows lines that were dropped
-    assert {name for name, _, _ in all_names()} - shown == unseen
+    assert {name for name, _, _ in metric_rows()} - shown == unseen
     assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {"${datasource}"}
     assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource", "job", "instance"]
 
