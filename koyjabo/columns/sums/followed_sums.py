@@ -11,7 +11,7 @@ from koyjabo.columns.blocks.rows import Rows
 from koyjabo.columns.blocks.table_rows import BEGINNING, Position, TableRows
 from koyjabo.columns.query.report_query import ReportQuery
 
-MAX_MOMENT_MS = 2**53
+END_OF_TIME_MS = 2**53
 
 MARGIN_DAYS = 2
 """Maximum difference between the starts of a day in two time zones, in days."""
@@ -81,7 +81,7 @@ class FollowedSums:
     def _begin(self, rows: Rows) -> None:
         """Keep only the rows from the time when the query's range begins."""
         if self.query.since_ms is not None:
-            rows.keep_moments("", self.query.since_ms, MAX_MOMENT_MS)
+            rows.keep_moments("", self.query.since_ms, END_OF_TIME_MS)
 
     def near(self, moment_ms: int | None) -> str:
         """A day such that all rows of earlier days are before this time, even if their days were counted in another
