@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PACKAGES = ("koyjabo.server.http", "koyjabo.server.websockets")
-"""Packages whose modules are loaded as those of the features are."""
+"""Packages that are loaded whole, as the features are."""
 
 WITH_REDIS = ("koyjabo.base.cluster",)
 """Packages to load if REDIS_URL is set."""
