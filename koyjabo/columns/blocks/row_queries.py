@@ -11,11 +11,11 @@ from koyjabo.counting.evidence.facts import ATTENDED_VISIT_MS, facts_of
 from koyjabo.counting.models import IN_COMMUNITY, ON_SITE
 from .block_kinds import NO_VISIT, Row, Seen
 
-BLOCK_COLUMNS = (
+STORED_COLUMNS = (
     *("id", "at_ms", "visitor_number", "new_in", "day", "hour_s", "scope", "page"),
     *("is_bot", "attended_ms", "acted", "automated", "own"),
 )
-BLOCK_COLUMNS = tuple(dict.fromkeys((*BLOCK_COLUMNS, *PARSED_COLUMNS)))
+BLOCK_COLUMNS = tuple(dict.fromkeys((*STORED_COLUMNS, *PARSED_COLUMNS)))
 """The columns of a visit that blocks have, and then the others that dimensions are parsed from."""
 
 SELECT_VISITS = text(f"""
@@ -86,7 +86,7 @@ def visits(parser: TraitParser) -> ReadRows:
     def read(session: Session, after: int, upto: int, most: int) -> Iterator[Row]:
         rows = session.execute(SELECT_VISITS, {"after": after, "upto": upto, "most": most}).all()
         for row in rows:
-            id, at_ms, number, new_in, day, hour_s, scope, page, *measured = row[: len(BLOCK_COLUMNS)]
+            id, at_ms, number, new_in, day, hour_s, scope, page, *measured = row[: len(STORED_COLUMNS)]
             if number is None:
                 first_on_site, first_in_community = row[-2:]
                 visitor = first_on_site or id
