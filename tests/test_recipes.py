@@ -36,7 +36,7 @@ def test_a_new_dimension_is_in_reports_on_the_page_and_in_the_export(site):
     breakdown = site.services[ReportServices].reports.breakdown(ReportQuery(today, today), "folder")
     assert [(row.value, row.sums.visits) for row in breakdown.rows] == [("/posts", 2), ("/fares", 1)]
     assert "Folder" in words(panel(site).get("/admin/?range=today"))
-    assert "folder" in visit_list.COLUMNS
+    assert "folder" in visit_list.EXPORT_COLUMNS
 """
 SETTING = """
 from support.application.site import Site

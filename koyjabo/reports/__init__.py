@@ -20,7 +20,7 @@ def register(base: "Base") -> None:
     from .services import build, build_people
     from .settings_follower import ReportSettingsFollower
     from .tracker import bind_tracker
-    from .ui.breakdowns import ALL
+    from .ui.cards import SITE_CARDS
     from .ui.live_views import LiveViews
 
     reports, people = base.services.add(build(base)), base.services.add(build_people(base))
@@ -33,5 +33,5 @@ def register(base: "Base") -> None:
     base.on(base.signals.settings_changed, ReportSettingsFollower(base, reports).follow)
     base.every(TICK_S, reports.page_totals.tick)
     bind_tracker(base)
-    cards = (Shortcut(card.label, OVERVIEW_SECTION, f"insights-{card.name}") for card in ALL)
+    cards = (Shortcut(card.label, OVERVIEW_SECTION, f"insights-{card.name}") for card in SITE_CARDS)
     base.services[Navigation].add_shortcuts(OVERVIEW_SECTION, *cards)

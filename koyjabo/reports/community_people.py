@@ -12,16 +12,26 @@ from koyjabo.base.core.errors import UnknownCommunity
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import Scope
 from koyjabo.columns.query import periods
-from . import people_queries
-from .people_queries import People, Period, VisitorConversion
-from .query import report_query
+from . import conversion_queries, people_count_queries, people_queries
+from .people_count_queries import People, Period
+from .people_queries import VisitorConversion
+from .query import granularities
 
-__all__ = ["GRANULARITIES", "Growth", "People", "Reports", "SnapshotReports", "Trend", "VisitorConversion", "Visitors"]
+__all__ = [
+    "TREND_GRANULARITIES",
+    "Growth",
+    "People",
+    "Reports",
+    "SnapshotReports",
+    "Trend",
+    "VisitorConversion",
+    "Visitors",
+]
 
-HOURLY, DAILY = "hourly", "daily"
-GRANULARITIES = (HOURLY, DAILY, "weekly")
+BY_HOUR, BY_DAY = "hourly", "daily"
+TREND_GRANULARITIES = (BY_HOUR, BY_DAY, "weekly")
 
-WEEK, MONTH = 7, 30
+DAYS_PER_WEEK, DAYS_PER_MONTH = 7, 30
 """Number of days in the weekly and the monthly report, including today."""
 
 Result = TypeVar("Result")
@@ -90,7 +100,7 @@ class Reports:
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
         """Return the people who visited on the days `start` to `end`, inclusive."""
-        (people,) = self._read(people_queries.people_in, community_id, [(start, end)])
+        (people,) = self._read(people_count_queries.people_in, community_id, [(start, end)])
         return Visitors(people, start, end)
 
     def today(self, community_id: str) -> Visitors:
@@ -98,35 +108,35 @@ class Reports:
 
     def weekly(self, community_id: str) -> Visitors:
         """Return the people who visited in the last 7 days, including today."""
-        return self._last(community_id, WEEK)
+        return self._last(community_id, DAYS_PER_WEEK)
 
     def monthly(self, community_id: str) -> Visitors:
         """Return the people who visited in the last 30 days, including today."""
-        return self._last(community_id, MONTH)
+        return self._last(community_id, DAYS_PER_MONTH)
 
     def growth(self, community_id: str, days: int) -> Growth:
         """Compare the last `days` days, including today, with the `days` days before that."""
         start, end = _days_until(days, self._clock.today())
         before = _days_until(days, shifted(start, -1))
-        previous, current = self._read(people_queries.people_in, community_id, [before, (start, end)])
-        first_day = self._read(people_queries.first_day, community_id)
+        previous, current = self._read(people_count_queries.people_in, community_id, [before, (start, end)])
+        first_day = self._read(people_count_queries.first_day, community_id)
         is_comparable = sum(previous) > 0 and first_day is not None and first_day <= before[0]
         return Growth(sum(current), sum(previous), days, is_comparable)
 
     def conversion_rate(self, community_id: str) -> float:
         """Return the percentage of anonymous visitors who were later identified as users, to one decimal."""
-        return self._read(people_queries.conversion_rate, community_id)
+        return self._read(conversion_queries.conversion_rate, community_id)
 
     def trend(self, community_id: str, granularity: str, start: str, end: str) -> list[Trend]:
         """Return each hour, day or ISO week of a range (`GRANULARITIES`), including those without visitors.
 
         A week that begins or ends outside the range counts only its days inside the range.
         """
-        if granularity == HOURLY:
-            hours = self._read(people_queries.people_by_hour, community_id, self._clock.hours(start, end))
+        if granularity == BY_HOUR:
+            hours = self._read(people_count_queries.people_by_hour, community_id, self._clock.hours(start, end))
             return [Trend(self._clock.local(hour_s), people) for hour_s, people in hours]
-        spans = report_query.spans(start, end, periods.DAY if granularity == DAILY else periods.WEEK)
-        people = self._read(people_queries.people_in, community_id, list(spans.values()))
+        spans = granularities.spans(start, end, periods.DAY if granularity == BY_DAY else periods.WEEK)
+        people = self._read(people_count_queries.people_in, community_id, list(spans.values()))
         return [Trend(*pair) for pair in zip(spans, people, strict=True)]
 
     def _last(self, community_id: str, days: int) -> Visitors:
@@ -137,7 +147,7 @@ class Reports:
         scope = Scope(community_id)
 
         def read(session: Any) -> Result:
-            if not people_queries.exists(session, scope):
+            if not people_count_queries.exists(session, scope):
                 raise UnknownCommunity
             return operation(session, scope, *args)
 

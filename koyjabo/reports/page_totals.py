@@ -14,7 +14,7 @@ from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from . import page_total_queries
 from .page_total_queries import PageViewTotals
 
-LEASE = "page_totals"
+PAGE_TOTALS_LEASE = "page_totals"
 
 
 class PageTotals:
@@ -24,7 +24,7 @@ class PageTotals:
         self._database, self._clock = base.database, base.clock
         self._numbers, self._columns = base.services[PageNumbers], columns
         self._task = LeasedTask(
-            base.database, base.clock, base.runtime, LEASE, "page_totals_interrupted", "page_totals_failed"
+            base.database, base.clock, base.runtime, PAGE_TOTALS_LEASE, "page_totals_interrupted", "page_totals_failed"
         )
         self._has_begun = False
 

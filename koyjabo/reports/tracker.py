@@ -6,7 +6,8 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.members.tracker import TrackerServices, bind
-from .services import PeopleServices, people
+from .dashboard_data import people
+from .services import PeopleServices
 
 
 def bind_tracker(base: Base) -> None:

@@ -14,8 +14,8 @@ from support.people.share_links import share, shared
 from koyjabo.base.core.extensions import db
 from koyjabo.base.models import Scope
 from koyjabo.columns.query.report_query import Filter, ReportQuery
-from koyjabo.reports import people_queries
-from koyjabo.reports.people_queries import ConversionReport
+from koyjabo.reports import conversion_queries
+from koyjabo.reports.conversion_queries import ConversionReport
 from koyjabo.upkeep.retention.erasure import Erasure
 
 FIRST, SECOND = "2025-12-16", "2025-12-17"
@@ -32,7 +32,7 @@ def metro(site) -> Scope:
 
 def report(site: Site, scope: Scope, first: str, last: str) -> ConversionReport:
     with site.app.app_context(), Session(db.engine) as session:
-        return people_queries.conversions_between(session, scope, first, last)
+        return conversion_queries.conversions_between(session, scope, first, last)
 
 
 def pages(site: Site, scope: Scope, first: str, last: str) -> list[tuple[str | None, int]]:

@@ -17,9 +17,9 @@ from koyjabo.columns.columns import Columns
 from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.ui import breakdowns, choices, view, view_plan
-from koyjabo.reports.ui.choices import SHOWN
-from koyjabo.reports.ui.view_plan import SENT
+from koyjabo.reports.ui import breakdowns, cards, choices, view, view_plan
+from koyjabo.reports.ui.report_context import VIEW_PARAMETERS
+from koyjabo.reports.ui.view_plan import SENDING_PARAMETERS
 
 THURSDAY = "2025-12-11"
 PAGES = {"/": 6, "/fares": 4, "/<b>&amp;": 1, "!bang": 1, "\\!back": 1, "/জায়গা": 1}
@@ -119,7 +119,7 @@ def test_csv_of_each_report_has_the_filters_of_the_view(site, admin):
 
 
 def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
-    monkeypatch.setattr(breakdowns, "IN_A_LIST", 4)
+    monkeypatch.setattr(breakdowns, "MAX_LINES_IN_LIST", 4)
     first = admin.get("/admin/?by=page&range=all")
     assert PART.findall(first) == ["head", "figures", "chart", "list"]
     assert "1 to 4 of 6" in words(first)
@@ -129,7 +129,7 @@ def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
     assert [*rows(admin.get("/admin/?by=page&range=all&find=FARE"), "page")] == ["/fares"]
     assert "Nothing found." in admin.get("/admin/?by=page&range=all&find=nowhere")
     assert "searched" not in admin.get("/admin/?by=page&range=all&find=FARE")
-    monkeypatch.setattr(view_plan, "MAX_ROWS", 2)
+    monkeypatch.setattr(view_plan, "MAX_BREAKDOWN_ROWS", 2)
     text = words(admin.get("/admin/?by=page&range=all&find=FARE"))
     assert "1 to 1 of 1 · searched in the 2 largest" in text
     assert PART.findall(admin.get(link(second, "back")))[-1] == "communities"
@@ -146,10 +146,10 @@ def test_chosen_figure_is_the_chart_and_periods_lead_to_their_views(admin):
 
 
 def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
-    monkeypatch.setattr(view, "MANY", 10)
+    monkeypatch.setattr(view, "MAX_VISITS_AT_ONCE", 10)
     page = admin.get("/admin/?page=/fares&range=all")
     pending = re.findall(r'data-part="(\w+)"[^>]* data-pending', page)
-    assert pending == ["figures", "chart", *(card.name for card in breakdowns.ALL)]
+    assert pending == ["figures", "chart", *(card.name for card in cards.SITE_CARDS)]
     assert (figures(page)["upto"], "visits" in figures(page)) == (56, False)
     for name in pending:
         assert PART.findall(admin.get(f"/admin/?page=/fares&range=all&part={name}")) == [name]
@@ -180,7 +180,18 @@ def test_an_empty_site_says_so(sqlite_database):
     assert figures(page)["visits"] == 0
 
 
-NAMES = [*SHOWN, *SENT, "range", "start", "end", "compare", *DIMENSION_NAMES, "limit", "event:a:b", "event:"]
+NAMES = [
+    *VIEW_PARAMETERS,
+    *SENDING_PARAMETERS,
+    "range",
+    "start",
+    "end",
+    "compare",
+    *DIMENSION_NAMES,
+    "limit",
+    "event:a:b",
+    "event:",
+]
 VALUES = ["", "all", "today", "year", "hour", "2025-12-01", "0001-01-01", "9999-12-31", "!", "\\", "figures"]
 VALUES += [*DIMENSION_NAMES, "bangladesh", "999999", "1e9", "-1", "٣", "২"]
 pairs_of_an_address = st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES) | st.text(max_size=20))

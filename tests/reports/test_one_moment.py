@@ -201,7 +201,7 @@ def test_report_that_waits_too_long_or_behind_too_many_is_refused(monkeypatch):
     first = begin(queue, gate, "a")
     with pytest.raises(TooBusy):
         queue.read(["b"], of("mirpur")._replace(patience_s=0))
-    monkeypatch.setattr(scan_queue, "MAX_WAITING", 1)
+    monkeypatch.setattr(scan_queue, "MAX_WAITING_SCANS", 1)
     waiting = wait(queue, "b", of("mirpur", "babul"))
     for reader in of("mirpur", "ayesha"), of("uttara", "babul"):
         with pytest.raises(TooBusy):

@@ -14,21 +14,28 @@ Value = str | None
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
-EVIDENCE, OWN = "evidence", "own"
+EVIDENCE, OWN_VISITS = "evidence", "own"
 """Facts that the server observed about a visit (`counting.evidence.facts`)."""
 
-ATTENDED = "attended"
+ATTENDED_FILTER = "attended"
 """A fact to filter by, which is not a dimension."""
 
-EVENT, VIEWED_PAGE = "event", "viewed_page"
+EVENT_NAME, VIEWED_PAGE = "event", "viewed_page"
 """Events by name, and page views by page."""
 
-SOURCE, CITY, COMMUNITY = "source", "city", "community"
+SOURCE, CITY_NAME, COMMUNITY = "source", "city", "community"
 
-PROPERTIES = f"{EVENT}:"
+PROPERTIES = f"{EVENT_NAME}:"
 """Prefix of the dimensions of properties, `event:{name}:{property}`."""
 
-DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "ai", "referral", "campaign"
+DIRECT_CHANNEL, SEARCH_CHANNEL, SOCIAL_CHANNEL, AI_CHANNEL, REFERRAL_CHANNEL, CAMPAIGN_CHANNEL = (
+    "direct",
+    "search",
+    "social",
+    "ai",
+    "referral",
+    "campaign",
+)
 """The values of `channel`."""
 
 BOT = "bot"
@@ -39,12 +46,12 @@ NO_VALUE, IS_DIRECT, IS_UNKNOWN, IS_NOT_MEASURED = N_("None"), N_("Direct"), N_(
 
 DEVICES = {BOT: N_("Bot"), "tablet": N_("Tablet"), "phone": N_("Phone"), "desktop": N_("Desktop")}
 CHANNELS = {
-    CAMPAIGN: N_("Campaign"),
-    DIRECT: N_("Direct"),
-    SEARCH: N_("Search engines"),
-    SOCIAL: N_("Social networks"),
-    AI: N_("AI assistants"),
-    REFERRAL: N_("Other sites"),
+    CAMPAIGN_CHANNEL: N_("Campaign"),
+    DIRECT_CHANNEL: N_("Direct"),
+    SEARCH_CHANNEL: N_("Search engines"),
+    SOCIAL_CHANNEL: N_("Social networks"),
+    AI_CHANNEL: N_("AI assistants"),
+    REFERRAL_CHANNEL: N_("Other sites"),
 }
 EVIDENCE_WORDS = {
     "automated": N_("Automated"),
@@ -102,37 +109,37 @@ DIMENSIONS = (
     Dimension("utm_term", N_("Term")),
     Dimension("utm_content", N_("Content")),
     Dimension("country", N_("Country"), "places", without=IS_UNKNOWN, shown=_place),
-    Dimension(CITY, N_("City"), "places", without=IS_UNKNOWN, shown=_place),
+    Dimension(CITY_NAME, N_("City"), "places", without=IS_UNKNOWN, shown=_place),
     Dimension(COMMUNITY, N_("Community"), "communities"),
     Dimension(EVIDENCE, N_("Activity"), words=EVIDENCE_WORDS, without=IS_NOT_MEASURED),
-    Dimension(OWN, N_("Own visits"), words=OWN_WORDS),
-    Dimension(EVENT, N_("Event"), "pages", is_counted=True),
-    Dimension(ATTENDED, N_("Time on page"), words=ATTENDED_WORDS, without=IS_NOT_MEASURED, is_filter_only=True),
+    Dimension(OWN_VISITS, N_("Own visits"), words=OWN_WORDS),
+    Dimension(EVENT_NAME, N_("Event"), "pages", is_counted=True),
+    Dimension(ATTENDED_FILTER, N_("Time on page"), words=ATTENDED_WORDS, without=IS_NOT_MEASURED, is_filter_only=True),
 )
 """All dimensions except `event:{name}:{property}`, and the filters that are none."""
 
-BY_NAME = {dimension.name: dimension for dimension in DIMENSIONS}
+DIMENSION_BY_NAME = {dimension.name: dimension for dimension in DIMENSIONS}
 
-FILTER_NAMES = tuple(BY_NAME)
+FILTER_NAMES = tuple(DIMENSION_BY_NAME)
 
 DIMENSION_NAMES = tuple(dimension.name for dimension in DIMENSIONS if not dimension.is_filter_only)
 
 
 def dimension_of(name: str) -> Dimension:
     """Return a dimension; for any other name, the dimension of a property, whose label is its parts."""
-    if name in BY_NAME:
-        return BY_NAME[name]
+    if name in DIMENSION_BY_NAME:
+        return DIMENSION_BY_NAME[name]
     return Dimension(name, " · ".join(name.removeprefix(PROPERTIES).split(":")), is_counted=True)
 
 
 def has_many(name: str) -> bool:
     """Return whether a visit can have several values for a dimension."""
-    return BY_NAME[name].is_counted if name in BY_NAME else name.startswith(PROPERTIES)
+    return DIMENSION_BY_NAME[name].is_counted if name in DIMENSION_BY_NAME else name.startswith(PROPERTIES)
 
 
 def has_addresses(name: str) -> bool:
     """Return whether a value may be a community's page."""
-    return BY_NAME[name].is_address if name in BY_NAME else name.startswith(PROPERTIES)
+    return DIMENSION_BY_NAME[name].is_address if name in DIMENSION_BY_NAME else name.startswith(PROPERTIES)
 
 
 def property_of(name: str) -> tuple[str, str]:

@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 from koyjabo.base.network import location_names, user_agents
 from koyjabo.base.network.campaigns import Campaign
-from .dimensions import BOT, CAMPAIGN, CITY, SOURCE, UTM, Value
+from .dimensions import BOT, CAMPAIGN_CHANNEL, CITY_NAME, SOURCE, UTM, Value
 from .sources import Sources
 
-RULES = 5
+READERS_VERSION = 5
 """The version of the readers' code. Increment it if a reader gives visits other values: all visits are read again then,
 and also if a dimension, a reader or a reader's columns are added or removed.
 """
 
 
-CACHE_SIZE = 4096
+MAX_KEPT_TEXTS = 4096
 """Maximum number of texts whose values a reader keeps in memory."""
 
 
@@ -32,7 +32,7 @@ class Reader(NamedTuple):
     has_sources: bool = False
 
 
-@lru_cache(maxsize=CACHE_SIZE)
+@lru_cache(maxsize=MAX_KEPT_TEXTS)
 def agent(user_agent: str | None, is_bot: bool) -> tuple[Value, ...]:
     name, system, device = user_agents.parsed(user_agent or "")
     return name or None, system or None, BOT if is_bot else device or None
@@ -40,15 +40,15 @@ def agent(user_agent: str | None, is_bot: bool) -> tuple[Value, ...]:
 
 def source(sources: Sources, referrer: str | None, campaign: str | None) -> tuple[Value, ...]:
     domain, channel = sources.of(referrer)
-    return domain, CAMPAIGN if campaign else channel
+    return domain, CAMPAIGN_CHANNEL if campaign else channel
 
 
-@lru_cache(maxsize=CACHE_SIZE)
+@lru_cache(maxsize=MAX_KEPT_TEXTS)
 def campaign(text: str | None) -> Campaign:
     return Campaign.read(text)
 
 
-@lru_cache(maxsize=CACHE_SIZE)
+@lru_cache(maxsize=MAX_KEPT_TEXTS)
 def place(text: str) -> tuple[Value, ...]:
     country = location_names.country_of(text)
     return country, text if country and text not in location_names.CODES_BY_COUNTRY else None
@@ -58,7 +58,7 @@ READERS = (
     Reader(("browser", "system", "device"), ("user_agent", "is_bot"), agent),
     Reader((SOURCE, "channel"), ("referrer", "campaign"), source, has_sources=True),
     Reader(UTM, ("campaign",), campaign),
-    Reader(("country", CITY), ("place",), place),
+    Reader(("country", CITY_NAME), ("place",), place),
 )
 
 TRAITS = tuple(name for reader in READERS for name in reader.dimensions)

@@ -12,11 +12,11 @@ from publicsuffixlist import PublicSuffixList
 
 from koyjabo.base.core.urls import bare_host, shown_host, without_query
 from koyjabo.base.settings.schema import Settings
-from .dimensions import AI, DIRECT, REFERRAL, SEARCH, SOCIAL
+from .dimensions import AI_CHANNEL, DIRECT_CHANNEL, REFERRAL_CHANNEL, SEARCH_CHANNEL, SOCIAL_CHANNEL
 
-DATA = Path(__file__).parent / "data"
+SOURCES_FOLDER = Path(__file__).parent / "data"
 
-LISTS = (DATA / "sources.json", DATA / "more_sources.json")
+SOURCE_LISTS = (SOURCES_FOLDER / "sources.json", SOURCES_FOLDER / "more_sources.json")
 """Hosts by channel and source: Ghost's list (`tools/assets/sources.mjs`), and our exceptions, which take precedence.
 `*.tumblr.com` is any host below it.
 """
@@ -27,13 +27,13 @@ APPS = ("android-app", "ios-app")
 CODE_HOSTS = ("github.com", "sourceforge.net")
 """Sites whose names other people's apps begin with, such as `com.github.ayesha.timetable`."""
 
-ADDRESS = re.compile(r"[0-9.]+|[^:]*:.*")
+IP_ADDRESS = re.compile(r"[0-9.]+|[^:]*:.*")
 """An IP address, which has no domain."""
 
 LONGEST_LABELS = 20
 """Maximum number of labels in a host. Longer hosts are cut to their last labels."""
 
-CACHE_SIZE = 4096
+MAX_KEPT_SOURCES = 4096
 """Maximum number of hosts, and of referrers, whose sources are kept in memory."""
 
 
@@ -42,7 +42,7 @@ class Source(NamedTuple):
     channel: str
 
 
-NOWHERE = Source(None, DIRECT)
+NO_SOURCE = Source(None, DIRECT_CHANNEL)
 
 
 class Sources:
@@ -54,16 +54,18 @@ class Sources:
     def follow(self, own_hosts: Iterable[str]) -> None:
         """Change the own hosts."""
         self._own_hosts = frozenset(map(bare_host, own_hosts))
-        self._of_host = lru_cache(maxsize=CACHE_SIZE)(self._find)
-        self._of_referrer = lru_cache(maxsize=CACHE_SIZE)(lambda referrer: self._of_host(*_scheme_and_host(referrer)))
+        self._of_host = lru_cache(maxsize=MAX_KEPT_SOURCES)(self._find)
+        self._of_referrer = lru_cache(maxsize=MAX_KEPT_SOURCES)(
+            lambda referrer: self._of_host(*_scheme_and_host(referrer))
+        )
 
     def of(self, referrer: str | None) -> Source:
         """Return the source of a referrer: a URL, or a host with or without a path."""
-        return self._of_referrer(referrer) if referrer else NOWHERE
+        return self._of_referrer(referrer) if referrer else NO_SOURCE
 
     def _find(self, scheme: str, host: str) -> Source:
         if not host or host in self._own_hosts:
-            return NOWHERE
+            return NO_SOURCE
         if scheme in APPS:
             return _source_of_app(host)
         listed, labels = _listed(), host.split(".")[-LONGEST_LABELS:]
@@ -72,8 +74,8 @@ class Sources:
             if entry in listed:
                 return listed[entry]
         # Other parts of a search engine's site are not the search engine, and have their own names.
-        is_domain = not ADDRESS.fullmatch(host) and not any(domain in listed for domain in above)
-        return Source(shown_host(_suffixes().privatesuffix(host) or host if is_domain else host), REFERRAL)
+        is_domain = not IP_ADDRESS.fullmatch(host) and not any(domain in listed for domain in above)
+        return Source(shown_host(_suffixes().privatesuffix(host) or host if is_domain else host), REFERRAL_CHANNEL)
 
 
 def _source_of_app(app: str) -> Source:
@@ -87,20 +89,20 @@ def _source_of_app(app: str) -> Source:
             return source
         site = ".".join(reversed(labels[:length]))
         source = listed.get(site)
-        if source and site not in CODE_HOSTS and (source.channel in (SOCIAL, AI) or "search" in app):
+        if source and site not in CODE_HOSTS and (source.channel in (SOCIAL_CHANNEL, AI_CHANNEL) or "search" in app):
             return source
-    return Source(app, REFERRAL)
+    return Source(app, REFERRAL_CHANNEL)
 
 
 @cache
 def _listed() -> dict[str, Source]:
     sources = {}
-    for path in LISTS:
+    for path in SOURCE_LISTS:
         lists = json.loads(path.read_text("utf-8"))
-        for channel in (SEARCH, SOCIAL, AI):
+        for channel in (SEARCH_CHANNEL, SOCIAL_CHANNEL, AI_CHANNEL):
             for domain, hosts in lists.get(channel, {}).items():
                 sources.update(dict.fromkeys(hosts, Source(domain, channel)))
-        sources.update({host: Source(host, REFERRAL) for host in lists.get(REFERRAL, ())})
+        sources.update({host: Source(host, REFERRAL_CHANNEL) for host in lists.get(REFERRAL_CHANNEL, ())})
     return sources
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from zlib import crc32
 
 from .dimensions import Value
-from .readers import READERS, RULES, Reader
+from .readers import READERS, READERS_VERSION, Reader
 from .sources import Sources
 
 Traits = tuple[Value, ...]
@@ -30,7 +30,7 @@ class TraitParser:
     def follow(self, own_hosts: Sequence[str]) -> bool:
         """Change the own hosts, given in order. Returns whether the parser may now read visits differently."""
         table = [[reader.dimensions, reader.columns] for reader in READERS]
-        rules = crc32(json.dumps([RULES, table, own_hosts]).encode()) >> 1
+        rules = crc32(json.dumps([READERS_VERSION, table, own_hosts]).encode()) >> 1
         if rules == self.rules:
             return False
         self._sources.follow(own_hosts)

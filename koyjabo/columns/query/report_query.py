@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.models import SITE, Scope
-from koyjabo.columns.dimensions.dimensions import ATTENDED, Value, has_many
+from koyjabo.columns.dimensions.dimensions import ATTENDED_FILTER, Value, has_many
 from koyjabo.counting.evidence.facts import NOBODY
 
 FIRST_YEAR, LAST_YEAR = 1970, 2999
@@ -42,7 +42,7 @@ class Filter:
 
 def passes_none(dimension: str, filter_: Filter) -> bool:
     """Return whether a visit without a recorded value passes. Visits that were not measured are not attended."""
-    return filter_.passes((), is_none=True) and not (dimension == ATTENDED and NOBODY in filter_.none_of)
+    return filter_.passes((), is_none=True) and not (dimension == ATTENDED_FILTER and NOBODY in filter_.none_of)
 
 
 Filters = Mapping[str, Filter]

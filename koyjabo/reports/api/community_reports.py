@@ -10,9 +10,18 @@ from pydantic import BaseModel, Field
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.communities.services import CommunityServices
-from koyjabo.reports.community_people import DAILY, GRANULARITIES, HOURLY, MONTH, Growth, Reports, Visitors
-from koyjabo.reports.query.parameters import NOT_A_DAY, read_day
-from koyjabo.reports.services import PeopleServices, people
+from koyjabo.reports.community_people import (
+    BY_DAY,
+    BY_HOUR,
+    DAYS_PER_MONTH,
+    TREND_GRANULARITIES,
+    Growth,
+    Reports,
+    Visitors,
+)
+from koyjabo.reports.dashboard_data import people
+from koyjabo.reports.query.parameters import NOT_A_PARAMETER_DAY, read_day
+from koyjabo.reports.services import PeopleServices
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.http.responses import PRIVATE_CACHING, json_response
@@ -24,21 +33,25 @@ from koyjabo.web.openapi.response_specs import ListOf, ResponseSpec
 
 bp = api_blueprint("community_reports")
 
-NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
+NUMBER_OF_DAYS = re.compile(r"[0-9]{1,4}", re.ASCII)
 MAX_YEARS = 5
 MAX_DAYS_BY_HOUR = 31
 MAX_DAYS_TO_GROW = 1826
 GROWTH_DAYS = 7
 
-RANGE = {
+DAYS_PARAMETERS = {
     "start": "first day, YYYY-MM-DD in TIMEZONE; default 30 days up to `end`",
     "end": f"last day, included, at most {MAX_YEARS} years after the first; default today",
 }
-GRANULARITY = {
+TREND_PARAMETERS = {
     "granularity": "hourly (at most 31 days; default one day), daily (default) or weekly (ISO weeks)",
-    **RANGE,
+    **DAYS_PARAMETERS,
 }
-GROWTH = {"days": f"1 to {MAX_DAYS_TO_GROW}; default {GROWTH_DAYS}"}
+GROWTH_PARAMETERS = {"days": f"1 to {MAX_DAYS_TO_GROW}; default {GROWTH_DAYS}"}
+
+REPORT: dict[int, ResponseSpec] = {429: "too many reports at once; see Retry-After", **COMMUNITY_REFUSALS}
+
+WITH_RANGE: dict[int, ResponseSpec] = {400: "the range is not valid; see details", **REPORT}
 
 
 class Range(NamedTuple):
@@ -51,7 +64,7 @@ class Range(NamedTuple):
     def of(cls, by_hour: bool = False) -> "Range":
         """Parse the range in the request. Raises InvalidInput with a reason per field."""
         end = _day("end") or date.fromisoformat(current().clock.today())
-        start = _day("start") or end - timedelta(days=0 if by_hour else MONTH - 1)
+        start = _day("start") or end - timedelta(days=0 if by_hour else DAYS_PER_MONTH - 1)
         if start > end:
             _refuse("start", f"must not be after the last day, {end}")
         if by_hour and (end - start).days >= MAX_DAYS_BY_HOUR:
@@ -65,7 +78,7 @@ def _day(name: str) -> date | None:
     value = request.args.get(name)
     day = None if value is None else read_day(value)
     if value is not None and day is None:
-        _refuse(name, NOT_A_DAY)
+        _refuse(name, NOT_A_PARAMETER_DAY)
     return day
 
 
@@ -76,10 +89,6 @@ def _years_after(day: date) -> date:
 
 def _refuse(field: str, reason: str) -> None:
     raise InvalidInput(details={field: reason})
-
-
-REPORT: dict[int, ResponseSpec] = {429: "too many reports at once; see Retry-After", **COMMUNITY_REFUSALS}
-WITH_RANGE: dict[int, ResponseSpec] = {400: "the range is not valid; see details", **REPORT}
 
 
 class DateRange(BaseModel):
@@ -145,7 +154,7 @@ def _community(community_id: str) -> str:
 @describe(
     "Unique visitors in a range of days",
     {200: VisitorsResponse, **WITH_RANGE},
-    query=RANGE,
+    query=DAYS_PARAMETERS,
     scope="stats:read",
 )
 def visitors(community_id: str) -> Response:
@@ -171,11 +180,11 @@ for report, days, read_report in (("weekly", 7, Reports.weekly), ("monthly", 30,
 
 
 @bp.get("/communities/<community_id>/visitors/growth")
-@describe("Growth of unique visitors", {200: GrowthResponse, **WITH_RANGE}, query=GROWTH, scope="stats:read")
+@describe("Growth of unique visitors", {200: GrowthResponse, **WITH_RANGE}, query=GROWTH_PARAMETERS, scope="stats:read")
 def visitors_growth(community_id: str) -> Response:
     """Compare the last days, including today, with the same number of days before them."""
     scope, days = _community(community_id), request.args.get("days", str(GROWTH_DAYS))
-    if not NUMBER.fullmatch(days) or not 1 <= int(days) <= MAX_DAYS_TO_GROW:
+    if not NUMBER_OF_DAYS.fullmatch(days) or not 1 <= int(days) <= MAX_DAYS_TO_GROW:
         _refuse("days", f"must be a whole number from 1 to {MAX_DAYS_TO_GROW}")
     return json_response(GrowthResponse.of(scope, current()[PeopleServices].reports.growth(scope, int(days))))
 
@@ -184,17 +193,17 @@ def visitors_growth(community_id: str) -> Response:
 @describe(
     "Unique visitors by hour, day or week",
     {200: ListOf(TrendResponse), **WITH_RANGE},
-    query=GRANULARITY,
+    query=TREND_PARAMETERS,
     scope="stats:read",
 )
 def visitors_trends(community_id: str) -> Response:
     """Get unique visitors by hour, day or week. Periods without visitors are included, with zeros. A week that is only
     partly in the range counts only the days in the range.
     """
-    scope, granularity = _community(community_id), request.args.get("granularity", DAILY)
-    if granularity not in GRANULARITIES:
+    scope, granularity = _community(community_id), request.args.get("granularity", BY_DAY)
+    if granularity not in TREND_GRANULARITIES:
         _refuse("granularity", "must be hourly, daily or weekly")
-    days = Range.of(by_hour=granularity == HOURLY)
+    days = Range.of(by_hour=granularity == BY_HOUR)
     rows = []  # built without pydantic, because a report can have a thousand of them
     for period, (authenticated, anonymous) in current()[PeopleServices].reports.trend(scope, granularity, *days):
         counts = {"authenticated_count": authenticated, "anonymous_count": anonymous}

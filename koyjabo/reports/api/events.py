@@ -69,6 +69,16 @@ PROPS_SCHEMA = {
     ]
 }
 
+EVENT_REFUSALS = {
+    400: "a field is not valid; nothing was recorded",
+    413: "over 16 KB; nothing was recorded",
+    415: "not JSON; nothing was recorded",
+    429: "too many from this address or visitor; nothing was recorded; see Retry-After",
+    503: "the commit failed or the disk is almost full, so nothing was recorded; see Retry-After",
+}
+
+NOTHING_RECORDED = Recorded(0, 0)
+
 
 def _event_id(value: Any) -> str:
     event_id = visit_id("" if value is None else value)
@@ -174,19 +184,8 @@ class RecordedResponse(BaseModel):
     duplicates: int
 
 
-REFUSALS = {
-    400: "a field is not valid; nothing was recorded",
-    413: "over 16 KB; nothing was recorded",
-    415: "not JSON; nothing was recorded",
-    429: "too many from this address or visitor; nothing was recorded; see Retry-After",
-    503: "the commit failed or the disk is almost full, so nothing was recorded; see Retry-After",
-}
-
-NOTHING = Recorded(0, 0)
-
-
 @bp.post("/events")
-@describe("Record page views and events", {200: RecordedResponse, **REFUSALS}, body=EventsBody)
+@describe("Record page views and events", {200: RecordedResponse, **EVENT_REFUSALS}, body=EventsBody)
 @fast_path
 @waits_fairly
 def record_events(context: RequestContext) -> PlainResponse:
@@ -200,7 +199,7 @@ def record_events(context: RequestContext) -> PlainResponse:
     if anonymity.is_requested(context.environ, body.anonymous):
         keys = anonymity.keys_of(body.visitorId, [event.event_id for event in events])
         events = [event.anonymous(*own) for event, own in zip(events, keys, strict=True)]
-    size, recorded = size_of(events), NOTHING
+    size, recorded = size_of(events), NOTHING_RECORDED
     _count(context, body.visitorId, size)
     known = services[Visits].texts.pages
     events = [event._replace(page=known.allowed(event.page, context)) for event in events]

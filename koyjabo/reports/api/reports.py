@@ -6,7 +6,13 @@ from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.models import SITE, Scope
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
-from koyjabo.reports.calls.places import FILTERS, OF_A_COMMUNITY, REFUSED, ReportPlace, add_reports
+from koyjabo.reports.calls.places import (
+    COMMUNITY_FILTER_PARAMETERS,
+    FILTER_PARAMETERS,
+    REPORT_REFUSALS,
+    ReportPlace,
+    add_reports,
+)
 from koyjabo.reports.calls.responses import respond
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.blueprints import api_blueprint
@@ -21,8 +27,8 @@ bp = api_blueprint("reports")
 
 declare(bp, "/api/reports/", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 
-OF_SITE: dict[int, ResponseSpec] = {**LOGIN_REFUSALS, 403: "only for admins and viewers of the site", **REFUSED}
-OF_COMMUNITY: dict[int, ResponseSpec] = {**COMMUNITY_REFUSALS, **REFUSED}
+OF_SITE: dict[int, ResponseSpec] = {**LOGIN_REFUSALS, 403: "only for admins and viewers of the site", **REPORT_REFUSALS}
+OF_COMMUNITY: dict[int, ResponseSpec] = {**COMMUNITY_REFUSALS, **REPORT_REFUSALS}
 
 
 def _of_site(name: str) -> Response:
@@ -41,14 +47,16 @@ def _of_community(name: str, community_id: str) -> Response:
 
 
 PLACES = (
-    ReportPlace("/reports/", "report_", "", "Only site admins and viewers can read this.", OF_SITE, FILTERS, _of_site),
+    ReportPlace(
+        "/reports/", "report_", "", "Only site admins and viewers can read this.", OF_SITE, FILTER_PARAMETERS, _of_site
+    ),
     ReportPlace(
         "/communities/<community_id>/reports/",
         "community_report_",
         ", of a community",
         "Only moderators of the community can read this.",
         OF_COMMUNITY,
-        OF_A_COMMUNITY,
+        COMMUNITY_FILTER_PARAMETERS,
         _of_community,
     ),
 )

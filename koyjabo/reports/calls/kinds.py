@@ -1,83 +1,35 @@
 """The kinds of reports: their parameters, how they are read, and their JSON and CSV."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_type_hints
-
-from pydantic import BaseModel, Field, create_model
+from typing import Any, NamedTuple
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES
 from koyjabo.columns.query.groups import Sums
 from koyjabo.columns.query.periods import DAY, MINUTE
 from koyjabo.reports.engine.insights import Insights
-from koyjabo.reports.engine.results import MAX_ROWS, Figures, Period
+from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, Figures, Period
+from koyjabo.reports.query.comparisons import COMPARISONS
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.report_query import COMPARISONS
 from koyjabo.web.i18n import language
 from koyjabo.web.openapi.response_specs import ListOf, ResponseSpec, TableOf
+from .schemas import BreakdownResponse, PeriodResponse, SummaryResponse
 
-CSV, JSON = "csv", "json"
-FURTHEST = 1_000_000
+CSV_FORMAT, JSON_FORMAT = "csv", "json"
+MAX_OFFSET = 1_000_000
 DEFAULT_ROWS = "10"
 
-COMPARE = {"compare": " or ".join(COMPARISONS)}
-GRANULARITY = {"granularity": "hour, day (default), week or month, at most 2,400 periods; minute for range=hour"}
-BY = {
+COMPARISON_PARAMETERS = {"compare": " or ".join(COMPARISONS)}
+GRANULARITY_PARAMETERS = {
+    "granularity": "hour, day (default), week or month, at most 2,400 periods; minute for range=hour"
+}
+BREAKDOWN_PARAMETERS = {
     "by": f"{', '.join(DIMENSION_NAMES)} or event:{{name}}:{{property}}",
-    "limit": f"1 to {MAX_ROWS:,}; default 10, or all in a CSV file",
-    "offset": f"0 to {FURTHEST:,}",
+    "limit": f"1 to {MAX_BREAKDOWN_ROWS:,}; default 10, or all in a CSV_FORMAT file",
+    "offset": f"0 to {MAX_OFFSET:,}",
 }
 
 # The JSON of reports, for OpenAPI. The fields of results are described there.
-
-
-def _model(name: str, about: str, result: type | None = None, **more: Any) -> type[BaseModel]:
-    """Return a model with the fields of a result, then `more`. Fields whose type has a default may be absent."""
-    fields: dict[str, Any] = get_type_hints(result, include_extras=True) if result else {}
-    return create_model(name, __doc__=about, **{field: (hint, Field()) for field, hint in fields.items()} | more)
-
-
-REASON: dict[str, Any] = {
-    "exact": (bool, ...),
-    "reason": (str | None, Field(None, description="why visitors may count several times; absent if they do not")),
-}
-
-ComparedResponse = _model(
-    "ComparedResponse",
-    "The figures for the other range.",
-    Figures,
-    until=(str | None, Field(description="the local time when it ends, if the range ends today")),
-)
-SummaryResponse: Any = _model(
-    "SummaryResponse",
-    "The figures for a range, and for the range it is compared with.",
-    Figures,
-    compared=(ComparedResponse | None, ...),
-    **REASON,
-)
-PeriodResponse = _model("PeriodResponse", "The figures for one period.", Period)
-TotalResponse = _model(
-    "TotalResponse",
-    "The sums for several values.",
-    Sums,
-    values=(int, Field(description="number of values")),
-)
-RowResponse = _model(
-    "RowResponse",
-    "The sums for one value.",
-    Sums,
-    value=(str | None, Field(description="null: not recorded")),
-    label=(str, Field(description="display text, in the language of Accept-Language")),
-    share=(float, Field(description="share of all visits, 0 to 1")),
-)
-BreakdownResponse = _model(
-    "BreakdownResponse",
-    "The values with the most visits. `other` is everything that is not in `rows`.",
-    rows=(list[RowResponse], ...),  # type: ignore[valid-type]
-    other=(TotalResponse, ...),
-    total=(TotalResponse, ...),
-    **REASON,
-)
 
 
 class Report(NamedTuple):
@@ -95,10 +47,10 @@ def _breakdown(insights: Insights, requested: Parameters) -> Any:
     others = requested.others
     if "by" not in others:
         raise InvalidInput(details={"by": "is required: a dimension, such as page, source or country"})
-    limit = FURTHEST
-    if others["format"] == JSON or "limit" in others:
-        limit = _number("limit", others.get("limit", DEFAULT_ROWS), 1, MAX_ROWS)
-    offset = _number("offset", others.get("offset", "0"), 0, FURTHEST)
+    limit = MAX_OFFSET
+    if others["format"] == JSON_FORMAT or "limit" in others:
+        limit = _number("limit", others.get("limit", DEFAULT_ROWS), 1, MAX_BREAKDOWN_ROWS)
+    offset = _number("offset", others.get("offset", "0"), 0, MAX_OFFSET)
     return insights.breakdown(requested.query, others["by"], limit, offset, language())
 
 
@@ -111,14 +63,14 @@ REPORTS = {
     "summary": Report(
         "Figures for a range",
         TableOf(SummaryResponse),
-        COMPARE,
+        COMPARISON_PARAMETERS,
         lambda insights, requested: insights.summary(requested.query, requested.compare),
         (*Figures._fields, "until", "exact"),
     ),
     "timeline": Report(
         "Figures by minute, hour, day, week or month",
         TableOf(ListOf(PeriodResponse)),
-        GRANULARITY,
+        GRANULARITY_PARAMETERS,
         _timeline,
         Period._fields,
         " Returns every period of the range, with the current one last.",
@@ -126,7 +78,7 @@ REPORTS = {
     "breakdown": Report(
         "Figures by value of a dimension",
         TableOf(BreakdownResponse),
-        BY,
+        BREAKDOWN_PARAMETERS,
         _breakdown,
         ("value", "label", *Sums._fields, "share", "exact"),
         " Values with the most visits come first.",

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from flask import Blueprint, Response
 
 from koyjabo.columns.dimensions.dimensions import FILTER_NAMES
-from koyjabo.reports.query.report_query import RANGES
+from koyjabo.reports.query.ranges import RANGE_NAMES
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.response_specs import ResponseSpec
 from .kinds import REPORTS, Report
 
-REFUSED: dict[int, ResponseSpec] = {
+REPORT_REFUSALS: dict[int, ResponseSpec] = {
     304: None,
     400: "a parameter is not valid; see details",
     429: "too many reports at once; see Retry-After",
@@ -19,15 +19,15 @@ REFUSED: dict[int, ResponseSpec] = {
     "Retry-After",
 }
 
-RANGE = {
-    "range": f"{', '.join(RANGES)}; default 30d",
+RANGE_PARAMETERS = {
+    "range": f"{', '.join(RANGE_NAMES)}; default 30d",
     "start": "first day, YYYY-MM-DD in TIMEZONE",
     "end": "last day, included",
     "format": "csv or json; the default depends on Accept",
 }
 FILTER = "a value, !value for all others, or empty for visits without a value; repeat it for several values"
-FILTERS = dict.fromkeys(FILTER_NAMES, FILTER)
-OF_A_COMMUNITY = {name: FILTER for name in FILTERS if name != "community"}
+FILTER_PARAMETERS = dict.fromkeys(FILTER_NAMES, FILTER)
+COMMUNITY_FILTER_PARAMETERS = {name: FILTER for name in FILTER_PARAMETERS if name != "community"}
 IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier response"}
 
 
@@ -55,7 +55,7 @@ def _add_report(bp: Blueprint, place: ReportPlace, name: str, kind: Report) -> N
         return place.ask(name, **where)
 
     view.__name__, view.__doc__ = f"{place.endpoint}{name}", f"{place.whom}{kind.more}"
-    documented, query = {200: kind.response, **place.refused}, RANGE | kind.query | place.filters
+    documented, query = {200: kind.response, **place.refused}, RANGE_PARAMETERS | kind.query | place.filters
     scope = "reports:read" if place.secured else ""
     described = describe(f"{kind.summary}{place.about}", documented, None, IF_NONE_MATCH, query, place.secured, scope)
     bp.get(f"{place.path}{name}")(described(view))

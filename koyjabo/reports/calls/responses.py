@@ -15,11 +15,11 @@ from koyjabo.columns.dimensions.dimensions import COMMUNITY, has_addresses
 from koyjabo.columns.query.report_query import Filters
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import as_json, csv_rows
-from koyjabo.reports.query.report_query import DEFAULT
+from koyjabo.reports.query.ranges import DEFAULT_RANGE
 from koyjabo.web.i18n import language
-from .kinds import COMPARE, CSV, JSON, REPORTS, Report
+from .kinds import COMPARISON_PARAMETERS, CSV_FORMAT, JSON_FORMAT, REPORTS, Report
 
-MIMETYPES = {CSV: "text/csv", JSON: "application/json"}
+MIMETYPES = {CSV_FORMAT: "text/csv", JSON_FORMAT: "application/json"}
 NO_FILTERS: Filters = {}
 
 
@@ -27,7 +27,7 @@ def respond(
     name: str,
     scope: Scope,
     filters: Filters = NO_FILTERS,
-    default: str = DEFAULT,
+    default: str = DEFAULT_RANGE,
     *,
     insights: Insights,
 ) -> Response:
@@ -38,7 +38,7 @@ def respond(
     """
     report = REPORTS[name]
     pairs = list(request.args.items(multi=True))
-    others = report.query.keys() - COMPARE.keys()  # `Parameters` reads `compare` itself
+    others = report.query.keys() - COMPARISON_PARAMETERS.keys()  # `Parameters` reads `compare` itself
     requested = insights.parse(pairs, scope, ("format", *others), default)
     if requested.compare and name != "summary":
         raise InvalidInput(details={"compare": "can only be used with the summary"})
@@ -51,7 +51,7 @@ def respond(
     has_names = by == COMMUNITY or has_addresses(by)
     if has_names or not request.if_none_match.contains_weak(tag):
         result = report.find(insights, requested)
-        if kind == JSON:
+        if kind == JSON_FORMAT:
             response.set_data(json.dumps(as_json(result), ensure_ascii=False))
         else:
             response.set_data(_csv(report, result))
@@ -71,8 +71,8 @@ def _csv(report: Report, result: Any) -> str:
 
 def _format(given: str | None) -> str:
     if given is None:
-        accepted = request.accept_mimetypes.best_match([MIMETYPES[JSON], MIMETYPES[CSV]])
-        return CSV if accepted == MIMETYPES[CSV] else JSON
+        accepted = request.accept_mimetypes.best_match([MIMETYPES[JSON_FORMAT], MIMETYPES[CSV_FORMAT]])
+        return CSV_FORMAT if accepted == MIMETYPES[CSV_FORMAT] else JSON_FORMAT
     if given not in MIMETYPES:
         raise InvalidInput(details={"format": "must be csv or json"})
     return given

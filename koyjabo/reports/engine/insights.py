@@ -17,8 +17,10 @@ from koyjabo.columns.dimensions.dimensions import Value
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.people.models import Community
 from koyjabo.reports.query import labels
+from koyjabo.reports.query.comparisons import compared, whole_days
+from koyjabo.reports.query.granularities import check
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
-from koyjabo.reports.query.report_query import DEFAULT, LAST_HOUR, check, compared, last_hour, whole_days
+from koyjabo.reports.query.ranges import DEFAULT_RANGE, LAST_HOUR, last_hour
 from . import snapshot_queries
 from .requests import BreakdownRequest, ReportRequest, SummaryRequest, TimelineRequest
 from .results import Breakdown, Period, Summary
@@ -29,7 +31,7 @@ UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 
 DAY_S = 86_400
 
-PATIENCE_S = 10.0
+PUBLIC_PATIENCE_S = 10.0
 """How long readers without an account wait, in seconds."""
 
 MANY_READERS = N_("Many people are viewing shared reports right now. Please try again shortly.")
@@ -55,7 +57,7 @@ class Insights:
     def for_public(self) -> "Insights":
         """Return a variant for readers without an account, which shares this object's data.
 
-        It hides unlisted communities. After PATIENCE_S it raises TooBusy.
+        It hides unlisted communities. After PUBLIC_PATIENCE_S it raises TooBusy.
         """
         insights = copy(self)
         insights._is_public = True
@@ -75,7 +77,7 @@ class Insights:
         return insights
 
     def parse(
-        self, pairs: Pairs, scope: Scope = SITE, others: tuple[str, ...] = (), default: str = DEFAULT
+        self, pairs: Pairs, scope: Scope = SITE, others: tuple[str, ...] = (), default: str = DEFAULT_RANGE
     ) -> Parameters:
         """Parse the parameters of a report (`Parameters.of`). Raises InvalidInput."""
         requested = Parameters.of(pairs, self._clock.today(), lambda: self.first_day(scope), scope, others, default)
@@ -168,7 +170,7 @@ class Insights:
         if scope == SITE and not self._is_public:
             return self._scans.read(requests, reader._replace(is_first=True))
         if self._is_public:
-            reader = reader._replace(patience_s=PATIENCE_S, sentence=MANY_READERS)
+            reader = reader._replace(patience_s=PUBLIC_PATIENCE_S, sentence=MANY_READERS)
         of_scope = () if scope == SITE else (f"{'shared ' * self._is_public}{scope}",)
         return self._scans.read(requests, reader._replace(payers=reader.payers + of_scope, has_budget=True))
 

@@ -11,13 +11,15 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.columns.dimensions.dimensions import Value
 from koyjabo.columns.query.groups import AttendedS, AttendedVisits, Sums
 
-REDUCED = N_("Visitors of old visits count once a calendar month, because these visits have a new id every month.")
+REDUCED_VISITS_REASON = N_(
+    "Visitors of old visits count once a calendar month, because these visits have a new id every month."
+)
 """Why a result is not exact."""
 
-OTHER = "other"
+OTHER_VALUES = "other"
 """Label of the last row of a CSV file that has not all values."""
 
-MAX_ROWS = 1_000
+MAX_BREAKDOWN_ROWS = 1_000
 """Maximum number of rows of a breakdown in one result (specification: Queries)."""
 
 Object = dict[str, Any]
@@ -120,7 +122,7 @@ class Breakdown(NamedTuple):
     def csv_rows(self) -> Iterator[Object]:
         rows = self.rows
         if len(rows) < self.values:
-            rows = [*rows, Row(None, OTHER, self.other, None)]
+            rows = [*rows, Row(None, OTHER_VALUES, self.other, None)]
         for row in rows:
             yield {**row.as_json(self.is_counted), "exact": self.reason is None}
 

@@ -12,12 +12,12 @@ from koyjabo.base.core.errors import LedgerUnavailable, TooBusy
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.runtime import without_queueing
 
-SHARE, WINDOW_S, MAX_REST_S = 0.25, 60.0, 10.0
+SHARE, BUDGET_WINDOW_S, MAX_REST_S = 0.25, 60.0, 10.0
 """A payer may use a quarter of the thread's time: up to 15 s at once, and then as much as a minute gives back. It rests
 for at most 10 s before each further scan.
 """
 
-MAX_WAITING, MAX_WAITING_OF_ADDRESS, MAX_WAITING_OF_OTHERS = 100, 10, 200
+MAX_WAITING_SCANS, MAX_WAITING_OF_ADDRESS, MAX_WAITING_OF_OTHERS = 100, 10, 200
 """Maximum number of different scans that wait: of one payer, of one address, and of all payers without the panel."""
 
 PATIENCE_S = 30.0
@@ -93,7 +93,7 @@ class ScanQueue:
         readers = [scan.reader for scan in self._waiting.values()]
         is_full = not reader.is_first and sum(not other.is_first for other in readers) >= MAX_WAITING_OF_OTHERS
         for payer in reader.charged:
-            most = MAX_WAITING_OF_ADDRESS if payer == reader.address else MAX_WAITING
+            most = MAX_WAITING_OF_ADDRESS if payer == reader.address else MAX_WAITING_SCANS
             is_full = is_full or sum(payer in other.charged for other in readers) >= most
         if is_full:
             raise TooBusy(reader.sentence)
@@ -144,7 +144,7 @@ class ScanQueue:
     def _due_s(self, scan: _Scan) -> float:
         """When a scan may begin, monotonic."""
         reader = scan.reader
-        paid_s = self._paid_s(scan, -inf) - WINDOW_S if reader.has_budget else -inf
+        paid_s = self._paid_s(scan, -inf) - BUDGET_WINDOW_S if reader.has_budget else -inf
         return paid_s if reader.is_first else max(paid_s, self._others_from_s)
 
     def _paid_s(self, scan: _Scan, now_s: float) -> float:
@@ -163,5 +163,5 @@ class ScanQueue:
             known = {payer: until_s for payer, until_s in self._paid_until_s.items() if until_s > now_s}
             for payer in scan.reader.charged:
                 until_s = known.get(payer, now_s) + (1 + (payer == scan.reader.address)) * took_s / SHARE
-                known[payer] = min(until_s, now_s + WINDOW_S + MAX_REST_S)
+                known[payer] = min(until_s, now_s + BUDGET_WINDOW_S + MAX_REST_S)
             self._paid_until_s = known

@@ -5,7 +5,7 @@ from flask import Response, make_response, render_template, request, url_for
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.reports.ui import choices, community
-from koyjabo.reports.ui.choices import of_community
+from koyjabo.reports.ui.report_context import of_community
 from koyjabo.reports.ui.view import view_of
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current

@@ -10,7 +10,7 @@ from koyjabo.people.models import Community
 
 COMMUNITY_PAGE = N_("Community %(name)s")
 
-UNLISTED = N_("A community that is not listed")
+UNLISTED_COMMUNITY = N_("A community that is not listed")
 """Shown to readers without an account, because the name and the id of an unlisted community are not public."""
 
 
@@ -42,7 +42,7 @@ def page_name(address: str, name: str, language: str) -> str:
 
 
 def unlisted(language: str) -> str:
-    return catalogue(language).gettext(UNLISTED)
+    return catalogue(language).gettext(UNLISTED_COMMUNITY)
 
 
 def community_of(name: str, value: str) -> str | None:

@@ -13,9 +13,10 @@ from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import ASCII_DIGITS, N_
 from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH, whole
 from koyjabo.base.models import SITE, Scope
-from koyjabo.columns.dimensions.dimensions import BY_NAME, COMMUNITY, Value, dimension_of
+from koyjabo.columns.dimensions.dimensions import COMMUNITY, DIMENSION_BY_NAME, Value, dimension_of
 from koyjabo.columns.query.report_query import FIRST_YEAR, LAST_DAY, LAST_YEAR, Filter, ReportQuery
-from .report_query import COMPARISONS, DAYS_OF, DEFAULT, NO_COMPARISON, NOT_A_COMPARISON, NOT_A_RANGE, RANGES, preset
+from .comparisons import COMPARISONS, NO_COMPARISON, NOT_A_COMPARISON
+from .ranges import DAYS_OF_RANGE, DEFAULT_RANGE, NOT_A_RANGE, RANGE_NAMES, preset
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -23,11 +24,11 @@ MAX_VALUES = 200
 """Maximum number of values in all filters combined."""
 
 OF_EVENT = re.compile(r"event:[a-z][a-z0-9_]{0,63}:[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
-DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-ESCAPED = re.compile(r"\\+!")
+DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+ESCAPED_VALUE = re.compile(r"\\+!")
 NEEDS_ESCAPE = re.compile(r"\\*!")
 
-NOT_A_DAY = N_("must be a date such as 2025-10-31, in the years 1970 to 2999")
+NOT_A_PARAMETER_DAY = N_("must be a date such as 2025-10-31, in the years 1970 to 2999")
 NOT_A_DIMENSION = N_("is not a dimension of reports")
 ONCE = N_("must be given once")
 UNKNOWN_PARAMETER = N_("is not a parameter of this report")
@@ -41,7 +42,7 @@ class Parameters:
     range: str | None = None  # one of RANGES, or `default`; None if two days are given
     compare: str | None = None  # one of COMPARISONS
     others: Mapping[str, str] = field(default_factory=dict)
-    default: str = DEFAULT  # the range if none is given; `is_interval` describes how two days are written
+    default: str = DEFAULT_RANGE  # the range if none is given; `is_interval` describes how two days are written
 
     @classmethod
     def of(
@@ -51,7 +52,7 @@ class Parameters:
         first_day: Callable[[], str | None],
         scope: Scope = SITE,
         others: Collection[str] = (),
-        default: str = DEFAULT,
+        default: str = DEFAULT_RANGE,
     ) -> "Parameters":
         """Parse parameters. Raises InvalidInput with a reason per parameter.
 
@@ -64,7 +65,7 @@ class Parameters:
         has_days = "start" in single or "end" in single
         if has_days and range_ is not None:
             problems["range"] = N_("must not be given together with start or end")
-        elif range_ is not None and range_ not in RANGES:
+        elif range_ is not None and range_ not in RANGE_NAMES:
             problems["range"] = NOT_A_RANGE
         if compare is not None and compare not in (*COMPARISONS, NO_COMPARISON):
             problems["compare"] = NOT_A_COMPARISON
@@ -100,19 +101,21 @@ class Parameters:
 def read_day(text: str) -> date | None:
     """Parse a day (YYYY-MM-DD, years 1970 to 2999). Returns None for any other text."""
     try:
-        day = date.fromisoformat(text) if DAY.fullmatch(text) else None
+        day = date.fromisoformat(text) if DAY_PATTERN.fullmatch(text) else None
     except ValueError:
         return None
     return day if day and FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def is_dimension(name: str) -> bool:
-    return (name in BY_NAME and not BY_NAME[name].is_filter_only) or OF_EVENT.fullmatch(name) is not None
+    return (name in DIMENSION_BY_NAME and not DIMENSION_BY_NAME[name].is_filter_only) or OF_EVENT.fullmatch(
+        name
+    ) is not None
 
 
 def is_filter(name: str) -> bool:
     """Return whether visits can be filtered by this name."""
-    return name in BY_NAME or is_dimension(name)
+    return name in DIMENSION_BY_NAME or is_dimension(name)
 
 
 def is_interval(text: str) -> bool:
@@ -132,7 +135,7 @@ def escaped(value: Value) -> str:
 
 def _value(name: str, text: str) -> Value:
     r"""Parse a value of a dimension. "" is None; `\!x` is `!x`. An address may be given in any spelling."""
-    text = whole(text[1:] if ESCAPED.match(text) else text)
+    text = whole(text[1:] if ESCAPED_VALUE.match(text) else text)
     return dimension_of(name).stored(text) or None
 
 
@@ -172,9 +175,9 @@ def _days(single: Mapping[str, str], today: str, problems: dict[str, str]) -> tu
             day = read_day(single[name].translate(ASCII_DIGITS))
             given[name] = day.isoformat() if day else ""
             if day is None:
-                problems[name] = NOT_A_DAY
+                problems[name] = NOT_A_PARAMETER_DAY
     end = min(given.get("end") or today, today)
-    start = given.get("start") or shifted(end, 1 - DAYS_OF[DEFAULT])
+    start = given.get("start") or shifted(end, 1 - DAYS_OF_RANGE[DEFAULT_RANGE])
     if "start" in given and "end" in single and start > single["end"].translate(ASCII_DIGITS):
         problems.setdefault("start", N_("must not be after the last day"))
     return min(start, today), end

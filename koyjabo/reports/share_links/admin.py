@@ -5,7 +5,7 @@ from typing import Any
 from flask import url_for
 from flask_babel import lazy_gettext as _
 
-from koyjabo.reports.ui.choices import OVERVIEW, ReportContext
+from koyjabo.reports.ui.report_context import SITE_OVERVIEW, ReportContext
 from koyjabo.reports.ui.view_links import VIEW_LINKS, ViewLink
 from koyjabo.web.current import current
 from koyjabo.web.pages import pagination
@@ -23,7 +23,7 @@ def _desk() -> ShareDesk:
 
 
 def _new_share(base: ReportContext) -> str:
-    return url_for("panel_shares.new_share") if base.name == OVERVIEW.name and me().is_admin else ""
+    return url_for("panel_shares.new_share") if base.name == SITE_OVERVIEW.name and me().is_admin else ""
 
 
 def _listed() -> dict[str, Any]:

@@ -8,9 +8,9 @@ from flask import Response, request
 
 from koyjabo.base.network import client_address
 from koyjabo.people.accounts.login import login_limits
-from koyjabo.reports.calls.places import FILTERS, REFUSED, ReportPlace, add_reports
+from koyjabo.reports.calls.places import FILTER_PARAMETERS, REPORT_REFUSALS, ReportPlace, add_reports
 from koyjabo.reports.calls.responses import respond
-from koyjabo.reports.query.report_query import DEFAULT
+from koyjabo.reports.query.ranges import DEFAULT_RANGE
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
@@ -31,7 +31,7 @@ bp = api_blueprint("shares")
 
 declare(bp, "/api/shares", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 
-ALLOWED: dict[int, ResponseSpec] = {
+SHARING_RESPONSES: dict[int, ResponseSpec] = {
     **LOGIN_REFUSALS,
     **CHANGE_REFUSALS,
     403: "only for site admins, and for moderators who filter by one of their communities",
@@ -40,7 +40,7 @@ ALLOWED: dict[int, ResponseSpec] = {
 OF_LINK: dict[int, ResponseSpec] = {
     401: "the link has a password that has not been entered in this browser yet",
     404: "the link is not valid, or no longer valid",
-    **REFUSED,
+    **REPORT_REFUSALS,
 }
 
 
@@ -50,7 +50,7 @@ OF_LINK: dict[int, ResponseSpec] = {
     {
         201: NewShareResponse,
         **BODY_REFUSALS,
-        **ALLOWED,
+        **SHARING_RESPONSES,
         404: "no such community",
         409: "you have the maximum number of links for one account",
     },
@@ -71,7 +71,7 @@ def create_share() -> Response:
 @bp.get("/shares")
 @describe(
     "List share links",
-    {200: ListOf(ShareResponse), 400: "no such page", **LOGIN_REFUSALS, 403: ALLOWED[403]},
+    {200: ListOf(ShareResponse), 400: "no such page", **LOGIN_REFUSALS, 403: SHARING_RESPONSES[403]},
     query={**PAGING_ARGUMENTS, "community": "id or external id of a community, to list only its links"},
 )
 def list_shares() -> Response:
@@ -83,7 +83,7 @@ def list_shares() -> Response:
 
 
 @bp.delete("/shares/<share_id>")
-@describe("End a share link", {204: None, **ALLOWED, 404: "no such link"})
+@describe("End a share link", {204: None, **SHARING_RESPONSES, 404: "no such link"})
 def end_share(share_id: str) -> Response:
     """Revoke a share link. From then on, it shows nothing."""
     current()[ShareLinks].end(tokens.require_account().account, share_id)
@@ -96,7 +96,7 @@ def _by_link(name: str, token: str) -> Response:
     link = share_links.open(token)
     require_pass(link)
     check(request.args.items(multi=True))
-    own = scope_of(link), share_links.filters(link), link.range or DEFAULT
+    own = scope_of(link), share_links.filters(link), link.range or DEFAULT_RANGE
     address = client_address.limit_key(request.environ)
     insights = current()[ReportServices].public_reports.for_reader(f"share {link.id}", address=address)
     return respond(name, *own, insights=insights)
@@ -110,7 +110,7 @@ add_reports(
         about=", with a share link",
         whom="Anyone with the link can read this.",
         refused=OF_LINK,
-        filters=FILTERS,
+        filters=FILTER_PARAMETERS,
         ask=_by_link,
         secured=False,
     ),

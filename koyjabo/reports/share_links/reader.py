@@ -1,8 +1,8 @@
 """What a reader of a share link has: the browser's pass, if the link has a password, and the reports that it shows."""
 
-from koyjabo.reports.query.report_query import DEFAULT
-from koyjabo.reports.ui import breakdowns
-from koyjabo.reports.ui.choices import ReportContext
+from koyjabo.reports.query.ranges import DEFAULT_RANGE
+from koyjabo.reports.ui import cards
+from koyjabo.reports.ui.report_context import ReportContext
 from koyjabo.web.current import current
 from koyjabo.web.http import cookies
 from .models import Share
@@ -30,8 +30,8 @@ def context_of(link: Share, share_links: ShareLinks) -> ReportContext:
         reports="",
         scope=scope_of(link),
         reader=name,
-        cards=breakdowns.OF_A_COMMUNITY,
+        cards=cards.COMMUNITY_CARDS,
         filters=share_links.filters(link),
-        range=link.range or DEFAULT,
+        range=link.range or DEFAULT_RANGE,
         is_public=True,
     )

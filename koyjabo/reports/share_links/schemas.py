@@ -8,7 +8,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, W
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.moments import EXAMPLE_MOMENT
 from koyjabo.reports.query.parameters import is_interval
-from koyjabo.reports.query.report_query import RANGES
+from koyjabo.reports.query.ranges import RANGE_NAMES
 from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Moment, Name, NewPassword
@@ -16,15 +16,19 @@ from koyjabo.web.schemas.validators import NULL, refuse
 
 INTERVAL = "2026-11-01/2026-11-15"
 NOT_FILTERS = N_("must be lists of values by dimension")
-NOT_A_RANGE = N_(
+NOT_A_LINK_RANGE = N_(
     "must be one of hour, today, yesterday, 7d, 30d, 90d, 365d, month, all, or two days such as 2026-11-01/2026-11-15"
 )
 
+TEXTS_SCHEMA = {"type": "array", "items": {"anyOf": [{"type": "string"}, NULL]}}
+
+DAYS_SCHEMA = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+
 
 def _range(value: Any) -> str | None:
-    if value is None or value in RANGES or (isinstance(value, str) and is_interval(value)):
+    if value is None or value in RANGE_NAMES or (isinstance(value, str) and is_interval(value)):
         return None if value is None else str(value)
-    raise refuse(NOT_A_RANGE)
+    raise refuse(NOT_A_LINK_RANGE)
 
 
 def _filters(value: Any) -> dict[str, list[str]]:
@@ -36,18 +40,16 @@ def _filters(value: Any) -> dict[str, list[str]]:
     return {name: [text or "" for text in values] for name, values in value.items()}
 
 
-TEXTS = {"type": "array", "items": {"anyOf": [{"type": "string"}, NULL]}}
 Filters = Annotated[
     dict[str, list[str]],
     BeforeValidator(_filters),
-    WithJsonSchema({"type": "object", "additionalProperties": TEXTS}),
+    WithJsonSchema({"type": "object", "additionalProperties": TEXTS_SCHEMA}),
 ]
 
-DAYS = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 Range = Annotated[
     str | None,
     BeforeValidator(_range),
-    WithJsonSchema({"anyOf": [{"type": "string", "enum": list(RANGES)}, DAYS, NULL]}),
+    WithJsonSchema({"anyOf": [{"type": "string", "enum": list(RANGE_NAMES)}, DAYS_SCHEMA, NULL]}),
 ]
 
 

@@ -5,7 +5,6 @@ created it may see what it shows. Every request looks up the link, so that a rev
 at once.
 """
 
-import hmac
 import json
 import secrets
 import uuid
@@ -37,14 +36,15 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit.log import ACTION_LABELS, SUBJECT_LABELS, Subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_filter
-from . import queries as queries
+from . import queries
 from .models import Share
+from .passes import PASS_S, _pass, is_valid
 
 MAX_LINKS = 200
 """Maximum number of links per account."""
 
 ONLY_THEIRS = N_("Moderators can share the visits to one of their communities: filter by that community.")
-NOT_SHARED = N_("is not shown by share links")
+NOT_IN_SHARE_LINKS = N_("is not shown by share links")
 
 ACTION_LABELS |= {
     "share.create": N_("Share link created"),
@@ -209,7 +209,9 @@ class ShareLinks(Changes):
 
 def check(pairs: Pairs) -> None:
     """Raise InvalidInput for filters or reports by community, because links must not reveal which communities exist."""
-    problems = {name: NOT_SHARED for name, value in pairs if name == COMMUNITY or (name, value) == ("by", COMMUNITY)}
+    problems = {
+        name: NOT_IN_SHARE_LINKS for name, value in pairs if name == COMMUNITY or (name, value) == ("by", COMMUNITY)
+    }
     if problems:
         raise InvalidInput(details=problems)
 
@@ -256,18 +258,3 @@ def _managed(session: Any, account: Account, share_id: str) -> Share:
 
 def _subject(share: Share) -> Subject:
     return Subject("share", share.id, share.name)
-
-
-PASS_S = 12 * 3600
-
-
-def is_valid(secret: bytes, link: Share, cookie: str, now_ms: int) -> bool:
-    expires = cookie.partition(".")[0]
-    if not (expires.isascii() and expires.isdigit() and len(expires) <= 15) or int(expires) <= now_ms:
-        return False
-    return hmac.compare_digest(cookie.encode("utf-8", "surrogatepass"), _pass(secret, link, int(expires)).encode())
-
-
-def _pass(secret: bytes, link: Share, expires_ms: int) -> str:
-    parts = f"share {link.id} {expires_ms} {link.password}"
-    return f"{expires_ms}.{hmac.digest(secret, parts.encode(), 'sha256').hex()}"

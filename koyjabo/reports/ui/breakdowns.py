@@ -1,66 +1,21 @@
-"""A dimension's list: its values and their numbers, also on a map. Each value is a link that adds it to the filters.
+"""A dimension's list: its values and their numbers. Each value is a link that adds it to the filters."""
 
-The cards of reports and their tabs. A tab is a dimension or a map.
-"""
-
-import json
-from functools import lru_cache
-from math import sqrt
 from typing import NamedTuple
 
-from flask_babel import gettext, lazy_gettext as _
-from flask_babel.speaklater import LazyString
+from flask_babel import gettext
 
-from koyjabo.base.network import location_names
-from koyjabo.columns.dimensions.dimensions import CITY, DIMENSIONS, Value, dimension_of, has_many
+from koyjabo.columns.dimensions.dimensions import Value, has_many
 from koyjabo.columns.query.groups import Sums
 from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.reports.engine.results import Breakdown, Row
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.web.assets.static_files import STATIC_FOLDER
 from koyjabo.web.i18n import count
+from .cards import label
 from .figures import change
-from .ranges import PageAddress, Pairs
+from .page_address import PageAddress, Pairs
 
-BANGLADESH = "bangladesh"
-"""The tab that also shows the values of CITY on a map."""
-
-
-class Card(NamedTuple):
-    name: str
-    label: LazyString
-    tabs: tuple[str, ...]
-
-
-def _card(name: str, label: LazyString, *tabs: str) -> Card:
-    """Return a card with the tabs of its dimensions, then other tabs."""
-    return Card(name, label, (*(dimension.name for dimension in DIMENSIONS if dimension.card == name), *tabs))
-
-
-ALL = (
-    _card("pages", _("Pages")),
-    _card("sources", _("Sources")),
-    _card("places", _("Locations"), BANGLADESH),
-    _card("devices", _("Devices")),
-    _card("communities", _("Communities")),
-)
-
-OF_A_COMMUNITY = ALL[:-1]
-"""The cards without communities, because all of a community's visits have the same community."""
-
-
-def listed_by(tab: str) -> str:
-    """Return the name of the dimension that a tab lists."""
-    return CITY if tab == BANGLADESH else tab
-
-
-def label(tab: str) -> str:
-    text: str = gettext("Map") if tab == BANGLADESH else gettext(dimension_of(tab).label)
-    return text
-
-
-IN_A_CARD, IN_A_LIST = 8, 50
-GONE, NOTHING = 5, Sums(0, 0, 0, 0)
+MAX_LINES_IN_CARD, MAX_LINES_IN_LIST = 8, 50
+MAX_GONE_VALUES, NO_SUMS = 5, Sums(0, 0, 0, 0)
 
 
 class Line(NamedTuple):
@@ -109,7 +64,7 @@ class Values(NamedTuple):
         return self._replace(lines=lines, values=len(lines), searched=self.values - self.other_values)
 
     def page(self, offset: int) -> "Values":
-        return self._replace(lines=self.lines[offset : offset + IN_A_LIST], offset=offset)
+        return self._replace(lines=self.lines[offset : offset + MAX_LINES_IN_LIST], offset=offset)
 
 
 class Pages(NamedTuple):
@@ -141,7 +96,7 @@ def values(
     if before and now.is_whole:  # add the largest values that only the compared days have
         present = {row.value for row in rows}
         gone = [row for row in before.rows if row.value not in present]
-        rows += [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]
+        rows += [Row(row.value, row.label, NO_SUMS, 0.0) for row in gone[:MAX_GONE_VALUES]]
     chosen = query.filters.get(dimension, Filter()).any_of
     lines = []
     for row in rows:
@@ -159,7 +114,7 @@ def pages(listed: Values, text: str, address: PageAddress) -> Pages:
     """Return a page of the list. The lines in `listed` start at its offset."""
     kept = address.without({"find", "offset"})
     at = address.having({"find": text or None})
-    before = str(at.having({"offset": str(max(listed.offset - IN_A_LIST, 0))})) if listed.offset else ""
+    before = str(at.having({"offset": str(max(listed.offset - MAX_LINES_IN_LIST, 0))})) if listed.offset else ""
     end = min(listed.offset + len(listed.lines), listed.values)
     after = str(at.having({"offset": str(end)})) if end < listed.values else ""
     words = gettext("Nothing found.")
@@ -173,33 +128,3 @@ def pages(listed: Values, text: str, address: PageAddress) -> Pages:
 
 def _number(sums: Sums, dimension: str) -> int:
     return sums.count or 0 if has_many(dimension) else sums.visits
-
-
-LARGEST_DOT, SMALLEST_DOT = 28, 4
-"""Radius of the dots, relative to a map of size 500. A dot's area is proportional to its number."""
-
-
-class Dot(NamedTuple):
-    x: int
-    y: int
-    radius: float
-    line: Line
-
-
-def dots(values: Values) -> list[Dot]:
-    """Return the dots of a map of Bangladesh, largest first, so that smaller ones are drawn on top."""
-    cities = ((line, location_names.city_of_bangladesh(line.value or "")) for line in values.lines)
-    placed = ((line, _positions().get(city or "")) for line, city in cities)
-    return [
-        Dot(*position, round(max(LARGEST_DOT * sqrt(line.number / values.largest), SMALLEST_DOT), 1), line)
-        for line, position in placed
-        if position and line.number
-    ]
-
-
-@lru_cache
-def _positions() -> dict[str, tuple[int, int]]:
-    """Read the positions of cities, which tools/assets/maps.mjs generates. Without them, only the list is shown."""
-    file = STATIC_FOLDER / "vendor" / "bangladesh.json"
-    positions = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    return {name.lower(): (x, y) for name, (x, y) in positions.items()}

@@ -8,12 +8,21 @@ from flask_babel import gettext as _
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.errors import StillCounting
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.reports import people_queries
-from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Growth, People, SnapshotReports, Trend
+from koyjabo.reports import conversion_queries
+from koyjabo.reports.community_people import (
+    BY_DAY,
+    BY_HOUR,
+    DAYS_PER_MONTH,
+    DAYS_PER_WEEK,
+    Growth,
+    People,
+    SnapshotReports,
+    Trend,
+)
+from koyjabo.reports.conversion_queries import ConversionReport
 from koyjabo.reports.engine.requests import BreakdownRequest
-from koyjabo.reports.engine.results import MAX_ROWS, Breakdown
+from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, Breakdown
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.people_queries import ConversionReport
 from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current
 from koyjabo.web.i18n import duration, language
@@ -65,18 +74,18 @@ def of_moment(snapshot: Snapshot, query: ReportQuery) -> CommunitySnapshot:
     """Read a dashboard's contents from a snapshot. Raises NeedsScan and LedgerUnavailable."""
     scope, clock, session = query.scope, snapshot.clock, snapshot.session
     reports, today, pages = SnapshotReports(session, clock), clock.today(), None
-    by_hour = reports.trend(scope, HOURLY, shifted(today, -1), today)
+    by_hour = reports.trend(scope, BY_HOUR, shifted(today, -1), today)
     hour = clock.local(clock.bucket(clock.now_ms()).hour_s)
     last = next((at for at, entry in enumerate(by_hour) if entry.period == hour), len(by_hour))
     with suppress(StillCounting):
-        pages = BreakdownRequest(query, "page", MAX_ROWS).read(snapshot)
+        pages = BreakdownRequest(query, "page", MAX_BREAKDOWN_ROWS).read(snapshot)
     return CommunitySnapshot(
         weekly=reports.weekly(scope).people,
         monthly=reports.monthly(scope).people,
-        growth=reports.growth(scope, WEEK),
+        growth=reports.growth(scope, DAYS_PER_WEEK),
         by_hour=_rows(by_hour[: last + 1]),
-        by_day=_rows(reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today)),
-        conversions=people_queries.conversions_between(session, scope, query.first, query.last),
+        by_day=_rows(reports.trend(scope, BY_DAY, shifted(today, 1 - DAYS_PER_MONTH), today)),
+        conversions=conversion_queries.conversions_between(session, scope, query.first, query.last),
         pages=pages,
     )
 

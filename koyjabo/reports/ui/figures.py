@@ -1,22 +1,15 @@
-"""A range's figures, each with its change, and the chart of the selected one, with the compared periods."""
+"""A range's figures, each with its change."""
 
-from collections.abc import Iterable, Sequence
-from itertools import zip_longest
 from typing import NamedTuple
 
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import N_
-from koyjabo.columns.query.periods import DAY, GRANULARITIES, HOUR, MINUTE, MONTH, WEEK
-from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.results import Figures, Period, Summary
-from koyjabo.reports.query.report_query import length
-from . import ranges
-from .ranges import Choice, PageAddress
+from .page_address import PageAddress
 
-LABELS: dict[str, LazyString] = {
+FIGURE_LABELS: dict[str, LazyString] = {
     "visits": _("Visits"),
     "visitors": _("Unique visitors"),
     "new_visitors": _("New visitors"),
@@ -26,7 +19,7 @@ LABELS: dict[str, LazyString] = {
     "attended": _("Attended"),
     "median_s": _("Median time"),
 }
-SHORT: dict[str, LazyString] = {
+SHORT_LABELS: dict[str, LazyString] = {
     "visitors": _("Unique"),
     "new_visitors": _("New"),
     "returning_visitors": _("Returning"),
@@ -36,13 +29,13 @@ SHORT: dict[str, LazyString] = {
 }
 """Short names for narrow screens."""
 
-CHARTED = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views", "attended")
+CHARTED_FIGURES = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views", "attended")
 """The figures available in timelines."""
 
 NOT_SUMS = ("peak_active", "median_s")
 """Figures that do not grow with the number of days."""
 
-DISTINCT = ("visitors", "returning_visitors")
+DISTINCT_FIGURES = ("visitors", "returning_visitors")
 """Figures that grow with the number of days, but not in proportion, so ranges of different lengths cannot be
 compared.
 """
@@ -50,16 +43,16 @@ compared.
 IN_MENU = NOT_SUMS
 """Figures that are listed in the chart's menu."""
 
-NEW = "new"
+NEW_FIGURE = "new"
 
-UNEVEN = N_("Not comparable by day")
-UNMEASURED = N_("Nothing was measured in this range")
-UNMEASURED_DAYS, UNMEASURED_WITH_FILTERS = N_("Not measured on these days"), N_("Not measured with filters")
+UNEVEN_DAYS_REASON = N_("Not comparable by day")
+UNMEASURED_RANGE_REASON = N_("Nothing was measured in this range")
+UNMEASURED_DAYS_REASON, UNMEASURED_WITH_FILTERS = N_("Not measured on these days"), N_("Not measured with filters")
 
 MAX_PERCENT = 999
 """Figures show no larger growth in percent, only the number before."""
 
-PRECISE = 10
+MAX_PRECISE_PERCENT = 10
 """Percentages below this are shown with one decimal."""
 
 
@@ -76,12 +69,12 @@ class Figure(NamedTuple):
 
     @property
     def label(self) -> str:
-        return str(LABELS[self.name])
+        return str(FIGURE_LABELS[self.name])
 
     @property
     def short(self) -> str:
         """The name for narrow screens; "" if the label is short enough."""
-        return str(SHORT.get(self.name, ""))
+        return str(SHORT_LABELS.get(self.name, ""))
 
     @property
     def is_apart(self) -> bool:
@@ -106,25 +99,25 @@ def figures(
     """Return the figures, with links based on `address`. For `per_day`, see `ViewPlan`."""
     of, now, before = summary.measured, summary.figures, summary.compared
     shown = []
-    for name in LABELS:
+    for name in FIGURE_LABELS:
         value, past = _value(now, name), _value(before, name) if before else None
         whole = of if name == "attended" else None
         if name == "returning_visitors" and not is_filtered:  # with a filter, "new" would mean something else
             whole = now.visitors
         reason, changed = "", change(value, past, 1.0 if name in NOT_SUMS else per_day)
         if value is None and name == "peak_active":
-            reason = UNMEASURED_WITH_FILTERS if is_filtered else UNMEASURED_DAYS
+            reason = UNMEASURED_WITH_FILTERS if is_filtered else UNMEASURED_DAYS_REASON
         elif value is None:
-            reason = UNMEASURED
-        elif past is not None and per_day != 1 and name in DISTINCT:
-            reason, changed = UNEVEN, None
+            reason = UNMEASURED_RANGE_REASON
+        elif past is not None and per_day != 1 and name in DISTINCT_FIGURES:
+            reason, changed = UNEVEN_DAYS_REASON, None
         shown.append(
             Figure(
                 name=name,
                 value=value,
                 before=past,
                 change=None if isinstance(changed, float) and changed > MAX_PERCENT else changed,
-                url=str(address.having({"metric": name})) if address and name in CHARTED else "",
+                url=str(address.having({"metric": name})) if address and name in CHARTED_FIGURES else "",
                 is_chosen=name == chosen,
                 reason=reason,
                 is_per_day=per_day != 1 and name not in NOT_SUMS,
@@ -159,100 +152,6 @@ def change(now: int | None, before: int | None, per_day: float = 1.0) -> float |
     if now is None or before is None:
         return None
     if before == 0:
-        return NEW if now else 0.0
+        return NEW_FIGURE if now else 0.0
     percent = 100 * (now / (before * per_day) - 1)
-    return round(percent, 0 if abs(percent) >= PRECISE else 1)
-
-
-STEP_LABELS: dict[str, LazyString] = {
-    MINUTE: _("Minute"),
-    HOUR: _("Hour"),
-    DAY: _("Day"),
-    WEEK: _("Week"),
-    MONTH: _("Month"),
-}
-DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
-"""Default granularities for ranges of at most this many days."""
-
-OFFERED = {MINUTE: range(0), HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
-"""The range lengths, in days, that give a legible chart at each granularity."""
-
-
-class TimelineRow(NamedTuple):
-    period: str
-    value: int | None
-    so_far: bool
-    is_partial: bool  # the range includes only some of its days
-    compared: str  # the compared period; "" if there is none
-    before: int | None
-    change: float | str | None
-    url: str  # of the view limited to its days; "" for a minute or an hour
-
-
-class Chart(NamedTuple):
-    caption: str
-    step: str  # one of GRANULARITIES
-    first: str  # the name of its periods
-    rows: list[TimelineRow]  # oldest first
-    compared: str  # the compared days; "" if there are none
-    metric: str = ""
-    lines: str = ""  # the URL of the timeline that draws a line per row of a list; "" if there is none
-
-    @property
-    def is_running(self) -> bool:
-        return bool(self.rows) and self.rows[-1].so_far
-
-
-def granularity(query: ReportQuery) -> str:
-    days = length(query)
-    if query.since_ms is not None:
-        return MINUTE
-    return next((name for most, name in DEFAULTS if days <= most), MONTH)
-
-
-def granularities(address: PageAddress, query: ReportQuery, chosen: str) -> list[Choice]:
-    """Return the tabs of the chart."""
-    days = 0 if query.since_ms is not None else length(query)
-    return [
-        Choice(str(address.having({"granularity": name})), str(STEP_LABELS[name]), name == chosen)
-        for name in GRANULARITIES
-        if days in OFFERED[name] or name == chosen
-    ]
-
-
-def rows(
-    query: ReportQuery,
-    periods: Sequence[Period],
-    before: Iterable[Period],
-    began: str,
-    name: str,
-    step: str,
-    address: PageAddress,
-) -> list[TimelineRow]:
-    """Return a row for each period of the query, oldest first, compared with the period at the same position in
-    `before`. For `began`, see `ViewPlan`.
-    """
-    shown = []
-    for now, earlier in pairs(periods, before, began):
-        first = now.period[:10]
-        last = {WEEK: shifted(first, 6), MONTH: ranges.month_of(first)}.get(step, first)
-        days = max(first, query.first), min(last, query.last)
-        number, past = value(now, name), value(earlier, name) if earlier else None
-        row = TimelineRow(
-            period=now.period,
-            value=number,
-            so_far=now.so_far,
-            is_partial=not now.so_far and days != (first, last),
-            compared=earlier.period if earlier else "",
-            before=past,
-            change=change(number, past),
-            url="" if step in (MINUTE, HOUR) else ranges.of_days(address, *days),
-        )
-        shown.append(row)
-    return shown
-
-
-def pairs(periods: Sequence[Period], before: Iterable[Period], began: str) -> list[tuple[Period, Period | None]]:
-    """Pair each period with the compared period, or with None if the compared period begins before the data."""
-    known = (period if period.period >= began else None for period in before)
-    return list(zip_longest(periods, known))[: len(periods)]
+    return round(percent, 0 if abs(percent) >= MAX_PRECISE_PERCENT else 1)

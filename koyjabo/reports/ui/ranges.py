@@ -1,64 +1,16 @@
-"""A view's URL: its parameters, its variants, and the ranges it offers: presets with their keys, the days before and
-after, and two freely chosen days.
-"""
+"""The ranges that a view offers: presets with their keys, the days before and after, and two freely chosen days."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.base.core.clock import shifted
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.reports.query.report_query import LAST_HOUR, length, preset
+from koyjabo.reports.query.ranges import LAST_HOUR, length, preset
 from koyjabo.web.i18n import day
-
-Pairs = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PageAddress:
-    """A URL with parameters. Templates use it as a string."""
-
-    path: str
-    pairs: Pairs
-
-    def __str__(self) -> str:
-        return self.path + (f"?{urlencode(self.pairs)}" if self.pairs else "")
-
-    def first(self, name: str) -> str:
-        """Return the first value of a parameter, or "" if it is missing."""
-        return next((value for key, value in self.pairs if key == name), "")
-
-    def all(self, name: str) -> list[str]:
-        return [value for key, value in self.pairs if key == name]
-
-    def having(self, changes: Mapping[str, str | None]) -> "PageAddress":
-        """Return the URL with these parameters replaced; None removes a parameter. Lists restart at their first
-        page.
-        """
-        added = [(name, value) for name, value in changes.items() if value is not None]
-        return replace(self, pairs=(*self._but({"offset", *changes}), *added))
-
-    def adding(self, name: str, value: str) -> "PageAddress":
-        kept = self.removing(name, value)
-        return replace(kept, pairs=(*kept.pairs, (name, value)))
-
-    def removing(self, name: str, value: str) -> "PageAddress":
-        return replace(self, pairs=tuple(pair for pair in self._but({"offset"}) if pair != (name, value)))
-
-    def without(self, names: Collection[str]) -> "PageAddress":
-        return replace(self, pairs=tuple(self._but(names)))
-
-    def at(self, path: str) -> "PageAddress":
-        return replace(self, path=path)
-
-    def _but(self, names: Collection[str]) -> Iterable[tuple[str, str]]:
-        return (pair for pair in self.pairs if pair[0] not in names)
-
+from .page_address import Choice, PageAddress, Pairs
 
 PRESETS: dict[str, tuple[LazyString, str]] = {
     LAST_HOUR: (_("Last hour"), "H"),
@@ -75,14 +27,6 @@ PRESETS: dict[str, tuple[LazyString, str]] = {
 
 
 NO_RANGE = dict.fromkeys(("range", "start", "end", "granularity"))
-
-
-class Choice(NamedTuple):
-    url: str
-    label: str
-    is_chosen: bool = False
-    key: str = ""  # its shortcut key
-    about: str = ""  # the days it covers now, with their weekdays
 
 
 class Picker(NamedTuple):

@@ -14,23 +14,28 @@ from koyjabo.base.network import client_address
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals
-from koyjabo.reports.query.report_query import LAST_HOUR, NO_COMPARISON, whole_days
+from koyjabo.reports.query.comparisons import NO_COMPARISON, whole_days
+from koyjabo.reports.query.ranges import LAST_HOUR
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
-from . import breakdowns, choices, figures, live_views, ranges
-from .breakdowns import Card, Dot, Pages
-from .choices import SHOWN, Chip, ReportContext
-from .figures import Chart
-from .ranges import Choice, PageAddress, Picker
+from . import breakdowns, cards, choices, figures, filters, map_dots, numbers, ranges, timelines
+from .breakdowns import Pages
+from .cards import Card
+from .filters import Chip
+from .map_dots import Dot
+from .page_address import Choice, PageAddress
+from .ranges import Picker
+from .report_context import VIEW_PARAMETERS, ReportContext
+from .timelines import Chart
 from .view_links import VIEW_LINKS, ViewLink
-from .view_plan import ON_MAP, SENT, Results, ViewPlan
+from .view_plan import ON_MAP, SENDING_PARAMETERS, Results, ViewPlan
 
-MANY = 200_000
+MAX_VISITS_AT_ONCE = 200_000
 """Filtered reports on more visits than this take a second or more each, so their parts are sent separately from the
 page.
 """
 
-FEW = 100_000
+MAX_VISITS_FOR_LINES = 100_000
 """Up to this number of visits, each row offers a line. The limit is needed because the browser requests a line whenever
 the pointer rests on a row.
 """
@@ -52,7 +57,7 @@ class View(ViewPlan):
         self.days = ranges.days_in_words(self.query.first, self.query.last)
         if self.query.since_ms is not None:
             self.days = str(ranges.PRESETS[LAST_HOUR][0])
-        self.address = PageAddress(base.path, self.pairs).without(SENT)
+        self.address = PageAddress(base.path, self.pairs).without(SENDING_PARAMETERS)
 
     @cached_property
     def is_counting(self) -> bool:
@@ -79,7 +84,7 @@ class View(ViewPlan):
 
     @cached_property
     def chips(self) -> list[Chip]:
-        return choices.chips(self.parameters.query.filters, self.address, self.insights.label)
+        return filters.chips(self.parameters.query.filters, self.address, self.insights.label)
 
     # The snapshot of all parts
 
@@ -127,12 +132,12 @@ class View(ViewPlan):
         now, before = ([*(self.results[request] for request in self.timeline_requests), ()])[:2]
         # Each row's line is a filtered report, so no lines are offered if that would take long.
         visits = self.summary.figures.visits if self.draws("figures") else None
-        has_lines = visits is not None and visits <= FEW  # None if the figures are sent separately
+        has_lines = visits is not None and visits <= MAX_VISITS_FOR_LINES  # None if the figures are sent separately
         return Chart(
-            caption=str(figures.LABELS[self.metric]),
+            caption=str(figures.FIGURE_LABELS[self.metric]),
             step=step,
-            first=str(figures.STEP_LABELS[step]),
-            rows=figures.rows(self.query, now, before, self.began, self.metric, step, self.address),
+            first=str(timelines.STEP_LABELS[step]),
+            rows=timelines.rows(self.query, now, before, self.began, self.metric, step, self.address),
             compared=_beginning_in_words(compared) if compared and before else "",
             metric=self.metric,
             lines=self.report("timeline", granularity=step) if has_lines else "",
@@ -140,7 +145,7 @@ class View(ViewPlan):
 
     @property
     def granularities(self) -> list[Choice]:
-        return figures.granularities(self.address, self.query, self.granularity)
+        return timelines.granularities(self.address, self.query, self.granularity)
 
     def tabs(self, card: Card) -> list[Choice]:
         others = [tab for tab in self.open_tabs if tab and tab not in card.tabs]
@@ -148,12 +153,12 @@ class View(ViewPlan):
         for tab in card.tabs:
             names = [*others, tab] if tab != card.tabs[0] else others
             url = str(self.address.having({"tabs": ",".join(names) or None}))
-            choices.append(Choice(url, breakdowns.label(tab), tab == self.tab(card)))
+            choices.append(Choice(url, cards.label(tab), tab == self.tab(card)))
         return choices
 
     @property
     def dots(self) -> list[Dot]:
-        return breakdowns.dots(self.values(*ON_MAP))
+        return map_dots.dots(self.values(*ON_MAP))
 
     @cached_property
     def pages(self) -> Pages:
@@ -165,7 +170,7 @@ class View(ViewPlan):
     @cached_property
     def versions(self) -> dict[str, str]:
         """A checksum of each rendered part, excluding the numbers in its cells."""
-        return live_views.numbers(self).versions
+        return numbers.numbers(self).versions
 
     # The data for all parts, read at once
 
@@ -195,22 +200,22 @@ class View(ViewPlan):
     @cached_property
     def links(self) -> list[ViewLink]:
         """The links to other features' pages about this view."""
-        view = self.address.without((*SHOWN, "compare"))
+        view = self.address.without((*VIEW_PARAMETERS, "compare"))
         paths = ((link, link.path_of(self.base)) for link in VIEW_LINKS)
         return [link._replace(url=str(view.at(path))) for link, path in paths if path]
 
     @property
     def lists(self) -> list[tuple[str, str]]:
         """The name and CSV file of each card's open list."""
-        open_tabs = [breakdowns.listed_by(self.tab(card)) for card in self.base.cards]
-        return [(breakdowns.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
+        open_tabs = [cards.listed_by(self.tab(card)) for card in self.base.cards]
+        return [(cards.label(dimension), self.csv_of_values(dimension)) for dimension in open_tabs]
 
     def csv_of_values(self, dimension: str) -> str:
         """Return the URL of a CSV file with all values."""
         return self.report("breakdown", by=dimension, format="csv")
 
     def report(self, call: str, **values: str) -> str:
-        unknown = SHOWN if call == "summary" else (*SHOWN, "compare")
+        unknown = VIEW_PARAMETERS if call == "summary" else (*VIEW_PARAMETERS, "compare")
         return str(self.address.without(unknown).at(f"{self.base.reports}/{call}").having(values))
 
     # How the page is sent
@@ -220,7 +225,7 @@ class View(ViewPlan):
         """Whether the parts are sent separately from the page, because they take a long time."""
         if self.parts or self.other("whole") or not self.query.filters:
             return False
-        return self.insights.summary(replace(self.query, filters={})).figures.visits > MANY
+        return self.insights.summary(replace(self.query, filters={})).figures.visits > MAX_VISITS_AT_ONCE
 
 
 def _beginning_in_words(query: ReportQuery) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from flask_babel.speaklater import LazyString
 
-from .choices import ReportContext
+from .report_context import ReportContext
 
 
 class ViewLink(NamedTuple):

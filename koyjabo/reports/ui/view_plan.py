@@ -11,7 +11,7 @@ from zlib import crc32
 from koyjabo.base.core.errors import InvalidInput, StillCounting
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.services import Services
-from koyjabo.columns.dimensions.dimensions import CITY
+from koyjabo.columns.dimensions.dimensions import CITY_NAME
 from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine import snapshot_queries
@@ -22,23 +22,25 @@ from koyjabo.reports.engine.requests import (
     SummaryRequest,
     TimelineRequest,
 )
-from koyjabo.reports.engine.results import MAX_ROWS, SnapshotTotals, Summary
+from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, SnapshotTotals, Summary
 from koyjabo.reports.engine.snapshot_queries import Snapshot
+from koyjabo.reports.query.comparisons import NO_COMPARISON, WEEKDAY, since
+from koyjabo.reports.query.granularities import NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
-from koyjabo.reports.query.report_query import NO_COMPARISON, NOT_A_GRANULARITY, WEEKDAY, possible, since
 from koyjabo.reports.services import ReportServices
-from . import breakdowns, choices, figures
-from .breakdowns import BANGLADESH, Card, Values, listed_by
-from .choices import SHOWN, ReportContext
+from . import breakdowns, choices, figures, timelines
+from .breakdowns import Values
+from .cards import BANGLADESH, Card, listed_by
 from .figures import Figure
-from .ranges import PageAddress, Pairs
+from .page_address import PageAddress, Pairs
+from .report_context import VIEW_PARAMETERS, ReportContext
 
 Results = Mapping[ReportRequest, Any]
 
-SENT = ("part", "whole", choices.KEEP)
+SENDING_PARAMETERS = ("part", "whole", choices.KEEP)
 """Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
 
-ON_MAP = (CITY, MAX_ROWS)
+ON_MAP = (CITY_NAME, MAX_BREAKDOWN_ROWS)
 """The map's contents: a dimension, and how many of its values are shown."""
 
 
@@ -63,7 +65,7 @@ class ViewPlan:
         if is_default := "compare" not in names:
             compare = base.compare or WEEKDAY
             given += [("compare", compare), *(pair for pair in base.switches if pair[0] not in names)]
-        self.parameters = self.insights.parse(given, base.scope, (*SHOWN, *SENT), base.range)
+        self.parameters = self.insights.parse(given, base.scope, (*VIEW_PARAMETERS, *SENDING_PARAMETERS), base.range)
         self.query = self.parameters.query.within(base.filters)
         if is_default and not base.compare and not self._has_two_periods():
             self.parameters = replace(self.parameters, compare=None)
@@ -106,7 +108,11 @@ class ViewPlan:
     @property
     def view(self) -> tuple[str, ...]:
         """A value that is equal for all readers of the view, and different for all other views."""
-        return (self.base.name, self.base.scope, *(f"{name}={value}" for name, value in self.pairs if name not in SENT))
+        return (
+            self.base.name,
+            self.base.scope,
+            *(f"{name}={value}" for name, value in self.pairs if name not in SENDING_PARAMETERS),
+        )
 
     @cached_property
     def before(self) -> ReportQuery | None:
@@ -145,12 +151,12 @@ class ViewPlan:
     @property
     def metric(self) -> str:
         metric = self.other("metric")
-        return metric if metric in figures.CHARTED else figures.CHARTED[0]
+        return metric if metric in figures.CHARTED_FIGURES else figures.CHARTED_FIGURES[0]
 
     @property
     def granularity(self) -> str:
         """The requested granularity, or the next coarser one if there are too many days."""
-        return possible(self.query, self.other("granularity") or figures.granularity(self.query))
+        return possible(self.query, self.other("granularity") or timelines.granularity(self.query))
 
     def tab(self, card: Card) -> str:
         return next((tab for tab in self.open_tabs if tab in card.tabs), card.tabs[0])
@@ -183,7 +189,7 @@ class ViewPlan:
         is_filtered = bool(self.query.filters)
         return figures.figures(self.summary, self.address, self.metric, is_filtered, self.per_day)
 
-    def values(self, tab: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
+    def values(self, tab: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0) -> Values:
         """Return the lines of a tab: a dimension, or the places of a map."""
         dimension = listed_by(tab)
         now, *before = (self.results[request] for request in self.breakdown_requests(dimension, limit, offset))
@@ -221,13 +227,15 @@ class ViewPlan:
         return [TimelineRequest(query, self.granularity) for query in (self.query, before) if query]
 
     def breakdown_requests(
-        self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0
+        self, dimension: str, limit: int = breakdowns.MAX_LINES_IN_CARD, offset: int = 0
     ) -> list[BreakdownRequest]:
         """Return requests for a breakdown of the query, and for all values of the compared days."""
         requests = [BreakdownRequest(self.query, dimension, limit, offset)]
-        return [*requests, BreakdownRequest(self.compared, dimension, MAX_ROWS)] if self.compared else requests
+        return (
+            [*requests, BreakdownRequest(self.compared, dimension, MAX_BREAKDOWN_ROWS)] if self.compared else requests
+        )
 
     @property
     def whole_list(self) -> tuple[str, int, int]:
         """Dimension, limit and offset of the whole list. A search reads as many values as one report can have."""
-        return (self.by, MAX_ROWS, 0) if self.find else (self.by, breakdowns.IN_A_LIST, self.offset)
+        return (self.by, MAX_BREAKDOWN_ROWS, 0) if self.find else (self.by, breakdowns.MAX_LINES_IN_LIST, self.offset)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("ui", "admin")
+INTERFACES = ("ui.texts", "admin")
 COMMANDS = {"export": "cli:export"}
 
 

@@ -15,21 +15,21 @@ from koyjabo.web.pages.pagination import Sorting
 from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import cursor, me, page
 from koyjabo.web.schemas.bodies import Body
-from . import ui as visit_filters
 from .services import VisitListServices
-from .ui import filter_form, with_counts
+from .ui import filters as visit_filters, texts
+from .ui.filters import filter_form, with_counts
 from .visit_list import VisitFilter, VisitSlice
 
 bp = panel_blueprint("visits")
 
-NUMBER = "number"
+NUMBER_ORDER = "number"
 """The only order offered, because it follows the primary key. Any other order would need an index, which would slow
 down every registration.
 """
 
 CURSORS = ("before", "after")
 PARAMETERS = frozenset({*VisitFilter._fields, *CURSORS, "sort"})
-UNKNOWN = N_("is not a filter of visits")
+UNKNOWN_FILTER = N_("is not a filter of visits")
 
 
 @bp.get("/visits")
@@ -37,11 +37,11 @@ UNKNOWN = N_("is not a filter of visits")
 def visits() -> Response:
     form = filter_form(request.args.to_dict())
     listed, which = current()[VisitListServices].visits, VisitFilter(**form.values)
-    sorting = Sorting.of(request, (NUMBER,), f"-{NUMBER}", CURSORS)
+    sorting = Sorting.of(request, (NUMBER_ORDER,), f"-{NUMBER_ORDER}", CURSORS)
     try:
         if unknown := request.args.keys() - PARAMETERS:
-            raise InvalidInput(details=dict.fromkeys(sorted(unknown), UNKNOWN))
-        is_newest_first = sorting.order != NUMBER
+            raise InvalidInput(details=dict.fromkeys(sorted(unknown), UNKNOWN_FILTER))
+        is_newest_first = sorting.order != NUMBER_ORDER
         visit_slice = listed.slice(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
         counted = listed.count(me(), which)
     except InvalidInput as error:
@@ -73,7 +73,7 @@ def _show(
     frequent, browser = current()[VisitListServices].visits.frequent(me(), days), form.values["browser"]
     browsers = {"": _("All"), **{name: name for name, _count in frequent.browsers}}
     browsers.setdefault(browser, browser)
-    page_names = visit_filters.page_names([form.values["page"], *(name for name, _count in frequent.pages)])
+    page_names = texts.page_names([form.values["page"], *(name for name, _count in frequent.pages)])
     return page(
         "visits/visits",
         status,

@@ -16,7 +16,7 @@ MeasuredRow = Row[*tuple[Any, ...]]
 Measured = tuple[MeasuredRow, AttendedTime | None]
 """A visit, and its attended time as stored; None for a late visit."""
 
-MEASURED = (
+MEASURED_VISITS = (
     select(
         Visit.id,
         Visit.visitor_id,
@@ -34,7 +34,7 @@ MEASURED = (
 
 def newest(session: Session, count: int) -> list[Measured]:
     """The attended times of the `count` newest visits, newest first."""
-    visits: Sequence[MeasuredRow] = session.execute(MEASURED, {"count": count}).all()
+    visits: Sequence[MeasuredRow] = session.execute(MEASURED_VISITS, {"count": count}).all()
     rows = attendance_queries.named(session, {(visit.visitor_id, visit.visit_id) for visit in visits})
     times = {row.id: attendance_queries.attended_time(row) for row in rows}
     return [(visit, times.get(visit.id)) for visit in visits]

@@ -26,20 +26,20 @@ REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")
 """
 
 STRETCH = sql("SELECT id, user_agent FROM visits WHERE id > :after ORDER BY id LIMIT 5000")
-LISTED = {
+IS_USER_AGENT_IN_LIST = {
     "sqlite": "visits.user_agent IN (SELECT value FROM json_each(:texts))",
     "postgresql": "visits.user_agent IN (SELECT json_array_elements_text(CAST(:texts AS json)))",
 }
 
-MANY = 1_000
+MANY_VISITS = 1_000
 """Visitors with at least this many visits are searched without the visitor index."""
 
-MAX_NAMED = 500
+MAX_NAMES_FOUND = 500
 """Maximum number of users, and of communities, found by part of their name."""
 
 IS_AUTOMATED = Visit.automated | Visit.is_bot
 BY_ITSELF = ~IS_AUTOMATED & ~Visit.acted
-EVIDENCE = {
+EVIDENCE_CONDITIONS = {
     "automated": IS_AUTOMATED,
     "acted": Visit.acted & ~IS_AUTOMATED,
     "stayed": BY_ITSELF & (Visit.attended_ms >= ATTENDED_VISIT_MS),
@@ -47,7 +47,7 @@ EVIDENCE = {
 }
 """The values of the reports' `evidence` dimension, with their conditions."""
 
-DIRECT = "direct"
+DIRECT_SOURCE = "direct"
 """The source of visits without a referrer."""
 
 
@@ -92,8 +92,8 @@ def _fields(browsers: "_Browsers", which: SearchFilter) -> list[ColumnElement[bo
         clauses.append(Visit.at_ms < which.ended_ms)
     if which.is_bot is not None:
         clauses.append(Visit.is_bot.is_(which.is_bot))
-    if which.evidence in EVIDENCE:
-        clauses.append(EVIDENCE[which.evidence])
+    if which.evidence in EVIDENCE_CONDITIONS:
+        clauses.append(EVIDENCE_CONDITIONS[which.evidence])
     if which.network:
         clauses.append(Visit.network == which.network)
     if which.is_own is not None:
@@ -121,13 +121,13 @@ def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[b
         return or_(*(Visit.id.between(*bounds) for bounds in ranges)), True
     if not which.sees_ids:
         return None
-    limited: Select[int] = select(Visit.id).where(Visit.visitor_id == which.text).limit(MANY)
+    limited: Select[int] = select(Visit.id).where(Visit.visitor_id == which.text).limit(MANY_VISITS)
     count = session.scalar(select(func.count()).select_from(limited.subquery()))
     if not count:
         return None
     # A program may register very many visits as one visitor. Sorting them would take longer than a scan by id.
     by_index = Visit.visitor_id == which.text
-    return (by_index, True) if count < MANY else (Visit.visitor_id.concat("") == which.text, False)
+    return (by_index, True) if count < MANY_VISITS else (Visit.visitor_id.concat("") == which.text, False)
 
 
 def _of_anything(session: Session, browsers: "_Browsers", part: str, sees_ids: bool) -> ColumnElement[bool]:
@@ -138,9 +138,9 @@ def _of_anything(session: Session, browsers: "_Browsers", part: str, sees_ids: b
             *(has(Visit.referrer, text) for text in (quote(part), ascii_host(part))),
         ]
     columns = (User.name, User.email, User.email_key) if sees_ids else (User.name,)
-    if users := session.scalars(select(User.id).where(*has_words(columns, part)).limit(MAX_NAMED)).all():
+    if users := session.scalars(select(User.id).where(*has_words(columns, part)).limit(MAX_NAMES_FOUND)).all():
         clauses.append(Visit.user_id.in_(users))
-    named = select(Community.id).where(*has_words((Community.name, Community.name_bn), part)).limit(MAX_NAMED)
+    named = select(Community.id).where(*has_words((Community.name, Community.name_bn), part)).limit(MAX_NAMES_FOUND)
     if communities := session.scalars(named).all():
         clauses.append(Visit.scope.in_(communities))
     if sees_ids:
@@ -150,7 +150,7 @@ def _of_anything(session: Session, browsers: "_Browsers", part: str, sees_ids: b
 
 
 def _of_host(host: str) -> ColumnElement[bool]:
-    if host.casefold() == DIRECT:
+    if host.casefold() == DIRECT_SOURCE:
         return Visit.referrer.is_(None)
     name = ascii_host(host)
     hosts = [f"://{prefix}{name}" for prefix in ("", "www.")]
@@ -186,7 +186,7 @@ class _Browsers:
         if not meant:
             return has(Visit.user_agent, text)
         sent = [user_agent for user_agent, named in self._known.items() if not meant.isdisjoint(named)]
-        listed = sql(LISTED[self._session.get_bind().dialect.name]).bindparams(texts=json.dumps(sent))
+        listed = sql(IS_USER_AGENT_IN_LIST[self._session.get_bind().dialect.name]).bindparams(texts=json.dumps(sent))
         after = self._reduced_upto
         return or_(and_(Visit.id > after, listed), and_(Visit.id <= after, or_(*map(_mentions, sorted(meant)))))
 

@@ -10,7 +10,8 @@ from typing import IO
 from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.runtime import ReportProgress
-from .visit_list import COLUMNS, VisitFilter, VisitList
+from .export_lines import EXPORT_COLUMNS
+from .visit_list import VisitFilter, VisitList
 
 
 def write(visits: VisitList, path: Path, which: VisitFilter, resume: bool, progress: ReportProgress) -> None:
@@ -46,7 +47,7 @@ def stream(
     """
     extract = visits.extract(which, last)
     if not has_head:
-        file.write(spreadsheet.head(COLUMNS).encode())
+        file.write(spreadsheet.head(EXPORT_COLUMNS).encode())
     with progress(extract.ids, "Exporting") as advance:
         for text, ids in extract.pieces:
             file.write(text.encode())
@@ -80,9 +81,9 @@ def _complete_part(path: Path) -> tuple[int, tuple[str, str] | None]:
 def _last_visit(head: str, last: str, path: Path) -> tuple[str, str] | None:
     if not head:
         return None
-    if head != spreadsheet.head(COLUMNS):
+    if head != spreadsheet.head(EXPORT_COLUMNS):
         raise Unusable(f"{path} is not a CSV export of visits, or was written by another version of this program.")
     if head == last:
         return None
-    visit = dict(zip(COLUMNS, map(spreadsheet.plain, next(csv.reader([last]))), strict=True))
+    visit = dict(zip(EXPORT_COLUMNS, map(spreadsheet.plain, next(csv.reader([last]))), strict=True))
     return visit["visitor_id"], visit["visit_id"]

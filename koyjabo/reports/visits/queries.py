@@ -21,7 +21,7 @@ from koyjabo.counting.models import COLUMN_LABEL, HourlyVisits, Visit
 from koyjabo.counting.queries import id_range, ids_of
 from koyjabo.counting.records import is_late
 from koyjabo.people.models import Community, User
-from .condition_queries import DIRECT, SearchFilter, conditions
+from .condition_queries import DIRECT_SOURCE, SearchFilter, conditions
 
 YEAR_9999_MS = 253_370_764_800_000
 """Upper limit for a time, ms. Clients may send any number."""
@@ -31,12 +31,12 @@ FOREVER_MS, HOUR_S = YEAR_9999_MS, 3_600
 FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
 """Number of rows read per statement: few at first, because a page may soon be full, then twice as many each time."""
 
-LEFT_OUT = ("scope", "day", "hour_s", "visitor_number", "new_in")
+HIDDEN_COLUMNS = ("scope", "day", "hour_s", "visitor_number", "new_in")
 """Columns that are not part of a `LoggedVisit`."""
 
-COLUMNS = {column.name: column for column in Visit.__table__.columns}
+STORED_COLUMNS = {column.name: column for column in Visit.__table__.columns}
 
-NEWEST = 10_000
+MAX_EXAMINED_VISITS = 10_000
 """Number of latest visits, by id, that are examined for frequent values."""
 
 MAX_FREQUENT_VALUES = 100
@@ -111,12 +111,14 @@ class Count(NamedTuple):
     is_complete: bool
 
 
-NAMED = tuple(name for name in LoggedVisit._fields if name in COLUMNS)
-OTHERS = tuple(name for name in COLUMNS if name not in (*NAMED, *LEFT_OUT))
-LABELS = {name: COLUMNS[name].info[COLUMN_LABEL] for name in OTHERS if COLUMN_LABEL in COLUMNS[name].info}
+NAMED_COLUMNS = tuple(name for name in LoggedVisit._fields if name in STORED_COLUMNS)
+OTHER_COLUMNS = tuple(name for name in STORED_COLUMNS if name not in (*NAMED_COLUMNS, *HIDDEN_COLUMNS))
+LABELS_OF_COLUMNS = {
+    name: STORED_COLUMNS[name].info[COLUMN_LABEL] for name in OTHER_COLUMNS if COLUMN_LABEL in STORED_COLUMNS[name].info
+}
 """Labels for the columns in OTHERS that a visit's page shows."""
 
-ROW = (Visit.scope, *(COLUMNS[name] for name in (*NAMED, *OTHERS)))
+SELECTED_COLUMNS = (Visit.scope, *(STORED_COLUMNS[name] for name in (*NAMED_COLUMNS, *OTHER_COLUMNS)))
 
 
 def search(session: Session, which: SearchFilter) -> Search:
@@ -153,7 +155,9 @@ def count_all(session: Session, which: SearchFilter) -> Count | None:
 def of_ordinal(session: Session, ordinal: int) -> tuple[LoggedVisit, ...]:
     """The visits with this number, newest first."""
     of_these = Visit.id.in_(ids_of(session, ordinal))
-    return _with_names(session, list(session.execute(select(*ROW).where(of_these).order_by(Visit.id.desc())).all()))
+    return _with_names(
+        session, list(session.execute(select(*SELECTED_COLUMNS).where(of_these).order_by(Visit.id.desc())).all())
+    )
 
 
 def at_ms(session: Session, visit_id: int) -> int | None:
@@ -173,7 +177,7 @@ def visits(session: Session, query: Search, count: int, patience_s: float, newes
     rows: list[Any] = []
     for after, upto in _stretches(query, newest_first):
         stretch = and_(Visit.id > after, Visit.id <= upto, *query.conditions)
-        rows += session.execute(select(*ROW).where(stretch).order_by(order).limit(count - len(rows))).all()
+        rows += session.execute(select(*SELECTED_COLUMNS).where(stretch).order_by(order).limit(count - len(rows))).all()
         reached = after + 1 if newest_first else upto
         if len(rows) == count:
             return SearchPage(_with_names(session, rows), rows[-1].id)
@@ -207,7 +211,7 @@ def _with_names(session: Session, rows: list[Any]) -> tuple[LoggedVisit, ...]:
             community_bn=communities[scope].name_bn if scope in communities else "",
             user_id=None if user_id == DELETED_ID else user_id,
             user=users[user_id].name if user_id in users else None,
-            others={name: values.pop(name) for name in OTHERS},
+            others={name: values.pop(name) for name in OTHER_COLUMNS},
             **values,
         )
         visits.append(visit)
@@ -230,12 +234,12 @@ class Frequent(NamedTuple):
 
 def frequent(session: Session, began_ms: int | None, ended_ms: int | None) -> Frequent:
     after, upto = id_range(session, began_ms, ended_ms)
-    newest = Visit.id > max(after, upto - NEWEST), Visit.id <= upto
+    newest = Visit.id > max(after, upto - MAX_EXAMINED_VISITS), Visit.id <= upto
     columns: Any = (Visit.place, Visit.page, Visit.referrer, Visit.user_agent)
     places, pages, referrers, agents = (
         [*session.execute(select(column, func.count()).where(*newest).group_by(column))] for column in columns
     )
-    sources = ((host_of(referrer) if referrer else DIRECT, count) for referrer, count in referrers)
+    sources = ((host_of(referrer) if referrer else DIRECT_SOURCE, count) for referrer, count in referrers)
     pages = [(page and normal(page), count) for page, count in pages]
     names = ((name, count) for agent, count in agents for name in user_agents.of(agent or ""))
     cities = ((place.rpartition(", "), count) for place, count in places)

@@ -11,10 +11,12 @@ from koyjabo.base.core.i18n import ASCII_DIGITS, LANGUAGES
 from koyjabo.base.database.rows import LONGEST_SEARCH
 from koyjabo.base.network.location_names import CITY_TRANSLATIONS, COUNTRIES_BY_CODE, in_language
 
-LABEL = r"(?:(?:no\.?|number|visit|নং|নম্বর|ভিজিট)\s*)*(?:[#№]\s*)?"
-GROUPED = r"[0-9]{1,3}(?:[,. \u00a0\u202f][0-9]{2,3})+|[0-9]+"
-NUMBER = re.compile(rf"{LABEL}(?P<number>{GROUPED})", re.IGNORECASE)
-NUMBERS = re.compile(rf"{LABEL}(?P<first>{GROUPED}) ?[–-] ?(?P<last>{GROUPED})", re.IGNORECASE)
+NUMBER_LABEL = r"(?:(?:no\.?|number|visit|নং|নম্বর|ভিজিট)\s*)*(?:[#№]\s*)?"
+GROUPED_DIGITS = r"[0-9]{1,3}(?:[,. \u00a0\u202f][0-9]{2,3})+|[0-9]+"
+NUMBER_PATTERN = re.compile(rf"{NUMBER_LABEL}(?P<number>{GROUPED_DIGITS})", re.IGNORECASE)
+RANGE_PATTERN = re.compile(
+    rf"{NUMBER_LABEL}(?P<first>{GROUPED_DIGITS}) ?[–-] ?(?P<last>{GROUPED_DIGITS})", re.IGNORECASE
+)
 LONGEST_NUMBER = 19
 SEPARATOR = "·"
 MAX_PARTS = 8
@@ -35,13 +37,13 @@ def plain(text: str, longest: int = LONGEST_SEARCH) -> str:
 
 def ordinal(text: str) -> int | None:
     """Parse a visit number as people write it: `22300`, `22,300`, `২২,৩০০`, `#22300`, `No. 22300`."""
-    match = NUMBER.fullmatch(text.translate(ASCII_DIGITS))
+    match = NUMBER_PATTERN.fullmatch(text.translate(ASCII_DIGITS))
     return _number(match["number"]) if match else None
 
 
 def ordinals(text: str) -> tuple[int, int] | None:
     """Parse a range of numbers as people write it: `4001-4109`, `No. 4,001–4,109`, `৪,০০১–৪,১০৯`."""
-    match = NUMBERS.fullmatch(text.translate(ASCII_DIGITS))
+    match = RANGE_PATTERN.fullmatch(text.translate(ASCII_DIGITS))
     first, last = (_number(match["first"]), _number(match["last"])) if match else (None, None)
     return None if first is None or last is None or first > last else (first, last)
 
@@ -68,7 +70,7 @@ class PlaceMeaning(NamedTuple):
     is_country: bool  # whether the text is the whole name of the country
 
 
-NOTHING = PlaceMeaning(frozenset(), frozenset(), frozenset(), False)
+NO_PLACES = PlaceMeaning(frozenset(), frozenset(), frozenset(), False)
 
 
 def place_meaning(text: str) -> PlaceMeaning:
@@ -80,14 +82,14 @@ def place_meaning(text: str) -> PlaceMeaning:
     code = _countries().get(country, country.upper())
     if city and code in COUNTRIES_BY_CODE:
         names = {city, *(stored.lower() for stored, name in _cities() if name == city)}
-        return NOTHING._replace(whole=frozenset(f"{name}, {code.lower()}" for name in names))
+        return NO_PLACES._replace(whole=frozenset(f"{name}, {code.lower()}" for name in names))
     if typed in _countries():
-        return NOTHING._replace(countries=frozenset({_countries()[typed]}), is_country=True)
+        return NO_PLACES._replace(countries=frozenset({_countries()[typed]}), is_country=True)
     if len(typed) < SHORTEST_PART:
-        return NOTHING
+        return NO_PLACES
     countries = frozenset(code for name, code in _countries().items() if typed in name)
     cities = frozenset(city for city, name in _cities() if typed in name)
-    return NOTHING._replace(countries=countries, cities=cities)
+    return NO_PLACES._replace(countries=countries, cities=cities)
 
 
 @cache

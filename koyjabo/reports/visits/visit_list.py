@@ -1,55 +1,63 @@
 """Lists and exports all visits for admins of the site. Viewers see the list without visitorIds."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from koyjabo.base.core import spreadsheet
-from koyjabo.base.core.clock import Clock, iso
+from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.days import Days, typed_days
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import MASKED_TEXT, OPERATOR, Account, uuid_of
 from koyjabo.base.core.runtime import ReportProgress, unreported
 from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH
-from koyjabo.base.core.urls import shown
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.rows import LONGEST_SEARCH
 from koyjabo.base.models import SITE, Scope
-from koyjabo.columns.dimensions.readers import PARSED_COLUMNS, TRAITS
-from koyjabo.columns.dimensions.trait_parser import TraitParser, Traits
+from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.counting.queries import Visited, visits_by_day
 from koyjabo.people.audit import log
 from koyjabo.people.audit.log import ACTION_LABELS, Subject
 from . import queries, search_terms
 from .condition_queries import SearchFilter
-from .queries import OTHERS, Count, Frequent, LoggedVisit, Search
+from .export_lines import EXPORT_COLUMNS, export_lines
+from .queries import Count, Frequent, LoggedVisit, Search
 
-__all__ = ["MAX_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitList", "VisitSlice"]
+__all__ = [
+    "MAX_COUNTED_RESULTS",
+    "Count",
+    "Extract",
+    "Frequent",
+    "LoggedVisit",
+    "VisitFilter",
+    "VisitList",
+    "VisitSlice",
+]
 
-PATIENCE_S = 1.0
+SEARCH_LIMIT_S = 1.0
 """Time limit for the search of one slice, s, enough for millions of visits. The next one continues the search."""
 
-MAX_COUNTED, COUNT_S = 10_000, 0.3
+MAX_COUNTED_RESULTS, COUNT_S = 10_000, 0.3
 """Limits for counting results: maximum number, and time in s."""
 
-PIECE, PIECE_S = 500, 0.2
+PIECE_SIZE, PIECE_S = 500, 0.2
 """Number of visits in a piece of an export, and its time limit, s. Both are small, because reports wait for
 each piece.
 """
 
-LARGE_PIECE = 5_000
+LARGE_PIECE_SIZE = 5_000
 """The same for command-line exports, which do not keep reports waiting."""
 
-WHO = {"people": False, "bots": True}
+IS_BOT_BY_NAME = {"people": False, "bots": True}
 """Values of `VisitFilter.who`, with the value of `is_bot` (declared crawler) for each."""
 
-OWN = {"own": True, "others": False}
+IS_OWN_BY_NAME = {"own": True, "others": False}
 """Values of `VisitFilter.own`, with the value of the column."""
 
-TEXTS = dict.fromkeys(("place", "page", "source", "browser"), MAX_TEXT_LENGTH) | {"text": LONGEST_SEARCH}
+LONGEST_TEXTS = dict.fromkeys(("place", "page", "source", "browser"), MAX_TEXT_LENGTH) | {"text": LONGEST_SEARCH}
 """The text fields of `VisitFilter`, and their maximum lengths in characters."""
 
-FOREVER = "9999-12-31"
+LAST_EXPORT_DAY = "9999-12-31"
 
 ACTION_LABELS |= {
     "visits.export": N_("Visits exported"),
@@ -116,8 +124,8 @@ class VisitList:
         after: int | None = None,
         newest_first: bool = True,
     ) -> VisitSlice:
-        """`count` visits older than the cursor `before`, or as many as are found within PATIENCE_S. With `after`, the
-        visits just newer than that cursor, or the newest if there are too few. Without `newest_first`, the order is
+        """`count` visits older than the cursor `before`, or as many as are found within SEARCH_LIMIT_S. With `after`,
+        the visits just newer than that cursor, or the newest if there are too few. Without `newest_first`, the order is
         reversed. No search reveals a visitorId or email to viewers.
         """
         onward, back = (before, after) if newest_first else (after, before)
@@ -152,9 +160,9 @@ class VisitList:
         self._record_export(account, which)
 
         def read() -> Iterator[str]:
-            yield spreadsheet.head(COLUMNS)
+            yield spreadsheet.head(EXPORT_COLUMNS)
             with progress(search.upto - search.after, "Exporting") as advance:
-                for text, ids in self._pieces(search, PIECE):
+                for text, ids in self._pieces(search, PIECE_SIZE):
                     advance(ids)
                     yield text
 
@@ -166,7 +174,7 @@ class VisitList:
         """
         search = self._database.report(_search_after, self._search_filter(which), last)
         self._record_export(OPERATOR, which)
-        return Extract(search.upto - search.after, self._pieces(search, LARGE_PIECE))
+        return Extract(search.upto - search.after, self._pieces(search, LARGE_PIECE_SIZE))
 
     def export_days(self, account: Account, which: VisitFilter) -> Iterator[str]:
         """Yield the number of visits per day, on the site or in the filter's community. Days without visits are left
@@ -174,7 +182,7 @@ class VisitList:
         """
         account.require_site_admin()
         (first, last), community_id = _validated(which)
-        scope, days = Scope(community_id or SITE), (str(first or ""), str(last or FOREVER))
+        scope, days = Scope(community_id or SITE), (str(first or ""), str(last or LAST_EXPORT_DAY))
         by_day = self._database.report(visits_by_day, scope, *days)
         self._record_export(account, which, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in by_day.items())
@@ -201,14 +209,16 @@ class VisitList:
 
     def _search_filter(self, which: VisitFilter) -> SearchFilter:
         days, community_id = _validated(which)
-        texts: dict[str, Any] = {name: search_terms.plain(getattr(which, name), most) for name, most in TEXTS.items()}
+        texts: dict[str, Any] = {
+            name: search_terms.plain(getattr(which, name), most) for name, most in LONGEST_TEXTS.items()
+        }
         return SearchFilter(
             *self._clock.range_ms(days),
             community_id=community_id,
-            is_bot=WHO.get(which.who.strip()),
+            is_bot=IS_BOT_BY_NAME.get(which.who.strip()),
             evidence=which.evidence,
             network=which.network,
-            is_own=OWN.get(which.own),
+            is_own=IS_OWN_BY_NAME.get(which.own),
             **texts,
         )
 
@@ -240,13 +250,13 @@ def _slice(
     search = queries.search(session, which)
     if back is not None:
         is_reversed = not newest_first
-        visits, _ = queries.visits(session, search.past(back, is_reversed), count + 1, PATIENCE_S, is_reversed)
+        visits, _ = queries.visits(session, search.past(back, is_reversed), count + 1, SEARCH_LIMIT_S, is_reversed)
         if len(visits) > count:
             return _in_order(visits[count - 1 :: -1], visits[0].id, visits[count - 1].id, newest_first)
         onward = None
     if onward is not None:
         search = search.past(onward, newest_first)
-    visits, reached = queries.visits(session, search, count + 1, PATIENCE_S, newest_first)
+    visits, reached = queries.visits(session, search, count + 1, SEARCH_LIMIT_S, newest_first)
     first = visits[0].id if visits and onward is not None else None
     if onward is not None and not visits:
         first = onward - 1 if newest_first else onward + 1
@@ -263,7 +273,7 @@ def _in_order(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | N
 
 def _count(session: Any, which: SearchFilter) -> Count:
     total = queries.count_all(session, which)
-    return total or queries.count(session, queries.search(session, which), MAX_COUNTED + 1, COUNT_S)
+    return total or queries.count(session, queries.search(session, which), MAX_COUNTED_RESULTS + 1, COUNT_S)
 
 
 def _piece(session: Any, search: Search, size: int, parser: TraitParser) -> tuple[str, int]:
@@ -279,31 +289,3 @@ def _search_after(session: Any, which: SearchFilter, last: tuple[str, str] | Non
     if reached is None:
         raise InvalidInput("The last visit in this file is not in this database. Start a new file.")
     return search._replace(after=max(search.after, reached))
-
-
-AGENT_TRAITS, PLACE_TRAITS = ("browser", "system", "device"), ("country", "city")
-OTHER_TRAITS = (name for name in TRAITS if name not in (*AGENT_TRAITS, *PLACE_TRAITS))
-PARSED = (*AGENT_TRAITS, "language", *OTHER_TRAITS)
-"""Columns after those that are stored as they are; all but the language are parsed as for reports. A visit's location
-is exported as it is stored.
-"""
-
-LEFT_OUT = ("id", "ordinal", "at_ms", "community_bn", "others", "campaign", *PARSED)
-STORED = tuple(name for name in (*LoggedVisit._fields, *OTHERS) if name not in LEFT_OUT)
-COLUMNS = ("ordinal", "at", *STORED, "opened", *PARSED)
-ADDRESSES = ("page", "referrer")
-
-
-def export_lines(visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
-    """Return one line per visit."""
-    parse = parser.rows(PARSED_COLUMNS)
-    return spreadsheet.lines(_row(visit, parse) for visit in visits)
-
-
-def _row(visit: LoggedVisit, parse: Callable[[Sequence[Any]], Traits]) -> dict[str, Any]:
-    stored = {**dict.fromkeys(OTHERS), **visit._asdict(), **visit.others}
-    traits = dict(zip(TRAITS, parse([stored[name] for name in PARSED_COLUMNS]), strict=True))
-    opened = None if visit.opened_ms is None else iso(visit.opened_ms)
-    values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
-    values |= {name: shown(stored[name]) for name in ADDRESSES if stored[name]}
-    return {name: values[name] for name in COLUMNS}

@@ -14,7 +14,7 @@ from koyjabo.people.models import Community, Membership, User
 from koyjabo.presence.members.models import Peak
 
 RECIPIENTS_AT_ONCE = 20
-MAX_COMMUNITIES = 20
+MAX_COMMUNITIES_IN_EMAIL = 20
 
 
 def week_before(week: ReportQuery) -> ReportQuery:
@@ -47,7 +47,7 @@ def of_communities(session: Session, to: Recipient, week: ReportQuery) -> list[d
     """Return a recipient's communities, in order of name, with their figures for the week."""
     query = select(Community).join(Membership, Membership.community_id == Community.id)
     query = query.where(Membership.user_id == to.id, Community.archived_ms.is_(None))
-    rows = session.scalars(query.order_by(func.lower(Community.name), Community.id).limit(MAX_COMMUNITIES))
+    rows = session.scalars(query.order_by(func.lower(Community.name), Community.id).limit(MAX_COMMUNITIES_IN_EMAIL))
     communities = []
     for community in rows.all():
         scope, name = community.id, community.name_in(to.language)

@@ -19,7 +19,7 @@ from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
-from koyjabo.reports.engine.results import MAX_ROWS
+from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS
 from koyjabo.reports.services import ReportServices
 from . import queries
 from .queries import week_before
@@ -33,12 +33,12 @@ MORNING_S = 8 * 3600
 """Seconds after the start of Sunday: 08:00, except on days when the clocks change."""
 
 SUNDAY = 6
-TOP = 5
-LISTS = {"pages": "page", "sources": "source", "cities": "city", "countries": "country"}
+MAX_TOP_VALUES = 5
+DIMENSION_OF_LIST = {"pages": "page", "sources": "source", "cities": "city", "countries": "country"}
 
 Line = tuple[str, int, int]
 """A label, its visits, and its visits in the week before."""
-DEFAULT = next(iter(LANGUAGES))
+DEFAULT_LANGUAGE = next(iter(LANGUAGES))
 
 
 class WeeklyReport:
@@ -80,7 +80,7 @@ class WeeklyReport:
         while recipients := self._database.read(queries.recipients, last_id):
             for to in recipients:
                 communities = self._database.read(queries.of_communities, to, week)
-                top = lists.get(to.language or DEFAULT, lists[DEFAULT]) if to.sees_panel else {}
+                top = lists.get(to.language or DEFAULT_LANGUAGE, lists[DEFAULT_LANGUAGE]) if to.sees_panel else {}
                 figures = {**site, **top, "communities": communities, "first": week.first, "last": week.last}
                 email = self._outbox.email(EMAIL_KIND, to.email, to.language, f"weekly {sunday} {to.id}", **figures)
                 self._database.write(lambda session: None, mail=email)
@@ -94,11 +94,15 @@ def top_values(insights: Insights, week: ReportQuery, language: str) -> dict[str
 
     Raises LedgerUnavailable, and StillCounting after an update.
     """
-    requests = [BreakdownRequest(week, dimension, TOP) for dimension in LISTS.values()]
-    requests += [BreakdownRequest(week_before(week), dimension, MAX_ROWS) for dimension in LISTS.values()]
+    requests = [BreakdownRequest(week, dimension, MAX_TOP_VALUES) for dimension in DIMENSION_OF_LIST.values()]
+    requests += [
+        BreakdownRequest(week_before(week), dimension, MAX_BREAKDOWN_ROWS) for dimension in DIMENSION_OF_LIST.values()
+    ]
     results = insights.read(requests, language)
     lists: dict[str, list[Line]] = {}
-    for name, now, before in zip(LISTS, results[: len(LISTS)], results[len(LISTS) :], strict=True):
+    for name, now, before in zip(
+        DIMENSION_OF_LIST, results[: len(DIMENSION_OF_LIST)], results[len(DIMENSION_OF_LIST) :], strict=True
+    ):
         past = {row.value: row.sums.visits or 0 for row in before.rows}
         lists[name] = [(row.label, row.sums.visits or 0, past.get(row.value, 0)) for row in now.rows]
     cities, countries = lists.pop("cities"), lists.pop("countries")

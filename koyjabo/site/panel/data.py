@@ -14,7 +14,7 @@ from koyjabo.base.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
 from koyjabo.communities.ui import choices
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.reports.visits.ui import facts, filter_form
+from koyjabo.reports.visits.ui.filters import facts, filter_form
 from koyjabo.reports.visits.visit_list import VisitFilter
 from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.health.health import Health

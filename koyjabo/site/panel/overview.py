@@ -5,7 +5,7 @@ from flask import Response, make_response, render_template, request, url_for
 from koyjabo.counting.days_by_hour import DaysByHour
 from koyjabo.counting.pulse import Pulse
 from koyjabo.reports.ui import choices
-from koyjabo.reports.ui.choices import OVERVIEW
+from koyjabo.reports.ui.report_context import SITE_OVERVIEW
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.visits.services import VisitListServices
 from koyjabo.reports.visits.visit_list import VisitFilter
@@ -23,7 +23,7 @@ MAX_NEWEST_VISITS = 10
 @bp.get("/")
 @for_viewers
 def overview() -> Response:
-    base = OVERVIEW._replace(reader=me().id, path=url_for("panel_overview.overview"))
+    base = SITE_OVERVIEW._replace(reader=me().id, path=url_for("panel_overview.overview"))
     view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))

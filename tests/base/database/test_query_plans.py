@@ -18,7 +18,7 @@ from koyjabo.base.models import Scope
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.community_people import GRANULARITIES
+from koyjabo.reports.community_people import TREND_GRANULARITIES
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.visits.services import VisitListServices
 from koyjabo.reports.visits.visit_list import VisitFilter
@@ -137,7 +137,7 @@ def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(filled, monke
         reports.attend(HERE, [USER], site.time.ms)
         reports.convert(USER, "somebody")
         reports.growth(HERE, 7)
-        for granularity in GRANULARITIES:
+        for granularity in TREND_GRANULARITIES:
             reports.trend(HERE, granularity, "2025-12-01", "2025-12-16")
         assert_no_table_is_read_whole(site, statements, least=20)
 

@@ -13,7 +13,7 @@ from koyjabo.base.network import accept_language, campaigns, user_agents
 from koyjabo.columns.blocks import block as blocks
 from koyjabo.columns.dimensions import trait_parser
 from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES, UTM, Value
-from koyjabo.columns.dimensions.readers import PARSED_COLUMNS, READERS, RULES, TRAITS, Reader
+from koyjabo.columns.dimensions.readers import PARSED_COLUMNS, READERS, READERS_VERSION, TRAITS, Reader
 from koyjabo.columns.dimensions.sources import Sources
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.report_query import ReportQuery
@@ -77,15 +77,15 @@ DIGESTS = {
 
 
 def test_values_that_a_reader_reads_change_only_with_the_version_of_the_rules():
-    """If this fails, increment RULES, and write the new checksums here."""
+    """If this fails, increment READERS_VERSION, and write the new checksums here."""
     digests = {}
     for reader in READERS:
         names = " ".join(reader.dimensions)
-        if names in DIGESTS[RULES]:
+        if names in DIGESTS[READERS_VERSION]:
             samples = [dict.fromkeys(reader.columns, text or "") | {"is_bot": False} for text in SAMPLES]
             values = [[parse(**columns)[name] for name in reader.dimensions] for columns in samples]
             digests[names] = zlib.crc32(repr(values).encode())
-    assert digests == DIGESTS[RULES]
+    assert digests == DIGESTS[READERS_VERSION]
 
 
 def test_language_of_a_visit_is_the_first_of_the_header():

@@ -11,7 +11,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES, dimension_of
 from koyjabo.columns.query.report_query import Filter, ReportQuery
 from koyjabo.reports.query.parameters import Parameters
-from koyjabo.reports.query.report_query import RANGES
+from koyjabo.reports.query.ranges import RANGE_NAMES
 
 TODAY = "2026-11-22"
 COMMUNITY = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
@@ -20,7 +20,7 @@ names = (
     st.sampled_from(["range", "start", "end", "compare", "limit", *DIMENSION_NAMES, "event:search:from"]) | st.text()
 )
 days = st.dates().map(str)
-texts = st.text() | st.sampled_from([*RANGES, "previous", "year", "", "!", "!!", "\\!", "\\\\!x"]) | days
+texts = st.text() | st.sampled_from([*RANGE_NAMES, "previous", "year", "", "!", "!!", "\\!", "\\\\!x"]) | days
 values = st.none() | st.text(min_size=1, max_size=30).filter(lambda text: "\0" not in text) | st.just("\\!x")
 filters = st.builds(Filter, st.frozensets(values, max_size=3), st.frozensets(values, max_size=3)).filter(bool)
 queries = st.builds(
@@ -86,7 +86,7 @@ def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
         query = read(*parse_qsl(text)).query
         assert (query.first, query.last) == days, text
     assert read(("range", "all"), first_day=None).query.first == TODAY
-    for name in RANGES:
+    for name in RANGE_NAMES:
         named = read(("range", name))
         assert (named.range, read(*named.pairs())) == (name, named)
 

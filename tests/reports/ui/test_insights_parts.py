@@ -7,8 +7,8 @@ import pytest
 from koyjabo.columns.dimensions.dimensions import DIMENSIONS
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.results import Breakdown, Period, Row, Sums
-from koyjabo.reports.ui import breakdowns, figures, ranges
-from koyjabo.reports.ui.ranges import PageAddress
+from koyjabo.reports.ui import breakdowns, cards, map_dots, ranges, timelines
+from koyjabo.reports.ui.page_address import PageAddress
 
 TODAY = "2025-12-16"
 HERE = PageAddress("/admin/", (("page", "/"), ("range", "7d"), ("offset", "50")))
@@ -47,11 +47,11 @@ def test_periods_are_compared_in_their_order():
     ]
     past = [Period("2024-12-09", 5, 5, 5, 5, False, 0, 0)]
     days = ReportQuery("2025-12-08", TODAY)
-    first, second = figures.rows(days, weeks, past, "", "returning_visitors", "week", HERE)
+    first, second = timelines.rows(days, weeks, past, "", "returning_visitors", "week", HERE)
     assert (first.value, first.compared, first.before) == (2, "2024-12-09", 0)
     assert (second.so_far, second.compared, second.before) == (True, "", None)
     assert first.url.endswith("start=2025-12-08&end=2025-12-14")
-    assert [row.value for row in figures.rows(days, weeks, [], "", "page_views", "week", HERE)] == [None, None]
+    assert [row.value for row in timelines.rows(days, weeks, [], "", "page_views", "week", HERE)] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_periods_that_the_range_cuts_are_marked(step, starts, days, expected):
     """The current period is marked as current. Each period links to its counted days."""
     is_running = days[1] == TODAY
     periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1], 0, 0) for start in starts]
-    rows = figures.rows(ReportQuery(*days), periods, [], "", "visits", step, HERE)
+    rows = timelines.rows(ReportQuery(*days), periods, [], "", "visits", step, HERE)
     assert [period.is_partial for period in rows] == expected
     assert step == "hour" or f"start={max(days[0], starts[0])}&" in rows[0].url
     assert step == "hour" or rows[-1].url.endswith(f"&end={days[1]}")
@@ -89,10 +89,10 @@ def test_values_change_only_where_the_other_days_are_known_and_gone_ones_are_lis
 
 
 def test_every_card_of_the_table_is_shown_and_has_tabs():
-    cards = {card.name: card.tabs for card in breakdowns.ALL}
-    assert {dimension.card for dimension in DIMENSIONS} - {""} == cards.keys()
-    assert cards["places"] == ("country", "city", "bangladesh")
-    assert cards["devices"] == ("device", "browser", "system")
+    tabs = {card.name: card.tabs for card in cards.SITE_CARDS}
+    assert {dimension.card for dimension in DIMENSIONS} - {""} == tabs.keys()
+    assert tabs["places"] == ("country", "city", "bangladesh")
+    assert tabs["devices"] == ("device", "browser", "system")
 
 
 def row(value, visits=5):
@@ -103,7 +103,7 @@ def test_cities_have_dots_by_every_name():
     names = ["Dhaka, BD", "Chittagong, BD", "Chattogram, BD", "Cox's Bazar, BD", "Dhaka, IN", "Atlantis, BD", None]
     cities = [row(name, visits) for visits, name in zip(range(9, 2, -1), names, strict=True)]
     breakdown = Breakdown(cities, Sums(0, 0, 0), Sums(9, 9, 9), 7, None)
-    dots = breakdowns.dots(breakdowns.values(breakdown, None, ReportQuery(TODAY, TODAY), "city", HERE, 0))
+    dots = map_dots.dots(breakdowns.values(breakdown, None, ReportQuery(TODAY, TODAY), "city", HERE, 0))
     assert [dot.line.value for dot in dots] == names[:4]
     assert dots[1][:2] == dots[2][:2] != dots[0][:2]
-    assert dots[0].radius == breakdowns.LARGEST_DOT > dots[1].radius
+    assert dots[0].radius == map_dots.LARGEST_DOT > dots[1].radius

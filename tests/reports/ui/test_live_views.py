@@ -13,7 +13,7 @@ from koyjabo.base.core.errors import TooBusy
 from koyjabo.base.models import SITE, Scope
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.share_links.pages.stream import ShareStream
-from koyjabo.reports.share_links.share_links import PASS_S
+from koyjabo.reports.share_links.passes import PASS_S
 from koyjabo.reports.ui import live_views
 from koyjabo.reports.ui.live_views import LiveView, LiveViews
 from koyjabo.sockets.stream import VIEW_INTERVAL_S

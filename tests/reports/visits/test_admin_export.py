@@ -49,7 +49,7 @@ def test_all_visits_are_in_the_file_from_the_first(site, admin):
 
 @pytest.mark.parametrize("loss", ["is_admin = false", "disabled_ms = 1"])
 def test_export_breaks_off_when_the_right_to_it_is_lost(site, example, monkeypatch, loss):
-    monkeypatch.setattr(visit_list, "PIECE", 50)
+    monkeypatch.setattr(visit_list, "PIECE_SIZE", 50)
     reader = panel(site, f"late{loss[:2]}")
     pieces = iter(download(reader).response)
     next(pieces), next(pieces)

@@ -29,7 +29,7 @@ def file(tmp_path) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(visit_list, "LARGE_PIECE", 7)
+    monkeypatch.setattr(visit_list, "LARGE_PIECE_SIZE", 7)
 
 
 STEP = 19 if EVERYTHING else 61

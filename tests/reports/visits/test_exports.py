@@ -15,7 +15,7 @@ from support.sites.visit_list import DAYS, DHAKA, Log
 from koyjabo.base.core import spreadsheet
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.people.audit.audit import Audit
-from koyjabo.reports.visits import visit_list
+from koyjabo.reports.visits import export_lines, visit_list
 from koyjabo.reports.visits.visit_list import LoggedVisit, VisitFilter
 
 
@@ -26,10 +26,10 @@ def log(module_database):
 
 
 def test_export_has_every_visit_oldest_first(log, monkeypatch):
-    monkeypatch.setattr(visit_list, "PIECE", 5)
+    monkeypatch.setattr(visit_list, "PIECE_SIZE", 5)
     rows = list(csv.DictReader(io.StringIO(log.export())))
     assert [int(row["ordinal"]) for row in rows] == list(range(4001, 4025))
-    assert list(rows[0]) == list(visit_list.COLUMNS)
+    assert list(rows[0]) == list(export_lines.EXPORT_COLUMNS)
     assert (rows[1]["at"], rows[1]["place"], rows[1]["community"]) == ("2025-12-13T21:00:00.000Z", DHAKA, "Hikers")
     assert rows[1]["user_agent"] == "'=cmd|'/c calc'!A0"
 
@@ -53,7 +53,7 @@ def test_export_says_when_a_visit_was_opened_that_was_counted_later():
     visit = LoggedVisit(1, 1, SPEC_MOMENT, "v", "x", DHAKA, None, None, None, False, None, None, None, None)
     waited = {3_600_000: "2025-12-16T03:48:38.412Z", 60_000: None, 0: None, None: None}
     late = [visit._replace(waited_ms=wait_ms, client_ms=5) for wait_ms in waited]
-    rows = list(csv.DictReader(io.StringIO(visit_list.export_lines(late, PARSER)), visit_list.COLUMNS))
+    rows = list(csv.DictReader(io.StringIO(export_lines.export_lines(late, PARSER)), export_lines.EXPORT_COLUMNS))
     assert [row["opened"] or None for row in rows] == [*waited.values()]
     assert {row["at"] for row in rows} == {"2025-12-16T04:48:38.412Z"}
 
@@ -65,7 +65,7 @@ INSIDE = ["/p;=cmd|'/C calc'!A0;q", "a\n=1+1;b", 'a;"=1+1";b', "a\t@x|+1 :-1", "
 
 def exported(name: str) -> str:
     visit = LoggedVisit(1, 1, SPEC_MOMENT, name, "x", name, name, name, name, False, None, name, None, name)
-    return visit_list.export_lines([visit], PARSER)
+    return export_lines.export_lines([visit], PARSER)
 
 
 PARSER = TraitParser()

@@ -15,8 +15,9 @@ from koyjabo.counting.models import CLEARED_COLUMNS, Event, Visit, Visitor
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.reports.visits import queries, visit_list
+from koyjabo.reports.visits.export_lines import EXPORT_COLUMNS
 from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.reports.visits.visit_list import COLUMNS, Count, VisitFilter
+from koyjabo.reports.visits.visit_list import Count, VisitFilter
 from koyjabo.upkeep.retention import erasure_queries
 
 ANDROID = "Mozilla/5.0 (Linux; Android 13; SM-A125F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0 Safari/537.36"
@@ -137,7 +138,7 @@ def test_results_are_counted_as_far_as_that_is_quick(world, monkeypatch):
     assert log.count(admin, VisitFilter()) == Count(8, True)
     assert log.count(admin, VisitFilter(text="fares")) == Count(2, True)
     assert log.count(admin, VisitFilter(first_day="2030-01-01")) == Count(0, True)
-    monkeypatch.setattr(visit_list, "MAX_COUNTED", 3)
+    monkeypatch.setattr(visit_list, "MAX_COUNTED_RESULTS", 3)
     assert log.count(admin, VisitFilter(who="people")) == Count(4, False)
     monkeypatch.setattr(visit_list, "COUNT_S", -1)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 2)
@@ -151,7 +152,7 @@ def test_lists_have_what_the_newest_visits_have_most_often(world, monkeypatch):
     assert dict(found_ones.sources) == {"direct": 6, "facebook.com": 1, "m.facebook.com": 1}
     assert ("/fares", 1) in found_ones.pages
     assert log.frequent(admin, VisitFilter(first_day="2030-01-01")).places == ()
-    monkeypatch.setattr("koyjabo.reports.visits.queries.NEWEST", 1)
+    monkeypatch.setattr("koyjabo.reports.visits.queries.MAX_EXAMINED_VISITS", 1)
     assert log.frequent(admin, VisitFilter()).places == (("Unknown", 1),)
 
 
@@ -169,9 +170,11 @@ ONLY_IF_REDUCED = {"visitor_number", "new_in"}
 
 
 def test_every_column_is_read_for_the_log_and_exported_or_part_of_another():
-    assert {column.name for column in queries.ROW} | {"day", "hour_s"} == set(TABLE.keys()) - ONLY_IF_REDUCED
+    assert {column.name for column in queries.SELECTED_COLUMNS} | {"day", "hour_s"} == set(
+        TABLE.keys()
+    ) - ONLY_IF_REDUCED
     part_of_another = {"id", "scope", "at_ms", "day", "hour_s", "campaign"}
-    assert set(TABLE.keys()) - ONLY_IF_REDUCED - part_of_another <= set(COLUMNS)
+    assert set(TABLE.keys()) - ONLY_IF_REDUCED - part_of_another <= set(EXPORT_COLUMNS)
 
 
 def test_every_text_of_any_length_that_a_client_chooses_is_charged():

@@ -59,13 +59,13 @@ def test_filter_that_cannot_be_used_is_refused_by_field(log):
 
 
 def test_all_visits_of_days_and_of_a_community_are_counted_however_many_they_are(log, monkeypatch):
-    monkeypatch.setattr(visit_list, "MAX_COUNTED", 0)
+    monkeypatch.setattr(visit_list, "MAX_COUNTED_RESULTS", 0)
     for which in ({}, {"first_day": DAYS[1]}, {"last_day": DAYS[0]}, {"community_id": log.hikers, "last_day": DAYS[1]}):
         assert log.visits.count(log.admin, VisitFilter(**which)) == Count(len(log.pages(**which)), True), which
 
 
 def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatch):
-    monkeypatch.setattr(visit_list, "PATIENCE_S", -1)
+    monkeypatch.setattr(visit_list, "SEARCH_LIMIT_S", -1)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
     page = log.visits.slice(log.admin, VisitFilter(text="1-15"))
     assert (page.visits, page.before) == ((), 21)
@@ -76,7 +76,7 @@ def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatc
 
 
 def test_visitor_of_very_many_visits_is_found_like_anything_else(log, monkeypatch):
-    monkeypatch.setattr(condition_queries, "MANY", 2)
+    monkeypatch.setattr(condition_queries, "MANY_VISITS", 2)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
     assert log.pages(1, text="v3") == [visit for visit in log.everything if visit.visitor_id == "v3"]
 

@@ -33,7 +33,7 @@ CHANGES = {
     "koyjabo.server.process.worker.MIN_REQUESTS": PLACES,
     "koyjabo.server.http.connections.REQUEST_S": REQUEST_S,
     "koyjabo.server.http.connections.SLOW_RESPONSE_S": SLOW_S,
-    "koyjabo.reports.visits.visit_list.PIECE": 17,
+    "koyjabo.reports.visits.visit_list.PIECE_SIZE": 17,
 }
 VISITS = 3_000
 """Number of visits in the export: 13 MB, so much more than the system buffers that a slow reader keeps the server

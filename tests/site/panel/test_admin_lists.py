@@ -170,7 +170,7 @@ def test_invalid_search_is_explained_at_its_field(admin, example):
 
 
 def test_search_that_ran_out_of_time_says_how_far_it_came(admin, monkeypatch):
-    monkeypatch.setattr("koyjabo.reports.visits.visit_list.PATIENCE_S", 0)
+    monkeypatch.setattr("koyjabo.reports.visits.visit_list.SEARCH_LIMIT_S", 0)
     monkeypatch.setattr("koyjabo.reports.visits.queries.FIRST_STRETCH", 10)
     first, *_, last = map(words, pages(admin, "/admin/visits?place=nowhere"))
     assert "Nothing found yet. Searched back to 17 Dec 2025, 12:00 ." in first

@@ -11,7 +11,7 @@ from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
-from koyjabo.reports.engine.results import MAX_ROWS
+from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS
 
 PROPERTY = "event:search:to"
 OF_VISITORS = ("visitors", "returning_visitors", "reason")
@@ -27,7 +27,7 @@ def all_figures(reports: Insights, query: ReportQuery) -> Figures:
     dimensions = [name for name in (*DIMENSION_NAMES, PROPERTY) if name != COMMUNITY or query.scope == SITE]
     requests: dict[str, Any] = {"summary": SummaryRequest(query)}
     requests |= {name: TimelineRequest(query, name) for name in GRANULARITIES[1:]}
-    requests |= {name: BreakdownRequest(query, name, MAX_ROWS) for name in dimensions}
+    requests |= {name: BreakdownRequest(query, name, MAX_BREAKDOWN_ROWS) for name in dimensions}
     return {
         name: without_visitors(result)
         for name, result in zip(requests, reports.read(list(requests.values())), strict=True)

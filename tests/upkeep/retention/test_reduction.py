@@ -19,9 +19,9 @@ from koyjabo.counting.evidence.queries import record
 from koyjabo.counting.evidence.timeline import Shown, Timeline
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports import people_queries
-from koyjabo.reports.community_people import DAILY
-from koyjabo.reports.engine.results import REDUCED
+from koyjabo.reports import conversion_queries
+from koyjabo.reports.community_people import BY_DAY
+from koyjabo.reports.engine.results import REDUCED_VISITS_REASON
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.upkeep.retention import reduction_queries
 from koyjabo.upkeep.retention.erasure import Erasure
@@ -124,7 +124,7 @@ def test_visitors_of_reduced_visits_count_once_a_month_and_reports_say_so(site):
     assert visitors() == [(1, 1, True), (1, 0, True), (2, 1, True), (1, 1, True), (2, 2, True)]
     assert reduce_on(site, "2025-12-31") == 4
     assert visitors() == [(1, 1, True), (1, 0, True), (2, 1, True), (2, 1, False), (4, 2, False)]
-    assert reports.summary(ReportQuery(*ranges[3])).reason == REDUCED
+    assert reports.summary(ReportQuery(*ranges[3])).reason == REDUCED_VISITS_REASON
     assert site.recount() == []
 
 
@@ -178,7 +178,7 @@ def test_conversions_keep_their_page_and_time(site):
     visit_on(site, "2025-12-20", visitor="babul", scope=HERE)  # so the visitor stays listed after the first night
 
     def read() -> Any:
-        return people_queries.conversions_between, Scope(HERE), "2025-10-30", "2025-10-31"
+        return conversion_queries.conversions_between, Scope(HERE), "2025-10-30", "2025-10-31"
 
     before = site.services[ReportServices].reports._database.report(*read())
     assert (before.conversions, before.pages) == (2, [("/fares", 1), ("/map", 1)])
@@ -196,10 +196,10 @@ def test_figures_of_people_stay_and_their_rows_go(site):
     visit_on(site, "2025-10-30", "2025-10-31", scope=HERE, user_id="a-user")
     visit_on(site, "2025-10-31", visitor="babul", scope=HERE)
     reports, days = site.services[PeopleServices].reports, ("2025-10-29", "2025-11-02")
-    before = reports.visitors(HERE, *days), reports.trend(HERE, DAILY, *days), reports.conversion_rate(HERE)
+    before = reports.visitors(HERE, *days), reports.trend(HERE, BY_DAY, *days), reports.conversion_rate(HERE)
     reduce_on(site, "2025-12-31")
     assert site.rows("SELECT * FROM people") == site.rows("SELECT * FROM person_days") == []
-    after = reports.visitors(HERE, *days), reports.trend(HERE, DAILY, *days), reports.conversion_rate(HERE)
+    after = reports.visitors(HERE, *days), reports.trend(HERE, BY_DAY, *days), reports.conversion_rate(HERE)
     assert after == before
     assert site.recount() == []
     visit_on(site, "2025-12-31", visitor="babul", scope=HERE)

@@ -18,7 +18,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.community_people import DAILY, HOURLY
+from koyjabo.reports.community_people import BY_DAY, BY_HOUR
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.upkeep.retention.erasure import Erasure
 
@@ -127,8 +127,8 @@ class ReductionMachine(RuleBasedStateMachine):
         for here in (HERE, THERE):
             figures[here] = (
                 reports.visitors(here, since, shifted(today, 2)),
-                reports.trend(here, DAILY, since, today),
-                reports.trend(here, HOURLY, shifted(today, -2), today),
+                reports.trend(here, BY_DAY, since, today),
+                reports.trend(here, BY_HOUR, shifted(today, -2), today),
                 reports.conversion_rate(here),
                 reports.growth(here, 7),
             )

@@ -26,7 +26,7 @@ TAKEN_AWAY = {
     "koyjabo.realtime.events.pong": None,  # an event of Socket.IO
     "koyjabo.sockets.joined_rooms.identify": None,  # joining
     "koyjabo.sockets.permitted_streams.identify": None,  # opening a plain socket of a community
-    "koyjabo.reports.visits.visit_list._row": None,  # an export, after its header
+    "koyjabo.reports.visits.export_lines._row": None,  # an export, after its header
 }
 
 INSIDE = re.compile(r"Traceback|File \"|\.py\b|NoneType|not callable|line \d+|site-packages|Error:|koyjabo[./]")
@@ -93,7 +93,7 @@ def test_acknowledgements_say_that_it_failed_and_no_more(server):
 def breaking(tmp_path) -> Iterator[ChangedServer]:
     """A server with an admin, where an export fails after its header."""
     admin = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": PASSWORD}
-    with changed_server(tmp_path, {"koyjabo.reports.visits.visit_list._row": None}, **admin) as server:
+    with changed_server(tmp_path, {"koyjabo.reports.visits.export_lines._row": None}, **admin) as server:
         yield server
 
 

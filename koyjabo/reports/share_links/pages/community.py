@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _
 
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.reports.ui.choices import COMMUNITY_REPORTS, ReportContext
+from koyjabo.reports.ui.report_context import COMMUNITY_REPORTS, ReportContext
 from koyjabo.reports.ui.view_links import VIEW_LINKS, ViewLink
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.pages.page_parts import add_part

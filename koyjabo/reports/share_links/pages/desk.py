@@ -15,12 +15,12 @@ from koyjabo.base.core.identity import Account
 from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.query.parameters import is_filter, is_interval
-from koyjabo.reports.query.report_query import DEFAULT
+from koyjabo.reports.query.ranges import DEFAULT_RANGE
 from koyjabo.reports.share_links.models import Share
 from koyjabo.reports.share_links.schemas import NewShareBody, Range
 from koyjabo.reports.share_links.share_links import ShareLinks
-from koyjabo.reports.ui import breakdowns
-from koyjabo.reports.ui.choices import stored_chips
+from koyjabo.reports.ui import cards
+from koyjabo.reports.ui.filters import stored_chips
 from koyjabo.reports.ui.ranges import PRESETS, days_in_words
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
@@ -28,15 +28,15 @@ from koyjabo.web.pages import links, management, pagination
 from koyjabo.web.pages.flash import done
 from koyjabo.web.schemas.fields import NewPassword, TypedDay
 
-EMPTY = BeforeValidator(lambda value: value or None)
+EMPTY_AS_NONE = BeforeValidator(lambda value: value or None)
 TEMPLATE = "share_links/share_links"
 
 
 class ShareFormBody(NewShareBody):
     """The form for a new link. `until` is its last valid day. Empty fields are None."""
 
-    range: Annotated[Range, EMPTY] = None
-    password: Annotated[NewPassword | None, EMPTY] = None
+    range: Annotated[Range, EMPTY_AS_NONE] = None
+    password: Annotated[NewPassword | None, EMPTY_AS_NONE] = None
     until: TypedDay = None
 
 
@@ -104,7 +104,7 @@ class ShareDesk(NamedTuple):
         )
 
     def _form(self, form: Form[ShareFormBody]) -> Response:
-        problems = {breakdowns.label(name): reason for name, reason in form.errors.items() if is_filter(name)}
+        problems = {cards.label(name): reason for name, reason in form.errors.items() if is_filter(name)}
         values = {"form": form, "chips": stored_chips(_filters()), "problems": problems, "ranges": _ranges()}
         return self.show(TEMPLATE, status=management.status(form), back=self._path(), **values)
 
@@ -129,8 +129,8 @@ def add_desk(bp: Blueprint, path: str, overview: str, desk: Callable[..., ShareD
 def _ranges() -> list[tuple[str, str]]:
     """Return the form's choices: the two days in the URL, if any, and the presets."""
     own = _own_days()
-    others = [(name, str(label)) for name, (label, _key) in PRESETS.items() if name != DEFAULT]
-    return [*([(own, days_in_words(*own.split("/")))] if own else []), ("", str(PRESETS[DEFAULT][0])), *others]
+    others = [(name, str(label)) for name, (label, _key) in PRESETS.items() if name != DEFAULT_RANGE]
+    return [*([(own, days_in_words(*own.split("/")))] if own else []), ("", str(PRESETS[DEFAULT_RANGE][0])), *others]
 
 
 def _own_days() -> str:

@@ -7,9 +7,10 @@ from koyjabo.people.accounts.login import login_limits
 from koyjabo.people.accounts.throttle.login_throttle import LOGIN_GUESS
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.share_links.models import Share
+from koyjabo.reports.share_links.passes import PASS_S
 from koyjabo.reports.share_links.reader import context_of, pass_cookie, require_pass
-from koyjabo.reports.share_links.share_links import PASS_S, ShareLinks, ShareLocked, WrongPassword, check
-from koyjabo.reports.ui.choices import filters_in_words
+from koyjabo.reports.share_links.share_links import ShareLinks, ShareLocked, WrongPassword, check
+from koyjabo.reports.ui.filters import filters_in_words
 from koyjabo.reports.ui.view import view_of
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current

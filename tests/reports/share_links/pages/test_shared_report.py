@@ -13,7 +13,7 @@ from support.people.share_links import PASSWORD, share, shared, visits
 from koyjabo.base.network import rate_limiter
 from koyjabo.people.accounts.throttle.login_throttle import GUESS_PLANS, LOGIN_GUESS
 from koyjabo.reports.engine import insights, scan_queue
-from koyjabo.reports.share_links.share_links import PASS_S
+from koyjabo.reports.share_links.passes import PASS_S
 
 WRONG = "launch at noon"
 
@@ -169,7 +169,7 @@ def test_right_password_leads_back_to_the_address_as_it_was(site, boss):
 
 def test_reader_of_a_link_is_asked_to_come_back_while_too_many_wait(site, boss, monkeypatch):
     token = share(boss)["token"]
-    monkeypatch.setattr(insights, "PATIENCE_S", 0)
+    monkeypatch.setattr(insights, "PUBLIC_PATIENCE_S", 0)
     monkeypatch.setattr(scan_queue, "MAX_WAITING_OF_OTHERS", 0)
     refused = shared(site, token)
     assert_error(refused, 503, "too_busy")

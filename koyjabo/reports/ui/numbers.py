@@ -1,0 +1,94 @@
+"""A view's numbers, by the cells that show them. A page writes pushed numbers into its cells, and reloads the HTML of a
+part only if something else in the part has changed.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from koyjabo.reports.engine.results import Breakdown
+from . import figures, timelines
+from .cards import BANGLADESH, Card
+from .view_plan import ON_MAP, ViewPlan
+
+Cell = Sequence[int | float | str | None]
+"""The contents of a cell's elements, in order."""
+
+MAX_CELLS = 800
+"""Maximum number of cells in a chart. A longer chart has none, because its first event would exceed a socket's
+buffer.
+"""
+
+
+class Numbers(NamedTuple):
+    """`versions` has a checksum of each part, excluding the numbers in its cells."""
+
+    cells: dict[str, Cell]
+    versions: dict[str, str]
+
+
+def numbers(plan: ViewPlan) -> Numbers:
+    """Return the numbers of the parts that are shown."""
+    cells: dict[str, Cell] = {}
+    rest: dict[str, Any] = {}  # by part: everything that no cell shows
+    if plan.draws("figures"):
+        summary = plan.summary
+        days = [(query.first, query.last) for query in (plan.query, plan.compared) if query]
+        rest["figures"] = [summary.reason, days]
+        for figure in plan.figures:
+            compared = [figure.before] if figure.change is None else [figure.change, figure.before]
+            cells[figure.cell] = [*figure.numbers, *compared] if summary.compared else figure.numbers
+            rest["figures"].append((figure.value is None, figure.change is None, figure.share is None))
+        if summary.until:
+            cells["until"] = [summary.until[11:16]]
+    if plan.draws("chart"):
+        in_menu = [figure.value is None for figure in plan.figures if figure.name in figures.IN_MENU]
+        rest["chart"] = _chart(plan, cells), in_menu
+    if plan.by:
+        if plan.draws("list"):
+            rest["list"] = _whole(plan, *plan.whole_list)
+    else:
+        for card in plan.base.cards:
+            if plan.draws(card.name):
+                rest[card.name] = _card(plan, card, cells)
+    return Numbers(cells, {name: f"{crc32(repr(value).encode()):x}" for name, value in rest.items()})
+
+
+def _chart(plan: ViewPlan, cells: dict[str, Cell]) -> Any:
+    now, *others = periods = [plan.results[request] for request in plan.timeline_requests]
+    if len(now) > MAX_CELLS:
+        return periods
+    rest = []
+    for at, (period, other) in enumerate(timelines.pairs(now, others[0] if others else (), plan.began)):
+        value = figures.value(period, plan.metric)
+        before = figures.value(other, plan.metric) if other else None
+        cells[f"chart.{at}"] = [value, before, figures.change(value, before)] if others else [value]
+        rest.append((period.period, period.so_far, other and other.period))
+    return rest
+
+
+def _card(plan: ViewPlan, card: Card, cells: dict[str, Cell]) -> dict[str, Any]:
+    """Add a card's numbers. Returns what else its template depends on (`card` in reports/macros.html)."""
+    tab = plan.tab(card)
+    shown = plan.values(tab)
+    for at, line in enumerate(shown.lines):
+        compared = [line.change] if plan.compared else []
+        bar = round(100 * line.number / shown.largest, 1)
+        cells[f"{card.name}.{at}"] = [bar, line.number, *compared, round(line.percent, 1)]
+    counts_others = shown.other_values > 0
+    others = [shown.other_values] if counts_others else []
+    cells[f"{card.name}.other"] = [*others, shown.other_number]
+    cells[f"{card.name}.all"] = [shown.values]
+    cells[f"{card.name}.rows"] = [line.value or "" for line in shown.lines]
+    return {
+        "has_lines": bool(shown.lines),
+        "has_others": shown.has_others,
+        "counts_others": counts_others,
+        "map": _whole(plan, *ON_MAP) if tab == BANGLADESH else [],
+    }
+
+
+def _whole(plan: ViewPlan, *listed: Any) -> list[Breakdown]:
+    """Return a list without cells, and without labels, which depend on the language."""
+    shown: list[Breakdown] = [plan.results[request] for request in plan.breakdown_requests(*listed)]
+    return [table._replace(rows=[row._replace(label="") for row in table.rows]) for table in shown]

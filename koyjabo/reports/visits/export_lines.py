@@ -1,0 +1,43 @@
+"""The columns and lines of an export of visits."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from koyjabo.base.core import spreadsheet
+from koyjabo.base.core.clock import iso
+from koyjabo.base.core.urls import shown
+from koyjabo.columns.dimensions.readers import PARSED_COLUMNS, TRAITS
+from koyjabo.columns.dimensions.trait_parser import TraitParser, Traits
+from .queries import OTHER_COLUMNS, LoggedVisit
+
+AGENT_TRAITS, PLACE_TRAITS = ("browser", "system", "device"), ("country", "city")
+
+OTHER_TRAITS = (name for name in TRAITS if name not in (*AGENT_TRAITS, *PLACE_TRAITS))
+
+TRAIT_COLUMNS = (*AGENT_TRAITS, "language", *OTHER_TRAITS)
+"""Columns after those that are stored as they are; all but the language are parsed as for reports. A visit's location
+is exported as it is stored.
+"""
+
+REPLACED_COLUMNS = ("id", "ordinal", "at_ms", "community_bn", "others", "campaign", *TRAIT_COLUMNS)
+
+UNCHANGED_COLUMNS = tuple(name for name in (*LoggedVisit._fields, *OTHER_COLUMNS) if name not in REPLACED_COLUMNS)
+
+EXPORT_COLUMNS = ("ordinal", "at", *UNCHANGED_COLUMNS, "opened", *TRAIT_COLUMNS)
+
+ADDRESS_COLUMNS = ("page", "referrer")
+
+
+def export_lines(visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
+    """Return one line per visit."""
+    parse = parser.rows(PARSED_COLUMNS)
+    return spreadsheet.lines(_row(visit, parse) for visit in visits)
+
+
+def _row(visit: LoggedVisit, parse: Callable[[Sequence[Any]], Traits]) -> dict[str, Any]:
+    stored = {**dict.fromkeys(OTHER_COLUMNS), **visit._asdict(), **visit.others}
+    traits = dict(zip(TRAITS, parse([stored[name] for name in PARSED_COLUMNS]), strict=True))
+    opened = None if visit.opened_ms is None else iso(visit.opened_ms)
+    values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
+    values |= {name: shown(stored[name]) for name in ADDRESS_COLUMNS if stored[name]}
+    return {name: values[name] for name in EXPORT_COLUMNS}

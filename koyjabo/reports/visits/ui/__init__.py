@@ -1,0 +1,1 @@
+"""How pages show visits, and the filters of the list. Begin with `filters.py`."""
