@@ -9,7 +9,7 @@ from support.application.site import Site
 from support.databases.database import EMPTY, SqliteDatabase
 from support.programs.processes import run
 
-from koyjabo.base.database.sqlite import FileLock
+from koyjabo.base.database.file_lock import FileLock
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
-from koyjabo.application.features import FEATURES
+from koyjabo.application.features import FEATURES, load_tables
+from koyjabo.base.core.extensions import db
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
@@ -106,7 +107,7 @@ ledger_sqlite ledger_postgres writer_sqlite writer_postgres schemas.requests
 REACHED_BY_A_VISIT = """
 base.network: accept_language address_owners campaigns client_address crawlers location_finder location_names
  origins rate_limiter
-base.database: batch_worker executor json_rows outage_causes postgres sqlite timelines
+base.database: batch_worker executor file_lock json_rows outage_causes postgres sqlite timelines
 web: blueprints current fast_path.fast_path fast_path.request_context http.paths http.responses limits.limits
  login.tokens openapi.describe openapi.response_specs schemas.bodies schemas.fields schemas.validators
 people.audit: log
@@ -344,6 +345,20 @@ def test_a_visit_is_registered_with_few_other_modules():
     foreign = {other for other in reached if package(other) not in ("counting", "base.core", "base.models")}
     rows = (line.partition(":") for line in REACHED_BY_A_VISIT.strip().replace("\n ", " ").splitlines())
     assert foreign == {f"koyjabo.{name}.{module}" for name, _, modules in rows for module in modules.split()}
+
+
+def test_a_table_is_read_only_in_its_area_and_in_later_ones():
+    load_tables()
+    homes = {row.class_.__tablename__: area(row.class_.__module__) for row in db.Model.registry.mappers}
+    wrong = [
+        (module, table)
+        for module in FILES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for table in re.findall(r"\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(\w+)", node.value)
+        if table in homes and area(module) in AREAS and AREAS.index(area(module)) < AREAS.index(homes[table])
+    ]
+    assert (wrong, len(homes)) == ([], len(db.metadata.tables))
 
 
 def test_web_names_no_address_of_a_feature():

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Select, Text, and_, cast, delete, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from koyjabo.base.database.rows import Page, has, length, sought
+from koyjabo.base.database.rows import Page, length
+from koyjabo.base.database.search import has, sought
 from koyjabo.people.accounts.models import Invitation
 from koyjabo.people.accounts.users.invitation_queries import INVITER, InvitationRows
 from koyjabo.people.models import Community, Membership, User

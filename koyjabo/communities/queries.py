@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session, aliased
 
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.models import Counter
-from koyjabo.base.database.rows import Page, has, has_words, length, ordered_by, sought
+from koyjabo.base.database.rows import Page, length, ordered_by
+from koyjabo.base.database.search import has, has_words, sought
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.models import Adjustment, Announcement, DailyVisits
 from koyjabo.people.accounts.models import Invitation

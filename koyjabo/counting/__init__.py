@@ -16,7 +16,7 @@ def register(base: "Base") -> None:
     from functools import partial
 
     from koyjabo.base.cluster.base import TICK_S
-    from koyjabo.base.jobs.claims import POLL_S
+    from koyjabo.base.jobs.claims import DAILY_POLL_S
     from koyjabo.base.observability import all_metrics
     from koyjabo.base.observability.services import ObservabilityServices
     from .anonymity import Anonymity
@@ -36,7 +36,7 @@ def register(base: "Base") -> None:
     gauges.provide(all_metrics.WAITING_VISITS_GAUGE, lambda: visits.writer().waiting)
     gauges.provide(all_metrics.OLDEST_VISIT_GAUGE, lambda: visits.writer().oldest_s)
     base.every(TICK_S, watch.tick, shared.renew, base.database.leave_replaced)
-    base.every(POLL_S, anonymity.sweep)
+    base.every(DAILY_POLL_S, anonymity.sweep)
     base.on(base.signals.marks_requested, partial(base.cluster.bus.send_to_workers, HIGH_WATER))
     base.on(base.signals.message_received, lambda _, message: shared.reply(str(message)), of=HIGH_WATER)
     base.on(base.signals.redis_returned, lambda _: shared.renew_all())

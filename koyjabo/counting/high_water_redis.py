@@ -17,12 +17,12 @@ from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import RedisClient, connect
 from koyjabo.base.cluster.workers import Workers
-from koyjabo.base.cluster.workers_redis import KEYS
+from koyjabo.base.cluster.workers_redis import WORKER_KEYS
 from koyjabo.base.database.timelines import TIMELINES, ServerTimeline
 from koyjabo.base.models import SITE, Scope
 from .high_water import HighWater, HighWaterMark, SharedHighWater
 
-WORKERS_KEY = KEYS[0]
+WORKERS_KEY = WORKER_KEYS[0]
 TIMELINES_KEY = "koyjabo:timelines"  # a set of "system accepted_ms timeline"
 ASK_S = 1.0
 REPLY_POLL_S = 0.01

@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.json_rows import insert_sums, postgres_insert
 from koyjabo.base.database.postgres import (
-    UNAVAILABLE,
+    UNAVAILABLE_STATES,
     PostgresConnection,
     PostgresLink,
     limits,
@@ -125,7 +125,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
     DatabaseRolledBack.
     """
 
-    unreadable = UNAVAILABLE
+    unreadable = UNAVAILABLE_STATES
     reads_block = True  # a read is a round trip, so a separate thread does it
 
     def __init__(self, url: URL, clock: Clock, milestones: Milestones, high_water: HighWater) -> None:

@@ -12,8 +12,9 @@ from contextlib import closing
 from typing import Any
 
 from koyjabo.base.core.clock import Clock
+from koyjabo.base.database.file_lock import FileLock
 from koyjabo.base.database.json_rows import insert_sums, sqlite_insert
-from koyjabo.base.database.sqlite import FileLock, SqliteConnection, connect
+from koyjabo.base.database.sqlite import SqliteConnection, connect
 from koyjabo.base.models import SITE, Scope
 from . import daily_people_sqlite
 from .batch_plan import (

@@ -8,7 +8,7 @@ from sqlalchemy.engine import URL
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.database.batch_worker import Item, Result
 from koyjabo.base.database.postgres import (
-    UNAVAILABLE,
+    UNAVAILABLE_STATES,
     PostgresConnection,
     PostgresLink,
     was_refused,
@@ -28,7 +28,7 @@ class Planned(NamedTuple):
 class PostgresWriter(Generic[Item, Result]):
     """The connection is used by one thread."""
 
-    unavailable = UNAVAILABLE
+    unavailable = UNAVAILABLE_STATES
 
     def __init__(self, url: URL, clock: Clock) -> None:
         self._clock = clock
@@ -62,7 +62,7 @@ class PostgresWriter(Generic[Item, Result]):
             with connection.cursor() as cursor:
                 return self._write(batch, connection, cursor, first)
         except DatabaseRolledBack:
-            with suppress(*UNAVAILABLE), connection.cursor() as cursor:
+            with suppress(*UNAVAILABLE_STATES), connection.cursor() as cursor:
                 cursor.execute("ROLLBACK")
             raise
         except BaseException:

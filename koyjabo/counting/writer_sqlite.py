@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.database.sqlite import FileLock, SqliteConnection, connect
+from koyjabo.base.database.file_lock import FileLock
+from koyjabo.base.database.sqlite import SqliteConnection, connect
 from .daily_people_sqlite import Execute
 
 

@@ -88,7 +88,7 @@ class VisitorBroadcaster:
         (self._emit or self._publish)(event["type"], event, room)
 
     def _publish(self, event: str, data: dict[str, Any], room: str) -> None:
-        from koyjabo.base.cluster.redis_bus import QUEUE
+        from koyjabo.base.cluster.redis_bus import SOCKETIO_CHANNEL
 
         url = os.environ.get("REDIS_URL", "")
         if not url:
@@ -105,7 +105,7 @@ class VisitorBroadcaster:
                 self._client = (url, connect(url))
             client = self._client[1]
         message = {"method": "emit", "event": event, "data": data, "namespace": "/", "room": room}
-        client.run("PUBLISH", QUEUE, json.dumps(message))
+        client.run("PUBLISH", SOCKETIO_CHANNEL, json.dumps(message))
 
 
 def _community(community_id: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from socketio import PubSubManager
 
-from koyjabo.base.cluster.redis_bus import QUEUE, RedisBus
+from koyjabo.base.cluster.redis_bus import SOCKETIO_CHANNEL, RedisBus
 from .fanout import LocalFanout
 
 MAX_WAITING_MESSAGES = 1000
@@ -25,7 +25,7 @@ class RoomManager(PubSubManager, LocalFanout):
     name = "koyjabo"
 
     def __init__(self, bus: RedisBus) -> None:
-        super().__init__(channel=QUEUE, logger=logging.getLogger("koyjabo.socketio"))
+        super().__init__(channel=SOCKETIO_CHANNEL, logger=logging.getLogger("koyjabo.socketio"))
         self._bus = bus
         self._listening = False
         self._received: queue.Queue[bytes] = queue.Queue(MAX_WAITING_MESSAGES)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
-from koyjabo.base.database.executor import Throttle
+from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.jobs.claims import LeasedTask
 from koyjabo.columns.columns import Columns
 from koyjabo.counting.page_numbers import page_queries

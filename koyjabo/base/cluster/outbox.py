@@ -19,7 +19,7 @@ PACE_S = 0.01
 
 DRAIN_S = 2.0
 
-MAX_ORDERED = 1000
+MAX_ORDERED_MESSAGES = 1000
 """Maximum number of ordered messages waiting. While Redis is unreachable, the oldest are discarded."""
 
 Send = Callable[[], object]
@@ -38,7 +38,7 @@ class RedisOutbox:
         self.reachable = True
         self._runtime = runtime
         self._newest: dict[Hashable, Send] = {}
-        self._in_order: deque[Send] = deque(maxlen=MAX_ORDERED)
+        self._in_order: deque[Send] = deque(maxlen=MAX_ORDERED_MESSAGES)
         self._running = False
         self._lock = threading.Lock()
 

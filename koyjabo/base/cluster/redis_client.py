@@ -25,7 +25,7 @@ PATIENCE_S = 1.0
 WATCH_S = 1.0
 """How often a Sentinel is asked for the master, s."""
 
-REFUSALS = (redis.ResponseError, redis.AuthenticationError, AuthorizationError)
+REDIS_REFUSALS = (redis.ResponseError, redis.AuthenticationError, AuthorizationError)
 """Errors of a Redis that responds: a wrong password, a missing right, no memory, a replica."""
 
 PROBES = (("EVAL", "return redis.call('EXISTS', KEYS[1])", 1, "koyjabo:probe"), ("PUBLISH", "koyjabo:workers", ""))
@@ -87,7 +87,7 @@ class RedisClient:
 
     def note(self, task: str, error: Exception | None = None) -> bool:
         """Note how a task's last command ended. Logs the first of its refusals. Returns whether `error` is one."""
-        if not isinstance(error, REFUSALS):
+        if not isinstance(error, REDIS_REFUSALS):
             self._refusals.pop(task, None)
             return False
         if task not in self._refusals and str(error) not in self._refusals.copy().values():

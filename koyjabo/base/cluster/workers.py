@@ -15,7 +15,7 @@ class Progress(NamedTuple):
 class RunningJob(NamedTuple):
     """The progress of a long job, as shown on pages."""
 
-    kind: str  # one of `base.jobs.running_jobs.KINDS`
+    kind: str  # one of `base.jobs.running_jobs.JOB_KINDS`
     began_ms: int
     done: int
     rows: int

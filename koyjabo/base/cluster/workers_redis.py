@@ -13,7 +13,7 @@ from .workers import Progress, RunningJob, Worker
 LEASE_S = 4.0
 """How long a worker counts as live after a report, s. It reports every second."""
 
-KEYS = ("koyjabo:{worker_reports}", "koyjabo:{worker_reports}:leases")
+WORKER_KEYS = ("koyjabo:{worker_reports}", "koyjabo:{worker_reports}:leases")
 
 
 class RedisWorkers:
@@ -35,7 +35,7 @@ class RedisWorkers:
         return [*self._own, *(worker for worker in others if worker.id not in own)]
 
     def _renew(self, worker: Worker) -> None:
-        reports = self._script(KEYS, (worker.id, json.dumps(worker._asdict()), round(LEASE_S * 1000)))
+        reports = self._script(WORKER_KEYS, (worker.id, json.dumps(worker._asdict()), round(LEASE_S * 1000)))
         self._all = [_parse(json.loads(report)) for report in reports]
 
 

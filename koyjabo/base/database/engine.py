@@ -19,11 +19,11 @@ from sqlalchemy.pool import NullPool
 from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
 from koyjabo.base.core.extensions import db
 from .outage_causes import waiting_helps
-from .startup_queries import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
+from .revisions import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
 
 log = logging.getLogger(__name__)
 
-PERMANENT = {
+PERMANENT_CAUSES = {
     *(errno.EACCES, errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP),
     *(errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS),
 }
@@ -46,24 +46,29 @@ table and waits for another.
 LAST_UNSQUASHED_COMMIT = "fc0bc4ec3386"
 """The last commit that has the migrations before OLDEST_REVISION."""
 
-LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
+EXCLUSIVE_LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
 
 PATIENCE_S = 60.0
 
-POLL_S = 0.1
+LOCK_POLL_S = 0.1
 
 LOG_AFTER_S = 1.0
 """Waits shorter than this are not logged, s, because processes that start together wait for each other."""
 
-TRY = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
+TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({EXCLUSIVE_LOCK})")
 
 # Unprivileged roles see only the pid of other roles' sessions.
-HOLDER = text(f"""
+SELECT_HOLDER = text(f"""
 SELECT l.pid, coalesce(a.application_name, '') AS application, coalesce(host(a.client_addr), 'local') AS client,
        to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since
 FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = {LOCK} AND l.objsubid = 1 AND l.granted
+WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = {EXCLUSIVE_LOCK} AND l.objsubid = 1 AND l.granted
 AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+""")
+SELECT_LACKED_TABLES = text("""
+SELECT name FROM unnest(:tables) AS name, to_regclass(name) AS known WHERE NOT (
+    has_table_privilege(known, 'SELECT') AND has_table_privilege(known, 'INSERT')
+    AND has_table_privilege(known, 'UPDATE') AND has_table_privilege(known, 'DELETE'))
 """)
 
 
@@ -92,13 +97,6 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN" if options.get("snapshot") else "BEGIN IMMEDIATE")
     elif (durable := getattr(driver, "durable", "")) and not (driver.autocommit or options.get("postgresql_readonly")):
         connection.exec_driver_sql(durable, execution_options=WITHOUT_CURSOR)  # connections of other engines have none
-
-
-LACKED = text("""
-SELECT name FROM unnest(:tables) AS name, to_regclass(name) AS known WHERE NOT (
-    has_table_privilege(known, 'SELECT') AND has_table_privilege(known, 'INSERT')
-    AND has_table_privilege(known, 'UPDATE') AND has_table_privilege(known, 'DELETE'))
-""")
 
 
 @contextmanager
@@ -140,7 +138,8 @@ def _queued(database: URL) -> Iterator[None]:
     if database.get_backend_name() != "sqlite":
         yield
         return
-    from .sqlite import FileLock, connect
+    from .file_lock import FileLock
+    from .sqlite import connect
 
     path = str(database.database)
     connect(path).close()  # creates the folder and the file
@@ -164,7 +163,7 @@ def translated_errors() -> Iterator[None]:
         raise _unusable(str(getattr(error, "orig", error))) from error
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
-        raise (_unusable(reason) if error.errno in PERMANENT else LedgerUnavailable()) from error
+        raise (_unusable(reason) if error.errno in PERMANENT_CAUSES else LedgerUnavailable()) from error
 
 
 def _unusable(reason: str) -> UnusableDatabase:
@@ -194,7 +193,7 @@ def is_up_to_date(session: Session) -> bool:
 
 def require_rights(session: Session) -> None:
     """Check that this PostgreSQL role may read and change all tables. Raises UnusableDatabase."""
-    tables = session.scalars(LACKED, {"tables": sorted(db.metadata.tables)}).all()
+    tables = session.scalars(SELECT_LACKED_TABLES, {"tables": sorted(db.metadata.tables)}).all()
     if tables:
         raise _unusable(f"its role lacks SELECT, INSERT, UPDATE or DELETE on {len(tables)} tables, such as {tables[0]}")
 
@@ -256,12 +255,12 @@ def _take_migration_lock(session: Session) -> None:
     Logs which connection holds the lock. Raises DatabaseInUse after PATIENCE_S.
     """
     began, logged_pid = time.monotonic(), 0
-    while not session.scalar(TRY):
-        row = session.execute(HOLDER).one_or_none()
+    while not session.scalar(TRY_LOCK):
+        row = session.execute(SELECT_HOLDER).one_or_none()
         session.rollback()
         if row is not None:
             logged_pid = _wait_for(Holder._make(row), time.monotonic() - began, logged_pid)
-        time.sleep(POLL_S)
+        time.sleep(LOCK_POLL_S)
 
 
 def _wait_for(holder: Holder, waited_s: float, logged_pid: int) -> int:

@@ -24,8 +24,8 @@ from koyjabo.base.core.runtime import Runtime
 from .batch_worker import BatchWorker, Job
 from .engine import SNAPSHOT
 
-PATIENCE_S, LIMIT_S = 5.0, 10.0
-IDLE_S = 1.0
+PATIENCE_S, TRANSACTION_LIMIT_S = 5.0, 10.0
+UNTESTED_IDLE_S = 1.0
 """A connection that has been idle for longer than this is tested before it is used for a write, s."""
 
 REPORT_LIMIT_S = 30.0
@@ -64,8 +64,8 @@ class DatabaseExecutor:
     def __init__(self, database: URL, runtime: Runtime) -> None:
         self._database = database
         self._runtime = runtime
-        self._reader = DatabaseThread(database, runtime, LIMIT_S, writes=False)
-        self._writer = DatabaseThread(database, runtime, LIMIT_S, writes=True)
+        self._reader = DatabaseThread(database, runtime, TRANSACTION_LIMIT_S, writes=False)
+        self._writer = DatabaseThread(database, runtime, TRANSACTION_LIMIT_S, writes=True)
         self._reporter, self._scanner = (
             DatabaseThread(database, runtime, REPORT_LIMIT_S, False, REPORT_LIMIT_S, SNAPSHOT) for _ in range(2)
         )
@@ -225,7 +225,7 @@ class DatabaseThread:
         engine = self._backend.engine
         if self._connection is not None and not self._backend.trusts(self._driver):
             self._leave()
-        if self._connection is not None and idle_s > IDLE_S and engine.dialect.name != "sqlite":
+        if self._connection is not None and idle_s > UNTESTED_IDLE_S and engine.dialect.name != "sqlite":
             try:
                 self._connection.execute(text("SELECT 1"))
                 self._connection.rollback()
@@ -261,7 +261,8 @@ class ExecutorBackend(NamedTuple):
 def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> ExecutorBackend:
     """Create the backend. `opened` is called with each new connection of the driver."""
     if database.get_backend_name() == "sqlite":
-        from .sqlite import FileLock, SqliteConnection, connect
+        from .file_lock import FileLock
+        from .sqlite import SqliteConnection, connect
 
         path = str(database.database)
 
@@ -287,58 +288,3 @@ def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> Exe
         return (statement if statement.startswith(ROLLBACK) else ours + statement), parameters
 
     return ExecutorBackend(engine, nullcontext, TIMELINES.trusts, interrupt)
-
-
-AIM_S = 0.01
-"""How long a transaction should occupy the writer, s. The limit promised to users is 50 ms, but disks vary a lot."""
-
-FIRST, FEWEST, MOST = 50, 10, 1_000
-"""Rows per transaction: initial, minimum and maximum. Larger transactions are hardly more efficient, and take long on a
-disk that suddenly slows down.
-"""
-
-GROWTH = 1.3
-REST = 2
-"""Pause after a transaction, as a multiple of its duration."""
-
-
-class Throttle:
-    """Adapts `size`, the number of rows in the next transaction, to how long the last ones took."""
-
-    def __init__(self, database: DatabaseExecutor) -> None:
-        self._database = database
-        self._size = float(FIRST)
-        self.longest_s = 0.0
-
-    @property
-    def size(self) -> int:
-        return int(self._size)
-
-    def do(self, operation: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
-        """Run an operation with a session, the arguments and `size`, then pause. Raises LedgerUnavailable."""
-        held_s: list[float] = []
-        result: Result = self._database.write(_timed(operation, held_s), *args, size=self.size, **kwargs)
-        took_s = sum(held_s)
-        self.longest_s = max(self.longest_s, took_s)
-        adapted = self._size * min(GROWTH, AIM_S / max(took_s, 1e-6))
-        self._size = min(max(adapted, FEWEST), MOST)
-        time.sleep(REST * took_s)
-        return result
-
-    def repeat(self, operation: Callable[..., object], *args: Any) -> None:
-        """Run an operation until it returns False or 0 because nothing is left to do. Raises LedgerUnavailable."""
-        while self.do(operation, *args):
-            pass
-
-
-def _timed(operation: Callable[..., Result], held_s: list[float]) -> Callable[..., Result]:
-    """Wrap an operation so that it appends its duration, including the commit, to `held_s`. The time is measured on the
-    database thread, because the event loop may be late.
-    """
-
-    def timed(session: Session, *args: Any, **kwargs: Any) -> Result:
-        began = time.monotonic()
-        event.listen(session, "after_commit", lambda _: held_s.append(time.monotonic() - began))
-        return operation(session, *args, **kwargs)
-
-    return timed

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
-LOW_BYTES, LOW_SHARE = 500_000_000, 0.05
+LOW_SPACE_BYTES, LOW_SPACE_SHARE = 500_000_000, 0.05
 """The disk is low when its free space is below both limits. On a large disk, 5 % would be too much to reserve, and on a
 small one, 500 MB.
 """
 
-CHECK_S = 5.0
+SPACE_CHECK_S = 5.0
 
 
 class Disk(NamedTuple):
@@ -25,7 +25,7 @@ class Disk(NamedTuple):
 
     @property
     def is_low(self) -> bool:
-        return self.free < min(LOW_BYTES, LOW_SHARE * self.total)
+        return self.free < min(LOW_SPACE_BYTES, LOW_SPACE_SHARE * self.total)
 
 
 def read_disk(folder: Path) -> Disk | None:
@@ -37,8 +37,8 @@ def read_disk(folder: Path) -> Disk | None:
 
 
 class FreeSpace:
-    """The disk that contains a folder. It is read at most once every CHECK_S, so that requests do not wait for the
-    system. None if there is no folder.
+    """The disk that contains a folder. It is read at most once every SPACE_CHECK_S, so that requests do not wait for
+    the system. None if there is no folder.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -50,7 +50,7 @@ class FreeSpace:
     def disk(self) -> Disk | None:
         now = time.monotonic()
         if self._folder is not None and now >= self._next_check:
-            self._next_check = now + CHECK_S
+            self._next_check = now + SPACE_CHECK_S
             self._disk = read_disk(self._folder)
             self._log_change()
         return self._disk

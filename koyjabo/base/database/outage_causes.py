@@ -5,30 +5,36 @@ from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 
 from .timelines import TIMELINES
 
-CAUSES = ("locked", "full", "read_only", "standby", "away", "refused", "old_primary")
-LOCKED, FULL, READ_ONLY, STANDBY, AWAY, REFUSED, OLD_PRIMARY = CAUSES
+OUTAGE_CAUSES = ("locked", "full", "read_only", "standby", "away", "refused", "old_primary")
+CAUSE_LOCKED, CAUSE_FULL, CAUSE_READ_ONLY, CAUSE_STANDBY, CAUSE_AWAY, CAUSE_REFUSED, CAUSE_OLD_PRIMARY = OUTAGE_CAUSES
 
-OF_SQLITE = {
-    "SQLITE_BUSY": LOCKED,
-    "SQLITE_LOCKED": LOCKED,
-    "SQLITE_FULL": FULL,
-    "SQLITE_READONLY": READ_ONLY,
-    "SQLITE_CANTOPEN": REFUSED,
+SQLITE_CAUSES = {
+    "SQLITE_BUSY": CAUSE_LOCKED,
+    "SQLITE_LOCKED": CAUSE_LOCKED,
+    "SQLITE_FULL": CAUSE_FULL,
+    "SQLITE_READONLY": CAUSE_READ_ONLY,
+    "SQLITE_CANTOPEN": CAUSE_REFUSED,
 }
 """Causes by SQLite's primary error code. SQLITE_BUSY_SNAPSHOT, for example, is a kind of SQLITE_BUSY."""
 
-OF_POSTGRES = {"55P03": LOCKED, "53100": FULL, "25006": READ_ONLY}
+POSTGRES_CAUSES = {"55P03": CAUSE_LOCKED, "53100": CAUSE_FULL, "25006": CAUSE_READ_ONLY}
 """Causes by SQLSTATE. Errors of connecting have none, not even the server's."""
 
-OF_SYSTEM = {ENOSPC: FULL, EDQUOT: FULL, EACCES: READ_ONLY, EPERM: READ_ONLY, EROFS: READ_ONLY}
+SYSTEM_CAUSES = {
+    ENOSPC: CAUSE_FULL,
+    EDQUOT: CAUSE_FULL,
+    EACCES: CAUSE_READ_ONLY,
+    EPERM: CAUSE_READ_ONLY,
+    EROFS: CAUSE_READ_ONLY,
+}
 
-QUOTED = re.compile('"[^"]*+"')
+QUOTED_VALUE = re.compile('"[^"]*+"')
 """Names in a message, such as a host's, which may contain any words."""
 
-OF_CONNECTING = {
-    STANDBY: re.compile("hot standby mode"),
-    READ_ONLY: re.compile("session is read-only"),
-    REFUSED: re.compile(
+CONNECTING_CAUSES = {
+    CAUSE_STANDBY: re.compile("hot standby mode"),
+    CAUSE_READ_ONLY: re.compile("session is read-only"),
+    CAUSE_REFUSED: re.compile(
         "authentication failed|no password supplied|pg_hba[.]conf|not permitted to log in|permission denied"
         "|Permission denied|no such (?:database|user)|[Cc]ertificate|private key|does not support|require|[Ii]nvalid"
         "|may not be used|[Uu]nrecognized|[Uu]nsupported|cannot be changed|definition of service|is too long"
@@ -41,31 +47,32 @@ the cause is then AWAY.
 
 
 def cause_of(error: BaseException) -> str:
-    """One of CAUSES; "" if the error has no known cause."""
+    """One of OUTAGE_CAUSES; "" if the error has no known cause."""
     if cause := getattr(error, "cause", ""):
         return str(cause)
     if TIMELINES.refusal:
-        return OLD_PRIMARY
+        return CAUSE_OLD_PRIMARY
     if isinstance(error, OSError):
-        return OF_SYSTEM.get(error.errno or 0, "")
+        return SYSTEM_CAUSES.get(error.errno or 0, "")
     name = getattr(error, "sqlite_errorname", "")
     if name:
-        return OF_SQLITE.get("_".join(name.split("_")[:2]), "")
+        return SQLITE_CAUSES.get("_".join(name.split("_")[:2]), "")
     if hasattr(error, "pgcode"):
-        return OF_POSTGRES.get(error.pgcode, "") if error.pgcode else cause_of_connecting(error)
-    return AWAY if str(error).endswith(" is gone") else ""
+        return POSTGRES_CAUSES.get(error.pgcode, "") if error.pgcode else cause_of_connecting(error)
+    return CAUSE_AWAY if str(error).endswith(" is gone") else ""
 
 
 def cause_of_connecting(error: BaseException) -> str:
     """Why PostgreSQL or a pooler cannot be used."""
-    text = QUOTED.sub('""', str(error))
-    said = (cause for cause, words in OF_CONNECTING.items() if words.search(text))
-    return str(getattr(error, "cause", "")) or next(said, AWAY)
+    text = QUOTED_VALUE.sub('""', str(error))
+    said = (cause for cause, words in CONNECTING_CAUSES.items() if words.search(text))
+    return str(getattr(error, "cause", "")) or next(said, CAUSE_AWAY)
 
 
 def waiting_helps(error: BaseException) -> bool:
     """Whether a start may succeed later with the same settings."""
-    return cause_of(error) not in ((REFUSED, READ_ONLY) if hasattr(error, "sqlite_errorname") else (REFUSED,))
+    refusals = (CAUSE_REFUSED, CAUSE_READ_ONLY) if hasattr(error, "sqlite_errorname") else (CAUSE_REFUSED,)
+    return cause_of(error) not in refusals
 
 
 def reason_of(error: Exception) -> str:

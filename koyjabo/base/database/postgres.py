@@ -15,13 +15,20 @@ from urllib.parse import quote, unquote, urlencode
 import psycopg2
 import psycopg2.extensions
 
-from .outage_causes import AWAY, OLD_PRIMARY, READ_ONLY, REFUSED, STANDBY, cause_of_connecting
+from .outage_causes import (
+    CAUSE_AWAY,
+    CAUSE_OLD_PRIMARY,
+    CAUSE_READ_ONLY,
+    CAUSE_REFUSED,
+    CAUSE_STANDBY,
+    cause_of_connecting,
+)
 from .timelines import TIMELINES, ServerTimeline
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-CONNECT = {
+CONNECT_OPTIONS = {
     "connect_timeout": 3,
     "application_name": "koyjabo",
     "client_encoding": "UTF8",  # PGCLIENTENCODING, a role or a database may have another one
@@ -32,7 +39,7 @@ CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 6000,
 }
-SLOW_S = 1.0
+SLOW_QUERY_S = 1.0
 """If a connection attempt takes longer than this to fail, the server is not responding, s."""
 
 SHORT_TIMEOUT_S = 2
@@ -43,28 +50,30 @@ OF_SEVERAL = {"target_session_attrs": "read-write"}
 `position` asks the server itself.
 """
 
-ORDER_OF_CAUSES = (OLD_PRIMARY, AWAY, READ_ONLY, STANDBY, REFUSED)
+ORDER_OF_CAUSES = (CAUSE_OLD_PRIMARY, CAUSE_AWAY, CAUSE_READ_ONLY, CAUSE_STANDBY, CAUSE_REFUSED)
 """If hosts cannot be used for different causes, the first of these is reported: waiting helps unless all refuse."""
 
 STATEMENT_S = 5.0
 ASK_AGAIN_S = 1.0
 """How often a reading connection checks that it still reaches the same server, s. A pooler may have switched it."""
 
-READ_ONLY, SHUTDOWN = "25006", "57P"  # SQLSTATE, and the first characters of several
+READ_ONLY_STATE, SHUTDOWN_STATES = "25006", "57P"  # SQLSTATE, and the first characters of several
 
-UNAVAILABLE: tuple[type[Exception], ...] = (
+UNAVAILABLE_STATES: tuple[type[Exception], ...] = (
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
     psycopg2.errors.ReadOnlySqlTransaction,
 )
 """Errors of the database, not of the data. A demoted primary refuses to write."""
 
-TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
+TIMELINE_NUMBER = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
 """The timeline, from the beginning of a WAL file's name. The control file shows a new timeline only some seconds
 later.
 """
 
-POSITION = f"SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN {TIMELINE} END FROM pg_control_system()"
+SELECT_POSITION = (
+    f"SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN {TIMELINE_NUMBER} END FROM pg_control_system()"
+)
 """A read-only server is not always a standby: hosting services turn `default_transaction_read_only` on when a disk is
 full. Such a server is still read.
 """
@@ -73,11 +82,14 @@ COMMITS_LATE = "SELECT current_setting('synchronous_commit') = 'off'"
 COMMIT_NOW = "SET LOCAL synchronous_commit = on; "
 ENCODING = "UTF8"
 
-COMMITTED = f"""
-SELECT CASE WHEN system_identifier = %s AND {TIMELINE} = %s THEN txid_status(%s) END FROM pg_control_system()
+SELECT_COMMITTED = f"""
+SELECT CASE WHEN system_identifier = %s AND {TIMELINE_NUMBER} = %s THEN txid_status(%s) END FROM pg_control_system()
 """
 
-ACCEPTED = "SELECT coalesce(max(accepted_ms), 0) FROM database_identity"
+OnOpened = Callable[["PostgresConnection"], object]
+"""A function that gets a connection as soon as it exists, so that later waits can be interrupted."""
+
+SELECT_ACCEPTED = "SELECT coalesce(max(accepted_ms), 0) FROM database_identity"
 DOES_NOT_SAY = (
     psycopg2.ProgrammingError,
     psycopg2.NotSupportedError,
@@ -87,7 +99,7 @@ DOES_NOT_SAY = (
 
 
 class Unreachable(psycopg2.OperationalError):  # type: ignore[misc]
-    """No host can be used. `cause` is one of `outage_causes.CAUSES`."""
+    """No host can be used. `cause` is one of `outage_causes.OUTAGE_CAUSES`."""
 
     def __init__(self, text: str, cause: str) -> None:
         super().__init__(text)
@@ -102,10 +114,6 @@ class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
     distrusted = 0  # `TIMELINES.distrusted` when it was opened
     durable = ""
     """SQL that makes the transaction's commit wait for the disk, because the operator's settings do not."""
-
-
-OnOpened = Callable[[PostgresConnection], object]
-"""A function that gets a connection as soon as it exists, so that later waits can be interrupted."""
 
 
 def limits(statement_s: float = STATEMENT_S) -> str:
@@ -140,11 +148,11 @@ def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresCon
             return connection
         except psycopg2.OperationalError as error:
             failures.append(error)
-            if time.monotonic() - began > SLOW_S:
+            if time.monotonic() - began > SLOW_QUERY_S:
                 TIMELINES.silent[_place(parameters)] = time.monotonic()
     causes = {cause_of_connecting(failure) for failure in failures}
     cause = next(cause for cause in ORDER_OF_CAUSES if cause in causes)
-    if cause != OLD_PRIMARY:
+    if cause != CAUSE_OLD_PRIMARY:
         TIMELINES.refusal = ""
     # libpq repeats itself if it tries to connect with TLS first, then without.
     texts = [" ".join(dict.fromkeys(str(failure).split("\n"))) for failure in failures]
@@ -160,7 +168,7 @@ def connect_in_transactions(dsn: str, opened: OnOpened = lambda connection: None
 
 def _places(dsn: str) -> Iterator[dict[str, Any]]:
     """Yield the connection parameters for each host. libpq itself would stop at an old primary that comes first."""
-    given = {**psycopg2.extensions.parse_dsn(dsn), **CONNECT}
+    given = {**psycopg2.extensions.parse_dsn(dsn), **CONNECT_OPTIONS}
     hosts, ports = given.get("host", "").split(","), given.get("port", "").split(",")
     if len(hosts) == 1:
         yield given
@@ -183,7 +191,7 @@ def _connect_to(parameters: dict[str, Any], opened: OnOpened) -> PostgresConnect
         _require_encoding(connection)
         connection.distrusted, connection.server = TIMELINES.distrusted, server_of(connection)
         if connection.server is not None and not TIMELINES.admits(connection.server):
-            raise Unreachable(TIMELINES.refusal, OLD_PRIMARY)
+            raise Unreachable(TIMELINES.refusal, CAUSE_OLD_PRIMARY)
         connection.durable = _durable(connection)
     except BaseException:
         close(connection)
@@ -196,7 +204,8 @@ def _require_encoding(connection: PostgresConnection) -> None:
     encoding = connection.get_parameter_status("server_encoding")
     if encoding not in (ENCODING, None):
         raise Unreachable(
-            f"its encoding is {encoding}, which cannot store all texts; create one with ENCODING '{ENCODING}'", REFUSED
+            f"its encoding is {encoding}, which cannot store all texts; create one with ENCODING '{ENCODING}'",
+            CAUSE_REFUSED,
         )
 
 
@@ -213,12 +222,12 @@ def position(connection: Any) -> tuple[int, int] | None:
     """
     with connection.cursor() as cursor:
         try:
-            cursor.execute(POSITION)
+            cursor.execute(SELECT_POSITION)
         except DOES_NOT_SAY:
             return None
         system, timeline = cursor.fetchone()
     if timeline is None:
-        raise Unreachable("the server accepts no writes: it is a standby", STANDBY)
+        raise Unreachable("the server accepts no writes: it is a standby", CAUSE_STANDBY)
     return system, timeline
 
 
@@ -230,7 +239,7 @@ def server_of(connection: Any) -> ServerTimeline | None:
     system, timeline = known
     with connection.cursor() as cursor:
         try:
-            cursor.execute(ACCEPTED)
+            cursor.execute(SELECT_ACCEPTED)
             accepted_ms = cursor.fetchone()[0]
         except psycopg2.ProgrammingError:  # a database without tables
             accepted_ms = 0
@@ -311,7 +320,7 @@ def was_committed(cursor: Any, transaction: int, server: ServerTimeline | None) 
     """
     if server is None:
         return False
-    cursor.execute(COMMITTED, (server.system, server.timeline, transaction))
+    cursor.execute(SELECT_COMMITTED, (server.system, server.timeline, transaction))
     return bool(cursor.fetchone() == ("committed",))
 
 
@@ -319,7 +328,7 @@ def was_refused(error: Any) -> bool:
     """Whether the server refused the work itself, so that a retry is useless. A shutdown or demotion is not such a
     refusal.
     """
-    return bool(error.pgcode) and not error.pgcode.startswith((SHUTDOWN, READ_ONLY))
+    return bool(error.pgcode) and not error.pgcode.startswith((SHUTDOWN_STATES, READ_ONLY_STATE))
 
 
 def close(connection: Any) -> None:

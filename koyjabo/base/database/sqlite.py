@@ -1,7 +1,6 @@
 """SQLite: connections for all parts of the program, and the file lock of its writers."""
 
 import errno
-import fcntl
 import os
 import sqlite3
 import stat
@@ -10,6 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+
+from .file_lock import FileLock
 
 OF_OTHERS = 0o077
 BUSY_TIMEOUT_S = 4.0
@@ -195,49 +196,3 @@ def _make_private(path: str) -> None:
             for file in (f"{path}.lock", f"{path}.opened", f"{path}-wal", f"{path}-shm", path):
                 with suppress(OSError):  # it does not exist, or belongs to another user
                     os.chmod(file, 0o600)
-
-
-MAX_BYTES = 120
-"""Maximum length of the text for `FileLock.write`."""
-
-
-class FileLock:
-    """An advisory lock on a file next to the database, with a fair queue of processes.
-
-    SQLite's own busy handler sleeps for increasing times, which starves one of two busy servers.
-    """
-
-    def __init__(self, path: str, suffix: str = ".lock") -> None:
-        self._path = path + suffix
-        self._file: int | None = None
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        file = self._opened()
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
-
-    def read(self) -> bytes:
-        """The text that a process last wrote while it held the lock. It outlives that process."""
-        if self._file is not None:
-            return os.pread(self._file, MAX_BYTES, 0)
-        with suppress(OSError):  # the lock was never taken, or the file cannot be created
-            return Path(self._path).read_bytes()[:MAX_BYTES]
-        return b""
-
-    def write(self, text: bytes) -> None:
-        """Replace the text in the file. Requires the lock."""
-        os.pwrite(self._opened(), text.ljust(MAX_BYTES), 0)
-
-    def _opened(self) -> int:
-        if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        return self._file
-
-    def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None

@@ -18,13 +18,13 @@ from .job_queries import Claim
 
 log = logging.getLogger(__name__)
 
-POLL_S = 30.0
+DAILY_POLL_S = 30.0
 """Interval between calls that begin a day's work if it is due, s."""
 
 RENEW_MS = 10_000
 """Interval between renewals of a day's claim, ms. Other workers may take the claim after twelve times this long."""
 
-ATTEMPTS, RETRY_S = 100, 5.0
+STORE_ATTEMPTS, STORE_RETRY_S = 100, 5.0
 """Number of attempts to store a result while the database is down, and the pause between them, s. This takes 8 minutes,
 or 25 minutes if every attempt times out.
 """
@@ -174,11 +174,11 @@ def is_stored(store: Callable[[], object]) -> bool:
     """Store the result of long work as soon as the database can be reached. Returns False if that takes too long. An
     attempt that timed out may have succeeded, so `store` may be called again after it has succeeded.
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(STORE_ATTEMPTS):
         try:
             store()
         except LedgerUnavailable:
-            time.sleep(RETRY_S)
+            time.sleep(STORE_RETRY_S)
         else:
             return True
     return False

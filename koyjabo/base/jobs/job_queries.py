@@ -13,14 +13,14 @@ from koyjabo.base.core.clock import shifted
 from koyjabo.base.database.rows import changed_rows
 from .models import NightlyWork
 
-SILENT_MS = 120_000
+SILENT_WORKER_MS = 120_000
 """After this time without a renewal, another worker may take a day's work or end a job, ms."""
 
 LEASE_MS = 60_000
 """After this time without a renewal, another worker may take a lease, ms."""
 
 # Makes sure that there is always a row to lock.
-MAKE_ROW = text("""
+INSERT_WORK_ROW = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES (:name, '', '', 0) ON CONFLICT DO NOTHING
 """)
 
@@ -78,7 +78,7 @@ def release_lease(session: Session, name: str, worker: str) -> None:
 
 
 def _locked(session: Session, name: str) -> NightlyWork:
-    session.execute(MAKE_ROW, {"name": name})
+    session.execute(INSERT_WORK_ROW, {"name": name})
     return session.execute(select(NightlyWork).where(NightlyWork.name == name).with_for_update()).scalar_one()
 
 
@@ -88,7 +88,7 @@ def _is_free(row: NightlyWork, day: str, now_ms: int) -> bool:
     """
     if row.ended_ms is not None:
         return row.day < day or row.day > shifted(day, 1)
-    return abs(now_ms - row.seen_ms) > SILENT_MS
+    return abs(now_ms - row.seen_ms) > SILENT_WORKER_MS
 
 
 def _is_lease_free(row: NightlyWork, worker: str, now_ms: int) -> bool:

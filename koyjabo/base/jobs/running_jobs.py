@@ -9,7 +9,7 @@ from koyjabo.base.cluster.workers import RunningJob
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import Advance, ReportProgress
 
-EXPORT, ERASURE = KINDS = ("export", "erasure")
+EXPORT, ERASURE = JOB_KINDS = ("export", "erasure")
 
 
 class RunningJobs:
@@ -24,7 +24,7 @@ class RunningJobs:
         return tuple(self._running.values())
 
     def reported(self, kind: str) -> ReportProgress:
-        """A ReportProgress for a job of one of KINDS."""
+        """A ReportProgress for a job of one of JOB_KINDS."""
 
         @contextmanager
         def report(rows: int, label: str) -> Iterator[Advance]:

@@ -4,7 +4,8 @@ import unicodedata
 from collections.abc import Callable, Collection
 
 from koyjabo.base.core.i18n import ASCII_DIGITS
-from koyjabo.base.database.rows import Page, sought
+from koyjabo.base.database.rows import Page
+from koyjabo.base.database.search import sought
 from koyjabo.base.models import Scope
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.online_members import OnlineMember, OnlineMembers

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.base.database.rows import Page, length, usable
+from koyjabo.base.database.rows import Page, length
+from koyjabo.base.database.search import usable
 from .models import LoginSession
 from .queries import revoke
 

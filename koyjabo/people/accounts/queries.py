@@ -13,7 +13,8 @@ from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import EmailTaken, WrongCredentials
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.link_tokens import PASSWORD_RESET
-from koyjabo.base.database.rows import changed_rows, usable
+from koyjabo.base.database.rows import changed_rows
+from koyjabo.base.database.search import usable
 from koyjabo.base.settings.schema import Policy
 from koyjabo.people.audit.models import AccessVersion
 from koyjabo.people.audit.queries import record_revocation

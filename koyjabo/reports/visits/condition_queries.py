@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text as s
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.urls import ascii_host, normal
-from koyjabo.base.database.rows import has, has_words
+from koyjabo.base.database.search import has, has_words
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.location_names import COUNTRIES_BY_CODE
 from koyjabo.counting.evidence.facts import ATTENDED_VISIT_MS

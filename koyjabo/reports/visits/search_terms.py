@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from koyjabo.base.core.i18n import ASCII_DIGITS, LANGUAGES
-from koyjabo.base.database.rows import LONGEST_SEARCH
+from koyjabo.base.database.search import MAX_SEARCH_LENGTH
 from koyjabo.base.network.location_names import CITY_TRANSLATIONS, COUNTRIES_BY_CODE, in_language
 
 NUMBER_LABEL = r"(?:(?:no\.?|number|visit|নং|নম্বর|ভিজিট)\s*)*(?:[#№]\s*)?"
@@ -30,7 +30,7 @@ names.
 """
 
 
-def plain(text: str, longest: int = LONGEST_SEARCH) -> str:
+def plain(text: str, longest: int = MAX_SEARCH_LENGTH) -> str:
     """The beginning of a text, without NULs or surrounding spaces, in the same Unicode form as stored texts."""
     return unicodedata.normalize("NFC", text.strip()[:longest].replace("\0", "")).strip()
 

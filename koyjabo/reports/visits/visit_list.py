@@ -12,7 +12,7 @@ from koyjabo.base.core.identity import MASKED_TEXT, OPERATOR, Account, uuid_of
 from koyjabo.base.core.runtime import ReportProgress, unreported
 from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.rows import LONGEST_SEARCH
+from koyjabo.base.database.search import MAX_SEARCH_LENGTH
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.counting.queries import Visited, visits_by_day
@@ -54,7 +54,7 @@ IS_BOT_BY_NAME = {"people": False, "bots": True}
 IS_OWN_BY_NAME = {"own": True, "others": False}
 """Values of `VisitFilter.own`, with the value of the column."""
 
-LONGEST_TEXTS = dict.fromkeys(("place", "page", "source", "browser"), MAX_TEXT_LENGTH) | {"text": LONGEST_SEARCH}
+LONGEST_TEXTS = dict.fromkeys(("place", "page", "source", "browser"), MAX_TEXT_LENGTH) | {"text": MAX_SEARCH_LENGTH}
 """The text fields of `VisitFilter`, and their maximum lengths in characters."""
 
 LAST_EXPORT_DAY = "9999-12-31"

@@ -10,7 +10,7 @@ UPKEEP = ("upkeep_queries:WeeklyReportRules",)
 
 
 def register(base: "Base") -> None:
-    from koyjabo.base.jobs.claims import POLL_S
+    from koyjabo.base.jobs.claims import DAILY_POLL_S
     from koyjabo.people.mail.kinds import add_kind
     from .email import EMAIL_LABEL, weekly
     from .weekly_report import EMAIL_KIND, WeeklyReport
@@ -18,4 +18,4 @@ def register(base: "Base") -> None:
     add_kind(EMAIL_KIND, EMAIL_LABEL, weekly)
     weekly_report = base.services.add(WeeklyReport(base))
     base.on(base.signals.epoch_began, lambda _: weekly_report.forget())
-    base.every(POLL_S, weekly_report.tick)
+    base.every(DAILY_POLL_S, weekly_report.tick)

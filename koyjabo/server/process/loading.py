@@ -165,7 +165,7 @@ def prepare(settings: "Settings") -> bool:
 def is_prepared(settings: "Settings") -> bool:
     """Whether the database is prepared, so that creating the application would change nothing."""
     from koyjabo.base.core.credential_rules import email_key
-    from koyjabo.base.database import startup_queries
+    from koyjabo.people.accounts import startup_queries
 
     makes_one_up = settings.environment == "development" and not settings.admin_email
     return startup_queries.is_prepared(_database(settings), email_key(settings.admin_email), makes_one_up)
@@ -176,7 +176,7 @@ def new_login_token(settings: "Settings") -> str | None:
     development. None without an admin, or if the database cannot be written.
     """
     from koyjabo.base.core.link_tokens import LOGIN_LINK, LinkTokens
-    from koyjabo.base.database import startup_queries
+    from koyjabo.people.accounts import startup_queries
 
     if settings.environment != "development":
         return None

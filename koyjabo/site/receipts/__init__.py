@@ -10,10 +10,12 @@ INTERFACES = ("api", "pages")
 
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
+    from koyjabo.upkeep.health.health import Health
     from koyjabo.web.panel.navigation import OVERVIEW_SECTION, Navigation, Shortcut
     from .receipts import Receipts
 
     base.services.add(Receipts(base))
+    base.services[Health].link_recounts("pages_receipts.receipt", "recount-label")
     base.services[Navigation].add_shortcuts(
         OVERVIEW_SECTION,
         Shortcut(N_("Is this number right?"), "pages_receipts.receipt", rank=1),

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.people.audit import queries as audit
 from koyjabo.upkeep.backups import backup_record_queries
-from koyjabo.upkeep.recounts.recounts import ENDED
+from koyjabo.upkeep.recounts.recounts import RECOUNT_ENDED
 
 RESTORE_ACTION = "ledger.restore"
 """Audit log action for a restore. A restore ends with a recount that must find no problems."""
@@ -43,7 +43,7 @@ def verification(session: Session) -> Verification:
 
 
 def _recounted(session: Session) -> LastRecount | None:
-    for line in audit.newest(session, (ENDED, RESTORE_ACTION), MAX_RECOUNT_RECORDS):
+    for line in audit.newest(session, (RECOUNT_ENDED, RESTORE_ACTION), MAX_RECOUNT_RECORDS):
         if line.action == RESTORE_ACTION:
             return LastRecount(line.at_ms, 0)
         if "agrees" in line.details:

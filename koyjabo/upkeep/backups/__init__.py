@@ -13,19 +13,19 @@ COMMANDS = {"backup": "cli:backup", "restore": "cli:restore"}
 
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
-    from koyjabo.base.jobs.claims import POLL_S
+    from koyjabo.base.jobs.claims import DAILY_POLL_S
     from koyjabo.base.observability import all_metrics
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.web.panel.navigation import DATA_SECTION, Navigation, Shortcut
-    from .backups import READ_S, Backups
+    from .backups import FOLDER_READ_S, Backups
 
     backups = base.services.add(Backups(base))
     gauges = base.services[ObservabilityServices].gauges
     gauges.provide(all_metrics.BACKUP_TIME_GAUGE, lambda: backups.newest and backups.newest.made_ms / 1000)
     gauges.provide(all_metrics.BACKUP_SIZE_GAUGE, lambda: backups.newest and backups.newest.bytes)
     gauges.provide(all_metrics.BACKUP_FAILURES_GAUGE, lambda: backups.failures)
-    base.every(READ_S, backups.refresh)
-    base.every(POLL_S, backups.tick)
+    base.every(FOLDER_READ_S, backups.refresh)
+    base.every(DAILY_POLL_S, backups.tick)
     base.at_close(backups.close)
     base.services[Navigation].add_shortcuts(
         DATA_SECTION, Shortcut(N_("Backups"), DATA_SECTION, "backups-label", rank=2)

@@ -17,24 +17,24 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database import engine
-from koyjabo.base.database.startup_queries import NEWEST_REVISION
+from koyjabo.base.database.revisions import NEWEST_REVISION
 from koyjabo.people.audit import log
-from koyjabo.upkeep.recounts.recounts import LEDGER
+from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT
 from . import backup_queries
 from .backup_file import BackupWriter, Head
-from .backup_record_queries import BACKUP, FAILED
+from .backup_record_queries import BACKUP_ACTION, FAILURE_ACTION
 from .folder import atomic_file
 
 logger = logging.getLogger(__name__)
 
 log.ACTION_LABELS |= {
     "backup.begin": N_("Backup started"),
-    BACKUP: N_("Backup made"),
-    FAILED: N_("Backup failed"),
+    BACKUP_ACTION: N_("Backup made"),
+    FAILURE_ACTION: N_("Backup failed"),
 }
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-SYNC_EVERY = 4 << 20
+DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+SYNC_BYTES = 4 << 20
 """How much is written between two syncs, bytes. A single sync at the end would make the server's commits wait for the
 whole file.
 """
@@ -63,7 +63,7 @@ def write(path: Path, clock: Clock, progress: ReportProgress, temporary: Path | 
             with atomic_file(path, temporary) as file:
                 return _write(file, connection, clock, progress)
         except OSError as error:
-            advice = " Free up space there." if error.errno in DISK_FULL else ""
+            advice = " Free up space there." if error.errno in DISK_FULL_ERRORS else ""
             raise Unusable(f"{path} cannot be written: {error.strerror or error}.{advice}") from None
 
 
@@ -76,7 +76,7 @@ def _write(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgre
             for rows in backup_queries.rows(connection, table):
                 writer.rows(rows)
                 advance(len(rows))
-                if file.tell() - synced >= SYNC_EVERY:
+                if file.tell() - synced >= SYNC_BYTES:
                     file.flush()
                     os.fsync(file.fileno())
                     synced = file.tell()
@@ -89,7 +89,7 @@ def record(head: Head, clock: Clock, **details: bool) -> None:
     complete.
     """
     by = log.actor(OPERATOR, clock)
-    entry = by.entry(BACKUP, LEDGER, rows=sum(head.rows.values()), total=head.total, **details)
+    entry = by.entry(BACKUP_ACTION, LEDGER_SUBJECT, rows=sum(head.rows.values()), total=head.total, **details)
     try:
         with engine.translated_errors(), engine.exclusive(db.engine.url) as session:
             entry.store(session)

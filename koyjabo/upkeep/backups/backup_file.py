@@ -22,24 +22,24 @@ FORMAT = 1
 COMPRESSION = 3
 """The gzip level. Higher levels take several times as long to save a tenth."""
 
-GZIP = 16 + zlib.MAX_WBITS
+GZIP_WBITS = 16 + zlib.MAX_WBITS
 """Value that makes zlib write a gzip header and checksum."""
 
 ROWS_PER_PIECE = 1_000
 """Rows per piece. A piece has at most twice MAX_LINE_LENGTH bytes."""
 
 
-LATEST_MS = 253_402_300_799_999
+MAX_MOMENT_MS = 253_402_300_799_999
 """The last moment whose date has a four-digit year, ms."""
 
 MAX_NUMBER = 2**53 - 1
 """The largest integer that all JSON clients represent exactly."""
 
-ANOTHER = "The backup was changed after it was made, or another program made it. Restore another backup."
+ANOTHER_BACKUP = "The backup was changed after it was made, or another program made it. Restore another backup."
 
-CHANGED = "The backup has changed since it was made: its contents do not match its checksum."
+BACKUP_CHANGED = "The backup has changed since it was made: its contents do not match its checksum."
 
-CUT_OFF = "The backup is truncated: its end is missing."
+BACKUP_CUT_OFF = "The backup is truncated: its end is missing."
 
 
 class Head(NamedTuple):
@@ -66,7 +66,7 @@ class BackupWriter:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         # Do not use a GzipFile: it would write to its file when it is closed, even after a failed backup.
-        self._zip = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
+        self._zip = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP_WBITS)
         self._hash = hashlib.sha256()
         self._rows: dict[str, int] = {}
         self._table = ""
@@ -125,13 +125,13 @@ def pieces(path: Path) -> Iterator[TablePiece]:
             if isinstance(value, dict) and "end" in value:
                 is_whole = value["sha256"] == digest.hexdigest() and announced == value["rows"] == counted
                 if next(file_lines, b"") or not is_whole:
-                    raise Unusable(CHANGED)
+                    raise Unusable(BACKUP_CHANGED)
                 return
             digest.update(line)
             if not isinstance(value, list):
                 table, columns = _table(value)
                 counted[table] = 0
-        raise Unusable(CUT_OFF)
+        raise Unusable(BACKUP_CUT_OFF)
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def _reading(path: Path) -> Iterator[Iterator[bytes]]:
     except LineTooLong as error:
         raise Unusable(f"{error}, so this is not a backup made by this program. Nothing was restored.") from None
     except EOFError:
-        raise Unusable(CUT_OFF) from None
+        raise Unusable(BACKUP_CUT_OFF) from None
     except (gzip.BadGzipFile, zlib.error, ValueError, KeyError, TypeError, RecursionError):
         raise Unusable("The file is damaged, or it is not a backup made by this program.") from None
     except OSError as error:
@@ -174,6 +174,6 @@ def _head(line: bytes) -> Head:
     if not isinstance(head.schema, str) or set(map(type, (head.rows["visits"], *numbers.values()))) != {int}:
         raise ValueError("its values have the wrong types")
     for name, number in numbers.items():
-        if not 0 <= number <= (LATEST_MS if name in ("made_ms", "epoch") else MAX_NUMBER):
-            raise Unusable(f"The first line has an impossible number, {shown(name)}: {shown(number)}. {ANOTHER}")
+        if not 0 <= number <= (MAX_MOMENT_MS if name in ("made_ms", "epoch") else MAX_NUMBER):
+            raise Unusable(f"The first line has an impossible number, {shown(name)}: {shown(number)}. {ANOTHER_BACKUP}")
     return head

@@ -8,16 +8,16 @@ from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import AuditRecord
 
-WORK = "backups"
+BACKUP_WORK = "backups"
 """The row in `nightly_work`. Until the first night, its `seen_ms` is when backups were turned on."""
 
-BACKUP, FAILED = "ledger.backup", "backup.failed"
+BACKUP_ACTION, FAILURE_ACTION = "ledger.backup", "backup.failed"
 """Actions in the audit log. The details of a verified backup have `proven`."""
 
-MAX_RECORDS = 100
+MAX_BACKUP_RECORDS = 100
 """How many records of the audit log are searched for a verified backup."""
 
-TURN_ON = text("""
+INSERT_WORK = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, :day, '', :now_ms, :now_ms)
 ON CONFLICT DO NOTHING
 """)
@@ -25,24 +25,24 @@ ON CONFLICT DO NOTHING
 
 def turn_on(session: Session, day: str, now_ms: int) -> None:
     """Record that backups are turned on, and that the backup of `day` is not needed. Idempotent."""
-    session.execute(TURN_ON, {"name": WORK, "day": day, "now_ms": now_ms})
+    session.execute(INSERT_WORK, {"name": BACKUP_WORK, "day": day, "now_ms": now_ms})
 
 
 def on_since_ms(session: Session) -> int | None:
-    return session.scalar(select(NightlyWork.seen_ms).where(NightlyWork.name == WORK))
+    return session.scalar(select(NightlyWork.seen_ms).where(NightlyWork.name == BACKUP_WORK))
 
 
 def verified(session: Session) -> AuditRecord | None:
     """The record of the latest verified backup."""
-    records = audit.newest(session, (BACKUP,), MAX_RECORDS)
+    records = audit.newest(session, (BACKUP_ACTION,), MAX_BACKUP_RECORDS)
     return next((record for record in records if "proven" in record.details), None)
 
 
 def failures(session: Session, after: int = 0) -> tuple[AuditRecord, ...]:
     """The latest failures with larger ids than `after`, newest first."""
-    return audit.newest(session, (FAILED,), MAX_RECORDS, after)
+    return audit.newest(session, (FAILURE_ACTION,), MAX_BACKUP_RECORDS, after)
 
 
 def failure_count(session: Session) -> int:
     """How many failures the audit log has."""
-    return session.scalar(select(func.count()).where(AuditLine.action == FAILED)) or 0
+    return session.scalar(select(func.count()).where(AuditLine.action == FAILURE_ACTION)) or 0

@@ -20,35 +20,35 @@ from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.core.runtime import Advance, Call, ReportProgress
 from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.base.jobs.claims import DailyWork
-from koyjabo.base.jobs.job_queries import SILENT_MS
+from koyjabo.base.jobs.job_queries import SILENT_WORKER_MS
 from koyjabo.base.settings.backup_folder import problem
 from koyjabo.people.accounts.queries import recipients
 from koyjabo.people.audit import log as audit
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.upkeep.recounts.recounts import LEDGER, store_recount
+from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT, store_recount
 from . import backup_record_queries, verified
 from .backup import record
 from .backup_file import Head
-from .backup_record_queries import FAILED, WORK
+from .backup_record_queries import BACKUP_WORK, FAILURE_ACTION
 from .folder import BackupFile, BackupFolder
 from .verified import Inconsistent
 
 log = logging.getLogger(__name__)
 
-MAX_TRIES = 3
+MAX_BACKUP_TRIES = 3
 """Maximum number of attempts per day."""
 
-PAUSE_MS = 3_600_000
+FAILURE_PAUSE_MS = 3_600_000
 """Pause after a failure before the next attempt, ms."""
 
-READ_S = 30.0
+FOLDER_READ_S = 30.0
 """Interval between calls to `refresh`, s."""
 
-POLL_S = 0.1
+PROCESS_POLL_S = 0.1
 """Interval between polls of the process, s."""
 
-MAX_READS = 20
-READ_POLL_S = 0.01
+MAX_FOLDER_READS = 20
+FOLDER_POLL_S = 0.01
 """How often a page looks whether the folder was read, and the pause between, s."""
 
 NICENESS = 10
@@ -59,14 +59,14 @@ might never finish.
 KILLED_FIRST = "1000"
 """The highest out-of-memory score on Linux, so that the process is killed first."""
 
-COMMAND = (sys.executable, "-m", "koyjabo", "backup", "--quiet")
+BACKUP_COMMAND = (sys.executable, "-m", "koyjabo", "backup", "--quiet")
 PACKAGE_FOLDER = str(Path(installation.__file__).parents[3])
 """The folder that has this package, so that the process finds it from any folder."""
 
 GIVEN_SETTINGS = ("DATABASE_URL", "BACKUP_DIR", "BACKUP_KEEP")
 """Settings of this worker that the process uses, also if others are stored in the meantime."""
 
-KIND = "backup_failed"
+FAILURE_MAIL = "backup_failed"
 """Kind of the email about a failure."""
 
 FAILURE_WARNING = "The last backup failed. The page Data shows why."
@@ -107,7 +107,7 @@ class Backups:
         self._runtime = base.runtime
         self._settings = base.settings
         self._mails = base.services[MailOutbox]
-        self._work = DailyWork(base.database, base.clock, base.runtime, WORK, "backup")
+        self._work = DailyWork(base.database, base.clock, base.runtime, BACKUP_WORK, "backup")
         self._folder: FolderState | None = None  # None before it was read
         self._is_reading = False
         self._is_on_stored = False
@@ -126,7 +126,7 @@ class Backups:
         """The latest verified backup in the folder, as last read. Backups dated in the future are ignored, because a
         clock was wrong.
         """
-        files, latest_ms = self._folder.files if self._folder else [], self._clock.now_ms() + SILENT_MS
+        files, latest_ms = self._folder.files if self._folder else [], self._clock.now_ms() + SILENT_WORKER_MS
         return next((file for file in files if file.is_verified and file.made_ms <= latest_ms), None)
 
     @property
@@ -135,7 +135,7 @@ class Backups:
         return FAILURE_WARNING if self.is_on and (self._failed or (self._folder and self._folder.problem)) else None
 
     def refresh(self) -> None:
-        """Read the folder, and from the database what all servers share. Call this every READ_S."""
+        """Read the folder, and from the database what all servers share. Call this every FOLDER_READ_S."""
         if self.is_on:
             self._read_folder()
             with suppress(LedgerUnavailable):
@@ -162,7 +162,7 @@ class Backups:
             raise BackupsOff
         if self._is_running():
             raise BackupUnderWay
-        self._database.write(audit.actor(account, self._clock).entry("backup.begin", LEDGER).store)
+        self._database.write(audit.actor(account, self._clock).entry("backup.begin", LEDGER_SUBJECT).store)
         self._runtime.start_task(self._make_now)
 
     def make(self, progress: ReportProgress) -> tuple[Path, Head]:
@@ -200,9 +200,9 @@ class Backups:
         """The state, for site viewers and admins. Raises Forbidden for others."""
         account.require_site_viewer()
         self._read_folder()
-        for _ in range(MAX_READS):
+        for _ in range(MAX_FOLDER_READS):
             if self._is_reading:
-                time.sleep(READ_POLL_S)
+                time.sleep(FOLDER_POLL_S)
         failed, folder = self._last_failure(), self._folder or FolderState(None, [], is_locked=False)
         if folder.problem:
             failed = Failure(self._clock.now_ms(), folder.problem)
@@ -230,7 +230,7 @@ class Backups:
             return False
         failures = [failure.at_ms for failure in self._database.read(backup_record_queries.failures)]
         tries = sum(at_ms >= due_ms for at_ms in failures)
-        return tries == 0 or (tries < MAX_TRIES and self._clock.now_ms() - failures[0] >= PAUSE_MS)
+        return tries == 0 or (tries < MAX_BACKUP_TRIES and self._clock.now_ms() - failures[0] >= FAILURE_PAUSE_MS)
 
     def _make_daily(self, day: str, renew: Advance) -> Call | None:
         return (lambda: None) if self._run(partial(renew, 0)) else None
@@ -246,7 +246,7 @@ class Backups:
         pid = self._pid = _start({name: getattr(self._settings, name.lower()) for name in GIVEN_SETTINGS})
         try:
             while (ended := os.waitpid(pid, os.WNOHANG))[0] == 0:
-                time.sleep(POLL_S)
+                time.sleep(PROCESS_POLL_S)
                 renew()
         except BaseException:
             os.kill(pid, signal.SIGTERM)
@@ -294,11 +294,11 @@ class Backups:
         is_first = self._last_failure() is None
 
         def operation(session: Any) -> None:
-            by.entry(FAILED, LEDGER, error=error).store(session)
+            by.entry(FAILURE_ACTION, LEDGER_SUBJECT, error=error).store(session)
             if recounted is not None:
                 store_recount(session, by, recounted)
             for to in recipients(session) if is_first else ():
-                email = self._mails.email(KIND, to.email, to.language, error=error, at_ms=by.at_ms)
+                email = self._mails.email(FAILURE_MAIL, to.email, to.language, error=error, at_ms=by.at_ms)
                 if email is not None:
                     email.store(session)
 
@@ -309,7 +309,7 @@ def _start(given: dict[str, object]) -> int:
     """Start the process with these settings, and return its id. It has a lower priority than visits."""
     path = os.pathsep.join(filter(None, (PACKAGE_FOLDER, os.environ.get("PYTHONPATH", ""))))
     environment = {**os.environ, **{name: str(value) for name, value in given.items()}, "PYTHONPATH": path}
-    pid = os.posix_spawn(sys.executable, COMMAND, environment, setsigdef=(signal.SIGINT, signal.SIGTERM))
+    pid = os.posix_spawn(sys.executable, BACKUP_COMMAND, environment, setsigdef=(signal.SIGINT, signal.SIGTERM))
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
     with suppress(OSError):

@@ -16,20 +16,20 @@ from typing import BinaryIO, NamedTuple
 from koyjabo.base.core.errors import BackupUnderWay, Unusable
 from . import backup_file
 
-VERIFIED, UNVERIFIED = ".backup", ".unverified"
+VERIFIED_ENDING, UNVERIFIED_ENDING = ".backup", ".unverified"
 """Endings of the names of complete backups: restored and recounted, or not."""
 
-NAME = re.compile(rf"koyjabo-(\d{{8}}T\d{{6}}Z)-[0-9a-f]{{8}}({VERIFIED}|{UNVERIFIED})", re.ASCII)
+BACKUP_NAME = re.compile(rf"koyjabo-(\d{{8}}T\d{{6}}Z)-[0-9a-f]{{8}}({VERIFIED_ENDING}|{UNVERIFIED_ENDING})", re.ASCII)
 """Names that the program generates. In alphabetical order, the oldest backup comes first."""
 
 TIME_IN_NAME = "%Y%m%dT%H%M%SZ"
-MAX_SHOWN = 200
+MAX_SHOWN_BACKUPS = 200
 """Maximum number of backups whose files are read."""
 
 LOCK_FILE, WORK_FOLDER = ".koyjabo-backup.lock", ".koyjabo-backup"
 """The file that is locked while a backup runs, and the folder with its temporary files."""
 
-LOCK_ATTEMPTS, PAUSE_S = 5, 0.1
+LOCK_ATTEMPTS, LOCK_PAUSE_S = 5, 0.1
 
 
 class BackupFile(NamedTuple):
@@ -48,16 +48,16 @@ class BackupFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def names(self, ending: str = VERIFIED) -> list[str]:
+    def names(self, ending: str = VERIFIED_ENDING) -> list[str]:
         """Names of the backups with this ending, oldest first."""
         with os.scandir(self.path) as entries:
-            names = [entry.name for entry in entries if NAME.fullmatch(entry.name) and entry.is_file()]
+            names = [entry.name for entry in entries if BACKUP_NAME.fullmatch(entry.name) and entry.is_file()]
         return sorted(name for name in names if name.endswith(ending))
 
     def files(self) -> list[BackupFile]:
-        """The newest backups, newest first, at most MAX_SHOWN."""
+        """The newest backups, newest first, at most MAX_SHOWN_BACKUPS."""
         files = []
-        for name in self.names("")[: -MAX_SHOWN - 1 : -1]:
+        for name in self.names("")[: -MAX_SHOWN_BACKUPS - 1 : -1]:
             with suppress(FileNotFoundError):  # another process has just removed or renamed it
                 files.append(self._file(name))
         return files
@@ -67,7 +67,7 @@ class BackupFolder:
         with suppress(Unusable):
             total = backup_file.head(path).total
         size = path.stat().st_size
-        return BackupFile(name, made_ms(name), size, total, total is not None and name.endswith(VERIFIED))
+        return BackupFile(name, made_ms(name), size, total, total is not None and name.endswith(VERIFIED_ENDING))
 
     def rotate(self, keep: int, verified: str) -> None:
         """Remove all verified backups except the newest `keep` and `verified`, which was verified last."""
@@ -110,7 +110,7 @@ def _lock(lock: BinaryIO) -> None:
         except BlockingIOError:
             if not attempts_left:
                 raise BackupUnderWay from None
-            time.sleep(PAUSE_S)
+            time.sleep(LOCK_PAUSE_S)
         except OSError:
             return  # the file system has no locks
         else:

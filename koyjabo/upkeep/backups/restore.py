@@ -19,13 +19,13 @@ from koyjabo.base.core.runtime import ReportProgress
 from koyjabo.base.database import engine
 from koyjabo.base.database.engine import exclusive_transaction
 from koyjabo.base.database.models import Counter
-from koyjabo.base.database.startup_queries import NEWEST_REVISION, REVISIONS
+from koyjabo.base.database.revisions import NEWEST_REVISION, REVISIONS
 from koyjabo.base.models import SITE
 from koyjabo.people.audit import log
 from koyjabo.upkeep.recounts.recount_queries import newest_id, recount
-from koyjabo.upkeep.recounts.recounts import LEDGER
+from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT
 from . import backup_file, backup_queries, restore_queries
-from .backup_file import ANOTHER, LATEST_MS, Head, TablePiece
+from .backup_file import ANOTHER_BACKUP, MAX_MOMENT_MS, Head, TablePiece
 from .folder import BackupFolder
 
 MAX_NAMED_PROBLEMS = 5
@@ -52,7 +52,7 @@ def restore_file(path: Path, overwrite: bool, clock: Clock, progress: ReportProg
         insert(connection, path, head, progress)
         by = log.actor(OPERATOR, clock)
         restore_queries.begin_epoch(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
-        by.entry("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total).store(connection)
+        by.entry("ledger.restore", LEDGER_SUBJECT, made_at=iso(head.made_ms), total=head.total).store(connection)
         with progress(newest_id(connection, "visits"), "Recounting") as advance:
             problems = recount(connection, advance).problems
         if problems:
@@ -99,9 +99,9 @@ def _require_known(head: Head) -> None:
             f"version has {NEWEST_REVISION}). Restore it with that version."
         )
     if head.schema not in REVISIONS:
-        raise Unusable(f"The backup has an unknown schema, {shown(head.schema)}. {ANOTHER}")
+        raise Unusable(f"The backup has an unknown schema, {shown(head.schema)}. {ANOTHER_BACKUP}")
     if unknown := head.rows.keys() - db.metadata.tables.keys():
-        raise Unusable(f"The backup has an unknown table, {shown(min(unknown))}. {ANOTHER}")
+        raise Unusable(f"The backup has an unknown table, {shown(min(unknown))}. {ANOTHER_BACKUP}")
 
 
 def _require_same_numbers(head: Head, counters: Sequence[dict[str, Any]]) -> None:
@@ -109,9 +109,9 @@ def _require_same_numbers(head: Head, counters: Sequence[dict[str, Any]]) -> Non
     total = next((counter["total"] for counter in counters if counter["scope"] == SITE), None)
     epoch = max((counter["epoch"] for counter in counters), default=None)
     if (total, epoch) != (head.total, head.epoch):
-        raise Unusable(f"The total {head.total} or the epoch {head.epoch} differs from the rows. {ANOTHER}")
-    if any(counter["revision"] > LATEST_MS for counter in counters):
-        raise Unusable(f"A counter in the backup has an impossible revision. {ANOTHER}")
+        raise Unusable(f"The total {head.total} or the epoch {head.epoch} differs from the rows. {ANOTHER_BACKUP}")
+    if any(counter["revision"] > MAX_MOMENT_MS for counter in counters):
+        raise Unusable(f"A counter in the backup has an impossible revision. {ANOTHER_BACKUP}")
 
 
 def _table(piece: TablePiece) -> Any:

@@ -10,7 +10,7 @@ from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.upkeep.recounts.recount_queries import RecountResult, newest_id, recount
 from . import backup, backup_file, backup_queries, restore, restore_queries
 from .backup_file import Head
-from .folder import UNVERIFIED, VERIFIED, BackupFolder, new_name, sync_folder
+from .folder import UNVERIFIED_ENDING, VERIFIED_ENDING, BackupFolder, new_name, sync_folder
 
 
 class Inconsistent(Unusable):
@@ -25,14 +25,14 @@ class Inconsistent(Unusable):
 def make(folder: BackupFolder, keep: int, clock: Clock, progress: ReportProgress) -> tuple[Path, Head]:
     """Make a backup, verify it, and then remove older ones. Returns its path. Needs an application context.
 
-    A backup that could not be verified stays, with the ending UNVERIFIED, until the next one is written. Raises
+    A backup that could not be verified stays, with the ending UNVERIFIED_ENDING, until the next one is written. Raises
     OSError, BackupUnderWay, LedgerUnavailable, and Unusable.
     """
     with folder.locked() as work:
         name = new_name(clock.now_ms())
-        written, path = folder.path / f"{name}{UNVERIFIED}", folder.path / f"{name}{VERIFIED}"
+        written, path = folder.path / f"{name}{UNVERIFIED_ENDING}", folder.path / f"{name}{VERIFIED_ENDING}"
         head = backup.write(written, clock, progress, work)
-        for other in folder.names(UNVERIFIED):
+        for other in folder.names(UNVERIFIED_ENDING):
             if other != written.name:
                 (folder.path / other).unlink(missing_ok=True)
         prove(written, head, work, progress)

@@ -28,19 +28,19 @@ declare(health_bp, "/healthz", PathPolicy.ANYONE)
 declare(health_bp, "/readyz", PathPolicy.ANYONE)
 declare(metrics_bp, "/metrics", PathPolicy.OWN)
 
-TOKEN = "METRICS_TOKEN"
+METRICS_TOKEN = "METRICS_TOKEN"
 NO_TOKEN = "Set METRICS_TOKEN to read the metrics."
 WRONG_TOKEN = "Send METRICS_TOKEN as a bearer token: Authorization: Bearer METRICS_TOKEN."
+
+
+WRONG_CLOCK = "The clock is over a day behind the newest commit. Set it from the network (NTP)."
 
 
 class AliveResponse(BaseModel):
     status: Literal["alive"] = "alive"
 
 
-ALIVE = PlainResponse(HTTPStatus.OK, [("Content-Type", "application/json")], AliveResponse().model_dump_json())
-
-
-WRONG_CLOCK = "The clock is over a day behind the newest commit. Set it from the network (NTP)."
+ALIVE_RESPONSE = PlainResponse(HTTPStatus.OK, [("Content-Type", "application/json")], AliveResponse().model_dump_json())
 
 
 class Check(BaseModel):
@@ -62,7 +62,7 @@ class ReadyResponse(BaseModel):
 @fast_path
 def healthz(context: RequestContext) -> PlainResponse:
     """Liveness: this process responds. Does not check the database."""
-    return ALIVE
+    return ALIVE_RESPONSE
 
 
 @health_bp.get("/readyz")
@@ -98,7 +98,7 @@ def metrics() -> Response:
     """Metrics for Prometheus. Requires METRICS_TOKEN. In development, direct requests from this machine need no
     token.
     """
-    token, authorization = current_app.config[TOKEN], request.headers.get("Authorization", "")
+    token, authorization = current_app.config[METRICS_TOKEN], request.headers.get("Authorization", "")
     is_operator = token and compare_digest(authorization.encode(), f"Bearer {token}".encode())
     if not is_operator and client_address.limit_key(request.environ):  # the key is empty only in development
         raise Unauthenticated(WRONG_TOKEN) if token else Forbidden(NO_TOKEN)

@@ -14,7 +14,7 @@ class Cause(NamedTuple):
     section: str
 
 
-CAUSES = {
+CAUSE_SENTENCES = {
     "locked": Cause(
         N_("Another program has locked the database."),
         N_("Stop the program that locks it, or wait. Visits are then saved automatically."),
@@ -51,7 +51,7 @@ CAUSES = {
         "an-old-primary-came-back",
     ),
 }
-"""By `outage_causes.CAUSES`."""
+"""By `outage_causes.OUTAGE_CAUSES`."""
 
 UNKNOWN_CAUSE = Cause(
     "",
@@ -62,4 +62,4 @@ UNKNOWN_CAUSE = Cause(
 
 def cause_of_silence() -> Cause:
     """Why the database cannot be read. An old primary is refused before it is read."""
-    return CAUSES["old_primary" if TIMELINES.refusal else "away"]
+    return CAUSE_SENTENCES["old_primary" if TIMELINES.refusal else "away"]

@@ -51,6 +51,11 @@ class Health:
         self._recounts = services[Recounts]
         self._backups = services[Backups]
         self._readiness = services[Readiness]
+        self.recount_page: tuple[str, str] | None = None  # endpoint and anchor
+
+    def link_recounts(self, endpoint: str, anchor: str) -> None:
+        """Set the page about recounts, for the links in warnings."""
+        self.recount_page = endpoint, anchor
 
     @property
     def reads_ledger(self) -> bool:

@@ -6,19 +6,19 @@ from typing import NamedTuple
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.installation import VERSION
-from koyjabo.base.database.startup_queries import NEWEST_REVISION
-from koyjabo.upkeep.recounts.recounts import BEGUN
-from .causes import CAUSES, UNKNOWN_CAUSE, cause_of_silence
+from koyjabo.base.database.revisions import NEWEST_REVISION
+from koyjabo.upkeep.recounts.recounts import RECOUNT_BEGUN
+from .causes import CAUSE_SENTENCES, UNKNOWN_CAUSE, cause_of_silence
 from .facts import SystemFacts
 
 WARNING, DANGER = "warning", "danger"
 """Amber and red."""
 
-BUSY_MS = 250.0
+BUSY_LOOP_MS = 250.0
 """Event loop delay that people begin to notice, ms."""
 
-FULL_BYTES, TIGHT_BYTES, TIGHT_SHARE = 200_000_000, 1_000_000_000, 0.05
-"""Limits for free disk space, as bytes or a share: red below FULL_BYTES, amber below either of the others."""
+FULL_DISK_BYTES, TIGHT_DISK_BYTES, TIGHT_DISK_SHARE = 200_000_000, 1_000_000_000, 0.05
+"""Limits for free disk space, as bytes or a share: red below FULL_DISK_BYTES, amber below either of the others."""
 
 CLOCK_OFF_MS, CLOCK_WRONG_MS = 2_000, 60_000
 OLD_BACKUP_MS = 7 * 86_400_000
@@ -29,6 +29,12 @@ LATE_NIGHT_MS = 2 * 86_400_000
 """How long the nightly work may be overdue, ms."""
 
 LATE_MAIL_MS = 900_000
+
+
+SEE_LOG = N_("The log says why. %(data)s has a button that makes one now.")
+SEE_CAUSE = N_("%(data)s shows why. Fix the cause, then press Back up now there.")
+TURN_BACKUPS_ON = N_("%(turn_on)s: the server then makes a backup every night and verifies it.")
+BACKUPS_SECTION = "a-backup-fails-backup_failed"
 
 
 class HealthWarning(NamedTuple):
@@ -45,7 +51,7 @@ class HealthWarning(NamedTuple):
 
 def warnings(facts: SystemFacts) -> list[HealthWarning]:
     """All warnings, worst first."""
-    unsorted = [warning for rule in RULES if (warning := rule(facts))]
+    unsorted = [warning for rule in WARNING_RULES if (warning := rule(facts))]
     return sorted(unsorted, key=lambda warning: warning.level == WARNING)
 
 
@@ -57,7 +63,7 @@ def writer(facts: SystemFacts) -> HealthWarning | None:
         late = N_("A visit has waited too long to be saved, or could not be saved.")
         return HealthWarning("writer", late, UNKNOWN_CAUSE.advice, UNKNOWN_CAUSE.section, level=DANGER)
     sentence = N_("Visits have not been saved since %(since)s. Open pages keep them and send them again.")
-    cause = CAUSES.get(unsaved.cause, UNKNOWN_CAUSE)
+    cause = CAUSE_SENTENCES.get(unsaved.cause, UNKNOWN_CAUSE)
     values = {"since": unsaved.since_ms}
     return HealthWarning("writer", sentence, cause.advice, cause.section, values, DANGER, cause.sentence)
 
@@ -85,7 +91,7 @@ def database(facts: SystemFacts) -> HealthWarning | None:
 
 def disk(facts: SystemFacts) -> HealthWarning | None:
     disk = facts.disk
-    if disk is None or disk.free >= max(TIGHT_BYTES, TIGHT_SHARE * disk.total):
+    if disk is None or disk.free >= max(TIGHT_DISK_BYTES, TIGHT_DISK_SHARE * disk.total):
         return None
     sentence, level = N_("Only %(free)s of %(total)s are free."), WARNING
     if disk.is_low and facts.is_sqlite:
@@ -93,11 +99,13 @@ def disk(facts: SystemFacts) -> HealthWarning | None:
         sentence = N_(
             "Only %(free)s of %(total)s are free. Visits are still counted; page views and events are refused."
         )
-    elif disk.free < FULL_BYTES:
+    elif disk.free < FULL_DISK_BYTES:
         level = DANGER
         sentence = N_("Only %(free)s of %(total)s are free. Visits cannot be saved once the disk is full.")
     values = {"free": disk.free, "total": disk.total}
-    return HealthWarning("disk", sentence, CAUSES["full"].advice, CAUSES["full"].section, values, level)
+    return HealthWarning(
+        "disk", sentence, CAUSE_SENTENCES["full"].advice, CAUSE_SENTENCES["full"].section, values, level
+    )
 
 
 def redis(facts: SystemFacts) -> HealthWarning | None:
@@ -128,7 +136,7 @@ def _is_redis_silent(facts: SystemFacts) -> bool:
 def workers(facts: SystemFacts) -> HealthWarning | None:
     lag_ms = max(worker.lag_ms for worker in facts.workers)
     is_late = not facts.ready["loop"].ok
-    if is_late or lag_ms > BUSY_MS:
+    if is_late or lag_ms > BUSY_LOOP_MS:
         return HealthWarning(
             "workers",
             N_("A worker is %(ms)s ms behind; pages update late."),
@@ -204,12 +212,6 @@ def proxies(facts: SystemFacts) -> HealthWarning | None:
     )
 
 
-SEE_LOG = N_("The log says why. %(data)s has a button that makes one now.")
-SEE_CAUSE = N_("%(data)s shows why. Fix the cause, then press Back up now there.")
-TURN_BACKUPS_ON = N_("%(turn_on)s: the server then makes a backup every night and verifies it.")
-BACKUPS_SECTION = "a-backup-fails-backup_failed"
-
-
 def backups(facts: SystemFacts) -> HealthWarning | None:
     """Red after a failure, until the next verified backup. Amber if none was verified for LATE_PROOF_MS, or since
     backups were turned on.
@@ -262,7 +264,7 @@ def recount(facts: SystemFacts) -> HealthWarning | None:
         return None
     values, section = {"at": last.at_ms}, "the-numbers-look-wrong"
     recount_now = N_("Start one: %(receipt)s")
-    if last.action == BEGUN or "error" in last.details:
+    if last.action == RECOUNT_BEGUN or "error" in last.details:
         return HealthWarning("recount", N_("The recount of %(at)s failed."), recount_now, section, values)
     if not last.details["agrees"]:
         return HealthWarning(
@@ -346,7 +348,7 @@ def version(facts: SystemFacts) -> HealthWarning | None:
     )
 
 
-RULES: tuple[Callable[[SystemFacts], HealthWarning | None], ...] = (
+WARNING_RULES: tuple[Callable[[SystemFacts], HealthWarning | None], ...] = (
     *(writer, database, disk, redis, workers, rollback, clock, standby, proxies),
     *(backups, recount, retention, mails, places, version),
 )

@@ -16,16 +16,16 @@ from koyjabo.people.audit import queries as audit
 from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
 from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import AuditRecord
-from koyjabo.upkeep.backups.backup_record_queries import BACKUP
-from koyjabo.upkeep.retention.nightly import WORK as RETENTION
+from koyjabo.upkeep.backups.backup_record_queries import BACKUP_ACTION
+from koyjabo.upkeep.retention.nightly import RETENTION_WORK as RETENTION
 
-ROLLBACK_SEEN = "ledger.rollback_seen"
+ROLLBACK_SEEN_ACTION = "ledger.rollback_seen"
 MAX_ROLLBACKS = 1_000
 
-ACTION_LABELS[ROLLBACK_SEEN] = N_("Lost visits acknowledged")
+ACTION_LABELS[ROLLBACK_SEEN_ACTION] = N_("Lost visits acknowledged")
 
-NOW_MS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
-STANDBYS = text("""
+SELECT_NOW_MS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+SELECT_STANDBYS = text("""
 SELECT count(*), count(*) FILTER (WHERE r.sync_state IS NULL),
     count(*) FILTER (WHERE r.sync_state IN ('sync', 'quorum')
         AND current_setting('synchronous_commit') NOT IN ('off', 'local'))
@@ -34,9 +34,11 @@ WHERE s.slot_type IS DISTINCT FROM 'logical' AND r.state IS DISTINCT FROM 'backu
 """)
 """A role without pg_read_all_stats sees the rows, but not their contents."""
 
-UNSAFE = text("SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY 1")
+SELECT_UNSAFE_SETTINGS = text(
+    "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY 1"
+)
 
-SCHEMA = text("SELECT max(version_num) FROM alembic_version")
+SELECT_SCHEMA = text("SELECT max(version_num) FROM alembic_version")
 
 
 class Standbys(NamedTuple):
@@ -70,11 +72,11 @@ def clock_ms(session: Session) -> int | None:
     """The database's own time, ms. None for SQLite, which uses this machine's clock."""
     if session.get_bind().dialect.name == "sqlite":
         return None
-    return int(session.execute(NOW_MS).scalar_one())
+    return int(session.execute(SELECT_NOW_MS).scalar_one())
 
 
 def last_backup(session: Session) -> AuditRecord | None:
-    return _newest(session, BACKUP)
+    return _newest(session, BACKUP_ACTION)
 
 
 def facts(session: Session) -> DatabaseFacts:
@@ -82,15 +84,15 @@ def facts(session: Session) -> DatabaseFacts:
     visits, revision = session.execute(counter).one()
     dialect = session.get_bind().dialect.name
     return DatabaseFacts(
-        schema=session.execute(SCHEMA).scalar_one(),
+        schema=session.execute(SELECT_SCHEMA).scalar_one(),
         visits=visits,
         newest_commit_ms=revision,
         backup=last_backup(session),
         retention_ms=session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == RETENTION)) or None,
         oldest_visit_ms=session.scalar(select(Visit.at_ms).order_by(Visit.id).limit(1)) or 0,
-        standbys=Standbys() if dialect == "sqlite" else Standbys._make(session.execute(STANDBYS).one()),
+        standbys=Standbys() if dialect == "sqlite" else Standbys._make(session.execute(SELECT_STANDBYS).one()),
         rollback=_rollback(session),
-        unsafe=() if dialect == "sqlite" else tuple(session.scalars(UNSAFE)),
+        unsafe=() if dialect == "sqlite" else tuple(session.scalars(SELECT_UNSAFE_SETTINGS)),
     )
 
 
@@ -102,11 +104,11 @@ def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:
     session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
     newest = _rollback(session)
     if newest is not None and newest.at_ms == at_ms:
-        by.entry(ROLLBACK_SEEN, Subject("total", "site", ""), lost=newest.lost).store(session)
+        by.entry(ROLLBACK_SEEN_ACTION, Subject("total", "site", ""), lost=newest.lost).store(session)
 
 
 def _rollback(session: Session) -> Rollback | None:
-    newest, seen = _newest(session, ROLLED_BACK), _newest(session, ROLLBACK_SEEN)
+    newest, seen = _newest(session, ROLLED_BACK), _newest(session, ROLLBACK_SEEN_ACTION)
     if newest is None or (seen is not None and seen.id > newest.id):
         return None
     unseen = select(AuditLine.details).where(AuditLine.action == ROLLED_BACK, AuditLine.id > (seen.id if seen else 0))

@@ -9,7 +9,7 @@ from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.counting.unsaved_visits import COMMIT_LATE_S
 from koyjabo.counting.visits import Visits
 
-SILENT = "It does not respond."
+DATABASE_SILENT = "It does not respond."
 
 
 class Ready(NamedTuple):
@@ -39,7 +39,7 @@ class Readiness:
             checks["writer"] = Ready(False, error="The last commit failed.")
         responds = self._cluster.redis_responds
         if responds is not None:
-            error = None if responds else SILENT
+            error = None if responds else DATABASE_SILENT
             if self._cluster.redis_refusal:
                 error = "It refuses this server."
             checks["redis"] = Ready(error is None, error=error)
@@ -49,7 +49,7 @@ class Readiness:
         began = time.perf_counter()
         stale = self._visits.stats().stale
         took_ms = round((time.perf_counter() - began) * 1000, 1)
-        return Ready(not stale, took_ms, (TIMELINES.refusal or SILENT) if stale else None)
+        return Ready(not stale, took_ms, (TIMELINES.refusal or DATABASE_SILENT) if stale else None)
 
 
 def _in_time(delay_s: float, error: str) -> Ready:

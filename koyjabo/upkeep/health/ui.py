@@ -16,11 +16,11 @@ from koyjabo.web.http.proxy_hops import hops, in_force
 from koyjabo.web.i18n import age, clock_time, count, digits, moment, size, translated
 from koyjabo.web.limits import limits
 from koyjabo.web.panel.pages import me
-from .causes import CAUSES, cause_of_silence
+from .causes import CAUSE_SENTENCES, cause_of_silence
 from .health import Health
 from .health_warnings import HealthWarning, warnings
 
-MAILS = {
+MAIL_LABELS = {
     "verify": _("Confirm an email"),
     "reset": _("New password"),
     "invitation": _("Invitation"),
@@ -33,7 +33,18 @@ MAILS = {
     "test": _("Test"),
 }
 
-LINK = Markup('<a href="{}">{}</a>')
+WARNING_LINK = Markup('<a href="{}">{}</a>')
+
+
+VALUE_FORMATS: dict[str, Callable[[Any], object]] = {
+    **dict.fromkeys(("count", "wanted", "seconds", "counted", "restored"), count),
+    **dict.fromkeys(("free", "total"), size),
+    **dict.fromkeys(("at", "failed_at"), moment),
+    "ago": age,
+    "error": reason,
+    "since": clock_time,
+}
+"""Functions that format values, by the value's name. Other values are formatted as numbers."""
 
 
 def report() -> dict[str, Any]:
@@ -48,7 +59,7 @@ def report() -> dict[str, Any]:
         "hops": hops(request.environ),
         "in_force": in_force(request.environ, current()[Settings].trusted_proxies),
         "address": request.remote_addr,
-        "mail_kinds": MAILS | {kind: _(label) for kind, label in kinds.LABELS.items()},
+        "mail_kinds": MAIL_LABELS | {kind: _(label) for kind, label in kinds.LABELS.items()},
     }
 
 
@@ -59,7 +70,7 @@ def unsaved() -> str:
     if outage is None:
         return "" if health.reads_ledger else translated(cause_of_silence().sentence)
     sentence = str(_("Visits have not been saved since %(time)s.", time=clock_time(outage.since_ms)))
-    return " ".join((sentence, translated(CAUSES[outage.cause].sentence))) if outage.cause else sentence
+    return " ".join((sentence, translated(CAUSE_SENTENCES[outage.cause].sentence))) if outage.cause else sentence
 
 
 def words(warning: HealthWarning, is_admin: bool) -> dict[str, object]:
@@ -68,26 +79,16 @@ def words(warning: HealthWarning, is_admin: bool) -> dict[str, object]:
     """
 
     def link(label: object, endpoint: str, anchor: str, **values: Any) -> object:
-        return LINK.format(url_for(endpoint, _anchor=anchor, **values), label) if is_admin else label
+        return WARNING_LINK.format(url_for(endpoint, _anchor=anchor, **values), label) if is_admin else label
 
+    recount_page = current()[Health].recount_page
     shown = {name: value for name, value in warning.values.items() if is_admin or name != "error"}
     return {
         "command": own_command(),
         "data": link(_("Data"), "panel_data.data", "backups-label"),
-        "receipt": link(_("Recount"), "pages_receipts.receipt", "recount-label"),
+        "receipt": link(_("Recount"), *recount_page) if recount_page else _("Recount"),
         "turn_on": link(_("Turn on nightly backups"), "panel_server.server", "backups", edit="backups"),
         "mail": link(_("mail server"), "panel_server.server", "mail", edit="mail"),
         "error": "",
-        **{name: WRITTEN.get(name, digits)(value) for name, value in shown.items()},
+        **{name: VALUE_FORMATS.get(name, digits)(value) for name, value in shown.items()},
     }
-
-
-WRITTEN: dict[str, Callable[[Any], object]] = {
-    **dict.fromkeys(("count", "wanted", "seconds", "counted", "restored"), count),
-    **dict.fromkeys(("free", "total"), size),
-    **dict.fromkeys(("at", "failed_at"), moment),
-    "ago": age,
-    "error": reason,
-    "since": clock_time,
-}
-"""Functions that format values, by the value's name. Other values are formatted as numbers."""

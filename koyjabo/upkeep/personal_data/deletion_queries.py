@@ -26,7 +26,7 @@ DETACH_VISITORS = text(
 
 # The index on people begins with the scope, so this takes one lookup per scope that ever had people. A subquery always
 # uses the index; for a join, PostgreSQL may read the whole table.
-SCOPES = text("""
+SELECT_SCOPES_OF_USER = text("""
 WITH RECURSIVE s(scope) AS (
     SELECT min(scope) FROM people
     UNION ALL SELECT (SELECT min(p.scope) FROM people p WHERE p.scope > s.scope) FROM s WHERE s.scope IS NOT NULL
@@ -87,7 +87,9 @@ def detach(session: Session, user_id: str, name: str, size: int) -> bool:
 
 def _scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
     """The communities that a user has been in, including deleted ones."""
-    return tuple(scope for scope in session.scalars(SCOPES, {"person": user(user_id)}) if scope is not None)
+    return tuple(
+        scope for scope in session.scalars(SELECT_SCOPES_OF_USER, {"person": user(user_id)}) if scope is not None
+    )
 
 
 def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:

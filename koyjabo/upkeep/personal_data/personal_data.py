@@ -6,7 +6,7 @@ from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.errors import NotYetForgotten
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.base.database.executor import Throttle
+from koyjabo.base.database.throttle import Throttle
 from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
 from . import deletion_queries
 

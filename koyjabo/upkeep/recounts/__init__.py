@@ -9,12 +9,12 @@ COMMANDS = {"total": "cli:total", "verify": "cli:verify"}
 
 
 def register(base: "Base") -> None:
-    from koyjabo.base.jobs.claims import POLL_S
-    from .recounts import RENEW_S, Recounts
+    from koyjabo.base.jobs.claims import DAILY_POLL_S
+    from .recounts import LEASE_RENEWAL_S, Recounts
     from .total import TotalAdjuster
 
     base.services.add(TotalAdjuster(base.database, base.clock))
     recounts = base.services.add(Recounts(base))
-    base.every(POLL_S, recounts.tick)
-    base.every(RENEW_S, recounts.renew)
+    base.every(DAILY_POLL_S, recounts.tick)
+    base.every(LEASE_RENEWAL_S, recounts.renew)
     base.at_close(recounts.close)

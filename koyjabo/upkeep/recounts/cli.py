@@ -7,6 +7,11 @@ from koyjabo.base.core.identity import OPERATOR
 from .recounts import Recounts
 from .total import TotalAdjuster
 
+REPAIR_IS_NOT_ENOUGH = (
+    "The remaining differences cannot be repaired from the stored visits. Restore a backup (koyjabo restore), or leave "
+    "them: visits are still counted."
+)
+
 
 @click.group()
 def total() -> None:
@@ -34,12 +39,6 @@ def begin_with(number: int) -> None:
                 "This counter has visits, and --total is only for a new one. To change its total, use: "
                 f"koyjabo total set {number}"
             )
-
-
-REPAIR_IS_NOT_ENOUGH = (
-    "The remaining differences cannot be repaired from the stored visits. Restore a backup (koyjabo restore), or leave "
-    "them: visits are still counted."
-)
 
 
 @click.command()

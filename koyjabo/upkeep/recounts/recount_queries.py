@@ -21,13 +21,13 @@ from koyjabo.counting.models import HourlyPeople, Return
 from . import derived_tables_queries as derived
 from .derivation_queries import Invariant, Rollup
 
-MAX_PROBLEMS = 1_000
+MAX_LISTED_PROBLEMS = 1_000
 """Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""
 
-MAX_ZONES_S = 26 * 3_600
+MAX_ZONE_DIFFERENCE_S = 26 * 3_600
 """The largest difference between two time zones, s."""
 
-MAX_SHOWN = 20
+MAX_STORED_PROBLEMS = 20
 """Maximum number of problems that the audit log stores for a recount."""
 
 Sums = defaultdict[Any, list[int]]
@@ -64,7 +64,7 @@ class RecountResult(NamedTuple):
 
     def details(self) -> dict[str, Any]:
         """The details for an entry in the audit log."""
-        problems = {"problems": self.problems[:MAX_SHOWN], "problem_count": len(self.problems)}
+        problems = {"problems": self.problems[:MAX_STORED_PROBLEMS], "problem_count": len(self.problems)}
         return {"agrees": not self.problems, **problems, "rows": self.rows}
 
 
@@ -78,10 +78,10 @@ def recount(
     """
     sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
     faults: Tally[Invariant] = Tally()
-    for table in derived.PIECES:
+    for table in derived.PIECE_SIZES:
         for piece in pieces(connection, table):
             _count(connection, table, piece, sums)
-            for check in derived.CHECKS:
+            for check in derived.INVARIANTS:
                 if check.read == table:
                     faults[check] += connection.execute(check.select, piece).scalar_one()
             if table == "visits":
@@ -91,7 +91,7 @@ def recount(
     if columns and clock:
         blocks = columns.problems(session, lambda: advance(0))
         of_features = (rules.problems(session, clock, columns) for rules in all_rules())
-        insights = list(islice(chain(blocks, *of_features), MAX_PROBLEMS))
+        insights = list(islice(chain(blocks, *of_features), MAX_LISTED_PROBLEMS))
     return _result(connection, sums, faults, insights)
 
 
@@ -101,7 +101,7 @@ def newest_id(connection: Connection, table: str) -> int:
 
 def pieces(connection: Connection, table: str) -> Iterator[dict[str, int]]:
     """Yield parameters for statements that read a table in pieces. A table without rows has one piece."""
-    newest, size = newest_id(connection, table), derived.PIECES[table]
+    newest, size = newest_id(connection, table), derived.PIECE_SIZES[table]
     return ({"after": after, "upto": min(newest, after + size)} for after in range(0, max(newest, 1), size))
 
 
@@ -130,10 +130,10 @@ def _result(
     connection: Connection, sums: dict[Rollup, Sums], faults: Tally[Invariant], insights: list[str]
 ) -> RecountResult:
     newest, by_scope = newest_id(connection, "visits"), _no_sums()
-    for (scope, _), (visits, new_visitors) in sums[derived.DAILY_VISITS].items():
+    for (scope, _), (visits, new_visitors) in sums[derived.DAILY_ROLLUP].items():
         by_scope[scope][0] += visits
         by_scope[scope][1] += new_visitors
-    counters = connection.execute(derived.COUNTERS).all()
+    counters = connection.execute(derived.SELECT_COUNTERS).all()
     mismatches = [*_rollup_mismatches(connection, sums), *_counter_mismatches(counters, by_scope)]
     counted = by_scope[SITE][0]
     has_all = counted == newest
@@ -152,7 +152,7 @@ def _result(
         rows=newest,
         problems=problems + insights,
         is_ledger_sound=has_all and not any(faults[check] for check in derived.LEDGER_CHECKS),
-        absences=faults[derived.ABSENCES],
+        absences=faults[derived.ABSENCE_CHECK],
         mismatches=mismatches,
         has_right_blocks=not insights,
     )
@@ -173,12 +173,12 @@ def _rollup_mismatches(connection: Connection, sums: dict[Rollup, Sums]) -> Iter
 
 def _removed_before(connection: Connection) -> dict[str, Any]:
     """The first days or hours by table whose people are all listed. Earlier sums cannot be less than what the remaining
-    rows give. A change of TIMEZONE moves the hours of a day by up to MAX_ZONES_S.
+    rows give. A change of TIMEZONE moves the hours of a day by up to MAX_ZONE_DIFFERENCE_S.
     """
-    row = connection.execute(derived.REMOVED_BEFORE).first()
+    row = connection.execute(derived.SELECT_REMOVED_BEFORE).first()
     if row is None:
         return {}
-    return {Return.__tablename__: row.day, HourlyPeople.__tablename__: row.seen_ms // 1000 + MAX_ZONES_S}
+    return {Return.__tablename__: row.day, HourlyPeople.__tablename__: row.seen_ms // 1000 + MAX_ZONE_DIFFERENCE_S}
 
 
 def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mismatch]:

@@ -24,41 +24,41 @@ from koyjabo.people.audit import log as audit, queries
 from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from . import repair_queries
-from .recount_queries import MAX_SHOWN, RecountResult, newest_id, recount
+from .recount_queries import MAX_STORED_PROBLEMS, RecountResult, newest_id, recount
 
 log = logging.getLogger(__name__)
 
-BEGUN, ENDED = "ledger.recount", "ledger.recounted"
-LEDGER = Subject("ledger", "", "")
+RECOUNT_BEGUN, RECOUNT_ENDED = "ledger.recount", "ledger.recounted"
+LEDGER_SUBJECT = Subject("ledger", "", "")
 
 ACTION_LABELS |= {
-    BEGUN: N_("Recount started"),
-    ENDED: N_("Recount finished"),
+    RECOUNT_BEGUN: N_("Recount started"),
+    RECOUNT_ENDED: N_("Recount finished"),
     "ledger.repair": N_("Numbers repaired"),
 }
 
-LEASE = "recount"
+RECOUNT_LEASE = "recount"
 """The row in `nightly_work` that names the worker that recounts."""
 
-RENEW_S = 10.0
+LEASE_RENEWAL_S = 10.0
 """Seconds between renewals of the lease."""
 
-INTERRUPTED_MS = 3_600_000
+INTERRUPTION_PAUSE_MS = 3_600_000
 """An interrupted or failed nightly recount is started again this long after it began, ms."""
 
-CLOCKS_DIFFER_MS = 5_000
+MAX_CLOCK_DIFFERENCE_MS = 5_000
 """How far the clocks of two servers may differ, ms."""
 
-NIGHT = "04:30"
+RECOUNT_TIME = "04:30"
 """Time of day in TIMEZONE when the nightly recount begins. Retention has finished by then."""
 
-REASON = "koyjabo verify --repair"
+REPAIR_REASON = "koyjabo verify --repair"
 
 
 class RecountState(NamedTuple):
-    """The state of recounts. `last` is the latest audit entry about a recount. An ENDED entry has the details `agrees`,
-    `rows`, `seconds`, `problems` (at most MAX_SHOWN sentences) and `problem_count`, or an `error` if the recount
-    failed. Unless `running` is set, a BEGUN entry means that the recount was interrupted.
+    """The state of recounts. `last` is the latest audit entry about a recount. A RECOUNT_ENDED entry has the details
+    `agrees`, `rows`, `seconds`, `problems` (at most MAX_STORED_PROBLEMS sentences) and `problem_count`, or an `error`
+    if the recount failed. Unless `running` is set, a RECOUNT_BEGUN entry means that the recount was interrupted.
     """
 
     running: Progress | None  # on any worker
@@ -67,7 +67,7 @@ class RecountState(NamedTuple):
 
 def store_recount(session: Any, by: Actor, details: dict[str, Any]) -> None:
     """Store an audit entry for the end of a recount at `by.at_ms`."""
-    by.entry(ENDED, LEDGER, **details).store(session)
+    by.entry(RECOUNT_ENDED, LEDGER_SUBJECT, **details).store(session)
 
 
 class Recounts:
@@ -82,7 +82,7 @@ class Recounts:
         self._workers = base.cluster.workers
         self._on_change: Callable[[], None] = lambda: None
         self._columns = base.services[Columns]
-        self._lease = WorkLease(base.database, base.clock, LEASE)
+        self._lease = WorkLease(base.database, base.clock, RECOUNT_LEASE)
         self._run: _Run | None = None
 
     def follow(self, on_change: Callable[[], None]) -> None:
@@ -120,15 +120,19 @@ class Recounts:
                 return [], []
             with exclusive_transaction() as connection:
                 with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
-                    before = repair_queries.repair(connection, self._clock, advance, self._columns, REASON)
+                    before = repair_queries.repair(connection, self._clock, advance, self._columns, REPAIR_REASON)
                     result = recount(connection, advance, self._columns, self._clock)
                 by = audit.actor(OPERATOR, self._clock)
                 left = result.problems
                 repaired = [problem for problem in before if problem not in left]
                 if repaired:
-                    details = {"problems": repaired[:MAX_SHOWN], "problem_count": len(repaired), "left": len(left)}
-                    by.entry("ledger.repair", LEDGER, **details).store(connection)
-                    by.entry(ENDED, LEDGER, **result.details(), seconds=0.0).store(connection)
+                    details = {
+                        "problems": repaired[:MAX_STORED_PROBLEMS],
+                        "problem_count": len(repaired),
+                        "left": len(left),
+                    }
+                    by.entry("ledger.repair", LEDGER_SUBJECT, **details).store(connection)
+                    by.entry(RECOUNT_ENDED, LEDGER_SUBJECT, **result.details(), seconds=0.0).store(connection)
             return repaired, left
 
     def store_blocks(self, progress: ReportProgress) -> None:
@@ -138,17 +142,17 @@ class Recounts:
             self._columns.catch_up(advance)
 
     def tick(self) -> None:
-        """Begin the nightly recount, unless there has been a recount since the last NIGHT. Call this every half
+        """Begin the nightly recount, unless there has been a recount since the last RECOUNT_TIME. Call this every half
         minute.
         """
-        night_ms = self._clock.newest_ms(NIGHT)
+        night_ms = self._clock.newest_ms(RECOUNT_TIME)
         with suppress(LedgerUnavailable):  # the next call tries again
             if self._run is None and not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
                 self.begin(OPERATOR, night_ms)
 
     def renew(self) -> None:
         """Renew the lease of a running recount. If another worker has taken it, the recount ends without a result. Call
-        this every RENEW_S.
+        this every LEASE_RENEWAL_S.
         """
         run = self._run
         if run is not None:
@@ -164,7 +168,8 @@ class Recounts:
         recounting, or if there has been a recount since `since_ms`.
 
         The recount ends with its worker: SIGTERM does not wait for it, because it may take hours. The audit log then
-        contains only the BEGUN entry, and `tick` on any worker starts another recount after INTERRUPTED_MS.
+        contains only the RECOUNT_BEGUN entry, and `tick` on any worker starts another recount after
+        INTERRUPTION_PAUSE_MS.
         """
         account.require_site_admin()
         by = audit.actor(account, self._clock)
@@ -174,13 +179,13 @@ class Recounts:
         worker = self._lease.holder()
 
         def operation(session: Any) -> bool:
-            """Take the lease and write the BEGUN entry. All workers try to begin the nightly recount."""
-            if not job_queries.take_lease(session, LEASE, worker, by.at_ms):
+            """Take the lease and write the RECOUNT_BEGUN entry. All workers try to begin the nightly recount."""
+            if not job_queries.take_lease(session, RECOUNT_LEASE, worker, by.at_ms):
                 return False
             if since_ms is not None and _was_since(since_ms, _newest(session), by.at_ms):
-                job_queries.release_lease(session, LEASE, worker)
+                job_queries.release_lease(session, RECOUNT_LEASE, worker)
                 return False
-            by.entry(BEGUN, LEDGER).store(session)
+            by.entry(RECOUNT_BEGUN, LEDGER_SUBJECT).store(session)
             return True
 
         if self._database.write(operation):
@@ -196,7 +201,7 @@ class Recounts:
         """The state, for admins and viewers of the site."""
         account.require_site_viewer()
         running, last = self._running(), self._database.read(_newest)
-        if last and last.action == BEGUN and running is None:
+        if last and last.action == RECOUNT_BEGUN and running is None:
             if self._lease.is_free():
                 last = self._database.read(_newest)  # it may have just ended
             else:  # its worker has not reported yet, or Redis is unavailable
@@ -215,9 +220,9 @@ class Recounts:
 
             def operation(session: Any) -> None:
                 """Do nothing if an attempt that timed out has succeeded, or if another worker has taken over."""
-                if job_queries.keep(session, LEASE, worker, ended_by.at_ms):
+                if job_queries.keep(session, RECOUNT_LEASE, worker, ended_by.at_ms):
                     store_recount(session, ended_by, details)
-                    job_queries.release_lease(session, LEASE, worker)
+                    job_queries.release_lease(session, RECOUNT_LEASE, worker)
 
             if not is_stored(lambda: self._database.write(operation)):
                 log.error("recount_not_written agrees=%s", details.get("agrees"))
@@ -264,15 +269,15 @@ class _Run:
 
 def _newest(session: Any) -> AuditRecord | None:
     """The latest audit entry about a recount."""
-    lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, (action,), 1)]
+    lines = [line for action in (RECOUNT_BEGUN, RECOUNT_ENDED) for line in queries.newest(session, (action,), 1)]
     return max(lines, key=lambda line: line.id, default=None)
 
 
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:
-    """Whether the entry is from that time or later. An interrupted or failed recount counts only for INTERRUPTED_MS. An
-    entry from the future is ignored, because a clock must have been wrong.
+    """Whether the entry is from that time or later. An interrupted or failed recount counts only for
+    INTERRUPTION_PAUSE_MS. An entry from the future is ignored, because a clock must have been wrong.
     """
-    if last is None or not at_ms <= last.at_ms <= now_ms + CLOCKS_DIFFER_MS:
+    if last is None or not at_ms <= last.at_ms <= now_ms + MAX_CLOCK_DIFFERENCE_MS:
         return False
-    has_result = last.action == ENDED and "error" not in last.details
-    return has_result or now_ms - last.at_ms < INTERRUPTED_MS
+    has_result = last.action == RECOUNT_ENDED and "error" not in last.details
+    return has_result or now_ms - last.at_ms < INTERRUPTION_PAUSE_MS

@@ -26,7 +26,7 @@ def repair(connection: Connection, clock: Clock, advance: Advance, columns: Colu
     if result.is_ledger_sound:
         if result.absences:
             _mark_present(connection, clock)
-        for statement in (statement for check in derived.CHECKS for statement in check.repair):
+        for statement in (statement for check in derived.INVARIANTS for statement in check.repair):
             connection.execute(statement)
         _write(connection, recount(connection, advance, columns).mismatches, clock.now_ms(), reason)
         if not result.has_right_blocks:

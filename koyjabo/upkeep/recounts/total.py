@@ -12,7 +12,7 @@ from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.log import Actor, Subject
 from .total_queries import Totals, adjust_total, locked_count, read_count
 
-TOTAL = Subject("total", "site", "")
+TOTAL_SUBJECT = Subject("total", "site", "")
 
 TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
 
@@ -73,7 +73,7 @@ class TotalAdjuster:
 def _set_total(session: Any, by: Actor, total: int, reason: str, new_epoch: bool) -> Totals:
     totals = adjust_total(session, total, new_epoch, by.at_ms, reason)
     _require_new_epoch(totals, new_epoch)
-    by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason).store(session)
+    by.entry("total.set", TOTAL_SUBJECT, **totals._asdict(), new_epoch=new_epoch, reason=reason).store(session)
     return totals
 
 

@@ -12,7 +12,7 @@ TABLES = ("models",)
 
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
-    from koyjabo.base.jobs.claims import POLL_S
+    from koyjabo.base.jobs.claims import DAILY_POLL_S
     from koyjabo.web.panel.navigation import DATA_SECTION, Navigation, Shortcut
     from .erasure import Erasure
     from .nightly import Nightly
@@ -21,7 +21,7 @@ def register(base: "Base") -> None:
     retention = base.services.add(Retention(base))
     nightly = base.services.add(Nightly(base.database, base.clock, base.runtime, retention))
     base.services.add(Erasure(base))
-    base.every(POLL_S, nightly.tick)
+    base.every(DAILY_POLL_S, nightly.tick)
     base.on(base.signals.epoch_began, lambda _: nightly.forget())
     erase = Shortcut(N_("Erase a visitor"), DATA_SECTION, "erasure-label", for_admins=True, rank=3)
     base.services[Navigation].add_shortcuts(DATA_SECTION, erase)

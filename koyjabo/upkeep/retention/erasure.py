@@ -11,7 +11,7 @@ from koyjabo.base.core.errors import LedgerUnavailable, NotYetForgotten, Unknown
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account
 from koyjabo.base.core.runtime import Advance
-from koyjabo.base.database.executor import Throttle
+from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.jobs.running_jobs import ERASURE, RunningJobs
 from koyjabo.base.models import SITE
 from koyjabo.columns.columns import Columns
@@ -23,7 +23,7 @@ from .erasure_queries import Renamed
 
 logger = logging.getLogger(__name__)
 
-VISITOR = Subject("visitor", "", "")
+VISITOR_SUBJECT = Subject("visitor", "", "")
 """Subject of the audit entry, which must not identify the erased visitor."""
 
 ACTION_LABELS["visitor.forget"] = N_("Visitor data erased")
@@ -118,7 +118,7 @@ class Erasure:
             raise UnknownVisitor
 
         def entry(piece: Renamed) -> AuditRecord | None:
-            return None if piece.has_more else by.entry("visitor.forget", VISITOR)
+            return None if piece.has_more else by.entry("visitor.forget", VISITOR_SUBJECT)
 
         while (piece := throttle.do(erasure_queries.erase, self._columns, visitor_id, scopes, audit=entry)).has_more:
             while piece.has_more:

@@ -24,10 +24,10 @@ from koyjabo.counting.models import CLEARED_COLUMNS, MONTHLY_PREFIX, Visit
 from .old_row_queries import lock, lock_counters
 from .reduction_queries import COUNT_FORGOTTEN
 
-RENAMED = "~"
+ERASED_PREFIX = "~"
 """The first character of names that no visitor can have (specification: Register a visit)."""
 
-FIRST_VISIT = text("SELECT first_visit FROM visitors WHERE scope = 'site' AND visitor_id = :visitor_id")
+SELECT_FIRST_VISIT = text("SELECT first_visit FROM visitors WHERE scope = 'site' AND visitor_id = :visitor_id")
 LIST_NAME = text("""
 INSERT INTO visitors (scope, visitor_id, first_visit, user_id)
 SELECT scope, :name, first_visit, CASE WHEN user_id IS NOT NULL THEN :name END FROM visitors
@@ -37,7 +37,7 @@ REMOVE_VISITOR = text("DELETE FROM visitors WHERE scope IN :scopes AND visitor_i
 REMOVE_VISITOR = REMOVE_VISITOR.bindparams(bindparam("scopes", expanding=True))
 REMOVE_ZEROS = text("DELETE FROM forgotten_visitors WHERE visitors = 0")
 
-REDUCED: dict[str, Callable[[str | None], str | None]] = {
+COLUMN_REDUCERS: dict[str, Callable[[str | None], str | None]] = {
     "referrer": origin_of,
     "campaign": campaigns.of_forgotten,
     "user_agent": lambda sent: user_agents.reduced(sent or "") or None,
@@ -45,12 +45,14 @@ REDUCED: dict[str, Callable[[str | None], str | None]] = {
 }
 """Functions that reduce columns that are neither kept nor cleared (`counting.models`)."""
 
-REPLACED = ("visitor_id", "visit_id", *REDUCED)
-CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in CLEARED_COLUMNS)])
-RENAME_VISIT = text(f"UPDATE visits SET {CHANGES} WHERE id = :id")
-COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in REDUCED))
+REPLACED_COLUMNS = ("visitor_id", "visit_id", *COLUMN_REDUCERS)
+VISIT_CHANGES = ", ".join(
+    [*(f"{name} = :{name}" for name in REPLACED_COLUMNS), *(f"{name} = NULL" for name in CLEARED_COLUMNS)]
+)
+RENAME_VISIT = text(f"UPDATE visits SET {VISIT_CHANGES} WHERE id = :id")
+VISIT_COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in COLUMN_REDUCERS))
 # The index on `visitors` begins with the scope, so this takes one look-up per scope that ever had visits.
-SCOPES = text("""
+SELECT_SCOPES_OF_VISITOR = text("""
 WITH RECURSIVE s(scope) AS (
     SELECT min(scope) FROM daily_visits
     UNION ALL SELECT (SELECT min(d.scope) FROM daily_visits d WHERE d.scope > s.scope) FROM s WHERE s.scope IS NOT NULL
@@ -74,7 +76,7 @@ class Renamed(NamedTuple):
 
 def scopes_of(session: Session, visitor_id: str) -> frozenset[Scope]:
     """The scopes that the visitor has ever visited, including deleted communities."""
-    return frozenset(map(Scope, session.scalars(SCOPES, {"visitor_id": visitor_id})))
+    return frozenset(map(Scope, session.scalars(SELECT_SCOPES_OF_VISITOR, {"visitor_id": visitor_id})))
 
 
 def count_visits(session: Session, visitor_id: str) -> int:
@@ -120,8 +122,8 @@ def rename(session: Session, change: RowChange, visitor_id: str, size: int) -> R
     if rows:
         attended = attendance_queries.remove(session, [row.id for row in rows])
         renamed = [
-            {"id": row.id, "visitor_id": name, "visit_id": f"{RENAMED}{row.id}"}
-            | {column: reduced(getattr(row, column)) for column, reduced in REDUCED.items()}
+            {"id": row.id, "visitor_id": name, "visit_id": f"{ERASED_PREFIX}{row.id}"}
+            | {column: reduced(getattr(row, column)) for column, reduced in COLUMN_REDUCERS.items()}
             for row in rows
         ]
         session.execute(RENAME_VISIT, renamed)
@@ -142,7 +144,7 @@ def rename_events(session: Session, columns: Columns, visitor_id: str, size: int
 
 
 def random_name() -> str:
-    return f"{RENAMED}{secrets.token_urlsafe(12)}"
+    return f"{ERASED_PREFIX}{secrets.token_urlsafe(12)}"
 
 
 def list_name(session: Session, visitor_id: str, name: str, scopes: Iterable[Scope]) -> None:
@@ -163,12 +165,12 @@ def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]
     random one. If the first visit is reduced, the name is derived from its id, because all batches have to use the same
     name.
     """
-    first_id = session.scalar(FIRST_VISIT, {"visitor_id": visitor_id})
-    first = session.execute(select(*COLUMNS, Visit.visitor_id).where(Visit.id == first_id)).one_or_none()
-    theirs = select(*COLUMNS).where(Visit.visitor_id == visitor_id).order_by(Visit.visit_id).limit(size)
+    first_id = session.scalar(SELECT_FIRST_VISIT, {"visitor_id": visitor_id})
+    first = session.execute(select(*VISIT_COLUMNS, Visit.visitor_id).where(Visit.id == first_id)).one_or_none()
+    theirs = select(*VISIT_COLUMNS).where(Visit.visitor_id == visitor_id).order_by(Visit.visit_id).limit(size)
     rows = list(session.execute(theirs))
     if first is None or first.visitor_id.startswith(MONTHLY_PREFIX):
-        return rows, f"{RENAMED}{first_id}" if first_id else random_name()
+        return rows, f"{ERASED_PREFIX}{first_id}" if first_id else random_name()
     if first.visitor_id == visitor_id:
         return [first, *(row for row in rows if row.id != first.id)][:size], random_name()
     return rows, first.visitor_id

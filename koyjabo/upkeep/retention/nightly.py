@@ -11,20 +11,20 @@ from .retention import Retention
 
 log = logging.getLogger(__name__)
 
-WORK = "retention"
+RETENTION_WORK = "retention"
 
-QUIET_S = 3 * 3600 + 1800
+QUIET_TIME_S = 3 * 3600 + 1800
 """When the work begins, in seconds after local midnight: at 03:30, except on nights when the clocks change."""
 
 
 class Nightly:
-    """Runs the daily work. Call `tick` every POLL_S."""
+    """Runs the daily work. Call `tick` every DAILY_POLL_S."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, retention: Retention) -> None:
         self._database = database
         self._clock = clock
         self._retention = retention
-        self._work = DailyWork(database, clock, runtime, WORK, "nightly_work")
+        self._work = DailyWork(database, clock, runtime, RETENTION_WORK, "nightly_work")
 
     def tick(self) -> None:
         """If the work is due, start it in a task, unless another worker has claimed it."""
@@ -37,7 +37,7 @@ class Nightly:
     def _day(self) -> str:
         """The latest day whose quiet hour has begun."""
         today = self._clock.today()
-        has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(today) + QUIET_S)
+        has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(today) + QUIET_TIME_S)
         return today if has_come else shifted(today, -1)
 
     def _do(self, day: str, renew: Advance) -> Callable[[], None]:

@@ -15,9 +15,9 @@ from koyjabo.counting.models import (
 
 OLD_ROWS_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock
 
-LOCK = text(f"SELECT pg_advisory_xact_lock({OLD_ROWS_LOCK})")
+LOCK_OLD_ROWS = text(f"SELECT pg_advisory_xact_lock({OLD_ROWS_LOCK})")
 
-OVERWRITE = text("PRAGMA secure_delete = ON")
+OVERWRITE_DELETED_ROWS = text("PRAGMA secure_delete = ON")
 
 STORE_POSITION = text("""
 INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
@@ -39,7 +39,7 @@ def lock(session: Session) -> None:
     """Let only one transaction at a time change old rows, so that two never lock the same rows in another order. SQLite
     has one writer; there, this makes it overwrite what a transaction deletes.
     """
-    session.execute(OVERWRITE if session.get_bind().dialect.name == "sqlite" else LOCK)
+    session.execute(OVERWRITE_DELETED_ROWS if session.get_bind().dialect.name == "sqlite" else LOCK_OLD_ROWS)
 
 
 def lock_counters(session: Session, scopes: Iterable[Scope]) -> None:

@@ -42,19 +42,19 @@ from .old_row_queries import Stretch, lock, lock_counters, store_position
 REDUCED_VISITS, REDUCED_EVENTS = "reduced_visits", "reduced_events"
 """Rows in `watermarks`: the highest id such that all rows up to it are reduced."""
 
-SECRET_BYTES, MONTHLY_BYTES = 32, 12
+MONTH_SECRET_BYTES, MONTHLY_ID_BYTES = 32, 12
 
 MONTH_LENGTH = len("2025-11")
 """The length of the part of a day that names its month."""
 
 
-REDUCED_BEFORE = text("""
+STORE_BOUNDARY = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('reduced', :day, '', :began_ms)
 ON CONFLICT (name) DO UPDATE SET day = excluded.day, seen_ms = excluded.seen_ms WHERE nightly_work.day < excluded.day
 """)
-SECRET = text("SELECT secret FROM month_secrets WHERE month = :month")
-ADD_SECRET = text("INSERT INTO month_secrets (month, secret) VALUES (:month, :secret)")
-NEXT_VISITS = text("""
+SELECT_MONTH_SECRET = text("SELECT secret FROM month_secrets WHERE month = :month")
+INSERT_MONTH_SECRET = text("INSERT INTO month_secrets (month, secret) VALUES (:month, :secret)")
+SELECT_NEXT_VISITS = text("""
 SELECT v.id, v.scope, v.day, v.visitor_id, v.referrer, v.user_agent, v.visitor_number,
        (SELECT w.first_visit FROM visitors w WHERE w.scope = 'site' AND w.visitor_id = v.visitor_id) AS first_on_site,
        (SELECT w.first_visit FROM visitors w
@@ -113,7 +113,7 @@ SELECT scope, visitor_id FROM (
     return {name: text(statement) for name, statement in statements.items()}
 
 
-STATEMENTS = {
+REDUCTION_STATEMENTS = {
     "sqlite": _statements("json_each(:rows) r"),
     "postgresql": _statements("jsonb_array_elements(CAST(:rows AS jsonb)) r(value)"),
 }
@@ -137,7 +137,7 @@ def reduce_visits(session: Session, columns: Columns, boundary: Boundary, part: 
     """Reduce the visits from before the boundary among the next `size` visits, and the events of these visits."""
     lock(session)
     lock_counters(session, {SITE})  # so that no visit can be registered
-    rows = session.execute(NEXT_VISITS, {"after": part.after, "last": part.last, "size": size}).all()
+    rows = session.execute(SELECT_NEXT_VISITS, {"after": part.after, "last": part.last, "size": size}).all()
     old = [row for row in rows if row.day < boundary.day and row.visitor_number is None]
     if old:
         lock_counters(session, {Scope(row.scope) for row in old} - {SITE})  # so that no visitor can become a user
@@ -236,7 +236,7 @@ def _set_boundary(session: Session, boundary: Boundary) -> None:
     """Store the boundary, unless a later one is stored. Recounts need it: `returns` and `hourly_people` cannot be
     recounted for days before it.
     """
-    session.execute(REDUCED_BEFORE, boundary._asdict())
+    session.execute(STORE_BOUNDARY, boundary._asdict())
 
 
 def _names(session: Session, rows: Sequence[Any]) -> list[str]:
@@ -247,15 +247,15 @@ def _names(session: Session, rows: Sequence[Any]) -> list[str]:
 
 def _secret(session: Session, month: str) -> bytes:
     """The secret of a month. Created if there is none."""
-    secret: str | None = session.scalar(SECRET, {"month": month})
+    secret: str | None = session.scalar(SELECT_MONTH_SECRET, {"month": month})
     if secret is None:
-        secret = secrets.token_hex(SECRET_BYTES)
-        session.execute(ADD_SECRET, {"month": month, "secret": secret})
+        secret = secrets.token_hex(MONTH_SECRET_BYTES)
+        session.execute(INSERT_MONTH_SECRET, {"month": month, "secret": secret})
     return bytes.fromhex(secret)
 
 
 def _hashed(secret: bytes, visitor_id: str) -> str:
-    return blake2b(visitor_id.encode("utf-8", "surrogatepass"), digest_size=MONTHLY_BYTES, key=secret).hexdigest()
+    return blake2b(visitor_id.encode("utf-8", "surrogatepass"), digest_size=MONTHLY_ID_BYTES, key=secret).hexdigest()
 
 
 def _rows(rows: Iterable[Sequence[Any]]) -> dict[str, str]:
@@ -268,4 +268,4 @@ def _rows_by_id(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
 
 
 def _statement(session: Session, name: str) -> TextClause:
-    return STATEMENTS[session.get_bind().dialect.name][name]
+    return REDUCTION_STATEMENTS[session.get_bind().dialect.name][name]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.runtime import Advance
-from koyjabo.base.database.executor import Throttle
+from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.database.upkeep_rules import RemoveRows, all_rules
 from koyjabo.columns.columns import Columns
 from koyjabo.counting.models import Event, Visit
@@ -86,7 +86,7 @@ class Retention:
         """Replace the user agents of visits older than USER_AGENT_DAYS with the values that reports use."""
         before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
         throttle = Throttle(self._database)
-        part = self._database.report(old_row_queries.stretch, Visit, user_agent_queries.POSITION, before_ms)
+        part = self._database.report(old_row_queries.stretch, Visit, user_agent_queries.USER_AGENT_MARK, before_ms)
         while part.after < part.last:
             rest = throttle.do(user_agent_queries.replace_user_agents, before_ms, part)
             advance(rest.after - part.after)

@@ -7,8 +7,8 @@ from koyjabo.base.network import user_agents
 from koyjabo.counting.models import Visit
 from .old_row_queries import Stretch, lock, store_position
 
-POSITION = "user_agents"
-REPLACE = text("UPDATE visits SET user_agent = :reduced WHERE id = :visit")
+USER_AGENT_MARK = "user_agents"
+REPLACE_USER_AGENT = text("UPDATE visits SET user_agent = :reduced WHERE id = :visit")
 
 
 def replace_user_agents(session: Session, before_ms: int, part: Stretch, size: int) -> Stretch:
@@ -22,5 +22,5 @@ def replace_user_agents(session: Session, before_ms: int, part: Stretch, size: i
     reduced = {id: user_agents.reduced(sent) or None for id, sent in old.items()}
     changed = [{"visit": id, "reduced": text} for id, text in reduced.items() if text != old[id]]
     if changed:
-        session.execute(REPLACE, changed)
-    return store_position(session, POSITION, rows, part, size, lambda row: row.at_ms >= before_ms)
+        session.execute(REPLACE_USER_AGENT, changed)
+    return store_position(session, USER_AGENT_MARK, rows, part, size, lambda row: row.at_ms >= before_ms)

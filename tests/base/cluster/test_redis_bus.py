@@ -14,10 +14,11 @@ from support.programs.processes import wait_until
 
 from koyjabo.base.cluster import redis_bus
 from koyjabo.base.cluster.outbox import RedisOutbox
-from koyjabo.base.cluster.redis_bus import Pace, RedisBus
+from koyjabo.base.cluster.pace import Pace
+from koyjabo.base.cluster.redis_bus import RedisBus
 from koyjabo.base.cluster.redis_client import Script, connect
 from koyjabo.base.cluster.workers import MemoryWorkers, Progress, RunningJob, Worker
-from koyjabo.base.cluster.workers_redis import KEYS, LEASE_S, RedisWorkers
+from koyjabo.base.cluster.workers_redis import LEASE_S, WORKER_KEYS, RedisWorkers
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.core.signals import Signals
 
@@ -187,18 +188,18 @@ def test_workers_know_of_each_other_until_the_lease_ends(reporting, redis_server
     reporting.report(Worker("a"))
     assert reporting.workers.live() == [Worker("a"), Worker("b", lag_ms=6)]
     with redis_server.client() as client:
-        client.zincrby(KEYS[1], -LEASE_S * 1000, "a")
+        client.zincrby(WORKER_KEYS[1], -LEASE_S * 1000, "a")
         other.report(Worker("b"))
         assert other.workers.live() == [Worker("b")]
-        assert client.hkeys(KEYS[0]) == ["b"]
+        assert client.hkeys(WORKER_KEYS[0]) == ["b"]
 
 
 def test_workers_of_other_versions_may_say_more_or_less(reporting, redis_server):
     state = Worker("b")._asdict()
     older = {name: value for name, value in state.items() if name not in ("recount", "lag_ms", "unsaved_ms", "jobs")}
     with redis_server.client() as client:
-        client.hset(KEYS[0], "b", json.dumps({**state, "more": 1}))
-        client.hset(KEYS[0], "c", json.dumps({**older, "id": "c"}))
+        client.hset(WORKER_KEYS[0], "b", json.dumps({**state, "more": 1}))
+        client.hset(WORKER_KEYS[0], "c", json.dumps({**older, "id": "c"}))
     reporting.report(Worker("a"))
     assert {worker.id for worker in reporting.workers.live()} == {"a", "b", "c"}
 

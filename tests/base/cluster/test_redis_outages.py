@@ -17,8 +17,8 @@ from support.programs.processes import wait_until
 from support.programs.service import Service
 from support.servers.changed_server import ChangedServer
 
-from koyjabo.base.cluster.redis_bus import Listener
 from koyjabo.base.cluster.redis_client import RedisClient, connect
+from koyjabo.base.cluster.redis_listener import Listener
 from koyjabo.base.core.runtime import ThreadRuntime
 
 CHANNEL = "koyjabo:workers"

@@ -25,8 +25,8 @@ from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database import batch_worker
 from koyjabo.base.database.batch_worker import BatchWorker
 from koyjabo.base.database.executor import DatabaseThread
+from koyjabo.base.database.file_lock import FileLock
 from koyjabo.base.database.shared_lookups import SharedLookups
-from koyjabo.base.database.sqlite import FileLock
 from koyjabo.base.models import Model
 from koyjabo.base.settings.database_url import normal
 from koyjabo.integrations.api_keys.models import ApiKey

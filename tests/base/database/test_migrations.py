@@ -26,7 +26,7 @@ from koyjabo.application.features import load_tables
 from koyjabo.base.core.errors import UnusableDatabase
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.base.database.startup_queries import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
+from koyjabo.base.database.revisions import MIGRATIONS, NEWEST_REVISION, OLDEST_REVISION
 from koyjabo.upkeep.backups.backups import Backups
 
 WAITING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database()

@@ -14,7 +14,7 @@ from support.programs.processes import kill_all, wait_until
 from support.servers.changed_server import ChangedServer
 from support.servers.server import Server
 
-from koyjabo.base.database.engine import LOCK
+from koyjabo.base.database.engine import EXCLUSIVE_LOCK
 
 IN_TIME_S = 60
 """Limit for operations that take seconds, but minutes if a lock is never released."""
@@ -135,7 +135,7 @@ def test_start_that_finds_the_lock_held_names_the_holder_and_gives_up(pgbouncer,
     changes = json.dumps({"koyjabo.base.database.engine.PATIENCE_S": 2, "koyjabo.base.database.engine.LOG_AFTER_S": 0})
     server = ChangedServer(database, tmp_path, CHANGES=changes, DATABASE_URL=pgbouncer.url_of(database.name))
     with connected(database.url, application_name="watch of the night") as holder:
-        holder.execute(f"SELECT pg_advisory_xact_lock({LOCK}), pg_backend_pid()")
+        holder.execute(f"SELECT pg_advisory_xact_lock({EXCLUSIVE_LOCK}), pg_backend_pid()")
         pid = holder.fetchone()[1]
         server.launch()
         assert server.wait(IN_TIME_S).status == BAD_SETTINGS

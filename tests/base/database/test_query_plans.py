@@ -207,7 +207,7 @@ def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
 
     class Recording(psycopg2.extensions.cursor):
         def execute(self, query, parameters=None):
-            if query != database_postgres.POSITION:
+            if query != database_postgres.SELECT_POSITION:
                 messages.append(self.mogrify(query, parameters).decode())
             return super().execute(query, parameters)
 

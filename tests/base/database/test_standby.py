@@ -25,7 +25,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.batch_worker import STUCK_S, WATCH_INTERVAL_S
-from koyjabo.base.database.outage_causes import STANDBY, cause_of
+from koyjabo.base.database.outage_causes import CAUSE_STANDBY, cause_of
 from koyjabo.base.database.postgres import SHORT_TIMEOUT_S, Unreachable, connect, was_committed
 from koyjabo.base.database.timelines import ServerTimeline, Timelines
 from koyjabo.base.models import SITE
@@ -204,7 +204,7 @@ def test_number_of_a_transaction_is_only_looked_up_on_its_own_server(pair, datab
     pair.standby.follow(None)
     with pytest.raises(Unreachable) as refused:
         connect(pair.standby.url_of(database.name))
-    assert cause_of(refused.value) == STANDBY
+    assert cause_of(refused.value) == CAUSE_STANDBY
     with closing(connect(database.url)) as before, before.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         (number,) = cursor.fetchone()

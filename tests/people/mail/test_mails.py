@@ -13,7 +13,7 @@ from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.contents import CONTENTS_BY_KIND
 from koyjabo.people.mail.kinds import LABELS
 from koyjabo.people.mail.outbox import MailOutbox
-from koyjabo.upkeep.health.ui import MAILS
+from koyjabo.upkeep.health.ui import MAIL_LABELS
 
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}
@@ -49,7 +49,7 @@ def confirmed(site: Site, mailbox, name: str = "ayesha", language: str = "en") -
 
 
 def test_every_kind_has_a_name_in_the_panel_and_a_place_in_the_order():
-    assert set(CONTENTS_BY_KIND) == {*MAILS, *LABELS} == set(outbox_queries.MAIL_ORDER)
+    assert set(CONTENTS_BY_KIND) == {*MAIL_LABELS, *LABELS} == set(outbox_queries.MAIL_ORDER)
 
 
 def test_mail_is_plain_text_and_simple_html_without_images(site, mailbox):

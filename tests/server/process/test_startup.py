@@ -8,7 +8,7 @@ import pytest
 from support.programs.processes import is_gone, run, wait_until
 from support.servers.server import START_S, Server
 
-from koyjabo.base.database.sqlite import FileLock
+from koyjabo.base.database.file_lock import FileLock
 
 BAD_SETTINGS = 2
 

@@ -23,7 +23,7 @@ from support.programs.processes import is_gone, wait_until
 from support.servers.changed_server import changed_server
 from support.servers.server import START_S, Server
 
-from koyjabo.base.database.sqlite import FileLock
+from koyjabo.base.database.file_lock import FileLock
 
 VISITS, LIMIT = 60, 20
 ANY_REDIS = "redis://127.0.0.1:1/0"

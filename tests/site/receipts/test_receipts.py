@@ -15,7 +15,7 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.people.audit import log as audit
 from koyjabo.site.receipts.queries import TotalChange
 from koyjabo.site.receipts.receipt_parts import MAX_RECEIPT_PARTS, VISITS_PART, ReceiptPart, parts_of
-from koyjabo.upkeep.recounts.recounts import LEDGER, Recounts
+from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT, Recounts
 
 ELSEWHERE = {"Origin": "https://elsewhere.example"}
 
@@ -138,14 +138,14 @@ def test_receipt_shows_the_newest_recount_and_backup(site):
     assert recounts.verify(quiet).problems
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": False}
     with site.app.app_context():
-        by_operator._replace(at_ms=site.time.ms).entry("ledger.restore", LEDGER).store(db.session)
+        by_operator._replace(at_ms=site.time.ms).entry("ledger.restore", LEDGER_SUBJECT).store(db.session)
         db.session.commit()
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
     assert receipt(site)["backup"] is None
     with site.app.app_context():
         by = by_operator._replace(at_ms=site.time.ms)
-        by.entry("ledger.backup", LEDGER, total=22_121, proven=True).store(db.session)
-        by.entry("ledger.backup", LEDGER, total=9).store(db.session)  # not verified
+        by.entry("ledger.backup", LEDGER_SUBJECT, total=22_121, proven=True).store(db.session)
+        by.entry("ledger.backup", LEDGER_SUBJECT, total=9).store(db.session)  # not verified
         db.session.commit()
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
     assert receipt(site)["backup"] == {"verified_at": iso(site.time.ms - 5000), "total": 22_121}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from koyjabo.base.database.startup_queries import NEWEST_REVISION
+from koyjabo.base.database.revisions import NEWEST_REVISION
 from koyjabo.upkeep.backups.backup_file import BackupWriter, Head
 from koyjabo.upkeep.backups.backups import Backups
-from koyjabo.upkeep.backups.folder import VERIFIED, new_name
+from koyjabo.upkeep.backups.folder import VERIFIED_ENDING, new_name
 from support.application.site import Site
 
 HOUR_MS = 3_600_000
 
 
-def add_backup(site: Site, hours_ago: float = 0, total: int = 22_121, ending: str = VERIFIED) -> str:
+def add_backup(site: Site, hours_ago: float = 0, total: int = 22_121, ending: str = VERIFIED_ENDING) -> str:
     """Write a backup with this total and no rows into the site's BACKUP_DIR. Returns its name."""
     made_ms = round(site.time.ms - hours_ago * HOUR_MS)
     name = f"{new_name(made_ms)}{ending}"

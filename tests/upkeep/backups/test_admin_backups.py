@@ -6,7 +6,7 @@ from support.people.admins import panel
 from support.people.page_readers import words
 from support.sites.backup_files import add_backup, add_failure
 
-from koyjabo.upkeep.backups.folder import UNVERIFIED, BackupFolder
+from koyjabo.upkeep.backups.folder import UNVERIFIED_ENDING, BackupFolder
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def section(reader) -> str:
 def test_list_shows_each_backup_with_its_total_and_restore_command(site, admin, tmp_path):
     assert "No backup has been made yet." in words(section(admin))
     older, newest = add_backup(site, hours_ago=25, total=22_000), add_backup(site, hours_ago=2)
-    unverified = add_backup(site, hours_ago=1, ending=UNVERIFIED)
+    unverified = add_backup(site, hours_ago=1, ending=UNVERIFIED_ENDING)
     damaged = add_backup(site)
     (tmp_path / damaged).write_bytes(b"")
     page = section(admin)

@@ -11,7 +11,7 @@ from support.sites.full_site import in_context
 
 from koyjabo.cli import errors_as_sentences
 from koyjabo.upkeep.backups import cli
-from koyjabo.upkeep.backups.folder import LOCK_FILE, NAME, UNVERIFIED, BackupFolder
+from koyjabo.upkeep.backups.folder import BACKUP_NAME, LOCK_FILE, UNVERIFIED_ENDING, BackupFolder
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_verified_backup_is_restored_by_its_name_or_as_the_newest(visited, folde
     (line,) = done(visited, "backup")
     path = Path(line.rpartition(" ")[2].removesuffix("."))
     assert "(3 visits)" in line
-    assert NAME.fullmatch(path.name)
+    assert BACKUP_NAME.fullmatch(path.name)
     visited.register("later")
     visited.time.pass_(seconds=1)
     assert done(visited, "backup", "--quiet") == []
@@ -72,7 +72,7 @@ def test_command_explains_a_refusal_in_a_sentence(visited, folder, tmp_path):
     done(visited, "backup", str(file))
     (folder / "broken").write_bytes(b"not a backup")
     (folder / "cut_off").write_bytes(file.read_bytes()[:-9])
-    (folder / f"koyjabo-20261124T033000Z-4f2a91c7{UNVERIFIED}").write_bytes(file.read_bytes())
+    (folder / f"koyjabo-20261124T033000Z-4f2a91c7{UNVERIFIED_ENDING}").write_bytes(file.read_bytes())
     refusals = {
         ("restore", f"{folder}/"): f"There is no backup in {folder}/. Check the folder.",
         ("restore", "/nowhere/"): "The folder /nowhere/ cannot be read: No such file or directory.",

@@ -27,8 +27,8 @@ from koyjabo.base.core.errors import BackupsOff, BackupUnderWay, Forbidden, KoyJ
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.jobs.claims import ClaimLost
 from koyjabo.upkeep.backups import backup, backup_queries, backups as service
-from koyjabo.upkeep.backups.backups import FAILURE_WARNING, PAUSE_MS, Backups, BackupState
-from koyjabo.upkeep.backups.folder import LOCK_FILE, UNVERIFIED, BackupFolder
+from koyjabo.upkeep.backups.backups import FAILURE_PAUSE_MS, FAILURE_WARNING, Backups, BackupState
+from koyjabo.upkeep.backups.folder import LOCK_FILE, UNVERIFIED_ENDING, BackupFolder
 from koyjabo.upkeep.backups.verified import Inconsistent
 
 MAIL = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com", "PUBLIC_URL": "https://example.com"}
@@ -141,7 +141,7 @@ def test_killed_process_is_a_failure_and_leaves_earlier_backups(site, folder, mo
 
 
 def test_day_whose_backup_failed_is_not_done(site, monkeypatch):
-    monkeypatch.setattr(service, "COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))
+    monkeypatch.setattr(service, "BACKUP_COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))
     tick(site)
     site.time.go_to(AT)
     tick(site)
@@ -150,7 +150,7 @@ def test_day_whose_backup_failed_is_not_done(site, monkeypatch):
 
 
 def test_backup_that_ends_with_the_server_is_no_failure(site, monkeypatch):
-    monkeypatch.setattr(service, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(service, "BACKUP_COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
     backups(site).begin(OPERATOR)
     wait_until(lambda: backups(site)._pid, "the process is there")
     backups(site).close()
@@ -158,7 +158,7 @@ def test_backup_that_ends_with_the_server_is_no_failure(site, monkeypatch):
 
 
 def test_process_whose_claim_is_lost_is_stopped_and_leaves_no_zombie(site, monkeypatch):
-    monkeypatch.setattr(service, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(service, "BACKUP_COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
     pids = []
 
     def renew() -> None:
@@ -217,7 +217,7 @@ def test_failed_backup_is_tried_again_after_an_hour_up_to_three_times_a_day(site
     assert is_possible(site)
     for attempt in range(3):
         add_failure(site)
-        site.time.pass_(milliseconds=PAUSE_MS - 1)
+        site.time.pass_(milliseconds=FAILURE_PAUSE_MS - 1)
         assert not is_possible(site)
         site.time.pass_(milliseconds=1)
         assert is_possible(site) == (attempt < 2)
@@ -288,7 +288,7 @@ def test_backup_whose_restored_total_differs_is_not_verified(site, folder, monke
     verified = make(site)
     now = state(site)
     assert (now.failed, now.proven.name) == (None, verified)
-    assert [name for name in os.listdir(folder) if name.endswith(UNVERIFIED)] == []
+    assert [name for name in os.listdir(folder) if name.endswith(UNVERIFIED_ENDING)] == []
     backups(site).refresh()
     assert "warnings" not in site.client.get("/readyz").json
 
@@ -354,7 +354,7 @@ def test_metrics_have_the_newest_verified_backup_and_all_failures(site, folder):
     add_failure(site)
     add_backup(site, hours_ago=9)
     size = (folder / (name := add_backup(site, hours_ago=3))).stat().st_size
-    add_backup(site, ending=UNVERIFIED)
+    add_backup(site, ending=UNVERIFIED_ENDING)
     add_failure(site)
     made_s = BackupFolder(folder)._file(name).made_ms / 1000
     proven = {"koyjabo_backup_proven_timestamp_seconds": made_s, "koyjabo_backup_bytes": size}

@@ -7,7 +7,15 @@ import pytest
 from support.sites.backup_files import add_backup
 
 from koyjabo.base.core.errors import BackupUnderWay
-from koyjabo.upkeep.backups.folder import LOCK_FILE, UNVERIFIED, VERIFIED, WORK_FOLDER, BackupFolder, made_ms, new_name
+from koyjabo.upkeep.backups.folder import (
+    LOCK_FILE,
+    UNVERIFIED_ENDING,
+    VERIFIED_ENDING,
+    WORK_FOLDER,
+    BackupFolder,
+    made_ms,
+    new_name,
+)
 
 NOON_MS = 1_795_521_600_000
 """Noon on 2026-11-24, UTC."""
@@ -15,12 +23,12 @@ NOON_MS = 1_795_521_600_000
 
 def nights(count: int) -> list[str]:
     """The names of `count` nightly backups, oldest first."""
-    return [new_name(NOON_MS + night * 86_400_000) + VERIFIED for night in range(count)]
+    return [new_name(NOON_MS + night * 86_400_000) + VERIFIED_ENDING for night in range(count)]
 
 
 def test_a_name_has_the_time_in_utc_and_sorts_by_it():
     assert new_name(NOON_MS).startswith("koyjabo-20261124T120000Z-")
-    assert made_ms(new_name(NOON_MS) + UNVERIFIED) == NOON_MS
+    assert made_ms(new_name(NOON_MS) + UNVERIFIED_ENDING) == NOON_MS
     assert new_name(NOON_MS) != new_name(NOON_MS)
     assert sorted(nights(40))[0].startswith("koyjabo-20261124")
 
@@ -28,7 +36,7 @@ def test_a_name_has_the_time_in_utc_and_sorts_by_it():
 def test_rotation_keeps_the_newest_and_the_verified_backup_and_other_files(folder):
     names = nights(8)
     others = ["koyjabo-2026-11-24.backup", "notes.txt", f"{names[0]}.old", f".{names[0]}", f"x{names[0]}"]
-    others.append(new_name(NOON_MS) + UNVERIFIED)
+    others.append(new_name(NOON_MS) + UNVERIFIED_ENDING)
     for name in (*reversed(names), *others):
         (folder / name).touch()
     place = BackupFolder(folder)
@@ -45,7 +53,7 @@ def test_list_has_the_total_of_each_file_and_a_damaged_one_is_unverified(folder,
     from support.application.site import Site
 
     with Site(sqlite_database.url, BACKUP_DIR=str(folder)) as site:
-        verified, unverified = add_backup(site, 2, 7), add_backup(site, 1, 8, UNVERIFIED)
+        verified, unverified = add_backup(site, 2, 7), add_backup(site, 1, 8, UNVERIFIED_ENDING)
         damaged = add_backup(site)
     (folder / damaged).write_bytes(b"\x1f\x8b damaged")
     files = BackupFolder(folder).files()

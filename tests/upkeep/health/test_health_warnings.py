@@ -9,21 +9,21 @@ from support.application.site import SECRET, Site
 from koyjabo.base.cluster.workers import Progress, Worker
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.database.free_space import Disk
-from koyjabo.base.database.outage_causes import CAUSES as CODES
-from koyjabo.base.database.startup_queries import NEWEST_REVISION
+from koyjabo.base.database.outage_causes import OUTAGE_CAUSES as CODES
+from koyjabo.base.database.revisions import NEWEST_REVISION
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.counting.unsaved_visits import Unsaved
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.mail.outbox_queries import Status
 from koyjabo.upkeep.backups.backups import BackupState, Failure
 from koyjabo.upkeep.backups.folder import BackupFile
-from koyjabo.upkeep.health.causes import CAUSES
+from koyjabo.upkeep.health.causes import CAUSE_SENTENCES
 from koyjabo.upkeep.health.facts import StoredFacts, SystemFacts
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.health_warnings import DANGER, WARNING, warnings
 from koyjabo.upkeep.health.queries import DatabaseFacts, Rollback, Standbys
 from koyjabo.upkeep.health.readiness import Ready
-from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, RecountState
+from koyjabo.upkeep.recounts.recounts import RECOUNT_BEGUN, RECOUNT_ENDED, RecountState
 from koyjabo.web.pages.guides import guide
 
 NOW_MS = 1_765_860_518_412
@@ -39,7 +39,7 @@ def line(action: str, age_ms: int = HOUR_MS, **details: Any) -> AuditRecord:
 
 
 DATABASE = DatabaseFacts(NEWEST_REVISION, 12, NOW_MS - 10, line("ledger.backup"), NOW_MS - HOUR_MS)
-AGREES = line(ENDED, agrees=True, rows=12, problem_count=0)
+AGREES = line(RECOUNT_ENDED, agrees=True, rows=12, problem_count=0)
 STORED = StoredFacts(DATABASE, -4, RecountState(None, AGREES), Status(0, None, None, []))
 WELL = SystemFacts(
     ready={"database": OK, "writer": OK, "loop": OK, "redis": OK},
@@ -125,10 +125,18 @@ WRONG = [
         WARNING,
         "The last backup was made on %(at)s, more than a week",
     ),
-    (stored(recounts=RecountState(None, line(ENDED, 3 * DAY_MS, agrees=True))), WARNING, "The last recount was on"),
-    (stored(recounts=RecountState(None, line(BEGUN))), WARNING, "The recount of %(at)s failed."),
-    (stored(recounts=RecountState(None, line(ENDED, error="x"))), WARNING, "The recount of %(at)s failed."),
-    (stored(recounts=RecountState(None, line(ENDED, agrees=False, problem_count=2))), DANGER, "On %(at)s some numbers"),
+    (
+        stored(recounts=RecountState(None, line(RECOUNT_ENDED, 3 * DAY_MS, agrees=True))),
+        WARNING,
+        "The last recount was on",
+    ),
+    (stored(recounts=RecountState(None, line(RECOUNT_BEGUN))), WARNING, "The recount of %(at)s failed."),
+    (stored(recounts=RecountState(None, line(RECOUNT_ENDED, error="x"))), WARNING, "The recount of %(at)s failed."),
+    (
+        stored(recounts=RecountState(None, line(RECOUNT_ENDED, agrees=False, problem_count=2))),
+        DANGER,
+        "On %(at)s some numbers",
+    ),
     (database(retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "Older visits were last reduced on"),
     (stored(mail=Status(0, None, None, [], None, NOW_MS)), WARNING, "The last test email was not sent"),
     (stored(mail=Status(0, None, None, [("reset", "550", 1)])), WARNING, "Emails that could not be sent"),
@@ -152,7 +160,7 @@ FINE = {
     "no visits to back up": database(backup=None, visits=0),
     "no old visits to back up": database(backup=None, oldest_visit_ms=NOW_MS - 167 * HOUR_MS),
     "no recount": stored(recounts=RecountState(None, None)),
-    "recount runs": stored(recounts=RecountState(Progress(1, 2, 3), line(BEGUN))),
+    "recount runs": stored(recounts=RecountState(Progress(1, 2, 3), line(RECOUNT_BEGUN))),
     "no mail": stored(mail=None),
     "mail waits": stored(mail=Status(1, NOW_MS, None, [])),
     "no night yet": database(retention_ms=None),
@@ -176,7 +184,7 @@ def test_red_warnings_come_first():
 
 
 def test_warnings_have_a_section_of_the_guide_and_name_no_setting_with_a_form():
-    assert set(CAUSES) == set(CODES)
+    assert set(CAUSE_SENTENCES) == set(CODES)
     shown = [warning for facts, *_ in WRONG for warning in warnings(facts)]
     shown += [warning for code in CODES for warning in warnings(at(unsaved=Unsaved(NOW_MS, code)))]
     assert [warning.name for warning in shown if not warning.advice] == []

@@ -12,7 +12,7 @@ from support.sites.full_account import AccountHistory, figures, tables_of_users,
 from support.sites.full_site import register
 
 from koyjabo.base.core.errors import LastAdmin
-from koyjabo.base.database import executor
+from koyjabo.base.database import throttle
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.services import PeopleServices
 from koyjabo.reports.visits.services import VisitListServices
@@ -142,8 +142,8 @@ def test_visit_during_a_deletion_has_no_owner(site, history):
 
 def test_account_with_very_many_rows_is_deleted_in_pieces(site, history, monkeypatch):
     """Transactions are short, interrupted work continues, and all numbers agree in between."""
-    for limit in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(executor, limit, 2)
+    for limit in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
+        monkeypatch.setattr(throttle, limit, 2)
     monkeypatch.setattr(personal_data, "PATIENCE_S", 0)
     before, statuses = figures(history), []
     while not statuses or statuses[-1] == 503:

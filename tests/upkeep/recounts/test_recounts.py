@@ -17,7 +17,7 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit.audit import Audit
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.recounts import recount_queries, recounts
-from koyjabo.upkeep.recounts.recounts import BEGUN, ENDED, Recounts
+from koyjabo.upkeep.recounts.recounts import RECOUNT_BEGUN, RECOUNT_ENDED, Recounts
 from koyjabo.upkeep.recounts.total import TotalAdjuster
 
 
@@ -41,7 +41,7 @@ def recounted(site: Site, admin: Account) -> dict:
     site.services[Recounts].begin(admin)
     wait_for_end(site)
     last = site.services[Recounts].state(admin).last
-    assert last.action == ENDED
+    assert last.action == RECOUNT_ENDED
     return last.details
 
 
@@ -81,13 +81,13 @@ def test_total_is_not_set_over_a_visit_that_came_first(site, monkeypatch):
 
 
 def test_recount_reports_agreement_or_problems(site, admin, monkeypatch):
-    monkeypatch.setattr(recount_queries, "MAX_SHOWN", 1)
+    monkeypatch.setattr(recount_queries, "MAX_STORED_PROBLEMS", 1)
     for visitor in ("a", "b", "a"):
         site.register(visitor)
     result = recounted(site, admin)
     assert result.pop("seconds") >= 0
     assert result == {"agrees": True, "problems": [], "problem_count": 0, "rows": 3}
-    assert actions(site, admin) == [ENDED, BEGUN]
+    assert actions(site, admin) == [RECOUNT_ENDED, RECOUNT_BEGUN]
     site.rows("UPDATE daily_visits SET visits = 7")
     site.rows("UPDATE counters SET unique_visitors = 9")
     result = recounted(site, admin)
@@ -108,7 +108,7 @@ def test_recount_reads_one_moment_and_blocks_nothing(site, admin, pause):
     wait_for_end(site)
     details = site.services[Recounts].state(admin).last.details
     assert (details["agrees"], details["rows"]) == (True, 1)
-    assert actions(site, admin) == [ENDED, BEGUN]
+    assert actions(site, admin) == [RECOUNT_ENDED, RECOUNT_BEGUN]
 
 
 def test_only_one_worker_recounts_at_a_time(site, admin, pause):
@@ -116,7 +116,7 @@ def test_only_one_worker_recounts_at_a_time(site, admin, pause):
     with Site(site.database_url, site.time) as other:  # shares only the database
         other.services[Recounts].begin(admin)
         site.services[Recounts].begin(admin)
-        assert actions(site, admin) == [BEGUN]
+        assert actions(site, admin) == [RECOUNT_BEGUN]
         assert site.services[Recounts].progress() is None
         assert site.services[Recounts].state(admin).running == Progress(site.time.ms, 0, 0)
         pause.over.set()
@@ -133,15 +133,15 @@ def test_recount_keeps_its_lease_while_it_runs_and_loses_it_with_its_worker(site
             site.time.pass_(seconds=50)
             other.services[Recounts].renew()
             site.services[Recounts].begin(admin)
-        assert actions(site, admin) == [BEGUN]
+        assert actions(site, admin) == [RECOUNT_BEGUN]
         site.time.pass_(seconds=61)  # without a renewal, as if its worker were dead
         site.services[Recounts].begin(admin)
-        assert actions(site, admin) == [BEGUN, BEGUN]
+        assert actions(site, admin) == [RECOUNT_BEGUN, RECOUNT_BEGUN]
         other.services[Recounts].renew()
         pause.over.set()
         wait_for_end(other)
         wait_for_end(site)
-    assert actions(site, admin) == [ENDED, BEGUN, BEGUN]
+    assert actions(site, admin) == [RECOUNT_ENDED, RECOUNT_BEGUN, RECOUNT_BEGUN]
     assert "recount_replaced" in caplog.text
 
 
@@ -162,11 +162,11 @@ def test_result_is_written_once_after_a_database_outage(site, admin, pause, monk
     recounts.begin(admin)
     assert pause.begun.wait(PATIENCE_S)
     monkeypatch.setattr(recounts._database, "write", fail)
-    monkeypatch.setattr(claims, "RETRY_S", 0.01)
+    monkeypatch.setattr(claims, "STORE_RETRY_S", 0.01)
     pause.over.set()
     wait_for_end(site)
     assert away == []
-    assert actions(site, admin) == [ENDED, BEGUN]
+    assert actions(site, admin) == [RECOUNT_ENDED, RECOUNT_BEGUN]
     assert recounts.state(admin).last.details["agrees"] is True
 
 
@@ -185,8 +185,11 @@ def test_recount_runs_every_night_and_at_the_first_start(site, admin):
 @pytest.mark.parametrize(
     ("change", "left"),
     [
-        ("DELETE FROM audit_log WHERE action = 'ledger.recounted'", [BEGUN]),
-        ("""UPDATE audit_log SET details = '{"error": "away"}' WHERE action = 'ledger.recounted'""", [ENDED, BEGUN]),
+        ("DELETE FROM audit_log WHERE action = 'ledger.recounted'", [RECOUNT_BEGUN]),
+        (
+            """UPDATE audit_log SET details = '{"error": "away"}' WHERE action = 'ledger.recounted'""",
+            [RECOUNT_ENDED, RECOUNT_BEGUN],
+        ),
     ],
     ids=["interrupted", "failed"],
 )
@@ -194,7 +197,7 @@ def test_nightly_recount_without_a_result_begins_again_after_an_hour(site, admin
     site.services[Recounts].tick()
     wait_for_end(site)
     site.rows(change)
-    for minutes, expected in ((59, left), (1, [ENDED, BEGUN, *left])):
+    for minutes, expected in ((59, left), (1, [RECOUNT_ENDED, RECOUNT_BEGUN, *left])):
         site.time.pass_(minutes=minutes)
         site.services[Recounts].tick()
         wait_for_end(site)

@@ -8,7 +8,7 @@ from support.application.site import Site
 from support.sites.full_site import everything, in_context, quiet
 
 from koyjabo.base.core.extensions import db
-from koyjabo.upkeep.recounts.derived_tables_queries import CHECKS, ROLLUPS
+from koyjabo.upkeep.recounts.derived_tables_queries import INVARIANTS, ROLLUPS
 from koyjabo.upkeep.recounts.recounts import Recounts
 
 DERIVED = {
@@ -123,7 +123,7 @@ def test_repair_works_with_reduced_visits(full):
 
 TABLES = (
     {rollup.table for rollup in ROLLUPS}
-    | {check.table for check in CHECKS}
+    | {check.table for check in INVARIANTS}
     | {"counters", "visit_blocks", "event_blocks"}
 )
 TRUTH = """

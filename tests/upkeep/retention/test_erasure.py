@@ -15,7 +15,7 @@ from support.people.two_step import first_step, turn_on
 from support.programs.processes import wait_until
 
 from koyjabo.base.core.errors import UnknownVisitor
-from koyjabo.base.database import executor
+from koyjabo.base.database import throttle
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
@@ -145,8 +145,8 @@ def old_names(site: Site) -> list[tuple[int, str]]:
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(executor, name, 3)
+    for name in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
+        monkeypatch.setattr(throttle, name, 3)
 
 
 def many_visits(site: Site, count: int) -> None:

@@ -9,8 +9,8 @@ from support.application.site import Site
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.base.database import executor
-from koyjabo.base.jobs.job_queries import SILENT_MS
+from koyjabo.base.database import throttle
+from koyjabo.base.jobs.job_queries import SILENT_WORKER_MS
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.records import NewVisit
@@ -92,7 +92,7 @@ def claimed_by_one_who_died(site: Site) -> None:
 
 def test_work_of_a_silent_worker_is_taken_over(site, nights):
     claimed_by_one_who_died(site)
-    site.time.pass_(milliseconds=SILENT_MS)
+    site.time.pass_(milliseconds=SILENT_WORKER_MS)
     worker(site).tick()
     assert nights() == []
     site.time.pass_(milliseconds=1)
@@ -113,14 +113,14 @@ def test_living_worker_keeps_its_claim_for_any_time(site, nights, monkeypatch):
 
     def slow(alive):
         for _ in range(3):
-            site.time.pass_(milliseconds=SILENT_MS - 1)
+            site.time.pass_(milliseconds=SILENT_WORKER_MS - 1)
             alive(1)
             second.tick()
         monkeypatch.undo()
-        site.time.pass_(milliseconds=SILENT_MS + 1)
+        site.time.pass_(milliseconds=SILENT_WORKER_MS + 1)
         second.tick()
         taken_over.extend(nights())
-        site.time.pass_(milliseconds=SILENT_MS)
+        site.time.pass_(milliseconds=SILENT_WORKER_MS)
         alive(1)
         return sweep(alive)
 
@@ -156,7 +156,7 @@ def test_nightly_work_continues_after_an_outage(site, nights, monkeypatch):
         outage.setattr(retention, "reduce", gone)
         worker(site).tick()
     assert nights() == []
-    site.time.pass_(milliseconds=SILENT_MS + 1)
+    site.time.pass_(milliseconds=SILENT_WORKER_MS + 1)
     worker(site).tick()
     assert nights() == ["2025-12-16"]
 
@@ -259,8 +259,8 @@ def summaries(site_with_community: Site) -> list:
 
 
 def test_old_user_agents_are_replaced_by_their_parsed_values(site_with_community, monkeypatch):
-    for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(executor, name, 2)
+    for name in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
+        monkeypatch.setattr(throttle, name, 2)
     site_with_community.time.go_to("2025-12-22T12:00:00+06:00")
     for number, day in enumerate(DAYS):
         at_ms = site_with_community.services.clock.began_s(day) * 1000

@@ -12,7 +12,7 @@ from support.sites.backups import back_up
 from support.sites.full_site import everything
 
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.database import executor
+from koyjabo.base.database import throttle
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.evidence.queries import record
@@ -53,8 +53,8 @@ def community(site):
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(executor, name, 2)
+    for name in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
+        monkeypatch.setattr(throttle, name, 2)
 
 
 def visit(site: Site, visitor: str = "ayesha", scope: str = SITE, visit_id: str | None = None, **fields: Any) -> None:

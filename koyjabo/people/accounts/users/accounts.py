@@ -12,7 +12,7 @@ from koyjabo.base.core.errors import EmailTaken, InvalidToken, UnknownUser, Wron
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import OPERATOR, Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.rows import usable
+from koyjabo.base.database.search import usable
 from koyjabo.base.network import client_address, user_agents
 from koyjabo.people.accounts import email_links, queries
 from koyjabo.people.accounts.audit_entries import own_entry, subject

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session, with_expression
 from koyjabo.base.core.errors import LastAdmin, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER
-from koyjabo.base.database.rows import Page, has_words, length, ordered_by, sought
+from koyjabo.base.database.rows import Page, length, ordered_by
+from koyjabo.base.database.search import has_words, sought
 from koyjabo.base.settings.schema import Policy, requires
 from koyjabo.people.accounts import queries
 from koyjabo.people.accounts.models import LoginSession, PanelInvitation

@@ -13,9 +13,9 @@ from support.people.two_step import turn_on
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.link_tokens import LOGIN_LINK, LinkTokens
-from koyjabo.base.database.startup_queries import replace_login_link
 from koyjabo.base.settings.database_url import file_of, for_libpq
 from koyjabo.people.accounts import email_link_queries, queries
+from koyjabo.people.accounts.startup_queries import replace_login_link
 from koyjabo.server.process.loading import LOGIN_LINK_MS
 
 PRINTED = re.compile(r"/login/link/[\w-]{43}$", re.MULTILINE)

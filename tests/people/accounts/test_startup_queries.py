@@ -12,8 +12,9 @@ from support.programs.processes import run
 
 import config
 from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.base.database.startup_queries import NEWEST_REVISION, is_prepared
+from koyjabo.base.database.revisions import NEWEST_REVISION
 from koyjabo.base.settings.database_url import file_of, for_libpq
+from koyjabo.people.accounts.startup_queries import is_prepared
 
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
 CURRENT = f"UPDATE alembic_version SET version_num = '{NEWEST_REVISION}'"
@@ -81,7 +82,7 @@ def test_file_is_found_by_any_name_and_never_made(tmp_path):
 
 
 def test_lock_that_cannot_be_had_is_for_the_application(sqlite_database, monkeypatch):
-    monkeypatch.setattr("koyjabo.base.database.startup_queries.TIMEOUT_S", 0.1)
+    monkeypatch.setattr("koyjabo.people.accounts.startup_queries.START_TIMEOUT_S", 0.1)
     with Site(sqlite_database.url), closing(sqlite3.connect(sqlite_database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert not prepared(sqlite_database)

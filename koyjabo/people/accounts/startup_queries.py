@@ -8,17 +8,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from koyjabo.base.core.installation import migrations
-from .sqlite import open_existing
+from koyjabo.base.database.revisions import NEWEST_REVISION
+from koyjabo.base.database.sqlite import open_existing
 
-MIGRATIONS = migrations()
-REVISIONS = {file.name.partition("_")[0] for file in MIGRATIONS.glob("versions/*.py")}
-"""Migration files are named by number, in order."""
-
-OLDEST_REVISION, NEWEST_REVISION = min(REVISIONS), max(REVISIONS)
-
-MIGRATED = "EXISTS (SELECT 1 FROM alembic_version WHERE version_num = ?)"
-COUNTS = "EXISTS (SELECT 1 FROM counters WHERE scope = 'site')"
+IS_MIGRATED = "EXISTS (SELECT 1 FROM alembic_version WHERE version_num = ?)"
+HAS_COUNTER = "EXISTS (SELECT 1 FROM counters WHERE scope = 'site')"
 HAS_ADMIN = "EXISTS (SELECT 1 FROM users WHERE email_key = ? AND is_admin)"
 VOID_LINKS = "DELETE FROM email_links WHERE purpose = ?"
 ADD_LINK = """
@@ -26,7 +20,7 @@ INSERT INTO email_links (id, user_id, purpose, email_key, expires_ms)
 SELECT ?, id, ?, email_key, ? FROM users WHERE is_admin AND disabled_ms IS NULL ORDER BY created_ms, id LIMIT 1
 """
 HAS_USERS = "EXISTS (SELECT 1 FROM users WHERE external_ref IS NULL)"
-TIMEOUT_S = 3
+START_TIMEOUT_S = 3
 
 
 def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
@@ -36,7 +30,7 @@ def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
     Returns False after any failure. Preparing the database will then fail in the same way, and that code decides
     whether to wait or give up.
     """
-    conditions, values = [MIGRATED, COUNTS], [NEWEST_REVISION]
+    conditions, values = [IS_MIGRATED, HAS_COUNTER], [NEWEST_REVISION]
     if admin:
         conditions.append(HAS_ADMIN)
         values.append(admin)
@@ -67,11 +61,11 @@ def _transaction(database: Path | str) -> Iterator[Callable[[str, list[Any]], An
     """Yield a function that executes a statement and returns the driver's cursor. Commit at the end."""
     if isinstance(database, Path):
         os.close(os.open(f"{database}.lock", os.O_RDWR))  # fails if the lock file is not writable
-        with closing(open_existing(str(database), TIMEOUT_S)) as file, file:
+        with closing(open_existing(str(database), START_TIMEOUT_S)) as file, file:
             file.execute("BEGIN IMMEDIATE")
             yield file.execute
         return
-    from .postgres import connect, limits
+    from koyjabo.base.database.postgres import connect, limits
 
     with closing(connect(database)) as connection, connection.cursor() as cursor:
         cursor.execute(f"BEGIN; {limits()}")
