@@ -240,7 +240,7 @@ def check_few_assignments_are_below_the_first_class_or_function():
     assert len(late()) <= MAX_LATE, late()
 
 
-def test_a_logger_is_defined_above_the_first_class_or_function():
+def check_a_logger_is_defined_above_the_first_class_or_function():
     assert [assignment for assignment in late() if re.match(r"_?log(ger)? = ", assignment.name)] == []
 
 

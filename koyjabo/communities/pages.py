@@ -245,7 +245,7 @@ def _removal(account: Account, member: Membership, back: str, tab: str) -> Confi
 
 
 def _on_tab(at: Access, tab: str) -> dict[str, Any]:
-    """The page around a question: the community's header with the tab of this name, or "" for the room."""
+    """The page around a confirmation: the community's header with the tab of this name, or "" for the room."""
     return {"at": at, "tab": tab}
 
 

@@ -258,7 +258,7 @@ def test_a_recovery_that_fails_is_an_outage(site, database, monkeypatch):
     assert site.services[Visits].writer().has_failed
 
 
-def test_a_commit_that_many_questions_overtake_is_repeated(site, monkeypatch):
+def test_a_commit_that_many_requests_overtake_is_repeated(site, monkeypatch):
     """Several workers may ask during one failover."""
     ledger, questions = site.services[Visits]._ledger, []
 

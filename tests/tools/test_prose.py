@@ -79,12 +79,15 @@ def test_passages_of_scripts_and_templates_are_comments_without_types():
         ("document", " ".join(["word"] * 31) + ".", "more than 30 words"),
         ("docstring", " ".join(["word"] * 31) + ".", ""),
         ("test", "rule that stands", "stands"),
+        ("comment", "Reads the questions of a report.", "question"),
+        ("document", "Days that were rolled up.", "lost terms"),
+        ("docstring", "The web room reads requests.", "room for an area"),
         ("test", "each of them is sent", "each as a noun"),
         ("test", "each visit is stored", ""),
         ("test", "total grows by what was sent", "relative clause as a noun"),
         ("test", "forged token is none", "is none"),
-        ("test", " ".join(["word"] * 14), ""),
-        ("test", " ".join(["word"] * 15), "more than 14 words"),
+        ("test", " ".join(["word"] * 18), ""),
+        ("test", " ".join(["word"] * 19), "more than 18 words"),
     ],
 )
 def test_a_habit_is_named_with_its_place(kind, text, problem):

@@ -39,7 +39,7 @@ HABITS = (
     Habit("anew, meanwhile", r"\b(anew|meanwhile)\b", "write `again` or `while`"),
     Habit("trailing too", r"\btoo(?=[.,;:])", "write `also` before the verb, or leave it out"),
     Habit("stands", r"\b(stands?|shall)\b", "write `is`"),
-    # Evidence asks whether anybody was there. That is the question, and a value of it.
+    # Evidence is about whether anybody was there, and that is one of its values.
     Habit(
         "nobody, whoever",
         r"\b(?<!Was )((no|some|any|every)body(?! (was )?there)|whoever)\b",
@@ -47,8 +47,21 @@ HABITS = (
     ),
     Habit(
         "lost terms",
-        r"\b(second (factor|step)s?|two-factor|folded|folds|summed up|proven|(went|gone|goes) back|withdraw[sn]?)\b",
-        "use these words: two-step login, reduced, verified, rolled back, revoke",
+        r"\b(second (factor|step)s?|two-factor|folded|folds|rolled up|summed up|proven|lanes?|"
+        r"(went|gone|goes) back|withdraw[sn]?)\b",
+        "use these words: two-step login, reduced, verified, rolled back, revoke, fast path",
+    ),
+    Habit(
+        "question",
+        r"\bquestions?\b",
+        "write `report query`, `request` or `confirmation`",
+        kinds=("docstring", "comment", "test"),
+    ),
+    Habit(
+        "room for an area",
+        r"\b((web|fifteen|sixteen) rooms?|rooms? of koyjabo)\b",
+        "an area is a folder of koyjabo/, and a room belongs to Socket.IO",
+        kinds=("document", "decision", "docstring"),
     ),
     Habit(
         "begins like a fragment",
@@ -72,7 +85,7 @@ NAME_HABITS = (
 """Habits that only names of tests are searched for."""
 
 LONGEST_SENTENCE = 30
-MAX_WORDS_OF_A_TEST = 14
+MAX_WORDS_OF_A_TEST = 18
 """Maximum numbers of words of a sentence in documents, and of the name of a test."""
 
 WORDS = {

@@ -122,7 +122,7 @@ ROLLED_UP = (
 @pytest.mark.both_kinds
 @pytest.mark.empty_database
 @pytest.mark.parametrize("row", ROLLED_UP, ids=["visits", "a night", "sums"])
-def test_database_with_rolled_up_days_is_refused_before_anything_is_changed(database, row, caplog):
+def test_a_database_with_days_replaced_by_sums_is_refused_before_anything_is_changed(database, row, caplog):
     migrate(database, OLDEST_REVISION)
     database.rows(row)
     with pytest.raises(UnusableDatabase, match="rolled up into sums after RETENTION_DAYS, and this version cannot"):

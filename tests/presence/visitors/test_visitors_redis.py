@@ -195,7 +195,7 @@ class MatchingWorker(RedisLink):
         self.flush()
 
     def ask(self, caller: bytes, times: int = 1) -> list[str]:
-        """Ask, and return the visitors found by this question and all earlier ones."""
+        """Ask, and return the visitors found by this request and all earlier ones."""
         for _ in range(times):
             self.exchange.ask(caller, self.visitors.append)
         self.flush()

@@ -121,7 +121,7 @@ QUESTIONS = {WebSocket: say(type="request_count"), SocketIO: frame('420["request
 
 @pytest.mark.parametrize("asks", [False, True], ids=["tiny pings", "questions"])
 def test_flood_is_closed_while_others_get_their_answers(server, kind, asks):
-    """The loop answers pings, and a task answers questions."""
+    """The loop answers pings, and a task answers requests."""
     sent = QUESTIONS[kind] if asks else frame("", PING)
     with (
         kind(server.port) as client,

@@ -37,7 +37,7 @@ def test_visitor_is_erased_by_an_admin_and_the_total_stays(site, admin):
     assert site.stats()["totalVisits"] == 4003
 
 
-def test_visitor_who_is_not_known_is_no_reason_for_a_question(admin):
+def test_a_visitor_who_is_not_known_is_no_reason_for_a_confirmation(admin):
     for visitor in ("nobody", "", "x" * 129, "a b"):
         assert 'id="visitor_id-error"' in admin.send("/admin/data/erasure", 422, visitor_id=visitor), visitor
 

@@ -62,7 +62,7 @@ def test_places_are_text_in_data_for_scripts(site, admin, example):
         assert "<" not in "".join(blocks)
 
 
-def test_texts_are_text_in_questions_and_where_a_form_was_refused(admin, example):
+def test_texts_are_text_in_confirmations_and_where_a_form_was_refused(admin, example):
     question = admin.send(f"/admin/people/{example.member.id}/promote", 200)
     assert ESCAPED in question
     assert HOSTILE not in question

@@ -111,20 +111,20 @@ def twins(tmp_path_factory) -> Iterator[tuple[Twin, Twin]]:
 
 def test_fast_path_answers_what_flask_would(twins, monkeypatch):
     monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(monotonic=lambda: 0.0, time=lambda: 0.0))
-    by_a_lane: Counter[int] = Counter()
+    by_the_fast_path: Counter[int] = Counter()
     answer = fast_path._run
 
     def watched(*arguments: Any) -> Any:
         response = answer(*arguments)
-        by_a_lane[response.status.value] += 1
+        by_the_fast_path[response.status.value] += 1
         return response
 
     monkeypatch.setattr(fast_path, "_run", watched)
     for asked in USUAL:
         fast, flask = (twin.ask(asked) for twin in twins)
         assert fast == flask, asked
-    assert by_a_lane.total() == len(USUAL)
-    assert set(by_a_lane) == TAKEN
+    assert by_the_fast_path.total() == len(USUAL)
+    assert set(by_the_fast_path) == TAKEN
 
 
 class Broken:

@@ -1,4 +1,4 @@
-"""Dangerous actions ask first: the question names the people or numbers, and the effect.
+"""Dangerous actions need a confirmation, which names the people or numbers, and the effect.
 
 Only the confirmed action is done, only by people who may do it, and only if nothing has changed since.
 """
@@ -138,7 +138,7 @@ HARMLESS = {
         "pages_communities.decline_invitation",
     ),
     *("pages_account.do_forgot_password", "pages_account.do_reset_password", "pages_account.do_verify_email"),
-    *("pages_account.send_verification", "pages_account.choose_mails"),
+    *("pages_account.send_verification", "pages_weekly_report.choose_mails"),
     *("panel_communities.restore_community", "panel_users.withdraw_panel_invitation"),
     *("panel_users.enable", "panel_receipts.recount", "panel_backups.back_up", "panel_data.export"),
     *("panel_server.test_mail", "panel_keys.create_key", "panel_keys.rotate_key"),
@@ -167,7 +167,7 @@ def test_every_form_asks_or_is_known_to_do_no_damage(site):
 
 
 @pytest.mark.parametrize("endpoint", sorted(ASKS))
-def test_nothing_is_done_before_the_question_is_answered(site, cases, endpoint):
+def test_nothing_is_done_before_the_action_is_confirmed(site, cases, endpoint):
     given = cases.make(endpoint)
     before = stored(site)
     page = given.ask()
@@ -184,7 +184,7 @@ def test_nothing_is_done_before_the_question_is_answered(site, cases, endpoint):
     wait_until(lambda: stored(site) != before, "it is done")
 
 
-def test_no_question_repeats_a_secret(cases):
+def test_no_confirmation_repeats_a_secret(cases):
     given = cases.make("panel_users.disable")
     page = given.reader.send(given.path, 200, note="kept", **dict.fromkeys(SECRET_LABELS, "rickshaw at dawn"))
     assert "rickshaw" not in page
@@ -255,7 +255,7 @@ CHANGED = {
 
 
 @pytest.mark.parametrize(("endpoint", "change", "shown"), CHANGED.values(), ids=CHANGED)
-def test_question_whose_facts_have_changed_is_asked_again(site, cases, endpoint, change, shown):
+def test_a_confirmation_whose_facts_have_changed_is_requested_again(site, cases, endpoint, change, shown):
     given = cases.make(endpoint)
     form = answer(given.ask())
     values = {"user": given.example.member.id, "community": given.example.community}

@@ -149,7 +149,7 @@ def test_nothing_was_changed_and_the_form_can_be_sent_again(sqlite_database):
         ]
 
 
-def test_question_that_was_refused_is_confirmed_by_trying_again(site, cast, boss):
+def test_a_confirmation_that_was_refused_is_repeated_by_trying_again(site, cast, boss):
     community = cast.community()
     form = answer(boss.send(f"/communities/{community}/delete", 200))
     with database_away():

@@ -149,7 +149,7 @@ def test_pages_and_data_are_packed_for_those_who_unpack(site):
             assert "Accept-Encoding" in answer.vary, "a cache must not give one to the other"
 
 
-def test_answer_that_a_lane_may_give_is_not_packed_by_flask(site, monkeypatch):
+def test_a_response_that_the_fast_path_may_give_is_not_packed_by_flask(site, monkeypatch):
     monkeypatch.setattr(packing, "MIN_PACKED_BYTES", 1)
     client = site.app.test_client(use_cookies=False)
     for headers in (GZIP, {**GZIP, "Cookie": "language=bn"}):
