@@ -333,7 +333,7 @@ def decline_invitation(token: str) -> Response:
 
 
 @bp.post("/communities/<community_id>/invitations/<invitation_id>/withdraw")
-def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
+def revoke_invitation(community_id: str, invitation_id: str) -> Response:
     community_services().invitations.revoke(page_login.require(), invitation_id, community_id)
     return done(N_("The invitation was revoked."), "pages_communities.members", community_id=community_id)
 

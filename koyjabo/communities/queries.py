@@ -3,7 +3,7 @@
 Call `lock` before a change: no other transaction can then change that community or its members until the commit.
 
 Visits are only counted for scopes with a row in `counters`. Archiving a community deletes that row, and restoring the
-community recreates it from the rollups. Neither changes other counting data.
+community recreates it from the sums. Neither changes other counting data.
 """
 
 from collections.abc import Collection
@@ -211,7 +211,7 @@ def archive(session: Session, community: Community, now_ms: int) -> None:
 
 
 def restore(session: Session, community: Community, now_ms: int) -> None:
-    """Recreate the counter with its old totals, from the rollups, which contain every visit, and from the adjustments
+    """Recreate the counter with its old totals, from the sums, which contain every visit, and from the adjustments
     for visits that the database has lost.
     """
     community.archived_ms = None

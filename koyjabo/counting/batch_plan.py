@@ -28,7 +28,7 @@ ASSIGNED_COLUMNS = ("id", "ordinal", "visit_id", "day", "hour_s", "day_number")
 
 SENT_COLUMNS = stored_fields(Visit, NewVisit._fields, ASSIGNED_COLUMNS)
 
-VISIT_COLUMNS = (*ASSIGNED_COLUMNS, *SENT_COLUMNS)
+STORED_VISIT_COLUMNS = (*ASSIGNED_COLUMNS, *SENT_COLUMNS)
 """Columns of the rows in `BatchPlan.visits`."""
 
 _sent = reader(NewVisit._fields, SENT_COLUMNS)

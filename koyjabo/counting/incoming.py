@@ -51,7 +51,7 @@ def registered(context: RequestContext, visit: NewVisit) -> Receipt | None:
     """Register the visit of a page, and call the listeners. Raises UnknownCommunity, LedgerUnavailable."""
     receipt = context.services[Visits].register(visit, context)
     if receipt is not None:
-        context.services[VisitListeners].tell(receipt, context.environ)
+        context.services[VisitListeners].call(receipt, context.environ)
     return receipt
 
 

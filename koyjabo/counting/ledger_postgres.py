@@ -28,7 +28,7 @@ from koyjabo.base.database.postgres import (
 from koyjabo.base.models import SITE, Scope
 from . import daily_people_postgres
 from .batch_plan import (
-    VISIT_COLUMNS,
+    STORED_VISIT_COLUMNS,
     BatchPlan,
     FirstVisit,
     KnownRows,
@@ -88,7 +88,7 @@ ROWS_OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.POSTGRES_PERSON_DAYS}),
 
 Row = tuple[Any, ...]
 
-WRITE_VISITS = postgres_insert(Visit, VISIT_COLUMNS) + postgres_insert(Visitor, FirstVisit._fields)
+WRITE_VISITS = postgres_insert(Visit, STORED_VISIT_COLUMNS) + postgres_insert(Visitor, FirstVisit._fields)
 ADD_VISIT_SUMS = f"""
 {insert_sums(DailyVisits, "{days}")};
 {insert_sums(HourlyVisits, "{hours}")};
@@ -184,7 +184,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         """
         fresh = not self._reading.is_open
         try:
-            with self._reading.asked_connection().cursor() as cursor:
+            with self._reading.checked_connection().cursor() as cursor:
                 cursor.execute(statement, parameters)
                 rows: list[Row] = cursor.fetchall()
                 return rows

@@ -18,7 +18,7 @@ from koyjabo.base.database.sqlite import SqliteConnection, connect
 from koyjabo.base.models import SITE, Scope
 from . import daily_people_sqlite
 from .batch_plan import (
-    VISIT_COLUMNS,
+    STORED_VISIT_COLUMNS,
     BatchPlan,
     FirstVisit,
     KnownRows,
@@ -76,7 +76,7 @@ SQLITE_LOOK_UP_WITH_PEOPLE = f"""{SQLITE_LOOK_UP}, ({daily_people_sqlite.SQLITE_
 VISITS_OF_OTHER_DAYS = (
     "SELECT day, visits FROM daily_visits WHERE scope = 'site' AND day IN (SELECT value FROM json_each(?))"
 )
-ADD_VISITS = sqlite_insert(Visit, VISIT_COLUMNS)
+ADD_VISITS = sqlite_insert(Visit, STORED_VISIT_COLUMNS)
 ADD_VISITORS = sqlite_insert(Visitor, FirstVisit._fields)
 ADD_TO_DAY, ADD_TO_HOUR = (insert_sums(table, "(?, ?, ?, ?)") for table in (DailyVisits, HourlyVisits))
 ADD_MILESTONE = """

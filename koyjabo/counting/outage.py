@@ -22,7 +22,7 @@ class Writer(NamedTuple):
     has_failed: bool  # a commit failed within the last FAILED_LATELY_S, and none has succeeded since
     failing_since: float | None  # when the first failed visit arrived, monotonic s; None after a success
     failed_at: float  # time of the latest failure, monotonic s; 0.0 before the first
-    cause: str = ""  # one of `outage_causes.CAUSES`; "" if unknown
+    cause: str = ""  # one of `outage_causes.OUTAGE_CAUSES`; "" if unknown
 
 
 class Outage:

@@ -15,7 +15,7 @@ class Unsaved(NamedTuple):
     """Visits that are not being saved."""
 
     since_ms: int  # when the first of them arrived, UTC
-    cause: str = ""  # one of `outage_causes.CAUSES`; "" if unknown
+    cause: str = ""  # one of `outage_causes.OUTAGE_CAUSES`; "" if unknown
 
 
 class UnsavedVisits:

@@ -11,6 +11,6 @@ VisitListener = Callable[[Receipt, Mapping[str, Any]], object]
 class VisitListeners(list[VisitListener]):
     """A feature that waits for one such visit removes its function once the visit has come."""
 
-    def tell(self, receipt: Receipt, environ: Mapping[str, Any]) -> None:
+    def call(self, receipt: Receipt, environ: Mapping[str, Any]) -> None:
         for listener in tuple(self):
             listener(receipt, environ)

@@ -229,7 +229,7 @@ OTHERWISE = {
         pages_account.reset_password pages_account.do_verify_email pages_account.end_session
         pages_community_shares.end_share
         pages_communities.invitation pages_communities.invitation_code
-        pages_communities.withdraw_invitation pages_communities.accept_invitation pages_communities.decline_invitation
+        pages_communities.revoke_invitation pages_communities.accept_invitation pages_communities.decline_invitation
         panel_users.withdraw_panel_invitation panel_shares.end_share
         api_keys.revoke_key api_keys.rotate_key
         panel_keys.ask_rotation panel_keys.rotate_key panel_keys.revoke_key

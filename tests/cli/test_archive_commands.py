@@ -168,7 +168,7 @@ def test_repair_works_while_a_server_runs(server):
     assert server.koyjabo("verify").returncode == 1
     output = done(server, "verify", "--repair")
     assert output.count("Repaired: counters: site") == 2
-    assert output.endswith("The ledger agrees with its counters and rollups; repaired: 3.\n")
+    assert output.endswith("The ledger agrees with its counters and sums; repaired: 3.\n")
     assert (server.stats().total, server.stats().today) == (2, 2)
     assert server.register("nila").ordinal == 3
     rows(server, "DELETE FROM visits WHERE id = 2")

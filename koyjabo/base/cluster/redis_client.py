@@ -21,7 +21,7 @@ from koyjabo.base.settings.redis_url import RedisAddress, parse
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 1.0
+REDIS_PATIENCE_S = 1.0
 WATCH_S = 1.0
 """How often a Sentinel is asked for the master, s."""
 
@@ -46,8 +46,8 @@ def _limits(url: str) -> dict[str, Any]:
     options = {getattr(socket, name): value for name, value in KEEPALIVE.items() if hasattr(socket, name)}
     more = {} if url.startswith("unix://") else {"socket_keepalive": True, "socket_keepalive_options": options}
     return {
-        "socket_timeout": PATIENCE_S,
-        "socket_connect_timeout": PATIENCE_S,
+        "socket_timeout": REDIS_PATIENCE_S,
+        "socket_connect_timeout": REDIS_PATIENCE_S,
         "retry": Retry(NoBackoff(), 1),  # for a pooled connection closed by a Redis restart
         **more,
     }

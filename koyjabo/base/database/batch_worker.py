@@ -21,10 +21,10 @@ from koyjabo.base.core.runtime import Runtime, Waiter
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MAX_WAITING_JOBS = 20_000
+MAX_PENDING_JOBS = 20_000
 """Maximum number of pending jobs. Further jobs are refused, because they would time out."""
 
-GATHERING_S = 0.02
+GATHER_TIME_S = 0.02
 """How long jobs may keep arriving before their batch starts, s: about ten passes over the sockets."""
 
 WATCH_INTERVAL_S = 0.5
@@ -159,7 +159,7 @@ class BatchWorker(Generic[Item, Result]):
         return jobs
 
     def _require_room(self) -> None:
-        if len(self._pending) >= (self._most_waiting or MAX_WAITING_JOBS) or self._closed:
+        if len(self._pending) >= (self._most_waiting or MAX_PENDING_JOBS) or self._closed:
             raise LedgerUnavailable
 
     def waiting(self) -> tuple[int, float]:
@@ -181,7 +181,7 @@ class BatchWorker(Generic[Item, Result]):
             self._start()
         if not (self._is_gathering or self._is_running):
             self._is_gathering = True
-            self._gathered, self._gathers_until = len(self._pending), time.monotonic() + GATHERING_S
+            self._gathered, self._gathers_until = len(self._pending), time.monotonic() + GATHER_TIME_S
             self._runtime.soon(self._gather)
         if not self._watching:
             self._schedule_watch()

@@ -48,7 +48,7 @@ LAST_UNSQUASHED_COMMIT = "fc0bc4ec3386"
 
 EXCLUSIVE_LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
 
-PATIENCE_S = 60.0
+MIGRATION_PATIENCE_S = 60.0
 
 LOCK_POLL_S = 0.1
 
@@ -252,7 +252,7 @@ def _take_migration_lock(session: Session) -> None:
     passed on to other clients. This waits in short transactions, because a long one would occupy a pooled connection
     that the holder may need. The session is rolled back in between, so call this before anything else in it.
 
-    Logs which connection holds the lock. Raises DatabaseInUse after PATIENCE_S.
+    Logs which connection holds the lock. Raises DatabaseInUse after MIGRATION_PATIENCE_S.
     """
     began, logged_pid = time.monotonic(), 0
     while not session.scalar(TRY_LOCK):
@@ -267,9 +267,9 @@ def _wait_for(holder: Holder, waited_s: float, logged_pid: int) -> int:
     """Log a new holder. `logged_pid` is the pid logged last; returns the new one. Raises DatabaseInUse if this has
     waited too long.
     """
-    if waited_s > PATIENCE_S:
+    if waited_s > MIGRATION_PATIENCE_S:
         raise DatabaseInUse(
-            f"Another process changes this database, and has not finished within {PATIENCE_S:.0f} s: {_named(holder)}. "
+            f"Another process changes this database, and has not finished within {MIGRATION_PATIENCE_S:.0f} s: {_named(holder)}. "
             f"Start again when it has finished; if it hangs, end it first: SELECT pg_terminate_backend({holder.pid})."
         )
     if waited_s > LOG_AFTER_S and holder.pid != logged_pid:

@@ -255,7 +255,7 @@ class PostgresLink:
         self._dsn = dsn(url)
         self._connection: PostgresConnection | None = None
         self._newest: PostgresConnection | None = None  # may not be in use yet, or no longer
-        self._asked_at = 0.0  # monotonic s
+        self._checked_at = 0.0  # monotonic s
 
     @property
     def is_open(self) -> bool:
@@ -267,18 +267,18 @@ class PostgresLink:
             self.close()
         if self._connection is None:
             self._connection = connect(self._dsn, self._opened)
-            self._asked_at = time.monotonic()
+            self._checked_at = time.monotonic()
         return self._connection
 
-    def asked_connection(self) -> PostgresConnection:
+    def checked_connection(self) -> PostgresConnection:
         """The connection, after checking that its server is still the same. Raises psycopg2.OperationalError.
 
         If a pooler has switched it to another server, all connections of this process are reopened, to check whether
         that server may be used.
         """
         connection, now = self.connection(), time.monotonic()
-        if connection.server is not None and now - self._asked_at > ASK_AGAIN_S:
-            self._asked_at = now
+        if connection.server is not None and now - self._checked_at > ASK_AGAIN_S:
+            self._checked_at = now
             system, _, timeline = connection.server
             if position(connection) != (system, timeline):
                 TIMELINES.distrusted += 1

@@ -72,9 +72,9 @@ class LogWriter(logging.Handler):
                 self._write_line(line)
 
     def _write_line(self, line: bytes) -> None:
-        has_room = self._is_written(line) and self._waiting.qsize() < MAX_WAITING_LINES // 2
+        has_space = self._is_written(line) and self._waiting.qsize() < MAX_WAITING_LINES // 2
         lost = self.dropped - self._noted
-        if has_room and lost and self._is_written(self._note(lost)):
+        if has_space and lost and self._is_written(self._note(lost)):
             self._noted += lost
 
     def _is_written(self, line: bytes) -> bool:

@@ -15,11 +15,11 @@ BLOCK_COLUMNS = (
     *("id", "at_ms", "visitor_number", "new_in", "day", "hour_s", "scope", "page"),
     *("is_bot", "attended_ms", "acted", "automated", "own"),
 )
-SELECTED_COLUMNS = tuple(dict.fromkeys((*BLOCK_COLUMNS, *PARSED_COLUMNS)))
+BLOCK_ROW_COLUMNS = tuple(dict.fromkeys((*BLOCK_COLUMNS, *PARSED_COLUMNS)))
 """The columns of a visit that blocks have, and then the others that dimensions are parsed from."""
 
 SELECT_VISITS = text(f"""
-SELECT {", ".join(f"v.{name}" for name in SELECTED_COLUMNS)}, w.first_visit, c.first_visit
+SELECT {", ".join(f"v.{name}" for name in BLOCK_ROW_COLUMNS)}, w.first_visit, c.first_visit
 FROM (SELECT * FROM visits WHERE id > :after AND id <= :upto ORDER BY id LIMIT :most) AS v
 LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
@@ -81,7 +81,7 @@ def waiting(session: Session) -> set[int]:
 
 
 def visits(parser: TraitParser) -> ReadRows:
-    parse = parser.rows(SELECTED_COLUMNS)
+    parse = parser.rows(BLOCK_ROW_COLUMNS)
 
     def read(session: Session, after: int, upto: int, most: int) -> Iterator[Row]:
         rows = session.execute(SELECT_VISITS, {"after": after, "upto": upto, "most": most}).all()

@@ -20,12 +20,12 @@ EVIDENCE, OWN_VISITS = "evidence", "own"
 ATTENDED_FILTER = "attended"
 """A fact to filter by, which is not a dimension."""
 
-EVENT_NAME, VIEWED_PAGE = "event", "viewed_page"
+EVENT_DIMENSION, VIEWED_PAGE = "event", "viewed_page"
 """Events by name, and page views by page."""
 
 SOURCE, CITY_NAME, COMMUNITY = "source", "city", "community"
 
-PROPERTIES = f"{EVENT_NAME}:"
+PROPERTIES = f"{EVENT_DIMENSION}:"
 """Prefix of the dimensions of properties, `event:{name}:{property}`."""
 
 DIRECT_CHANNEL, SEARCH_CHANNEL, SOCIAL_CHANNEL, AI_CHANNEL, REFERRAL_CHANNEL, CAMPAIGN_CHANNEL = (
@@ -113,7 +113,7 @@ DIMENSIONS = (
     Dimension(COMMUNITY, N_("Community"), "communities"),
     Dimension(EVIDENCE, N_("Activity"), words=EVIDENCE_WORDS, without=IS_NOT_MEASURED),
     Dimension(OWN_VISITS, N_("Own visits"), words=OWN_WORDS),
-    Dimension(EVENT_NAME, N_("Event"), "pages", is_counted=True),
+    Dimension(EVENT_DIMENSION, N_("Event"), "pages", is_counted=True),
     Dimension(ATTENDED_FILTER, N_("Time on page"), words=ATTENDED_WORDS, without=IS_NOT_MEASURED, is_filter_only=True),
 )
 """All dimensions except `event:{name}:{property}`, and the filters that are none."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from koyjabo.columns.blocks.rows import Rows
-from koyjabo.columns.dimensions.dimensions import EVENT_NAME, VIEWED_PAGE, Value, property_of
+from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, property_of
 from koyjabo.columns.events.new_event import PAGEVIEW
 from koyjabo.columns.query.groups import VALUE
 from koyjabo.columns.query.periods import DAY, MINUTE
@@ -19,7 +19,7 @@ def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
     each number in this column means.
     """
     events, values = rows.copy(), rows.block.values
-    if dimension == EVENT_NAME:
+    if dimension == EVENT_DIMENSION:
         events.check("name", [name != PAGEVIEW for name in values["name"]])
         return events, "name", values["name"]
     if dimension == VIEWED_PAGE:

@@ -9,7 +9,7 @@ from koyjabo.base.models import SITE
 from koyjabo.columns.blocks.block_kinds import NO_VISIT
 from koyjabo.columns.blocks.rows import Rows
 from koyjabo.columns.blocks.table_rows import BEGINNING, Position, TableRows
-from koyjabo.columns.dimensions.dimensions import EVENT_NAME, VIEWED_PAGE, Value, has_many
+from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, has_many
 from koyjabo.columns.query.report_query import Filter, ReportQuery, passes_none
 from .counted_events import counted, drop_largest
 from .row_names import names_of
@@ -32,7 +32,7 @@ class VisitsWithEvents:
         key = scope, dimension, texts
         ids, upto = self._known.pop(key, (BitMap(), BEGINNING))
         for rows in events.rows(upto, events.end, "", "~", scope):
-            if dimension == EVENT_NAME and texts is not None:  # includes the name of page views
+            if dimension == EVENT_DIMENSION and texts is not None:  # includes the name of page views
                 theirs, column = rows, "name"
                 values: Sequence[Value] = rows.block.values["name"]
             else:

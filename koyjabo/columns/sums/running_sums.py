@@ -17,7 +17,7 @@ from koyjabo.columns.blocks.block_kinds import EVENT_BLOCKS, VISIT_BLOCKS
 from koyjabo.columns.blocks.rows import Rows
 from koyjabo.columns.blocks.state_queries import DatabaseSession, RowState
 from koyjabo.columns.blocks.table_rows import TableRows
-from koyjabo.columns.dimensions.dimensions import EVENT_NAME, VIEWED_PAGE, has_many
+from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, has_many
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.columns.query.groups import LENGTHS, VALUE, Attended, Groups
 from koyjabo.columns.query.periods import DAY, HOUR_MS
@@ -113,7 +113,7 @@ class RunningSums:
         """Count the events of a dimension by a key of `CountedEvents`. The same pass reads what totals and breakdowns
         also need.
         """
-        both = [(VIEWED_PAGE, DAY), (EVENT_NAME, DAY)] if key in (DAY, VALUE) else []
+        both = [(VIEWED_PAGE, DAY), (EVENT_DIMENSION, DAY)] if key in (DAY, VALUE) else []
         sums = self._of(query).events
         counts: Counter[Any] = sums.followed((dimension, key), query.until_ms, both)
         return counts

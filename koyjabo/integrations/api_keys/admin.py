@@ -70,8 +70,8 @@ def new_key() -> Response:
 def create_key() -> Response:
     """Create a key and show it once. It is not stored."""
     form = _form()
-    made = management.carry_out(form, lambda body: body.create(me()))
-    return _show(form, communities=all_choices()) if made is None else _show(form, made=made)
+    created = management.carry_out(form, lambda body: body.create(me()))
+    return _show(form, communities=all_choices()) if created is None else _show(form, created=created)
 
 
 @bp.get("/connect/keys/<key_id>/rotate")
@@ -83,8 +83,8 @@ def ask_rotation(key_id: str) -> Response:
 def rotate_key(key_id: str) -> Response:
     """Rotate a key and show it once. It is not stored."""
     key, form = current()[ApiKeys].find(me(), key_id), Form(GraceFormBody)
-    made = management.carry_out(form, lambda body: current()[ApiKeys].rotate(me(), key.id, body.grace_s))
-    return _show(form, key=key, made=made)
+    created = management.carry_out(form, lambda body: current()[ApiKeys].rotate(me(), key.id, body.grace_s))
+    return _show(form, key=key, created=created)
 
 
 @bp.post("/connect/keys/<key_id>/revoke")
@@ -107,7 +107,7 @@ def _form(**values: Any) -> Form[KeyFormBody]:
 
 
 def _show(form: Form[Any], **values: Any) -> Response:
-    """Show the form or, with `made`, the new key and its text."""
+    """Show the form or, with `created`, the new key and its text."""
     graces = [(seconds, _(label)) for seconds, label in GRACE_CHOICES]
     shown = {"form": form, "scopes": KEY_SCOPES, "presets": KEY_PRESETS, "graces": graces, **values}
     return page("api_keys/keys", management.status(form), **shown)

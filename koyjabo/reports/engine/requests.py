@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from koyjabo.columns.dimensions.dimensions import EVENT_NAME, VIEWED_PAGE, Value, has_many
+from koyjabo.columns.dimensions.dimensions import EVENT_DIMENSION, VIEWED_PAGE, Value, has_many
 from koyjabo.columns.query.groups import EVERYTHING, LENGTHS, NO_VISITS
 from koyjabo.columns.query.periods import DAY
 from koyjabo.columns.query.report_query import ReportQuery
@@ -154,7 +154,7 @@ def _figures(snapshot: Snapshot, query: ReportQuery) -> Figures:
         new_visitors=sums.new_visitors,
         returning_visitors=sums.visitors - sums.new_visitors,
         page_views=total.pages + snapshot.columns.sums.events_by(query, VIEWED_PAGE, DAY).total(),
-        events=snapshot.columns.sums.events_by(query, EVENT_NAME, DAY).total(),
+        events=snapshot.columns.sums.events_by(query, EVENT_DIMENSION, DAY).total(),
         peak_active=snapshot_queries.peak(snapshot.session, query),
         attended=sums.attended,
         attended_s=sums.attended_s,

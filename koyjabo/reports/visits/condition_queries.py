@@ -65,7 +65,7 @@ class SearchFilter(NamedTuple):
     # text.
     text: str = ""
     is_bot: bool | None = None
-    evidence: str = ""  # a key of EVIDENCE
+    evidence: str = ""  # a key of EVIDENCE_CONDITIONS
     network: str = ""  # `datacentre` or `other`
     is_own: bool | None = None
     sees_ids: bool = True  # if False, visitor_ids and emails are not searched

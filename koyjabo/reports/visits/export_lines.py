@@ -19,9 +19,9 @@ TRAIT_COLUMNS = (*AGENT_TRAITS, "language", *OTHER_TRAITS)
 is exported as it is stored.
 """
 
-REPLACED_COLUMNS = ("id", "ordinal", "at_ms", "community_bn", "others", "campaign", *TRAIT_COLUMNS)
+PARSED_EXPORT_COLUMNS = ("id", "ordinal", "at_ms", "community_bn", "others", "campaign", *TRAIT_COLUMNS)
 
-UNCHANGED_COLUMNS = tuple(name for name in (*LoggedVisit._fields, *OTHER_COLUMNS) if name not in REPLACED_COLUMNS)
+UNCHANGED_COLUMNS = tuple(name for name in (*LoggedVisit._fields, *OTHER_COLUMNS) if name not in PARSED_EXPORT_COLUMNS)
 
 EXPORT_COLUMNS = ("ordinal", "at", *UNCHANGED_COLUMNS, "opened", *TRAIT_COLUMNS)
 

@@ -81,7 +81,7 @@ class VisitFilter(NamedTuple):
     page: str = ""
     source: str = ""
     browser: str = ""
-    evidence: str = ""  # a key of `condition_queries.EVIDENCE`
+    evidence: str = ""  # a key of `condition_queries.EVIDENCE_CONDITIONS`
     network: str = ""  # one of `address_owners.NETWORKS`
     own: str = ""  # a key of OWN
 

@@ -43,8 +43,8 @@ class BodyLimits:
         """Begin to read a body over the usual size. Returns False if too many are being read, in total or for the
         client's network.
         """
-        has_room = self._by_address.neighbours_have_room(client, MAX_LARGER_BODIES // BODIES_NETWORK_DIVISOR)
-        if self._being_read >= MAX_LARGER_BODIES or not has_room:
+        has_space = self._by_address.neighbours_have_room(client, MAX_LARGER_BODIES // BODIES_NETWORK_DIVISOR)
+        if self._being_read >= MAX_LARGER_BODIES or not has_space:
             return False
         self._being_read += 1
         self._by_address.add(client)

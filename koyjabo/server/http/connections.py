@@ -82,7 +82,7 @@ class Connections:
     def are_full(self) -> bool:
         return len(self._open) >= self._most
 
-    def make_room(self) -> bool:
+    def make_space(self) -> bool:
         """Make room for one more connection. Returns whether there is room.
 
         If all connections are in use, this closes the ones that have kept the server waiting longest, so that idle and

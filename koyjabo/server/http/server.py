@@ -91,7 +91,7 @@ class HttpServer:
 
     def ready(self, events: int) -> None:
         """Accept connections. At least one is waiting, so others may be closed to make room."""
-        if not self.connections.make_room():
+        if not self.connections.make_space():
             self._pause(FULL_PAUSE_S)
             return
         if self._share() is None:

@@ -166,7 +166,7 @@ class ConnectionLoop:
         """
         _prepare(sock)
         connection = WebSocketConnection(sock, address, owner, self, greeting, early)
-        exceeds_limits = not self._has_room(address)
+        exceeds_limits = not self._has_space(address)
         self._open[sock.fileno()] = connection
         self._by_address.add(address)
         if self._leaving:
@@ -210,7 +210,7 @@ class ConnectionLoop:
         """Count a client that has no connection here, because it polls or its stream has not begun. Returns False if a
         limit is exceeded.
         """
-        if not self._has_room(address):
+        if not self._has_space(address):
             return False
         self._reserved += 1
         self._by_address.add(address)
@@ -323,7 +323,7 @@ class ConnectionLoop:
                 self._poller.change(connection.fileno(), self._events(connection))
                 self.read_soon(connection)  # it may hold data that the handshake's request left over
 
-    def _has_room(self, address: str) -> bool:
+    def _has_space(self, address: str) -> bool:
         """Check the limits for a new client. An empty address has no limits per address (see
         `koyjabo.base.network.client_address`).
         """

@@ -89,7 +89,7 @@ class BackupState(NamedTuple):
     """The server's backups."""
 
     is_running: bool
-    proven: BackupFile | None  # the latest verified one
+    verified: BackupFile | None  # the latest verified one
     failed: Failure | None  # the latest, if no later backup was verified, or why none can be made now
     files: list[BackupFile]  # newest first
     next_ms: int | None  # when the next backup is due; None if backups are off
@@ -209,7 +209,7 @@ class Backups:
         next_day = shifted(self._day(), 1)
         return BackupState(
             is_running=self._is_running(),
-            proven=self.newest,
+            verified=self.newest,
             failed=failed,
             files=folder.files,
             next_ms=self._clock.at_ms(next_day, self._settings.backup_at) if self.is_on else None,

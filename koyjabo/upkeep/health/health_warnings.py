@@ -219,19 +219,19 @@ def backups(facts: SystemFacts) -> HealthWarning | None:
     state, now_ms = facts.stored.backups, facts.now_ms
     if state is None:
         return _manual_backups(facts)
-    proven, failed = state.proven, state.failed
-    last = {"ago": proven.made_ms, "counted": proven.total, "restored": proven.total} if proven else {}
+    verified, failed = state.verified, state.failed
+    last = {"ago": verified.made_ms, "counted": verified.total, "restored": verified.total} if verified else {}
     if failed is not None:
         values = {"failed_at": failed.at_ms, "error": failed.error, **last}
         sentence = N_("The backup of %(failed_at)s failed. %(error)s No backup is verified yet.")
-        if proven:
+        if verified:
             sentence = N_(
                 "The backup of %(failed_at)s failed. %(error)s The last verified one was restored %(ago)s: "
                 "%(counted)s = %(restored)s."
             )
         return HealthWarning("backups", sentence, SEE_CAUSE, BACKUPS_SECTION, values, DANGER)
-    if proven is not None:
-        if now_ms - proven.made_ms <= LATE_PROOF_MS:
+    if verified is not None:
+        if now_ms - verified.made_ms <= LATE_PROOF_MS:
             return None
         sentence = N_(
             "No backup has been verified for 36 hours. The last one was restored %(ago)s: %(counted)s = %(restored)s."

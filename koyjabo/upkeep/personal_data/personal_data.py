@@ -10,7 +10,7 @@ from koyjabo.base.database.throttle import Throttle
 from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
 from . import deletion_queries
 
-PATIENCE_S = 5.0
+DELETION_PATIENCE_S = 5.0
 """Time limit for one request that deletes an account, s. An account with a few visits a day over several years is
 deleted within milliseconds.
 """
@@ -42,7 +42,7 @@ class PersonalData:
         verifies the password first.
 
         Raises LastAdmin for the last admin of the site or of a community, and InvalidToken if the account is already
-        deleted. Raises NotYetForgotten after PATIENCE_S if rows are left; the next call continues.
+        deleted. Raises NotYetForgotten after DELETION_PATIENCE_S if rows are left; the next call continues.
         """
         by = Actor("", "", "", self._clock.now_ms())  # without a location, because the log must not identify the user
         name, throttle, began = deletion_queries.random_name(), Throttle(self._database), time.monotonic()
@@ -53,7 +53,7 @@ class PersonalData:
             *(account.id, name, by.at_ms),
             audit=lambda is_deleted: by.entry("user.delete", DELETED_USER) if is_deleted else None,
         ):
-            if time.monotonic() - began > PATIENCE_S:
+            if time.monotonic() - began > DELETION_PATIENCE_S:
                 raise NotYetForgotten(
                     N_("Deleting this account takes several requests. Repeat the request until it succeeds.")
                 )

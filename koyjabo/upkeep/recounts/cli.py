@@ -59,7 +59,7 @@ def verify(repair: bool) -> None:
     if result.problems:
         differences = len(result.problems)
         raise click.ClickException(f"The ledger does not agree; differences: {differences:,}, visits: {result.rows:,}.")
-    click.echo(f"The ledger agrees with its counters and rollups; visits: {result.rows:,}.")
+    click.echo(f"The ledger agrees with its counters and sums; visits: {result.rows:,}.")
 
 
 def _repair() -> None:
@@ -72,4 +72,4 @@ def _repair() -> None:
         click.echo(f"Not repaired: {problem}")
     if left:
         raise click.ClickException(REPAIR_IS_NOT_ENOUGH)
-    click.echo(f"The ledger agrees with its counters and rollups; repaired: {len(repaired):,}.")
+    click.echo(f"The ledger agrees with its counters and sums; repaired: {len(repaired):,}.")

@@ -8,7 +8,7 @@ from koyjabo.base.database.json_rows import key_and_sums
 from koyjabo.base.models import Model
 
 
-class Rollup(NamedTuple):
+class SumTable(NamedTuple):
     """A table with two sums per key. `select` returns keys and `values` for a piece of `read`; pieces are added up by
     key.
     """

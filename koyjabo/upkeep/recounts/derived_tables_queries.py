@@ -17,7 +17,7 @@ from koyjabo.counting.models import (
     HourlyVisits,
     Return,
 )
-from .derivation_queries import Invariant, Rollup
+from .derivation_queries import Invariant, SumTable
 
 PIECE_SIZES = {"visits": 50_000, "people": 5_000}
 """Number of ids per piece."""
@@ -145,12 +145,12 @@ AND :after = 0
 
 REPAIR_PEOPLE = (REMOVE_ABSENT, SET_LAST_DAYS)
 
-DAILY_ROLLUP = Rollup.of(DailyVisits, "visits", SUM_VISITS)
-ROLLUPS = (
-    DAILY_ROLLUP,
-    Rollup.of(HourlyVisits, "visits", SUM_VISITS),
-    Rollup.of(Return, "people", SUM_RETURNS),
-    Rollup.of(HourlyPeople, "people", SUM_HOURS),
+DAILY_SUM_TABLE = SumTable.of(DailyVisits, "visits", SUM_VISITS)
+SUM_TABLES = (
+    DAILY_SUM_TABLE,
+    SumTable.of(HourlyVisits, "visits", SUM_VISITS),
+    SumTable.of(Return, "people", SUM_RETURNS),
+    SumTable.of(HourlyPeople, "people", SUM_HOURS),
 )
 LEDGER_CHECKS = (
     Invariant(

@@ -19,7 +19,7 @@ from koyjabo.base.models import SITE
 from koyjabo.columns.columns import Columns
 from koyjabo.counting.models import HourlyPeople, Return
 from . import derived_tables_queries as derived
-from .derivation_queries import Invariant, Rollup
+from .derivation_queries import Invariant, SumTable
 
 MAX_LISTED_PROBLEMS = 1_000
 """Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""
@@ -76,7 +76,7 @@ def recount(
     Without columns and a clock, neither blocks nor the sums of features are checked: a database that was just restored
     has none.
     """
-    sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
+    sums: dict[SumTable, Sums] = {summed: _no_sums() for summed in derived.SUM_TABLES}
     faults: Tally[Invariant] = Tally()
     for table in derived.PIECE_SIZES:
         for piece in pieces(connection, table):
@@ -105,21 +105,21 @@ def pieces(connection: Connection, table: str) -> Iterator[dict[str, int]]:
     return ({"after": after, "upto": min(newest, after + size)} for after in range(0, max(newest, 1), size))
 
 
-def _count(connection: Connection, table: str, piece: dict[str, int], sums: dict[Rollup, Sums]) -> None:
-    of_table = (rollup for rollup in derived.ROLLUPS if rollup.read == table)
-    for statement, rollups in groupby(of_table, attrgetter("select")):
+def _count(connection: Connection, table: str, piece: dict[str, int], sums: dict[SumTable, Sums]) -> None:
+    of_table = (summed for summed in derived.SUM_TABLES if summed.read == table)
+    for statement, tables in groupby(of_table, attrgetter("select")):
         result = connection.execute(statement, piece)
         columns, rows = list(result.keys()), result.all()
-        for rollup in rollups:
-            _add(sums[rollup], rollup, columns, rows)
+        for summed in tables:
+            _add(sums[summed], summed, columns, rows)
 
 
 def _no_sums() -> Sums:
     return defaultdict(lambda: [0, 0])
 
 
-def _add(sums: Sums, rollup: Rollup, columns: Sequence[str], rows: Iterable[Any]) -> None:
-    values = itemgetter(*(columns.index(column) for column in rollup.key + rollup.values))
+def _add(sums: Sums, summed: SumTable, columns: Sequence[str], rows: Iterable[Any]) -> None:
+    values = itemgetter(*(columns.index(column) for column in summed.key + summed.values))
     for row in map(values, rows):  # access by name takes three times as long, for millions of rows
         pair = sums[row[:-2]]
         pair[0] += row[-2]
@@ -127,14 +127,14 @@ def _add(sums: Sums, rollup: Rollup, columns: Sequence[str], rows: Iterable[Any]
 
 
 def _result(
-    connection: Connection, sums: dict[Rollup, Sums], faults: Tally[Invariant], insights: list[str]
+    connection: Connection, sums: dict[SumTable, Sums], faults: Tally[Invariant], insights: list[str]
 ) -> RecountResult:
     newest, by_scope = newest_id(connection, "visits"), _no_sums()
-    for (scope, _), (visits, new_visitors) in sums[derived.DAILY_ROLLUP].items():
+    for (scope, _), (visits, new_visitors) in sums[derived.DAILY_SUM_TABLE].items():
         by_scope[scope][0] += visits
         by_scope[scope][1] += new_visitors
     counters = connection.execute(derived.SELECT_COUNTERS).all()
-    mismatches = [*_rollup_mismatches(connection, sums), *_counter_mismatches(counters, by_scope)]
+    mismatches = [*_sum_table_mismatches(connection, sums), *_counter_mismatches(counters, by_scope)]
     counted = by_scope[SITE][0]
     has_all = counted == newest
     problems = []
@@ -158,17 +158,17 @@ def _result(
     )
 
 
-def _rollup_mismatches(connection: Connection, sums: dict[Rollup, Sums]) -> Iterator[Mismatch]:
+def _sum_table_mismatches(connection: Connection, sums: dict[SumTable, Sums]) -> Iterator[Mismatch]:
     removed_before = _removed_before(connection)
-    for rollup, derived_sums in sums.items():
-        stored, columns = _no_sums(), rollup.key + rollup.values
-        _add(stored, rollup, columns, connection.execute(text(f"SELECT {', '.join(columns)} FROM {rollup.table}")))
+    for summed, derived_sums in sums.items():
+        stored, columns = _no_sums(), summed.key + summed.values
+        _add(stored, summed, columns, connection.execute(text(f"SELECT {', '.join(columns)} FROM {summed.table}")))
         for key, numbers in stored.items():
-            if rollup.table in removed_before and key[1] < removed_before[rollup.table]:
+            if summed.table in removed_before and key[1] < removed_before[summed.table]:
                 derived_sums[key] = list(map(max, numbers, derived_sums[key]))
         for key in sorted(key for key in stored.keys() | derived_sums.keys() if stored[key] != derived_sums[key]):
-            values = (dict(zip(rollup.values, of_both[key], strict=True)) for of_both in (stored, derived_sums))
-            yield Mismatch(rollup.table, dict(zip(rollup.key, key, strict=True)), *values)
+            values = (dict(zip(summed.values, of_both[key], strict=True)) for of_both in (stored, derived_sums))
+            yield Mismatch(summed.table, dict(zip(summed.key, key, strict=True)), *values)
 
 
 def _removed_before(connection: Connection) -> dict[str, Any]:

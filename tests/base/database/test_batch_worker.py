@@ -10,7 +10,7 @@ from support.application.runtimes import loop_on, pause_until
 from support.programs.threads import SOON_S
 
 from koyjabo.base.database import batch_worker
-from koyjabo.base.database.batch_worker import GATHERING_S, BatchWorker, Job
+from koyjabo.base.database.batch_worker import GATHER_TIME_S, BatchWorker, Job
 
 
 class Group:
@@ -66,9 +66,9 @@ def test_a_batch_starts_although_further_jobs_keep_arriving(group, monkeypatch):
     monkeypatch.setattr(batch_worker, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def arrive() -> None:
-        now[0] += GATHERING_S / 4
+        now[0] += GATHER_TIME_S / 4
         group.arrive((1, 2))
-        if now[0] < 1000 + 2 * GATHERING_S:
+        if now[0] < 1000 + 2 * GATHER_TIME_S:
             group._loop.soon(arrive)
         else:
             has_begun.append(group.has_begun.wait(SOON_S))

@@ -89,7 +89,7 @@ LEAST = {
         api_communities.set_role api_communities.remove_member
         pages_communities.change_community pages_communities.confirm_deletion pages_communities.delete_community
         pages_communities.invite_member pages_communities.set_role pages_communities.remove_member
-        pages_communities.withdraw_invitation
+        pages_communities.revoke_invitation
     """,
     SITE_ADMIN: """
         api_auth.invite_to_panel panel_users.new_panel_invitation panel_users.invite_to_panel

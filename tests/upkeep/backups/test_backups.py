@@ -109,14 +109,14 @@ def test_backup_is_made_at_its_time_and_verified(site, folder):
     site.time.go_to(datetime.now(ZoneInfo("UTC")).isoformat())
     tick(site)
     made = ended(site)
-    assert made.proven, made.failed
-    assert (made.proven.total, made.failed, made.is_running) == (1, None, False)
-    assert {*os.listdir(folder)} == {made.proven.name, LOCK_FILE}
-    assert (folder / made.proven.name).stat().st_mode & 0o777 == 0o600
+    assert made.verified, made.failed
+    assert (made.verified.total, made.failed, made.is_running) == (1, None, False)
+    assert {*os.listdir(folder)} == {made.verified.name, LOCK_FILE}
+    assert (folder / made.verified.name).stat().st_mode & 0o777 == 0o600
     assert [entry["proven"] for entry in details(site, "ledger.backup")] == [True]
     assert site.contents() == before  # it was restored elsewhere
     tick(site)
-    assert [file.name for file in ended(site).files] == [made.proven.name]  # once a day
+    assert [file.name for file in ended(site).files] == [made.verified.name]  # once a day
 
 
 def test_killed_process_is_a_failure_and_leaves_earlier_backups(site, folder, monkeypatch, caplog):
@@ -136,7 +136,7 @@ def test_killed_process_is_a_failure_and_leaves_earlier_backups(site, folder, mo
     os.kill(pid, signal.SIGKILL)
     made = ended(site)
     assert "-9" in made.failed.error
-    assert made.proven.name == earlier
+    assert made.verified.name == earlier
     assert "backup_failed error=" in caplog.text
 
 
@@ -279,7 +279,7 @@ def test_backup_whose_restored_total_differs_is_not_verified(site, folder, monke
                 make(site)
     failed = state(site)
     assert "has the total 1 of epoch" in failed.failed.error
-    assert failed.proven.name == earlier
+    assert failed.verified.name == earlier
     assert (len(failed.files), failed.files[0].is_verified) == (2, False)
     backups(site).refresh()
     warnings = site.client.get("/readyz").json["warnings"]
@@ -287,7 +287,7 @@ def test_backup_whose_restored_total_differs_is_not_verified(site, folder, monke
     site.time.pass_(seconds=1)
     verified = make(site)
     now = state(site)
-    assert (now.failed, now.proven.name) == (None, verified)
+    assert (now.failed, now.verified.name) == (None, verified)
     assert [name for name in os.listdir(folder) if name.endswith(UNVERIFIED_ENDING)] == []
     backups(site).refresh()
     assert "warnings" not in site.client.get("/readyz").json

@@ -8,7 +8,7 @@ from support.application.site import Site
 from support.sites.full_site import everything, in_context, quiet
 
 from koyjabo.base.core.extensions import db
-from koyjabo.upkeep.recounts.derived_tables_queries import INVARIANTS, ROLLUPS
+from koyjabo.upkeep.recounts.derived_tables_queries import INVARIANTS, SUM_TABLES
 from koyjabo.upkeep.recounts.recounts import Recounts
 
 DERIVED = {
@@ -33,7 +33,7 @@ BEYOND = {
     "a visitor who never came": "INSERT INTO visitors VALUES ('site', 'nobody', 99, NULL)",
     "a visit that is half reduced": "UPDATE visits SET visitor_id = '~~0' WHERE id = 5",
 }
-FIGURES = [(rollup.table, value) for rollup in ROLLUPS for value in rollup.values]
+FIGURES = [(rollup.table, value) for rollup in SUM_TABLES for value in rollup.values]
 FIGURES += [("counters", value) for value in ("visits", "total", "unique_visitors")]
 NUMBERS = ("counters", "daily_visits", "hourly_visits", "people", "person_days", "returns", "hourly_people")
 NEW = {"id", "person_id", "revision", "epoch"}
@@ -122,7 +122,7 @@ def test_repair_works_with_reduced_visits(full):
 
 
 TABLES = (
-    {rollup.table for rollup in ROLLUPS}
+    {rollup.table for rollup in SUM_TABLES}
     | {check.table for check in INVARIANTS}
     | {"counters", "visit_blocks", "event_blocks"}
 )

@@ -133,7 +133,7 @@ HARMLESS = {
     *("pages_communities.create_community", "pages_communities.change_community", "pages_communities.join_community"),
     *("pages_communities.invite_member", "pages_communities.set_role"),
     *(
-        "pages_communities.withdraw_invitation",
+        "pages_communities.revoke_invitation",
         "pages_communities.accept_invitation",
         "pages_communities.decline_invitation",
     ),
