@@ -269,7 +269,8 @@ def _wait_for(holder: Holder, waited_s: float, logged_pid: int) -> int:
     """
     if waited_s > MIGRATION_PATIENCE_S:
         raise DatabaseInUse(
-            f"Another process changes this database, and has not finished within {MIGRATION_PATIENCE_S:.0f} s: {_named(holder)}. "
+            f"Another process changes this database, and has not finished within {MIGRATION_PATIENCE_S:.0f} s: "
+            f"{_named(holder)}. "
             f"Start again when it has finished; if it hangs, end it first: SELECT pg_terminate_backend({holder.pid})."
         )
     if waited_s > LOG_AFTER_S and holder.pid != logged_pid:
