@@ -23,15 +23,15 @@ Sums = list[int]
 """[visits, new visitors]"""
 
 
-ASSIGNED_COLUMNS = ("id", "ordinal", "visit_id", "day", "hour_s", "day_number")
+ASSIGNED_VISIT_COLUMNS = ("id", "ordinal", "visit_id", "day", "hour_s", "day_number")
 """Columns of a visit that the ledger assigns. The others are fields of `NewVisit`."""
 
-SENT_COLUMNS = stored_fields(Visit, NewVisit._fields, ASSIGNED_COLUMNS)
+SENT_VISIT_COLUMNS = stored_fields(Visit, NewVisit._fields, ASSIGNED_VISIT_COLUMNS)
 
-STORED_VISIT_COLUMNS = (*ASSIGNED_COLUMNS, *SENT_COLUMNS)
+INSERTED_VISIT_COLUMNS = (*ASSIGNED_VISIT_COLUMNS, *SENT_VISIT_COLUMNS)
 """Columns of the rows in `BatchPlan.visits`."""
 
-_sent = reader(NewVisit._fields, SENT_COLUMNS)
+_sent = reader(NewVisit._fields, SENT_VISIT_COLUMNS)
 
 
 class Counted(NamedTuple):

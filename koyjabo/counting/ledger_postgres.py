@@ -28,7 +28,7 @@ from koyjabo.base.database.postgres import (
 from koyjabo.base.models import SITE, Scope
 from . import daily_people_postgres
 from .batch_plan import (
-    STORED_VISIT_COLUMNS,
+    INSERTED_VISIT_COLUMNS,
     BatchPlan,
     FirstVisit,
     KnownRows,
@@ -56,7 +56,7 @@ LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope 
 # A subquery per key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the order
 # of the keys, so the second and third arrays of the result have one element per key. `txid_current()` is free here: the
 # locks have already given the transaction its number.
-POSTGRES_LOOK_UP = """
+POSTGRES_LOOK_UP_VISITS = """
 SELECT txid_current(), concat_ws(' ', pg_postmaster_start_time(),
     (SELECT oid FROM pg_database WHERE datname = current_database())
 ), ARRAY(
@@ -88,7 +88,7 @@ ROWS_OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.POSTGRES_PERSON_DAYS}),
 
 Row = tuple[Any, ...]
 
-WRITE_VISITS = postgres_insert(Visit, STORED_VISIT_COLUMNS) + postgres_insert(Visitor, FirstVisit._fields)
+WRITE_VISITS = postgres_insert(Visit, INSERTED_VISIT_COLUMNS) + postgres_insert(Visitor, FirstVisit._fields)
 ADD_VISIT_SUMS = f"""
 {insert_sums(DailyVisits, "{days}")};
 {insert_sums(HourlyVisits, "{hours}")};
@@ -184,7 +184,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         """
         fresh = not self._reading.is_open
         try:
-            with self._reading.checked_connection().cursor() as cursor:
+            with self._reading.asked_connection().cursor() as cursor:
                 cursor.execute(statement, parameters)
                 rows: list[Row] = cursor.fetchall()
                 return rows
@@ -254,7 +254,7 @@ def _known_rows(
     scopes, visits, pairs = list({SITE} | {visit.scope for visit, _ in batch}), keys(batch), users(batch)
     visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
     locking, locked = locks
-    message = locking + POSTGRES_LOOK_UP
+    message = locking + POSTGRES_LOOK_UP_VISITS
     parameters = [*locked, today, today, scopes, *_columns(visits), *_columns(visitors)]
     if days := other_days(batch, today, clock):
         message += VISITS_OF_DAYS

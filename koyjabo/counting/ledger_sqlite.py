@@ -18,7 +18,7 @@ from koyjabo.base.database.sqlite import SqliteConnection, connect
 from koyjabo.base.models import SITE, Scope
 from . import daily_people_sqlite
 from .batch_plan import (
-    STORED_VISIT_COLUMNS,
+    INSERTED_VISIT_COLUMNS,
     BatchPlan,
     FirstVisit,
     KnownRows,
@@ -50,7 +50,7 @@ LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ?2
 """
 # Everything in one row, as JSON. Each additional row would release and retake the interpreter lock, which lets a busy
 # event loop run in between.
-SQLITE_LOOK_UP = """
+SQLITE_LOOK_UP_VISITS = """
 SELECT (
     SELECT json_group_array(json_array(
         c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0),
@@ -65,7 +65,7 @@ SELECT (
     JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = j.value ->> 1
 )
 """
-SQLITE_LOOK_UP_WITH_PEOPLE = f"""{SQLITE_LOOK_UP}, ({daily_people_sqlite.SQLITE_PERSON_DAYS.format(days="?5")}), (
+SQLITE_LOOK_UP_PEOPLE = f"""{SQLITE_LOOK_UP_VISITS}, ({daily_people_sqlite.SQLITE_PERSON_DAYS.format(days="?5")}), (
     SELECT json_group_array(c.id) FROM communities c
     WHERE c.id IN (SELECT value FROM json_each(?2)) AND NOT (c.is_open OR c.count_anonymous)
 ), (
@@ -76,7 +76,7 @@ SQLITE_LOOK_UP_WITH_PEOPLE = f"""{SQLITE_LOOK_UP}, ({daily_people_sqlite.SQLITE_
 VISITS_OF_OTHER_DAYS = (
     "SELECT day, visits FROM daily_visits WHERE scope = 'site' AND day IN (SELECT value FROM json_each(?))"
 )
-ADD_VISITS = sqlite_insert(Visit, STORED_VISIT_COLUMNS)
+ADD_VISITS = sqlite_insert(Visit, INSERTED_VISIT_COLUMNS)
 ADD_VISITORS = sqlite_insert(Visitor, FirstVisit._fields)
 ADD_TO_DAY, ADD_TO_HOUR = (insert_sums(table, "(?, ?, ?, ?)") for table in (DailyVisits, HourlyVisits))
 ADD_MILESTONE = """
@@ -184,7 +184,7 @@ class SqliteStore(SqliteWriter):
         today = self._clock.today()
         days = other_days(batch, today, self._clock)
         parameters = [today, *map(json.dumps, (scopes, keys(batch), visitors, *of_communities))]
-        row = execute(SQLITE_LOOK_UP_WITH_PEOPLE if people else SQLITE_LOOK_UP, parameters).fetchone()
+        row = execute(SQLITE_LOOK_UP_PEOPLE if people else SQLITE_LOOK_UP_VISITS, parameters).fetchone()
         counters, numbers, users_of_visitors, *rest = map(json.loads, row)
         seen, closed, members = rest or ((), (), ())
         figures = {row[0]: CounterSnapshot(*row) for row in counters}

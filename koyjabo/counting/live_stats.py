@@ -17,7 +17,7 @@ MIN_AT_A_PLACE = 3
 could be recognised.
 """
 
-STATE_TEXTS, LAST_VISIT_TYPES = ("scope", "day"), {"last_ms": int, "last_place": str}
+SNAPSHOT_TEXT_FIELDS, LAST_VISIT_TYPES = ("scope", "day"), {"last_ms": int, "last_place": str}
 
 
 class LiveStats:
@@ -146,7 +146,7 @@ class LiveStats:
 def _is_credible(name: str, value: Any) -> bool:
     if name in LAST_VISIT_TYPES:
         return value is None or type(value) is LAST_VISIT_TYPES[name]
-    return type(value) is (str if name in STATE_TEXTS else int)
+    return type(value) is (str if name in SNAPSHOT_TEXT_FIELDS else int)
 
 
 def named_place(place: str | None, places: Mapping[str, int]) -> str | None:

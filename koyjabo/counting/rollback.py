@@ -64,7 +64,7 @@ class RollbackRecovery:
         self.high_water = high_water
         self._ask = ask
         self._count = count
-        self._alone = threading.Lock()
+        self._recovering = threading.Lock()
         self._failures = 0
 
     def kept(self, outcome: Outcome, rounds_before: int) -> Receipt:
@@ -126,7 +126,7 @@ class RollbackRecovery:
         """
         self.high_water.merge({SITE: cause.mark})
         failures = self._failures
-        with without_queueing(), self._alone:
+        with without_queueing(), self._recovering:
             if self._failures != failures:
                 raise LedgerUnavailable
             try:

@@ -17,9 +17,9 @@ HASH_SLOTS = 2
 MAX_JOBS_OF_ADDRESS = 3
 """Maximum number of waiting jobs per address. 60 addresses can have 180 jobs in total."""
 
-MAX_WAITING_JOBS = 400
-"""Maximum number of waiting jobs, in each of the two queues: enough for 133 addresses with MAX_PER_ADDRESS jobs
-each.
+MAX_WAITING_HASHES = 400
+"""Maximum number of waiting jobs, in each of the two queues: enough for 133 addresses with
+MAX_JOBS_OF_ADDRESS each.
 """
 
 HASH_PATIENCE_S = 15.0
@@ -68,7 +68,9 @@ class AddressQueue:
         return self._count
 
     def has_space(self, address: str) -> bool:
-        return self._count < MAX_WAITING_JOBS and (not address or self._counter.has_room(address, MAX_JOBS_OF_ADDRESS))
+        return self._count < MAX_WAITING_HASHES and (
+            not address or self._counter.has_room(address, MAX_JOBS_OF_ADDRESS)
+        )
 
     def append(self, address: str, job: WaitingJob) -> None:
         self._jobs.setdefault(address, deque()).append(job)
@@ -87,8 +89,8 @@ class AddressQueue:
 
 
 class HashQueue:
-    """Runs up to SLOTS jobs at a time. Familiar clients come first, but after FAMILIAR_IN_A_ROW of their jobs, the next
-    slot goes to an unfamiliar client.
+    """Runs up to HASH_SLOTS jobs at a time. Familiar clients come first, but after MAX_FAMILIAR_IN_A_ROW of their jobs,
+    the next slot goes to an unfamiliar client.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -108,7 +110,7 @@ class HashQueue:
 
     @contextmanager
     def slot(self, client: PasswordClient) -> Iterator[None]:
-        """Wait for a slot, and hold it during the context. Raises TooBusy after at most PATIENCE_S."""
+        """Wait for a slot, and hold it during the context. Raises TooBusy after at most HASH_PATIENCE_S."""
         waiting = self._enter(client)
         try:
             if waiting is not None:

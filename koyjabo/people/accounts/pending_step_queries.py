@@ -56,7 +56,7 @@ def end(session: Session, pending: PendingStep) -> bool:
 
 
 def methods(session: Session, user_id: str) -> tuple[str, ...]:
-    """The methods that the user can choose. Without any, a recovery code is asked for, until an admin resets them."""
+    """The methods that the user can choose. Without any, they need a recovery code, until an admin resets them."""
     has_app = exists().where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_not(None))
     available = session.execute(select(has_app, exists().where(RecoveryCode.user_id == user_id))).one()
     return tuple(name for name, has in zip((TOTP, RECOVERY), available, strict=True) if has) or (RECOVERY,)

@@ -25,7 +25,7 @@ from .unmatched_visits import NETWORK_BYTES, Fingerprint, UnmatchedVisits
 from .visit_matcher import VisitMatcher
 
 SECOND_ASK_MS = 3000
-"""Delay before other workers are asked a second time, ms: a visit may reach them after its socket has opened here."""
+"""Delay before other workers get the request again, ms: a visit may reach them after its socket has opened here."""
 
 RENEW_BATCH = 256
 

@@ -59,7 +59,7 @@ def report() -> dict[str, Any]:
         "hops": hops(request.environ),
         "in_force": in_force(request.environ, current()[Settings].trusted_proxies),
         "address": request.remote_addr,
-        "mail_kinds": MAIL_LABELS | {kind: _(label) for kind, label in kinds.LABELS.items()},
+        "mail_kinds": MAIL_LABELS | {kind: _(label) for kind, label in kinds.KIND_LABELS.items()},
     }
 
 

@@ -94,7 +94,7 @@ def test_job_waits_for_at_most_one_job_of_60_flooding_addresses(jobs, monkeypatc
             jobs.add("stranger", f"192.0.2.{number}")
     jobs.add("owner")
     jobs.add("familiar owner", is_familiar=True)
-    monkeypatch.setattr(hash_queue, "MAX_WAITING_JOBS", 121)
+    monkeypatch.setattr(hash_queue, "MAX_WAITING_HASHES", 121)
     jobs.add("one too many")
     assert jobs.refused == ["one too many"]
     done = jobs.finish()
@@ -149,7 +149,7 @@ def test_invalid_hash_matches_no_password(site):
 
 def test_too_busy_is_a_503_that_says_when_to_come_back(site, monkeypatch):
     monkeypatch.setattr(hash_queue, "HASH_SLOTS", 0)
-    monkeypatch.setattr(hash_queue, "MAX_WAITING_JOBS", 0)
+    monkeypatch.setattr(hash_queue, "MAX_WAITING_HASHES", 0)
     answer = try_login(site)
     assert_error(answer, 503, "too_busy")
     assert int(answer.headers["Retry-After"]) >= 1

@@ -11,7 +11,7 @@ from support.servers.mailbox import LINK, html_of, link_in, path_in, text_of
 
 from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.contents import CONTENTS_BY_KIND
-from koyjabo.people.mail.kinds import LABELS
+from koyjabo.people.mail.kinds import KIND_LABELS
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.health.ui import MAIL_LABELS
 
@@ -49,7 +49,7 @@ def confirmed(site: Site, mailbox, name: str = "ayesha", language: str = "en") -
 
 
 def test_every_kind_has_a_name_in_the_panel_and_a_place_in_the_order():
-    assert set(CONTENTS_BY_KIND) == {*MAIL_LABELS, *LABELS} == set(outbox_queries.MAIL_ORDER)
+    assert set(CONTENTS_BY_KIND) == {*MAIL_LABELS, *KIND_LABELS} == set(outbox_queries.MAIL_ORDER)
 
 
 def test_mail_is_plain_text_and_simple_html_without_images(site, mailbox):

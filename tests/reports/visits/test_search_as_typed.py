@@ -10,7 +10,7 @@ from koyjabo.base.core.identity import MASKED_TEXT
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.events.event_plan import EVENT_COLUMNS
 from koyjabo.counting import seen_texts
-from koyjabo.counting.batch_plan import STORED_VISIT_COLUMNS, FirstVisit
+from koyjabo.counting.batch_plan import INSERTED_VISIT_COLUMNS, FirstVisit
 from koyjabo.counting.models import CLEARED_COLUMNS, Event, Visit, Visitor
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
@@ -182,7 +182,7 @@ def test_every_text_of_any_length_that_a_client_chooses_is_charged():
     assert unbounded - {"place"} == set(seen_texts.TEXT_SIZES)  # the server itself sets this value
 
 
-WRITTEN = {Visit: STORED_VISIT_COLUMNS, Visitor: FirstVisit._fields, Event: EVENT_COLUMNS}
+WRITTEN = {Visit: INSERTED_VISIT_COLUMNS, Visitor: FirstVisit._fields, Event: EVENT_COLUMNS}
 
 
 @pytest.mark.parametrize("model", WRITTEN)

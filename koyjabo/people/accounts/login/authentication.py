@@ -223,7 +223,7 @@ class ProofDue(NamedTuple):
 
 
 def proof_due() -> ProofDue | None:
-    """What the forms of the current page ask for; None while the session has a proof."""
+    """The proof that the forms of the current page need; None while the session has a proof."""
     login, proofs = page_login.login(), account_services().proofs
     assert login is not None
     return None if proofs.is_fresh(login) else ProofDue(proofs.needs_code(login))
