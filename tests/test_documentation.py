@@ -16,10 +16,11 @@ from koyjabo.base.core.close_codes import CODES_BY_ERROR
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.settings.schema import Settings, written
 from koyjabo.cli import main
-from koyjabo.counting.page_numbers.page_numbers import NO_NUMBERS, PageCounts, PageViews
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
 from koyjabo.server.http import request_parser
+from koyjabo.site.page_numbers import page_update
+from koyjabo.site.page_numbers.page_numbers import HIDDEN_VIEWS, PageCounts, PageViews
 from koyjabo.web.pages.errors import HTTP_SENTENCES
 from koyjabo.web.pages.guides import anchor
 from prose.budgets import PAGES as PATTERNS
@@ -121,7 +122,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
     stats = Stats(total=1, today=1, active=0, unique_visitors=1, places={}, revision=1, epoch=1)
     samples = [
         events.VisitorUpdate(stats, "community", 10_000),
-        events.PageUpdate([("/posts/a", "/posts/a")], PageCounts({"/posts/a": NO_NUMBERS}, "epoch", 1)),
+        page_update.PageUpdate([("/posts/a", "/posts/a")], PageCounts({"/posts/a": HIDDEN_VIEWS}, "epoch", 1)),
         *(events.CountChanged("community", 2, change, 1) for change in (0, 1, -1)),
         events.DashboardUpdate({}, 1),
         events.PanelUpdate({}, 1, True),
@@ -135,7 +136,11 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
         events.pong: (0,),
         events.error: ("No.", "no"),
     }
-    kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and "as_object" in vars(kind)}
+    kinds = {
+        kind
+        for kind in (page_update.PageUpdate, *vars(events).values())
+        if isinstance(kind, type) and "as_object" in vars(kind)
+    }
     assert {type(sample) for sample in samples} == kinds - {Stats, PageCounts}
     functions = {value for value in vars(events).values() if isfunction(value) and value.__module__ == events.__name__}
     assert arguments.keys() == {function for function in functions if not function.__name__.endswith("_room")}

@@ -31,7 +31,6 @@ people.accounts: . users throttle two_step services login api pages cli
 presence: members visitors .
 counting: . services schemas incoming api pages cli
 counting.evidence: . api
-counting.page_numbers: . api
 realtime: . services
 communities: . live services ui api pages admin
 integrations: .
@@ -51,12 +50,13 @@ upkeep.stored_settings: . cli
 upkeep.backups: . ui admin cli
 upkeep.health: . ui api admin
 site: .
+site.page_numbers: . api
 site.badges: . api pages
 site.receipts: . api pages
 site.bridges: .
-site.getting_started: . admin
 site.home: . pages
 site.panel: .
+site.getting_started: . admin
 application: .
 koyjabo: .
 server: loop http websockets process .

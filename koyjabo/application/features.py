@@ -28,7 +28,6 @@ FEATURES = (
     "presence",
     "counting",
     "counting.evidence",
-    "counting.page_numbers",
     "realtime",
     "communities",
     "integrations.trusted_tokens",
@@ -44,12 +43,13 @@ FEATURES = (
     "upkeep.retention",
     "upkeep.backups",
     "upkeep.health",
+    "site.page_numbers",
     "site.receipts",
-    "site.getting_started",
     "site.badges",
     "site.bridges",
     "site.home",
     "site.panel",
+    "site.getting_started",
 )
 """Stored settings are first, because all others read settings. The OpenAPI document lists calls in this order."""
 

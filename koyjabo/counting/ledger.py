@@ -14,15 +14,10 @@ from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.base.core.runtime import Runtime, without_queueing
 from koyjabo.base.database.batch_worker import STUCK_S, BatchWorker, Job, LoopBatcher, commit_jobs
 from koyjabo.base.models import SITE, Scope
-from .high_water import (
-    DatabaseRolledBack,
-    mark_of,
-    require_not_below,
-    rollback_of,
-)
+from .high_water import DatabaseRolledBack, mark_of, require_not_below, rollback_of
+from .ledger_query import LedgerQuery
 from .ledger_store import LedgerStore
 from .outage import Outage, Writer
-from .page_reading import PageReading, Position
 from .records import CounterSnapshot, Keyed, NewVisit, Outcome, Receipt
 from .rollback import RollbackRecovery
 
@@ -123,10 +118,9 @@ class Ledger:
         """Whether this visitor has ever registered a visit in the scope. Raises LedgerUnavailable."""
         return bool(self._reader.do((self._store.knows, scope, visitor_id)))
 
-    def pages(self, after: Position, pages: tuple[str, ...]) -> PageReading:
-        """The stored sums of pages, and the views after a position. Raises LedgerUnavailable."""
-        reading: PageReading = self._reader.do((self._store.pages, SITE, after, pages))
-        return reading
+    def read(self, query: LedgerQuery) -> Any:
+        """Run a feature's query. Raises LedgerUnavailable."""
+        return self._reader.do((self._store.run, SITE, query))
 
     def writer(self) -> Writer:
         return self._outage.writer(*self._writer.waiting())

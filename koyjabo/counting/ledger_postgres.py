@@ -40,9 +40,9 @@ from .batch_plan import (
 )
 from .daily_people import DailyPeople, StoredDay
 from .high_water import NO_MARK, DatabaseRolledBack, HighWater, HighWaterMark, require_not_below
+from .ledger_query import LedgerQuery
 from .milestones import Milestones
 from .models import DailyVisits, HourlyVisits, Visit, Visitor
-from .page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
 from .records import CounterSnapshot, Keyed, Outcome
 from .writer_postgres import Planned, PostgresWriter
 
@@ -106,18 +106,8 @@ SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, c
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
 LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ANY(%s)
 """
-# In one statement, so that sums and rows are of the same moment.
-POSTGRES_PAGE_READING = f"""
-{limits()}
-SELECT c.epoch, {PAGE_MARKS}, ARRAY(
-    SELECT json_build_array(p.page, p.views, p.day, p.day_views)::text FROM page_sums p WHERE p.page = ANY(%s)
-), ARRAY(
-    SELECT json_build_array(v.id, v.page, v.day)::text FROM ({NEW_VISITS.format(after="%s")}) AS v
-), ARRAY(
-    SELECT json_build_array(v.id, v.page, v.day)::text FROM ({NEW_PAGE_VIEWS.format(after="%s")}) AS v
-) FROM counters c WHERE c.scope = 'site'
-"""
-POSTGRES_KNOWS_VISITOR = f"{limits()} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
+READ_LIMITS = limits()
+POSTGRES_KNOWS_VISITOR = f"{READ_LIMITS} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
 
 class PostgresStore(PostgresWriter[Keyed, Outcome]):
@@ -170,13 +160,8 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         return bool(self._read(POSTGRES_KNOWS_VISITOR, (scope, visitor_id))[0][0])
 
-    def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading:
-        row = self._read(POSTGRES_PAGE_READING, (list(pages), *after))[0]
-        epoch, visits, events, visits_mark, events_mark, version, sums, of_visits, of_events = row
-        rows = [list(map(json.loads, texts)) for texts in (of_visits, of_events)]
-        return PageReading(
-            epoch, (visits, events), (visits_mark, events_mark), version, list(map(json.loads, sums)), rows
-        )
+    def run(self, scope: Scope, query: LedgerQuery) -> Any:
+        return query.postgres(lambda statement, parameters: self._read(f"{READ_LIMITS} {statement}", parameters)[0])
 
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> list[Row]:
         """Run a query. If the connection is broken, retries once on a new one, because the server may have closed an
@@ -184,7 +169,7 @@ class PostgresStore(PostgresWriter[Keyed, Outcome]):
         """
         fresh = not self._reading.is_open
         try:
-            with self._reading.asked_connection().cursor() as cursor:
+            with self._reading.checked_connection().cursor() as cursor:
                 cursor.execute(statement, parameters)
                 rows: list[Row] = cursor.fetchall()
                 return rows

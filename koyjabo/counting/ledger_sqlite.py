@@ -31,9 +31,9 @@ from .batch_plan import (
 from .daily_people import DailyPeople, StoredDay
 from .daily_people_sqlite import Execute
 from .high_water import NO_MARK, HighWater, HighWaterMark, mark_of, require_not_below
+from .ledger_query import LedgerQuery
 from .milestones import Milestones
 from .models import DailyVisits, HourlyVisits, Visit, Visitor
-from .page_reading import NEW_PAGE_VIEWS, NEW_VISITS, PAGE_MARKS, PageReading, Position
 from .records import CounterSnapshot, Keyed, Outcome
 from .writer_sqlite import SqliteWriter
 
@@ -83,17 +83,6 @@ ADD_MILESTONE = """
 INSERT INTO announcements (key, type, scope, at_ms, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
 """
 SET_COUNTER = "UPDATE counters SET visits = ?, total = ?, unique_visitors = ?, revision = ? WHERE scope = ?"
-# In one statement, so that sums and rows are of the same moment.
-SQLITE_PAGE_READING = f"""
-SELECT c.epoch, {PAGE_MARKS}, (
-    SELECT json_group_array(json_array(p.page, p.views, p.day, p.day_views)) FROM json_each(?3) j
-    JOIN page_sums p ON p.page = j.value
-), (
-    SELECT json_group_array(json_array(id, page, day)) FROM ({NEW_VISITS.format(after="?1")})
-), (
-    SELECT json_group_array(json_array(id, page, day)) FROM ({NEW_PAGE_VIEWS.format(after="?2")})
-) FROM counters c WHERE c.scope = 'site'
-"""
 SQLITE_KNOWS_VISITOR = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = ?)"
 
 
@@ -209,12 +198,8 @@ class SqliteStore(SqliteWriter):
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         return bool(self._read(SQLITE_KNOWS_VISITOR, (scope, visitor_id))[0])
 
-    def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading:
-        epoch, visits, events, visits_mark, events_mark, version, sums, of_visits, of_events = self._read(
-            SQLITE_PAGE_READING, (*after, json.dumps(pages))
-        )
-        rows = (json.loads(of_visits), json.loads(of_events))
-        return PageReading(epoch, (visits, events), (visits_mark, events_mark), version, json.loads(sums), rows)
+    def run(self, scope: Scope, query: LedgerQuery) -> Any:
+        return query.sqlite(self._read)
 
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> Any:
         with self._read_lock:

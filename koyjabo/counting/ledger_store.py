@@ -1,6 +1,6 @@
 """The ledger's operations on one database: the interface of `ledger_sqlite` and `ledger_postgres`."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.engine import URL
 
@@ -11,13 +11,13 @@ from .high_water import (
     HighWater,
     HighWaterMark,
 )
+from .ledger_query import LedgerQuery
 from .milestones import NO_MILESTONES, Milestones
-from .page_reading import PageReading, Position
 from .records import CounterSnapshot, Keyed, Outcome
 
 
 class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
-    """One real thread calls `commit` and `writing`, and another one calls `snapshot`, `knows` and `pages`. If
+    """One real thread calls `commit` and `writing`, and another one calls `snapshot`, `knows` and `run`. If
     `reads_block` is false, requests call these directly. Reads raise one of `unreadable`.
     """
 
@@ -28,7 +28,8 @@ class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
 
     def knows(self, scope: Scope, visitor_id: str) -> bool: ...
 
-    def pages(self, scope: Scope, after: Position, pages: tuple[str, ...]) -> PageReading: ...
+    def run(self, scope: Scope, query: LedgerQuery) -> Any:
+        """Run a query of another feature."""
 
     def interrupt_read(self) -> None:
         """Abort a read that is waiting for a server. Called from another thread."""

@@ -5,15 +5,16 @@ number (specification: Register a visit). Everything that is published afterward
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 from weakref import WeakValueDictionary
 
 from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, UnknownCommunity, UnknownVisitor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from .ledger import Ledger, OnCommit
+from .ledger_query import LedgerQuery
 from .live_stats import LiveStats
 from .outage import Writer
-from .page_reading import PageReading, Position
 from .records import CounterSnapshot, NewVisit, Receipt
 from .seen_texts import SeenTexts, StorageLimits
 from .stats import Stats
@@ -161,9 +162,9 @@ class Visits:
             self._notice_epoch()
         return True
 
-    def pages(self, after: Position, pages: tuple[str, ...]) -> PageReading:
-        """The stored sums of pages, and the views after a position. Raises LedgerUnavailable."""
-        return self._ledger.pages(after, pages)
+    def read(self, query: LedgerQuery) -> Any:
+        """Run a feature's query on the ledger's connection. Raises LedgerUnavailable."""
+        return self._ledger.read(query)
 
     def writer(self) -> Writer:
         """The number of uncommitted visits, and whether commits succeed."""

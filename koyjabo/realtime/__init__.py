@@ -21,9 +21,8 @@ def register(base: "Base") -> None:
     from koyjabo.counting.visits import Visits
     from koyjabo.presence.visitors.active_visitors import ActiveVisitors
     from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
-    from .events import PAGES_ROOM, STATS_ROOM
+    from .events import STATS_ROOM
     from .services import build
-    from .settings_follower import SettingsFollower
     from .socket_counts import socket_counts
 
     realtime = base.services.add(build(base))
@@ -31,14 +30,13 @@ def register(base: "Base") -> None:
     refresh = partial(rooms.refresh, STATS_ROOM), rooms.refresh_panel
     base.every(interval_s, base.services[Visits].stats, *refresh)
     base.every(interval_s, base.services[ActiveVisitors].refresh, base.services[VisitorSockets].renew, *refresh)
-    base.every(TICK_S, rooms.leave_empty, partial(rooms.refresh, PAGES_ROOM))
+    base.every(TICK_S, rooms.leave_empty)
     base.services[ObservabilityServices].socket_log.measure_delivery(rooms.caused_by_visits)
     base.services[ObservabilityServices].gauges.provide(CONNECTIONS_GAUGE, partial(socket_counts, realtime.fanout))
     base.on(base.signals.value_received, rooms.receive)
     base.on(base.signals.value_received, realtime.site.received, of=STATS_ROOM)
     base.on(base.signals.active_changed, realtime.site.active_changed, of=SITE)
     base.on(base.signals.room_heard, realtime.site.catch_up)
-    base.on(base.signals.settings_changed, SettingsFollower(base.settings, realtime).follow)
 
 
 def __getattr__(name: str) -> object:

@@ -3,28 +3,20 @@ docs/realtime.md has the table). On Socket.IO, `type` is the event's name and th
 WebSocket, the object is one text frame.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from koyjabo.base.core.clock import iso
-from koyjabo.counting.page_reading import PageCounts
-from koyjabo.counting.stats import Stats, encode
+from koyjabo.counting.stats import Stats
 
 STATS_ROOM = "stats"
 """Room of all clients that follow the site's stats."""
 
-PAGES_ROOM = "pages"
-"""Workers announce new views of pages under this name."""
 
 PANEL_ROOM = "panel"
 """Room of the admins and viewers who have a panel page open."""
 
-
-PAGE_ROOM, SPELLED_PAGE_ROOM = "page ", "spelled page "
-"""Prefixes of the rooms of the clients that watch a page's number. The page follows. The second room has the clients
-that spelled it differently, and get their own copy.
-"""
 
 VIEW_ROOM, SHARED_VIEW_ROOM = "view ", "shared view "
 """Room name prefixes for report views. All pages in a room show the same view."""
@@ -65,30 +57,6 @@ class VisitorUpdate:
     @property
     def revision(self) -> int:
         return self.stats.revision
-
-
-@dataclass(frozen=True, slots=True)
-class PageUpdate:
-    """The views of pages, by paths as clients sent them."""
-
-    type: ClassVar[str] = "page_update"
-    paths: Sequence[tuple[str, str]]  # each path with its page
-    counts: PageCounts
-
-    @property
-    def revision(self) -> int:
-        return self.counts.revision
-
-    def as_object(self) -> dict[str, Any]:
-        return {"type": self.type, **self.counts.as_object(self.paths)}
-
-    def as_json(self, spelled: str) -> str:
-        """The event about one page, for a client that spelled it otherwise: as JSON, each spelling on its own line."""
-        ((_, page),) = self.paths
-        values = encode(self.counts.pages[page]._asdict())[1:]
-        pages = spelled.replace("\n", f',{values},{{"path":')
-        epoch, revision = self.counts.epoch, self.counts.revision
-        return f'{{"type":"page_update","pages":[{{"path":{pages},{values}],"epoch":"{epoch}","revision":{revision}}}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The services that this package offers to other packages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,11 @@ from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.counting import milestone_queries
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.stats import base36
 from koyjabo.counting.visits import Visits
 from .broadcaster import VisitorBroadcaster, visitor_broadcaster
-from .events import PAGES_ROOM, STATS_ROOM
+from .events import STATS_ROOM
 from .fanout import LocalFanout
-from .pages_room import PagesRoom, PagesSource
 from .panel_room import PanelRoom
 from .rooms import Rooms
 from .site_push import SitePush
@@ -28,26 +26,21 @@ from .site_room import MilestoneNews, SiteRoom
 class RealtimeServices:
     fanout: LocalFanout
     rooms: Rooms
-    pages: PagesRoom
     panel: PanelRoom
     site: SitePush
     broadcaster: VisitorBroadcaster
     bus: Bus
+    event_followers: list[Callable[[], object]]
+    """Called when this worker has recorded page views or events, before the response to them."""
+
+    def events_recorded(self) -> None:
+        for follower in self.event_followers:
+            follower()
 
     def reload_panel(self) -> None:
         """Make the panel pages of this worker request again what they show."""
         self.panel.reload()
         self.rooms.refresh_panel()
-
-    def send_pages_again(self) -> None:
-        """Send all watched pages again, because other pages show their number."""
-        self.pages.source.numbers.begin_again()
-        self.pages.send_again()
-
-    def pages_changed(self, _: object = None) -> None:
-        """Announce that this worker has recorded views of pages."""
-        if self.pages.source.numbers.is_on:
-            self.rooms.changed(PAGES_ROOM, lambda: None)
 
 
 def build(base: Base) -> RealtimeServices:
@@ -68,12 +61,9 @@ def build(base: Base) -> RealtimeServices:
         target.bind(emit)
     rooms, interval_s = Rooms(fanout, base.runtime, base.cluster.bus), base.settings.update_interval_ms / 1000
     rooms.open(STATS_ROOM, SiteRoom(visits, milestone_news(base, site), interval_s))
-    pages = rooms.open(PAGES_ROOM, PagesSource(base.services[PageNumbers], interval_s), PagesRoom)
     panel, push = PanelRoom(visits, base.clock), SitePush(rooms, visits)
     visits.follow(push.stats_changed)
-    services = RealtimeServices(fanout, rooms, pages, panel, push, broadcaster, base.cluster.bus)
-    visits.follow(services.pages_changed)
-    return services
+    return RealtimeServices(fanout, rooms, panel, push, broadcaster, base.cluster.bus, [])
 
 
 def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:

@@ -9,29 +9,25 @@ if TYPE_CHECKING:
 
 INTERFACES = ("api.community_reports", "api.events", "api.reports", "pages.community_reports")
 TABLES = ("models",)
-UPKEEP = ("page_total_queries:PageNumberRules",)
 
 
 def register(base: "Base") -> None:
-    from koyjabo.base.cluster.base import TICK_S
     from koyjabo.communities.live.dashboards import ReportRooms
     from koyjabo.web.panel.navigation import OVERVIEW_SECTION, Navigation, Shortcut
     from .community_signals import CommunitySignals
     from .services import build, build_people
-    from .settings_follower import ReportSettingsFollower
     from .tracker import bind_tracker
     from .ui.cards import SITE_CARDS
     from .ui.live_views import LiveViews
 
-    reports, people = base.services.add(build(base)), base.services.add(build_people(base))
+    base.services.add(build(base))
+    people = base.services.add(build_people(base))
     base.services.add(LiveViews(base.services))
     base.services.add(ReportRooms(base.services[LiveViews].view, people.dashboards.read, people.dashboards.own))
     community_signals = CommunitySignals(base.services, people.reports)
     base.on(base.signals.members_attended, community_signals.record_attendance)
     base.on(base.signals.visitor_identified, community_signals.convert)
     base.on(base.signals.visitor_converted, community_signals.announce_conversion)
-    base.on(base.signals.settings_changed, ReportSettingsFollower(base, reports).follow)
-    base.every(TICK_S, reports.page_totals.tick)
     bind_tracker(base)
     cards = (Shortcut(card.label, OVERVIEW_SECTION, f"insights-{card.name}") for card in SITE_CARDS)
     base.services[Navigation].add_shortcuts(OVERVIEW_SECTION, *cards)

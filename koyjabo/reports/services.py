@@ -11,14 +11,12 @@ from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.reports.engine.insights import Insights
 from .community_people import Reports
 from .dashboard_data import DashboardData
-from .page_totals import PageTotals
 
 
 @dataclass(frozen=True, slots=True)
 class ReportServices:
     reports: Insights
     public_reports: Insights  # for readers without an account
-    page_totals: PageTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,6 @@ def build(base: Base) -> ReportServices:
     return ReportServices(
         reports=reports,
         public_reports=reports.for_public(),
-        page_totals=PageTotals(base, columns),
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from flask import Response, current_app, request
 from pydantic import BaseModel, Field
 
-from koyjabo.counting.page_numbers.schemas import PagesResponse
 from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -17,6 +16,7 @@ from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS
 from koyjabo.web.openapi.response_specs import ResponseSpec, StreamOf
 from .event_streams import COMMUNITY_STREAM, SITE_STREAM, CommunityEvents, SiteEvents
 from .routes import OPENED_STREAMS, stream_of
+from .site_parts import SITE_EVENTS, STREAM_QUERY, STREAM_RESPONSES
 
 bp = api_blueprint("sockets")
 
@@ -107,13 +107,8 @@ class LostRightEvent(BaseModel):
     code: str = Field(description="for programs; stable", examples=["forbidden"])
 
 
-class PageUpdateEvent(PagesResponse):
-    """The views of the pages in `path`, sent immediately, and of changed pages after every change."""
-
-    type: Literal["page_update"]
-
-
-SITE_EVENTS = (SiteUpdateEvent, PageUpdateEvent)
+SITE_EVENTS.append(SiteUpdateEvent)
+STREAM_RESPONSES.update({200: StreamOf(SITE_EVENTS), **STREAM_LIMITS})
 COMMUNITY_EVENTS = (
     *(VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, CommunityUpdateEvent),
     *(MessageEvent, LostRightEvent),
@@ -123,13 +118,8 @@ COMMUNITY_EVENTS = (
 @bp.get("/stream")
 @describe(
     "Stream the stats of the site",
-    {
-        200: StreamOf(SITE_EVENTS),
-        400: "a path is wrong, or there are more than 100",
-        404: "this server shows the number of no page (PAGE_NUMBERS)",
-        **STREAM_LIMITS,
-    },
-    query={"path": "path of a page whose number to send, up to 100 times"},
+    STREAM_RESPONSES,
+    query=STREAM_QUERY,
 )
 def stream() -> Response:
     """Open a stream of Server-Sent Events with everything that a WebSocket at `/` receives. The stream belongs to no

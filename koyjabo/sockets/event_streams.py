@@ -12,18 +12,16 @@ from koyjabo.base.core.services import Services
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.socket_log import NO_COMMUNITY_TEXT
 from koyjabo.communities.services import CommunityServices
-from koyjabo.counting.page_numbers.schemas import paths_of
 from koyjabo.counting.stats import encode
 from koyjabo.counting.visits import Visits
 from koyjabo.realtime import events
 from koyjabo.realtime.events import STATS_ROOM
-from koyjabo.realtime.pages_room import Paths
 from koyjabo.realtime.services import RealtimeServices
 from .credentials import identify
 from .permitted_streams import CommunityStream
+from .site_parts import SITE_PARTS
 from .site_stream import StatsStream
 from .stream import Connection, Stream
-from .watched_pages import read_paths, watch_pages
 
 STREAM_KIND = "streams"
 SITE_STREAM, COMMUNITY_STREAM = "site events", "community events"
@@ -72,21 +70,17 @@ class SiteEvents(ServerSentEvents, StatsStream):
     """Streams of the site's stats. They belong to no visitor."""
 
     def check(self, request: Request) -> None:
-        _pages(self._services, request)
+        for part in SITE_PARTS:
+            part.requested(self._services, request.environ)
 
     def admit(self, connection: Connection, request: Request) -> None:
-        pages = _pages(self._services, request)
+        requested = [(part, part.requested(self._services, request.environ)) for part in SITE_PARTS]
         # Read the current state: another worker's message may not have arrived yet.
         self._services[Visits].stats()
         self._services[RealtimeServices].rooms.get(STATS_ROOM).admit(connection)
-        if pages:
-            watch_pages(self._services, connection, pages, connection.address, lambda: connection.is_open)
-
-
-def _pages(services: Services, request: Request) -> Paths:
-    """The pages that a stream watches. Raises InvalidInput, PageNumbersOff, TooManyRequests."""
-    paths = list(dict.fromkeys(paths_of(request.environ)))
-    return read_paths(services, paths, client_address.limit_key(request.environ))
+        for part, value in requested:
+            if value:
+                part.join(self._services, connection, value, lambda: connection.is_open)
 
 
 class CommunityEvents(ServerSentEvents, CommunityStream):

@@ -1,24 +1,18 @@
 """Validates clients' messages."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.errors import InvalidMessage
 from koyjabo.base.core.identity import VISIT_NAME, VISITOR_ID
-from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH
-from koyjabo.base.core.urls import before_query
-from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS
 
 MAX_MESSAGE_BYTES = 4096
 """Maximum size of a message, bytes (docs/limits.md)."""
 
-MAX_LIST_BYTES = 65_536
-"""Maximum size of a message with paths, bytes (specification: Page numbers)."""
+MAX_LIST_MESSAGE_BYTES = 65_536
+"""Maximum size of a message with a list, bytes (docs/limits.md)."""
 
-WRONG_PAGES_MESSAGE = (
-    f'Send {{"type": "pages", "paths": ["/posts/a"]}}, with up to {MAX_PATHS} paths of up to {MAX_TEXT_LENGTH} '
-    "characters."
-)
 
 MAX_ERRORS = 10
 """Limit on invalid messages per connection. Reaching it closes the connection with code 1008."""
@@ -37,8 +31,8 @@ def parse(message: str | bytes) -> dict[str, Any]:
     return parsed
 
 
-def unknown(kind: str) -> InvalidMessage:
-    return InvalidMessage(f"Unknown message type {kind[:40]!r}; the types are ping, request_count and pages.")
+def unknown(kind: str, types: Iterable[str]) -> InvalidMessage:
+    return InvalidMessage(f"Unknown message type {kind[:40]!r}; the types are {', '.join(types)}.")
 
 
 def is_true(value: object) -> bool:
@@ -75,14 +69,3 @@ class VisibleMessage(NamedTuple):
         if not isinstance(visible, bool) or not isinstance(acted, bool):
             raise InvalidMessage("`visible`, and `acted` if it is sent, must be true or false.")
         return cls(visible, acted, visit_id(fields.get("visitId")))
-
-
-def watched_paths(message: dict[str, Any]) -> tuple[list[str], bool]:
-    """The paths in a `pages` message, which are not read yet, and whether earlier paths remain. Paths of a large
-    message lose their queries, because it may wait. Raises InvalidMessage.
-    """
-    value = message.get("paths")
-    if not isinstance(value, list) or len(value) > MAX_PATHS or not all(isinstance(path, str) for path in value):
-        raise InvalidMessage(WRONG_PAGES_MESSAGE)
-    is_large = sum(map(len, value)) > MAX_MESSAGE_BYTES
-    return list(dict.fromkeys(map(before_query, value) if is_large else value)), is_true(message.get("adds"))

@@ -1,6 +1,5 @@
 """The plain WebSockets that follow the site's stats."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -14,15 +13,19 @@ from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import events
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
-from .messages import MAX_LIST_BYTES, VisibleMessage, is_true, watched_paths
+from .messages import MAX_LIST_MESSAGE_BYTES, VisibleMessage, is_true
 from .site_admission import admit, name_visitor, send_stats, show
+from .site_parts import SITE_PARTS, SitePart
 from .stream import Connection, Stream
-from .watched_pages import watch_paths
 
 
 class StatsStream(Stream):
     kind = "site"
-    largest_message = MAX_LIST_BYTES
+    largest_message = MAX_LIST_MESSAGE_BYTES
+
+    @property
+    def message_types(self) -> list[str]:
+        return [*super().message_types, "visitor", "visible", *(part.type for part in SITE_PARTS)]
 
     def person_of(self, connection: Connection) -> str | None:
         return self._services[VisitorSockets].visitor_of(connection)
@@ -39,8 +42,8 @@ class StatsStream(Stream):
             connection.run_in_order(partial(self._name, connection, message))
         elif message["type"] == "visible":
             show(self._services, connection, VisibleMessage.of(message))
-        elif message["type"] == "pages":
-            connection.run_in_order(partial(self._watch, connection, *watched_paths(message)))
+        elif part := next((part for part in SITE_PARTS if part.type == message["type"]), None):
+            connection.run_in_order(partial(self._respond_with, part, connection, part.parse(message)))
         else:
             super()._respond(connection, message)
 
@@ -53,10 +56,10 @@ class StatsStream(Stream):
         except TooManyRequests as error:
             connection.close(close_code(error), str(error))
 
-    def _watch(self, connection: Connection, paths: Sequence[str], adds: bool) -> None:
-        """Handle a `pages` message. May block."""
+    def _respond_with(self, part: SitePart, connection: Connection, parsed: Any) -> None:
+        """Handle a message of another feature. May block."""
         try:
-            watch_paths(self._services, connection, paths, adds, connection.address, lambda: connection.is_open)
+            part.respond(self._services, connection, parsed, connection.address, lambda: connection.is_open)
         except InvalidMessage as error:
             self._refuse(connection, error)
         except KoyJaboError as error:
@@ -64,6 +67,7 @@ class StatsStream(Stream):
 
     def disconnected(self, connection: Connection, code: int) -> None:
         self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
-        self._services[RealtimeServices].pages.leave(connection)
+        for part in SITE_PARTS:
+            part.leave(self._services, connection)
         self._services[AttendanceWriter].open_pages.closed(connection)
         self._services[VisitorSockets].closed(connection)

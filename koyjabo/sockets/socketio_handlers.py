@@ -24,9 +24,9 @@ from koyjabo.realtime import events
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.web.current import services_of
 from .joined_rooms import JoinedRooms
-from .messages import MAX_ERRORS, VisibleMessage, is_true, unknown, visit_id, watched_paths
+from .messages import MAX_ERRORS, VisibleMessage, is_true, unknown, visit_id
 from .site_admission import admit, send_stats, show
-from .watched_pages import watch_paths
+from .site_parts import SITE_PARTS, SitePart
 
 log = logging.getLogger(__name__)
 
@@ -40,23 +40,19 @@ ROOMS_EXTENSION = "koyjabo.joined_rooms"
 
 def register() -> None:
     """Register the handlers for `/`, except for events that the host application already handles."""
-    ours = {
-        "connect": connect,
-        "disconnect": disconnect,
-        "ping": ping,
-        "request_count": request_count,
-        "join": join,
-        "leave": leave,
-        "visible": visible,
-        "pages": pages,
-        ANY_EVENT: refuse_unknown,
-    }
+    ours = {"connect": connect, "disconnect": disconnect, **message_handlers(), ANY_EVENT: refuse_unknown}
     theirs = {message for message, _, namespace in socketio.handlers if namespace == "/"}
     for message, handler in ours.items():
         if message not in theirs:
             socketio.on_event(message, handler)
     if socketio.default_exception_handler is None:
         socketio.on_error_default(failed)
+
+
+def message_handlers() -> dict[str, Callable[..., dict[str, Any]]]:
+    """The handlers of clients' messages, by type."""
+    own = {"ping": ping, "request_count": request_count, "join": join, "leave": leave, "visible": visible}
+    return own | {part.type: _handler_of(part) for part in SITE_PARTS}
 
 
 def connect(auth: Any = None) -> None:
@@ -92,7 +88,8 @@ def disconnect(reason: str = "") -> None:
         who = services[VisitorSockets].visitor_of(sid)
         _socket_log().closed(SOCKETIO_KIND, _address(), code, lasted_s, who=who)
     services[AttendanceWriter].open_pages.closed(sid)
-    services[RealtimeServices].pages.leave(sid)
+    for part in SITE_PARTS:
+        part.leave(services, sid)
     services[VisitorSockets].closed(sid)
     _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)
 
@@ -157,23 +154,27 @@ def visible(message: Any) -> dict[str, Any]:
     return {}
 
 
-@acknowledged
-def pages(message: Any) -> dict[str, Any]:
-    """Watch the numbers of pages. Sends their numbers, and acknowledges with them."""
-    sent, adds = watched_paths(message if isinstance(message, dict) else {"paths": message})
-    is_open = partial(socketio.server.manager.is_connected, _sid(), "/")
-    try:
-        return watch_paths(_services(), _sid(), sent, adds, _address(), is_open)
-    except InvalidMessage:
-        raise
-    except KoyJaboError as error:
-        return {"ok": False, "error": str(error), "code": error.code}
+def _handler_of(part: SitePart) -> Callable[..., dict[str, Any]]:
+    """The handler for the messages of another feature. It acknowledges them with what was sent."""
+
+    def handle(message: Any) -> dict[str, Any]:
+        parsed = part.parse(message)
+        is_open = partial(socketio.server.manager.is_connected, _sid(), "/")
+        try:
+            return part.respond(_services(), _sid(), parsed, _address(), is_open)
+        except InvalidMessage:
+            raise
+        except KoyJaboError as error:
+            return {"ok": False, "error": str(error), "code": error.code}
+
+    handle.__name__ = part.type
+    return acknowledged(handle)
 
 
 def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
     """Refuse an event that has no handler."""
     _socket_log().received(event)
-    return _refuse(unknown(event))
+    return _refuse(unknown(event, message_handlers()))
 
 
 def failed(error: Exception) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from koyjabo.base.core.extensions import socketio
 from koyjabo.base.core.runtime import Runtime
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.strict_packets import Packet
-from .messages import MAX_LIST_BYTES
+from .messages import MAX_LIST_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from flask import Flask
 
 
 SOCKETIO_PATH = "/socket.io/"
-USUAL_OPTIONS = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": MAX_LIST_BYTES}
+USUAL_OPTIONS = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": MAX_LIST_MESSAGE_BYTES}
 """Default options, s and bytes. The host program's `socketio.server_options` take precedence."""
 
 

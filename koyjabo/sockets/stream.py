@@ -95,6 +95,11 @@ class Stream(ABC):
         """
         raise NotImplementedError
 
+    @property
+    def message_types(self) -> list[str]:
+        """The types of the messages that this stream handles."""
+        return ["ping", "request_count", *(["view"] if self.shows_views else [])]
+
     def person_of(self, connection: Connection) -> str | None:
         """The id of the connection's user or visitor; None if unknown."""
         return None
@@ -171,7 +176,7 @@ class Stream(ABC):
             elif not is_waiting:
                 show()
         else:
-            raise unknown(kind)
+            raise unknown(kind, self.message_types)
 
     def _show_next(self, connection: Connection, view: _NextView) -> None:
         message, view.message, view.due_s = view.message, None, time.monotonic() + VIEW_INTERVAL_S

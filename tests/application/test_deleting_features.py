@@ -75,19 +75,17 @@ def check(feature: str, folder: Path) -> None:
     assert "serve" in run(copy, "-m", "koyjabo", "--help")
 
 
-@pytest.mark.xfail(reason="Connect names them", raises=AssertionError)
 def test_api_keys_can_be_deleted(tmp_path):
     check("integrations.api_keys", tmp_path)
 
 
 @pytest.mark.long(proved_by="application/test_deleting_features.py::test_api_keys_can_be_deleted")
-@pytest.mark.parametrize("feature", ["reports.share_links", "reports.weekly_report"])
+@pytest.mark.parametrize(
+    "feature",
+    [
+        *("reports.share_links", "reports.weekly_report", "site.page_numbers", "site.badges", "site.receipts"),
+        "site.getting_started",
+    ],
+)
 def test_every_separate_feature_can_be_deleted(feature, tmp_path):
-    check(feature, tmp_path)
-
-
-@pytest.mark.xfail(reason="other features name them", raises=(AssertionError, OSError))
-@pytest.mark.long(proved_by="application/test_deleting_features.py::test_api_keys_can_be_deleted")
-@pytest.mark.parametrize("feature", ["site.badges", "site.receipts", "site.getting_started", "counting.page_numbers"])
-def test_features_that_are_still_named_can_be_deleted(feature, tmp_path):
     check(feature, tmp_path)

@@ -3,7 +3,7 @@
 import pytest
 
 from koyjabo.site.badges import drawing
-from koyjabo.site.badges.values import VALUE_LABELS
+from koyjabo.site.shown_values import VALUE_LABELS
 
 pytestmark = pytest.mark.long(proved_by="browser/test_count_element.py::test_elements_of_a_page_are_one_visit")
 

@@ -127,14 +127,8 @@ class ScopeMissing(KoyJaboError):
         super().__init__(details={"needed": needed})
 
 
-class UnknownKey(KoyJaboError):
-    status = 404
-    sentence = N_("Key not found. It may already have been revoked.")
-
-
-class TooManyKeys(KoyJaboError):
-    status = 409
-    sentence = N_("This server already has 100 keys, the maximum. Revoke one first.")
+class LimitReached(KoyJaboError):
+    """The server has as many of something as it may have. A form shows the sentence."""
 
 
 class WrongCredentials(KoyJaboError):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from .errors import Forbidden
+from .errors import Forbidden, InvalidKey
 from .i18n import N_
 
 SITE_ROLES = ("member", "viewer", "admin")
@@ -137,8 +137,6 @@ class Identities:
     """Returns the login for a session id and, if the access token has expired, the refresh token's id. None if the
     session is not live. Raises LedgerUnavailable.
     """
-    key_holder_of: Callable[[str], KeyHolder]
-    """Returns the holder of an API key. Raises InvalidKey, KeyExpired, LedgerUnavailable."""
     token_login_of: Callable[[str], Login]
     """Returns the login of another system's token, without a session. Raises InvalidToken, TokenExpired,
     LedgerUnavailable.
@@ -151,6 +149,12 @@ class Identities:
     """Returns the id of the community with this id or external id, or the text itself if there is none. Raises
     LedgerUnavailable.
     """
+
+    def key_holder_of(self, text: str) -> KeyHolder:
+        """The holder of an API key; without the feature, no key is valid. Raises InvalidKey, KeyExpired,
+        LedgerUnavailable.
+        """
+        raise InvalidKey
 
     def provide(self, **functions: Callable[..., Any]) -> None:
         vars(self).update(functions)

@@ -33,9 +33,6 @@ class Signals:
     browser's id, `environ` the request's WSGI environment.
     """
 
-    first_page_stored: Signal = field(default_factory=Signal)
-    """This worker has stored the first page on another host that has counted a visit. No subject."""
-
     value_received: Signal = field(default_factory=Signal)
     """Another worker has published a value. Subject: the room's name; `state` is JSON."""
 

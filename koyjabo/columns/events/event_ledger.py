@@ -50,7 +50,7 @@ class EventLedger:
         file = file_of(base.settings.database_url)
         self.space = FreeSpace(file.parent if file else None)
         self._settings = base.settings
-        self._on_recorded = base.services[RealtimeServices].pages_changed
+        self._on_recorded = base.services[RealtimeServices].events_recorded
         self._store = store = open_store(base.settings.database, base.clock)
         self._writer: BatchWorker[NewEvents, Recorded] = BatchWorker(
             base.runtime, partial(commit_jobs, store), EVENT_PATIENCE_S, EVENT_LIMIT_S, most=ENOUGH_EVENTS

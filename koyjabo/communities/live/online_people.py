@@ -21,7 +21,7 @@ MAX_SEARCHED_PEOPLE = 10_000
 """Maximum number of online people listed and searched: the first ones to arrive."""
 
 NAMED_AT_ONCE = 1_000
-PEOPLE_ORDERS = OLDEST_FIRST, NEWEST_FIRST, BY_NAME = ("oldest", "newest", "name")
+PEOPLE_ORDERS = OLDEST_FIRST, NEWEST_FIRST, NAME_ORDER = ("oldest", "newest", "name")
 
 WITHOUT_MARKS = dict.fromkeys((*range(0x300, 0x370), 0x200C, 0x200D))
 """Accents of Latin letters, and Bangla joiners, which change how a conjunct is drawn but not how it is spelled.
@@ -94,12 +94,12 @@ class OnlinePeople:
         there is a text or the order is by name. May wait up to a second for Redis. Raises LedgerUnavailable.
         """
         is_newest_first = order != OLDEST_FIRST
-        if text or order == BY_NAME:
+        if text or order == NAME_ORDER:
             words = searchable(sought(text)).split()
             members = self._members.people(scope, MAX_SEARCHED_PEOPLE, is_newest_first)
             named = [(searchable(person.name), person) for person in self._named(members)]
             matches = [(name, person) for name, person in named if all(word in name for word in words)]
-            if order == BY_NAME:
+            if order == NAME_ORDER:
                 matches.sort(key=lambda match: (match[0], match[1].user_id))
             people = [person for _, person in matches]
             return Page(tuple(people[start : start + count]), len(people))

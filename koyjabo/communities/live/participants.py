@@ -6,7 +6,7 @@ from koyjabo.base.models import SITE
 from koyjabo.base.observability.metrics import OTHER_KIND
 from .participant import Participant
 
-MAX_COMMUNITIES = 50
+MAX_MEASURED_COMMUNITIES = 50
 """Maximum number of communities in the metrics."""
 
 
@@ -46,8 +46,8 @@ class Participants:
 
 
 def largest_of(counts: Counter[str]) -> dict[str, int]:
-    """The MAX_COMMUNITIES largest counts, and the rest as `other`."""
-    largest = dict(counts.most_common(MAX_COMMUNITIES))
+    """The MAX_MEASURED_COMMUNITIES largest counts, and the rest as `other`."""
+    largest = dict(counts.most_common(MAX_MEASURED_COMMUNITIES))
     rest = counts.total() - sum(largest.values())
     return {**largest, OTHER_KIND: rest} if rest else largest
 

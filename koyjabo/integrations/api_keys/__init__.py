@@ -16,11 +16,11 @@ UPKEEP = ("upkeep_queries:ApiKeyRules",)
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
     from koyjabo.web.panel.navigation import CONNECT_SECTION, Navigation, Shortcut
-    from .api_keys import WRITE_S, ApiKeys
+    from .api_keys import WRITE_USES_S, ApiKeys
 
     keys = base.services.add(ApiKeys(base.database, base.clock))
     base.services.identities.provide(key_holder_of=keys.holder_of)
-    base.every(WRITE_S, keys.write_uses)
+    base.every(WRITE_USES_S, keys.write_uses)
     base.at_close(keys.write_uses)
     keys_list = Shortcut(N_("Keys"), CONNECT_SECTION, "keys", for_admins=True, rank=2)
     new_key = Shortcut(N_("New key"), "panel_keys.new_key", for_admins=True, rank=4)

@@ -14,6 +14,7 @@ from koyjabo.web.forms.forms import Form
 from koyjabo.web.forms.sent_form import declare_texts
 from koyjabo.web.pages import management
 from koyjabo.web.pages.flash import done
+from koyjabo.web.pages.page_parts import add_part
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
 from koyjabo.web.schemas.bodies import Body
@@ -111,3 +112,10 @@ def _show(form: Form[Any], **values: Any) -> Response:
     graces = [(seconds, _(label)) for seconds, label in GRACE_CHOICES]
     shown = {"form": form, "scopes": KEY_SCOPES, "presets": KEY_PRESETS, "graces": graces, **values}
     return page("api_keys/keys", management.status(form), **shown)
+
+
+def _listed() -> dict[str, Any]:
+    return {"listed": current()[ApiKeys].all(me()), "scopes": KEY_SCOPES}
+
+
+add_part("connect", "api_keys/connect.html", _listed, rank=2)

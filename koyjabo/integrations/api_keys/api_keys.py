@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Collection
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, KoyJaboError, LedgerUnavailable, TooManyKeys
+from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder
 from koyjabo.base.database.executor import DatabaseExecutor
@@ -16,6 +16,7 @@ from koyjabo.communities import memberships
 from koyjabo.people.audit.log import ACTION_LABELS, Subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from . import queries
+from .errors import RotatedMeanwhile, TooManyKeys
 from .key_text import digest_of, is_key, new_text
 from .models import ApiKey
 
@@ -46,13 +47,8 @@ ACTION_LABELS |= {
     "key.revoke": N_("Key revoked"),
 }
 
-WRITE_S = 60.0
+WRITE_USES_S = 60.0
 """Interval between calls to `write_uses`, s."""
-
-
-class RotatedMeanwhile(KoyJaboError):
-    status = 409
-    sentence = N_("This key was rotated a moment ago. Rotate it again if its new secret is lost.")
 
 
 class ApiKeys(Changes):

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from koyjabo.base.core.errors import UnknownKey
 from koyjabo.base.core.identity import uuid_of
 from koyjabo.base.database.rows import changed_rows, lock_limit
 from koyjabo.people.models import User
+from .errors import UnknownKey
 from .models import ApiKey
 
 IS_NOT_REVOKED = ApiKey.revoked_ms.is_(None)

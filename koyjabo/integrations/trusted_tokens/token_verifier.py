@@ -22,9 +22,9 @@ from koyjabo.communities.roles import COMMUNITY_ROLES
 
 log = logging.getLogger(__name__)
 
-CLOCK_LEEWAY_S = 30
+EXTERNAL_LEEWAY_S = 30
 
-MAX_TOKEN_LENGTH = 8000
+MAX_EXTERNAL_TOKEN_LENGTH = 8000
 """Maximum length of a token, characters. A request header may be up to 8 KB long."""
 
 TOKEN_HAS_EXPIRED = "This token has expired. Get a new one where you got this one."
@@ -86,7 +86,7 @@ class TokenVerifier:
 
     def _verified(self, token: str) -> dict[str, Any]:
         rules = self._rules
-        if len(token) > MAX_TOKEN_LENGTH or not token.isascii():
+        if len(token) > MAX_EXTERNAL_TOKEN_LENGTH or not token.isascii():
             raise _refused("it is too long, or not ASCII")
         options: Any = {**DECODING_OPTIONS, "verify_aud": bool(rules.audience), "verify_iss": bool(rules.issuer)}
         audience, issuer = rules.audience or None, rules.issuer or None
@@ -95,7 +95,9 @@ class TokenVerifier:
             key = self._keys.find(key_id, algorithm)
             if key is None:
                 raise _refused("its key is not known")
-            return jwt.decode(token, key, [algorithm], options, audience=audience, issuer=issuer, leeway=CLOCK_LEEWAY_S)
+            return jwt.decode(
+                token, key, [algorithm], options, audience=audience, issuer=issuer, leeway=EXTERNAL_LEEWAY_S
+            )
         except jwt.ExpiredSignatureError:
             raise TokenExpired(TOKEN_HAS_EXPIRED) from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:

@@ -34,6 +34,6 @@ def _listed() -> dict[str, Any]:
 
 
 add_desk(bp, "/connect/shares", "", _desk)
-add_part("connect", "share_links/connect.html", _listed)
+add_part("connect", "share_links/connect.html", _listed, rank=1)
 add_part("first_day", "share_links/first_day.html")
 VIEW_LINKS.append(ViewLink("share", _("Share this view"), "upload", _new_share))

@@ -10,6 +10,8 @@ from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.observability.services import ObservabilityServices
 from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.stats import base36
+from koyjabo.site import shown_values as values
+from koyjabo.site.looks import LOOKS
 from koyjabo.web.fast_path.fast_path import fast_path, waits_fairly, with_query
 from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -18,7 +20,7 @@ from koyjabo.web.i18n import number_in
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.response_specs import Image
 from koyjabo.web.pages import errors
-from . import drawing, values
+from . import drawing
 from .badge_query import BADGE_PARAMETERS, badge_of, cleaned, query_of
 from .drawing import PROBLEM_COLOR, STYLES
 
@@ -43,6 +45,8 @@ NUMBER_UNREADABLE = "the number cannot be read, or views are being counted; see 
 bp = Blueprint("badges", __name__)
 declare(bp, "/badge.svg", PathPolicy.ANYONE, tag="visits")
 
+
+LOOKS += ["badge", "markdown"]
 
 _kept: dict[tuple[str, ...], tuple[str, str]] = {}
 """Checksum and body by texts. The query is not the key, because it may be long."""

@@ -8,9 +8,8 @@ from urllib.parse import parse_qsl
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import LANGUAGES
-from koyjabo.counting.page_numbers.page_numbers import page_of
+from koyjabo.site.shown_values import ACCENT, PAGE_VALUES, TOTAL_VALUE, VALUE_LABELS, page_of, problems
 from .drawing import STYLES
-from .values import ACCENT, PAGE_VALUE, TOTAL_VALUE, VALUE_LABELS, problems
 
 COLORS = {
     "brightgreen": "44cc11",
@@ -46,7 +45,7 @@ MAX_CACHED_QUERIES = 256
 class Badge(NamedTuple):
     value: str
     community: str  # "" for the site
-    page: str  # "" unless the value is PAGE_VALUE
+    page: str  # "" unless the value is one of PAGE_VALUES
     label: str
     color: str  # #rrggbb
     language: str
@@ -78,7 +77,7 @@ def badge_of(query: str) -> Badge:
     return Badge(
         value=value,
         community=given.get("community", ""),
-        page=page_of(given["page"]) if value == PAGE_VALUE else "",
+        page=page_of(value, given["page"]) if value in PAGE_VALUES else "",
         label=label,
         color=fill,
         language=language,

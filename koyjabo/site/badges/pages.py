@@ -10,16 +10,19 @@ from flask import render_template, request
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import LANGUAGES
 from koyjabo.base.network.campaigns import Campaign
-from koyjabo.counting.page_numbers.page_numbers import PageNotShown, PageNumbersOff, page_of
+from koyjabo.site import shown_values as values
+from koyjabo.site.looks import LOOKS
+from koyjabo.site.shown_values import NumberNotShown
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import language, speaking
-from . import values
 
 bp = pages_blueprint("embeds")
 
 declare(bp, "/embed", PathPolicy.EMBEDDED)
+
+LOOKS.append("frame")
 
 FRAME_THEMES = {"auto": "", "light": "light", "dark": "dark"}
 """The page's theme attribute, by parameter value."""
@@ -48,13 +51,13 @@ def embed() -> str:
     frame = Frame(
         value=query.get("value", values.TOTAL_VALUE),
         community=query.get("community", ""),
-        page=page_of(query["page"]) if "page" in query else "",
+        page=values.page_of(query["value"], query["page"]) if "page" in query else "",
         language=query.get("lang", language()),
         theme=FRAME_THEMES[query.get("theme", "auto")],
         counts=query.get("counts") == "1",
     )
     number = None
-    with suppress(PageNumbersOff, PageNotShown):
+    with suppress(NumberNotShown):
         number = values.read(current(), frame.value, frame.community, frame.page).number
     with speaking(frame.language):
         label = values.VALUE_LABELS[frame.language][frame.value]

@@ -14,6 +14,5 @@ def register(base: "Base") -> None:
     from .getting_started import FIRST_PAGE_STORED, GettingStarted
 
     steps, realtime = base.services.add(GettingStarted(base)), base.services[RealtimeServices]
-    base.on(base.signals.first_page_stored, lambda _: steps.announce(realtime))
     base.on(base.signals.message_received, lambda _, message: realtime.reload_panel(), of=FIRST_PAGE_STORED)
     base.on(base.signals.epoch_began, lambda _: steps.listen())

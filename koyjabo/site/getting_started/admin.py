@@ -1,20 +1,32 @@
-"""The first page's visit, for Overview; what the server lacks, for the page Server; and hiding these steps."""
+"""The first page's visit and the first day, for Overview; what the server lacks, for the page Server; and hiding these
+steps.
+"""
 
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, g, request, url_for
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.i18n import N_
+from koyjabo.counting.days_by_hour import DaysByHour
+from koyjabo.counting.pulse import PulseSample
 from koyjabo.counting.visits import Visits
+from koyjabo.reports.visits.services import VisitListServices
+from koyjabo.reports.visits.visit_list import VisitFilter
+from koyjabo.site.panel.connect import FIRST_HOSTS
+from koyjabo.site.panel.overview import PAGES_INSTEAD
 from koyjabo.web.current import current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.flash import Undo, done
+from koyjabo.web.pages.page_parts import add_part
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
 from .getting_started import PAGE_STEP, GettingStarted
 
 bp = panel_blueprint("getting_started")
+
+MAX_NEWEST_VISITS = 10
+"""Number of visits on the first day."""
 
 
 @bp.app_context_processor
@@ -51,3 +63,30 @@ def change_step(step: str) -> Response:
     current()[GettingStarted].hide(me(), step, is_hidden)
     undo = Undo(url_for("panel_getting_started.change_step", step=step), {"state": "shown"})
     return done(N_("Done, for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)
+
+
+def _instead_of_reports(moment: PulseSample, stats: dict[str, Any]) -> Response | None:
+    """The page to show instead of the reports, before the first visit and on the first day."""
+    services, steps = current(), current()[GettingStarted]
+    first = g.first_page = steps.first_page(me(), stats["totalVisits"])
+    if first and not stats["uniqueVisitors"]:
+        return page("getting_started/first_run", first=first, stats=stats)
+    beginning = None if request.args else steps.first_day(stats["totalVisits"])
+    if not beginning:
+        return None
+    visits = services[VisitListServices]
+    return page(
+        "getting_started/first_day",
+        beginning=beginning,
+        first=first,
+        stats=stats,
+        day=services[DaysByHour].at(moment),
+        now_ms=services.clock.now_ms(),
+        newest=visits.visits.slice(me(), VisitFilter(), count=MAX_NEWEST_VISITS).visits,
+        live_times=visits.live_times(),
+    )
+
+
+PAGES_INSTEAD.append(_instead_of_reports)
+FIRST_HOSTS.append(lambda: current()[GettingStarted].seen_on())
+add_part("overview", "getting_started/overview.html", lambda: {"first": g.first_page})

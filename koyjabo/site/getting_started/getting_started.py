@@ -17,6 +17,7 @@ from koyjabo.people.audit import log
 from koyjabo.people.audit.log import ACTION_LABELS, Subject
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.realtime.services import RealtimeServices
+from koyjabo.site.setting_forms import FORM_ENDPOINTS
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from . import queries
@@ -48,14 +49,13 @@ class FirstDay(NamedTuple):
 
 class GettingStarted:
     """The setup steps for site admins. Raises LedgerUnavailable. Listens to visits that pages register until one of
-    them is on another host. Sends `first_page_stored` after storing the first such page.
+    them is on another host.
     """
 
     def __init__(self, base: Base) -> None:
         self._services, self._settings = base.services, base.settings
         self._database, self._clock, self._runtime = base.database, base.clock, base.runtime
         self._listeners = self._services[VisitListeners]
-        self._on_first_page = base.signals.first_page_stored.send
         self.listen()
 
     def first_page(self, account: Account, total: int) -> StoredStep | None:
@@ -100,7 +100,10 @@ class GettingStarted:
         has = {
             "name": source("SITE_NAME") != "default" or facts.is_in_use,
             "zone": source("TIMEZONE") != "default" or facts.is_in_use,  # visits stay on the days they were counted for
-            "total": facts.has_total or facts.is_in_use or self._step(TOTAL_STEP).done_ms,
+            "total": "total" not in FORM_ENDPOINTS
+            or facts.has_total
+            or facts.is_in_use
+            or self._step(TOTAL_STEP).done_ms,
             "mail": sends_mail,
             "email": account.email != PLACEHOLDER_EMAIL and (facts.has_confirmed_email or not sends_mail),
             "person": facts.has_second_person,
@@ -120,8 +123,9 @@ class GettingStarted:
         entry = by.entry("setup.step", Subject("setup", "", ""), step=step, state=state)
         self._database.write(hide if is_hidden else queries.reopen, step, by.at_ms, audit=entry)
 
-    def announce(self, realtime: RealtimeServices) -> None:
+    def _announce(self) -> None:
         """Make the panels of all workers start over, so that an open Overview requests the first page."""
+        realtime = self._services[RealtimeServices]
         realtime.reload_panel()
         realtime.bus.send_to_workers(FIRST_PAGE_STORED, None)
 
@@ -139,7 +143,7 @@ class GettingStarted:
         def store_page() -> None:
             try:
                 if self._database.write(queries.finish, PAGE_STEP, self._clock.now_ms(), host, receipt.ordinal):
-                    self._on_first_page()
+                    self._announce()
             except LedgerUnavailable:
                 self.listen()
 

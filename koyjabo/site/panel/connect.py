@@ -3,28 +3,27 @@ features. Their forms and detail pages belong to their features.
 """
 
 import re
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from flask import Response, request
 
 from koyjabo.base.core.i18n import LANGUAGES
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers
 from koyjabo.counting.visits import Visits
-from koyjabo.integrations.api_keys.api_keys import KEY_SCOPES, ApiKeys
-from koyjabo.site.badges import values
-from koyjabo.site.badges.values import ACCENT
-from koyjabo.site.getting_started.getting_started import GettingStarted
+from koyjabo.site import shown_values as values
+from koyjabo.site.looks import LOOKS
+from koyjabo.site.shown_values import ACCENT
 from koyjabo.web.current import current
 from koyjabo.web.i18n import language
 from koyjabo.web.pages.links import sample_site
 from koyjabo.web.panel import for_viewers, panel_blueprint
-from koyjabo.web.panel.pages import me, page
+from koyjabo.web.panel.pages import page
 
 bp = panel_blueprint("connect")
 
-LOOKS = ("number", "badge", "frame", "count", "react", "markdown", "script", "pixel")
-"""What the code to paste is for. The first four are pictures on the page, the others are links below them."""
+FIRST_HOSTS: list[Callable[[], str]] = []
+"""Features' functions that return the host of the first page that has counted a visit, or ""."""
 
 COLOR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
 
@@ -56,29 +55,25 @@ class Appearance(NamedTuple):
 @bp.get("/connect")
 @for_viewers
 def connect() -> Response:
-    lists: dict[str, Any] = {}
     services = current()
-    if me().is_admin:
-        lists = {"keys": services[ApiKeys].all(me())}
     stats = services[Visits].stats()
     return page(
         "panel/connect",
         site=sample_site(),
         look=_appearance(),
+        looks=LOOKS,
         choices=_values(),
         accent=ACCENT,
         stats=stats.as_object(),
         last=stats.last,
-        host=services[GettingStarted].seen_on(),
-        scopes=KEY_SCOPES,
+        host=next((host for read in FIRST_HOSTS if (host := read())), ""),
         now_ms=services.clock.now_ms(),
-        **lists,
     )
 
 
 def _values() -> list[str]:
-    """The values to choose from. The views of a page are one if pages show their number."""
-    return [*values.STATS_FIELDS, *([values.PAGE_VALUE] if current()[PageNumbers].is_on else [])]
+    """The values to choose from."""
+    return [*values.STATS_FIELDS, *(name for name, value in values.PAGE_VALUES.items() if value.is_shown())]
 
 
 def _appearance() -> Appearance:

@@ -23,6 +23,7 @@ from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
+from koyjabo.site.setting_forms import FORM_ENDPOINTS
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
@@ -40,7 +41,7 @@ bp = panel_blueprint("server")
 
 FORM_SETTINGS = {row: tuple(setting.name for setting in settings) for row, settings in ROWS.items()}
 FORM_SETTINGS["total"] = ("STARTING_TOTAL",)
-"""The settings of each row's form. The total is changed by `site/receipts/`."""
+"""The settings of each row's form. Another feature may save a form (FORM_ENDPOINTS)."""
 
 MAIL_TIMEOUT = N_("The mail server did not respond in time. Many hosts block port 25: use 587 or 465.")
 MAIL_REASONS = {
@@ -129,6 +130,7 @@ def show(
         form=form,
         group=group if form else "",
         asks_proof=form and (_is_proved(group) or "password" in form.errors),
+        endpoints=FORM_ENDPOINTS,
         zones=sorted(available_timezones()) if group == "zone" else (),
         backups_on=current()[Backups].is_on,
         invited=_invited_admin() if report["is_read"] else "",
@@ -142,7 +144,7 @@ def show(
 @bp.post("/server/settings/<group>")
 def change_settings(group: str) -> Response:
     """Save a group. If a field is invalid, the page is shown again with its form."""
-    if group not in FORM_SETTINGS or group == "total":
+    if group not in FORM_SETTINGS or group in FORM_ENDPOINTS:
         abort(404)
     form = _form(group)
     with authentication.errors_in(form):

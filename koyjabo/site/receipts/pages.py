@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import whole
+from koyjabo.site.setting_forms import FORM_ENDPOINTS
 from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import Preview, TotalAdjuster
 from koyjabo.web.blueprints import pages_blueprint
@@ -25,6 +26,7 @@ from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.i18n import count
 from koyjabo.web.login import page_login
 from koyjabo.web.pages.flash import done, say
+from koyjabo.web.pages.page_parts import add_part
 from koyjabo.web.pages.redirects import back, path_back
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me
@@ -35,6 +37,9 @@ pages, admin = pages_blueprint("receipts"), panel_blueprint("receipts")
 declare(pages, "/receipt", PathPolicy.PANEL)
 
 RECEIPT_PAGE = "pages_receipts.receipt"
+
+add_part("total", "receipts/total_link.html")
+FORM_ENDPOINTS["total"] = "panel_receipts.set_total"
 
 MAX_REASON_LENGTH = 200
 TYPED_NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")

@@ -33,14 +33,13 @@ def describe(
 ) -> Callable[[View], View]:
     """Describe the input of a handler (body, headers and query arguments by name) and its responses by status. The
     handler's docstring is the description of the call. API keys with `scope` may make the call; without a scope, no key
-    may (`koyjabo.web.login.tokens`).
+    may (`koyjabo.web.login.tokens`). Features may add to `responses` and `query` later, until workers start.
     """
-    responses = responses | {
-        status: meaning for status, meaning in KEY_REFUSALS.items() if scope and status not in responses
-    }
+    if scope:
+        responses = responses | {status: meaning for status, meaning in KEY_REFUSALS.items() if status not in responses}
 
     def attach(view: View) -> View:
-        described = Operation(summary, responses, body, headers or {}, query or {}, secured, scope)
+        described = Operation(summary, responses, body, headers or {}, {} if query is None else query, secured, scope)
         view.operation = described  # type: ignore[attr-defined]
         return view
 

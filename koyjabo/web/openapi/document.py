@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from inspect import cleandoc
 from typing import Any, Literal, get_args
@@ -199,7 +199,7 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return {"schema": {"$ref": REF_TEMPLATE.format(model=model.__name__)}}
 
 
-def _by_type(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
+def _by_type(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
     """The schema for one of several models, distinguished by their `type`."""
     references = {get_args(model.model_fields["type"].annotation)[0]: _schema(model)["schema"] for model in models}
     mapping = {name: reference["$ref"] for name, reference in references.items()}

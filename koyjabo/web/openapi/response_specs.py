@@ -1,5 +1,6 @@
 """What handlers say about the bodies of their responses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -44,7 +45,7 @@ class Image:
 class StreamOf:
     """Server-Sent Events. The data of an event is one of the models, distinguished by `type`."""
 
-    models: tuple[type[BaseModel], ...]
+    models: Sequence[type[BaseModel]]
 
 
 ResponseSpec = type[BaseModel] | ListOf | TableOf | OneOf | Text | Image | StreamOf | str | None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import model_validator
 
-from koyjabo.base.core.errors import InvalidInput, TooManyKeys, UnknownCommunity
+from koyjabo.base.core.errors import InvalidInput, LimitReached, UnknownCommunity
 from koyjabo.web.forms.confirmation import Confirmation, confirm
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.schemas.bodies import Body
@@ -55,7 +55,7 @@ def carry_out(form: Form[Checked], action: Callable[[Checked], Result]) -> Resul
         if "community" not in form.values:
             raise
         form.errors = {"community": str(error)}
-    except TooManyKeys as error:
+    except LimitReached as error:
         form.errors = {NO_FIELD: str(error)}
     return None
 

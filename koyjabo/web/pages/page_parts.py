@@ -4,14 +4,16 @@ A page names the places for parts, such as `connect`. Its template includes each
 the values that the part has read.
 """
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from flask import Flask
 
 PAGE_PARTS: defaultdict[str, list["PagePart"]] = defaultdict(list)
-"""The parts by place, in the order of the features."""
+"""The parts by place, in the order of their ranks."""
 
 
 class PagePart(NamedTuple):
@@ -19,10 +21,11 @@ class PagePart(NamedTuple):
 
     template: str
     read: Callable[[], Mapping[str, Any]]
+    rank: int
 
 
-def add_part(place: str, template: str, read: Callable[[], Mapping[str, Any]] = dict) -> None:
-    PAGE_PARTS[place].append(PagePart(template, read))
+def add_part(place: str, template: str, read: Callable[[], Mapping[str, Any]] = dict, rank: int = 0) -> None:
+    insort(PAGE_PARTS[place], PagePart(template, read, rank), key=attrgetter("rank"))
 
 
 def init_app(app: Flask) -> None:

@@ -6,10 +6,11 @@ import pytest
 from support.application.site import Site
 from support.databases.at_once import hold_for_two
 
-from koyjabo.base.core.errors import KoyJaboError, TooManyKeys
+from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.integrations.api_keys import queries
 from koyjabo.integrations.api_keys.api_keys import ApiKeys
+from koyjabo.integrations.api_keys.errors import TooManyKeys
 
 KINDS = ("postgres", pytest.param("sqlite", marks=pytest.mark.long))
 pytestmark = pytest.mark.parametrize("module_database_kind", KINDS, indirect=True)

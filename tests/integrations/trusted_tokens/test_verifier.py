@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from koyjabo.base.core.errors import InvalidToken, TokenExpired
 from koyjabo.base.settings.public_keys import PublicKeys
 from koyjabo.integrations.trusted_tokens.token_verifier import (
-    CLOCK_LEEWAY_S,
-    MAX_TOKEN_LENGTH,
+    EXTERNAL_LEEWAY_S,
+    MAX_EXTERNAL_TOKEN_LENGTH,
     SharedSecret,
     TokenRules,
     TokenVerifier,
@@ -89,8 +89,8 @@ def wrong_claims() -> Iterator[dict[str, Any]]:
         "iss": (None, "https://auth.example.com", "https://AUTH.example.com/", [ISSUER], 1, "https://evil.example/"),
         "aud": (None, "other", ["other"], [], {"live": 1}, 1, "LIVE"),
         "token_type": (None, "refresh", "Access", "", ["refresh"], True, {"access": 1}),
-        "exp": (None, now - CLOCK_LEEWAY_S - 2, 0, -1, "x", [now + 300], {}, str(now + 300), True),
-        "nbf": (now + CLOCK_LEEWAY_S + 300, "x", str(now)),
+        "exp": (None, now - EXTERNAL_LEEWAY_S - 2, 0, -1, "x", [now + 300], {}, str(now + 300), True),
+        "nbf": (now + EXTERNAL_LEEWAY_S + 300, "x", str(now)),
         "sub": (None, "", "x" * 256, 1.5, True, ["u1"], {"u1": 1}, "ü", "a\nb", "a\x7f", 10**255),
     }.items():
         for value in values:
@@ -145,16 +145,16 @@ def test_unreadable_token_is_refused(by_secret):
         assert not is_accepted(by_secret, by_hand(right, body, SECRET.encode())), body
     for header in ({"crit": ["exp"]}, {"crit": ["b64"], "b64": False}, {"kid": 1}, {"kid": ["rsa"]}):
         assert not is_accepted(by_secret, by_hand({**right, **header}, claims(), SECRET.encode())), header
-    assert not is_accepted(by_secret, shared(padding="x" * MAX_TOKEN_LENGTH))
+    assert not is_accepted(by_secret, shared(padding="x" * MAX_EXTERNAL_TOKEN_LENGTH))
     for text in ("", ".", "..", "a.b.c", shared() + "x", shared() + ".", " " + shared(), shared().replace(".", "。")):
         assert not is_accepted(by_secret, text)
 
 
 def test_times_have_a_leeway_and_expiry_is_said(by_secret):
     now = int(time.time())
-    assert is_accepted(by_secret, shared(exp=now - CLOCK_LEEWAY_S + 5, nbf=now + CLOCK_LEEWAY_S - 5))
+    assert is_accepted(by_secret, shared(exp=now - EXTERNAL_LEEWAY_S + 5, nbf=now + EXTERNAL_LEEWAY_S - 5))
     with pytest.raises(TokenExpired):
-        by_secret.read(shared(exp=now - CLOCK_LEEWAY_S - 5))
+        by_secret.read(shared(exp=now - EXTERNAL_LEEWAY_S - 5))
     with pytest.raises(InvalidToken):  # a wrong signature hides that the token has expired
         by_secret.read(shared(secret=SECRET[::-1], exp=now - 100))
 

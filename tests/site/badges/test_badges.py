@@ -9,7 +9,8 @@ from support.application.page_numbers import when_counted
 from support.application.site import Site, nothing_counted
 
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.site.badges import api as badges, badge_query, drawing, values
+from koyjabo.site import shown_values as values
+from koyjabo.site.badges import api as badges, badge_query, drawing
 from koyjabo.site.badges.text_width import width_px
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 

@@ -10,7 +10,7 @@ from support.people.page_readers import words
 from support.programs.processes import wait_until
 
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.site.panel.connect import LOOKS
+from koyjabo.site.looks import LOOKS
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 CODE = re.compile(r"<pre[^>]*><code>(.*?)</code></pre>", re.DOTALL)

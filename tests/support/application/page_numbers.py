@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koyjabo.reports.services import ReportServices
+from koyjabo.site.page_numbers.page_totals import PageTotals
 from support.application.site import Site
 from support.programs.processes import wait_until
 
@@ -12,6 +12,6 @@ def when_counted(site: Site, url: str, *paths: str, **headers: str):
 
     def response():
         response = site.client.get(url, query_string=[("path", path) for path in paths] or None, headers=headers)
-        return response if response.status_code != 503 else site.services[ReportServices].page_totals.tick()
+        return response if response.status_code != 503 else site.services[PageTotals].tick()
 
     return wait_until(response, "the views are counted")

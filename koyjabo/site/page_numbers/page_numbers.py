@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core import page_patterns, urls
-from koyjabo.base.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, StillCounting, TooManyRequests
+from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable, StillCounting, TooManyRequests
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import COMMUNITY_PATH, community_in
 from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH
@@ -21,20 +21,22 @@ from koyjabo.base.core.urls import WRONG_PAGE
 from koyjabo.base.database.batch_worker import Job
 from koyjabo.base.database.shared_lookups import SharedLookups
 from koyjabo.base.network.rate_limiter import Rate, share
-from koyjabo.counting.page_reading import PageCounts, PageReading, PageViews, Position
 from koyjabo.counting.stats import base36
 from koyjabo.counting.visits import Visits
+from koyjabo.site.shown_values import NumberNotShown
 from koyjabo.web.schemas.validators import LARGEST_INT64
 from . import page_queries
+from .page_reading import PageCounts, PageReading, PageViews, Position
+from .reading_queries import PageQuery
 from .tail import Tail
 
 MAX_PATHS = 100
 """Maximum number of paths in one request or list (specification: Page numbers)."""
 
-READING_ATTEMPTS = 10
+PAGE_READ_ATTEMPTS = 10
 """How often a reading is repeated that adds nothing and disagrees with what is known, for example after a restore."""
 
-NEWEST_POSITION: Position = (LARGEST_INT64, LARGEST_INT64)
+END_OF_ROWS: Position = (LARGEST_INT64, LARGEST_INT64)
 """A position after all rows."""
 
 PATHS_OF_A_REGISTRATION = 200
@@ -48,25 +50,25 @@ TOO_MANY_PATHS = "Too many paths from this address. Wait as long as Retry-After 
 LONG_PATH = N_("may have at most 512 characters")
 
 
-NO_NUMBERS = PageViews(None, None)
-
-Result = TypeVar("Result")
-
-epoch_text = lru_cache(maxsize=1)(base36)
-
-
-class PageNumbersOff(KoyJaboError):
+class PageNumbersOff(NumberNotShown):
     """PAGE_NUMBERS is empty."""
 
     status = 404
     sentence = N_("This server does not show the numbers of pages. Its owner can turn them on with PAGE_NUMBERS.")
 
 
-class PageNotShown(KoyJaboError):
+class PageNotShown(NumberNotShown):
     """PAGE_NUMBERS does not name the page, or it belongs to a community that is not listed."""
 
     status = 404
     sentence = N_("This server does not show the number of this page.")
+
+
+HIDDEN_VIEWS = PageViews(None, None)
+
+Result = TypeVar("Result")
+
+epoch_text = lru_cache(maxsize=1)(base36)
 
 
 def page_of(path: Any) -> str:
@@ -84,7 +86,7 @@ class PageNumbers:
 
     def __init__(self, base: Base) -> None:
         self._settings, self._clock, self._database = base.settings, base.clock, base.database
-        self._read_pages = base.services[Visits].pages
+        self._visits = base.services[Visits]
         self._lookups: SharedLookups[Collection[str], PageCounts] = SharedLookups(base.runtime, self._read_together)
         of_address = PATHS_OF_A_REGISTRATION * base.settings.rate_limit_registrations
         self._uses = Rate(share(of_address, base.settings.web_concurrency, MAX_PATHS)) if of_address else None
@@ -126,13 +128,13 @@ class PageNumbers:
 
     def _read(self, pages: Collection[str]) -> PageCounts:
         if not self.is_on:  # whether or not the sums are ready
-            return self._counts(pages, (), self._read_pages(self._tail.upto, ()))
+            return self._counts(pages, (), self._visits.read(PageQuery(self._tail.upto, ())))
         shown = tuple(self._shown(pages))
         return self._follow(shown, partial(self._counts, pages, shown))
 
     def _counts(self, pages: Collection[str], shown: Collection[str], reading: PageReading) -> PageCounts:
         sums, today = {row[0]: row for row in reading.sums}, self._clock.today()
-        counts: dict[str, PageViews] = dict.fromkeys(pages, NO_NUMBERS)
+        counts: dict[str, PageViews] = dict.fromkeys(pages, HIDDEN_VIEWS)
         for page in shown:
             _, views, day, day_views = sums.get(page, (page, 0, "", 0))
             of_today = self._tail.views_of_day(page, today) + (day_views if day == today else 0)
@@ -167,7 +169,7 @@ class PageNumbers:
 
     def tick(self) -> None:
         """Store the sums when they lack many views. Raises as `read`."""
-        reading = self._read_ready(NEWEST_POSITION, ())
+        reading = self._read_ready(END_OF_ROWS, ())
         if sum(reading.newest) - sum(reading.marks) >= MOVE_AT:
             while self._database.write(page_queries.move_views):
                 pass
@@ -175,7 +177,7 @@ class PageNumbers:
     def _follow(self, pages: tuple[str, ...], use: Callable[[PageReading], Result]) -> Result:
         """Read these pages' sums and the new rows, and return what `use` makes of them while the tail has all rows."""
         attempts = 0
-        while attempts < READING_ATTEMPTS:
+        while attempts < PAGE_READ_ATTEMPTS:
             after = self._tail.upto
             reading = self._read_ready(after, pages)
             with self._lock:
@@ -187,7 +189,7 @@ class PageNumbers:
 
     def _read_ready(self, after: Position, pages: tuple[str, ...]) -> PageReading:
         """Read these pages' sums and the rows after a position. Raises StillCounting and LedgerUnavailable."""
-        reading = self._read_pages(after, pages)
+        reading: PageReading = self._visits.read(PageQuery(after, pages))
         if not reading.is_ready:
             raise StillCounting
         return reading

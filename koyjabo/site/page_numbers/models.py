@@ -7,7 +7,7 @@ from koyjabo.base.models import ByKey, Day, Model
 
 class PageSum(ByKey, Model):
     """The views of a page on the whole site, up to the marks `page_visits` and `page_events` in `watermarks`. Later
-    views are only in `visits` and `events` (`koyjabo.counting.page_numbers`).
+    views are only in `visits` and `events` (`koyjabo.site.page_numbers`).
     """
 
     __tablename__ = "page_sums"

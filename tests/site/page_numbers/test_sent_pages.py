@@ -5,7 +5,7 @@ from support.application.site import Site
 from support.databases.database import SqliteDatabase
 
 from koyjabo.base.core.urls import page_of, sent_page
-from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, PATHS_OF_A_REGISTRATION
+from koyjabo.site.page_numbers.page_numbers import MAX_PATHS, PATHS_OF_A_REGISTRATION
 
 PAGES = {
     "/posts/a": ["/posts/a", "/posts/a?utm_source=x", "/posts/%61#top", " /posts/a\n", "/x/../posts/a"],

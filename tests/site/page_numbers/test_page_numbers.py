@@ -19,8 +19,8 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer
 
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers
-from koyjabo.reports.services import ReportServices
+from koyjabo.site.page_numbers.page_numbers import PageNumbers
+from koyjabo.site.page_numbers.page_totals import PageTotals
 
 ON = {"PAGE_NUMBERS": "*"}
 
@@ -49,7 +49,7 @@ def view(site: Site, visitor: str, page: str, event_id: str, name: str = "pagevi
 
 def reported(site: Site) -> dict[str, int]:
     """The views of all pages in the report of all time."""
-    return dict(site.services[ReportServices].page_totals.read().views)
+    return dict(site.services[PageTotals].read().views)
 
 
 @pytest.mark.both_kinds

@@ -14,10 +14,10 @@ from support.programs.processes import wait_until
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.counting.page_numbers import page_numbers, page_queries
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers
-from koyjabo.realtime.services import RealtimeServices
-from koyjabo.reports.services import ReportServices
+from koyjabo.site.page_numbers import page_numbers, page_queries
+from koyjabo.site.page_numbers.page_numbers import PageNumbers
+from koyjabo.site.page_numbers.page_totals import PageTotals
+from koyjabo.site.page_numbers.pages_room import PagesRoom
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 WEST = "America/New_York"
@@ -30,7 +30,7 @@ class Page:
 
     def __init__(self, site: Site) -> None:
         self.views: list[int | None] = []
-        site.services[RealtimeServices].pages.watch(self, [("/a", "/a")])
+        site.services[PagesRoom].watch(self, [("/a", "/a")])
 
     def write(self, data: bytes) -> None:
         (page,) = json.loads(data[data.index(b"{") :])["pages"]
@@ -53,7 +53,7 @@ def site(database):
             site.register(visitor, page="/a")
         site.time.pass_(hours=14)
         site.register("d", page="/a")
-        site.services[ReportServices].page_totals.begin_again()
+        site.services[PageTotals].begin_again()
         assert counts(site)[0] == (4, 1)
         yield site
 
@@ -63,7 +63,7 @@ def change(site: Site, **settings: str) -> None:
 
 
 def test_sums_of_an_earlier_time_zone_are_not_used(site, monkeypatch):
-    totals = site.services[ReportServices].page_totals
+    totals = site.services[PageTotals]
     read = totals.read
 
     def read_and_move():
@@ -78,7 +78,7 @@ def test_sums_of_an_earlier_time_zone_are_not_used(site, monkeypatch):
 
 
 def test_a_worker_keeps_its_lease_while_it_counts(site, monkeypatch):
-    totals = site.services[ReportServices].page_totals
+    totals = site.services[PageTotals]
     read, seen = totals.read, []
 
     def read_slowly():
@@ -127,7 +127,7 @@ def test_sums_of_a_time_zone_farther_east_are_discarded_at_the_start(site):
     site.settings["TIMEZONE"] = WEST
     site.restart()
     change(site, PAGE_NUMBERS="/a")
-    site.services[ReportServices].page_totals.tick()
+    site.services[PageTotals].tick()
     assert counts(site)[0] == (4, 3)
 
 
@@ -139,14 +139,14 @@ def test_time_zone_may_change_while_page_numbers_are_off(site):
 
 def test_open_pages_learn_that_numbers_are_off_even_while_views_are_counted(site):
     page = Page(site)
-    site.services[ReportServices].page_totals.begin_again()
+    site.services[PageTotals].begin_again()
     change(site, PAGE_NUMBERS="")
     wait_until(lambda: page.views == [4, None], "the page has no number")
 
 
 def test_a_change_that_is_sent_too_early_is_sent_again(site, monkeypatch):
     """Clients ignore numbers at a revision that they already have."""
-    page, source = Page(site), site.services[RealtimeServices].pages.source
+    page, source = Page(site), site.services[PagesRoom].source
     begin_again = source.numbers.begin_again
 
     def send_and_begin_again():

@@ -1,13 +1,12 @@
 """The numbers that other sites may show, under the same names in badges, elements and frames."""
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.errors import InvalidInput, KoyJaboError
 from koyjabo.base.core.services import Services
 from koyjabo.base.models import Scope
 from koyjabo.communities.services import CommunityServices
-from koyjabo.counting.page_numbers.page_numbers import PageNotShown, PageNumbers, page_of
 from koyjabo.counting.stats import base36
 from koyjabo.counting.visits import Visits
 
@@ -20,10 +19,8 @@ TOTAL_VALUE = "total"
 ONLINE_VALUE = "online"
 """The only value available for a community."""
 
-PAGE_VALUE = "page"
-"""The views of a page."""
-
-BADGE_VALUES = (*STATS_FIELDS, PAGE_VALUE, ONLINE_VALUE)
+BADGE_VALUES = [*STATS_FIELDS, ONLINE_VALUE]
+"""All values. Features add to them, before the last one (`add_page_value`)."""
 
 VALUE_LABELS = {
     "en": {
@@ -31,7 +28,6 @@ VALUE_LABELS = {
         "today": "visits today",
         "active": "active now",
         "visitors": "unique visitors",
-        PAGE_VALUE: "views",
         ONLINE_VALUE: "online now",
     },
     "bn": {
@@ -39,7 +35,6 @@ VALUE_LABELS = {
         "today": "আজকের ভিজিট",
         "active": "এখন সক্রিয়",
         "visitors": "আলাদা ভিজিটর",
-        PAGE_VALUE: "ভিউ",
         ONLINE_VALUE: "এখন অনলাইনে",
     },
 }
@@ -47,6 +42,29 @@ VALUE_LABELS = {
 
 
 ACCENT = "#006a4e"
+
+
+class PageValue(Protocol):
+    """A feature's value of the page that the parameter `page` names."""
+
+    name: str
+
+    def is_shown(self) -> bool:
+        """Whether Connect offers the value."""
+
+    def page_of(self, path: str) -> str:
+        """The page that a path names. Raises InvalidInput."""
+
+    def read(self, services: Services, page: str) -> "Number":
+        """The current number of a page. Raises NumberNotShown, StillCounting, LedgerUnavailable."""
+
+
+PAGE_VALUES: dict[str, PageValue] = {}
+"""The values of pages, by name."""
+
+
+class NumberNotShown(KoyJaboError):
+    """This number is not shown on other sites."""
 
 
 class Number(NamedTuple):
@@ -63,10 +81,10 @@ def problems(
     """Why a query is invalid, by parameter. `choices` are the allowed values of optional parameters."""
     reasons = {name: f"use {', '.join(parameters)}" for name in query if name not in parameters}
     value, community = query.get("value", TOTAL_VALUE), query.get("community", "")
-    if value == PAGE_VALUE and "page" not in query:
-        reasons["page"] = "is required for the value page"
+    if value in PAGE_VALUES and "page" not in query:
+        reasons["page"] = f"is required for the value {value}"
     if "page" in query:
-        reasons |= _problem_of_page(query["page"]) if value == PAGE_VALUE else {"page": "is only for the value page"}
+        reasons |= _problem_of_page(value, query["page"])
     if value == ONLINE_VALUE and not community:
         reasons["community"] = "is required for the value online"
     if value != ONLINE_VALUE and value in BADGE_VALUES and community:
@@ -77,9 +95,24 @@ def problems(
     return reasons
 
 
-def _problem_of_page(path: str) -> dict[str, str]:
+def add_page_value(value: PageValue, labels: Mapping[str, str]) -> None:
+    """Add a value of pages, with its label by language."""
+    PAGE_VALUES[value.name] = value
+    BADGE_VALUES.insert(-1, value.name)
+    for language, label in labels.items():
+        VALUE_LABELS[language][value.name] = label
+
+
+def page_of(value: str, path: str) -> str:
+    """The page that a path names, for a value of pages. Raises InvalidInput."""
+    if value not in PAGE_VALUES:
+        raise InvalidInput(details={"path": f"is only for the value {' or '.join(PAGE_VALUES)}"})
+    return PAGE_VALUES[value].page_of(path)
+
+
+def _problem_of_page(value: str, path: str) -> dict[str, str]:
     try:
-        page_of(path)
+        page_of(value, path)
     except InvalidInput as error:
         return {"page": error.details["path"]}
     return {}
@@ -88,17 +121,11 @@ def _problem_of_page(path: str) -> dict[str, str]:
 def read(services: Services, value: str, community: str, page: str) -> Number:
     """The current number. `page` is a page as `page_of` returns it, or "".
 
-    Raises LedgerUnavailable, UnknownCommunity if the community does not show its number to everyone, and for a page
-    PageNumbersOff, PageNotShown, StillCounting.
+    Raises LedgerUnavailable, UnknownCommunity if the community does not show its number to everyone, and what
+    `PageValue.read` raises.
     """
-    if value == PAGE_VALUE:
-        numbers = services[PageNumbers]
-        numbers.require_on()
-        counts = numbers.read({page})
-        views = counts.pages[page].views
-        if views is None:
-            raise PageNotShown
-        return Number(views, counts.epoch, 0)
+    if value in PAGE_VALUES:
+        return PAGE_VALUES[value].read(services, page)
     visits = services[Visits]
     if value == ONLINE_VALUE:
         communities = services[CommunityServices]

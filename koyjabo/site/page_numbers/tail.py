@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Collection, Sequence
 
-from koyjabo.counting.page_reading import ROWS_OF_A_READING, PageReading, Position, View
+from .page_reading import MAX_ROWS_READ, PageReading, Position, View
 
 
 class Tail:
@@ -59,7 +59,7 @@ class Tail:
                 self._count(view, 1)
                 if view[1] in self.watched:
                     self.changed.add(view[1])
-        if len(views) == ROWS_OF_A_READING:
+        if len(views) == MAX_ROWS_READ:
             return max(upto, views[-1][0])
         return newest
 

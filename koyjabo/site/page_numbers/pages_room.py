@@ -12,12 +12,12 @@ from koyjabo.base.core.errors import LedgerUnavailable, StillCounting, TooManyRe
 from koyjabo.base.core.urls import before_query
 from koyjabo.base.network.client_address import AddressCounter
 from koyjabo.base.network.rate_limiter import RATE_WINDOW_S
-from koyjabo.counting.page_numbers.page_numbers import MAX_PATHS, NO_NUMBERS, PageNumbers
-from koyjabo.counting.page_reading import PageViews
 from koyjabo.counting.stats import encode
-from .events import PAGE_ROOM, SPELLED_PAGE_ROOM, PageUpdate
-from .room import Room, RoomEvent
-from .sinks import Member
+from koyjabo.realtime.room import Room, RoomEvent
+from koyjabo.realtime.sinks import Member
+from .page_numbers import HIDDEN_VIEWS, MAX_PATHS, PageNumbers
+from .page_reading import PageViews
+from .page_update import PAGE_ROOM, SPELLED_PAGE_ROOM, PageUpdate
 
 MAX_WATCHED_PATHS, MAX_BYTES_OF_PATHS = 50_000, 5_000_000
 """Paths that all connections of one address may watch, and the bytes of these paths, per worker (docs/limits.md)."""
@@ -98,7 +98,7 @@ class PagesSource:
 
     def _shown(self) -> Collection[str]:
         """The watched pages whose clients have numbers."""
-        return [page for page in self.watched if self.sent.get(page) != NO_NUMBERS]
+        return [page for page in self.watched if self.sent.get(page) != HIDDEN_VIEWS]
 
     def merge(self, state: Any) -> None:
         """Do nothing: the values are read from the database."""

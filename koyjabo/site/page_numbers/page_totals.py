@@ -9,9 +9,8 @@ from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.jobs.claims import LeasedTask
 from koyjabo.columns.columns import Columns
-from koyjabo.counting.page_numbers import page_queries
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers
-from . import page_total_queries
+from . import page_queries, page_total_queries
+from .page_numbers import PageNumbers
 from .page_total_queries import PageViewTotals
 
 PAGE_TOTALS_LEASE = "page_totals"

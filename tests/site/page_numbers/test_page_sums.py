@@ -12,9 +12,9 @@ from support.application.page_numbers import when_counted
 from support.application.site import Site, Time
 
 from koyjabo.base.core.extensions import db
-from koyjabo.counting.page_numbers import page_numbers, page_queries
-from koyjabo.counting.page_numbers.page_numbers import PageNumbers
-from koyjabo.reports.services import ReportServices
+from koyjabo.site.page_numbers import page_numbers, page_queries
+from koyjabo.site.page_numbers.page_numbers import PageNumbers
+from koyjabo.site.page_numbers.page_totals import PageTotals
 from koyjabo.upkeep.recounts.recounts import Recounts
 
 PAGES = ("/", "/a", "/b", "/%E0%A6%95")
@@ -99,7 +99,7 @@ class History:
         site.forget(self.random.choice(("v1", "v2")))
 
     def begin_again(self, site: Site) -> None:
-        site.services[ReportServices].page_totals.begin_again()
+        site.services[PageTotals].begin_again()
 
     def restart(self, site: Site) -> None:
         site.restart()
@@ -115,7 +115,7 @@ def test_a_page_view_before_the_first_visit_counts(database):
         view(site, "/a", "e")
         site.time.pass_(hours=24)
         site.register("v", page="/a")
-        site.services[ReportServices].page_totals.begin_again()
+        site.services[PageTotals].begin_again()
         assert counts(site)[0]["/a"] == (2, 1)
 
 
@@ -125,7 +125,7 @@ def test_sums_pass_rows_without_views(database, monkeypatch):
     with Site(database.url, PAGE_NUMBERS="*") as site:
         for _ in range(2):
             site.register("v")
-        site.services[ReportServices].page_totals.tick()
+        site.services[PageTotals].tick()
         assert site.rows("SELECT upto FROM watermarks WHERE name = 'page_visits'") == [(2,)]
 
 
@@ -134,7 +134,7 @@ def test_a_worker_keeps_no_views_in_memory_before_it_reads_them(sqlite_database)
         counts(site)
         for visitor in "abc":
             site.register(visitor, page="/a")
-        site.services[ReportServices].page_totals.tick()
+        site.services[PageTotals].tick()
         assert site.services[PageNumbers]._tail.views("/a") == 0
         assert counts(site)[0]["/a"] == (3, 3)
 
@@ -172,7 +172,7 @@ def play(url: str, seed: int, steps: int) -> None:
     with History(url, Random(seed)) as history:
         for _ in range(steps):
             history.step()
-        report = history.sites[0].services[ReportServices].page_totals.read()
+        report = history.sites[0].services[PageTotals].read()
         assert dict(report.views) == +history.views
         assert history.sites[0].recount() == []
 
@@ -180,7 +180,7 @@ def play(url: str, seed: int, steps: int) -> None:
 @pytest.fixture
 def few_rows(monkeypatch):
     """The sums take over few rows at once."""
-    monkeypatch.setattr(page_queries, "ROWS_OF_A_MOVE", 2)
+    monkeypatch.setattr(page_queries, "ROWS_PER_MOVE", 2)
 
 
 @pytest.mark.both_kinds
@@ -189,7 +189,7 @@ def test_numbers_are_exact_after_any_history(database):
     play(database.url, seed=2, steps=STEPS)
 
 
-@pytest.mark.long(proved_by="counting/page_numbers/test_page_sums.py::test_numbers_are_exact_after_any_history")
+@pytest.mark.long(proved_by="site/page_numbers/test_page_sums.py::test_numbers_are_exact_after_any_history")
 @pytest.mark.parametrize("seed", [1, *range(3, 8)])
 @pytest.mark.usefixtures("few_rows")
 def test_numbers_are_exact_after_other_histories(database, seed):

@@ -8,10 +8,12 @@ from support.application.page_numbers import when_counted
 from support.application.site import Site
 
 from koyjabo.base.core.errors import TooManyRequests
-from koyjabo.counting.page_numbers.page_numbers import page_of
-from koyjabo.realtime import pages_room, room as rooms
+from koyjabo.realtime import room as rooms
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.realtime.strict_packets import ClientRooms
+from koyjabo.site.page_numbers import pages_room
+from koyjabo.site.page_numbers.page_numbers import page_of
+from koyjabo.site.page_numbers.pages_room import PagesRoom
 
 ADDRESS, ANOTHER = "203.0.113.9", "198.51.100.7"
 
@@ -43,7 +45,7 @@ def site(sqlite_database):
 @pytest.fixture
 def room(site, monkeypatch):
     """The room, which sends only when a test says so."""
-    room = site.services[RealtimeServices].pages
+    room = site.services[PagesRoom]
     monkeypatch.setattr(room, "changed", lambda: None)
     return room
 

@@ -12,10 +12,10 @@ from koyjabo.base.database.upkeep_rules import UpkeepRules
 from koyjabo.columns.columns import Columns, RowState
 from koyjabo.columns.dimensions.dimensions import VIEWED_PAGE
 from koyjabo.columns.query.report_query import FIRST_DAY, LAST_DAY, ReportQuery
-from koyjabo.counting.page_numbers import page_queries
-from koyjabo.counting.page_numbers.page_queries import PageRow
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.engine.values import EventValues
+from . import page_queries
+from .page_queries import PageRow
 
 
 class PageViewTotals(NamedTuple):

@@ -1,4 +1,4 @@
-"""The numbers of pages, what a reading of them contains, and the SQL that both databases share.
+"""The numbers of pages, and what a reading of them contains.
 
 `page_sums` has the views up to two marks: an id of `visits`, and one of `events`. Later views are read from the rows.
 """
@@ -6,10 +6,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-ROWS_OF_A_READING = 2_000
+MAX_ROWS_READ = 2_000
 """Maximum number of rows of each table that a reading contains."""
 
-MAX_LATE_VIEWS = 50_000
+MAX_LATE_ROWS = 50_000
 """How many rows of both tables the sums may lack."""
 
 SUMS_NOT_READY = -1
@@ -21,20 +21,6 @@ Position = tuple[int, int]
 View = tuple[int, str, str]
 """The id, page and day of a row that counts as a view."""
 
-PAGE_MARKS = f"""
-    c.visits, (SELECT coalesce(max(id), 0) FROM events),
-    coalesce((SELECT upto FROM watermarks WHERE name = 'page_visits'), {SUMS_NOT_READY}),
-    coalesce((SELECT upto FROM watermarks WHERE name = 'page_events'), 0),
-    coalesce((SELECT version FROM watermarks WHERE name = 'page_events'), 0)
-"""
-NEW_VISITS = f"""
-    SELECT id, page, day FROM visits WHERE id > {{after}} AND page IS NOT NULL ORDER BY id LIMIT {ROWS_OF_A_READING}
-"""
-NEW_PAGE_VIEWS = f"""
-    SELECT id, page, day FROM events WHERE id > {{after}} AND name = 'pageview' AND page IS NOT NULL
-    ORDER BY id LIMIT {ROWS_OF_A_READING}
-"""
-
 
 class PageReading(NamedTuple):
     """The stored sums of some pages, and views that the sums lack, from one moment."""
@@ -44,12 +30,12 @@ class PageReading(NamedTuple):
     marks: Position
     version: int  # increases when workers must begin again, also by each id of a removed event that is given again
     sums: Sequence[tuple[str, int, str, int]]  # (page, views, latest day, views of that day)
-    views: Sequence[Sequence[View]]  # of visits and of events, up to AT_ONCE each
+    views: Sequence[Sequence[View]]  # of visits and of events, up to MAX_ROWS_READ each
 
     @property
     def is_ready(self) -> bool:
         """Whether the sums can be used. If they lack too many views, computing them again takes less time."""
-        return self.marks[0] != SUMS_NOT_READY and sum(self.newest) - sum(self.marks) <= MAX_LATE_VIEWS
+        return self.marks[0] != SUMS_NOT_READY and sum(self.newest) - sum(self.marks) <= MAX_LATE_ROWS
 
 
 class PageViews(NamedTuple):

@@ -9,26 +9,26 @@ from sqlalchemy.orm import Session
 
 from koyjabo.base.database.json_rows import insert_rows
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.counting.page_reading import MAX_LATE_VIEWS, SUMS_NOT_READY
 from koyjabo.people.models import Community
 from .models import PageSum
+from .page_reading import MAX_LATE_ROWS, SUMS_NOT_READY
 
-ROWS_OF_A_MOVE = 1_000
+ROWS_PER_MOVE = 1_000
 """Rows of each table that one call of `move_views` reads."""
 
-LOCK_PAGE_MARKS = text("SELECT 1 FROM watermarks WHERE name = 'page_visits' FOR UPDATE")
-SELECT_MARKS = text("""
+LOCK_MARKS = text("SELECT 1 FROM watermarks WHERE name = 'page_visits' FOR UPDATE")
+MARKS = text("""
 SELECT upto, (SELECT upto FROM watermarks WHERE name = 'page_events'),
        (SELECT visits FROM counters WHERE scope = 'site'), (SELECT coalesce(max(id), 0) FROM events)
 FROM watermarks WHERE name = 'page_visits'
 """)
-UNREAD_VISITS = text("SELECT id, page, day FROM visits WHERE id > :after ORDER BY id LIMIT :most")
-UNREAD_PAGE_VIEWS = text("""
+VISITS_AFTER_MARK = text("SELECT id, page, day FROM visits WHERE id > :after ORDER BY id LIMIT :most")
+PAGE_VIEWS_AFTER_MARK = text("""
 SELECT id, CASE WHEN name = 'pageview' THEN page END, day FROM events WHERE id > :after ORDER BY id LIMIT :most
 """)
 LATER_VISITS = text("SELECT page, count(*) FROM visits WHERE id > :after GROUP BY page")
 LATER_PAGE_VIEWS = text("SELECT page, count(*) FROM events WHERE id > :after AND name = 'pageview' GROUP BY page")
-ADD_TO_SUM = """
+ADD_TO_SUMS = """
 ON CONFLICT (page) DO UPDATE SET views = page_sums.views + excluded.views,
     day_views = CASE WHEN excluded.day = page_sums.day THEN page_sums.day_views + excluded.day_views
                      WHEN excluded.day > page_sums.day THEN excluded.day_views ELSE page_sums.day_views END,
@@ -43,8 +43,8 @@ RESTART = text("""
 INSERT INTO watermarks (name, upto, version) VALUES ('page_events', 0, 3)
 ON CONFLICT (name) DO UPDATE SET version = watermarks.version + 3
 """)
-SUMS_VERSION = text("SELECT version FROM watermarks WHERE name = 'page_events'")
-DELETE_SOME_SUMS = text("DELETE FROM page_sums WHERE page IN (SELECT page FROM page_sums LIMIT :size)")
+MARK_VERSION = text("SELECT version FROM watermarks WHERE name = 'page_events'")
+SOME_SUMS = text("DELETE FROM page_sums WHERE page IN (SELECT page FROM page_sums LIMIT :size)")
 
 PageRow = tuple[str, int, str, int]
 """A row of `page_sums`."""
@@ -58,20 +58,20 @@ def move_views(session: Session) -> bool:
     if ready is None:
         return False
     after_visit, after_event, visits, events = ready
-    if visits - after_visit + events - after_event > MAX_LATE_VIEWS:
+    if visits - after_visit + events - after_event > MAX_LATE_ROWS:
         discard(session)
         return False
     has_more = False
     views: Counter[tuple[str, str]] = Counter()
     for name, query, after in (
-        ("page_visits", UNREAD_VISITS, after_visit),
-        ("page_events", UNREAD_PAGE_VIEWS, after_event),
+        ("page_visits", VISITS_AFTER_MARK, after_visit),
+        ("page_events", PAGE_VIEWS_AFTER_MARK, after_event),
     ):
-        rows = session.execute(query, {"after": after, "most": ROWS_OF_A_MOVE}).all()
+        rows = session.execute(query, {"after": after, "most": ROWS_PER_MOVE}).all()
         views.update((page, day) for _, page, day in rows if page)
         if rows:
             session.execute(SET_MARK, {"name": name, "upto": rows[-1][0]})
-        has_more |= len(rows) == ROWS_OF_A_MOVE
+        has_more |= len(rows) == ROWS_PER_MOVE
     add(session, _rows(views))
     return has_more
 
@@ -88,7 +88,7 @@ def _rows(views: Counter[tuple[str, str]]) -> Iterable[PageRow]:
 
 def add(session: Session, rows: Iterable[PageRow]) -> None:
     """Add to the sums."""
-    insert_rows(session, PageSum, (), rows, ADD_TO_SUM)
+    insert_rows(session, PageSum, (), rows, ADD_TO_SUMS)
 
 
 def add_some(session: Session, rows: Sequence[PageRow], begin: int, size: int) -> int:
@@ -106,8 +106,8 @@ def marks(session: Session, is_locked: bool = True) -> Sequence[Any] | None:
     transaction ends.
     """
     if is_locked and session.get_bind().dialect.name != "sqlite":
-        session.execute(LOCK_PAGE_MARKS)
-    row = session.execute(SELECT_MARKS).first()
+        session.execute(LOCK_MARKS)
+    row = session.execute(MARKS).first()
     return None if row is None or row[0] == SUMS_NOT_READY else row
 
 
@@ -130,7 +130,7 @@ def restart(session: Session) -> int:
 
 def version(session: Session) -> int:
     """The number that each `restart` and `discard` increases."""
-    return int(session.scalar(SUMS_VERSION) or 0)
+    return int(session.scalar(MARK_VERSION) or 0)
 
 
 def has_later_day(session: Session, day: str) -> bool:
@@ -140,7 +140,7 @@ def has_later_day(session: Session, day: str) -> bool:
 
 def remove_some(session: Session, size: int) -> int:
     """Remove up to `size` sums. Returns how many were removed."""
-    return changed_rows(session, DELETE_SOME_SUMS, {"size": size})
+    return changed_rows(session, SOME_SUMS, {"size": size})
 
 
 def mark_ready(session: Session, visits: int, events: int) -> None:
