@@ -95,7 +95,7 @@ def shared_redis() -> Iterator[Redis]:
 @pytest.fixture
 def patient_with_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let new clients wait a minute for Redis, so that a busy machine is not taken for an outage."""
-    monkeypatch.setattr(redis_client, "PATIENCE_S", 60)
+    monkeypatch.setattr(redis_client, "REDIS_PATIENCE_S", 60)
     monkeypatch.setattr(online_members_redis, "PEOPLE_PATIENCE_S", 60)
 
 

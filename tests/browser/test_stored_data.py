@@ -19,11 +19,11 @@ from support.servers.server import Server
 
 from koyjabo.counting.models import Visit
 from koyjabo.people.accounts.login import authentication, login_limits
-from koyjabo.reports.share_links import pages as share_links
+from koyjabo.reports.share_links.pages import shared_report
 from koyjabo.reports.ui import choices
 from koyjabo.web.i18n import LANGUAGE_COOKIE
 from koyjabo.web.login import tokens
-from koyjabo.web.pages import flash, preferences, redirects
+from koyjabo.web.pages import flash, preferences
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -208,9 +208,9 @@ SET_BY = {
     tokens: [*tokens.COOKIES.values(), *tokens.CSRF_COOKIES.values()],
     login_limits: [login_limits.FAMILIAR_COOKIE],
     authentication: [authentication.REMEMBERED_COOKIE],
-    redirects: [flash.OUTCOME_COOKIE],
+    flash: [flash.OUTCOME_COOKIE],
     choices: [choices.COMPARISON, choices.SWITCHES],
-    share_links: ["share_"],
+    shared_report: ["share_"],
 }
 """The modules that set cookies, with the cookies' names."""
 

@@ -70,7 +70,7 @@ def test_today_is_empty_after_midnight_even_while_the_database_is_away(sqlite_da
 
 
 DAY_MS = 86_400_000
-WITHOUT_PULSES = {"koyjabo.base.cluster.base.TICK_S": 3600, "koyjabo.base.cluster.redis_client.PATIENCE_S": 60}
+WITHOUT_PULSES = {"koyjabo.base.cluster.base.TICK_S": 3600, "koyjabo.base.cluster.redis_client.REDIS_PATIENCE_S": 60}
 """Slows the pulse, which reads the counter every second, so that a worker learns of the other's visits only from
 Redis, which may be late.
 """

@@ -161,7 +161,7 @@ TABLE = Visit.__table__.columns
 
 def test_columns_are_reduced_or_lost_with_their_visitor_unless_declared_as_kept():
     reduced = {column.name for column in TABLE if column.info.get("forgotten") == "reduced"}
-    assert reduced == set(erasure_queries.REPLACED)
+    assert reduced == set(erasure_queries.REPLACED_COLUMNS)
     assert [name for name in CLEARED_COLUMNS if not TABLE[name].nullable] == []
 
 

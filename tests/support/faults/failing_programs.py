@@ -15,8 +15,8 @@ sys.exit(serve())
 
 PATIENT = f"""
 from koyjabo.server.process import parent
-assert parent.DRAIN_S < parent.KILL_AFTER_S < 10
-parent.DRAIN_S = parent.KILL_AFTER_S = 3600.0
+assert parent.WORKER_DRAIN_S < parent.KILL_AFTER_S < 10
+parent.WORKER_DRAIN_S = parent.KILL_AFTER_S = 3600.0
 {SERVE}
 """
 """A program that may drain for an hour, so that tests notice if a server waits until the limit."""

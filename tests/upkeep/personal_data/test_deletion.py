@@ -144,7 +144,7 @@ def test_account_with_very_many_rows_is_deleted_in_pieces(site, history, monkeyp
     """Transactions are short, interrupted work continues, and all numbers agree in between."""
     for limit in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
         monkeypatch.setattr(throttle, limit, 2)
-    monkeypatch.setattr(personal_data, "PATIENCE_S", 0)
+    monkeypatch.setattr(personal_data, "DELETION_PATIENCE_S", 0)
     before, statuses = figures(history), []
     while not statuses or statuses[-1] == 503:
         answer = delete(history)
