@@ -43,7 +43,9 @@ def calls(site, cast) -> dict[str, tuple[str, str, str]]:
     by_endpoint = {}
     operations = {operation["operationId"]: operation for path in described.values() for operation in path.values()}
     for endpoint, rule in rules(site).items():
-        security = operations.get(f"api_{endpoint.partition('.')[2]}", {}).get("security")
+        blueprint, _, view = endpoint.partition(".")
+        operation = operations.get(f"api_{view}", {}) if blueprint.startswith("api_") else {}
+        security = operation.get("security")
         if security:
             scopes = [scope for scheme in security for scope in scheme.get("key", ())]
             by_endpoint[endpoint] = (method_of(rule), path_of(site, cast, rule, community), "".join(scopes))
