@@ -132,7 +132,8 @@ def test_start_continues_after_another_was_killed_while_it_migrated(pooled, data
 
 
 def test_start_that_finds_the_lock_held_names_the_holder_and_gives_up(pgbouncer, database, tmp_path):
-    changes = json.dumps({"koyjabo.base.database.engine.MIGRATION_PATIENCE_S": 2, "koyjabo.base.database.engine.LOG_AFTER_S": 0})
+    engine = "koyjabo.base.database.engine"
+    changes = json.dumps({f"{engine}.MIGRATION_PATIENCE_S": 2, f"{engine}.LOG_AFTER_S": 0})
     server = ChangedServer(database, tmp_path, CHANGES=changes, DATABASE_URL=pgbouncer.url_of(database.name))
     with connected(database.url, application_name="watch of the night") as holder:
         holder.execute(f"SELECT pg_advisory_xact_lock({EXCLUSIVE_LOCK}), pg_backend_pid()")

@@ -15,7 +15,8 @@ from support.databases.database import Database, SqliteDatabase
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database import postgres as database_postgres, sqlite
 from koyjabo.base.models import Scope
-from koyjabo.counting import ledger_sqlite
+from koyjabo.columns.columns import Columns
+from koyjabo.counting import ledger_sqlite, writer_sqlite
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.reports.community_people import TREND_GRANULARITIES
@@ -108,7 +109,7 @@ def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
         return connection
 
     with monkeypatch.context() as patch:
-        for module in (ledger_sqlite, sqlite):
+        for module in (ledger_sqlite, writer_sqlite, sqlite):
             patch.setattr(module, "connect", tracing)
         yield statements
 
@@ -178,7 +179,13 @@ def test_reducing_visits_reads_no_table_whole(filled, kind):
         visit_community(site, "v7", "1")
         database, boundary = site.services[ReportServices].reports._database, Boundary("2026-01-01", site.time.ms)
         with recorded() as asked:
-            reduced = database.write(reduction_queries.reduce_visits, boundary, Stretch(MANY - 10, MANY + 1), size=20)
+            reduced = database.write(
+                reduction_queries.reduce_visits,
+                site.services[Columns],
+                boundary,
+                Stretch(MANY - 10, MANY + 1),
+                size=20,
+            )
         assert reduced.rows == 11
         done = [query for query in asked if query[0].split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE")]
         plans = [plan_of(site, kind, *query) for query in done]

@@ -23,9 +23,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from koyjabo.counting.visits import Visits
-from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
-
 TRESPASS = "a real thread is where only greenlets may be"
 RESOLVER_S = 600
 """How long a silent resolver blocks a lookup."""
@@ -281,6 +278,8 @@ def add_routes(app) -> None:
     from flask import request
 
     from koyjabo.base.core.extensions import socketio
+    from koyjabo.counting.visits import Visits
+    from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
     from koyjabo.web.current import services_of
 
     newest = services_of(app)[Visits].newest()
