@@ -12,10 +12,10 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "koyjabo").rglob("*.py"))
 
-CONTRACT = {"INTERFACES", "TABLES", "UPKEEP", "COMMANDS", "RULES"}
+CONTRACT = {"INTERFACES", "TABLES", "UPKEEP", "COMMANDS"}
 """Constants that packages of features have for `application/features.py`."""
 
-SHARED = CONTRACT | {"SECOND_MS", "MINUTE_S", "MINUTE_MS", "HOUR_S", "HOUR_MS", "DAY_S", "DAY_MS", "PATIENCE_S"}
+SHARED = CONTRACT | {"SECOND_MS", "MINUTE_MS", "HOUR_S", "HOUR_MS", "DAY_S", "DAY_MS", "PATIENCE_S"}
 """Constants that mean the same in every area, and may be defined in several."""
 
 MAX_SHARED = 25
@@ -146,8 +146,12 @@ WORDS = {
 }
 """Words that names do not contain, and what to write. Words are separated by underscores or capital letters."""
 
-ROOMS = {"base", "realtime", "sockets", "communities", "reports", "application"}
+ROOMS = {"base", "realtime", "sockets", "communities", "reports", "site", "application"}
 """Areas that handle rooms of Socket.IO. Other areas have no names with this word."""
+
+
+FILE_KEYS = {"made_ms"}
+"""Keys of backups' files."""
 
 
 @cache
@@ -158,9 +162,14 @@ def definitions() -> list[Definition]:
     for path in FILES:
         for node in ast.walk(tree(path)):
             name = name_defined(node)
-            if name and name not in exempt():
+            if name and name not in {*exempt(), *FILE_KEYS} and not is_on_the_wire(path, node):
                 names.append(Definition(name, f"{file(path)}:{node.lineno}"))
     return names
+
+
+def is_on_the_wire(path: Path, node: ast.AST) -> bool:
+    """Whether clients see the name of a class: an error's code, or a schema of /openapi.json."""
+    return isinstance(node, ast.ClassDef) and (path.stem == "errors" or node.name.endswith(("Body", "Response")))
 
 
 def name_defined(node: ast.AST) -> str | None:
@@ -217,17 +226,17 @@ def rooms_elsewhere() -> list[Definition]:
     ]
 
 
-def check_a_constant_is_unique_in_its_area():
+def test_a_constant_is_unique_in_its_area():
     assert repeated_in_an_area() == {}
 
 
-def check_few_constants_are_shared_by_several_areas():
+def test_few_constants_are_shared_by_several_areas():
     assert len(SHARED) <= MAX_SHARED
     assert shared_by_areas().keys() - SHARED == set()
     assert SHARED - modules_by_constant().keys() == set()
 
 
-def check_few_constants_are_only_a_participle_or_an_adjective():
+def test_few_constants_are_only_a_participle_or_an_adjective():
     names = {name for name, _ in bare()}
     assert len(names) <= MAX_BARE, sorted(bare())
 
@@ -240,13 +249,13 @@ def check_few_assignments_are_below_the_first_class_or_function():
     assert len(late()) <= MAX_LATE, late()
 
 
-def check_a_logger_is_defined_above_the_first_class_or_function():
+def test_a_logger_is_defined_above_the_first_class_or_function():
     assert [assignment for assignment in late() if re.match(r"_?log(ger)? = ", assignment.name)] == []
 
 
-def check_names_have_the_words_of_the_project():
+def test_names_have_the_words_of_the_project():
     assert with_other_words() == []
 
 
-def check_only_rooms_of_sockets_are_called_rooms():
+def test_only_rooms_of_sockets_are_called_rooms():
     assert rooms_elsewhere() == []

@@ -51,7 +51,9 @@ class Signals:
     """A user has chosen the language of the pages. Subject: the account; `language` is its code."""
 
     settings_changed: Signal = field(default_factory=Signal)
-    """Settings that an admin has stored now apply on this worker. No subject."""
+    """Settings that an admin has stored now apply on this worker. No subject. Receivers are called in any order, and
+    again after an error.
+    """
 
     marks_requested: Signal = field(default_factory=Signal)
     """This worker requests the high-water marks of all other workers. Subject: the request's id."""

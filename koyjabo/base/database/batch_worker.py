@@ -144,7 +144,7 @@ class BatchWorker(Generic[Item, Result]):
 
     def do(self, item: Item) -> Result:
         """Run `item` in one batch with all other pending jobs and return its result. Raises its error."""
-        self._require_room()
+        self._require_space()
         job: Job[Item, Result] = Job(item, self._runtime.waiter())
         self._pending.append(job)
         self._notify_thread()
@@ -152,13 +152,13 @@ class BatchWorker(Generic[Item, Result]):
 
     def put(self, items: Iterable[Item]) -> list[Job[Item, Result]]:
         """Queue `items` to run in this order, together with all other pending jobs. Raises LedgerUnavailable."""
-        self._require_room()
+        self._require_space()
         jobs: list[Job[Item, Result]] = [Job(item, self._runtime.waiter()) for item in items]
         self._pending.extend(jobs)
         self._notify_thread()
         return jobs
 
-    def _require_room(self) -> None:
+    def _require_space(self) -> None:
         if len(self._pending) >= (self._most_waiting or MAX_PENDING_JOBS) or self._closed:
             raise LedgerUnavailable
 

@@ -77,7 +77,7 @@ class ScanQueue:
             scan = self._waiting.get(key)
             is_new = scan is None
             if scan is None:
-                self._require_room(reader)
+                self._require_space(reader)
                 scan = self._waiting[key] = _Scan(key, reader)
             scan.calls += 1
             scan.refused_s = self._now_s() + reader.patience_s
@@ -89,7 +89,7 @@ class ScanQueue:
             raise scan.error
         return scan.results
 
-    def _require_room(self, reader: ReportReader) -> None:
+    def _require_space(self, reader: ReportReader) -> None:
         readers = [scan.reader for scan in self._waiting.values()]
         is_full = not reader.is_first and sum(not other.is_first for other in readers) >= MAX_WAITING_OF_OTHERS
         for payer in reader.charged:

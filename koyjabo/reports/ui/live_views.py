@@ -123,12 +123,12 @@ class LiveViews:
         name = view_room(plan.view, base.is_public)
 
         def open_view() -> LiveView:
-            self._require_room(base)
+            self._require_space(base)
             return LiveView(self._services, plan, pairs, check, name)
 
         return name, open_view
 
-    def _require_room(self, base: ReportContext) -> None:
+    def _require_space(self, base: ReportContext) -> None:
         """Raise TooBusy if too many views are open."""
         if base.name != SITE_OVERVIEW.name:
             views = self._services[RealtimeServices].rooms.with_source(LiveView)

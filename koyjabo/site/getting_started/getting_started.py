@@ -107,7 +107,7 @@ class GettingStarted:
             "mail": sends_mail,
             "email": account.email != PLACEHOLDER_EMAIL and (facts.has_confirmed_email or not sends_mail),
             "person": facts.has_second_person,
-            "second_factor": facts.has_second_factor or not account.is_admin,
+            "second_factor": facts.has_two_step_login or not account.is_admin,
             "backups": self._services[Backups].is_on,
         }
         return tuple(name for name, is_there in has.items() if not is_there)

@@ -45,7 +45,7 @@ class Beginning(NamedTuple):
 
 
 class SiteFacts(NamedTuple):
-    has_second_factor: bool  # of the requesting account
+    has_two_step_login: bool  # of the requesting account
     has_confirmed_email: bool  # the same
     has_second_person: bool  # the site has two admins
     has_total: bool  # the total was set
@@ -76,7 +76,7 @@ def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:
     days = select(DailyVisits.day).where(DailyVisits.scope == SITE, DailyVisits.day < today).limit(DAYS_IN_USE)
     second_factor_ms, verified_ms = session.execute(own).one()
     return SiteFacts(
-        has_second_factor=second_factor_ms is not None,
+        has_two_step_login=second_factor_ms is not None,
         has_confirmed_email=verified_ms is not None,
         has_second_person=len(session.execute(admins).all()) == 2,
         has_total=bool(session.scalar(select(exists().where(Adjustment.id.is_not(None))))),

@@ -150,7 +150,7 @@ class PagesRoom(Room):
         self._hear()
         sent = Watched.of(paths, address)
         with self._lock:
-            self._require_room(sent, Watched() if adds else self._watching.get(member, Watched()))
+            self._require_space(sent, Watched() if adds else self._watching.get(member, Watched()))
             self._add(sent)  # before reading, so that no later view is missed
         try:
             counts = numbers.read(sent.pages)
@@ -196,7 +196,7 @@ class PagesRoom(Room):
         self.source.sent = {}  # a reading from before writes to the earlier one
         self.changed()
 
-    def _require_room(self, new: Watched, old: Watched) -> None:
+    def _require_space(self, new: Watched, old: Watched) -> None:
         """Raise TooManyRequests if the member's address would watch too much."""
         has_paths = self._paths.has_room(new.address, MAX_WATCHED_PATHS, new.paths - old.paths)
         has_bytes = self._bytes.has_room(new.address, MAX_BYTES_OF_PATHS, new.size - old.size)

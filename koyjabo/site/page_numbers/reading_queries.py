@@ -1,7 +1,7 @@
 """Reads stored sums of pages and later views, on the ledger's connection."""
 
 import json
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from koyjabo.counting.ledger_query import ReadRow
 from .page_reading import MAX_ROWS_READ, SUMS_NOT_READY, PageReading, Position
@@ -41,7 +41,8 @@ SELECT c.epoch, {PAGE_MARKS}, ARRAY(
 """
 
 
-class PageQuery(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PageQuery:
     """Reads the sums of `pages`, and the views after a position."""
 
     after: Position

@@ -26,7 +26,7 @@ bp = panel_blueprint("search")
 MAX_RESULTS = 5
 """Maximum number of results of each kind."""
 
-MAX_SEARCH_LENGTH = 100
+MAX_COMMAND_LENGTH = 100
 FOUND_PAGES, FOUND_COMMUNITIES, FOUND_USERS, FOUND_VISITS = _("Pages"), _("Communities"), _("People"), _("Visits")
 
 
@@ -54,7 +54,7 @@ def find() -> Response:
 
 def _query() -> str:
     limits.count_report(me().id)
-    return request.args.get("q", "").strip()[:MAX_SEARCH_LENGTH]
+    return request.args.get("q", "").strip()[:MAX_COMMAND_LENGTH]
 
 
 def _results(query: str) -> list[Result]:
