@@ -38,10 +38,10 @@ integrations.api_keys: . api admin cli
 integrations.trusted_tokens: .
 sockets: . api
 columns: dimensions query blocks events sums .
-reports: query engine . services ui calls api pages
+reports: query engine . ui calls api pages
 reports.share_links: . api pages admin
 reports.weekly_report: . pages
-reports.visits: . services ui admin cli
+reports.visits: . ui admin cli
 upkeep: .
 upkeep.personal_data: . api pages
 upkeep.recounts: . cli

@@ -24,8 +24,8 @@ DIMENSION = """
 from support.people.admins import panel
 from support.people.page_readers import words
 
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.columns.query.report_query import ReportQuery
-from koyjabo.reports.services import ReportServices
 from koyjabo.reports.visits import visit_list
 
 
@@ -33,7 +33,7 @@ def test_a_new_dimension_is_in_reports_on_the_page_and_in_the_export(site):
     for visitor, page in (("ayesha", "/posts/a"), ("karim", "/posts/b"), ("rahim", "/fares")):
         site.register(visitor, page=page)
     today = site.services.clock.today()
-    breakdown = site.services[ReportServices].reports.breakdown(ReportQuery(today, today), "folder")
+    breakdown = site.services[Insights].breakdown(ReportQuery(today, today), "folder")
     assert [(row.value, row.sums.visits) for row in breakdown.rows] == [("/posts", 2), ("/fares", 1)]
     assert "Folder" in words(panel(site).get("/admin/?range=today"))
     assert "folder" in visit_list.EXPORT_COLUMNS

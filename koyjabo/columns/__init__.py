@@ -12,8 +12,6 @@ UPKEEP = ("upkeep_queries:ColumnRules",)
 
 
 def register(base: "Base") -> None:
-    from functools import partial
-
     from koyjabo.base.observability import all_metrics
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.counting.evidence.attendance_writer import DROP_ATTENDANCE_S, AttendanceWriter
@@ -30,8 +28,9 @@ def register(base: "Base") -> None:
     writer = BlockWriter(base, sums)
     base.services.add(Columns(sums, writer, events))
     base.on(base.signals.settings_changed, writer.follow_settings)
+    attendance = base.services[AttendanceWriter]
     base.every(STORING_POLL_S, writer.tick)
-    base.every(DROP_ATTENDANCE_S, partial(base.services[AttendanceWriter].drop, correct_attended))
+    base.every(DROP_ATTENDANCE_S, lambda: attendance.drop(correct_attended))
     base.at_stop(events.close)
     gauges = base.services[ObservabilityServices].gauges
     gauges.provide(all_metrics.UNPROJECTED_VISITS_GAUGE, lambda: writer.last_behind)

@@ -23,5 +23,5 @@ class ColumnReading:
 
     @property
     def behind(self) -> int:
-        """The number of visits without a block, up to MAX_COUNTED_VISITS."""
-        return block_queries.behind(self._session)
+        """The number of visits without a block, at most MAX_COUNTED_VISITS."""
+        return block_queries.backlog(self._session)[0]

@@ -14,17 +14,20 @@ TABLES = ("models",)
 def register(base: "Base") -> None:
     from koyjabo.communities.live.dashboards import ReportRooms
     from koyjabo.web.panel.navigation import OVERVIEW_SECTION, Navigation, Shortcut
+    from .community_people import Reports
     from .community_signals import CommunitySignals
-    from .services import build, build_people
+    from .dashboard_data import DashboardData
+    from .engine.insights import Insights
     from .tracker import bind_tracker
     from .ui.cards import SITE_CARDS
     from .ui.live_views import LiveViews
 
-    base.services.add(build(base))
-    people = base.services.add(build_people(base))
+    base.services.add(Insights(base))
+    people = base.services.add(Reports(base.database, base.clock, base.signals.visitor_converted.send))
+    dashboards = DashboardData(base, people)
     base.services.add(LiveViews(base.services))
-    base.services.add(ReportRooms(base.services[LiveViews].view, people.dashboards.read, people.dashboards.own))
-    community_signals = CommunitySignals(base.services, people.reports)
+    base.services.add(ReportRooms(base.services[LiveViews].view, dashboards.read, dashboards.own))
+    community_signals = CommunitySignals(base.services, people)
     base.on(base.signals.members_attended, community_signals.record_attendance)
     base.on(base.signals.visitor_identified, community_signals.convert)
     base.on(base.signals.visitor_converted, community_signals.announce_conversion)

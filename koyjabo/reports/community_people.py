@@ -17,17 +17,6 @@ from .people_count_queries import People, Period
 from .people_queries import VisitorConversion
 from .query import granularities
 
-__all__ = [
-    "TREND_GRANULARITIES",
-    "Growth",
-    "People",
-    "Reports",
-    "SnapshotReports",
-    "Trend",
-    "VisitorConversion",
-    "Visitors",
-]
-
 BY_HOUR, BY_DAY = "hourly", "daily"
 TREND_GRANULARITIES = (BY_HOUR, BY_DAY, "weekly")
 

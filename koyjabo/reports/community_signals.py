@@ -10,7 +10,8 @@ from koyjabo.base.core.services import Services
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.realtime.services import RealtimeServices
-from .community_people import Reports, VisitorConversion
+from .community_people import Reports
+from .people_queries import VisitorConversion
 
 log = logging.getLogger(__name__)
 

@@ -34,6 +34,7 @@ INSERT INTO conversions (id, scope, visitor_id, user_id, at_ms) VALUES (:id, :sc
 ADVANCE_REVISION = text("""
 UPDATE counters SET revision = CASE WHEN revision < :now_ms THEN :now_ms ELSE revision + 1 END WHERE scope = :scope
 """)
+"""Makes this scope's cached reports invalid."""
 
 
 class VisitorConversion(NamedTuple):
@@ -61,7 +62,7 @@ def attend(session: Session, community_id: str, user_ids: list[str], at_ms: int,
         people.record(scope, person, day, hour_s)
     if people.days:
         database.write(execute, people)
-        _advance_revision(session, scope, at_ms)
+        session.execute(ADVANCE_REVISION, {"scope": scope, "now_ms": at_ms})
     return bool(people.days)
 
 
@@ -89,7 +90,7 @@ def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock:
         session.execute(SET_USER, values)
         conversion_id = str(uuid.uuid4())
         session.execute(ADD_CONVERSION, {**values, "id": conversion_id, "at_ms": now_ms})
-        _advance_revision(session, scope, now_ms)
+        session.execute(ADVANCE_REVISION, {"scope": scope, "now_ms": now_ms})
         rate = conversion_rate(session, scope)
         conversions.append(VisitorConversion(scope, conversion_id, now_ms, rate))
     return conversions
@@ -104,11 +105,6 @@ def _lock(session: Session, scopes: list[Scope]) -> list[Scope]:
 def _days(session: Session, scope: Scope, person: str) -> dict[str, Day]:
     rows = session.execute(SELECT_PERSON_DAYS, {"scope": scope, "person": person})
     return {day: (began_s, slots) for day, began_s, slots in rows}
-
-
-def _advance_revision(session: Session, scope: Scope, now_ms: int) -> None:
-    """Increase the revision, so that this scope's cached reports become invalid."""
-    session.execute(ADVANCE_REVISION, {"scope": scope, "now_ms": now_ms})
 
 
 def _database(session: Session) -> tuple[Any, Any]:

@@ -6,13 +6,13 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.members.tracker import TrackerServices, bind
+from .community_people import Reports
 from .dashboard_data import people
-from .services import PeopleServices
 
 
 def bind_tracker(base: Base) -> None:
     services = base.services
-    report = services[PeopleServices].reports
+    report = services[Reports]
     bind(
         TrackerServices(
             members=services[OnlineMembers],

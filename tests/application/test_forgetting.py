@@ -16,9 +16,9 @@ from koyjabo.counting.last_hour import LastHours
 from koyjabo.people.audit.queries import record_revocation
 from koyjabo.people.audit.version_log import VersionLog
 from koyjabo.presence.visitors.active_peak import ActivePeak
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.query.parameters import ReportQuery
-from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.nightly import Nightly
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
@@ -35,14 +35,14 @@ def site(database):
 def pages(site):
     today = site.services.clock.today()
     request = BreakdownRequest(ReportQuery(today, today, SITE), "page", 10)
-    return {row.value: row.sums.visits for row in site.services[ReportServices].reports.read([request], "en")[0].rows}
+    return {row.value: row.sums.visits for row in site.services[Insights].read([request], "en")[0].rows}
 
 
 @pytest.mark.both_kinds
 def test_reports_have_only_the_remaining_visits(site, database):
     """This holds even on a worker that has not noticed the new epoch, and for visits whose ids were reused."""
     clock: Clock = site.services.clock
-    hours = LastHours(site.services[ReportServices].reports._database, clock)
+    hours = LastHours(site.services[Insights]._database, clock)
     remembered = database.remember()
     site.register("badal", page="/lost", communityId=HERE)
     with Site(database.url, site.time) as other:
@@ -59,7 +59,7 @@ def test_reports_have_only_the_remaining_visits(site, database):
 
 def test_number_that_signals_a_change_to_workers_is_never_reused(site, database):
     numbers = "SELECT a.version, w.upto FROM access_version a, watermarks w WHERE w.name = 'changes'"
-    write = site.services[ReportServices].reports._database.write
+    write = site.services[Insights]._database.write
     write(state_queries.changed)
     remembered = database.remember()
     with suppress(LedgerUnavailable):  # PostgreSQL copies a database only without connections

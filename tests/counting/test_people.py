@@ -11,7 +11,7 @@ from support.runs.short_run import EVERYTHING
 from koyjabo.base.models import SITE
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.community_people import Reports
 
 
 @pytest.fixture
@@ -68,12 +68,10 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
 
     def convert(round_: int, number: int) -> None:
         server = number // 4 % 2  # each visitor has a different user there
-        servers[server][PeopleServices].reports.convert((AYESHA, KARIM)[server], f"v{round_}-{number % 4}")
+        servers[server][Reports].convert((AYESHA, KARIM)[server], f"v{round_}-{number % 4}")
 
     def attend(round_: int, number: int) -> None:
-        servers[number // 2 % 2][PeopleServices].reports.attend(
-            (HERE, THERE)[number % 2], [AYESHA, KARIM], world.time.ms
-        )
+        servers[number // 2 % 2][Reports].attend((HERE, THERE)[number % 2], [AYESHA, KARIM], world.time.ms)
 
     with ThreadPoolExecutor(16) as threads:
         for round_ in range(ROUNDS):

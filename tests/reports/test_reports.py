@@ -12,7 +12,7 @@ from support.people.communities import PATH
 from koyjabo.base.models import Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.community_people import Reports
 
 HERE, ELSEWHERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
 AYESHA = "11110000-0000-4000-8000-000000000000"
@@ -25,7 +25,7 @@ class World:
         self.site = Site(url, self.time, TIMEZONE=zone)
         for community in (HERE, ELSEWHERE):
             self.site.add_community(community)
-        self.reports = self.site.services[PeopleServices].reports
+        self.reports = self.site.services[Reports]
 
     def visit(self, visitor: str, user: str | None = None, moment: str | None = None) -> None:
         if moment:
@@ -102,9 +102,9 @@ def test_change_on_another_server_is_seen_at_once(dhaka, change):
         if change == "visit":
             other.services[Visits].register(NewVisit("b", None, HERE, at_ms=dhaka.time.ms, user_id=AYESHA))
         elif change == "attend":
-            other.services[PeopleServices].reports.attend(HERE, [AYESHA], dhaka.time.ms)
+            other.services[Reports].attend(HERE, [AYESHA], dhaka.time.ms)
         else:
-            other.services[PeopleServices].reports.convert(AYESHA, "a")
+            other.services[Reports].convert(AYESHA, "a")
         assert dhaka.reports.today(HERE).people == ((1, 0) if change == "convert" else (1, 1))
 
 
@@ -156,7 +156,7 @@ def report(site, cast):
     visit("ayesha")
     ayesha = sign_up(site, "ayesha", visitorId="ayesha")
     visit("her_other_browser", ayesha.access)
-    site.services[PeopleServices].reports.convert(ayesha.id, "ayesha")  # in case signing up has not done it
+    site.services[Reports].convert(ayesha.id, "ayesha")  # in case signing up has not done it
 
     def tell(path: str):
         answer = cast["member"].get(f"{PATH}/{community}/visitors{path}")

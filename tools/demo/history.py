@@ -26,7 +26,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.community_people import Reports
 
 ALONE = {"REDIS_URL": "", "WEB_CONCURRENCY": 1, "RATE_LIMIT_MAILS": 0}
 """Nothing is published, no visitor becomes active on the server, and no mail is sent."""
@@ -108,7 +108,7 @@ class History:
                 values = {**plan._asdict(), "count_anonymous": True, "public_count": plan.is_open}
                 del values["people"]
                 self._ids[plan.name] = communities.directory.create(account, values).community.id
-            self._services[PeopleServices].reports.convert(account.id, member.id)
+            self._services[Reports].convert(account.id, member.id)
 
     def _hour(self, hour_ms: int) -> Iterator[NewVisit]:
         local = datetime.fromtimestamp(hour_ms / 1000, self._now.tzinfo)

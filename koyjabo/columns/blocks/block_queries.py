@@ -2,9 +2,9 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from koyjabo.columns.dimensions.trait_parser import TraitParser
@@ -47,7 +47,7 @@ class BlockHead(NamedTuple):
 
 def heads(session: Session, kind: BlockKind, after: int = 0) -> list[BlockHead]:
     """Return the heads of the stored blocks after this id."""
-    return [BlockHead._make(row) for row in session.execute(_statement(SELECT_HEADS, kind), {"after": after})]
+    return [BlockHead._make(row) for row in _execute(session, SELECT_HEADS, kind, after=after)]
 
 
 def block(session: Session, kind: BlockKind, head: BlockHead) -> Block:
@@ -57,14 +57,14 @@ def block(session: Session, kind: BlockKind, head: BlockHead) -> Block:
 def scopes(session: Session, kind: BlockKind, after: int) -> dict[int, list[str]]:
     """Return the scopes of the rows of each stored block after this id, by the block's first id."""
     by_block = {}
-    for first, start in session.execute(_statement(SELECT_STARTS, kind), {"after": after, "length": START_BYTES}):
+    for first, start in _execute(session, SELECT_STARTS, kind, after=after, length=START_BYTES):
         by_block[first] = Block.scopes_of(bytes(start)) or Block.scopes_of(_packed(session, kind, first)) or []
     return by_block
 
 
 def are_more(session: Session, kind: BlockKind, after: int, upto: int, most: int) -> bool:
     """Return whether there are more than `most` rows with ids after `after`, up to `upto`."""
-    row = session.execute(_statement(COUNT_ROWS, kind), {"after": after, "upto": upto, "most": most + 1})
+    row = _execute(session, COUNT_ROWS, kind, after=after, upto=upto, most=most + 1)
     return bool(row.scalar_one() > most)
 
 
@@ -72,18 +72,13 @@ def backlog(session: Session) -> tuple[int, bool]:
     """Return how many visits have no block (at most MAX_COUNTED), and whether visits or events can fill a block."""
     has_blocks, counts, is_due = read_state(session).has_blocks, [], False
     for kind, most in ((VISIT_BLOCKS, MAX_COUNTED_VISITS), (EVENT_BLOCKS, MAX_BLOCK_ROWS)):
-        after = session.execute(_statement(SELECT_NEWEST_ID, kind)).scalar_one() if has_blocks else 0
+        after = _execute(session, SELECT_NEWEST_ID, kind).scalar_one() if has_blocks else 0
         these = {"after": after, "upto": MAX_ID, "most": most, "least": MIN_BLOCK_ROWS - 1}
-        rows = int(session.execute(_statement(COUNT_ROWS, kind), these).scalar_one())
-        day, newest_day = session.execute(_statement(SELECT_DAYS, kind), these).one()
+        rows = int(_execute(session, COUNT_ROWS, kind, **these).scalar_one())
+        day, newest_day = _execute(session, SELECT_DAYS, kind, **these).one()
         counts.append(rows)
         is_due |= rows >= MAX_BLOCK_ROWS or (day is not None and day != newest_day)
     return counts[0], is_due
-
-
-def behind(session: Session) -> int:
-    """Return how many visits have no block, at most MAX_COUNTED."""
-    return backlog(session)[0]
 
 
 def replace_rules(session: Session, rules: int) -> None:
@@ -105,8 +100,8 @@ def save(session: Session, seen: RowState, rules: int, blocks: Iterable[Block]) 
         mark_blocks(session, now.changes, rules)
     for new in blocks:
         first_day, last_day = new.days
-        row = {"first": new.first, "last": new.last, "first_day": first_day, "last_day": last_day}
-        session.execute(_statement(INSERT_BLOCK, new.kind), {**row, "packed": new.pack()})
+        days = {"first_day": first_day, "last_day": last_day}
+        _execute(session, INSERT_BLOCK, new.kind, first=new.first, last=new.last, **days, packed=new.pack())
 
 
 def remove_all_blocks(session: Session) -> None:
@@ -121,7 +116,7 @@ def remove_blocks(session: Session, kind: BlockKind, after: int, upto: int) -> N
     """
     lock(session)
     changed(session)
-    session.execute(_statement(DELETE_BLOCKS, kind), {"after": after, "upto": upto})
+    _execute(session, DELETE_BLOCKS, kind, after=after, upto=upto)
 
 
 def correct(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
@@ -150,7 +145,7 @@ def _blocks_of(session: Session, kind: BlockKind, ids: Collection[int]) -> Itera
         if theirs:
             stored = block(session, kind, head)
             yield stored, theirs
-            session.execute(_statement(UPDATE_BLOCK, kind), {"first": head.first, "packed": stored.pack()})
+            _execute(session, UPDATE_BLOCK, kind, first=head.first, packed=stored.pack())
 
 
 def block_problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
@@ -185,8 +180,8 @@ def _delete(session: Session) -> None:
 
 
 def _packed(session: Session, kind: BlockKind, first: int) -> bytes:
-    return bytes(session.execute(_statement(SELECT_PACKED, kind), {"first": first}).scalar_one())
+    return bytes(_execute(session, SELECT_PACKED, kind, first=first).scalar_one())
 
 
-def _statement(sql: str, kind: BlockKind) -> TextClause:
-    return text(sql.format(table=kind.table, source=kind.source))
+def _execute(session: Session, sql: str, kind: BlockKind, **values: Any) -> Any:
+    return session.execute(text(sql.format(table=kind.table, source=kind.source)), values)

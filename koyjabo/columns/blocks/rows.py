@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from copy import copy
 from itertools import compress
 from operator import and_, or_
 from typing import Any
@@ -21,10 +20,6 @@ class Rows:
 
     def __bool__(self) -> bool:
         return 1 in self._passes
-
-    def copy(self) -> "Rows":
-        """Return a copy, for further checks."""
-        return copy(self)
 
     def keep(self, passes: Iterable[Any]) -> None:
         """Keep only the rows whose value is true."""

@@ -167,23 +167,18 @@ class TableRows:
         """Return which of the blocks may have rows of this scope."""
         if scope == SITE:
             return places
-        self._learn()
+        new = range(self._learned, len(self._heads))
+        if new:  # blocks that were added since the last call
+            stored = block_queries.scopes(self.session, self._kind, self._heads[new.start].first - 1)
+            for place in new:
+                first = self._heads[place].first
+                for known in self.unsaved[first].values["scope"] if first in self.unsaved else stored[first]:
+                    self._places[known].add(place)
+            self._learned = new.stop
         with_rows = self._places.get(scope, BitMap()) & BitMap(places)
         if len(self._heads) in places and scope in self._open.values["scope"]:
             with_rows.add(len(self._heads))
         return with_rows
-
-    def _learn(self) -> None:
-        """Find out which communities have rows in the blocks that were added since the last call."""
-        new = range(self._learned, len(self._heads))
-        if new:
-            stored = block_queries.scopes(self.session, self._kind, self._heads[new.start].first - 1)
-            for place in new:
-                first = self._heads[place].first
-                scopes = self.unsaved[first].values["scope"] if first in self.unsaved else stored[first]
-                for scope in scopes:
-                    self._places[scope].add(place)
-            self._learned = new.stop
 
     def _rows(self, place: int, scope: str, start: int = 0, end: int = MAX_BLOCK_ROWS) -> Rows:
         """Return a block's rows between two positions. For a community, these are its rows if they are few of them."""

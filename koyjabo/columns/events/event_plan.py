@@ -24,8 +24,6 @@ from .new_event import (
 EventResult = tuple[int, bool]
 """The id, and whether the event was recorded before."""
 
-EventRow = tuple[Any, ...]
-
 ASSIGNED_COLUMNS = ("id", "visit_id", "scope", "day", "hour_s", "props")
 """Columns of an event that the ledger assigns. The others are fields of `NewEvent`."""
 
@@ -51,7 +49,7 @@ class KnownEvents:
 class EventPlan:
     """The rows to write, and the result for each event of each request."""
 
-    rows: list[EventRow] = field(default_factory=list)  # with EVENT_COLUMNS
+    rows: list[tuple[Any, ...]] = field(default_factory=list)  # with EVENT_COLUMNS
     results: list[list[EventResult]] = field(default_factory=list)
     grown: list[int] = field(default_factory=list)  # bytes stored by each request
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import lru_cache
 from typing import Any
 
@@ -18,13 +19,11 @@ def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
     """Return a dimension's events (including events without a value), the column with the values, and the value that
     each number in this column means.
     """
-    events, values = rows.copy(), rows.block.values
-    if dimension == EVENT_DIMENSION:
-        events.check("name", [name != PAGEVIEW for name in values["name"]])
-        return events, "name", values["name"]
-    if dimension == VIEWED_PAGE:
-        events.check("name", [name == PAGEVIEW for name in values["name"]])
-        return events, "page", values["page"]
+    events, values = copy(rows), rows.block.values
+    if dimension in (EVENT_DIMENSION, VIEWED_PAGE):
+        column = "page" if dimension == VIEWED_PAGE else "name"
+        events.check("name", [(name == PAGEVIEW) == (column == "page") for name in values["name"]])
+        return events, column, values[column]
     event, property_ = property_of(dimension)
     events.check("name", [name == event for name in values["name"]])
     return events, "props", [properties_of(text).get(property_) for text in values["props"]]

@@ -36,12 +36,7 @@ class _Place:
     """Sums, and the position in the table that they extend to."""
 
     sums: GrowingSums
-    upto: Position = BEGINNING
-    until_ms: int | None = None
-
-    @property
-    def at(self) -> tuple[Position, int | None]:
-        return self.upto, self.until_ms
+    at: tuple[Position, int | None] = BEGINNING, None  # the position, and the end of the query's last day
 
 
 class FollowedSums:
@@ -71,7 +66,7 @@ class FollowedSums:
         keys = {key, *others}
         for name in keys:
             known = self._by_key.get(name)
-            if known is None or (until_ms and known.until_ms and until_ms < known.until_ms):  # the clock was set back
+            if known is None or (until_ms and known.at[1] and until_ms < known.at[1]):  # the clock was set back
                 self._by_key[name] = _Place(self._new(name))
         place = self._by_key[key]
         if place.at != (self.table.end, until_ms):
@@ -105,5 +100,5 @@ class FollowedSums:
                 for place in places if rows else ():
                     place.sums.add(rows)
         for key, place in zip(keys, places, strict=True):
-            place.upto, place.until_ms = self.table.end, until_ms
+            place.at = self.table.end, until_ms
             self._by_key[key] = place

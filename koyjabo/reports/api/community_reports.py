@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import NamedTuple
 
 from flask import Response, json, request
 from pydantic import BaseModel, Field
@@ -15,13 +14,11 @@ from koyjabo.reports.community_people import (
     BY_HOUR,
     DAYS_PER_MONTH,
     TREND_GRANULARITIES,
-    Growth,
     Reports,
     Visitors,
 )
 from koyjabo.reports.dashboard_data import people
 from koyjabo.reports.query.parameters import NOT_A_PARAMETER_DAY, read_day
-from koyjabo.reports.services import PeopleServices
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.http.responses import PRIVATE_CACHING, json_response
@@ -54,24 +51,17 @@ REPORT: dict[int, ResponseSpec] = {429: "too many reports at once; see Retry-Aft
 WITH_RANGE: dict[int, ResponseSpec] = {400: "the range is not valid; see details", **REPORT}
 
 
-class Range(NamedTuple):
-    """The days `start` to `end`, inclusive."""
-
-    start: str
-    end: str
-
-    @classmethod
-    def of(cls, by_hour: bool = False) -> "Range":
-        """Parse the range in the request. Raises InvalidInput with a reason per field."""
-        end = _day("end") or date.fromisoformat(current().clock.today())
-        start = _day("start") or end - timedelta(days=0 if by_hour else DAYS_PER_MONTH - 1)
-        if start > end:
-            _refuse("start", f"must not be after the last day, {end}")
-        if by_hour and (end - start).days >= MAX_DAYS_BY_HOUR:
-            _refuse("start", f"must be less than {MAX_DAYS_BY_HOUR} days before {end} when granularity is hourly")
-        if end >= _years_after(start):
-            _refuse("start", f"must be less than {MAX_YEARS} years before {end}")
-        return cls(start.isoformat(), end.isoformat())
+def _range(by_hour: bool = False) -> tuple[str, str]:
+    """Return the first and last day in the request. Raises InvalidInput with a reason per field."""
+    end = _day("end") or date.fromisoformat(current().clock.today())
+    start = _day("start") or end - timedelta(days=0 if by_hour else DAYS_PER_MONTH - 1)
+    if start > end:
+        _refuse("start", f"must not be after the last day, {end}")
+    if by_hour and (end - start).days >= MAX_DAYS_BY_HOUR:
+        _refuse("start", f"must be less than {MAX_DAYS_BY_HOUR} days before {end} when granularity is hourly")
+    if end >= _years_after(start):
+        _refuse("start", f"must be less than {MAX_YEARS} years before {end}")
+    return start.isoformat(), end.isoformat()
 
 
 def _day(name: str) -> date | None:
@@ -122,17 +112,6 @@ class GrowthResponse(BaseModel):
     growth_count: int
     comparison_days: int
 
-    @classmethod
-    def of(cls, community_id: str, growth: Growth) -> "GrowthResponse":
-        return cls(
-            community_id=community_id,
-            current_period_visitors=growth.current,
-            previous_period_visitors=growth.previous,
-            growth_rate=growth.rate,
-            growth_count=growth.current - growth.previous,
-            comparison_days=growth.days,
-        )
-
 
 class TrendResponse(BaseModel):
     """Unique visitors in one period."""
@@ -159,14 +138,14 @@ def _community(community_id: str) -> str:
 )
 def visitors(community_id: str) -> Response:
     """Get the unique visitors in a range of days in TIMEZONE. The last day is included."""
-    scope, days = _community(community_id), Range.of()
-    return json_response(VisitorsResponse.of(scope, current()[PeopleServices].reports.visitors(scope, *days)))
+    scope, days = _community(community_id), _range()
+    return json_response(VisitorsResponse.of(scope, current()[Reports].visitors(scope, *days)))
 
 
 def _add(name: str, which: str, about: str, read: Callable[[Reports, str], Visitors]) -> None:
     def view(community_id: str) -> Response:
         scope = _community(community_id)
-        return json_response(VisitorsResponse.of(scope, read(current()[PeopleServices].reports, scope)))
+        return json_response(VisitorsResponse.of(scope, read(current()[Reports], scope)))
 
     view.__name__, view.__doc__ = f"visitors_{name}", about
     described = describe(f"Unique visitors {which}", {200: VisitorsResponse, **REPORT}, scope="stats:read")
@@ -186,7 +165,16 @@ def visitors_growth(community_id: str) -> Response:
     scope, days = _community(community_id), request.args.get("days", str(GROWTH_DAYS))
     if not NUMBER_OF_DAYS.fullmatch(days) or not 1 <= int(days) <= MAX_DAYS_TO_GROW:
         _refuse("days", f"must be a whole number from 1 to {MAX_DAYS_TO_GROW}")
-    return json_response(GrowthResponse.of(scope, current()[PeopleServices].reports.growth(scope, int(days))))
+    growth = current()[Reports].growth(scope, int(days))
+    response = GrowthResponse(
+        community_id=scope,
+        current_period_visitors=growth.current,
+        previous_period_visitors=growth.previous,
+        growth_rate=growth.rate,
+        growth_count=growth.current - growth.previous,
+        comparison_days=growth.days,
+    )
+    return json_response(response)
 
 
 @bp.get("/communities/<community_id>/visitors/trends")
@@ -203,9 +191,9 @@ def visitors_trends(community_id: str) -> Response:
     scope, granularity = _community(community_id), request.args.get("granularity", BY_DAY)
     if granularity not in TREND_GRANULARITIES:
         _refuse("granularity", "must be hourly, daily or weekly")
-    days = Range.of(by_hour=granularity == BY_HOUR)
+    days = _range(by_hour=granularity == BY_HOUR)
     rows = []  # built without pydantic, because a report can have a thousand of them
-    for period, (authenticated, anonymous) in current()[PeopleServices].reports.trend(scope, granularity, *days):
+    for period, (authenticated, anonymous) in current()[Reports].trend(scope, granularity, *days):
         counts = {"authenticated_count": authenticated, "anonymous_count": anonymous}
         rows.append({"period": period, **counts, "total_count": authenticated + anonymous})
     return Response(json.dumps(rows), headers=[PRIVATE_CACHING], mimetype="application/json")

@@ -77,8 +77,6 @@ EVENT_REFUSALS = {
     503: "the commit failed or the disk is almost full, so nothing was recorded; see Retry-After",
 }
 
-NOTHING_RECORDED = Recorded(0, 0)
-
 
 def _event_id(value: Any) -> str:
     event_id = visit_id("" if value is None else value)
@@ -199,7 +197,7 @@ def record_events(context: RequestContext) -> PlainResponse:
     if anonymity.is_requested(context.environ, body.anonymous):
         keys = anonymity.keys_of(body.visitorId, [event.event_id for event in events])
         events = [event.anonymous(*own) for event, own in zip(events, keys, strict=True)]
-    size, recorded = size_of(events), NOTHING_RECORDED
+    size, recorded = size_of(events), Recorded(0, 0)
     _count(context, body.visitorId, size)
     known = services[Visits].texts.pages
     events = [event._replace(page=known.allowed(event.page, context)) for event in events]

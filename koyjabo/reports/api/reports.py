@@ -10,11 +10,10 @@ from koyjabo.reports.calls.places import (
     COMMUNITY_FILTER_PARAMETERS,
     FILTER_PARAMETERS,
     REPORT_REFUSALS,
-    ReportPlace,
     add_reports,
 )
 from koyjabo.reports.calls.responses import respond
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -35,32 +34,27 @@ def _of_site(name: str) -> Response:
     account = tokens.require().account
     account.require_site_viewer()
     limits.count_report(account.id)
-    return respond(name, SITE, insights=current()[ReportServices].reports.for_reader(account.id))
+    return respond(name, SITE, insights=current()[Insights].for_reader(account.id))
 
 
 def _of_community(name: str, community_id: str) -> Response:
     account = tokens.require().account
     limits.count_report(account.id)
     current()[CommunityServices].directory.require(account, community_id, MODERATOR)
-    insights = current()[ReportServices].reports.for_reader(account.id)
+    insights = current()[Insights].for_reader(account.id)
     return respond(name, Scope(uuid_of(community_id) or community_id), insights=insights)
 
 
-PLACES = (
-    ReportPlace(
-        "/reports/", "report_", "", "Only site admins and viewers can read this.", OF_SITE, FILTER_PARAMETERS, _of_site
-    ),
-    ReportPlace(
-        "/communities/<community_id>/reports/",
-        "community_report_",
-        ", of a community",
-        "Only moderators of the community can read this.",
-        OF_COMMUNITY,
-        COMMUNITY_FILTER_PARAMETERS,
-        _of_community,
-    ),
+add_reports(
+    bp, "/reports/", "report_", "", "Only site admins and viewers can read this.", OF_SITE, FILTER_PARAMETERS, _of_site
 )
-
-
-for place in PLACES:
-    add_reports(bp, place)
+add_reports(
+    bp,
+    "/communities/<community_id>/reports/",
+    "community_report_",
+    ", of a community",
+    "Only moderators of the community can read this.",
+    OF_COMMUNITY,
+    COMMUNITY_FILTER_PARAMETERS,
+    _of_community,
+)

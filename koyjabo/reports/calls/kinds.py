@@ -17,19 +17,8 @@ from .schemas import BreakdownResponse, PeriodResponse, SummaryResponse
 
 CSV_FORMAT, JSON_FORMAT = "csv", "json"
 MAX_OFFSET = 1_000_000
-DEFAULT_ROWS = "10"
 
 COMPARISON_PARAMETERS = {"compare": " or ".join(COMPARISONS)}
-GRANULARITY_PARAMETERS = {
-    "granularity": "hour, day (default), week or month, at most 2,400 periods; minute for range=hour"
-}
-BREAKDOWN_PARAMETERS = {
-    "by": f"{', '.join(DIMENSION_NAMES)} or event:{{name}}:{{property}}",
-    "limit": f"1 to {MAX_BREAKDOWN_ROWS:,}; default 10, or all in a CSV file",
-    "offset": f"0 to {MAX_OFFSET:,}",
-}
-
-# The JSON of reports, for OpenAPI. The fields of results are described there.
 
 
 class Report(NamedTuple):
@@ -49,7 +38,7 @@ def _breakdown(insights: Insights, requested: Parameters) -> Any:
         raise InvalidInput(details={"by": "is required: a dimension, such as page, source or country"})
     limit = MAX_OFFSET
     if others["format"] == JSON_FORMAT or "limit" in others:
-        limit = _number("limit", others.get("limit", DEFAULT_ROWS), 1, MAX_BREAKDOWN_ROWS)
+        limit = _number("limit", others.get("limit", "10"), 1, MAX_BREAKDOWN_ROWS)
     offset = _number("offset", others.get("offset", "0"), 0, MAX_OFFSET)
     return insights.breakdown(requested.query, others["by"], limit, offset, language())
 
@@ -70,7 +59,7 @@ REPORTS = {
     "timeline": Report(
         "Figures by minute, hour, day, week or month",
         TableOf(ListOf(PeriodResponse)),
-        GRANULARITY_PARAMETERS,
+        {"granularity": "hour, day (default), week or month, at most 2,400 periods; minute for range=hour"},
         _timeline,
         Period._fields,
         " Returns every period of the range, with the current one last.",
@@ -78,7 +67,11 @@ REPORTS = {
     "breakdown": Report(
         "Figures by value of a dimension",
         TableOf(BreakdownResponse),
-        BREAKDOWN_PARAMETERS,
+        {
+            "by": f"{', '.join(DIMENSION_NAMES)} or event:{{name}}:{{property}}",
+            "limit": f"1 to {MAX_BREAKDOWN_ROWS:,}; default 10, or all in a CSV_FORMAT file",
+            "offset": f"0 to {MAX_OFFSET:,}",
+        },
         _breakdown,
         ("value", "label", *Sums._fields, "share", "exact"),
         " Values with the most visits come first.",

@@ -1,7 +1,6 @@
 """The routes of all reports of a place, such as the site or a community."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from flask import Blueprint, Response
 
@@ -9,7 +8,7 @@ from koyjabo.columns.dimensions.dimensions import FILTER_NAMES
 from koyjabo.reports.query.ranges import RANGE_NAMES
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.response_specs import ResponseSpec
-from .kinds import REPORTS, Report
+from .kinds import REPORTS
 
 REPORT_REFUSALS: dict[int, ResponseSpec] = {
     304: None,
@@ -31,31 +30,27 @@ COMMUNITY_FILTER_PARAMETERS = {name: FILTER for name in FILTER_PARAMETERS if nam
 IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier response"}
 
 
-class ReportPlace(NamedTuple):
-    """Where reports are available. The name of the report is appended to `path` and `endpoint`."""
-
-    path: str
-    endpoint: str
-    about: str
-    whom: str
-    refused: dict[int, ResponseSpec]
-    filters: dict[str, str]
-    ask: Callable[..., Response]  # called with the report's name and the path arguments
-    secured: bool = True
-
-
-def add_reports(bp: Blueprint, place: ReportPlace) -> None:
-    """Add the routes of all reports of a place."""
+def add_reports(
+    bp: Blueprint,
+    path: str,
+    endpoint: str,
+    about: str,
+    whom: str,
+    refused: dict[int, ResponseSpec],
+    filters: dict[str, str],
+    ask: Callable[..., Response],
+    secured: bool = True,
+) -> None:
+    """Add the routes of all reports of a place. The name of the report is appended to `path` and `endpoint`. `ask` is
+    called with this name and the path arguments.
+    """
     for name, kind in REPORTS.items():
-        _add_report(bp, place, name, kind)
 
+        def view(name: str = name, **where: str) -> Response:
+            return ask(name, **where)
 
-def _add_report(bp: Blueprint, place: ReportPlace, name: str, kind: Report) -> None:
-    def view(**where: str) -> Response:
-        return place.ask(name, **where)
-
-    view.__name__, view.__doc__ = f"{place.endpoint}{name}", f"{place.whom}{kind.more}"
-    documented, query = {200: kind.response, **place.refused}, RANGE_PARAMETERS | kind.query | place.filters
-    scope = "reports:read" if place.secured else ""
-    described = describe(f"{kind.summary}{place.about}", documented, None, IF_NONE_MATCH, query, place.secured, scope)
-    bp.get(f"{place.path}{name}")(described(view))
+        view.__name__, view.__doc__ = f"{endpoint}{name}", f"{whom}{kind.more}"
+        documented, query = {200: kind.response, **refused}, RANGE_PARAMETERS | kind.query | filters
+        scope = "reports:read" if secured else ""
+        described = describe(f"{kind.summary}{about}", documented, None, IF_NONE_MATCH, query, secured, scope)
+        bp.get(f"{path}{name}")(described(view))

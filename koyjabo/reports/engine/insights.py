@@ -6,16 +6,18 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from koyjabo.base.core.clock import MINUTE_MS, Clock
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.client_address import customer
 from koyjabo.columns.columns import Columns
 from koyjabo.columns.dimensions.dimensions import Value
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.people.models import Community
+from koyjabo.presence.members.peaks import Peaks
+from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.comparisons import compared, whole_days
 from koyjabo.reports.query.granularities import check
@@ -26,8 +28,6 @@ from .requests import BreakdownRequest, ReportRequest, SummaryRequest, TimelineR
 from .results import Breakdown, Period, Summary
 from .scan_queue import ReportReader, ScanQueue
 from .snapshot_queries import read_all
-
-UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 
 DAY_S = 86_400
 
@@ -41,17 +41,12 @@ class Insights:
     """The reports. All methods wait, and raise LedgerUnavailable.
 
     Reports raise StillCounting until most visits have a block, and TooBusy if they have to wait too long.
-    `unwritten_peaks` returns this worker's peaks that are not in the database yet, by day.
     """
 
-    def __init__(
-        self, database: DatabaseExecutor, clock: Clock, columns: Columns, unwritten_peaks: UnwrittenPeaks
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._unwritten_peaks = unwritten_peaks
-        self._columns = columns
-        self._scans = ScanQueue(lambda requests: database.scan(read_all, clock, columns, requests))
+    def __init__(self, base: Base) -> None:
+        self._database, self._clock, self._columns = base.database, base.clock, base.services[Columns]
+        self._peaks, self._active_peak = base.services[Peaks], base.services[ActivePeak]
+        self._scans = ScanQueue(lambda requests: base.database.scan(read_all, base.clock, self._columns, requests))
         self._reader, self._is_public = ReportReader(has_budget=False), False
 
     def for_public(self) -> "Insights":
@@ -163,6 +158,13 @@ class Insights:
         if stored is not None:
             known.append(stored)
         return max(known, default=None)
+
+    def _unwritten_peaks(self, scope: Scope) -> Mapping[str, int]:
+        """Return this worker's peaks that are not in the database yet, by day."""
+        if scope != SITE:
+            return self._peaks.unwritten(scope)
+        self._active_peak.measure()  # so that no page shows more current visitors than the peak
+        return self._active_peak.unwritten(scope)
 
     def _read_all(self, requests: Sequence[ReportRequest]) -> list[Any]:
         """Read when the queue gives a slot. Reports of the panel go first, and only its open pages have a budget."""

@@ -101,11 +101,8 @@ class BreakdownRequest:
             yield self.query, self.dimension
 
     def read(self, snapshot: Snapshot) -> Breakdown:
-        values: VisitValues | EventValues
-        if not has_many(self.dimension):
-            values = VisitValues(snapshot, self.query, self.dimension)
-        else:
-            values = EventValues(snapshot, self.query, self.dimension)
+        kind = EventValues if has_many(self.dimension) else VisitValues
+        values = kind(snapshot, self.query, self.dimension)
         hidden = _hidden(snapshot, self.dimension, values.ranks) if self.is_public else frozenset()
         order = sorted(values.ranks.keys() - hidden, key=lambda value: (value is not None, value or ""))
         order.sort(key=values.ranks.__getitem__, reverse=True)

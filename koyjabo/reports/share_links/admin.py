@@ -1,12 +1,11 @@
 """The panel's pages for share links, their list on the page Connect, and the link to them from the panel's reports."""
 
+from functools import partial
 from typing import Any
 
 from flask import url_for
-from flask_babel import lazy_gettext as _
 
 from koyjabo.reports.ui.report_context import SITE_OVERVIEW, ReportContext
-from koyjabo.reports.ui.view_links import VIEW_LINKS, ViewLink
 from koyjabo.web.current import current
 from koyjabo.web.pages import pagination
 from koyjabo.web.pages.page_parts import add_part
@@ -18,22 +17,15 @@ from .share_links import ShareLinks
 bp = panel_blueprint("shares")
 
 
-def _desk() -> ShareDesk:
-    return ShareDesk(me(), page, "panel_connect.connect")
-
-
 def _new_share(base: ReportContext) -> str:
     return url_for("panel_shares.new_share") if base.name == SITE_OVERVIEW.name and me().is_admin else ""
 
 
 def _listed() -> dict[str, Any]:
-    def read(start: int, count: int) -> Any:
-        return current()[ShareLinks].page(me(), start, count)
-
+    read = partial(current()[ShareLinks].page, me())
     return {"share_page": pagination.list_page(read), "chips_of": chips_of}
 
 
-add_desk(bp, "/connect/shares", "", _desk)
+add_desk(bp, "/connect/shares", "", lambda: ShareDesk(me(), page, "panel_connect.connect"), _new_share)
 add_part("connect", "share_links/connect.html", _listed, rank=1)
 add_part("first_day", "share_links/first_day.html")
-VIEW_LINKS.append(ViewLink("share", _("Share this view"), "upload", _new_share))

@@ -8,10 +8,10 @@ from flask import Response, request
 
 from koyjabo.base.network import client_address
 from koyjabo.people.accounts.login import login_limits
-from koyjabo.reports.calls.places import FILTER_PARAMETERS, REPORT_REFUSALS, ReportPlace, add_reports
+from koyjabo.reports.calls.places import FILTER_PARAMETERS, REPORT_REFUSALS, add_reports
 from koyjabo.reports.calls.responses import respond
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.query.ranges import DEFAULT_RANGE
-from koyjabo.reports.services import ReportServices
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -98,20 +98,18 @@ def _by_link(name: str, token: str) -> Response:
     check(request.args.items(multi=True))
     own = scope_of(link), share_links.filters(link), link.range or DEFAULT_RANGE
     address = client_address.limit_key(request.environ)
-    insights = current()[ReportServices].public_reports.for_reader(f"share {link.id}", address=address)
+    insights = current()[Insights].for_public().for_reader(f"share {link.id}", address=address)
     return respond(name, *own, insights=insights)
 
 
 add_reports(
     bp,
-    ReportPlace(
-        path="/shares/<token>/reports/",
-        endpoint="shared_",
-        about=", with a share link",
-        whom="Anyone with the link can read this.",
-        refused=OF_LINK,
-        filters=FILTER_PARAMETERS,
-        ask=_by_link,
-        secured=False,
-    ),
+    "/shares/<token>/reports/",
+    "shared_",
+    ", with a share link",
+    "Anyone with the link can read this.",
+    OF_LINK,
+    FILTER_PARAMETERS,
+    _by_link,
+    secured=False,
 )

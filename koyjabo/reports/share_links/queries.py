@@ -37,10 +37,6 @@ def find(session: Session, share_id: str | None) -> Share | None:
     return next(iter(page(session, Share.id == share_id).items), None)
 
 
-def of_community(community_id: str | None) -> ColumnElement[bool]:
-    return Share.community_id == community_id
-
-
 def of_account(account: Account) -> ColumnElement[bool]:
     """All links for a site admin; for others, the links of all communities that they moderate or administer."""
     return true() if account.is_admin else Share.community_id.in_(_moderated(account.id))

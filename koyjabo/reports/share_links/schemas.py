@@ -20,22 +20,22 @@ NOT_A_LINK_RANGE = N_(
     "must be one of hour, today, yesterday, 7d, 30d, 90d, 365d, month, all, or two days such as 2026-11-01/2026-11-15"
 )
 
-TEXTS_SCHEMA = {"type": "array", "items": {"anyOf": [{"type": "string"}, NULL]}}
-
 DAYS_SCHEMA = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 
 
 def _range(value: Any) -> str | None:
-    if value is None or value in RANGE_NAMES or (isinstance(value, str) and is_interval(value)):
-        return None if value is None else str(value)
+    if value is None or (isinstance(value, str) and (value in RANGE_NAMES or is_interval(value))):
+        return value
     raise refuse(NOT_A_LINK_RANGE)
 
 
 def _filters(value: Any) -> dict[str, list[str]]:
     """Parse filters. A value may be null (not recorded), which a query string writes as ""."""
-    if not isinstance(value, dict) or not all(isinstance(texts, list) for texts in value.values()):
-        raise refuse(NOT_FILTERS)
-    if not all(text is None or isinstance(text, str) for values in value.values() for text in values):
+    if (
+        not isinstance(value, dict)
+        or not all(isinstance(texts, list) for texts in value.values())
+        or not all(isinstance(text, str | None) for texts in value.values() for text in texts)
+    ):
         raise refuse(NOT_FILTERS)
     return {name: [text or "" for text in values] for name, values in value.items()}
 
@@ -43,7 +43,9 @@ def _filters(value: Any) -> dict[str, list[str]]:
 Filters = Annotated[
     dict[str, list[str]],
     BeforeValidator(_filters),
-    WithJsonSchema({"type": "object", "additionalProperties": TEXTS_SCHEMA}),
+    WithJsonSchema(
+        {"type": "object", "additionalProperties": {"type": "array", "items": {"anyOf": [{"type": "string"}, NULL]}}}
+    ),
 ]
 
 Range = Annotated[

@@ -139,7 +139,7 @@ class ShareLinks(Changes):
         def read(session: Any) -> Page[Share]:
             if community_id is not None:
                 _require(session, account, uuid_of(community_id) or community_id)
-                return queries.page(session, queries.of_community(uuid_of(community_id)), start, count)
+                return queries.page(session, Share.community_id == uuid_of(community_id), start, count)
             _require_some(session, account)
             return queries.page(session, queries.of_account(account), start, count)
 

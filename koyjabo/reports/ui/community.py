@@ -15,19 +15,18 @@ from koyjabo.reports.community_people import (
     DAYS_PER_MONTH,
     DAYS_PER_WEEK,
     Growth,
-    People,
     SnapshotReports,
     Trend,
 )
 from koyjabo.reports.conversion_queries import ConversionReport
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS, Breakdown
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.people_count_queries import People
 from koyjabo.web.current import current
 from koyjabo.web.i18n import duration, language
 
-SECOND_MS = 1_000
 MAX_PAGES = 10
 
 MIN_ROWS = 6
@@ -35,12 +34,6 @@ MIN_ROWS = 6
 
 Row = tuple[Any, ...]
 """A row of a chart (templates/webkit/charts.html): a label, then the values of the series."""
-
-
-def from_first(rows: list[Row]) -> list[Row]:
-    """Return the rows from the first one with a non-zero value, but at least the last MIN_ROWS rows."""
-    first = next((at for at, row in enumerate(rows) if any(row[1:])), len(rows))
-    return rows[max(min(first, len(rows) - MIN_ROWS), 0) :]
 
 
 class PageLine(NamedTuple):
@@ -91,7 +84,10 @@ def of_moment(snapshot: Snapshot, query: ReportQuery) -> CommunitySnapshot:
 
 
 def _rows(trend: list[Trend]) -> list[Row]:
-    return from_first([(entry.period, *entry.people) for entry in trend])
+    """Return the rows from the first one with a non-zero value, but at least the last MIN_ROWS rows."""
+    rows = [(entry.period, *entry.people) for entry in trend]
+    first = next((at for at, row in enumerate(rows) if any(row[1:])), len(rows))
+    return [*rows[max(min(first, len(rows) - MIN_ROWS), 0) :]]
 
 
 def conversions(report: ConversionReport, pages: Breakdown | None) -> ConversionLines:
@@ -99,12 +95,12 @@ def conversions(report: ConversionReport, pages: Breakdown | None) -> Conversion
     Conversions).
     """
     people = {row.value: row.sums.new_visitors for row in pages.rows} if pages else {}
-    label = current()[ReportServices].reports.label
+    label = current()[Insights].label
     lines = []
     for page, number in report.pages[:MAX_PAGES]:
         name, visitors = label("page", page, language()) if page else str(_("Unknown")), people.get(page)
         lines.append(PageLine(name, number, visitors, _percent(number, visitors)))
-    average = "" if report.average_ms is None else duration(report.average_ms // SECOND_MS)
+    average = "" if report.average_ms is None else duration(report.average_ms // 1_000)
     others = report.conversions - sum(line.conversions for line in lines)
     percent = _percent(report.conversions, pages.total.new_visitors if pages else None)
     return ConversionLines(report.conversions, percent, average, lines, others)

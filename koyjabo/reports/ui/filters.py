@@ -9,8 +9,8 @@ from flask_babel.speaklater import LazyString
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.columns.dimensions.dimensions import Value
 from koyjabo.columns.query.report_query import Filters
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.query.parameters import escaped
-from koyjabo.reports.services import ReportServices
 from koyjabo.web.current import current
 from koyjabo.web.i18n import language
 from . import cards
@@ -41,7 +41,7 @@ def filters_in_words(filters: Filters, label: Label) -> list[str]:
 def stored_chips(filters: dict[str, list[str]]) -> list[str]:
     """Return stored filters in words. The list is empty for invalid filters, which a form reports when it is sent."""
     pairs = [(name, value) for name, values in filters.items() for value in values]
-    insights = current()[ReportServices].reports
+    insights = current()[Insights]
     try:
         return filters_in_words(insights.parse(pairs).query.filters, insights.label)
     except InvalidInput:

@@ -109,15 +109,12 @@ class LiveViews:
     def view(self, scope: Scope, user_id: str, message: Message) -> Opening:
         """Open a user's view in the panel, or of a community's reports. Raises InvalidInput, LedgerUnavailable."""
         base = SITE_OVERVIEW._replace(reader=user_id) if scope == SITE else of_community(scope, user_id)
-        return self._opening(base, message, lambda: None)
+        return self.view_at(base, message, lambda: None)
 
-    def public_view(self, base: ReportContext, message: Message, check: Callable[[], object]) -> Opening:
-        """Open a view for readers without an account. `check` is called before each report, and raises a KoyJaboError
-        once they may no longer read it.
+    def view_at(self, base: ReportContext, message: Message, check: Callable[[], object]) -> Opening:
+        """Open a view. `check` is called before each report, and raises a KoyJaboError once readers may no longer read
+        it.
         """
-        return self._opening(base, message, check)
-
-    def _opening(self, base: ReportContext, message: Message, check: Callable[[], object]) -> Opening:
         pairs = pairs_of(message)
         plan = ViewPlan(self._services, base, pairs)
         name = view_room(plan.view, base.is_public)

@@ -15,6 +15,7 @@ from koyjabo.columns.dimensions.dimensions import CITY_NAME
 from koyjabo.columns.query.periods import GRANULARITIES
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine import snapshot_queries
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
     LedgerRequest,
@@ -27,7 +28,6 @@ from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.comparisons import NO_COMPARISON, WEEKDAY, since
 from koyjabo.reports.query.granularities import NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
-from koyjabo.reports.services import ReportServices
 from . import breakdowns, choices, figures, timelines
 from .breakdowns import Values
 from .cards import BANGLADESH, Card, listed_by
@@ -58,8 +58,8 @@ class ViewPlan:
 
     def __init__(self, services: Services, base: ReportContext, pairs: Iterable[tuple[str, str]]) -> None:
         self.base, self.today = base, services.clock.today()
-        reports = services[ReportServices]
-        self.insights = reports.public_reports if base.is_public else reports.reports
+        insights = services[Insights]
+        self.insights = insights.for_public() if base.is_public else insights
         given = list(pairs)
         names = {name for name, _ in given}
         if is_default := "compare" not in names:

@@ -12,9 +12,11 @@ COMMANDS = {"export": "cli:export"}
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
     from koyjabo.web.panel.navigation import DATA_SECTION, Navigation, PanelPage, Shortcut
-    from .services import build
+    from .attended_times import LiveTimes
+    from .visit_list import VisitList
 
-    base.services.add(build(base))
+    base.services.add(VisitList(base))
+    base.services.add(LiveTimes(base))
     navigation = base.services[Navigation]
     navigation.add(PanelPage("panel_visits.visits", N_("Visits"), "list", rank=2))
     navigation.add_shortcuts(

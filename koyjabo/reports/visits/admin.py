@@ -15,10 +15,10 @@ from koyjabo.web.pages.pagination import Sorting
 from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import cursor, me, page
 from koyjabo.web.schemas.bodies import Body
-from .services import VisitListServices
+from .attended_times import LiveTimes
 from .ui import filters as visit_filters, texts
 from .ui.filters import filter_form, with_counts
-from .visit_list import VisitFilter, VisitSlice
+from .visit_list import VisitFilter, VisitList, VisitSlice
 
 bp = panel_blueprint("visits")
 
@@ -36,7 +36,7 @@ UNKNOWN_FILTER = N_("is not a filter of visits")
 @for_viewers
 def visits() -> Response:
     form = filter_form(request.args.to_dict())
-    listed, which = current()[VisitListServices].visits, VisitFilter(**form.values)
+    listed, which = current()[VisitList], VisitFilter(**form.values)
     sorting = Sorting.of(request, (NUMBER_ORDER,), f"-{NUMBER_ORDER}", CURSORS)
     try:
         if unknown := request.args.keys() - PARAMETERS:
@@ -57,10 +57,10 @@ def visits() -> Response:
 @bp.get("/visits/<int:ordinal>")
 @for_viewers
 def visit(ordinal: int) -> Response:
-    same_number = current()[VisitListServices].visits.visits_of(me(), ordinal)
+    same_number = current()[VisitList].visits_of(me(), ordinal)
     if not same_number:
         abort(404)
-    live_times = current()[VisitListServices].live_times()
+    live_times = current()[LiveTimes].read()
     return page("visits/visit", visit=same_number[0], earlier=same_number[1:], live_times=live_times)
 
 
@@ -70,7 +70,7 @@ def _show(
     """Show the list. `total` is the site's total, if the number of visits in the list differs from it."""
     communities = choices(form.values["community_id"])
     days = VisitFilter() if form.errors else VisitFilter(form.values["first_day"], form.values["last_day"])
-    frequent, browser = current()[VisitListServices].visits.frequent(me(), days), form.values["browser"]
+    frequent, browser = current()[VisitList].frequent(me(), days), form.values["browser"]
     browsers = {"": _("All"), **{name: name for name, _count in frequent.browsers}}
     browsers.setdefault(browser, browser)
     page_names = texts.page_names([form.values["page"], *(name for name, _count in frequent.pages)])
@@ -79,7 +79,7 @@ def _show(
         status,
         form=form,
         visit_slice=visit_slice,
-        live_times=current()[VisitListServices].live_times() if visit_slice.visits else {},
+        live_times=current()[LiveTimes].read() if visit_slice.visits else {},
         results=results,
         total=total,
         site_total=current()[Visits].stats().total,

@@ -1,10 +1,16 @@
 """How long the latest visits have been attended: the stored spans, and those that workers have not written yet."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from koyjabo.base.cluster.base import Base
 from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
 from koyjabo.counting.evidence.timeline import Shown
-from .attended_time_queries import Measured, MeasuredRow
+from . import attended_time_queries
+from .attended_time_queries import MeasuredRow
+
+MAX_LIVE_TIMES = 50
+"""Number of latest visits whose attended time is shown up to this moment."""
 
 
 class LiveTime(NamedTuple):
@@ -19,22 +25,29 @@ class LiveTime(NamedTuple):
         return self.attended_ms if self.since_ms is None else (self.attended_ms or 0) + max(0, now_ms - self.since_ms)
 
 
-def times_of(measured: list[Measured], attendance: AttendanceWriter) -> dict[str, LiveTime]:
-    """The times of the newest visits, newest first, by visit id."""
-    spans = attendance.unwritten.of({visit.visitor_id for visit, _ in measured})
-    visits = [visit for visit, stored in measured if stored]
-    ended, running = (_by_visit(part, visits) for part in spans)
-    times = {}
-    for visit, stored in measured:
-        own_ended, own_running = ended.get(visit.id, []), running.get(visit.id, [])
-        attended_ms, since_ms = visit.attended_ms, None
-        if stored and (own_ended or own_running):
-            spans_ms = [(shown.began_ms, shown.ended_ms) for shown in own_ended]
-            attended_ms, since_ms = stored.with_running(spans_ms, [shown.began_ms for shown in own_running])
-        has_acted = visit.acted or any(shown.acted for shown in (*own_ended, *own_running))
-        evidence = evidence_of(visit.automated or visit.is_bot, has_acted)
-        times[str(visit.id)] = LiveTime(attended_ms, since_ms, evidence)
-    return times
+class LiveTimes:
+    """Reads the attended times of the latest visits."""
+
+    def __init__(self, base: Base) -> None:
+        self._database, self._attendance = base.database, base.services[AttendanceWriter]
+
+    def read(self) -> Mapping[str, LiveTime]:
+        """Return the times of the newest visits, newest first, by visit id. Raises LedgerUnavailable."""
+        measured = self._database.read(attended_time_queries.newest, MAX_LIVE_TIMES)
+        spans = self._attendance.unwritten.of({visit.visitor_id for visit, _ in measured})
+        visits = [visit for visit, stored in measured if stored]
+        ended, running = (_by_visit(part, visits) for part in spans)
+        times = {}
+        for visit, stored in measured:
+            own_ended, own_running = ended.get(visit.id, []), running.get(visit.id, [])
+            attended_ms, since_ms = visit.attended_ms, None
+            if stored and (own_ended or own_running):
+                spans_ms = [(shown.began_ms, shown.ended_ms) for shown in own_ended]
+                attended_ms, since_ms = stored.with_running(spans_ms, [shown.began_ms for shown in own_running])
+            has_acted = visit.acted or any(shown.acted for shown in (*own_ended, *own_running))
+            evidence = evidence_of(visit.automated or visit.is_bot, has_acted)
+            times[str(visit.id)] = LiveTime(attended_ms, since_ms, evidence)
+        return times
 
 
 def _by_visit(spans: list[Shown], visits: list[MeasuredRow]) -> dict[int, list[Shown]]:

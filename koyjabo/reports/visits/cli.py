@@ -1,23 +1,21 @@
 """`koyjabo export`"""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from koyjabo.base.core.command_line import application, progress
 from koyjabo.base.core.errors import InvalidInput
-from .services import VisitListServices
+from .visit_list import VisitFilter, VisitList
 
 OPTIONS = {"first_day": "--from", "last_day": "--to", "community_id": "--community"}
 
-file = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+FILE = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 
 
 @click.command("export")
-@file
+@FILE
 @click.option("--community", default="", metavar="ID", help="Only visits to this community.")
 @click.option("--from", "first_day", default="", metavar="DAY", help="Only visits from this day, such as 2025-12-16.")
 @click.option("--to", "last_day", default="", metavar="DAY", help="Only visits up to this day.")
@@ -28,20 +26,14 @@ def export(file: Path, community: str, first_day: str, last_day: str, resume: bo
     The format is CSV. Days are in TIMEZONE. Safe to run while the server is busy.
     """
     from . import export_file
-    from .visit_list import VisitFilter
 
     which = VisitFilter(first_day, last_day, community_id=community)
-    with application() as services, _errors_by_option():
-        if str(file) == "-":
-            export_file.stream(services[VisitListServices].visits, sys.stdout.buffer, which, progress)
-        else:
-            export_file.write(services[VisitListServices].visits, file, which, resume, progress)
-
-
-@contextmanager
-def _errors_by_option() -> Iterator[None]:
-    try:
-        yield
-    except InvalidInput as error:
-        problems = "; ".join(f"{OPTIONS[name]} {why}" for name, why in error.details.items())
-        raise click.UsageError(f"{problems}." if problems else str(error)) from None
+    with application() as services:
+        try:
+            if str(file) == "-":
+                export_file.stream(services[VisitList], sys.stdout.buffer, which, progress)
+            else:
+                export_file.write(services[VisitList], file, which, resume, progress)
+        except InvalidInput as error:
+            problems = "; ".join(f"{OPTIONS[name]} {why}" for name, why in error.details.items())
+            raise click.UsageError(f"{problems}." if problems else str(error)) from None

@@ -2,8 +2,6 @@
 
 import csv
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -23,10 +21,12 @@ def write(visits: VisitList, path: Path, which: VisitFilter, resume: bool, progr
     """
     try:
         upto, last = _complete_part(path) if resume and path.exists() else (0, None)
-        with _opened(path, resume) as file:
+        flags = os.O_RDWR | os.O_CREAT | (0 if resume else os.O_EXCL)
+        with open(os.open(path, flags, 0o600), "r+b") as file:
             file.truncate(upto)
             file.seek(upto)
             stream(visits, file, which, progress, last=last, has_head=upto > 0)
+            os.fsync(file.fileno())
     except FileExistsError:
         raise Unusable(f"{path} already exists. Choose another name, or use --resume to continue it.") from None
     except OSError as error:
@@ -53,14 +53,6 @@ def stream(
             file.write(text.encode())
             advance(ids)
     file.flush()
-
-
-@contextmanager
-def _opened(path: Path, resume: bool) -> Iterator[IO[bytes]]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | (0 if resume else os.O_EXCL), 0o600)
-    with open(descriptor, "r+b") as file:
-        yield file
-        os.fsync(file.fileno())
 
 
 def _complete_part(path: Path) -> tuple[int, tuple[str, str] | None]:

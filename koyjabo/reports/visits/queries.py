@@ -26,7 +26,7 @@ from .condition_queries import DIRECT_SOURCE, SearchFilter, conditions
 YEAR_9999_MS = 253_370_764_800_000
 """Upper limit for a time, ms. Clients may send any number."""
 
-FOREVER_MS, HOUR_S = YEAR_9999_MS, 3_600
+HOUR_S = 3_600
 
 FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
 """Number of rows read per statement: few at first, because a page may soon be full, then twice as many each time."""
@@ -144,7 +144,7 @@ def count_all(session: Session, which: SearchFilter) -> Count | None:
     """
     if which._replace(began_ms=None, ended_ms=None, community_id="", sees_ids=True) != SearchFilter():
         return None
-    began_s, ended_s = (which.began_ms or 0) // 1000, (which.ended_ms or FOREVER_MS) // 1000
+    began_s, ended_s = (which.began_ms or 0) // 1000, (which.ended_ms or YEAR_9999_MS) // 1000
     hours, scope = HourlyVisits, which.community_id or SITE
     here = (hours.scope == scope, hours.hour_s > began_s - HOUR_S, hours.hour_s < ended_s)
     whole = case((hours.hour_s.between(began_s, ended_s - HOUR_S), hours.visits), else_=0)
@@ -154,10 +154,8 @@ def count_all(session: Session, which: SearchFilter) -> Count | None:
 
 def of_ordinal(session: Session, ordinal: int) -> tuple[LoggedVisit, ...]:
     """The visits with this number, newest first."""
-    of_these = Visit.id.in_(ids_of(session, ordinal))
-    return _with_names(
-        session, list(session.execute(select(*SELECTED_COLUMNS).where(of_these).order_by(Visit.id.desc())).all())
-    )
+    of_these = select(*SELECTED_COLUMNS).where(Visit.id.in_(ids_of(session, ordinal)))
+    return _with_names(session, [*session.execute(of_these.order_by(Visit.id.desc()))])
 
 
 def at_ms(session: Session, visit_id: int) -> int | None:

@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from koyjabo.base.cluster.base import Base
 from koyjabo.base.core import spreadsheet
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.days import Days, typed_days
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import MASKED_TEXT, OPERATOR, Account, uuid_of
 from koyjabo.base.core.runtime import ReportProgress, unreported
 from koyjabo.base.core.sanitize import MAX_TEXT_LENGTH
-from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.base.database.search import MAX_SEARCH_LENGTH
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.dimensions.trait_parser import TraitParser
@@ -22,17 +21,6 @@ from . import queries, search_terms
 from .condition_queries import SearchFilter
 from .export_lines import EXPORT_COLUMNS, export_lines
 from .queries import Count, Frequent, LoggedVisit, Search
-
-__all__ = [
-    "MAX_COUNTED_RESULTS",
-    "Count",
-    "Extract",
-    "Frequent",
-    "LoggedVisit",
-    "VisitFilter",
-    "VisitList",
-    "VisitSlice",
-]
 
 SEARCH_LIMIT_S = 1.0
 """Time limit for the search of one slice, s, enough for millions of visits. The next one continues the search."""
@@ -77,13 +65,13 @@ class VisitFilter(NamedTuple):
     place: str = ""
     community_id: str = ""
     text: str = ""
-    who: str = ""  # a key of WHO
+    who: str = ""  # a key of IS_BOT_BY_NAME
     page: str = ""
     source: str = ""
     browser: str = ""
     evidence: str = ""  # a key of `condition_queries.EVIDENCE_CONDITIONS`
     network: str = ""  # one of `address_owners.NETWORKS`
-    own: str = ""  # a key of OWN
+    own: str = ""  # a key of IS_OWN_BY_NAME
 
 
 class VisitSlice(NamedTuple):
@@ -110,10 +98,8 @@ class VisitList:
     Raises Forbidden for other accounts, InvalidInput by filter field, and LedgerUnavailable.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, parser: TraitParser) -> None:
-        self._database = database
-        self._clock = clock
-        self._parser = parser
+    def __init__(self, base: Base) -> None:
+        self._database, self._clock, self._parser = base.database, base.clock, base.services[TraitParser]
 
     def slice(
         self,

@@ -1,7 +1,5 @@
 """The subscription on the account's page."""
 
-from typing import Any
-
 from flask import Response, request
 
 from koyjabo.base.core.i18n import N_
@@ -21,8 +19,8 @@ def choose_mails() -> Response:
     return done(N_("Your changes were saved."), "pages_personal_data.account")
 
 
-def _subscription() -> dict[str, Any]:
-    return {"is_on": current()[WeeklyReport].is_subscriber(page_login.require())}
-
-
-add_part("account_emails", "weekly_report/subscription.html", _subscription)
+add_part(
+    "account_emails",
+    "weekly_report/subscription.html",
+    lambda: {"is_on": current()[WeeklyReport].is_subscriber(page_login.require())},
+)

@@ -20,7 +20,6 @@ from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.results import MAX_BREAKDOWN_ROWS
-from koyjabo.reports.services import ReportServices
 from . import queries
 from .queries import week_before
 
@@ -46,7 +45,7 @@ class WeeklyReport:
 
     def __init__(self, base: Base) -> None:
         self._database, self._clock = base.database, base.clock
-        self._insights = base.services[ReportServices].reports
+        self._insights = base.services[Insights]
         self._outbox = base.services[MailOutbox]
         self._work = DailyWork(base.database, base.clock, base.runtime, WORK_NAME, "weekly_report")
 
@@ -94,15 +93,11 @@ def top_values(insights: Insights, week: ReportQuery, language: str) -> dict[str
 
     Raises LedgerUnavailable, and StillCounting after an update.
     """
-    requests = [BreakdownRequest(week, dimension, MAX_TOP_VALUES) for dimension in DIMENSION_OF_LIST.values()]
-    requests += [
-        BreakdownRequest(week_before(week), dimension, MAX_BREAKDOWN_ROWS) for dimension in DIMENSION_OF_LIST.values()
-    ]
+    weeks = (week, MAX_TOP_VALUES), (week_before(week), MAX_BREAKDOWN_ROWS)
+    requests = [BreakdownRequest(days, name, rows) for days, rows in weeks for name in DIMENSION_OF_LIST.values()]
     results = insights.read(requests, language)
     lists: dict[str, list[Line]] = {}
-    for name, now, before in zip(
-        DIMENSION_OF_LIST, results[: len(DIMENSION_OF_LIST)], results[len(DIMENSION_OF_LIST) :], strict=True
-    ):
+    for name, now, before in zip(DIMENSION_OF_LIST, results, results[len(DIMENSION_OF_LIST) :], strict=False):
         past = {row.value: row.sums.visits or 0 for row in before.rows}
         lists[name] = [(row.label, row.sums.visits or 0, past.get(row.value, 0)) for row in now.rows]
     cities, countries = lists.pop("cities"), lists.pop("countries")

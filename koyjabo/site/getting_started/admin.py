@@ -11,8 +11,8 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.counting.days_by_hour import DaysByHour
 from koyjabo.counting.pulse import PulseSample
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.reports.visits.visit_list import VisitFilter
+from koyjabo.reports.visits.attended_times import LiveTimes
+from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from koyjabo.site.panel.connect import FIRST_HOSTS
 from koyjabo.site.panel.overview import PAGES_INSTEAD
 from koyjabo.web.current import current
@@ -74,7 +74,6 @@ def _instead_of_reports(moment: PulseSample, stats: dict[str, Any]) -> Response 
     beginning = None if request.args else steps.first_day(stats["totalVisits"])
     if not beginning:
         return None
-    visits = services[VisitListServices]
     return page(
         "getting_started/first_day",
         beginning=beginning,
@@ -82,8 +81,8 @@ def _instead_of_reports(moment: PulseSample, stats: dict[str, Any]) -> Response 
         stats=stats,
         day=services[DaysByHour].at(moment),
         now_ms=services.clock.now_ms(),
-        newest=visits.visits.slice(me(), VisitFilter(), count=MAX_NEWEST_VISITS).visits,
-        live_times=visits.live_times(),
+        newest=services[VisitList].slice(me(), VisitFilter(), count=MAX_NEWEST_VISITS).visits,
+        live_times=services[LiveTimes].read(),
     )
 
 

@@ -14,7 +14,6 @@ def register(base: "Base") -> None:
     from functools import partial
 
     from koyjabo.base.cluster.base import TICK_S
-    from koyjabo.columns.columns import Columns
     from koyjabo.counting.visits import Visits
     from koyjabo.realtime.services import RealtimeServices
     from .page_numbers import PageNumbers
@@ -28,7 +27,7 @@ def register(base: "Base") -> None:
     numbers = services.add(PageNumbers(base))
     source = PagesSource(numbers, base.settings.update_interval_ms / 1000)
     services.add(rooms.open(PAGES_ROOM, source, PagesRoom))
-    totals = services.add(PageTotals(base, services[Columns]))
+    totals = services.add(PageTotals(base))
 
     def views_changed(_: object = None) -> None:
         """Announce that this worker has recorded views of pages."""

@@ -33,21 +33,6 @@ class PageViewTotals(NamedTuple):
         ]
 
 
-def problems(session: Session, clock: Clock, columns: Columns) -> Iterator[str]:
-    """Compare the numbers of all pages with the report of all time, and yield a sentence for each difference. Nothing
-    is compared while one of them is being computed.
-    """
-    numbers = page_queries.numbers(session)
-    if numbers is None:
-        return
-    with suppress(StillCounting):
-        reported = totals(session, clock, columns, is_kept=False)
-        for page in sorted({*reported.views, *numbers}):
-            views = reported.views.get(page, 0)
-            if numbers[page] != views:
-                yield f"page_sums: {page} has {numbers[page]} views instead of {views}"
-
-
 def totals(session: Session, clock: Clock, columns: Columns, is_kept: bool = True) -> PageViewTotals:
     """Return the totals. `is_kept` is as in `Columns.read`. Raises StillCounting."""
     reading, today = columns.read(session, is_kept), clock.today()
@@ -76,7 +61,18 @@ def finish(session: Session, columns: Columns, totals: PageViewTotals, began: in
 
 class PageNumberRules(UpkeepRules):
     def problems(self, session: Session, clock: Clock, columns: Columns) -> Iterator[str]:
-        return problems(session, clock, columns)
+        """Compare the numbers of all pages with the report of all time, and yield a sentence for each difference.
+        Nothing is compared while one of them is being computed.
+        """
+        numbers = page_queries.numbers(session)
+        if numbers is None:
+            return
+        with suppress(StillCounting):
+            reported = totals(session, clock, columns, is_kept=False)
+            for page in sorted({*reported.views, *numbers}):
+                views = reported.views.get(page, 0)
+                if numbers[page] != views:
+                    yield f"page_sums: {page} has {numbers[page]} views instead of {views}"
 
     def discard_sums(self, session: Session) -> None:
         page_queries.discard(session)

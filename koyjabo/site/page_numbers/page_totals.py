@@ -19,9 +19,9 @@ PAGE_TOTALS_LEASE = "page_totals"
 class PageTotals:
     """Call `tick` every second."""
 
-    def __init__(self, base: Base, columns: Columns) -> None:
+    def __init__(self, base: Base) -> None:
         self._database, self._clock = base.database, base.clock
-        self._numbers, self._columns = base.services[PageNumbers], columns
+        self._numbers, self._columns = base.services[PageNumbers], base.services[Columns]
         self._task = LeasedTask(
             base.database, base.clock, base.runtime, PAGE_TOTALS_LEASE, "page_totals_interrupted", "page_totals_failed"
         )
@@ -58,19 +58,16 @@ class PageTotals:
         return self._database.scan(page_total_queries.totals, self._clock, self._columns)
 
     def _work(self) -> None:
-        with suppress(StillCounting):  # blocks are being stored; the next tick tries again
-            self._compute()
-        self._task.release()
-
-    def _compute(self) -> None:
         """Replace all sums. If rows have changed in the meantime, or another worker does the same, they are not ready
         yet, and the next tick tries again.
         """
-        throttle = Throttle(self._database)
-        began = self._database.write(page_queries.discard)
-        totals = self.read()
-        throttle.repeat(page_queries.remove_some)
-        rows, added = totals.rows(), 0
-        while added < len(rows):
-            added += throttle.do(page_queries.add_some, rows, added)
-        self._database.write(page_total_queries.finish, self._columns, totals, began)
+        with suppress(StillCounting):  # blocks are being stored; the next tick tries again
+            throttle = Throttle(self._database)
+            began = self._database.write(page_queries.discard)
+            totals = self.read()
+            throttle.repeat(page_queries.remove_some)
+            rows, added = totals.rows(), 0
+            while added < len(rows):
+                added += throttle.do(page_queries.add_some, rows, added)
+            self._database.write(page_total_queries.finish, self._columns, totals, began)
+        self._task.release()

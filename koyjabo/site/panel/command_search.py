@@ -13,7 +13,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.stats import encode
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.visits import search_terms
-from koyjabo.reports.visits.services import VisitListServices
+from koyjabo.reports.visits.visit_list import VisitList
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, name_of, place, speaking, translated
 from koyjabo.web.limits import limits
@@ -77,7 +77,7 @@ def _results(query: str) -> list[Result]:
 def _rows(query: str) -> Iterator[Result]:
     """Search visits, communities and users."""
     number = search_terms.ordinal(query)
-    visits = () if number is None else current()[VisitListServices].visits.visits_of(me(), number)[:1]
+    visits = () if number is None else current()[VisitList].visits_of(me(), number)[:1]
     for visit in visits:
         label = str(_("Visit %(number)s", number=count(visit.ordinal)))
         yield Result(FOUND_VISITS, label, place(visit.place), url_for("panel_visits.visit", ordinal=number))

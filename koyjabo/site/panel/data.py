@@ -13,9 +13,8 @@ from koyjabo.base.core.spreadsheet import MIMETYPE
 from koyjabo.base.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
 from koyjabo.communities.ui import choices
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.reports.visits.services import VisitListServices
 from koyjabo.reports.visits.ui.filters import facts, filter_form
-from koyjabo.reports.visits.visit_list import VisitFilter
+from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.retention.erasure import Erasure
@@ -95,7 +94,7 @@ def export() -> Response:
 
 def _pieces(values: dict[str, str], what: str) -> Iterator[str]:
     """Yield the pieces of the file. Raises InvalidInput."""
-    visits, jobs = current()[VisitListServices].visits, current()[RunningJobs]
+    visits, jobs = current()[VisitList], current()[RunningJobs]
     which = VisitFilter(**{name: values[name] for name in VisitFilter._fields})
     if what == EXPORT_OF_DAYS:
         return visits.export_days(me(), which)

@@ -19,10 +19,9 @@ from koyjabo.columns.columns import Columns
 from koyjabo.counting import ledger_sqlite, writer_sqlite
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.community_people import TREND_GRANULARITIES
-from koyjabo.reports.services import PeopleServices, ReportServices
-from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.reports.visits.visit_list import VisitFilter
+from koyjabo.reports.community_people import TREND_GRANULARITIES, Reports
+from koyjabo.reports.engine.insights import Insights
+from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from koyjabo.upkeep.retention import reduction_queries
 from koyjabo.upkeep.retention.old_row_queries import Stretch
 from koyjabo.upkeep.retention.reduction_queries import Boundary
@@ -132,7 +131,7 @@ def assert_no_table_is_read_whole(site: Site, statements: list[str], least: int)
 
 def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(filled, monkeypatch):
     with recorded_on_sqlite(monkeypatch) as statements, Site(filled("sqlite")) as site:
-        reports = site.services[PeopleServices].reports
+        reports = site.services[Reports]
         visit_community(site, "somebody", "1")
         statements.clear()
         reports.attend(HERE, [USER], site.time.ms)
@@ -160,7 +159,7 @@ def test_log_of_visits_is_looked_through_in_stretches(filled, kind):
         for what, which in WANTED.items():
             asked.clear()
             for newest_first in (True, False):
-                site.services[VisitListServices].visits.slice(ADMIN, which, before=5_000, newest_first=newest_first)
+                site.services[VisitList].slice(ADMIN, which, before=5_000, newest_first=newest_first)
             looked = [query for query in asked if "FROM visits" in query[0]]
             plans = [plan_of(site, kind, *query) for query in looked]
             assert len(plans) >= 3, what
@@ -177,7 +176,7 @@ SEARCHED = ("visits", "visitors", "people", "person_days")
 def test_reducing_visits_reads_no_table_whole(filled, kind):
     with Site(filled(kind)) as site:
         visit_community(site, "v7", "1")
-        database, boundary = site.services[ReportServices].reports._database, Boundary("2026-01-01", site.time.ms)
+        database, boundary = site.services[Insights]._database, Boundary("2026-01-01", site.time.ms)
         with recorded() as asked:
             reduced = database.write(
                 reduction_queries.reduce_visits,

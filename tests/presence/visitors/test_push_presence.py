@@ -14,7 +14,7 @@ from koyjabo.base.models import SITE
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.engine.insights import Insights
 
 WINDOW_S = 3
 SILENT = "Mozilla/5.0 (Windows NT 10.0) a browser that does not say who it is"
@@ -138,11 +138,11 @@ def stored(site: Site) -> list[tuple]:
 
 
 def peak_active(site: Site) -> int | None:
-    return site.services[ReportServices].reports.summary(DAYS).figures.peak_active
+    return site.services[Insights].summary(DAYS).figures.peak_active
 
 
 def test_the_greatest_measurement_of_a_day_is_stored(site):
-    peak, reports = site.services[ActivePeak], site.services[ReportServices].reports
+    peak, reports = site.services[ActivePeak], site.services[Insights]
     for visitors in (["ayesha"], ["babul", "karim"]):
         version = reports.version(DAYS)
         for visitor in visitors:

@@ -27,10 +27,10 @@ from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.evidence import queries as attendance_queries
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.scan_queue import ScanQueue
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.retention.erasure import Erasure
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
@@ -343,15 +343,15 @@ MIRPUR = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
 def test_reports_are_charged_to_user_and_community_and_the_panel_is_first(site, monkeypatch):
     readers, read = [], ScanQueue.read
     monkeypatch.setattr(ScanQueue, "read", lambda queue, requests, by: readers.append(by) or read(queue, requests, by))
-    services, today = site.services[ReportServices], site.services.clock.today()
-    shared, live = services.public_reports, services.reports.for_reader("admin", is_live=True)
+    everything, today = site.services[Insights], site.services.clock.today()
+    shared, live = everything.for_public(), everything.for_reader("admin", is_live=True)
     for insights, scope, *expected in (
-        (services.reports.for_reader("admin"), SITE, ("admin",), True, False),
+        (everything.for_reader("admin"), SITE, ("admin",), True, False),
         (live, SITE, ("admin",), True, True),
-        (services.reports.for_reader("ayesha"), MIRPUR, ("ayesha", MIRPUR), False, True),
+        (everything.for_reader("ayesha"), MIRPUR, ("ayesha", MIRPUR), False, True),
         (shared.for_reader("share 1"), SITE, ("share 1",), False, True),
         (shared.for_reader("share 1"), MIRPUR, ("share 1", f"shared {MIRPUR}"), False, True),
-        (services.reports, SITE, (), True, False),
+        (everything, SITE, (), True, False),
     ):
         insights.summary(ReportQuery(today, today, scope))
         assert [*readers[-1][:3]] == expected

@@ -6,14 +6,14 @@ from support.people.admins import panel
 from support.people.page_readers import words
 
 from koyjabo.base.core.errors import InvalidInput
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.engine.insights import Insights
 
 site = site_fixture("2025-12-16T00:20:30+06:00")
 
 
 @pytest.fixture
 def insights(site):
-    return site.services[ReportServices].reports
+    return site.services[Insights]
 
 
 def ask(insights, **more: str):

@@ -6,7 +6,7 @@ from support.application.site import Site
 from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
 from koyjabo.counting.evidence.timeline import Shown
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
-from koyjabo.reports.visits.services import VisitListServices
+from koyjabo.reports.visits.attended_times import LiveTimes
 
 
 class Pages:
@@ -16,7 +16,7 @@ class Pages:
         self.site = site
         self.attendance = site.services[AttendanceWriter]
         self.sockets = site.services[VisitorSockets]
-        self.times = site.services[VisitListServices].live_times
+        self.times = site.services[LiveTimes].read
 
     def open(self, socket: str, visitor: str, visit: str | None = None) -> None:
         self.sockets.opened(socket, self.sockets.fingerprint({}), visitor, True)

@@ -11,8 +11,7 @@ from support.sites.full_site import fill, quiet
 
 from koyjabo.base.core.errors import InvalidInput, Unusable
 from koyjabo.reports.visits import export_file, visit_list
-from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.reports.visits.visit_list import VisitFilter
+from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +36,13 @@ STEP = 19 if EVERYTHING else 61
 
 
 def export(site: Site, file: Path, resume: bool = False, **which: str) -> bytes:
-    export_file.write(site.services[VisitListServices].visits, file, VisitFilter(**which), resume, quiet)
+    export_file.write(site.services[VisitList], file, VisitFilter(**which), resume, quiet)
     return file.read_bytes()
 
 
 def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file):
     pipe = io.BytesIO()
-    export_file.stream(site.services[VisitListServices].visits, pipe, VisitFilter(), quiet)
+    export_file.stream(site.services[VisitList], pipe, VisitFilter(), quiet)
     assert export(site, file) == pipe.getvalue()
     assert os.stat(file).st_mode & 0o777 == 0o600
 

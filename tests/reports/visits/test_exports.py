@@ -16,7 +16,8 @@ from koyjabo.base.core import spreadsheet
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.people.audit.audit import Audit
 from koyjabo.reports.visits import export_lines, visit_list
-from koyjabo.reports.visits.visit_list import LoggedVisit, VisitFilter
+from koyjabo.reports.visits.queries import LoggedVisit
+from koyjabo.reports.visits.visit_list import VisitFilter
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.reports.visits import queries, visit_list
 from koyjabo.reports.visits.export_lines import EXPORT_COLUMNS
-from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.reports.visits.visit_list import Count, VisitFilter
+from koyjabo.reports.visits.queries import Count
+from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from koyjabo.upkeep.retention import erasure_queries
 
 ANDROID = "Mozilla/5.0 (Linux; Android 13; SM-A125F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0 Safari/537.36"
@@ -52,7 +52,7 @@ def world(site):
     site.post(json={"visitorId": "n7"}, headers=bearer(nusrat.access))
     site.services[Visits].register(NewVisit("h8", None, Scope(hikers), "Unknown", site.time()))
     site.rows("UPDATE users SET is_admin = true")
-    return site.services[VisitListServices].visits, account_of(nusrat)._replace(is_admin=True), hikers
+    return site.services[VisitList], account_of(nusrat)._replace(is_admin=True), hikers
 
 
 def ordinals(world, **which) -> list[int]:

@@ -11,9 +11,8 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.reports.visits import condition_queries, queries, visit_list
-from koyjabo.reports.visits.queries import Count
-from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.reports.visits.visit_list import LoggedVisit, VisitFilter
+from koyjabo.reports.visits.queries import Count, LoggedVisit
+from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +91,7 @@ def own(database):
 
 def found_in(own, **which: str) -> tuple[LoggedVisit, ...]:
     site, admin = own
-    return site.services[VisitListServices].visits.slice(admin, VisitFilter(**which)).visits
+    return site.services[VisitList].slice(admin, VisitFilter(**which)).visits
 
 
 def test_number_finds_the_visit_of_every_count(own):

@@ -11,8 +11,7 @@ from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.jobs.running_jobs import RunningJobs
 from koyjabo.people.audit.log import Subject, actor
-from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.reports.visits.visit_list import VisitFilter
+from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def test_export_is_shown_while_it_runs(site, admin):
     jobs, account = site.services[RunningJobs], site_admin(site)
 
     def begun():
-        pieces = site.services[VisitListServices].visits.export(account, VisitFilter(), jobs.reported("export"))
+        pieces = site.services[VisitList].export(account, VisitFilter(), jobs.reported("export"))
         next(pieces)
         next(pieces)
         return pieces

@@ -27,7 +27,6 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.settings.schema import Settings
 from koyjabo.columns.columns import Columns
 from koyjabo.reports.engine.insights import Insights
-from koyjabo.reports.services import ReportServices
 from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import TotalAdjuster
 from koyjabo.upkeep.retention.retention import Reduction, Retention
@@ -265,7 +264,7 @@ class Site:
 
     @property
     def reports(self) -> Insights:
-        return self.services[ReportServices].reports
+        return self.services[Insights]
 
     def store_blocks(self) -> None:
         """Store the blocks of visits and events that reports read."""

@@ -16,8 +16,8 @@ from sqlalchemy.engine import make_url
 from koyjabo.base.models import SITE
 from koyjabo.counting.ledger_store import open_store
 from koyjabo.counting.records import NewVisit
-from koyjabo.reports.community_people import VisitorConversion
-from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.community_people import Reports
+from koyjabo.reports.people_queries import VisitorConversion
 from support.application.site import Site, Time
 
 Moment = tuple[str, int]
@@ -146,7 +146,7 @@ class World:
         self.site = Site(url, self.time, TIMEZONE=zone)
         for community in (HERE, THERE):
             self.site.add_community(community)
-        self.reports = self.site.services[PeopleServices].reports
+        self.reports = self.site.services[Reports]
         self.conversions = []
         self.site.services.signals.visitor_converted.connect(self.conversions.append, weak=False)
         self.model = PeopleModel(ZoneInfo(zone))

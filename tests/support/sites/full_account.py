@@ -9,7 +9,7 @@ from sqlalchemy import Table
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.community_people import Reports
 from support.application.site import Site
 from support.people.accounts import PASSWORD, sign_up
 from support.people.communities import found, give, invite
@@ -64,7 +64,7 @@ class AccountHistory:
         invite(self.ayesha, self.hers, "rahim@example.com")
 
     def _visit(self) -> None:
-        self.site.services[PeopleServices].reports.attend(self.hers, [self.ayesha.id], self.site.time())
+        self.site.services[Reports].attend(self.hers, [self.ayesha.id], self.site.time())
         for number in range(3):
             self.site.time.pass_(hours=20)
             for community in (None, self.theirs, self.hers):
@@ -93,7 +93,7 @@ def tables_with(site: Site, *texts: str) -> set[str]:
 
 def figures(history: AccountHistory) -> list[object]:
     """Every number shown on pages, and every stored sum."""
-    reports = history.site.services[PeopleServices].reports
+    reports = history.site.services[Reports]
     seen = [(history.site.stats() | {"timestamp": 0, "revision": 0, "activeUsers": 0, "locations": 0})]
     for community in (history.theirs, history.hers):
         seen += [reports.weekly(community).people, reports.conversion_rate(community)]

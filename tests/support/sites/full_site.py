@@ -16,7 +16,7 @@ from koyjabo.columns.columns import Columns
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.visits import Visits
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.engine.insights import Insights
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.people.communities import found, give, site_admin
@@ -94,7 +94,7 @@ def count_all(site: Site, visits: Iterable[NewVisit]) -> None:
 
 def rebuild(site: Site) -> None:
     """Read all visits again for reports, as after a repair."""
-    site.services[ReportServices].reports._database.write(block_queries.remove_all_blocks)
+    site.services[Insights]._database.write(block_queries.remove_all_blocks)
     site.services[Columns].catch_up()
 
 

@@ -6,8 +6,8 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.reports.visits.visit_list import LoggedVisit, VisitFilter
+from koyjabo.reports.visits.queries import LoggedVisit
+from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.people.communities import account_of, found
@@ -20,7 +20,7 @@ class Log:
     """Visits on several days, with different visitors, times, locations and communities."""
 
     def __init__(self, site: Site) -> None:
-        self.site, self.visits = site, site.services[VisitListServices].visits
+        self.site, self.visits = site, site.services[VisitList]
         self.ayesha = sign_up(site)
         site.rows("UPDATE users SET is_admin = true")
         self.admin: Account = account_of(self.ayesha)._replace(is_admin=True)

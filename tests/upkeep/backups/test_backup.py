@@ -10,7 +10,7 @@ from support.sites.full_site import everything
 
 from koyjabo.base.core.errors import Unusable
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.community_people import Reports
 from koyjabo.upkeep.backups import backup_queries
 
 NEW = {"epoch", "revision", "revoked_ms", "version"}
@@ -86,7 +86,7 @@ def test_every_table_is_restored_on_either_database_in_a_new_epoch(full, target,
     assert target.register("v1", visitId="visit-8").duplicate
     target.register("v1", visitId="by-ref", communityId="mirpur")
     target.set_total(20_000)  # new keys continue after the backup's
-    target.services[PeopleServices].reports.attend(restored["communities"][0]["id"], ["u"], target.time())
+    target.services[Reports].attend(restored["communities"][0]["id"], ["u"], target.time())
     assert target.recount() == []
 
 

@@ -14,9 +14,8 @@ from support.sites.full_site import register
 from koyjabo.base.core.errors import LastAdmin
 from koyjabo.base.database import throttle
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.reports.services import PeopleServices
-from koyjabo.reports.visits.services import VisitListServices
-from koyjabo.reports.visits.visit_list import VisitFilter
+from koyjabo.reports.community_people import Reports
+from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from koyjabo.upkeep.personal_data import personal_data
 from koyjabo.upkeep.personal_data.personal_data import PersonalData
 
@@ -72,11 +71,11 @@ def test_visits_stay_without_a_user(site, history):
     total = site.stats()["totalVisits"]
     assert delete(history).status_code == 204
     boss = site.services[AccountServices].credentials.find(history.boss.email)
-    visits = site.services[VisitListServices].visits.slice(boss, VisitFilter()).visits
+    visits = site.services[VisitList].slice(boss, VisitFilter()).visits
     assert len(visits) == total
     assert {(visit.user_id, visit.user) for visit in visits} == {(None, None)}
     site.register("v1", communityId=history.theirs)  # the browser continues as the same person
-    assert site.services[PeopleServices].reports.weekly(history.theirs).people == (1, 0)
+    assert site.services[Reports].weekly(history.theirs).people == (1, 0)
     assert site.recount() == []
 
 

@@ -20,7 +20,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.people.audit.audit import Audit
-from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.community_people import Reports
 from koyjabo.upkeep.retention import erasure
 from koyjabo.upkeep.retention.erasure import Erasure
 
@@ -72,7 +72,7 @@ def test_no_table_contains_an_erased_visitor(sqlite_database):
         for community in (HERE, GONE):
             site.add_community(community)
             site.register("ayesha", communityId=community, visitId="the-visit", page="/map")
-        site.services[PeopleServices].reports.convert("somebody", "ayesha")
+        site.services[Reports].convert("somebody", "ayesha")
         site.register("ayesha", communityId=HERE)
         event = {"visitor_id": "ayesha", "event_id": "the-visit", "scope": "site", "at_ms": 1, "day": "d", "hour_s": 1}
         site.rows(

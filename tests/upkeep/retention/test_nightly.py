@@ -15,7 +15,7 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.upkeep.retention.nightly import Nightly
 from koyjabo.upkeep.retention.retention import Retention
 
@@ -253,7 +253,7 @@ DAYS = ("2025-11-01", "2025-11-02", "2025-11-03", "2025-12-20", "2025-12-21")
 
 
 def summaries(site_with_community: Site) -> list:
-    insights = site_with_community.services[ReportServices].reports
+    insights = site_with_community.services[Insights]
     query = ReportQuery(DAYS[0], "2025-12-31")
     return [insights.breakdown(query, dimension).rows for dimension in ("browser", "system", "device")]
 

@@ -20,9 +20,9 @@ from koyjabo.counting.evidence.timeline import Shown, Timeline
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.reports import conversion_queries
-from koyjabo.reports.community_people import BY_DAY
+from koyjabo.reports.community_people import BY_DAY, Reports
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.results import REDUCED_VISITS_REASON
-from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.upkeep.retention import reduction_queries
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.upkeep.retention.retention import Retention
@@ -91,7 +91,7 @@ def contents(site: Site) -> str:
 @pytest.mark.both_kinds
 def test_no_column_and_no_backup_contains_a_person_of_reduced_visits(site, tmp_path):
     visit(site, PERSONAL["visitor_id"], HERE, "visit-before-login", referrer=PERSONAL["referrer"])
-    site.services[PeopleServices].reports.convert(PERSONAL["user_id"], PERSONAL["visitor_id"])
+    site.services[Reports].convert(PERSONAL["user_id"], PERSONAL["visitor_id"])
     new = NewVisit(**PERSONAL, scope=Scope(HERE), at_ms=site.time.ms, page="/map")
     site.services[Visits].register(new)
     send_event(site, PERSONAL["visitor_id"], "event-of-ayesha")
@@ -113,7 +113,7 @@ def test_no_column_and_no_backup_contains_a_person_of_reduced_visits(site, tmp_p
 def test_visitors_of_reduced_visits_count_once_a_month_and_reports_say_so(site):
     visit_on(site, "2025-10-30", "2025-10-31", "2025-11-01", "2025-11-02", "2025-12-20")
     visit_on(site, "2025-12-20", visitor="babul")
-    reports = site.services[ReportServices].reports
+    reports = site.services[Insights]
     ranges = (("2025-10-30", "2025-10-31"), ("2025-11-01", "2025-11-02"), ("2025-12-01", "2025-12-31"))
     ranges += (("2025-10-30", "2025-11-02"), ("2025-10-30", "2025-12-31"))
 
@@ -171,7 +171,7 @@ def test_conversions_keep_their_page_and_time(site):
     visit_on(site, "2025-10-30", visitor="babul", scope=HERE, page="/fares")
     visit_on(site, "2025-10-31", scope=HERE, page="/map")
     site.time.pass_(hours=2)
-    reports = site.services[PeopleServices].reports
+    reports = site.services[Reports]
     reports.convert("a-user", "ayesha")
     visit_on(site, "2025-11-10", visitor="babul", scope=HERE)
     reports.convert("another-user", "babul")
@@ -180,12 +180,12 @@ def test_conversions_keep_their_page_and_time(site):
     def read() -> Any:
         return conversion_queries.conversions_between, Scope(HERE), "2025-10-30", "2025-10-31"
 
-    before = site.services[ReportServices].reports._database.report(*read())
+    before = site.services[Insights]._database.report(*read())
     assert (before.conversions, before.pages) == (2, [("/fares", 1), ("/map", 1)])
     rate = reports.conversion_rate(HERE)
     for day in ("2025-12-31", "2026-03-01"):
         reduce_on(site, day)
-        assert site.services[ReportServices].reports._database.report(*read()) == before
+        assert site.services[Insights]._database.report(*read()) == before
         assert reports.conversion_rate(HERE) == rate
         assert site.recount() == []
         assert "user" not in str(site.rows("SELECT visitor_id, user_id FROM conversions"))
@@ -195,7 +195,7 @@ def test_conversions_keep_their_page_and_time(site):
 def test_figures_of_people_stay_and_their_rows_go(site):
     visit_on(site, "2025-10-30", "2025-10-31", scope=HERE, user_id="a-user")
     visit_on(site, "2025-10-31", visitor="babul", scope=HERE)
-    reports, days = site.services[PeopleServices].reports, ("2025-10-29", "2025-11-02")
+    reports, days = site.services[Reports], ("2025-10-29", "2025-11-02")
     before = reports.visitors(HERE, *days), reports.trend(HERE, BY_DAY, *days), reports.conversion_rate(HERE)
     reduce_on(site, "2025-12-31")
     assert site.rows("SELECT * FROM people") == site.rows("SELECT * FROM person_days") == []
@@ -223,7 +223,7 @@ def test_an_event_loses_its_person_with_its_visit_and_later_events_have_no_visit
     assert events[1][0] == names(site)[0]
     send_event(site, "ayesha", "after-midnight")
     assert site.rows("SELECT visitor_id, visit_id FROM events WHERE id = 3") == [("ayesha", None)]
-    reports = site.services[ReportServices].reports
+    reports = site.services[Insights]
     assert reports.summary(ReportQuery("2025-10-31", "2025-12-01")).figures[6:8] == (2, 1)
 
 
@@ -232,7 +232,7 @@ def test_later_time_of_a_reduced_visit_is_ignored(site):
     visit_on(site, "2025-10-30", visit_id="1")
     reduce_on(site, "2025-12-31")
     shown = [Shown("ayesha", "1", 0, site.time.ms), Shown("ayesha", None, 0, site.time.ms)]
-    database = site.services[ReportServices].reports._database
+    database = site.services[Insights]._database
     assert database.write(record, shown, Timeline(site.time.ms))[:2] == ([None, None], 0)
 
 

@@ -18,8 +18,8 @@ from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.community_people import BY_DAY, BY_HOUR
-from koyjabo.reports.services import PeopleServices, ReportServices
+from koyjabo.reports.community_people import BY_DAY, BY_HOUR, Reports
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.upkeep.retention.erasure import Erasure
 
 HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
@@ -69,7 +69,7 @@ class ReductionMachine(RuleBasedStateMachine):
 
     @rule(user=st.sampled_from(USERS), visitor=visitors)
     def turn_out_to_be(self, user: str, visitor: str) -> None:
-        self.site.services[PeopleServices].reports.convert(user, visitor)
+        self.site.services[Reports].convert(user, visitor)
 
     @rule(hours=st.sampled_from([1, 5, 24, 30, 50]))
     def time_passes(self, hours: int) -> None:
@@ -106,7 +106,7 @@ class ReductionMachine(RuleBasedStateMachine):
 
     def insights(self, without: Collection[str] = ()) -> list[Figures]:
         """Reports of all days for the site and a community, except some breakdowns."""
-        reports, today = self.site.services[ReportServices].reports, self.site.services.clock.today()
+        reports, today = self.site.services[Insights], self.site.services.clock.today()
         queries = [ReportQuery(self.first_day, max(today, self.first_day), Scope(name)) for name in (SITE, HERE)]
         figures = [all_figures(reports, query) for query in queries]
         return [{name: report for name, report in own.items() if name not in without} for own in figures]
@@ -121,7 +121,7 @@ class ReductionMachine(RuleBasedStateMachine):
     def numbers(self) -> dict[str, Any]:
         """All figures that are shown, and the tables they come from. Asserts that the ledger agrees."""
         assert self.site.recount() == []
-        reports, today = self.site.services[PeopleServices].reports, self.site.services.clock.today()
+        reports, today = self.site.services[Reports], self.site.services.clock.today()
         since = min(self.first_day, shifted(today, -3))
         figures: dict[str, Any] = {table: sorted(self.site.rows(f"SELECT * FROM {table}")) for table in SUMS}
         for here in (HERE, THERE):

@@ -3,12 +3,10 @@
 from functools import partial
 
 from flask import url_for
-from flask_babel import lazy_gettext as _
 
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.reports.ui.report_context import COMMUNITY_REPORTS, ReportContext
-from koyjabo.reports.ui.view_links import VIEW_LINKS, ViewLink
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.pages.page_parts import add_part
 from .desk import ShareDesk, add_desk
@@ -18,8 +16,8 @@ bp = pages_blueprint("community_shares")
 
 def _desk(community_id: str) -> ShareDesk:
     at = member_forms.enter(community_id, MODERATOR)
-    show = partial(member_forms.page, at=at)
-    return ShareDesk(at.account, show, "pages_community_shares.community_shares", {"community_id": at.community.id})
+    args = {"community_id": at.community.id}
+    return ShareDesk(at.account, partial(member_forms.page, at=at), "pages_community_shares.community_shares", args)
 
 
 def _new_share(base: ReportContext) -> str:
@@ -28,6 +26,5 @@ def _new_share(base: ReportContext) -> str:
     )
 
 
-add_desk(bp, "/communities/<community_id>/shares", "community_shares", _desk)
+add_desk(bp, "/communities/<community_id>/shares", "community_shares", _desk, _new_share)
 add_part("community_settings", "share_links/community_settings.html")
-VIEW_LINKS.append(ViewLink("share", _("Share this view"), "upload", _new_share))

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from flask import Blueprint, Response, request, url_for
-from flask_babel import gettext as _
+from flask_babel import gettext, lazy_gettext as _
 from pydantic import BeforeValidator
 
 from koyjabo.base.core.days import Days
@@ -22,6 +22,8 @@ from koyjabo.reports.share_links.share_links import ShareLinks
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.filters import stored_chips
 from koyjabo.reports.ui.ranges import PRESETS, days_in_words
+from koyjabo.reports.ui.report_context import ReportContext
+from koyjabo.reports.ui.view_links import VIEW_LINKS, ViewLink
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.pages import links, management, pagination
@@ -59,7 +61,7 @@ class ShareDesk(NamedTuple):
         return self.show(
             TEMPLATE,
             share_page=pagination.list_page(read),
-            chips_of=self._chips_of,
+            chips_of=partial(chips_of, is_in_community=self.community_id is not None),
             now_ms=current().clock.now_ms(),
             args=self.args,
         )
@@ -94,8 +96,10 @@ class ShareDesk(NamedTuple):
         """Revoke a link. Raises Unconfirmed, UnknownShare, Forbidden."""
         share_links = current()[ShareLinks]
         link = share_links.find(self.account, share_id)
-        effect = _("The link stops working at once, for everyone. This cannot be undone.")
-        management.ask(_("Revoke the share link %(name)s?", name=link.name), effect, _("Revoke the link"), self._path())
+        effect = gettext("The link stops working at once, for everyone. This cannot be undone.")
+        management.ask(
+            gettext("Revoke the share link %(name)s?", name=link.name), effect, gettext("Revoke the link"), self._path()
+        )
         return done(
             N_("The share link %(name)s was revoked."),
             self.endpoint,
@@ -108,17 +112,18 @@ class ShareDesk(NamedTuple):
         values = {"form": form, "chips": stored_chips(_filters()), "problems": problems, "ranges": _ranges()}
         return self.show(TEMPLATE, status=management.status(form), back=self._path(), **values)
 
-    def _chips_of(self, link: Share) -> list[str]:
-        return chips_of(link, self.community_id is not None)
-
     def _path(self) -> str:
         return url_for(self.endpoint, **self.args)
 
 
-def add_desk(bp: Blueprint, path: str, overview: str, desk: Callable[..., ShareDesk]) -> None:
-    """Add the pages of a desk. `overview` is the list's endpoint, or "" if another page has the list. `desk` is called
-    with the arguments of `path`.
+def add_desk(
+    bp: Blueprint, path: str, overview: str, desk: Callable[..., ShareDesk], path_of: Callable[[ReportContext], str]
+) -> None:
+    """Add the pages of a desk, and the link to the form for a new link from the views of reports. `overview` is the
+    list's endpoint, or "" if another page has the list. `desk` is called with the arguments of `path`. For `path_of`,
+    see `ViewLink`.
     """
+    VIEW_LINKS.append(ViewLink("share", _("Share this view"), "upload", path_of))
     if overview:
         bp.get(path, endpoint=overview)(lambda **args: desk(**args).overview())
     bp.get(f"{path}/new", endpoint="new_share")(lambda **args: desk(**args).new())

@@ -5,7 +5,7 @@ from flask import Response, make_response, render_template, request, url_for
 from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.people.accounts.throttle.login_throttle import LOGIN_GUESS
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.share_links.models import Share
 from koyjabo.reports.share_links.passes import PASS_S
 from koyjabo.reports.share_links.reader import context_of, pass_cookie, require_pass
@@ -50,7 +50,9 @@ def unlock_share(token: str) -> Response:
     body = form.read()
     if body is not None:
         try:
-            proof = _unlock(link, body.password)
+            # Guesses are limited as for an account's password, across all addresses together.
+            with login_limits.password_attempt(f"share {link.id}", LOGIN_GUESS):
+                proof = current()[ShareLinks].unlock(link, body.password, login_limits.client())
         except WrongPassword as error:
             form.errors["password"] = error.sentence
         else:
@@ -73,16 +75,6 @@ def _show(link: Share, token: str) -> Response:
     view, problems = view_of(base, request.args.items(multi=True))
     template = "reports/parts.html" if view.parts else "share_links/shared_report.html"
     filters = {name: kept for name, kept in base.filters.items() if name != COMMUNITY}  # its names are hidden
-    chips = filters_in_words(filters, current()[ReportServices].public_reports.label)
+    chips = filters_in_words(filters, current()[Insights].for_public().label)
     page = render_template(template, link=link, token=token, filters=chips, view=view, problems=problems)
     return no_store(make_response(page, 400 if problems else 200))
-
-
-def _unlock(link: Share, password: str) -> str:
-    """Check the password and return a browser's pass. Guesses are limited as for an account's password,
-    across all addresses together.
-
-    Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
-    """
-    with login_limits.password_attempt(f"share {link.id}", LOGIN_GUESS):
-        return current()[ShareLinks].unlock(link, password, login_limits.client())

@@ -50,7 +50,7 @@ class ShareStream(Stream):
         token, link, _ = self._links[connection]
         check(pairs_of(message))
         base, rooms = context_of(link, self._services[ShareLinks]), self._services[RealtimeServices].rooms
-        name, source = self._services[LiveViews].public_view(base, message, partial(self._check, token, link))
+        name, source = self._services[LiveViews].view_at(base, message, partial(self._check, token, link))
         rooms.show(connection, name, source)
         if connection not in self._links:
             rooms.leave_view(connection)

@@ -9,7 +9,8 @@ from koyjabo.base.core.clock import shifted
 from koyjabo.base.core.i18n import N_
 from koyjabo.columns.dimensions.dimensions import DIMENSION_BY_NAME, EVIDENCE, OWN_VISITS
 from koyjabo.reports.visits.condition_queries import DIRECT_SOURCE
-from koyjabo.reports.visits.visit_list import MAX_COUNTED_RESULTS, Count, VisitFilter
+from koyjabo.reports.visits.queries import Count
+from koyjabo.reports.visits.visit_list import MAX_COUNTED_RESULTS, VisitFilter
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.i18n import count, day, place
 from koyjabo.web.pages import pagination

@@ -12,7 +12,7 @@ from koyjabo.base.core.urls import host_of, shown
 from koyjabo.base.network import user_agents
 from koyjabo.base.network.campaigns import Campaign
 from koyjabo.counting.evidence.facts import ATTENDED_VISIT_MS
-from koyjabo.reports.services import ReportServices
+from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.visits.attended_times import LiveTime, evidence_of
 from koyjabo.reports.visits.queries import LABELS_OF_COLUMNS, LoggedVisit
 from koyjabo.web import i18n
@@ -35,7 +35,7 @@ def community(visit: Any) -> str:
 
 def page_names(pages: Iterable[str | None]) -> dict[str | None, str]:
     """The names of pages as in reports, by page."""
-    return current()[ReportServices].reports.labels("page", {*pages}, i18n.language())
+    return current()[Insights].labels("page", {*pages}, i18n.language())
 
 
 def browser(user_agent: str | None) -> str:
