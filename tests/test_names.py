@@ -15,7 +15,7 @@ FILES = sorted((ROOT / "koyjabo").rglob("*.py"))
 CONTRACT = {"INTERFACES", "TABLES", "UPKEEP", "COMMANDS"}
 """Constants that packages of features have for `application/features.py`."""
 
-SHARED = CONTRACT | {"SECOND_MS", "MINUTE_MS", "HOUR_S", "HOUR_MS", "DAY_S", "DAY_MS", "PATIENCE_S"}
+SHARED = CONTRACT | {"MINUTE_MS", "HOUR_S", "HOUR_MS", "DAY_S", "DAY_MS", "PATIENCE_S"}
 """Constants that mean the same in every area, and may be defined in several."""
 
 MAX_SHARED = 25

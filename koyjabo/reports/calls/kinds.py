@@ -69,7 +69,7 @@ REPORTS = {
         TableOf(BreakdownResponse),
         {
             "by": f"{', '.join(DIMENSION_NAMES)} or event:{{name}}:{{property}}",
-            "limit": f"1 to {MAX_BREAKDOWN_ROWS:,}; default 10, or all in a CSV_FORMAT file",
+            "limit": f"1 to {MAX_BREAKDOWN_ROWS:,}; default 10, or all in a CSV file",
             "offset": f"0 to {MAX_OFFSET:,}",
         },
         _breakdown,
