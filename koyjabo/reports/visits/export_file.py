@@ -45,11 +45,11 @@ def stream(
     """Export to a pipe or file: all visits, or those after the visit `last`. Raises InvalidInput and
     LedgerUnavailable.
     """
-    extract = visits.extract(which, last)
+    all_ids, pieces = visits.extract(which, last)
     if not has_head:
         file.write(spreadsheet.head(EXPORT_COLUMNS).encode())
-    with progress(extract.ids, "Exporting") as advance:
-        for text, ids in extract.pieces:
+    with progress(all_ids, "Exporting") as advance:
+        for text, ids in pieces:
             file.write(text.encode())
             advance(ids)
     file.flush()

@@ -25,8 +25,6 @@ UNCHANGED_COLUMNS = tuple(name for name in (*LoggedVisit._fields, *OTHER_COLUMNS
 
 EXPORT_COLUMNS = ("ordinal", "at", *UNCHANGED_COLUMNS, "opened", *TRAIT_COLUMNS)
 
-ADDRESS_COLUMNS = ("page", "referrer")
-
 
 def export_lines(visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
     """Return one line per visit."""
@@ -39,5 +37,5 @@ def _row(visit: LoggedVisit, parse: Callable[[Sequence[Any]], Traits]) -> dict[s
     traits = dict(zip(TRAITS, parse([stored[name] for name in PARSED_COLUMNS]), strict=True))
     opened = None if visit.opened_ms is None else iso(visit.opened_ms)
     values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
-    values |= {name: shown(stored[name]) for name in ADDRESS_COLUMNS if stored[name]}
+    values |= {name: shown(stored[name]) for name in ("page", "referrer") if stored[name]}
     return {name: values[name] for name in EXPORT_COLUMNS}

@@ -64,13 +64,10 @@ def parts(text: str) -> list[str]:
 class PlaceMeaning(NamedTuple):
     """The locations that a text may refer to."""
 
-    whole: frozenset[str]  # stored names of one city with its country, in lower case: `dhaka, bd`
-    countries: frozenset[str]  # codes
-    cities: frozenset[str]  # names as in databases, in English
-    is_country: bool  # whether the text is the whole name of the country
-
-
-NO_PLACES = PlaceMeaning(frozenset(), frozenset(), frozenset(), False)
+    whole: frozenset[str] = frozenset()  # stored names of one city with its country, in lower case: `dhaka, bd`
+    countries: frozenset[str] = frozenset()  # codes
+    cities: frozenset[str] = frozenset()  # names as in databases, in English
+    is_country: bool = False  # whether the text is the whole name of the country
 
 
 def place_meaning(text: str) -> PlaceMeaning:
@@ -82,14 +79,14 @@ def place_meaning(text: str) -> PlaceMeaning:
     code = _countries().get(country, country.upper())
     if city and code in COUNTRIES_BY_CODE:
         names = {city, *(stored.lower() for stored, name in _cities() if name == city)}
-        return NO_PLACES._replace(whole=frozenset(f"{name}, {code.lower()}" for name in names))
+        return PlaceMeaning(whole=frozenset(f"{name}, {code.lower()}" for name in names))
     if typed in _countries():
-        return NO_PLACES._replace(countries=frozenset({_countries()[typed]}), is_country=True)
+        return PlaceMeaning(countries=frozenset({_countries()[typed]}), is_country=True)
     if len(typed) < SHORTEST_PART:
-        return NO_PLACES
+        return PlaceMeaning()
     countries = frozenset(code for name, code in _countries().items() if typed in name)
     cities = frozenset(city for city, name in _cities() if typed in name)
-    return NO_PLACES._replace(countries=countries, cities=cities)
+    return PlaceMeaning(countries=countries, cities=cities)
 
 
 @cache

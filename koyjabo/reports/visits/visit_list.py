@@ -52,6 +52,12 @@ ACTION_LABELS |= {
 }
 
 
+Extract = tuple[int, Iterator[tuple[str, int]]]
+"""An export: the number of its ids, and its pieces, which are read as needed. A piece has a text, and the number of ids
+read for it.
+"""
+
+
 class VisitFilter(NamedTuple):
     """The conditions of a search as typed by a user; "" matches all visits. Days are in TIMEZONE, both included. Case
     and the script of digits do not matter (`condition_queries.SearchFilter`).
@@ -83,13 +89,6 @@ class VisitSlice(NamedTuple):
     before: int | None = None
     after: int | None = None
     reached_ms: int | None = None
-
-
-class Extract(NamedTuple):
-    """An export. `pieces` are read as needed; each has a text, and the number of `ids` read for it."""
-
-    ids: int
-    pieces: Iterator[tuple[str, int]]
 
 
 class VisitList:
@@ -160,7 +159,7 @@ class VisitList:
         """
         search = self._database.report(_search_after, self._search_filter(which), last)
         self._record_export(OPERATOR, which)
-        return Extract(search.upto - search.after, self._pieces(search, LARGE_PIECE_SIZE))
+        return search.upto - search.after, self._pieces(search, LARGE_PIECE_SIZE)
 
     def export_days(self, account: Account, which: VisitFilter) -> Iterator[str]:
         """Yield the number of visits per day, on the site or in the filter's community. Days without visits are left
