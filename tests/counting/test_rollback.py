@@ -129,7 +129,7 @@ def test_calls_that_wait_for_a_failed_recovery_fail_with_it(site, database, monk
 
     with database.locked():
         with monkeypatch.context() as patch, ThreadPoolExecutor(READERS) as threads:
-            patch.setattr(recovery, "_alone", lock)
+            patch.setattr(recovery, "_recovering", lock)
             patch.setattr(recovery, "_begin_epoch", begin_when_all_wait)
             stats = threads.map(lambda _: site.app.test_client().get("/api/stats").json, range(READERS))
             assert [answer["stale"] for answer in stats] == [True] * READERS

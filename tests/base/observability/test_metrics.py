@@ -26,7 +26,7 @@ from koyjabo.base.observability.all_metrics import (
 from koyjabo.base.observability.gauges import Gauges
 from koyjabo.base.observability.metrics import MAX_ERROR_KINDS, Metrics
 from koyjabo.base.observability.services import Lag, ObservabilityServices
-from koyjabo.communities.live.participants import MAX_COMMUNITIES, largest_of
+from koyjabo.communities.live.participants import MAX_MEASURED_COMMUNITIES, largest_of
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
 from koyjabo.realtime.services import RealtimeServices
@@ -159,9 +159,11 @@ def test_gauges_of_live_workers_are_combined_as_each_metric_requires(tmp_path, m
 
 
 def test_communities_are_bounded_in_number():
-    largest = largest_of(Counter({f"community-{number}": number for number in range(1, 3 * MAX_COMMUNITIES + 1)}))
-    assert len(largest) == MAX_COMMUNITIES + 1
-    assert sum(largest.values()) == sum(range(1, 3 * MAX_COMMUNITIES + 1))
+    largest = largest_of(
+        Counter({f"community-{number}": number for number in range(1, 3 * MAX_MEASURED_COMMUNITIES + 1)})
+    )
+    assert len(largest) == MAX_MEASURED_COMMUNITIES + 1
+    assert sum(largest.values()) == sum(range(1, 3 * MAX_MEASURED_COMMUNITIES + 1))
 
 
 MOST = 2
