@@ -29,7 +29,7 @@ people.audit: . admin
 people.mail: .
 people.accounts: . users throttle two_step services login api pages cli
 presence: members visitors .
-counting: . services schemas incoming api pages cli
+counting: . services schemas incoming api pixel pages cli
 counting.evidence: . api
 realtime: . services
 communities: . live services ui api pages admin
@@ -101,7 +101,7 @@ FACE_OF_COLUMNS = "columns/columns.py columns/query/* columns/dimensions/* colum
 MAX_METHODS_OF_COLUMNS = 5
 
 PATH_OF_A_VISIT = """
-api incoming visits seen_texts ledger ledger_store outage live_stats batch_plan records rollback high_water
+api pixel incoming visits seen_texts ledger ledger_store outage live_stats batch_plan records rollback high_water
 ledger_sqlite ledger_postgres writer_sqlite writer_postgres schemas.requests
 """
 REACHED_BY_A_VISIT = """
@@ -179,7 +179,7 @@ def part(module: str) -> str:
     if module.removeprefix("koyjabo.") in FEATURES:
         return f"{package(module)}.{REGISTERING}"
     inside = inside_package(module)
-    separate = {"ui", "incoming", *INTERFACES, *([] if package(module) == "base.core" else ["services"])}
+    separate = {"ui", "incoming", "pixel", *INTERFACES, *([] if package(module) == "base.core" else ["services"])}
     if not inside or (len(inside) == 1 and not is_package(module) and inside[0] not in separate):
         return f"{package(module)}."
     return ".".join([package(module), *(inside if is_package(module) or len(inside) == 1 else inside[:-1])])

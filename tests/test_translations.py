@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 
 from koyjabo.base.core import credential_rules, errors
 from koyjabo.base.settings.checks import MAX_TOTAL
-from koyjabo.communities import schemas as community_requests
+from koyjabo.communities import validators as community_validators
 from koyjabo.site.receipts import pages as receipts
 from koyjabo.upkeep.recounts import total
 from koyjabo.web.i18n import LANGUAGES
@@ -66,7 +66,7 @@ LIMITS = [
     (credential_rules.PASSWORD_LENGTH, [credential_rules.MIN_PASSWORD_LENGTH, credential_rules.MAX_PASSWORD_LENGTH]),
     (validators.NAME_LENGTH, [1, validators.MAX_NAME_LENGTH]),
     (validators.NAME_TOO_LONG, [validators.MAX_NAME_LENGTH]),
-    (community_requests.DESCRIPTION_TOO_LONG, [community_requests.MAX_DESCRIPTION]),
+    (community_validators.DESCRIPTION_TOO_LONG, [community_validators.MAX_DESCRIPTION]),
     (receipts.REASON_LENGTH, [1, receipts.MAX_REASON_LENGTH]),
     (total.TOTAL_RANGE, [0, MAX_TOTAL]),
 ]

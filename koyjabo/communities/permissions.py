@@ -1,7 +1,7 @@
 """Checks permissions when a participant joins, and checks all participants again after a revocation."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import (
@@ -28,6 +28,9 @@ WATCHER = "watcher"
 who are not members.
 """
 
+AccessRequest: TypeAlias = "tuple[RequiredAccess, str | None]"
+"""The access needed to join, and the id of the refresh token that authenticates the request, if any."""
+
 
 class RequiredAccess(NamedTuple):
     """The access a participant must keep: a live session, and at least this role in a community, or in the panel
@@ -49,10 +52,6 @@ class RequiredAccess(NamedTuple):
     def of_stranger(cls, community_id: str) -> "RequiredAccess":
         """Access of a watcher without credentials."""
         return cls("", "", community_id, WATCHER)
-
-
-AccessRequest = tuple[RequiredAccess, str | None]
-"""The access needed to join, and the id of the refresh token that authenticates the request, if any."""
 
 
 class Permissions:

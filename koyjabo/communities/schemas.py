@@ -6,22 +6,18 @@ import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from koyjabo.base.core.clock import iso
-from koyjabo.base.core.errors import InvalidInput
-from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import EXTERNAL_ID, RESERVED_REFS, Account
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.models import Community, Membership
 from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import MAX_LIST_BODY_BYTES, Body
 from koyjabo.web.schemas.fields import Email, Flag, Name, VisitorId
-from koyjabo.web.schemas.validators import MAX_NAME_LENGTH, NULL, refuse, text_up_to, valid_name
+from koyjabo.web.schemas.validators import MAX_NAME_LENGTH, NULL, refuse
 from .roles import COMMUNITY_ROLES, Access
+from .validators import MAX_DESCRIPTION, description_text, known_role, ref_text, second_name_text
 
-MAX_DESCRIPTION = 2000
-DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 
 COLUMN_NAMES = {"nameBn": "name_bn", "descriptionBn": "description_bn", "open": "is_open", "listed": "is_listed"}
@@ -34,37 +30,20 @@ PUBLIC_COUNT = "lets anyone see the numbers of people online and of visits, live
 
 
 MAX_MEMBERS = 500
-NOT_A_REF = "must have 1 to 255 printable ASCII characters"
-RESERVED_REF = "must not be online, by-ref, . or .., which paths already use"
 REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS).replace('.', '[.]')})$){EXTERNAL_ID.pattern}")
-
-
-def _description(value: Any) -> str:
-    return "" if value is None else text_up_to(value, MAX_DESCRIPTION, DESCRIPTION_TOO_LONG)
-
-
-def _second_name(value: Any) -> str:
-    is_missing = value is None or (isinstance(value, str) and not value.strip())
-    return "" if is_missing else valid_name(value)
-
-
-def _role(value: Any) -> str:
-    if not isinstance(value, str) or value not in COMMUNITY_ROLES:
-        raise refuse(N_("must be member, moderator or admin"))
-    return value
 
 
 Description = Annotated[
     str,
-    BeforeValidator(_description),
+    BeforeValidator(description_text),
     WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_DESCRIPTION}, NULL]}),
 ]
 SecondName = Annotated[
     str,
-    BeforeValidator(_second_name),
+    BeforeValidator(second_name_text),
     WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_NAME_LENGTH}, NULL]}),
 ]
-Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(COMMUNITY_ROLES)})]
+Role = Annotated[str, BeforeValidator(known_role), WithJsonSchema({"type": "string", "enum": list(COMMUNITY_ROLES)})]
 
 
 class NewCommunityBody(Body):
@@ -205,23 +184,9 @@ class InvitationResponse(BaseModel):
         return cls(token=token, role=offer.role, invited_by=NamedResponse(name=offer.inviter.name), **to)
 
 
-def _ref(value: Any) -> str:
-    if not isinstance(value, str) or not EXTERNAL_ID.fullmatch(value):
-        raise refuse(NOT_A_REF)
-    if value in RESERVED_REFS:
-        raise refuse(RESERVED_REF)
-    return value
-
-
-def checked_ref(name: str, text: str) -> str:
-    """Validate an external id from a path. Raises InvalidInput with the reason for `name`."""
-    try:
-        return _ref(text)
-    except PydanticCustomError as error:
-        raise InvalidInput(details={name: error.message()}) from None
-
-
-Ref = Annotated[str, BeforeValidator(_ref), WithJsonSchema({"type": "string", "pattern": f"^{REF_PATTERN.pattern}$"})]
+Ref = Annotated[
+    str, BeforeValidator(ref_text), WithJsonSchema({"type": "string", "pattern": f"^{REF_PATTERN.pattern}$"})
+]
 
 
 class MemberByRefBody(Body):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
-INTERFACES = ("api", "pages")
+INTERFACES = ("api", "pixel", "pages")
 COMMANDS = {"stats": "cli:stats"}
 TABLES = ("models",)
 

@@ -1,23 +1,14 @@
 """POST /api/visitor/register and /api/visits: register visits.
 
 GET /api/stats, and /api/pulse with the last hour (specification: What is going on).
-
-GET /v.gif: an image that counts a visit, for pages and emails without scripts.
 """
 
 from http import HTTPStatus
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from pydantic import BaseModel, Field
 
 from koyjabo.base.core.errors import KoyJaboError
-from koyjabo.base.core.sanitize import truncate
-from koyjabo.base.core.urls import is_on_disk, sent_page
-from koyjabo.base.network import accept_language, campaigns
-from koyjabo.base.network.address_owners import AddressOwners
-from koyjabo.base.network.client_address import neighbourhood
-from koyjabo.base.network.crawlers import is_bot
-from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.counting.schemas.requests import VISIT_REFUSALS, NewVisitBody, SentVisitsBody
 from koyjabo.counting.schemas.responses import (
     LastVisitResponse,
@@ -30,18 +21,16 @@ from koyjabo.counting.schemas.responses import (
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.fast_path import fast_path
-from koyjabo.web.fast_path.request_context import FlaskContext, RequestContext
+from koyjabo.web.fast_path.request_context import RequestContext
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import JSON_CONTENT, PlainResponse, json_response, names_tag, revalidated
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.openapi.response_specs import Image
-from .anonymity import Anonymity
-from .incoming import is_operator, register, register_all, registered
+from .incoming import register, register_all
 from .own_numbers import OwnNumbers
 from .pulse import Pulse
-from .records import NewVisit, Receipt
+from .records import Receipt
 from .stats import encode
 from .visits import Visits
 
@@ -50,7 +39,6 @@ bp = api_blueprint("counting")
 declare(bp, "/api/visitor/", PathPolicy.ANYONE, tag="visits")
 declare(bp, "/api/stats", PathPolicy.ANYONE, tag="visits")
 declare(bp, "/api/pulse", PathPolicy.ANYONE, tag="visits")
-declare(bp, "/v.gif", PathPolicy.ANYONE, tag="visits")
 declare(bp, "/api/visits", PathPolicy.OWN, tag="visits")
 
 limits.refuse_with(
@@ -156,62 +144,3 @@ def pulse(context: RequestContext) -> PlainResponse:
     hour, last = pulse.hour(moment), moment.stats.last
     body = {"minute": hour[-2], "hour": hour, "last": last and last.as_object()}
     return PlainResponse(HTTPStatus.OK, [JSON_CONTENT, *revalidated(moment.tag)], encode(body))
-
-
-pixel_bp = Blueprint("pixel", __name__)
-
-PIXEL = (
-    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
-    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
-)
-"""A transparent pixel."""
-
-PURPOSES = ("Sec-Purpose", "Purpose", "X-Moz")
-
-
-@pixel_bp.get("/v.gif")
-@describe(
-    "Count a visit without a script",
-    {
-        200: Image("a GIF with one transparent pixel"),
-        429: "too many from this address or visitor; nothing was counted; see Retry-After",
-        503: "the visit could not be committed and was not counted; see Retry-After",
-    },
-    query={"page": "path of the page that shows the image"},
-)
-def pixel() -> Response:
-    """Count an anonymous visit. The visitor id is a hash of network and User-Agent that changes every day. HEAD
-    requests and prefetches are not counted.
-    """
-    purposes = [request.headers.get(name, "").lower() for name in PURPOSES]
-    is_prefetch = any(purpose.startswith(("prefetch", "prerender", "preview")) for purpose in purposes)
-    if request.method == "GET" and not is_prefetch:
-        _count_pixel()
-    return Response(PIXEL, mimetype="image/gif", headers={"Cache-Control": "no-store"})
-
-
-def _count_pixel() -> None:
-    context, services = FlaskContext(), current()
-    context.count_address("registrations")
-    address, user_agent = request.remote_addr, truncate(request.headers.get("User-Agent", ""))
-    page, owners, is_crawler = request.args.get("page"), services[AddressOwners], is_bot(user_agent)
-    if is_on_disk(page):
-        return
-    visit = services[Anonymity].visit(
-        NewVisit(
-            visitor_id=f"{neighbourhood(address or '')}\n{user_agent}",
-            visit_id=None,
-            place=services[LocationFinder].locate(address, has_city=False),
-            at_ms=services.clock.now_ms(),
-            user_agent=user_agent,
-            page=sent_page(page),
-            is_bot=is_crawler,
-            automated=is_crawler,
-            network=owners.network(address),
-            own=owners.is_own(address) or is_operator(request.environ, context.caller()),
-            language=accept_language.first_language(request.headers.get("Accept-Language")),
-            campaign=campaigns.of_page(page),
-        )
-    )
-    context.count_visitor("visits", visit.visitor_id)
-    registered(context, visit)

@@ -59,7 +59,7 @@ class PageValue(Protocol):
         """The current number of a page. Raises NumberNotShown, StillCounting, LedgerUnavailable."""
 
 
-PAGE_VALUES: dict[str, PageValue] = {}
+PAGE_VALUES: dict[str, "PageValue"] = {}
 """The values of pages, by name."""
 
 

@@ -1,14 +1,10 @@
-"""GET /api/stream and /api/communities/{id}/stream: changes as Server-Sent Events (specification: Streams). The models
-describe the events that `koyjabo.realtime.events` creates.
-"""
+"""GET /api/stream and /api/communities/{id}/stream: changes as Server-Sent Events (specification: Streams)."""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 from flask import Response, current_app, request
-from pydantic import BaseModel, Field
 
-from koyjabo.counting.schemas.responses import LastVisitResponse, StatsResponse
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.openapi.describe import describe
@@ -16,6 +12,15 @@ from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS
 from koyjabo.web.openapi.response_specs import ResponseSpec, StreamOf
 from .event_streams import COMMUNITY_STREAM, SITE_STREAM, CommunityEvents, SiteEvents
 from .routes import OPENED_STREAMS, stream_of
+from .schemas import (
+    CommunityUpdateEvent,
+    LostRightEvent,
+    MessageEvent,
+    SiteUpdateEvent,
+    VisitorCountEvent,
+    VisitorJoinedEvent,
+    VisitorLeftEvent,
+)
 from .site_parts import SITE_EVENTS, STREAM_QUERY, STREAM_RESPONSES
 
 bp = api_blueprint("sockets")
@@ -34,77 +39,8 @@ STREAM_LIMITS: dict[int, ResponseSpec] = {
     503: "no room for another connection, or the database is unavailable; see Retry-After",
 }
 
-MILESTONE = Field(
-    None, description="the highest milestone reached since the previous event; usually missing", examples=[5000]
-)
-
 
 OPENED_STREAMS |= {SITE_STREAM: SiteEvents, COMMUNITY_STREAM: CommunityEvents}
-
-
-class SiteUpdateEvent(BaseModel):
-    """The site's stats, sent immediately and after every change."""
-
-    type: Literal["visitor_update"]
-    stats: StatsResponse
-    last: LastVisitResponse | None = Field(description="the newest visit; null before the first one")
-    milestone: int | None = MILESTONE
-
-
-class CommunityUpdateEvent(BaseModel):
-    """The stats of a community, sent whenever a visit changes them."""
-
-    type: Literal["visitor_update"]
-    community_id: str
-    stats: StatsResponse
-    milestone: int | None = MILESTONE
-
-
-class CountEvent(BaseModel):
-    type: str
-    community_id: str
-    count: int = Field(description="members who are online now", examples=[42])
-    change: int = Field(description="since the previous event")
-    revision: int = Field(description="increases with every event; time in ms since 1970", examples=[1765860518412])
-    timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
-
-
-class VisitorCountEvent(CountEvent):
-    """The number of members online. Sent immediately, and whenever the number changes by more than one."""
-
-    type: Literal["visitor_count"]
-
-
-class VisitorJoinedEvent(CountEvent):
-    """A member has come online."""
-
-    type: Literal["visitor_joined"]
-    change: Literal[1]
-
-
-class VisitorLeftEvent(CountEvent):
-    """A member has gone offline."""
-
-    type: Literal["visitor_left"]
-    change: Literal[-1]
-
-
-class MessageEvent(BaseModel):
-    """A program's message to the members online."""
-
-    type: Literal["message"]
-    community_id: str
-    data: Any = Field(description="any JSON value", examples=[{"kind": "typing"}])
-    timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
-
-
-class LostRightEvent(BaseModel):
-    """The client is no longer permitted to use the stream, so the stream ends."""
-
-    type: Literal["error"]
-    error: str = Field(description="a sentence a person can act on")
-    message: str = Field(description="the same")
-    code: str = Field(description="for programs; stable", examples=["forbidden"])
 
 
 SITE_EVENTS.append(SiteUpdateEvent)

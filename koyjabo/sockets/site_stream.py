@@ -15,7 +15,8 @@ from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from .messages import MAX_LIST_MESSAGE_BYTES, VisibleMessage, is_true
 from .site_admission import admit, name_visitor, send_stats, show
-from .site_parts import SITE_PARTS, SitePart
+from .site_part import SitePart
+from .site_parts import SITE_PARTS
 from .stream import Connection, Stream
 
 

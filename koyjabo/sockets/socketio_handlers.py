@@ -26,7 +26,8 @@ from koyjabo.web.current import services_of
 from .joined_rooms import JoinedRooms
 from .messages import MAX_ERRORS, VisibleMessage, is_true, unknown, visit_id
 from .site_admission import admit, send_stats, show
-from .site_parts import SITE_PARTS, SitePart
+from .site_part import SitePart
+from .site_parts import SITE_PARTS
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from operator import sub
 from sys import intern
 from typing import Any, NamedTuple, Self
 
-from .block_kinds import DAY_COLUMN, DIFFERENCE_COLUMNS, BlockKind, Row, Seen
+from .block_kind import BlockKind
+from .block_kinds import DAY_COLUMN, DIFFERENCE_COLUMNS, Row, Seen
 
 MAX_BLOCK_ROWS, MIN_BLOCK_ROWS = 8_192, 256
 """Maximum number of rows in a block, and the minimum for ending a block with the day."""

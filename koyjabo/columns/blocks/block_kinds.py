@@ -1,7 +1,8 @@
 """The two kinds of blocks, of visits and of events, and their columns."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from .block_kind import BlockKind
 
 DAY_COLUMN = "day"
 
@@ -16,19 +17,6 @@ Seen = tuple[int, int]
 
 Row = tuple[tuple[int, ...], tuple[Any, ...]]
 """The plain columns of a row, beginning with DIFFERENCE_COLUMNS, and its coded columns."""
-
-
-class BlockKind(NamedTuple):
-    """The columns of a block. All kinds have DIFFERENCE_COLUMNS, and DAY_COLUMN among the `coded` columns."""
-
-    source: str  # the table of its rows
-    table: str
-    plain: Mapping[str, str]  # name → type code of `array`
-    coded: tuple[str, ...]
-
-    @property
-    def columns(self) -> dict[str, str]:
-        return {"id": "I", "at_ms": "q", **self.plain, **dict.fromkeys(self.coded, "H")}
 
 
 VISIT_BLOCKS = BlockKind(

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from .block import MAX_BLOCK_ROWS, MIN_BLOCK_ROWS, Block
-from .block_kinds import EVENT_BLOCKS, VISIT_BLOCKS, BlockKind
+from .block_kind import BlockKind
+from .block_kinds import EVENT_BLOCKS, VISIT_BLOCKS
 from .row_queries import MAX_ID, ReadRows, attended, changed_since, events, visits
 from .state_queries import RowState, changed, lock, mark_blocks, read_state
 

@@ -15,7 +15,8 @@ from koyjabo.base.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.base.models import SITE
 from . import block_queries
 from .block import MAX_BLOCK_ROWS, Block, CopiedRows
-from .block_kinds import BlockKind, Seen
+from .block_kind import BlockKind
+from .block_kinds import Seen
 from .block_queries import BlockHead
 from .row_queries import ReadRows
 from .rows import Rows

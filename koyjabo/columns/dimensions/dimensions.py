@@ -2,12 +2,9 @@
 and files follow from it. A dimension that is parsed from columns of a visit also needs a reader (`readers.py`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.urls import ascii_host, normal, shown, shown_host
-from koyjabo.base.network import location_names
+from koyjabo.base.core.urls import ascii_host, shown_host
+from .dimension import IS_DIRECT, IS_NOT_MEASURED, IS_UNKNOWN, Dimension, page_dimension, place_label
 
 Value = str | None
 """A value of a dimension; None if it was not recorded."""
@@ -41,8 +38,6 @@ DIRECT_CHANNEL, SEARCH_CHANNEL, SOCIAL_CHANNEL, AI_CHANNEL, REFERRAL_CHANNEL, CA
 BOT = "bot"
 """The `device` of declared crawlers. Other devices are in `base.network.user_agents`."""
 
-NO_VALUE, IS_DIRECT, IS_UNKNOWN, IS_NOT_MEASURED = N_("None"), N_("Direct"), N_("Unknown"), N_("Not measured")
-"""Labels of visits without a value: direct visits have no source, other values are unknown (glossary)."""
 
 DEVICES = {BOT: N_("Bot"), "tablet": N_("Tablet"), "phone": N_("Phone"), "desktop": N_("Desktop")}
 CHANNELS = {
@@ -63,41 +58,9 @@ OWN_WORDS = {"own": N_("Own visits"), "others": N_("Visits by others")}
 ATTENDED_WORDS = {"none": N_("Under 1 second"), "attended": N_("1 second or more")}
 
 
-def _place(value: str, language: str) -> str:
-    return location_names.in_language(location_names.COUNTRIES_BY_CODE.get(value, value), language)
-
-
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    """A dimension, or a filter that is none. Labels are marked with `N_`."""
-
-    name: str
-    label: str
-    card: str = ""  # the card of reports that has it as a tab, in the order of the table; "": none
-    words: Mapping[str, str] = field(default_factory=dict)  # labels of its values, by value
-    without: str = NO_VALUE  # label of visits without a value
-    stored: Callable[[str], str] = str  # returns the stored spelling of a typed value
-    shown: Callable[[str, str], str] = lambda value, _language: value  # returns the label of a value without words
-    is_address: bool = False  # its values are pages
-    is_counted: bool = False  # its rows have a `count` of page views or events: a visit can have several values
-    is_filter_only: bool = False
-
-
-def _page(name: str, label: str, is_counted: bool = False) -> Dimension:
-    return Dimension(
-        name,
-        label,
-        "pages",
-        stored=normal,
-        shown=lambda value, _language: shown(value),
-        is_address=True,
-        is_counted=is_counted,
-    )
-
-
 DIMENSIONS = (
-    _page("page", N_("Landing page")),
-    _page(VIEWED_PAGE, N_("Viewed page"), is_counted=True),
+    page_dimension("page", N_("Landing page")),
+    page_dimension(VIEWED_PAGE, N_("Viewed page"), is_counted=True),
     Dimension("device", N_("Device"), "devices", DEVICES, IS_UNKNOWN),
     Dimension("browser", N_("Browser"), "devices", without=IS_UNKNOWN),
     Dimension("system", N_("System"), "devices", without=IS_UNKNOWN),
@@ -108,8 +71,8 @@ DIMENSIONS = (
     Dimension("utm_campaign", N_("Campaign"), "sources"),
     Dimension("utm_term", N_("Term")),
     Dimension("utm_content", N_("Content")),
-    Dimension("country", N_("Country"), "places", without=IS_UNKNOWN, shown=_place),
-    Dimension(CITY_NAME, N_("City"), "places", without=IS_UNKNOWN, shown=_place),
+    Dimension("country", N_("Country"), "places", without=IS_UNKNOWN, shown=place_label),
+    Dimension(CITY_NAME, N_("City"), "places", without=IS_UNKNOWN, shown=place_label),
     Dimension(COMMUNITY, N_("Community"), "communities"),
     Dimension(EVIDENCE, N_("Activity"), words=EVIDENCE_WORDS, without=IS_NOT_MEASURED),
     Dimension(OWN_VISITS, N_("Own visits"), words=OWN_WORDS),

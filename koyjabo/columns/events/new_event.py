@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from koyjabo.web.limits.limits import MAX_USES
 
@@ -35,6 +35,9 @@ EventKey = tuple[str, str]
 
 NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
 
+NewEvents: TypeAlias = "Sequence[NewEvent]"
+"""The events of one request."""
+
 
 class NewEvent(NamedTuple):
     """An event as received, validated and cut to its limits."""
@@ -51,10 +54,6 @@ class NewEvent(NamedTuple):
     def anonymous(self, key: EventKey, other_key: EventKey | None = None) -> "NewEvent":
         """Return the event without the client's clock, which could identify a browser."""
         return self._replace(visitor_id=key[0], event_id=key[1], client_ms=None, other_key=other_key)
-
-
-NewEvents = Sequence[NewEvent]
-"""The events of one request."""
 
 
 class Recorded(NamedTuple):

@@ -1,7 +1,7 @@
 """Groups of visits, and the keys that reports group visits by."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from pydantic import Field
 from pyroaring import BitMap
@@ -23,6 +23,9 @@ Attended = tuple[int, int]
 AttendedVisits = Annotated[int, Field(description="visits whose page was visible for 1 s or more")]
 Counted = Annotated[int | None, Field(default=None, description="page views or events, for dimensions that count them")]
 AttendedS = Annotated[int, Field(description="their time in s")]
+
+Groups: TypeAlias = "Mapping[Any, Group]"
+"""Groups by period or value, or by None for everything."""
 
 
 class Sums(NamedTuple):
@@ -56,8 +59,6 @@ class Group(NamedTuple):
 
 
 NO_VISITS = Group()
-Groups = Mapping[Any, Group]
-"""Groups by period or value, or by None for everything."""
 
 
 class VisitSet(NamedTuple):

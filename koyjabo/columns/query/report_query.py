@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
@@ -13,6 +14,9 @@ FIRST_YEAR, LAST_YEAR = 1970, 2999
 FIRST_DAY, LAST_DAY = f"{FIRST_YEAR}-01-01", f"{LAST_YEAR}-12-31"
 
 CONFLICT = N_("Already filtered, by other values")
+
+Filters: TypeAlias = "Mapping[str, Filter]"
+"""Filters by dimension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,6 @@ class Filter:
 def passes_none(dimension: str, filter_: Filter) -> bool:
     """Return whether a visit without a recorded value passes. Visits that were not measured are not attended."""
     return filter_.passes((), is_none=True) and not (dimension == ATTENDED_FILTER and NOBODY in filter_.none_of)
-
-
-Filters = Mapping[str, Filter]
-"""Filters by dimension."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from koyjabo.communities.schemas import (
     MembersBody,
     OnlineCountsResponse,
     SyncedResponse,
-    checked_ref,
     columns,
 )
 from koyjabo.communities.services import community_services
+from koyjabo.communities.validators import checked_ref
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.responses import PRIVATE_CACHING, json_response, no_content
 from koyjabo.web.login import tokens

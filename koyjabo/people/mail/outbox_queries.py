@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session
@@ -62,6 +62,11 @@ taken, so that retries are neither charged nor logged again.
 
 ROW_COLUMNS = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
 
+Prepare: TypeAlias = "Callable[[Session, QueuedEmail, int], QueuedEmail | None]"
+"""A function that completes an email just before it is sent, in the transaction that takes it from the outbox, at
+`now_ms`. Returns None if the email is no longer needed.
+"""
+
 
 class QueuedEmail(NamedTuple):
     """An email whose text is composed later from the values in `data`: names, ids and numbers. `once` is a keyed hash.
@@ -102,12 +107,6 @@ class QueuedEmail(NamedTuple):
             session.add(OutboxMail(**{name: row[name] for name in ROW_COLUMNS}, attempts=0))
             session.flush()
         return True
-
-
-Prepare = Callable[[Session, QueuedEmail, int], QueuedEmail | None]
-"""A function that completes an email just before it is sent, in the transaction that takes it from the outbox, at
-`now_ms`. Returns None if the email is no longer needed.
-"""
 
 
 class Status(NamedTuple):

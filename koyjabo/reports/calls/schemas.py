@@ -1,11 +1,12 @@
 """The JSON of reports, for OpenAPI. The fields of results are described where they are defined."""
 
-from typing import Any, get_type_hints
+from typing import Any
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import Field
 
 from koyjabo.columns.query.groups import Sums
 from koyjabo.reports.engine.results import Figures, Period
+from .result_model import result_model
 
 EXACTNESS_FIELDS: dict[str, Any] = {
     "exact": (bool, ...),
@@ -13,20 +14,14 @@ EXACTNESS_FIELDS: dict[str, Any] = {
 }
 
 
-def _model(name: str, about: str, result: type | None = None, **more: Any) -> type[BaseModel]:
-    """Return a model with the fields of a result, then `more`. Fields whose type has a default may be absent."""
-    fields: dict[str, Any] = get_type_hints(result, include_extras=True) if result else {}
-    return create_model(name, __doc__=about, **{field: (hint, Field()) for field, hint in fields.items()} | more)
-
-
-ComparedResponse = _model(
+ComparedResponse = result_model(
     "ComparedResponse",
     "The figures for the other range.",
     Figures,
     until=(str | None, Field(description="the local time when it ends, if the range ends today")),
 )
 
-SummaryResponse: Any = _model(
+SummaryResponse: Any = result_model(
     "SummaryResponse",
     "The figures for a range, and for the range it is compared with.",
     Figures,
@@ -34,16 +29,16 @@ SummaryResponse: Any = _model(
     **EXACTNESS_FIELDS,
 )
 
-PeriodResponse = _model("PeriodResponse", "The figures for one period.", Period)
+PeriodResponse = result_model("PeriodResponse", "The figures for one period.", Period)
 
-TotalResponse = _model(
+TotalResponse = result_model(
     "TotalResponse",
     "The sums for several values.",
     Sums,
     values=(int, Field(description="number of values")),
 )
 
-RowResponse = _model(
+RowResponse = result_model(
     "RowResponse",
     "The sums for one value.",
     Sums,
@@ -52,7 +47,7 @@ RowResponse = _model(
     share=(float, Field(description="share of all visits, 0 to 1")),
 )
 
-BreakdownResponse = _model(
+BreakdownResponse = result_model(
     "BreakdownResponse",
     "The values with the most visits. `other` is everything that is not in `rows`.",
     rows=(list[RowResponse], ...),  # type: ignore[valid-type]

@@ -1,33 +1,20 @@
 """The cards of reports and their tabs. A tab is a dimension or a map."""
 
-from typing import NamedTuple
-
 from flask_babel import gettext, lazy_gettext as _
-from flask_babel.speaklater import LazyString
 
-from koyjabo.columns.dimensions.dimensions import CITY_NAME, DIMENSIONS, dimension_of
+from koyjabo.columns.dimensions.dimensions import CITY_NAME, dimension_of
+from .card import card
 
 BANGLADESH = "bangladesh"
 """The tab that also shows the values of CITY on a map."""
 
 
-class Card(NamedTuple):
-    name: str
-    label: LazyString
-    tabs: tuple[str, ...]
-
-
-def _card(name: str, label: LazyString, *tabs: str) -> Card:
-    """Return a card with the tabs of its dimensions, then other tabs."""
-    return Card(name, label, (*(dimension.name for dimension in DIMENSIONS if dimension.card == name), *tabs))
-
-
 SITE_CARDS = (
-    _card("pages", _("Pages")),
-    _card("sources", _("Sources")),
-    _card("places", _("Locations"), BANGLADESH),
-    _card("devices", _("Devices")),
-    _card("communities", _("Communities")),
+    card("pages", _("Pages")),
+    card("sources", _("Sources")),
+    card("places", _("Locations"), BANGLADESH),
+    card("devices", _("Devices")),
+    card("communities", _("Communities")),
 )
 
 COMMUNITY_CARDS = SITE_CARDS[:-1]

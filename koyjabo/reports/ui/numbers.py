@@ -8,7 +8,8 @@ from zlib import crc32
 
 from koyjabo.reports.engine.results import Breakdown
 from . import figures, timelines
-from .cards import BANGLADESH, Card
+from .card import Card
+from .cards import BANGLADESH
 from .view_plan import ON_MAP, ViewPlan
 
 Cell = Sequence[int | float | str | None]

@@ -9,7 +9,7 @@ from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.comparisons import NO_COMPARISON
 from koyjabo.reports.query.ranges import DEFAULT_RANGE
 from . import cards
-from .cards import Card
+from .card import Card
 from .page_address import Pairs
 
 VIEW_PARAMETERS = ("metric", "granularity", "tabs", "by", "offset", "find")

@@ -20,7 +20,7 @@ from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
 from . import breakdowns, cards, choices, figures, filters, map_dots, numbers, ranges, timelines
 from .breakdowns import Pages
-from .cards import Card
+from .card import Card
 from .filters import Chip
 from .map_dots import Dot
 from .page_address import Choice, PageAddress

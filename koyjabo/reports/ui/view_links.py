@@ -7,6 +7,8 @@ from flask_babel.speaklater import LazyString
 
 from .report_context import ReportContext
 
+VIEW_LINKS: list["ViewLink"] = []
+
 
 class ViewLink(NamedTuple):
     """A link to a page about the view. `path_of` returns the page's path; "" if readers do not get the link."""
@@ -16,6 +18,3 @@ class ViewLink(NamedTuple):
     icon: str
     path_of: Callable[[ReportContext], str]
     url: str = ""  # with the view's filters
-
-
-VIEW_LINKS: list[ViewLink] = []

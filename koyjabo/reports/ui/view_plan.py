@@ -30,7 +30,8 @@ from koyjabo.reports.query.granularities import NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from . import breakdowns, choices, figures, timelines
 from .breakdowns import Values
-from .cards import BANGLADESH, Card, listed_by
+from .card import Card
+from .cards import BANGLADESH, listed_by
 from .figures import Figure
 from .page_address import PageAddress, Pairs
 from .report_context import VIEW_PARAMETERS, ReportContext

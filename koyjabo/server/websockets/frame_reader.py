@@ -1,7 +1,7 @@
 """Parses the frames that a client sends (RFC 6455, 5)."""
 
 from struct import unpack_from
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from wsproto.frame_protocol import (
     LOCAL_ONLY_CLOSE_REASONS,
@@ -22,6 +22,8 @@ CLIENT_CLOSE_CODES = frozenset({*CloseReason, BAD_GATEWAY, *range(3000, 5000)} -
 BAD_GATEWAY.
 """
 
+Received: TypeAlias = "str | bytes | Part | PingFrame | PongFrame | CloseFrame"
+
 
 class PingFrame(NamedTuple):
     payload: bytes
@@ -37,9 +39,6 @@ class CloseFrame(NamedTuple):
 
 class Part(NamedTuple):
     """A frame of an incomplete message. It is reported so that frames can be counted."""
-
-
-Received = str | bytes | Part | PingFrame | PongFrame | CloseFrame
 
 
 class FrameReader:

@@ -49,6 +49,12 @@ WRONG_PATH_COUNT = N_("must be 1 to 100 paths")
 TOO_MANY_PATHS = "Too many paths from this address. Wait as long as Retry-After says, then try again."
 LONG_PATH = N_("may have at most 512 characters")
 
+HIDDEN_VIEWS = PageViews(None, None)
+
+Result = TypeVar("Result")
+
+epoch_text = lru_cache(maxsize=1)(base36)
+
 
 class PageNumbersOff(NumberNotShown):
     """PAGE_NUMBERS is empty."""
@@ -62,13 +68,6 @@ class PageNotShown(NumberNotShown):
 
     status = 404
     sentence = N_("This server does not show the number of this page.")
-
-
-HIDDEN_VIEWS = PageViews(None, None)
-
-Result = TypeVar("Result")
-
-epoch_text = lru_cache(maxsize=1)(base36)
 
 
 def page_of(path: Any) -> str:

@@ -19,6 +19,8 @@ WRONG_PAGES_MESSAGE = (
     "characters."
 )
 
+STREAM_QUERY["path"] = f"path of a page whose number to send, up to {MAX_PATHS} times"
+
 
 class PageUpdateEvent(PagesResponse):
     """The views of the pages in `path`, sent immediately, and of changed pages after every change."""
@@ -100,7 +102,6 @@ class WatchedPages:
 
 SITE_PARTS.append(WatchedPages())
 SITE_EVENTS.append(PageUpdateEvent)
-STREAM_QUERY["path"] = f"path of a page whose number to send, up to {MAX_PATHS} times"
 STREAM_RESPONSES |= {
     400: f"a path is wrong, or there are more than {MAX_PATHS}",
     404: "this server shows the number of no page (PAGE_NUMBERS)",

@@ -1,18 +1,8 @@
 """Why visits are not saved, in sentences."""
 
-from typing import NamedTuple
-
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.timelines import TIMELINES
-
-
-class Cause(NamedTuple):
-    """Why visits are not saved, what to do, and where docs/troubleshooting.md says more."""
-
-    sentence: str
-    advice: str
-    section: str
-
+from .cause import Cause
 
 CAUSE_SENTENCES = {
     "locked": Cause(

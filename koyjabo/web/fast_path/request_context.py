@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from flask import request
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from koyjabo.web.schemas.bodies import Body
 
 Model = TypeVar("Model", bound="Body")
+
+Handler: TypeAlias = "Callable[[RequestContext], PlainResponse]"
 
 
 class RequestContext(ABC):
@@ -85,6 +87,3 @@ class FlaskContext(RequestContext):
         if login is None and "HTTP_AUTHORIZATION" not in self.environ:
             login = page_login.login()  # its access token may have expired, as on pages
         return login.account if login else None
-
-
-Handler = Callable[[RequestContext], PlainResponse]

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from pydantic import BaseModel
+
+ResponseSpec: TypeAlias = "type[BaseModel] | ListOf | TableOf | OneOf | Text | Image | StreamOf | str | None"
+"""Describes a response: a model of the body, a text about an error, or None for an empty body."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,3 @@ class StreamOf:
     """Server-Sent Events. The data of an event is one of the models, distinguished by `type`."""
 
     models: Sequence[type[BaseModel]]
-
-
-ResponseSpec = type[BaseModel] | ListOf | TableOf | OneOf | Text | Image | StreamOf | str | None
-"""Describes a response: a model of the body, a text about an error, or None for an empty body."""

@@ -1,0 +1,43 @@
+"""A dimension of reports: its label, and how its values are stored and shown."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.urls import normal, shown
+from koyjabo.base.network import location_names
+
+NO_VALUE, IS_DIRECT, IS_UNKNOWN, IS_NOT_MEASURED = N_("None"), N_("Direct"), N_("Unknown"), N_("Not measured")
+"""Labels of visits without a value: direct visits have no source, other values are unknown (glossary)."""
+
+
+def place_label(value: str, language: str) -> str:
+    return location_names.in_language(location_names.COUNTRIES_BY_CODE.get(value, value), language)
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A dimension, or a filter that is none. Labels are marked with `N_`."""
+
+    name: str
+    label: str
+    card: str = ""  # the card of reports that has it as a tab, in the order of the table; "": none
+    words: Mapping[str, str] = field(default_factory=dict)  # labels of its values, by value
+    without: str = NO_VALUE  # label of visits without a value
+    stored: Callable[[str], str] = str  # returns the stored spelling of a typed value
+    shown: Callable[[str, str], str] = lambda value, _language: value  # returns the label of a value without words
+    is_address: bool = False  # its values are pages
+    is_counted: bool = False  # its rows have a `count` of page views or events: a visit can have several values
+    is_filter_only: bool = False
+
+
+def page_dimension(name: str, label: str, is_counted: bool = False) -> Dimension:
+    return Dimension(
+        name,
+        label,
+        "pages",
+        stored=normal,
+        shown=lambda value, _language: shown(value),
+        is_address=True,
+        is_counted=is_counted,
+    )
