@@ -11,7 +11,7 @@ from typing import Any
 from koyjabo.base.core.errors import UnknownCommunity
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.database.rows import Page
+from koyjabo.base.database.rows import Slice
 from koyjabo.base.models import Scope
 from koyjabo.people.audit.log import ACTION_LABELS, community_subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
@@ -54,14 +54,14 @@ class Communities(Changes):
         announce(tx, community)
         return Access(account, community, ADMIN)
 
-    def list(self, account: Account, start: int, count: int, text: str = "", order: str = "members") -> Page[Access]:
+    def list(self, account: Account, start: int, count: int, text: str = "", order: str = "members") -> Slice[Access]:
         """A page of `count` communities that `account` may see, from the offset `start`. `text` is part of a
         name, and `order` one of ORDERS.
         """
         # A report, because reading a page costs as much as reading all pages before it.
         return self._database.report(queries.listed, account, text, order, start, count)
 
-    def own(self, account: Account, start: int, count: int) -> Page[Access]:
+    def own(self, account: Account, start: int, count: int) -> Slice[Access]:
         """A page of `count` communities that `account` is a member of, ordered by name, from the offset `start`."""
         return self._database.report(queries.own, account, start, count)
 
@@ -123,7 +123,7 @@ class Communities(Changes):
 
     def all(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "name"
-    ) -> Page[Community]:
+    ) -> Slice[Community]:
         """A page of `count` communities from the offset `start`, including archived ones. `query` is an id, or words
         that occur in the name. `order` is one of PANEL_ORDERS, prefixed with "-" for descending.
         """

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, Text, and_, cast, delete, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from koyjabo.base.database.rows import Page, length
+from koyjabo.base.database.rows import Slice, length
 from koyjabo.base.database.search import has, sought
 from koyjabo.people.accounts.models import Invitation
 from koyjabo.people.accounts.users.invitation_queries import INVITER, InvitationRows
@@ -36,7 +36,7 @@ def find(session: Session, community_id: str, user_id: str) -> Membership | None
 
 def page(
     session: Session, community_id: str, text: str, role: str, start: int, count: int, with_emails: bool
-) -> Page[Membership]:
+) -> Slice[Membership]:
     """Members in the order they joined, with `text` in their name and, if given, the role `role`."""
     matches = _members(community_id)
     if part := sought(text):
@@ -44,7 +44,7 @@ def page(
     if role:
         matches = matches.where(Membership.role == role)
     ordered = matches.order_by(Membership.joined_ms, Membership.user_id).offset(start).limit(count)
-    return Page(tuple(session.scalars(_with_names(ordered, with_emails))), length(session, matches))
+    return Slice(tuple(session.scalars(_with_names(ordered, with_emails))), length(session, matches))
 
 
 def external_members(session: Session, community_id: str) -> list[Membership]:

@@ -6,7 +6,7 @@ from typing import Any
 from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.database.rows import Page
+from koyjabo.base.database.rows import Slice
 from koyjabo.people.audit.log import ACTION_LABELS, community_subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import Community, Membership
@@ -65,12 +65,12 @@ class Memberships(Changes):
 
     def page(
         self, account: Account, community_id: str, start: int, count: int, text: str = "", role: str = ""
-    ) -> Page[Membership]:
+    ) -> Slice[Membership]:
         """A page of `count` members in the order they joined, from the offset `start`. They have `text` in their name
         and, if given, the role `role`. Emails are only loaded for site admins.
         """
 
-        def read(session: Any) -> Page[Membership]:
+        def read(session: Any) -> Slice[Membership]:
             access = allowed(session, account, community_id, MEMBER)
             return member_queries.page(session, access.community.id, text, role, start, count, account.is_admin)
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.models import Counter
-from koyjabo.base.database.rows import Page, length, ordered_by
+from koyjabo.base.database.rows import Slice, length, ordered_by
 from koyjabo.base.database.search import has, has_words, sought
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.models import Adjustment, Announcement, DailyVisits
@@ -74,7 +74,7 @@ def accesses(session: Session, account: Account, ids: Collection[str]) -> list[A
     return _read(session, account, _accesses(account).where(Community.id.in_(ids)))
 
 
-def listed(session: Session, account: Account, text: str, order: str, start: int, count: int) -> Page[Access]:
+def listed(session: Session, account: Account, text: str, order: str, start: int, count: int) -> Slice[Access]:
     """The listed communities and the account's own with `text` in a name, sorted by one of LIST_ORDERS. Users with
     access to the panel see all communities.
     """
@@ -84,14 +84,14 @@ def listed(session: Session, account: Account, text: str, order: str, start: int
     if part := sought(text):
         communities = communities.where(or_(*(has(name, part) for name in COMMUNITY_NAMES)))
     ordered = communities.order_by(*LIST_ORDERS[order], *_BY_NAME).offset(start).limit(count)
-    return Page(tuple(_read(session, account, ordered)), length(session, communities))
+    return Slice(tuple(_read(session, account, ordered)), length(session, communities))
 
 
-def own(session: Session, account: Account, start: int, count: int) -> Page[Access]:
+def own(session: Session, account: Account, start: int, count: int) -> Slice[Access]:
     """The communities that the account is a member of, by name."""
     communities = _accesses(account).where(_is_own(account))
     page = communities.order_by(*_BY_NAME).offset(start).limit(count)
-    return Page(tuple(_read(session, account, page)), length(session, communities))
+    return Slice(tuple(_read(session, account, page)), length(session, communities))
 
 
 def homes(session: Session, account: Account) -> list[Access]:
@@ -192,7 +192,7 @@ def find(session: Session, community_id: str) -> Community | None:
     return session.scalar(select(Community).where(Community.id == community_id))
 
 
-def everything(session: Session, query: str, start: int, count: int, order: str) -> Page[Community]:
+def everything(session: Session, query: str, start: int, count: int, order: str) -> Slice[Community]:
     """A page of communities. `query` is an id, or words that occur in its names. `order` is one of PANEL_ORDERS,
     prefixed with "-" for descending.
     """
@@ -200,7 +200,7 @@ def everything(session: Session, query: str, start: int, count: int, order: str)
     if part := sought(query):
         communities = communities.where(or_(Community.id == part.lower(), and_(*has_words(COMMUNITY_NAMES, part))))
     ordered = communities.order_by(ordered_by(PANEL_ORDERS, order), *_BY_NAME).offset(start).limit(count)
-    return Page(tuple(session.scalars(ordered)), length(session, communities))
+    return Slice(tuple(session.scalars(ordered)), length(session, communities))
 
 
 def archive(session: Session, community: Community, now_ms: int) -> None:

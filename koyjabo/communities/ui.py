@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask, Response, make_response, render_template, request
 
 from koyjabo.base.core.errors import Unauthenticated, UnknownCommunity
-from koyjabo.base.database.rows import Page
+from koyjabo.base.database.rows import Slice
 from koyjabo.people.models import Community
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
@@ -95,5 +95,5 @@ def all_choices() -> list[tuple[str, str]] | None:
     return [(community.id, name_of(community)) for community in communities if community.archived_ms is None]
 
 
-def _by_name() -> Page[Community]:
+def _by_name() -> Slice[Community]:
     return community_services().directory.all(me(), count=MAX_CHOICES)

@@ -17,8 +17,8 @@ LIMIT_LOCK = 0x6B6F796C  # "koyl", the first key of the PostgreSQL advisory lock
 LOCK_LIMIT = text(f"SELECT pg_advisory_xact_lock({LIMIT_LOCK}, hashtext(:name))")
 
 
-class Page(NamedTuple, Generic[Item]):
-    """One page of a list, and the length of the whole list."""
+class Slice(NamedTuple, Generic[Item]):
+    """One slice of a list, and the length of the whole list."""
 
     items: tuple[Item, ...]
     total: int

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable, Collection
 
 from koyjabo.base.core.i18n import ASCII_DIGITS
-from koyjabo.base.database.rows import Page
+from koyjabo.base.database.rows import Slice
 from koyjabo.base.database.search import sought
 from koyjabo.base.models import Scope
 from koyjabo.counting.visits import Visits
@@ -88,7 +88,7 @@ class OnlinePeople:
 
     def page(
         self, scope: Scope, start: int, count: int, text: str = "", order: str = OLDEST_FIRST
-    ) -> Page[OnlinePerson]:
+    ) -> Slice[OnlinePerson]:
         """A page of `count` people from the offset `start`, whose name contains each word of `text`, sorted by one of
         PEOPLE_ORDERS; the total is at most MAX_SEARCHED_PEOPLE. Reads `start + count` people, or all people online if
         there is a text or the order is by name. May wait up to a second for Redis. Raises LedgerUnavailable.
@@ -102,11 +102,11 @@ class OnlinePeople:
             if order == NAME_ORDER:
                 matches.sort(key=lambda match: (match[0], match[1].user_id))
             people = [person for _, person in matches]
-            return Page(tuple(people[start : start + count]), len(people))
+            return Slice(tuple(people[start : start + count]), len(people))
         end = min(start + count, MAX_SEARCHED_PEOPLE)
         members = self._members.people(scope, end, is_newest_first)
         total = len(members) if len(members) < end else max(end, self._members.online(scope).count)
-        return Page(tuple(self._named(members[start:])), min(total, MAX_SEARCHED_PEOPLE))
+        return Slice(tuple(self._named(members[start:])), min(total, MAX_SEARCHED_PEOPLE))
 
     def _named(self, members: list[OnlineMember]) -> list[OnlinePerson]:
         names: dict[str, str] = {}

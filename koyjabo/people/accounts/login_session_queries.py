@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.base.database.rows import Page, length
+from koyjabo.base.database.rows import Slice, length
 from koyjabo.base.database.search import usable
 from .models import LoginSession
 from .queries import revoke
@@ -14,11 +14,11 @@ from .queries import revoke
 LAST_USED_MS = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
 
 
-def page(session: Session, user_id: str, now_ms: int, start: int, count: int) -> Page[LoginSession]:
+def page(session: Session, user_id: str, now_ms: int, start: int, count: int) -> Slice[LoginSession]:
     """A page of `count` sessions from the offset `start`, most recently used first."""
     query = select(LoginSession).where(*_live(user_id, now_ms))
     rows = session.scalars(query.order_by(LAST_USED_MS.desc(), LoginSession.id).offset(start).limit(count))
-    return Page(tuple(rows), length(session, query))
+    return Slice(tuple(rows), length(session, query))
 
 
 def find(session: Session, user_id: str, session_id: str, now_ms: int) -> LoginSession | None:

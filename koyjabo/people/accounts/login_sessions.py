@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from koyjabo.base.core.identity import Login
-from koyjabo.base.database.rows import Page
+from koyjabo.base.database.rows import Slice
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from . import login_session_queries
 from .audit_entries import subject
@@ -17,7 +17,7 @@ class LoginSessions(Changes):
     `on_revoked` is called with the id of the ended session, or with the user's id if several have ended.
     """
 
-    def page(self, login: Login, start: int = 0, count: int = 20) -> Page[LoginSession]:
+    def page(self, login: Login, start: int = 0, count: int = 20) -> Slice[LoginSession]:
         """`count` live sessions from the offset `start`, the most recently used first."""
         now_ms = self._clock.now_ms()
         return self._database.read(login_session_queries.page, login.account.id, now_ms, start, count)

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, upd
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.core.identity import Account
-from koyjabo.base.database.rows import Page, changed_rows, length
+from koyjabo.base.database.rows import Slice, changed_rows, length
 from koyjabo.communities.roles import ADMIN, MODERATOR
 from koyjabo.people.models import Community, Membership, User
 from .models import Share
@@ -25,12 +25,12 @@ def count_of(session: Session, user_id: str) -> int:
     return session.scalar(select(func.count()).where(Share.created_by == user_id)) or 0
 
 
-def page(session: Session, which: ColumnElement[bool], start: int = 0, count: int = 1) -> Page[Share]:
+def page(session: Session, which: ColumnElement[bool], start: int = 0, count: int = 1) -> Slice[Share]:
     """A page of links with their community and maker, newest first."""
     query = select(Share).where(which)
     joined = query.options(joinedload(Share.community), joinedload(Share.maker, innerjoin=True))
     rows = session.scalars(joined.order_by(Share.created_ms.desc(), Share.id).offset(start).limit(count))
-    return Page(tuple(rows), length(session, query.with_only_columns(Share.id)))
+    return Slice(tuple(rows), length(session, query.with_only_columns(Share.id)))
 
 
 def find(session: Session, share_id: str | None) -> Share | None:

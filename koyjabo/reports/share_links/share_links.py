@@ -25,7 +25,7 @@ from koyjabo.base.core.errors import (
 )
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.database.rows import Page
+from koyjabo.base.database.rows import Slice
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.columns.query.report_query import Filters
@@ -131,12 +131,12 @@ class ShareLinks(Changes):
         tx.log("share.create", _subject(share), has_password=share.password is not None)
         return queries.add(tx.session, share)
 
-    def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Page[Share]:
+    def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Slice[Share]:
         """Return `count` links from the offset `start`, newest first: a community's links, or all links that `account`
         may revoke.
         """
 
-        def read(session: Any) -> Page[Share]:
+        def read(session: Any) -> Slice[Share]:
             if community_id is not None:
                 _require(session, account, uuid_of(community_id) or community_id)
                 return queries.page(session, Share.community_id == uuid_of(community_id), start, count)

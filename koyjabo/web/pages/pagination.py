@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from flask import Request, request, url_for
 
-from koyjabo.base.database.rows import Page
+from koyjabo.base.database.rows import Slice
 from koyjabo.web.schemas.paging import PER_PAGE, Paging
 
 Item = TypeVar("Item")
@@ -24,7 +24,7 @@ class ListPage(NamedTuple, Generic[Item]):
 
 
 def list_page(
-    read: Callable[[int, int], Page[Item]], endpoint: str | None = None, per_page: int = PER_PAGE, **path: Any
+    read: Callable[[int, int], Slice[Item]], endpoint: str | None = None, per_page: int = PER_PAGE, **path: Any
 ) -> ListPage[Item]:
     """The requested page. `read` gets the page's offset and length. An action that shows the list again passes the
     list's `endpoint`. Raises InvalidInput.

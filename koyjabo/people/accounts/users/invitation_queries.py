@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased, contains_eager
 
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import UnknownInvitation
-from koyjabo.base.database.rows import Page, changed_rows, length
+from koyjabo.base.database.rows import Slice, changed_rows, length
 from koyjabo.people.accounts.models import Invitation, PanelInvitation
 from koyjabo.people.audit.log import Subject, community_subject
 from koyjabo.people.mail.outbox_queries import QueuedEmail
@@ -80,13 +80,13 @@ def valid(session: Session, rows: InvitationRows, invitation_id: str, now_ms: in
 
 def of_user(
     session: Session, rows: InvitationRows, user_id: str, now_ms: int, start: int, count: int
-) -> Page[AnyInvitation]:
+) -> Slice[AnyInvitation]:
     """Invitations to a user's email, newest first. Empty if the email is not confirmed."""
     mine = select(User.email_key).where(User.id == user_id, User.verified_ms.is_not(None))
     is_free = or_(rows.table.taken_by.is_(None), rows.table.taken_by == user_id)
     query = _valid(rows, now_ms).where(rows.table.email_key.in_(mine), is_free)
     total = length(session, query.with_only_columns(rows.table.id))
-    return Page(tuple(session.scalars(query.offset(start).limit(count))), total)
+    return Slice(tuple(session.scalars(query.offset(start).limit(count))), total)
 
 
 def pending(session: Session, rows: InvitationRows, place: Subject, now_ms: int) -> list[AnyInvitation]:

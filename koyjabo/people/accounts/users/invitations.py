@@ -13,7 +13,7 @@ from koyjabo.base.core.errors import UnknownCommunity, UnknownInvitation
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, Account
 from koyjabo.base.core.link_tokens import PANEL_INVITATION, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.rows import Page
+from koyjabo.base.database.rows import Slice
 from koyjabo.base.settings.schema import Settings, requires
 from koyjabo.people.audit.log import Subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
@@ -148,11 +148,11 @@ class Invitations(Changes, Generic[Accepted]):
         invitation_queries.take(tx.session, self._scope.rows, invitation_id, place)
         tx.log(f"{self._scope.action}.withdraw", place)
 
-    def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[AnyInvitation, str]]:
+    def page(self, account: Account, start: int = 0, count: int = 20) -> Slice[tuple[AnyInvitation, str]]:
         """An account's invitations, newest first, each with its token. Empty if the account's email is not verified."""
         parameters = (account.id, self._clock.now_ms(), start, count)
         offers = self._database.read(invitation_queries.of_user, self._scope.rows, *parameters)
-        return Page(tuple((offer, self._token(offer.id)) for offer in offers.items), offers.total)
+        return Slice(tuple((offer, self._token(offer.id)) for offer in offers.items), offers.total)
 
     def owns(self, token: str) -> bool:
         """Whether the token belongs to an invitation of this scope, valid or not."""
@@ -231,7 +231,7 @@ class ReceivedInvitations:
     def add(self, invitations: Invitations[Any]) -> None:
         self._kinds.append(invitations)
 
-    def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[AnyInvitation, str]]:
+    def page(self, account: Account, start: int = 0, count: int = 20) -> Slice[tuple[AnyInvitation, str]]:
         """A page of the account's invitations with their tokens: first the invitation to the panel, then the others,
         newest first. Empty if the account's email is not confirmed. Raises LedgerUnavailable.
         """
@@ -240,7 +240,7 @@ class ReceivedInvitations:
         for invitations in self._kinds:
             page = invitations.page(account, max(start - total, 0), count - len(listed))
             listed, total = listed + page.items, total + page.total
-        return Page(listed, total)
+        return Slice(listed, total)
 
     def of(self, token: str) -> Invitations[Any]:
         """The service for the kind of invitation that a token belongs to, valid or not. Raises UnknownInvitation."""

@@ -11,7 +11,7 @@ from koyjabo.base.core.errors import Forbidden
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import MASKED_TEXT, OPERATOR, SITE_ADMIN, Account, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.rows import Page
+from koyjabo.base.database.rows import Slice
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.queries import remove_two_step_login, revoke_all
@@ -44,7 +44,7 @@ class Users(Changes):
 
     def page(
         self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "-created"
-    ) -> Page[User]:
+    ) -> Slice[User]:
         """A page of `count` users from the offset `start`. `query` is an id, or words that occur in the name or, for
         admins, in the email. `order` is one of USER_ORDERS, prefixed with "-" for descending.
         """
@@ -65,7 +65,7 @@ class Users(Changes):
         account.require_site_admin()
         return self._database.read(user_admin_queries.find_by_email, email, self._clock.now_ms())
 
-    def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Page[Any]:
+    def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Slice[Any]:
         """The user's memberships sorted by the community's name, including archived ones."""
         account.require_site_viewer()
         return self._database.report(user_admin_queries.communities_of, uuid_of(user_id) or "", start, count)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, with_expression
 from koyjabo.base.core.errors import LastAdmin, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER
-from koyjabo.base.database.rows import Page, length, ordered_by
+from koyjabo.base.database.rows import Slice, length, ordered_by
 from koyjabo.base.database.search import has_words, sought
 from koyjabo.base.settings.schema import Policy, requires
 from koyjabo.people.accounts import queries
@@ -32,7 +32,7 @@ USER_ORDER_COLUMNS: dict[str, Any] = {"name": func.lower(User.name), "created": 
 """Columns to order users by."""
 
 
-def page(session: Session, query: str, start: int, count: int, now_ms: int, by_email: bool, order: str) -> Page[User]:
+def page(session: Session, query: str, start: int, count: int, now_ms: int, by_email: bool, order: str) -> Slice[User]:
     """A page of users. `query` is an id, or words that occur in the name or, with `by_email`, in the email. `order` is
     one of ORDERS, prefixed with "-" for descending.
     """
@@ -41,7 +41,7 @@ def page(session: Session, query: str, start: int, count: int, now_ms: int, by_e
         columns = (User.email, User.email_key, User.name) if by_email else (User.name,)
         users = users.where(or_(User.id == part.lower(), and_(*has_words(columns, part))))
     rows = _counted(users.order_by(ordered_by(USER_ORDER_COLUMNS, order), User.id).offset(start).limit(count), now_ms)
-    return Page(tuple(session.scalars(rows)), length(session, users))
+    return Slice(tuple(session.scalars(rows)), length(session, users))
 
 
 def find(session: Session, user_id: str, now_ms: int) -> User:
@@ -59,12 +59,12 @@ def find_by_email(session: Session, email: str, now_ms: int) -> User:
     return find(session, user.id if user else "", now_ms)
 
 
-def communities_of(session: Session, user_id: str, start: int, count: int) -> Page[Any]:
+def communities_of(session: Session, user_id: str, start: int, count: int) -> Slice[Any]:
     """The user's memberships sorted by the community's name, including archived ones."""
     communities = select(*MEMBERSHIP).join(Community, Community.id == Membership.community_id)
     communities = communities.where(Membership.user_id == user_id)
     rows = session.execute(communities.order_by(func.lower(Community.name), Community.id).offset(start).limit(count))
-    return Page(tuple(rows), length(session, communities))
+    return Slice(tuple(rows), length(session, communities))
 
 
 def locked(session: Session, user_id: str) -> User:
