@@ -13,7 +13,6 @@ from wsproto.frame_protocol import (
     ParseFailed,
 )
 
-MESSAGE_OPCODES = (Opcode.TEXT, Opcode.BINARY)
 NO_FRAME_CODE = 1005
 BAD_GATEWAY = 1014
 

@@ -17,7 +17,6 @@ from koyjabo.people.accounts.passwords import UNUSABLE_PREFIX
 from koyjabo.people.models import User
 
 ADD_ATTEMPTS = 5
-PEOPLE_PER_QUERY = 500
 
 
 class ExternalPerson(NamedTuple):
@@ -29,7 +28,7 @@ class ExternalPerson(NamedTuple):
 
 
 def find(session: Session, issuer: str, refs: Collection[str]) -> dict[str, ExternalPerson]:
-    """The people with these external ids, at most AT_ONCE, by external id."""
+    """The people with these external ids, by external id."""
     columns = User.id, User.name, User.external_ref, User.external_issuer
     query = select(*columns).where(User.external_ref.in_(refs), User.external_issuer.in_({issuer, ""}))
     rows = sorted(session.execute(query), key=lambda row: bool(row.external_issuer))  # rows with the issuer win
