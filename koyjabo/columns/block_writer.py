@@ -71,7 +71,7 @@ class BlockWriter:
 
     def _has_other_rules(self) -> bool:
         """Return whether the stored blocks must be rebuilt because they were made with other rules. Also makes this
-        worker notice changed rows within POLL_S.
+        worker notice changed rows within STORING_POLL_S.
         """
         rules = self._database.scan(self._sums.at).rules
         return not self._has_begun and rules not in (None, self._sums.rules)

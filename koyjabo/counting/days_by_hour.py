@@ -13,7 +13,7 @@ from .pulse import PulseSample
 
 USUAL_WEEKS, MIN_WEEKDAYS = 4, 2
 """The usual day is the mean of the days with visits among the last WEEKS days with the same weekday, if there are at
-least MIN_DAYS.
+least MIN_WEEKDAYS.
 """
 
 

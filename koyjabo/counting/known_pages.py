@@ -19,7 +19,7 @@ class NameLimits(Protocol):
 
 
 class KnownPages:
-    """Pages as hashes, in two generations. A page is forgotten after MAX_KNOWN / 2 to MAX_KNOWN others."""
+    """Pages as hashes, in two generations. A page is forgotten after MAX_KNOWN_PAGES / 2 to MAX_KNOWN_PAGES others."""
 
     def __init__(self) -> None:
         self._younger: set[int] = set()

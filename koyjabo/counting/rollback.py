@@ -78,8 +78,8 @@ class RollbackRecovery:
         raise Overtaken(outcome)
 
     def after(self, error: LedgerUnavailable, commit: Callable[[], Outcome]) -> Receipt:
-        """Recover from the rollback that caused `error`, and commit the visit again, for up to RETRY_S. `commit` looks
-        the visit up, and writes it if it is gone.
+        """Recover from the rollback that caused `error`, and commit the visit again, for up to COMMIT_RETRY_S.
+        `commit` looks the visit up, and writes it if it is gone.
 
         Raises `error` if something else caused it, any error that a commit raises, and LedgerUnavailable if the
         database is rolled back repeatedly.

@@ -74,8 +74,8 @@ def password(value: str) -> str:
 
 
 def name(value: str | None, of: str) -> str:
-    """A name on one line, cut to LONGEST_NAME. If it has no visible character, the local part of the email address `of`
-    is used, or the whole address if that part is invisible as well.
+    """A name on one line, cut to MAX_ACCOUNT_NAME_LENGTH. If it has no visible character, the local part of the email
+    address `of` is used, or the whole address if that part is invisible as well.
     """
     words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", value or "").split())
     names = tidy_name(words)[:MAX_ACCOUNT_NAME_LENGTH].strip(), tidy_name(of.rpartition("@")[0])

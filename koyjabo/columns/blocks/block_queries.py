@@ -70,7 +70,7 @@ def are_more(session: Session, kind: BlockKind, after: int, upto: int, most: int
 
 
 def backlog(session: Session) -> tuple[int, bool]:
-    """Return how many visits have no block (at most MAX_COUNTED), and whether visits or events can fill a block."""
+    """Return how many visits have no block (at most MAX_COUNTED_VISITS), and whether visits or events fill a block."""
     has_blocks, counts, is_due = read_state(session).has_blocks, [], False
     for kind, most in ((VISIT_BLOCKS, MAX_COUNTED_VISITS), (EVENT_BLOCKS, MAX_BLOCK_ROWS)):
         after = _execute(session, SELECT_NEWEST_ID, kind).scalar_one() if has_blocks else 0

@@ -96,7 +96,7 @@ class TableRows:
                 self._read(newest)
 
     def read_some(self, newest: int) -> bool:
-        """Read about AT_ONCE new rows up to the id `newest`. Returns whether there are more."""
+        """Read about ROWS_AT_ONCE new rows up to the id `newest`. Returns whether there are more."""
         if self._adopt(newest, ROWS_AT_ONCE):
             self._read(newest)
         return self.upto < newest
@@ -224,7 +224,7 @@ class TableRows:
         """Take over stored blocks, and read about `most` rows that are missing between them. Returns whether all were
         read.
 
-        Raises StillCounting if `most` is infinite and more than MAX_UNREAD rows have no block.
+        Raises StillCounting if `most` is infinite and more than MAX_UNREAD_ROWS rows have no block.
         """
         edge = self._heads[-1].last if self._heads else 0
         is_due = not self._heads or newest - self.upto > MAX_BLOCK_ROWS or self.unsaved
@@ -256,7 +256,7 @@ class TableRows:
             raise StillCounting
 
     def _read(self, newest: int) -> int:
-        """Read the next AT_ONCE rows. Returns how many were read."""
+        """Read the next ROWS_AT_ONCE rows. Returns how many were read."""
         count = 0
         for plain, coded in self._read_rows(self.session, self.upto, newest, ROWS_AT_ONCE):
             if self._open.ends_before(coded[0]):

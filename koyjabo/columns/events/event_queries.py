@@ -10,8 +10,8 @@ from koyjabo.counting.models import Event
 EVENTS_LOCK = 0x6B6F7965  # "koye", one of PostgreSQL's advisory locks
 
 MAX_VISITS_READ, NEWEST_VISITS_READ = 1_000, 5_000
-"""Limits on the search for a visitor's latest visit: MAX_READ of the visitor's visits, then the latest NEWEST_READ
-visits by anyone.
+"""Limits on the search for a visitor's latest visit: MAX_VISITS_READ of the visitor's visits, then the latest
+NEWEST_VISITS_READ visits by anyone.
 """
 
 NEWEST_VISIT = """
@@ -35,8 +35,9 @@ UPDATE events SET visitor_id = :name, event_id = '~' || id, client_ms = NULL, pr
 def newest_visit(visitor: str, greatest: str) -> str:
     """Return an SQL expression for the id of a visitor's latest visit. `greatest` is the name of an SQL function.
 
-    No index sorts a visitor's visits, so only a bounded number of rows is read. For a visitor with more than MAX_READ
-    visits and none among the latest NEWEST_READ, the result may not be the visitor's latest visit.
+    No index sorts a visitor's visits, so only a bounded number of rows is read. For a visitor with more than
+    MAX_VISITS_READ visits and none among the latest NEWEST_VISITS_READ, the result may not be the visitor's latest
+    visit.
     """
     return NEWEST_VISIT.format(visitor=visitor, greatest=greatest, most=MAX_VISITS_READ, newest=NEWEST_VISITS_READ)
 

@@ -164,7 +164,7 @@ class OpenPages:
             return [Due(socket, page, page.began_ms, part) for socket, page, part in shown if part]
 
     def running(self, visitors: Collection[str]) -> list[Shown]:
-        """The running spans of these visitors, among the MAX_SEARCHED pages that were most recently opened or
+        """The running spans of these visitors, among the MAX_SEARCHED_PAGES pages that were most recently opened or
         checked.
         """
         with self._lock:

@@ -69,8 +69,8 @@ class AttendedTime:
         self.beats.clear()
 
     def settle(self, kept_ms: int) -> None:
-        """Settle the time that is too old to be kept: KEPT_MS before the newest span, and before `kept_ms`, because the
-        newest span may be from before the wall clock was set.
+        """Settle the time that is too old to be kept: SPAN_KEPT_MS before the newest span, and before `kept_ms`,
+        because the newest span may be from before the wall clock was set.
         """
         until_ms = min(self._end_ms() - SPAN_KEPT_MS, kept_ms)
         if len(self.spans) > MAX_SPANS:

@@ -58,8 +58,8 @@ TEST_MAIL_LIMIT_S = 40.0
 
 
 class MailOutbox:
-    """The outbox. Call `tick` every POLL_S. Without SMTP_URL, nothing is stored or sent, and `email` returns None.
-
+    """The outbox. Call `tick` every OUTBOX_POLL_S. Without SMTP_URL, nothing is stored or sent, and `email` returns
+    None.
     Limits how many emails a day go to strangers, that is, to unconfirmed addresses, for instance in invitations and
     signups. A flood of such emails would ruin the reputation of the sender's domain, and important emails would no
     longer arrive. With RATE_LIMIT_MAILS=0, only accounts are limited.

@@ -113,7 +113,8 @@ class Status(NamedTuple):
     waiting: int
     oldest_ms: int | None  # when the oldest of them was stored
     last_failure: str | None  # from an attempt to send one of them
-    failures: Sequence[Any]  # rows with `kind`, `failure` and `done_ms`: given up, newest first, at most MAX_FAILURES
+    # Rows with `kind`, `failure` and `done_ms`: given up, newest first, at most MAX_LISTED_FAILURES.
+    failures: Sequence[Any]
     most: int | None = None  # RATE_LIMIT_MAILS, if today's budget for emails to strangers is used up
     failed_test_ms: int | None = None  # when a test email failed, unless an email was sent later
 

@@ -16,7 +16,7 @@ NETWORK_BYTES = 8
 
 class UnmatchedVisits:
     """Keeps each visitor's latest visit for `window_ms`. Not thread-safe. `on_dropped` is called with the number of
-    visits that are dropped before this time, because more than MAX_UNMATCHED are waiting.
+    visits that are dropped before this time, because more than MAX_UNMATCHED_VISITS are waiting.
     """
 
     def __init__(self, clock: Clock, window_ms: int, on_dropped: Callable[[int], object]) -> None:

@@ -119,7 +119,7 @@ class VisitList:
 
     def count(self, account: Account, which: VisitFilter) -> Count:
         """The number of matching visits. It is exact if only days or a community are filtered; otherwise it is at most
-        MAX_COUNTED + 1, counted within COUNT_S.
+        MAX_COUNTED_RESULTS + 1, counted within COUNT_S.
         """
         return self._database.report(_count, self._searched_by(account, which))
 

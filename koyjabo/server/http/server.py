@@ -208,8 +208,8 @@ def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piec
     environment as `koyjabo.unhurried`.
 
     The next piece is requested once the previous one has been sent, so a client that keeps reading is never cut off. A
-    client that reads less than one piece within REQUEST_S is disconnected, or within SLOW_S if there is no room for
-    other clients.
+    client that reads less than one piece within REQUEST_S is disconnected, or within SLOW_RESPONSE_S if there is no
+    room for other clients.
     """
     connection: HttpConnection = environ["koyjabo.connection"]
     for piece in pieces:

@@ -47,7 +47,7 @@ audit.ACTION_LABELS["settings.change"] = N_("Settings changed")
 
 
 class StoredSettings:
-    """Call `refresh` every POLL_S. `settings` are the settings in force, which all features read."""
+    """Call `refresh` every SETTINGS_POLL_S. `settings` are the settings in force, which all features read."""
 
     def __init__(self, base: Base) -> None:
         """Apply the stored settings. Raises LedgerUnavailable."""

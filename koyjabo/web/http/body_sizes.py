@@ -20,7 +20,7 @@ class BodySizes:
         self._app = app
 
     def largest_at(self, path: str) -> int:
-        """The maximum size of a body at a path, bytes. LARGER_BODY applies only if `Content-Length` is given."""
+        """The maximum size of a body at a path, bytes. MAX_LIST_BODY_BYTES needs a `Content-Length`."""
         return MAX_LIST_BODY_BYTES if self._larger.fullmatch(path) else MAX_BODY_BYTES
 
     @cached_property

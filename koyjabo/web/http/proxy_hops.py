@@ -22,7 +22,7 @@ class Hop(NamedTuple):
 
 def hops(environ: Mapping[str, Any]) -> list[Hop]:
     """The hops: from 0 trusted proxies (the peer's address) up to one per entry of X-Forwarded-For, at most
-    MAX_SHOWN.
+    MAX_SHOWN_ADDRESSES.
     """
     peer = environ.get(PEER) or environ.get("REMOTE_ADDR") or ""
     named = client_address.hops(environ, MAX_SHOWN_ADDRESSES)

@@ -24,7 +24,7 @@ class RememberedLogins:
             del self._by_session[next(iter(self._by_session))]
 
     def of_session(self, session_id: str) -> Login | None:
-        """The login of a session that has used the panel within KEPT_MS. This counts as a use."""
+        """The login of a session that has used the panel within REMEMBERED_LOGIN_MS. This counts as a use."""
         login, at_ms = self._by_session.get(session_id, (None, 0))
         if login is None or self._clock.elapsed_ms() - at_ms > REMEMBERED_LOGIN_MS:
             return None

@@ -14,7 +14,7 @@ from .validators import TRUE_OR_FALSE, WHOLE_NUMBER
 
 MAX_BODY_BYTES = 16 * 1024
 MAX_LIST_BODY_BYTES = 1024 * 1024
-"""Maximum size of a body, bytes. Models of lists take LARGER_BODY."""
+"""Maximum size of a body, bytes. Models of lists take MAX_LIST_BODY_BYTES."""
 
 FROM_ANY_PAGE = ("application/json", "text/plain")
 """Pages of other origins send `text/plain` without a preflight, with cookies, so bodies of requests that act for a

@@ -67,7 +67,7 @@ def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> None
 
 def count_guess(session: Session, user_id: str, now_ms: int) -> TotpSecret:
     """Count a code before it is verified, which also limits concurrent ones. Raises WrongCode if there is no secret,
-    TooManyRequests after MAX_GUESSES within WINDOW_MS.
+    TooManyRequests after MAX_CODE_GUESSES within GUESSES_WINDOW_MS.
     """
     counted = session.get(TotpSecret, user_id, with_for_update=True)
     if counted is None:

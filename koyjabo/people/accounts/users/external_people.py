@@ -24,7 +24,7 @@ class ExternalPeople:
         self.issuer = issuer
 
     def find_or_make(self, names: Mapping[str, str | None]) -> dict[str, ExternalPerson]:
-        """Find or create the people with these external ids, at most AT_ONCE.
+        """Find or create the people with these external ids.
 
         Missing people are created, and people whose names differ are renamed. If no name is given, a known person keeps
         the current name, and a new person is named after the external id. Only differences are written.

@@ -90,7 +90,7 @@ def of_user(
 
 
 def pending(session: Session, rows: InvitationRows, place: Subject, now_ms: int) -> list[AnyInvitation]:
-    """Valid invitations to a community or the panel, newest first, at most MAX_LISTED."""
+    """Valid invitations to a community or the panel, newest first, at most MAX_LISTED_INVITATIONS."""
     return list(session.scalars(_valid(rows, now_ms).where(*_at(rows, place)).limit(MAX_LISTED_INVITATIONS)))
 
 
