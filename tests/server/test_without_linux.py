@@ -1,8 +1,8 @@
 """The server without epoll and other Linux calls, as on macOS."""
 
 import pytest
+from mac_server import MacServer
 from support.clients.websocket import KINDS
-from support.servers.mac_server import MacServer
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.long(
     proved_by="realtime/test_push_events.py::test_updates_and_acknowledgements_arrive_by_every_transport"
 )
 
-SCRIPT = Path(__file__).resolve().parents[1] / "support" / "clients" / "socketio_page.mjs"
+SCRIPT = Path(__file__).with_name("socketio_page.mjs")
 MISSING = "npm has not installed socket.io-client: `make assets` has it do so"
 
 

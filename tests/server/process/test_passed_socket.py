@@ -13,6 +13,7 @@ from itertools import count
 from typing import IO, Any
 
 import pytest
+from activated_server import ActivatedServer
 from support.assertions.ledger import assert_verified
 from support.clients.connection import Answer, Connection
 from support.databases.database import Database
@@ -20,7 +21,6 @@ from support.programs.forking import Program, start_anew
 from support.programs.installed import program
 from support.programs.ports import free_port
 from support.programs.processes import environment, wait_until
-from support.servers.activated_server import ActivatedServer
 from support.servers.server import START_S, Server
 
 from koyjabo.server.process.listening_socket import PASSED_VARIABLES, passed

@@ -42,7 +42,7 @@ def limit_files() -> None:
 
 
 if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parents[3])
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
     for module, names in HIDDEN.items():
         for name in names.split():
             vars(module).pop(name, None)
