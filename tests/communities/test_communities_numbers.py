@@ -21,20 +21,6 @@ def site(database):
         yield site
 
 
-def test_new_community_starts_in_the_current_epoch_of_the_site(site, ayesha):
-    site.register()
-    site.set_total(10, new_epoch=True)
-    site.time.put_right(hours=-1)
-    counters = {}
-    for _ in range(2):
-        community = found(ayesha)["id"]
-        (counters[community],) = site.rows("SELECT epoch, revision FROM counters WHERE scope = :id", id=community)
-        site.time.pass_(days=1)
-    (epoch, revision), *_ = site.rows("SELECT epoch, revision FROM counters WHERE scope = 'site'")
-    assert [value[0] for value in counters.values()] == [epoch, epoch]
-    assert [value[1] for value in counters.values()] == [revision, site.time() - 24 * 3_600_000]
-
-
 def test_community_created_during_an_epoch_change_gets_the_new_epoch(site, ayesha):
     account = Account(ayesha.id, ayesha.email, "Ayesha", False)
     for _ in range(ROUNDS):

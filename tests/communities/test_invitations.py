@@ -170,11 +170,6 @@ def test_only_one_of_two_people_can_accept_at_once(site, database, founder, comm
     assert len(roles_in(site, community)) == 4
 
 
-def test_invalid_token_is_an_unknown_invitation(karim):
-    for token in ("x", "x" * 43, "A" * 43, "' OR 1=1 --"):
-        assert_error(accept(karim, token), 404, "unknown_invitation")
-
-
 # Pages
 
 
@@ -192,16 +187,6 @@ def test_new_person_signs_up_and_joins_in_one_step(site, founder, community):
     assert "Sign up and accept" not in words(other.get(f"/signup?next={path}"))
     other.send(f"/signup?next={path}", **{**form, "email": "karim@example.com"})
     assert other.location == path, "the link works once, and its page says so"
-
-
-def test_user_accepts_on_the_page_of_the_invitation(site, founder, community, karim):
-    path = f"/invitations/{invite(founder, community, 'karim@example.com')}"
-    reader = Reader(site).log_in("karim")
-    assert "Founder has invited you to the community Night bus : Member" in words(reader.get(path))
-    for action in ("accept", "decline"):
-        reader.send(f"{path}/{action}", 403, csrf_token="wrong")
-    reader.send(f"{path}/accept")
-    assert "You are now a member of Night bus." in words(reader.get(reader.location))
 
 
 def test_account_page_lists_invitations_and_declines_them(site, founder, community, karim):

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from support.application.site import Site, assert_error
 from support.assertions.openapi import assert_described
 from support.people.accounts import Person, sign_up
-from support.people.communities import PATH, found, give, losses
+from support.people.communities import PATH, give, losses
 from support.runs.fuzz_effort import effort
 
 from koyjabo.people.accounts.services import AccountServices
@@ -82,20 +82,6 @@ def test_lowered_role_and_removal_are_recorded_as_revocations(site, boss, here):
     assert losses(site) == before + 2
     assert_error(boss.delete(f"{here}/members/by-ref/u3"), 404, "unknown_user")
     assert_error(boss.delete(f"{here}/members/by-ref/nobody"), 404, "unknown_user")
-
-
-@pytest.mark.parametrize("ref", ["online", "by-ref", "x" * 256, "a%09b"])
-def test_member_ref_that_a_path_cannot_contain_is_refused(boss, here, ref):
-    assert_error(put(boss, here, ref), 400, "invalid_input", "userRef")
-
-
-def test_only_site_admins_put_members_by_ref_even_in_other_communities(site, boss):
-    founder = sign_up(site, "founder2")
-    here = f"{PATH}/{found(founder)['id']}"
-    assert_error(put(founder, here, "u5"), 403, "forbidden")
-    assert put(boss, here, "u5", "admin").status_code == 201
-    assert_error(founder.post(f"{here}/leave"), 409, "last_admin")
-    assert boss.delete(f"{here}/members/by-ref/u5").status_code == 204
 
 
 def test_sync_adds_changes_and_removes_only_people_with_a_ref(site, boss, here):

@@ -68,39 +68,6 @@ def test_list_begins_with_ones_own_communities_and_then_the_busiest(site, reader
     assert 'role="search"' in readers["outsider"].get("/communities")
 
 
-def test_public_numbers_are_set_in_the_form_and_shown_to_strangers(readers, cast):
-    community = cast.community(name="Public way")
-    outside = "/communities?query=Public+way", path_of(community)
-    assert all("online" not in words(readers["outsider"].get(path)).partition("You see how")[0] for path in outside)
-    settings = readers["admin"].get(path_of(community, "/settings"))
-    assert 'name="public_count"' in settings
-    fields = {"name": "Public way", "open": "on", "listed": "on", "public_count": "on"}
-    readers["admin"].send(path_of(community, "/settings"), **fields)
-    assert "Open to everyone · Public numbers" in words(readers["admin"].get(path_of(community)))
-    listed, room = (words(readers["outsider"].get(path)) for path in outside)
-    assert "0 online" in listed
-    assert "online 0 visits today 0" in room
-
-
-def test_outsider_sees_the_name_of_a_listed_community_but_no_numbers(readers, cast):
-    page = words(readers["outsider"].get(path_of(cast.kept_community(description="By metro"))))
-    assert "Mirpur 10" in page
-    assert "By metro" in page
-    assert "Join" in page
-    assert "online 0" not in page
-    closed = words(readers["outsider"].get(path_of(cast.kept_community(open=False))))
-    assert "Invitation only" in closed
-    assert "Join" not in closed
-
-
-def test_form_creates_a_community_with_the_checked_options(readers):
-    reader = readers["outsider"]
-    reader.send("/communities/new", name=" Night bus ", description="Late\r\nlines", listed="on")
-    page = words(reader.get(reader.location))
-    assert "Night bus was created." in page
-    assert "Invitation only · Numbers for members only" in page
-
-
 def test_join_and_leave(site, readers, cast):
     community, reader = cast.community(), readers["outsider"]
     reader.send(path_of(community, "/join"))
@@ -141,36 +108,6 @@ def test_only_members_are_counted_and_can_leave(readers, cast):
         page = readers[who].get(path_of(community))
         actions = [path_of(community, action) for action in ("/join", "/leave") if path_of(community, action) in page]
         assert ("data-counts" in page, actions) == (is_member, [path_of(community, "/leave" if is_member else "/join")])
-
-
-@pytest.fixture
-def community(cast):
-    return cast.community()
-
-
-def members(community: str, person: str = "", action: str = "") -> str:
-    return f"/communities/{community}/members" + (f"/{person}" if person else "") + action
-
-
-def test_members_see_names_and_roles_and_only_site_admins_emails(readers, community):
-    page = readers["member"].get(members(community))
-    for shown in ("Members: 4", "Admin Since", "Member (you) Since", "16 Dec 2025"):
-        assert shown in words(page)
-    assert "example.com" not in page
-    assert "<select" not in page
-    assert "moderator<wbr>@example.com" not in readers["admin"].get(members(community))
-    assert "moderator<wbr>@example.com" in readers["site_admin"].get(members(community))
-
-
-def test_form_shows_why_a_person_cannot_be_invited(readers, community):
-    for email, role, sentence in (
-        ("nobody", "member", "must be an email address"),
-        ("newcomer@example.com", "king", "must be member, moderator or admin"),
-    ):
-        page = readers["admin"].send(members(community), 422, email=email, role=role)
-        assert sentence in words(page)
-        assert f'value="{email}"' in page
-        assert "Members: 4" in words(page)
 
 
 @pytest.mark.long(

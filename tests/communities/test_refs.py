@@ -102,17 +102,6 @@ def test_key_or_share_link_may_name_the_ref(boss, community):
     assert_error(boss.post("/api/keys", json={**body, "community": ""}), 404, "unknown_community")
 
 
-def test_resolved_id_needs_no_further_query(site, community):
-    refs = refs_of(site)
-    assert refs.resolve(community.upper()) == community
-    refs._database = None
-    try:
-        assert (refs.resolve(community), refs.resolve(REF)) == (community, community)
-        assert refs.resolve("no ref: বাস") == "no ref: বাস"
-    finally:
-        refs._database = site.services[CommunityServices].directory._database
-
-
 def test_ref_of_a_deleted_community_can_name_a_new_one_within_a_second(site, boss):
     first = put(boss, "banani").json["id"]
     assert refs_of(site).resolve("banani") == first
@@ -126,10 +115,3 @@ def test_ref_of_a_deleted_community_can_name_a_new_one_within_a_second(site, bos
     site.rows("DELETE FROM communities WHERE id = :id", id=second)
     refs_of(site).refresh()
     assert refs_of(site).resolve("banani") == "banani"
-
-
-def test_deleted_id_is_forgotten(site, boss):
-    gone = put(boss, "badda").json["id"]
-    assert boss.delete(f"{PATH}/badda").status_code == 204
-    assert refs_of(site).known("badda") is refs_of(site).known(gone) is None
-    assert put(boss, "badda").status_code == 201

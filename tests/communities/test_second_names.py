@@ -56,22 +56,6 @@ def test_lists_search_both_names_and_show_one(site, community, reader):
     assert BANGLA in panel.get("/admin/search?q=commuters")
 
 
-def test_name_in_another_language_than_the_page_is_marked(site, cast, reader):
-    english, bangla = found(cast["admin"], name="Night bus"), found(cast["admin"], name="রাতের বাস")
-    assert '<h1><bdi lang="en">Night bus</bdi></h1>' in reader.get(path_of(english["id"]))
-    assert '<h1><bdi lang="bn">রাতের বাস</bdi></h1>' in Reader(site).log_in("admin").get(path_of(bangla["id"]))
-
-
-def test_forms_set_and_remove_the_second_name(site, cast, reader):
-    reader.send("/communities/new", name="Ferry", nameBn="ফেরি", open="on", listed="on")
-    community = reader.location.partition("/communities/")[2].partition("?")[0]
-    assert 'value="ফেরি"' in reader.get(path_of(community, "/settings"))
-    reader.send(path_of(community, "/settings"), name="Ferry", nameBn="", open="on", listed="on")
-    assert "ফেরি" not in reader.get(path_of(community))
-    log = words(Reader(site).log_in("site_admin").get("/admin/audit"))
-    assert "Name in Bangla: ফেরি → –" in log
-
-
 def test_pages_in_bangla_show_the_second_description(site, cast, reader):
     words_in_bangla = "ফেরির সময় আর ভিড়।"
     admin, both = cast["admin"], {"description": "Ferries and queues.", "descriptionBn": words_in_bangla}

@@ -56,15 +56,6 @@ def test_anonymous_visit_of_a_member_counts_without_a_name(site, cast):
     assert site.recount() == []
 
 
-def test_batch_may_contain_visits_by_members_and_others(site, cast):
-    """A retry counts as the same visit, even with another login."""
-    community = cast.community(open=False)
-    first = visit(site, community, f"both-{community}", visitId="1")["visit"]
-    again = visit(site, community, f"both-{community}", cast["member"], visitId="1")["visit"]
-    assert (again["ordinal"], again["duplicate"]) == (first["ordinal"], True)
-    assert counted(site, cast, community) == (0, 0, 0)
-
-
 def test_token_identifies_the_user_of_a_visit(site, cast):
     community, gone = cast.community(), log_in(site, "newcomer")
     assert gone.post("/api/auth/logout").status_code == 204
@@ -88,17 +79,6 @@ def test_login_cookie_identifies_the_user_of_a_visit_except_from_other_sites(sit
         body, headers = {"visitorId": "browser-5", "communityId": community}, {"Origin": origin} if origin else {}
         answer = client.post("/api/visitor/register", json=body, headers=headers)
         assert (answer.status_code, people(cast, community)) == (200, counted), origin
-
-
-def test_unchanged_stats_of_a_community_are_not_sent_twice(site, cast):
-    community = cast.community()
-    path = f"{PATH}/{community}/stats"
-    visit(site, community, "visitor-2")
-    first = cast["member"].get(path)
-    same = cast["member"].get(path, headers={"If-None-Match": first.headers["ETag"]})
-    assert (same.status_code, same.data) == (304, b"")
-    visit(site, community, "visitor-3")
-    assert cast["member"].get(path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
 def test_count_anonymous_makes_a_closed_community_count_everyone(site, cast):

@@ -1,7 +1,6 @@
 """The moderators' dashboard is sent when it is opened, when it changes, and every 10 s. One worker computes it."""
 
 import re
-import time
 from contextlib import closing
 
 from support.application.site import Time
@@ -87,19 +86,6 @@ def test_member_who_opens_the_socket_is_one_visitor_of_today(server, founder, co
     today = f"/api/communities/{community}/visitors/today"
     wait_until(lambda: founder.call("GET", today)["authenticated_visitors"] == 1, "they are a visitor of today")
     assert founder.call("GET", f"/api/communities/{community}/stats")["totalVisits"] == 0
-
-
-def test_there_is_at_most_one_update_a_second(server, founder, community):
-    with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
-        dashboard.next_of_type("dashboard_update")
-        began, visits = time.monotonic(), 0
-        while len(updates(dashboard)) < 5:
-            visits += 1
-            server.register(f"visitor-{visits}", communityId=community)
-            time.sleep(0.05)
-        wait_for(dashboard, anonymous_visitors=visits)
-        later = len(updates(dashboard)) - 2  # without the greeting, and one that was already under way
-        assert later <= time.monotonic() - began + 1
 
 
 class AtOnce(ThreadRuntime):

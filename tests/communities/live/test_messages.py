@@ -135,17 +135,6 @@ def test_disconnected_person_keeps_the_membership(sqlite_server, boss, community
         again.wait_for_count(1)
 
 
-def test_id_and_ref_name_the_same_room(sqlite_server, boss, community):
-    person = Member(sqlite_server).join(community)
-    with SocketioMember(sqlite_server.port, REF, person.token) as client:
-        client.wait_for_count(client.joined["count"])
-        for named in (REF, community):
-            where = {"room": "visitors", "communityId": named}
-            assert client.ask("request_count", where)["community_id"] == community
-        assert client.ask("leave", {"room": "visitors", "communityId": community}) == {"ok": True}
-        assert client.ask("request_count", {"room": "visitors", "communityId": REF})["code"] == "invalid_message"
-
-
 def test_one_call_counts_people_in_many_communities(sqlite_server, boss, ayesha, community):
     hidden = boss.found("Hidden", listed=False)
     with PlainMember(sqlite_server.port, REF, ayesha.token) as socket:

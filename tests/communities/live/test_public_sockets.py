@@ -3,12 +3,10 @@
 from contextlib import ExitStack
 
 import pytest
-import requests
 from support.clients.event_source import StreamListener, of_community
 from support.clients.members import KINDS, Member, PlainMember, SocketioMember, promote
 from support.people.communities import PATH, found, losses
 from support.people.seats import seat_of
-from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 from koyjabo.base.core.errors import Forbidden
@@ -99,31 +97,6 @@ def test_invalid_credentials_are_refused_even_where_none_are_needed(server, foun
 
 
 # Badges and frames show the same, or nothing if the numbers are not public.
-
-
-def ask(server, path: str, community: str, **more: str) -> requests.Response:
-    query = {"value": "online", "community": community, **more}
-    return requests.get(f"http://127.0.0.1:{server.port}{path}", query, timeout=PATIENCE_S)
-
-
-def test_badge_and_frame_show_the_count_while_it_is_public(server, founder):
-    community = founder.found(public_count=True)
-    member = Member(server).join(community)
-    assert "online now: 0" in ask(server, "/badge.svg", community).text
-    with PlainMember(server.port, community, member.token) as inside:
-        inside.wait_for_count(1)
-        badge = ask(server, "/badge.svg", community, lang="bn")
-        assert 'aria-label="এখন অনলাইনে: ১"' in badge.text
-        again = requests.get(badge.url, headers={"If-None-Match": badge.headers["ETag"]}, timeout=PATIENCE_S)
-        assert again.status_code == 304
-        frame = ask(server, "/embed", community, lang="en").text
-        assert f'community="{community}"' in frame
-        assert ">1</koyjabo-count>" in frame
-    wait_until(lambda: "online now: 0" in ask(server, "/badge.svg", community).text, "the member has left")
-    founder.call("PATCH", f"{PATH}/{community}", {"public_count": False})
-    refused = ask(server, "/badge.svg", community)
-    assert (refused.status_code, refused.headers["Content-Type"]) == (404, "image/svg+xml")
-    assert ask(server, "/embed", community).status_code == 404
 
 
 def test_numbers_are_private_until_an_admin_publishes_them(site, cast):

@@ -4,7 +4,6 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import log_in, sign_up
 from support.people.communities import PATH, found
-from support.people.page_readers import Reader, words
 
 MOST = 10
 
@@ -49,27 +48,6 @@ def test_renewed_tokens_are_changes_as_well(site):
     assert {ayesha.renew().status_code for _ in range(MOST)} == {200}
     assert_error(ayesha.renew(), 429, "rate_limited")
     assert ayesha.get("/api/auth/me").status_code == 200
-
-
-def test_forms_of_pages_are_changes_and_rooms_of_moderators_reports(site):
-    reader = Reader(site).sign_up("fatima")
-    reader.send("/communities/new", name="Uttara", open="1")
-    path = reader.location.partition("?")[0]
-    for number in range(MOST - 2):
-        reader.send(f"{path}/settings", name=f"Uttara {number}")
-    reader.send("/language", language="bn")
-    refused = reader.send(f"{path}/settings", 429, name="One more")
-    assert "অপেক্ষা" in words(refused)
-    reader.send("/language", 429, language="en")
-    assert site.rows("SELECT language FROM users") == [("bn",)]
-    assert f"Uttara {MOST - 3}" in reader.get(f"{path}/members")
-    visitor = Reader(site)
-    for _ in range(MOST + 1):
-        visitor.send("/language", language="bn")  # stored only in the browser
-    for _ in range(MOST - 1):
-        assert reader.client.get(f"/api{path}/visitors/today").status_code == 200
-    reader.get(path)
-    reader.get(path, 429)
 
 
 def test_reports_are_counted_by_account(site):

@@ -3,12 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-from sqlalchemy.exc import OperationalError
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, bare, disable, log_in, send, sign_up, try_login
 from support.people.communities import found
-
-from koyjabo.people.accounts import queries
 
 SIGNUP, LOGIN, ME = "/api/auth/signup", "/api/auth/login", "/api/auth/me"
 SQL = "x'); DROP TABLE users; --"
@@ -88,19 +85,6 @@ def test_one_of_two_concurrent_signups_with_one_address_succeeds(database):
             answers = threads.map(lambda site, n=n: post(site, email=f"{n}@example.com"), (one, other))
             assert sorted(answer.status_code for answer in answers) == [201, 409]
         assert one.rows("SELECT count(*) FROM users") == [(4,)]
-
-
-def test_sign_up_that_cannot_log_in_makes_no_account(site, monkeypatch):
-    """One transaction does both, so that a failed signup can be retried."""
-
-    def locked(*_):
-        raise OperationalError("", {}, Exception("database is locked"))
-
-    with monkeypatch.context() as broken:
-        broken.setattr(queries, "add_session", locked)
-        assert_error(post(site), 503, "ledger_unavailable")
-    assert site.rows("SELECT count(*) FROM users") == [(0,)]
-    assert post(site).status_code == 201
 
 
 def test_wrong_password_and_unknown_address_are_one_answer(site):

@@ -4,14 +4,7 @@ import pytest
 from support.application.site import assert_error
 from support.people.accounts import bare, log_in, send, sign_up
 
-from koyjabo.base.core.identity import OPERATOR
-from koyjabo.people.accounts.services import AccountServices
-
 SHARP, DOUBLE = "ayesha@faß.example", "ayesha@fass.example"
-LONG = "a" * 60 + "@" + ".".join(["éàçñøåüö" * 3] * 7) + ".example"
-"""An address whose domain is too long in ASCII."""
-
-IN_GERMAN = "rahim@bücher.example"
 
 
 def test_two_domains_are_two_accounts(site):
@@ -38,15 +31,3 @@ def test_domain_in_any_script_is_one_account_in_both_forms(site, email, in_ascii
     assert person.get("/api/auth/me").json["email"] == email
     assert log_in(site, email=in_ascii).id == person.id
     assert_error(send(bare(site), "/api/auth/signup", {"email": in_ascii, "password": "12345678"}), 409, "email_taken")
-
-
-def test_user_is_found_by_a_domain_in_either_form(site):
-    person, users = sign_up(site, email=IN_GERMAN), site.services[AccountServices].users
-    for query in ("bücher.ex", "xn--bcher"):
-        assert [user.id for user in users.page(OPERATOR, query).items] == [person.id], query
-
-
-def test_address_that_is_too_long_in_ascii_is_refused(site):
-    assert_error(
-        send(bare(site), "/api/auth/signup", {"email": LONG, "password": "12345678"}), 400, "invalid_input", "email"
-    )

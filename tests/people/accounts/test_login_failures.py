@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import Site, assert_error
-from support.application.statements import recorded
 from support.people.accounts import PASSWORD as RIGHT, Person, sign_up, try_login
 
 from koyjabo.base.core.errors import LedgerUnavailable, TooBusy
@@ -73,18 +72,6 @@ def test_attempt_without_a_password_check_is_not_counted(site, monkeypatch, why)
     assert kept(site)[0][1] == 2, "the second one has a line in the audit log"
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'login.fail'") == [(1,)]
     assert attempt(site).status_code == 200
-
-
-def test_refusals_are_stored_at_most_once_in_10_s(site):
-    """Writes are queued, including the owner's when they log in."""
-    assert attempts(site, MOST + 1, **WRONG)[-1] == 429
-    wrote = []
-    for seconds in (0, 9, 1):
-        site.time.pass_(seconds=seconds)
-        with recorded() as statements:
-            assert attempt(site, number=MOST % NETWORKS, **WRONG).status_code == 429
-        wrote.append(any(statement.startswith(("INSERT", "UPDATE")) for statement, _ in statements))
-    assert wrote == [False, False, True]
 
 
 def test_success_clears_the_failures(site):
@@ -159,18 +146,6 @@ def test_operator_clears_all_failures(site):
         assert kept(site) == []
         assert attempts(site, MOST + 1, **WRONG) == [401] * MOST + [429]
         accounts.users.unlock(OPERATOR, person.id)
-
-
-def test_unlocking_clears_failures_of_the_last_minute(database, monkeypatch):
-    """The account's failures in the last minute are counted in the memory of two workers."""
-    monkeypatch.setitem(GUESS_PLANS, LOGIN_GUESS, Plan(100, 60_000, 100, 60_000))
-    with Site(database.url, WEB_CONCURRENCY=2, REDIS_URL="redis://localhost") as site:
-        person, most = sign_up(site), 5
-        for _ in range(2):
-            assert [attempt(site, **WRONG).status_code for _ in range(most + 1)] == [401] * most + [429]
-            site.time.pass_(seconds=1)
-            site.services[AccountServices].users.unlock(OPERATOR, person.id)
-        assert attempt(site).status_code == 200
 
 
 def test_addresses_that_failed_are_not_kept(site):

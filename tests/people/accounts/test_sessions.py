@@ -117,17 +117,6 @@ def test_session_ends_30_days_after_it_was_last_renewed(site):
     assert_error(person.renew(), 401, "invalid_token")
 
 
-def test_login_deletes_a_limited_number_of_expired_sessions(site):
-    person = sign_up(site)
-    old = ", ".join(f"('old-{n}', :user, 'r', 0, 1)" for n in range(150))
-    site.rows(f"INSERT INTO sessions (id, user_id, refresh_id, created_ms, expires_ms) VALUES {old}", user=person.id)
-    log_in(site)
-    assert site.rows("SELECT count(*) FROM sessions") == [(52,)]
-    log_in(site)
-    assert site.rows("SELECT count(*) FROM sessions") == [(3,)]
-    assert lives(person)
-
-
 def test_new_password_ends_all_other_sessions(site, losses):
     person, elsewhere, somebody = sign_up(site), log_in(site), sign_up(site, "karim")
     answer = change(person)

@@ -180,18 +180,6 @@ def app(site, mailbox) -> App:
     return app
 
 
-def test_two_step_login_on_an_unfamiliar_browser_sends_an_email(site, mailbox, app):
-    token = first_step(site).token
-    assert second_step(site, token, "wrong").status_code == 401
-    assert news(site, mailbox) == []
-    browser = site.app.test_client()
-    assert second_step(site, token, app.code(), browser).status_code == 200
-    assert news(site, mailbox) == ["New login to your account"]
-    token = browser.post("/api/auth/login", json=LOGIN).json["second_factor"]["token"]
-    assert second_step(site, token, app.next_code(), browser).status_code == 200
-    assert news(site, mailbox) == []
-
-
 def test_password_reset_keeps_two_step_login_and_forgets_browsers(site, mailbox, app):
     browser = site.app.test_client()
     assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200

@@ -10,7 +10,7 @@ from support.application.site import Site
 from support.databases.at_once import hold_for_two
 from support.people.accounts import PASSWORD, log_in
 from support.people.admins import panel
-from support.people.page_readers import Reader, words
+from support.people.page_readers import Reader
 from support.people.two_step import App, secret_in, token_in, turn_on
 
 from koyjabo.people.accounts.two_step import queries
@@ -146,8 +146,3 @@ def test_exporting_visits_needs_no_proof(site, admin):
     filters = dict.fromkeys(VisitFilter._fields, "")
     admin.send("/admin/data/export", 200, **filters)
     assert "attachment" in admin.headers_of_answer["Content-Disposition"]
-
-
-def test_proof_fields_are_in_the_language_of_the_page(site, admin):
-    admin.headers["Accept-Language"] = "bn"
-    assert "পাসওয়ার্ড" in words(admin.get(FORM))

@@ -2,14 +2,11 @@
 deleting the account.
 """
 
-import re
-
 import pytest
 from support.application.site import Site
 from support.people.accounts import PASSWORD, log_in, sign_up, try_login
 from support.people.communities import found, give
 from support.people.page_readers import Reader, words
-from support.people.two_step import turn_on
 
 
 @pytest.fixture
@@ -21,13 +18,6 @@ def site(sqlite_database):
 @pytest.fixture
 def ayesha(site):
     return Reader(site).sign_up("ayesha")
-
-
-def test_login_offers_to_sign_up_unless_it_leads_to_the_panel(site):
-    reader = Reader(site)
-    reader.get("/admin/", 303)
-    offered = ["/signup" in reader.get(path) for path in ("/login", reader.location)]
-    assert offered == [True, False]
 
 
 def test_login_leads_only_to_pages_of_this_site(site, ayesha):
@@ -92,17 +82,6 @@ def test_wrong_password_is_said_at_the_field_and_the_email_stays(site, ayesha):
     assert "is required" in words(reader.send("/login", 422))
 
 
-def test_account_shows_who_one_is_and_ones_own_communities(site, ayesha):
-    karim = sign_up(site, "karim")
-    for name, listed in (("Banani", True), ("Mirpur", False)):
-        community = found(karim, name=name, listed=listed)["id"]
-    give(karim, community, log_in(site, "ayesha"), "moderator")
-    page = words(ayesha.get("/account"))
-    assert "ayesha@example.com" in page
-    assert "Mirpur Moderator" in page
-    assert "Banani" not in page
-
-
 def test_pages_of_a_logged_in_user_are_not_cached(site, ayesha):
     """The browser's next user cannot go back to any of these pages."""
     for path in ("/", "/account", "/communities"):
@@ -137,28 +116,3 @@ def test_account_is_deleted_after_the_email_was_typed(site, ayesha):
     assert ayesha.client.get_cookie("access_token_cookie") is None
     assert "Your account was deleted." in words(ayesha.get(ayesha.location))
     assert try_login(site).status_code == 401
-
-
-def test_users_with_an_authenticator_app_need_a_code(site, ayesha):
-    assert 'name="code"' not in ayesha.get(DELETE)
-    app, reader = turn_on(log_in(site)), Reader(site)
-    step = reader.send("/login", 200, email="ayesha@example.com", password=PASSWORD)
-    token = re.search(r'name="token" value="([^"]+)"', step)[1]
-    reader.send("/login/second-factor", token=token, code=app.next_code())
-    assert 'name="code"' in reader.get(DELETE)
-    assert 'id="code-error" class="error">This code is wrong' in reader.send(DELETE, 422, **right(code="1"))
-    reader.send(DELETE, **right(code=app.next_code()))
-
-
-def test_only_admin_is_led_to_the_community_first(site):
-    ayesha, karim = sign_up(site), sign_up(site, "karim")
-    reader = Reader(site).log_in("ayesha")
-    community = found(ayesha, name="Mirpur <10>")["id"]
-    page = reader.get(DELETE)
-    assert f'<a href="/communities/{community}/members"><bdi>Mirpur &lt;10&gt;</bdi></a>' in page
-    page = reader.send(DELETE, 409, **right())
-    assert 'role="alert">You are the only admin of a community.' in page
-    give(ayesha, community, karim, "admin")
-    assert "only admin" not in reader.get(DELETE)
-    reader.send(DELETE, **right())
-    assert karim.get(f"/api/communities/{community}/members").json[0]["name"] == "Karim"

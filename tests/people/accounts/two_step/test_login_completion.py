@@ -7,13 +7,11 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, bare, bearer, disable, sign_up, try_login
 from support.people.admins import last_line
-from support.people.communities import found
 from support.people.two_step import SECOND, first_step, log_in_with, second_step, turn_on
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.two_step.queries import MAX_CODE_GUESSES
-from koyjabo.upkeep.retention.retention import Retention
 
 WRONG = "000000"
 ME = "/api/auth/me"
@@ -181,15 +179,6 @@ def test_cookie_of_a_remembered_browser_cannot_be_made_up(site, app, ayesha):
         assert "second_factor" in browser.post("/api/auth/login", json=login).json, (name, forged)
 
 
-def test_visitor_of_the_first_step_is_converted_by_the_second(site, app, ayesha):
-    community = found(ayesha)["id"]
-    site.register("visitor-1", communityId=community)
-    token = first_step(site, visitorId="visitor-1").token
-    assert site.rows("SELECT count(*) FROM conversions") == [(0,)]
-    assert second_step(site, token, app.code()).status_code == 200
-    assert site.rows("SELECT count(*) FROM conversions") == [(1,)]
-
-
 def test_nothing_in_the_database_is_good_for_a_login(site, app):
     token = first_step(site).token
     second_step(site, token, wrong(app))
@@ -198,26 +187,3 @@ def test_nothing_in_the_database_is_good_for_a_login(site, app):
     assert not re.search(rf"\b{app.code()}\b", stored)  # long random values may contain six such digits
     for secret in (token, app.secret, *app.recovery_codes, app.recovery_codes[0].replace("-", "")):
         assert secret not in stored
-
-
-def test_with_another_secret_key_codes_are_wrong_and_nothing_breaks(site, app):
-    site.settings["SECRET_KEY"] = "another secret for tests, and for nothing else"
-    site.restart()
-    app.site = site
-    token = first_step(site).token
-    assert_error(second_step(site, token, app.code()), 401, "wrong_code")
-    assert_error(second_step(site, token, app.recovery_codes[0]), 401, "wrong_code")
-
-
-def test_night_removes_steps_that_are_over_and_codes_that_were_used(database):
-    with Site(database.url) as site:
-        app = turn_on(sign_up(site))
-        first_step(site)
-        counts = []
-        for minutes in (0, 10, 51):  # used codes are kept for an hour
-            site.time.pass_(minutes=minutes)
-            site.services[Retention].sweep()
-            tables = ("pending_steps", "spent_codes", "totp_secrets", "recovery_codes")
-            counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
-        assert counts == [[1, 1, 1, 10], [0, 1, 1, 10], [0, 0, 1, 10]]
-        assert log_in_with(site, app.code()).status_code == 200

@@ -3,7 +3,7 @@
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import Person, promote, sign_up, try_login
-from support.people.communities import PATH, account_of, give
+from support.people.communities import PATH, account_of
 from support.people.page_readers import Reader
 
 from koyjabo.base.core.errors import UnknownUser
@@ -63,15 +63,6 @@ def test_person_without_an_account_gets_no_role_on_the_site(people, community, b
     invited = people.panel_invitations.invite(admin, "zarina@example.com", "viewer", "en")
     with pytest.raises(UnknownUser):
         people.panel_invitations.accept(Account(user_id, "", "Zarina", is_admin=False), invited.token)
-
-
-def test_list_of_members_says_who_is_of_another_system(site, community, boss):
-    user_id = put(boss)
-    assert give(boss, community, boss, "admin").status_code == 201
-    reader = Reader(site).log_in("boss")
-    seen = reader.get(f"/communities/{community}/members")
-    assert ("Zarina" in seen, f"<code>{REF}</code>" in seen) == (True, True)
-    assert f"/admin/people/{user_id}" not in seen
 
 
 @pytest.mark.parametrize("password", ["!", "rickshaw at dawn", ""])

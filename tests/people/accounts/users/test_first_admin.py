@@ -5,7 +5,6 @@ import re
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import log_in, sign_up, try_login
-from support.programs.processes import run
 
 from config import SettingsError
 from koyjabo.people.accounts.services import AccountServices
@@ -66,15 +65,6 @@ def test_development_makes_one_up_and_says_so_once(database, capsys):
         site.restart()
         assert "password" not in capsys.readouterr().err
         assert log_in(site, **made_up).email == PLACEHOLDER_EMAIL
-
-
-def test_restore_makes_none_up_because_its_password_would_be_lost(sqlite_database, tmp_path):
-    with Site(sqlite_database.url, **ADMIN):
-        pass
-    file, fresh = tmp_path / "a.backup", f"sqlite:///{tmp_path}/fresh.db"
-    assert run("-m", "koyjabo", "backup", str(file), DATABASE_URL=sqlite_database.url).returncode == 0
-    restored = run("-m", "koyjabo", "restore", str(file), DATABASE_URL=fresh, ENVIRONMENT="development")
-    assert (restored.returncode, "password" in restored.stderr) == (0, False), restored.stderr
 
 
 def test_no_account_is_invented_in_production_or_where_there_is_one(database, capsys):

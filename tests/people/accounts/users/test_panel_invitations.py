@@ -8,14 +8,12 @@ from support.application.site import Site, assert_error
 from support.assertions.openapi import assert_described
 from support.clients.forms import answer
 from support.databases.at_once import hold_for_two
-from support.people.accounts import PASSWORD, Person, confirm, disable, log_in, promote, sign_up
+from support.people.accounts import PASSWORD, Person, confirm, disable, promote, sign_up
 from support.people.communities import accept
 from support.people.page_readers import Reader, words
 from support.people.two_step import App, secret_in, token_in, turn_on
 
-from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.people.accounts.users import invitation_queries
-from koyjabo.people.accounts.users.invitations import Invitations
 
 PATH = "/api/invitations"
 LIST = "/api/auth/invitations"
@@ -126,12 +124,6 @@ def test_older_invitation_does_not_give_a_lost_role_back(site, boss, karim):
     assert_error(accept(karim, token), 404, "unknown_invitation")
 
 
-def test_invitation_is_good_for_a_week(site, boss, karim):
-    token = invite(boss)
-    site.time.pass_(days=7)
-    assert_error(accept(log_in(site, "karim"), token), 404, "unknown_invitation")
-
-
 def test_invited_admin_needs_two_step_login_if_the_site_requires_it(database):
     with Site(database.url) as site:
         boss = site_admin(site, "boss")
@@ -207,43 +199,6 @@ def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, 
     assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=former.id) == [(1,)]
     right = {**body, "password": PASSWORD, "code": app.next_code()}
     assert boss.post(PATH, json=right).status_code == 202
-
-
-def test_link_has_a_picture_for_users_and_for_tokens_of_this_server(site, boss, karim):
-    token = invite(boss)
-    reader = Reader(site)
-    assert reader.client.get(f"/invitations/{token}/code.svg").status_code == 303, "to the login"
-    reader.log_in("karim")
-    answer = reader.client.get(f"/invitations/{token}/code.svg")
-    assert (answer.status_code, answer.content_type) == (200, "image/svg+xml; charset=utf-8")
-    assert answer.text.startswith("<svg")
-    assert reader.client.get(f"/invitations/{'A' * 43}/code.svg").status_code == 404
-
-
-def test_new_person_signs_up_and_accepts_in_one_step(site, boss):
-    path, reader = f"/invitations/{invite(boss)}", Reader(site)
-    page = words(reader.get(path))
-    assert "invited you to the admin panel of Koy Jabo : Viewer localhost" in page
-    assert "Sign up and accept" in words(reader.get(f"/signup?next={path}"))
-    form = {"name": "Karim", "email": "karim@example.com", "password": PASSWORD}
-    reader.send(f"/signup?next={path}", **form)
-    assert "You now have access to the panel." in words(reader.get(reader.location))
-    other = Reader(site)
-    other.send(f"/signup?next={path}", **{**form, "email": "salma@example.com"})
-    assert other.location == path, "the link works once, and its page says so"
-
-
-def test_new_account_is_logged_in_though_its_invitation_cannot_be_accepted_yet(site, boss, monkeypatch):
-    def out_of_order(*_: object) -> None:
-        raise LedgerUnavailable
-
-    path, reader = f"/invitations/{invite(boss)}", Reader(site)
-    with monkeypatch.context() as broken:
-        broken.setattr(Invitations, "accept", out_of_order)
-        reader.send(f"/signup?next={path}", name="Karim", email="karim@example.com", password=PASSWORD)
-    assert reader.location == path
-    reader.send(f"{path}/accept")
-    assert "You now have access to the panel." in words(reader.get(reader.location))
 
 
 def test_invitation_opens_the_closed_sign_up_only_on_its_own_page(database):
