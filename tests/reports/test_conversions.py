@@ -3,13 +3,10 @@
 import pytest
 from sqlalchemy.orm import Session
 from support.application.site import Site, site_fixture
-from support.assertions.csv_files import rows_of
 from support.people.accounts import sign_up
 from support.people.admins import panel
-from support.people.api_keys import boss as new_admin
 from support.people.communities import found
 from support.people.page_readers import Reader, words
-from support.people.share_links import share, shared
 
 from koyjabo.base.core.extensions import db
 from koyjabo.base.models import Scope
@@ -123,12 +120,3 @@ def test_spellings_are_one_page_and_are_shown_decoded(spelled_site):
             assert text.count("/বাস") >= 2, "in the list and in the filter"
             assert f">{BUS}" not in text
     assert admin.get("/admin/visits?source=xn--54b7fta0cc.example").count("বাংলা.example") >= 6
-
-
-def test_share_link_and_its_file_show_pages_decoded(spelled_site):
-    open_all(spelled_site)
-    person = new_admin(spelled_site)
-    link = share(person, filters={"page": ["/বাস"]})
-    answer = shared(spelled_site, link["token"], "breakdown", "by=page&format=csv&range=7d")
-    assert [(row["value"], row["label"]) for row in rows_of(answer.text)] == [(BUS, "/বাস")]
-    assert "/বাস" in spelled_site.client.get(link["url"]).text

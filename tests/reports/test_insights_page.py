@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 from hypothesis import given, strategies as st
-from support.application.site import Site, assert_error
+from support.application.site import assert_error
 from support.people.admins import panel
 from support.people.page_readers import words
 from support.runs.fuzz_effort import effort
@@ -74,14 +74,6 @@ def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatc
     assert answer.headers["Retry-After"] == "10"
 
 
-def test_days_in_words_come_with_the_figures_and_are_said_as_text(admin):
-    texts = re.findall(r'data-said="([^"]*)"', admin.get("/admin/?range=today&compare=previous"))
-    assert [re.sub(r"\d\d:\d\d", "TIME", unescape(text)) for text in texts] == [
-        "16 Dec 2025, compared with 15 Dec 2025, TIME: Visits 14"
-    ]
-    assert "insights-words" not in admin.get("/admin/?range=today&compare=previous&part=pages")
-
-
 def test_click_on_a_row_filters_everything_by_exactly_that_value(admin):
     page = admin.get(f"/admin/?start={THURSDAY}&end={THURSDAY}")
     for label, (url, number) in rows(page, "page").items():
@@ -105,17 +97,6 @@ def test_every_link_of_a_view_leads_to_a_view(admin):
     admin.client.delete_cookie(choices.SWITCHES)
     for key in ("before", "figure page_views", "step 1", "tab places 3", "all sources", "clear"):
         assert PART.findall(admin.get(link(page, key)))[:3] == ["head", "figures", "chart"], key
-
-
-def test_csv_of_each_report_has_the_filters_of_the_view(site, admin):
-    page = admin.get("/admin/?range=all&page=/fares&metric=visitors")
-    links = {unescape(url) for url in re.findall(r'href="(/api/reports/[^"]*)" download', page)}
-    assert {link.split("?")[0].rpartition("/")[2] for link in links} == {"summary", "timeline", "breakdown"}
-    for url in links:
-        answer = admin.client.get(url)
-        assert (answer.status_code, answer.mimetype) == (200, "text/csv"), url
-    summary = next(link for link in links if "/summary" in link)
-    assert ",16," in admin.client.get(summary).text
 
 
 def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
@@ -169,15 +150,6 @@ def test_an_address_that_is_not_valid_says_why_and_shows_the_view_without_it(adm
         page = admin.get(f"/admin/?{query}", 400)
         assert reason in words(page)
         assert figures(page)["visits"] == 56
-
-
-def test_an_empty_site_says_so(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        admin = panel(site)
-        admin.send("/admin/getting-started/page", state="hidden")
-        page = admin.get("/admin/?range=all&compare=previous&tabs=bangladesh")
-    assert "Nothing in this range." in words(page)
-    assert figures(page)["visits"] == 0
 
 
 NAMES = [

@@ -212,21 +212,6 @@ def test_report_that_waits_too_long_or_behind_too_many_is_refused(monkeypatch):
         call.result(PATIENCE_S)
 
 
-def test_report_that_was_refused_shortens_no_pause():
-    gate = Gate()
-    queue = ScanQueue(gate, gate.clock)
-    gate.seconds = 5
-    gate.open.release(3)
-    queue.read(["mirpur"], of("mirpur"))
-    with pytest.raises(TooBusy):
-        queue.read(["impatient"], of("uttara")._replace(patience_s=0))
-    late = wait(queue, "uttara", of("uttara"))
-    gate.now_s += 4
-    queue.read(["panel"], PANEL)  # the queue looks at all that wait
-    assert late.result(PATIENCE_S) == ["uttara of 3"]
-    assert gate.reads == ["mirpur", "panel", "uttara"]
-
-
 def test_address_of_a_reader_uses_up_its_time_before_the_link_does(monkeypatch):
     gate = Gate()
     queue = ScanQueue(gate, gate.clock)
@@ -246,16 +231,3 @@ def test_address_of_a_reader_uses_up_its_time_before_the_link_does(monkeypatch):
     gate.now_s += 2
     queue.read(["another"], link)
     assert late.result(PATIENCE_S)[0].startswith("third")
-
-
-def test_reports_that_are_not_for_the_panel_share_the_room_that_waits(monkeypatch):
-    monkeypatch.setattr(scan_queue, "MAX_WAITING_OF_OTHERS", 1)
-    gate = Gate()
-    queue = ScanQueue(gate, gate.clock)
-    calls = [begin(queue, gate, "a"), wait(queue, "b", of("mirpur"))]
-    with pytest.raises(TooBusy):
-        queue.read(["c"], of("uttara"))
-    calls.append(wait(queue, "panel", PANEL))
-    gate.open.release(3)
-    for call in calls:
-        call.result(PATIENCE_S)

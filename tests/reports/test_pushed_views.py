@@ -209,26 +209,7 @@ def test_reader_of_a_share_link_follows_its_view_until_the_link_ends(server, adm
         admin.call("DELETE", f"/api/shares/{link['id']}")
         connection.register("tania")
         assert socket.wait_for_code() == FORBIDDEN
-    with SharedSocket(server.port, link["token"]) as socket:
-        assert socket.wait_for_code() == FORBIDDEN
-
-
-def test_share_link_with_a_password_has_no_socket_without_it(server, admin):
-    link = admin.call("POST", "/api/shares", {"name": "Fares", "password": "a word that is secret"})
-    with SharedSocket(server.port, link["token"]) as socket:
-        assert socket.wait_for_code() == FORBIDDEN
-
-
-def test_views_of_strangers_and_of_the_panel_are_all_pushed(server, admin):
-    """The numbers of all views come, while each socket goes on to another view."""
-    link = admin.call("POST", "/api/shares", {"name": "Many"})
-    with ExitStack() as stack:
-        stack.enter_context(only(server, server.workers()[0]))
-        sockets = [stack.enter_context(SharedSocket(server.port, link["token"])) for _ in range(8)]
-        views = [Shown(socket).ask(query=f"?page=/{number}") for number, socket in enumerate(sockets)]
-        for view in views:
-            view.ask(query="?page=/fares")
-        panel = Shown(stack.enter_context(PanelSocket(server.port, admin.token))).ask()
-        for view in (panel, *views):
-            wait_until(lambda view=view: view.states and view.states[-1][1], "it is pushed")
-        wait_until(lambda: len({view.updates[-1]["view"] for view in views}) == 1, "the newest view is pushed to all")
+    locked = admin.call("POST", "/api/shares", {"name": "Fares", "password": "a word that is secret"})
+    for token in (link["token"], locked["token"]):
+        with SharedSocket(server.port, token) as socket:
+            assert socket.wait_for_code() == FORBIDDEN

@@ -180,21 +180,6 @@ def test_visitor_who_signs_up_later_is_one_visitor_with_an_account(report):
         assert answer.headers["Cache-Control"] == "private, no-store"
 
 
-def test_growth_compares_with_the_days_before(report):
-    expected = {
-        "community_id": report.community,
-        "current_period_visitors": 2,
-        "previous_period_visitors": 2,
-        "growth_rate": 0.0,
-        "growth_count": 0,
-        "comparison_days": 1,
-    }
-    assert report("/growth?days=1").json == expected
-    grown = {"previous_period_visitors": 0, "growth_rate": 100.0, "growth_count": 2}
-    assert report("/growth").json == {**expected, **grown, "comparison_days": 7}
-    assert report("/growth?days=1826").json == {**expected, **grown, "comparison_days": 1826}
-
-
 def test_trends_have_a_row_for_each_period(report):
     def row(period: str, authenticated: int, anonymous: int) -> dict:
         total = authenticated + anonymous
@@ -217,9 +202,3 @@ def test_range_that_cannot_be_used_is_400_with_the_reason(report):
         answer = report(query)
         assert_error(answer, 400, "invalid_input", field)
         assert reason in answer.json["details"][field], query
-
-
-@pytest.mark.parametrize("report", ["", "/today", "/weekly", "/monthly", "/growth", "/trends"])
-def test_unknown_community_has_no_report(cast, report):
-    for community in ("00000000-0000-4000-8000-000000000000", "site", "1' OR '1'='1"):
-        assert_error(cast.call("admin", "GET", f"{PATH}/{community}/visitors{report}"), 404, "unknown_community")

@@ -20,7 +20,7 @@ from support.application.site import Site, site_fixture
 from support.databases.database import Database
 from support.programs.processes import ROOT, run, wait_until
 from support.servers.server import START_S
-from support.sites.backup_files import add_backup
+from support.sites.backups import add_backup
 
 from koyjabo.application.features import load_tables
 from koyjabo.base.core.errors import UnusableDatabase

@@ -15,7 +15,7 @@ from support.application.metric_rows import metric_rows
 from support.application.site import Site
 from support.programs.installed import program
 from support.programs.processes import METRICS_TOKEN, wait_until
-from support.sites.backup_files import add_backup
+from support.sites.backups import add_backup
 
 from koyjabo.upkeep.backups.backups import Backups
 

@@ -2,8 +2,6 @@
 
 import pytest
 from support.application.site import site_fixture
-from support.people.admins import panel
-from support.people.page_readers import words
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.reports.engine.insights import Insights
@@ -83,16 +81,3 @@ def test_only_the_last_hour_has_minutes(insights):
         with pytest.raises(InvalidInput) as refused:
             insights.timeline(query, granularity)
         assert refused.value.details == {"granularity": "must be minute for range=hour, and only for it"}
-
-
-def test_overview_and_the_api_show_the_last_hour(site):
-    visit_before(site, 90, "early")
-    visit_before(site, 2, "ayesha", "/fares")
-    admin = panel(site)
-    page = admin.get("/admin/?range=hour&compare=previous")
-    assert "Last hour, compared with 15 Dec 2025" in words(page)
-    assert page.count('data-cell="chart.') == 60
-    assert "/fares" in page
-    assert admin.get("/admin/?range=hour&granularity=day").count('data-cell="chart.') == 60
-    rows = admin.client.get("/api/reports/timeline?range=hour&format=json", headers=admin.headers).json
-    assert [at for at, row in enumerate(rows) if row["visits"]] == [57]

@@ -157,12 +157,6 @@ def test_link_is_good_as_long_as_its_maker_may_see_what_it_shows(site, cast, com
     assert_error(shared(site, everything), 404, "unknown_share")
 
 
-def test_deleted_community_and_deleted_account_take_their_links_along(site, cast, community):
-    share(cast["admin"], **of_community(community))
-    assert cast["admin"].delete(f"/api/communities/{community}").status_code == 204
-    assert site.rows("SELECT count(*) FROM shares") == [(0,)]
-
-
 IMPOSSIBLE = [
     ({"name": ""}, "name"),
     *(({"filters": bad}, "filters") for bad in ({"page": "/"}, {"page": [7]}, [])),

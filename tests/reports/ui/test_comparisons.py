@@ -61,7 +61,3 @@ def test_a_range_is_compared_per_day_with_the_days_that_have_data(admin):
     assert "Unique visitors 1 Not comparable by day" in words(page), "the same visitor may come on several days"
     assert re.findall(r'data-compared="(\d*)"', page) == ["0"] * 3 + ["1"] + [""] * 7  # 25 November to 1 December
     assert "Most at once 2 new from" not in words(page)
-
-
-def test_days_are_compared_with_nothing_when_only_a_part_of_a_day_has_data(admin):
-    assert "compared with" not in admin.get("/admin/?start=2025-12-03&end=2025-12-16&compare=previous")

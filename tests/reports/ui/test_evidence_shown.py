@@ -5,10 +5,8 @@ from html import unescape
 
 import pytest
 from support.application.site import Site
-from support.people.accounts import promote, sign_up
 from support.people.admins import panel
-from support.people.page_readers import Reader, words
-from support.people.share_links import share, shared
+from support.people.page_readers import words
 
 from koyjabo.counting.evidence.attendance_writer import AttendanceWriter
 from koyjabo.counting.evidence.timeline import Shown
@@ -71,22 +69,3 @@ def test_switches_are_remembered_and_other_links_are_not(admin):
     for label in ("Attended only", "Without own visits"):
         page = admin.get(switches(admin.get("/admin/"))[label][0])
     assert [is_on for _, is_on in switches(admin.get("/admin/")).values()] == [False, False]
-
-
-def test_share_link_has_the_filters_of_its_view_and_offers_the_other_switch(site, admin):
-    boss = sign_up(site, "boss")
-    promote(site, boss.email)
-    page = admin.get("/admin/?attended=!none&compare=none")
-    assert "attended=%21none" in re.search(r'data-key="share" href="([^"]*)"', page)[1]
-    token = share(boss, filters={"attended": ["!none"]}, range="7d")["token"]
-    assert shared(site, token).json["visits"] == 4
-    page = Reader(site).get(f"/share/{token}")
-    assert list(switches(page)) == ["Without own visits"]
-    assert "keep=" not in page
-    assert 'data-stat="visits" data-value="3"' in Reader(site).get(switches(page)["Without own visits"][0])
-
-
-def test_a_switch_has_no_second_chip(admin):
-    page = admin.get("/admin/?range=today&attended=!none")
-    assert page.count('<span class="chip" data-switch>') == page.count('<span class="chip"') == 1
-    assert "Time on page is not Under 1 second" not in page

@@ -66,18 +66,3 @@ def test_numbers_of_days_come_from_the_daily_sums(site, admin, example):
     assert table(admin, what="days", first_day="20251217") == days[1:]
     assert table(admin, what="days", last_day="2025-12-16") == days[:1]
     assert [day["visits"] for day in table(admin, what="days", community_id=example.community)] == ["7", "5"]
-
-
-def test_invalid_export_has_a_reason_at_the_field_and_leaves_no_line(site, admin):
-    before = site.rows("SELECT count(*) FROM audit_log")
-    for what in ("visits", "days"):
-        page = admin.send("/admin/data/export", 422, what=what, first_day="x")
-        assert 'id="first_day-error"' in page
-        assert f'<option value="{what}" selected>' in page
-    assert site.rows("SELECT count(*) FROM audit_log") == before
-
-
-def test_form_begins_with_the_filters_of_the_list(admin, example):
-    page = admin.get(f"/admin/data?place=Dhaka&community_id={example.community}")
-    assert 'value="Dhaka"' in page
-    assert f'<option value="{example.community}" selected>' in page

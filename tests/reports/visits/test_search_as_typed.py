@@ -145,17 +145,6 @@ def test_results_are_counted_as_far_as_that_is_quick(world, monkeypatch):
     assert log.count(admin, VisitFilter(place="Unknown")) == Count(2, False)
 
 
-def test_lists_have_what_the_newest_visits_have_most_often(world, monkeypatch):
-    log, admin, _ = world
-    found_ones = log.frequent(admin, VisitFilter())
-    assert found_ones.places[:3] == (("Bangladesh", 3), ("Oman", 2), ("Unknown", 2))
-    assert dict(found_ones.sources) == {"direct": 6, "facebook.com": 1, "m.facebook.com": 1}
-    assert ("/fares", 1) in found_ones.pages
-    assert log.frequent(admin, VisitFilter(first_day="2030-01-01")).places == ()
-    monkeypatch.setattr("koyjabo.reports.visits.queries.MAX_EXAMINED_VISITS", 1)
-    assert log.frequent(admin, VisitFilter()).places == (("Unknown", 1),)
-
-
 TABLE = Visit.__table__.columns
 
 

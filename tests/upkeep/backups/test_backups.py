@@ -19,7 +19,7 @@ from support.application.site import SECRET, Site
 from support.people.accounts import confirm
 from support.people.communities import site_admin
 from support.programs.processes import METRICS_TOKEN, wait_until
-from support.sites.backup_files import add_backup, add_failure
+from support.sites.backups import add_backup, add_failure
 from support.sites.full_site import in_context, quiet
 
 from koyjabo.base.core.clock import iso
@@ -359,9 +359,3 @@ def test_metrics_have_the_newest_verified_backup_and_all_failures(site, folder):
     made_s = BackupFolder(folder)._file(name).made_ms / 1000
     proven = {"koyjabo_backup_proven_timestamp_seconds": made_s, "koyjabo_backup_bytes": size}
     assert scraped(site) == {**proven, failures: 2}
-
-
-def test_server_without_backups_has_no_backup_metrics(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        add_failure(site)
-        assert scraped(site) == {}

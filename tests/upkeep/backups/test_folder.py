@@ -4,7 +4,6 @@ import fcntl
 import os
 
 import pytest
-from support.sites.backup_files import add_backup
 
 from koyjabo.base.core.errors import BackupUnderWay
 from koyjabo.upkeep.backups.folder import (
@@ -13,7 +12,6 @@ from koyjabo.upkeep.backups.folder import (
     VERIFIED_ENDING,
     WORK_FOLDER,
     BackupFolder,
-    made_ms,
     new_name,
 )
 
@@ -24,13 +22,6 @@ NOON_MS = 1_795_521_600_000
 def nights(count: int) -> list[str]:
     """The names of `count` nightly backups, oldest first."""
     return [new_name(NOON_MS + night * 86_400_000) + VERIFIED_ENDING for night in range(count)]
-
-
-def test_a_name_has_the_time_in_utc_and_sorts_by_it():
-    assert new_name(NOON_MS).startswith("koyjabo-20261124T120000Z-")
-    assert made_ms(new_name(NOON_MS) + UNVERIFIED_ENDING) == NOON_MS
-    assert new_name(NOON_MS) != new_name(NOON_MS)
-    assert sorted(nights(40))[0].startswith("koyjabo-20261124")
 
 
 def test_rotation_keeps_the_newest_and_the_verified_backup_and_other_files(folder):
@@ -47,21 +38,6 @@ def test_rotation_keeps_the_newest_and_the_verified_backup_and_other_files(folde
     assert place.names() == names[-2:]
     place.rotate(14, names[-1])
     assert {*os.listdir(folder)} == {*others, *names[-2:]}
-
-
-def test_list_has_the_total_of_each_file_and_a_damaged_one_is_unverified(folder, sqlite_database):
-    from support.application.site import Site
-
-    with Site(sqlite_database.url, BACKUP_DIR=str(folder)) as site:
-        verified, unverified = add_backup(site, 2, 7), add_backup(site, 1, 8, UNVERIFIED_ENDING)
-        damaged = add_backup(site)
-    (folder / damaged).write_bytes(b"\x1f\x8b damaged")
-    files = BackupFolder(folder).files()
-    assert [(file.name, file.total, file.is_verified) for file in files] == [
-        (damaged, None, False),
-        (unverified, 8, False),
-        (verified, 7, True),
-    ]
 
 
 def test_a_backup_that_is_removed_while_the_list_is_read_hides_no_others(folder, monkeypatch):

@@ -8,19 +8,14 @@ from sqlalchemy.exc import OperationalError
 from support.application.site import Site
 from support.people.admins import last_line, panel
 from support.people.page_readers import Reader, words
-from support.sites.backup_files import add_backup, add_failure
-from support.sites.full_site import in_context, quiet
 
 from koyjabo.base.database import free_space
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.timelines import TIMELINES
 from koyjabo.base.models import SITE, Scope
-from koyjabo.base.network import location_finder
-from koyjabo.counting.unsaved_visits import Unsaved, UnsavedVisits
+from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.counting.visits import Visits
-from koyjabo.upkeep.backups.backups import Backups
-from koyjabo.upkeep.health.health import Health
 
 PEER = "10.0.0.9"
 FORWARDED = "198.51.100.7, 203.0.113.5, 10.0.0.1"
@@ -65,35 +60,10 @@ def test_warning_that_a_step_mends_is_shown_only_by_the_step(site, admin):
     assert "Warnings No backup yet. Turn on nightly backups : the server then" in page
 
 
-def test_page_warns_of_a_failed_backup_until_one_is_verified(sqlite_database, tmp_path):
-    with Site(sqlite_database.url, BACKUP_DIR=str(tmp_path)) as site:
-        admin = panel(site)
-        add_backup(site, hours_ago=3)
-        assert warning_of(admin, "backups") is None
-        add_failure(site)
-        level, text = warning_of(admin, "backups")
-        proven = "The last verified one was restored 16 Dec 2025, 07:48 : 22,121 = 22,121. Data shows why."
-        assert (level, f"No space is left on /backups. {proven}" in text) == ("danger", True)
-        assert 'data-age="10800412"' in admin.get("/admin/server")
-        admin.headers["Accept-Language"] = "bn"
-        assert "২২,১২১ = ২২,১২১" in warning_of(admin, "backups")[1]
-        assert '<span lang="en">No space is left on /backups.</span>' in admin.get("/admin/server")
-        with in_context(site):
-            site.services[Backups].make(quiet)
-        assert warning_of(admin, "backups") is None
-
-
 def warning_of(reader: Reader, name: str) -> tuple[str, str] | None:
     """The warning's level and text. The text ends with the label of its button, if there is one."""
     shown = re.search(rf'(?s)<li id="warning-{name}" data-level="(\w+)">(.*?)</li>', reader.get("/admin/server"))
     return shown and (shown[1], words(shown[2]))
-
-
-def test_missing_countries_are_shown_with_advice(sqlite_database, monkeypatch, tmp_path):
-    monkeypatch.setattr(location_finder, "COUNTRIES", tmp_path / "missing.mmdb")
-    with Site(sqlite_database.url) as site:
-        page = words(panel(site).get("/admin/server"))
-    assert "locations are unknown. Run make assets, then restart the server." in page
 
 
 def test_page_shows_no_secret_and_no_missing_countries(site, admin):
@@ -104,27 +74,12 @@ def test_page_shows_no_secret_and_no_missing_countries(site, admin):
     assert "koyjabo.db" not in page
 
 
-def test_address_is_shown_for_every_number_of_proxies_and_not_stored(site, admin):
-    page = seen_from(site, admin, **{"X-Forwarded-For": FORWARDED})
-    assert hops(page) == ([PEER, "10.0.0.1", "203.0.113.5", "198.51.100.7"], [0])
-    assert f"The server sees your address as {PEER} ." in words(page)
-    tables = ("audit_log", "visits", "sessions", "users", "communities")
-    kept = "".join(str(site.rows(f"SELECT * FROM {table}")) for table in tables)
-    assert not any(address in kept for address in (PEER, "203.0.113.5", "198.51.100.7"))
-
-
 def test_address_in_use_is_shown_without_its_port(sqlite_database):
     with Site(sqlite_database.url, TRUSTED_PROXIES="2") as site:
-        header = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
+        header = '", <script>, 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
         page = seen_from(site, panel(site), **{"X-Forwarded-For": header})
-        assert hops(page) == ([PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&#34;"], [2])
+        assert hops(page) == ([PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&lt;script&gt;", "&#34;"], [2])
         assert "The server sees your address as 2001:db8::1 ." in words(page)
-
-
-def test_invalid_forwarded_addresses_are_ignored(site, admin):
-    page = seen_from(site, admin, **{"X-Forwarded-For": ", <script>alert(1)</script>,," + "1.1.1.1," * 50})
-    assert "<script>alert" not in page
-    assert len(hops(page)[0]) == 11
 
 
 def test_page_works_while_the_database_does_not_respond(site, admin, monkeypatch):
@@ -147,11 +102,6 @@ def unsaved(admin: Reader) -> str:
     return json.loads(admin.get("/admin/state"))["unsaved"]
 
 
-def test_time_on_another_day_is_shown_with_the_day(site, admin):
-    site.services[UnsavedVisits].since_ms = site.time.ms - 86_400_000
-    assert "since 15 Dec, 10:48:38." in unsaved(admin)
-
-
 def test_page_opens_for_recent_admins_while_the_database_is_away(site, admin, monkeypatch):
     admin.get("/admin/server")
     with monkeypatch.context() as patch:
@@ -169,14 +119,6 @@ def test_page_opens_for_recent_admins_while_the_database_is_away(site, admin, mo
 
 def away(_):
     raise OperationalError("", {}, Exception("away"))
-
-
-def test_problem_is_shown_with_its_cause_and_its_section(site, admin, monkeypatch):
-    monkeypatch.setattr(site.services[Health]._unsaved, "now", lambda: Unsaved(site.time.ms, "locked"))
-    page = admin.get("/admin/server")
-    assert "Open pages keep them and send them again. Another program has locked the database." in words(page)
-    assert 'href="/docs/troubleshooting.md#the-database-is-locked">Troubleshooting' in page
-    assert "#redis-is-down-redis_unreachable" not in page
 
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")

@@ -1,8 +1,6 @@
 """Recounts started in the panel."""
 
-import signal
 import threading
-from contextlib import contextmanager
 
 import pytest
 from support.application.site import Site
@@ -111,20 +109,6 @@ def test_recount_reads_one_moment_and_blocks_nothing(site, admin, pause):
     assert actions(site, admin) == [RECOUNT_ENDED, RECOUNT_BEGUN]
 
 
-def test_only_one_worker_recounts_at_a_time(site, admin, pause):
-    site.register()
-    with Site(site.database_url, site.time) as other:  # shares only the database
-        other.services[Recounts].begin(admin)
-        site.services[Recounts].begin(admin)
-        assert actions(site, admin) == [RECOUNT_BEGUN]
-        assert site.services[Recounts].progress() is None
-        assert site.services[Recounts].state(admin).running == Progress(site.time.ms, 0, 0)
-        pause.over.set()
-        wait_for_end(other)
-    site.time.pass_(seconds=1)
-    assert recounted(site, admin)["agrees"] is True
-
-
 def test_recount_keeps_its_lease_while_it_runs_and_loses_it_with_its_worker(site, admin, pause, caplog):
     site.register()
     with Site(site.database_url, site.time) as other:
@@ -202,22 +186,3 @@ def test_nightly_recount_without_a_result_begins_again_after_an_hour(site, admin
         site.services[Recounts].tick()
         wait_for_end(site)
         assert actions(site, admin) == expected
-
-
-def test_interrupted_command_does_not_wait_for_the_recount(site):
-    over, waited = threading.Event(), []
-
-    @contextmanager
-    def interrupted(rows, label):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        waited.append(not over.wait(PATIENCE_S))
-        yield lambda more: None
-
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            site.services[Recounts].run(interrupted)
-        assert waited == []
-    finally:
-        over.set()
-        signal.signal(signal.SIGINT, handler)

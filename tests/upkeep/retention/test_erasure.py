@@ -47,14 +47,6 @@ def contents(site: Site) -> str:
     return json.dumps([site.rows(f"SELECT * FROM {table}") for (table,) in tables], default=str)
 
 
-def test_erased_visitor_is_removed_from_a_waiting_two_step_login(site):
-    site.register("ayesha")
-    turn_on(sign_up(site, "karim"))
-    first_step(site, "karim", visitorId="ayesha")
-    site.forget("ayesha")
-    assert site.rows("SELECT visitor_id FROM pending_steps") == [(None,)]
-
-
 @pytest.mark.both_kinds
 def test_visitor_who_comes_back_is_a_new_one(site):
     site.register("ayesha", visitId="1", communityId=HERE)
@@ -73,6 +65,8 @@ def test_no_table_contains_an_erased_visitor(sqlite_database):
             site.add_community(community)
             site.register("ayesha", communityId=community, visitId="the-visit", page="/map")
         site.services[Reports].convert("somebody", "ayesha")
+        turn_on(sign_up(site, "karim"))
+        first_step(site, "karim", visitorId="ayesha")
         site.register("ayesha", communityId=HERE)
         event = {"visitor_id": "ayesha", "event_id": "the-visit", "scope": "site", "at_ms": 1, "day": "d", "hour_s": 1}
         site.rows(

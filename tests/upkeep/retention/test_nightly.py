@@ -207,24 +207,6 @@ def test_visits_and_their_retries_are_kept_for_today_and_the_retention_days(site
     assert site_with_community.recount() == []
 
 
-@pytest.mark.both_kinds
-def test_counting_continues_after_everything_is_reduced(site_with_community):
-    visit_on(site_with_community, "2025-12-10T12:00:00+06:00", "2025-12-11T12:00:00+06:00")
-    visit_on(site_with_community, "2025-12-11T12:00:00+06:00", visitor="karim", scope=HERE)
-    site_with_community.time.go_to("2026-12-16T12:00:00+06:00")
-    before = site_with_community.stats()
-    assert site_with_community.reduce().visits == 3
-    assert site_with_community.stats() == before
-    assert site_with_community.recount() == []
-    site_with_community.restart()
-    assert site_with_community.register("ayesha", communityId=HERE).ordinal == 4004
-    assert (site_with_community.stats()["uniqueVisitors"], site_with_community.stats()["todayVisits"]) == (3, 1)
-    assert site_with_community.rows("SELECT visits, unique_visitors FROM counters WHERE scope = :here", here=HERE) == [
-        (2, 2)
-    ]
-    assert site_with_community.recount() == []
-
-
 def test_expired_rows_are_removed(site_with_community):
     now, day = site_with_community.time.ms, 86_400_000
     columns = "id, email, email_key, name, password, is_admin, created_ms"

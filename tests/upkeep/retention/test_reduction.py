@@ -268,20 +268,6 @@ def test_an_interrupted_reduction_agrees_and_continues(site, small_pieces, monke
 
 
 @pytest.mark.both_kinds
-def test_an_erased_visitor_is_reduced_like_others(site):
-    visit_on(site, "2025-10-30", "2025-11-01", "2025-12-20")
-    site.services[Erasure].forget("ayesha")
-    assert reduce_on(site, "2025-12-31") == 2
-    october, november, december = names(site)
-    assert (october[:2], november[:2], december[:2] == "~~") == ("~~", "~~", False)
-    assert october != november
-    assert site.recount() == []
-    assert reduce_on(site, "2026-03-01") == 1
-    assert site.rows("SELECT * FROM forgotten_visitors") == [("site", 1)]
-    assert site.recount() == []
-
-
-@pytest.mark.both_kinds
 def test_an_erasure_does_not_give_kept_visits_the_id_of_a_month(site):
     visit_on(site, "2025-10-30", "2025-10-31", "2025-12-20")
     assert reduce_on(site, "2025-12-31") == 2
@@ -316,14 +302,6 @@ def test_verify_finds_a_reduced_visit_that_still_has_a_person(site):
         kept = {"user_id": "NULL", "client_ms": "NULL", "visit_id": "'~1'", "visitor_number": "1"}
         site.rows(f"UPDATE visits SET {column} = {kept[column]}")
         assert site.recount() == []
-
-
-def test_shorter_retention_reduces_the_rest_and_longer_retention_changes_nothing(site):
-    visit_on(site, "2025-10-30", "2025-11-15", "2025-11-30", "2025-12-20")
-    assert reduce_on(site, "2025-12-31") == 3
-    assert site.reduce(60).visits == 0
-    assert site.reduce(5).visits == 1
-    assert site.recount() == []
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)

@@ -17,7 +17,7 @@ from support.people.communities import invite
 from support.people.page_readers import Reader
 from support.people.permissions import RULES
 from support.servers.mailbox import PUBLIC_URL
-from support.sites.backup_files import add_backup, add_failure
+from support.sites.backups import add_backup, add_failure
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.upkeep.recounts.total import TotalAdjuster

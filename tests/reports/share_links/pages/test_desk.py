@@ -62,16 +62,3 @@ def test_revoking_a_link_needs_a_confirmation_and_names_the_link(site, rani):
     line = words(rani.get("/admin/audit"))
     assert "Share link created Share link: 100% <b>mine</b> Rani" in line
     assert "Share link revoked Share link: 100% <b>mine</b> Rani" in line
-
-
-def test_invalid_fields_have_a_reason_next_to_them_and_filters_above(rani):
-    for fields, sentence in (
-        ({"name": " "}, "must have 1 to 200 characters"),
-        ({"password": "short"}, "must have 8 to 128 characters"),
-        ({"until": "2025-12-01"}, "must be in the future"),
-        ({"until": "x"}, "must be a date"),
-    ):
-        assert sentence in words(rani.send(NEW, 422, **{"name": "Traffic", **EMPTY, **fields}))
-    page = rani.send(f"{NEW}?source={'x' * 600}", 422, name="Traffic", **EMPTY)
-    assert "Source: must not be longer than 512 characters" in words(page)
-    assert 'id="name-error"' not in page
