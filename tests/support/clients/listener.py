@@ -6,34 +6,19 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from struct import unpack
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-import engineio
 import socketio
-import websocket
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.responses import Stats
 
 BROWSER = "Mozilla/5.0 (Linux; Android 14) a browser of the tests"
-
-
-class _Connection(engineio.Client):
-    def _trigger_event(self, event: str, *arguments: Any, **options: Any) -> Any:
-        """Handle events on this thread. The library starts a thread for each event, which can swap two of them."""
-        return super()._trigger_event(event, *arguments, **{**options, "run_async": False})
-
-
-class Client(socketio.Client):
-    """A Socket.IO client that keeps the order of events."""
-
-    def _engineio_client_class(self) -> type[engineio.Client]:
-        return _Connection
 
 
 @dataclass(frozen=True)
@@ -91,16 +76,27 @@ class Listener:
 
 
 class PlainSocket(Listener):
-    """A plain WebSocket. `code` and `reason` are from the server's close frame."""
+    """A plain WebSocket. `code` and `reason` are from the server's close frame. `connect` describes the `options`."""
 
     kind = "plain"
 
-    def __init__(self, url: str, **options: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: dict[str, str] | None = None,
+        cookie: str = "",
+        agent: str | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
         self.code: int | None = None
         self.reason = ""
-        self.socket = websocket.create_connection(url, timeout=PATIENCE_S, **options)
-        self.socket.settimeout(None)
+        parts = urlsplit(url)
+        options = {"origin": f"http://{parts.netloc}", "open_timeout": PATIENCE_S, **options}
+        headers = {**(headers or {}), **({"Cookie": cookie} if cookie else {})}
+        self.socket = connect(
+            url, additional_headers=headers, user_agent_header=agent, proxy=None, ping_interval=None, **options
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -108,8 +104,7 @@ class PlainSocket(Listener):
         self.socket.send(json.dumps(message))
 
     def close(self, code: int = 1000) -> None:
-        with suppress(OSError, websocket.WebSocketException):
-            self.socket.close(status=code)
+        self.socket.close(code)
         self._reader.join(PATIENCE_S)
 
     @property
@@ -117,15 +112,12 @@ class PlainSocket(Listener):
         return not self._reader.is_alive()
 
     def _read(self) -> None:
-        with suppress(OSError, websocket.WebSocketException, ValueError, AttributeError):
+        try:
             while True:
-                opcode, data = self.socket.recv_data(control_frame=True)
-                if opcode == websocket.ABNF.OPCODE_TEXT:
-                    self.note(json.loads(data))
-                elif opcode == websocket.ABNF.OPCODE_CLOSE:
-                    self.code = unpack("!H", data[:2])[0] if data else 1005
-                    self.reason = data[2:].decode()
-                    return
+                self.note(json.loads(self.socket.recv()))
+        except ConnectionClosed as closed:
+            if closed.rcvd is not None:
+                self.code, self.reason = closed.rcvd.code, closed.rcvd.reason
 
 
 class PlainListener(PlainSocket):
@@ -133,7 +125,7 @@ class PlainListener(PlainSocket):
 
     def __init__(self, port: int, visitor: str | None = None, agent: str = BROWSER) -> None:
         query = f"?{urlencode({'visitorId': visitor})}" if visitor else ""
-        super().__init__(f"ws://127.0.0.1:{port}/{query}", header={"User-Agent": agent})
+        super().__init__(f"ws://127.0.0.1:{port}/{query}", agent=agent)
 
 
 class SocketioSocket(Listener):
@@ -143,7 +135,8 @@ class SocketioSocket(Listener):
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__()
-        self.client = Client(reconnection=False, request_timeout=PATIENCE_S)
+        self.client = socketio.Client(reconnection=False, request_timeout=PATIENCE_S)
+        keep_order(self.client)
         self.client.on("*", self._note)
         self.client.connect(url, wait_timeout=PATIENCE_S, **options)
 
@@ -162,6 +155,20 @@ class SocketioSocket(Listener):
     def _note(self, name: str, *arguments: Any) -> None:
         assert name == arguments[0]["type"], f"event {name} carries {arguments[0]}"
         self.note(arguments[0])
+
+
+def keep_order(client: socketio.Client) -> None:
+    """Handle events on the thread that reads them. The library starts a thread for each event, which can swap two of
+    them.
+    """
+    connection = client.eio
+    in_background = connection.start_background_task
+
+    def start(task: Callable[..., Any], *arguments: Any) -> Any:
+        is_loop = getattr(task, "__self__", None) is connection  # a loop that reads or writes
+        return in_background(task, *arguments) if is_loop else task(*arguments)
+
+    connection.start_background_task = start
 
 
 class SocketioListener(SocketioSocket):

@@ -159,9 +159,8 @@ class PlainMember(PlainSocket, CommunityListener):
         query: str = "",
         **options: Any,
     ) -> None:
-        header = {**({"Authorization": f"Bearer {token}"} if token else {}), **options.pop("header", {})}
-        url = f"ws://127.0.0.1:{port}{self._path(community, path)}{query}"
-        super().__init__(url, redirect_limit=0, header=header, **options)  # browsers do not follow redirects either
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        super().__init__(f"ws://127.0.0.1:{port}{self._path(community, path)}{query}", headers, **options)
 
     def _path(self, community: str, path: str) -> str:
         return f"/ws/communities/{community}/{path}"
@@ -178,8 +177,7 @@ class PlainMember(PlainSocket, CommunityListener):
         return self.code
 
     def break_off(self) -> None:
-        self.socket.sock.shutdown(2)
-        self.socket.shutdown()
+        self.socket.close_socket()
 
 
 def code_for(port: int, community: str, token: str | None, **options: Any) -> int | None:
