@@ -11,7 +11,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install demo screenshots assets wheel tools packages release test test-all test-changed mutations check audit format chaos bench geoip settings translations lock images clean
+.PHONY: help run install demo screenshots assets wheel tools packages release test test-all mutations check audit format chaos bench geoip settings translations lock images clean
 
 help:  ## list the commands
 	@awk -F '##' '/^[a-z-]*:.*##/ {sub(/:.*/, "", $$1); printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,20 +38,16 @@ wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o $(WHEELS); \
 		else $(BIN)/pip wheel -q --no-deps --no-build-isolation -w $(WHEELS) .; fi
 
-# SEED=7 runs them in a random order, ALONE=1 each with new fixtures, DURATIONS=1 stores the duration of each module, and ARGS are for pytest.
+# SEED=7 runs them in a random order, ALONE=1 each with new fixtures, DURATIONS=1 stores the duration of each module,
+# PROFILE=1 prints the CPU time of modules and shared fixtures, and ARGS are for pytest.
 # Compiled Python is stored next to the installed packages. A run writes nothing else into the checkout.
-PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(ALONE),--alone --dist load) $(if $(DURATIONS),--store-durations) $(ARGS)
+PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(ALONE),--alone --dist load) $(if $(DURATIONS),--store-durations) $(if $(PROFILE),--profile) $(ARGS)
 
-test: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the quick tests, one per promise, in five minutes
+test: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the quick tests, one per promise, in four minutes
 	@$(PYTEST)
 
-test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made  ## run all tests on both kinds of database, or one SHARD: browser, packages, 1, 2 or 3
-	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" -o faulthandler_timeout=$$((300 * $(or $(FUZZ),1))) $(if $(SHARD),--shard $(SHARD))
-
-# The first run executes all tests, and takes twice as long, because it records the lines that each test executes.
-test-changed: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the tests affected by changes since the last run, and server tests near them
-	@TESTMON_DATAFILE=$(VENV)/testmon.data $(PYTEST) --testmon --testmon-forceselect
-	@$(PYTEST) --servers-of-changes
+test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made  ## run all tests, on both kinds of database
+	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" -o faulthandler_timeout=$$((300 * $(or $(FUZZ),1)))
 
 mutations: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## check that tests fail when the product is broken on purpose, in one AREA or all
 	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m mutations $(if $(AREA),--area $(AREA)) $(ARGS)

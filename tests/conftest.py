@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
-from support.application.compile_cache import compile_once, keep_statements
 from support.application.site import Site
 from support.databases.database import (
     EMPTY,
@@ -48,11 +47,6 @@ NewServer = Callable[..., Server]
 # Leave the machine usable for others.
 settings.register_profile("untimed", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-
-def pytest_configure() -> None:
-    compile_once()
-    keep_statements()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

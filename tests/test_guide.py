@@ -19,11 +19,11 @@ from prose.passages import COMMENTS, Passage, passages_of_document, passages_of_
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDES = ("CONTRIBUTING.md", "docs/design.md", "docs/development.md")
-PRODUCT = (
-    *("koyjabo", "clients", "deploy", "migrations", "config.py", "wsgi.py", "Makefile", "pyproject.toml"),
-    *("tests/conftest.py", "tests/support/people", ".env.example", "compose.yaml"),
+PRODUCT = ("koyjabo", "clients", "deploy", "migrations", "config.py", "wsgi.py")
+FOLDERS = (
+    *("koyjabo", "clients", "deploy", "migrations", "tests", "tools", "bench", ".ci", ".github"),
+    *("config.py", "wsgi.py", "Makefile", "pyproject.toml", ".env.example", "compose.yaml", "Dockerfile"),
 )
-EVERYTHING = (*PRODUCT, "tests", "tools", "bench", "Dockerfile", ".ci", ".github")
 PATH = r"[\w.*{}-]+(/[\w.*{}-]*)+|[\w*.-]+\.(py|html|js|mjs|ts|tsx|css|md|toml|lua)"
 SKIPPED = {"node_modules", "vendor", "min", "__pycache__", "translations", "images"}
 SUFFIXES = {".py", ".html", ".js", ".mjs", ".ts", ".tsx", ".css", ".lua", ".sql", ".toml", ".yaml", ".yml", ".json", ""}
@@ -57,18 +57,14 @@ class Reference(NamedTuple):
     """File and line, as in `docs/api.md:12`."""
 
 
-def missing(folders: tuple[str, ...]) -> list[Reference]:
-    """The texts between backticks in files of code that name something that is not there."""
-    return missing_in((passage for path in files(folders) for passage in passages_of_file(path)), folders)
-
-
-def missing_in(passages: Iterable[Passage], folders: tuple[str, ...]) -> list[Reference]:
+def missing(passages: Iterable[Passage]) -> list[Reference]:
+    """The texts between backticks that name something that is not there."""
     return [
         Reference(name, passage.place)
         for passage in passages
         if passage.kind in ("docstring", "comment", "script", "document")
         for name in re.findall(r"`([^`]+)`", passage.text)
-        if not exists(name, ROOT / passage.place.partition(":")[0], folders)
+        if not exists(name, ROOT / passage.place.partition(":")[0])
     ]
 
 
@@ -80,20 +76,20 @@ def passages_of_file(path: Path) -> Iterator[Passage]:
         yield from passages_of_script(name, path.read_text())
 
 
-def exists(name: str, path: Path, folders: tuple[str, ...]) -> bool:
+def exists(name: str, path: Path) -> bool:
     """Whether a text in a file is a path, a name, a dotted name or a call that is there, or something else."""
     call = re.fullmatch(r"@?([\w.]*\w)(\(.*\))?", name)
     name = call[1] if call else name
     if name in ELSEWHERE or re.search(r"\.example$|^com\.|^[\d./-]+$", name):
         return True
     if re.fullmatch(r"/[\w./-]+", name):
-        return words_of_text(name) <= words(folders)
+        return words_of_text(name) <= words()
     if re.fullmatch(PATH, name):
         return is_path(name)
     if re.fullmatch(r"[^\W\d]\w*", name):
-        return is_known(name, folders)
+        return is_known(name)
     if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", name):
-        return name in words(folders) or is_attribute(name.split("."), path, folders)
+        return name in words() or is_attribute(name.split("."), path)
     return True
 
 
@@ -105,30 +101,30 @@ def is_path(name: str) -> bool:
     return any(pattern.fullmatch(path) for path in ends())
 
 
-def is_known(name: str, folders: tuple[str, ...]) -> bool:
-    return name in words(folders) or f"{name}.py" in ends() or name in ends()
+def is_known(name: str) -> bool:
+    return name in words() or f"{name}.py" in ends() or name in ends()
 
 
-def is_attribute(parts: list[str], path: Path, folders: tuple[str, ...]) -> bool:
+def is_attribute(parts: list[str], path: Path) -> bool:
     """Whether the last of some dotted names is defined in the one before it: a module, a package, a class, an object
     named after its class, or a table. The owner may also be a value in the same file.
     """
     owner, name = parts[-2:]
-    kinds = [kind for kind in (owner, owner.title().replace("_", "")) if kind in owners(folders)]
+    kinds = [kind for kind in (owner, owner.title().replace("_", "")) if kind in owners()]
     if kinds:
-        return any(name in owners(folders)[kind] for kind in kinds)
+        return any(name in owners()[kind] for kind in kinds)
     if find_spec(parts[0]) is not None and parts[0] != "koyjabo":
         return True
     is_value = path.suffix != ".py" or owner in words_of(path)
-    return is_value and not name.isupper() and is_known(name, folders)
+    return is_value and not name.isupper() and is_known(name)
 
 
 @cache
-def owners(folders: tuple[str, ...]) -> dict[str, set[str]]:
+def owners() -> dict[str, set[str]]:
     """The names defined in modules, packages and classes, with those that classes inherit."""
     names: dict[str, set[str]] = defaultdict(set)
     bases: dict[str, set[str]] = defaultdict(set)
-    for path in python_files(folders):
+    for path in python_files():
         is_package = path.stem == "__init__"
         names[path.parent.name if is_package else path.stem] |= names_of(tree(path))
         names[(path.parent.parent if is_package else path.parent).name].add(
@@ -139,7 +135,7 @@ def owners(folders: tuple[str, ...]) -> dict[str, set[str]]:
                 names[node.name] |= names_of(node) | attributes_of(node)
                 names[table_of(node)] |= names_of(node)
                 bases[node.name] |= {ast.unparse(base).rpartition(".")[2] for base in node.bases}
-    names["ui"] |= {macro for path in files(folders) if path.suffix == ".html" for macro in macros_of(path)}
+    names["ui"] |= {macro for path in files() if path.suffix == ".html" for macro in macros_of(path)}
     for _ in range(3):
         for kind in bases:
             names[kind] |= {name for base in bases[kind] for name in names.get(base, ())}
@@ -178,12 +174,13 @@ def attributes_of(kind: ast.ClassDef) -> set[str]:
     return {node.attr for node in ast.walk(kind) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
 
 
-def python_files(folders: tuple[str, ...]) -> list[Path]:
-    return [path for path in files(folders) if path.suffix == ".py"]
+def python_files() -> list[Path]:
+    """The modules whose names are looked up: the product, and what tests and tools share."""
+    return [path for path in files((*PRODUCT, "tools", "tests/support", "tests/conftest.py")) if path.suffix == ".py"]
 
 
 @cache
-def files(folders: tuple[str, ...]) -> list[Path]:
+def files(folders: tuple[str, ...] = FOLDERS) -> list[Path]:
     return [
         path
         for folder in folders
@@ -198,9 +195,9 @@ def tree(path: Path) -> ast.Module:
 
 
 @cache
-def words(folders: tuple[str, ...]) -> set[str]:
+def words() -> set[str]:
     """All words of code, without docstrings and comments."""
-    return set().union(*map(words_of, files(folders)))
+    return set().union(*map(words_of, files()))
 
 
 @cache
@@ -215,16 +212,12 @@ def words_of_text(text: str) -> set[str]:
     return {*re.findall(r"\w+", text), *re.findall(r"\w+(?:\.\w+)+", text)}
 
 
-def test_every_name_that_code_gives_exists():
-    assert missing(PRODUCT) == []
+@pytest.mark.parametrize("folders", [PRODUCT, pytest.param(("tests", "tools", "bench"), marks=pytest.mark.long)])
+def test_every_name_that_code_gives_exists(folders):
+    assert missing(passage for path in files(folders) for passage in passages_of_file(path)) == []
 
 
 def test_every_name_that_a_guide_gives_exists():
     passages = [passage for name in GUIDES for passage in passages_of_document(name, (ROOT / name).read_text())]
     assert len(passages) > 100
-    assert missing_in(passages, EVERYTHING) == []
-
-
-@pytest.mark.long(proved_by="test_guide.py::test_every_name_that_code_gives_exists")
-def test_every_name_that_tests_and_tools_give_exists():
-    assert missing(EVERYTHING) == []
+    assert missing(passages) == []

@@ -14,12 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 from mutations.catalogue import Mutation, mutations
+from mutations.pytest_runs import Run, execute
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = (".venv", "node_modules", "clients/react/node_modules", "tests/browser/frameworks/node_modules")
@@ -68,7 +69,7 @@ def _is_killed(mutation: Mutation, free: SimpleQueue[Path]) -> bool:
         mutation.apply(copy)
         _build(copy, mutation)
         # In one process, because a second one costs as much CPU time as most of these tests
-        survived = _passing(copy, set(mutation.tests), "-n", "0", env=WAITING, timeout=PATIENCE_S)
+        survived = _passing(copy, set(mutation.tests), "-n", "0", environment=WAITING, timeout_s=PATIENCE_S)
     finally:
         (copy / mutation.file).write_text(original)
         _build(copy, mutation)
@@ -85,18 +86,24 @@ def _build(copy: Path, mutation: Mutation) -> None:
         subprocess.run(["node", "tools/assets/minify.mjs"], cwd=copy, check=True)
 
 
-def _passing(copy: Path, tests: set[str], *options: str, **limits: Any) -> set[str]:
+def _passing(
+    copy: Path,
+    tests: set[str],
+    *options: str,
+    environment: Mapping[str, str] = os.environ,
+    timeout_s: float | None = None,
+) -> set[str]:
     """The subset of `tests` that passes in `copy`. All of it if tests cannot be collected: that proves nothing."""
-    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-m", "", "-rA", "--tb=no", *options]
-    command += [f"tests/{test}" for test in sorted(tests)]
-    try:
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False, **limits)
-    except subprocess.TimeoutExpired:
+    arguments = ["-m", "", "-rA", "--tb=no", *options, *(f"tests/{test}" for test in sorted(tests))]
+    output = copy / "output.txt"
+    status = execute(Run(copy, arguments, dict(environment), output), timeout_s)
+    if status is None:
         return set()
-    if done.returncode not in (0, 1):
-        sys.stderr.write(done.stdout + done.stderr)
+    text = output.read_text()
+    if status not in (0, 1):
+        sys.stderr.write(text)
         return tests
-    outcomes = OUTCOME.findall(done.stdout)
+    outcomes = OUTCOME.findall(text)
     return {test for _, test in outcomes} - {test for outcome, test in outcomes if outcome != "PASSED"}
 
 

@@ -5,7 +5,6 @@ Everything else is real: routing, ledger, threads, and both databases.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import copy
@@ -15,112 +14,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
-from werkzeug.routing import Map, Rule
-from werkzeug.routing.matcher import State
 
 import config
 from koyjabo import create_app, make_routes
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.base.settings.schema import Settings
 from koyjabo.columns.columns import Columns
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import TotalAdjuster
 from koyjabo.upkeep.retention.retention import Reduction, Retention
-from koyjabo.web.limits import limits
+from koyjabo.web.limits.limits import LIMITS_EXTENSION, RateLimits
 from support.databases.database import Database
 from support.programs.processes import METRICS_TOKEN, NO_LIMITS
 
-
-class KeptApp:
-    """An application, with a copy of its state after `make_routes`, which sites with equal settings use in turn.
-    Creating the routes takes half the time needed to open a site.
-    """
-
-    def __init__(self, settings: Settings, more: Mapping[str, Any]) -> None:
-        self.app = make_routes(settings, more)
-        self.settings = settings
-        self._state = {name: copied(value) for name, value in vars(self.app).items()}
-        self._routes = routes_of(self.app.url_map)
-
-    def renew(self, more: Mapping[str, Any]) -> None:
-        """Restore the state after `make_routes`."""
-        for name in vars(self.app).keys() - self._state.keys():
-            delattr(self.app, name)
-        for name in self._state:
-            self._put(name)
-        put_routes(self.app.url_map, self._routes)
-        limits.init_app(self.app, self.settings)  # resets the counters
-        self._put("after_request_funcs")
-        self.app.config["DATABASE_URL"] = more["DATABASE_URL"]
-
-    def _put(self, name: str) -> None:
-        """Fill the old dictionaries instead of replacing them: templates hold a reference to the configuration's
-        dictionary.
-        """
-        value = copied(self._state[name])
-        if isinstance(value, dict):
-            there = getattr(self.app, name)
-            there.clear()
-            there.update(value)
-        else:
-            setattr(self.app, name, value)
-
-
-_kept: defaultdict[str, list[KeptApp]] = defaultdict(list)
-
-
-def take(settings: Mapping[str, Any]) -> KeptApp:
-    """An application without services, from the pool or new. Raises config.SettingsError."""
-    chosen = config.load(settings)
-    kept = _kept[key_of(chosen)]
-    if not kept:
-        return KeptApp(chosen, settings)
-    app = kept.pop()
-    app.renew(settings)
-    return app
-
-
-def give_back(kept: KeptApp) -> None:
-    _kept[key_of(kept.settings)].append(kept)
-
-
-def key_of(settings: Settings) -> str:
-    """All settings except the database."""
-    return repr(settings.model_dump(exclude={"database_url"}))
-
-
-def copied(value: Any) -> Any:
-    """A copy, including nested lists, sets and dictionaries."""
-    if type(value) in (list, set):
-        return type(value)(map(copied, value))
-    if isinstance(value, dict):
-        copied_dict = copy(value)  # keeps subclasses, such as defaultdict
-        copied_dict.update({key: copied(inner) for key, inner in value.items()})
-        return copied_dict
-    return value
-
-
-def routes_of(routes: Map) -> tuple[State, dict[Any, list[Rule]]]:
-    return copy_of(routes._matcher._root), copied(routes._rules_by_endpoint)
-
-
-def put_routes(routes: Map, kept_routes: tuple[State, dict[Any, list[Rule]]]) -> None:
-    root, by_endpoint = kept_routes
-    routes._matcher._root, routes._rules_by_endpoint = copy_of(root), copied(by_endpoint)
-    routes._remap = True
-
-
-def copy_of(state: State) -> State:
-    return State(
-        [(part, copy_of(then)) for part, then in state.dynamic],
-        list(state.rules),
-        {part: copy_of(then) for part, then in state.static.items()},
-    )
-
+_apps: dict[str, Flask] = {}
+"""Applications without services, by their settings except the database. None is ever used itself."""
 
 SECRET = "a secret for tests, and for nothing but tests"
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
@@ -177,6 +89,32 @@ class Time:
         return self.ms - self._put_right_by_ms
 
 
+def new_app(settings: Mapping[str, Any]) -> Flask:
+    """A copy of an application without services, because creating its routes takes as long as opening a site. Raises
+    config.SettingsError.
+    """
+    chosen = config.load(settings)
+    key = repr(chosen.model_dump(exclude={"database_url"}))
+    if key not in _apps:
+        _apps[key] = make_routes(chosen, settings)
+    app = copy(_apps[key])
+    vars(app).update({name: copied(value) for name, value in vars(app).items()})
+    app.config["DATABASE_URL"] = settings["DATABASE_URL"]
+    app.extensions[LIMITS_EXTENSION] = RateLimits(chosen)
+    return app
+
+
+def copied(value: Any) -> Any:
+    """A copy, including nested lists, sets and dictionaries."""
+    if type(value) in (list, set):
+        return type(value)(map(copied, value))
+    if isinstance(value, dict):
+        copied_dict = copy(value)  # keeps subclasses, such as defaultdict
+        copied_dict.update({key: copied(inner) for key, inner in value.items()})
+        return copied_dict
+    return value
+
+
 @dataclass(frozen=True)
 class Registered:
     ordinal: int
@@ -199,8 +137,7 @@ class Site:
         clock = Clock(
             ZoneInfo(self.settings["TIMEZONE"] or "Asia/Dhaka"), now_ms=self.time, elapsed_ms=self.time.elapsed_ms
         )
-        self._kept = take(self.settings)
-        self.app = create_app(self.settings, clock=clock, app=self._kept.app)
+        self.app = create_app(self.settings, clock=clock, app=new_app(self.settings))
         self.client = self.app.test_client()
         self.services = self.app.extensions["koyjabo"]
 
@@ -209,13 +146,12 @@ class Site:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-        give_back(self._kept)
 
     def close(self) -> None:
         self.services.close()
 
     def restart(self) -> None:
-        self.__exit__()
+        self.close()
         self.start()
 
     def post(self, path: str = "/api/visitor/register", **request: Any):

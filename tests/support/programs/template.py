@@ -127,9 +127,7 @@ def compile_routes() -> None:
     """Compile the routes common to all settings."""
     import config
     import koyjabo
-    from tests.support.application.compile_cache import compile_once
 
-    compile_once()
     for environment in ("development", "production"):
         settings = {"ENVIRONMENT": environment, "SECRET_KEY": SECRET, "ALLOW_EPHEMERAL_STORAGE": "1"}
         koyjabo.make_routes(config.load({**settings, "DATABASE_URL": "sqlite:////nowhere.db"}), {})

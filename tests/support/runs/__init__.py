@@ -1,1 +1,1 @@
-"""Organises a test run: processes, order, shards, budgets, skips."""
+"""Organises a test run: its processes, order, CPU time and skips."""

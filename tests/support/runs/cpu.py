@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
-from support.programs.processes import child_pids
-
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LOOP, REFERENCE_S = compile("rounds = 0\nwhile rounds < 1_000_000: rounds += 1", "loop", "exec"), 0.0625
 """A loop that counts to a million, and its duration on the budget's reference machine."""
 
-BUDGET_S = 560
-"""Budget for `make test`, in s. Slower tests belong in `make test-all`; `ARGS=--durations=50` lists the slowest."""
+BUDGET_S = 300
+"""Budget for `make test`, in s. Slower tests belong in `make test-all`; `make test PROFILE=1` shows where it goes."""
 
 
 def used_s() -> float:
     """CPU time of this process and everything it has started. Templates reap the programs that they fork."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + ended.ru_utime + ended.ru_stime + sum(map(_tree_s, child_pids(os.getpid())))
+    running = sum(map(_of_process, psutil.Process().children(recursive=True)))
+    return time.process_time() + ended.ru_utime + ended.ru_stime + running
 
 
 def report(terminal: pytest.TerminalReporter, workers_s: float) -> None:
@@ -49,15 +47,16 @@ def _loop_s() -> float:
 
 def _postgres_s() -> float:
     """CPU time of the shared PostgreSQL, which is not a child of any test process."""
-    with suppress(OSError):
+    with suppress(OSError, psutil.Error):
         postmaster = (Path(tempfile.gettempdir()) / "postgres" / "postmaster.pid").read_text().split()[0]
-        return _tree_s(int(postmaster))
+        process = psutil.Process(int(postmaster))
+        return sum(map(_of_process, [process, *process.children(recursive=True)]))
     return 0.0
 
 
-def _tree_s(pid: int) -> float:
-    """CPU time of a process and its children, running or ended."""
-    with suppress(OSError):
-        numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, numbers[11:15])) / TICKS_PER_S + sum(map(_tree_s, child_pids(pid)))
+def _of_process(process: psutil.Process) -> float:
+    """CPU time of a process and of its children that have ended."""
+    with suppress(psutil.Error):
+        times = process.cpu_times()
+        return times.user + times.system + times.children_user + times.children_system
     return 0.0

@@ -1,4 +1,4 @@
-"""Durations of modules in earlier runs, in seconds. The longest modules start first, and shards take equally long.
+"""Durations of modules in earlier runs, in seconds. The longest modules start first.
 
 `DURATIONS=1` with `make test` or `make test-all` measures them.
 """
@@ -13,15 +13,6 @@ TESTS = Path(__file__).resolve().parents[2]
 FILE = TESTS / "durations.json"
 UNKNOWN_S = 5.0
 """Assumed duration of a module that was never measured, so that it starts early."""
-
-NAMED = {
-    "browser": ("browser/",),
-    "packages": ("clients/", "sockets/test_socketio_javascript.py", "test_readme.py"),
-}
-EVEN = ("1", "2", "3")
-"""Shards of equal length for the tests without a named shard."""
-
-SHARDS = (*NAMED, *EVEN)
 
 
 class Durations:
@@ -41,16 +32,3 @@ class Durations:
         there = {module: self._known[module] for module in sorted(self._known) if (TESTS / module).exists()}
         lines = ",\n".join(f"  {json.dumps(module)}: {json.dumps(taken)}" for module, taken in there.items())
         FILE.write_text(f"{{\n{lines}\n}}\n")
-
-    def shard(self, shard_name: str) -> set[str]:
-        """The modules of a shard. Raises KeyError for an unknown shard."""
-        modules = [str(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py")]
-        parts: dict[str, list[str]] = {shard: [] for shard in SHARDS}
-        taken_s = dict.fromkeys(EVEN, 0.0)
-        for module in sorted(modules, key=lambda module: (-self.of(module), module)):
-            named = next((shard for shard, paths in NAMED.items() if module.startswith(paths)), None)
-            shard = named or min(EVEN, key=taken_s.__getitem__)
-            if shard in taken_s:
-                taken_s[shard] += self.of(module)
-            parts[shard].append(module)
-        return set(parts[shard_name])
