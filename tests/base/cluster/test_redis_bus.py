@@ -202,14 +202,3 @@ def test_workers_of_other_versions_may_say_more_or_less(reporting, redis_server)
         client.hset(WORKER_KEYS[0], "c", json.dumps({**older, "id": "c"}))
     reporting.report(Worker("a"))
     assert {worker.id for worker in reporting.workers.live()} == {"a", "b", "c"}
-
-
-def test_worker_knows_itself_while_redis_is_away(disposable_redis):
-    reporting = ReportingWorker(disposable_redis)
-    other = ReportingWorker(disposable_redis)
-    other.report(Worker("b"))
-    reporting.report(Worker("a"))
-    disposable_redis.kill()
-    reporting.workers.report(Worker("a", lag_ms=8))
-    wait_until(lambda: not reporting.outbox.reachable, "it is noticed")
-    assert reporting.workers.live() == [Worker("a", lag_ms=8)]

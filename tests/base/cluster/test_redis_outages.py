@@ -1,7 +1,6 @@
 """A Redis that was replaced, that refuses the server, or whose name is not resolved."""
 
 import time
-from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -12,7 +11,6 @@ from support.application.visitor_workers import RedisLink
 from support.clients.listener import PlainListener
 from support.databases.database import SqliteDatabase
 from support.databases.redis import Redis
-from support.databases.redis_groups import RedisWithSentinels
 from support.programs.processes import wait_until
 from support.programs.service import Service
 from support.servers.changed_server import ChangedServer
@@ -69,26 +67,6 @@ def test_master_that_was_replaced_is_left_though_it_goes_on_serving(tmp_path):
         write(client, "after")
         assert (value_at(old), value_at(new), hears(old)) == ("before", "after", False)
         assert client.origin() != origin, "leases are written again"
-        client.close()
-
-
-@pytest.mark.long(
-    proved_by="base/cluster/test_redis_outages.py::test_master_that_was_replaced_is_left_though_it_goes_on_serving"
-)
-def test_passwords_and_tls():
-    with RedisWithSentinels(is_secure=True) as group:
-        client = connect(group.url)
-        write(client, "before")
-        group.watch()
-        group.master().kill()
-
-        def is_written() -> bool:
-            with suppress(redis.RedisError, OSError):
-                write(client, "after")
-                return True
-            return False
-
-        wait_until(is_written, "another server answers", every_s=0.1)
         client.close()
 
 

@@ -2,8 +2,6 @@
 
 import random
 import re
-import shutil
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
@@ -19,20 +17,7 @@ from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core import close_codes
 from koyjabo.base.core.clock import Clock, iso, system_now_ms
-from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, TooManyRequests, WrongCsrfToken
 from koyjabo.base.core.fair_shares import FairShares
-from koyjabo.base.core.installation import own_command
-from koyjabo.counting.high_water import DatabaseRolledBack
-
-
-def test_error_without_a_status_has_the_code_of_the_error_it_refines():
-    class Unusual(KoyJaboError):
-        pass
-
-    assert (WrongCsrfToken.code, TooManyRequests.code) == ("wrong_csrf_token", "rate_limited")
-    assert (LedgerUnavailable.code, DatabaseRolledBack.code) == ("ledger_unavailable", "ledger_unavailable")
-    assert Unusual.code == "internal_error"
-
 
 REFUSALS = {
     value for name, value in vars(close_codes).items() if name.isupper() and isinstance(value, int) and value >= 4000
@@ -43,21 +28,6 @@ def test_react_package_knows_every_code_of_a_refusal():
     source = (ROOT / "clients/react/src/endings.ts").read_text()
     known = {int(code) for code in re.findall(r"\b4\d{3}\b", source)}
     assert known == REFUSALS
-
-
-def test_page_of_a_community_knows_the_code_of_a_lost_permission():
-    source = (ROOT / "koyjabo/static/communities/inside.js").read_text()
-    assert f"const FORBIDDEN = {close_codes.FORBIDDEN};" in source
-
-
-@pytest.mark.parametrize("is_on_path", [True, False])
-def test_command_works_where_the_reader_is(tmp_path, monkeypatch, is_on_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
-    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/koyjabo" if is_on_path else None)
-    assert own_command() == ("koyjabo" if is_on_path else ".venv/bin/koyjabo")
-    monkeypatch.setattr(sys, "prefix", "/opt/koyjabo")
-    assert own_command() == "koyjabo"
 
 
 INVISIBLE = [
@@ -200,7 +170,7 @@ def test_a_clock_in_use_for_long_answers_like_a_new_one(zone, start, steps):
             assert clock.bucket(at_ms) == local_hour(at_ms, ZoneInfo(zone))
 
 
-STRANGE = ("Africa/Casablanca", "America/St_Johns", "Antarctica/Troll", "Asia/Dhaka", "Australia/Lord_Howe")
+CHANGING_ZONES = ("Africa/Casablanca", "America/St_Johns", "Antarctica/Troll", "Asia/Dhaka", "Australia/Lord_Howe")
 
 
 def assert_hours_around(zone: str, change_s: int) -> None:
@@ -215,9 +185,9 @@ def assert_hours_around(zone: str, change_s: int) -> None:
         assert clock.hours(day, day) == hours, (zone, day)
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Chatham", *STRANGE])
+@pytest.mark.parametrize("zone", ["Pacific/Chatham", *CHANGING_ZONES])
 def test_hours_around_each_change_of_the_clock_are_what_the_zone_shows(zone):
-    all_changes = [*changes(ZoneInfo(zone), 2005, 2011), *changes(ZoneInfo(zone), 2026, 2027)]
+    all_changes = [*changes(ZoneInfo(zone), 2006, 2010)]
     assert all_changes
     for change_s in all_changes:
         assert_hours_around(zone, change_s)

@@ -2,12 +2,9 @@
 
 import json
 import os
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select, text
@@ -22,42 +19,11 @@ from support.servers.changed_server import TRESPASS, ChangedServer
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.base.database import batch_worker
-from koyjabo.base.database.batch_worker import BatchWorker
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.file_lock import FileLock
-from koyjabo.base.database.shared_lookups import SharedLookups
-from koyjabo.base.models import Model
 from koyjabo.base.settings.database_url import normal
 from koyjabo.integrations.api_keys.models import ApiKey
-from koyjabo.people.audit.log import Actor, Subject
-from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.upkeep.recounts.total import TotalAdjuster
-
-ENTRY = Actor(None, "", "", 1).entry("failed", Subject("total", "site", ""))
-
-
-def test_change_and_its_entry_are_stored_together_or_not_at_all(database):
-    def set_total(session) -> None:
-        session.execute(text("UPDATE counters SET total = 5"))
-
-    def has_no_entry(result: object) -> AuditRecord:
-        raise ValueError("no entry")
-
-    def fails(session) -> None:
-        set_total(session)
-        raise ValueError("no change")
-
-    with Site(database.url) as site:
-        write = site.services[TotalAdjuster]._database.write
-        for change, audit, problem in ((set_total, has_no_entry, "no entry"), (fails, ENTRY, "no change")):
-            with pytest.raises(ValueError, match=problem):
-                write(change, audit=audit)
-        assert site.rows("SELECT total FROM counters WHERE scope = 'site'") == [(0,)]
-        assert site.rows("SELECT action FROM audit_log") == []
-        write(set_total, audit=ENTRY)
-        assert site.rows("SELECT total FROM counters WHERE scope = 'site'") == [(5,)]
-        assert site.rows("SELECT action FROM audit_log") == [("failed",)]
 
 
 @pytest.mark.both_kinds
@@ -77,12 +43,6 @@ def test_returned_row_has_the_relations_that_were_joined_and_loads_no_others(dat
     assert (joined.name, joined.community) == ("Grafana", None)
     with pytest.raises(InvalidRequestError, match=r"ApiKey\.community"):
         _ = plain.community
-
-
-def test_no_relation_of_any_table_is_loaded_lazily():
-    relations = [relation for mapper in Model.registry.mappers for relation in mapper.relationships]
-    assert relations
-    assert [str(relation) for relation in relations if relation.lazy != "raise"] == []
 
 
 @pytest.mark.both_kinds
@@ -130,162 +90,6 @@ def test_threads_with_nothing_to_do_leave_a_file_that_was_replaced(sqlite_databa
         with path.open():
             sqlite_database.remember().put_in_place(path)
             wait_until(lambda: left_open() == [f"{path} (deleted)"], "only this test has the old file open")
-
-
-PATIENCE_S, LIMIT_S = 100.0, 300.0
-
-
-class Worker:
-    """Work that doubles numbers, with a gate before it takes its jobs and one after."""
-
-    def __init__(self) -> None:
-        self.may_take, self.may_finish = threading.Event(), threading.Event()
-        self.batches: list[list[int]] = []
-        self.let_go()
-
-    def let_go(self) -> None:
-        self.may_take.set()
-        self.may_finish.set()
-
-    def __call__(self, take) -> None:
-        assert self.may_take.wait(SOON_S)
-        jobs = take()
-        self.batches.append([job.item for job in jobs])
-        assert self.may_finish.wait(SOON_S)
-        for job in jobs:
-            job.result = job.item * 2
-
-
-@pytest.fixture
-def worker():
-    worker = Worker()
-    yield worker
-    worker.let_go()
-
-
-@pytest.fixture
-def now(monkeypatch) -> list[float]:
-    """The group's monotonic clock, in s. Only a test moves it."""
-    now = [1000.0]
-    monkeypatch.setattr(batch_worker, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    return now
-
-
-@pytest.fixture
-def group(worker, now, monkeypatch):
-    """A group that checks often whether a job has waited for too long."""
-    monkeypatch.setattr(batch_worker, "WATCH_INTERVAL_S", 0.01)
-    group = BatchWorker(ThreadRuntime(), worker, PATIENCE_S, LIMIT_S)
-    yield group
-    worker.let_go()
-    in_thread(group.close).result(SOON_S)
-
-
-@pytest.fixture
-def patient(worker):
-    """A group that takes at most 5 jobs at once, and lets no more than 8 wait."""
-    group = BatchWorker(ThreadRuntime(), worker, SOON_S, SOON_S, most=5, most_waiting=8)
-    yield group
-    worker.let_go()
-    in_thread(group.close).result(SOON_S)
-
-
-def waiting(group: BatchWorker, *numbers: int) -> list[Future]:
-    jobs = [in_thread(partial(group.do, number)) for number in numbers]
-    wait_until(lambda: group.waiting()[0] == len(numbers), "all of them wait")
-    return jobs
-
-
-def test_jobs_that_wait_are_done_together_and_more_are_refused_at_once(patient, worker):
-    assert [patient.do(number) for number in (1, 2, 3)] == [2, 4, 6]
-    assert worker.batches == [[1], [2], [3]]
-    worker.may_take.clear()
-    jobs = waiting(patient, *range(8))
-    with pytest.raises(LedgerUnavailable):
-        patient.do(9)
-    worker.may_take.set()
-    assert [job.result(SOON_S) for job in jobs] == [number * 2 for number in range(8)]
-    assert [len(batch) for batch in worker.batches[3:]] == [5, 3]
-    assert sorted(worker.batches[3] + worker.batches[4]) == [*range(8)]
-
-
-def test_batch_ends_once_the_sizes_of_its_jobs_are_enough(patient, worker):
-    patient.measure(lambda number: number)
-    worker.may_take.clear()
-    jobs = waiting(patient, 1, 1, 9, 2, 2, 2, 2)
-    worker.may_take.set()
-    assert [job.result(SOON_S) for job in jobs] == [2, 2, 18, 4, 4, 4, 4]
-    assert all(sum(batch) - batch[-1] < 5 for batch in worker.batches)
-
-
-def test_job_that_no_thread_takes_fails_within_patience_and_is_never_done(group, worker, now):
-    worker.may_take.clear()
-    (job,) = waiting(group, 1)
-    now[0] += PATIENCE_S
-    group._watch()
-    assert group.waiting()[0] == 1, "it has not waited for longer"
-    now[0] += 1
-    assert isinstance(job.exception(SOON_S), LedgerUnavailable)
-    worker.may_take.set()
-    assert group.do(2) == 4
-    assert all(1 not in batch for batch in worker.batches)
-
-
-def test_job_that_was_taken_and_never_finished_fails_at_the_limit(group, worker, now):
-    worker.may_finish.clear()
-    (job,) = waiting(group, 1)
-    wait_until(lambda: worker.batches == [[1]], "it is taken")
-    now[0] += LIMIT_S
-    group._watch()
-    assert group._taken[0].error is None, "it has not lasted for longer"
-    now[0] += 1
-    assert isinstance(job.exception(SOON_S), LedgerUnavailable)
-    worker.may_finish.set()
-    assert group.do(2) == 4
-
-
-def test_close_does_what_waits_and_takes_nothing_new(patient, worker):
-    worker.may_take.clear()
-    jobs = waiting(patient, 1, 2)
-    closed = in_thread(patient.close)
-    wait_until(lambda: patient._closed, "it is closing")
-    with pytest.raises(LedgerUnavailable):
-        patient.do(3)
-    assert not closed.done()
-    worker.may_take.set()
-    assert [job.result(SOON_S) for job in jobs] == [2, 4]
-    closed.result(SOON_S)
-    with pytest.raises(LedgerUnavailable):
-        patient.do(4)
-
-
-OTHERS = 20
-
-
-def test_requests_share_the_lookup_after_the_running_one():
-    may_answer, sizes = threading.Event(), []
-
-    def answer(jobs) -> None:
-        sizes.append(len(jobs))
-        assert may_answer.wait(SOON_S)
-        for job in jobs:
-            if job.item == 13:
-                raise ValueError("unlucky")
-            job.result = job.item * 2
-
-    lookups = SharedLookups(ThreadRuntime(), answer)
-    with ThreadPoolExecutor(OTHERS + 1) as clients:
-        first = clients.submit(lookups.ask, 100)
-        wait_until(lambda: sizes == [1], "it is being answered")
-        others = [clients.submit(lookups.ask, number) for number in range(OTHERS)]
-        wait_until(lambda: len(lookups._pending) == OTHERS, "the others have come")
-        may_answer.set()
-        assert first.result(SOON_S) == 200
-        for other in others:
-            with pytest.raises(ValueError, match="unlucky"):
-                other.result(SOON_S)
-    assert sizes == [1, OTHERS]
-    assert lookups.ask(1) == 2, "it goes on after an error"
 
 
 READS = ("stats", "members", "visitors", "visitors/today", "visitors/trends", "visitors/realtime")

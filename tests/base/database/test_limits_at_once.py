@@ -12,22 +12,14 @@ from koyjabo.integrations.api_keys import queries
 from koyjabo.integrations.api_keys.api_keys import ApiKeys
 from koyjabo.integrations.api_keys.errors import TooManyKeys
 
-KINDS = ("postgres", pytest.param("sqlite", marks=pytest.mark.long))
-pytestmark = pytest.mark.parametrize("module_database_kind", KINDS, indirect=True)
 
-
-@pytest.fixture(scope="module")
-def workers(module_database):
-    with Site(module_database.url) as one, Site(module_database.url) as other:
-        yield one, other
-
-
-def test_two_workers_at_once_do_not_exceed_it(workers, module_database, monkeypatch):
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_two_workers_at_once_do_not_exceed_a_limit_on_rows(database, monkeypatch):
     """The first to count inserts only after the other has counted, or is waiting for it."""
     monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_API_KEYS", 1)
-    hold_for_two(monkeypatch, queries, "add", module_database)
-    with ThreadPoolExecutor(2) as threads:
-        outcomes = list(threads.map(outcome, workers))
+    hold_for_two(monkeypatch, queries, "add", database)
+    with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(2) as threads:
+        outcomes = list(threads.map(outcome, (one, other)))
     assert sorted(outcomes, key=str) == sorted([None, TooManyKeys], key=str)
 
 

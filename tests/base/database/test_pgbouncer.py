@@ -4,13 +4,10 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-import psutil
 import psycopg2
 import pytest
-from support.assertions.ledger import assert_verified
 from support.databases.database import EMPTY, PostgresDatabase
 from support.databases.pgbouncer import PgBouncer
-from support.programs.processes import kill_all, wait_until
 from support.servers.changed_server import ChangedServer
 from support.servers.server import Server
 
@@ -19,16 +16,6 @@ from koyjabo.base.database.engine import EXCLUSIVE_LOCK
 IN_TIME_S = 60
 """Limit for operations that take seconds, but minutes if a lock is never released."""
 
-GATE = """
-CREATE TABLE gate ();
-CREATE FUNCTION wait_at_the_gate() RETURNS event_trigger LANGUAGE plpgsql
-AS 'BEGIN LOCK TABLE gate IN ACCESS SHARE MODE; END';
-CREATE EVENT TRIGGER gate ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION wait_at_the_gate()
-"""
-AT_THE_GATE = """
-SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
-WHERE datname = current_database() AND relation = 'gate'::regclass AND NOT granted
-"""
 HELD = """
 SELECT * FROM pg_locks WHERE locktype = 'advisory'
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -39,7 +26,6 @@ KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standa
 """PgBouncer sets these for each client."""
 
 BAD_SETTINGS = 2
-LOCK_HELD = "base/database/test_pgbouncer.py::test_start_that_finds_the_lock_held_names_the_holder_and_gives_up"
 
 
 @pytest.fixture
@@ -111,24 +97,6 @@ def test_commits_wait_for_the_disk_and_store_unicode_whatever_the_operator_has_s
     assert server.post("/api/events", json=event).status_code == 200
     assert server.post("/api/auth/login", json=login).ok
     assert set(database.rows("SELECT * FROM recorded_commits")) == {(table, "UTF8", "on") for table in tables}
-
-
-@pytest.mark.long(proved_by=LOCK_HELD)
-def test_start_continues_after_another_was_killed_while_it_migrated(pooled, database):
-    database.rows(GATE)
-    server = pooled()
-    with connected(database.url) as gate:
-        gate.execute("LOCK TABLE gate IN ACCESS EXCLUSIVE MODE")
-        server.launch()
-        wait_until(lambda: database.rows(AT_THE_GATE), "it migrates", IN_TIME_S)
-        kill_all(psutil.Process(server.pid).children())
-        server.kill()
-        server.launch()
-        log = wait_until(lambda: "database_lock_held" in server.log and server.log, "for whom it waits", IN_TIME_S)
-        assert "application='koyjabo'" in log
-    server.wait_until_serving(IN_TIME_S)
-    assert server.register("ayesha").ordinal == 1
-    assert_verified(server)
 
 
 def test_start_that_finds_the_lock_held_names_the_holder_and_gives_up(pgbouncer, database, tmp_path):

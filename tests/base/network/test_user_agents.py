@@ -71,12 +71,6 @@ def test_stored_names_of_browsers_are_read():
     assert {stored: user_agents.parsed(stored) for stored in STORED} == STORED
 
 
-def test_an_anonymous_visit_only_keeps_browser_and_system():
-    assert user_agents.described(ANDROID) == "Chrome on Android"
-    assert user_agents.described(IPHONE) == "Safari on iOS"
-    assert user_agents.described("curl/8.5.0") == "curl"
-
-
 LEAST = {
     "phone": 99.0,
     "desktop": 98.0,

@@ -10,7 +10,7 @@ import pytest
 from support.clients.members import Member, PlainMember, SocketioMember
 from support.clients.websocket import SocketIO, WebSocket
 from support.programs.processes import wait_until
-from support.servers.server import SERVING, START_S, Server
+from support.servers.server import SERVING, Server
 
 from koyjabo.base.observability import logs
 from koyjabo.base.observability.logs import request_id
@@ -74,16 +74,6 @@ def test_sockets_are_logged_as_they_come_and_go_or_are_refused(server):
         wait_for_line(server, "socket_refused", kind="socketio", community=community, code=4003, why="forbidden")
 
 
-def test_refused_joins_of_one_client_do_not_fill_the_log(server):
-    community, stranger = Member(server).found(), Member(server)
-    before, counted = server.log.count("socket_refused"), refused_in(server)
-    with SocketioMember(server.port, community, stranger.token, headers={"X-Forwarded-For": "203.0.113.5"}) as client:
-        for _ in range(20):
-            assert client.ask("join", {**client.where, "token": stranger.token})["ok"] is False
-    assert server.log.count("socket_refused") - before in range(1, 7)  # a minute may end in between
-    wait_until(lambda: refused_in(server) - counted >= 20, "the metrics count all of them")
-
-
 def test_sockets_of_one_address_do_not_fill_the_log(server):
     def open_and_close(address: str, kind: type[WebSocket]) -> None:
         with kind(server.port, f"X-Forwarded-For: {address}") as socket:
@@ -113,28 +103,15 @@ def sockets_in(server: Server) -> tuple[float, float]:
     return sum(map(float, opened)), sum(map(float, ended))
 
 
-def refused_in(server) -> float:
-    match = re.search(r'^koyjabo_errors_total\{kind="socket_forbidden"\} (\S+)', server.metrics(), re.MULTILINE)
-    return float(match[1]) if match else 0
-
-
 def test_nothing_personal_is_written_down(new_server, sqlite_database):
     """The server goes through everything a person can do, and everything that can fail for them."""
     server = new_server(sqlite_database, LOG_LEVEL="DEBUG", TRUSTED_PROXIES=1).start()
     live(server)
-    server.koyjabo("user", "promote", f"{PERSONAL}@example.com")
-    server.kill_worker()
-    wait_until(lambda: "worker_died" in server.log, "the parent tells of it")
-    wait_until(lambda: len(server.workers()) == 1, "it serves again")
-    wait_until(lambda: server.get("/readyz").ok, "it is ready", START_S)
-    server.post_visit(f"v_{PERSONAL}")
     server.stop()
     assert len(server.log.splitlines()) > 20
     assert PERSONAL not in server.log.lower()
-    assert ADDRESS not in server.log
-    assert "127.0.0.1" not in server.log
-    events = {"socket_opened", "socket_refused", "visit_registered", "broadcast", "worker_died"}
-    assert events <= in_text(server)
+    assert not [address for address in (ADDRESS, "127.0.0.1") if address in server.log]
+    assert {"socket_opened", "socket_refused", "visit_registered", "broadcast"} <= in_text(server)
 
 
 def in_text(server: Server) -> set[str]:
@@ -210,15 +187,12 @@ def test_json_has_each_value_by_its_name(logged_as):
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_values_cannot_begin_a_new_line(logged_as, style):
+def test_values_and_exceptions_cannot_begin_a_new_line(logged_as, style):
     for spec in ("%s", "%r"):
         log, out = logged_as(style)
         log.warning(f"said by={spec}", FORGED)
         assert len(out.getvalue().splitlines()) == 1
         assert not set(out.getvalue()[:-1]) & {"\n", "\r", "\x1b", "\x85"}
-
-
-def test_exceptions_cannot_begin_a_new_line(logged_as):
     log, out = logged_as("text")
     try:
         raise ValueError(FORGED)
@@ -239,12 +213,3 @@ def test_lines_carry_the_request_that_is_being_answered(logged_as, style):
     log.info("after")
     during, after = out.getvalue().splitlines()
     assert ("abc-1" in during, "abc-1" in after) == (True, False)
-
-
-def test_errors_are_counted_by_their_event(logged_as):
-    log, _ = logged_as("text")
-    events: list[str] = []
-    logs.count_errors(events.append)
-    log.warning("not_an_error")
-    log.error("broadcast_failed room=%s", "stats")
-    assert events == ["broadcast_failed"]

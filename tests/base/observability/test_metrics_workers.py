@@ -1,17 +1,22 @@
-"""Metrics of several workers, and what closed clients leave for the garbage collector."""
+"""Metrics of several workers and their folder, and what closed clients leave for the garbage collector."""
 
+import fcntl
+import os
 import shutil
+import tempfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 from support.clients.members import Member, PlainMember
 from support.clients.websocket import KINDS, SocketIO, WebSocket
 from support.clients.worker_connections import all_ready, two_workers
-from support.programs.processes import wait_until
+from support.programs.processes import run, wait_until
 from support.servers.changed_server import changed_server, pings
 from support.servers.server import START_S, Server
 
-from koyjabo.server.process.metrics_folder import FOLDER_PREFIX
+from koyjabo.server.process import metrics_folder
+from koyjabo.server.process.metrics_folder import FILE_BYTES, FOLDER_PREFIX, keep_if_there
 
 ENDED = "koyjabo_connection_duration_seconds_count"
 FILES = [f"{kind}_{place}" for kind in ("counter", "histogram", "now") for place in (0, 1)]
@@ -116,14 +121,14 @@ def test_server_outlives_the_loss_of_the_folder(new_server, sqlite_database, tmp
     assert scraped(server)["koyjabo_commit_visits_sum"] == 1  # it starts again at 0
 
 
-TIMES = 8
-SOON_S = 3.0
+SOCKETS_OPENED = 8
+PING_S = 3.0
 
 
 @pytest.fixture(scope="module")
 def pinging_server(tmp_path_factory):
     """A server with frequent pings: objects that wait to be pinged are kept until then."""
-    with changed_server(tmp_path_factory.mktemp("server"), pings(SOON_S, SOON_S / 2, SOON_S / 8)) as pinging_server:
+    with changed_server(tmp_path_factory.mktemp("server"), pings(PING_S, PING_S / 2, PING_S / 8)) as pinging_server:
         pinging_server.register("somebody")
         yield pinging_server
 
@@ -142,9 +147,54 @@ def wait_until_no_more(pinging_server, before: dict[str, int]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_socket_that_is_gone_is_gone(pinging_server, kind):
     before = uncollected(pinging_server)
-    for number in range(2 * TIMES):
+    for number in range(SOCKETS_OPENED):
         with KINDS[kind](pinging_server.port) as client:
             assert client.is_answered()
             if number % 2:
                 client.reset()
     wait_until_no_more(pinging_server, before)
+
+
+FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "KOYJABO_WORKER"
+COUNT_ALL_KINDS = """
+from koyjabo.base.observability.metrics import MAX_ERROR_KINDS, Gauges, Metrics
+
+metrics = Metrics(Gauges(None, None))
+for number in range(2 * MAX_ERROR_KINDS):
+    metrics.error(f"{number:050}")
+"""
+
+
+def test_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(monkeypatch, tmp_path):
+    """Another server, which starts at the same time, removes it."""
+    monkeypatch.setenv(FOLDER, "/left/by/another")  # restores the variable afterwards, because a server leaves it set
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    removed, flock = [], fcntl.flock
+
+    def lock(file: IO[str], how: int) -> None:
+        if how == fcntl.LOCK_EX and not removed:
+            removed.append(os.path.dirname(os.readlink(f"/proc/self/fd/{file}")))
+            shutil.rmtree(removed[0])
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    os.close(metrics_folder.create())
+    assert os.listdir(tmp_path) == [os.path.basename(os.environ[FOLDER])]
+    assert os.environ[FOLDER] not in removed
+    metrics_folder.remove()
+    assert (len(removed), os.listdir(tmp_path)) == (1, [])
+
+
+def test_files_have_all_the_room_that_is_ever_counted_in(monkeypatch, tmp_path):
+    """Otherwise prometheus-client would extend a file later, when there may be no space left."""
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(WORKER, "7")
+    keep_if_there()
+    reserved = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+    counted = run("-c", COUNT_ALL_KINDS, **{FOLDER: tmp_path, WORKER: 7})
+    assert counted.returncode == 0, counted.stderr
+    assert {path.name: path.stat().st_ino for path in tmp_path.iterdir()} == reserved
+    for path in tmp_path.iterdir():
+        assert path.stat().st_size == FILE_BYTES
+        assert path.stat().st_blocks * 512 >= FILE_BYTES

@@ -14,7 +14,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
-import config
 from config import SettingsError
 from koyjabo.base.settings.public_keys import KEY_TYPES, MIN_RSA_BITS, PublicKeys
 
@@ -139,13 +138,6 @@ def test_exactly_one_key_has_to_fit_a_token_without_an_id():
     assert not verifies(read(jwk("RS256", kid="a"), jwk("RS256", NEXT, kid="a")), "RS256", kid="a")
 
 
-def test_a_key_without_an_id_fits_an_id_that_no_other_key_has():
-    keys = read(jwk("RS256"), jwk("RS256", NEXT, kid="next"))
-    assert verifies(keys, "RS256", kid="any")
-    assert verifies(keys, "RS256", NEXT, kid="next")
-    assert not verifies(read(jwk("RS256"), jwk("RS256", NEXT)), "RS256", kid="any")
-
-
 def test_keys_that_cannot_verify_are_left_out():
     short = jwk("RS256", SHORT, kid="short")
     left_out = [
@@ -229,24 +221,3 @@ def test_keys_that_cannot_be_used_stop_the_start_with_the_reason(load, tmp_path,
             assert why in sentence, (text, sentence)
             assert text not in sentence
             assert "\n" not in sentence
-
-
-def test_a_file_of_keys_that_cannot_be_read_stops_the_start_with_its_name(load, tmp_path):
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    reasons = {"binary": "it is not text", "nowhere": "No such file or directory", ".": "Is a directory"}
-    for name, why in reasons.items():
-        file = str(tmp_path / name)
-        with pytest.raises(SettingsError) as refused:
-            load(AUTH_PUBLIC_KEY=file, **NAMED)
-        assert str(refused.value) == f"AUTH_PUBLIC_KEY is {file!r}, which cannot be read: {why}."
-
-
-def test_processes_started_later_keep_the_keys_of_the_start(load, monkeypatch, tmp_path):
-    """Otherwise a worker that is replaced would accept other tokens than its neighbours."""
-    file = tmp_path / "key.pem"
-    file.write_text(SPKI)
-    given = {"AUTH_PUBLIC_KEY": str(file), **NAMED}
-    monkeypatch.setattr(config.os, "environ", {**config.os.environ, **given})
-    config.keep_files(load())
-    file.unlink()
-    assert load().auth_public_key == SPKI
