@@ -175,6 +175,6 @@ def test_a_setting_is_added_as_the_guide_says(copy):
     for edit in recipe:
         apply(edit, copy)
     run(copy, "tools/setting_lists.py")
-    row = "tests/site/panel/test_server_page.py::test_every_setting_needs_a_proof_or_has_a_reason_for_none"
+    row = "tests/site/panel/test_server_page.py::test_every_setting_needs_a_password_or_has_a_reason_for_none"
     lists = ("tests/tools/test_setting_lists.py", "tests/base/settings/test_config.py", "tests/test_deployment.py")
     check(copy, SETTING, row, *lists)

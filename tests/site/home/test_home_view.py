@@ -90,14 +90,6 @@ def test_number_is_a_board_that_screen_readers_do_not_hear(sqlite_database):
             assert f">{text}</output>" in page
 
 
-def test_way_to_the_milestone_knows_the_next_ones(sqlite_database):
-    with Site(sqlite_database.url, STARTING_TOTAL=4000, MILESTONES="4003,4010") as site:
-        site.register()
-        page = Reader(site).get("/")
-        assert "2 more to 4,003" in words(page)
-        assert 'data-goal="4003 4010"' in page
-
-
 def test_only_communities_with_public_numbers_are_listed_as_busy(site, cast):
     communities = {
         "Busy metro": cast.community(name="Busy metro", public_count=True),

@@ -20,7 +20,6 @@ from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer
 
 from koyjabo.site.page_numbers.page_numbers import PageNumbers
-from koyjabo.site.page_numbers.page_totals import PageTotals
 
 ON = {"PAGE_NUMBERS": "*"}
 
@@ -45,11 +44,6 @@ def views(site: Site, *paths: str) -> list[tuple[int | None, int | None]]:
 def view(site: Site, visitor: str, page: str, event_id: str, name: str = "pageview") -> None:
     event = {"id": event_id, "name": name, "page": page}
     assert site.post("/api/events", json={"visitorId": visitor, "events": [event]}).status_code == 200
-
-
-def reported(site: Site) -> dict[str, int]:
-    """The views of all pages in the report of all time."""
-    return dict(site.services[PageTotals].read().views)
 
 
 @pytest.mark.both_kinds

@@ -7,10 +7,7 @@ from support.people.communities import site_admin
 from support.people.page_readers import words
 from support.programs.processes import wait_until
 
-from koyjabo.base.core.extensions import db
-from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.jobs.running_jobs import RunningJobs
-from koyjabo.people.audit.log import Subject, actor
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 
 
@@ -61,17 +58,3 @@ def test_export_is_shown_while_it_runs(site, admin):
     assert len(jobs.running()) == 1
     del pieces
     assert jobs.running() == ()
-
-
-def test_last_backup_is_shown(site, admin):
-    page = words(admin.get("/admin/data"))
-    assert "No backup yet." in page
-    record(site, "ledger.backup", rows=12, total=4000)
-    page = words(admin.get("/admin/data"))
-    assert "The last one was made on 16 Dec 2025, 10:48 ." in page
-
-
-def record(site: Site, action: str, **details: int) -> None:
-    entry = actor(OPERATOR, site.services.clock).entry(action, Subject("visits", "", ""), **details)
-    with site.app.app_context(), db.engine.begin() as connection:
-        entry.store(connection)

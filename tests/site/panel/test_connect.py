@@ -95,12 +95,6 @@ def test_newest_visit_is_shown_with_its_host(site):
     assert "Seen on shop.example; no. 4,001 , " in words(page)
 
 
-def test_overview_and_the_command_menu_lead_there(site):
-    admin = panel(site)
-    assert 'href="/admin/connect"' in admin.get("/admin/")
-    assert '"/admin/connect"' in admin.get("/admin/search?q=connect")
-
-
 PATH = "/static/js/koyjabo-count.js"
 MODULE = f"https://koyjabo.example{PATH}"  # the page's script replaces the address
 

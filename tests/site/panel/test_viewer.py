@@ -108,9 +108,3 @@ def test_right_of_a_viewer_ends_at_once(site):
     site.rows("UPDATE users SET is_viewer = false WHERE email = 'late@example.com'")
     reader.get("/admin/", 403)
     assert 'href="/admin/"' not in reader.get("/account")
-
-
-def test_account_page_and_panel_say_who_is_a_viewer(admin, viewer):
-    assert "Viewer of the panel" in words(page := viewer.get("/account"))
-    assert 'class="rooms"' in page
-    assert "Nila Viewer nila@example.com" in words(admin.get("/admin/people?query=nila"))

@@ -38,20 +38,20 @@ def below(theme: str, pairs: Any, least: float) -> dict[tuple[str, str], float]:
 
 
 @themes
-def test_words_can_be_read_on_every_surface(theme):
+def test_text_has_enough_contrast_on_every_surface(theme):
     pairs = [(word, surface) for word in ("ink", "quiet", *STATES) for surface in SURFACES]
     pairs += [("on-accent", "accent"), *((word, "accent-soft") for word in ("ink", "quiet"))]
     assert below(theme, [*pairs, *((state, f"{state}-soft") for state in STATES)], 4.5) == {}
 
 
 @themes
-def test_edges_of_controls_and_the_focus_have_enough_contrast(theme):
+def test_edges_of_controls_and_the_focus_ring_have_enough_contrast(theme):
     pairs = [(edge, surface) for edge in ("edge-strong", "focus") for surface in SURFACES]
     assert below(theme, pairs, 3) == {}
 
 
 @themes
-def test_series_have_enough_contrast_and_differ_in_luminance(theme):
+def test_the_series_of_a_chart_have_enough_contrast_and_differ_in_luminance(theme):
     assert below(theme, [(series, surface) for series in SERIES for surface in ("surface", "raised")], 3) == {}
     assert below(theme, combinations(SERIES, 2), 2) == {}
 
@@ -60,11 +60,14 @@ VENDOR, PACKAGE = STATIC_FOLDER / "vendor", STATIC_FOLDER.parent
 NAMES = re.compile(r'(?:icon|draw)\("([a-z0-9-]+)"\)|icon="([a-z0-9-]+)"')
 
 
-def test_icons_weigh_at_most_4_kb():
+def test_icons_and_the_map_and_the_digits_have_at_most_their_limit_of_bytes():
+    fonts = [VENDOR / f"digits-{script}.woff2" for script in ("latin", "bengali")]
     assert len((VENDOR / "icons.svg").read_bytes()) <= 4096
+    assert len(gzip.compress((VENDOR / "bangladesh.svg").read_bytes())) <= 25_000
+    assert sum(font.stat().st_size for font in fonts) <= 8192
 
 
-def test_pages_name_only_icons_that_are_there():
+def test_pages_use_only_icons_that_exist():
     drawn = set(re.findall(r'<path id="([^"]+)"', (VENDOR / "icons.svg").read_text()))
     templates = "".join(path.read_text() for path in (PACKAGE / "templates").rglob("*.html"))
     features = "".join(path.read_text() for path in PACKAGE.rglob("__init__.py"))
@@ -74,13 +77,3 @@ def test_pages_name_only_icons_that_are_there():
     named |= sections
     assert named > {"x", "copy", "gauge"}
     assert named - drawn == set()
-
-
-def test_map_weighs_at_most_25_kb_packed():
-    assert len(gzip.compress((VENDOR / "bangladesh.svg").read_bytes())) <= 25_000
-
-
-def test_digits_of_both_scripts_weigh_at_most_8_kb():
-    fonts = [VENDOR / f"digits-{script}.woff2" for script in ("latin", "bengali")]
-    assert all(font.read_bytes()[:4] == b"wOF2" for font in fonts)
-    assert sum(font.stat().st_size for font in fonts) <= 8192

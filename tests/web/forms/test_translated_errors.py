@@ -1,4 +1,4 @@
-"""What is wrong with a field is said in the language of the page, also where a rule of pydantic refuses it."""
+"""The errors of invalid settings are translated, also the errors of pydantic."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def reason(name: str, value: str) -> str:
     return ""
 
 
-def test_each_refused_setting_has_a_reason_in_bangla():
+def test_the_error_of_every_invalid_setting_has_a_bangla_translation():
     reasons = [reason(name, value) for name, value in REFUSED.items()] + [reason("SMTP_URL", value) for value in SMTP]
     templates = [getattr(text, "template", text) for text in reasons]
     assert [template for template in templates if catalogue("bn").gettext(template) == template] == []

@@ -1,8 +1,8 @@
-"""Pages of ALLOWED_ORIGINS may read every response of a call with the browser's cookies; others read public calls."""
+"""Pages of ALLOWED_ORIGINS may read responses with the cookies of the browser. Other pages may read public calls."""
 
 import pytest
 import requests
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.clients.connection import Connection, head
 from support.programs.patience import PATIENCE_S
 
@@ -57,10 +57,13 @@ NO_ORIGINS = (
 )
 
 
-@pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        yield site
+site = site_fixture(is_shared=True)
+
+
+@pytest.fixture(autouse=True)
+def no_origins(site):
+    yield
+    allow(site, "")
 
 
 def allow(site: Site, origins: str) -> None:
@@ -80,7 +83,7 @@ def varies(headers) -> set[str]:
     return {name.strip() for name in headers.get("Vary", "").split(",")}
 
 
-def test_an_allowed_origin_is_named_in_every_response_with_credentials(site):
+def test_every_response_allows_an_allowed_origin_with_credentials(site):
     """The setting may change while the server runs."""
     before = {(method, path): cors(ask(site, method, path).headers) for method, path, _ in CALLS}
     allow(site, APP)
@@ -94,8 +97,7 @@ def test_an_allowed_origin_is_named_in_every_response_with_credentials(site):
         assert "Origin" in varies(answer.headers) & varies(elsewhere.headers), path
 
 
-def test_our_own_pages_name_no_origin(site):
-    """They contain tokens for forms."""
+def test_pages_with_form_tokens_allow_no_origin(site):
     allow(site, APP)
     for path in OWN_PAGES:
         answer = ask(site, "GET", path)
@@ -103,7 +105,7 @@ def test_our_own_pages_name_no_origin(site):
         assert "Origin" in varies(answer.headers), path
 
 
-def test_a_response_that_varies_already_also_varies_by_origin(site):
+def test_a_response_that_already_varies_also_varies_by_origin(site):
     assert "Vary" not in ask(site, "GET", "/api/stats").headers
     allow(site, APP)
     packed = ask(site, "GET", "/static/js/koyjabo.js", **{"Accept-Encoding": "gzip"})
@@ -113,7 +115,7 @@ def test_a_response_that_varies_already_also_varies_by_origin(site):
     assert (same.status_code, varies(same.headers), cors(same.headers)) == (304, {"Origin"}, (APP, "true"))
 
 
-def test_a_preflight_allows_an_allowed_origin_the_headers_it_asks_for(site):
+def test_a_preflight_allows_an_allowed_origin_the_requested_headers(site):
     """`*` has no meaning with credentials (Fetch, 3.2.2)."""
     allow(site, APP)
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,traceparent"}
@@ -122,49 +124,28 @@ def test_a_preflight_allows_an_allowed_origin_the_headers_it_asks_for(site):
     assert "POST" in allowed["Access-Control-Allow-Methods"].split(", ")
 
 
-def assert_allowed(site: Site, setting: str) -> None:
-    allow(site, setting)
-    for sent in SPELLINGS[setting]:
-        assert cors(ask(site, "GET", "/api/stats", sent).headers) == (sent, "true"), setting
-
-
-def test_an_origin_may_have_the_scheme_of_an_app(site):
-    assert_allowed(site, "capacitor://localhost")
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        pytest.param(
-            setting,
-            marks=pytest.mark.long(proved_by="web/http/test_origins.py::test_an_origin_may_have_the_scheme_of_an_app"),
-        )
-        for setting in SPELLINGS
-    ],
-)
-def test_an_origin_is_compared_in_the_spelling_of_browsers(site, setting):
-    assert_allowed(site, setting)
-
-
-@pytest.mark.parametrize("setting", NO_ORIGINS)
-def test_a_value_that_pages_never_send_is_refused_as_an_origin(site, setting):
-    with pytest.raises(InvalidInput) as refusal:
+def test_an_origin_is_compared_in_the_spelling_of_browsers(site):
+    for setting, origins in SPELLINGS.items():
         allow(site, setting)
-    assert "ALLOWED_ORIGINS" in refusal.value.details
-    allow(site, APP)
-    assert cors(ask(site, "GET", "/api/stats", setting).headers) == ("*", None)
+        for origin in origins:
+            assert cors(ask(site, "GET", "/api/stats", origin).headers) == (origin, "true"), setting
 
 
-def test_streams_and_polling_name_an_allowed_origin(sqlite_database, new_server):
+def test_a_value_that_no_browser_sends_is_refused_as_an_origin(site):
+    for setting in NO_ORIGINS:
+        with pytest.raises(InvalidInput) as refusal:
+            allow(site, setting)
+        assert "ALLOWED_ORIGINS" in refusal.value.details
+        allow(site, APP)
+        assert cors(ask(site, "GET", "/api/stats", setting).headers) == ("*", None)
+
+
+def test_a_stream_and_a_poll_and_a_refused_header_allow_an_allowed_origin(sqlite_database, new_server):
     server = new_server(sqlite_database, ALLOWED_ORIGINS=APP).start()
     for path in ("/api/stream", "/socket.io/?EIO=4&transport=polling"):
         with requests.get(server.url + path, headers={"Origin": APP}, stream=True, timeout=PATIENCE_S) as answer:
             assert (answer.status_code, cors(answer.headers)) == (200, (APP, "true")), path
             assert "Origin" in varies(answer.headers), path
-
-
-def test_a_refusal_before_the_application_names_an_allowed_origin(sqlite_database, new_server):
-    server = new_server(sqlite_database, ALLOWED_ORIGINS=APP).start()
     for origin, expected in ((APP, (APP, "true")), (ELSEWHERE, ("*", None))):
         with Connection(server.port) as connection:
             too_much = head("GET", "/api/stats", f"Origin: {origin}", f"X-Much: {'x' * 70_000}")

@@ -29,36 +29,30 @@ def boss(site, cast) -> Reader:
     return Reader(site).log_in("site_admin")
 
 
-def test_redirects_only_lead_to_pages_of_this_site(site, boss):
+def test_a_redirect_leads_only_to_a_page_of_this_site(site, boss):
     """This applies to forms, and to the login page, which redirects logged-in users immediately."""
     reader = Reader(site)
-    led = {}
+    locations = {}
     for target in TARGETS:
         reader.send("/language", next=target, language="bn")
         boss.get(f"/login?next={quote(target, safe='')}", 303)
-        led[target] = reader.location, boss.location
-    assert led == dict.fromkeys(TARGETS, ("/", "/admin/"))
+        locations[target] = reader.location, boss.location
+    assert locations == dict.fromkeys(TARGETS, ("/", "/admin/"))
     boss.get(f"/signup?next={quote(TARGETS[0], safe='')}", 303)
     assert boss.location == "/admin/"
-
-
-def test_login_only_leads_back_to_a_path(site):
-    answer = site.client.get(
-        "/admin/people?query=//evil.example%0d%0aSet-Cookie:%20x=1", headers={"Accept": "text/html"}
-    )
+    path = "/admin/people?query=//evil.example%0d%0aSet-Cookie:%20x=1"
+    answer = site.client.get(path, headers={"Accept": "text/html"})
     assert answer.headers["Location"].startswith("/login?next=/admin/people?query%3D")
     assert "Set-Cookie" not in answer.headers
 
 
 PICTURE = re.compile(r'<meta property="og:image" content="[^"]*">')
-HOSTS = ("localhost@evil.example", "", "evil.example:80", "<script>")
 
 
-@pytest.mark.parametrize("host", [EVIL, *(pytest.param(host, marks=pytest.mark.long) for host in HOSTS)])
-def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
+def test_no_response_contains_the_host_of_its_request(site, cast, boss):
     """The address of the page's picture is an exception, because it must be absolute (specification: The web app)."""
     proxied = {"X-Forwarded-Host": EVIL, "X-Forwarded-Server": EVIL, "Forwarded": f"host={EVIL}"}
-    named = {**boss.headers, "Host": host, **proxied}
+    named = {**boss.headers, "Host": EVIL, **proxied}
     for endpoint, rule in rules(site).items():
         if endpoint in SOCKETS or method_of(rule) in CHANGING:
             continue
@@ -71,9 +65,8 @@ def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
         assert answer.status_code < 500 or endpoint in STREAMS, endpoint
 
 
-@pytest.mark.parametrize("proxies", [0, 1])
-def test_host_that_a_proxy_claims_is_not_believed(sqlite_database, proxies):
-    with Site(sqlite_database.url, TRUSTED_PROXIES=proxies) as site:
+def test_the_host_that_a_proxy_forwards_is_not_trusted(sqlite_database):
+    with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
         headers = {"Accept": "text/html", "X-Forwarded-Host": EVIL, "X-Forwarded-Prefix": f"//{EVIL}"}
         assert site.client.get("/account", headers=headers).headers["Location"] == "/login?next=/account"
         own = {"Origin": f"http://{EVIL}", **headers}
@@ -84,7 +77,7 @@ def test_host_that_a_proxy_claims_is_not_believed(sqlite_database, proxies):
 CUTS = ("x\r\nSet-Cookie: cut=1", "x\nLocation: //cut.example", "x\r\n\r\n<script>", "x\x85y", "x\u2028y", "ঢাকা")
 
 
-def test_nothing_that_is_sent_becomes_a_header(site):
+def test_no_sent_text_becomes_a_header(site):
     person, reader = sign_up(site, "cutter"), Reader(site).log_in("cutter")
     for cut in CUTS:
         site.rows("UPDATE users SET name = :name WHERE id = :id", name=cut, id=person.id)
@@ -106,7 +99,7 @@ def test_nothing_that_is_sent_becomes_a_header(site):
             assert not [name for name, value in answer.headers if {"\r", "\n"} & set(name + value)]
 
 
-def test_language_cookie_is_one_of_ours_or_none(site):
+def test_an_unknown_language_sets_no_cookie_and_its_cookie_is_ignored(site):
     for language in ("fr", "", "bn; evil=1", "<script>", "bn\n", "bn\r\n", "../bn", "ঢাকা"):
         answer = site.client.post("/language", data={"language": language})
         assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (303, [])
@@ -123,7 +116,7 @@ UPWARDS = (
 )
 
 
-def test_no_path_leads_out_of_the_folder_of_files(site):
+def test_no_path_leads_out_of_the_folder_of_static_files_or_documents(site):
     for folder in ("/static/", "/static/v-x/", "/docs/"):
         for name in UPWARDS:
             for packed in ("gzip", "identity"):
@@ -131,7 +124,7 @@ def test_no_path_leads_out_of_the_folder_of_files(site):
                 assert (answer.status_code, answer.is_json) == (404, True), folder + name
 
 
-def test_ids_in_paths_are_only_read_as_ids(cast, boss):
+def test_an_invalid_id_in_a_path_is_not_found(cast, boss):
     pages = ("/communities/{}", "/communities/{}/members", "/admin/communities/{}", "/admin/people/{}")
     calls = ("/api/communities/{}", "/api/communities/{}/stats", "/api/communities/{}/visitors/online")
     for name in ("../x", "%2e%2e%2fx", "x%00", "é", "a" * 5000, "' OR 1=1 --", "*", "%", "_"):
@@ -141,7 +134,7 @@ def test_ids_in_paths_are_only_read_as_ids(cast, boss):
             assert cast["site_admin"].get(path.format(name)).status_code == 404, path.format(name)
 
 
-def test_cookies_from_before_a_login_are_worth_nothing_after_it(site, cast):
+def test_a_login_replaces_the_session_cookies_of_an_attacker(site, cast):
     """Session fixation: a session planted in another browser is not the one its user logs in to."""
     attacker = Reader(site).sign_up("attacker")
     planted = {name: attacker.client.get_cookie(name).value for name in ("access_token_cookie", "refresh_token_cookie")}

@@ -11,131 +11,107 @@ from koyjabo.web.limits.limits import MIN_VISITOR_SHARE
 
 LIMIT = 3
 PHONE, OTHER = "203.0.113.7", "203.0.113.8"
-
-
-@pytest.fixture
-def behind(sqlite_database):
-    """`behind(2)` is a site behind two of our proxies."""
-    sites = []
-
-    def make(proxies: int, **settings) -> Site:
-        settings = {"RATE_LIMIT_REGISTRATIONS": LIMIT, "TRUSTED_PROXIES": proxies, **settings}
-        sites.append(Site(sqlite_database.url, **settings))
-        return sites[-1]
-
-    yield make
-    for site in sites:
-        site.close()
-
-
-@pytest.fixture
-def site(behind):
-    return behind(0)
-
-
-def knock(site: Site, peer: str, forwarded: str | None = None, **headers: str):
-    headers |= {"X-Forwarded-For": forwarded} if forwarded else {}
-    return site.post(json={"visitorId": "ayesha"}, headers=headers, environ_overrides={"REMOTE_ADDR": peer})
-
-
-def knocks(site: Site, times: int, peer: str, *forwarded: str) -> list[int]:
-    """Statuses of `times` registrations, with the headers used in turn."""
-    return [knock(site, peer, *forwarded[n % len(forwarded) :][:1]).status_code for n in range(times)]
-
-
-def test_one_too_many_is_refused_and_not_counted(site):
-    assert knocks(site, LIMIT, PHONE, "") == [200] * LIMIT
-    with nothing_counted(site):
-        answer = knock(site, PHONE)
-        assert_error(answer, 429, "rate_limited")
-        assert 1 <= int(answer.headers["Retry-After"]) <= 61
-    assert site.stats()["totalVisits"] == LIMIT
-
-
-def test_another_address_and_other_calls_are_free(site):
-    assert knocks(site, LIMIT + 1, PHONE, "")[-1] == 429
-    assert knocks(site, LIMIT, OTHER, "") == [200] * LIMIT
-    assert site.client.get("/api/stats", environ_overrides={"REMOTE_ADDR": PHONE}).status_code == 200
-    assert beat(site, "ayesha").status_code == 204
-
-
-def test_zero_is_no_limit(behind):
-    site = behind(0, RATE_LIMIT_VISITOR=0, RATE_LIMIT_REGISTRATIONS=0)
-    assert set(knocks(site, 100, PHONE, "")) == {200}
-
-
 LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]
 UNIX_SOCKET = ""
 """The address of a proxy on a Unix socket, as other WSGI servers report it."""
 
-
-@pytest.mark.parametrize("proxies", [0, pytest.param(1, marks=pytest.mark.long)])
-def test_loopback_without_a_forwarded_address_is_one_address_with_ten_times_the_allowance(behind, proxies):
-    site, peers = behind(proxies), [*LOOPBACK, UNIX_SOCKET]
-    statuses = [knock(site, peers[number % 5]).status_code for number in range(10 * LIMIT + 1)]
-    assert statuses == [200] * 10 * LIMIT + [429]
-    assert knocks(site, 1, PHONE, "") == [200]
+FORWARDED = ({"X-Forwarded-For": PHONE}, {"Forwarded": f"for={PHONE}"}, {"X-Real-IP": PHONE}, {"Via": "1.1 proxy"})
 
 
-@pytest.mark.parametrize("proxies", [0, pytest.param(1, marks=pytest.mark.long)])
-def test_only_loopback_that_speaks_for_itself_is_not_limited_in_development(behind, proxies):
-    site = behind(proxies, ENVIRONMENT="development", RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
-    statuses = [knock(site, LOOPBACK[number % 4]).status_code for number in range(40 * LIMIT + 1)]
-    assert set(statuses) == {200}
-    assert knocks(site, LIMIT + 1, PHONE, "")[-1] == 429
+@pytest.fixture
+def new_site(sqlite_database):
+    sites = []
+
+    def make(**settings) -> Site:
+        sites.append(Site(sqlite_database.url, **{"RATE_LIMIT_REGISTRATIONS": LIMIT, **settings}))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.__exit__()
 
 
-ADVICE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
+@pytest.fixture
+def site(new_site):
+    return new_site()
 
 
-def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
-    """The log, `/readyz` and the page Server report it, with and without forwarding headers."""
-    site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
-    admin = panel(site)  # with one request from this machine
-    knocks(site, ENOUGH_REQUESTS - 2, "127.0.0.1", "", PHONE)
-    assert "warnings" not in site.client.get("/readyz").json
-    assert ADVICE not in admin.get("/admin/server")
-    knocks(site, 2, "127.0.0.1", "", PHONE)
-    lines = [record.getMessage() for record in caplog.records if record.name == "koyjabo.base.network.client_address"]
-    assert lines == [f"local_proxy advice={ADVICE!r}"]
-    answer = site.client.get("/readyz")
-    assert (answer.status_code, answer.json["warnings"]) == (200, [ADVICE])
-    assert ADVICE in admin.get("/admin/server")
+@pytest.fixture
+def visitors(new_site):
+    """A site with limits per visitor."""
+    return new_site(RATE_LIMIT_REGISTRATIONS=1000, RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
 
 
-def test_operator_on_the_visitors_network_is_no_proxy(behind, caplog):
-    site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
-    knock(site, PHONE)
-    knocks(site, ENOUGH_REQUESTS, "127.0.0.1", "")
-    assert "warnings" not in site.client.get("/readyz").json
-    assert "local_proxy" not in caplog.text
+def post(site: Site, visitor: str = "ayesha", peer: str = PHONE, headers: dict[str, str] | None = None, **fields):
+    body = {"visitorId": visitor, **fields}
+    return site.post(json=body, headers=headers, environ_overrides={"REMOTE_ADDR": peer})
 
 
-def test_loopback_that_speaks_for_others_is_one_address(site):
-    headers = ({"X-Forwarded-For": PHONE}, {"Forwarded": f"for={PHONE}"}, {"X-Real-IP": PHONE}, {"Via": "1.1 proxy"})
-    assert [knock(site, "127.0.0.1", **header).status_code for header in headers] == [200] * LIMIT + [429]
+def register(site: Site, visitor: str = "ayesha", peer: str = PHONE, **fields) -> int:
+    return post(site, visitor, peer, **fields).status_code
 
 
-def test_network_behind_an_ipv6_prefix_is_one_address(site):
-    """More cases are in tests/base/network/test_rate_limiter.py."""
-    of_one = [f"2001:db8:1:2::{n:x}" for n in range(1, LIMIT)] + ["2001:db8:1:2:ffff:ffff:ffff:ffff"]
-    assert [knock(site, address).status_code for address in of_one] == [200] * LIMIT
-    assert knock(site, "2001:db8:1:2:abcd::1").status_code == 429
-    assert knock(site, "2001:db8:1:3::1").status_code == 200
-
-
-def test_ipv4_in_ipv6_is_the_ipv4_address(site):
-    """Sockets for both IP versions report IPv4 peers this way. These peers have no common network."""
-    assert [knock(site, f"::ffff:203.0.113.{n}").status_code for n in range(2 * LIMIT)] == [200] * 2 * LIMIT
+def beat(site: Site, visitor: str, peer: str = PHONE):
+    return site.post("/api/visitor/heartbeat", json={"visitorId": visitor}, environ_overrides={"REMOTE_ADDR": peer})
 
 
 def limits_of(answer) -> list[int]:
     """Limit, remaining, reset."""
-    return [int(answer.headers[f"X-RateLimit-{what}"]) for what in ("Limit", "Remaining", "Reset")]
+    return [int(answer.headers[f"X-RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset")]
 
 
-def test_responses_show_the_remaining_allowance_and_when_it_grows(site):
-    answers = [knock(site, PHONE) for _ in range(LIMIT + 1)]
+def test_a_registration_beyond_the_limit_of_its_address_is_refused_and_not_counted(site):
+    assert [register(site) for _ in range(LIMIT)] == [200] * LIMIT
+    with nothing_counted(site):
+        answer = post(site)
+        assert_error(answer, 429, "rate_limited")
+        assert 1 <= int(answer.headers["Retry-After"]) <= 61
+
+
+def test_an_address_at_its_limit_affects_no_other_address_and_no_other_call(site):
+    assert [register(site) for _ in range(LIMIT + 1)][-1] == 429
+    assert [register(site, peer=OTHER) for _ in range(LIMIT)] == [200] * LIMIT
+    assert site.client.get("/api/stats", environ_overrides={"REMOTE_ADDR": PHONE}).status_code == 200
+    assert beat(site, "ayesha").status_code == 204
+
+
+def test_all_loopback_addresses_are_one_address_with_ten_times_the_limit(site):
+    peers = [*LOOPBACK, UNIX_SOCKET]
+    statuses = [register(site, peer=peers[number % 5]) for number in range(10 * LIMIT + 1)]
+    assert statuses == [200] * 10 * LIMIT + [429]
+
+
+def test_the_client_of_a_local_proxy_has_the_usual_limit(site):
+    statuses = [post(site, peer="127.0.0.1", headers=headers).status_code for headers in FORWARDED]
+    assert statuses == [200] * LIMIT + [429]
+
+
+def test_loopback_has_no_limit_in_development(new_site):
+    site = new_site(ENVIRONMENT="development", RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
+    assert {register(site, peer=LOOPBACK[number % 4]) for number in range(40 * LIMIT + 1)} == {200}
+    assert not [name for name, _ in post(site, peer="127.0.0.1").headers if name.startswith("X-RateLimit")]
+    assert [register(site) for _ in range(LIMIT + 1)][-1] == 429
+
+
+def test_a_proxy_that_hides_its_clients_is_reported_in_the_log_and_by_readyz_and_in_the_panel(new_site, caplog):
+    site = new_site(RATE_LIMIT_REGISTRATIONS=1000)
+    admin = panel(site)  # with one request from this machine
+    for number in range(ENOUGH_REQUESTS - 2):
+        post(site, peer="127.0.0.1", headers={"X-Forwarded-For": PHONE} if number % 2 else None)
+    assert "warnings" not in site.client.get("/readyz").json
+    post(site, peer="127.0.0.1")
+    post(site, peer="127.0.0.1")
+    (line,) = (record.getMessage() for record in caplog.records if record.name.endswith("network.client_address"))
+    answer = site.client.get("/readyz")
+    (warning,) = answer.json["warnings"]
+    assert (answer.status_code, line) == (200, f"local_proxy advice={warning!r}")
+    assert warning in admin.get("/admin/server")
+
+
+def test_responses_have_the_limit_and_the_remaining_requests_and_the_time_of_the_next_one(site):
+    invalid = site.post(data="no JSON", environ_overrides={"REMOTE_ADDR": PHONE})
+    answers = [invalid, *(post(site) for _ in range(LIMIT))]
+    assert [answer.status_code for answer in answers] == [415, 200, 200, 429]
     assert [limits_of(answer)[:2] for answer in answers] == [[3, 2], [3, 1], [3, 0], [3, 0]]
     resets_at_s = [limits_of(answer)[2] for answer in answers]
     assert max(resets_at_s) - min(resets_at_s) <= 1, "each is rounded to a second"
@@ -144,55 +120,25 @@ def test_responses_show_the_remaining_allowance_and_when_it_grows(site):
     assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} <= {*exposed.split(", ")}
 
 
-def test_without_a_limit_no_limit_is_reported(behind):
-    site = behind(0, ENVIRONMENT="development")
-    for answer in (knock(site, "127.0.0.1"), site.client.get("/api/stats", environ_overrides={"REMOTE_ADDR": PHONE})):
-        assert answer.status_code == 200
-        assert not [name for name, _ in answer.headers if name.startswith("X-RateLimit")]
-
-
-def test_bad_request_counts_and_reports_its_limit(site):
-    answer = site.post(data="no JSON", environ_overrides={"REMOTE_ADDR": PHONE})
-    assert answer.status_code == 415
-    assert limits_of(answer)[:2] == [3, 2]
-
-
-def test_visit_that_was_refused_is_counted_when_it_is_sent_again(site, monkeypatch):
-    knocks(site, LIMIT, PHONE, "")
-    visit = {"json": {"visitorId": "babul", "visitId": "1"}, "environ_overrides": {"REMOTE_ADDR": PHONE}}
-    refused = site.post(**visit)
+def test_a_visit_refused_by_a_limit_is_counted_when_it_is_sent_again(site, monkeypatch):
+    for _ in range(LIMIT):
+        post(site)
+    refused = post(site, "babul", visitId="1")
     assert refused.status_code == 429
-    assert "not counted" in refused.json["error"]
     later = time.monotonic() + int(refused.headers["Retry-After"])
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    counted, again = (site.post(**visit).json["visit"] for _ in range(2))
+    counted, again = (post(site, "babul", visitId="1").json["visit"] for _ in range(2))
     assert (counted["ordinal"], counted["duplicate"], again) == (LIMIT + 1, False, {**counted, "duplicate": True})
 
 
-@pytest.fixture
-def visitors(behind):
-    """A site with limits per visitor."""
-    return behind(0, RATE_LIMIT_REGISTRATIONS=1000, RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
-
-
-def register(site: Site, visitor: str, peer: str = PHONE, **fields) -> int:
-    environ = {"REMOTE_ADDR": peer}
-    return site.post(json={"visitorId": visitor, **fields}, environ_overrides=environ).status_code
-
-
-def beat(site: Site, visitor: str, peer: str = PHONE):
-    return site.post("/api/visitor/heartbeat", json={"visitorId": visitor}, environ_overrides={"REMOTE_ADDR": peer})
-
-
-def test_one_visitor_registers_so_often_from_one_address(visitors):
+def test_a_visitor_has_a_limit_of_registrations_from_one_address(visitors):
     statuses = [register(visitors, "ayesha") for _ in range(MIN_VISITOR_SHARE + 1)]
     assert statuses == [200] * MIN_VISITOR_SHARE + [429]
     assert register(visitors, "babul") == 200
-    assert visitors.stats()["totalVisits"] == MIN_VISITOR_SHARE + 1
-    assert beat(visitors, "ayesha").status_code == 204, "a heartbeat is none"
+    assert beat(visitors, "ayesha").status_code == 204, "heartbeats have their own limit"
 
 
-def test_stranger_who_knows_a_visitor_uses_up_nothing_of_theirs(visitors):
+def test_a_stranger_who_knows_a_visitor_id_does_not_use_up_the_limit_of_its_visitor(visitors):
     register(visitors, "ayesha")
     assert {register(visitors, "ayesha", OTHER) for _ in range(2 * MIN_VISITOR_SHARE)} == {200, 429}
     assert {beat(visitors, "ayesha", OTHER).status_code for _ in range(2 * MIN_VISITOR_SHARE)} == {204, 429}
@@ -200,20 +146,20 @@ def test_stranger_who_knows_a_visitor_uses_up_nothing_of_theirs(visitors):
     assert beat(visitors, "ayesha").status_code == 204
 
 
-def test_retries_cost_a_visitor_nothing(visitors):
+def test_retries_do_not_count_towards_the_limit_of_their_visitor(visitors):
     """This holds even when many people share an address, such as on a campus."""
     assert {register(visitors, "ayesha", visitId="1") for _ in range(3 * MIN_VISITOR_SHARE)} == {200}
     assert [register(visitors, "ayesha") for _ in range(MIN_VISITOR_SHARE)] == [200] * (MIN_VISITOR_SHARE - 1) + [429]
 
 
-def test_visitors_and_addresses_have_so_many_heartbeats(behind):
-    visitors = behind(0, RATE_LIMIT_REGISTRATIONS=6, RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
-    register(visitors, "ayesha")
-    statuses = [beat(visitors, "ayesha").status_code for _ in range(MIN_VISITOR_SHARE + 1)]
+def test_heartbeats_have_a_limit_per_visitor_and_per_address(new_site):
+    site = new_site(RATE_LIMIT_REGISTRATIONS=6, RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
+    register(site, "ayesha")
+    statuses = [beat(site, "ayesha").status_code for _ in range(MIN_VISITOR_SHARE + 1)]
     assert statuses == [204] * MIN_VISITOR_SHARE + [429]
     most = 30 - MIN_VISITOR_SHARE - 1
-    assert [beat(visitors, f"visitor{number}").status_code for number in range(most)] == [404] * most
-    refused = beat(visitors, "babul")
+    assert [beat(site, f"visitor{number}").status_code for number in range(most)] == [404] * most
+    refused = beat(site, "babul")
     assert_error(refused, 429, "rate_limited")
     assert limits_of(refused)[:2] == [30, 0]
-    assert beat(visitors, "ayesha", OTHER).status_code == 204
+    assert beat(site, "ayesha", OTHER).status_code == 204

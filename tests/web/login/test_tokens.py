@@ -74,7 +74,7 @@ FORGED = {
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
-def test_forged_token_is_refused(person, stranger):
+def test_a_forged_token_is_refused(person, stranger):
     for how, forge in FORGED.items():
         answer = person.get(ME, headers=bearer(forge(person, stranger)))
         assert (how, answer.status_code, answer.json["code"]) == (how, 401, "invalid_token")
@@ -85,14 +85,14 @@ def test_forged_token_is_refused(person, stranger):
     assert person.get(ME, headers={"Authorization": f"bearer {person.access}"}).status_code == 200
 
 
-def test_no_token(site):
+def test_a_request_without_a_token_is_unauthenticated(site):
     for headers in ({}, {"Authorization": "Basic YTpi"}, {"Authorization": "Token abc"}):
         assert bare(site).head(ME, headers=headers).status_code == 401
         assert_error(bare(site).get(ME, headers=headers), 401, "unauthenticated")
         assert_error(bare(site).post(REFRESHED, headers=headers), 401, "unauthenticated")
 
 
-def test_times_are_15_minutes_and_30_days(person):
+def test_tokens_are_valid_for_15_minutes_and_30_days(person):
     for token, kind, long in ((person.access, ACCESS, ACCESS_TOKEN_S), (person.refresh, REFRESH, REFRESH_TOKEN_S)):
         good_claims = claims(token)
         assert (good_claims["exp"] - good_claims["iat"], good_claims["type"]) == (long, kind)
@@ -103,7 +103,7 @@ def test_times_are_15_minutes_and_30_days(person):
     assert set(claims(person.access)) == {"sub", "sid", "jti", "type", "csrf", "exp", "iat", "fresh"}, "no name"
 
 
-def test_expired_token_has_its_own_code(site, person):
+def test_an_expired_token_has_its_own_error_code(site, person):
     ago = int(time.time()) - CLAIM_LEEWAY_S - 1
     assert_error(person.get(ME, headers=bearer(changed(person.access, exp=ago))), 401, "token_expired")
     expired = changed(person.refresh, exp=ago)
@@ -111,13 +111,13 @@ def test_expired_token_has_its_own_code(site, person):
     assert_error(person.get(ME, headers=bearer(expired)), 401, "invalid_token")  # the wrong kind, even if expired
 
 
-def test_clocks_may_be_a_little_apart(person):
+def test_a_token_is_accepted_if_the_clocks_differ_by_seconds(person):
     for claim, ahead_s in (("exp", -1), ("iat", 2)):
         token = changed(person.access, **{claim: int(time.time()) + ahead_s})
         assert person.get(ME, headers=bearer(token)).status_code == 200
 
 
-def test_expired_token_still_logs_out(site):
+def test_an_expired_token_can_log_out(site):
     person = sign_up(site, "nila")
     assert person.post(LOGOUT, token=changed(person.access, exp=1)).status_code == 204
     assert_error(person.get(ME), 401, "invalid_token")

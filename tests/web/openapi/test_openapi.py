@@ -3,13 +3,18 @@
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin, urlparse
 
 import pytest
 from jsonschema import Draft202012Validator
 from support.application.site import Site
+from support.assertions.openapi import assert_described
 from support.faults.odd_values import GOOD, GOOD_OF
+from support.people.accounts import PASSWORD, bare, bearer, sign_up
+from support.people.two_step import App, first_step
+from werkzeug.test import TestResponse
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.installation import VERSION
@@ -31,7 +36,7 @@ def operations(spec):
             yield path, method, operation
 
 
-def test_it_is_openapi_3_1(spec):
+def test_the_description_is_valid_openapi_3_1(spec):
     assert re.fullmatch(r"3\.1\.\d", spec["openapi"])
     assert set(spec) <= {"openapi", "info", "paths", "components", "tags", "servers"}
     assert spec["info"]["title"]
@@ -53,7 +58,7 @@ def test_it_is_openapi_3_1(spec):
         Draft202012Validator.check_schema(schema)
 
 
-def test_every_public_path_is_described(site, spec):
+def test_every_public_path_and_body_is_described(site, spec):
     public = ("/api", "/v.gif", "/badge.", "/healthz", "/readyz", "/metrics")
     rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule.startswith(public)]
     paths = [
@@ -61,10 +66,15 @@ def test_every_public_path_is_described(site, spec):
     ]
     described = {(path, method) for path, method, _ in operations(spec)}
     assert described == {(path, method.lower()) for path, methods in paths for method in methods}
-    assert described
+    names = {
+        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for _, _, operation in operations(spec)
+        if "requestBody" in operation
+    }
+    assert names == {body.__name__ for body in bodies()}
 
 
-def test_answers_that_ask_to_come_back_say_when(spec):
+def test_responses_429_and_503_are_described_with_a_retry_after_header(spec):
     limited = {path for path, _, operation in operations(spec) if "429" in operation["responses"]}
     assert {"/api/communities", "/api/communities/{community_id}/members", "/api/visitor/register"} <= limited
     for _, _, operation in operations(spec):
@@ -72,7 +82,7 @@ def test_answers_that_ask_to_come_back_say_when(spec):
             assert operation["responses"][status]["headers"]["Retry-After"]["required"]
 
 
-def test_pages_load_nothing_from_elsewhere(site):
+def test_pages_load_no_file_from_another_server(site):
     for page in ("/", "/docs", "/docs/install.md"):
         answer = site.client.get(page)
         assert (answer.status_code, answer.mimetype) == (200, "text/html")
@@ -84,7 +94,7 @@ def test_pages_load_nothing_from_elsewhere(site):
             assert site.client.get(address.path).status_code == 200, link
 
 
-def test_calls_of_the_description_work_as_they_are_written(sqlite_database):
+def test_the_calls_in_the_description_work(sqlite_database):
     with Site(sqlite_database.url, PUBLIC_URL=HERE) as site:
         spec = site.client.get("/openapi.json").json
         (commands,) = COMMANDS.findall(spec["info"]["description"])
@@ -118,7 +128,7 @@ def is_accepted(body: type[Body], body_json: dict[str, Any]) -> bool:
     return True
 
 
-def test_fields_are_accepted_as_they_are_described(spec):
+def test_a_body_is_accepted_if_and_only_if_it_matches_its_schema(spec):
     for body in bodies():
         schema = {**spec["components"]["schemas"][body.__name__], "components": spec["components"]}
         described = Draft202012Validator(schema)
@@ -131,11 +141,37 @@ def test_fields_are_accepted_as_they_are_described(spec):
                 assert is_accepted(body, json_body) == described.is_valid(json_body), (body.__name__, json_body)
 
 
-def test_every_body_is_described(spec):
-    described = {
-        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-        for path in spec["paths"].values()
-        for operation in path.values()
-        if "requestBody" in operation
-    }
-    assert described == {body.__name__ for body in bodies()}
+AUTH = "/api/auth/"
+
+
+def two_step_login(site: Site) -> Iterator[TestResponse]:
+    """Every call made by a user who turns on two-step login."""
+    ayesha = sign_up(site)
+    setup = ayesha.post(AUTH + "totp", json={"password": PASSWORD})
+    app = App(site, setup.json["secret"])
+    yield setup
+    yield ayesha.post(AUTH + "totp/confirm", json={"code": app.code()})
+    yield ayesha.post(AUTH + "recovery-codes", json={"password": PASSWORD, "code": app.next_code()})
+    yield ayesha.get(AUTH + "second-factor")
+    yield bare(site).post(AUTH + "second-factor", json={"token": first_step(site).token, "code": app.next_code()})
+    yield ayesha.delete(AUTH + "totp", json={"password": PASSWORD, "code": app.next_code()})
+
+
+def required_enrolment(site: Site) -> Iterator[TestResponse]:
+    signed_up = bare(site).post(AUTH + "signup", json={"email": "karim@example.com", "password": PASSWORD})
+    headers = bearer(signed_up.json["second_factor"]["token"])
+    setup = bare(site).post(AUTH + "totp", headers=headers)
+    yield setup
+    code = App(site, setup.json["secret"]).code()
+    yield bare(site).post(AUTH + "totp/confirm", json={"code": code}, headers=headers)
+
+
+def test_the_responses_about_two_step_login_match_their_schemas(sqlite_database):
+    """The fuzz test cannot make valid codes."""
+    with Site(sqlite_database.url) as site, Site(sqlite_database.url, REQUIRE_TWO_FACTOR="all") as strict:
+        answers = [*two_step_login(site), *required_enrolment(strict)]
+        for answer in answers:
+            assert answer.status_code < 300, (answer.request.path, answer.text)
+            assert_described(site, answer)
+        paths = {path for path in site.client.get("/openapi.json").json["paths"] if "totp" in path}
+    assert {path for path in paths if "{" not in path} <= {answer.request.path for answer in answers}

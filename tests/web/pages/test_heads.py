@@ -24,7 +24,7 @@ def meta(page: str) -> dict[str, str]:
     return {name + media: unescape(content) for name, content, media in META.findall(page)}
 
 
-def test_card_is_a_picture_at_the_public_address(sqlite_database):
+def test_the_preview_of_a_page_is_an_image_at_the_public_address(sqlite_database):
     with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com") as site:
         address = meta(site.client.get("/").text)["og:image"]
         assert address.startswith("https://live.example.com/static/")
@@ -33,7 +33,7 @@ def test_card_is_a_picture_at_the_public_address(sqlite_database):
     assert len(answer.data) < 40_000
 
 
-def test_icons_are_where_they_are_looked_for(site):
+def test_browsers_find_the_icons_at_their_usual_paths(site):
     for path, sizes in ICONS.items():
         answer = site.client.get(path)
         image = Image.open(BytesIO(answer.data))
@@ -42,7 +42,7 @@ def test_icons_are_where_they_are_looked_for(site):
         assert len(answer.data) < 8_000
 
 
-def test_manifest_names_pictures_that_are_there(site):
+def test_the_manifest_lists_existing_icons(site):
     answer = site.client.get("/manifest.webmanifest")
     assert answer.mimetype == "application/manifest+json"
     icons = json.loads(answer.data)["icons"]
@@ -57,7 +57,7 @@ def test_manifest_names_pictures_that_are_there(site):
     assert "manifest-src 'self'" in page.headers["Content-Security-Policy"]
 
 
-def test_crawlers_stay_out_of_panel_and_api(site):
+def test_robots_txt_keeps_crawlers_out_of_the_panel_and_the_api(site):
     answer = site.client.get("/robots.txt")
     assert answer.mimetype == "text/plain"
     kept_out = {line.removeprefix("Disallow: ") for line in answer.text.splitlines() if line.startswith("Disallow")}
@@ -122,7 +122,7 @@ def all_pages(site, cast) -> dict[str, str]:
     return {**pages, "/admin/?range=30d boss": boss.get("/admin/?range=30d")}
 
 
-def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
+def test_a_page_preloads_each_module_that_its_scripts_import_once(all_pages):
     all_preloads = []
     for path, page in all_pages.items():
         scripts, preloaded = modules_of(page)
