@@ -1,5 +1,6 @@
 """Server-Sent Events: the events of a plain socket in an endless HTTP response."""
 
+import json
 import socket
 import time
 from contextlib import ExitStack, suppress
@@ -56,12 +57,11 @@ def test_first_event_is_the_current_state_and_every_change_follows(server):
         assert (headers["Cache-Control"], headers["X-Accel-Buffering"]) == ("no-store", "no")
         assert (headers["Access-Control-Allow-Origin"], headers["Connection"]) == ("*", "close")
         assert not {"Content-Encoding", "Content-Length", "Transfer-Encoding"} & set(headers)
-        assert source.block().fields == {"retry": "5000"}
-        first = source.event_block()
-        assert set(first.fields) == {"id", "data"}
-        stats = first.event["stats"]
-        assert (first.event["type"], stats["totalVisits"]) == ("visitor_update", total)
-        assert first.fields["id"] == f"{stats['epoch']}-{stats['revision']}"
+        assert next(source.blocks).retry == 5000
+        first = next(source.blocks)
+        stats = first.json()["stats"]
+        assert (first.event, first.json()["type"], stats["totalVisits"]) == ("message", "visitor_update", total)
+        assert first.id == f"{stats['epoch']}-{stats['revision']}"
         for visitor in ("karim", "nusrat"):
             receipt = server.register(visitor).ordinal
             while (received := source.event())["stats"]["totalVisits"] < receipt:
@@ -71,10 +71,12 @@ def test_first_event_is_the_current_state_and_every_change_follows(server):
         assert 'koyjabo_connections{kind="streams"} 1.0' in server.metrics()
         newest = f"{received['stats']['epoch']}-{received['stats']['revision']}"
     with EventSource(server.port, Last_Event_ID=newest) as again:
-        assert again.block().fields == {"retry": "5000"}
-        assert again.block().event == received, "the present state, though it says that it knows it"
-        assert again.block().is_comment
-        assert again.block().is_comment, "in silence; test_silence.py has the times"
+        lines = again.answer.iter_lines()
+        assert [next(lines) for _ in range(3)] == ["retry: 5000", "", f"id: {newest}"]
+        state = next(lines).removeprefix("data: ")
+        assert json.loads(state) == received, "the present state, though it says that it knows it"
+        # Comments in silence; test_silence.py has the times.
+        assert [next(lines)[:1] for _ in range(4)] == ["", ":", "", ":"]
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
@@ -207,14 +209,16 @@ def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
     changes = {f"{STREAMS}.UNACKNOWLEDGED_DATA_MS": 2000, f"{LOOP}.SEND_BUFFER": 2048, f"{LOOP}.STALLED_CLIENT_S": 3600}
     with changed_server(tmp_path, changes) as server, EventSource(server.port) as other:
         other.event()
-        with EventSource(server.port, receive_buffer=2048) as full:
-            full.event()
+        with Connection(server.port, receive_buffer=2048) as full:
+            full.send(head("GET", SITE))
+            server.wait_until_held(2)
             for _ in range(4):
                 (revision,) = server.emit(1, size=30_000)
                 assert other.event()["stats"]["revision"] == revision
             assert server.held()["connections"] == 1
-        with EventSource(server.port, receive_buffer=2048) as gone:
-            gone.event()
+        with Connection(server.port, receive_buffer=2048) as gone:
+            gone.send(head("GET", SITE))
+            server.wait_until_held(2)
             (revision,) = server.emit(1, size=60_000)
             while other.event()["stats"]["revision"] < revision:
                 pass

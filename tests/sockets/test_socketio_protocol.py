@@ -8,17 +8,49 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
-import requests
-import websocket
-from support.clients.engine_client import CLOSE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
-from support.programs.patience import PATIENCE_S
+from support.clients.engine_client import CLOSE, NOOP, OPEN, PING, PONG, UPGRADE, Polling, url
+from support.programs.patience import SILENT_PATIENCE_S
 from support.programs.processes import ROOT
 from support.servers.echo_app import MAX_BYTES
 from support.servers.server import Server
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 SAID, HEARD = '42["message",1]', '42["message-back",1]'
 TWO = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
+
+
+class Socket:
+    """A WebSocket to Engine.IO. With `sid`, it upgrades that polling session."""
+
+    def __init__(self, port: int, sid: str | None = None) -> None:
+        self.socket = connect(url(port, sid, "ws"), open_timeout=SILENT_PATIENCE_S, ping_interval=None, proxy=None)
+        if sid is None:
+            opened = self.receive()
+            assert opened[0] == OPEN
+            self.handshake = json.loads(opened[1:])
+
+    def __enter__(self) -> "Socket":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def send(self, *packets: str | bytes) -> "Socket":
+        for packet in packets:
+            self.socket.send(packet)
+        return self
+
+    def receive(self) -> str | bytes:
+        """The next packet. Answers pings before it."""
+        while (packet := self.socket.recv(SILENT_PATIENCE_S)) == PING:
+            self.socket.send(PONG)
+        return packet
+
+    def packets_until_close(self) -> list[str | bytes]:
+        return list(self.socket)
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +125,14 @@ def test_wrong_request_is_refused_with_400(port):
     asked = [("GET", url(port, **query)) for query in [*wrong, {"transport": "websocket"}, {"j": "0"}, {"j": ""}]]
     asked += [("POST", url(port)), ("PUT", url(port)), ("POST", url(port, j="0"))]
     asked += [(method, url(port, "no-such-sid")) for method in ("GET", "POST")]
-    answers = {request: requests.request(*request, data="d=40", timeout=PATIENCE_S) for request in asked}
+    with httpx.Client(trust_env=False) as http:
+        answers = {request: http.request(*request, data={"d": "40"}) for request in asked}
     assert {query: answer.status_code for query, answer in answers.items()} == dict.fromkeys(asked, 400)
     assert not [query for query, answer in answers.items() if "___eio" in answer.text]
     for query in wrong:
-        with pytest.raises(websocket.WebSocketBadStatusException) as refused:
-            websocket.create_connection(url(port, None, "ws", **query), timeout=PATIENCE_S)
-        assert refused.value.status_code == 400, query
+        with pytest.raises(InvalidStatus) as refused:
+            connect(url(port, None, "ws", **query), proxy=None)
+        assert refused.value.response.status_code == 400, query
 
 
 # Engine.IO: messages.
@@ -146,7 +179,7 @@ def test_close_packet_ends_a_waiting_or_later_poll_with_noop(session, while_it_p
 
 
 def test_close_packet_by_websocket_closes_the_connection(socket):
-    assert socket.send(CLOSE).until_closed() == []
+    assert socket.send(CLOSE).packets_until_close() == []
 
 
 # Engine.IO: upgrade.
@@ -181,7 +214,7 @@ def test_after_the_upgrade_only_the_first_websocket_may_use_the_session(port, se
         assert socket.send(UPGRADE, SAID).receive() == HEARD
         assert (session.get().status_code, session.post(SAID).status_code) == (400, 400)
         with Socket(port, session.sid) as second:
-            assert second.until_closed() == []
+            assert second.packets_until_close() == []
         assert socket.send(SAID).receive() == HEARD
 
 

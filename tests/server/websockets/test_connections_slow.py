@@ -145,7 +145,7 @@ def impatient(tmp_path):
 
 def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(patient_server):
     session = Polling(patient_server.port)
-    assert session.post("40").ok
+    assert session.post("40").is_success
     while not any("visitor_update" in packet for packet in session.next_packets()):
         pass
     upgrading = WebSocket(patient_server.port, path=f"{SOCKETIO}&sid={session.sid}")

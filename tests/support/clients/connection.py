@@ -25,8 +25,12 @@ class Answer:
 class Connection:
     """A keep-alive connection. Send a request with `post` or `send`, then read its `answer`."""
 
-    def __init__(self, port: int, patience_s: float = SILENT_PATIENCE_S) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), patience_s)
+    def __init__(self, port: int, patience_s: float = SILENT_PATIENCE_S, receive_buffer: int | None = None) -> None:
+        self._socket = socket.socket()
+        self._socket.settimeout(patience_s)
+        if receive_buffer is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._socket.connect(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # send each piece at once
 
     def __enter__(self) -> Connection:

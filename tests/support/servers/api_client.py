@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 import requests
@@ -9,6 +10,9 @@ import requests
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import METRICS_TOKEN
 from support.servers.responses import Registered, Stats
+
+WITHOUT_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Spares a client the certificates of authorities, which take 14 ms of CPU to load."""
 
 
 class Caller:
