@@ -16,7 +16,9 @@ from support.programs.processes import ROOT, environment, wait_until
 
 pytestmark = [
     pytest.mark.honest_start,
-    pytest.mark.long(proved_by="counting/test_stats.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"),
+    pytest.mark.long(
+        proved_by="counting/test_stats.py::test_a_total_of_4000_becomes_4001_for_one_visit_and_survives_a_restart"
+    ),
 ]
 
 API = (ROOT / "docs" / "api.md").read_text()

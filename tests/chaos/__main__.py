@@ -7,7 +7,6 @@ if a promise was broken. The same seed repeats the same faults in the same order
 from __future__ import annotations
 
 import random
-import shlex
 import shutil
 import signal
 import sys
@@ -18,7 +17,6 @@ from pathlib import Path
 import click
 
 from chaos.campaign import Campaign
-from chaos.faults import faults_of
 from chaos.journal import Breach
 from chaos.world import KINDS, Kind, World
 
@@ -32,10 +30,7 @@ MAX_SEED = 10**6
 @click.option("--pooled", is_flag=True, help="only PostgreSQL, through PgBouncer")
 @click.option("--sentinels", is_flag=True, help="only PostgreSQL, with three Redis and three Sentinels")
 @click.option("--standby", is_flag=True, help="only PostgreSQL, with a standby")
-@click.option("--faults", "name_part", default="", help="only faults whose names contain this text")
-def main(
-    seconds: float, seed: int | None, only: str | None, pooled: bool, sentinels: bool, standby: bool, name_part: str
-) -> None:
+def main(seconds: float, seed: int | None, only: str | None, pooled: bool, sentinels: bool, standby: bool) -> None:
     if pooled and standby:
         raise click.UsageError("--pooled has one server of PostgreSQL, and --standby two.")
     seed = random.SystemRandom().randrange(MAX_SEED) if seed is None else seed
@@ -46,10 +41,7 @@ def main(
     else:
         kinds = [KINDS[only]] if only else [*KINDS.values()]
         options = [f"--only={only}"] if only else []
-    for kind in kinds:
-        check_faults(kind, name_part)
-    options += [f"--faults={shlex.quote(name_part)}"] if name_part else []
-    broken = [breach for kind in kinds for breach in campaign(kind, seconds, seed, name_part)]
+    broken = [breach for kind in kinds for breach in campaign(kind, seconds, seed)]
     again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (f' ARGS="{" ".join(options)}"' if options else "")
     # Keep this short and last, because many CI services show only the end of a long output.
     verdict = "PROMISES WERE BROKEN." if broken else "All promises were kept."
@@ -58,22 +50,14 @@ def main(
     sys.exit(1 if broken else 0)
 
 
-def check_faults(kind: Kind, name_part: str) -> None:
-    """Raise UsageError with the names of all faults if none contains the requested text."""
-    names = [fault.kind for fault in faults_of(kind)]
-    if not any(name_part in name for name in names):
-        all_names = "; ".join(names)
-        raise click.UsageError(f"No fault on {kind.name} has {name_part!r} in its name. Its faults: {all_names}.")
-
-
-def campaign(kind: Kind, seconds: float, seed: int, name_part: str = "") -> list[Breach]:
+def campaign(kind: Kind, seconds: float, seed: int) -> list[Breach]:
     """Run a campaign and return its breaches. The server's logs are kept only if there are any."""
     folder = Path(tempfile.mkdtemp(prefix="koyjabo-chaos-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user
     click.echo(f"{kind.name}: {seconds:.0f} s of faults, seed {seed}", err=True)
     with ExitStack() as stack:
         world = World(kind, folder, seed, stack)
-        run = Campaign(world, seconds, seed, name_part)
+        run = Campaign(world, seconds, seed)
         run.run()
     click.echo(run.report() + "\n")
     if world.journal.breaches:

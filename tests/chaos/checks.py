@@ -84,40 +84,37 @@ def check_agreement(world: World) -> None:
     ((total,),) = world.rows("SELECT total FROM counters WHERE scope = 'site'")
 
     def shown() -> set[Any]:
-        pages = {page.seen.last if page.is_open else None for page in world.pages}
+        pages = {page.seen.last if page.line.is_open else None for page in world.pages}
         return pages | {_read(world, "/api/stats", "totalVisitors") for _ in range(CONNECTIONS)}
 
     world.journal.expect(lambda: shown() == {total}, f"all show {total}, as the ledger", AGREED_WITHIN_S, 0.1)
 
 
 class Held(NamedTuple):
-    """Resources of one process. `files` excludes client connections."""
+    """Resources of one process. `names` excludes client connections."""
 
     megabytes: float
-    files: int
     clients: int
-    names: Counter[str]  # of its open files
+    names: Counter[str]  # of its open files, without the numbers of sockets and pipes
+
+    @property
+    def files(self) -> int:
+        return self.names.total() - self.clients
 
 
 def measure(world: World) -> list[Held]:
     """Measure the parent, then the workers. Leaves out processes that just ended."""
     usages = []
     for process in [*world.supervisor.parents(), *world.supervisor.workers()]:
-        with suppress(psutil.Error):
+        names: Counter[str] = Counter()
+        with suppress(psutil.Error, FileNotFoundError):
+            for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+                with suppress(OSError):  # closed in the meantime
+                    names[NUMBER.sub("", str(descriptor.readlink()))] += 1
             lines = process.net_connections("tcp")
             clients = sum(1 for line in lines if line.laddr.port == world.server.port and line.raddr)
-            names = _open_names(process.pid)
-            usages.append(Held(process.memory_info().rss / 1e6, names.total() - clients, clients, names))
+            usages.append(Held(process.memory_info().rss / 1e6, clients, names))
     return usages
-
-
-def _open_names(pid: int) -> Counter[str]:
-    """Open files of the process, without the numbers of sockets and pipes."""
-    names: Counter[str] = Counter()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):  # closed in the meantime
-            names[NUMBER.sub("", str(descriptor.readlink()))] += 1
-    return names
 
 
 def check_resources(world: World, before: list[Held]) -> None:
@@ -128,10 +125,10 @@ def check_resources(world: World, before: list[Held]) -> None:
     wait_until(lambda: all_ready(world.server, world.workers), "all workers serve", SERVE_WITHIN_S)
     no_client = "no process has a connection of a client"
     world.journal.expect(lambda: not any(usage.clients for usage in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
-    # A worker that just started opens and closes many files; `_compare` reports what stays.
-    most_files = _max_files(before[1:]) + MAX_MORE_FILES
+    # A worker that just started opens and closes many files; `_compare` reports the files that stay open.
+    max_files = max(held.files for held in before[1:]) + MAX_MORE_FILES
     with suppress(AssertionError):
-        wait_until(lambda: _max_files(measure(world)[1:]) <= most_files, "", LET_GO_WITHIN_S, 0.2)
+        wait_until(lambda: all(held.files <= max_files for held in measure(world)[1:]), "", LET_GO_WITHIN_S, 0.2)
     after = measure(world)
     _compare(world, "the parent", before[:1], after[:1])
     _compare(world, "a worker", before[1:], after[1:])
@@ -143,17 +140,13 @@ def check_resources(world: World, before: list[Held]) -> None:
 
 
 def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> None:
-    most_mb, most_files = max(usage.megabytes for usage in before), _max_files(before)
-    for process in after:
-        if process.megabytes > most_mb + MAX_GROWTH_MB:
-            world.journal.breach(f"{who} has {process.megabytes:.0f} MB, and had {most_mb:.0f}")
-        if process.files > most_files + MAX_MORE_FILES:
-            more = process.names - max(before, key=lambda held: held.files).names
-            world.journal.breach(f"{who} has {process.files} files open, and had {most_files}: {dict(more)} more")
-
-
-def _max_files(held: list[Held]) -> int:
-    return max((usage.files for usage in held), default=0)
+    most_mb, most = max(held.megabytes for held in before), max(before, key=lambda held: held.files)
+    for held in after:
+        if held.megabytes > most_mb + MAX_GROWTH_MB:
+            world.journal.breach(f"{who} has {held.megabytes:.0f} MB, and had {most_mb:.0f}")
+        if held.files > most.files + MAX_MORE_FILES:
+            more = dict(held.names - most.names)
+            world.journal.breach(f"{who} has {held.files} files open, and had {most.files}: {more} more")
 
 
 def check_exit(world: World, left: Exit) -> None:
@@ -162,7 +155,7 @@ def check_exit(world: World, left: Exit) -> None:
         world.journal.breach(f"SIGTERM: exit status {left.status} after {left.seconds:.1f} s")
 
 
-def check_goodbye(world: World) -> None:
+def check_last_exit(world: World) -> None:
     world.supervisor.stop()
     world.supervisor.exits.append(world.server.stop(signal.SIGTERM))
     check_exit(world, world.supervisor.exits[-1])

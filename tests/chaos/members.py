@@ -8,7 +8,7 @@ from typing import Any
 from support.clients.members import Member
 
 from chaos.journal import Seen, Visit
-from chaos.sockets import OPEN, PlainSocket, SocketioSocket, SocketThread
+from chaos.sockets import PlainSocket, SocketioSocket, SocketThread
 
 MAX_TABS = 3
 NEXT_MOVE_S = (0.4, 4.0)
@@ -27,10 +27,6 @@ class Page:
         self.seen = Seen(line.journal, name)
         line.on_open = self.seen.begin_line
         line.on_event = self._receive
-
-    @property
-    def is_open(self) -> bool:
-        return self.line.state == OPEN
 
     def _receive(self, event: dict[str, Any]) -> None:
         self.line.journal.note("updates received by pages")
@@ -59,7 +55,7 @@ class Tab:
 
     @property
     def is_seated(self) -> bool:
-        return self.line.state == OPEN and self.count is not None
+        return self.line.is_open and self.count is not None
 
     def _begin(self) -> None:
         self.count, self._revision = None, 0
@@ -107,10 +103,6 @@ class Person:
     def begin(self) -> None:
         self._come()
         self._move_later()
-
-    def leave(self) -> None:
-        for tab in self.tabs:
-            tab.line.leave()
 
     def turned_away(self, code: int) -> None:
         """Record a breach: no fault may take away a permission."""

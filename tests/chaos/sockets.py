@@ -32,7 +32,6 @@ PROTOCOL_ERRORS = {1002, 1007, 1009}
 """Codes that a client sends when it receives invalid frames (RFC 6455, 7.4.1)."""
 
 RESET = pack("ii", 1, 0)
-AWAY, OPENING, OPEN = "away", "opening", "open"
 
 
 class SocketThread(threading.Thread):
@@ -45,16 +44,9 @@ class SocketThread(threading.Thread):
         self.port = port
         self.loop = asyncio.new_event_loop()
         self.loop.set_exception_handler(self._note_failure)
-
-    def call(self, do: Callable[[], object]) -> None:
-        """Run `do` soon on this thread. May be called from any thread."""
-        self.loop.call_soon_threadsafe(do)
-
-    def later(self, in_s: float, do: Callable[[], object]) -> None:
-        self.loop.call_later(in_s, do)
-
-    def run(self) -> None:
-        self.loop.run_forever()
+        self.run = self.loop.run_forever  # type: ignore[method-assign]
+        self.call = self.loop.call_soon_threadsafe
+        self.later = self.loop.call_later
 
     def stop(self) -> None:
         self.call(self.loop.stop)
@@ -74,8 +66,7 @@ class PlainSocket:
     def __init__(self, thread: SocketThread, path: str = "", header: Callable[[], str] | None = None) -> None:
         self.thread = thread
         self.journal = thread.journal
-        self.state = AWAY
-        self.should_be_open = False
+        self.is_open = self.should_be_open = False
         self.on_open: Callable[[], None] = lambda: None
         self.on_event: Callable[[dict[str, Any]], None] = lambda event: None
         self.on_close_code: Callable[[int], None] = lambda code: None
@@ -90,7 +81,6 @@ class PlainSocket:
     def open(self) -> None:
         self.should_be_open = True
         if self._task is None:
-            self.state = OPENING
             self._began = time.monotonic()
             self._socket = socket.socket()
             self._socket.setblocking(False)
@@ -100,7 +90,7 @@ class PlainSocket:
     def leave(self, code: int = 1000) -> None:
         """Close for good with code 1000, or with 1001 like a page that is unloaded."""
         self.should_be_open = False
-        if self.state == OPEN and self._connection is not None:
+        if self.is_open and self._connection is not None:
             self.thread.loop.create_task(self._close(self._connection, code))
         elif self._task is not None:
             self._task.cancel()
@@ -140,13 +130,13 @@ class PlainSocket:
         if self._connection is not None:
             self._connection.transport.abort()
         self._socket.close()
-        self._task, self._connection, self.state = None, None, AWAY
+        self._task, self._connection, self.is_open = None, None, False
         self.times_open.append((self._began, time.monotonic()))
         if not task.cancelled() and (error := task.exception()):
             self._check_end(error)
         if self.should_be_open:
             self.journal.note("sockets that came back")
-            self.thread.later(self.thread.chance.uniform(*COMES_BACK_S), self._come_back)
+            self.thread.later(self.thread.chance.uniform(*COMES_BACK_S), lambda: self.should_be_open and self.open())
 
     def _check_end(self, error: BaseException) -> None:
         """Check that a connection ended without a word, or with a response or a close frame that is allowed."""
@@ -166,31 +156,27 @@ class PlainSocket:
             if not is_lost or (sent and sent.code in PROTOCOL_ERRORS):
                 self.journal.breach(f"a client failed: {error!r}")
 
-    def opened(self) -> None:
+    def _opened(self) -> None:
         """Mark the handshake as complete."""
-        self.state = OPEN
+        self.is_open = True
         self._opening.reschedule(None)
 
-    async def say(self, text: str) -> None:
+    async def _say(self, text: str) -> None:
         if self._connection is not None:
             await self._connection.send(text)
 
     @property
-    def _visit_json(self) -> dict[str, str]:
+    def _visit_fields(self) -> dict[str, str]:
         return {"visitorId": self.visit[0], "visitId": self.visit[1]} if self.visit else {}
 
     async def _greet(self) -> None:
         self.on_open()
-        self.opened()
+        self._opened()
         if self.visit:
-            await self.say(json.dumps({"type": "visitor", **self._visit_json}))
+            await self._say(json.dumps({"type": "visitor", **self._visit_fields}))
 
     async def _receive(self, text: str | bytes) -> None:
         self.on_event(json.loads(text))
-
-    def _come_back(self) -> None:
-        if self.should_be_open:
-            self.open()
 
 
 class SocketioSocket(PlainSocket):
@@ -215,18 +201,17 @@ class SocketioSocket(PlainSocket):
     async def _receive(self, text: str | bytes) -> None:
         assert isinstance(text, str)
         if text.startswith("0{"):
-            await self.say(f"40{json.dumps(self._visit_json) if self.visit else ''}")
+            await self._say(f"40{json.dumps(self._visit_fields)}")
         elif text == "2":
-            await self.say("3")
+            await self._say("3")
         elif text.startswith("40"):
             self.on_open()
             if self._join is None:
-                self.opened()
+                self._opened()
             else:
-                await self.say("420" + json.dumps(["join", self._join()]))
+                await self._say("420" + json.dumps(["join", self._join()]))
         elif text.startswith("42"):
-            _, event = json.loads(text[2:])
-            self.on_event(event)
+            self.on_event(json.loads(text[2:])[1])
         elif text.startswith("43"):
             self._joined(json.loads(text[text.index("[") :])[0])
         elif text.startswith("41"):
@@ -234,7 +219,7 @@ class SocketioSocket(PlainSocket):
 
     def _joined(self, acknowledgement: dict[str, Any]) -> None:
         if acknowledgement["ok"]:
-            self.opened()
+            self._opened()
             return
         code = acknowledgement["code"]
         self.journal.note(f"joins answered {code}")

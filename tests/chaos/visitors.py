@@ -29,6 +29,7 @@ PEOPLE = 200
 
 PATIENCE_TRIES = 600
 READS_EVERY_S = 0.3
+UNREACHABLE = (OSError, http.client.HTTPException)
 
 
 class Response(NamedTuple):
@@ -40,9 +41,8 @@ class HttpConnection:
     """A connection that opens on first use, reopens after a loss, and checks every response."""
 
     def __init__(self, port: int, journal: Journal) -> None:
-        self._port = port
         self._journal = journal
-        self._line: http.client.HTTPConnection | None = None
+        self._line = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
 
     def ask(self, method: str, path: str, body: Any = None, token: str = "") -> Response | None:
         """Send a request. Returns None if there was no response."""
@@ -51,22 +51,18 @@ class HttpConnection:
     def send(self, method: str, path: str, body: Any = None, token: str = "") -> bool:
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
         try:
-            self._line = self._line or http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
             self._line.request(method, path, None if body is None else json.dumps(body), headers)
-        except (OSError, http.client.HTTPException):
-            self._lose()
-            return False
+        except UNREACHABLE:
+            return self._lose()
         return True
 
     def response(self) -> Response | None:
-        began = time.monotonic()
-        assert self._line is not None
         try:
             received = self._line.getresponse()
             text = received.read()
-        except (OSError, http.client.HTTPException) as error:
+        except UNREACHABLE as error:
             if isinstance(error, TimeoutError):
-                self._journal.breach(f"no answer within {time.monotonic() - began:.0f} s")
+                self._journal.breach(f"no answer within {PATIENCE_S:.0f} s")
             self._lose()
             return None
         self._journal.note(f"answers {received.status}")
@@ -76,63 +72,58 @@ class HttpConnection:
 
     def close(self, abruptly: bool = False) -> None:
         """Close the connection; abruptly, with RST."""
-        line, self._line = self._line, None
-        if line is not None:
-            if abruptly and line.sock is not None:
-                line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            line.close()
+        if abruptly and self._line.sock is not None:
+            self._line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._line.close()
 
-    def _lose(self) -> None:
+    def _lose(self) -> bool:
         self._journal.note("requests without an answer")
         self.close()
+        return False
 
 
 class Client(threading.Thread):
     """A client in its own thread, until `stop`. Each `act` is one thing that it does."""
 
-    def __init__(self, name: str, port: int, journal: Journal) -> None:
+    pause_s = (READS_EVERY_S, READS_EVERY_S)
+
+    def __init__(self, name: str, port: int, journal: Journal, chance: random.Random) -> None:
         super().__init__(daemon=True, name=name)
         self._lines = [HttpConnection(port, journal), HttpConnection(port, journal)]
         self._journal = journal
-        self._over = threading.Event()
-        self._cut = False
-
-    def stop(self) -> None:
-        """Stop after the current act."""
-        self._over.set()
-
-    def cut(self) -> None:
-        """Break its connections before the next request."""
-        self._cut = True
+        self._chance = chance
+        self._over, self._cut = threading.Event(), threading.Event()
+        self.stop = self._over.set  # after the current act
+        self.cut = self._cut.set  # break the connections before the next request
 
     def act(self) -> None:
         raise NotImplementedError
 
-    def pause_s(self) -> float:
-        raise NotImplementedError
-
     def run(self) -> None:
         while not self._over.is_set():
-            if self._cut:
-                self._cut = False
-                for line in self._lines:
-                    line.close(abruptly=True)
+            if self._cut.is_set():
+                self._cut.clear()
+                self._close(abruptly=True)
             self._journal.attempt(self.name, self.act)
-            self._over.wait(self.pause_s())
+            self._over.wait(self._chance.uniform(*self.pause_s))
+        self._close()
+
+    def _close(self, abruptly: bool = False) -> None:
         for line in self._lines:
-            line.close()
+            line.close(abruptly)
 
 
 class Visitor(Client):
     """Registers visits and events. Each is repeated until it is acknowledged, except abandoned ones."""
 
+    pause_s = PAUSE_S
+
     def __init__(
         self, number: int, port: int, journal: Journal, communities: Sequence[str], chance: random.Random
     ) -> None:
-        super().__init__(f"visitor {number}", port, journal)
+        super().__init__(f"visitor {number}", port, journal, chance)
         self._number = number
         self._communities = communities
-        self._chance = chance
         self._numbers = count(1)
         self._seen = Seen(journal, self.name)
         self._acknowledged: list[Visit] = []
@@ -151,9 +142,6 @@ class Visitor(Client):
     def act(self) -> None:
         (way,) = self._chance.choices(list(self._ways), list(self._ways.values()))
         way()
-
-    def pause_s(self) -> float:
-        return self._chance.uniform(*PAUSE_S)
 
     def _lose_the_response(self) -> None:
         visit, body = self._new_visit()
@@ -176,8 +164,7 @@ class Visitor(Client):
             self._register(visit, _body(visit))
 
     def _vanish(self) -> None:
-        visit, body = self._new_visit()
-        self._send(self._lines[0], visit, body)
+        self._send(self._lines[0], *self._new_visit())
         self._lines[0].close(abruptly=True)
         self._journal.note("visits that were abandoned")
 
@@ -194,16 +181,12 @@ class Visitor(Client):
 
     def _send_events(self) -> None:
         who, first = self._new_name()
-        others = self._chance.randrange(MAX_EVENTS)
-        sent = [(who, name) for name in (first, *(f"{first}-{number}" for number in range(others)))]
-        events = [{"id": name, "name": "search", "page": "/"} for _, name in sent]
+        sent = [(who, first), *((who, f"{first}-{number}") for number in range(self._chance.randrange(MAX_EVENTS)))]
+        body = {"visitorId": who, "events": [{"id": name, "name": "search", "page": "/"} for _, name in sent]}
         self._journal.sending_events(sent)
-
-        def are_taken() -> bool:
-            response = self._chance.choice(self._lines).ask("POST", EVENTS, {"visitorId": who, "events": events})
-            return self._is_ok(response, sent[0])
-
-        if self._persist(are_taken, sent[0]):
+        if self._persist(
+            lambda: self._is_ok(self._chance.choice(self._lines).ask("POST", EVENTS, body), sent[0]), sent[0]
+        ):
             self._journal.events_acknowledged(sent)
 
     def _new_name(self) -> Visit:
@@ -259,34 +242,30 @@ class Visitor(Client):
 class Reader(Client):
     """A viewer of the site whose reports must never contradict what was acknowledged earlier."""
 
-    def __init__(self, member: Member, port: int, journal: Journal) -> None:
-        super().__init__("reader", port, journal)
+    def __init__(self, member: Member, port: int, journal: Journal, chance: random.Random) -> None:
+        super().__init__("reader", port, journal, chance)
         self.member = member
 
-    def pause_s(self) -> float:
-        return READS_EVERY_S
-
     def act(self) -> None:
-        least = self._journal.newest, len(self._journal.acknowledged_events)
+        journal, least = self._journal, (self._journal.newest, len(self._journal.acknowledged_events))
         response = self._lines[0].ask("GET", SUMMARY, token=self.member.token)
-        if response is None:
+        if response is None or response.status == 503:
             return
         if response.status == 401:  # the clock passed the token's expiry
             self._log_in()
-        elif response.status == 200:
-            self._compare(least, (response.body["visits"], response.body["events"]))
-        elif response.status != 503:
-            self._journal.breach(f"a report was answered {response}")
-
-    def _compare(self, least: tuple[int, int], reported: tuple[int, int]) -> None:
-        self._journal.note("reports read")
-        most = len(self._journal.visits), len(self._journal.events)
+            return
+        if response.status != 200:
+            journal.breach(f"a report was answered {response}")
+            return
+        journal.note("reports read")
+        reported = response.body["visits"], response.body["events"]
+        most = len(journal.visits), len(journal.events)
         if any(figure > limit for figure, limit in zip(reported, most, strict=True)):
-            self._journal.breach(f"a report said {reported}, and {most} visits and events were sent")
+            journal.breach(f"a report said {reported}, and {most} visits and events were sent")
         # If the clock was ahead, its visits are in the future, outside every range.
-        is_complete = not (self._journal.lost_spans or self._journal.clock_steps)
+        is_complete = not (journal.lost_spans or journal.clock_steps)
         if is_complete and any(figure < limit for figure, limit in zip(reported, least, strict=True)):
-            self._journal.breach(f"a report said {reported} when {least} visits and events were acknowledged")
+            journal.breach(f"a report said {reported} when {least} visits and events were acknowledged")
 
     def _log_in(self) -> None:
         try:

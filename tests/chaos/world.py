@@ -146,7 +146,7 @@ class World:
         viewer = Member(self.server)
         given = self.server.koyjabo("user", "role", viewer.email, "viewer")
         assert given.returncode == 0, given.stderr
-        self.reader = Reader(viewer, port, self.journal)
+        self.reader = Reader(viewer, port, self.journal, chance)
 
     @property
     def primary(self) -> Any:
@@ -230,7 +230,8 @@ class World:
         for silent in self.silent:
             self.sockets.call(silent.vanish)
         for person in self.people:
-            self.sockets.call(person.leave)
+            for tab in person.tabs:
+                self.sockets.call(tab.line.leave)
             person.member.http.close()
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

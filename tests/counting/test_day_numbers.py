@@ -10,7 +10,7 @@ from support.application.site import Site
 
 from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.ledger_store import open_store
-from koyjabo.counting.records import NewVisit
+from koyjabo.counting.records import NewVisit, Receipt
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 STORES, EACH, SECOND_MS, DAY_MS = 3, 20, 1000, 86_400_000
@@ -39,7 +39,7 @@ def commit(site):
 
 
 @pytest.mark.both_kinds
-def test_a_batch_across_midnight_and_visits_of_an_earlier_day_continue_each_day(site, commit):
+def test_a_batch_continues_the_numbers_of_each_day_across_midnight(site, commit):
     late, early, old = site.time.ms, site.time.ms + 20 * SECOND_MS, site.time.ms - 44 * DAY_MS
     assert site.register("first").today == 1
     assert commit(("a", late), ("b", early), ("c", late), ("d", early), ("a", late)) == [2, 1, 3, 2, 2]
@@ -51,7 +51,7 @@ def test_a_batch_across_midnight_and_visits_of_an_earlier_day_continue_each_day(
     assert site.recount() == []
 
 
-def test_retries_get_the_same_answer_for_ever(site):
+def test_a_retry_returns_the_number_within_the_day_even_days_later(site):
     first = site.register("ayesha", visitId="1")
     site.register("babul")
     site.time.pass_(days=2)
@@ -64,10 +64,10 @@ def test_retries_get_the_same_answer_for_ever(site):
 
 
 @pytest.mark.both_kinds
-def test_several_servers_number_their_visits_together(site):
+def test_several_servers_number_their_visits_without_gaps_or_repeats(site):
     midnight = site.time.ms + 10 * SECOND_MS
 
-    def run(server: int) -> list[tuple[int, int]]:
+    def run(server: int) -> list[tuple[int, Receipt]]:
         store = open_store(make_url(site.database_url), site.services.clock)
         committed = []
         for number in range(EACH):
@@ -77,15 +77,16 @@ def test_several_servers_number_their_visits_together(site):
                 batch.append((NewVisit(f"{server}", f"{number}-{index}", at_ms=at_ms), f"{number}-{index}"))
             with store.writing():
                 receipts = store.commit(batch)
-            committed += [(visit.at_ms, r.day_number) for (visit, _), r in zip(batch, receipts, strict=True)]
+            committed += [(visit.at_ms, receipt) for (visit, _), receipt in zip(batch, receipts, strict=True)]
         store.close()
         return committed
 
     with ThreadPoolExecutor(STORES) as servers:
-        pairs = [pair for committed in servers.map(run, range(STORES)) for pair in committed]
+        receipts = [pair for committed in servers.map(run, range(STORES)) for pair in committed]
+    assert sorted(receipt.ordinal for _, receipt in receipts) == list(range(4001, 4001 + 3 * STORES * EACH))
     numbers = defaultdict(list)
-    for at_ms, number in pairs:
-        numbers[at_ms].append(number)
+    for at_ms, receipt in receipts:
+        numbers[at_ms].append(receipt.day_number)
     assert {at_ms: sorted(number) for at_ms, number in numbers.items()} == {
         midnight - 1: list(range(1, 2 * STORES * EACH + 1)),
         midnight: list(range(1, STORES * EACH + 1)),
@@ -95,7 +96,7 @@ def test_several_servers_number_their_visits_together(site):
     assert site.recount() == []
 
 
-def test_verify_finds_repeated_and_too_large_day_numbers_and_erasing_keeps_them(site):
+def test_a_recount_finds_wrong_day_numbers_and_an_erasure_keeps_the_numbers(site):
     for visitor in ("ayesha", "babul"):
         site.register(visitor)
     site.forget("ayesha")

@@ -1,10 +1,9 @@
 """Today's hours on the home page compared with a usual day, at midnight and when clocks change."""
 
 import re
-from types import SimpleNamespace
 
 import pytest
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.people.communities import Cast
 from support.people.page_readers import Reader, words
 
@@ -13,11 +12,7 @@ from koyjabo.counting.days_by_hour import DayByHour, DaysByHour
 from koyjabo.counting.pulse import Pulse
 from koyjabo.counting.visits import Visits
 
-
-@pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
+site = site_fixture()
 
 
 def day_of(site: Site) -> DayByHour:
@@ -35,7 +30,7 @@ def of_hours(**visits: int) -> list[int]:
 
 
 @pytest.mark.both_kinds
-def test_usual_day_is_the_mean_of_the_same_weekdays_that_had_visits(site):
+def test_a_usual_day_is_the_mean_of_the_same_weekdays_that_had_visits(site):
     come(site, *["2025-11-11T09:00:00+06:00"] * 5, "2025-11-25T09:10:00+06:00")
     assert day_of(site).usual == (), "one day is not usual"
     come(site, *["2025-12-02T09:59:59+06:00"] * 3, "2025-12-02T23:00:00+06:00")
@@ -43,7 +38,7 @@ def test_usual_day_is_the_mean_of_the_same_weekdays_that_had_visits(site):
     assert day_of(site) == DayByHour(9, of_hours(h0=1, h9=1), of_hours(h9=2, h23=0), yesterday=2)
 
 
-def test_current_hour_includes_each_visit_at_once_without_a_query(site, monkeypatch):
+def test_the_current_hour_includes_each_visit_at_once_without_a_query(site, monkeypatch):
     come(site, "2025-12-16T08:00:00+06:00", "2025-12-16T10:00:01+06:00")
     day_of(site)
     monkeypatch.setattr(site.services[DaysByHour]._database, "read", None)
@@ -51,7 +46,7 @@ def test_current_hour_includes_each_visit_at_once_without_a_query(site, monkeypa
     assert day_of(site).today == of_hours(h8=1, h10=2)
 
 
-def test_community_has_its_own_hours(site):
+def test_a_community_has_its_own_hours(site):
     community = Cast(site).community()
     for moment in ("2025-12-02T09:00:00+06:00", "2025-12-09T09:00:00+06:00", "2025-12-16T09:00:00+06:00"):
         site.time.go_to(moment)
@@ -61,7 +56,7 @@ def test_community_has_its_own_hours(site):
     assert (day.today, day.usual) == (of_hours(h9=2), of_hours(h9=1)), "one visit is not in the sums yet"
 
 
-def test_at_midnight_today_is_yesterday(site):
+def test_today_becomes_yesterday_at_midnight(site):
     come(site, *["2025-12-16T23:59:58+06:00"] * 3)
     assert (day_of(site).today, day_of(site).yesterday) == (of_hours(h23=3), 0)
     site.time.go_to("2025-12-17T00:00:00+06:00")
@@ -70,7 +65,7 @@ def test_at_midnight_today_is_yesterday(site):
     assert day_of(site).today == of_hours(h0=1)
 
 
-def test_page_that_is_made_at_midnight_has_the_stats_of_its_day(site, monkeypatch):
+def test_a_page_that_is_rendered_at_midnight_has_the_stats_of_its_day(site, monkeypatch):
     come(site, "2025-12-16T23:59:58+06:00")
     visits = site.services[Visits]
 
@@ -85,14 +80,7 @@ def test_page_that_is_made_at_midnight_has_the_stats_of_its_day(site, monkeypatc
     assert "Yesterday 1" in page
 
 
-@pytest.mark.long(proved_by="counting/test_days_by_hour.py::test_at_midnight_today_is_yesterday")
-def test_repeated_hour_has_all_visits_of_both_times(sqlite_database):
-    with Site(sqlite_database.url, TIMEZONE="Europe/Berlin") as site:
-        come(site, "2025-10-26T00:30:00+00:00", "2025-10-26T01:30:00+00:00")  # both at 02:30
-        assert (day_of(site).hour, day_of(site).today) == (2, of_hours(h2=2))
-
-
-def test_count_that_was_restored_is_read_again(site):
+def test_the_hours_are_read_again_after_a_new_epoch_has_begun(site):
     come(site, "2025-12-16T09:00:00+06:00", "2025-12-16T10:00:00+06:00")
     day_of(site)
     site.rows("DELETE FROM hourly_visits")
@@ -101,15 +89,12 @@ def test_count_that_was_restored_is_read_again(site):
     assert day_of(site).today == [0] * 24
 
 
-def test_page_draws_the_hours_and_names_the_busiest(site):
+def test_the_page_draws_the_hours_and_names_the_busiest_one(site):
     come(site, *["2025-12-09T08:00:00+06:00"] * 2, "2025-12-02T08:00:00+06:00")
     come(site, *["2025-12-16T08:00:00+06:00"] * 8, "2025-12-16T18:00:00+06:00")
-    for language, caption, busiest in (
-        ("en", "A usual Tuesday", "Busiest hour today: 08:00, 8 visits"),
-        ("bn", "সাধারণ মঙ্গলবার", "আজকের সবচেয়ে ব্যস্ত ঘণ্টা: ০৮:০০, ৮টি ভিজিট"),
-    ):
+    bars = ("M8.1 100V75.0h.8V100", "M18.1 100V87.5h.8V100")
+    for language, texts in (("en", ("Tuesday", "08:00, 8")), ("bn", ("মঙ্গলবার", "০৮:০০, ৮"))):
         page = Reader(site, language).get("/")
-        assert caption in words(page)
-        assert busiest in page
-        drawn = SimpleNamespace(**dict(re.findall(r'<path(?: class="(\w+)")? d="(.*?)"/>', page)))
-        assert (drawn.usual, drawn.running) == ("M8.1 100V75.0h.8V100", "M18.1 100V87.5h.8V100")
+        assert [text in page for text in texts] == [True, True]
+        drawn = dict(re.findall(r'<path(?: class="(\w+)")? d="(.*?)"/>', page))
+        assert (drawn["usual"], drawn["running"]) == bars

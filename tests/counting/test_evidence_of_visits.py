@@ -1,7 +1,7 @@
 """What is stored with a visit so that reports can separate people from programs: time, automation, network, own."""
 
 import pytest
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.people.accounts import bearer, log_in
 from support.people.admins import id_of, panel
 from support.people.api_keys import boss, call, key
@@ -12,10 +12,7 @@ YEAR_MS = 365 * 86_400_000
 AMAZON, DHAKA, OFFICE = "3.5.140.1", "103.4.144.7", "203.0.113.7"
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, OWN_ADDRESSES="203.0.113.0/24, ::ffff:198.51.100.7,") as site:
-        yield site
+site = site_fixture(OWN_ADDRESSES="203.0.113.0/24, ::ffff:198.51.100.7,")
 
 
 def newest(site: Site, *columns: str) -> tuple:
@@ -29,7 +26,7 @@ def send(site: Site, address: str = DHAKA, **fields: object) -> None:
 
 
 @pytest.mark.both_kinds
-def test_browser_that_a_program_drives_is_automated(site):
+def test_a_visit_is_automated_if_a_program_drives_the_browser_or_a_crawler_declares_itself(site):
     for sent, stored in ((True, True), *((other, False) for other in (False, None, 1, "true", [], {}))):
         send(site, webdriver=sent)
         assert newest(site, "automated", "acted") == (stored, False), sent
@@ -37,14 +34,7 @@ def test_browser_that_a_program_drives_is_automated(site):
     assert newest(site, "automated") == (True,)
 
 
-def test_retry_does_not_make_a_visit_automated(site):
-    send(site, visitId="1")
-    send(site, visitId="1", webdriver=True)
-    assert site.rows("SELECT automated FROM visits") == [(False,)]
-
-
-@pytest.mark.both_kinds
-def test_attended_time_begins_at_0_unless_the_visit_waited_over_a_minute(site):
+def test_the_attended_time_begins_at_0_unless_the_visit_waited_for_over_a_minute(site):
     on_time, late, impossible = (None, 0, 60_000), (60_001, 86_400_000, YEAR_MS), (-1, YEAR_MS + 1, 2**70)
     for anonymous in (False, True):
         for waits, attended in ((on_time, 0), (late, None), (impossible, 0)):
@@ -54,16 +44,14 @@ def test_attended_time_begins_at_0_unless_the_visit_waited_over_a_minute(site):
                 assert newest(site, "attended_ms", "waited_ms") == (attended, stored), waited
 
 
-@pytest.mark.both_kinds
-def test_wrong_clock_of_a_phone_changes_nothing(site):
+def test_the_wrong_clock_of_a_phone_makes_no_visit_late(site):
     """The original client sends its clock and no waiting time, so its visits are never late."""
     for years in (-30, -5, 0, 5, 30):
         send(site, timestamp=site.time.ms + years * YEAR_MS)
         assert newest(site, "attended_ms", "waited_ms", "day") == (0, None, "2025-12-16"), years
 
 
-@pytest.mark.both_kinds
-def test_network_is_one_word_and_the_address_is_not_kept(site):
+def test_the_network_is_stored_as_one_word_and_the_address_is_not_stored(site):
     for anonymous in (False, True):
         for address, word in ((AMAZON, "datacentre"), (DHAKA, "other"), ("2a01:4f8::1", "datacentre"), ("", None)):
             send(site, address, anonymous=anonymous)
@@ -71,7 +59,7 @@ def test_network_is_one_word_and_the_address_is_not_kept(site):
     assert AMAZON not in str(site.contents())
 
 
-def test_network_comes_from_the_database_of_the_operator(sqlite_database, tmp_path):
+def test_the_database_of_the_operator_decides_the_network(sqlite_database, tmp_path):
     from mmdb_writer import MMDBWriter
     from netaddr import IPSet
 
@@ -84,8 +72,7 @@ def test_network_comes_from_the_database_of_the_operator(sqlite_database, tmp_pa
         assert site.rows("SELECT network FROM visits ORDER BY id") == [("datacentre",), ("other",)]
 
 
-@pytest.mark.both_kinds
-def test_visit_from_an_own_address_is_own(site):
+def test_a_visit_from_an_address_of_the_operator_is_own(site):
     for anonymous in (False, True):
         for address in (OFFICE, f"::ffff:{OFFICE}", "198.51.100.7"):
             send(site, address, anonymous=anonymous)
@@ -94,7 +81,7 @@ def test_visit_from_an_own_address_is_own(site):
         assert newest(site, "own") == (False,)
 
 
-def test_visit_from_a_browser_that_may_open_the_panel_is_own(site):
+def test_a_visit_from_a_browser_that_may_open_the_panel_is_own(site):
     admin, viewer, member = panel(site), Reader(site).sign_up("viola"), Reader(site).sign_up("babul")
     site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=id_of(site, "viola"))
     for reader, is_own in ((admin, True), (viewer, True), (member, False)):
@@ -111,7 +98,7 @@ def test_visit_from_a_browser_that_may_open_the_panel_is_own(site):
     assert newest(site, "own") == (False,), "a token is no cookie"
 
 
-def test_visits_without_a_connection_are_not_measured(site):
+def test_a_visit_without_a_connection_has_no_attended_time(site):
     site.client.get("/v.gif", headers={"User-Agent": GOOGLEBOT}, environ_overrides={"REMOTE_ADDR": OFFICE})
     assert newest(site, "attended_ms", "automated", "network", "own") == (None, True, "other", True)
     visits = [

@@ -244,7 +244,7 @@ def order(stats: dict) -> tuple[int, int, int]:
 
 
 @pytest.mark.both_kinds
-def test_counter_and_model_agree(kind, tmp_path, request):
+def test_the_counter_agrees_with_the_model_after_random_actions(kind, tmp_path, request):
     new_url = new_urls(kind, tmp_path, lambda: request.getfixturevalue("postgres"))
     times, steps = {"sqlite": (50, 30), "postgres": (8, 20)}[kind]
     play(partial(CounterMachine, new_url), times, steps)
@@ -254,7 +254,7 @@ VISITS, READS, RUSH = 200, 30, 80
 
 
 @pytest.mark.both_kinds
-def test_visit_that_one_server_acknowledged_is_shown_and_recognised_by_the_other(database, new_server):
+def test_a_visit_that_one_server_acknowledged_is_shown_and_recognised_by_the_other_server(database, new_server):
     """This works in both directions, while other visits arrive. Both servers start at the same time."""
     servers = [new_server(database, STARTING_TOTAL=4000).launch() for _ in range(2)]
     two_servers = [server.wait_until_serving() for server in servers]
@@ -276,7 +276,7 @@ def test_visit_that_one_server_acknowledged_is_shown_and_recognised_by_the_other
     assert "Traceback" not in "".join(server.log for server in two_servers)
 
 
-def test_no_acknowledged_visit_is_lost_by_kill_9(server):
+def test_kill_9_loses_no_acknowledged_visit(server):
     with Crowd([server], RUSH, goes_on=True) as crowd:
         crowd.wait_for(RUSH)
         server.kill()

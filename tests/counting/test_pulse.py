@@ -1,17 +1,11 @@
 """GET /api/pulse: what every page may show of the last hour."""
 
-import pytest
-from support.application.site import Site
+from support.application.site import site_fixture
+
+site = site_fixture("2025-12-16T10:00:30+06:00")
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        site.time.go_to("2025-12-16T10:00:30+06:00")
-        yield site
-
-
-def test_last_hour_has_60_sums_and_ends_with_the_current_minute(site):
+def test_the_last_hour_has_60_sums_and_ends_with_the_current_minute(site):
     def pulse() -> dict:
         return site.client.get("/api/pulse").json
 
@@ -37,7 +31,7 @@ def test_a_restored_count_has_only_the_visits_that_were_restored(site):
     assert site.client.get("/api/pulse").json["hour"] == [0] * 60
 
 
-def test_response_is_304_until_a_visit_or_the_next_minute(site):
+def test_the_pulse_returns_304_until_a_visit_or_the_next_minute(site):
     def status(tag: str) -> int:
         return site.client.get("/api/pulse", headers={"If-None-Match": tag}).status_code
 

@@ -2,7 +2,6 @@
 
 import pytest
 from support.assertions.ledger import assert_verified
-from support.clients.concurrent_registrations import Crowd
 from support.clients.members import Member
 from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
 from support.faults.failing_programs import SERVE, written
@@ -32,7 +31,7 @@ def assert_totals_never_fell(page):
     assert totals == sorted(totals)
 
 
-def test_all_workers_continue_after_the_last_acknowledged_visit(sqlite_database, new_server, disposable_redis):
+def test_all_workers_continue_above_the_last_acknowledged_visit(sqlite_database, new_server, disposable_redis):
     server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url))
     with worker_connections(server) as (one, other), pages(server) as open_pages:
         epoch = one.register("ayesha").stats.epoch
@@ -53,7 +52,7 @@ def test_all_workers_continue_after_the_last_acknowledged_visit(sqlite_database,
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_worker_that_commits_on_another_server_collects_all_marks_first(
+def test_a_worker_asks_the_others_before_it_commits_on_another_database_server(
     database, tmp_path, new_server, disposable_redis
 ):
     """It cannot know the other server's last visits by itself."""
@@ -74,33 +73,8 @@ def test_worker_that_commits_on_another_server_collects_all_marks_first(
     assert database.rows(LOST) == [("site", 2, 5)]
 
 
-@pytest.mark.long(
-    proved_by="counting/test_rollback_servers.py::test_all_workers_continue_after_the_last_acknowledged_visit"
-)
-@pytest.mark.both_kinds
-def test_no_visit_number_is_used_twice_when_many_register_during_a_rollback(database, new_server, disposable_redis):
-    server = two_workers(new_server(database, REDIS_URL=disposable_redis.url))
-    with pages(server) as open_pages:
-        with Crowd([server], VISITS, CLIENTS, goes_on=True) as crowd:
-            crowd.wait_for(VISITS)
-            remembered = database.remember()
-            crowd.wait_for_later()
-            database.go_back(remembered)
-        newest = server.stats()
-        for page in flat(open_pages):
-            page.wait_for_total(newest.total)
-            assert_totals_never_fell(page)
-    assert crowd.surprises == []
-    given = {(receipt.ordinal, visit) for visit, receipts in crowd.receipts.items() for receipt in receipts}
-    assert len({ordinal for ordinal, _ in given}) == len(given)
-    ((scope, to, acknowledged),) = database.rows(LOST)
-    ((held,),) = database.rows("SELECT count(*) FROM visits")
-    assert (scope, newest.total) == ("site", held + acknowledged - to)
-    assert_verified(server)
-
-
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(database, new_server, disposable_redis):
+def test_a_restarted_server_finds_the_totals_that_it_has_acknowledged_in_redis(database, new_server, disposable_redis):
     """Communities' highest values are only read at startup."""
     server = new_server(database, REDIS_URL=disposable_redis.url).start()
     community = Member(server).found()
@@ -116,7 +90,7 @@ def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(data
     assert sorted(database.rows(LOST)) == sorted([("site", 1, 4), (community, 1, 4)])
 
 
-def test_worker_shares_all_marks_again_when_redis_has_lost_them(redis_server):
+def test_a_worker_shares_its_acknowledged_totals_again_after_redis_has_lost_its_data(redis_server):
     client, acknowledged, gathered = connect(redis_server.url), HighWater(), HighWater()
     outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
     one, other = (

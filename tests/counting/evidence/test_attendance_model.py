@@ -202,7 +202,7 @@ def replaced(database, write):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
-def test_attended_time_is_the_union_of_visible_times(new_worker, kind, seed):
+def test_the_attended_time_is_the_union_of_the_visible_times_after_random_actions(new_worker, kind, seed):
     schedule = Schedule(new_worker, seed, kind)
     schedule.run()
     for visit in VISITS:

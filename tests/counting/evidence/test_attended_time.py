@@ -11,34 +11,43 @@ from koyjabo.counting.evidence.attendance_writer import MAX_WRITE_FAILURES
 from koyjabo.counting.evidence.spans import MAX_SPANS
 from koyjabo.counting.evidence.timeline import Shown
 
-pytestmark = pytest.mark.both_kinds
 
-
-def test_time_while_a_socket_is_open_and_its_page_visible_counts(worker):
+@pytest.mark.both_kinds
+def test_the_time_while_a_page_is_open_and_visible_counts_from_the_commit_of_its_visit(worker):
+    sockets = {"named": "1", "unnamed": None}
+    for socket, visit in sockets.items():
+        worker.open(socket, visit=visit)
+    worker.time.pass_(seconds=3)
     worker.site.register(visitId="1")
-    worker.open("socket", visit="1")
-    worker.time.pass_(seconds=10)
-    worker.pages.show("socket", visible=False)
-    worker.time.pass_(seconds=100)
-    worker.pages.show("socket", visible=True)
+    for seconds, visible in ((10, False), (100, True)):
+        worker.time.pass_(seconds=seconds)
+        for socket in sockets:
+            worker.pages.show(socket, visible=visible)
     worker.time.pass_(seconds=5)
-    worker.close("socket")
-    assert worker.attended_s("1") == 15
+    for socket in sockets:
+        worker.close(socket)
+    worker.write()
     assert worker.visit("1") == (15_000, False)
 
 
-def test_time_counts_from_the_commit_of_the_visit(worker):
-    worker.open("named", visit="1")
-    worker.open("unnamed")
-    worker.time.pass_(seconds=3)
-    worker.site.register(visitId="1")
-    worker.time.pass_(seconds=7)
-    worker.close("named")
-    worker.close("unnamed")
-    assert worker.attended_s("1") == 7
+def test_the_time_of_tabs_and_heartbeats_counts_once_for_one_visit_and_apart_for_two(worker):
+    for visit in "12":
+        worker.site.register(visitId=visit)
+    worker.open("first", visit="1")
+    worker.attendance.beat("ayesha", "1", True, acted=False)
+    worker.time.pass_(seconds=5)
+    worker.open("second", visit="1")
+    worker.open("other", visit="2")
+    worker.time.pass_(seconds=5)
+    worker.attendance.beat("ayesha", "1", False, acted=False)
+    worker.close("first")
+    worker.time.pass_(seconds=5)
+    worker.close("second")
+    worker.close("other")
+    assert (worker.attended_s("1"), worker.attended_s("2")) == (15, 10)
 
 
-def test_span_without_a_visit_id_belongs_to_the_newest_visit_when_it_began(worker):
+def test_a_span_without_a_visit_id_belongs_to_the_newest_visit_when_it_began(worker):
     worker.site.register(visitId="1")
     worker.open("socket")
     worker.time.pass_(seconds=5)
@@ -52,7 +61,7 @@ def test_span_without_a_visit_id_belongs_to_the_newest_visit_when_it_began(worke
     assert worker.attended_s("2") == 5
 
 
-def test_socket_without_a_visitor_belongs_to_the_visit_that_it_is_matched_with(worker):
+def test_a_socket_without_a_visitor_belongs_to_the_visit_that_it_is_matched_with(worker):
     """It does not belong to yesterday's visit from the same browser."""
     worker.site.register(visitId="1")
     worker.time.pass_(days=1)
@@ -65,7 +74,7 @@ def test_socket_without_a_visitor_belongs_to_the_visit_that_it_is_matched_with(w
     assert (worker.attended_s("1"), worker.attended_s("2")) == (0, 5)
 
 
-def test_page_that_is_only_guessed_from_a_closed_one_does_not_count(worker):
+def test_a_page_that_is_only_guessed_from_a_closed_one_does_not_count(worker):
     """It may be another person's, behind the same address with the same browser."""
     worker.site.register(visitId="1")
     worker.open("hers", visit="1")
@@ -86,7 +95,7 @@ def test_page_that_is_only_guessed_from_a_closed_one_does_not_count(worker):
     assert (worker.visit("1"), worker.visit("2")) == ((5000, False), (60_000, False))
 
 
-def test_socket_that_has_not_named_its_visitor_gives_no_input_to_a_guess(worker):
+def test_a_socket_that_has_not_named_its_visitor_gives_no_input_to_a_guess(worker):
     """It may be another person's. Only clients that name their visitor send `visible`."""
     worker.site.register("bina", visitId="1")
     worker.match("bina")
@@ -101,7 +110,7 @@ def test_socket_that_has_not_named_its_visitor_gives_no_input_to_a_guess(worker)
     assert worker.visit("1") == (0, False)
 
 
-def test_input_from_before_a_page_named_its_visitor_belongs_to_that_visitor(worker):
+def test_an_input_from_before_a_page_named_its_visitor_belongs_to_the_named_visitor(worker):
     for visitor in ("bina", "ayesha"):
         worker.site.register(visitor, visitId=visitor)
     worker.match("bina")
@@ -115,34 +124,7 @@ def test_input_from_before_a_page_named_its_visitor_belongs_to_that_visitor(work
     assert (worker.visit("bina"), worker.visit("ayesha")) == ((0, False), (10_000, True))
 
 
-def test_page_that_is_opened_again_counts_once_its_visit_is_sent_again(worker):
-    worker.site.register(visitId="1")
-    worker.open("first", visit="1")
-    worker.time.pass_(seconds=5)
-    worker.close("first")
-    worker.open("again", visitor=None)
-    worker.time.pass_(seconds=5)
-    worker.match("ayesha")
-    worker.close("again")
-    assert worker.attended_s("1") == 10
-
-
-def test_tabs_with_one_visit_count_once_and_with_two_visits_apart(worker):
-    for visit in "12":
-        worker.site.register(visitId=visit)
-    worker.open("first", visit="1")
-    worker.time.pass_(seconds=5)
-    worker.open("second", visit="1")
-    worker.open("other", visit="2")
-    worker.time.pass_(seconds=5)
-    worker.close("first")
-    worker.time.pass_(seconds=5)
-    worker.close("second")
-    worker.close("other")
-    assert (worker.attended_s("1"), worker.attended_s("2")) == (15, 10)
-
-
-def test_open_page_is_written_every_five_minutes_without_being_counted_twice(worker):
+def test_the_time_of_an_open_page_is_written_every_five_minutes_and_counts_once(worker):
     worker.site.register(visitId="1")
     worker.open("socket", visit="1")
     for _ in range(30):
@@ -154,7 +136,7 @@ def test_open_page_is_written_every_five_minutes_without_being_counted_twice(wor
     assert worker.attended_s("1") == 1800
 
 
-def test_late_visit_gets_no_time(worker):
+def test_a_late_visit_gets_no_time(worker):
     worker.site.register(visitId="1", waitedMs=61_000)
     worker.open("socket", visit="1")
     worker.open("unnamed")
@@ -164,36 +146,34 @@ def test_late_visit_gets_no_time(worker):
     assert worker.attended_s("1") == 0
 
 
-def test_visit_of_a_phone_with_a_wrong_clock_gets_its_time(worker):
-    for visit, years in (("1", -5), ("2", 5)):
-        worker.site.register(visitId=visit, timestamp=worker.time.ms + years * 365 * 86_400_000)
-        worker.open(visit, visit=visit)
-    worker.time.pass_(seconds=5)
-    for visit in "12":
-        worker.close(visit)
-        assert worker.attended_s(visit) == 5
-
-
-def test_unexpected_error_loses_no_spans_unless_it_is_repeated(worker, monkeypatch):
-    for visit in "12":
-        worker.site.register(visitId=visit)
+@pytest.mark.parametrize(
+    ("error", "failures", "attended_ms"),
+    [
+        (LedgerUnavailable, 20, 300_000),
+        (ArithmeticError, MAX_WRITE_FAILURES - 1, 300_000),
+        (ArithmeticError, MAX_WRITE_FAILURES, 0),
+    ],
+)
+def test_a_failed_write_loses_time_only_if_an_unexpected_error_is_repeated(
+    worker, monkeypatch, error, failures, attended_ms
+):
+    worker.site.register(visitId="1")
+    worker.open("1", visit="1")
+    worker.time.pass_(minutes=5)
+    worker.close("1")
 
     def fail(*_):
-        raise ArithmeticError
+        raise error
 
-    for visit, failures in (("1", MAX_WRITE_FAILURES - 1), ("2", MAX_WRITE_FAILURES)):
-        worker.open(visit, visit=visit)
-        worker.time.pass_(seconds=5)
-        worker.close(visit)
-        with monkeypatch.context() as broken:
-            broken.setattr(worker.attendance._database, "write", fail)
-            for _ in range(failures):
-                worker.write()
-        worker.write()
-    assert (worker.visit("1")[0], worker.visit("2")[0]) == (5000, 0)
+    with monkeypatch.context() as broken:
+        broken.setattr(worker.attendance._database, "write", fail)
+        for _ in range(failures):
+            worker.write()
+    worker.write()
+    assert worker.visit("1")[0] == attended_ms
 
 
-def test_forgotten_visitor_has_nothing_queued(worker):
+def test_the_queue_has_no_entry_of_a_forgotten_visitor(worker):
     for visit in "12":
         worker.open(visit, visit=visit)
         worker.time.pass_(seconds=1)
@@ -206,7 +186,8 @@ def test_forgotten_visitor_has_nothing_queued(worker):
     assert [worker.visit(visit) for visit in "12"] == [(0, False)] * 2
 
 
-def test_time_since_a_visible_heartbeat_is_bridged_for_at_most_60_s(new_worker):
+@pytest.mark.both_kinds
+def test_the_time_since_a_visible_heartbeat_is_bridged_for_at_most_60_s(new_worker):
     one, other = new_worker(), new_worker()
     one.site.register(visitId="1")
     beats = [(0, True), (50, True), (100, False), (150, True), (250, True), (250, False)]
@@ -218,7 +199,7 @@ def test_time_since_a_visible_heartbeat_is_bridged_for_at_most_60_s(new_worker):
     assert one.attended_s("1") == 50 + 50 + 60
 
 
-def test_time_between_heartbeats_belongs_to_the_visit_that_it_began_in(worker):
+def test_the_time_between_two_heartbeats_belongs_to_the_visit_it_began_in(worker):
     worker.site.register(visitId="1")
     worker.attendance.beat("ayesha", None, True, acted=False)
     worker.time.pass_(seconds=20)
@@ -230,17 +211,7 @@ def test_time_between_heartbeats_belongs_to_the_visit_that_it_began_in(worker):
     assert (worker.visit("1")[1], worker.visit("2")[1]) == (False, True)
 
 
-def test_heartbeat_and_socket_of_one_page_count_once(worker):
-    worker.site.register(visitId="1")
-    worker.open("socket", visit="1")
-    worker.attendance.beat("ayesha", "1", True, acted=False)
-    worker.time.pass_(seconds=40)
-    worker.attendance.beat("ayesha", "1", False, acted=False)
-    worker.close("socket")
-    assert worker.attended_s("1") == 40
-
-
-def test_lost_connection_counts_up_to_its_last_sign_of_life(worker):
+def test_the_time_of_a_lost_connection_counts_up_to_its_last_sign_of_life(worker):
     class Lost:
         silent_ms = 0
 
@@ -255,28 +226,7 @@ def test_lost_connection_counts_up_to_its_last_sign_of_life(worker):
     assert worker.attended_s("1") == 275
 
 
-def test_nothing_is_lost_while_the_database_is_unavailable(worker, monkeypatch):
-    for visit in "12":
-        worker.site.register(visitId=visit)
-    worker.open("closed", visit="1")
-    worker.open("open", visit="2")
-    worker.time.pass_(minutes=5)
-    worker.close("closed")
-
-    def fail(*_):
-        raise LedgerUnavailable
-
-    with monkeypatch.context() as away:
-        away.setattr(worker.attendance._database, "write", fail)
-        for _ in range(20):
-            worker.time.pass_(minutes=1)
-            worker.write()
-            worker.attendance.drop(correct_attended)
-    worker.write()
-    assert [worker.visit(visit)[0] for visit in "12"] == [5 * 60_000, 25 * 60_000]
-
-
-def test_time_that_is_written_again_after_its_row_was_dropped_adds_nothing(new_worker, monkeypatch):
+def test_a_time_that_is_written_again_after_its_row_was_dropped_counts_once(new_worker, monkeypatch):
     one, other = new_worker(), new_worker()
     one.site.register(visitId="1")
     one.open("first", visit="1")
@@ -299,7 +249,8 @@ def test_time_that_is_written_again_after_its_row_was_dropped_adds_nothing(new_w
     assert other.attended_s("1") == 60
 
 
-def test_forgetting_a_visitor_removes_the_spans_and_keeps_the_time(worker):
+@pytest.mark.both_kinds
+def test_the_erasure_of_a_visitor_removes_the_spans_and_keeps_the_time(worker):
     worker.site.register(visitId="1")
     worker.open("socket", visit="1")
     worker.time.pass_(seconds=5)
@@ -316,6 +267,7 @@ def test_forgetting_a_visitor_removes_the_spans_and_keeps_the_time(worker):
     assert worker.site.rows("SELECT upto > 0 FROM watermarks WHERE name = 'attendance_dropped'")[0][0]
 
 
+@pytest.mark.both_kinds
 def test_spans_are_removed_ten_minutes_after_they_were_written(worker):
     worker.site.register(visitId="1")
     worker.open("socket", visit="1")
@@ -331,7 +283,8 @@ def test_spans_are_removed_ten_minutes_after_they_were_written(worker):
     assert worker.visit("1")[0] == 5000
 
 
-def test_two_workers_that_write_at_once_lose_nothing(new_worker):
+@pytest.mark.both_kinds
+def test_two_workers_that_write_at_once_lose_no_time(new_worker):
     one, other = new_worker(), new_worker()
     one.site.register(visitId="1")
     began_ms, rounds = one.time.ms, 40
@@ -346,7 +299,7 @@ def test_two_workers_that_write_at_once_lose_nothing(new_worker):
     assert [seq == upto for seq, upto in numbers] == [True]
 
 
-def test_many_short_spans_are_kept_in_a_small_row(worker):
+def test_the_row_of_a_visit_keeps_a_limited_number_of_spans(worker):
     worker.site.register(visitId="1")
     worker.open("socket", visit="1")
     for _ in range(3 * MAX_SPANS):

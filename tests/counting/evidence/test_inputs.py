@@ -1,15 +1,11 @@
 """A visitor's inputs: the visit they belong to, even if they arrive before it."""
 
-import pytest
-
 from koyjabo.counting.evidence.attendance_writer import MAX_BATCH_SPANS
 from koyjabo.counting.evidence.timeline import Shown
 from koyjabo.counting.evidence.unwritten_spans import _newest
 
-pytestmark = pytest.mark.both_kinds
 
-
-def test_input_belongs_to_the_visit_of_the_span_and_is_never_taken_back(worker):
+def test_an_input_belongs_to_the_visit_of_its_span_and_stays(worker):
     for visit in "12":
         worker.site.register(visitId=visit)
     worker.open("socket", visit="1")
@@ -25,10 +21,11 @@ def test_input_belongs_to_the_visit_of_the_span_and_is_never_taken_back(worker):
     assert worker.visit("1") == (2000, True)
 
 
-def test_input_before_the_commit_of_the_visit_counts_from_then_on(worker):
-    worker.open("socket", visit="1")
+def test_an_input_counts_although_it_comes_before_the_visitor_is_named_and_the_visit_is_committed(worker):
+    worker.open("socket", visitor=None)
     worker.pages.show("socket", visible=True, acted=True)
     worker.time.pass_(seconds=1)
+    worker.name("socket", visit="1")
     worker.close("socket")
     worker.write()
     worker.site.register(visitId="1")
@@ -36,16 +33,7 @@ def test_input_before_the_commit_of_the_visit_counts_from_then_on(worker):
     assert worker.visit("1") == (0, True)
 
 
-def test_input_before_the_visitor_is_known_counts(worker):
-    worker.site.register(visitId="1")
-    worker.open("socket", visitor=None)
-    worker.pages.show("socket", visible=False, acted=True)
-    worker.name("socket", visit="1")
-    worker.write()
-    assert worker.visit("1") == (0, True)
-
-
-def test_client_with_many_early_inputs_does_not_delay_others(worker):
+def test_a_client_with_many_early_inputs_does_not_delay_the_inputs_of_others(worker):
     worker.open("socket")
     for number in range(20 * MAX_BATCH_SPANS):
         worker.pages.show("socket", visible=True, acted=True, visit_id=f"{number}")
@@ -57,7 +45,8 @@ def test_client_with_many_early_inputs_does_not_delay_others(worker):
     assert worker.visit("1")[1]
 
 
-def test_repeated_input_is_not_written_again(worker):
+def test_an_input_that_is_repeated_or_before_its_visit_does_not_raise_the_watermark(worker):
+    """Reports are read again whenever the watermark rises."""
     newest = "SELECT upto FROM watermarks WHERE name = 'attendance'"
     worker.site.register(visitId="1")
     worker.open("socket", visit="1")
@@ -68,12 +57,13 @@ def test_repeated_input_is_not_written_again(worker):
         written = worker.site.rows(newest)
     for number in range(20 * MAX_BATCH_SPANS):
         worker.pages.show("socket", visible=False, acted=True, visit_id="1" if number % 2 else None)
+    worker.attendance.beat("ayesha", "2", True, acted=True)  # before its visit
     worker.write()
     assert worker.site.rows(newest) == written
     assert worker.visit("1")[1]
 
 
-def test_visitor_with_many_spans_leaves_room_for_others_in_a_response():
+def test_the_spans_of_one_visitor_leave_room_for_other_visitors_in_a_response():
     spans = [Shown("bina", "2", 0, 1)] + [Shown("ayesha", "1", number, number + 1) for number in range(400)]
     assert _newest(spans, 10) == [*reversed(spans[-10:]), spans[0]]
 
@@ -86,15 +76,3 @@ def test_all_early_inputs_are_written_at_the_end(worker):
         worker.site.register(f"v{number}", visitId="1")
     worker.attendance.close()
     assert all(acted for (acted,) in worker.site.rows("SELECT acted FROM visits"))
-
-
-def test_input_before_its_visit_changes_no_report(worker):
-    """Reports are read again whenever the watermark rises."""
-    newest = "SELECT upto FROM watermarks WHERE name = 'attendance'"
-    worker.site.register(visitId="1")
-    worker.attendance.beat("ayesha", "1", True, acted=False)
-    worker.write()
-    before = worker.site.rows(newest)
-    worker.attendance.beat("ayesha", "2", True, acted=True)
-    worker.write()
-    assert worker.site.rows(newest) == before

@@ -4,12 +4,8 @@ import pytest
 
 from koyjabo.columns.blocks.block_queries import correct_attended
 
-pytestmark = pytest.mark.both_kinds
 
-SET_BACK = "counting/evidence/test_set_clocks.py::test_clock_that_is_set_back_loses_no_time_after_it"
-
-
-def test_clock_that_is_set_forward_moves_no_running_span(worker):
+def test_a_clock_that_is_set_forward_moves_no_running_span(worker):
     worker.site.register(visitId="1")
     worker.open("named", visit="1")
     worker.open("unnamed")
@@ -22,23 +18,8 @@ def test_clock_that_is_set_forward_moves_no_running_span(worker):
     assert worker.attended_s("1") == 210
 
 
-@pytest.mark.parametrize(
-    ("back_s", "is_written", "visit"),
-    [
-        (3600, True, None),
-        *(
-            pytest.param(*values, marks=pytest.mark.long(proved_by=SET_BACK))
-            for values in (
-                (3600, False, "1"),
-                (3600, True, "1"),
-                (100, True, None),
-                (100, False, None),
-                (100, True, "1"),
-            )
-        ),
-    ],
-)
-def test_clock_that_is_set_back_loses_no_time_after_it(worker, back_s, is_written, visit):
+@pytest.mark.parametrize(("back_s", "is_written", "visit"), [(3600, True, None), (3600, False, "1"), (100, True, "1")])
+def test_a_clock_that_is_set_back_loses_no_time_after_it(worker, back_s, is_written, visit):
     """The visit was committed, and perhaps settled, at a time that is still in the future."""
     worker.site.register(visitId="1")
     worker.open("socket", visit=visit)
@@ -58,7 +39,7 @@ def test_clock_that_is_set_back_loses_no_time_after_it(worker, back_s, is_writte
     assert worker.attended_s("1") == 35
 
 
-def test_time_before_the_visit_does_not_count_after_the_clock_was_set_back(worker):
+def test_the_time_before_a_visit_does_not_count_after_the_clock_was_set_back(worker):
     worker.open("socket", visit="1")
     worker.time.pass_(seconds=20)
     worker.site.register(visitId="1")
@@ -70,7 +51,7 @@ def test_time_before_the_visit_does_not_count_after_the_clock_was_set_back(worke
     assert worker.attended_s("1") == 10
 
 
-def test_set_clock_does_not_settle_time_that_another_worker_still_has_to_write(new_worker):
+def test_a_clock_that_is_set_forward_settles_no_time_that_another_worker_still_has_to_write(new_worker):
     one, other = new_worker(), new_worker()
     one.site.register(visitId="1")
     one.open("first", visit="1")
@@ -91,7 +72,7 @@ def test_set_clock_does_not_settle_time_that_another_worker_still_has_to_write(n
 
 
 @pytest.mark.parametrize(("step_s", "visit"), [(3600, None), (-3600, "1")])
-def test_heartbeats_are_bridged_by_a_clock_that_cannot_be_set(worker, step_s, visit):
+def test_a_change_of_the_clock_does_not_change_the_time_between_heartbeats(worker, step_s, visit):
     worker.site.register(visitId="1")
     for visible in (True, True):
         worker.attendance.beat("ayesha", visit, visible, acted=False)
@@ -108,7 +89,7 @@ def test_heartbeats_are_bridged_by_a_clock_that_cannot_be_set(worker, step_s, vi
 
 
 @pytest.mark.parametrize("step_s", [3600, -3600])
-def test_hidden_heartbeats_bridge_nothing_and_others_60_s_at_most(worker, step_s):
+def test_a_hidden_heartbeat_bridges_no_time_over_a_change_of_the_clock(worker, step_s):
     for visit, visible in (("1", False), ("2", True)):
         worker.site.register(visitId=visit)
         worker.attendance.beat("ayesha", visit, visible, acted=False)
@@ -121,7 +102,7 @@ def test_hidden_heartbeats_bridge_nothing_and_others_60_s_at_most(worker, step_s
     assert (worker.attended_s("1"), worker.attended_s("2")) == (0, 60)
 
 
-def test_worker_that_starts_after_the_clock_was_set_back_adds_nothing(new_worker):
+def test_a_worker_that_starts_after_the_clock_was_set_back_adds_no_time(new_worker):
     one = new_worker()
     one.time.put_right(seconds=-30)
     one.write()
@@ -136,7 +117,7 @@ def test_worker_that_starts_after_the_clock_was_set_back_adds_nothing(new_worker
     assert one.attended_s("1") == 100
 
 
-def test_row_of_an_open_page_survives_a_clock_that_is_set_forward(worker):
+def test_the_row_of_an_open_page_survives_a_clock_that_is_set_forward(worker):
     worker.site.register(visitId="1")
     for tab in ("first", "second"):
         worker.open(tab, visit="1")

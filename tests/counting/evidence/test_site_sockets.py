@@ -3,9 +3,8 @@
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import pytest
 from support.clients.websocket import PING, SocketIO, WebSocket, answer, close, frame, say
@@ -18,19 +17,36 @@ from koyjabo.columns.columns import Columns
 from koyjabo.counting.evidence import queries
 from koyjabo.upkeep.retention import erasure_queries
 
-Start = Callable[..., "Timed"]
+KINDS = ("plain", "Socket.IO")
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+WRONG_VALUES = (
+    {},
+    {"visible": None},
+    {"visible": 1},
+    {"visible": False, "acted": None},
+    {"visible": False, "acted": "true"},
+    {"visible": False, "acted": True, "visitId": "a b"},
+    {"visible": False, "acted": True, "visitId": 7},
+)
+
+
+@pytest.fixture(scope="module")
+def timed(module_sqlite_database, tmp_path_factory) -> Iterator[Timed]:
+    timed = Timed(module_sqlite_database, tmp_path_factory.mktemp("server"))
+    yield timed
+    timed.server.kill()
 
 
 @pytest.fixture
-def start(sqlite_database, tmp_path) -> Iterator[Start]:
-    with ExitStack() as stack:
+def own_timed(sqlite_database, tmp_path) -> Iterator[Timed]:
+    """A server that the test ends."""
+    timed = Timed(sqlite_database, tmp_path)
+    yield timed
+    timed.server.kill()
 
-        def begin(**settings: str) -> Timed:
-            timed = Timed(sqlite_database, tmp_path, **settings)
-            stack.callback(timed.server.kill)
-            return timed
 
-        yield begin
+def open_page(timed: Timed, kind: str, visitor: str, visit: str) -> WebSocket:
+    return open_plain(timed, visitor, visit) if kind == "plain" else Page(timed.server.port, visitor, visit)
 
 
 def open_plain(timed: Timed, visitor: str, visit: str) -> WebSocket:
@@ -62,17 +78,15 @@ class Page(SocketIO):
         return json.loads(message[3:])
 
 
-def test_sockets_of_both_kinds_count_while_their_page_is_visible(start):
-    timed = start()
-    for visit in ("plain", "other"):
+def test_the_time_on_sockets_of_both_kinds_counts_while_their_page_is_visible(timed):
+    for visit in KINDS:
         timed.server.register("ayesha", visit)
-    plain = open_plain(timed, "ayesha", "plain")
-    other = Page(timed.server.port, "ayesha", "other")
+    plain, other = (open_page(timed, kind, "ayesha", kind) for kind in KINDS)
     timed.pass_(10)
     plain.send(say(type="visible", visible=False, acted=True))
     assert plain.is_answered()
     assert other.emit("visible", {"visible": False, "acted": True}) == [{"ok": True}]
-    for visit in ("plain", "other"):
+    for visit in KINDS:
         timed.wait_for(visit, 10, acted=True)
     timed.pass_(12)
     plain.send(say(type="visible", visible=True))
@@ -81,70 +95,42 @@ def test_sockets_of_both_kinds_count_while_their_page_is_visible(start):
     timed.pass_(15)
     plain.send(close())
     other.send(frame("41"), close())
-    for visit in ("plain", "other"):
+    for visit in KINDS:
         timed.wait_for(visit, 25, acted=True)
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"visible": None},
-        {"visible": 1},
-        {"visible": False, "acted": None},
-        {"visible": False, "acted": "true"},
-        {"visible": False, "acted": True, "visitId": "a b"},
-        {"visible": False, "acted": True, "visitId": 7},
-    ],
-    ids=str,
-)
-def test_wrong_value_refuses_the_whole_message(start_once, fields):
-    timed = start_once
-    timed.server.register("ayesha", visit := f"{len(timed.database.rows('SELECT id FROM visits'))}")
-    plain, other = open_plain(timed, "ayesha", visit), Page(timed.server.port, "ayesha", visit)
-    plain.send(say(type="visible", **fields))
-    while (event := plain.event())["type"] == "visitor_update":
+def next_error(socket: WebSocket) -> str:
+    while (event := socket.event())["type"] == "visitor_update":
         pass
-    assert (event["type"], event["code"]) == ("error", "invalid_message")
-    (refusal,) = other.emit("visible", fields)
-    assert (refusal["ok"], refusal["code"]) == (False, "invalid_message")
+    assert event["type"] == "error"
+    return event["code"]
+
+
+def test_a_message_with_a_wrong_value_is_refused_whole(timed):
+    timed.server.register("farah", "wrong")
+    plain, other = WebSocket(timed.server.port), Page(timed.server.port, "farah", "wrong")
+    plain.event()
+    plain.send(say(type="visitor", visitorId="farah", visitId="a b"))
+    assert next_error(plain) == "invalid_message"
+    plain.send(say(type="visitor", visitorId="farah", visitId="wrong"))  # the first message did not name the visitor
+    assert plain.is_answered()
+    for fields in WRONG_VALUES:
+        plain.send(say(type="visible", **fields))
+        assert next_error(plain) == "invalid_message", fields
+        (refusal,) = other.emit("visible", fields)
+        assert (refusal["ok"], refusal["code"]) == (False, "invalid_message"), fields
+    for wrong in ({"visible": None}, {"visible": "true"}, {"acted": None}, {"acted": 1}):
+        refused = timed.server.post("/api/visitor/heartbeat", json={"visitorId": "farah", **wrong})
+        assert (refused.status_code, list(refused.json()["details"])) == (400, list(wrong))
     timed.pass_(30)
     plain.send(close())
-    timed.wait_for(visit, 30)
+    timed.wait_for("wrong", 30)
     other.send(close())
 
 
-@pytest.fixture(scope="module")
-def start_once(module_sqlite_database, tmp_path_factory) -> Iterator[Timed]:
-    timed = Timed(module_sqlite_database, tmp_path_factory.mktemp("server"))
-    yield timed
-    timed.server.kill()
-
-
-def test_heartbeats_bridge_the_time_between_them(start_once):
-    timed = start_once
-    timed.server.register("bina", "beats")
-    for _ in range(3):
-        assert timed.server.post("/api/visitor/heartbeat", json={"visitorId": "bina"}).status_code == 204
-        timed.pass_(50)
-    fields = {"visitorId": "bina", "visible": False, "acted": True, "visitId": "beats"}
-    assert timed.server.post("/api/visitor/heartbeat", json=fields).status_code == 204
-    timed.pass_(50)
-    assert timed.server.post("/api/visitor/heartbeat", json={"visitorId": "bina"}).status_code == 204
-    timed.wait_for("beats", 150, acted=True)
-
-
-@pytest.mark.parametrize("wrong", [{"visible": None}, {"visible": "true"}, {"acted": None}, {"acted": 1}], ids=str)
-def test_heartbeat_with_a_wrong_value_changes_nothing(start_once, wrong):
-    refused = start_once.server.post("/api/visitor/heartbeat", json={"visitorId": "chandni", **wrong})
-    assert refused.status_code == 400
-    assert list(refused.json()["details"]) == list(wrong)
-
-
-def test_anonymous_page_names_its_visit_too(start_once):
+def test_the_time_of_an_anonymous_page_counts_for_its_visit(timed):
     """The server only stores hashes."""
-    timed = start_once
-    fields = {"visitorId": "dilip", "anonymous": True}
+    fields = {"visitorId": "dilip", "anonymous": True, "visitId": "hidden"}
     timed.server.register("dilip", "hidden", anonymous=True)
     socket = WebSocket(timed.server.port, path="/?anonymous=true")
     socket.event()
@@ -152,75 +138,59 @@ def test_anonymous_page_names_its_visit_too(start_once):
     assert socket.is_answered()
     timed.pass_(10)
     socket.send(close())
-    assert timed.server.post("/api/visitor/heartbeat", json={**fields, "visitId": "hidden"}).status_code == 204
+    assert timed.server.post("/api/visitor/heartbeat", json=fields).status_code == 204
     timed.pass_(20)
-    assert timed.server.post("/api/visitor/heartbeat", json={**fields, "visitId": "hidden"}).status_code == 204
+    assert timed.server.post("/api/visitor/heartbeat", json=fields).status_code == 204
     newest = "SELECT attended_ms FROM visits WHERE visitor_id LIKE 'anonymous%'"
     wait_until(lambda: 30_000 <= (timed.database.rows(newest)[0][0] or 0) < 30_000 + SLACK_MS, "both count")
 
 
-@pytest.mark.parametrize("kind", ["plain", "Socket.IO"])
-def test_lost_connection_counts_up_to_its_last_pong(start_once, kind):
-    timed = start_once
-    timed.server.register("ela", visit := f"lost {kind}".replace(" ", "-"))
-    opened = open_plain(timed, "ela", visit) if kind == "plain" else Page(timed.server.port, "ela", visit)
+def test_a_lost_connection_counts_up_to_its_last_pong(timed):
+    for kind in KINDS:
+        timed.server.register("ela", f"lost-{kind}")
+    pages = [open_page(timed, kind, "ela", f"lost-{kind}") for kind in KINDS]
     timed.pass_(26)
-    while not answer(opened, opened.frame()):
-        pass
-    assert opened.is_answered()
+    for page in pages:
+        while not answer(page, page.frame()):
+            pass
+        assert page.is_answered()
     timed.pass_(26)
     timed.pass_(21)
-    assert opened.rest() is not None
-    timed.wait_for(visit, 26)
+    for page, kind in zip(pages, KINDS, strict=True):
+        assert page.rest() is not None
+        timed.wait_for(f"lost-{kind}", 26)
 
 
-@pytest.mark.parametrize("kind", ["plain", "Socket.IO"])
-def test_sigterm_loses_nothing(start, kind):
-    """Nothing is lost even if the clients never respond."""
-    timed = start()
-    timed.server.register("ayesha", "1")
-    opened = open_plain(timed, "ayesha", "1") if kind == "plain" else Page(timed.server.port, "ayesha", "1")
-    timed.pass_(20)
-    timed.server.stop(signal.SIGTERM)
-    timed.wait_for("1", 20)
-    opened.end()
+def test_a_server_that_gets_sigterm_loses_no_time_although_its_clients_never_respond(own_timed):
+    for kind in KINDS:
+        own_timed.server.register("ayesha", kind)
+    pages = [open_page(own_timed, kind, "ayesha", kind) for kind in KINDS]
+    own_timed.pass_(20)
+    own_timed.server.stop(signal.SIGTERM)
+    for page, kind in zip(pages, KINDS, strict=True):
+        own_timed.wait_for(kind, 20)
+        page.end()
 
 
-def test_kill_9_loses_at_most_five_minutes_and_adds_nothing(start):
-    timed = start()
-    timed.server.register("ayesha", "1")
-    opened = open_plain(timed, "ayesha", "1")
+def test_kill_9_loses_at_most_five_minutes_and_adds_no_time(own_timed):
+    own_timed.server.register("ayesha", "1")
+    opened = open_plain(own_timed, "ayesha", "1")
     for _ in range(11):
-        timed.pass_(26)
+        own_timed.pass_(26)
         while opened.frame().opcode != PING:
             pass
         opened.send(frame("", 0xA))
         assert opened.is_answered()
-    timed.wait_for("1", 259)  # the last pong may have come after the write
-    timed.server.kill()
-    assert timed.visit("1")[0] <= 286_000 + SLACK_MS
+    own_timed.wait_for("1", 259)  # the last pong may have come after the write
+    own_timed.server.kill()
+    assert own_timed.visit("1")[0] <= 286_000 + SLACK_MS
     opened.end()
 
 
-def test_visitor_message_with_a_wrong_visit_names_neither(start_once):
-    timed = start_once
-    timed.server.register("farah", "named")
-    socket = WebSocket(timed.server.port)
-    socket.event()
-    socket.send(say(type="visitor", visitorId="farah", visitId="a b"))
-    assert socket.event()["code"] == "invalid_message"
-    socket.send(say(type="visitor", visitorId="farah", visitId="named"))
-    assert socket.is_answered()
-    timed.pass_(10)
-    socket.send(close())
-    timed.wait_for("named", 10)
-
-
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-
-
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_erasing_a_visitor_does_not_deadlock_with_the_removal_of_old_spans(new_worker, database_kind, monkeypatch):
+def test_the_erasure_of_a_visitor_does_not_deadlock_with_the_removal_of_old_spans(
+    new_worker, database_kind, monkeypatch
+):
     worker, other = new_worker(), new_worker()
     worker.site.register(visitId="1")
     worker.open("a", visit="1")

@@ -24,7 +24,7 @@ def log(time) -> ArrivalCounter:
     return ArrivalCounter(Clock(ZoneInfo("Asia/Dhaka"), now_ms=time, elapsed_ms=time.elapsed_ms))
 
 
-def test_arrivals_and_departures_add_up_by_scope(log):
+def test_the_arrivals_and_departures_of_each_scope_add_up(log):
     for version, count in enumerate((1, 2, 3, 2, 4), 1):
         log.record(MIRPUR, Online(version, count))
     log.record(UTTARA, Online(1, 1))
@@ -34,23 +34,16 @@ def test_arrivals_and_departures_add_up_by_scope(log):
     assert list(log.busy(1)) == [UTTARA]
 
 
-def test_count_that_is_old_or_estimated_changes_nothing(log):
-    log.record(MIRPUR, Online(5, 1))
-    log.record(MIRPUR, Online(5, 2))
-    log.record(MIRPUR, Online(4, 9))
-    log.record(MIRPUR, Online(6, 7, is_estimate=True))
+def test_old_counts_estimates_and_people_from_before_the_start_are_no_arrivals(log):
+    log.record(MIRPUR, Online(1, 5))  # they were there before the worker started
+    assert (log.today(MIRPUR), log.busy(20)) == (Arrivals(), {})
+    log.record(MIRPUR, Online(7, 6))  # updates in between were lost
+    for ignored in (Online(7, 2), Online(4, 9), Online(8, 7, is_estimate=True)):
+        log.record(MIRPUR, ignored)
     assert log.today(MIRPUR) == Arrivals(came=1)
 
 
-def test_people_from_before_the_worker_started_have_not_arrived(log):
-    log.record(MIRPUR, Online(1, 5))
-    assert (log.today(MIRPUR), log.busy(20)) == (Arrivals(), {})
-    log.record(MIRPUR, Online(2, 4))
-    log.record(MIRPUR, Online(7, 6))  # updates in between were lost
-    assert log.today(MIRPUR) == Arrivals(came=2, left=1)
-
-
-def test_day_and_hour_end(log, time):
+def test_the_arrivals_of_a_day_and_of_an_hour_end_with_them(log, time):
     time.go_to("2025-12-16T23:30:00+06:00")
     log.record(MIRPUR, Online(1, 1))
     time.go_to("2025-12-17T00:10:00+06:00")
@@ -62,7 +55,7 @@ def test_day_and_hour_end(log, time):
     assert log.busy(20) == {}
 
 
-def test_counts_are_sent_once_unless_another_worker_has_sent_them(log):
+def test_a_count_is_sent_once_unless_another_worker_has_sent_it(log):
     log.record(MIRPUR, Online(1, 1))
     log.record(MIRPUR, Online(2, 2))
     log.record(UTTARA, Online(1, 1))
@@ -73,7 +66,7 @@ def test_counts_are_sent_once_unless_another_worker_has_sent_them(log):
     assert log.today(UTTARA) == Arrivals(came=2)
 
 
-def test_counts_that_could_not_be_sent_are_sent_later_unless_newer_ones_exist(log):
+def test_a_count_that_could_not_be_sent_is_sent_later_unless_a_newer_one_exists(log):
     log.record(MIRPUR, Online(1, 1))
     log.record(UTTARA, Online(1, 1))
     lost = log.take_unsent()
@@ -82,7 +75,7 @@ def test_counts_that_could_not_be_sent_are_sent_later_unless_newer_ones_exist(lo
     assert log.take_unsent() == {MIRPUR: (1, 1), UTTARA: (2, 2)}
 
 
-def test_impossible_version_does_not_block_later_counts(site):
+def test_an_impossible_version_does_not_block_later_counts(site):
     for version, count in ((1, 1), (10**18, 9), (2, 2)):
         site.services.signals.message_received.send(ARRIVALS, message={MIRPUR: [version, count]})
     assert site.services[ArrivalCounter].today(MIRPUR) == Arrivals(came=2)

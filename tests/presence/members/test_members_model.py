@@ -201,11 +201,11 @@ def quick_outbox(monkeypatch) -> None:
     monkeypatch.setattr(outbox, "PACE_S", 0.0005)
 
 
-def test_holds_and_model_agree_in_memory() -> None:
+def test_the_members_in_memory_agree_with_a_plain_set_after_random_actions() -> None:
     run_state_machine_as_test(lambda: HoldsMachine(MemoryWorld), settings=settings(effort(300), stateful_step_count=40))
 
 
-def test_holds_and_model_agree_in_redis(redis_server, quick_outbox) -> None:
+def test_the_members_in_redis_agree_with_a_plain_set_after_random_actions(redis_server, quick_outbox) -> None:
     def new_world() -> RedisWorld:
         with redis_server.client() as client:
             client.flushall()

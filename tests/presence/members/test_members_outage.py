@@ -7,7 +7,6 @@ from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS,
 from support.application.visitor_workers import assert_none_waits
 from support.programs.patience import PATIENCE_S
 
-from koyjabo.base.models import Scope
 from koyjabo.presence.members import online_members_redis
 from koyjabo.presence.members.member_mirror import REJOIN_MS
 from koyjabo.presence.members.member_script_redis import MAX_REPORTS
@@ -16,6 +15,9 @@ from koyjabo.presence.members.online_members_redis import FORGET_MS
 
 LONG_S = PATIENCE_S
 """Limit for callers that do not have to wait, in seconds. They take much less."""
+
+MANY = 2 * MAX_REPORTS + 1
+"""More people than one call to Redis can contain."""
 
 
 @pytest.fixture
@@ -74,22 +76,18 @@ def test_arrivals_are_estimated_as_soon_as_redis_is_silent(mortal_world, two_onl
     assert here.news == [(HIKERS, 4)]
 
 
-def test_settled_count_is_a_guess_when_patience_ends(mortal_world, two_online):
+def test_a_caller_waits_for_a_silent_redis_only_until_the_worker_knows_that_redis_is_away(
+    mortal_world, two_online, monkeypatch
+):
     here, _ = two_online
+    monkeypatch.setattr(online_members_redis, "PEOPLE_PATIENCE_S", 2 * LONG_S)
     mortal_world.redis.freeze()
     here.members.connect(HIKERS, "deepa", "1")
     began = time.monotonic()
     assert not here.members.wait_until_counted(HIKERS, "deepa", 0.3)
     assert time.monotonic() - began > 0.29
     assert here.members.online(HIKERS)[1:] == (4, True)
-
-
-def test_no_caller_waits_for_a_redis_that_is_known_to_be_away(mortal_world, two_online, monkeypatch):
-    here, _ = two_online
-    monkeypatch.setattr(online_members_redis, "PEOPLE_PATIENCE_S", 2 * LONG_S)
     mortal_world.fail(here)
-    here.members.connect(HIKERS, "deepa", "1")
-    assert counts(here) == [4]
     began = time.monotonic()
     assert not here.members.wait_until_counted(HIKERS, "deepa", 2 * LONG_S)
     assert here.members.wait_until_counted(HIKERS, "ayesha", 2 * LONG_S)  # everything about her was sent before
@@ -97,7 +95,9 @@ def test_no_caller_waits_for_a_redis_that_is_known_to_be_away(mortal_world, two_
     assert time.monotonic() - began < LONG_S
 
 
-def test_without_redis_own_members_change_and_members_of_other_workers_stay(mortal_world, two_online):
+def test_a_worker_without_redis_changes_its_own_members_and_keeps_the_members_of_other_workers(
+    mortal_world, two_online
+):
     here, _ = two_online
     mortal_world.fail(here)
     for _ in range(10):
@@ -119,7 +119,7 @@ def test_without_redis_own_members_change_and_members_of_other_workers_stay(mort
     assert here.news[-1] == (HIKERS, 4)
 
 
-def test_workers_agree_when_redis_is_back(mortal_world, two_online):
+def test_all_workers_agree_when_redis_is_back(mortal_world, two_online):
     here, there = two_online
     mortal_world.fail(here, there, failure="freeze")
     here.members.connect(HIKERS, "deepa", "1")
@@ -165,7 +165,7 @@ def test_no_member_leaves_when_all_leases_have_expired_or_were_lost(mortal_world
     assert here.members.online(HIKERS).version > before
 
 
-def test_new_worker_makes_no_member_leave(mortal_world, two_online):
+def test_a_new_worker_makes_no_member_leave_after_an_outage(mortal_world, two_online):
     """A worker that started during the outage reads before the others have sent their members again."""
     here, there = two_online
     mortal_world.fail(here, there)
@@ -185,7 +185,7 @@ def test_new_worker_makes_no_member_leave(mortal_world, two_online):
     assert (here.news, there.news) == ([(HIKERS, 4)], [(HIKERS, 4)])
 
 
-def test_people_of_a_worker_that_died_while_redis_was_away_leave_after_the_wait(mortal_world, two_online):
+def test_the_people_of_a_worker_that_died_during_an_outage_leave_after_the_wait(mortal_world, two_online):
     """Arrivals and departures are counted during the outage."""
     here, there = two_online
     mortal_world.fail(here)
@@ -204,21 +204,17 @@ def test_people_of_a_worker_that_died_while_redis_was_away_leave_after_the_wait(
     assert here.news == [(HIKERS, 4), (HIKERS, 3), (HIKERS, 2)]
 
 
-def test_many_are_not_seen_to_come_back_one_by_one(mortal_world):
+def test_the_people_of_a_worker_do_not_return_one_by_one(mortal_world):
     worker = mortal_world.new_worker()
-    for number in range(2 * MAX_REPORTS + 1):
+    for number in range(MANY):
         worker.members.connect(HIKERS, f"person{number}", "1")
     mortal_world.settle()
     worker.news.clear()
     mortal_world.redis.restart()
     worker.members.connect(HIKERS, "ayesha", "1")
     mortal_world.settle()
-    assert counts(worker) == [2 * MAX_REPORTS + 2]
-    assert worker.news == [(HIKERS, 2 * MAX_REPORTS + 2)]
-
-
-MANY = 2 * MAX_REPORTS + 1
-"""More people than one call to Redis can contain."""
+    assert counts(worker) == [MANY + 1]
+    assert worker.news == [(HIKERS, MANY + 1)]
 
 
 @pytest.fixture
@@ -235,7 +231,7 @@ def two(world):
     return workers
 
 
-def test_person_with_tabs_on_two_workers_is_one_at_every_moment(world, two):
+def test_a_person_with_tabs_on_two_workers_counts_once_at_every_moment(world, two):
     here, there = two
     begin_ms = world.time.ms
     here.members.connect(HIKERS, "ayesha", "1")
@@ -258,7 +254,7 @@ def test_person_with_tabs_on_two_workers_is_one_at_every_moment(world, two):
     assert counts(*two) == [0, 0]
 
 
-def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
+def test_the_people_of_a_killed_worker_leave_at_once_when_their_leases_end(world, two):
     """They leave all at once, and each of the other workers reports it once."""
     killed = world.new_worker()
     two[0].members.connect(HIKERS, "ayesha", "1")
@@ -281,18 +277,7 @@ def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
     assert two[1].members.people(HIKERS) == [OnlineMember("ayesha", world.time.ms - (LEASE_S - 4) * 1000, 1)]
 
 
-def test_newer_count_of_another_worker_is_adopted_but_its_estimate_is_not(world, two):
-    here, there = two
-    here.members.connect(HIKERS, "ayesha", "1")
-    here.flush()
-    online = here.members.online(HIKERS)
-    there.members.apply_remote(HIKERS, Online._make(online))
-    for wrong in (Online(online.version - 1, 7), Online(online.version + 1000, 7, is_estimate=True)):
-        there.members.apply_remote(HIKERS, wrong)
-        assert there.members.online(HIKERS) == online
-
-
-def test_late_response_changes_nothing(world, two):
+def test_a_late_response_replaces_no_newer_count_and_an_estimate_none_at_all(world, two):
     here, there = two
     ask = here.members._script.ask
 
@@ -307,10 +292,14 @@ def test_late_response_changes_nothing(world, two):
     here.members.connect(HIKERS, "ayesha", "1")
     here.flush()
     assert counts(*two) == [2, 2]
+    online = here.members.online(HIKERS)
+    for wrong in (Online(online.version - 1, 7), Online(online.version + 1000, 7, is_estimate=True)):
+        here.members.apply_remote(HIKERS, wrong)
+        assert here.members.online(HIKERS) == online
 
 
 @pytest.mark.parametrize("comes_back", [True, False])
-def test_goodbye_while_the_arrival_is_on_its_way_is_not_lost(world, comes_back):
+def test_a_goodbye_is_not_lost_while_the_arrival_is_being_sent(world, comes_back):
     worker = world.new_worker()
     ask, says = worker.members._script.ask, iter(["disconnect", "connect"] if comes_back else ["disconnect"])
 
@@ -326,7 +315,7 @@ def test_goodbye_while_the_arrival_is_on_its_way_is_not_lost(world, comes_back):
     assert counts(worker) == [int(comes_back)]
 
 
-def test_version_does_not_fall_when_redis_loses_its_data_and_its_time(world):
+def test_the_version_does_not_fall_when_redis_loses_its_data_and_its_time(world):
     worker = world.new_worker()
     worker.members.connect(HIKERS, "ayesha", "1")
     worker.look()
@@ -337,7 +326,7 @@ def test_version_does_not_fall_when_redis_loses_its_data_and_its_time(world):
     assert counts(worker) == [1]
 
 
-def test_empty_scope_leaves_nothing_behind(world, two):
+def test_an_empty_scope_leaves_no_data_in_redis_or_in_memory(world, two):
     here, there = two
     for worker in two:
         worker.members.connect(HIKERS, "ayesha", "1")
@@ -352,38 +341,3 @@ def test_empty_scope_leaves_nothing_behind(world, two):
         assert client.pttl("koyjabo:online:{hikers}:state") > 0
     world.pass_(milliseconds=FORGET_MS)
     assert here.members._mirrors == {}
-
-
-# How often workers call Redis, and for how many people at once.
-
-
-def note_calls(worker) -> list[list[int]]:
-    """From now on, record how many people each request in each call contains."""
-    calls, ask = [], worker.members._script.ask
-
-    def noted(requests):
-        calls.append([len(request.reports) for request in requests])
-        return ask(requests)
-
-    worker.members._script.ask = noted
-    return calls
-
-
-def test_refresh_queries_redis_once_and_renews_leases_in_batches(world):
-    worker = world.new_worker()
-    for number in range(20):
-        worker.members.connect(Scope(f"community{number}"), "ayesha", "1")
-    for number in range(2 * MAX_REPORTS):
-        worker.members.connect(HIKERS, f"person{number}", "1")
-    worker.look()
-    calls = note_calls(worker)
-    for _ in range(4):
-        world.time.pass_(seconds=1)
-        worker.look()
-    assert calls == [[0] * 21] * 4
-    calls.clear()
-    for _ in range(5):
-        world.time.pass_(seconds=1)
-        worker.look()
-    assert sorted(people for call in calls for people in call if people) == [1] * 20 + [MAX_REPORTS] * 2
-    assert len(calls) <= 5 + 3

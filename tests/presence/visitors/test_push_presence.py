@@ -4,7 +4,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.clients.listener import BOTH_KINDS, PlainListener, SocketioListener
 from support.clients.websocket import WebSocket
 from support.programs.patience import PATIENCE_S
@@ -45,7 +45,7 @@ def register(server, visitor, agent="the tests, who have no page", **headers):
     return answer.json()["stats"]
 
 
-def test_visitor_is_active_while_their_page_is_open_and_a_window_longer(server):
+def test_a_visitor_is_active_while_a_page_is_open_and_for_a_window_afterwards(server):
     """The socket identifies the visitor by a query parameter, by `auth`, by a message, or not at all, before or after
     the visit.
     """
@@ -81,19 +81,18 @@ def test_visitor_is_active_while_their_page_is_open_and_a_window_longer(server):
     assert time.monotonic() - closing_at >= WINDOW_S - 0.1
 
 
-def test_first_message_without_a_visitor_is_an_error_and_the_socket_goes_on(server):
-    for none in ("a b", "a" * 129, "কমলা", "undefined"):  # invalid ids in a URL are ignored
-        with PlainListener(server.port, visitor=none) as page:
+def test_a_message_that_names_no_visitor_or_a_second_one_is_an_error_and_the_socket_stays_open(server):
+    for wrong in ("a b", "a" * 129, "কমলা", "undefined"):  # invalid ids in a URL are ignored
+        with PlainListener(server.port, visitor=wrong) as page:
             page.first()
             page.say({"type": "visitor", "visitorId": "ayesha"})
             page.say({"type": "ping"})
             assert page.next_of_type("pong")
             assert page.of_type("error") == []
     with PlainListener(server.port) as page:
-        for body in ({"visitorId": "a b"}, {"visitorId": "undefined"}, {"visitorId": 5}, {}):
-            before = len(page.of_type("error"))
+        for number, body in enumerate(({"visitorId": "a b"}, {"visitorId": "undefined"}, {"visitorId": 5}, {})):
             page.say({"type": "visitor", **body})
-            assert "visitorId" in page.next_of_type("error", before)["error"]
+            assert "visitorId" in page.next_of_type("error", number)["error"]
         page.say({"type": "visitor", "visitorId": "ayesha"})
         page.say({"type": "visitor", "visitorId": "karim"})
         assert "already" in page.next_of_type("error", 4)["error"]
@@ -105,7 +104,7 @@ def test_first_message_without_a_visitor_is_an_error_and_the_socket_goes_on(serv
 
 
 @pytest.mark.parametrize("kind", BOTH_KINDS)
-def test_first_event_holds_what_opening_changed_and_others_receive_it_once(server, kind):
+def test_the_first_event_includes_the_opened_page_and_other_pages_receive_the_change_once(server, kind):
     register(server, "ayesha")
     with PlainListener(server.port) as plain, SocketioListener(server.port) as other:
         for page in (plain, other):
@@ -126,11 +125,7 @@ def test_first_event_holds_what_opening_changed_and_others_receive_it_once(serve
 DAYS = ReportQuery("2025-12-16", "2025-12-17")
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, ACTIVE_WINDOW_SECONDS=300) as site:
-        site.time.go_to("2025-12-16T23:58:00+06:00")
-        yield site
+site = site_fixture("2025-12-16T23:58:00+06:00", ACTIVE_WINDOW_SECONDS=300)
 
 
 def stored(site: Site) -> list[tuple]:
@@ -167,7 +162,7 @@ class Measured:
 
 
 @pytest.mark.parametrize(("version", "people", "expected"), [(7, 5, 5), (7, 2, 3), (-1, 9, 3)])
-def test_highest_peak_of_all_workers_is_stored_and_estimates_are_ignored(site, version, people, expected):
+def test_the_highest_peak_of_all_workers_is_stored_and_estimates_are_ignored(site, version, people, expected):
     base = site.services[ActivePeak]
     for measured in (Measured(1, 3), Measured(version, people)):
         worker = ActivePeak(base._database, base._clock, base._runtime, measured)

@@ -43,7 +43,7 @@ WINDOW = [SEEN, ("pass", 270), SEEN, ("pass", 270), ("keep_alive", SITE, "a"), (
 
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
-def test_visitors_of_the_window_are_active_where_they_were_last_seen(kind, request):
+def test_the_visitors_of_the_window_are_active_where_they_were_last_seen(kind, request):
     """There are up to three workers, and any of them may see a visitor first."""
 
     @effort(400 if kind == "memory" else 32)
@@ -92,7 +92,7 @@ def happen(workers, steps, world=None) -> None:
             assert [worker.visitors.count(scope).places for worker in workers] == [places] * 3
 
 
-def test_version_grows_with_each_change_and_with_nothing_else(world):
+def test_the_version_grows_exactly_when_the_active_visitors_change(world):
     changes = [
         (1, lambda: world.visitors.touch(SITE, "ayesha", DHAKA)),
         (0, lambda: world.visitors.touch(SITE, "ayesha", DHAKA)),
@@ -113,7 +113,7 @@ def test_version_grows_with_each_change_and_with_nothing_else(world):
         assert world.visitors.count(SITE) is newest, "an older census changes nothing"
 
 
-def test_twenty_largest_places_then_other_and_unknown(world):
+def test_the_twenty_largest_locations_are_followed_by_other_and_unknown_ones(world):
     """Locations with equal counts are ordered by name."""
     numbers = count(1)
     sizes = {f"Place {number:02}": max(2, number // 3) for number in range(10, 32)} | {UNKNOWN_LOCATION: 20}

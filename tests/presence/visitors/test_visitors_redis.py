@@ -1,7 +1,7 @@
 """Presence shared by workers, also while Redis is away: all show the same numbers, at low cost."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from support.application.visitor_workers import (
@@ -23,6 +23,8 @@ from koyjabo.presence.visitors.visit_matcher_redis import MAX_OFFERED_VISITS, Re
 
 HIKERS = Scope("hikers")
 LEASES = "koyjabo:active:{site}:visitors"
+CAMPUS, HOME = b"\x01" * 12, b"\xff" * 12
+OFFERS = f"koyjabo:lonely:{CAMPUS.hex()}"
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def shown(*workers) -> list[ActiveCount]:
     return [worker.visitors.count(SITE) for worker in workers]
 
 
-def test_news_comes_when_others_change_something_and_when_a_lease_ends(world, two):
+def test_a_worker_announces_the_changes_of_other_workers_and_the_ends_of_leases(world, two):
     here, there = two
     world.settle()
     for number, visitor in enumerate("abc", 1):
@@ -58,7 +60,7 @@ def test_news_comes_when_others_change_something_and_when_a_lease_ends(world, tw
     assert [worker.news[-1][1].places for worker in two] == [{}, {}]
 
 
-def test_wrong_estimate_is_corrected_and_other_workers_do_not_adopt_it(world, two):
+def test_a_wrong_estimate_is_corrected_and_other_workers_do_not_adopt_it(world, two):
     here, there = two
     here.visitors.touch(SITE, "ayesha", DHAKA)
     here.look(), there.look()
@@ -74,7 +76,7 @@ def test_wrong_estimate_is_corrected_and_other_workers_do_not_adopt_it(world, tw
     assert there.news[-1][1].places == {DHAKA: 1}
 
 
-def test_late_response_changes_nothing(world, two):
+def test_a_late_response_replaces_no_newer_count(world, two):
     here, there = two
     call = here.visitors._script
 
@@ -92,7 +94,7 @@ def test_late_response_changes_nothing(world, two):
     assert shown(here)[0].places == {DHAKA: 1, SYLHET: 1}
 
 
-def test_touch_while_a_batch_is_on_its_way_is_neither_lost_nor_counted_twice(world):
+def test_a_touch_while_a_batch_is_being_sent_is_neither_lost_nor_counted_twice(world):
     worker = world.new_worker()
     call, moves = worker.visitors._script, iter([SYLHET, None])
 
@@ -114,7 +116,7 @@ def test_touch_while_a_batch_is_on_its_way_is_neither_lost_nor_counted_twice(wor
 # Cost for Redis: time, memory, and leftovers.
 
 
-def test_expired_visitors_are_swept_once(world):
+def test_expired_visitors_are_removed_once(world):
     """There are more visitors than one call can sweep, and three workers sweep at the same time."""
     workers = [world.new_worker() for _ in range(3)]
     for number in range(MAX_TOUCHES + 500):
@@ -139,7 +141,7 @@ def test_expired_visitors_are_swept_once(world):
         assert client.keys("koyjabo:active:{hikers}:*") == ["koyjabo:active:{hikers}:state"]
 
 
-def test_stored_data_expires_without_a_sweep(redis_server):
+def test_the_data_in_redis_expires_by_itself(redis_server):
     with redis_world(redis_server, window_s=60) as world, redis_server.client() as client:
         for scope in (SITE, HIKERS):
             world.visitors.touch(scope, "ayesha", DHAKA)
@@ -159,7 +161,7 @@ def test_stored_data_expires_without_a_sweep(redis_server):
         assert stranger.visitors.count(SITE).version > version
 
 
-def test_leases_are_sent_again_to_a_server_that_lacks_the_last_ones(world, two):
+def test_leases_are_sent_again_to_a_replica_that_lacks_the_newest_ones(world, two):
     """A replica took over. It holds the data set that the workers know, in an earlier state."""
     for worker in two:
         worker.client.origin = lambda: "the master"
@@ -176,98 +178,6 @@ def test_leases_are_sent_again_to_a_server_that_lacks_the_last_ones(world, two):
             worker.client.origin = lambda: "the replica"
         world.settle()
         assert client.zscore(LEASES, "ayesha") >= renewed - 1000
-
-
-CAMPUS, HOME = b"\x01" * 12, b"\xff" * 12
-
-
-class MatchingWorker(RedisLink):
-    """One worker's exchange."""
-
-    def __init__(self, url: str, window_s: int) -> None:
-        super().__init__(url)
-        self.exchange = RedisVisitMatcher(self.client, self.outbox, window_s)
-        self.visitors: list[str] = []
-
-    def offer(self, caller: bytes, *visitors: str) -> None:
-        for visitor in visitors:
-            self.exchange.offer(caller, visitor)
-        self.flush()
-
-    def ask(self, caller: bytes, times: int = 1) -> list[str]:
-        """Ask, and return the visitors found by this request and all earlier ones."""
-        for _ in range(times):
-            self.exchange.ask(caller, self.visitors.append)
-        self.flush()
-        return self.visitors
-
-
-@pytest.fixture
-def new_worker(redis_server):
-    made = []
-
-    def make(window_s: int = 300) -> MatchingWorker:
-        made.append(MatchingWorker(redis_server.url, window_s))
-        return made[-1]
-
-    yield make
-    for connection in made:
-        connection.client.close()
-
-
-def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(new_worker):
-    here, there = new_worker(), new_worker()
-    assert there.ask(CAMPUS) == []
-    for visitor in ("ayesha", "babul", "ayesha"):
-        here.offer(CAMPUS, visitor)
-        time.sleep(0.002)  # Redis orders offers by the millisecond
-    assert there.ask(HOME) == []
-    assert there.ask(CAMPUS) == ["ayesha"]
-    assert there.ask(CAMPUS, times=2) == ["ayesha", "babul"]
-    assert here.ask(CAMPUS) == []
-
-
-def test_offers_of_one_caller_are_bounded(new_worker, redis_server):
-    here, there = new_worker(), new_worker()
-    for number in range(3):
-        here.offer(CAMPUS, *(f"visitor{number}-{index}" for index in range(MAX_OFFERED_VISITS)))
-    with redis_server.client() as client:
-        assert client.zcard(f"koyjabo:lonely:{CAMPUS.hex()}") == MAX_OFFERED_VISITS
-        assert 0 < client.pttl(f"koyjabo:lonely:{CAMPUS.hex()}") <= 300_000
-    assert len(set(there.ask(CAMPUS, times=MAX_OFFERED_VISITS + 5))) == MAX_OFFERED_VISITS
-
-
-def test_offer_ends_with_the_window_although_others_follow(new_worker):
-    here, there = new_worker(window_s=1), new_worker(window_s=1)
-    here.offer(CAMPUS, "ayesha")
-    began = time.monotonic()
-    wait_until(lambda: here.offer(CAMPUS, "babul") or time.monotonic() > began + 1.01, "the window has passed")
-    given = wait_until(lambda: here.offer(CAMPUS, "babul") or there.ask(CAMPUS, times=3), "the other one is offered")
-    assert given == ["babul"]
-
-
-def test_offered_visitor_goes_to_exactly_one_of_many_workers(new_worker):
-    here, askers = new_worker(), [new_worker() for _ in range(4)]
-    visitors = [f"visitor{number}" for number in range(40)]
-    here.offer(CAMPUS, *visitors)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: askers[number % 4].ask(CAMPUS), range(80)))
-    assert sorted(visitor for connection in askers for visitor in connection.visitors) == sorted(visitors)
-
-
-def test_no_visitor_waits_while_redis_is_gone(disposable_redis):
-    connection = MatchingWorker(disposable_redis.url, 300)
-
-    def one_round() -> None:
-        connection.exchange.offer(CAMPUS, "babul")
-        connection.exchange.ask(CAMPUS, connection.visitors.append)
-
-    disposable_redis.freeze()
-    assert_none_waits(connection.outbox, one_round)
-    disposable_redis.thaw()
-    connection.offer(CAMPUS, "ayesha")
-    assert "ayesha" in connection.ask(CAMPUS)
-    connection.client.close()
 
 
 @pytest.fixture
@@ -323,61 +233,41 @@ def test_no_request_waits_for_redis_and_touches_are_shown_at_once(mortal_world, 
     assert_none_waits(here.outbox, one_more_comes)
 
 
-def test_touches_from_while_redis_was_frozen_reach_all_workers_afterwards(mortal_world, two_online):
+@pytest.mark.parametrize("outage", ["freeze", "kill", "unnoticed"])
+def test_all_visitors_are_active_at_all_workers_after_an_outage_of_redis(mortal_world, two_online, outage):
+    """The loss of its data may go unnoticed: a restart between two calls looks like an ordinary reconnect."""
     here, there = two_online
-    mortal_world.redis.freeze()
+    newest = here.visitors.count(SITE).version
+    getattr(mortal_world.redis, "restart" if outage == "unnoticed" else outage)()
     here.visitors.touch(SITE, "ayesha", SYLHET)
     there.visitors.touch(SITE, "chandra", DHAKA)
-    assert is_shown(here, sylhet=2)
-    assert is_shown(there, dhaka=2, sylhet=1)
-    wait_until(lambda: not here.outbox.reachable, "the outbox gives up")
-    mortal_world.redis.thaw()
-    wait_for(two_online, dhaka=1, sylhet=2)
-
-
-@pytest.mark.parametrize("is_noticed", [True, False])
-def test_all_visitors_are_active_again_after_redis_lost_its_data(mortal_world, two_online, is_noticed):
-    """The loss may go unnoticed: a restart between two calls looks like an ordinary reconnect."""
-    here, _ = two_online
-    newest = here.visitors.count(SITE).version
-    if is_noticed:
-        mortal_world.redis.kill()
-        here.visitors.touch(SITE, "chandra", DHAKA)
+    if outage != "unnoticed":
+        assert is_shown(here, sylhet=2)
+        assert is_shown(there, dhaka=2, sylhet=1)
         wait_until(lambda: not here.outbox.reachable, "the outbox gives up")
-        mortal_world.redis.start()
-    else:
-        mortal_world.redis.restart()
-        here.visitors.touch(SITE, "chandra", DHAKA)
-    wait_for(two_online, dhaka=2, sylhet=1)
+        getattr(mortal_world.redis, "thaw" if outage == "freeze" else "start")()
+    wait_for(two_online, dhaka=1, sylhet=2)
     assert here.visitors.count(SITE).version > newest
 
 
-def test_people_whom_one_worker_knows_do_not_arrive_one_by_one(mortal_world):
+def test_visitors_are_sent_again_all_at_once_and_with_the_rest_of_their_leases(mortal_world):
     worker = mortal_world.new_worker()
     for number in range(3 * MAX_TOUCHES):
         worker.visitors.touch(SITE, f"visitor{number}", DHAKA)
+    mortal_world.pass_(seconds=WINDOW_S - 30)
+    worker.visitors.touch(SITE, "ayesha", SYLHET)
     mortal_world.settle()
     worker.news.clear()
     mortal_world.redis.restart()
     worker.look()
-    assert is_shown(worker, dhaka=3 * MAX_TOUCHES)
+    assert is_shown(worker, dhaka=3 * MAX_TOUCHES, sylhet=1)
     assert not worker.news
-
-
-def test_visitor_is_sent_again_with_the_rest_of_the_lease(mortal_world, two_online):
-    here, _ = two_online
-    mortal_world.pass_(seconds=WINDOW_S - 30)
-    here.visitors.touch(SITE, "chandra", DHAKA)
-    mortal_world.settle()
-    mortal_world.redis.restart()
-    mortal_world.settle()
-    assert is_shown(*two_online, dhaka=2, sylhet=1)
     mortal_world.pass_(seconds=30)
     mortal_world.settle()
-    assert is_shown(*two_online, dhaka=1)
+    assert is_shown(worker, sylhet=1)
 
 
-def test_after_a_window_without_redis_workers_count_only_their_visitors(mortal_world, two_online):
+def test_a_worker_counts_only_its_own_visitors_after_a_window_without_redis(mortal_world, two_online):
     here, there = two_online
     mortal_world.redis.kill()
     mortal_world.time.pass_(seconds=WINDOW_S - 1)
@@ -391,3 +281,87 @@ def test_after_a_window_without_redis_workers_count_only_their_visitors(mortal_w
     mortal_world.redis.start()
     wait_for(two_online, dhaka=1)
     assert here.visitors.count(SITE) == there.visitors.count(SITE)
+
+
+class MatchingWorker(RedisLink):
+    """One worker's visit matcher."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.matcher = RedisVisitMatcher(self.client, self.outbox, WINDOW_S)
+        self.visitors: list[str] = []
+
+    def offer(self, caller: bytes, *visitors: str) -> None:
+        for visitor in visitors:
+            self.matcher.offer(caller, visitor)
+        self.flush()
+
+    def ask(self, caller: bytes, times: int = 1) -> list[str]:
+        """Ask, and return the visitors found by this request and all earlier ones."""
+        for _ in range(times):
+            self.matcher.ask(caller, self.visitors.append)
+        self.flush()
+        return self.visitors
+
+
+@pytest.fixture
+def new_matcher(redis_server):
+    with ExitStack() as stack:
+
+        def make() -> MatchingWorker:
+            worker = MatchingWorker(redis_server.url)
+            stack.callback(worker.client.close)
+            return worker
+
+        yield make
+
+
+def age_offers(redis_server, **ages_ms: int) -> None:
+    """Make offers older, because Redis orders them by its own clock."""
+    with redis_server.client() as client:
+        for visitor, age_ms in ages_ms.items():
+            client.zincrby(OFFERS, -age_ms, visitor)
+
+
+def test_another_worker_finds_an_offered_visitor_once_and_the_newest_first(new_matcher, redis_server):
+    here, there = new_matcher(), new_matcher()
+    assert there.ask(CAMPUS) == []
+    here.offer(CAMPUS, "ayesha", "babul", "chandra", "ayesha")
+    age_offers(redis_server, babul=1000, chandra=WINDOW_S * 1000)
+    assert there.ask(HOME) == []
+    assert there.ask(CAMPUS) == ["ayesha"]
+    assert there.ask(CAMPUS, times=2) == ["ayesha", "babul"], "the offer of chandra has expired"
+    assert here.ask(CAMPUS) == []
+
+
+def test_the_offers_of_one_caller_are_bounded(new_matcher, redis_server):
+    here, there = new_matcher(), new_matcher()
+    here.offer(CAMPUS, *(f"visitor{number}" for number in range(3 * MAX_OFFERED_VISITS)))
+    with redis_server.client() as client:
+        assert client.zcard(OFFERS) == MAX_OFFERED_VISITS
+        assert 0 < client.pttl(OFFERS) <= WINDOW_S * 1000
+    assert len(set(there.ask(CAMPUS, times=MAX_OFFERED_VISITS + 5))) == MAX_OFFERED_VISITS
+
+
+def test_an_offered_visitor_goes_to_exactly_one_of_many_workers(new_matcher):
+    here, askers = new_matcher(), [new_matcher() for _ in range(4)]
+    visitors = [f"visitor{number}" for number in range(40)]
+    here.offer(CAMPUS, *visitors)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: askers[number % 4].ask(CAMPUS), range(80)))
+    assert sorted(visitor for asker in askers for visitor in asker.visitors) == sorted(visitors)
+
+
+def test_no_visitor_waits_for_a_match_while_redis_is_away(disposable_redis):
+    worker = MatchingWorker(disposable_redis.url)
+
+    def one_round() -> None:
+        worker.matcher.offer(CAMPUS, "babul")
+        worker.matcher.ask(CAMPUS, worker.visitors.append)
+
+    disposable_redis.freeze()
+    assert_none_waits(worker.outbox, one_round)
+    disposable_redis.thaw()
+    worker.offer(CAMPUS, "ayesha")
+    assert "ayesha" in worker.ask(CAMPUS)
+    worker.client.close()
