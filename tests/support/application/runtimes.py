@@ -1,9 +1,7 @@
-"""The product's runtimes in this process: real threads, and eventlet's loop on each of its hubs."""
+"""The product's runtimes in this process: real threads, and eventlet's loop."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,7 +18,7 @@ with warnings.catch_warnings():
 from koyjabo.base.core.runtime import Runtime
 from support.programs.patience import PATIENCE_S
 
-HUBS = ("epolls", "asyncio", pytest.param("poll", marks=pytest.mark.long))
+HUBS = ("epolls", pytest.param("poll", marks=pytest.mark.long))
 """`poll` is used where there is no epoll."""
 
 
@@ -32,31 +30,15 @@ ERRORS = pytest.mark.parametrize("error", [ValueError("its own fault"), Panic()]
 
 
 @contextmanager
-def loop_on(hub: str = os.environ.get("EVENTLET_HUB", "epolls")) -> Iterator[EventletRuntime]:
+def loop_on(hub: str = HUBS[0]) -> Iterator[EventletRuntime]:
     """Run an eventlet loop on this thread. The default is the hub that servers use."""
-    with other_hubs_hidden():
-        hubs.use_hub(hub)
-        runtime = EventletRuntime()
-        yield runtime
-        used = hubs.get_hub()
-        if used.running:
-            used.abort(wait=True)
-        if hub == "asyncio":
-            used.loop.close()
-
-
-@contextmanager
-def other_hubs_hidden() -> Iterator[None]:
-    """Hide other loops from asyncio, which runs one per thread; an earlier test may have left one."""
-    known, running = getattr(hubs._threadlocal, "hub", None), asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
+    hubs.use_hub(hub)
     try:
-        yield
+        yield EventletRuntime()
+        if hubs.get_hub().running:
+            hubs.get_hub().abort(wait=True)
     finally:
         hubs.use_hub()
-        asyncio._set_running_loop(running)
-        if known:
-            hubs._threadlocal.hub = known
 
 
 def pause(runtime: Runtime, seconds: float = 0.02) -> None:

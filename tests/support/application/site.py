@@ -5,20 +5,18 @@ Everything else is real: routing, ledger, threads, and both databases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from flask import Flask
 from sqlalchemy import text
 
 import config
-from koyjabo import create_app, make_routes
+from koyjabo import create_app
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
@@ -27,14 +25,10 @@ from koyjabo.reports.engine.insights import Insights
 from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import TotalAdjuster
 from koyjabo.upkeep.retention.retention import Reduction, Retention
-from koyjabo.web.limits.limits import LIMITS_EXTENSION, RateLimits
 from support.databases.database import Database
-from support.programs.processes import METRICS_TOKEN, NO_LIMITS
+from support.programs.applications import copied_routes
+from support.programs.processes import METRICS_TOKEN, NO_LIMITS, SECRET
 
-_apps: dict[str, Flask] = {}
-"""Applications without services, by their settings except the database. None is ever used itself."""
-
-SECRET = "a secret for tests, and for nothing but tests"
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
 TABLES = ("counters", "visits", "visitors", "daily_visits", "hourly_visits", "adjustments", "people", "person_days")
 
@@ -89,32 +83,6 @@ class Time:
         return self.ms - self._put_right_by_ms
 
 
-def new_app(settings: Mapping[str, Any]) -> Flask:
-    """A copy of an application without services, because creating its routes takes as long as opening a site. Raises
-    config.SettingsError.
-    """
-    chosen = config.load(settings)
-    key = repr(chosen.model_dump(exclude={"database_url"}))
-    if key not in _apps:
-        _apps[key] = make_routes(chosen, settings)
-    app = copy(_apps[key])
-    vars(app).update({name: copied(value) for name, value in vars(app).items()})
-    app.config["DATABASE_URL"] = settings["DATABASE_URL"]
-    app.extensions[LIMITS_EXTENSION] = RateLimits(chosen)
-    return app
-
-
-def copied(value: Any) -> Any:
-    """A copy, including nested lists, sets and dictionaries."""
-    if type(value) in (list, set):
-        return type(value)(map(copied, value))
-    if isinstance(value, dict):
-        copied_dict = copy(value)  # keeps subclasses, such as defaultdict
-        copied_dict.update({key: copied(inner) for key, inner in value.items()})
-        return copied_dict
-    return value
-
-
 @dataclass(frozen=True)
 class Registered:
     ordinal: int
@@ -137,7 +105,7 @@ class Site:
         clock = Clock(
             ZoneInfo(self.settings["TIMEZONE"] or "Asia/Dhaka"), now_ms=self.time, elapsed_ms=self.time.elapsed_ms
         )
-        self.app = create_app(self.settings, clock=clock, app=new_app(self.settings))
+        self.app = create_app(self.settings, clock=clock, app=copied_routes(config.load(self.settings), self.settings))
         self.client = self.app.test_client()
         self.services = self.app.extensions["koyjabo"]
 

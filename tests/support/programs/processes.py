@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
 import subprocess
 import tempfile
 import time
@@ -15,18 +13,11 @@ from typing import Any, TypeVar
 
 import psutil
 
+from support.programs.applications import METRICS_TOKEN as METRICS_TOKEN, SECRET as SECRET
 from support.programs.forking import PASSED_ON, ROOT as ROOT, start
 from support.programs.patience import PATIENCE_S
 from support.programs.zone import ZONE
 
-SECRET = "only-for-tests-" + "0" * 32
-
-NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
-REQUEST, DUMP, DONE = 0x1, 0x300, 3
-LISTEN = 10
-INODE_AT = 84
-"""Constants from sock_diag(7) and netlink(7)."""
-METRICS_TOKEN = "only-prometheus-knows-this"
 LIMITS = "REGISTRATIONS VISITOR LOGINS CHANGES REPORTS SOCKETS TABS"
 NO_LIMITS = {f"RATE_LIMIT_{what}": "0" for what in LIMITS.split()}
 """Turns off production limits, which would also apply to the machine that runs the tests."""
@@ -127,33 +118,9 @@ def child_pids(pid: int) -> list[int]:
 
 def listens(pid: int) -> bool:
     """Whether the process has a TCP socket that accepts connections."""
-    listening = {f"socket:[{inode}]" for inode in listening_sockets()}
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for number in os.listdir(f"/proc/{pid}/fd"):
-            with suppress(FileNotFoundError):  # closed in the meantime
-                if os.readlink(f"/proc/{pid}/fd/{number}") in listening:
-                    return True
+    with suppress(psutil.Error):
+        return any(connection.status == psutil.CONN_LISTEN for connection in psutil.Process(pid).net_connections("tcp"))
     return False
-
-
-def listening_sockets() -> Iterator[int]:
-    """Inodes of listening sockets, from sock_diag(7). /proc/net/tcp would also list thousands of closed connections."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
-        for family in (socket.AF_INET, socket.AF_INET6):
-            query = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << LISTEN)
-            kernel.send(struct.pack("=IHHII", 16 + len(query), SOCK_DIAG_BY_FAMILY, REQUEST | DUMP, 0, 0) + query)
-            yield from _inodes(kernel)
-
-
-def _inodes(kernel: socket.socket) -> Iterator[int]:
-    while True:
-        data = kernel.recv(1 << 16)
-        while data:
-            length, kind = struct.unpack_from("=IH", data)
-            if kind == DONE:
-                return
-            yield struct.unpack_from("=I", data, INODE_AT)[0]
-            data = data[length:]
 
 
 def open_sockets(process: psutil.Process) -> int:

@@ -49,8 +49,6 @@ REQUEST_SIZE = 1 << 20
 FILES = 4
 """Standard input, output and error, and a socket for the pid and the exit status."""
 
-SECRET = "a secret for tests, and for nothing but tests"
-
 
 class Patch:
     """The changes that the product's patch makes to the standard library."""
@@ -117,20 +115,22 @@ def load_for_servers() -> None:
                 import_module(module.name)
     configure_mappers()
     patch.undo()
-    compile_routes()
+    keep_routes()
     load_tables()
 
     patching.patch = patch.redo
 
 
-def compile_routes() -> None:
-    """Compile the routes common to all settings."""
+def keep_routes() -> None:
+    """Create the routes that most programs need, for them to copy."""
     import config
     import koyjabo
+    from tests.support.programs.applications import METRICS_TOKEN, SECRET, copied_routes
 
+    tokens = {"SECRET_KEY": SECRET, "METRICS_TOKEN": METRICS_TOKEN, "ALLOW_EPHEMERAL_STORAGE": "1"}
     for environment in ("development", "production"):
-        settings = {"ENVIRONMENT": environment, "SECRET_KEY": SECRET, "ALLOW_EPHEMERAL_STORAGE": "1"}
-        koyjabo.make_routes(config.load({**settings, "DATABASE_URL": "sqlite:////nowhere.db"}), {})
+        copied_routes(config.load({**tokens, "ENVIRONMENT": environment, "DATABASE_URL": "sqlite:////nowhere.db"}), {})
+    koyjabo.make_routes = copied_routes
 
 
 def load_for_commands() -> None:
@@ -144,7 +144,7 @@ def load_for_commands() -> None:
     for name in USED_BY_COMMANDS:
         import_module(name)
     configure_mappers()
-    compile_routes()
+    keep_routes()
 
 
 def load_tables() -> None:

@@ -1,0 +1,44 @@
+"""Applications that are copied instead of created: creating the routes takes as long as the rest of a start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+from koyjabo import make_routes
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from koyjabo.base.settings.schema import Settings
+
+SECRET, METRICS_TOKEN = "only-for-tests-" + "0" * 32, "only-prometheus-knows-this"
+
+_apps: dict[tuple[str, ...], Flask] = {}
+"""Applications without services, by the settings that their routes depend on. None is ever used itself."""
+
+
+def copied_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
+    """Does what `make_routes` does."""
+    from koyjabo.web.limits.limits import LIMITS_EXTENSION, RateLimits  # a server imports it after its patch
+
+    key = (settings.environment, settings.secret_key, settings.metrics_token)
+    if key not in _apps:
+        _apps[key] = make_routes(settings, {})
+    app = copy(_apps[key])
+    vars(app).update({name: copied(value) for name, value in vars(app).items()})
+    app.config.update({name: value for name, value in more.items() if name.isupper()})
+    app.extensions[LIMITS_EXTENSION] = RateLimits(settings)
+    return app
+
+
+def copied(value: Any) -> Any:
+    """A copy, including nested lists, sets and dictionaries."""
+    if type(value) in (list, set):
+        return type(value)(map(copied, value))
+    if isinstance(value, dict):
+        copied_dict = copy(value)  # keeps subclasses, such as defaultdict
+        copied_dict.update({key: copied(inner) for key, inner in value.items()})
+        return copied_dict
+    return value
