@@ -96,7 +96,7 @@ def all_answers(connection: Connection, requests: bytes) -> list[bytes]:
     """Send pipelined requests, followed by one that ends the connection, and return the responses."""
     connection.send(requests + head("GET", "/nowhere", "Connection: close"))
     received = bytearray()
-    while data := connection._socket.recv(65536):
+    while data := connection.socket.recv(65536):
         received += data
     nothing, *answers, _ = received.split(b"HTTP/1.1 ")
     assert nothing == b""
@@ -159,7 +159,7 @@ def test_client_that_asks_first_is_answered_with_100_continue(connection):
     """RFC 9110, 10.1.1."""
     body = body_of(100)
     connection.send(head("POST", REGISTER, f"Content-Length: {len(body)}", "Expect: 100-continue"))
-    assert connection._socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert connection.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert connection.send(body).answer().status == 200
     assert connection.ask("GET", "/healthz").status == 200
 

@@ -3,12 +3,12 @@ neither do clients that vanish. Nothing is leaked.
 """
 
 import random
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+from support.clients.connection import Connection
 from support.clients.websocket import (
     BINARY,
     FINAL,
@@ -185,17 +185,10 @@ def come_and_go(port: int, stop: threading.Event, chance: random.Random) -> None
         with KINDS[chance.choice(tuple(KINDS))](port, receive_buffer=2048) as client:
             client.send(ping[: chance.randrange(len(ping))] if type(client) is WebSocket else frame("42[", final=False))
             client.reset()
-        raw = HalfOpened(port)
+        raw = Connection(port)
         raw.send(upgrade()[: chance.randrange(300)])
         raw.reset()
         gone += 2
-
-
-class HalfOpened(WebSocket):
-    """A connection that never finishes its handshake."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), 15)
 
 
 PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
@@ -259,7 +252,7 @@ def test_invalid_frame_closes_the_connection_with_a_code(server, kind):
             codes[what] = client.send(sent).close_frame().code
             if len(sent) < LARGEST:  # the rest of a larger message hides the client's close frame
                 client.send(close(code))
-                assert client.is_lost(), what
+                assert client.rest() == b"", what
     assert codes == {what: code for what, (code, _) in WRONG.items()}
 
 

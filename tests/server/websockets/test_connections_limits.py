@@ -182,7 +182,7 @@ def test_network_that_sends_large_bodies_slowly_leaves_places_to_others(limited)
         def status(address: str) -> bytes:
             connection = stack.enter_context(Connection(limited.server.port))
             connection.send(head("POST", "/api/visits", *announced, f"X-Forwarded-For: {address}"))
-            return connection.line()
+            return connection.socket.recv(65536).partition(b"\r\n")[0]
 
         slow = [status(f"203.0.113.{number}") for number in range(MAX_LARGER_BODIES // BODIES_NETWORK_DIVISOR)]
         assert set(slow) == {b"HTTP/1.1 100 Continue"}
@@ -291,7 +291,7 @@ def test_upgrade_may_be_among_other_tokens_in_any_case_and_follow_a_request(serv
         with Connection(server.port) as connection:
             assert connection.ask("GET", "/healthz").status == 200
             connection.send(upgrade(Connection=tokens, Upgrade="WebSocket"))
-            assert connection._socket.recv(12) == b"HTTP/1.1 101"
+            assert connection.socket.recv(12) == b"HTTP/1.1 101"
 
 
 def test_handshake_follows_the_rfc_without_compression_or_subprotocol(server, kind):

@@ -73,10 +73,10 @@ def test_client_that_reads_a_little_now_and_then_is_not_dropped(timed):
         client.event()
         (revision,) = timed.emit(1, size=BIG)
         pieces = 0
-        while len(client._received) < BIG:
-            read = client._socket.recv(BIG // PIECES)
+        while len(client.received) < BIG:
+            read = client.socket.recv(BIG // PIECES)
             assert read, "it was dropped"
-            client._received += read
+            client.received += read
             pieces += 1
             timed.pass_(STALLED_S / PIECES * 4)
         assert pieces >= PIECES, "it took four times as long"
@@ -114,10 +114,10 @@ def test_frames_never_interleave_however_little_the_kernel_takes(tmp_path, kind)
 
 def read_slowly(client: WebSocket, chance: random.Random):
     """The next frame, in pieces smaller than the server sent."""
-    while (frame := take_frame(client._received)) is None:
-        data = client._socket.recv(chance.randrange(1, 3000))
+    while (frame := take_frame(client.received)) is None:
+        data = client.socket.recv(chance.randrange(1, 3000))
         assert data, "closed"
-        client._received += data
+        client.received += data
     return frame
 
 
@@ -148,7 +148,8 @@ def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(patient
     assert session.post("40").is_success
     while not any("visitor_update" in packet for packet in session.next_packets()):
         pass
-    upgrading = WebSocket(patient_server.port, path=f"{SOCKETIO}&sid={session.sid}")
+    other = Polling(patient_server.port)  # a poll of a session that is being upgraded ends at once
+    upgrading = WebSocket(patient_server.port, path=f"{SOCKETIO}&sid={other.sid}")
     clients = [kind(patient_server.port) for kind in list(KINDS.values()) * 10]
     stream = EventSource(patient_server.port)
     stream.event()

@@ -113,7 +113,7 @@ def test_a_view_reaches_only_the_clients_that_watch_its_page(server):
         crowd.wait_for_first()
         watching = set(crowd.all[:: CROWD // OF_CROWD])
         for listener in watching:
-            listener.socket.send(say(type="pages", paths=["/posts/storm"]))
+            listener.client.send(say(type="pages", paths=["/posts/storm"]))
         crowd.run(lambda one: one.types[UPDATE] == (one in watching), "the number")
         server.register("a", page="/posts/storm")
         crowd.run(lambda one: one.types[UPDATE] == 2 * (one in watching), "the view")

@@ -6,7 +6,8 @@ import http.client
 import json
 import socket
 from dataclasses import dataclass
-from typing import Any
+from struct import pack
+from typing import Any, Self
 
 from support.programs.patience import SILENT_PATIENCE_S
 
@@ -23,42 +24,44 @@ class Answer:
 
 
 class Connection:
-    """A keep-alive connection. Send a request with `post` or `send`, then read its `answer`."""
+    """A keep-alive connection. Send a request with `send`, then read its `answer`."""
 
     def __init__(self, port: int, patience_s: float = SILENT_PATIENCE_S, receive_buffer: int | None = None) -> None:
-        self._socket = socket.socket()
-        self._socket.settimeout(patience_s)
+        self.socket = socket.socket()
+        self.socket.settimeout(patience_s)
         if receive_buffer is not None:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._socket.connect(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # send each piece at once
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # send each piece at once
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self.end()
 
-    def fileno(self) -> int:
-        return self._socket.fileno()
+    def end(self) -> None:
+        """Close without a goodbye."""
+        self.socket.close()
 
-    def send(self, *pieces: bytes) -> Connection:
+    def reset(self) -> None:
+        """Close with a RST, as a machine that lost power does."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+        self.socket.close()
+
+    def send(self, *pieces: bytes) -> Self:
         for piece in pieces:
-            self._socket.sendall(piece)
+            self.socket.sendall(piece)
         return self
 
-    def send_visit(self, visitor: str, visit: str = "1") -> Connection:
+    def send_visit(self, visitor: str, visit: str = "1") -> Self:
         body = json.dumps({"visitorId": visitor, "visitId": visit}).encode()
         return self.send(head("POST", "/api/visitor/register", f"Content-Length: {len(body)}"), body)
 
     def answer(self, method: str = "POST") -> Answer:
-        answer = http.client.HTTPResponse(self._socket, method=method)
+        answer = http.client.HTTPResponse(self.socket, method=method)
         answer.begin()
         return Answer(answer.status, answer.headers, answer.read())
-
-    def line(self) -> bytes:
-        """The first line of what the server sends next. The rest is discarded."""
-        return self._socket.recv(65536).partition(b"\r\n")[0]
 
     def ask(self, method: str, path: str, *headers: str) -> Answer:
         return self.send(head(method, path, *headers)).answer(method)
@@ -66,7 +69,7 @@ class Connection:
     def is_closed(self) -> bool:
         """Whether the server has closed the connection. Waits for the end, or for unrequested bytes."""
         try:
-            return self._socket.recv(1) == b""
+            return self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
 

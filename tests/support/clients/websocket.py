@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
-import time
 from contextlib import suppress
 from struct import pack, unpack
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from support.clients.connection import head
-from support.programs.patience import SILENT_PATIENCE_S
+from support.clients.connection import Connection, head
 
 MORE, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FINAL, MASKED = 0x80, 0x80
@@ -83,17 +80,6 @@ def say(**message: Any) -> bytes:
     return frame(json.dumps(message))
 
 
-def take_handshake(received: bytearray) -> str | None:
-    """Remove the server's complete handshake from `received`, or return None."""
-    end = received.find(b"\r\n\r\n") + 4
-    if end < 4:
-        return None
-    answer = received[:end].decode()
-    del received[:end]
-    assert answer.startswith("HTTP/1.1 101 "), answer
-    return answer
-
-
 def take_frame(received: bytearray) -> Frame | None:
     """Remove the next complete frame from `received`, or return None. Server frames are unmasked and unfragmented."""
     if len(received) < 2:
@@ -111,7 +97,7 @@ def take_frame(received: bytearray) -> Frame | None:
     return frame
 
 
-class WebSocket:
+class WebSocket(Connection):
     """A plain WebSocket. It responds only when asked to."""
 
     path = PLAIN
@@ -120,36 +106,22 @@ class WebSocket:
     def __init__(
         self, port: int, *headers: str, path: str = "", early: bytes = b"", receive_buffer: int | None = None
     ) -> None:
-        self._socket = socket.socket()
-        self._socket.settimeout(SILENT_PATIENCE_S)
-        if receive_buffer is not None:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._socket.connect(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # send each piece at once
-        self._received = bytearray()
+        super().__init__(port, receive_buffer=receive_buffer)
+        self.received = bytearray()
         self.send(upgrade(path or self.path, *headers) + early)
-        while (answer := take_handshake(self._received)) is None:
+        while (end := self.received.find(b"\r\n\r\n") + 4) < 4:
             self._receive()
-        self.handshake = answer
+        self.handshake = self.received[:end].decode()
+        del self.received[:end]
+        assert self.handshake.startswith("HTTP/1.1 101 "), self.handshake
         self.begin()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
 
     def begin(self) -> None:
         """Send what this kind of client sends first."""
 
-    def send(self, *pieces: bytes) -> Self:
-        for piece in pieces:
-            self._socket.sendall(piece)
-        return self
-
     def frame(self) -> Frame:
         """The next frame. Raises Lost if there is none."""
-        while (frame := take_frame(self._received)) is None:
+        while (frame := take_frame(self.received)) is None:
             self._receive()
         return frame
 
@@ -177,48 +149,26 @@ class WebSocket:
 
     def close_frame(self) -> CloseFrame:
         """The server's close frame. Skips frames before it."""
-        deadline = time.monotonic() + SILENT_PATIENCE_S
         while (frame := self.frame()).opcode != CLOSE:
-            assert time.monotonic() < deadline, "it is not closed"
+            pass
         code = unpack("!H", frame.payload[:2])[0] if frame.payload else None
         return CloseFrame(code, frame.payload[2:].decode())
 
     def rest(self) -> bytes:
         """Everything until the server closes the connection."""
-        deadline = time.monotonic() + SILENT_PATIENCE_S
         with suppress(Lost):
-            while time.monotonic() < deadline:
+            while True:
                 self._receive()
-            raise TimeoutError("it is still open, and the server still talks")
-        return bytes(self._received)
-
-    def is_lost(self) -> bool:
-        """Whether the server closes the connection after nothing but pings. Waits for the end."""
-        deadline = time.monotonic() + SILENT_PATIENCE_S
-        try:
-            while self.frame().opcode == PING:
-                assert time.monotonic() < deadline, "it is not closed"
-        except Lost:
-            return True
-        return False
-
-    def reset(self) -> None:
-        """Close with a RST, as a machine that lost power does."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
-        self._socket.close()
-
-    def end(self) -> None:
-        """Close without a goodbye."""
-        self._socket.close()
+        return bytes(self.received)
 
     def _receive(self) -> None:
         try:
-            data = self._socket.recv(65536)
+            data = self.socket.recv(65536)
         except ConnectionResetError:
             raise Lost("reset") from None
         if not data:
             raise Lost
-        self._received += data
+        self.received += data
 
 
 class SocketIO(WebSocket):

@@ -5,95 +5,70 @@ from __future__ import annotations
 import re
 import resource
 import select
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from struct import unpack
 from typing import Self
 
-from support.clients.websocket import CLOSE, KINDS, PING, PONG, TEXT, frame, take_frame, take_handshake, upgrade
+from support.clients.websocket import CLOSE, KINDS, TEXT, Frame, WebSocket, answer, close, take_frame
 from support.programs.patience import PATIENCE_S
 
 REVISION = re.compile(rb'"revision": ?(\d+)')
 TYPE = re.compile(rb'"type": ?"(\w+)"')
-MAX_SILENT = 200
-"""Limit on connections that have not sent their handshake: the server drops silent ones when new ones arrive."""
 
 
 class Listener:
     """One WebSocket. It answers pings and close frames."""
 
-    def __init__(self, port: int, kind: str, *headers: str) -> None:
+    def __init__(self, client: WebSocket) -> None:
+        self.client = client
         self.revisions: list[int] = []
         self.types: Counter[str] = Counter()
         """How many events of each type came."""
         self.code: int | None = None
         """Code of the server's close frame."""
-        self.over = False
-        self.socket = socket.socket()
-        self.socket.setblocking(False)
-        self.socket.connect_ex(("127.0.0.1", port))
-        self._request = upgrade(KINDS[kind].path, *headers)
-        self._received = bytearray()
-        self._accepted = False
+        self.is_over = False
 
-    def on_ready(self) -> None:
-        """Handle a new connection or readable data."""
-        if self._request:
-            self.socket.send(self._request)
-            self._request = b""
-            return
+    def read(self) -> None:
+        """Handle what can be read now."""
         try:
-            data = self.socket.recv(1 << 18)
-        except BlockingIOError:
-            return
+            data = self.client.socket.recv(1 << 18)
         except ConnectionError:
             data = b""
-        if data:
-            self._received += data
-            self._take()
-        else:
-            self.over = True
+        self.is_over = not data
+        self.client.received += data
+        self.handle_frames()
 
-    def _take(self) -> None:
-        if not self._accepted:
-            self._accepted = take_handshake(self._received) is not None
-        while self._accepted and (frame := take_frame(self._received)) is not None:
-            self._receive(*frame)
+    def handle_frames(self) -> None:
+        while (frame := take_frame(self.client.received)) is not None:
+            self._handle(frame)
 
-    def _receive(self, opcode: int, payload: bytes) -> None:
-        assert self.code is None, f"said after a close frame: {payload[:80]!r}"
-        if opcode == TEXT and (match := REVISION.search(payload)):
+    def _handle(self, frame: Frame) -> None:
+        assert self.code is None, f"sent after a close frame: {frame}"
+        if frame.opcode == TEXT and (match := REVISION.search(frame.payload)):
             self.revisions.append(int(match[1]))
-            self.types.update(kind.decode() for kind in TYPE.findall(payload))
-        elif opcode == TEXT and payload.startswith(b"0{"):
-            self.socket.send(frame("40"))
-        elif opcode == TEXT and payload == b"2":
-            self.socket.send(frame("3"))
-        elif opcode == PING:
-            self.socket.send(frame(payload, PONG))
-        elif opcode == CLOSE:
-            (self.code,) = unpack("!H", payload[:2])
-            with suppress(ConnectionError):
-                self.socket.send(frame(payload[:2], CLOSE))
+            self.types.update(kind.decode() for kind in TYPE.findall(frame.payload))
+        elif frame.opcode == CLOSE:
+            self.code = int.from_bytes(frame.payload[:2])
+            with suppress(ConnectionError):  # the server may not wait for this
+                self.client.send(close(self.code))
+        else:
+            answer(self.client, frame)
 
 
 class Listeners:
-    """The WebSockets of a pool. They read only while `run` waits."""
+    """The WebSockets of a pool, of both kinds in turn. They read only while `run` waits."""
 
     def __init__(self, port: int, count: int, *headers: str) -> None:
-        _allow_files()
-        kinds = tuple(KINDS)
+        _, max_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
+        kinds = list(KINDS.values())
+        self.all = [Listener(kinds[number % len(kinds)](port, *headers)) for number in range(count)]
+        self._by_file = {listener.client.socket.fileno(): listener for listener in self.all}
         self._epoll = select.epoll()
-        self.all: list[Listener] = []
-        self._by_file: dict[int, Listener] = {}
-        self._unsent: set[int] = set()
-        for number in range(count):
-            self._connect(Listener(port, kinds[number % len(kinds)], *headers))
-            if len(self._unsent) == MAX_SILENT:
-                self._ask_to_come_in()
+        for file in self._by_file:
+            self._epoll.register(file, select.EPOLLIN)
 
     def __enter__(self) -> Self:
         return self
@@ -101,47 +76,26 @@ class Listeners:
     def __exit__(self, *_: object) -> None:
         self._epoll.close()
         for listener in self.all:
-            listener.socket.close()
+            listener.client.end()
 
-    def _connect(self, listener: Listener) -> None:
-        fd = listener.socket.fileno()
-        self.all.append(listener)
-        self._by_file[fd] = listener
-        self._unsent.add(fd)
-        self._epoll.register(fd, select.EPOLLOUT)
-
-    def _ask_to_come_in(self) -> None:
+    def run(self, until: Callable[[Listener], object], what: str) -> Self:
+        """Read until `until` is true for every listener. Fails after PATIENCE_S, with the number still waiting."""
         deadline = time.monotonic() + PATIENCE_S
-        while self._unsent:
-            assert time.monotonic() < deadline, f"{len(self._unsent)} are not connected within {PATIENCE_S} s"
-            self._turn()
-
-    def run(self, until: Callable[[Listener], object], what: str, timeout_s: float = PATIENCE_S) -> Self:
-        """Read until `until` is true for every listener. Fails after `timeout_s`, with the number still waiting."""
-        deadline = time.monotonic() + timeout_s
+        for listener in self.all:
+            listener.handle_frames()
         waiting = {listener for listener in self.all if not until(listener)}
         while waiting:
-            assert time.monotonic() < deadline, f"{len(waiting)} of {len(self.all)} not within {timeout_s} s: {what}"
-            for ready in self._turn():
-                if until(ready):
-                    waiting.discard(ready)
+            assert time.monotonic() < deadline, f"{len(waiting)} of {len(self.all)} not within {PATIENCE_S} s: {what}"
+            for file, _ in self._epoll.poll(0.1, 512):
+                listener = self._by_file[file]
+                listener.read()
+                if listener.is_over:
+                    self._epoll.unregister(file)
+                if until(listener):
+                    waiting.discard(listener)
                 else:
-                    assert not ready.over, f"one was closed ({ready.code}) before: {what}"
+                    assert not listener.is_over, f"one was closed ({listener.code}) before: {what}"
         return self
-
-    def _turn(self) -> list[Listener]:
-        """Handle the ready connections, and return them."""
-        served = []
-        for fd, _ in self._epoll.poll(0.1, 512):
-            ready = self._by_file[fd]
-            ready.on_ready()
-            if fd in self._unsent:
-                self._unsent.discard(fd)
-                self._epoll.modify(fd, select.EPOLLIN)
-            if ready.over:
-                self._epoll.unregister(fd)
-            served.append(ready)
-        return served
 
     def wait_for_first(self) -> Self:
         return self.run(lambda one: one.revisions, "its first event")
@@ -150,9 +104,4 @@ class Listeners:
         return self.run(lambda one: one.revisions and one.revisions[-1] >= revision, f"revision {revision}")
 
     def are_over(self) -> Self:
-        return self.run(lambda one: one.over, "its end")
-
-
-def _allow_files() -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        return self.run(lambda one: one.is_over, "its end")
