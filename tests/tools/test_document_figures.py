@@ -139,13 +139,3 @@ def test_documents_quote_the_slowest_machine_and_a_run_keeps_the_runs_of_other_m
     figure = figures.Figure("visits-again.txt", "64 connections", "server", "requests/s")
     assert (figures.value(figure), figures.machine("visits-again.txt")) == ("4", slow)
     assert (tmp_path / "visits-again.txt").read_text() == run_of(slow, 4) + figures.NEXT_MACHINE + run_of(fast, 5)
-
-
-@pytest.mark.parametrize("name", ["visits a second, SQLite", "ms until 100,000 pages show a visit"])
-def test_machine_that_counts_as_the_slowest_is_the_slowest(name, monkeypatch):
-    figure = figures.FIGURES[name]
-    quoted, values = float(figures.value(figure).replace(",", "")), []
-    for run in (figures.RESULTS / figure.file).read_text().split(figures.NEXT_MACHINE):
-        monkeypatch.setattr(figures, "results", lambda _, run=run: figures.tables_of(run))
-        values.append(float(figures.value(figure).replace(",", "")))
-    assert quoted == (min(values) if "a second" in name else max(values))

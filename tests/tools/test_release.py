@@ -24,22 +24,17 @@ def test_all_packages_have_the_version_of_the_newest_release():
     assert agreed_version(ROOT) == VERSION
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_file_with_another_version_is_named(tmp_path, name):
+def test_a_file_with_another_version_and_changes_without_a_version_are_named(tmp_path):
     for file in FILES:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
-    raise_version(tmp_path, name)
-    with pytest.raises(Refusal, match=rf"{re.escape(NEXT)}  {re.escape(name)}"):
+    raise_version(tmp_path, NPM[0])
+    with pytest.raises(Refusal, match=rf"{re.escape(NEXT)}  {re.escape(NPM[0])}"):
         agreed_version(tmp_path)
-
-
-def test_changes_that_no_version_has_are_found(tmp_path):
     changelog = tmp_path / "CHANGELOG.md"
-    changelog.write_text("# Changelog\n\n## [Unreleased]\n\n- A badge.\n\n## [1.0.0] - 2026-11-21\n\n- All.\n")
-    assert changes_without_release(tmp_path) == "- A badge."
-    changelog.write_text("# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2026-11-21\n\n- All.\n")
-    assert changes_without_release(tmp_path) == ""
+    for change in ("- A badge.", ""):
+        changelog.write_text(f"# Changelog\n\n## [Unreleased]\n\n{change}\n\n## [1.0.0] - 2026-11-21\n\n- All.\n")
+        assert changes_without_release(tmp_path) == change
 
 
 def test_every_entry_of_the_changelog_has_upgrade_notes():

@@ -71,18 +71,13 @@ def test_master_that_was_replaced_is_left_though_it_goes_on_serving(tmp_path):
 
 
 USER = "ACL SETUSER app reset on >secret +@all ~* {}"
-QUICK = "base/cluster/test_redis_outages.py::test_refusal_is_named_until_the_rights_are_given"
 
 
-@pytest.mark.parametrize(
-    ("password", "rights"),
-    [("secret", "resetchannels &koyjabo:*"), pytest.param("wrong", "&*", marks=pytest.mark.long(proved_by=QUICK))],
-)
-def test_refusal_is_named_until_the_rights_are_given(new_server, sqlite_database, disposable_redis, password, rights):
+def test_refusal_is_named_until_the_rights_are_given(new_server, sqlite_database, disposable_redis):
     """The log has one line, although the worker tries again every second. Visits are counted."""
-    url = disposable_redis.url.replace("redis://", f"redis://app:{password}@")
+    url = disposable_redis.url.replace("redis://", "redis://app:secret@")
     with disposable_redis.client() as operator:
-        operator.execute_command(*USER.format(rights).split())
+        operator.execute_command(*USER.format("resetchannels &koyjabo:*").split())
         server = new_server(sqlite_database, REDIS_URL=url).start()
         readiness = wait_until(lambda: refused(server), "it says so")
         assert readiness["error"] == "It refuses this server."
@@ -93,10 +88,9 @@ def test_refusal_is_named_until_the_rights_are_given(new_server, sqlite_database
         assert server.log.count("redis_refused cause=") == 1, server.log
         assert "redis_unreachable" not in server.log
         assert server.register("ayesha").ordinal == 4
-        if password == "secret":
-            operator.execute_command(*USER.format("&*").split())
-            operator.client_kill_filter(user="app")
-            wait_until(lambda: not refused(server), "it is accepted")
+        operator.execute_command(*USER.format("&*").split())
+        operator.client_kill_filter(user="app")
+        wait_until(lambda: not refused(server), "it is accepted")
 
 
 def refused(server) -> dict[str, object] | None:
@@ -112,6 +106,8 @@ def commands(operator) -> int:
 
 AWAY_S = 3.0
 """Long enough for a worker to try everything that it does regularly."""
+
+VISIT_PAUSE_S = 0.2
 
 
 @pytest.fixture
@@ -152,6 +148,7 @@ def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_
         over = time.monotonic() + AWAY_S
         while time.monotonic() < over or server.log.count("redis_unreachable") == before:
             visit()
+            time.sleep(VISIT_PAUSE_S)
         assert not ready(server)
         assert server.worker.num_threads() < 12, "look-ups pile up"
         silent.unlink()

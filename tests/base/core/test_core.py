@@ -79,24 +79,6 @@ def test_direction_marks_go_and_joiners_inside_words_stay(site, founder):
     assert users == SAID
 
 
-def test_memory_of_an_owner_keeps_the_newest_entries():
-    memory: FairShares[int] = FairShares(100, 2, lambda *_: None, keeps_newest=True)
-    for number in range(5):
-        memory.add("network", "ayesha", number, number)
-    assert memory.of("ayesha") == [3, 4]
-    assert len(memory) == 2
-
-
-def test_repetition_takes_no_room_and_an_owner_has_a_limit():
-    dropped: list[tuple[str, bool]] = []
-    shares: FairShares[int] = FairShares(100, 2, lambda *lost: dropped.append(lost))
-    for _ in range(50):
-        for key in ("a", "b", "c"):
-            shares.add("network", "ayesha", key, 1)
-    assert shares.of("ayesha") == [1, 1]
-    assert (len(shares), dropped) == (2, [("ayesha", True)] * 50)
-
-
 def test_networks_are_served_in_rotation():
     shares: FairShares[int] = FairShares(100, 10, print)
     for network in "aaabbc":

@@ -76,14 +76,6 @@ def test_record_that_says_no_place_falls_back_on_the_country(locate):
     assert locate("2600:1700::1", flat("Dhaka")) == "United States"
 
 
-def test_damaged_files_are_no_error(place_database, monkeypatch, unusable):
-    path = place_database({"103.4.0.0/16": flat("Dhaka")})
-    path.write_bytes(path.read_bytes().replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
-    assert LocationFinder([path]).locate(BANGLADESH) == "Bangladesh"
-    monkeypatch.setattr(location_finder, "COUNTRIES", unusable["text"])
-    assert LocationFinder().locate(BANGLADESH) == "Unknown"
-
-
 KNOWN = {
     **dict.fromkeys((BANGLADESH, "202.4.96.1", BANGLADESH_V6, f"::ffff:{BANGLADESH}"), "Bangladesh"),
     **dict.fromkeys((AMERICA, "2600:1700::1"), "United States"),
@@ -105,29 +97,17 @@ def test_countries_are_built_in_and_what_is_nowhere_is_unknown(place_database):
         assert [address for address in NOWHERE if finder.locate(address) != "Unknown"] == []
 
 
-# Without `make assets`
-
-
-def test_without_countries_only_a_file_of_cities_has_locations(monkeypatch, tmp_path, locate):
-    monkeypatch.setattr(location_finder, "COUNTRIES", tmp_path / "missing.mmdb")
-    places = LocationFinder()
-    assert (places.locate(BANGLADESH), places.has_countries, places.attributions) == ("Unknown", False, [])
+def test_missing_or_damaged_files_are_no_error(monkeypatch, tmp_path, place_database, locate):
+    path = place_database({"103.4.0.0/16": flat("Dhaka")})
+    path.write_bytes(path.read_bytes().replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
+    assert LocationFinder([path]).locate(BANGLADESH) == "Bangladesh"
+    (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
+    for countries in ("text.mmdb", "missing.mmdb"):  # without `make assets`, they are missing
+        monkeypatch.setattr(location_finder, "COUNTRIES", tmp_path / countries)
+        assert LocationFinder().locate(BANGLADESH) == "Unknown"
+    assert (LocationFinder().has_countries, LocationFinder().attributions) == (False, [])
     assert locate(BANGLADESH, flat("Dhaka")) == "Dhaka, BD"
     assert locate(AMERICA, flat("Dhaka")) == "Unknown"
-
-
-# The files that GEOIP_DATABASE names.
-
-
-@pytest.fixture
-def unusable(tmp_path):
-    """Paths that are not databases, keyed by what is wrong with them."""
-    (tmp_path / "empty.mmdb").touch()
-    (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
-    return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
-
-
-# Which locations are shown.
 
 
 @effort(100)
@@ -181,10 +161,6 @@ def test_a_range_of_data_centres_ends_before_its_second_bound(monkeypatch, tmp_p
     assert [network(f"198.51.100.{n}") for n in (7, 8, 11, 12)] == ["other", "datacentre", "datacentre", "other"]
 
 
-def asn(number: int) -> dict[str, int]:
-    return {"autonomous_system_number": number, "autonomous_system_organization": "x"}
-
-
 def test_own_addresses_are_found_in_every_spelling():
     owners = AddressOwners(own=lambda: [ip_network("203.0.113.0/24"), ip_network("2001:db8::/64")])
     own = ("203.0.113.7", "::ffff:203.0.113.7", "::ffff:cb00:7107", "2001:db8::7", "2001:DB8:0:0::1")
@@ -194,22 +170,20 @@ def test_own_addresses_are_found_in_every_spelling():
     assert not AddressOwners().is_own("203.0.113.7")
 
 
-# The settings.
-
-
-def own(text: str, tmp_path) -> list[str]:
-    return [str(network) for network in config.load({"OWN_ADDRESSES": text}, instance=tmp_path).own_networks]
-
-
 def test_own_addresses_are_addresses_and_networks(tmp_path):
-    assert own("203.0.113.7, 2001:db8::/32,", tmp_path) == ["203.0.113.7/32", "2001:db8::/32"]
-    assert own("::ffff:203.0.113.7,::ffff:203.0.113.0/120", tmp_path) == ["203.0.113.7/32", "203.0.113.0/24"]
-    assert own("", tmp_path) == []
+    expected = {
+        "203.0.113.7, 2001:db8::/32,": ["203.0.113.7/32", "2001:db8::/32"],
+        "::ffff:203.0.113.7,::ffff:203.0.113.0/120": ["203.0.113.7/32", "203.0.113.0/24"],
+        "": [],
+    }
+    for text, networks in expected.items():
+        loaded = config.load({"OWN_ADDRESSES": text}, instance=tmp_path).own_networks
+        assert [str(network) for network in loaded] == networks
 
 
 def test_database_without_as_numbers_is_refused(place_database, tmp_path):
     cities = place_database({"103.4.0.0/16": {"city": "Dhaka", "country_code": "BD"}})
     with pytest.raises(config.SettingsError, match=r"^ASN_DATABASE names '.*cities.mmdb', which has no AS numbers"):
         config.load({"ASN_DATABASE": str(cities)}, instance=tmp_path)
-    numbers = place_database({"103.4.0.0/16": asn(1)}, "asn.mmdb")
+    numbers = place_database({"103.4.0.0/16": {"autonomous_system_number": 1}}, "asn.mmdb")
     assert config.load({"ASN_DATABASE": "asn.mmdb"}, instance=tmp_path).asn_files == [numbers]

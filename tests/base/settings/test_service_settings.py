@@ -3,9 +3,11 @@
 import pytest
 from base.settings.test_config import PRODUCTION, refusal
 from psycopg2.extensions import parse_dsn
-from redis.connection import parse_url
+from redis.connection import SSLConnection, parse_url
+from redis.sentinel import SentinelManagedSSLConnection
 
 from config import SettingsError
+from koyjabo.base.cluster import redis_client
 from koyjabo.base.database.postgres import dsn
 from koyjabo.base.settings import backup_folder, redis_url
 from koyjabo.base.settings.database_url import for_libpq
@@ -64,6 +66,19 @@ def test_plus_sign_in_an_option_stays_one(load):
     assert (smtp.user, smtp.password, smtp.sender_name, smtp.sender) == ("a+b", "c+d", "Koy Jabo", "live+1@b.example")
     url = "redis+sentinel://a/mymaster?username=a+b&password=c%20d"
     assert parse_url(redis_url.parse(url).urls[0]).items() >= {"username": "a+b", "password": "c d"}.items()
+
+
+def test_sentinels_and_their_master_are_reached_with_tls_and_their_own_credentials():
+    url = "rediss+sentinel://me:p%2Fss@a:1,b:2/mymaster/3?sentinel_username=you&sentinel_password=s%25s"
+    pool = redis_client.connect(url)._client.connection_pool
+    credentials = {"username": "me", "password": "p/ss", "db": 3}
+    assert pool.connection_class is SentinelManagedSSLConnection
+    assert (pool.service_name, pool.connection_kwargs.items() >= credentials.items()) == ("mymaster", True)
+    sentinels = [sentinel.connection_pool for sentinel in pool.sentinel_manager.sentinels]
+    assert [sentinel.connection_class for sentinel in sentinels] == [SSLConnection] * 2
+    for sentinel, host in zip(sentinels, ("a", "b"), strict=True):
+        credentials = {"host": host, "username": "you", "password": "s%s"}
+        assert sentinel.connection_kwargs.items() >= credentials.items()
 
 
 def test_password_of_redis_that_breaks_its_url_is_refused_and_not_printed(load):

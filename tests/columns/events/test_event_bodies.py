@@ -56,21 +56,15 @@ def test_bad_field_refuses_the_whole_batch_by_name(site):
     assert rows(site) == before
 
 
-def test_every_bad_field_is_named_at_once(site):
+def test_all_bad_fields_are_named_in_one_response(site):
     answer = send(site, event(id="", name="A"), "an event", event(props=5), visitorId="a b")
     fields = ("visitorId", "events.0.id", "events.0.name", "events.1", "events.2.props")
     assert_error(answer, 400, "invalid_input", *fields)
 
 
 PROPS = (
-    (
-        {"to": "Mirpur 10", "n": 5, "far": True, "near": False},
-        {"to": "Mirpur 10", "n": "5", "far": "true", "near": "false"},
-    ),
-    (
-        {"half": 0.5, "whole": 5.0, "less": -3, "tiny": 1e-9},
-        {"half": "0.5", "whole": "5", "less": "-3", "tiny": "1e-09"},
-    ),
+    ({"to": "Mirpur 10", "n": 5, "far": True}, {"to": "Mirpur 10", "n": "5", "far": "true"}),
+    ({"half": 0.5, "whole": 5.0, "tiny": 1e-9}, {"half": "0.5", "whole": "5", "tiny": "1e-09"}),
     ({"long": "ক" * 500}, {"long": "ক" * 120}),
     ({"many": HUGE}, {"many": "9" * 120}),
     ({"odd": "a\0b\ud800"}, {"odd": "a\ufffdb\ufffd"}),

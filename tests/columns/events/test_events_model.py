@@ -193,10 +193,3 @@ def live_through(url: str, seed: int) -> None:
 @given(seed=seeds)
 def test_reports_of_events_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url, seed)
-
-
-@pytest.mark.long(proved_by="columns/events/test_events_model.py::test_reports_of_events_are_the_models_on_sqlite")
-@effort(8)
-@given(seed=seeds)
-def test_reports_of_events_are_the_models_on_postgres(postgres, seed) -> None:
-    live_through(postgres.new_database().url, seed)

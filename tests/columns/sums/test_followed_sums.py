@@ -58,25 +58,6 @@ def test_report_reads_only_new_rows(site, monkeypatch):
     assert spans[2:] == [(True, (0, 0), (0, 3))]
 
 
-def test_a_breakdown_reads_all_visits_once(site, monkeypatch):
-    """A breakdown by viewed page also reads the events: once to count them, and once for their visits."""
-    view = {"id": "1", "name": "pageview", "page": "/"}
-    assert site.post("/api/events", json={"visitorId": "ayesha", "events": [view]}).json["accepted"] == 1
-    sums, read, spans = site.services[Columns]._sums, TableRows.rows, []
-
-    def rows(table, *span):
-        spans.append("visits" if table is sums.visits else "events")
-        return read(table, *span)
-
-    monkeypatch.setattr(TableRows, "rows", rows)
-    expected = {"page": (1, ["visits"]), "viewed_page": (2, ["visits", "events", "events"])}
-    for dimension, (visits, logs) in expected.items():
-        spans.clear()
-        filters = {"city": Filter(none_of=frozenset([dimension]))}
-        (row, *_) = site.reports.breakdown(ReportQuery(FRIDAY, SATURDAY, filters=filters), dimension).rows
-        assert (row.value, row.sums.visits, sorted(spans, reverse=True)) == ("/", visits, logs)
-
-
 def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(site):
     """The compared day's visits count up to the current time of day."""
     reports = site.reports
@@ -91,15 +72,6 @@ def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(sit
     assert compared() == 1
     site.time.go_to(f"{SATURDAY}T10:29:00+06:00")
     assert compared() == 0
-
-
-def test_cached_sums_have_a_limited_size(site, monkeypatch):
-    sums = site.services[Columns]._sums
-    monkeypatch.setattr(running_sums, "MAX_SUM_BYTES", 4_000)
-    for page in range(20):
-        visits(site, ReportQuery(FRIDAY, SATURDAY, filters={"page": Filter(frozenset([f"/{page}"]))}))
-        assert sum(entry.size for entry in sums._sums.values()) <= 4_000 + 2_000
-    assert 0 < len(sums._sums) < 20
 
 
 def test_a_visit_that_was_not_measured_is_not_attended(site):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -27,23 +26,17 @@ ANSWERS_S = 1.0
 """A server that takes longer to reply is considered frozen."""
 
 SERVICE = "mymaster"
-PASSWORD, SENTINEL_PASSWORD = "p/ss", "s%ntinel"
-QUOTED, SENTINEL_QUOTED = "p%2Fss", "s%25ntinel"
 
 
 class RedisNode(Service):
     """One of several Redis servers. It keeps its role across restarts, until the Sentinels change it."""
 
-    password = PASSWORD
-
-    def __init__(self, folder: Path, options: Sequence[str | Path] = (), tls: Sequence[str | Path] = ()) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.options = list(options)
-        self._tls = tls
+        self.options: list[str] = []
 
     def command(self) -> tuple[str | Path, ...]:
-        port = ("--port", "0", "--tls-port", str(self.port), *self._tls) if self._tls else ("--port", str(self.port))
-        return (program("redis-server", REMEDY), *port, *OPTIONS, *self.options)
+        return (program("redis-server", REMEDY), "--port", str(self.port), *OPTIONS, *self.options)
 
     def client(self, **options: Any) -> redis.Redis:
         """A client for only this server. Close it after use."""
@@ -53,7 +46,6 @@ class RedisNode(Service):
             socket_timeout=ANSWERS_S,
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
-            **self.credentials,
             **options,
         )
 
@@ -61,16 +53,10 @@ class RedisNode(Service):
         with self.client() as client:
             return client.execute_command(*words)
 
-    @property
-    def credentials(self) -> dict[str, Any]:
-        return {"password": self.password, "ssl": True, "ssl_cert_reqs": "none"} if self._tls else {}
-
 
 class Sentinel(RedisNode):
-    password = SENTINEL_PASSWORD
-
-    def __init__(self, folder: Path, tls: Sequence[str | Path] = ()) -> None:
-        super().__init__(folder, (), tls)
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self.configuration = folder / f"sentinel-{self.port}.conf"
 
     def command(self) -> tuple[str | Path, ...]:
@@ -80,14 +66,10 @@ class Sentinel(RedisNode):
 class RedisWithSentinels:
     """A master, two replicas and three Sentinels, in one folder."""
 
-    def __init__(self, is_secure: bool = False) -> None:
-        self.is_secure = is_secure
+    def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="koyjabo-redis-"))
-        self.tls = _certificate(self.folder) if is_secure else ()
-        secure = ("--requirepass", PASSWORD, "--masterauth", PASSWORD) if is_secure else ()
-        tls = (*self.tls, "--tls-replication", "yes") if is_secure else ()
-        self.servers = [RedisNode(self.folder, secure, tls) for _ in range(3)]
-        self.sentinels = [Sentinel(self.folder, self.tls) for _ in range(3)]
+        self.servers = [RedisNode(self.folder) for _ in range(3)]
+        self.sentinels = [Sentinel(self.folder) for _ in range(3)]
         self.nodes = [*self.servers, *self.sentinels]
 
     def __enter__(self) -> Self:
@@ -109,26 +91,16 @@ class RedisWithSentinels:
 
     @property
     def url(self) -> str:
-        user, scheme, query = "", "redis", ""
-        if self.is_secure:
-            user, scheme = f":{QUOTED}@", "rediss"
-            query = f"?sentinel_password={SENTINEL_QUOTED}&ssl_cert_reqs=none"
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
-        return f"{scheme}+sentinel://{user}{hosts}/{SERVICE}/0{query}"
+        return f"redis+sentinel://{hosts}/{SERVICE}/0"
 
     def _configuration(self, number: int) -> Iterator[str]:
         sentinel, port = self.sentinels[number], self.servers[0].port
         yield from (f"dir {self.folder}", "bind 127.0.0.1", f"sentinel myid {number:040x}")
-        if self.is_secure:
-            yield from ("port 0", f"tls-port {sentinel.port}", "tls-replication yes", *_lines(self.tls))
-            yield f'requirepass "{SENTINEL_PASSWORD}"'
-        else:
-            yield f"port {sentinel.port}"
+        yield f"port {sentinel.port}"
         yield f"sentinel monitor {SERVICE} 127.0.0.1 {port} 2"
         yield f"sentinel down-after-milliseconds {SERVICE} {NEVER_MS}"
         yield f"sentinel failover-timeout {SERVICE} 5000"
-        if self.is_secure:
-            yield f'sentinel auth-pass {SERVICE} "{PASSWORD}"'
         for replica in self.servers[1:]:
             yield f"sentinel known-replica {SERVICE} 127.0.0.1 {replica.port}"
         for other, known in enumerate(self.sentinels):
@@ -185,19 +157,3 @@ class RedisWithSentinels:
     def _is_in_place(self, node: RedisNode) -> bool:
         role, *more = node.asks("ROLE")
         return bool(more[1]) if role == "master" else role == "slave" and more[2] == "connected"
-
-
-def _lines(options: Sequence[str | Path]) -> Iterator[str]:
-    for name, value in zip(options[::2], options[1::2], strict=True):
-        yield f"{str(name).removeprefix('--')} {value}"
-
-
-def _certificate(folder: Path) -> tuple[str | Path, ...]:
-    """Options for a server with TLS and a self-signed certificate."""
-    key, certificate = folder / "redis.key", folder / "redis.crt"
-    made = [program("openssl", "Debian has it"), "req", "-x509", "-newkey", "ec", "-nodes", "-days", "1"]
-    made += ["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"]
-    made += ["-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    files = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
-    return (*files, "--tls-auth-clients", "no")
