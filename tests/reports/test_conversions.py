@@ -32,10 +32,6 @@ def report(site: Site, scope: Scope, first: str, last: str) -> ConversionReport:
         return conversion_queries.conversions_between(session, scope, first, last)
 
 
-def pages(site: Site, scope: Scope, first: str, last: str) -> list[tuple[str | None, int]]:
-    return [tuple(page) for page in report(site, scope, first, last).pages]
-
-
 def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -> None:
     """Open pages an hour apart, and sign up."""
     for number, page in enumerate(opened):
@@ -56,17 +52,6 @@ def test_first_page_in_the_community_counts_also_when_its_visitor_is_erased(site
     assert conversions.average_ms == 4 * HOUR_MS // 3
     site.services[Erasure].forget("karim")
     assert report(site, metro, FIRST, FIRST) == conversions
-
-
-def test_range_is_of_the_days_of_first_visits(site, metro):
-    site.register("karim", page="/fares", communityId=metro)
-    site.time.go_to("2025-12-17T00:00:00+06:00")
-    assert pages(site, metro, FIRST, FIRST) == []
-    open_and_sign_up(site, metro, "karim", "/map")
-    open_and_sign_up(site, metro, "salma", "/map")
-    assert pages(site, metro, FIRST, FIRST) == [("/fares", 1)]
-    assert pages(site, metro, SECOND, SECOND) == [("/map", 1)]
-    assert pages(site, Scope("another"), FIRST, SECOND) == []
 
 
 def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):

@@ -17,7 +17,7 @@ from koyjabo.columns.columns import Columns
 from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.ui import breakdowns, cards, choices, view, view_plan
+from koyjabo.reports.ui import breakdowns, cards, choices, view
 from koyjabo.reports.ui.report_context import VIEW_PARAMETERS
 from koyjabo.reports.ui.view_plan import SENDING_PARAMETERS
 
@@ -67,8 +67,7 @@ def link(page, key):
 def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatch):
     site.services[Columns]._sums.forget()  # cached by other tests
     monkeypatch.setattr(log, "MAX_UNREAD_ROWS", 0)
-    for path in ("/admin/", "/admin/"):
-        assert "are being counted for reports" in words(admin.get(path))
+    assert "visits" not in figures(admin.get("/admin/"))
     answer = admin.client.get("/api/reports/summary")
     assert_error(answer, 503, "still_counting")
     assert answer.headers["Retry-After"] == "10"
@@ -79,11 +78,9 @@ def test_click_on_a_row_filters_everything_by_exactly_that_value(admin):
     for label, (url, number) in rows(page, "page").items():
         filtered = admin.get(url)
         assert figures(filtered)["visits"] == number == PAGES[label], label
-        assert f"Landing page is {label}" in words(filtered)
         assert list(rows(filtered, "page")) == [label]
     turned = admin.get(link(filtered, "turn 1"))
     assert figures(turned)["visits"] == 14 - number
-    assert f"Landing page is not {label}" in words(turned)
     assert admin.get(link(turned, "remove 1")).count("chip") == page.count("chip")
 
 
@@ -108,22 +105,7 @@ def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
     assert "5 to 6 of 6" in words(second)
     assert {*rows(first, "page"), *rows(second, "page")} == {*PAGES}
     assert [*rows(admin.get("/admin/?by=page&range=all&find=FARE"), "page")] == ["/fares"]
-    assert "Nothing found." in admin.get("/admin/?by=page&range=all&find=nowhere")
-    assert "searched" not in admin.get("/admin/?by=page&range=all&find=FARE")
-    monkeypatch.setattr(view_plan, "MAX_BREAKDOWN_ROWS", 2)
-    text = words(admin.get("/admin/?by=page&range=all&find=FARE"))
-    assert "1 to 1 of 1 · searched in the 2 largest" in text
     assert PART.findall(admin.get(link(second, "back")))[-1] == "communities"
-
-
-def test_chosen_figure_is_the_chart_and_periods_lead_to_their_views(admin):
-    page = admin.get(link(admin.get("/admin/"), "figure visitors"))
-    assert re.search(r'<span id="insights-periods-caption">Unique visitors<', page)
-    assert "not over yet" in words(page)
-    day = admin.get(f"/admin/?start={THURSDAY}&end={THURSDAY}")
-    period = re.search(rf'href="([^"]+start={THURSDAY}&amp;end={THURSDAY})"[^>]*>Thu 11 Dec<', page)
-    assert figures(admin.get(unescape(period[1]))) == figures(day)
-    assert "<small>so far" not in day[day.index("insights-periods-rows") : day.index("</tbody>")]
 
 
 def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
@@ -139,31 +121,15 @@ def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
     assert "data-pending" not in admin.get("/admin/?range=all")
 
 
-def test_an_address_that_is_not_valid_says_why_and_shows_the_view_without_it(admin):
-    for query, reason in {
-        "range=month&start=2025-01-01": "range: must not be given together with start or end",
-        "pge=/fares": "pge: is not a parameter of this report",
-        "by=color": "by: is not a dimension of reports",
-        "granularity=year": "granularity: must be one of",
-        "offset=-1": "offset: must be a number",
-    }.items():
+def test_an_invalid_address_names_its_parameter_and_shows_the_view_without_it(admin):
+    for query in ("range=month&start=2025-01-01", "pge=/fares", "by=color", "granularity=year", "offset=-1"):
         page = admin.get(f"/admin/?{query}", 400)
-        assert reason in words(page)
+        assert f"{query.partition('=')[0]}: " in words(page)
         assert figures(page)["visits"] == 56
 
 
-NAMES = [
-    *VIEW_PARAMETERS,
-    *SENDING_PARAMETERS,
-    "range",
-    "start",
-    "end",
-    "compare",
-    *DIMENSION_NAMES,
-    "limit",
-    "event:a:b",
-    "event:",
-]
+NAMES = [*VIEW_PARAMETERS, *SENDING_PARAMETERS, *DIMENSION_NAMES]
+NAMES += ["range", "start", "end", "compare", "limit", "event:a:b", "event:"]
 VALUES = ["", "all", "today", "year", "hour", "2025-12-01", "0001-01-01", "9999-12-31", "!", "\\", "figures"]
 VALUES += [*DIMENSION_NAMES, "bangladesh", "999999", "1e9", "-1", "٣", "২"]
 pairs_of_an_address = st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES) | st.text(max_size=20))

@@ -13,10 +13,9 @@ from support.application.site import Site, Time
 from support.databases.database import SqliteDatabase
 from support.models.insights_model import Figures, InsightsModel, Visit
 from support.runs.fuzz_effort import effort
-from support.sites.full_site import rebuild, use_small_blocks
+from support.sites.full_site import rebuild, use_small_blocks, use_small_pieces
 
 from koyjabo.base.core.clock import shifted
-from koyjabo.base.database import throttle
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.blocks import block_queries
 from koyjabo.columns.query.groups import Sums
@@ -271,8 +270,7 @@ def live_through(url: str, seed: int, changes: Sequence[str] = ()) -> None:
     """Make these changes or eight random ones, and ask after each."""
     history = History(url, Random(seed))
     with history.site, pytest.MonkeyPatch.context() as patch:
-        for limit in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
-            patch.setattr(throttle, limit, 5)
+        use_small_pieces(patch, 5)
         use_small_blocks(patch)
         history.register()
         for change in changes or history.choose.choices(CHANGES, k=8):

@@ -1,10 +1,12 @@
 """When a worker sends to the pages of a view, and how many views it serves."""
 
 import json
+import re
 
 import pytest
 from flask import request
 from support.application.site import Site, Time
+from support.people.admins import panel
 from support.people.communities import Cast
 from support.people.share_links import PASSWORD, boss, share
 from support.programs.processes import wait_until
@@ -30,6 +32,14 @@ def site(sqlite_database):
 def view(site: Site, query: str, scope: Scope = SITE, user_id: str = ""):
     name, opening = site.services[LiveViews].view(scope, user_id, {"query": query})
     return site.services[RealtimeServices].rooms.open(name, opening()).source
+
+
+def test_a_pushed_part_has_the_same_version_as_on_the_page(site):
+    site.register("nusrat", page="/fares")
+    (event,) = view(site, "range=7d&compare=weekday").events_after(0)
+    page = panel(site).get("/admin/?range=7d&compare=weekday")
+    versions = dict(re.findall(r'data-part="(\w+)"[^>]*data-version="(\w+)"', page))
+    assert versions.items() >= event.versions.items()
 
 
 def test_days_that_are_over_do_not_follow_visits(site):

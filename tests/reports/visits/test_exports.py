@@ -15,7 +15,7 @@ from support.sites.visit_list import DAYS, DHAKA, Log
 from koyjabo.base.core import spreadsheet
 from koyjabo.columns.dimensions.trait_parser import TraitParser
 from koyjabo.people.audit.audit import Audit
-from koyjabo.reports.visits import export_lines, visit_list
+from koyjabo.reports.visits import export_lines
 from koyjabo.reports.visits.queries import LoggedVisit
 from koyjabo.reports.visits.visit_list import VisitFilter
 
@@ -24,15 +24,6 @@ from koyjabo.reports.visits.visit_list import VisitFilter
 def log(module_database):
     with Site(module_database.url, STARTING_TOTAL=4000) as site:
         yield Log(site)
-
-
-def test_export_has_every_visit_oldest_first(log, monkeypatch):
-    monkeypatch.setattr(visit_list, "PIECE_SIZE", 5)
-    rows = list(csv.DictReader(io.StringIO(log.export())))
-    assert [int(row["ordinal"]) for row in rows] == list(range(4001, 4025))
-    assert list(rows[0]) == list(export_lines.EXPORT_COLUMNS)
-    assert (rows[1]["at"], rows[1]["place"], rows[1]["community"]) == ("2025-12-13T21:00:00.000Z", DHAKA, "Hikers")
-    assert rows[1]["user_agent"] == "'=cmd|'/c calc'!A0"
 
 
 def test_export_goes_by_the_filter_and_leaves_a_line_without_the_searched_text(log):
@@ -60,8 +51,6 @@ def test_export_says_when_a_visit_was_opened_that_was_counted_later():
 
 
 SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-SAID = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"]
-INSIDE = ["/p;=cmd|'/C calc'!A0;q", "a\n=1+1;b", 'a;"=1+1";b', "a\t@x|+1 :-1", "(compatible; bot; +http://bot.example)"]
 
 
 def exported(name: str) -> str:
@@ -83,17 +72,11 @@ def cells(text: str, separator: str) -> Iterator[str]:
         yield from (cell.strip('" ') for cell in line.split(separator))
 
 
-def test_no_list_separator_makes_a_formula_of_a_text():
-    for name in [*SAID, *INSIDE]:
-        text = exported(name)
-        formulas = [cell for separator in ",;\t|: ^~" for cell in cells(text, separator) if cell.startswith(SIGNS[:-3])]
-        assert formulas == [], name
-
-
 @effort(100)
-@given(st.text(st.sampled_from([*SIGNS, "'", ";", ",", " ", "a", "ক", "া", '"', "1"]), max_size=12))
+@given(st.text(st.sampled_from([*SIGNS, *"';, a\"1|:^~", "ক", "া"]), max_size=12))
 def test_exported_text_is_read_back_unchanged(said):
-    (row,) = csv.reader(io.StringIO(exported(said), newline=""))
+    text = exported(said)
+    (row,) = csv.reader(io.StringIO(text, newline=""))
     assert [spreadsheet.plain(cell) for cell in row].count(said) >= 7
-    for separator in ";|":
-        assert not any(cell.startswith(SIGNS[:-3]) for cell in next(csv.reader([row[3]], delimiter=separator), []))
+    for separator in ",;\t|: ^~":
+        assert not any(cell.startswith(SIGNS[:-3]) for cell in cells(text, separator))

@@ -14,9 +14,8 @@ from koyjabo.counting.batch_plan import INSERTED_VISIT_COLUMNS, FirstVisit
 from koyjabo.counting.models import CLEARED_COLUMNS, Event, Visit, Visitor
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.visits import queries, visit_list
+from koyjabo.reports.visits import queries
 from koyjabo.reports.visits.export_lines import EXPORT_COLUMNS
-from koyjabo.reports.visits.queries import Count
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from koyjabo.upkeep.retention import erasure_queries
 
@@ -131,18 +130,6 @@ def test_viewer_searches_by_anything_but_ids_and_emails(world):
         assert log.slice(viewer, VisitFilter(text=text)).visits == ()
         assert log.slice(admin, VisitFilter(text=text)).visits != ()
     assert [visit.visitor_id for visit in log.visits_of(viewer, 22301)] == [MASKED_TEXT]
-
-
-def test_results_are_counted_as_far_as_that_is_quick(world, monkeypatch):
-    log, admin, _ = world
-    assert log.count(admin, VisitFilter()) == Count(8, True)
-    assert log.count(admin, VisitFilter(text="fares")) == Count(2, True)
-    assert log.count(admin, VisitFilter(first_day="2030-01-01")) == Count(0, True)
-    monkeypatch.setattr(visit_list, "MAX_COUNTED_RESULTS", 3)
-    assert log.count(admin, VisitFilter(who="people")) == Count(4, False)
-    monkeypatch.setattr(visit_list, "COUNT_S", -1)
-    monkeypatch.setattr(queries, "FIRST_STRETCH", 2)
-    assert log.count(admin, VisitFilter(place="Unknown")) == Count(2, False)
 
 
 TABLE = Visit.__table__.columns

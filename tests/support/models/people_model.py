@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import combinations_with_replacement, count
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import make_url
 
+from koyjabo.base.core.clock import shifted
 from koyjabo.base.models import SITE
 from koyjabo.counting.ledger_store import open_store
 from koyjabo.counting.records import NewVisit
@@ -121,10 +122,6 @@ def split(people: Iterable[str]) -> tuple[int, int]:
     return kinds.count("u"), kinds.count("v")
 
 
-def shifted(day: str, days: int) -> str:
-    return (date.fromisoformat(day) + timedelta(days)).isoformat()
-
-
 HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 AYESHA, KARIM, NILA = (f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "123")
 STARTS = {
@@ -140,9 +137,9 @@ HOUR_MS = 3_600_000
 class World:
     conversions: list[VisitorConversion]
 
-    def __init__(self, url: str, zone: str = "Asia/Dhaka") -> None:
+    def __init__(self, url: str, zone: str = "Asia/Dhaka", start: str = "") -> None:
         self.time = Time()
-        self.time.go_to(STARTS[zone])
+        self.time.go_to(start or STARTS[zone])
         self.site = Site(url, self.time, TIMEZONE=zone)
         for community in (HERE, THERE):
             self.site.add_community(community)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from koyjabo.base.core.extensions import db
+from koyjabo.base.database import throttle
 from koyjabo.base.models import Scope
 from koyjabo.columns.blocks import block as blocks, block_queries, table_rows as log
 from koyjabo.columns.columns import Columns
@@ -96,6 +97,12 @@ def rebuild(site: Site) -> None:
     """Read all visits again for reports, as after a repair."""
     site.services[Insights]._database.write(block_queries.remove_all_blocks)
     site.services[Columns].catch_up()
+
+
+def use_small_pieces(patch: pytest.MonkeyPatch, rows: int) -> None:
+    """Let long work on the database have this many rows in a transaction."""
+    for limit in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
+        patch.setattr(throttle, limit, rows)
 
 
 def use_small_blocks(patch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import psutil
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from support.application.site import SECRET, Site
 from support.people.accounts import confirm
 from support.people.communities import site_admin
-from support.programs.processes import METRICS_TOKEN, wait_until
+from support.programs.patience import BEHIND_S
+from support.programs.processes import wait_until
+from support.servers.changed_server import TRESPASS, ChangedServer
 from support.sites.backups import add_backup, add_failure
 from support.sites.full_site import in_context, quiet
 
@@ -175,14 +177,11 @@ def test_one_of_many_servers_begins_the_backup(site, folder, begun):
     """The servers have separate connections. Afterwards none starts another backup."""
     tick(site)
     site.time.go_to(AT)
-    with (
-        Site(site.database_url, site.time, BACKUP_DIR=str(folder)) as second,
-        Site(site.database_url, site.time, BACKUP_DIR=str(folder)) as third,
-    ):
-        servers = (site, second, third)
+    with Site(site.database_url, site.time, BACKUP_DIR=str(folder)) as second:
+        servers = (site, second)
         for server in servers:
             state(server)
-        with ThreadPoolExecutor(3) as threads:
+        with ThreadPoolExecutor(2) as threads:
             list(threads.map(lambda server: backups(server).tick(), servers))
         for server in servers:
             ended(server)
@@ -229,23 +228,22 @@ def test_failed_backup_is_tried_again_after_an_hour_up_to_three_times_a_day(site
     assert not is_possible(site)
 
 
-@pytest.mark.parametrize(
-    ("zone", "at", "now", "day", "next"),
-    [
-        ("Asia/Dhaka", "03:30", "2025-12-15T21:29:59+00:00", "2025-12-15", "2025-12-15T21:30"),
-        ("Asia/Dhaka", "03:30", "2025-12-15T21:30:00+00:00", "2025-12-16", "2025-12-16T21:30"),
-        # Clocks jump from 02:00 to 03:00 there, so 02:30 does not exist.
-        ("Europe/Berlin", "02:30", "2026-03-29T01:29:59+00:00", "2026-03-28", "2026-03-29T01:30"),
-        ("Europe/Berlin", "02:30", "2026-03-29T01:30:00+00:00", "2026-03-29", "2026-03-30T00:30"),
-        # 02:30 occurs twice: at 00:30 and at 01:30 UTC.
-        ("Europe/Berlin", "02:30", "2026-10-25T01:30:00+00:00", "2026-10-25", "2026-10-26T01:30"),
-    ],
-)
-def test_backup_is_due_once_on_every_local_day(sqlite_database, folder, zone, at, now, day, next):
-    with Site(sqlite_database.url, TIMEZONE=zone, BACKUP_AT=at, BACKUP_DIR=str(folder)) as site:
-        site.time.go_to(now)
-        assert backups(site)._day() == day
-        assert iso(state(site).next_ms) == f"{next}:00.000Z"
+DUE = {
+    "2026-03-29T01:29:59+00:00": ("2026-03-28", "2026-03-29T01:30"),
+    # Clocks jump from 02:00 to 03:00 there, so 02:30 does not exist.
+    "2026-03-29T01:30:00+00:00": ("2026-03-29", "2026-03-30T00:30"),
+    # 02:30 occurs twice: at 00:30 and at 01:30 UTC.
+    "2026-10-25T01:30:00+00:00": ("2026-10-25", "2026-10-26T01:30"),
+}
+"""The day of the last backup that is due, and when the next one is, in UTC."""
+
+
+def test_a_backup_is_due_once_on_every_local_day(sqlite_database, folder):
+    with Site(sqlite_database.url, TIMEZONE="Europe/Berlin", BACKUP_AT="02:30", BACKUP_DIR=str(folder)) as site:
+        for now, (day, next_at) in DUE.items():
+            site.time.go_to(now)
+            assert backups(site)._day() == day
+            assert iso(state(site).next_ms) == f"{next_at}:00.000Z"
 
 
 def test_failure_is_emailed_once_until_a_backup_succeeds(site):
@@ -301,8 +299,8 @@ def test_backup_of_an_inconsistent_ledger_is_reported_like_other_recounts(site):
     assert (recounted["agrees"], "seconds" in recounted) == (False, True)
 
 
-def test_only_as_many_backups_are_kept_as_the_setting_says(database, folder):
-    with Site(database.url, BACKUP_DIR=str(folder), BACKUP_KEEP="2") as site:
+def test_only_the_newest_backups_are_kept_as_many_as_the_setting_says(sqlite_database, folder):
+    with Site(sqlite_database.url, BACKUP_DIR=str(folder), BACKUP_KEEP="2") as site:
         names = []
         for _ in range(3):
             site.time.pass_(seconds=1)
@@ -340,22 +338,24 @@ def test_slow_folder_keeps_no_page_waiting(site, monkeypatch):
     assert backups(site).state(OPERATOR).files == []
 
 
-def scraped(site: Site) -> dict[str, float]:
-    state(site)
-    backups(site).refresh()
-    text = site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return {sample.name: sample.value for sample in samples if sample.name.startswith("koyjabo_backup")}
+@pytest.mark.long(proved_by="upkeep/backups/test_backups.py::test_backup_is_made_at_its_time_and_verified")
+@pytest.mark.honest_start
+@pytest.mark.both_kinds
+def test_a_server_that_was_down_makes_its_backup_outside_the_event_loop_when_it_is_back(database, folder, tmp_path):
+    database.begin()
+    database.rows("INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES ('backups', '', '', 0, 0)")
+    server = ChangedServer(database, tmp_path, CHANGES="{}", WATCHED=1, BACKUP_DIR=str(folder)).start()
+    try:
+        family = psutil.Process(server.pid)
+        child = wait_until(lambda: backup_among(family.children(recursive=True)), "the process is there", BEHIND_S)
+        wait_until(lambda: child.nice() == 10, "it has a low priority")  # lowered after its start
+        assert "SECRET" not in " ".join(child.cmdline()) + str(database.url in child.cmdline())
+        wait_until(lambda: BackupFolder(folder).names(), "it is verified", BEHIND_S)
+        assert server.stop().status == 0
+        assert TRESPASS not in server.log, server.log
+    finally:
+        server.kill()
 
 
-def test_metrics_have_the_newest_verified_backup_and_all_failures(site, folder):
-    failures = "koyjabo_backup_failures_total"
-    assert scraped(site) == {failures: 0}
-    add_failure(site)
-    add_backup(site, hours_ago=9)
-    size = (folder / (name := add_backup(site, hours_ago=3))).stat().st_size
-    add_backup(site, ending=UNVERIFIED_ENDING)
-    add_failure(site)
-    made_s = BackupFolder(folder)._file(name).made_ms / 1000
-    proven = {"koyjabo_backup_proven_timestamp_seconds": made_s, "koyjabo_backup_bytes": size}
-    assert scraped(site) == {**proven, failures: 2}
+def backup_among(processes: list[psutil.Process]) -> psutil.Process | None:
+    return next((process for process in processes if "backup" in process.cmdline()), None)

@@ -13,12 +13,12 @@ from koyjabo.base.database import free_space
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.free_space import Disk
 from koyjabo.base.database.timelines import TIMELINES
-from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.counting.visits import Visits
+from koyjabo.upkeep.health.causes import CAUSE_SENTENCES
 
 PEER = "10.0.0.9"
-FORWARDED = "198.51.100.7, 203.0.113.5, 10.0.0.1"
+SEE = "/admin/server/rollback"
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def site(sqlite_database, monkeypatch):
     room, however full this machine's disk is.
     """
     monkeypatch.setattr(free_space, "read_disk", lambda folder: Disk(free=10**11, total=2 * 10**11))
-    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
+    with Site(sqlite_database.url) as site:
         yield site
 
 
@@ -36,150 +36,106 @@ def admin(site):
     return panel(site)
 
 
-def hops(page):
-    """Addresses by number of proxies, and the current number."""
-    matches = re.findall(r'data-label="Proxies">(\d+)</th>\s*<td[^>]*><code>([^<]*)</code>( <span)?', page)
-    return [address for _, address, _ in matches], [int(number) for number, _, is_in_force in matches if is_in_force]
-
-
-def seen_from(site, admin, **headers):
-    environ = {"REMOTE_ADDR": PEER}
-    answer = admin.client.get("/admin/server", headers={**admin.headers, **headers}, environ_overrides=environ)
-    assert answer.status_code == 200, answer.text
-    return answer.text
-
-
-def test_warning_that_a_step_mends_is_shown_only_by_the_step(site, admin):
-    site.register("ayesha")
-    site.rows("UPDATE visits SET at_ms = 1")
-    page = admin.get("/admin/server")
-    assert 'id="warnings-label"' not in page
-    assert '<span class="status" data-kind="warning"><span>Nightly backup' in page
-    admin.send("/admin/getting-started/all", state="hidden")
-    page = words(admin.get("/admin/server"))
-    assert "Warnings No backup yet. Turn on nightly backups : the server then" in page
-
-
 def warning_of(reader: Reader, name: str) -> tuple[str, str] | None:
     """The warning's level and text. The text ends with the label of its button, if there is one."""
     shown = re.search(rf'(?s)<li id="warning-{name}" data-level="(\w+)">(.*?)</li>', reader.get("/admin/server"))
     return shown and (shown[1], words(shown[2]))
 
 
-def test_page_shows_no_secret_and_no_missing_countries(site, admin):
+def test_a_warning_that_a_first_step_mends_is_shown_only_by_the_step(site, admin):
+    site.register("ayesha")
+    site.rows("UPDATE visits SET at_ms = 1")
     page = admin.get("/admin/server")
-    assert "make assets" not in words(page)
-    assert site.settings["SECRET_KEY"] not in page
-    assert site.database_url not in page
-    assert "koyjabo.db" not in page
+    assert 'id="warnings-label"' not in page
+    assert '<span class="status" data-kind="warning"><span>Nightly backup' in page
+    admin.send("/admin/getting-started/all", state="hidden")
+    assert warning_of(admin, "backups")[0] == "warning"
 
 
-def test_address_in_use_is_shown_without_its_port(sqlite_database):
+def test_the_page_server_shows_no_secret_and_no_path_of_the_database(site, admin):
+    page = admin.get("/admin/server")
+    for secret in (site.settings["SECRET_KEY"], site.database_url, "koyjabo.db"):
+        assert secret not in page
+
+
+def test_the_page_server_shows_the_address_of_every_proxy_and_the_one_in_use(sqlite_database):
     with Site(sqlite_database.url, TRUSTED_PROXIES="2") as site:
-        header = '", <script>, 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
-        page = seen_from(site, panel(site), **{"X-Forwarded-For": header})
-        assert hops(page) == ([PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&lt;script&gt;", "&#34;"], [2])
-        assert "The server sees your address as 2001:db8::1 ." in words(page)
+        admin = panel(site)
+        forwarded = {"X-Forwarded-For": '", <script>, 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'}
+        request = {"headers": {**admin.headers, **forwarded}, "environ_overrides": {"REMOTE_ADDR": PEER}}
+        page = admin.client.get("/admin/server", **request).text
+    rows = re.findall(r'data-label="Proxies">(\d+)</th>\s*<td[^>]*><code>([^<]*)</code>( <span)?', page)
+    addresses = [PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&lt;script&gt;", "&#34;"]
+    assert [address for _, address, _ in rows] == addresses
+    assert [number for number, _, is_in_use in rows if is_in_use] == ["2"]
 
 
-def test_page_works_while_the_database_does_not_respond(site, admin, monkeypatch):
-    """Open pages must learn that visits are not being saved; `/readyz` shows the same to everyone."""
-    assert json.loads(admin.get("/admin/state")) == {"unsaved": ""}
-    monkeypatch.setattr(DatabaseThread, "_connected", away)
-    site.services[UnsavedVisits].since_ms = site.time.ms
-    assert unsaved(admin) == "Visits have not been saved since 10:48:38."
-    admin.get("/admin/people", 503)
-    Reader(site).get("/admin/state", 303)
-    site.services[UnsavedVisits].since_ms = None
-    site.services[Visits].site.update(None)  # as the regular read does every second
-    assert unsaved(admin) == "The database does not respond."
-    monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, but timeline 2 was seen.")
-    assert unsaved(admin).startswith("An old primary database server is back")
-    assert warning_of(admin, "database")[1].startswith("An old primary database server is back")
+def refuse(_: object) -> None:
+    raise OperationalError("", {}, Exception("away"))
 
 
 def unsaved(admin: Reader) -> str:
     return json.loads(admin.get("/admin/state"))["unsaved"]
 
 
-def test_page_opens_for_recent_admins_while_the_database_is_away(site, admin, monkeypatch):
+def test_an_open_page_of_the_panel_learns_why_visits_are_not_saved(site, admin, monkeypatch):
+    assert unsaved(admin) == ""
+    monkeypatch.setattr(DatabaseThread, "_connected", refuse)
+    site.services[UnsavedVisits].since_ms = site.time.ms
+    assert "10:48:38" in unsaved(admin)
+    admin.get("/admin/people", 503)
+    Reader(site).get("/admin/state", 303)
+    site.services[UnsavedVisits].since_ms = None
+    site.services[Visits].site.update(None)  # as the regular read does every second
+    assert unsaved(admin) == CAUSE_SENTENCES["away"].sentence
+    monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, but timeline 2 was seen.")
+    assert unsaved(admin) == CAUSE_SENTENCES["old_primary"].sentence
+    assert warning_of(admin, "database")[1].startswith(CAUSE_SENTENCES["old_primary"].sentence)
+
+
+def test_the_page_server_opens_for_recent_admins_while_the_database_does_not_respond(site, admin, monkeypatch):
     admin.get("/admin/server")
     with monkeypatch.context() as patch:
-        patch.setattr(DatabaseThread, "_connected", away)
+        patch.setattr(DatabaseThread, "_connected", refuse)
         assert warning_of(admin, "database")  # although the last regular read succeeded
         site.services[Visits].site.update(None)  # as the regular read does every second
-        level, text = warning_of(admin, "database")
-        assert (level, text[:30]) == ("danger", "The database does not respond.")
-        admin.get("/admin/people", 503)
+        assert warning_of(admin, "database")[0] == "danger"
         assert 'id="the-database-does-not-answer"' in admin.get("/docs/troubleshooting.md")
         Reader(site).get("/admin/server", 303)
         site.services.signals.access_revoked.send("somebody")
         admin.get("/admin/server", 503)
 
 
-def away(_):
-    raise OperationalError("", {}, Exception("away"))
-
-
-HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
-TODAY = "2025-12-16"
-LOST = "The database was rolled back on 16 Dec 2025, 10:48 . Acknowledged visits lost: {} docs/failover.md explains"
-SEE = "/admin/server/rollback"
-
-
-@pytest.fixture
-def site_with_community(sqlite_database):
-    """A site on SQLite: PostgreSQL has its own clock, so a test's clock would cause a warning."""
-    with Site(sqlite_database.url) as site_with_community:
-        site_with_community.add_community(HERE)
-        yield site_with_community
-
-
-@pytest.fixture
-def admin_of_community(site_with_community):
-    return panel(site_with_community)
-
-
-def go_back(site_with_community: Site, database, *scopes: str) -> None:
-    """Register a visit in each of these scopes, and roll the database back to before them."""
+def roll_back(site: Site, database, visits: int) -> None:
+    """Register visits, and roll the database back to before them."""
     remembered = database.remember()
-    for scope in scopes:
-        site_with_community.register("ayesha", **({} if scope == SITE else {"communityId": scope}))
+    for _ in range(visits):
+        site.register("ayesha")
     database.go_back(remembered)
-    site_with_community.register("babul")
+    site.register("babul")
 
 
-def test_every_loss_is_red_until_an_admin_acknowledges_it(site_with_community, admin_of_community, sqlite_database):
-    viewer = Reader(site_with_community).sign_up("nila")
-    site_with_community.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
-    go_back(site_with_community, sqlite_database, SITE, SITE)
-    site_with_community.time.pass_(seconds=11)
-    go_back(site_with_community, sqlite_database, SITE)
-    level, text = warning_of(admin_of_community, "rollback")
-    assert (level, LOST.format(3) in text) == ("danger", True)
+def test_a_loss_of_acknowledged_visits_is_red_until_an_admin_marks_it_as_seen(site, admin, sqlite_database):
+    viewer = Reader(site).sign_up("nila")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
+    roll_back(site, sqlite_database, 2)
+    site.time.pass_(seconds=11)
+    roll_back(site, sqlite_database, 1)
+    assert "Found: 0 Lost visits: 2" in words(admin.get("/admin/audit"))
+    level, text = warning_of(admin, "rollback")
+    assert (level, "lost: 3 " in text) == ("danger", True)
     assert text.endswith("Mark as seen")
     assert not warning_of(viewer, "rollback")[1].endswith("Mark as seen")
-    at = re.search(r'name="at" value="(\d+)"', admin_of_community.get("/admin/server"))[1]
+    at = re.search(r'name="at" value="(\d+)"', admin.get("/admin/server"))[1]
     viewer.send(SEE, 403, at=at)
-    admin_of_community.send(SEE, at=int(at) - 1)  # from a page that does not show the latest rollback
-    assert warning_of(admin_of_community, "rollback")[0] == "danger"
+    admin.send(SEE, at=int(at) - 1)  # from a page that does not show the latest rollback
+    assert warning_of(admin, "rollback")[0] == "danger"
 
-    admin_of_community.send(SEE, at=at)
-    assert admin_of_community.location == "/admin/server"
-    assert warning_of(admin_of_community, "rollback") is None
-    assert last_line(site_with_community) == ("Rani", "ledger.rollback_seen", "")
-    admin_of_community.send(SEE, at=at)
-    assert site_with_community.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.rollback_seen'") == [(1,)]
+    for _ in range(2):
+        admin.send(SEE, at=at)
+    assert (admin.location, warning_of(admin, "rollback")) == ("/admin/server", None)
+    assert last_line(site) == ("Rani", "ledger.rollback_seen", "")
+    assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.rollback_seen'") == [(1,)]
 
-    go_back(site_with_community, sqlite_database, SITE)
-    assert LOST.format(1) in warning_of(admin_of_community, "rollback")[1]
-
-
-def test_loss_is_shown_in_the_audit_log_and_with_totals(site_with_community, admin_of_community, sqlite_database):
-    go_back(site_with_community, sqlite_database, *[SITE] * 11, HERE)
-    audited = words(admin_of_community.get("/admin/audit"))
-    assert "Database rolled back Acknowledged: 12 Found: 0 Lost visits: 12 The operator" in audited
-    assert "Database rolled back Acknowledged: 1 Found: 0 Lost visits: 1 The operator" in audited
-    assert "Lost when the database was rolled back on 16 Dec 2025, 10:48 0 → 12" in words(
-        admin_of_community.get("/receipt")
-    )
+    roll_back(site, sqlite_database, 1)
+    assert "lost: 1 " in warning_of(admin, "rollback")[1]

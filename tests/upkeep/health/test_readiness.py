@@ -10,6 +10,7 @@ import time
 
 import pytest
 from support.programs.patience import PATIENCE_S
+from support.programs.ports import free_port
 from support.programs.processes import ROOT, suspended, wait_until
 from support.servers.server import Server
 
@@ -47,7 +48,7 @@ def test_readiness_is_red_after_a_failed_commit_until_the_next(server):
     """Traffic that is moved elsewhere cannot show that the failure is over."""
     with server.database.locked():
         assert server.post_visit("ayesha").status_code == 503
-        assert checks(server)["writer"] == {"ok": False, "error": "The last commit failed."}
+        assert checks(server)["writer"]["ok"] is False
     wait_until(lambda: server.get("/readyz").ok, "it is green although there were no visits")
 
 
@@ -73,14 +74,9 @@ def late_after_a_stop(server: Server) -> dict[str, dict] | None:
 def test_health_check_of_the_image_bypasses_proxies(server):
     (command,) = re.findall(r"^HEALTHCHECK .*\n +CMD (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     command_line = [sys.executable, *json.loads(command)[1:]]
-    surroundings = {**os.environ, "PORT": str(server.port), "http_proxy": "http://127.0.0.1:1"}
 
-    def status() -> int:
-        return subprocess.run(
-            command_line, env=surroundings, capture_output=True, timeout=PATIENCE_S, check=False
-        ).returncode
+    def status(port: int) -> int:
+        env = {**os.environ, "PORT": str(port), "http_proxy": "http://127.0.0.1:1"}
+        return subprocess.run(command_line, env=env, capture_output=True, timeout=PATIENCE_S, check=False).returncode
 
-    assert status() == 0
-    server.stop()
-    assert status() == 1
-    server.start()
+    assert [status(port) for port in (server.port, free_port())] == [0, 1]

@@ -6,16 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import Site
+from support.sites.full_site import use_small_pieces
 
-from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.base.database import throttle
 from koyjabo.base.jobs.job_queries import SILENT_WORKER_MS
-from koyjabo.base.models import SITE, Scope
-from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.engine.insights import Insights
 from koyjabo.upkeep.retention.nightly import Nightly
 from koyjabo.upkeep.retention.retention import Retention
 
@@ -143,90 +139,50 @@ def test_wrong_clock_does_not_stop_the_nightly_work(site, nights):
         assert len(nights()) <= before + 3, wrong
 
 
-def test_nightly_work_continues_after_an_outage(site, nights, monkeypatch):
-    retention = site.services[Retention]
-
-    def gone(*_):
-        raise LedgerUnavailable
-
-    with monkeypatch.context() as outage:
-        outage.setattr(retention._database, "read", gone)
-        worker(site).tick()
-        outage.undo()
-        outage.setattr(retention, "reduce", gone)
-        worker(site).tick()
-    assert nights() == []
-    site.time.pass_(milliseconds=SILENT_WORKER_MS + 1)
-    worker(site).tick()
-    assert nights() == ["2025-12-16"]
-
-
-HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
-
-
-@pytest.fixture
-def site_with_community(database):
-    with Site(database.url, STARTING_TOTAL=4000, RETENTION_DAYS="30") as site_with_community:
-        site_with_community.add_community(HERE)
-        yield site_with_community
-
-
-def days_kept(site_with_community: Site) -> list[str]:
+def days_kept(site: Site) -> list[str]:
     """The days of visits that are not reduced."""
-    rows = site_with_community.rows("SELECT day FROM visits WHERE visitor_number IS NULL ORDER BY id")
+    rows = site.rows("SELECT day FROM visits WHERE visitor_number IS NULL ORDER BY id")
     return [day for (day,) in rows]
 
 
-def visit_on(site_with_community: Site, *moments: str, visitor: str = "ayesha", scope: str = SITE) -> None:
-    for moment in moments:
-        site_with_community.time.go_to(moment)
-        site_with_community.services[Visits].register(
-            NewVisit(visitor, None, Scope(scope), at_ms=site_with_community.time.ms)
-        )
-
-
-def test_visits_and_their_retries_are_kept_for_today_and_the_retention_days(site_with_community):
+def test_visits_and_their_retries_are_kept_for_today_and_the_retention_days(site):
     """Local days, to the millisecond: midnight in Dhaka is at 18:00 UTC."""
-    visit_on(
-        site_with_community, "2025-11-15T23:59:59.999+06:00", "2025-11-16T00:00:00+06:00", "2025-12-16T12:00:00+06:00"
-    )
-    assert site_with_community.reduce().visits == 1
-    assert days_kept(site_with_community) == ["2025-11-16", "2025-12-16"]
-    site_with_community.time.go_to("2025-12-16T23:59:59.999+06:00")
-    assert site_with_community.reduce().visits == 0
-    assert site_with_community.register("karim", visitId="1").ordinal == 4004
-    site_with_community.time.go_to("2025-12-17T00:00:00+06:00")
-    assert site_with_community.reduce().visits == 1
-    assert days_kept(site_with_community) == ["2025-12-16"] * 2
-    site_with_community.time.go_to("2026-01-15T23:59:59.999+06:00")
-    site_with_community.reduce()
-    assert site_with_community.register("karim", visitId="1").duplicate
-    site_with_community.time.ms += 1
-    site_with_community.reduce()
-    assert site_with_community.register("karim", visitId="1").ordinal == 4005
-    assert site_with_community.recount() == []
+    for moment in ("2025-11-15T23:59:59.999+06:00", "2025-11-16T00:00:00+06:00", "2025-12-16T12:00:00+06:00"):
+        site.time.go_to(moment)
+        site.services[Visits].register(NewVisit("ayesha", None, at_ms=site.time.ms))
+    assert site.reduce().visits == 1
+    assert days_kept(site) == ["2025-11-16", "2025-12-16"]
+    site.time.go_to("2025-12-16T23:59:59.999+06:00")
+    assert site.reduce().visits == 0
+    assert site.register("karim", visitId="1").ordinal == 4
+    site.time.go_to("2025-12-17T00:00:00+06:00")
+    assert site.reduce().visits == 1
+    assert days_kept(site) == ["2025-12-16"] * 2
+    site.time.go_to("2026-01-15T23:59:59.999+06:00")
+    site.reduce()
+    assert site.register("karim", visitId="1").duplicate
+    site.time.ms += 1
+    site.reduce()
+    assert site.register("karim", visitId="1").ordinal == 5
+    assert site.recount() == []
 
 
-def test_expired_rows_are_removed(site_with_community):
-    now, day = site_with_community.time.ms, 86_400_000
+def test_expired_rows_are_removed(site):
+    now, day = site.time.ms, 86_400_000
     columns = "id, email, email_key, name, password, is_admin, created_ms"
-    site_with_community.rows(f"INSERT INTO users ({columns}) VALUES ('u', 'a@b.c', 'a@b.c', 'A', '-', false, 0)")
+    site.rows(f"INSERT INTO users ({columns}) VALUES ('u', 'a@b.c', 'a@b.c', 'A', '-', false, 0)")
     for name, expires in (("over", now), ("alive", now + 1)):
         columns = "id, user_id, refresh_id, created_ms, expires_ms"
-        site_with_community.rows(f"INSERT INTO sessions ({columns}) VALUES ('{name}', 'u', '-', 0, {expires})")
-        site_with_community.rows(
-            "INSERT INTO login_failures VALUES (:name, 1, 0, '{}', :expires)", name=name, expires=expires
-        )
+        site.rows(f"INSERT INTO sessions ({columns}) VALUES ('{name}', 'u', '-', 0, {expires})")
+        site.rows("INSERT INTO login_failures VALUES (:name, 1, 0, '{}', :expires)", name=name, expires=expires)
     columns = "id, at_ms, actor, action, target_kind, target_id, target, details, place"
     for number, at_ms in ((1, now - 30 * day - 1), (2, now - 30 * day), (3, now)):
-        site_with_community.rows(
-            f"INSERT INTO audit_log ({columns}) VALUES ({number}, {at_ms}, '', '', '', '', '', '{{}}', '')"
-        )
-    assert +site_with_community.services[Retention].sweep() == {"sessions": 1, "login_failures": 1, "audit_log": 1}
-    assert +site_with_community.services[Retention].sweep() == {}
-    assert site_with_community.rows("SELECT id FROM sessions") == [("alive",)]
-    assert site_with_community.rows("SELECT account FROM login_failures") == [("alive",)]
-    assert site_with_community.rows("SELECT id FROM audit_log ORDER BY id") == [(2,), (3,)]
+        site.rows(f"INSERT INTO audit_log ({columns}) VALUES ({number}, {at_ms}, '', '', '', '', '', '{{}}', '')")
+    assert +site.services[Retention].sweep() == {"sessions": 1, "login_failures": 1, "audit_log": 1}
+    assert +site.services[Retention].sweep() == {}
+    assert site.rows("SELECT id FROM sessions") == [("alive",)]
+    assert site.rows("SELECT account FROM login_failures") == [("alive",)]
+    assert site.rows("SELECT id FROM audit_log ORDER BY id") == [(2,), (3,)]
 
 
 PHONE = "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
@@ -234,25 +190,16 @@ SHORT = "Chrome on Android (phone)"
 DAYS = ("2025-11-01", "2025-11-02", "2025-11-03", "2025-12-20", "2025-12-21")
 
 
-def summaries(site_with_community: Site) -> list:
-    insights = site_with_community.services[Insights]
-    query = ReportQuery(DAYS[0], "2025-12-31")
-    return [insights.breakdown(query, dimension).rows for dimension in ("browser", "system", "device")]
-
-
-def test_old_user_agents_are_replaced_by_their_parsed_values(site_with_community, monkeypatch):
-    for name in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
-        monkeypatch.setattr(throttle, name, 2)
-    site_with_community.time.go_to("2025-12-22T12:00:00+06:00")
+def test_old_user_agents_are_replaced_by_their_parsed_values(site, monkeypatch):
+    use_small_pieces(monkeypatch, 2)
+    site.time.go_to("2025-12-22T12:00:00+06:00")
     for number, day in enumerate(DAYS):
-        at_ms = site_with_community.services.clock.began_s(day) * 1000
+        at_ms = site.services.clock.began_s(day) * 1000
         agent = PHONE if number else "curl/8.5.0"
-        site_with_community.services[Visits].register(NewVisit("ayesha", None, at_ms=at_ms, user_agent=agent))
-    before = summaries(site_with_community)
+        site.services[Visits].register(NewVisit("ayesha", None, at_ms=at_ms, user_agent=agent))
     for days, agents in ((0, [SHORT, SHORT, PHONE, PHONE]), (29, [SHORT] * 4)):
-        site_with_community.time.pass_(days=days)
-        site_with_community.services[Retention].reduce_user_agents()
-        stored = site_with_community.rows("SELECT user_agent FROM visits ORDER BY id")
+        site.time.pass_(days=days)
+        site.services[Retention].reduce_user_agents()
+        stored = site.rows("SELECT user_agent FROM visits ORDER BY id")
         assert stored == [("curl (desktop)",), *((agent,) for agent in agents)]
-        assert summaries(site_with_community) == before
-    assert site_with_community.recount() == []
+    assert site.recount() == []
