@@ -30,7 +30,7 @@ def declared() -> dict[str, set[str]]:
     return {group: {normal(re.split(r"[^\w.-]", requirement)[0]) for requirement in of} for group, of in groups.items()}
 
 
-def test_server_declares_each_library_that_it_imports_and_no_other():
+def test_the_server_declares_each_library_that_it_imports_and_no_other():
     folders = (ROOT / "koyjabo", ROOT / "migrations")
     files = [*(file for folder in folders for file in folder.rglob("*.py")), ROOT / "config.py", ROOT / "wsgi.py"]
     names_found = (name for file in files for names in IMPORT.findall(file.read_text()) for name in names if name)
@@ -40,7 +40,7 @@ def test_server_declares_each_library_that_it_imports_and_no_other():
     assert declared()["server"] == (libraries - BY_CONTRACT) | DATA
 
 
-def test_tool_prints_each_package_with_its_version_and_licence():
+def test_the_tool_prints_each_package_with_its_version_and_licence():
     program = [sys.executable, ROOT / "tools" / "licences.py"]
     printed = subprocess.run(program, capture_output=True, text=True, check=True).stdout
     assert f"\nFlask {version('Flask')} (BSD-3-Clause)\n" in printed

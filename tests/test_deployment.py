@@ -31,7 +31,7 @@ def parsed(file: str) -> Any:
     return yaml.safe_load((ROOT / file).read_text())
 
 
-def test_compose_passes_on_every_setting_in_the_env_file():
+def test_compose_passes_every_setting_of_the_env_file_to_the_server():
     app = parsed("compose.yaml")["services"]["app"]["environment"]
     assert set(app) == SETTINGS - LEFT_OUT
     asked = {name: re.fullmatch(r"\$\{(\w+):[-?].*\}", value) for name, value in app.items()}
@@ -47,7 +47,7 @@ def test_empty_variables_from_compose_count_as_not_set(monkeypatch):
     assert config.load(given) == config.load({name: value for name, value in given.items() if value})
 
 
-def test_compose_has_no_secrets():
+def test_the_compose_file_has_no_secrets():
     secrets = re.findall(r"\$\{(\w+)([^}]*)\}", (ROOT / "compose.yaml").read_text())
     required = {name for name, how in secrets if how.startswith(":?")}
     assert required == {"SECRET_KEY", "POSTGRES_PASSWORD", "ADMIN_EMAIL", "ADMIN_PASSWORD"}
@@ -55,7 +55,7 @@ def test_compose_has_no_secrets():
     assert empty == {":-"}
 
 
-def test_compose_has_two_workers_behind_nginx_that_know_of_it():
+def test_compose_starts_two_workers_behind_nginx_that_trust_one_proxy():
     services = parsed("compose.yaml")["services"]
     assert set(services) == {"app", "nginx", "redis", "postgres"}
     assert services["app"]["environment"]["WEB_CONCURRENCY"] == "${WEB_CONCURRENCY:-2}"
@@ -69,7 +69,7 @@ def test_compose_has_two_workers_behind_nginx_that_know_of_it():
         assert "ports" not in services[name]
 
 
-def test_compose_has_a_place_for_backups_that_the_server_may_write_into():
+def test_compose_has_a_volume_for_backups_that_the_server_may_write_into():
     """A new volume inherits the owner of the image's folder."""
     settings = parsed("compose.yaml")
     assert "backups:/backups" in settings["services"]["app"]["volumes"]
@@ -81,7 +81,7 @@ def test_compose_has_a_place_for_backups_that_the_server_may_write_into():
     assert all(file.startswith("/backups/") for file in files)
 
 
-def test_compose_with_caddy_needs_a_domain_and_nothing_else():
+def test_compose_with_caddy_requires_only_a_domain():
     text = (ROOT / "compose.caddy.yaml").read_text()
     asked = re.findall(r"\$\{(\w+)([^}]*)\}", text)
     assert {name for name, how in asked if how.startswith(":?")} == {"DOMAIN"}
@@ -98,7 +98,7 @@ def test_compose_with_caddy_needs_a_domain_and_nothing_else():
     assert f"{{$UPSTREAM:app:{app['environment']['PORT']}}}" in CADDY
 
 
-def test_settings_of_compose_with_caddy_start_and_data_is_kept_in_volumes(monkeypatch, tmp_path):
+def test_compose_with_caddy_starts_a_server_that_keeps_its_data_in_volumes(monkeypatch, tmp_path):
     """The server writes only to volumes. A new volume inherits the owner of the image's folder."""
     app = parsed("compose.caddy.yaml")["services"]["app"]
     for name in SETTINGS:
@@ -115,7 +115,7 @@ def test_settings_of_compose_with_caddy_start_and_data_is_kept_in_volumes(monkey
     assert "chown koyjabo /app/instance" in image
 
 
-def test_render_sets_known_settings_and_closes_its_databases():
+def test_the_render_file_sets_only_known_settings_and_closes_its_databases_to_the_internet():
     settings = parsed("render.yaml")
     web, redis = settings["services"]
     assert [service["ipAllowList"] for service in [redis, *settings["databases"]]] == [[], []]
@@ -128,7 +128,7 @@ def test_render_sets_known_settings_and_closes_its_databases():
         assert "value" not in variables[name]
 
 
-def test_fly_has_one_machine_that_never_stops_and_keeps_everything_on_its_volume():
+def test_the_fly_file_has_one_machine_that_never_stops_and_keeps_its_data_on_a_volume():
     settings = tomllib.loads((ROOT / "deploy" / "fly.toml").read_text())
     (volume,), variables, service = settings["mounts"], settings["env"], settings["http_service"]
     assert set(variables) <= SETTINGS
@@ -143,7 +143,7 @@ def test_fly_has_one_machine_that_never_stops_and_keeps_everything_on_its_volume
     assert image.endswith("\nFROM server\n")  # the image that others extend, without root
 
 
-def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
+def test_the_image_has_only_the_files_that_a_server_needs():
     kept = set((ROOT / ".dockerignore").read_text().splitlines())
     needed: tuple[str, ...] = ("config.py", "wsgi.py", "koyjabo", "migrations", "pyproject.toml")
     needed += ("requirements.txt", "requirements/build.txt", "docs/*.md", "CHANGELOG.md")
@@ -152,7 +152,7 @@ def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
     assert {"deploy/tls/", ".env", "instance/"} <= set((ROOT / ".gitignore").read_text().splitlines())
 
 
-def test_images_and_hosts_run_one_python_which_the_checks_include():
+def test_images_and_hosts_run_one_version_of_python_that_the_workflow_also_tests():
     """Developers use the oldest supported version, set by `.python-version`, so they notice features they cannot
     use.
     """
@@ -163,7 +163,7 @@ def test_images_and_hosts_run_one_python_which_the_checks_include():
     assert version in parsed(".github/workflows/ci.yml")["jobs"]["quick"]["strategy"]["matrix"]["python"]
 
 
-def test_workflow_runs_the_checks_on_every_python_from_the_oldest_supported():
+def test_the_workflow_runs_the_checks_on_every_version_of_python_from_the_oldest_supported():
     job = parsed(".github/workflows/ci.yml")["jobs"]["quick"]
     oldest = job["strategy"]["matrix"]["python"][0]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"] == f">={oldest}"
@@ -171,7 +171,7 @@ def test_workflow_runs_the_checks_on_every_python_from_the_oldest_supported():
     assert {"run": ".ci/run"} in job["steps"]
 
 
-def test_nothing_is_installed_but_what_was_locked_by_its_hash():
+def test_every_installed_package_is_locked_by_its_hash():
     locks = {file.name: file.read_text() for file in [ROOT / "requirements.txt", *(ROOT / "requirements").iterdir()]}
     assert set(locks) == {"requirements.txt", "dev.txt", "build.txt", "node.txt", "uv.txt"}
     for name, lock in locks.items():
@@ -186,16 +186,16 @@ def test_nothing_is_installed_but_what_was_locked_by_its_hash():
         assert not re.search(r"npm .*\bci\b(?!.* --ignore-scripts)", file.read_text()), file
 
 
-def test_actions_of_the_workflow_are_named_by_commit():
+def test_actions_of_the_workflow_are_named_by_their_commit():
     actions = re.findall(r"uses: (\S+)", (ROOT / ".github/workflows/ci.yml").read_text())
     assert actions
     assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in actions)
 
 
-def test_command_line_says_the_version():
+def test_the_command_line_prints_the_version():
     assert CliRunner().invoke(main, ["--version"]).output.split()[-1] == installation.VERSION
 
 
-def test_checkout_finds_its_migrations_and_keeps_to_its_folder(monkeypatch, tmp_path):
+def test_a_checkout_uses_its_own_migrations_and_its_own_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert (installation.migrations(), installation.home()) == (ROOT / "migrations", ROOT)

@@ -59,7 +59,7 @@ def errors_of_proxies() -> set[tuple[str, int]]:
     }
 
 
-def test_api_lists_every_error_code_with_its_status(site):
+def test_the_api_page_lists_every_error_code_with_its_status(site):
     known = {(error.code, error.status) for error in all_errors(KoyJaboError)}
     known |= {(code, status) for status, (code, _) in HTTP_SENTENCES.items()} | http_refusals() | errors_of_proxies()
     not_sent = {("unusable_database", 500), ("invalid_message", 500)}  # the start ends; sockets send events
@@ -67,7 +67,7 @@ def test_api_lists_every_error_code_with_its_status(site):
     assert len(errors_of_proxies()) == 2
 
 
-def test_api_lists_every_call_and_no_other(site):
+def test_the_api_page_lists_every_call_and_no_other(site):
     """A row lists calls with their method, such as `GET /api/stats`, or paths with all their methods; `…` is the rest
     of a path.
     """
@@ -89,7 +89,7 @@ def test_api_lists_every_call_and_no_other(site):
     assert sorted(calls - set().union(*listed)) == []
 
 
-def test_map_names_every_package_and_no_other():
+def test_the_map_in_the_design_page_names_every_package_and_no_other():
     text = (ROOT / "docs" / "design.md").read_text()
     picture, table = text.split("```")[1], text.partition("## Packages")[2].partition("\n##")[0]
     assert re.findall(r"^  (\w+)/ ", picture, re.MULTILINE) == AREAS
@@ -97,7 +97,7 @@ def test_map_names_every_package_and_no_other():
     assert re.findall(r"^\| `([\w/]+)/` \|", table, re.MULTILINE) == packages
 
 
-def test_command_line_lists_every_command_and_no_other():
+def test_the_command_line_page_lists_every_command_and_no_other():
     listed = re.findall(r"^\| `koyjabo ([^`]+)` \|", COMMAND_LINE, re.MULTILINE)
     assert sorted(listed) == sorted(commands(main))
 
@@ -115,7 +115,7 @@ def commands(group: click.Group, before: str = "") -> Iterator[str]:
 DATA = ["today_visitors", "realtime_count", "community_id", "people", "minutes", "arrivals"]
 
 
-def test_realtime_lists_every_event_with_its_fields_and_no_other():
+def test_the_real_time_page_lists_every_event_with_its_fields_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## Events")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| .+? \| (.+) \|$", table, re.MULTILINE)
     listed = {name: ["type", *re.findall(r"`(\w+)`", description)] for name, description in rows}
@@ -152,14 +152,14 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
     assert listed == sent
 
 
-def test_realtime_lists_every_close_code_and_no_other():
+def test_the_real_time_page_lists_every_close_code_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## Close codes")[2].partition("\n## ")[0]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
     ours = {close_codes.GOING_AWAY, close_codes.ABUSE, close_codes.UNEXPECTED_ERROR, close_codes.TRY_AGAIN_LATER}
     assert listed == ours | {*CODES_BY_ERROR.values(), 1002, 1007, 1009}  # the last three come from wsproto
 
 
-def test_limits_have_the_defaults_of_their_settings():
+def test_limits_in_the_documents_are_the_defaults_of_their_settings():
     rows = re.findall(r"^\| .+ \| ([\d,]+) \| `([A-Z_]+)` \|$", (ROOT / "docs" / "limits.md").read_text(), re.MULTILINE)
     defaults = {field.alias: written(field.default) for field in Settings.model_fields.values()}
     assert len(rows) > 10
@@ -182,7 +182,7 @@ def target(page: Path, link: str) -> str:
     return "".join(sections[start:end])
 
 
-def test_a_link_named_by_code_leads_to_text_that_has_this_code():
+def test_a_link_whose_text_is_code_leads_to_a_text_with_this_code():
     named = [
         (page, code, link)
         for page in PAGES
@@ -219,7 +219,7 @@ def ends() -> set[str]:
     return paths
 
 
-def test_every_path_that_a_guide_names_is_there():
+def test_every_path_that_a_guide_names_exists():
     named = [(str(page.relative_to(ROOT)), name) for page in GUIDES for name in SOURCE.findall(page.read_text())]
     assert len(named) > 100
     assert [

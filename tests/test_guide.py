@@ -213,11 +213,11 @@ def words_of_text(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("folders", [PRODUCT, pytest.param(("tests", "tools", "bench"), marks=pytest.mark.long)])
-def test_every_name_that_code_gives_exists(folders):
+def test_every_name_in_a_docstring_or_a_comment_exists(folders):
     assert missing(passage for path in files(folders) for passage in passages_of_file(path)) == []
 
 
-def test_every_name_that_a_guide_gives_exists():
+def test_every_name_in_a_guide_exists():
     passages = [passage for name in GUIDES for passage in passages_of_document(name, (ROOT / name).read_text())]
     assert len(passages) > 100
     assert missing(passages) == []

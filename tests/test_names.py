@@ -253,9 +253,9 @@ def test_a_logger_is_defined_above_the_first_class_or_function():
     assert [assignment for assignment in late() if re.match(r"_?log(ger)? = ", assignment.name)] == []
 
 
-def test_names_have_the_words_of_the_project():
+def test_names_use_the_words_of_the_project():
     assert with_other_words() == []
 
 
-def test_only_rooms_of_sockets_are_called_rooms():
+def test_only_the_rooms_of_sockets_are_called_rooms():
     assert rooms_elsewhere() == []

@@ -129,7 +129,7 @@ def steep(pattern: re.Pattern[Any], method: str) -> tuple[str, str, str] | None:
     return None
 
 
-def test_every_pattern_reads_a_text_in_proportion_to_its_length():
+def test_the_time_of_every_regular_expression_is_proportional_to_the_length_of_the_text():
     patterns = {(pattern, method): where for where, pattern, method in used()}
     assert len(patterns) > 60
     results = [(where, pattern.pattern[:60], steep(pattern, method)) for (pattern, method), where in patterns.items()]

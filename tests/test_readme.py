@@ -70,7 +70,7 @@ def port(checkout: Path, settings: dict[str, str], tmp_path_factory: pytest.Temp
     process.wait(PATIENCE_S)
 
 
-def test_4000_becomes_4001_as_is_shown(port):
+def test_the_commands_of_the_readme_count_visit_4001_after_4000(port):
     before, registered, after = (
         json.loads(_with_requests(line.replace("localhost:8000", f"127.0.0.1:{port}"))) for line in CURLS
     )
@@ -83,7 +83,7 @@ def test_4000_becomes_4001_as_is_shown(port):
 
 
 @pytest.mark.parametrize("command", sorted({*OURS, *TARGETS}))
-def test_each_command_of_ours_succeeds(port, checkout, settings, command):
+def test_each_command_of_this_project_succeeds(port, checkout, settings, command):
     """`make` only prints its commands, because one of them would run this test. `make bench` needs a name."""
     shown = " --dry-run NAME=register" if command.startswith("make ") else ""
     done = subprocess.run(
@@ -99,7 +99,7 @@ def test_each_command_of_ours_succeeds(port, checkout, settings, command):
     assert done.stdout
 
 
-def test_no_command_is_left_untested():
+def test_every_command_in_the_readme_is_tested():
     assert len(CURLS) == 3
     assert [line for line in COMMANDS if line not in OURS + CURLS] == [CLONE, SERVE, *WITH_DOCKER, *INSTALLED]
     assert {line for line in OURS if line.startswith("make ")} <= {*TARGETS}

@@ -132,7 +132,7 @@ def check(folder: Path, new_test: str, *tests: str) -> None:
     run(folder, "-m", "pytest", "-n", "0", "-o", "cache_dir=.cache", "tests/test_new.py", *tests)
 
 
-def test_code_blocks_are_inserted_where_their_first_lines_say(tmp_path):
+def test_a_code_block_of_a_recipe_is_inserted_where_its_first_line_says(tmp_path):
     (tmp_path / "a.py").write_text('A = (\n    Entry(\n        "a",\n    ),\n    Entry(\n        "b",\n    ),\n)\n')
     section = """
 1. Add it.
@@ -159,17 +159,17 @@ def test_code_blocks_are_inserted_where_their_first_lines_say(tmp_path):
         apply(Edit("a.py", "before", "Entry(", "C\n"), tmp_path)
 
 
-def test_a_dimension_is_added_as_the_guide_says(copy):
+def test_a_dimension_can_be_added_as_the_guide_says(copy):
     recipe = edits("A report dimension")
     assert len({edit.file for edit in recipe if edit.file.endswith(".py")}) <= 2
     for edit in recipe:
         apply(edit, copy)
-    table = "tests/columns/dimensions/test_trait_parser.py::test_every_trait_has_one_reader_and_an_entry_in_the_table"
-    check(copy, DIMENSION, table, "tests/test_specification.py::test_fields_match_the_code")
+    table = "tests/columns/dimensions/test_trait_parser.py"
+    check(copy, DIMENSION, table, "tests/test_specification.py::test_the_specification_lists_the_fields_of_the_code")
 
 
-@pytest.mark.long(proved_by="test_recipes.py::test_a_dimension_is_added_as_the_guide_says")
-def test_a_setting_is_added_as_the_guide_says(copy):
+@pytest.mark.long(proved_by="test_recipes.py::test_a_dimension_can_be_added_as_the_guide_says")
+def test_a_setting_can_be_added_as_the_guide_says(copy):
     recipe = edits("A setting")
     assert len({edit.file for edit in recipe if not edit.file.startswith("tests/")}) <= 2
     for edit in recipe:

@@ -46,7 +46,7 @@ def run(folder: Path, *options: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_same_seed_gives_the_same_order_and_ci_fails_on_skipped_tests(tmp_path):
+def test_a_seed_always_gives_the_same_order_and_a_skipped_test_fails_in_ci(tmp_path):
     names = [f"test_{number}" for number in range(20)]
     (tmp_path / "test_many.py").write_text("\n".join(f"def {name}(): pass" for name in names))
     (tmp_path / "test_skipping.py").write_text(SKIPPING)
@@ -63,7 +63,7 @@ def test_same_seed_gives_the_same_order_and_ci_fails_on_skipped_tests(tmp_path):
     assert sorted(orders[0]) == sorted(names)
 
 
-def test_a_run_that_is_killed_leaves_no_process_and_no_folder(tmp_path):
+def test_a_killed_run_leaves_no_process_and_no_folder(tmp_path):
     command = [sys.executable, "-c", HOLDER]
     given = {**os.environ, "PYTHONPATH": str(TESTS)}
     with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) as holder:

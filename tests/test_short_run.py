@@ -3,7 +3,7 @@
 from support.runs.short_run import promises
 
 
-def test_long_tests_name_a_quick_test_of_the_same_promise(pytestconfig):
+def test_a_long_test_names_a_quick_test_of_the_same_promise(pytestconfig):
     by_name = promises(pytestconfig)
     unproved = [name for name, test in by_name.items() if not test.is_quick and not test.proved_by]
     assert unproved == [], "they need a proved_by"

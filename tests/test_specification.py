@@ -89,7 +89,7 @@ def calls(site) -> dict[str, tuple[str, list[int]]]:
     return calls_of_table
 
 
-def test_calls_match_the_code(calls):
+def test_the_specification_lists_the_calls_of_the_code(calls):
     listed = {
         call.strip("`"): (who, [int(code) for code in statuses.split(", ")])
         for call, who, statuses, *_ in rows("Accounts and communities")
@@ -102,13 +102,13 @@ def test_calls_match_the_code(calls):
     assert listed == {path: who for path, who in calls.items() if path.startswith("/")}
 
 
-def test_fields_match_the_code():
+def test_the_specification_lists_the_fields_of_the_code():
     assert names("Register a visit") == list(NewVisitBody.model_fields)
     assert names("Read the stats") == list(StatsResponse.model_fields)
     assert names("Dimensions") == list(DIMENSION_NAMES)
 
 
-def test_console_lines_match_the_module():
+def test_the_specification_lists_the_console_lines_of_the_script():
     script = (ROOT / "koyjabo" / "static" / "counting" / "koyjabo-debug.js").read_text()
     written = [match[1] for match in re.findall(r"console\.\w+\(\n?\s*([\"`])(.+?)\1", script)]
     patterns = [re.sub(r"\\\$\\{.+?\\}", ".*", re.escape(line)) for line in written]
@@ -118,7 +118,7 @@ def test_console_lines_match_the_module():
     assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, line) for line in listed)] == []
 
 
-def test_names_and_methods_for_programs_match_the_code():
+def test_the_specification_lists_the_names_and_methods_for_programs():
     for module, _, attribute in (name.rpartition(".") for name in names("Python names") if name != "wsgi.app"):
         assert hasattr(import_module(module), attribute), (module, attribute)
     tracker = {name for name in vars(CommunityVisitorTracker) if not name.startswith("_")}
@@ -142,7 +142,7 @@ NUMBERS = [
 ]
 
 
-def test_numbers_match_the_code():
+def test_the_numbers_in_the_specification_match_the_code():
     assert [promise for promise in NUMBERS if promise[1] not in " ".join(section(promise[0]).split())] == []
 
 
@@ -162,7 +162,7 @@ def test_every_citation_of_a_decision_names_a_record():
     assert [(file, number) for file, number in cited if int(number) not in records] == []
 
 
-def test_index_lists_every_decision_by_its_title():
+def test_the_index_lists_every_decision_by_its_title():
     row = re.compile(r"^- \[(\d+)\]\((.+)\) (.+)$", re.MULTILINE)
     files = sorted((DOCS / "decisions").glob("[0-9]*.md"))
     titles = [(file.name, file.read_text().partition("\n")[0]) for file in files]
@@ -171,7 +171,7 @@ def test_index_lists_every_decision_by_its_title():
     assert [name for number, name, _ in index if not name.startswith(f"{int(number):04}-")] == []
 
 
-def test_decisions_have_four_parts():
+def test_every_decision_has_four_parts():
     records = {file.name: file.read_text() for file in (DOCS / "decisions").glob("[0-9]*.md")}
     parts = ("Context", "Decision", "Rejected", "Number")
     assert [name for name, text in records.items() if not all(f"**{part}" in text for part in parts)] == []

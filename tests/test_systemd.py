@@ -39,7 +39,7 @@ def analyzed(units: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_systemd_accepts_the_units_of_an_app_and_finds_them_safe(units):
+def test_systemd_accepts_the_units_of_an_app_and_rates_them_as_safe(units):
     ended = analyzed(units, "verify", "koyjabo@blog.service", "koyjabo@blog.socket")
     assert (ended.returncode, ended.stderr) == (0, "")
     security = ("security", "--offline=true", f"--threshold={MAX_EXPOSED}", "koyjabo@blog.service")
@@ -47,11 +47,11 @@ def test_systemd_accepts_the_units_of_an_app_and_finds_them_safe(units):
     assert ended.returncode == 0, ended.stdout[-300:]
 
 
-def test_app_without_its_own_port_is_refused(units):
+def test_systemd_refuses_an_app_without_a_port(units):
     assert "has no Listen setting" in analyzed(units, "verify", "koyjabo@shop.socket").stderr
 
 
-def test_systemd_gives_the_service_its_own_folder_and_time_to_stop():
+def test_the_systemd_unit_gives_the_service_its_own_folder_and_time_to_stop():
     unit = RawConfigParser(strict=False)
     unit.read(ROOT / "deploy" / SERVICE)
     service = unit["Service"]

@@ -44,7 +44,7 @@ def singular(message: str | tuple[str, ...]) -> str:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_everything_is_translated(messages_of_pages, language):
+def test_every_text_of_a_page_is_translated(messages_of_pages, language):
     with (PACKAGE / "translations" / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
     complete = [
@@ -56,7 +56,7 @@ def test_everything_is_translated(messages_of_pages, language):
     assert [(message.id, list(message.check())) for message in catalogue if list(message.check())] == []
 
 
-def test_catalogues_know_what_errors_say(messages_of_pages):
+def test_the_catalogue_has_the_sentence_of_every_error(messages_of_pages):
     shown = {kind.sentence for kind in kinds(errors.KoyJaboError) if kind.code not in FOR_PROGRAMS}
     assert shown - messages_of_pages == set()
 
@@ -72,7 +72,7 @@ LIMITS = [
 ]
 
 
-def test_sentences_name_the_limits_that_are_checked():
+def test_a_sentence_about_a_limit_names_the_limit_that_is_checked():
     """Numbers are written out, so that pybabel finds complete sentences."""
     for sentence, limits in LIMITS:
         assert [int(number) for number in re.findall(r"\d+", sentence.replace(",", ""))] == limits, sentence

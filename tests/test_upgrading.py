@@ -20,7 +20,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("version", [WITHOUT, WITH_TAGS])
-def test_documented_checkout_reaches_the_new_version(tmp_path, version):
+def test_the_documented_checkout_reaches_the_new_version(tmp_path, version):
     origin, clone = tmp_path / "origin", tmp_path / "clone"
     origin.mkdir()
     git(origin, "init", "--quiet")
