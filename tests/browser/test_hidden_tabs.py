@@ -12,25 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import websocket
 from support.browser.chromium import OPTIONS
 from support.browser.host_pages import BEGIN
 from support.faults.moved_clocks import Timed
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
+from websockets.sync.client import connect
 
 NEEDS_WINDOWS = "there is no whole Chromium, and a headless shell neither hides tabs nor keeps pages that are left"
 
 
 class Tabs:
     def __init__(self, url: str) -> None:
-        self._line = websocket.create_connection(url, timeout=30)
+        self._line = connect(url, max_size=None, ping_interval=None, proxy=None)
         self._calls = 0
 
     def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
         self._calls += 1
         call = {"id": self._calls, "method": method, "params": params}
         self._line.send(json.dumps({**call, **({"sessionId": session} if session else {})}))
-        while (answer := json.loads(self._line.recv())).get("id") != self._calls:
+        while (answer := json.loads(self._line.recv(PATIENCE_S))).get("id") != self._calls:
             pass
         return answer["result"]
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import click
 import requests
-import websocket
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
 
 from koyjabo.base.network.client_address import is_loopback
 from koyjabo.base.settings.schema import Settings
@@ -21,7 +22,7 @@ OWN_DATABASE = (
     "The demo writes invented visits. Set DATABASE_URL=sqlite:///demo.db and ENVIRONMENT=development for both programs."
 )
 TIMEOUT_S = 15.0
-FAILURES = (OSError, ValueError, websocket.WebSocketException)
+FAILURES = (OSError, ValueError, WebSocketException)
 """Errors of requests and sockets. The errors of `requests` are OSErrors."""
 
 
@@ -60,20 +61,25 @@ class Server(NamedTuple):
         with ExitStack() as stack:
             sockets = []
             for path in paths:
-                url, headers = f"ws://{self.netloc}{path}", visitor.headers
-                socket = websocket.create_connection(url, TIMEOUT_S, header=headers, suppress_origin=True)
-                stack.callback(socket.close, timeout=1)
+                socket = connect(
+                    f"ws://{self.netloc}{path}",
+                    additional_headers=visitor.headers,
+                    user_agent_header=None,
+                    open_timeout=TIMEOUT_S,
+                    close_timeout=1,
+                    proxy=None,
+                )
+                stack.callback(socket.close)
                 threading.Thread(target=_read, args=(socket,), daemon=True).start()
                 sockets.append(socket)
             send = sockets[0].send
             yield lambda visible, acted: send(json.dumps({"type": "visible", "visible": visible, "acted": acted}))
 
 
-def _read(socket: websocket.WebSocket) -> None:
+def _read(socket: ClientConnection) -> None:
     """Read until the socket is closed. The library answers pings."""
-    socket.settimeout(None)
-    with suppress(*FAILURES, AttributeError):
-        while socket.recv_data()[0] != websocket.ABNF.OPCODE_CLOSE:
+    with suppress(WebSocketException):
+        for _ in socket:
             pass
 
 

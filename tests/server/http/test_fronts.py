@@ -2,13 +2,13 @@
 
 import json
 import re
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 
 import pytest
 import requests
-import websocket
 from support.assertions.ledger import assert_exact
 from support.clients.concurrent_registrations import Crowd
 from support.clients.event_source import EventSource, StreamListener
@@ -25,6 +25,7 @@ from support.servers.api_client import Caller
 from support.servers.caddy import CONFIGURATION, Caddy
 from support.servers.nginx import Nginx, TlsNginx
 from support.servers.server import Server
+from websockets.sync.client import connect
 
 BANGLADESH, AMERICA, GERMANY = "103.4.145.245", "8.8.8.8", "85.214.132.117"
 PRIVATE = "private-query-of-ayesha"
@@ -230,9 +231,9 @@ def test_people_log_in_over_tls_of_nginx_and_sockets_are_open(nginx, founder, tm
     with TlsNginx(tmp_path, nginx.server.port) as tls:
         secure, plain = f"127.0.0.1:{tls.tls_port}", f"http://127.0.0.1:{tls.port}"
         assert log_in(new_browser(tls.certificate), f"https://{secure}", founder) == 200
-        trusted = {"ca_certs": str(tls.certificate)}
-        with closing(websocket.create_connection(f"wss://{secure}/", timeout=PATIENCE_S, sslopt=trusted)) as page:
-            assert json.loads(page.recv())["type"] == "visitor_update"
+        trusted = ssl.create_default_context(cafile=tls.certificate)
+        with connect(f"wss://{secure}/", ssl=trusted, proxy=None) as page:
+            assert json.loads(page.recv(PATIENCE_S))["type"] == "visitor_update"
         for method in (requests.get, requests.post):
             answer = method(f"{plain}/communities?page=2", allow_redirects=False)
             assert (answer.status_code, answer.headers["Location"]) == (308, "https://127.0.0.1/communities?page=2")
