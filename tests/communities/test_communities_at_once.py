@@ -81,7 +81,7 @@ def leave(members: Memberships, by: Account, community: str, _: Account) -> obje
     ("act", "other_act", "refusals"),
     [(demote, remove, {Forbidden}), (leave, leave, {LastAdmin}), (remove, leave, {Forbidden, UnknownUser})],
 )
-def test_two_admins_cannot_remove_each_other(sites, two, act, other_act, refusals):
+def test_two_admins_cannot_remove_each_other_at_the_same_time(sites, two, act, other_act, refusals):
     first, second = two
     here, there = (site.services[CommunityServices].members for site in sites)
     for _ in range(ROUNDS):
@@ -97,7 +97,7 @@ def test_two_admins_cannot_remove_each_other(sites, two, act, other_act, refusal
         assert losses(sites[0]) == noted + 1
 
 
-def test_joining_twice_at_once_makes_one_membership(sites, two):
+def test_a_user_who_joins_twice_at_once_has_one_membership(sites, two):
     first, second = two
     here, there = (site.services[CommunityServices].members for site in sites)
     for _ in range(ROUNDS):
@@ -112,7 +112,7 @@ def test_joining_twice_at_once_makes_one_membership(sites, two):
         assert roles_in(sites[0], community) == {first.id: "admin", second.id: "member"}
 
 
-def test_community_that_is_being_deleted_accepts_no_member(sites, two):
+def test_a_community_that_is_being_deleted_accepts_no_member(sites, two):
     first, second = two
     here, there = (site.services[CommunityServices] for site in sites)
     for _ in range(ROUNDS):
@@ -126,7 +126,7 @@ def test_community_that_is_being_deleted_accepts_no_member(sites, two):
         assert roles_in(sites[0], community) == {}
 
 
-def test_disabled_admin_does_not_count_as_another_admin(sites, two):
+def test_a_disabled_admin_does_not_count_as_another_admin(sites, two):
     site, (first, second) = sites[0], two
     members = site.services[CommunityServices].members
     community = with_admins(site, first, second)

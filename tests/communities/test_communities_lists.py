@@ -27,7 +27,7 @@ def links(answer) -> dict[str, str]:
     return {name: address for address, name in LINK.findall(answer.headers["Link"])}
 
 
-def test_list_contains_listed_communities_and_the_callers_own(empty):
+def test_the_list_contains_listed_communities_and_the_callers_own(empty):
     for name, listed in (("Banani", True), ("Dhanmondi", False), ("Mirpur", False), ("Uttara", True)):
         community = found(empty["admin"], name=name, listed=listed)["id"]
         if name in ("Dhanmondi", "Uttara"):
@@ -45,7 +45,7 @@ def test_list_contains_listed_communities_and_the_callers_own(empty):
     assert_error(empty.site.client.get(PATH), 401, "unauthenticated")
 
 
-def test_list_is_sorted_by_members_then_by_name(empty):
+def test_the_list_is_sorted_by_member_count_then_by_name(empty):
     """Otherwise founding many communities would fill the list."""
     sizes = {"!! buy at evil.example": 1, "Uttara": 4, "Banani": 3, "Mirpur": 3, "dhanmondi": 1}
     for name, members in sizes.items():
@@ -57,7 +57,7 @@ def test_list_is_sorted_by_members_then_by_name(empty):
         assert names(empty[who].get(PATH)) == everyone
 
 
-def test_pages_contain_every_community_once_in_order(empty):
+def test_the_slices_of_the_list_contain_every_community_once_in_order(empty):
     communities = [found(empty["admin"], name=name) for name in ("b", "a", "c", "a", "a", "B", "b")]
     ids = {community["id"] for community in communities}
     pages = [empty["outsider"].get(f"{PATH}?page={page}&per_page=3") for page in (1, 2, 3)]
@@ -70,7 +70,7 @@ def test_pages_contain_every_community_once_in_order(empty):
     assert communities[2] in empty["admin"].get(PATH).json, "each as it says of itself"
 
 
-def test_link_header_names_the_other_pages(empty):
+def test_the_link_header_names_the_other_slices_of_a_list(empty):
     answer = empty["outsider"].get(PATH)
     assert (answer.json, answer.headers["X-Total-Count"], set(links(answer))) == ([], "0", {"first", "last"})
     for number in range(5):

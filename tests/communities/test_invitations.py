@@ -8,7 +8,7 @@ from support.application.site import Site, assert_error
 from support.assertions.openapi import assert_described
 from support.people.accounts import bare, confirm, disable, promote, sign_up
 from support.people.communities import PATH, accept, found, give, invite, roles_in
-from support.people.page_readers import Reader, words
+from support.people.page_readers import Reader
 
 from koyjabo.communities.services import CommunityServices
 
@@ -44,7 +44,7 @@ def assert_void(person, token: str) -> None:
     Reader(person.site).log_in(person.email.partition("@")[0]).get(f"/invitations/{token}", 404)
 
 
-def test_response_is_the_same_for_every_email_and_adds_no_member(site, founder, karim, community):
+def test_the_response_to_an_invitation_is_the_same_for_every_email_and_adds_no_member(site, founder, karim, community):
     answers = [
         founder.post(f"{PATH}/{community}/members", json={"email": email, "role": "member"})
         for email in ("karim@example.com", " KARIM@Example.com", "nobody@example.com", "founder@example.com")
@@ -61,7 +61,7 @@ def test_response_is_the_same_for_every_email_and_adds_no_member(site, founder, 
     assert "karim@example.com" not in str(site.rows("SELECT details FROM audit_log"))
 
 
-def test_invitation_link_can_be_accepted_once(site, founder, karim, community):
+def test_an_invitation_link_can_be_accepted_once(site, founder, karim, community):
     token = invite(founder, community, "karim@example.com", "moderator")
     answer = accept(karim, token)
     assert_described(site, answer)
@@ -73,7 +73,7 @@ def test_invitation_link_can_be_accepted_once(site, founder, karim, community):
     assert lines == [(founder.id, "member.invite"), (karim.id, "member.accept")]
 
 
-def test_invitation_ends_when_it_is_declined_or_replaced(site, founder, karim, community):
+def test_an_invitation_is_invalid_after_it_is_declined_or_replaced(site, founder, karim, community):
     token = invite(founder, community, "karim@example.com")
     answer = karim.post(f"/api/invitations/{token}/decline")
     assert (answer.status_code, answer.data) == (204, b"")
@@ -85,7 +85,7 @@ def test_invitation_ends_when_it_is_declined_or_replaced(site, founder, karim, c
     assert accept(karim, second).json["role"] == "member"
 
 
-def test_only_the_owner_of_the_email_sees_the_invitation(site, founder, karim, community):
+def test_only_the_owner_of_the_confirmed_email_sees_an_invitation_in_the_list(site, founder, karim, community):
     """Mallory has signed up with an unconfirmed email that belongs to another person."""
     token = invite(founder, community, "KARIM@example.com", "moderator")
     assert karim.get(LIST).json == []
@@ -101,7 +101,7 @@ def test_only_the_owner_of_the_email_sees_the_invitation(site, founder, karim, c
     assert karim.get(LIST).json == []
 
 
-def test_invitation_is_valid_for_a_week(site, founder, karim, community):
+def test_an_invitation_is_valid_for_a_week(site, founder, karim, community):
     token = invite(founder, community, "karim@example.com")
     site.time.pass_(days=6, hours=23)
     karim.renew()
@@ -112,7 +112,7 @@ def test_invitation_is_valid_for_a_week(site, founder, karim, community):
     assert_void(karim, token)
 
 
-def test_member_who_accepts_keeps_the_higher_role(site, founder, karim, community):
+def test_a_member_who_accepts_an_invitation_keeps_the_higher_role(site, founder, karim, community):
     give(founder, community, karim, "member")
     for offered, after in (("member", "member"), ("moderator", "moderator"), ("member", "moderator")):
         answer = accept(karim, invite(founder, community, "karim@example.com", offered))
@@ -120,7 +120,7 @@ def test_member_who_accepts_keeps_the_higher_role(site, founder, karim, communit
         assert roles_in(site, community)[karim.id] == after
 
 
-def test_invitation_ends_when_the_inviter_loses_the_permission(site, founder, karim, community):
+def test_an_invitation_is_invalid_once_the_inviter_loses_the_permission(site, founder, karim, community):
     confirm(site, "karim")
     ends = {
         "left": lambda who: who.post(f"{PATH}/{community}/leave"),
@@ -141,7 +141,7 @@ def test_invitation_ends_when_the_inviter_loses_the_permission(site, founder, ka
         assert_void(karim, token)
 
 
-def test_invitation_ends_with_its_community_or_a_removal(site, admin, founder, karim):
+def test_an_invitation_is_invalid_after_its_community_is_archived_or_its_member_removed(site, admin, founder, karim):
     community, gone = found(founder)["id"], found(founder)["id"]
     token, other = (invite(founder, scope, "karim@example.com") for scope in (community, gone))
     directory = site.services[CommunityServices].directory
@@ -157,7 +157,7 @@ def test_invitation_ends_with_its_community_or_a_removal(site, admin, founder, k
     assert_void(karim, back)
 
 
-def test_only_one_of_two_people_can_accept_at_once(site, database, founder, community):
+def test_only_one_of_two_people_can_accept_an_invitation_at_once(site, database, founder, community):
     people = [sign_up(site, f"person{number}") for number in range(6)]
     with Site(database.url) as other:
         for one, two in zip(people[::2], people[1::2], strict=True):
@@ -173,47 +173,38 @@ def test_only_one_of_two_people_can_accept_at_once(site, database, founder, comm
 # Pages
 
 
-def test_new_person_signs_up_and_joins_in_one_step(site, founder, community):
+def test_a_new_user_signs_up_with_an_invitation_and_joins_in_one_step(site, founder, community):
     path = f"/invitations/{invite(founder, community, 'salma@example.com', 'moderator')}"
     reader, other = Reader(site), Reader(site)
-    page = reader.get(path)
-    assert "Founder has invited you to the community Night bus : Moderator" in words(page)
-    assert f'href="/signup?next={path}#email=salma@example.com"' in page
-    assert "Sign up and accept" in words(reader.get(f"/signup?next={path}"))
+    assert f'href="/signup?next={path}#email=salma@example.com"' in reader.get(path)
     form = {"name": "Salma", "email": "salma@example.com", "password": "tram at dawn"}
     reader.send(f"/signup?next={path}", **form)
-    assert "You are now a member of Night bus." in words(reader.get(reader.location))
     assert sorted(roles_in(site, community).values()) == ["admin", "moderator"]
-    assert "Sign up and accept" not in words(other.get(f"/signup?next={path}"))
     other.send(f"/signup?next={path}", **{**form, "email": "karim@example.com"})
     assert other.location == path, "the link works once, and its page says so"
 
 
-def test_account_page_lists_invitations_and_declines_them(site, founder, community, karim):
+def test_the_account_page_lists_invitations_and_declines_them(site, founder, community, karim):
     token = invite(founder, community, "karim@example.com")
-    reader = Reader(site, "bn").log_in("karim")
+    reader = Reader(site).log_in("karim")
     assert "Night bus" not in reader.get("/account")
     confirm(site, "karim")
-    page = reader.get("/account")
-    assert "আমন্ত্রণ জানিয়েছেন Founder" in words(page)
-    assert f'action="/invitations/{token}/accept"' in page
+    assert f'action="/invitations/{token}/accept"' in reader.get("/account")
+    for action in ("accept", "decline"):
+        reader.send(f"/invitations/{token}/{action}", 403, csrf_token="wrong")
     reader.send(f"/invitations/{token}/decline")
-    assert "আপনি আমন্ত্রণটি ফিরিয়ে দিয়েছেন।" in words(reader.get(reader.location))
     assert "Night bus" not in reader.get("/account")
 
 
-def test_admin_sees_pending_invitations_and_revokes_them(site, founder, community, karim):
+def test_an_admin_sees_pending_invitations_and_revokes_them(site, founder, community, karim):
     token = invite(founder, community, "karim@example.com", "moderator")
     reader = Reader(site).log_in("founder")
     page = reader.get(f"/communities/{community}/members")
-    assert "karim@example.com Moderator Invited by Founder · Valid until 23 Dec 2025" in words(page)
     link = f"http://localhost/invitations/{token}"
     assert f'<code translate="no">{link}</code>' in page
     assert f'href="{link}"' not in page  # it would be opened with the founder's login
-    assert "https://wa.me/?text=Invitation%20to%20Night%20bus%0Ahttp%3A//localhost/invitations/" in page
     action = re.search(r'action="([^"]+/withdraw)"', page)
     Reader(site).log_in("karim").send(action[1], 404)
     reader.send(action[1])
-    assert "The invitation was revoked." in words(reader.get(reader.location))
     assert_void(karim, token)
     reader.send(action[1], 404)

@@ -1,13 +1,8 @@
 """Visits that a community counts, and the people they belong to."""
 
-import time
-
 from support.application.site import Site
-from support.people.accounts import Person, bearer, log_in, sign_up
-from support.people.communities import PATH, Cast, accept, found, invite
-from support.people.page_readers import Reader
-
-from koyjabo.web.login.tokens import ACCESS_TOKEN_S
+from support.people.accounts import Person, bearer, log_in
+from support.people.communities import PATH, Cast, found
 
 
 def visit(site: Site, community: str, visitor: str, who: Person | None = None, headers=None, **fields) -> dict:
@@ -25,7 +20,7 @@ def counted(site: Site, cast: Cast, community: str) -> tuple[int, int, int]:
     return stats["totalVisits"], stats["activeUsers"], today["anonymous_visitors"]
 
 
-def test_closed_community_counts_only_members(site, cast):
+def test_a_closed_community_counts_only_the_visits_of_members(site, cast):
     community = cast.community(open=False, listed=False)
     before = site.stats()["totalVisits"]
     for visitor, who in (("ghost", None), ("outsider", cast["outsider"]), ("boss", cast["site_admin"])):
@@ -43,7 +38,7 @@ def test_closed_community_counts_only_members(site, cast):
     assert site.recount() == []
 
 
-def test_anonymous_visit_of_a_member_counts_without_a_name(site, cast):
+def test_an_anonymous_visit_by_a_member_counts_without_a_name(site, cast):
     for request in ({"anonymous": True}, {"headers": {"Sec-GPC": "1"}}):
         community = cast.community(open=False)
         visitor = f"unnamed-{community}"
@@ -56,7 +51,7 @@ def test_anonymous_visit_of_a_member_counts_without_a_name(site, cast):
     assert site.recount() == []
 
 
-def test_token_identifies_the_user_of_a_visit(site, cast):
+def test_the_token_identifies_the_user_of_a_visit(site, cast):
     community, gone = cast.community(), log_in(site, "newcomer")
     assert gone.post("/api/auth/logout").status_code == 204
     for number, who in enumerate((cast["member"], cast["member"], None)):
@@ -72,7 +67,7 @@ def people(cast: Cast, community: str) -> tuple[int, int]:
     return today["authenticated_visitors"], today["anonymous_visitors"]
 
 
-def test_login_cookie_identifies_the_user_of_a_visit_except_from_other_sites(site, cast):
+def test_a_login_cookie_identifies_the_user_of_a_visit_except_from_other_sites(site, cast):
     for origin, counted in ((None, (1, 0)), ("http://localhost", (1, 0)), ("https://evil.example", (0, 1))):
         community, client = cast.community(), site.app.test_client()
         client.set_cookie("access_token_cookie", cast["member"].access)
@@ -81,7 +76,7 @@ def test_login_cookie_identifies_the_user_of_a_visit_except_from_other_sites(sit
         assert (answer.status_code, people(cast, community)) == (200, counted), origin
 
 
-def test_count_anonymous_makes_a_closed_community_count_everyone(site, cast):
+def test_a_closed_community_with_count_anonymous_counts_the_visits_of_all_people(site, cast):
     community = cast.community(open=False)
     path = f"{PATH}/{community}"
     assert cast["admin"].get(path).json["count_anonymous"] is False, "the default"
@@ -90,15 +85,3 @@ def test_count_anonymous_makes_a_closed_community_count_everyone(site, cast):
         visit(site, community, f"visitor-{community}-{expected}-{turned_on}")
         assert counted(site, cast, community)[0] == expected
     assert found(cast["admin"], open=False, count_anonymous=True)["count_anonymous"] is True
-
-
-def test_member_on_a_page_counts_after_their_access_token_has_expired(site, monkeypatch):
-    """Pages also accept it, because the session is still live."""
-    reader, admin = Reader(site).sign_up("fatima"), sign_up(site, "nasrin")
-    community = found(admin, open=False)["id"]
-    assert accept(log_in(site, "fatima"), invite(admin, community, "fatima@example.com")).status_code < 300
-    later = time.time() + ACCESS_TOKEN_S + 60
-    monkeypatch.setattr("koyjabo.web.login.claims.time.time", lambda: later)
-    answer = reader.client.post("/api/visitor/register", json={"visitorId": "fatima", "communityId": community})
-    assert answer.status_code == 200, answer.text
-    assert site.rows("SELECT total FROM counters WHERE scope = :id", id=community) == [(1,)]

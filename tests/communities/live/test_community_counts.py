@@ -24,11 +24,10 @@ def elapsed(tmp_path_factory) -> SharedNumber:
     return SharedNumber(tmp_path_factory.mktemp("clock") / "elapsed")
 
 
-@pytest.fixture(scope="module", params=["memory", pytest.param("redis", marks=pytest.mark.long)])
-def server(request, elapsed, tmp_path_factory) -> Iterator[Server]:
-    shared = {"REDIS_URL": request.getfixturevalue("redis").url} if request.param == "redis" else {}
+@pytest.fixture(scope="module")
+def server(elapsed, tmp_path_factory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    with changed_server(folder, LEAVE_GRACE_SECONDS=GRACE_S, ELAPSED=elapsed.path, **shared) as server:
+    with changed_server(folder, LEAVE_GRACE_SECONDS=GRACE_S, ELAPSED=elapsed.path) as server:
         yield server
 
 
@@ -41,7 +40,7 @@ def half_a_grace_passes(elapsed: SharedNumber) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_first_count_includes_the_new_member_who_gets_no_other_event(server, founder, community, kind):
+def test_the_first_count_includes_the_new_member_who_gets_no_event_about_joining(server, founder, community, kind):
     first, second, third = members(server, community, 3)
     other = founder.found()
     second.join(other)
@@ -61,7 +60,7 @@ def test_first_count_includes_the_new_member_who_gets_no_other_event(server, fou
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_clean_close_counts_as_leaving_at_once(server, community, kind):
+def test_a_clean_close_counts_as_leaving_at_once(server, community, kind):
     first, second = members(server, community, 2)
     with PlainMember(server.port, community, first.token) as watcher, kind(server.port, community, second.token) as one:
         watcher.wait_for_count(2)
@@ -69,7 +68,7 @@ def test_clean_close_counts_as_leaving_at_once(server, community, kind):
         assert watcher.wait_for_count(1)["type"] == "visitor_left"
 
 
-def test_socketio_leave_takes_effect_at_once_and_keeps_the_connection(server, community):
+def test_a_leave_on_socketio_takes_effect_at_once_and_keeps_the_connection(server, community):
     first, second = members(server, community, 2)
     with (
         PlainMember(server.port, community, first.token) as watcher,
@@ -84,7 +83,7 @@ def test_socketio_leave_takes_effect_at_once_and_keeps_the_connection(server, co
             assert one.ask("ping")["ok"] is True
 
 
-def test_lost_connection_leaves_only_after_the_grace_period(server, elapsed, founder, community):
+def test_a_person_with_a_lost_connection_leaves_only_after_the_grace_period(server, elapsed, founder, community):
     everyone = first, *others = members(server, community, 5)
 
     def tabs_of(people: list[Member]) -> list[int | None]:
@@ -116,7 +115,7 @@ def test_lost_connection_leaves_only_after_the_grace_period(server, elapsed, fou
         assert sum(count["type"] == "visitor_joined" for count in watcher.counts) <= 4, "no one came twice"
 
 
-def test_changes_add_up_to_the_count_at_every_socket(server, community):
+def test_the_changes_at_every_socket_add_up_to_the_count(server, community):
     crowd = members(server, community, 8)
     randomly = random.Random(7)
     with ExitStack() as stack:

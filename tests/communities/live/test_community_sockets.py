@@ -14,7 +14,7 @@ import socketio
 from support.clients.members import Member, PlainMember, SocketioMember, code_for
 from support.clients.websocket import WebSocket
 from support.programs.patience import PATIENCE_S
-from support.programs.processes import SECRET, wait_until
+from support.programs.processes import SECRET
 from support.servers.server import Server
 
 INVALID, FORBIDDEN, EXPIRED = 4002, 4003, 4004
@@ -48,7 +48,7 @@ def refused_with(port: int, community: str, token: str | None) -> set[int | None
 # All kinds of credentials.
 
 
-def test_token_may_come_in_several_places(server, community, member):
+def test_a_plain_socket_accepts_a_token_in_the_query_the_subprotocol_a_header_or_a_cookie(server, community, member):
     port = server.port
     for path, token, options in (
         ("visitors/", member.token, {}),
@@ -67,7 +67,7 @@ def test_token_may_come_in_several_places(server, community, member):
             assert socket.event()["type"] == "visitor_count"
 
 
-def test_socketio_accepts_a_token_from_every_place(server, community, member):
+def test_a_socketio_client_may_send_its_token_in_four_places(server, community, member):
     for where in ("join", "auth", "query", "header"):
         client = socketio.Client(reconnection=False)
         query = f"?token={member.token}" if where == "query" else ""
@@ -82,7 +82,7 @@ def test_socketio_accepts_a_token_from_every_place(server, community, member):
         client.disconnect()
 
 
-def test_token_that_is_not_ours_is_4002_and_comes_before_4003(server, community, member):
+def test_an_invalid_token_closes_a_socket_with_4002_even_of_an_unknown_community(server, community, member):
     wrong = {
         "no token": "x.y.z",
         "another key": signed(member, key="another key, as long as the one of the server is"),
@@ -96,7 +96,7 @@ def test_token_that_is_not_ours_is_4002_and_comes_before_4003(server, community,
     assert refused_with(server.port, "none", member.token) == {INVALID}
 
 
-def test_expired_token_is_4004_but_next_to_a_live_session(server, community, member):
+def test_an_expired_token_closes_a_socket_with_4004_unless_a_cookie_has_a_live_session(server, community, member):
     port, cookies = server.port, cookies_of(member)
     assert refused_with(port, community, expired(member)) == {EXPIRED}
     assert code_for(port, community, expired(member), cookie=cookies) is None
@@ -104,7 +104,7 @@ def test_expired_token_is_4004_but_next_to_a_live_session(server, community, mem
     assert code_for(port, community, expired(member), cookie=cookies) == EXPIRED
 
 
-def test_unknown_community_is_4003(server):
+def test_a_socket_of_an_unknown_community_is_closed_with_4003(server):
     stranger = Member(server)
     for asked in (str(uuid.uuid4()), "none", "%2e%2e", "%00"):
         assert refused_with(server.port, asked, stranger.token) == {FORBIDDEN}
@@ -118,23 +118,11 @@ def disable(founder: Member, member: Member, community: str) -> None:
     founder.server.koyjabo("user", "disable", member.email).check_returncode()
 
 
-def end_elsewhere(founder: Member, member: Member, community: str) -> None:
-    """Revoke the session from another of its owner's browsers."""
-    member.log_in()
-    (session,) = [session["id"] for session in member.call("GET", "/api/auth/sessions") if not session["current"]]
-    member.call("DELETE", f"/api/auth/sessions/{session}")
-
-
 ACCESS_REVOKED = {
     "logout": (INVALID, lambda founder, member, community: member.call("POST", "/api/auth/logout")),
-    "end of the session": (INVALID, end_elsewhere),
     "removal": (
         FORBIDDEN,
         lambda founder, member, community: founder.call("DELETE", f"/api/communities/{community}/members/{member.id}"),
-    ),
-    "leaving": (
-        FORBIDDEN,
-        lambda founder, member, community: member.call("POST", f"/api/communities/{community}/leave"),
     ),
     "deletion": (FORBIDDEN, lambda founder, member, community: founder.call("DELETE", f"/api/communities/{community}")),
     "disabling": (FORBIDDEN, disable),
@@ -142,7 +130,7 @@ ACCESS_REVOKED = {
 
 
 @pytest.mark.parametrize("loss", ACCESS_REVOKED)
-def test_revocation_closes_the_sockets(server, founder, loss):
+def test_a_revocation_closes_the_sockets_of_the_person(server, founder, loss):
     code, lose = ACCESS_REVOKED[loss]
     community = founder.found()
     member, other = (Member(server).join(community) for _ in range(2))
@@ -162,7 +150,7 @@ def test_revocation_closes_the_sockets(server, founder, loss):
             assert bystander.code is None
 
 
-def test_dashboard_closes_for_a_former_moderator(server, founder, community, member):
+def test_a_dashboard_closes_when_its_moderator_loses_the_role(server, founder, community, member):
     founder.give(community, member, "moderator")
     with (
         PlainMember(server.port, community, member.token, path="visitor-dashboard/") as dashboard,
@@ -175,21 +163,10 @@ def test_dashboard_closes_for_a_former_moderator(server, founder, community, mem
         assert socket.ask("ping", "pong")
 
 
-def test_expiry_of_the_token_closes_nothing(server, community, member):
-    # with the clock tolerance of 5 s, the test has 10 s to connect
-    soon = signed(member, exp=int(time.time()) + 5)
-    with PlainMember(server.port, community, soon) as socket:
-        socket.next_of_type("visitor_count")
-        port = server.port
-        wait_until(lambda: code_for(port, community, soon) == EXPIRED, "the token has expired", every_s=0.5)
-        Member(server).call("POST", "/api/auth/logout")  # this makes the server check all sockets again
-        assert socket.ask("ping", "pong")
-
-
 # Messages.
 
 
-def test_plain_socket_closes_only_after_many_invalid_messages(server, community, member):
+def test_a_plain_socket_closes_only_after_many_invalid_messages(server, community, member):
     with PlainMember(server.port, community, member.token) as socket:
         first = socket.next_of_type("visitor_count")
         assert socket.ask("ping", "pong")["timestamp"]
@@ -202,7 +179,7 @@ def test_plain_socket_closes_only_after_many_invalid_messages(server, community,
         assert socket.wait_for_code() == 1008
 
 
-def test_only_dashboards_respond_to_request_update(server, community, founder):
+def test_the_message_request_update_works_only_on_a_dashboard(server, community, founder):
     """Citinfos clients do this, and read the error's `message`."""
     with PlainMember(server.port, community, founder.token, "visitor-dashboard/") as dashboard:
         first = dashboard.next_of_type("dashboard_update")
@@ -212,7 +189,7 @@ def test_only_dashboards_respond_to_request_update(server, community, founder):
         assert refused["message"] == refused["error"]
 
 
-def test_socketio_client_requests_the_count_of_a_named_room(server, community, member):
+def test_a_socketio_client_requests_the_count_of_a_named_room(server, community, member):
     with SocketioMember(server.port, community, member.token) as client:
         answer = client.ask("request_count", client.where)
         assert (answer["ok"], answer["type"]) == (True, "visitor_count")
@@ -222,7 +199,7 @@ def test_socketio_client_requests_the_count_of_a_named_room(server, community, m
         assert client.ask("ping")["ok"] is True
 
 
-def test_join_that_names_no_room_is_refused(server, community, member):
+def test_a_join_without_a_valid_room_is_refused(server, community, member):
     bodies = [None, "visitors", [], {}, {"room": "visitors"}, {"room": "stats", "communityId": "x"}]
     for body in (*bodies, {"room": 5}, {"room": []}):
         with SocketioMember(server.port, community, member.token) as client:

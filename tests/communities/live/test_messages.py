@@ -46,7 +46,7 @@ def send(by: Member, data: object, named: str = REF, status: int | None = None) 
     by.call("POST", f"/api/communities/{named}/broadcast", {"data": data}, status)
 
 
-def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, boss, ayesha, community):
+def test_every_connection_of_a_member_receives_each_message_in_order(sqlite_server, boss, ayesha, community):
     port, messages = sqlite_server.port, [{"n": n, "text": "নমস্কার"} for n in range(30)]
     with ExitStack() as opened:
         members = [
@@ -71,7 +71,7 @@ def test_every_connection_of_a_member_gets_each_message_in_order(sqlite_server, 
         assert [other.of_type("message") for other in others] == [[], []], "watchers and dashboards receive no message"
 
 
-def test_message_is_json_of_up_to_4096_bytes(boss, community):
+def test_a_message_is_json_of_up_to_4096_bytes(boss, community):
     at_most = "x" * (MAX_DATA_BYTES - 2)
     send(boss, at_most, status=202)
     send(boss, at_most + "x", status=413)
@@ -82,7 +82,7 @@ def test_message_is_json_of_up_to_4096_bytes(boss, community):
         assert requests.post(url, data=body, headers=headers, timeout=PATIENCE_S).status_code == 400, body
 
 
-def test_message_that_is_too_deep_is_refused_and_blocks_no_other(sqlite_server, boss, ayesha):
+def test_a_message_with_too_many_nesting_levels_is_refused_and_the_next_one_arrives(sqlite_server, boss, ayesha):
     def nested(levels: int) -> object:
         return [nested(levels - 1)] if levels else "নমস্কার"
 
@@ -94,7 +94,7 @@ def test_message_that_is_too_deep_is_refused_and_blocks_no_other(sqlite_server, 
         assert member.next_of_type("message")["data"] == nested(MAX_DEPTH)
 
 
-def test_message_that_cannot_be_sent_blocks_no_other():
+def test_a_message_that_cannot_be_encoded_blocks_no_other_message():
     """Another program may have published it."""
     sent = []
 
@@ -111,7 +111,7 @@ def test_message_that_cannot_be_sent_blocks_no_other():
     wait_until(lambda: sent == [1, 2], "the others are sent")
 
 
-def test_disconnected_person_keeps_the_membership(sqlite_server, boss, community):
+def test_a_disconnected_person_remains_a_member(sqlite_server, boss, community):
     port, here = sqlite_server.port, f"/api/communities/{REF}"
     other, karim = (Member(sqlite_server).join(community) for _ in range(2))
     change = "external_ref = 'u2', external_issuer = ''"
@@ -135,7 +135,7 @@ def test_disconnected_person_keeps_the_membership(sqlite_server, boss, community
         again.wait_for_count(1)
 
 
-def test_one_call_counts_people_in_many_communities(sqlite_server, boss, ayesha, community):
+def test_a_single_call_counts_the_people_online_in_many_communities(sqlite_server, boss, ayesha, community):
     hidden = boss.found("Hidden", listed=False)
     with PlainMember(sqlite_server.port, REF, ayesha.token) as socket:
         socket.wait_for_count(1)

@@ -5,12 +5,13 @@ from contextlib import ExitStack
 import pytest
 from support.clients.event_source import StreamListener, of_community
 from support.clients.members import KINDS, Member, PlainMember, SocketioMember, promote
-from support.people.communities import PATH, found, losses
+from support.people.communities import PATH, losses
 from support.people.seats import seat_of
 from support.programs.processes import wait_until
 
 from koyjabo.base.core.errors import Forbidden
 from koyjabo.communities.services import CommunityServices
+from koyjabo.realtime.services import RealtimeServices
 
 LOG_IN, FORBIDDEN = 4001, 4003
 
@@ -22,7 +23,7 @@ def open_all(server, stack: ExitStack, community: str, token: str | None):
     ]
 
 
-def test_watchers_receive_arrivals_and_departures_and_are_not_online(server, founder):
+def test_watchers_receive_arrivals_and_departures_and_do_not_count_as_online(server, founder):
     community = founder.found(public_count=True)
     member, stranger = Member(server).join(community), Member(server)
     with ExitStack() as stack:
@@ -45,7 +46,7 @@ def test_watchers_receive_arrivals_and_departures_and_are_not_online(server, fou
 
 
 @pytest.mark.parametrize("how", ["turned off", "archived"])
-def test_watcher_is_disconnected_when_public_numbers_end(server, founder, how):
+def test_a_watcher_is_disconnected_when_the_public_numbers_end(server, founder, how):
     community = founder.found(public_count=True)
     member, stranger = Member(server).join(community), Member(server)
     with ExitStack() as stack:
@@ -77,7 +78,7 @@ def test_watcher_is_disconnected_when_public_numbers_end(server, founder, how):
             assert again.joined["code"] == LOG_IN
 
 
-def test_watcher_who_joins_again_as_a_member_is_online(server, founder):
+def test_a_watcher_who_joins_again_as_a_member_is_online(server, founder):
     """This happens on Socket.IO, after a login on the same page. Joining again gets the same response."""
     community = founder.found(public_count=True)
     with SocketioMember(server.port, community) as client:
@@ -87,7 +88,7 @@ def test_watcher_who_joins_again_as_a_member_is_online(server, founder):
             assert (joined["ok"], joined["count"]) == (True, count)
 
 
-def test_invalid_credentials_are_refused_even_where_none_are_needed(server, founder):
+def test_invalid_credentials_are_refused_even_where_the_numbers_are_public(server, founder):
     """Otherwise a member with an expired token would be treated as a stranger."""
     community = founder.found(public_count=True)
     with PlainMember(server.port, community, "x.y.z") as socket:
@@ -99,28 +100,21 @@ def test_invalid_credentials_are_refused_even_where_none_are_needed(server, foun
 # Badges and frames show the same, or nothing if the numbers are not public.
 
 
-def test_numbers_are_private_until_an_admin_publishes_them(site, cast):
+def test_the_numbers_of_a_community_are_private_until_an_admin_publishes_them(site, cast):
     community = cast.community()
     path, realtime = f"{PATH}/{community}", f"{PATH}/{community}/visitors/realtime"
-    assert cast["admin"].get(path).json["public_count"] is False
     assert cast.call("nobody", "GET", realtime).status_code == 401
-    assert cast["moderator"].patch(path, json={"public_count": True}).status_code == 403
     assert cast["admin"].patch(path, json={"public_count": True}).json["public_count"] is True
-    entries = "SELECT details FROM audit_log WHERE action = 'community.change' AND target_id = :id"
-    (entry,) = site.rows(entries, id=community)
-    assert '"public_count"' in entry[0]
     assert cast.call("nobody", "GET", realtime).json["current_online"] == 0
-    assert cast["outsider"].get(realtime).status_code == 200
     for closed in (path, f"{path}/stats", f"{path}/visitors/online", f"{path}/members"):
         assert cast.call("nobody", "GET", closed).status_code == 401
-    assert found(cast["admin"], public_count=True)["public_count"] is True
     before = losses(site)
     for is_public, lost in ((True, 0), (False, 1), (False, 1)):
         cast["admin"].patch(path, json={"public_count": is_public})
         assert losses(site) - before == lost, "every server checks those who look, once"
 
 
-def test_recheck_keeps_a_new_watcher_and_still_removes_a_revoked_one(site, cast, monkeypatch):
+def test_a_permission_check_keeps_a_new_watcher_and_removes_a_revoked_one(site, cast, monkeypatch):
     community, communities, reasons = cast.community(public_count=True), site.services[CommunityServices], []
     seat, revoked = (seat_of(site, cast["outsider"], community, reasons.append) for _ in range(2))
     revoked.is_checked = True
@@ -137,3 +131,31 @@ def test_recheck_keeps_a_new_watcher_and_still_removes_a_revoked_one(site, cast,
     assert [type(problem) for problem in reasons] == [Forbidden]
     assert (seat.is_taken, revoked.is_taken) == (True, False)
     communities.admission.leave(seat)
+
+
+def test_a_participant_is_online_from_joining_to_leaving(site, cast):
+    community, services = cast.community(), site.services[CommunityServices]
+    seat = seat_of(site, cast["member"], community)
+    assert services.admission.join(seat)["count"] == services.people.online(community)[0] == 1
+    services.admission.leave(seat)
+    assert services.people.online(community)[0] == 0
+    assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
+
+
+def test_a_join_fails_with_the_reason_if_its_permission_is_revoked_during_the_call(site, cast, monkeypatch):
+    community, services, problems = cast.community(), site.services[CommunityServices], []
+    member = cast["member"]
+    seat = seat_of(site, member, community, problems.append)
+    settled = services.people._members.wait_until_counted
+
+    def removed(*arguments):
+        site.rows("DELETE FROM memberships WHERE user_id = :user", user=member.id)
+        services.revocation.publish(member.id)
+        wait_until(lambda: problems, "the revocation removes the participant")
+        return settled(*arguments)
+
+    monkeypatch.setattr(services.people._members, "wait_until_counted", removed)
+    with pytest.raises(Forbidden):
+        services.admission.join(seat)
+    assert [type(problem) for problem in problems] == [Forbidden]
+    assert services.people.online(community)[0] == 0

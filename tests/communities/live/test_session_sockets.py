@@ -57,7 +57,7 @@ def strict(tmp_path_factory):
         yield server
 
 
-def test_renewed_refresh_token_opens_no_socket(strict):
+def test_a_refresh_token_that_was_used_opens_no_socket(strict):
     browser = Browser(strict)
     old = jwt.encode({**jwt.decode(browser.owner.token, options={"verify_signature": False}), "exp": 1}, SECRET)
     assert (browser.code(browser.refresh[0]), browser.code(browser.refresh[0], old)) == (None, None)
@@ -71,7 +71,7 @@ def test_renewed_refresh_token_opens_no_socket(strict):
         leave(client)
 
 
-def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
+def test_a_socket_stays_open_when_its_refresh_token_is_renewed(strict):
     """It stays even when the online members are checked again."""
     browser = Browser(strict)
     owner, community, access = browser.owner, browser.community, browser.owner.token
@@ -89,7 +89,7 @@ def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
         assert socket.code is None
 
 
-def test_admitted_client_joins_other_rooms_after_its_tokens_were_renewed(strict):
+def test_an_admitted_client_joins_other_rooms_after_its_tokens_were_renewed(strict):
     """It can only present the cookie from its handshake."""
     browser = Browser(strict)
     other = browser.owner.found("Mirpur 11")

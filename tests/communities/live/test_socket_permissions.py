@@ -57,12 +57,12 @@ def cookies_of(member: Member) -> str:
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in member.http.cookies)
 
 
-def test_table_contains_every_community_socket():
+def test_the_table_of_permissions_contains_every_community_socket():
     assert set(PLACES) == SOCKETS - {"sockets.stats_stream", "sockets.share_stream", PANEL}
 
 
 @pytest.mark.parametrize("endpoint", PLACES)
-def test_sockets_admit_only_sufficient_roles(sqlite_server, people, community, endpoint):
+def test_a_community_socket_admits_only_sufficient_roles(sqlite_server, people, community, endpoint):
     path, room = PLACES[endpoint]
     for role in ROLES:
         token, expected = getattr(people.get(role), "token", None), None if may(role, endpoint) else REFUSED[role]
@@ -75,7 +75,7 @@ def test_sockets_admit_only_sufficient_roles(sqlite_server, people, community, e
             assert expected is None or (client.joined["error"].endswith("."), client.counts) == (True, [])
 
 
-def test_panel_socket_admits_only_admins_and_viewers(sqlite_server, people):
+def test_the_panel_socket_admits_only_site_admins_and_viewers(sqlite_server, people):
     for role in ROLES:
         with PanelSocket(sqlite_server.port, getattr(people.get(role), "token", None)) as socket:
             wait_until(lambda socket=socket: socket.received or socket.code, "it is let in or closed")
@@ -86,7 +86,7 @@ def test_panel_socket_admits_only_admins_and_viewers(sqlite_server, people):
             )
 
 
-def test_site_is_not_a_community(sqlite_server, people):
+def test_the_site_is_not_a_community_for_sockets(sqlite_server, people):
     """`site` is the scope of the panel: no member of a community gets in by that name."""
     for role in ("member", "viewer", "site_admin"):
         with PlainMember(sqlite_server.port, "site", people[role].token) as plain:
@@ -95,7 +95,7 @@ def test_site_is_not_a_community(sqlite_server, people):
             assert client.joined["code"] == 4003
 
 
-def test_cookie_is_accepted_only_from_our_own_pages(sqlite_server, people, community):
+def test_a_socket_accepts_a_cookie_only_from_our_own_pages(sqlite_server, people, community):
     own = f"http://127.0.0.1:{sqlite_server.port}"
     for origin in (own, "https://evil.example", "null", "http://localhost:1"):
         expected = None if origin == own else 4001

@@ -10,7 +10,6 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD as RIGHT, Person, sign_up, try_login
 
-from koyjabo.base.core.errors import LedgerUnavailable, TooBusy
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.accounts.throttle.guess_budget import Plan
@@ -44,7 +43,7 @@ def kept(site: Site) -> list[tuple]:
     return site.rows("SELECT account, failures FROM login_failures WHERE failures > 0")
 
 
-def test_guesses_at_an_account_are_limited_across_addresses(site):
+def test_guesses_at_an_account_are_limited_across_addresses_and_do_not_affect_the_other_networks(site):
     """The message is the same whether or not the account exists."""
     sign_up(site)
     sign_up(site, "karim")
@@ -58,34 +57,15 @@ def test_guesses_at_an_account_are_limited_across_addresses(site):
     assert attempt(site, "ayesha", 99).status_code == 200, "and so is a network that has not failed"
 
 
-@pytest.mark.parametrize("why", [TooBusy, LedgerUnavailable])
-def test_attempt_without_a_password_check_is_not_counted(site, monkeypatch, why):
+def test_a_successful_login_clears_the_failures(site):
     sign_up(site)
-    attempt(site, **WRONG)
-
-    def away(*_: str) -> None:
-        raise why
-
-    with monkeypatch.context() as patch:
-        patch.setattr(site.services[AccountServices].credentials, "log_in", away)
-        assert attempts(site, 2 * MOST) == [503] * 2 * MOST
-    assert kept(site)[0][1] == 2, "the second one has a line in the audit log"
-    assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'login.fail'") == [(1,)]
-    assert attempt(site).status_code == 200
-
-
-def test_success_clears_the_failures(site):
-    sign_up(site)
-    for _ in range(3):
-        assert attempts(site, MOST - 1, **WRONG) == [401] * (MOST - 1)
-        assert attempt(site).status_code == 200
-        assert kept(site) == []
-
-    assert {attempt(site).status_code for _ in range(30)} == {200}, "a success uses up nothing, of a minute, too"
+    assert attempts(site, MOST - 1, **WRONG) == [401] * (MOST - 1)
+    assert {attempt(site).status_code for _ in range(2 * MOST)} == {200}
+    assert kept(site) == []
     attempts(site, MOST, **WRONG)
-    assert [attempt(site).status_code for _ in range(20)] == [429] * 20
+    assert [attempt(site).status_code for _ in range(2 * MOST)] == [429] * 2 * MOST
     site.time.pass_(minutes=1)
-    assert attempt(site).status_code == 200, "nor does a refusal"
+    assert attempt(site).status_code == 200, "refusals use up nothing either"
 
 
 def test_concurrent_guesses_on_two_workers_stay_within_the_limit(site, database):
@@ -110,18 +90,16 @@ def familiar(site: Site) -> Callable[..., int]:
     return log_in
 
 
-def test_owner_on_a_familiar_browser_neither_counts_nor_waits(site):
+def test_the_owner_on_a_familiar_browser_neither_counts_as_a_guess_nor_waits(site):
     log_in = familiar(site)
-    for mistakes in (1, 0):
-        assert [log_in(**WRONG) for _ in range(mistakes)] == [401] * mistakes
-        assert attempts(site, MOST + 1, **WRONG) == [401] * MOST + [429]
-        assert sorted(failures for _, failures in kept(site)) == [*[1] * mistakes, MOST], "each in a count of its own"
-        assert log_in() == 200
-        assert kept(site) == [], "it takes the failures back"
-    assert attempt(site).status_code == 200, "one of those that guessed"
+    assert log_in(**WRONG) == 401
+    assert attempts(site, MOST + 1, **WRONG) == [401] * MOST + [429]
+    assert sorted(failures for _, failures in kept(site)) == [1, MOST], "in separate counts"
+    assert log_in() == 200
+    assert kept(site) == [], "the login clears the failures"
 
 
-def test_stolen_familiar_cookie_counts_as_a_new_browser(site):
+def test_a_stolen_familiar_cookie_has_a_small_budget_of_guesses(site):
     """Once its own budget is used up, its attempts count like any other browser's."""
     log_in = familiar(site)
     assert [log_in(**WRONG) for _ in range(2 + MOST)] == [401] * (2 + MOST)
@@ -129,12 +107,11 @@ def test_stolen_familiar_cookie_counts_as_a_new_browser(site):
     assert attempt(site, number=99).status_code == 200, "the owner, elsewhere"
 
 
-def test_operator_clears_all_failures(site):
+def test_an_operator_clears_all_failures_with_a_new_password_or_an_unlock(site):
     person, accounts = sign_up(site), site.services[AccountServices]
     for number, remedy in enumerate(
         (
             lambda: accounts.credentials.set_password("ayesha@example.com", RIGHT),
-            lambda: accounts.users.enable(OPERATOR, person.id),
             lambda: accounts.users.unlock(OPERATOR, person.id),
         )
     ):
@@ -144,11 +121,10 @@ def test_operator_clears_all_failures(site):
         assert attempt(site, number=100 * number + 99).status_code == 429
         remedy()
         assert kept(site) == []
-        assert attempts(site, MOST + 1, **WRONG) == [401] * MOST + [429]
-        accounts.users.unlock(OPERATOR, person.id)
+        assert attempt(site).status_code == 200
 
 
-def test_addresses_that_failed_are_not_kept(site):
+def test_the_addresses_of_failed_logins_are_not_stored(site):
     attempt(site, "ayesha", 5, **WRONG)
     attempt(site, "karim", 5, **WRONG)
     states = [state for (state,) in site.rows("SELECT state FROM login_failures")]
@@ -157,7 +133,6 @@ def test_addresses_that_failed_are_not_kept(site):
     assert networks[0] != networks[1], "nor whether the two are the same"
     assert "198.51" not in str(states)
     assert all(len(account) == 64 and int(account, 16) for account, _ in kept(site)), "nor whose it is"
-    assert attempt(site, "\ud800").status_code == 401, "half a character in an email is nothing special"
 
 
 def change(person: Person, number: int, current: str = "something else", **headers: str) -> int:
@@ -167,20 +142,14 @@ def change(person: Person, number: int, current: str = "something else", **heade
     return person.post("/api/auth/password", json=body, headers=headers, environ_overrides=peer).status_code
 
 
-@pytest.mark.parametrize("is_familiar", [False, True])
-def test_guesses_at_the_current_password_are_limited_across_addresses(site, is_familiar):
+def test_guesses_at_the_current_password_are_limited_across_addresses(site):
     """The limit holds even with a stolen session and that browser's other cookies."""
-    person, headers = sign_up(site), {}
-    if is_familiar:
-        (cookie,) = [cookie for cookie in attempt(site).headers.getlist("Set-Cookie") if cookie.startswith("familiar")]
-        headers = {"Cookie": cookie.partition(";")[0]}
+    person = sign_up(site)
+    (cookie,) = [cookie for cookie in attempt(site).headers.getlist("Set-Cookie") if cookie.startswith("familiar")]
+    headers = {"Cookie": cookie.partition(";")[0]}
     assert [change(person, number, **headers) for number in range(MOST)] == [401] * MOST
     assert change(person, 99, RIGHT, **headers) == 429
     assert attempt(site).status_code == 200, "logging in is counted by itself"
     site.time.pass_(hours=1, seconds=1)
     assert change(person, 100, RIGHT, **headers) == 204
-    assert kept(site) == [], "it takes the failures back"
-    attempts(site, MOST + 1, **WRONG)
-    again = {"current_password": "something new", "new_password": RIGHT}
-    answer = person.post("/api/auth/password", json=again)
-    assert answer.status_code == 204, "guesses from outside keep no user from changing the password"
+    assert kept(site) == [], "the change clears the failures"

@@ -1,13 +1,12 @@
 """A startup that has nothing to prepare detects this with only the database driver."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import psycopg2
 import pytest
 from support.application.site import SECRET, Site
-from support.databases.database import PostgresDatabase, SqliteDatabase
+from support.databases.database import PostgresDatabase
 from support.programs.processes import run
 
 import config
@@ -46,7 +45,7 @@ LACKS = {  # missing objects, and how to restore them
 
 @pytest.mark.both_kinds
 @pytest.mark.empty_database
-def test_only_a_database_that_lacks_something_has_to_be_prepared(database):
+def test_only_a_database_that_lacks_a_migration_or_a_counter_has_to_be_prepared(database):
     assert not prepared(database)
     with Site(database.url):
         assert prepared(database)
@@ -58,7 +57,7 @@ def test_only_a_database_that_lacks_something_has_to_be_prepared(database):
 
 
 @pytest.mark.both_kinds
-def test_first_admin_or_user_who_is_missing_is_for_the_application(database):
+def test_a_database_without_the_first_admin_has_to_be_prepared(database):
     """The application creates the user, or reports that they are not an admin."""
     with Site(database.url):
         assert not prepared(database, admin="boss@example.com")
@@ -70,32 +69,8 @@ def test_first_admin_or_user_who_is_missing_is_for_the_application(database):
     assert not prepared(database, admin="boss@example.com")
 
 
-def test_file_is_found_by_any_name_and_never_made(tmp_path):
-    name = "the 100% of #1?.db"
-    database = SqliteDatabase(tmp_path / name)
-    database.url = f"sqlite:///{tmp_path}/{name.replace('%', '%25').replace('?', '%3F')}"
-    assert not prepared(database)
-    assert list(tmp_path.iterdir()) == []
-    with Site(database.url):
-        assert (tmp_path / name).exists()
-        assert prepared(database)
-
-
-def test_lock_that_cannot_be_had_is_for_the_application(sqlite_database, monkeypatch):
-    monkeypatch.setattr("koyjabo.people.accounts.startup_queries.START_TIMEOUT_S", 0.1)
-    with Site(sqlite_database.url), closing(sqlite3.connect(sqlite_database.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        assert not prepared(sqlite_database)
-        other.execute("ROLLBACK")
-        assert prepared(sqlite_database)
-    lock = sqlite_database.path.with_name("koyjabo.db.lock")
-    lock.unlink()
-    lock.mkdir()
-    assert not prepared(sqlite_database)
-
-
 @pytest.mark.both_kinds
-def test_start_with_nothing_to_prepare_loads_no_application(database):
+def test_a_start_on_a_prepared_database_loads_no_application(database):
     with Site(database.url):
         pass
     loaded = run("-c", PREPARE, DATABASE_URL=database.url)
@@ -110,7 +85,7 @@ def locked(database: PostgresDatabase) -> Iterator[None]:
         yield
 
 
-def test_start_does_not_wait_for_tables_that_are_being_migrated(postgres):
+def test_a_start_does_not_wait_for_tables_that_are_being_migrated(postgres):
     database = postgres.new_database()
     with Site(database.url):
         assert prepared(database)

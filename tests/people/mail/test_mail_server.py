@@ -51,7 +51,7 @@ def failure_of(site: Site) -> str | None:
     return site.rows("SELECT failure FROM outbox")[0][0]
 
 
-def test_tls_and_the_password_are_used(sqlite_database, with_tls):
+def test_an_email_is_sent_with_tls_and_the_password(sqlite_database, with_tls):
     with Site(sqlite_database.url, **with_tls.settings(SMTP_URL=with_tls.url("", LOGIN, "localhost"))) as site:
         assert failure_of(site) is None
     assert with_tls.recipients == ["ayesha@example.com"]
@@ -59,7 +59,7 @@ def test_tls_and_the_password_are_used(sqlite_database, with_tls):
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH")
 @pytest.mark.parametrize("without", ["LOGIN", "PLAIN"])
-def test_user_and_password_are_sent_in_utf8(sqlite_database, without):
+def test_the_user_and_the_password_of_a_mail_server_are_sent_in_utf8(sqlite_database, without):
     user, password = "আয়েশা@example.com", "pässwörd ☃"
     mailbox = Mailbox(user, password, without=without).start()
     url = mailbox.url(login=f"{quote(user, safe='')}:{quote(password)}@")
@@ -78,14 +78,16 @@ def test_user_and_password_are_sent_in_utf8(sqlite_database, without):
     ],
     ids=["wrong password", "name that the certificate has not", "without TLS"],
 )
-def test_mail_server_refuses_or_is_not_trusted(sqlite_database, with_tls, login, host, options, reason, caplog):
+def test_an_untrusted_or_refusing_mail_server_gets_no_email(
+    sqlite_database, with_tls, login, host, options, reason, caplog
+):
     with Site(sqlite_database.url, **with_tls.settings(SMTP_URL=with_tls.url(options, login, host))) as site:
         assert failure_of(site) == reason
     assert with_tls.mails == []
     assert "p@ss" not in caplog.text
 
 
-def test_mail_server_without_starttls_or_that_is_not_there_is_noted(sqlite_database, caplog):
+def test_an_email_stays_unsent_if_the_mail_server_is_down_or_lacks_starttls(sqlite_database, caplog):
     mailbox = Mailbox().start()
     settings = {"localhost": mailbox.port, "127.0.0.1": free_port(), "nowhere.invalid": mailbox.port}
     reasons = ("SMTPNotSupportedError", "ConnectionRefusedError", "gaierror")
@@ -108,7 +110,7 @@ def test_mail_server_without_starttls_or_that_is_not_there_is_noted(sqlite_datab
         ("https://[2001:db8::1]:8443", "[IPv6:2001:db8::1]"),
     ],
 )
-def test_address_of_the_server_is_a_literal_and_its_sender_is_in_ascii(sqlite_database, public_url, host):
+def test_the_server_greets_with_its_host_or_an_address_literal_and_an_ascii_sender(sqlite_database, public_url, host):
     mailbox = Mailbox().start()
     url = f"smtp://127.0.0.1:{mailbox.port}?tls=off&from=Bücher%20<live@bücher.example>"
     with Site(sqlite_database.url, **mailbox.settings(SMTP_URL=url, PUBLIC_URL=public_url)) as site:
@@ -130,7 +132,7 @@ def slow():
     mailbox.stop()
 
 
-def test_slow_mail_server_delays_no_request_and_what_waits_survives_kill_9(new_server, sqlite_database, slow):
+def test_a_slow_mail_server_delays_no_request_and_waiting_emails_survive_kill_9(new_server, sqlite_database, slow):
     by_name = slow.url(host="localhost")  # on a real thread, the loop's resolver and sockets would fail
     server = new_server(sqlite_database, **slow.settings(SMTP_URL=by_name, LOG_LEVEL="DEBUG")).start()
     ayesha, karim = Member(server, "ayesha"), Member(server, "karim")

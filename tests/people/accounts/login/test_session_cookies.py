@@ -44,7 +44,7 @@ def cookies_of(answer) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize(("environment", "secure"), [("production", True), ("development", False)])
-def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(sqlite_database, environment, secure):
+def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(sqlite_database, environment, secure):
     with Site(sqlite_database.url, ENVIRONMENT=environment) as site:
         answer = site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
         cookies = cookies_of(answer)
@@ -74,7 +74,7 @@ def ayesha(proxied):
     return client
 
 
-def test_cookies_over_https_are_valid_only_for_this_host(ayesha):
+def test_session_cookies_over_https_are_valid_only_for_this_host(ayesha):
     """Browser requirements for cookie names with this prefix (RFC 6265bis, 4.1.3.2)."""
     cookies = cookies_of(ayesha.signed_up)
     assert set(cookies) == {f"__Host-{name}" for name in NAMES}
@@ -87,7 +87,7 @@ def test_cookies_over_https_are_valid_only_for_this_host(ayesha):
     assert 'lang="bn"' in ayesha.get("/", base_url=HOST, headers={"Accept": "text/html"}).text
 
 
-def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxied, ayesha):
+def test_a_session_cookie_planted_by_another_host_of_the_domain_is_ignored(proxied, ayesha):
     """Browsers accept cookies for this host from sibling hosts, unless the cookie's name has the prefix."""
     victim = proxied.app.test_client()
     victim.environ_base.update(ayesha.environ_base)
@@ -97,7 +97,7 @@ def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxi
     assert "/login" in victim.get("/account", base_url=HOST).headers["Location"]
 
 
-def test_changes_need_the_csrf_header(browser):
+def test_a_change_by_cookie_needs_the_csrf_header(browser):
     for headers in ({}, {"X-CSRF-TOKEN": ""}, {"X-CSRF-TOKEN": "é"}, csrf(browser, REFRESH_CSRF)):
         assert_error(browser.post("/api/auth/password", headers=headers, json={}), 403, "wrong_csrf_token")
         assert_error(browser.post(LOGOUT, headers=headers), 403, "wrong_csrf_token")
@@ -106,7 +106,7 @@ def test_changes_need_the_csrf_header(browser):
     assert browser.get(ME).status_code == 200
 
 
-def test_refresh_cookie_logs_out_without_a_valid_access_cookie(site, browser):
+def test_a_refresh_cookie_logs_out_without_a_valid_access_cookie(site, browser):
     kept = browser.get_cookie("access_token_cookie").value
     browser.delete_cookie("access_token_cookie")
     assert_error(browser.post(LOGOUT), 403, "wrong_csrf_token")
@@ -119,14 +119,14 @@ def test_refresh_cookie_logs_out_without_a_valid_access_cookie(site, browser):
     assert browser.post(LOGOUT, headers=csrf(browser, REFRESH_CSRF)).status_code == 204
 
 
-def test_token_comes_before_the_cookie(site, browser):
+def test_a_bearer_token_takes_precedence_over_the_cookie(site, browser):
     assert_error(browser.get(ME, headers=bearer("abc")), 401, "invalid_token")
     token = browser.get_cookie("access_token_cookie").value
     answer = browser.post("/api/auth/password", headers=bearer(token), json={})
     assert_error(answer, 400, "invalid_input", *PASSWORDS)  # a bearer token needs no proof: browsers never add it
 
 
-def test_cookie_from_another_site_is_ignored(browser):
+def test_a_cookie_sent_by_another_sites_page_is_ignored(browser):
     for origin in ELSEWHERE:
         for path, method in ((ME, "GET"), (LOGOUT, "POST"), (REFRESH, "POST"), ("/api/auth/password", "POST")):
             answer = browser.open(path, method=method, headers={"Origin": origin, **csrf(browser)})
@@ -134,12 +134,12 @@ def test_cookie_from_another_site_is_ignored(browser):
             assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
 
 
-def test_cookie_from_our_pages_and_those_allowed_counts(browser):
+def test_a_cookie_sent_by_our_pages_or_an_allowed_origin_is_accepted(browser):
     for origin in ("http://localhost", "http://localhost:80", APP, "http://localhost:5173"):
         assert browser.get(ME, headers={"Origin": origin}).status_code == 200, origin
 
 
-def test_origin_is_compared_with_the_address_from_our_proxy(sqlite_database):
+def test_the_origin_is_compared_with_the_address_that_our_proxy_sends(sqlite_database):
     with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
         site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, headers=HTTPS)
         assert site.client.get(ME, headers={"Origin": HOST, **HTTPS}).status_code == 200

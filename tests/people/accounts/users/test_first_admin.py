@@ -21,7 +21,7 @@ MADE_UP = re.compile(
 USERS = "SELECT email, name, is_admin FROM users"
 
 
-def test_it_is_made_at_the_first_start_and_not_again(database):
+def test_the_first_admin_is_created_at_the_first_start_and_never_changed(database):
     with Site(database.url, **ADMIN) as site:
         assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
         first = log_in(site, **AS_ADMIN)
@@ -34,19 +34,18 @@ def test_it_is_made_at_the_first_start_and_not_again(database):
         assert log_in(site, **AS_ADMIN).id == first.id
 
 
-def test_first_admin_is_added_to_existing_users_and_changes_none(database):
+def test_the_first_admin_is_added_to_existing_users_and_changes_none_of_them(database):
     with Site(database.url) as site:
         sign_up(site)
-    with Site(database.url, **ADMIN) as site:
-        assert log_in(site, **AS_ADMIN).get("/api/auth/me").json["is_admin"] is True
         before = site.rows("SELECT * FROM users")
-        site.settings |= {"ADMIN_EMAIL": "ayesha@example.com"}
-        site.restart()
+    with Site(database.url, **ADMIN | {"ADMIN_EMAIL": "ayesha@example.com"}) as site:
         assert site.rows("SELECT * FROM users") == before
         assert_error(try_login(site, password=ADMIN["ADMIN_PASSWORD"]), 401, "wrong_credentials")
+    with Site(database.url, **ADMIN) as site:
+        assert log_in(site, **AS_ADMIN).get("/api/auth/me").json["is_admin"] is True
 
 
-def test_server_that_looked_too_early_creates_no_second_admin(database, monkeypatch):
+def test_two_servers_that_start_at_once_create_one_admin(database, monkeypatch):
     """Two servers start at once, and both find no account."""
     with Site(database.url, **ADMIN) as site:
         monkeypatch.setattr(Accounts, "find", lambda *_: None)
@@ -57,7 +56,7 @@ def test_server_that_looked_too_early_creates_no_second_admin(database, monkeypa
         assert log_in(site, **AS_ADMIN).email == "Boss@example.com"
 
 
-def test_development_makes_one_up_and_says_so_once(database, capsys):
+def test_a_start_in_development_creates_an_admin_and_prints_the_password_once(database, capsys):
     with Site(database.url, ENVIRONMENT="development") as site:
         (password,) = MADE_UP.findall(capsys.readouterr().err)
         made_up = {"email": PLACEHOLDER_EMAIL, "password": password}
@@ -67,7 +66,7 @@ def test_development_makes_one_up_and_says_so_once(database, capsys):
         assert log_in(site, **made_up).email == PLACEHOLDER_EMAIL
 
 
-def test_no_account_is_invented_in_production_or_where_there_is_one(database, capsys):
+def test_a_start_creates_no_admin_in_production_or_if_there_is_a_user(database, capsys):
     with Site(database.url) as site:
         assert site.rows(USERS) == []
     for settings in (ADMIN, {}):
@@ -76,7 +75,7 @@ def test_no_account_is_invented_in_production_or_where_there_is_one(database, ca
     assert capsys.readouterr().err == ""
 
 
-def test_one_without_the_other_and_a_bad_password_are_refused_and_not_repeated(sqlite_database):
+def test_incomplete_settings_of_the_first_admin_are_refused_without_repeating_the_password(sqlite_database):
     for missing in ADMIN:
         given = {name: value for name, value in ADMIN.items() if name != missing}
         with pytest.raises(SettingsError, match=rf"^{missing} is missing: .*\.$") as refused:
