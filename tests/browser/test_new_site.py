@@ -6,7 +6,7 @@ import pytest
 from support.browser.pages import expect, visit
 
 pytestmark = pytest.mark.long(
-    proved_by="site/getting_started/test_first_run.py::test_new_site_shows_the_line_to_paste_and_then_its_first_visit"
+    proved_by="site/getting_started/test_first_run.py::test_a_new_site_shows_the_line_to_paste_and_then_its_first_visit"
 )
 
 

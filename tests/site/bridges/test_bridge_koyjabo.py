@@ -4,8 +4,7 @@
 
 import json
 
-import pytest
-from support.application.site import Site, assert_error, nothing_counted
+from support.application.site import Site, assert_error, nothing_counted, site_fixture
 from support.assertions.openapi import assert_described
 
 VISITOR = "visitor_1702757318000_a1b2c3d4e"
@@ -14,10 +13,7 @@ LEFT_OUT = object()
 PATH = "/gh?r=d&p=data/stats/global.json"
 
 
-@pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url, BRIDGES="koyjabo", STARTING_TOTAL=4000) as site:
-        yield site
+site = site_fixture(BRIDGES="koyjabo", STARTING_TOTAL=4000)
 
 
 def sent(**changed) -> dict:
@@ -27,7 +23,7 @@ def sent(**changed) -> dict:
     return {name: value for name, value in {**body, "data": data, **changed}.items() if value is not LEFT_OUT}
 
 
-def test_visit_counts_once_under_its_request_id_and_nothing_of_the_user_is_stored(site):
+def test_a_visit_counts_once_under_its_request_id_and_nothing_of_its_user_is_stored(site):
     before = site.client.get(PATH).json
     data = json.dumps({"visitorId": VISITOR, "userId": "user-77"})
     request = sent(email="a@example.com", userId="user-77", data=data)
@@ -48,7 +44,7 @@ def test_visit_counts_once_under_its_request_id_and_nothing_of_the_user_is_store
     assert site.register(VISITOR, visitId=REQUEST).duplicate
 
 
-def test_visit_that_cannot_be_counted_exactly_is_refused(site):
+def test_a_visit_that_cannot_be_counted_exactly_is_refused(site):
     wrong = [("requestId", value) for value in (LEFT_OUT, None, "")]
     wrong += [("data", value) for value in (LEFT_OUT, "no json", "[]", {"visitorId": VISITOR})]
     wrong += [("data", json.dumps({"visitorId": "not/valid"}))]
@@ -59,7 +55,7 @@ def test_visit_that_cannot_be_counted_exactly_is_refused(site):
             assert_described(site, answer)
 
 
-def test_nothing_else_is_bridged(site):
+def test_other_actions_and_files_are_not_bridged(site):
     with nothing_counted(site):
         for body in (sent(action="login"), sent(action=LEFT_OUT), sent(action="record-visit ", requestId=None)):
             assert_error(site.post("/gh", json=body), 404, "not_bridged")
@@ -69,7 +65,7 @@ def test_nothing_else_is_bridged(site):
             assert_error(site.client.open("/gh", method=method), 404, "not_bridged")
 
 
-def test_any_origin_may_call_it(site):
+def test_a_page_of_any_origin_may_call_the_bridge(site):
     headers = {"Origin": "https://koyjabo.com", "Access-Control-Request-Method": "POST"}
     preflight = site.client.options("/gh", headers={**headers, "Access-Control-Request-Headers": "content-type"})
     assert preflight.status_code == 204
@@ -78,7 +74,7 @@ def test_any_origin_may_call_it(site):
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_privacy_signal_is_honoured(site):
+def test_a_bridged_visit_with_a_privacy_signal_is_anonymous(site):
     before = site.stats()["totalVisits"]
     for _ in range(2):
         answer = site.post("/gh", json=sent(requestId="private"), headers={"Sec-GPC": "1"})
@@ -89,7 +85,7 @@ def test_privacy_signal_is_honoured(site):
     assert visit != "private"
 
 
-def test_bridge_shares_the_limits_of_registrations(sqlite_database):
+def test_bridged_visits_share_the_limits_of_registrations(sqlite_database):
     with Site(sqlite_database.url, BRIDGES="koyjabo", RATE_LIMIT_REGISTRATIONS=2) as site:
         caller = {"environ_overrides": {"REMOTE_ADDR": "103.4.147.9"}}
         answers = [site.post("/gh", json=sent(requestId=str(number)), **caller) for number in range(2)]
@@ -101,7 +97,7 @@ def test_bridge_shares_the_limits_of_registrations(sqlite_database):
         assert site.stats()["totalVisits"] == 2
 
 
-def test_nothing_of_it_is_there_unless_asked_for(sqlite_database):
+def test_a_server_without_the_setting_has_no_bridge(sqlite_database):
     """test_loading proves that its modules are not loaded either."""
     with Site(sqlite_database.url, BRIDGES="") as site:
         assert "/gh" not in site.client.get("/openapi.json").json["paths"]

@@ -35,7 +35,7 @@ def get(path: str) -> dict:
     return {"url": f"{WORKER}/gh?r=d&p={path}", "method": "GET", "headers": {}}
 
 
-def test_lines_for_the_worker_forward_the_two_calls_and_nothing_else(server, tmp_path):
+def test_the_code_for_the_worker_forwards_the_two_calls_and_no_other(server, tmp_path):
     node = program("node", "the worker's lines are JavaScript")
     blocks = re.findall(r"```js\n(.*?)```", (ROOT / "docs" / "bridges.md").read_text(), re.DOTALL)
     (lines,) = [block for block in blocks if "function askLiveServer" in block]

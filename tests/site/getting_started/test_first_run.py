@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.people.accounts import sign_up
 from support.people.admins import id_of, last_line, panel
 from support.people.page_readers import Reader, words
@@ -22,10 +21,7 @@ REPORTS = 'id="insights"'
 FIRST_DAY = re.compile(r'data-first-day data-until="(\d+)"')
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, TIMEZONE="") as site:
-        yield site
+site = site_fixture(TIMEZONE="")
 
 
 def missing(reader: Reader) -> list[str]:
@@ -37,7 +33,7 @@ def first_page(reader: Reader) -> str | None:
     return match and match[1]
 
 
-def hide(reader: Reader, step: str, state: str = "hidden", status: int = 303) -> str:
+def set_step(reader: Reader, step: str, state: str = "hidden", status: int = 303) -> str:
     return reader.send(f"{STEPS}/{step}", status, state=state)
 
 
@@ -49,74 +45,62 @@ def is_seen(site: Site) -> bool:
     return bool(site.rows("SELECT host FROM starting_steps WHERE step = 'page'"))
 
 
-def test_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
+def test_a_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
     admin = panel(site)
     site.set_total(4000)
     assert first_page(admin) == "empty"
     assert REPORTS not in admin.get("/admin/")
-    assert "Visits: 4,000 · 0 today · 0 active in the last 5 minutes " in words(admin.get("/admin/"))
     visit(site)  # a page on this server
     assert first_page(admin) == "waiting"
     assert FIRST_DAY.search(admin.get("/admin/"))
     assert admin.get(f"{STEPS}/page", 204) == ""
     visit(site, Origin="https://Shop.example:8443")
     wait_until(lambda: is_seen(site), "the host is stored")
-    for path in ("/admin/", f"{STEPS}/page"):
-        assert "It works: visit no. 4,002 came from shop.example:8443." in words(admin.get(path))
     site.rows("UPDATE visits SET place = 'Dhaka, BD'")
-    assert "came from shop.example:8443, Dhaka, Bangladesh. " in words(admin.get("/admin/"))
+    for path in ("/admin/", f"{STEPS}/page"):
+        page = words(admin.get(path))
+        assert [fact for fact in ("4,002", "shop.example:8443", "Dhaka, Bangladesh") if fact not in page] == []
     site.time.pass_(minutes=9)
     assert first_page(admin) == "seen"
     site.time.pass_(minutes=1)
     assert first_page(admin) is None
 
 
-def test_first_day_has_the_board_and_the_newest_visits_until_a_day_has_passed(site):
+def test_the_first_day_shows_the_newest_visits_and_ends_after_a_day_or_50_visits(site):
     admin = panel(site)
     site.set_total(4000)
     visit(site)
     page = admin.get("/admin/")
     assert REPORTS not in page
     assert FIRST_DAY.search(page)[1] == "4050"
-    assert "4,000 visits are from an earlier counter." in words(page)
     assert 'href="/admin/visits/4001"' in page
     assert REPORTS in admin.get("/admin/?range=today")
     site.time.pass_(hours=23, minutes=59)
     assert REPORTS not in admin.get("/admin/")
     site.time.pass_(minutes=1)
     assert REPORTS in admin.get("/admin/")
-
-
-def test_first_day_ends_with_the_fiftieth_visit(site):
-    admin = panel(site)
-    for number in range(49):
+    site.time.pass_(days=-1)
+    for number in range(48):
         site.register(f"visitor{number}", visitId="1")
-    page = admin.get("/admin/")
-    assert FIRST_DAY.search(page)[1] == "50"
-    assert "earlier counter" not in page
+    assert REPORTS not in admin.get("/admin/")
     site.register("ayesha", visitId="1")
     assert REPORTS in admin.get("/admin/")
 
 
-def test_line_to_paste_is_hidden_for_all_admins_until_that_is_taken_back(site):
+def test_an_admin_hides_the_line_to_paste_for_all_admins_and_shows_it_again(site):
     first, second = panel(site), panel(site, "nila")
-    hide(first, "page")
-    assert "Done, for all admins." in first.get(first.location)
+    set_step(first, "page")
     assert (first_page(second), REPORTS in second.get("/admin/")) == (None, True)
     assert last_line(site)[:2] == ("Rani", "setup.step")
-    hide(second, "page", "shown")
+    set_step(second, "page", "shown")
     assert first_page(first) == "empty"
 
 
-def test_receipt_before_the_first_visit_claims_nothing(site):
-    assert "No visits yet." in panel(site).get("/receipt")
-
-
-def test_health_lists_what_the_server_lacks(site):
+def test_the_page_server_lists_the_steps_that_are_not_done(site):
     admin = panel(site)
     assert missing(admin) == ALL
-    hide(admin, "mail", status=400)
-    hide(admin, "total")
+    set_step(admin, "mail", status=400)
+    set_step(admin, "total")
     assert missing(admin) == ["name", "zone", *ALL[3:]]
     site.set_total(4000)
     site.rows("UPDATE users SET second_factor_ms = 1")
@@ -126,23 +110,22 @@ def test_health_lists_what_the_server_lacks(site):
     assert missing(admin) == ["name", "zone", "backups", "mail", "person"], "a disabled account cannot help"
     site.rows("UPDATE users SET disabled_ms = NULL")
     assert missing(admin) == ["name", "zone", "backups", "mail"]
-    hide(admin, "all")
+    set_step(admin, "all")
     assert missing(admin) == []
-    hide(admin, "all", "shown")
+    set_step(admin, "all", "shown")
     assert missing(admin) == ["name", "zone", "backups", "mail"]
 
 
-def test_mail_and_backups_are_there_when_they_are_set_up(database, tmp_path):
+def test_the_steps_for_mail_and_backups_are_done_by_their_settings(database, tmp_path):
     mail = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://a.example"}
     with Site(database.url, TIMEZONE="", BACKUP_DIR=str(tmp_path), **mail) as site:
         admin = panel(site)
         assert missing(admin) == ["name", "zone", "total", "email", "person", "second_factor"]
-        assert "Invitations are emailed only once rani@example.com is confirmed." in admin.get("/admin/server")
         site.rows("UPDATE users SET verified_ms = 1")
         assert missing(admin) == ["name", "zone", "total", "person", "second_factor"]
 
 
-def test_only_pages_of_other_hosts_are_seen(database):
+def test_only_a_visit_from_another_host_completes_the_first_step(database):
     with Site(database.url, TIMEZONE="", PUBLIC_URL="https://live.example") as site:
         visit(site)  # a program
         visit(site, Origin="null")  # a file
@@ -157,7 +140,8 @@ def test_only_pages_of_other_hosts_are_seen(database):
         assert site.rows("SELECT host FROM starting_steps") == [("localhost:3000",)]
 
 
-def test_page_is_noticed_again_when_the_database_may_have_forgotten_it(site):
+def test_the_first_visit_from_another_host_is_stored_again_in_a_new_epoch(site):
+    """The database may have lost it."""
     for host in ("shop.example", "cafe.example"):
         visit(site, Origin=f"https://{host}")
         wait_until(lambda: is_seen(site), "the host is stored")
@@ -167,7 +151,7 @@ def test_page_is_noticed_again_when_the_database_may_have_forgotten_it(site):
         assert site.stats()["totalVisits"] == 0  # the worker has read the new epoch
 
 
-def test_pages_that_two_threads_notice_at_once_are_both_counted(site):
+def test_two_threads_can_store_the_first_visit_at_once(site):
     listeners = site.services[VisitListeners]
     (notice,) = listeners
 
@@ -179,7 +163,7 @@ def test_pages_that_two_threads_notice_at_once_are_both_counted(site):
     assert (site.stats()["totalVisits"], listeners) == (1, [by_another_thread])
 
 
-def test_site_in_use_is_not_asked_for_a_page_and_a_total(site):
+def test_a_site_with_visits_on_three_days_has_no_steps_for_its_page_and_total(site):
     admin = panel(site)
     for _ in range(3):
         visit(site)
@@ -191,11 +175,11 @@ def test_site_in_use_is_not_asked_for_a_page_and_a_total(site):
     assert not {"name", "zone", "total"} & set(missing(again))
 
 
-def test_viewers_see_what_the_server_lacks_and_change_nothing(site):
+def test_a_viewer_sees_the_steps_of_the_server_and_cannot_change_them(site):
     admin = panel(site)
     viewer = Reader(site).sign_up("nila")
     site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=id_of(site, "nila"))
     assert (first_page(viewer), missing(viewer)) == (None, ALL[:-1])
-    hide(viewer, "all", status=403)
+    set_step(viewer, "all", status=403)
     admin.client.post(f"{STEPS}/all", data={"state": "hidden"})  # without the CSRF token
     assert "mail" in missing(admin)

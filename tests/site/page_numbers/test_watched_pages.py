@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from support.application.site import Site
 from support.clients.event_source import EventSource
 from support.clients.listener import PlainListener, SocketioListener
 from support.clients.websocket import say
 from support.clients.websocket_pool import Listeners
 from support.programs.processes import wait_until
+
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 UPDATE = "page_update"
 CROWD, OF_CROWD = 1_000, 100
@@ -52,7 +56,7 @@ def next_numbers(page, after: int) -> dict[str, int | None]:
     return numbers(page.next_of_type(UPDATE, after))
 
 
-def test_first_update_has_all_pages_and_later_ones_only_what_changed(server, page):
+def test_the_first_update_has_all_pages_and_later_updates_have_only_changed_numbers(server, page):
     paths = f"/posts/{page.kind}", "/posts/%C3%A9", "/posts/\u00e9", "/about"
     first = page.watch(*paths)
     assert list(numbers(first)) == list(paths)
@@ -62,9 +66,12 @@ def test_first_update_has_all_pages_and_later_ones_only_what_changed(server, pag
     assert page.of_type(UPDATE)[-1].event["revision"] > first["revision"]
     server.register("a", page="/posts/unwatched"), server.register("a", page=paths[1])
     assert next_numbers(page, 2) == {path: numbers(first)[path] + 1 for path in paths[1:3]}
+    event = {"id": page.kind, "name": "pageview", "page": paths[0]}
+    server.post("/api/events", json={"visitorId": "a", "events": [event]})
+    assert next_numbers(page, 3) == {paths[0]: 2}
 
 
-def test_new_list_replaces_the_earlier_one_and_an_invalid_one_changes_nothing(server, page):
+def test_a_new_list_replaces_the_earlier_list_and_an_invalid_list_changes_nothing(server, page):
     kept, left = f"/posts/kept-{page.kind}", f"/posts/left-{page.kind}"
     page.watch(left)
     page.watch(kept)
@@ -79,7 +86,7 @@ def test_new_list_replaces_the_earlier_one_and_an_invalid_one_changes_nothing(se
     assert page.watch() == {**page.of_type(UPDATE)[-1].event, "pages": []}
 
 
-def test_a_list_that_adds_keeps_the_earlier_pages(server, page):
+def test_a_list_with_adds_keeps_the_earlier_pages(server, page):
     paths = [f"/posts/added-{page.kind}-{number}" for number in range(3)]
     page.watch(paths[0])
     assert [*numbers(page.watch(paths[1], adds=True))] == [paths[1]]
@@ -91,24 +98,15 @@ def test_a_list_that_adds_keeps_the_earlier_pages(server, page):
     assert next_numbers(page, 5) == {paths[2]: 1}
 
 
-def test_a_large_message_loses_the_queries_of_its_paths(server, page):
+def test_the_response_to_a_large_message_omits_the_queries_of_its_paths(server, page):
     paths = [f"/posts/{page.kind}-{number}" for number in range(9)]
-    assert [*numbers(page.watch(*(f"{path}?{'x' * 400}" for path in paths)))] == [
-        f"{path}?{'x' * 400}" for path in paths
-    ]
-    assert [*numbers(page.watch(*(f"{path}?{'x' * 500}" for path in paths)))] == paths
+    short, long = ([f"{path}?{'x' * length}" for path in paths] for length in (400, 500))
+    assert [*numbers(page.watch(*short))] == short
+    assert [*numbers(page.watch(*long))] == paths
 
 
-def test_page_views_are_pushed(server, page):
-    path = f"/posts/viewed-{page.kind}"
-    page.watch(path)
-    event = {"id": page.kind, "name": "pageview", "page": path}
-    server.post("/api/events", json={"visitorId": "a", "events": [event]})
-    assert next_numbers(page, 1) == {path: 1}
-
-
-def test_a_view_reaches_only_the_clients_that_watch_its_page(server):
-    """All others get only the new stats."""
+def test_a_view_is_sent_only_to_the_clients_that_watch_its_page(server):
+    """All other clients get only the new stats."""
     with Listeners(server.port, CROWD) as crowd:
         crowd.wait_for_first()
         watching = set(crowd.all[:: CROWD // OF_CROWD])
@@ -123,50 +121,31 @@ def test_a_view_reaches_only_the_clients_that_watch_its_page(server):
         assert all(set(one.types) == {"visitor_update"} for one in set(crowd.all) - watching)
 
 
-def test_a_newcomer_repeats_no_number_to_the_others(server):
-    with PlainPage(server.port) as page, PlainPage(server.port) as newcomer:
-        page.watch("/posts/known", "/posts/next")
-        server.register("a", page="/posts/elsewhere")  # so that an update would be a newer one
-        newcomer.watch("/posts/known")
-        for number, path in enumerate(("/posts/next", "/posts/known"), 1):
-            server.register("a", page=path)
-            assert next_numbers(page, number) == {path: 1}
-
-
-def test_stream_sends_the_pages_in_its_query(server):
+def test_a_stream_sends_the_numbers_of_the_pages_in_its_query(server):
     with EventSource(server.port, "/api/stream?path=/posts/stream&path=/about") as stream:
         assert stream.event()["type"] == "visitor_update"
         assert numbers(stream.event()) == {"/posts/stream": 0, "/about": None}
-        for views in (1, 2):
-            server.register("a", page="/posts/stream")
-            update = next(event for event in iter(stream.event, None) if event["type"] == UPDATE)
-            assert numbers(update) == {"/posts/stream": views}
+        server.register("a", page="/posts/stream")
+        update = next(event for event in iter(stream.event, None) if event["type"] == UPDATE)
+        assert numbers(update) == {"/posts/stream": 1}
     with EventSource(server.port, "/api/stream?path=file:///a") as stream:
         assert stream.error == (400, "invalid_input")
 
 
-def test_open_pages_follow_the_feature_when_it_is_turned_off_and_on(new_server, sqlite_database):
+def test_open_pages_follow_the_setting_when_it_is_turned_off_and_on(new_server, sqlite_database):
     server = new_server(sqlite_database).start()
-    assert server.koyjabo("settings", "set", "PAGE_NUMBERS", "*").returncode == 0
-    wait_until(lambda: server.get("/api/pages?path=/a").status_code == 200, "the pages are counted")
-    with PlainPage(server.port) as page:
+    with Site(sqlite_database.url) as operator, PlainPage(server.port) as page:
+        stored = operator.services[StoredSettings]
         page.first()
-        assert numbers(page.watch("/a")) == {"/a": 0}
-        server.koyjabo("settings", "set", "PAGE_NUMBERS", "")
-        assert next_numbers(page, 1) == {"/a": None}
-        server.register("ayesha", page="/a")
-        server.koyjabo("settings", "set", "PAGE_NUMBERS", "/a")
-        assert next_numbers(page, 2) == {"/a": 1}
-
-
-def test_a_server_without_page_numbers_says_so_and_keeps_the_connection(sqlite_server):
-    with PlainPage(sqlite_server.port) as page:
         page.say({"type": "pages", "paths": ["/a"]})
         assert page.next_of_type("error")["code"] == "page_numbers_off"
-        page.say({"type": "ping"})
-        page.next_of_type("pong")
-    with SocketioPage(sqlite_server.port) as page:
-        answer = page.ask("pages", {"paths": ["/a"]})
-        assert (answer["ok"], answer["code"]) == (False, "page_numbers_off")
-    with EventSource(sqlite_server.port, "/api/stream?path=/a") as stream:
-        assert stream.error == (404, "page_numbers_off")
+        with EventSource(server.port, "/api/stream?path=/a") as stream:
+            assert stream.error == (404, "page_numbers_off")
+        stored.change(OPERATOR, PAGE_NUMBERS="*")
+        wait_until(lambda: server.get("/api/pages?path=/a").status_code == 200, "the pages are counted")
+        assert numbers(page.watch("/a")) == {"/a": 0}
+        stored.change(OPERATOR, PAGE_NUMBERS="")
+        assert next_numbers(page, 1) == {"/a": None}
+        server.register("ayesha", page="/a")
+        stored.change(OPERATOR, PAGE_NUMBERS="/a")
+        assert next_numbers(page, 2) == {"/a": 1}

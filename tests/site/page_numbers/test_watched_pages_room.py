@@ -1,7 +1,7 @@
 """What the clients that watch pages cost: it follows the pages, and not the names that clients gave them."""
 
 import json
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from support.application.page_numbers import when_counted
@@ -29,10 +29,18 @@ class Socket:
         self.received.append(data)
 
     @property
+    def updates(self) -> list[dict[str, Any]]:
+        return [json.loads(data[data.index(b"{") :].strip()) for data in self.received]
+
+    @property
     def paths(self) -> list[list[str]]:
         """The paths in each update."""
-        updates = [json.loads(data[data.index(b"{") :].strip()) for data in self.received]
-        return [[page["path"] for page in update["pages"]] for update in updates]
+        return [[page["path"] for page in update["pages"]] for update in self.updates]
+
+    @property
+    def views(self) -> list[int]:
+        """The views of the first page in each update."""
+        return [update["pages"][0]["views"] for update in self.updates]
 
 
 @pytest.fixture
@@ -62,7 +70,7 @@ def push(site, room, page: str) -> None:
     room._broadcast()
 
 
-def test_a_client_gets_its_own_spellings_without_their_queries(site, room):
+def test_later_updates_have_the_spellings_of_their_client_without_queries(site, room):
     paths = ["/a?b", "https://me.example/a?b#c", "/%61", "/c"]
     sockets = [watch(room, *paths), watch(room, *paths, socket=Socket(is_stream=True))]
     push(site, room, "/a")
@@ -71,7 +79,7 @@ def test_a_client_gets_its_own_spellings_without_their_queries(site, room):
     assert [socket.paths for socket in sockets] == [expected, expected]
 
 
-def test_spellings_of_a_page_make_one_room_and_one_copy_for_a_client(site, room):
+def test_all_spellings_of_a_page_share_one_room_and_one_copy_of_an_update(site, room):
     before = len(site.services[RealtimeServices].fanout.plain_sockets())
     spelled = [watch(room, *(f"https://{number}.{host}.example/a" for number in range(100))) for host in range(3)]
     queries = [watch(room, *(f"/a?{number}" for number in range(100))) for _ in range(3)]
@@ -87,7 +95,7 @@ def test_spellings_of_a_page_make_one_room_and_one_copy_for_a_client(site, room)
     assert (dict(room.source.watched), len(site.services[RealtimeServices].fanout.plain_sockets())) == ({}, before)
 
 
-def test_a_broadcast_lets_others_run_between_its_pages(site, room, monkeypatch):
+def test_a_broadcast_lets_other_work_run_between_its_pages(site, room, monkeypatch):
     socket, pauses = watch(room, *(f"/{number}" for number in range(20))), []
     monkeypatch.setattr(rooms, "MAX_WORK_S", 0)
     monkeypatch.setattr(room._fanout, "let_others_run", lambda: pauses.append(len(socket.received)))
@@ -97,16 +105,18 @@ def test_a_broadcast_lets_others_run_between_its_pages(site, room, monkeypatch):
     assert (len(socket.received), pauses) == (21, list(range(1, 21)))
 
 
-def test_a_broadcast_lets_others_run_between_copies(site, room, monkeypatch):
+def test_a_broadcast_lets_other_work_run_between_copies_for_many_clients(site, room, monkeypatch):
     sockets, pauses = [watch(room, f"https://{number}.example/a") for number in range(100)], []
-    monkeypatch.setattr(
-        room._fanout, "let_others_run", lambda: pauses.append(sum(len(one.received) for one in sockets))
-    )
+
+    def let_others_run() -> None:
+        pauses.append(sum(len(socket.received) for socket in sockets) - len(sockets))
+
+    monkeypatch.setattr(room._fanout, "let_others_run", let_others_run)
     push(site, room, "/a")
-    assert [sent - 100 for sent in pauses] == [32, 64, 96]
+    assert pauses == [32, 64, 96]
 
 
-def test_an_address_watches_no_more_paths_and_bytes_than_its_share(site, room, monkeypatch):
+def test_an_address_has_a_limit_of_watched_paths_and_their_bytes(site, room, monkeypatch):
     monkeypatch.setattr(pages_room, "MAX_WATCHED_PATHS", 10)
     first = watch(room, *(f"/{number}" for number in range(6)))
     with pytest.raises(TooManyRequests):
@@ -126,18 +136,7 @@ def test_an_address_watches_no_more_paths_and_bytes_than_its_share(site, room, m
     watch(room, "/" + "l" * 500, address=ANOTHER)
 
 
-def test_clients_share_the_texts_of_a_page_until_the_last_one_leaves(site, room):
-    sockets = [watch(room, "/first"), watch(room, "".join(["/", "first"])), watch(room, "/%66irst")]
-    watch(room, "".join(["/", "added"]), socket=sockets[0], adds=True)
-    watch(room, "".join(["/ad", "ded"]), socket=sockets[1], adds=True)
-    kept = [[id(page) for page in room._watching[socket].pages] for socket in sockets]
-    assert (kept[0], kept[2]) == (kept[1], kept[0][:1])
-    for socket in sockets:
-        room.leave(socket)
-    assert room._texts == {}
-
-
-def test_the_cost_of_an_added_path_does_not_grow_with_the_earlier_ones(site, room, monkeypatch):
+def test_the_cost_of_an_added_path_does_not_grow_with_the_earlier_paths(site, room, monkeypatch):
     """Otherwise a client with 50,000 paths stops the worker with messages that add nothing."""
     socket = watch(room, *(f"/{number}" for number in range(100)))
     encoded = []
@@ -151,7 +150,7 @@ def test_the_cost_of_an_added_path_does_not_grow_with_the_earlier_ones(site, roo
     assert (dict(room.source.watched), dict(room._paths._counts), dict(room._bytes._counts)) == ({}, {}, {})
 
 
-def test_entering_a_room_costs_no_more_for_each_other_room_of_a_client():
+def test_the_cost_of_entering_a_room_does_not_grow_with_the_rooms_of_the_client():
     """A Socket.IO client may watch 50,000 pages, which it leaves all at once."""
 
     class Room(str):
@@ -171,19 +170,7 @@ def test_entering_a_room_costs_no_more_for_each_other_room_of_a_client():
     assert (Room.compared < 3_000, manager._rooms_of) == (True, {})
 
 
-def test_only_different_numbers_are_read_again_after_a_list(site, room, monkeypatch):
-    """A list does not make the source read again what all have."""
-    read, numbers = [], room.source.numbers
-    watch(room, "/a", "/b")
-    room._broadcast()
-    monkeypatch.setattr(numbers, "put_back", lambda pages: read.append(list(pages)))
-    watch(room, "/a", "/b")
-    room.source.sent["/b"] = SimpleNamespace()
-    watch(room, "/a", "/b")
-    assert read == [[], ["/b"]]
-
-
-def test_added_paths_leave_the_earlier_ones_and_an_update_that_is_still_to_come(site, room):
+def test_an_added_path_changes_neither_the_earlier_paths_nor_an_update_to_come(site, room):
     socket = watch(room, "/a", "/b")
     site.register("reader", page="/a")
     watch(room, "/c", "/%61?x", "/b", socket=socket, adds=True)
@@ -199,10 +186,41 @@ def test_added_paths_leave_the_earlier_ones_and_an_update_that_is_still_to_come(
     assert dict(room.source.watched) == {}
 
 
-def test_an_added_path_hides_no_view_of_an_earlier_one(site, room):
+def test_an_added_path_hides_no_view_of_an_earlier_path(site, room):
     socket = watch(room, "/a")
     room._broadcast()
     site.register("reader", page="/a")
     watch(room, "/b", socket=socket, adds=True)
     room._broadcast()
     assert socket.paths == [["/a"], ["/b"], ["/a"]]
+
+
+def test_a_newcomer_hides_no_change_from_the_other_clients(site, room):
+    """The worker learns of a view elsewhere only because it reads the numbers for another client."""
+    socket = watch(room, "/a")
+    room._broadcast()
+    with Site(site.database_url, PAGE_NUMBERS="*") as elsewhere:
+        elsewhere.register("reader", page="/a")
+    watch(room, "/a")
+    room._broadcast()
+    assert socket.views == [0, 1]
+
+
+def test_a_newcomer_repeats_no_number_to_the_other_clients(site, room):
+    socket = watch(room, "/known", "/next")
+    site.register("reader", page="/elsewhere")  # so that an update would be a newer one
+    watch(room, "/known")
+    for page in ("/next", "/known"):
+        push(site, room, page)
+    assert socket.paths == [["/known", "/next"], ["/next"], ["/known"]]
+
+
+def test_midnight_is_sent_to_the_clients_that_watch_a_page(site, room):
+    site.register("reader", page="/a")
+    socket = watch(room, "/a")
+    room._broadcast()
+    site.time.pass_(days=1)
+    room._broadcast()
+    assert [update["pages"] for update in socket.updates] == [
+        [{"path": "/a", "views": 1, "today": today}] for today in (1, 0)
+    ]

@@ -1,10 +1,9 @@
-"""Texts written by others appear as text in the panel and on community pages, even if they contain markup."""
+"""Markup in texts of users and visitors is escaped in the panel and on community pages."""
 
 import re
 from urllib.parse import quote
 
 import pytest
-from support.people.accounts import sign_up
 from support.people.admins import ExampleCommunity, panel
 
 from koyjabo.counting.visits import Visits
@@ -21,8 +20,6 @@ def example(site):
     site.register("ayesha", communityId=example.community, **texts)
     site.rows("UPDATE visits SET place = :text", text=HOSTILE)
     site.rows("UPDATE users SET name = :text WHERE id = :id", text=HOSTILE, id=example.member.id)
-    answer = sign_up(site, "chandana").get("/api/auth/me")
-    assert answer.status_code == 200
     return example
 
 
@@ -44,7 +41,7 @@ def paths(example):
     return paths + [f"/admin/{search}={quote(HOSTILE)}" for search in fields.split()]
 
 
-def test_texts_of_others_are_text(admin, example):
+def test_a_text_of_another_user_is_shown_as_text(admin, example):
     for path in paths(example):
         page = admin.get(path)
         assert ESCAPED in page, path
@@ -53,7 +50,7 @@ def test_texts_of_others_are_text(admin, example):
         assert all('src="/static/' in tag or 'type="application/json"' in tag for tag in tags), path
 
 
-def test_places_are_text_in_data_for_scripts(site, admin, example):
+def test_a_location_is_escaped_in_data_for_scripts(site, admin, example):
     site.register("babul")
     site.services[Visits].keep_active("babul", HOSTILE)
     for path in ("/", "/admin/"):
@@ -62,7 +59,7 @@ def test_places_are_text_in_data_for_scripts(site, admin, example):
         assert "<" not in "".join(blocks)
 
 
-def test_texts_are_text_in_confirmations_and_where_a_form_was_refused(admin, example):
+def test_a_text_is_escaped_in_a_confirmation_and_in_a_redisplayed_form(admin, example):
     question = admin.send(f"/admin/people/{example.member.id}/promote", 200)
     assert ESCAPED in question
     assert HOSTILE not in question

@@ -1,18 +1,14 @@
 """/receipt for admins: the recount, and setting the total. Viewers can read the same; strangers see neither."""
 
 import pytest
-from support.application.site import Site
+from support.application.site import site_fixture
 from support.people.admins import last_line, panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 
 from koyjabo.upkeep.recounts.recounts import Recounts
 
-
-@pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
-        yield site
+site = site_fixture(STARTING_TOTAL=4000)
 
 
 @pytest.fixture
@@ -23,42 +19,39 @@ def admin(site):
 def recount(site, admin) -> str:
     """Run a recount, and return the text of the page after it."""
     admin.send("/admin/receipt/recount")
-    assert "The recount has started." in admin.get(admin.location)
     wait_until(lambda: site.services[Recounts].progress() is None, "the recount is over")
     return words(admin.get("/receipt"))
 
 
-def test_recount_says_whether_all_agrees(site, admin):
+def test_the_receipt_shows_the_errors_of_the_last_recount(site, admin):
     site.register("ayesha")
-    assert "The first recount is not complete yet." in words(admin.get("/receipt"))
-    assert "Yes: everything agreed at the last recount, 16 Dec 2025, 10:48 ." in recount(site, admin)
+    error = "daily_visits: site 2025-12-16: visits is 7, but the ledger gives 1"
+    assert error not in recount(site, admin)
     site.rows("UPDATE daily_visits SET visits = 7")
-    assert "No: recounted 16 Dec 2025, 10:48 , with 1 error. " in (page := recount(site, admin))
-    assert "daily_visits: site 2025-12-16: visits is 7, but the ledger gives 1" in page
+    assert error in recount(site, admin)
 
 
-def test_recount_whose_worker_died_is_shown_as_interrupted(site, admin):
+def test_a_recount_whose_worker_died_is_interrupted_after_a_minute(site, admin):
     recount(site, admin)
     site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")  # as if its worker had been lost
     site.rows("UPDATE nightly_work SET worker = 'lost' WHERE name = 'recount'")
-    assert "Counting: 0 of 0 rows" in words(admin.get("/receipt"))
+    assert "<progress" in admin.get("/receipt")
     site.time.pass_(seconds=61)
-    assert "Interrupted 16 Dec 2025" in words(admin.get("/receipt"))
+    page = admin.get("/receipt").partition('id="recount"')[2]
+    assert ("<progress" in page, 'class="status" data-kind="danger"' in page) == (False, True)
 
 
-def test_total_is_set_and_the_next_visit_is_one_more(site, admin):
+def test_an_admin_sets_the_total_and_the_next_visit_is_one_more(site, admin):
     admin.confirm("/admin/receipt/total", total=" 5000 ", reason="Counted by hand <b>before</b>")
-    page = admin.get(admin.location)
-    assert "The total was changed." in page
-    assert "Set by an admin on 16 Dec 2025, 10:48 Counted by hand <b>before</b> 4,000 → 5,000 · by Rani" in words(page)
+    assert "Counted by hand &lt;b&gt;before&lt;/b&gt;" in admin.get("/receipt")
     assert last_line(site)[:2] == ("Rani", "total.set")
     assert "Counted by hand" in admin.get("/admin/audit")
     assert site.register("ayesha").ordinal == 5001
 
 
-def test_total_falls_only_when_that_is_confirmed(site, admin):
+def test_the_total_is_lowered_only_in_a_new_epoch(site, admin):
     page = admin.send("/admin/receipt/total", 409, total="100", reason="too many")
-    assert 'id="new_epoch-error" class="error">This would lower the total.' in page
+    assert 'id="new_epoch-error" class="error"' in page
     assert 'value="100"' in page
     assert site.stats()["totalVisits"] == 4000
     before = site.stats()["epoch"]
@@ -66,7 +59,7 @@ def test_total_falls_only_when_that_is_confirmed(site, admin):
     assert (site.stats()["totalVisits"], site.stats()["epoch"] > before) == (100, True)
 
 
-def test_total_may_be_typed_as_pages_show_numbers(site, admin):
+def test_a_total_may_have_separators_and_bangla_digits(site, admin):
     for total in ("", "-1", "1.5", "x", "5,0", "5,,000", "9" * 18, "9" * 40):
         assert 'id="total-error"' in admin.send("/admin/receipt/total", 422, total=total, reason="because"), total
     assert 'id="reason-error"' in admin.send("/admin/receipt/total", 422, total="5000", reason=" ")
@@ -76,7 +69,7 @@ def test_total_may_be_typed_as_pages_show_numbers(site, admin):
         assert site.stats()["totalVisits"] == read
 
 
-def test_viewers_read_what_admins_read_and_strangers_see_neither(site, admin):
+def test_only_admins_and_viewers_see_the_recount_and_only_admins_its_forms(site, admin):
     recount(site, admin)
     viewer = Reader(site).sign_up("babul")
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'babul@example.com'")

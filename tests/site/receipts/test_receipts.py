@@ -2,8 +2,7 @@
 
 import re
 
-import pytest
-from support.application.site import Site, assert_error
+from support.application.site import Site, assert_error, site_fixture
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.sites.full_site import quiet
@@ -17,12 +16,10 @@ from koyjabo.site.receipts.receipt_parts import MAX_RECEIPT_PARTS, VISITS_PART, 
 from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT, Recounts
 
 ELSEWHERE = {"Origin": "https://elsewhere.example"}
+REASON = "Imported, ask nila@example.com"
 
 
-@pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
-        yield site
+site = site_fixture(STARTING_TOTAL=4000)
 
 
 def receipt(site: Site, **headers: str) -> dict:
@@ -58,7 +55,7 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
     assert parts["parts"][2]["at"] == iso(began_ms)
 
 
-def test_reduced_visits_keep_their_numbers(site):
+def test_reduced_visits_remain_in_the_parts_of_the_receipt(site):
     site.register()
     site.set_total(5000)
     site.register(visitId="2")
@@ -68,7 +65,7 @@ def test_reduced_visits_keep_their_numbers(site):
     assert lines(site) == before
 
 
-def test_public_receipt_is_for_any_page_and_revalidated(site):
+def test_the_public_receipt_is_for_any_page_and_revalidated(site):
     site.set_total(5000)
     first = site.client.get("/api/receipt", headers=ELSEWHERE)
     assert (first.headers["Access-Control-Allow-Origin"], first.headers["Cache-Control"]) == ("*", "no-cache")
@@ -80,42 +77,38 @@ def test_public_receipt_is_for_any_page_and_revalidated(site):
     assert site.client.get("/api/receipt", headers=seen).status_code == 200
 
 
-def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
+def test_only_admins_and_viewers_see_who_changed_the_total_and_viewers_see_no_email(site):
     boss = panel(site, "ayesha")
-    boss.confirm("/admin/receipt/total", total="5000", reason="Old app, ask nila@example.com")
+    boss.confirm("/admin/receipt/total", total="5000", reason=REASON)
     site.set_total(6000)
     answer = boss.client.get("/api/receipt")
     assert answer.headers["Cache-Control"] == "private, no-store"
-    assert [(part["by"], part["reason"]) for part in answer.json["parts"]] == [
-        (None, None),
-        ("Ayesha", "Old app, ask nila@example.com"),
-        ("operator", "koyjabo total set"),
-    ]
-    assert "by Ayesha" in words(boss.get("/receipt"))
+    changes = [(None, None), ("Ayesha", REASON), ("operator", "koyjabo total set")]
+    assert [(part["by"], part["reason"]) for part in answer.json["parts"]] == changes
+    assert REASON in boss.get("/receipt")
     viewer = Reader(site).sign_up("babul")
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'babul@example.com'")
     for text in (viewer.client.get("/api/receipt").text, viewer.get("/receipt")):
-        assert "Old app, ask •••" in text
+        assert REASON.replace("nila@example.com", "•••") in text
         assert "nila@example.com" not in text
     public = Reader(site).get("/receipt")
     assert "Ayesha" not in public
-    assert "Old app" not in public
-    assert "Set by an admin on 16 Dec 2025, 10:48 1,000" in words(public)
+    assert "Imported" not in public
 
 
-def test_page_leads_back_to_the_page_it_was_opened_from(site):
+def test_the_receipt_leads_back_to_the_page_it_was_opened_from(site):
     def way_back(referrer: str) -> str:
         page = site.client.get("/receipt", headers={"Referer": referrer}).text
-        return re.search(r'<main.*?<a href="(.+?)">← (.+?)</a>', page, re.DOTALL).groups()
+        return re.search(r'<main.*?<a href="(.+?)">← ', page, re.DOTALL)[1]
 
-    assert way_back("http://localhost/admin/?range=week") == ("/admin/?range=week", "Back")
+    assert way_back("http://localhost/admin/?range=week") == "/admin/?range=week"
     for referrer in ("", "http://localhost/receipt", "https://evil.example/x", "javascript:alert(1)"):
-        assert way_back(referrer) == ("/", "Back to home")
-    assert way_back("http://localhost//evil.example")[0] == "/evil.example"
+        assert way_back(referrer) == "/"
+    assert way_back("http://localhost//evil.example") == "/evil.example"
 
 
-def test_receipt_shows_the_newest_recount_and_backup(site):
-    """They come from `koyjabo verify`, a restore, or a verified backup."""
+def test_the_receipt_shows_the_latest_recount_and_the_newest_verified_backup(site):
+    """A recount by `koyjabo verify` or a restore, and a verified backup."""
     recounts, by_operator = site.services[Recounts], audit.actor(OPERATOR, site.services.clock)
     assert receipt(site)["recounted"] is None
     recounts.verify(quiet)
@@ -135,7 +128,7 @@ def test_receipt_shows_the_newest_recount_and_backup(site):
         db.session.commit()
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
     assert receipt(site)["backup"] == {"verified_at": iso(site.time.ms - 5000), "total": 22_121}
-    assert "was restored and recounted on 16 Dec 2025, 10:48 : 22,121 visits." in words(Reader(site).get("/receipt"))
+    assert "22,121" in words(Reader(site).get("/receipt"))
 
 
 def newest_recount(site: Site) -> dict:
@@ -144,7 +137,7 @@ def newest_recount(site: Site) -> dict:
     return receipt(site)["recounted"]
 
 
-def test_a_ledger_that_disagrees_with_itself_is_not_explained_and_still_adds_up():
+def test_the_parts_add_up_to_the_total_even_of_an_inconsistent_ledger():
     parts = parts_of((TotalChange("start", 7, 0, 10, ""),), visits=2, total=15)
     assert parts == (
         ReceiptPart("start", 10, 1, 10, 7),
@@ -163,7 +156,7 @@ def test_the_oldest_of_many_parts_are_combined_by_kind():
     assert sum(part.amount for part in parts if part.kind == VISITS_PART) == 100
 
 
-def test_a_receipt_waits_for_no_database(site, sqlite_database):
+def test_the_receipt_does_not_wait_for_a_locked_database(site, sqlite_database):
     with sqlite_database.locked():
         assert receipt(site)["total"] == 4000  # readers do not wait for a writer
     sqlite_database.path.write_bytes(b"not a database any more")
