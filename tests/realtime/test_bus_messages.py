@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask_socketio import SocketIO
 from redis import exceptions as redis_errors
+from same_numbers import wait_until_same
 from support.clients.members import CommunityListener, Member, PlainMember, SocketioMember
 from support.clients.worker_connections import (
     assert_never_fell,
@@ -19,7 +20,6 @@ from support.clients.worker_connections import (
     only,
     pages,
     two_workers,
-    wait_until_same,
     worker_connections,
 )
 from support.programs.patience import PATIENCE_S

@@ -3,14 +3,13 @@
 import time
 
 import pytest
+from same_numbers import visit_each_in_turn, wait_until_same
 from support.clients.worker_connections import (
     assert_never_fell,
     assert_received,
     flat,
     pages,
     two_workers,
-    visit_each_in_turn,
-    wait_until_same,
     worker_connections,
 )
 from support.programs.patience import PATIENCE_S

@@ -3,6 +3,7 @@
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from same_numbers import wait_until_same
 from support.assertions.ledger import assert_exact
 from support.clients.concurrent_registrations import Crowd
 from support.clients.listener import BOTH_KINDS, SocketioListener
@@ -15,7 +16,6 @@ from support.clients.worker_connections import (
     only,
     pages,
     two_workers,
-    wait_until_same,
     worker_connections,
 )
 from support.databases.database import SqliteDatabase

@@ -7,14 +7,13 @@ from contextlib import suppress
 
 import pytest
 import redis
+from same_numbers import visit_each_in_turn, wait_until_same
 from support.clients.worker_connections import (
     assert_never_fell,
     assert_received,
     flat,
     pages,
     two_workers,
-    visit_each_in_turn,
-    wait_until_same,
     worker_connections,
 )
 from support.databases.redis_groups import RedisNode, RedisWithSentinels

@@ -6,6 +6,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import requests
@@ -23,7 +24,7 @@ from support.programs.ports import free_port
 from support.programs.processes import ROOT, wait_until
 from support.servers.api_client import Caller
 from support.servers.caddy import CONFIGURATION, Caddy
-from support.servers.nginx import Nginx, TlsNginx
+from support.servers.nginx import Nginx, replaced
 from support.servers.server import Server
 from websockets.sync.client import connect
 
@@ -199,6 +200,37 @@ def test_query_is_in_no_log(nginx, founder):
 
 
 # Over TLS.
+
+NEEDS_CERTIFICATE = re.compile(r"^        # (listen 443 |ssl_certificate |ssl_certificate_key |if )", re.MULTILINE)
+"""Commented-out lines of the configuration that need a certificate."""
+
+
+class TlsNginx(Nginx):
+    """An nginx that also serves TLS, with the commented-out lines enabled and its own certificate."""
+
+    def __init__(self, folder: Path, upstream: int) -> None:
+        super().__init__(folder, upstream)
+        self.tls_port = free_port()
+        self.certificate = folder / "fullchain.pem"
+
+    def command(self) -> tuple[str | Path, ...]:
+        made = [program("openssl", "Debian has it"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+        made += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+        made += ["-keyout", str(self.folder / "privkey.pem"), "-out", str(self.certificate)]
+        subprocess.run(made, check=True, capture_output=True)
+        return super().command()
+
+    def _configuration(self) -> str:
+        text, waited = NEEDS_CERTIFICATE.subn(r"        \1", super()._configuration())
+        assert waited == 4
+        return replaced(
+            text,
+            {
+                "listen 443 ssl;": f"listen 127.0.0.1:{self.tls_port} ssl;",
+                "/etc/nginx/tls/fullchain.pem": str(self.certificate),
+                "/etc/nginx/tls/privkey.pem": str(self.folder / "privkey.pem"),
+            },
+        )
 
 
 def log_in(browser: requests.Session, url: str, member: Member) -> int:

@@ -88,8 +88,6 @@ class StreamListener(CommunityListener):
         self._source.close()
         self._reader.join(SILENT_PATIENCE_S)
 
-    break_off = close
-
     @property
     def has_ended(self) -> bool:
         return not self._reader.is_alive()

@@ -40,15 +40,6 @@ class Member:
         assert answer.ok if status is None else answer.status_code == status, answer.text
         return answer.json() if answer.content else None
 
-    def call_as_admin(self, method: str, path: str, body: Any) -> Any:
-        """Make a call as an admin of the site. The user is an admin only during the call."""
-        role = f"UPDATE users SET is_admin = {{}} WHERE id = '{self.id}'"
-        self.server.database.rows(role.format("true"))
-        try:
-            return self.call(method, path, body)
-        finally:
-            self.server.database.rows(role.format("false"))
-
     def found(self, name: str = "Mirpur 10", **fields: Any) -> str:
         """Found a community and return its id."""
         return self.call("POST", "/api/communities", {"name": name, **fields})["id"]
@@ -142,10 +133,6 @@ class CommunityListener(Listener):
             kinds = {1: "visitor_joined", -1: "visitor_left"}
             assert event["type"] == kinds.get(event["change"], "visitor_count"), self.counts
 
-    def break_off(self) -> None:
-        """Disconnect without a goodbye, as a broken connection does."""
-        raise NotImplementedError
-
 
 class PlainMember(PlainSocket, CommunityListener):
     """`ws://…/ws/communities/{id}/visitors/`, or the dashboard's socket."""
@@ -175,9 +162,6 @@ class PlainMember(PlainSocket, CommunityListener):
         wait_until(lambda: self.code is not None, "it is closed", timeout_s, 0.002)
         assert self.code is not None
         return self.code
-
-    def break_off(self) -> None:
-        self.socket.close_socket()
 
 
 def code_for(port: int, community: str, token: str | None, **options: Any) -> int | None:
@@ -217,9 +201,6 @@ class SocketioMember(SocketioSocket, CommunityListener):
         super().__init__(f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth, headers=headers or {})
         self.where = {"room": room, "communityId": community}
         self.joined = self.ask("join", {**self.where, **({"token": token} if token else {}), **arguments})
-
-    def break_off(self) -> None:
-        self.client.eio.ws.sock.shutdown(2)
 
 
 KINDS = [PlainMember, SocketioMember]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from typing import Any
@@ -150,11 +150,7 @@ def assert_never_fell(page: Page) -> None:
         assert later.revision > earlier.revision, f"{earlier}, and then {later}"
         assert later.epoch > earlier.epoch or (later.epoch == earlier.epoch and later.total >= earlier.total)
     for shown in page.updates:
-        assert_adds_up(shown)
-
-
-def assert_adds_up(shown: Stats) -> None:
-    assert sum(place["count"] for place in shown.locations.values()) == shown.active
+        assert sum(place["count"] for place in shown.locations.values()) == shown.active
 
 
 def assert_received(worker_connections: list[WorkerConnection], open_pages: list[Page], visits: int = 10) -> None:
@@ -166,41 +162,3 @@ def assert_received(worker_connections: list[WorkerConnection], open_pages: list
                 lambda shown, receipt=receipt: (shown.epoch, shown.total) == (receipt.stats.epoch, receipt.ordinal),
                 "it",
             )
-
-
-def numbers(shown: Stats) -> tuple[str, int, int, int, Any]:
-    return shown.epoch, shown.total, shown.active, shown.unique, shown.locations
-
-
-def wait_until_same(
-    open_pages: list[Page],
-    worker_connections: list[WorkerConnection],
-    timeout_s: float,
-    condition: Callable[[Stats], bool],
-) -> None:
-    """Wait until all pages and workers show the same numbers, and `condition` is true for them."""
-
-    def same() -> bool:
-        everywhere = [page.updates[-1] for page in open_pages] + [
-            connection.stats() for connection in worker_connections
-        ]
-        return all(map(condition, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
-
-    wait_until(same, "all show the same", timeout_s, 0.01)
-
-
-def visit_each_in_turn(
-    each_worker: list[WorkerConnection], open_pages: list[list[Page]], visits: int, name: str
-) -> int:
-    """Register visits on each worker in turn. Its pages see each visit, and other pages see the last one. Returns the
-    total.
-    """
-    for number in range(visits):
-        which = number % 2
-        receipt = each_worker[which].register(f"{name}-{number}")
-        for page in open_pages[which]:
-            page.wait_for(lambda stats, receipt=receipt: stats.total >= receipt.ordinal, "own visit")
-        assert each_worker[1 - which].stats().total >= receipt.ordinal
-    for page in flat(open_pages):
-        page.wait_for(lambda stats: stats.total == receipt.ordinal, "the other's visit")
-    return receipt.ordinal

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 from pathlib import Path
 
 from support.programs.forking import ROOT
 from support.programs.installed import program
-from support.programs.ports import free_port
 from support.programs.service import Service
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
-WAITING = re.compile(r"^        # (listen 443 |ssl_certificate |ssl_certificate_key |if )", re.MULTILINE)
-"""Commented-out lines of the configuration that need a certificate."""
 
 
 class Nginx(Service):
@@ -53,34 +48,6 @@ class Nginx(Service):
             "worker_processes auto;": "worker_processes 1;",
         }
         return replaced(CONFIGURATION.read_text(), changed)
-
-
-class TlsNginx(Nginx):
-    """An nginx that also serves TLS, with the commented-out lines enabled and its own certificate."""
-
-    def __init__(self, folder: Path, upstream: int) -> None:
-        super().__init__(folder, upstream)
-        self.tls_port = free_port()
-        self.certificate = folder / "fullchain.pem"
-
-    def command(self) -> tuple[str | Path, ...]:
-        made = [program("openssl", "Debian has it"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
-        made += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-        made += ["-keyout", str(self.folder / "privkey.pem"), "-out", str(self.certificate)]
-        subprocess.run(made, check=True, capture_output=True)
-        return super().command()
-
-    def _configuration(self) -> str:
-        text, waited = WAITING.subn(r"        \1", super()._configuration())
-        assert waited == 4
-        return replaced(
-            text,
-            {
-                "listen 443 ssl;": f"listen 127.0.0.1:{self.tls_port} ssl;",
-                "/etc/nginx/tls/fullchain.pem": str(self.certificate),
-                "/etc/nginx/tls/privkey.pem": str(self.folder / "privkey.pem"),
-            },
-        )
 
 
 def replaced(text: str, changed: dict[str, str]) -> str:
