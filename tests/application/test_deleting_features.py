@@ -66,14 +66,16 @@ def check(feature: str, folder: Path) -> None:
     assert "serve" in done.stdout
 
 
-def test_api_keys_can_be_deleted(tmp_path):
+def test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line(tmp_path):
     check("integrations.api_keys", tmp_path)
 
 
 OTHERS = "reports.share_links reports.weekly_report site.page_numbers site.badges site.receipts site.getting_started"
 
 
-@pytest.mark.long(proved_by="application/test_deleting_features.py::test_api_keys_can_be_deleted")
+@pytest.mark.long(
+    proved_by="application/test_deleting_features.py::test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line"
+)
 @pytest.mark.parametrize("feature", OTHERS.split())
-def test_every_separate_feature_can_be_deleted(feature, tmp_path):
+def test_every_separate_feature_can_be_deleted_with_its_folder_and_its_line(feature, tmp_path):
     check(feature, tmp_path)

@@ -39,7 +39,7 @@ def pages(site):
 
 
 @pytest.mark.both_kinds
-def test_reports_have_only_the_remaining_visits(site, database):
+def test_the_reports_have_only_the_remaining_visits_after_a_rollback(site, database):
     """This holds even on a worker that has not noticed the new epoch, and for visits whose ids were reused."""
     clock: Clock = site.services.clock
     hours = LastHours(site.services[Insights]._database, clock)
@@ -57,7 +57,7 @@ def test_reports_have_only_the_remaining_visits(site, database):
     assert pages(site) == {"/kept": 1, "/next": 1}
 
 
-def test_number_that_signals_a_change_to_workers_is_never_reused(site, database):
+def test_a_number_that_signals_a_change_to_workers_is_never_reused_after_a_rollback(site, database):
     numbers = "SELECT a.version, w.upto FROM access_version a, watermarks w WHERE w.name = 'changes'"
     write = site.services[Insights]._database.write
     write(state_queries.changed)
@@ -75,7 +75,7 @@ def test_number_that_signals_a_change_to_workers_is_never_reused(site, database)
     assert changes_now > changes
 
 
-def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypatch):
+def test_a_block_of_lost_visits_is_not_stored(site, database, monkeypatch):
     monkeypatch.setattr(blocks, "MAX_BLOCK_ROWS", 1)
     columns = site.services[Columns]
     sums, database_of_site = columns._sums, columns._writer._database
@@ -97,7 +97,7 @@ def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypat
     assert site.recount() == []
 
 
-def test_values_cached_without_a_version_are_forgotten(site, database):
+def test_cached_values_without_a_version_are_forgotten_after_a_rollback(site, database):
     anonymity, nightly = site.services[Anonymity], site.services[Nightly]
     active_peak = site.services[ActivePeak]
     remembered = database.remember()

@@ -132,7 +132,7 @@ MAY_LEAVE = {("disabled", "api_auth.log_out"), ("revoked", "api_auth.log_out")}
 """A logged out user may log out again."""
 
 
-def test_every_route_has_a_rule_and_every_rule_a_route(site):
+def test_every_route_has_a_permission_rule_and_every_rule_has_a_route(site):
     assert set(rules(site)) == set(RULES)
 
 
@@ -146,7 +146,7 @@ def broken(site: Site, rule: Rule) -> bytes:
 
 
 @pytest.mark.parametrize("least", REFUSED)
-def test_people_without_the_right_are_refused_and_change_nothing(site, cast, callers, least):
+def test_a_caller_without_the_permission_is_refused_and_changes_no_row(site, cast, callers, least):
     """Permissions are checked first, even if the body cannot be parsed."""
     before, wrong = stored(site), {}
     for endpoint in endpoints(least):
@@ -174,7 +174,7 @@ def invalid_credentials(site: Site, person: Person) -> dict[str, str]:
     }
 
 
-def test_invalid_credentials_are_refused_wherever_valid_ones_have_a_say(site, cast):
+def test_invalid_credentials_are_refused_on_every_route_that_uses_credentials(site, cast):
     """This holds even where a community's numbers are public (specification: Public numbers)."""
     public, wrong = cast.kept_community(public_count=True), {}
     for endpoint, least in RULES.items():
@@ -200,7 +200,7 @@ ENDS_SESSIONS = (
 
 
 @pytest.mark.parametrize("endpoint", ENDS_SESSIONS)
-def test_all_people_may_revoke_their_own_sessions(site, endpoint):
+def test_every_user_may_revoke_the_own_sessions(site, endpoint):
     name = endpoint.replace("_", "-")
     person = sign_up(site, name)
     caller = Caller(site, name)
@@ -217,7 +217,7 @@ NOT_LET_IN = (401, 403, 405, 500, 502)
 
 
 @pytest.mark.parametrize("least", LET_IN)
-def test_people_with_the_right_are_let_in(site, cast, callers, least):
+def test_a_caller_with_the_permission_is_let_in(site, cast, callers, least):
     wrong = {}
     for endpoint in endpoints(least):
         if endpoint in ENDS_SESSIONS:
@@ -265,7 +265,7 @@ class HeldBack(io.BytesIO):
         return super().readinto(buffer)
 
 
-def test_right_that_is_lost_while_a_form_is_held_back_is_lost(site):
+def test_a_permission_that_is_revoked_while_a_form_is_being_sent_is_gone(site):
     reader: Reader = panel(site, "slow")
     before = last_line(site)
     lose = "UPDATE users SET is_admin = false WHERE email = 'slow@example.com'"

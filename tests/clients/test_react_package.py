@@ -5,7 +5,7 @@ import re
 import pytest
 from support.programs.processes import ROOT
 
-pytestmark = pytest.mark.long(proved_by="base/core/test_core.py::test_react_package_knows_every_code_of_a_refusal")
+pytestmark = pytest.mark.long(proved_by="base/core/test_core.py::test_the_react_package_knows_every_code_of_a_refusal")
 
 REACT = ROOT / "clients" / "react"
 README = (REACT / "README.md").read_text()

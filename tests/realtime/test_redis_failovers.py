@@ -73,7 +73,7 @@ def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_data
 
 
 @pytest.mark.long(
-    proved_by="base/cluster/test_redis_outages.py::test_master_that_was_replaced_is_left_though_it_goes_on_serving"
+    proved_by="base/cluster/test_redis_outages.py::test_a_worker_leaves_a_replaced_redis_master_although_the_master_continues_to_serve"
 )
 def test_replaced_master_that_resumes_is_not_used(new_server, sqlite_database):
     with RedisWithSentinels() as group:

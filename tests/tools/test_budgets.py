@@ -6,7 +6,7 @@ import budgets
 from budgets import sizes_of, tokens_of
 
 
-def test_tokens_are_counted_without_comments_docstrings_and_line_breaks():
+def test_the_tokens_of_a_file_are_counted_without_comments_docstrings_and_line_breaks():
     text = '"""A."""\n\n# B\nc = """\nd\n"""\n\n\ndef e():\n    """F."""\n    return 1\n'
     assert tokens_of(text) == len(["c", "=", "d", "def", "e", "(", ")", ":", "return", "1"])
 

@@ -50,7 +50,7 @@ def logged_in(server: Server, email: str, password: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-def test_an_empty_database_is_given_a_past_that_adds_up(server):
+def test_the_demo_gives_an_empty_database_a_past_that_adds_up(server):
     """It has communities with members, and a swarm of bots that a report can find."""
     days = server.database.rows("SELECT day, visits FROM daily_visits WHERE scope = 'site' ORDER BY day")
     assert len(days) in (DAYS, DAYS + 1)  # there may be no visits yet in the first hour of a day
@@ -65,8 +65,8 @@ def test_an_empty_database_is_given_a_past_that_adds_up(server):
     assert_verified(server)
 
 
-@pytest.mark.long(proved_by="tools/test_demo.py::test_an_empty_database_is_given_a_past_that_adds_up")
-def test_visitors_come_and_leave_and_no_second_past_is_written(server):
+@pytest.mark.long(proved_by="tools/test_demo.py::test_the_demo_gives_an_empty_database_a_past_that_adds_up")
+def test_the_visitors_of_the_demo_come_and_leave_and_no_second_past_is_written(server):
     guide = logged_in(server, GUIDE.email, password(SECRET))
     before = server.stats()
 
@@ -103,7 +103,7 @@ REFUSED = [
 ]
 
 
-def test_any_other_server_or_database_is_refused(server, tmp_path):
+def test_the_demo_refuses_a_server_that_is_not_for_development(server, tmp_path):
     database = tmp_path / "koyjabo.db"
     for address, why, settings in REFUSED:
         done = demo(address or url(server), **{**DEVELOPMENT, "DATABASE_URL": f"sqlite:///{database}", **settings})

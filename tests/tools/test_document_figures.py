@@ -27,7 +27,7 @@ QUOTES = [(path, text) for path in figures.documents() for text in re.split(r"\n
 
 
 @pytest.mark.parametrize("document", figures.documents(), ids=lambda path: path.stem)
-def test_figures_match_the_results(document):
+def test_the_figures_of_a_document_match_the_results_of_the_benchmarks(document):
     text = document.read_text()
     assert text == figures.filled(text)
     assert UNMARKED.findall(text) == []
@@ -38,7 +38,7 @@ def test_every_named_figure_is_quoted():
     assert [name for name in figures.FIGURES if f'"{name}"' not in text] == []
 
 
-def test_link_titled_with_a_figure_gets_its_number_and_keeps_its_words():
+def test_a_link_with_the_name_of_a_figure_gets_its_number_and_keeps_its_words():
     rate = figures.value(figures.FIGURES["visits a second, SQLite"])
     link = '[{} visits](performance.md#visits "visits a second, SQLite")'
     assert figures.filled(f"One core: {link.format(9)}.") == f"One core: {link.format(rate)}."
@@ -57,7 +57,7 @@ def test_a_table_gets_its_numbers_by_the_names_of_rows_and_columns():
         figures.filled(f"{mark}{head}| another server | 9 | |\n")
 
 
-def test_paragraph_that_names_a_benchmark_or_a_result_types_no_figure():
+def test_a_paragraph_that_names_a_benchmark_or_a_result_has_no_figure_without_a_link():
     """A figure without a link stays as it is when the benchmark runs again. Sentences that say `measured once` do not
     change.
     """
@@ -69,7 +69,7 @@ def test_paragraph_that_names_a_benchmark_or_a_result_types_no_figure():
     assert typed == []
 
 
-def test_figure_is_in_the_document_that_it_links_to():
+def test_every_figure_is_in_the_document_that_it_links_to():
     links = [
         (path, link[1], link[2])
         for path, text in QUOTES
@@ -91,7 +91,7 @@ def files_quoted(section: str) -> set[str]:
     return named | {table[2] for table in figures.TABLE.finditer(section)}
 
 
-def test_figures_name_their_machine():
+def test_every_section_with_figures_names_the_machine():
     """In these documents, every section does. In others, sections do whose figures cannot be measured again."""
     always = {ROOT / "README.md", ROOT / "docs" / "performance.md"}
     unnamed = [
@@ -112,7 +112,7 @@ def help_of(benchmark: str) -> str:
     return done.stdout
 
 
-def test_named_benchmarks_exist_with_the_options_that_are_named():
+def test_the_documents_name_only_benchmarks_and_options_that_exist():
     named = [command.groups("") for path in figures.documents() for command in BENCHMARK.finditer(path.read_text())]
     assert len(named) > 10
     options = {(name, word) for name, words in named for word in words.strip('"').split() if word.startswith("--")}
@@ -125,7 +125,7 @@ def run_of(processor: str, rate: int) -> str:
     return f"{head}{'':6}  requests/s\n------  ----------\nserver  {rate:10}\n"
 
 
-def test_documents_quote_the_slowest_machine_and_a_run_keeps_the_runs_of_other_machines(tmp_path, monkeypatch):
+def test_the_documents_quote_the_slowest_machine_and_a_run_keeps_the_results_of_other_machines(tmp_path, monkeypatch):
     slow, fast = figures.SLOWEST_FIRST
     monkeypatch.setattr(figures, "RESULTS", tmp_path)
     monkeypatch.syspath_prepend(ROOT / "bench")

@@ -11,7 +11,7 @@ from mutations.catalogue import mutations
 ENOUGH = 40
 
 
-def test_every_mutation_breaks_a_place_that_is_there_once():
+def test_every_mutation_changes_text_that_its_file_has_exactly_once():
     assert len(mutations()) >= ENOUGH
     assert [name for name, times in Counter(mutation.name for mutation in mutations()).items() if times > 1] == []
     for mutation in mutations():
@@ -22,7 +22,7 @@ def test_every_mutation_breaks_a_place_that_is_there_once():
             ast.parse(text.replace(mutation.before, mutation.after), mutation.name)  # broken syntax proves nothing
 
 
-def test_every_mutation_has_quick_tests_that_fail_with_it(pytestconfig):
+def test_every_mutation_names_quick_tests_that_exist(pytestconfig):
     by_name = promises(pytestconfig)
     for mutation in mutations():
         assert mutation.quick, mutation.name

@@ -26,7 +26,7 @@ PYTHON = '"""A module."""\n\n# A reason\n# of two lines.\nLIMIT = 3  # usually\n
 SCRIPT = "/**\n * Adds.\n * @param {number} first ms\n */\nadd(1); // no\n// One\n// reason.\n"
 
 
-def test_prose_is_read_from_documents_python_and_scripts_without_their_code():
+def test_the_lint_reads_the_prose_of_documents_and_source_files_without_their_code():
     def texts(passages: Iterable[Passage]) -> list[str]:
         return sorted(passage.text for passage in passages)
 
@@ -64,12 +64,12 @@ def test_prose_is_read_from_documents_python_and_scripts_without_their_code():
         ("test", " ".join(["word"] * 19), "more than 18 words"),
     ],
 )
-def test_a_habit_is_named_with_its_place(kind, text, problem):
+def test_the_lint_names_a_habit_with_its_place(kind, text, problem):
     complaints = list(complaints_of_passages([Passage(kind, "a.py:7", text)]))
     assert [(line.startswith("a.py:7: "), problem in line) for line in complaints] == [(True, True)] * bool(problem)
 
 
-def test_documents_have_budgets_of_words(monkeypatch):
+def test_the_lint_reports_documents_above_their_budget_of_words(monkeypatch):
     monkeypatch.setattr(budgets, "WORDS", {"README.md": 2, "docs/decisions/": 400, "docs/": 5_000})
     texts = {
         "README.md": "one two three",

@@ -24,7 +24,7 @@ def test_all_packages_have_the_version_of_the_newest_release():
     assert agreed_version(ROOT) == VERSION
 
 
-def test_a_file_with_another_version_and_changes_without_a_version_are_named(tmp_path):
+def test_a_file_with_another_version_and_changes_without_a_version_are_reported(tmp_path):
     for file in FILES:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
@@ -83,7 +83,7 @@ def released(clone, tmp_path_factory) -> tuple[Path, str]:
 
 
 @whole
-def test_packages_are_made_with_their_sums_and_the_checkout_stays_clean(released, clone):
+def test_a_release_makes_all_packages_with_their_sums_and_leaves_the_checkout_clean(released, clone):
     folder, output = released
     assert {path.name for path in folder.iterdir()} == {*names(NEXT).values(), "SHA256SUMS"}
     subprocess.run(("sha256sum", "--check", "--strict", "SHA256SUMS"), cwd=folder, check=True, capture_output=True)
@@ -94,7 +94,7 @@ def test_packages_are_made_with_their_sums_and_the_checkout_stays_clean(released
 
 
 @whole
-def test_second_build_is_the_same_byte_for_byte(released, clone, tmp_path):
+def test_a_second_build_is_the_same_byte_for_byte(released, clone, tmp_path):
     for path in (clone / "koyjabo").rglob("*.py"):
         path.touch()
     assert release(clone, tmp_path).returncode == 0
@@ -103,7 +103,7 @@ def test_second_build_is_the_same_byte_for_byte(released, clone, tmp_path):
 
 
 @whole
-def test_sdist_has_migrations_and_assets(released):
+def test_the_source_distribution_has_the_migrations_and_the_assets(released):
     folder, _ = released
     files = contents(folder / names(NEXT)["sdist"])
     assert {f"migrations/versions/{path.name}" for path in (ROOT / "migrations/versions").glob("*.py")} <= set(files)
@@ -120,7 +120,7 @@ def test_sdist_has_migrations_and_assets(released):
     ],
     ids=["a file that is not in git", "an asset that is missing", "a key among the assets"],
 )
-def test_release_that_is_not_right_is_refused_and_writes_nothing(clone, tmp_path, change, why):
+def test_a_release_from_an_incomplete_or_changed_checkout_is_refused_and_writes_no_file(clone, tmp_path, change, why):
     shutil.copytree(clone, copy := tmp_path / "koyjabo", symlinks=True)
     change(copy)
     done = release(copy, tmp_path / "dist")

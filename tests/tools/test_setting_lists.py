@@ -8,7 +8,7 @@ import setting_lists
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 
 
-def test_page_server_has_the_settings_of_its_section_in_the_order_of_the_schema():
+def test_the_page_server_has_the_settings_of_its_section_in_the_order_of_the_schema():
     first, *_ = setting_lists.sections().values()
     assert first == list(PAGE_SETTINGS)
 
@@ -18,7 +18,7 @@ def test_a_list_of_settings_is_what_make_settings_writes(file):
     assert (setting_lists.ROOT / file).read_text() == setting_lists.text_of(file), "run make settings"
 
 
-def test_lists_have_a_new_setting_and_lose_an_old_one(monkeypatch):
+def test_the_lists_gain_a_new_setting_and_lose_a_removed_setting(monkeypatch):
     fields = setting_lists.Settings.model_fields
     known = {"asn_database": fields["asn_database"], "backup_at": fields["backup_at"]}
     monkeypatch.setattr(setting_lists, "Settings", type("Settings", (), {"model_fields": known}))

@@ -17,7 +17,7 @@ from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.pace import Pace
 from koyjabo.base.cluster.redis_bus import RedisBus
 from koyjabo.base.cluster.redis_client import Script, connect
-from koyjabo.base.cluster.workers import MemoryWorkers, Progress, RunningJob, Worker
+from koyjabo.base.cluster.workers import Worker
 from koyjabo.base.cluster.workers_redis import LEASE_S, WORKER_KEYS, RedisWorkers
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.core.signals import Signals
@@ -36,7 +36,7 @@ class Timers:
             call()
 
 
-def test_first_call_runs_at_once_then_one_an_interval_and_always_the_last():
+def test_the_first_call_runs_at_once_and_the_last_call_of_an_interval_always_runs():
     timers, made = Timers(), []
     pace = Pace(timers, 0.25)
 
@@ -77,7 +77,7 @@ class RedisAway:
         self.published.append(json.loads(text)["message"])
 
 
-def test_changes_that_could_not_be_sent_are_put_back():
+def test_changes_that_could_not_be_sent_to_redis_are_put_back():
     client, changes = RedisAway(), {"mirpur": [1, 1]}
     outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
     bus = RedisBus(client, outbox, ThreadRuntime(), Signals(), 0.01)
@@ -111,7 +111,7 @@ def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
 
 
 @pytest.mark.usefixtures("patient_with_redis")
-def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis, monkeypatch):
+def test_every_worker_receives_messages_in_the_order_of_the_calls(disposable_redis, monkeypatch):
     with worker(disposable_redis) as (one, first), worker(disposable_redis) as (other, second):
         monkeypatch.setattr(redis_bus, "ECHO_S", PATIENCE_S)
         messages = list(range(TOGETHER))
@@ -122,7 +122,7 @@ def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis, 
         assert first == second == messages
 
 
-def test_message_that_did_not_come_back_never_does(disposable_redis):
+def test_a_message_that_redis_did_not_return_in_time_is_never_delivered_later(disposable_redis):
     """Its sender delivers it in another way, so sending it later would duplicate it."""
     with worker(disposable_redis) as (bus, received):
         disposable_redis.freeze()
@@ -132,7 +132,7 @@ def test_message_that_did_not_come_back_never_does(disposable_redis):
         assert received == ["found"]
 
 
-def test_server_that_does_not_know_a_script_is_taught_it(redis_server):
+def test_a_redis_that_does_not_know_a_script_receives_its_text(redis_server):
     client = connect(redis_server.url)
     add = Script(client, "return redis.call('INCRBY', KEYS[1], ARGV[1])")
     assert [add(["a"], [1]), add(["a"], [1])] == [1, 2]
@@ -158,29 +158,7 @@ def reporting(redis_server) -> ReportingWorker:
     return ReportingWorker(redis_server)
 
 
-@pytest.fixture(params=["memory", "redis_server"])
-def known(request):
-    """A list of workers, and a function that waits until a report has arrived."""
-    if request.param == "memory":
-        return MemoryWorkers(), lambda: None
-    reporting = request.getfixturevalue("reporting")
-    return reporting.workers, reporting.flush
-
-
-def test_state_of_a_worker_is_its_last_report(known):
-    workers, wait = known
-    assert workers.live() == []
-    workers.report(Worker("a"))
-    wait()
-    jobs = (RunningJob("export", 5, 1, 9),)
-    now = Worker("a", recount=Progress(5, 10, 20), lag_ms=1.5, unsaved_ms=7, jobs=jobs)
-    workers.report(now)
-    wait()
-    workers.live().clear()  # the list belongs to the caller
-    assert workers.live() == [now]
-
-
-def test_workers_know_of_each_other_until_the_lease_ends(reporting, redis_server):
+def test_the_workers_know_of_each_other_until_a_lease_ends(reporting, redis_server):
     other = ReportingWorker(redis_server)
     reporting.report(Worker("a"))
     other.report(Worker("b", lag_ms=6))
@@ -194,7 +172,7 @@ def test_workers_know_of_each_other_until_the_lease_ends(reporting, redis_server
         assert client.hkeys(WORKER_KEYS[0]) == ["b"]
 
 
-def test_workers_of_other_versions_may_say_more_or_less(reporting, redis_server):
+def test_the_report_of_another_version_may_have_more_or_fewer_fields(reporting, redis_server):
     state = Worker("b")._asdict()
     older = {name: value for name, value in state.items() if name not in ("recount", "lag_ms", "unsaved_ms", "jobs")}
     with redis_server.client() as client:

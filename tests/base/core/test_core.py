@@ -24,7 +24,7 @@ REFUSALS = {
 }
 
 
-def test_react_package_knows_every_code_of_a_refusal():
+def test_the_react_package_knows_every_code_of_a_refusal():
     source = (ROOT / "clients/react/src/endings.ts").read_text()
     known = {int(code) for code in re.findall(r"\b4\d{3}\b", source)}
     assert known == REFUSALS
@@ -54,14 +54,14 @@ def name_after_sign_up(site, email: str, name: str = "") -> str:
     return site.post("/api/auth/signup", json={"email": email, "password": PASSWORD, "name": name}).json["user"]["name"]
 
 
-def test_community_has_a_name_that_can_be_seen(founder):
+def test_a_community_must_have_a_visible_name(founder):
     community = found(founder)["id"]
     for name in INVISIBLE:
         assert_error(founder.post(PATH, json={"name": name}), 400, "invalid_input", "name")
         assert founder.patch(f"{PATH}/{community}", json={"name": name}).status_code == 400, ascii(name)
 
 
-def test_user_without_a_visible_name_gets_one_from_the_email(site):
+def test_a_user_without_a_visible_name_is_named_after_the_email_address(site):
     names = [name_after_sign_up(site, f"karim{number}@example.com", name) for number, name in enumerate(INVISIBLE)]
     assert names == [f"karim{number}" for number in range(len(INVISIBLE))]
     unseen = [f"{local}@example.com" for local in ("\u3164", "\u0301", "\u061c")]
@@ -73,13 +73,13 @@ SAID = {"\u202enimda": "nimda", "a\u2066b\u2069\u200ec\u061c": "abc", "\u200dMir
 SAID |= {text: text for text in (BANGLA, FAMILY, "!", "٣")}
 
 
-def test_direction_marks_go_and_joiners_inside_words_stay(site, founder):
+def test_a_name_loses_its_direction_marks_and_keeps_the_joiners_inside_words(site, founder):
     assert {name_: found(founder, name=name_)["name"] for name_ in SAID} == SAID
     users = {name_: name_after_sign_up(site, f"name{number}@example.com", name_) for number, name_ in enumerate(SAID)}
     assert users == SAID
 
 
-def test_networks_are_served_in_rotation():
+def test_the_entries_of_different_networks_are_taken_in_rotation():
     shares: FairShares[int] = FairShares(100, 10, print)
     for network in "aaabbc":
         shares.add(network, f"{network}{len(shares)}", None, 0)
@@ -90,17 +90,7 @@ def test_networks_are_served_in_rotation():
     assert [kept.owner for kept in shares.take(9, 2)] == ["d0", "e3", "d1"], "at most two of one network"
 
 
-def test_entries_that_are_given_back_come_first():
-    shares: FairShares[int] = FairShares(100, 10, print)
-    for number in range(4):
-        shares.add("a", "ayesha", number, number)
-    taken = shares.take(2, 9)
-    shares.add("a", "ayesha", 1, 10)
-    shares.give_back(taken)
-    assert [kept.entry for kept in shares.take(9, 9)] == [0, 2, 3, 10]
-
-
-def test_after_random_changes_the_largest_network_still_loses_its_oldest_entry():
+def test_the_largest_network_loses_its_oldest_entry_when_the_memory_is_full():
     chooser, known = random.Random(7), {}  # by owner and key: the network, oldest first
     shares: FairShares[int] = FairShares(20, 20, print)
     for number in range(3000):
@@ -138,13 +128,13 @@ def ms(moment: str) -> int:
 @example(zone="Australia/Lord_Howe", at_ms=ms("2026-04-05T01:45:00+10:30"))
 @example(zone="Australia/Lord_Howe", at_ms=ms("2025-10-05T02:30:00+11:00"))
 @example(zone="Asia/Kathmandu", at_ms=ms("2026-01-01T00:00:00+05:45") - 1)
-def test_bucket_is_what_the_offset_in_force_makes_it(zone, at_ms):
+def test_the_hour_of_a_visit_follows_the_utc_offset_in_force(zone, at_ms):
     assert Clock(ZoneInfo(zone)).bucket(at_ms) == local_hour(at_ms, ZoneInfo(zone))
 
 
 @effort(20)
 @given(zone=st.sampled_from(ZONES), start=moments, steps=st.lists(st.integers(0, 900_000), min_size=100, max_size=100))
-def test_a_clock_in_use_for_long_answers_like_a_new_one(zone, start, steps):
+def test_a_clock_that_has_been_used_for_long_agrees_with_a_new_clock(zone, start, steps):
     clock = Clock(ZoneInfo(zone))
     for number, step in enumerate(steps):
         at_ms = start + number * 20 * 3_600_000 + step  # further apart than what the clock caches
@@ -168,14 +158,14 @@ def assert_hours_around(zone: str, change_s: int) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Chatham", *CHANGING_ZONES])
-def test_hours_around_each_change_of_the_clock_are_what_the_zone_shows(zone):
+def test_the_hours_around_each_change_of_the_clock_are_the_hours_of_the_zone(zone):
     all_changes = [*changes(ZoneInfo(zone), 2006, 2010)]
     assert all_changes
     for change_s in all_changes:
         assert_hours_around(zone, change_s)
 
 
-def test_time_is_the_systems_by_default_and_written_in_utc_with_milliseconds():
+def test_the_default_time_is_the_system_time_and_is_written_in_utc_with_milliseconds():
     assert iso(1_765_860_518_412) == "2025-12-16T04:48:38.412Z"
     assert iso(1_765_860_518_002) == "2025-12-16T04:48:38.002Z"
     before = datetime.now(UTC).timestamp() * 1000 - 1

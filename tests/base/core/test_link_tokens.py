@@ -12,7 +12,7 @@ TOKENS = LinkTokens("a secret for tests")
 
 @effort(200)
 @given(st.uuids().map(str), st.sampled_from([PASSWORD_RESET, EMAIL_VERIFICATION, INVITATION]))
-def test_token_leads_to_its_row_only_for_its_purpose(row_id, purpose):
+def test_a_link_token_leads_to_its_row_only_for_its_purpose(row_id, purpose):
     token = TOKENS.token(purpose, row_id)
     assert TOKENS.row_id(purpose, token) == row_id
     assert {
@@ -23,7 +23,7 @@ def test_token_leads_to_its_row_only_for_its_purpose(row_id, purpose):
 
 @effort(400)
 @given(st.integers(0, 42), st.characters(), st.text())
-def test_changed_token_or_any_other_text_is_refused(place, character, text):
+def test_a_changed_link_token_or_any_other_text_is_refused(place, character, text):
     token = TOKENS.token(PASSWORD_RESET, str(uuid.UUID(int=1)))
     changed = token[:place] + character + token[place + 1 :]
     assert changed == token or TOKENS.row_id(PASSWORD_RESET, changed) is None

@@ -11,7 +11,7 @@ from koyjabo.base.core.urls import ascii_host, referrer_path, sent_page, shown, 
 BUS = "/%E0%A6%AC%E0%A6%BE%E0%A6%B8"
 
 
-def test_spellings_of_a_path_are_one_page():
+def test_all_spellings_of_a_path_are_one_page():
     expected = {
         BUS: [BUS, BUS.lower(), "/বাস", "/%e0%A6%acাস", "/বাস?a#b"],
         "/~u": ["/~u", "/%7Eu", "/%7eu", "/~%75"],
@@ -39,17 +39,12 @@ def test_spellings_of_a_path_are_one_page():
     assert {stored: referrer_path(sent) for stored, sent in of_hosts.items()} == {stored: stored for stored in of_hosts}
 
 
-def test_addresses_of_the_web_platform_tests_are_one_page_however_they_are_written():
+def test_the_addresses_of_the_web_platform_tests_are_one_page_in_every_spelling():
     (agreement,) = addresses.agreements()
     assert (agreement.wrong, agreement.right > 100) == ({}, True)
 
 
-def test_pages_of_no_site_have_no_path():
-    for page in ("about:blank", "data:text/html,<p>secret", "blob:https://a.example/1", "file:///home/a", "/D:/a.html"):
-        assert sent_page(page) is None
-
-
-def test_path_is_cut_before_a_broken_letter():
+def test_a_long_path_is_cut_before_a_letter_that_would_be_broken():
     for letter, size in (("%E0%A6%AC", 9), ("%C3%A9", 6), ("%F0%9F%98%80", 12), ("%2F", 3), ("a", 1)):
         for start in ("/", "/a", "/ab", "/abc"):
             path = sent_page(start + letter * 600)
@@ -58,7 +53,7 @@ def test_path_is_cut_before_a_broken_letter():
     assert sent_page("/" + "x" * 511 + "%20") == "/" + "x" * 511
 
 
-def test_addresses_are_shown_as_people_read_them():
+def test_an_address_is_shown_decoded_except_for_characters_that_would_mislead():
     expected = {
         BUS: "/বাস",
         "/a%20b%2Fc%3Fd%23e%25f": "/a b%2Fc%3Fd%23e%25f",
@@ -73,7 +68,7 @@ def test_addresses_are_shown_as_people_read_them():
 
 @effort(300)
 @given(st.text(st.sampled_from("/%aAfF0279eE~ \u202eব😀([+,?#\ud800@:") | st.characters(), max_size=700))
-def test_shown_page_is_the_page_that_was_stored(text):
+def test_the_shown_form_of_a_page_leads_to_the_stored_page(text):
     path = sent_page("/" + text)
     if path is None:  # a local file
         return
@@ -83,7 +78,7 @@ def test_shown_page_is_the_page_that_was_stored(text):
     assert sent_page(shown(path)) == path
 
 
-def test_hosts_have_one_ascii_form_and_are_shown_in_their_own_script():
+def test_a_host_has_one_ascii_form_and_is_shown_in_its_own_script():
     expected = {
         "বাংলা.বাংলা": "xn--54b7fta0cc.xn--54b7fta0cc",
         "faß.example": "xn--fa-hia.example",
@@ -122,7 +117,7 @@ def agreements():
     return {agreement.what: agreement for agreement in domains.agreements()}
 
 
-def test_domains_of_the_corpus_are_the_names_that_it_says(agreements):
+def test_the_domains_of_the_corpus_get_the_names_that_the_corpus_gives(agreements):
     assert len(domains.cases()) > 3_700
     assert [agreement.row() for what, agreement in agreements.items() if agreement.share < LEAST[what]] == []
 

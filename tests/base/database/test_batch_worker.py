@@ -1,8 +1,7 @@
 """Jobs in batches: what is done together, for how long callers wait, and when a batch on the event loop starts."""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from types import SimpleNamespace
 
@@ -14,8 +13,7 @@ from support.programs.threads import SOON_S, in_thread
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database import batch_worker
-from koyjabo.base.database.batch_worker import GATHER_TIME_S, BatchWorker, Job
-from koyjabo.base.database.shared_lookups import SharedLookups
+from koyjabo.base.database.batch_worker import GATHER_TIME_S, BatchWorker
 
 PATIENCE_S, LIMIT_S = 100.0, 300.0
 
@@ -81,7 +79,7 @@ def waiting(group: BatchWorker, *numbers: int) -> list[Future]:
     return jobs
 
 
-def test_jobs_that_wait_are_done_together_and_more_are_refused_at_once(patient, worker):
+def test_waiting_jobs_are_done_together_and_further_jobs_are_refused_at_once(patient, worker):
     assert [patient.do(number) for number in (1, 2, 3)] == [2, 4, 6]
     assert worker.batches == [[1], [2], [3]]
     worker.may_take.clear()
@@ -94,16 +92,7 @@ def test_jobs_that_wait_are_done_together_and_more_are_refused_at_once(patient, 
     assert sorted(worker.batches[3] + worker.batches[4]) == [*range(8)]
 
 
-def test_batch_ends_once_the_sizes_of_its_jobs_are_enough(patient, worker):
-    patient.measure(lambda number: number)
-    worker.may_take.clear()
-    jobs = waiting(patient, 1, 1, 9, 2, 2, 2, 2)
-    worker.may_take.set()
-    assert [job.result(SOON_S) for job in jobs] == [2, 2, 18, 4, 4, 4, 4]
-    assert all(sum(batch) - batch[-1] < 5 for batch in worker.batches)
-
-
-def test_job_that_no_thread_takes_fails_within_patience_and_is_never_done(group, worker, now):
+def test_a_job_that_no_thread_takes_in_time_fails_and_is_never_done(group, worker, now):
     worker.may_take.clear()
     (job,) = waiting(group, 1)
     now[0] += PATIENCE_S
@@ -116,7 +105,7 @@ def test_job_that_no_thread_takes_fails_within_patience_and_is_never_done(group,
     assert all(1 not in batch for batch in worker.batches)
 
 
-def test_job_that_was_taken_and_never_finished_fails_at_the_limit(group, worker, now):
+def test_a_job_that_does_not_finish_fails_at_the_time_limit(group, worker, now):
     worker.may_finish.clear()
     (job,) = waiting(group, 1)
     wait_until(lambda: worker.batches == [[1]], "it is taken")
@@ -129,7 +118,7 @@ def test_job_that_was_taken_and_never_finished_fails_at_the_limit(group, worker,
     assert group.do(2) == 4
 
 
-def test_close_does_what_waits_and_takes_nothing_new(patient, worker):
+def test_a_worker_that_closes_finishes_its_waiting_jobs_and_refuses_new_ones(patient, worker):
     worker.may_take.clear()
     jobs = waiting(patient, 1, 2)
     closed = in_thread(patient.close)
@@ -144,56 +133,18 @@ def test_close_does_what_waits_and_takes_nothing_new(patient, worker):
         patient.do(4)
 
 
-OTHERS = 20
-
-
-def test_requests_share_the_lookup_after_the_running_one():
-    may_answer, sizes = threading.Event(), []
-
-    def answer(jobs) -> None:
-        sizes.append(len(jobs))
-        assert may_answer.wait(SOON_S)
-        for job in jobs:
-            if job.item == 13:
-                raise ValueError("unlucky")
-            job.result = job.item * 2
-
-    lookups = SharedLookups(ThreadRuntime(), answer)
-    with ThreadPoolExecutor(OTHERS + 1) as clients:
-        first = clients.submit(lookups.ask, 100)
-        wait_until(lambda: sizes == [1], "it is being answered")
-        others = [clients.submit(lookups.ask, number) for number in range(OTHERS)]
-        wait_until(lambda: len(lookups._pending) == OTHERS, "the others have come")
-        may_answer.set()
-        assert first.result(SOON_S) == 200
-        for other in others:
-            with pytest.raises(ValueError, match="unlucky"):
-                other.result(SOON_S)
-    assert sizes == [1, OTHERS]
-    assert lookups.ask(1) == 2, "it goes on after an error"
-
-
 class LoopGroup:
-    """A worker on a loop. `batches` has the numbers of each batch, which ends once it may. `on_done` is then called on
-    the loop.
-    """
+    """A worker on a loop. `batches` has the numbers of each batch."""
 
     def __init__(self, loop) -> None:
         self.batches: list[list[int]] = []
-        self.on_done: Callable[[list[int]], object] = lambda numbers: None
-        self.has_begun, self.may_end = threading.Event(), threading.Event()
-        self.may_end.set()
-        self.worker: BatchWorker[int, int] = BatchWorker(loop, self._work, SOON_S, SOON_S, self._done)
-        self._loop = loop
+        self.has_begun = threading.Event()
+        self.worker: BatchWorker[int, int] = BatchWorker(loop, self._work, SOON_S, SOON_S)
+        self.loop = loop
 
     def _work(self, take) -> None:
-        jobs: list[Job[int, int]] = take()
-        self.batches.append([job.item for job in jobs])
+        self.batches.append([job.item for job in take()])
         self.has_begun.set()
-        assert self.may_end.wait(SOON_S)
-
-    def _done(self, jobs: list[Job[int, int]]) -> None:
-        self.on_done([job.item for job in jobs])
 
     def arrive(self, *passes: tuple[int, ...]) -> None:
         """Add the jobs of each pass over the sockets."""
@@ -201,11 +152,7 @@ class LoopGroup:
         for job in jobs:
             self.worker.put([job])
         if others:
-            self._loop.soon(partial(self.arrive, *others))
-
-    def wait(self, count: int) -> list[list[int]]:
-        pause_until(self._loop, lambda: sum(map(len, self.batches)) >= count)
-        return self.batches
+            self.loop.soon(partial(self.arrive, *others))
 
 
 @pytest.fixture
@@ -216,9 +163,10 @@ def loop_group():
         group.worker.close()
 
 
-def test_jobs_that_arrive_in_passes_one_after_another_share_a_batch(loop_group):
+def test_the_jobs_of_consecutive_passes_over_the_sockets_share_a_batch(loop_group):
     loop_group.arrive((1, 2), (3,), (4, 5))
-    assert loop_group.wait(5) == [[1, 2, 3, 4, 5]]
+    pause_until(loop_group.loop, lambda: sum(map(len, loop_group.batches)) == 5)
+    assert loop_group.batches == [[1, 2, 3, 4, 5]]
 
 
 def test_a_batch_starts_although_further_jobs_keep_arriving(loop_group, monkeypatch):
@@ -229,20 +177,10 @@ def test_a_batch_starts_although_further_jobs_keep_arriving(loop_group, monkeypa
         now[0] += GATHER_TIME_S / 4
         loop_group.arrive((1, 2))
         if now[0] < 1000 + 2 * GATHER_TIME_S:
-            loop_group._loop.soon(arrive)
+            loop_group.loop.soon(arrive)
         else:
             has_begun.append(loop_group.has_begun.wait(SOON_S))
 
     arrive()
-    pause_until(loop_group._loop, lambda: has_begun)
+    pause_until(loop_group.loop, lambda: has_begun)
     assert has_begun == [True]
-
-
-def test_jobs_that_arrive_during_a_batch_join_the_jobs_that_follow_it(loop_group):
-    loop_group.may_end.clear()
-    loop_group.arrive((1,))
-    loop_group.wait(1)
-    loop_group.arrive((2,))
-    loop_group.on_done = lambda jobs: 1 in jobs and loop_group.arrive((3,))
-    loop_group.may_end.set()
-    assert loop_group.wait(3) == [[1], [2, 3]]

@@ -7,10 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, InvalidRequestError
-from sqlalchemy.orm import joinedload
+from sqlalchemy.exc import IntegrityError
 from support.application.site import Site
 from support.clients.members import Member, promote
 from support.programs.processes import wait_until
@@ -22,31 +21,11 @@ from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.file_lock import FileLock
 from koyjabo.base.settings.database_url import normal
-from koyjabo.integrations.api_keys.models import ApiKey
 from koyjabo.upkeep.recounts.total import TotalAdjuster
 
 
 @pytest.mark.both_kinds
-def test_returned_row_has_the_relations_that_were_joined_and_loads_no_others(database):
-    def add_key(session) -> ApiKey:
-        key = ApiKey(id="1", name="Grafana", scopes="reports:read", prefix="kj_1", digest="d", created_ms=0)
-        session.add(key)
-        return key
-
-    with Site(database.url) as site:
-        executor = site.services[TotalAdjuster]._database
-        executor.write(add_key)
-        joined = executor.read(
-            lambda session: session.scalars(select(ApiKey).options(joinedload(ApiKey.community))).one()
-        )
-        plain = executor.read(lambda session: session.scalars(select(ApiKey)).one())
-    assert (joined.name, joined.community) == ("Grafana", None)
-    with pytest.raises(InvalidRequestError, match=r"ApiKey\.community"):
-        _ = plain.community
-
-
-@pytest.mark.both_kinds
-def test_transaction_goes_on_after_a_part_of_it_was_refused(database):
+def test_a_transaction_continues_after_the_database_has_refused_a_part_of_it(database):
     """This happens when another worker has just inserted the same row."""
 
     def add_twice(session) -> int:
@@ -61,7 +40,7 @@ def test_transaction_goes_on_after_a_part_of_it_was_refused(database):
     thread.close()
 
 
-def test_every_write_that_cannot_have_the_lock_is_given_up_in_time(sqlite_database):
+def test_a_write_that_cannot_get_the_file_lock_fails_in_time(sqlite_database):
     """This includes the first write, before any connection is open."""
     thread = DatabaseThread(make_url(sqlite_database.url), ThreadRuntime(), 0.6, writes=True, patience_s=0.6)
     with FileLock(str(sqlite_database.path)).held():
@@ -71,7 +50,7 @@ def test_every_write_that_cannot_have_the_lock_is_given_up_in_time(sqlite_databa
     thread.close()
 
 
-def test_threads_with_nothing_to_do_leave_a_file_that_was_replaced(sqlite_database):
+def test_an_idle_database_thread_closes_a_file_that_was_replaced(sqlite_database):
     """They leave it even if the new file has the same visits, so that no visit is missing and no epoch starts."""
     path = sqlite_database.path
 
@@ -106,7 +85,7 @@ AT_ONCE = json.dumps(
 
 
 @pytest.mark.honest_start
-def test_no_thread_meets_what_belongs_to_the_loop(database, redis_server, tmp_path):
+def test_no_real_thread_uses_a_lock_of_the_event_loop(database, redis_server, tmp_path):
     server = ChangedServer(database, tmp_path, CHANGES=AT_ONCE, WATCHED=1, REDIS_URL=redis_server.url)
     try:
         admin = Member(server.start())

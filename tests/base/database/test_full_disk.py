@@ -29,7 +29,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def test_full_disk_refuses_visits_and_heals(disk, new_server):
+def test_visits_are_refused_while_the_disk_is_full_and_stored_again_afterwards(disk, new_server):
     """Workers survive, even when their metrics cannot be written."""
     server, filler = new_server(SqliteDatabase(disk / "koyjabo.db"), TMPDIR=disk).start(), disk / "filler"
     fill(filler)
@@ -54,7 +54,7 @@ def test_full_disk_refuses_visits_and_heals(disk, new_server):
     assert_verified(server)
 
 
-def test_the_last_of_a_disk_is_kept_for_visits(disk, new_server):
+def test_events_are_refused_and_visits_stored_while_the_disk_is_almost_full(disk, new_server):
     """Applies while less than 5 % of this small disk is free."""
     database = SqliteDatabase.migrated(disk / "koyjabo.db")
     fill(disk / "filler", but=180 * 1024)

@@ -14,7 +14,7 @@ from koyjabo.integrations.api_keys.errors import TooManyKeys
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_two_workers_at_once_do_not_exceed_a_limit_on_rows(database, monkeypatch):
+def test_two_workers_that_add_a_row_at_the_same_time_do_not_exceed_the_limit(database, monkeypatch):
     """The first to count inserts only after the other has counted, or is waiting for it."""
     monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_API_KEYS", 1)
     hold_for_two(monkeypatch, queries, "add", database)

@@ -68,7 +68,7 @@ def tables(site: Site) -> set[str]:
 
 
 @pytest.mark.both_kinds
-def test_models_and_migrations_agree(site):
+def test_the_models_and_the_migrations_describe_the_same_schema(site):
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST_REVISION]
     assert site.rows("SELECT version_num FROM alembic_version") == [(NEWEST_REVISION,)]
     assert differences(site) == []
@@ -82,7 +82,7 @@ def test_models_and_migrations_agree(site):
 
 @pytest.mark.both_kinds
 @pytest.mark.empty_database
-def test_database_of_the_first_release_gets_the_schema_of_a_new_one(database):
+def test_a_database_of_the_first_release_gets_the_schema_of_a_new_database(database):
     migrate(database, OLDEST_REVISION)
     for table in ("addresses", "visit_facts"):
         database.rows(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)")
@@ -219,7 +219,7 @@ def test_an_upgrade_keeps_what_is_still_used_and_logs_the_number_of_rows_it_dele
     assert sorted(lines) == sorted([*removed, "accounts_without_password rows=1", "accounts_without_app rows=1"])
 
 
-def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):
+def test_a_database_of_a_newer_version_is_used_if_that_version_allows_this(site):
     """Workers of this version restart while the newer version starts, and an operator may downgrade (decision 99)."""
     site.rows("UPDATE alembic_version SET version_num = '9999'")
     site.restart()
@@ -230,7 +230,7 @@ def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site)
         site.restart()
 
 
-def test_database_from_before_the_first_release_is_refused_with_the_way_to_upgrade_it(site):
+def test_a_database_from_before_the_first_release_is_refused_and_the_error_names_the_way_to_upgrade(site):
     site.rows("UPDATE alembic_version SET version_num = '0031'")
     with pytest.raises(UnusableDatabase, match=r"Start commit \w+ of this program on it once, and then this version"):
         site.restart()
@@ -239,7 +239,7 @@ def test_database_from_before_the_first_release_is_refused_with_the_way_to_upgra
 
 @pytest.mark.empty_database
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_migration_waits_for_batches_of_visits_that_have_begun(database):
+def test_a_migration_waits_until_the_batches_of_visits_that_have_begun_are_stored(database):
     """Otherwise the two deadlock on each other's tables, and PostgreSQL ends one of them (`deadlock detected`)."""
     migrate(database, OLDEST_REVISION)
     with ThreadPoolExecutor() as thread, ExitStack() as sites:
@@ -258,7 +258,7 @@ def documented_command() -> list[str]:
     return shlex.split(command)
 
 
-def test_documented_command_writes_the_next_migration_from_a_changed_model(tmp_path, sqlite_database):
+def test_the_documented_command_writes_the_next_migration_from_a_changed_model(tmp_path, sqlite_database):
     """Uses a copy of the migrations, and a database that lacks a column."""
     copy = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
     sqlite_database.rows("ALTER TABLE communities DROP COLUMN description")

@@ -105,7 +105,7 @@ def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
         yield statements
 
 
-def test_no_statement_on_sqlite_reads_a_whole_table_and_a_visit_takes_few(filled, monkeypatch):
+def test_on_sqlite_a_visit_takes_few_statements_and_no_statement_reads_a_whole_table(filled, monkeypatch):
     with Site(filled("sqlite")) as site, recorded_on_sqlite(monkeypatch) as statements:
         site.stats()
         statements.clear()
@@ -134,7 +134,7 @@ WANTED = {
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_log_of_visits_is_looked_through_in_stretches(filled, kind):
+def test_a_slice_of_the_list_of_visits_is_found_without_reading_the_whole_table(filled, kind):
     with Site(filled(kind)) as site, recorded() as asked:
         for what, which in WANTED.items():
             asked.clear()
@@ -153,7 +153,7 @@ SEARCHED = ("visits", "visitors", "people", "person_days")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_reducing_visits_reads_no_table_whole(filled, kind):
+def test_the_reduction_of_old_visits_reads_no_table_as_a_whole(filled, kind):
     with Site(filled(kind)) as site:
         visit_community(site, "v7", "1")
         database, boundary = site.services[Insights]._database, Boundary("2026-01-01", site.time.ms)
@@ -208,7 +208,7 @@ def scans(plan: dict) -> Iterator[tuple[str, str]]:
         yield from scans(below)
 
 
-def test_no_statement_on_postgres_reads_a_whole_table_and_a_visit_takes_two_round_trips(filled, monkeypatch):
+def test_on_postgresql_a_visit_takes_two_round_trips_and_no_statement_reads_a_whole_table(filled, monkeypatch):
     with recorded_on_postgres(monkeypatch) as messages, Site(filled("postgres")) as site:
         site.register("first")  # a new connection does not know yet what other workers have acknowledged
         for visitor, visit in (("new", "1"), ("v7", "1"), ("new", "1")):

@@ -145,7 +145,7 @@ def test_the_number_of_a_transaction_is_only_looked_up_on_its_own_server(postgre
 @pytest.mark.long(
     proved_by="base/database/test_standby.py::test_the_number_of_a_transaction_is_only_looked_up_on_its_own_server"
 )
-def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby(pair, database, monkeypatch):
+def test_the_rows_of_a_promoted_standby_decide_whether_a_visit_was_stored(pair, database, monkeypatch):
     """There, the transaction's number belongs to another, committed transaction."""
 
     def lose(cursor) -> None:
@@ -180,7 +180,7 @@ def visits(*names: str) -> list[tuple[NewVisit, str]]:
     return [(NewVisit("ayesha", name, SITE, at_ms=1), name) for name in names]
 
 
-def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
+def test_a_starting_worker_learns_from_redis_which_timelines_other_workers_have_seen(redis_server, monkeypatch):
     client = redis_client.connect(redis_server.url)
     outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
     shared = RedisHighWater(client, outbox, RedisWorkers(client, outbox), HighWater(), "a database")
@@ -197,7 +197,7 @@ def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
 
 
 @pytest.mark.long(proved_by="upkeep/health/test_health_warnings.py::test_each_bad_fact_causes_one_warning")
-def test_health_sees_whether_a_standby_is_synchronous(pair, database):
+def test_the_health_report_counts_standbys_and_synchronous_standbys(pair, database):
     with Site(database.url) as site:
         assert standbys(site) == Standbys(1, 0, 0)
         pair.primary.set_("synchronous_standby_names", "standby")

@@ -46,7 +46,7 @@ def locate(place_database):
     return look_up
 
 
-def test_city_is_named_with_its_country(place_database):
+def test_a_location_is_a_city_with_its_country_code_or_the_name_of_a_country(place_database):
     for record in (flat("Dhaka"), nested("Dhaka")):
         places = LocationFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})])
         for address in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5"):
@@ -54,7 +54,7 @@ def test_city_is_named_with_its_country(place_database):
         assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
 
 
-def test_name_of_a_city_is_one_line_of_bounded_length_without_its_district(locate):
+def test_the_name_of_a_city_has_one_line_a_bounded_length_and_no_district(locate):
     for city in ("Dhaka (Gulshan)", "Dhaka (Bandra (w))", "Dhaka (a) (b)", " Dhaka  (Gulshan) "):
         assert [locate(BANGLADESH, schema(city)) for schema in (flat, nested)] == ["Dhaka, BD"] * 2, city
     assert locate(BANGLADESH, flat("Freiburg (Elbe) Flecken", "DE")) == "Freiburg (Elbe) Flecken, DE"
@@ -70,7 +70,7 @@ NO_PLACES = [
 ]
 
 
-def test_record_that_says_no_place_falls_back_on_the_country(locate):
+def test_a_record_without_a_valid_place_is_replaced_by_the_country(locate):
     assert [record for record in NO_PLACES if locate(BANGLADESH, record) != "Bangladesh"] == []
     assert locate(AMERICA, flat("Dhaka")) == "United States"
     assert locate("2600:1700::1", flat("Dhaka")) == "United States"
@@ -89,7 +89,7 @@ NOWHERE = [
 ]
 
 
-def test_countries_are_built_in_and_what_is_nowhere_is_unknown(place_database):
+def test_the_countries_are_built_in_and_a_private_address_has_no_location(place_database):
     places = LocationFinder()
     assert {address: places.locate(address) for address in KNOWN} == KNOWN
     with_cities = LocationFinder([place_database({"103.4.145.0/24": flat("Dhaka")})])
@@ -97,7 +97,7 @@ def test_countries_are_built_in_and_what_is_nowhere_is_unknown(place_database):
         assert [address for address in NOWHERE if finder.locate(address) != "Unknown"] == []
 
 
-def test_missing_or_damaged_files_are_no_error(monkeypatch, tmp_path, place_database, locate):
+def test_a_damaged_location_file_is_no_error(monkeypatch, tmp_path, place_database, locate):
     path = place_database({"103.4.0.0/16": flat("Dhaka")})
     path.write_bytes(path.read_bytes().replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
     assert LocationFinder([path]).locate(BANGLADESH) == "Bangladesh"
@@ -114,7 +114,7 @@ def test_missing_or_damaged_files_are_no_error(monkeypatch, tmp_path, place_data
 @given(
     st.dictionaries(st.sampled_from(["Other", "Unknown", *map(str, range(40))]), st.integers(1, 5)), st.integers(1, 30)
 )
-def test_sum_is_kept_and_nothing_larger_is_left_out(places, most):
+def test_the_shown_locations_are_the_largest_ones_and_the_sum_of_all_is_kept(places, most):
     shown = largest(places, most)
     named = [count for place, count in shown.items() if place not in ("Other", "Unknown")]
     left_out = [count for place, count in places.items() if place not in shown]
@@ -138,7 +138,7 @@ PLACES = [
 ]
 
 
-def test_countries_are_named_in_the_language():
+def test_a_country_is_named_in_the_language_of_the_reader():
     assert [(place, in_language(place, "en"), in_language(place, "bn")) for place, _, _ in PLACES] == PLACES
     assert [name for name in COUNTRIES_BY_CODE.values() if re.search("[A-Za-z]", in_language(name, "bn"))] == []
 
@@ -146,7 +146,7 @@ def test_countries_are_named_in_the_language():
 AMAZON, GRAMEENPHONE = "3.5.140.1", "103.4.144.7"
 
 
-def test_built_in_list_knows_data_centres():
+def test_the_built_in_list_knows_the_addresses_of_data_centres():
     network = AddressOwners().network
     assert [network(address) for address in (AMAZON, "2a01:4f8::1", f"::ffff:{AMAZON}")] == ["datacentre"] * 3
     assert [network(address) for address in (GRAMEENPHONE, "2400:cb00::1", "127.0.0.1", "::1")] == ["other"] * 4
@@ -161,7 +161,7 @@ def test_a_range_of_data_centres_ends_before_its_second_bound(monkeypatch, tmp_p
     assert [network(f"198.51.100.{n}") for n in (7, 8, 11, 12)] == ["other", "datacentre", "datacentre", "other"]
 
 
-def test_own_addresses_are_found_in_every_spelling():
+def test_an_own_address_is_recognized_in_every_spelling():
     owners = AddressOwners(own=lambda: [ip_network("203.0.113.0/24"), ip_network("2001:db8::/64")])
     own = ("203.0.113.7", "::ffff:203.0.113.7", "::ffff:cb00:7107", "2001:db8::7", "2001:DB8:0:0::1")
     assert [owners.is_own(address) for address in own] == [True] * len(own)
@@ -170,7 +170,7 @@ def test_own_addresses_are_found_in_every_spelling():
     assert not AddressOwners().is_own("203.0.113.7")
 
 
-def test_own_addresses_are_addresses_and_networks(tmp_path):
+def test_the_setting_of_own_addresses_takes_addresses_and_networks(tmp_path):
     expected = {
         "203.0.113.7, 2001:db8::/32,": ["203.0.113.7/32", "2001:db8::/32"],
         "::ffff:203.0.113.7,::ffff:203.0.113.0/120": ["203.0.113.7/32", "203.0.113.0/24"],
@@ -181,7 +181,7 @@ def test_own_addresses_are_addresses_and_networks(tmp_path):
         assert [str(network) for network in loaded] == networks
 
 
-def test_database_without_as_numbers_is_refused(place_database, tmp_path):
+def test_an_asn_database_without_numbers_of_networks_is_refused(place_database, tmp_path):
     cities = place_database({"103.4.0.0/16": {"city": "Dhaka", "country_code": "BD"}})
     with pytest.raises(config.SettingsError, match=r"^ASN_DATABASE names '.*cities.mmdb', which has no AS numbers"):
         config.load({"ASN_DATABASE": str(cities)}, instance=tmp_path)

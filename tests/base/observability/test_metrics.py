@@ -20,10 +20,6 @@ from koyjabo.base.observability.all_metrics import (
 )
 from koyjabo.base.observability.gauges import Gauges
 from koyjabo.base.observability.metrics import MAX_ERROR_KINDS, Metrics
-from koyjabo.base.observability.services import ObservabilityServices
-from koyjabo.presence.visitors.active_visitors import ActiveVisitors
-from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
-from koyjabo.realtime.services import RealtimeServices
 
 OPERATIONS = Path(__file__).resolve().parents[3] / "docs" / "operations.md"
 SCRAPER = {"Authorization": f"Bearer {METRICS_TOKEN}"}
@@ -42,13 +38,13 @@ def scraped(site: Site) -> dict[tuple[str, str], float]:
     return values(text_string_to_metric_families(answer.text))
 
 
-def test_documentation_lists_every_metric_and_no_other():
+def test_the_documentation_lists_exactly_the_metrics_that_exist():
     table = OPERATIONS.read_text().partition("## Metrics")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(koyjabo_\w+)`(?: by `(\w+)`)? \| (.+) \|$", table, re.MULTILINE)
     assert rows == metric_rows()
 
 
-def test_visit_is_counted_with_its_commit_and_an_error_by_its_code(site):
+def test_the_metrics_count_a_visit_with_its_commit_and_an_error_by_its_code(site):
     before = scraped(site)
     site.post(json={"visitorId": "ayesha"})
     site.post(json={"visitorId": "not/one"})
@@ -60,32 +56,12 @@ def test_visit_is_counted_with_its_commit_and_an_error_by_its_code(site):
     assert after["koyjabo_commit_seconds_sum", ""] > before["koyjabo_commit_seconds_sum", ""]
 
 
-def test_broadcast_without_a_visit_has_no_commit(site):
-    """It may take a second to notice that a visitor became inactive, which is not a commit's latency."""
-    name, rooms = "koyjabo_commit_to_client_seconds_count", site.services[RealtimeServices].rooms
-
-    def broadcast(after: int) -> tuple[VisitorUpdate, float]:
-        """The message that the room would send, and how many commits were measured."""
-        (event,) = rooms.get(STATS_ROOM).source.events_after(after)
-        site.services[ObservabilityServices].socket_log.sent(STATS_ROOM, event.type, 1, 1, event.revision, 0.0)
-        return event, scraped(site)[name, ""]
-
-    site.register("ayesha")
-    before = scraped(site)[name, ""]
-    first, measured = broadcast(0)
-    assert (first.stats.active, measured) == (1, before + 1)
-    site.time.pass_(minutes=10)
-    site.services[ActiveVisitors].refresh()
-    second, measured = broadcast(first.revision)
-    assert (second.stats.active, measured) == (0, before + 1)
-
-
 @pytest.fixture
 def metrics():
     return Metrics(Gauges(None, None))
 
 
-def test_kinds_of_errors_and_messages_have_an_end(metrics):
+def test_the_number_of_error_kinds_and_message_types_in_the_metrics_is_bounded(metrics):
     """Libraries log what clients send, and each kind takes memory."""
     for kind in ("", "two words", "ঢাকা", "x" * 51, 'a"b', *(f"kind_{number}" for number in range(MAX_ERROR_KINDS + 30))):
         metrics.error(kind)
@@ -100,7 +76,7 @@ def test_kinds_of_errors_and_messages_have_an_end(metrics):
     assert messages == {**dict.fromkeys(("ping", "request_count", "join", "leave"), 0), "other": 3}
 
 
-def test_metrics_are_for_those_who_know_the_token(site):
+def test_the_metrics_are_only_served_to_callers_with_the_token(site):
     wrong = [{"Authorization": text} for text in (METRICS_TOKEN, f"Bearer {METRICS_TOKEN}x", "Bearer ")]
     for status, requests in (
         (200, (SCRAPER, {**SCRAPER, "X-Forwarded-For": "192.0.2.7"})),
@@ -113,7 +89,7 @@ def test_metrics_are_for_those_who_know_the_token(site):
 
 
 @pytest.mark.parametrize(("environment", "status"), [("production", 403), ("development", 200)])
-def test_without_a_token_only_this_machine_reads_them_and_only_in_development(sqlite_database, environment, status):
+def test_without_a_token_the_metrics_are_served_only_locally_in_development(sqlite_database, environment, status):
     """Requests through a proxy are refused in any case."""
     with Site(sqlite_database.url, METRICS_TOKEN="", ENVIRONMENT=environment, TRUSTED_PROXIES=1) as site:
         assert site.client.get("/metrics").status_code == status
@@ -131,7 +107,7 @@ def names(folder: Path, place: int, look: dict) -> Gauges:
     return gauges
 
 
-def test_gauges_of_live_workers_are_combined_as_each_metric_requires(tmp_path, monkeypatch):
+def test_the_gauges_of_all_live_workers_are_combined_as_each_metric_requires(tmp_path, monkeypatch):
     monkeypatch.setattr("koyjabo.base.observability.gauges.WORKER_FILE_S", 3600)
     names(tmp_path, 0, {COMMUNITY_CONNECTIONS_GAUGE: {"a": 2, "b": 1}, OLDEST_VISIT_GAUGE: 0.5, DATABASE_GAUGE: 0})
     second = names(tmp_path, 1, {COMMUNITY_CONNECTIONS_GAUGE: {"a": 3}, OLDEST_VISIT_GAUGE: 0.1, DATABASE_GAUGE: 1})

@@ -1,12 +1,8 @@
 """Metrics of several workers and their folder, and what closed clients leave for the garbage collector."""
 
-import fcntl
-import os
 import shutil
-import tempfile
 from itertools import product
 from pathlib import Path
-from typing import IO
 
 import pytest
 from support.clients.members import Member, PlainMember
@@ -16,7 +12,6 @@ from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server, pings
 from support.servers.server import START_S, Server
 
-from koyjabo.server.process import metrics_folder
 from koyjabo.server.process.metrics_folder import FOLDER_PREFIX
 
 ENDED = "koyjabo_connection_duration_seconds_count"
@@ -41,7 +36,7 @@ def scraped(server: Server) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
-def test_sockets_are_counted_by_kind_and_community_wherever_they_are(workers):
+def test_the_sockets_of_all_workers_are_counted_for_each_kind_and_each_community(workers):
     founder, ended = Member(workers), scraped(workers)[ENDED]
     community = founder.found()
     of_community = f'koyjabo_community_connections{{community="{community}"}}'
@@ -63,7 +58,7 @@ def test_sockets_are_counted_by_kind_and_community_wherever_they_are(workers):
     wait_until(lambda: of_community not in scraped(workers), "it is gone")
 
 
-def test_visitor_whose_connection_was_lost_comes_back(workers):
+def test_a_visitor_who_returns_after_a_lost_connection_is_counted_as_one_reconnection(workers):
     before = scraped(workers)["koyjabo_reconnections_total"]
     lost = WebSocket(workers.port, path="/?visitorId=rahim")
     lost.event()
@@ -76,7 +71,7 @@ def test_visitor_whose_connection_was_lost_comes_back(workers):
     wait_until(lambda: scraped(workers)[ENDED] == ended + 3, "all have ended")
 
 
-def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(workers, temporary):
+def test_the_counts_of_a_replaced_worker_are_kept_and_its_files_are_reused(workers, temporary):
     (folder,) = temporary.glob(f"{FOLDER_PREFIX}*")
     wait_until(lambda: files_in(folder) == FILES, "both have written all their files")
     visits = scraped(workers)["koyjabo_commit_visits_sum"]
@@ -96,30 +91,24 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.iterdir() if path.suffix in (".db", ".json"))
 
 
-def test_folder_is_deleted_with_its_server_even_if_that_was_killed(new_server, sqlite_database, tmp_path_factory):
-    place = tmp_path_factory.mktemp("folders")
+def test_a_server_deletes_its_folder_of_metrics_and_survives_the_loss_of_it(new_server, sqlite_database, tmp_path):
+    """A killed server's folder is deleted at the next start. Cleanup programs only check the age of files."""
+    (place := tmp_path / "folders").mkdir()
     server = new_server(sqlite_database, TMPDIR=place).start()
-    assert len(list(place.iterdir())) == 1
     server.kill()
     (left_behind,) = place.iterdir()
     server.start()
+    server.register("ayesha")
     (folder,) = place.iterdir()
     assert folder != left_behind
-    server.stop()
-    assert list(place.iterdir()) == []
-
-
-def test_server_outlives_the_loss_of_the_folder(new_server, sqlite_database, tmp_path):
-    """Cleanup programs check the age of files, not their owner."""
-    server = new_server(sqlite_database, TMPDIR=tmp_path).start()
-    server.register("ayesha")
-    (folder,) = tmp_path.glob(f"{FOLDER_PREFIX}*")
     shutil.rmtree(folder.rename(tmp_path / "gone"))  # at once, because the worker writes into it
     assert scraped(server)["koyjabo_commit_visits_sum"] == 1
     killed = server.kill_worker()
     wait_until(lambda: all(worker.pid != killed for worker in server.workers()) and server.workers(), "another one")
     assert server.register("bilkis").ordinal == 2
     assert scraped(server)["koyjabo_commit_visits_sum"] == 1  # it starts again at 0
+    server.stop()
+    assert list(place.iterdir()) == []
 
 
 SOCKETS_OPENED = 4
@@ -153,27 +142,3 @@ def test_a_closed_or_lost_socket_leaves_no_object_in_memory(pinging_server):
             if is_lost:
                 client.reset()
     wait_until_no_more(pinging_server, before)
-
-
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-
-
-def test_folder_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(monkeypatch, tmp_path):
-    """Another server, which starts at the same time, removes it."""
-    monkeypatch.setenv(FOLDER, "/left/by/another")  # restores the variable afterwards, because a server leaves it set
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    removed, flock = [], fcntl.flock
-
-    def lock(file: IO[str], how: int) -> None:
-        if how == fcntl.LOCK_EX and not removed:
-            removed.append(os.path.dirname(os.readlink(f"/proc/self/fd/{file}")))
-            shutil.rmtree(removed[0])
-        flock(file, how)
-
-    monkeypatch.setattr(fcntl, "flock", lock)
-    os.close(metrics_folder.create())
-    assert os.listdir(tmp_path) == [os.path.basename(os.environ[FOLDER])]
-    assert os.environ[FOLDER] not in removed
-    metrics_folder.remove()
-    assert (len(removed), os.listdir(tmp_path)) == (1, [])

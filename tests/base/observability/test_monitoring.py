@@ -59,7 +59,7 @@ def panels() -> dict[str, list[str]]:
     return {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in DASHBOARD["panels"]}
 
 
-def test_every_metric_and_label_of_alerts_and_dashboard_is_scraped(scraped):
+def test_a_scrape_has_all_metrics_and_labels_that_the_alerts_and_the_dashboard_use(scraped):
     labels: dict[str, set[str]] = {}
     for sample in scraped:
         labels.setdefault(sample.name, set()).update(sample.labels)
@@ -72,18 +72,6 @@ def test_every_metric_and_label_of_alerts_and_dashboard_is_scraped(scraped):
         assert selectors(expression), expression
         for metric, names in selectors(expression):
             assert names - GIVEN_BY_PROMETHEUS <= labels[metric], expression
-
-
-def test_grafana_dashboard_shows_every_metric_from_the_chosen_data_source():
-    shown = {metric for many in panels().values() for expression in many for metric, _ in selectors(expression)}
-    shown = {re.sub("(_bucket|_sum|_count)$", "", metric) for metric in shown}
-    unseen = {"koyjabo_connection_duration_seconds", "koyjabo_messages_received_total", "koyjabo_build_info"}
-    unseen |= {"koyjabo_community_connections"}  # their labels are ids
-    unseen |= {"koyjabo_attendance_write_seconds", "koyjabo_attendance_rows_total"}
-    unseen |= {"koyjabo_dropped_total", "koyjabo_log_lines_dropped_total"}  # the log shows lines that were dropped
-    assert {name for name, _, _ in metric_rows()} - shown == unseen
-    assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {"${datasource}"}
-    assert [variable["name"] for variable in DASHBOARD["templating"]["list"]] == ["datasource", "job", "instance"]
 
 
 class Series(NamedTuple):
@@ -125,9 +113,9 @@ FIRING = {  # alert: (series that differ from a healthy server, the first minute
 
 
 @pytest.mark.long(
-    proved_by="base/observability/test_monitoring.py::test_every_metric_and_label_of_alerts_and_dashboard_is_scraped"
+    proved_by="base/observability/test_monitoring.py::test_a_scrape_has_all_metrics_and_labels_that_the_alerts_and_the_dashboard_use"
 )
-def test_alerts_fire_when_they_should_and_are_silent_on_a_healthy_server(scraped, tmp_path):
+def test_each_alert_fires_for_its_problem_and_no_alert_fires_for_a_healthy_server(scraped, tmp_path):
     assert set(FIRING) == set(RULES)
     promtool = program("promtool", "`make tools` installs it")
     healthy = [Series("up", "1x2400"), Series("koyjabo_redis_up", "1x2400")]

@@ -78,7 +78,7 @@ def test_a_message_without_its_arguments_fails_no_request(monkeypatch, tmp_path)
     assert ("not all arguments" in lines or "%d format" in lines, "right\n" in lines) == (True, True)
 
 
-def test_neither_requests_nor_a_stop_wait_for_an_unread_log_and_lost_lines_are_counted(server):
+def test_requests_and_a_stop_do_not_wait_for_an_unread_log_and_lost_lines_are_counted(server):
     server.lose_lines()
     assert server.get("/healthz").ok
     log = bytearray()

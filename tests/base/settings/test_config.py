@@ -89,7 +89,7 @@ def refusal(load, **settings) -> str:
     return str(caught.value)
 
 
-def test_bad_value_stops_with_a_sentence_that_names_the_setting(load):
+def test_a_bad_value_stops_the_start_with_a_sentence_that_names_the_setting(load):
     for name, bad in ((name, bad) for name, values in BAD.items() for bad in values):
         sentence = refusal(load, **{**PRODUCTION, name: bad})
         assert sentence.startswith(name), (name, bad, sentence)
@@ -109,7 +109,7 @@ SECRET = {"AUTH_SHARED_SECRET": KEY[::-1]}
 NAMED = {"AUTH_ISSUER": "https://auth.example.com", "AUTH_AUDIENCE": "live"}
 
 
-def test_settings_of_tokens_that_do_not_go_together_stop_with_the_name_of_one(load):
+def test_conflicting_settings_of_tokens_stop_the_start_with_the_name_of_one_of_them(load):
     wrong = {
         "AUTH_SHARED_SECRET": [
             {**PUBLIC, **NAMED, **SECRET},
@@ -133,7 +133,7 @@ def test_settings_of_tokens_that_do_not_go_together_stop_with_the_name_of_one(lo
     assert load(**SECRET, AUTH_REQUIRED_CLAIMS="none").token_algorithms == ["HS256"]
 
 
-def test_secret_is_required_in_production_which_hosts_are(load, monkeypatch):
+def test_a_secret_key_is_required_in_production_and_a_hosting_provider_means_production(load, monkeypatch):
     assert refusal(load, ENVIRONMENT="production").startswith("SECRET_KEY is missing")
     for host in ("RENDER", "DYNO"):
         with monkeypatch.context() as changed:
@@ -142,7 +142,7 @@ def test_secret_is_required_in_production_which_hosts_are(load, monkeypatch):
             assert load(DATABASE_URL=POSTGRES, SECRET_KEY=KEY).environment == "production"
 
 
-def test_secret_is_generated_once_and_only_its_owner_may_read_it(load, tmp_path):
+def test_a_secret_key_is_generated_once_and_readable_only_by_its_owner(load, tmp_path):
     made = load().secret_key
     kept = tmp_path / "instance" / "secret_key"
     assert (len(made) >= 32, kept.read_text()) == (True, made)
@@ -152,7 +152,7 @@ def test_secret_is_generated_once_and_only_its_owner_may_read_it(load, tmp_path)
     assert load(SECRET_KEY=KEY).secret_key == KEY
 
 
-def test_secret_of_production_may_be_in_a_file_that_is_made_once(load, tmp_path):
+def test_the_secret_key_of_production_may_be_in_a_file_that_is_made_once(load, tmp_path):
     given = {"ENVIRONMENT": "production", "SECRET_KEY_FILE": str(tmp_path / "data" / "key")}
     made = load(**given).secret_key
     kept = tmp_path / "data" / "key"
@@ -173,7 +173,7 @@ def test_secret_of_production_may_be_in_a_file_that_is_made_once(load, tmp_path)
         assert refusal(load, **{**given, "SECRET_KEY_FILE": str(file)}).startswith(f"SECRET_KEY_FILE is '{file}', ")
 
 
-def test_overrides_beat_the_environment_and_that_beats_the_file(load, monkeypatch, tmp_path):
+def test_an_override_wins_over_the_environment_and_the_environment_wins_over_the_file(load, monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\nACTIVE_WINDOW_SECONDS=11\nTIMEZONE=UTC\n")
     monkeypatch.setenv("PORT", "2222")
     monkeypatch.setenv("STARTING_TOTAL", "2")
@@ -185,7 +185,7 @@ def test_overrides_beat_the_environment_and_that_beats_the_file(load, monkeypatc
     assert (settings.port, settings.database.database) == (2222, str(tmp_path / "instance" / "koyjabo.db"))
 
 
-def test_processes_started_later_keep_the_file_of_the_start(load, monkeypatch, tmp_path):
+def test_a_process_that_is_started_later_keeps_the_settings_file_of_the_start(load, monkeypatch, tmp_path):
     """A worker that is replaced must not get half of the new settings."""
     monkeypatch.setattr(os, "environ", {**os.environ, "STARTING_TOTAL": "2"})
     (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\n")
@@ -195,7 +195,7 @@ def test_processes_started_later_keep_the_file_of_the_start(load, monkeypatch, t
     assert (settings.port, settings.starting_total, settings.timezone) == (1111, 2, "Asia/Dhaka")
 
 
-def test_file_that_render_deletes_is_refused_unless_allowed_or_on_a_mounted_disk(load):
+def test_a_sqlite_file_that_the_host_would_delete_is_refused_unless_the_operator_allows_it(load):
     on_render = {"RENDER": "true", "SECRET_KEY": KEY}
     with pytest.raises(SettingsError, match=r"^DATABASE_URL.*ALLOW_EPHEMERAL_STORAGE"):
         load(**on_render, DATABASE_URL=ON_THE_ROOT)
@@ -213,14 +213,14 @@ WEAK = [
 ]
 
 
-def test_secrets_that_are_easy_to_guess_are_refused():
+def test_a_guessable_secret_key_is_refused():
     assert [weak for weak in WEAK if not operator_secrets.weakness(weak).startswith("is ")] == []
     for weak in WEAK:
         with pytest.raises(SettingsError, match=r"^SECRET_KEY is .*; make one with python -c .*\.$"):
             config.load({"ENVIRONMENT": "production", "SECRET_KEY": weak, "DATABASE_URL": "postgresql://db/x"})
 
 
-def test_random_secrets_are_accepted():
+def test_a_random_secret_key_is_accepted():
     for make, length in ((secrets.token_hex, 32), (secrets.token_urlsafe, 32), (secrets.token_hex, 16)):
         assert [made for made in (make(length) for _ in range(500)) if operator_secrets.weakness(made)] == []
 
@@ -229,7 +229,7 @@ OBVIOUS = ["password", "Password1!", "12345678", "administrator", "admin2026", "
 OBVIOUS += ["koyjabo2026", "abcdabcd", "aaaaaaaa"]
 
 
-def test_password_that_attackers_try_first_is_refused_only_in_production(tmp_path):
+def test_an_obvious_admin_password_is_refused_in_production_and_accepted_in_development(tmp_path):
     production = {"ENVIRONMENT": "production", "SECRET_KEY": secrets.token_hex(32), "DATABASE_URL": "postgresql://d/x"}
     for password in OBVIOUS:
         admin = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": password}

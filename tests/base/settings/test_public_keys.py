@@ -129,7 +129,7 @@ def test_exactly_one_key_has_to_fit_a_token():
     assert not verifies(read(jwk("RS256"), jwk("RS256", NEXT)), "RS256", kid="any")
 
 
-def test_keys_that_cannot_verify_are_left_out():
+def test_a_key_that_cannot_verify_tokens_is_left_out_of_the_set():
     left_out = [jwk("RS256", SHORT, kid="short"), 1, None, {}, {"kty": "RSA"}, {"kty": ["RSA"]}]
     left_out += [jwk("RS256", use="enc"), jwk("RS256", alg="RSA-OAEP"), jwk("RS256", alg="none")]
     left_out += [jwk("ES256", crv="P-0"), jwk("ES256", x="?"), {"kty": "EC", "crv": "secp256k1"}]
@@ -176,7 +176,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("why", UNUSABLE)
-def test_keys_that_cannot_be_used_stop_the_start_with_the_reason(load, tmp_path, why):
+def test_a_set_without_a_usable_key_stops_the_start_with_the_reason(load, tmp_path, why):
     file = tmp_path / "key"
     for text in UNUSABLE[why]:
         file.write_text(text)

@@ -61,7 +61,7 @@ def counted(site: Site) -> tuple:
     return reports.summary(query).figures[2:8]
 
 
-def test_blocks_stored_in_pieces_or_by_several_workers_are_the_same(site):
+def test_blocks_that_are_stored_in_pieces_or_by_several_workers_are_the_same(site):
     pieces = stored(site)
     visit(site, 10)
     pieces = stored(site)
@@ -73,7 +73,7 @@ def test_blocks_stored_in_pieces_or_by_several_workers_are_the_same(site):
 
 
 @pytest.mark.both_kinds
-def test_two_workers_that_store_at_once_store_each_block_once(site):
+def test_each_block_is_stored_once_when_two_workers_store_blocks_at_the_same_time(site):
     with Site(site.database_url, site.time) as other, ThreadPoolExecutor(2) as threads:
         begin = threading.Barrier(2)
 
@@ -88,7 +88,7 @@ def test_two_workers_that_store_at_once_store_each_block_once(site):
 
 
 @pytest.mark.parametrize("rows", ["first < 3", "first = 14"])
-def test_rows_whose_block_is_gone_are_read(site, rows):
+def test_the_rows_of_a_lost_block_are_read_and_stored_again(site, rows):
     right = stored(site)
     site.rows(f"DELETE FROM visit_blocks WHERE {rows}")
     with Site(site.database_url, site.time) as other:
@@ -96,7 +96,7 @@ def test_rows_whose_block_is_gone_are_read(site, rows):
         assert stored(other) == right
 
 
-def test_blocks_of_other_rules_are_written_again(site):
+def test_the_blocks_of_other_parsing_rules_are_stored_again(site):
     right = stored(site)
     with Site(site.database_url, site.time, PUBLIC_URL="https://www.google.com") as other:
         others = stored(other)
@@ -107,7 +107,7 @@ def test_blocks_of_other_rules_are_written_again(site):
         assert stored(other) == right  # each recreates them once, rather than forever in turn
 
 
-def test_blocks_do_not_overlap_after_the_first_ones_are_gone(site):
+def test_the_blocks_do_not_overlap_after_the_first_blocks_were_removed(site):
     """A worker that has read nothing yet starts where the stored blocks start, however few rows there are."""
     stored_ids(site)
     for table in ("visit", "event"):
@@ -137,7 +137,7 @@ WRONG = (
 
 
 @pytest.mark.both_kinds
-def test_recount_finds_every_change_and_repair_rebuilds_the_blocks(site):
+def test_a_recount_finds_every_changed_block_and_a_repair_rebuilds_the_blocks(site):
     stored(site)
     for change in WRONG:
         site.rows(change)
@@ -150,7 +150,7 @@ def test_recount_finds_every_change_and_repair_rebuilds_the_blocks(site):
 
 
 @pytest.mark.parametrize("change", [CHANGES, ATTENDED])
-def test_blocks_that_rows_changed_under_are_not_stored(site, change):
+def test_a_block_is_not_stored_if_its_rows_have_changed_since_they_were_read(site, change):
     writer = site.services[Columns]._writer
     for _ in range(3):
         state, unsaved, _ = writer._database.scan(writer._sums.read_some)
@@ -166,7 +166,7 @@ SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wai
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_blocks_that_are_first_marked_during_a_removal_stay_valid(site):
+def test_the_blocks_stay_valid_if_they_are_first_marked_during_a_removal(site):
     """Otherwise, the removal would count a change without raising the mark, and all blocks would be rebuilt."""
     site.rows(CHANGES)
     writer, locked = site.services[Columns]._writer, threading.Event()

@@ -29,7 +29,7 @@ def parse(**columns) -> dict[str, Value]:
     return dict(zip(TRAITS, PARSER.rows(tuple(row))(tuple(row.values())), strict=True))
 
 
-def test_traits_are_read_from_a_visit_and_none_where_nothing_was_recorded():
+def test_the_traits_of_a_visit_are_read_from_its_columns_and_empty_without_a_value():
     agent = {"user_agent": PHONE, "referrer": "https://l.facebook.com/l.php"}
     read = {
         **dict.fromkeys(TRAITS),
@@ -45,7 +45,7 @@ def test_traits_are_read_from_a_visit_and_none_where_nothing_was_recorded():
         assert (parse(place=place)["country"], parse(place=place)["city"]) == (country, None)
 
 
-def test_another_reader_makes_stored_values_invalid(monkeypatch):
+def test_a_new_reader_makes_the_stored_values_invalid(monkeypatch):
     before = TraitParser().rules
     first_letter = Reader(("first_letter",), ("place",), lambda place: (place[:1],))
     monkeypatch.setattr(trait_parser, "READERS", (*READERS, first_letter))
@@ -71,7 +71,7 @@ DIGESTS = {
 """By version of the rules: the checksums of what readers read from SAMPLES."""
 
 
-def test_values_that_a_reader_reads_change_only_with_the_version_of_the_rules():
+def test_the_values_of_a_reader_change_only_with_the_version_of_the_rules():
     """If this fails, increment READERS_VERSION, and write the new checksums here."""
     digests = {}
     for reader in READERS:
@@ -83,13 +83,13 @@ def test_values_that_a_reader_reads_change_only_with_the_version_of_the_rules():
     assert digests == DIGESTS[READERS_VERSION]
 
 
-def test_language_of_a_visit_is_the_first_of_the_header():
+def test_the_language_of_a_visit_is_the_first_language_of_the_header():
     expected = {"bn-BD,bn;q=0.9,en;q=0.8": "bn", " fil;q=0.5": "fil", "zh-Hant-TW": "zh"}
     expected |= dict.fromkeys(("*", "", None, "english"))
     assert {text: accept_language.first_language(text) for text in expected} == expected
 
 
-def test_a_campaign_is_taken_from_the_query_of_the_page():
+def test_the_campaign_of_a_visit_is_taken_from_the_query_of_its_page():
     expected = {
         "/": None,
         "/?a=1&utm_medium=cpc&utm_source=Face+Book": "utm_source=Face+Book&utm_medium=cpc",
@@ -106,7 +106,7 @@ def test_a_campaign_is_taken_from_the_query_of_the_page():
 
 @effort(100)
 @given(st.text(max_size=50), st.text(max_size=50), st.text(max_size=50), st.text(max_size=50))
-def test_no_text_breaks_the_parser(user_agent, referrer, place, campaign):
+def test_the_parser_accepts_any_text(user_agent, referrer, place, campaign):
     traits = parse(user_agent=user_agent, referrer=referrer, place=place, campaign=campaign)
     assert traits["channel"] in ("direct", "campaign", "search", "social", "ai", "referral")
 
@@ -114,7 +114,7 @@ def test_no_text_breaks_the_parser(user_agent, referrer, place, campaign):
 OWN = Sources(["live.koyjabo.com", "www.koyjabo.com"])
 
 
-def test_another_referrer_is_named_by_its_registrable_domain():
+def test_an_unlisted_referrer_is_named_by_its_registrable_domain():
     expected = {
         "https://blog.example.co.uk:8443/a": "example.co.uk",
         "https://someone.github.io/": "someone.github.io",
@@ -127,7 +127,7 @@ def test_another_referrer_is_named_by_its_registrable_domain():
     }
 
 
-def test_listed_host_has_its_entrys_channel_and_not_its_parent_domains():
+def test_a_listed_host_has_the_channel_of_its_entry_and_not_of_its_parent_domain():
     expected = {
         "search google.com": ["images.google.com", "www.google.com.bd", "scholar.google.com", "google.co.uk"],
         "social x.com": ["t.co", "x.com"],
@@ -148,7 +148,7 @@ def test_listed_host_has_its_entrys_channel_and_not_its_parent_domains():
     }
 
 
-def test_an_app_has_the_class_of_its_site():
+def test_an_app_has_the_channel_of_its_site():
     expected = {
         "social facebook.com": ["com.facebook.katana", "com.facebook.lite"],
         "social threads.com": ["com.instagram.barcelona"],
@@ -179,19 +179,19 @@ NO_SEARCH = {"amazon.com", "login.live.com"}
 """A shop, and a login that once belonged to a social network."""
 
 
-def test_every_entry_of_the_list_has_its_class():
+def test_every_host_of_the_public_list_has_the_channel_of_its_entry():
     listed, _ = sources.agreements()
     assert listed.wrong.keys() == PORTALS | NO_SEARCH
     assert listed.right > 1500
 
 
-def test_no_site_own_pages_and_invalid_addresses_are_no_source():
+def test_an_own_page_or_an_invalid_address_is_no_source():
     addresses = ["null", "about:blank", "data:text/html,<p>", "blob:https://example.com/1", "file:///C:/a", None, ""]
     addresses += ["https://live.koyjabo.com/", "https://koyjabo.com/map", "https://www.koyjabo.com", "//", "http://[/"]
     assert {OWN.of(address) for address in addresses} == {(None, "direct")}
 
 
-def test_both_spellings_of_a_name_are_one_source_in_its_own_script():
+def test_both_spellings_of_a_host_are_one_source_in_its_own_script():
     expected = {
         "https://xn--54b7fta0cc.xn--54b7fta0cc/": "বাংলা.বাংলা",
         "https://www.বাংলা.বাংলা/খবর": "বাংলা.বাংলা",
@@ -205,7 +205,7 @@ def test_both_spellings_of_a_name_are_one_source_in_its_own_script():
 
 @effort(100)
 @given(st.text(max_size=60) | st.from_regex(r"[a-z-]{0,12}:?//[a-z.@:0-9]{0,20}[/a-z?#]{0,9}", fullmatch=True))
-def test_the_source_stays_when_the_path_is_taken_away(referrer):
+def test_the_source_of_a_referrer_does_not_depend_on_its_path(referrer):
     kept = origin_of(referrer)
     assert OWN.of(kept) == OWN.of(referrer)
     assert origin_of(kept) == kept
@@ -239,7 +239,7 @@ def values(site: Site, dimension: str) -> dict:
 
 
 @pytest.mark.both_kinds
-def test_terms_contents_and_paths_go_and_campaigns_stay(site, monkeypatch):
+def test_the_erasure_of_a_visitor_removes_terms_and_paths_and_keeps_the_campaign(site, monkeypatch):
     """Blocks are recreated as if these values had never existed."""
     monkeypatch.setattr(blocks, "MAX_BLOCK_ROWS", 2)
     site.store_blocks()

@@ -43,7 +43,7 @@ BAD_FIELDS = [
 ]
 
 
-def test_bad_field_refuses_the_whole_batch_by_name(site):
+def test_a_bad_field_refuses_the_whole_batch_and_is_named(site):
     before = rows(site)
     for field, bad in BAD_FIELDS:
         answer = send(site, event(), event(**{"id": "2", field: bad}))
@@ -81,18 +81,18 @@ PAGES = {
 MOMENTS = {1702757318000: 1702757318000, "5": 5, None: None, HUGE: None}
 
 
-def test_properties_are_kept_as_texts(site):
+def test_the_properties_of_an_event_are_stored_as_texts(site):
     for sent, stored in PROPS:
         result = kept(site, "props", props=sent)
         assert (json.loads(result) if result else result) == stored
 
 
-def test_page_is_stored_without_its_query_and_the_time_as_the_client_sent_it(site):
+def test_an_event_keeps_its_page_without_the_query_and_the_time_of_the_client(site):
     assert {sent: kept(site, "page", page=sent) for sent in PAGES} == PAGES
     assert {sent: kept(site, "client_ms", at=sent) for sent in MOMENTS} == MOMENTS
 
 
-def test_other_bodies_are_refused(site):
+def test_a_body_that_is_no_json_object_or_too_large_is_refused(site):
     assert_error(site.post("/api/events", data=b"{}", content_type="text/html"), 415, "unsupported_media_type")
     assert_error(site.post("/api/events", data=b"[]", content_type="application/json"), 400, "invalid_json")
     assert site.post("/api/events", data=b"x" * 17_000, content_type="application/json").status_code == 413

@@ -54,7 +54,7 @@ def used(site):
 
 
 @pytest.mark.both_kinds
-def test_reports_have_page_views_events_and_their_properties(used):
+def test_the_reports_have_page_views_events_and_the_properties_of_events(used):
     used.rows("UPDATE visits SET attended_ms = 2500 * id")  # Ayesha's visit has 2.5 s, and Babul's has 5 s
     for some_query, expected in (
         (query(), (2, 5, 3)),
@@ -77,7 +77,7 @@ def test_reports_have_page_views_events_and_their_properties(used):
 
 
 @pytest.mark.both_kinds
-def test_filter_by_an_event_finds_the_visits_that_have_one(used):
+def test_a_filter_by_an_event_finds_the_visits_with_the_event(used):
     def visits(**filters: str | None) -> int | None:
         return used.reports.summary(query(**filters)).figures.visits
 
@@ -102,7 +102,7 @@ def now(monkeypatch):
     return moment
 
 
-def test_long_texts_are_several_events_of_the_limits_a_minute(sqlite_database):
+def test_an_event_with_long_texts_uses_the_minute_limit_several_times(sqlite_database):
     """60 uses a minute: at 360 bytes an event, a visitor may send 49."""
     with Site(sqlite_database.url, RATE_LIMIT_VISITOR=6) as site:
         event = {"name": "search", "props": {"to": "\u0995" * 120}}
@@ -142,7 +142,7 @@ def test_an_address_may_fill_a_part_of_the_disk_in_a_day(sqlite_database, now):
         assert site.post("/api/events", json=body).json == {"accepted": 1, "duplicates": 1}
 
 
-def test_visits_are_counted_without_texts_beyond_what_their_address_may_store(sqlite_database, now):
+def test_a_visit_beyond_the_daily_bytes_of_its_address_is_counted_without_its_texts(sqlite_database, now):
     """Texts that are already stored take no more space."""
     with Site(sqlite_database.url, RATE_LIMIT_REGISTRATIONS=2, RATE_LIMIT_VISITOR=0) as site:
         site.client.environ_base |= PHONE

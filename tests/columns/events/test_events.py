@@ -32,7 +32,7 @@ def stored(site: Site, columns: str = "visitor_id, event_id") -> list[tuple]:
 
 
 @pytest.mark.both_kinds
-def test_a_retry_counts_once(site):
+def test_a_retry_of_an_event_counts_once(site):
     """Includes a retry within one request. No total of visits changes."""
     site.register()
     with nothing_counted(site):
@@ -45,14 +45,14 @@ def test_a_retry_counts_once(site):
 
 
 @pytest.mark.both_kinds
-def test_retries_at_the_same_time_are_one_event(site):
+def test_concurrent_retries_of_an_event_are_one_event(site):
     with ThreadPoolExecutor(THREADS) as threads:
         answers = list(threads.map(lambda _: result_of(send(site, "1", "2")), range(THREADS)))
     assert Counter(answers) == {(2, 0): 1, (0, 2): THREADS - 1}
     assert len(stored(site)) == 2
 
 
-def test_failed_commit_is_503_and_records_nothing(sqlite_database, monkeypatch):
+def test_a_failed_commit_returns_503_and_stores_no_event(sqlite_database, monkeypatch):
     class Failing(SqliteEventStore):
         def _write(self, batch, execute):
             raise sqlite3.OperationalError("disk I/O error")
@@ -67,7 +67,7 @@ def test_failed_commit_is_503_and_records_nothing(sqlite_database, monkeypatch):
         assert result_of(send(site, "1")) == (1, 0)
 
 
-def test_broken_connection_to_postgres_is_tried_again(postgres, monkeypatch):
+def test_a_batch_of_events_is_tried_again_after_a_broken_connection_and_counts_once(postgres, monkeypatch):
     """Events stored by the first attempt are not counted as retries."""
     with Site(postgres.new_database().url) as site:
         send(site, "warm-up")
@@ -104,7 +104,7 @@ def many(site: Site, mark: str, events: int = 50, visitor: str = "ayesha"):
     return send(site, *(f"{mark}{number}" for number in range(events)), visitor=visitor)
 
 
-def test_events_of_a_visitor_are_limited_and_not_only_requests(sqlite_database):
+def test_the_number_of_events_of_a_visitor_is_limited_and_not_only_the_number_of_requests(sqlite_database):
     """A request is accepted or refused as a whole. Retries are free."""
     with Site(sqlite_database.url, RATE_LIMIT_VISITOR=12) as site:
         assert [result_of(many(site, mark)) for mark in "aaab"] == [(50, 0), (0, 50), (0, 50), (50, 0)]
@@ -115,7 +115,7 @@ def test_events_of_a_visitor_are_limited_and_not_only_requests(sqlite_database):
         assert result_of(many(site, "c", visitor="babul")) == (50, 0)
 
 
-def test_events_of_an_address_are_limited_and_refused_ones_use_up_no_visitors_limit(sqlite_database):
+def test_the_events_of_an_address_are_limited_and_a_refused_event_uses_no_limit_of_its_visitor(sqlite_database):
     with Site(sqlite_database.url, RATE_LIMIT_REGISTRATIONS=2, RATE_LIMIT_VISITOR=5) as site:
         site.client.environ_base["REMOTE_ADDR"] = "203.0.113.7"
         assert [result_of(many(site, "a", 30, f"v{number}")) for number in range(3)] == [(30, 0)] * 3
@@ -148,7 +148,7 @@ def figures(site: Site) -> tuple:
 
 
 @pytest.mark.both_kinds
-def test_forgetting_renames_events_and_changes_no_figure(site):
+def test_the_erasure_of_a_visitor_renames_the_events_and_changes_no_figure(site):
     site.register("ayesha")
     site.register("babul")
     search = {"props": {"to": "Mirpur"}, "at": 5}

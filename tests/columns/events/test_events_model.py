@@ -191,5 +191,5 @@ def live_through(url: str, seed: int) -> None:
 
 @effort(16)
 @given(seed=seeds)
-def test_reports_of_events_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
+def test_the_reports_of_random_events_agree_with_the_model(tmp_path_factory, seed) -> None:
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url, seed)

@@ -38,7 +38,7 @@ def visits(site: Site, query: ReportQuery) -> int | None:
     return site.reports.summary(query).figures.visits
 
 
-def test_report_reads_only_new_rows(site, monkeypatch):
+def test_a_repeated_report_reads_only_the_new_rows(site, monkeypatch):
     read, spans = TableRows.rows, []
 
     def rows(table, start, end, *days):
@@ -82,7 +82,7 @@ def test_a_visit_that_was_not_measured_is_not_attended(site):
     assert visits(site, ReportQuery(FRIDAY, SATURDAY, filters=attended)) == 1
 
 
-def test_report_of_a_community_reads_only_its_rows(site, monkeypatch):
+def test_the_report_of_a_community_reads_only_the_rows_of_the_community(site, monkeypatch):
     """Twenty visits cost the same on a site with 400,000 others. The second query reads no block again."""
     use_small_blocks(monkeypatch)
     site.add_community(MIRPUR)
@@ -113,7 +113,7 @@ def test_report_of_a_community_reads_only_its_rows(site, monkeypatch):
             assert sum(rows) == 2 * 3, "its three visits and its three events"
 
 
-def test_rows_that_were_copied_follow_attended_times(site, monkeypatch):
+def test_the_copied_rows_of_a_community_follow_the_attended_times(site, monkeypatch):
     use_small_blocks(monkeypatch)
     site.add_community(MIRPUR)
     for number in range(20):
@@ -131,7 +131,7 @@ def test_rows_that_were_copied_follow_attended_times(site, monkeypatch):
     assert [attended("/one"), attended("/another")] == [1, 1]
 
 
-def test_queries_of_one_community_leave_the_sums_of_others(site, monkeypatch):
+def test_the_queries_of_one_community_leave_the_cached_sums_of_other_scopes(site, monkeypatch):
     sums, days = site.services[Columns]._sums, (FRIDAY, SATURDAY)
     monkeypatch.setattr(running_sums, "MAX_QUERIES", 12)
 
