@@ -5,7 +5,7 @@ from support.browser.pages import check_accessible, expect, visit
 from support.programs.patience import BEHIND_S
 
 pytestmark = pytest.mark.long(
-    proved_by="upkeep/backups/test_admin_backups.py::test_list_shows_each_backup_with_its_total_and_restore_command"
+    proved_by="upkeep/backups/test_admin_backups.py::test_the_list_has_the_total_and_the_restore_command_of_each_backup"
 )
 
 LONG = "https://objects.example.com/a-folder-with-a-very-long-name/and-a-prefix-that-has-no-space-in-it" * 2

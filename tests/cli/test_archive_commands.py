@@ -59,7 +59,7 @@ def was_killed(process: Program, condition, what: str) -> bool:
     return process.wait() == -signal.SIGKILL
 
 
-@pytest.mark.long(proved_by="upkeep/backups/test_backup.py::test_backup_shows_a_single_moment")
+@pytest.mark.long(proved_by="upkeep/backups/test_backup.py::test_a_backup_has_all_rows_as_of_one_moment")
 def test_backup_taken_under_load_restores_to_the_acknowledged_state(server, elsewhere, file):
     with Crowd([server], visits=500, clients=8, goes_on=True) as crowd:
         crowd.wait_for(500)

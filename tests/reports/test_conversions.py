@@ -40,7 +40,7 @@ def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -
     sign_up(site, name, visitorId=name)
 
 
-def test_first_page_in_the_community_counts_also_when_its_visitor_is_erased(site, metro):
+def test_a_conversion_belongs_to_the_first_page_in_the_community_even_after_an_erasure(site, metro):
     site.register("karim", visitId="elsewhere", page="/elsewhere")
     open_and_sign_up(site, metro, "karim", "/fares", "/map")
     open_and_sign_up(site, metro, "salma", "/fares")
@@ -54,7 +54,7 @@ def test_first_page_in_the_community_counts_also_when_its_visitor_is_erased(site
     assert report(site, metro, FIRST, FIRST) == conversions
 
 
-def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
+def test_the_share_of_a_page_is_of_the_people_who_came_there_first(site, metro):
     """Earlier visitors, people who open the page later, and filters do not change it."""
     site.register("old", page="/map", communityId=metro)
     site.time.go_to("2025-12-17T09:00:00+06:00")
@@ -95,7 +95,7 @@ EXPECTED = [(BUS, "/বাস", 3), ("/~u", "/~u", 2)]
 
 
 @pytest.mark.both_kinds
-def test_spellings_are_one_page_and_are_shown_decoded(spelled_site):
+def test_all_spellings_of_an_address_are_one_page_which_is_shown_decoded(spelled_site):
     open_all(spelled_site)
     assert (rows(spelled_site), rows(spelled_site, by="source")) == (EXPECTED, [("বাংলা.example", "বাংলা.example", 5)])
     admin = panel(spelled_site)

@@ -64,7 +64,7 @@ def link(page, key):
     return unescape(match[1])
 
 
-def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatch):
+def test_reports_return_503_while_visits_are_reread_after_an_upgrade_and_pages_open(site, admin, monkeypatch):
     site.services[Columns]._sums.forget()  # cached by other tests
     monkeypatch.setattr(log, "MAX_UNREAD_ROWS", 0)
     assert "visits" not in figures(admin.get("/admin/"))
@@ -73,7 +73,7 @@ def test_pages_stay_while_visits_are_counted_for_reports(site, admin, monkeypatc
     assert answer.headers["Retry-After"] == "10"
 
 
-def test_click_on_a_row_filters_everything_by_exactly_that_value(admin):
+def test_the_link_of_a_row_filters_the_whole_page_by_exactly_its_value(admin):
     page = admin.get(f"/admin/?start={THURSDAY}&end={THURSDAY}")
     for label, (url, number) in rows(page, "page").items():
         filtered = admin.get(url)
@@ -96,7 +96,7 @@ def test_every_link_of_a_view_leads_to_a_view(admin):
         assert PART.findall(admin.get(link(page, key)))[:3] == ["head", "figures", "chart"], key
 
 
-def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
+def test_a_whole_list_can_be_searched_and_has_slices(admin, monkeypatch):
     monkeypatch.setattr(breakdowns, "MAX_LINES_IN_LIST", 4)
     first = admin.get("/admin/?by=page&range=all")
     assert PART.findall(first) == ["head", "figures", "chart", "list"]
@@ -108,7 +108,7 @@ def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
     assert PART.findall(admin.get(link(second, "back")))[-1] == "communities"
 
 
-def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
+def test_a_page_with_a_long_count_is_sent_first_and_its_parts_later(admin, monkeypatch):
     monkeypatch.setattr(view, "MAX_VISITS_AT_ONCE", 10)
     page = admin.get("/admin/?page=/fares&range=all")
     pending = re.findall(r'data-part="(\w+)"[^>]* data-pending', page)
@@ -121,7 +121,7 @@ def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
     assert "data-pending" not in admin.get("/admin/?range=all")
 
 
-def test_an_invalid_address_names_its_parameter_and_shows_the_view_without_it(admin):
+def test_the_page_of_an_invalid_address_names_the_parameter_and_shows_the_view_without_it(admin):
     for query in ("range=month&start=2025-01-01", "pge=/fares", "by=color", "granularity=year", "offset=-1"):
         page = admin.get(f"/admin/?{query}", 400)
         assert f"{query.partition('=')[0]}: " in words(page)
@@ -137,11 +137,11 @@ pairs_of_an_address = st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES) 
 
 @effort(40)
 @given(st.lists(pairs_of_an_address, max_size=5))
-def test_no_parameter_makes_an_error_of_the_server(admin, pairs):
+def test_no_parameter_of_a_page_causes_an_error_of_the_server(admin, pairs):
     answer = admin.client.get("/admin/", query_string=pairs, headers=admin.headers)
     assert answer.status_code in (200, 400), answer.text
 
 
-def test_share_of_returning_visitors_is_left_out_with_a_filter(admin):
+def test_the_share_of_returning_visitors_is_left_out_with_a_filter(admin):
     assert re.search(r"\d% came back", words(admin.get("/admin/?range=today")))
     assert "came back" not in words(admin.get("/admin/?range=today&page=/"))

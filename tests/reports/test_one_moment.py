@@ -36,7 +36,7 @@ def check(page: str) -> int:
     return upto
 
 
-def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
+def test_the_figures_sums_and_lists_of_each_response_agree_while_visits_arrive(site):
     site.register("first", page="/0")  # before the first visit, Overview is a different page
     admin, acknowledged, is_over = panel(site), [], threading.Event()
 
@@ -113,7 +113,7 @@ def wait(queue: ScanQueue, request: str, reader: ReportReader = NOBODY) -> Futur
     return call
 
 
-def test_equal_pages_share_the_next_snapshot():
+def test_two_equal_pages_share_the_next_snapshot_and_not_the_running_one():
     """However many pages wait: a snapshot already being read may lack a visit that they were notified of."""
     gate, queue = new_queue()
     calls = [begin(queue, gate, "a"), wait(queue, "a")]
@@ -124,7 +124,7 @@ def test_equal_pages_share_the_next_snapshot():
     assert [call.result(PATIENCE_S) for call in calls] == [["a of 1"], *[["a of 2"]] * 8]
 
 
-def test_report_that_fails_fails_no_other():
+def test_a_report_that_fails_does_not_affect_other_reports():
     gate, queue = new_queue(ValueError("its own fault"))
     first, *others = begin(queue, gate, "a"), *(wait(queue, name) for name in ("b", "wrong", "c"))
     gate.open.release(4)
@@ -134,7 +134,7 @@ def test_report_that_fails_fails_no_other():
     assert gate.most == 1, "one after another"
 
 
-def test_panel_goes_first_and_has_no_pause():
+def test_the_panel_goes_first_and_has_no_pause():
     """After the report of a community, communities pause for the time it took."""
     gate, queue = new_queue()
     gate.seconds = 5
@@ -154,7 +154,7 @@ def test_panel_goes_first_and_has_no_pause():
     assert calls[1].result(PATIENCE_S) == ["uttara of 5"]
 
 
-def test_reader_who_has_used_the_least_time_goes_first():
+def test_the_reader_who_has_used_the_least_time_goes_first():
     gate, queue = new_queue()
     gate.seconds = 5
     gate.open.release()
@@ -168,7 +168,7 @@ def test_reader_who_has_used_the_least_time_goes_first():
     assert gate.reads[2:] == ["uttara", "mirpur"]
 
 
-def test_reader_who_has_used_up_a_minute_waits_and_others_do_not():
+def test_a_reader_without_time_left_waits_and_other_readers_do_not():
     gate, queue = new_queue()
     gate.open.release(20)
     gate.seconds = 8
@@ -185,7 +185,7 @@ def test_reader_who_has_used_up_a_minute_waits_and_others_do_not():
     assert sorted(call.result(PATIENCE_S)[0].split()[0] for call in late) == ["community", "user"]
 
 
-def test_report_that_waits_too_long_or_behind_too_many_is_refused(monkeypatch):
+def test_a_report_that_waits_too_long_or_behind_too_many_is_refused(monkeypatch):
     gate, queue = new_queue()
     first = begin(queue, gate, "a")
     with pytest.raises(TooBusy):
@@ -201,7 +201,7 @@ def test_report_that_waits_too_long_or_behind_too_many_is_refused(monkeypatch):
         call.result(PATIENCE_S)
 
 
-def test_address_of_a_reader_uses_up_its_time_before_the_link_does(monkeypatch):
+def test_an_address_uses_up_its_time_before_a_share_link_does(monkeypatch):
     gate, queue = new_queue()
     gate.open.release(9)
     gate.seconds = 8

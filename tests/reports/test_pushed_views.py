@@ -74,7 +74,7 @@ def listed(cells: dict[str, Any], part: str) -> int:
     return sum(row[1] for row in rows) + cells[f"{part}.other"][-1]
 
 
-def test_every_update_adds_up_and_the_last_equals_the_api(server, admin):
+def test_every_pushed_update_adds_up_and_the_last_one_equals_the_response_of_the_api(server, admin):
     """Visits on both workers are in both workers' views. `make bench NAME=reports` measures delay and cost."""
     with ExitStack() as stack:
         both, views = stack.enter_context(worker_connections(server)), on_each_worker(stack, server, admin)
@@ -99,7 +99,7 @@ def test_every_update_adds_up_and_the_last_equals_the_api(server, admin):
         assert later.updates[0]["cells"].keys() == views[0].states[-1][1].keys()
 
 
-def test_another_view_takes_the_place_of_the_one_before(server, admin):
+def test_a_socket_that_asks_for_another_view_receives_no_update_of_the_earlier_one(server, admin):
     with PanelSocket(server.port, admin.token) as socket, worker_connections(server) as (connection, _):
         view = Shown(socket).ask()
         view.wait_for(connection.register("ayesha").ordinal)
@@ -118,7 +118,7 @@ def test_another_view_takes_the_place_of_the_one_before(server, admin):
         assert view.states[-1][1] == cells
 
 
-def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(server):
+def test_a_moderator_can_follow_the_reports_of_a_community_and_a_member_cannot(server):
     moderator, member = Member(server), Member(server)
     community = moderator.found()
     member.join(community)
@@ -133,7 +133,7 @@ def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(serve
         assert socket.next_of_type("error")
 
 
-def test_views_are_not_counted_as_connections_and_end_with_their_pages(server, admin):
+def test_a_view_does_not_count_as_a_connection_and_ends_with_its_page(server, admin):
     """The next update would fail if a closed view were still subscribed."""
     with ExitStack() as stack:
         views = on_each_worker(stack, server, admin)
@@ -150,7 +150,7 @@ class SharedSocket(PlainMember):
         return f"/ws/shares/{token}/"
 
 
-def test_reader_of_a_share_link_follows_its_view_until_the_link_ends(server, admin):
+def test_the_reader_of_a_share_link_follows_its_view_until_the_link_is_revoked(server, admin):
     link = admin.call("POST", "/api/shares", {"name": "Fares", "filters": {"page": ["/shared"]}})
     with worker_connections(server) as (connection, _), SharedSocket(server.port, link["token"]) as socket:
         view = Shown(socket).ask(query="")

@@ -32,7 +32,7 @@ def dhaka(database):
     world.close()
 
 
-def test_growth_is_of_the_last_days_against_as_many_before(dhaka):
+def test_the_growth_rate_compares_the_last_days_with_the_same_number_of_days_before(dhaka):
     """None, two, two, none, none, three and two people come on successive days."""
     rates = []
     for day, people in ((0, 0), (1, 2), (2, 2), (3, 0), (4, 0), (5, 3), (6, 2)):
@@ -47,7 +47,7 @@ def test_growth_is_of_the_last_days_against_as_many_before(dhaka):
     ]
 
 
-def test_weeks_begin_on_monday_and_end_where_the_range_does(dhaka):
+def test_a_week_of_a_trend_begins_on_monday_and_ends_with_the_range(dhaka):
     """2025-10-06 is a Monday."""
     for visitor, day in (("a", 5), ("a", 6), ("b", 6), ("c", 12), ("c", 13), ("d", 14)):
         visit(dhaka, visitor, moment=f"2025-10-{day:02}T12:00:00+06:00")
@@ -64,7 +64,7 @@ def test_weeks_begin_on_monday_and_end_where_the_range_does(dhaka):
         ("Pacific/Chatham", "2026-04-05", 26, "2026-04-05T02:45:00+12:45"),
     ],
 )
-def test_hours_follow_the_local_clock(sqlite_database, zone, day, hours, some):
+def test_the_hours_of_a_trend_follow_the_local_clock(sqlite_database, zone, day, hours, some):
     world = World(sqlite_database.url, zone, some)
     world.time.pass_(minutes=10)
     visit(world, "a")
@@ -138,7 +138,7 @@ def report(site, cast):
     return tell
 
 
-def test_visitor_who_signs_up_later_is_one_visitor_with_an_account(report):
+def test_a_visitor_who_signs_up_later_counts_once_as_a_user(report):
     for path, (start, end) in RANGES.items():
         answer = report(path)
         assert answer.json == {
@@ -151,7 +151,7 @@ def test_visitor_who_signs_up_later_is_one_visitor_with_an_account(report):
         assert answer.headers["Cache-Control"] == "private, no-store"
 
 
-def test_trends_have_a_row_for_each_period(report):
+def test_a_trend_has_a_row_for_each_period_also_without_visitors(report):
     def row(period: str, authenticated: int, anonymous: int) -> dict:
         total = authenticated + anonymous
         counts = {"authenticated_count": authenticated, "anonymous_count": anonymous, "total_count": total}

@@ -96,7 +96,7 @@ def test_a_timeline_has_every_period(ask):
     ]
 
 
-def test_a_breakdown_has_the_largest_values_and_the_rest(ask):
+def test_a_breakdown_has_the_largest_values_and_the_rest_as_other(ask):
     answer, nobody = ask("/api/reports/breakdown?by=page&limit=1").json, {"attended": 0, "attended_s": 0}
     assert answer == {
         "rows": [{"value": "/", "label": "/", "visits": 2, "visitors": 2, "new_visitors": 1, **nobody, "share": 0.5}],
@@ -111,7 +111,7 @@ def test_a_breakdown_has_the_largest_values_and_the_rest(ask):
     assert ask("/api/reports/breakdown?by=page&offset=9").json["total"]["values"] == 3
 
 
-def test_every_report_is_a_file_for_spreadsheets(cast, community):
+def test_every_report_can_be_a_csv_file_without_formulas(cast, community):
     for name, query in REPORTS.items():
         answer = cast["site_admin"].get(f"/api/reports/{name}{query}", headers={"Accept": "text/csv"})
         assert answer.mimetype == "text/csv"
@@ -122,7 +122,7 @@ def test_every_report_is_a_file_for_spreadsheets(cast, community):
     assert [row["value"] for row in rows] == ["/", "/'=cmd", "/fares"]
 
 
-def test_a_file_has_every_row_and_adds_up(sqlite_database):
+def test_the_csv_file_of_a_breakdown_has_every_row_and_adds_up(sqlite_database):
     with Site(sqlite_database.url) as site:
         boss = new_admin(site)
         for number in range(12):
@@ -140,7 +140,7 @@ def tags(boss: Person, prefix: str) -> set[str]:
     return {boss.get(f"{prefix}/reports/{name}{query}").headers["ETag"] for name, query in REPORTS.items()}
 
 
-def test_every_tag_changes_with_a_visit_in_scope_and_when_an_hour_begins(sqlite_database):
+def test_every_etag_changes_with_a_visit_in_its_scope_and_when_an_hour_begins(sqlite_database):
     with Site(sqlite_database.url, Time.at("2025-10-10T10:30:00+06:00")) as site:
         site.register("ayesha", page="/")
         boss = new_admin(site)
@@ -156,7 +156,7 @@ def test_every_tag_changes_with_a_visit_in_scope_and_when_an_hour_begins(sqlite_
         assert [new & old for new, old in zip(third, second, strict=True)] == [set(), set()]
 
 
-def test_response_with_names_changes_with_them_and_with_the_language(site, cast, community, ask):
+def test_the_etag_of_a_response_with_names_changes_with_the_names_and_the_language(site, cast, community, ask):
     path = "/api/reports/breakdown?by=community"
     tag = ask(path).headers["ETag"]
     assert ask(path, headers={"If-None-Match": tag}).status_code == 304
@@ -168,7 +168,7 @@ def test_response_with_names_changes_with_them_and_with_the_language(site, cast,
     assert cast["admin"].patch(f"{PATH}/{community}", json={"name": "Mirpur 10"}).status_code == 200
 
 
-def test_a_comparison_with_a_running_day_moves_with_the_clock(site, ask):
+def test_the_etag_of_a_comparison_with_the_current_day_changes_every_minute(site, ask):
     queries = ("range=today&compare=previous", "range=yesterday&compare=previous", "range=today")
     tags = {f"/api/reports/summary?{query}": "" for query in queries}
     for path in tags:
@@ -179,7 +179,7 @@ def test_a_comparison_with_a_running_day_moves_with_the_clock(site, ask):
     assert again == [200, 304, 304]
 
 
-def test_unusable_parameters_are_named(ask):
+def test_an_invalid_parameter_is_refused_by_its_name(ask):
     for query, field in UNUSABLE.items():
         assert_error(ask(f"/api/reports/summary?{query}"), 400, "invalid_input", field)
     bad = {"": "by", "by=x": "by", "by=attended": "by", "by=page&offset=-1": "offset"}
@@ -195,7 +195,7 @@ def test_a_timeline_has_a_limited_number_of_periods(ask):
         assert ask(f"/api/reports/timeline?granularity={query}").status_code == 200
 
 
-def test_every_dimension_filters(ask):
+def test_every_dimension_is_a_filter_also_with_an_exclamation_mark(ask):
     for name in FILTER_NAMES:
         nothing = ask(f"/api/reports/summary?{name}=x!")
         assert (nothing.json["visits"], nothing.json["peak_active"]) == (0, None), name
@@ -204,7 +204,7 @@ def test_every_dimension_filters(ask):
     assert ask("/api/reports/summary?source=!google.com").json["visits"] == 3
 
 
-def test_a_report_that_takes_too_long_ends(site, ask, monkeypatch):
+def test_a_report_that_takes_too_long_ends_with_503(site, ask, monkeypatch):
     site.services[Columns]._sums.forget()
     monkeypatch.setattr(live, "REPORT_LIMIT_S", -1)
     assert_error(ask("/api/reports/summary?page=/"), 503, "ledger_unavailable")

@@ -281,20 +281,22 @@ def live_through(url: str, seed: int, changes: Sequence[str] = ()) -> None:
 
 @effort(16)
 @given(seed=seeds)
-def test_reports_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
+def test_every_report_on_sqlite_agrees_with_a_model_that_counts_visit_by_visit(tmp_path_factory, seed) -> None:
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("history") / "koyjabo.db").url, seed)
 
 
 @pytest.mark.parametrize("seed", [3, 4])
-def test_reports_follow_attended_times(sqlite_database, seed) -> None:
+def test_every_report_agrees_with_the_model_while_attended_times_change(sqlite_database, seed) -> None:
     """Two histories that each need all parts that follow attended times."""
     live_through(sqlite_database.url, seed, ATTENDING)
 
 
-@pytest.mark.long(proved_by="reports/engine/test_insights_model.py::test_reports_are_the_models_on_sqlite")
+@pytest.mark.long(
+    proved_by="reports/engine/test_insights_model.py::test_every_report_on_sqlite_agrees_with_a_model_that_counts_visit_by_visit"
+)
 @effort(8)
 @given(seed=seeds)
-def test_reports_are_the_models_on_postgres(postgres, seed) -> None:
+def test_every_report_on_postgresql_agrees_with_a_model_that_counts_visit_by_visit(postgres, seed) -> None:
     live_through(postgres.new_database().url, seed)
 
 
@@ -319,7 +321,7 @@ def count_calls(monkeypatch, cls: type, name: str) -> list[object]:
 
 
 @pytest.mark.both_kinds
-def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
+def test_the_parts_of_a_page_are_read_at_once_from_one_snapshot(site, monkeypatch):
     today = site.services.clock.today()
     query = ReportQuery(today, today, filters={"source": Filter(frozenset(["google.com"]))})
     snapshots, scans = count_calls(monkeypatch, Snapshot, "__init__"), count_calls(monkeypatch, VisitSums, "_follow")
@@ -338,7 +340,7 @@ def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
 MIRPUR = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
 
 
-def test_reports_are_charged_to_user_and_community_and_the_panel_is_first(site, monkeypatch):
+def test_a_report_is_charged_to_its_user_and_its_community_and_the_panel_goes_first(site, monkeypatch):
     readers, read = [], ScanQueue.read
     monkeypatch.setattr(ScanQueue, "read", lambda queue, requests, by: readers.append(by) or read(queue, requests, by))
     everything, today = site.services[Insights], site.services.clock.today()

@@ -26,7 +26,7 @@ def visit_before(site, minutes: int, visitor: str, page: str = "/") -> None:
 
 
 @pytest.mark.both_kinds
-def test_last_hour_has_the_visits_of_its_sixty_minutes(site, insights):
+def test_the_last_hour_has_the_visits_of_the_current_minute_and_the_59_before_it(site, insights):
     for minutes, visitor in ((60, "early"), (59, "ayesha"), (30, "ayesha"), (0, "karim")):
         visit_before(site, minutes, visitor, f"/{minutes}")
     query = ask(insights)
@@ -44,7 +44,7 @@ def test_last_hour_has_the_visits_of_its_sixty_minutes(site, insights):
     assert insights.summary(ask(insights)).figures.visits == 2
 
 
-def test_page_views_of_the_last_hour_are_counted_by_minute(site, insights):
+def test_the_last_hour_has_the_page_views_of_each_minute(site, insights):
     site.register("ayesha", visitId="1", page="/")
     for minutes in (1, 70):
         site.time.pass_(minutes=minutes)
@@ -56,7 +56,7 @@ def test_page_views_of_the_last_hour_are_counted_by_minute(site, insights):
     assert insights.breakdown(query, "viewed_page").rows[0].sums.count == 1
 
 
-def test_last_hour_is_compared_with_the_hour_before_or_of_a_week_ago(site, insights):
+def test_the_last_hour_is_compared_with_the_hour_before_it_or_a_week_ago(site, insights):
     for minutes, visitor in ((10, "a"), (70, "b"), (119, "c"), (7 * 24 * 60 + 5, "d")):
         visit_before(site, minutes, visitor)
     assert insights.summary(ask(insights), "previous").compared.visits == 2
@@ -65,7 +65,7 @@ def test_last_hour_is_compared_with_the_hour_before_or_of_a_week_ago(site, insig
     assert len(insights.timeline(compared, "minute")) == 60
 
 
-def test_an_open_page_keeps_the_sums_of_one_hour_only(site, insights):
+def test_an_open_page_of_the_last_hour_keeps_only_the_sums_of_one_hour_in_memory(site, insights):
     site.register("ayesha", page="/")
     for how in ("previous", "weekday"):
         insights.summary(ask(insights), how)

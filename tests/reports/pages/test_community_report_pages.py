@@ -62,7 +62,7 @@ def test_the_conversion_rate_is_of_the_new_visitors_of_the_range(site, reader, c
         assert ('<details class="card stack" open>' in page) is is_open
 
 
-def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(site, time, reader, community):
+def test_a_chart_is_also_a_table_from_the_newest_period_back_to_the_first_visitor(site, time, reader, community):
     site.register("a", communityId=community)
     time.go_to("2025-12-16T10:30:00+06:00")
     site.register("b", communityId=community)
@@ -78,7 +78,7 @@ def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(site, time
     assert [row[1:] for row in by_day[:3]] == [["1", "0", "1"], ["0", "1", "1"], ["0", "0", "0"]]
 
 
-def test_growth_is_a_percentage_only_of_days_that_were_counted_in_full(site, time, reader, community):
+def test_the_difference_is_a_percentage_only_if_all_earlier_days_were_counted_in_full(site, time, reader, community):
     """The community was founded on 15 December, so the seven days before the 22nd are the first full week."""
     path = f"/communities/{community}/reports"
     for visitor in ("a", "b"):

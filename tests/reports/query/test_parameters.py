@@ -37,7 +37,7 @@ def read(*pairs: tuple[str, str], scope: Scope = SITE, first_day: str | None = "
 
 @effort(200)
 @given(query=queries, compare=st.sampled_from([None, "year"]), limit=st.sampled_from([{}, {"limit": "5"}]))
-def test_parameters_survive_a_round_trip(query, compare, limit):
+def test_the_parameters_of_a_query_survive_a_round_trip_through_an_address(query, compare, limit):
     typed = Parameters(query, None, compare, limit)
     requested = read(*typed.pairs())
     assert read(*requested.pairs()) == requested
@@ -52,7 +52,7 @@ def with_one_spelling(query: ReportQuery) -> dict[str, Filter]:
 
 @effort(300)
 @given(pairs=st.lists(st.tuples(names, texts), max_size=4), scope=st.sampled_from([SITE, COMMUNITY]))
-def test_any_parameter_is_limited_or_refused(pairs, scope):
+def test_any_parameter_is_read_within_limits_or_refused_by_its_name(pairs, scope):
     refused: dict[str, str] = {}
     try:
         query = read(*pairs, scope=scope).query
@@ -67,7 +67,7 @@ def test_any_parameter_is_limited_or_refused(pairs, scope):
     assert set(query.filters) == {name for name, _ in pairs} - {"range", "start", "end", "compare", "limit"}
 
 
-def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
+def test_a_range_ends_today_at_the_latest_and_a_named_range_keeps_its_name():
     days_by_text = {
         "": ("2026-10-24", TODAY),
         "range=today": (TODAY, TODAY),
@@ -91,7 +91,7 @@ def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
         assert (named.range, read(*named.pairs())) == (name, named)
 
 
-def test_filters_are_values_and_exceptions():
+def test_the_filters_of_a_dimension_are_values_and_exceptions():
     pages = (("page", "/"), ("page", ""), ("page", "!/fares"))
     parsed = read(*pages, ("source", "!"), ("utm_term", "\\!a"), ("city", "!!a"))
     assert parsed.query.filters == {
@@ -102,7 +102,7 @@ def test_filters_are_values_and_exceptions():
     }
 
 
-def test_there_are_not_too_many_values():
+def test_a_query_with_more_than_200_values_is_refused():
     pairs = [("page", f"/{number}") for number in range(200)]
     assert len(read(*pairs).query.filters["page"].any_of) == 200
     with pytest.raises(InvalidInput) as refused:

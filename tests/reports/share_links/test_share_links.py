@@ -28,7 +28,7 @@ def community(cast) -> str:
     return cast.community(name="Mirpur 10")
 
 
-def test_token_is_shown_once_and_stored_as_a_hash(site, cast):
+def test_the_token_of_a_share_link_is_shown_once_and_stored_as_a_hash(site, cast):
     created = share(boss(cast), filters={"page": ["/metro"]}, password=PASSWORD)
     assert list(created) == ["id", "token", "url", "filters"]
     assert created["url"] == f"https://live.example.com/share/{created['token']}"
@@ -42,7 +42,7 @@ def test_token_is_shown_once_and_stored_as_a_hash(site, cast):
     assert (listed["name"], listed["has_password"], listed["created_by"]) == ("Traffic", True, "Site_admin")
 
 
-def test_filters_of_the_link_and_of_the_request_apply_together(site, cast):
+def test_the_filters_of_a_share_link_and_of_a_request_apply_together(site, cast):
     for visitor, page in (("v1", "/metro"), ("v2", "/metro"), ("v3", "/fares"), ("v4", "/map")):
         site.register(visitor, page=page)
     metro = share(boss(cast), filters={"page": ["/metro"]})["token"]
@@ -62,7 +62,7 @@ def test_filters_of_the_link_and_of_the_request_apply_together(site, cast):
     assert (unknown["filters"], visits(site, unknown["token"])) == ({"page": [""]}, 1)
 
 
-def test_links_name_no_communities(site, cast, community):
+def test_a_share_link_reveals_no_communities(site, cast, community):
     """Only members know an unlisted community."""
     site.register("v1", communityId=community)
     token = share(boss(cast))["token"]
@@ -70,7 +70,7 @@ def test_links_name_no_communities(site, cast, community):
     assert_error(shared(site, token, "summary", f"community={community}"), 400, "invalid_input", "community")
 
 
-def test_link_of_one_community_shows_what_its_moderators_see(site, cast, community):
+def test_the_share_link_of_a_community_shows_the_same_figures_as_its_moderators_see(site, cast, community):
     site.register("v1")
     for visitor in ("v1", "v2"):
         site.register(visitor, communityId=community)
@@ -81,7 +81,7 @@ def test_link_of_one_community_shows_what_its_moderators_see(site, cast, communi
     assert_error(shared(site, token, "summary", f"community={community}"), 400, "invalid_input", "community")
 
 
-def test_link_may_only_show_reports_that_its_maker_may_see(site, cast, community):
+def test_a_share_link_can_only_show_reports_that_its_creator_may_see(site, cast, community):
     other = found(cast["admin"], name="Banani")["id"]
     bodies = {
         "without": {"filters": {"page": ["/"]}},
@@ -100,7 +100,7 @@ def test_link_may_only_show_reports_that_its_maker_may_see(site, cast, community
     assert_error(ask_for_share(boss(cast), **nowhere), 404, "unknown_community")
 
 
-def test_moderators_see_and_end_the_links_of_their_communities(site, cast, community):
+def test_moderators_see_and_revoke_only_the_share_links_of_their_communities(site, cast, community):
     other = found(cast["admin"], name="Banani")["id"]
     theirs = share(cast["admin"], name="Ours", **of_community(community))
     elsewhere = share(cast["admin"], name="Banani's", **of_community(other))
@@ -120,7 +120,7 @@ def test_moderators_see_and_end_the_links_of_their_communities(site, cast, commu
     assert lines == [("share.end", "Ours"), ("share.create", "All")]
 
 
-def test_link_is_unknown_when_it_has_ended_or_expired_or_never_was(site, cast):
+def test_a_share_link_that_is_revoked_expired_or_invented_is_unknown(site, cast):
     ends = share(boss(cast), expires_at="2025-12-17T00:00:00+06:00")["token"]
     ended = share(boss(cast))
     assert boss(cast).delete(f"{PATH}/{ended['id']}").status_code == 204
@@ -133,7 +133,7 @@ def test_link_is_unknown_when_it_has_ended_or_expired_or_never_was(site, cast):
     assert_error(shared(site, ends), 404, "unknown_share")
 
 
-def test_link_is_good_as_long_as_its_maker_may_see_what_it_shows(site, cast, community):
+def test_a_share_link_works_as_long_as_its_creator_may_see_its_reports(site, cast, community):
     def new_token() -> str:
         return share(cast["moderator"], **of_community(community))["token"]
 
@@ -169,13 +169,13 @@ def test_impossible_fields_of_a_share_link_are_named(cast):
         assert_error(ask_for_share(boss(cast), **fields), 400, "invalid_input", named)
 
 
-def test_an_account_has_a_bounded_number_of_links(site, cast, monkeypatch):
+def test_the_number_of_share_links_of_an_account_is_limited(site, cast, monkeypatch):
     monkeypatch.setattr(shares, "MAX_LINKS", 1)
     share(boss(cast))
     assert_error(ask_for_share(boss(cast)), 409, "too_many_shares")
 
 
-def test_expired_links_are_removed_after_a_month(site, cast):
+def test_an_expired_share_link_is_deleted_after_30_days(site, cast):
     share(boss(cast), expires_at="2025-12-17T00:00:00Z")
     share(boss(cast), name="Stays")
     site.time.go_to("2026-01-15T12:00:00Z")

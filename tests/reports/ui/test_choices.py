@@ -46,7 +46,7 @@ def test_the_panel_is_compared_with_the_same_weekdays_until_another_is_chosen(ad
     assert chosen(admin.get("/admin/")) == {"none"}
 
 
-def test_panel_compares_only_ranges_whose_earlier_days_all_have_data_by_default(site, admin):
+def test_by_default_the_panel_compares_a_range_only_if_all_earlier_days_have_data(site, admin):
     nila = panel(site, "nila")
     for first, comparison in (("10", "weekday"), ("09", "none")):  # the first visit was two weeks ago
         assert chosen(nila.get(f"/admin/?start=2025-12-{first}&end=2025-12-16")) == {comparison}

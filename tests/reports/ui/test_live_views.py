@@ -42,7 +42,7 @@ def test_a_pushed_part_has_the_same_version_as_on_the_page(site):
     assert versions.items() >= event.versions.items()
 
 
-def test_days_that_are_over_do_not_follow_visits(site):
+def test_a_view_of_past_days_ignores_a_new_visit(site):
     site.register("nusrat")
     site.time.pass_(days=1)
     yesterday, today = view(site, "range=yesterday"), view(site, "range=today")
@@ -57,7 +57,7 @@ def test_days_that_are_over_do_not_follow_visits(site):
     assert next_day.cells["figures.visits"] == [2]
 
 
-def test_figures_have_other_days_after_midnight(site):
+def test_the_figures_of_a_view_cover_other_days_after_midnight(site):
     site.register("nusrat")
     today = view(site, "range=7d")
     (before,) = today.events_after(0)
@@ -67,7 +67,7 @@ def test_figures_have_other_days_after_midnight(site):
     assert "figures" in after.versions
 
 
-def test_number_of_the_newest_visit_moves_on_where_filters_leave_it_out(site):
+def test_a_view_sends_the_number_of_the_newest_visit_even_if_its_filters_exclude_the_visit(site):
     filtered = view(site, "range=today&page=/fares")
     filtered.events_after(0)
     ordinal = site.register("nusrat", page="/stops").ordinal
@@ -75,7 +75,7 @@ def test_number_of_the_newest_visit_moves_on_where_filters_leave_it_out(site):
     assert (event.moment, event.cells, event.versions) == (ordinal, {}, {})
 
 
-def test_view_that_was_left_is_not_read(site):
+def test_a_view_that_no_page_shows_is_not_read(site):
     """Otherwise a page that moves from view to view could leave any number of reads running."""
     left = view(site, "range=today")
     site.register("nusrat")
@@ -84,7 +84,7 @@ def test_view_that_was_left_is_not_read(site):
     assert newer.events_after(0)
 
 
-def test_views_of_one_community_and_of_one_user_are_bounded(site, monkeypatch):
+def test_the_number_of_views_of_a_community_and_of_a_user_is_limited(site, monkeypatch):
     monkeypatch.setattr(live_views, "MAX_VIEWS", 2)
     cast = Cast(site)
     mirpur, uttara = (Scope(cast.community()) for _ in range(2))
@@ -116,7 +116,7 @@ class Reader:
         call()
 
 
-def test_socket_of_a_share_link_ends_with_the_pass_of_its_reader(site):
+def test_the_socket_of_a_share_link_closes_when_the_pass_of_its_reader_expires(site):
     token, stream = share(boss(Cast(site)), password=PASSWORD)["token"], ShareStream(site.services)
     early, late = Reader(), Reader()
     for reader in (early, late):
@@ -134,7 +134,7 @@ def test_socket_of_a_share_link_ends_with_the_pass_of_its_reader(site):
     assert late.code is None
 
 
-def test_socket_that_changes_its_view_quickly_gets_the_newest(site, monkeypatch):
+def test_a_socket_that_changes_its_view_quickly_receives_the_newest_view(site, monkeypatch):
     """A change within 2 s of the last one waits. Nothing is refused, even at the limit for the link."""
     monkeypatch.setattr(live_views, "MAX_VIEWS", 1)
     token, stream, reader, later = share(boss(Cast(site)))["token"], ShareStream(site.services), Reader(), []

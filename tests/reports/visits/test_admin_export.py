@@ -39,7 +39,7 @@ def table(admin, **fields):
     return rows_of(download(admin, **fields).text)
 
 
-def test_all_visits_are_in_the_file_from_the_first(site, admin):
+def test_an_exported_file_has_all_visits_from_the_first_one_on(site, admin):
     answer = download(admin)
     assert answer.content_type == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="visits-2025-12-17.csv"'
@@ -56,7 +56,7 @@ def test_an_export_breaks_off_when_the_right_to_it_is_lost(site, example, monkey
         list(pieces)
 
 
-def test_numbers_of_days_come_from_the_daily_sums(site, admin, example):
+def test_an_export_by_day_has_the_visits_of_each_day_in_the_chosen_range(site, admin, example):
     days = [{"day": "2025-12-16", "visits": "70", "new_visitors": "70"}]
     days.append({"day": "2025-12-17", "visits": "50", "new_visitors": "50"})
     assert table(admin, what="days") == days

@@ -65,7 +65,7 @@ def pages(database):
         yield Pages(site)
 
 
-def test_open_page_is_attended_from_its_beginning_to_its_end(pages):
+def test_the_attended_time_of_an_open_page_runs_from_its_beginning_to_its_end(pages):
     site = pages.site
     site.register("ayesha", visitId="1")
     assert pages.attended() == {"1": (0, None, "")}
@@ -85,7 +85,7 @@ def test_open_page_is_attended_from_its_beginning_to_its_end(pages):
     assert time[0] + site.time.ms - time[1] == 62_000 + 304_000
 
 
-def test_page_without_a_visit_id_belongs_to_the_newest_visit(pages):
+def test_a_page_without_a_visit_id_belongs_to_the_newest_visit(pages):
     site = pages.site
     for visit in "12":
         site.register("ayesha", visitId=visit)
@@ -98,7 +98,7 @@ def test_page_without_a_visit_id_belongs_to_the_newest_visit(pages):
     assert pages.attended() == {"1": (0, since_ms, ""), "2": (0, since_ms, "")}
 
 
-def test_time_of_a_closed_tab_counts_once_while_an_earlier_one_is_open(pages):
+def test_the_time_of_a_closed_tab_counts_once_while_an_earlier_tab_is_open(pages):
     site = pages.site
     site.register("ayesha", visitId="1")
     began_ms = site.time.ms
@@ -110,7 +110,7 @@ def test_time_of_a_closed_tab_counts_once_while_an_earlier_one_is_open(pages):
     assert pages.attended() == {"1": (0, began_ms, "")}
 
 
-def test_span_that_another_worker_has_written_since_its_answer_counts_once(pages):
+def test_a_span_that_another_worker_has_written_since_its_report_counts_once(pages):
     """The other worker is killed afterwards, and sends no further answer."""
     site, began_ms = pages.site, pages.site.time.ms
     site.register("ayesha", visitId="1")
@@ -124,7 +124,7 @@ def test_span_that_another_worker_has_written_since_its_answer_counts_once(pages
     assert pages.attended() == {"1": (3_000, None, "")}
 
 
-def test_late_visit_gets_no_time_and_no_act(pages):
+def test_a_late_visit_has_no_attended_time_and_no_act(pages):
     pages.site.register("ayesha", visitId="1", waitedMs=100_000)
     pages.open("tab", "ayesha", "1")
     assert pages.attended() == {"1": (None, None, "")}
@@ -147,11 +147,11 @@ def listed(page: str) -> dict[str, str]:
     return {visitor: words(cell) for visitor, cell in CELL.findall(page)}
 
 
-def test_log_shows_only_times_and_marks(admin):
+def test_the_visit_log_shows_the_attended_time_and_a_mark_for_acts_and_automation(admin):
     assert listed(admin.get("/admin/visits")) == TIMES
 
 
-def test_log_counts_the_time_of_an_open_page(sqlite_database):
+def test_the_visit_log_includes_the_time_of_an_open_page(sqlite_database):
     with Site(sqlite_database.url) as site:
         site.register("ayesha", page="/", visitId="1")
         sockets = site.services[VisitorSockets]
@@ -162,7 +162,7 @@ def test_log_counts_the_time_of_an_open_page(sqlite_database):
         assert listed(admin.get("/admin/visits")) == {"ayesha": "18 s"}
 
 
-def test_log_is_filtered_like_reports(admin):
+def test_the_visit_log_has_the_same_filters_by_evidence_as_reports(admin):
     for query, visitors in {
         "evidence=automated": {"driven", "bot"},
         "evidence=acted": {"worked", "pressed"},

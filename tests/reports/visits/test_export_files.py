@@ -40,14 +40,14 @@ def export(site: Site, file: Path, resume: bool = False, **which: str) -> bytes:
     return file.read_bytes()
 
 
-def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file):
+def test_an_export_to_a_file_equals_one_to_a_pipe_and_only_its_owner_can_read_it(site, file):
     pipe = io.BytesIO()
     export_file.stream(site.services[VisitList], pipe, VisitFilter(), quiet)
     assert export(site, file) == pipe.getvalue()
     assert os.stat(file).st_mode & 0o777 == 0o600
 
 
-def test_export_goes_on_wherever_it_was_cut_off(site, file):
+def test_an_export_that_was_cut_off_at_any_byte_can_be_resumed(site, file):
     """An export may be cut at any byte, even within a character, a quotation or a line break in a visitor's text."""
     whole = export(site, file)
     end = whole.index(b"\n", len(whole) // 8)
@@ -56,7 +56,7 @@ def test_export_goes_on_wherever_it_was_cut_off(site, file):
         assert export(site, file, resume=True) == whole
 
 
-def test_export_goes_on_with_visits_that_have_come_since(file, sqlite_database):
+def test_a_resumed_export_has_the_visits_that_came_since(file, sqlite_database):
     """This works even after a visit whose visitor id looks like a formula."""
     with Site(sqlite_database.url) as new:
         new.register("first", visitId="1")
@@ -70,11 +70,11 @@ def test_export_goes_on_with_visits_that_have_come_since(file, sqlite_database):
         assert after == export(new, file)
 
 
-def test_resume_begins_where_there_is_nothing(site, file):
+def test_a_resumed_export_without_a_file_starts_from_the_beginning(site, file):
     assert export(site, file, resume=True).count(b"visit-") == 41
 
 
-def test_other_file_is_not_touched(site, file):
+def test_an_export_does_not_touch_a_file_that_is_not_an_export(site, file):
     file.write_text("one\ntwo\n")
     for resume, why in ((False, "--resume"), (True, "is not a CSV export of visits")):
         with pytest.raises(Unusable, match=why):
@@ -82,7 +82,7 @@ def test_other_file_is_not_touched(site, file):
     assert file.read_text() == "one\ntwo\n"
 
 
-def test_export_of_another_database_is_not_gone_on_with(site, file, sqlite_database):
+def test_an_export_of_another_database_is_not_resumed(site, file, sqlite_database):
     with Site(sqlite_database.url) as other:
         other.register("somebody", visitId="else")
         before = export(other, file)

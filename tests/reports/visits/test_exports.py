@@ -26,7 +26,7 @@ def log(module_database):
         yield Log(site)
 
 
-def test_export_goes_by_the_filter_and_leaves_a_line_without_the_searched_text(log):
+def test_an_export_follows_the_filter_and_is_audited_without_the_searched_text(log):
     """The line is written before the first piece. Searches are usually visitor ids, which an erasure would miss."""
     log.site.rows("DELETE FROM audit_log")
     log.visits.export(log.admin, VisitFilter())
@@ -41,7 +41,7 @@ def test_export_goes_by_the_filter_and_leaves_a_line_without_the_searched_text(l
     assert [line.details for line in reversed(lines)] == details
 
 
-def test_export_says_when_a_visit_was_opened_that_was_counted_later():
+def test_an_export_has_the_opening_time_of_a_visit_that_was_counted_later():
     visit = LoggedVisit(1, 1, SPEC_MOMENT, "v", "x", DHAKA, None, None, None, False, None, None, None, None)
     waited = {3_600_000: "2025-12-16T03:48:38.412Z", 60_000: None, 0: None, None: None}
     late = [visit._replace(waited_ms=wait_ms, client_ms=5) for wait_ms in waited]
@@ -74,7 +74,7 @@ def cells(text: str, separator: str) -> Iterator[str]:
 
 @effort(100)
 @given(st.text(st.sampled_from([*SIGNS, *"';, a\"1|:^~", "ক", "া"]), max_size=12))
-def test_exported_text_is_read_back_unchanged(said):
+def test_an_exported_text_can_be_read_back_unchanged_and_is_a_formula_for_no_separator(said):
     text = exported(said)
     (row,) = csv.reader(io.StringIO(text, newline=""))
     assert [spreadsheet.plain(cell) for cell in row].count(said) >= 7

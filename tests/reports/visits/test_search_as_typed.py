@@ -108,20 +108,20 @@ CHOSEN = [
 
 
 @pytest.mark.both_kinds
-def test_text_finds_what_the_list_shows_and_a_number_however_it_is_written(world):
+def test_a_search_finds_every_text_of_the_list_and_a_number_in_any_spelling(world):
     assert {text: ordinals(world, text=text) for text in TEXTS} == TEXTS
 
 
 @pytest.mark.both_kinds
-def test_filter_means_exactly_what_was_chosen(world):
+def test_a_filter_selects_exactly_the_chosen_value(world):
     assert [(which, ordinals(world, **which)) for which, _ in CHOSEN] == CHOSEN
 
 
-def test_search_is_read_for_200_characters(world):
+def test_a_search_uses_the_first_200_characters(world):
     assert ordinals(world, text="b2" + " " * 198 + "x" * 7000) == [22302]
 
 
-def test_viewer_searches_by_anything_but_ids_and_emails(world):
+def test_a_viewer_can_search_by_any_value_except_ids_and_emails(world):
     log, admin, _ = world
     viewer = admin._replace(is_admin=False, is_viewer=True)
     (visit,) = log.slice(viewer, VisitFilter(text="nusrat")).visits
@@ -135,7 +135,7 @@ def test_viewer_searches_by_anything_but_ids_and_emails(world):
 TABLE = Visit.__table__.columns
 
 
-def test_columns_are_reduced_or_lost_with_their_visitor_unless_declared_as_kept():
+def test_every_column_of_a_visit_is_replaced_cleared_or_declared_as_kept():
     reduced = {column.name for column in TABLE if column.info.get("forgotten") == "reduced"}
     assert reduced == set(erasure_queries.REPLACED_COLUMNS)
     assert [name for name in CLEARED_COLUMNS if not TABLE[name].nullable] == []
@@ -145,7 +145,7 @@ ONLY_IF_REDUCED = {"visitor_number", "new_in"}
 """Columns of visits that are empty until a visit is reduced."""
 
 
-def test_every_column_is_read_for_the_log_and_exported_or_part_of_another():
+def test_every_column_of_a_visit_is_exported_by_itself_or_within_another_one():
     assert {column.name for column in queries.SELECTED_COLUMNS} | {"day", "hour_s"} == set(
         TABLE.keys()
     ) - ONLY_IF_REDUCED
@@ -153,7 +153,7 @@ def test_every_column_is_read_for_the_log_and_exported_or_part_of_another():
     assert set(TABLE.keys()) - ONLY_IF_REDUCED - part_of_another <= set(EXPORT_COLUMNS)
 
 
-def test_every_text_of_any_length_that_a_client_chooses_is_charged():
+def test_every_text_of_a_client_without_a_maximum_length_is_charged():
     unbounded = {column.name for column in TABLE if isinstance(column.type, Text)}
     assert unbounded - {"place"} == set(seen_texts.TEXT_SIZES)  # the server itself sets this value
 
@@ -162,5 +162,5 @@ WRITTEN = {Visit: INSERTED_VISIT_COLUMNS, Visitor: FirstVisit._fields, Event: EV
 
 
 @pytest.mark.parametrize("model", WRITTEN)
-def test_a_ledger_writes_every_column_of_its_tables(model):
+def test_the_ledger_writes_every_column_of_its_tables(model):
     assert set(WRITTEN[model]) == set(model.__table__.columns.keys()) - ONLY_IF_REDUCED

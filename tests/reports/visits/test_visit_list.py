@@ -20,7 +20,7 @@ def log(module_database):
         yield Log(site)
 
 
-def test_pages_fit_together(log):
+def test_the_slices_of_the_visit_log_fit_together_without_gaps_and_repeats(log):
     for count in (1, 5, 24):
         assert log.pages(count) == log.everything, count
         assert log.pages(count, newest_first=False) == log.everything[::-1], count
@@ -31,7 +31,7 @@ def test_pages_fit_together(log):
     assert log.visits.slice(log.admin, VisitFilter(), before=3, **options).visits == pages[0].visits
 
 
-def test_days_follow_the_time_zone_and_include_both_ends(log):
+def test_a_range_of_days_follows_the_time_zone_and_includes_both_ends(log):
     clock = log.site.services.clock
     for first, last in ((DAYS[1], DAYS[1]), (DAYS[1], ""), ("", DAYS[1]), (DAYS[0], DAYS[2]), ("2025-12-20", "")):
         visits = [visit for visit in log.everything if (first or "0") <= clock.bucket(visit.at_ms).day <= (last or "9")]
@@ -48,7 +48,7 @@ UNUSABLE = [
 ]
 
 
-def test_filter_that_cannot_be_used_is_refused_by_field(log):
+def test_an_invalid_filter_of_the_visit_log_is_refused_by_its_field(log):
     for which, field in UNUSABLE:
         for ask in (log.visits.slice, log.visits.export):
             with pytest.raises(InvalidInput) as refused:
@@ -56,13 +56,13 @@ def test_filter_that_cannot_be_used_is_refused_by_field(log):
             assert set(refused.value.details) == {field}
 
 
-def test_all_visits_of_days_and_of_a_community_are_counted_however_many_they_are(log, monkeypatch):
+def test_the_number_of_visits_of_a_range_or_a_community_has_no_upper_limit(log, monkeypatch):
     monkeypatch.setattr(visit_list, "MAX_COUNTED_RESULTS", 0)
     for which in ({}, {"first_day": DAYS[1]}, {"last_day": DAYS[0]}, {"community_id": log.hikers, "last_day": DAYS[1]}):
         assert log.visits.count(log.admin, VisitFilter(**which)) == Count(len(log.pages(**which)), True), which
 
 
-def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatch):
+def test_a_search_that_takes_long_returns_its_position_and_can_continue(log, monkeypatch):
     monkeypatch.setattr(visit_list, "SEARCH_LIMIT_S", -1)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
     page = log.visits.slice(log.admin, VisitFilter(text="1-15"))
@@ -87,7 +87,7 @@ def found_in(own, **which: str) -> tuple[LoggedVisit, ...]:
     return site.services[VisitList].slice(admin, VisitFilter(**which)).visits
 
 
-def test_number_finds_the_visit_of_every_count(own):
+def test_a_visit_number_finds_the_visits_with_it_in_every_epoch(own):
     site, _ = own
     for visitor in ("a", "b", "c"):
         site.register(visitor)
@@ -105,7 +105,7 @@ def test_number_finds_the_visit_of_every_count(own):
     assert [of("2–101"), of("2-2"), of("4-99")] == [["f", "e", "c", "b"], ["e", "b"], []]
 
 
-def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
+def test_a_filter_by_day_finds_visits_whose_commits_have_changed_places(own):
     site, _ = own
     midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # in Dhaka
     for number, late_ms in enumerate((-30_000, 5_000, -20_000, 12_000, -1, 0, -9_000, 30_000)):

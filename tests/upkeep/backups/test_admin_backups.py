@@ -24,7 +24,7 @@ def section(reader) -> str:
     return reader.get("/admin/data").partition('aria-labelledby="backups-label"')[2].partition("</section>")[0]
 
 
-def test_list_shows_each_backup_with_its_total_and_restore_command(site, admin, tmp_path):
+def test_the_list_has_the_total_and_the_restore_command_of_each_backup(site, admin, tmp_path):
     older, newest = add_backup(site, hours_ago=25, total=22_000), add_backup(site, hours_ago=2)
     unverified = add_backup(site, hours_ago=1, ending=UNVERIFIED_ENDING)
     damaged = add_backup(site)
@@ -39,7 +39,7 @@ def test_list_shows_each_backup_with_its_total_and_restore_command(site, admin, 
     assert page.count('<details class="restore"') == 2
 
 
-def test_viewers_see_backups_without_paths_commands_or_errors_and_cannot_make_one(site, tmp_path):
+def test_a_viewer_sees_backups_without_paths_commands_and_errors_and_cannot_make_one(site, tmp_path):
     viewer = panel(site, "babul")
     site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'babul@example.com'")
     add_backup(site)

@@ -17,7 +17,7 @@ NEW = {"epoch", "revision", "revoked_ms", "version"}
 """Columns with new values after a restore."""
 
 
-def test_restore_removes_invitations_and_waiting_emails_and_their_links(full, empty, tmp_path):
+def test_a_restore_removes_invitations_waiting_emails_and_the_links_in_emails(full, empty, tmp_path):
     columns = "id, email, email_key, role, invited_by, created_ms, expires_ms"
     values = "users.id, 'rani@example.com', 'rani@example.com', 'admin', users.id, 1, 9"
     full.rows(f"INSERT INTO panel_invitations ({columns}) SELECT {values} FROM users LIMIT 1")
@@ -55,7 +55,7 @@ def backups(site: Site) -> int:
 @pytest.mark.parametrize(
     ("module_database_kind", "target"), [("sqlite", "postgres"), ("postgres", "sqlite")], indirect=True
 )
-def test_every_table_is_restored_on_either_database_in_a_new_epoch(full, target, tmp_path):
+def test_every_table_is_restored_on_another_kind_of_database_in_a_new_epoch(full, target, tmp_path):
     full.rows("UPDATE communities SET ref = 'mirpur'")
     full.services[AccountServices].external.find_or_make({"4711": "Zarina"})
     before, access = target.stats(), [everything(site)["access_version"][0]["version"] for site in (target, full)]
@@ -85,7 +85,7 @@ def test_every_table_is_restored_on_either_database_in_a_new_epoch(full, target,
 
 
 @pytest.mark.parametrize("of_backup", [False, True])
-def test_restore_raises_epoch_and_revision_although_the_clock_was_set_back(full, empty, tmp_path, of_backup):
+def test_a_restore_raises_the_epoch_and_the_revision_even_after_a_clock_was_set_back(full, empty, tmp_path, of_backup):
     """They must exceed the backup's and the replaced database's: servers and pages drop older values."""
     sites = (full, empty)
     ahead = sites[not of_backup]
@@ -125,7 +125,7 @@ USES = {  # each use is enough by itself
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_database_in_use_is_refused_unless_forced(file, empty, use):
+def test_a_restore_into_a_database_in_use_needs_force(file, empty, use):
     use(empty)
     before = everything(empty)
     with pytest.raises(Unusable, match="already contains data"):
@@ -135,7 +135,7 @@ def test_database_in_use_is_refused_unless_forced(file, empty, use):
     assert empty.recount() == []
 
 
-def test_backup_replaces_no_file_unless_forced(full, tmp_path):
+def test_a_backup_replaces_a_file_only_with_force_and_only_its_owner_can_read_it(full, tmp_path):
     path = tmp_path / "there"
     path.write_text("precious")
     with pytest.raises(Unusable, match="--force"):
@@ -147,7 +147,7 @@ def test_backup_replaces_no_file_unless_forced(full, tmp_path):
 
 
 @pytest.mark.both_kinds
-def test_backup_shows_a_single_moment(full, empty, tmp_path, monkeypatch):
+def test_a_backup_has_all_rows_as_of_one_moment(full, empty, tmp_path, monkeypatch):
     rows, written = backup_queries.rows, []
 
     def slowly(connection, table):

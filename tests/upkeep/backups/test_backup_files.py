@@ -83,7 +83,7 @@ HOSTILE = {
 
 
 @pytest.mark.both_kinds
-def test_backup_with_impossible_values_changes_nothing(file, empty, tmp_path):
+def test_a_backup_with_impossible_values_changes_nothing(file, empty, tmp_path):
     """SQLite would store text in place of a number, and the server would not start again."""
     before, hostile = everything(empty), tmp_path / "hostile"
     for what, harm in HOSTILE.items():
@@ -142,7 +142,7 @@ REFUSED = {
 """The reason for a refusal, and what was done to the file."""
 
 
-def test_a_backup_with_a_wrong_head_or_a_damaged_file_is_refused_before_a_write(file, empty, tmp_path, monkeypatch):
+def test_a_damaged_backup_or_one_with_a_wrong_head_changes_nothing(file, empty, tmp_path, monkeypatch):
     before, wrong = everything(empty), tmp_path / "wrong"
     for sentence, harm in REFUSED.items():
         wrong.write_bytes(file.read_bytes())
@@ -168,7 +168,7 @@ def without_bots(lines: list[bytes]) -> list[bytes]:
     return made
 
 
-def test_restoring_an_older_backup_fills_columns_it_lacks(file, empty, tmp_path):
+def test_the_restore_of_an_older_backup_fills_the_columns_that_are_missing_there(file, empty, tmp_path):
     old = tmp_path / "old"
     old.write_bytes(sealed(without_bots(lines_of(file))))
     restore(empty, old)
@@ -176,7 +176,7 @@ def test_restoring_an_older_backup_fills_columns_it_lacks(file, empty, tmp_path)
 
 
 @pytest.mark.parametrize("target", ["sqlite", "postgres"], indirect=True)
-def test_backup_of_an_inconsistent_ledger_changes_nothing(file, target, tmp_path):
+def test_a_backup_of_an_inconsistent_ledger_changes_nothing(file, target, tmp_path):
     wrong = tmp_path / "wrong"
     lines = lines_of(file)
     where = next(n for n, line in enumerate(lines) if b'"table":"counters"' in line)

@@ -98,7 +98,7 @@ def begun(monkeypatch) -> list[Backups]:
     return servers
 
 
-def test_backup_is_made_at_its_time_and_verified(site, folder):
+def test_the_nightly_backup_is_made_at_its_time_and_verified(site, folder):
     """The process has the clock of the machine."""
     at = datetime.now(ZoneInfo("Asia/Dhaka")).replace(second=0, microsecond=0)
     site.settings["BACKUP_AT"] = f"{at:%H:%M}"
@@ -121,7 +121,7 @@ def test_backup_is_made_at_its_time_and_verified(site, folder):
     assert [file.name for file in ended(site).files] == [made.verified.name]  # once a day
 
 
-def test_killed_process_is_a_failure_and_leaves_earlier_backups(site, folder, monkeypatch, caplog):
+def test_a_killed_backup_is_a_failure_and_leaves_earlier_backups_as_they_are(site, folder, monkeypatch, caplog):
     """It is stopped as soon as it exists, so that it is killed before it ends."""
     start, earlier = service._start, add_backup(site, hours_ago=24)
 
@@ -142,7 +142,7 @@ def test_killed_process_is_a_failure_and_leaves_earlier_backups(site, folder, mo
     assert "backup_failed error=" in caplog.text
 
 
-def test_day_whose_backup_failed_is_not_done(site, monkeypatch):
+def test_a_day_with_a_failed_backup_is_not_marked_as_done(site, monkeypatch):
     monkeypatch.setattr(service, "BACKUP_COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))
     tick(site)
     site.time.go_to(AT)
@@ -151,7 +151,7 @@ def test_day_whose_backup_failed_is_not_done(site, monkeypatch):
     assert site.rows("SELECT day, ended_ms FROM nightly_work WHERE name = 'backups'") == [("2025-12-16", None)]
 
 
-def test_backup_that_ends_with_the_server_is_no_failure(site, monkeypatch):
+def test_a_backup_that_is_stopped_with_the_server_is_not_a_failure(site, monkeypatch):
     monkeypatch.setattr(service, "BACKUP_COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
     backups(site).begin(OPERATOR)
     wait_until(lambda: backups(site)._pid, "the process is there")
@@ -159,7 +159,7 @@ def test_backup_that_ends_with_the_server_is_no_failure(site, monkeypatch):
     assert ended(site).failed is None
 
 
-def test_process_whose_claim_is_lost_is_stopped_and_leaves_no_zombie(site, monkeypatch):
+def test_the_process_of_a_backup_that_lost_its_claim_is_stopped_and_leaves_no_zombie(site, monkeypatch):
     monkeypatch.setattr(service, "BACKUP_COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
     pids = []
 
@@ -173,7 +173,7 @@ def test_process_whose_claim_is_lost_is_stopped_and_leaves_no_zombie(site, monke
 
 
 @pytest.mark.both_kinds
-def test_one_of_many_servers_begins_the_backup(site, folder, begun):
+def test_only_one_of_several_servers_begins_the_nightly_backup(site, folder, begun):
     """The servers have separate connections. Afterwards none starts another backup."""
     tick(site)
     site.time.go_to(AT)
@@ -190,7 +190,7 @@ def test_one_of_many_servers_begins_the_backup(site, folder, begun):
     assert len(begun) == 1
 
 
-def test_admins_begin_one_at_a_time(site, folder, begun):
+def test_an_admin_can_begin_a_backup_only_while_no_other_one_runs(site, folder, begun):
     nadia = site_admin(site, "omar")
     with pytest.raises(Forbidden):
         backups(site).begin(nadia._replace(is_admin=False, is_viewer=True))
@@ -211,7 +211,7 @@ def is_possible(site: Site) -> bool:
     return backups(site)._is_possible(backups(site)._day())
 
 
-def test_failed_backup_is_tried_again_after_an_hour_up_to_three_times_a_day(site):
+def test_a_failed_backup_is_tried_again_after_an_hour_up_to_three_times_a_day(site):
     site.time.go_to(AT)
     assert is_possible(site)
     for attempt in range(3):
@@ -246,7 +246,7 @@ def test_a_backup_is_due_once_on_every_local_day(sqlite_database, folder):
             assert iso(state(site).next_ms) == f"{next_at}:00.000Z"
 
 
-def test_failure_is_emailed_once_until_a_backup_succeeds(site):
+def test_a_failure_is_emailed_once_until_a_backup_succeeds(site):
     """Admins with a confirmed email receive one email."""
     confirm(site, "nadia")
     site_admin(site, "omar")
@@ -265,7 +265,7 @@ def total_of(change: int) -> Callable[..., backup.Head]:
     return lambda *about: head_of(*about)._replace(total=head_of(*about).total + change)
 
 
-def test_backup_whose_restored_total_differs_is_not_verified(site, folder, monkeypatch):
+def test_a_backup_is_not_verified_if_its_restored_total_differs(site, folder, monkeypatch):
     """It is kept until the next one, with its own ending."""
     site.register()
     earlier = make(site)
@@ -291,7 +291,7 @@ def test_backup_whose_restored_total_differs_is_not_verified(site, folder, monke
     assert "warnings" not in site.client.get("/readyz").json
 
 
-def test_backup_of_an_inconsistent_ledger_is_reported_like_other_recounts(site):
+def test_a_backup_of_an_inconsistent_ledger_is_not_verified_and_its_recount_is_audited(site):
     site.rows("UPDATE counters SET visits = 7")
     with pytest.raises(Inconsistent, match=r"inconsistent: .*visits is 7"):
         make(site)
@@ -299,7 +299,7 @@ def test_backup_of_an_inconsistent_ledger_is_reported_like_other_recounts(site):
     assert (recounted["agrees"], "seconds" in recounted) == (False, True)
 
 
-def test_only_the_newest_backups_are_kept_as_many_as_the_setting_says(sqlite_database, folder):
+def test_only_the_newest_backup_keep_backups_are_kept(sqlite_database, folder):
     with Site(sqlite_database.url, BACKUP_DIR=str(folder), BACKUP_KEEP="2") as site:
         names = []
         for _ in range(3):
@@ -308,7 +308,7 @@ def test_only_the_newest_backups_are_kept_as_many_as_the_setting_says(sqlite_dat
         assert [file.name for file in state(site).files] == names[:0:-1]
 
 
-def test_full_disk_is_named_and_leaves_no_partial_file(site, folder, monkeypatch):
+def test_a_full_disk_is_named_and_no_partial_file_is_left(site, folder, monkeypatch):
     def full(connection: object, table: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -319,7 +319,7 @@ def test_full_disk_is_named_and_leaves_no_partial_file(site, folder, monkeypatch
     assert os.listdir(folder) == [LOCK_FILE]
 
 
-def test_folder_that_cannot_be_written_to_is_named_before_and_after_a_backup(site, folder):
+def test_a_folder_that_is_not_writable_is_named_before_and_after_a_backup(site, folder):
     shutil.rmtree(folder)
     folder.touch()
     sentence = f"BACKUP_DIR is '{folder}', which is not writable (File exists): give the user"
@@ -331,17 +331,17 @@ def test_folder_that_cannot_be_written_to_is_named_before_and_after_a_backup(sit
     assert state(site).failed.error.startswith(sentence)  # until a backup is verified
 
 
-def test_slow_folder_keeps_no_page_waiting(site, monkeypatch):
+def test_a_slow_folder_does_not_delay_a_page(site, monkeypatch):
     """It may be on another machine that does not respond."""
     state(site)
     backups(site)._is_reading = True  # and never ends
     assert backups(site).state(OPERATOR).files == []
 
 
-@pytest.mark.long(proved_by="upkeep/backups/test_backups.py::test_backup_is_made_at_its_time_and_verified")
+@pytest.mark.long(proved_by="upkeep/backups/test_backups.py::test_the_nightly_backup_is_made_at_its_time_and_verified")
 @pytest.mark.honest_start
 @pytest.mark.both_kinds
-def test_a_server_that_was_down_makes_its_backup_outside_the_event_loop_when_it_is_back(database, folder, tmp_path):
+def test_a_server_that_was_down_makes_the_missed_backup_outside_the_event_loop(database, folder, tmp_path):
     database.begin()
     database.rows("INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES ('backups', '', '', 0, 0)")
     server = ChangedServer(database, tmp_path, CHANGES="{}", WATCHED=1, BACKUP_DIR=str(folder)).start()

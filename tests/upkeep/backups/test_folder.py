@@ -24,7 +24,7 @@ def nights(count: int) -> list[str]:
     return [new_name(NOON_MS + night * 86_400_000) + VERIFIED_ENDING for night in range(count)]
 
 
-def test_rotation_keeps_the_newest_and_the_verified_backup_and_other_files(folder):
+def test_the_rotation_keeps_the_newest_backups_the_verified_one_and_other_files(folder):
     names = nights(8)
     others = ["koyjabo-2026-11-24.backup", "notes.txt", f"{names[0]}.old", f".{names[0]}", f"x{names[0]}"]
     others.append(new_name(NOON_MS) + UNVERIFIED_ENDING)
@@ -47,7 +47,7 @@ def test_a_backup_that_is_removed_while_the_list_is_read_hides_no_others(folder,
     assert [file.name for file in BackupFolder(folder).files()] == [kept]
 
 
-def test_one_backup_runs_in_a_folder_at_a_time(folder):
+def test_only_one_backup_runs_in_a_folder_at_a_time(folder):
     place = BackupFolder(folder)
     assert not place.is_locked()
     with place.locked() as work:
@@ -60,7 +60,7 @@ def test_one_backup_runs_in_a_folder_at_a_time(folder):
     assert os.listdir(folder) == [LOCK_FILE]
 
 
-def test_a_page_that_looks_whether_a_backup_runs_keeps_none_from_beginning(folder, monkeypatch):
+def test_a_page_that_checks_for_a_running_backup_does_not_prevent_a_backup(folder, monkeypatch):
     """It has the lock for a moment."""
     place, pauses = BackupFolder(folder), []
     with place.locked():
@@ -77,7 +77,7 @@ def test_a_page_that_looks_whether_a_backup_runs_keeps_none_from_beginning(folde
             assert len(pauses) == 1
 
 
-def test_files_of_a_killed_backup_are_removed_by_the_next_one(folder):
+def test_the_files_of_a_killed_backup_are_removed_by_the_next_backup(folder):
     (folder / WORK_FOLDER).mkdir()
     (folder / WORK_FOLDER / "part").touch()
     with BackupFolder(folder).locked() as work:

@@ -154,17 +154,17 @@ def test_each_bad_fact_causes_one_warning():
         assert shown == [(level, sentence)]
 
 
-def test_good_facts_cause_no_warning():
+def test_no_good_fact_causes_a_warning():
     for name, facts in FINE.items():
         assert warnings(facts) == [], name
 
 
-def test_red_warnings_come_first():
+def test_the_red_warnings_come_first():
     facts = database(unsafe=("fsync",), rollback=Rollback(NOW_MS, 12))._replace(unsaved=UNSAVED)
     assert [warning.name for warning in warnings(facts)] == ["writer", "rollback", "database"]
 
 
-def test_warnings_have_a_section_of_the_guide_and_name_no_setting_with_a_form():
+def test_every_warning_has_a_section_of_the_guide_and_names_no_setting_with_a_form():
     assert set(CAUSE_SENTENCES) == set(CODES)
     shown = [warning for facts, *_ in WRONG for warning in warnings(facts)]
     shown += [warning for code in CODES for warning in warnings(at(unsaved=Unsaved(NOW_MS, code)))]
@@ -175,7 +175,7 @@ def test_warnings_have_a_section_of_the_guide_and_name_no_setting_with_a_form():
     assert set(re.findall(r"[A-Z_]{3,}", sentences)) & PAGE_SETTINGS.keys() == set()
 
 
-def test_unsafe_settings_of_postgres_are_found(postgres):
+def test_the_unsafe_settings_of_postgresql_are_found(postgres):
     """The PostgreSQL of the tests runs without these settings, to be fast."""
     with Site(postgres.new_database().url) as site:
         facts = site.services[Health].facts(OPERATOR, False)

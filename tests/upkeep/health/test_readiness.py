@@ -30,7 +30,7 @@ def checks(server: Server) -> dict[str, dict]:
     return server.get("/readyz").json()["checks"]
 
 
-def test_readiness_is_red_while_visits_wait_for_their_commit(server):
+def test_the_server_is_not_ready_while_a_visit_waits_for_its_commit(server):
     answers: list[int] = []
     with server.database.locked():
         visit = threading.Thread(target=lambda: answers.append(server.post_visit("ayesha", "1").status_code))
@@ -44,7 +44,7 @@ def test_readiness_is_red_while_visits_wait_for_their_commit(server):
     wait_until(lambda: server.get("/readyz").ok, "it is green again")
 
 
-def test_readiness_is_red_after_a_failed_commit_until_the_next(server):
+def test_the_server_is_not_ready_after_a_failed_commit_until_one_succeeds(server):
     """Traffic that is moved elsewhere cannot show that the failure is over."""
     with server.database.locked():
         assert server.post_visit("ayesha").status_code == 503
@@ -52,7 +52,7 @@ def test_readiness_is_red_after_a_failed_commit_until_the_next(server):
     wait_until(lambda: server.get("/readyz").ok, "it is green although there were no visits")
 
 
-def test_readiness_is_red_while_the_worker_is_overloaded(server):
+def test_the_server_is_not_ready_while_a_worker_is_overloaded(server):
     late = wait_until(lambda: late_after_a_stop(server), "it says that it was late")
     assert late["loop"]["ms"] > 1000
     wait_until(lambda: server.get("/readyz").ok, "it is green again")
@@ -71,7 +71,7 @@ def late_after_a_stop(server: Server) -> dict[str, dict] | None:
     return None
 
 
-def test_health_check_of_the_image_bypasses_proxies(server):
+def test_the_health_check_of_the_image_bypasses_a_proxy(server):
     (command,) = re.findall(r"^HEALTHCHECK .*\n +CMD (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     command_line = [sys.executable, *json.loads(command)[1:]]
 

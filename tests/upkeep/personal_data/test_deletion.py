@@ -67,7 +67,7 @@ def test_no_row_refers_to_a_deleted_account_and_no_number_changes(site, history)
     assert site.services[Reports].weekly(history.theirs).people == (1, 0)
 
 
-def test_last_admin_of_a_community_cannot_delete_their_account(site, history):
+def test_the_last_admin_of_a_community_cannot_delete_their_account(site, history):
     site.rows("UPDATE memberships SET role = 'member' WHERE user_id = :id", id=history.karim.id)
     before, answer = tables_with(site, history.ayesha.id), delete(history)
     assert_error(answer, 409, "last_admin", history.hers)
@@ -77,13 +77,13 @@ def test_last_admin_of_a_community_cannot_delete_their_account(site, history):
     assert delete(history).status_code == 204
 
 
-def test_last_admin_of_the_site_cannot_delete_their_account(site, history):
+def test_the_last_admin_of_the_site_cannot_delete_their_account(site, history):
     assert_error(history.boss.delete(ME, json=RIGHT), 409, "last_admin")
     site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=history.ayesha.id)
     assert history.boss.delete(ME, json=RIGHT).status_code == 204
 
 
-def test_one_of_two_admins_who_leave_at_once_stays(site):
+def test_two_admins_who_delete_their_accounts_at_once_cannot_both_leave(site):
     karim, community, both = sign_up(site, "karim"), "", threading.Barrier(2)
 
     def leave(where: Site, user_id: str) -> type | None:
@@ -109,7 +109,7 @@ def test_one_of_two_admins_who_leave_at_once_stays(site):
                 karim = sign_up(site, "karim")
 
 
-def test_visit_during_a_deletion_has_no_owner(site, history):
+def test_a_visit_during_the_deletion_of_an_account_has_no_user(site, history):
     """The visit is committed after the account is gone."""
 
     def arrive(user_id: str) -> None:
@@ -124,7 +124,7 @@ def test_visit_during_a_deletion_has_no_owner(site, history):
     assert site.recount() == []
 
 
-def test_account_with_very_many_rows_is_deleted_in_pieces(site, history, monkeypatch):
+def test_an_account_with_many_rows_is_deleted_in_pieces(site, history, monkeypatch):
     """Transactions are short, interrupted work continues, and all numbers agree in between."""
     use_small_pieces(monkeypatch, 2)
     monkeypatch.setattr(personal_data, "DELETION_PATIENCE_S", 0)

@@ -66,7 +66,7 @@ def pause(monkeypatch):
     pause.over.set()
 
 
-def test_total_is_not_set_over_a_visit_that_came_first(site, monkeypatch):
+def test_the_total_is_not_set_after_a_visit_that_came_first(site, monkeypatch):
     actor = recounts.audit.actor
 
     def visited(*arguments):
@@ -78,7 +78,7 @@ def test_total_is_not_set_over_a_visit_that_came_first(site, monkeypatch):
     assert site.stats()["totalVisitors"] == 4001
 
 
-def test_recount_reports_agreement_or_problems(site, admin, monkeypatch):
+def test_a_recount_reports_agreement_or_the_problems(site, admin, monkeypatch):
     monkeypatch.setattr(recount_queries, "MAX_STORED_PROBLEMS", 1)
     for visitor in ("a", "b", "a"):
         site.register(visitor)
@@ -93,7 +93,7 @@ def test_recount_reports_agreement_or_problems(site, admin, monkeypatch):
     assert result["problem_count"] > 1
 
 
-def test_recount_reads_one_moment_and_blocks_nothing(site, admin, pause):
+def test_a_recount_reads_a_single_moment_and_delays_no_visits(site, admin, pause):
     site.register("a")
     site.services[Recounts].begin(admin)
     assert pause.begun.wait(PATIENCE_S)
@@ -109,7 +109,7 @@ def test_recount_reads_one_moment_and_blocks_nothing(site, admin, pause):
     assert actions(site, admin) == [RECOUNT_ENDED, RECOUNT_BEGUN]
 
 
-def test_recount_keeps_its_lease_while_it_runs_and_loses_it_with_its_worker(site, admin, pause, caplog):
+def test_a_recount_keeps_its_lease_while_it_runs_and_loses_it_with_its_worker(site, admin, pause, caplog):
     site.register()
     with Site(site.database_url, site.time) as other:
         other.services[Recounts].begin(admin)
@@ -131,7 +131,7 @@ def test_recount_keeps_its_lease_while_it_runs_and_loses_it_with_its_worker(site
 
 
 @pytest.mark.parametrize("comes_late", [False, True])
-def test_result_is_written_once_after_a_database_outage(site, admin, pause, monkeypatch, comes_late):
+def test_the_result_of_a_recount_is_written_once_after_a_database_outage(site, admin, pause, monkeypatch, comes_late):
     """`comes_late` means that the write succeeded despite the error."""
     recounts, away = site.services[Recounts], [True] * 3
     write = recounts._database.write
@@ -155,7 +155,7 @@ def test_result_is_written_once_after_a_database_outage(site, admin, pause, monk
     assert recounts.state(admin).last.details["agrees"] is True
 
 
-def test_recount_runs_every_night_and_at_the_first_start(site, admin):
+def test_a_recount_runs_every_night_and_at_the_first_start(site, admin):
     tonight = site.services[Recounts].tick
     made = []
     for hours in (0, 1, 17):  # 10:48, 11:48, and 04:48 in the morning

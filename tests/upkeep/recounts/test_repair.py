@@ -47,7 +47,7 @@ def numbers(site: Site) -> dict[str, list[dict]]:
 
 
 @pytest.mark.both_kinds
-def test_every_figure_and_row_of_derived_tables_is_recounted_and_repaired(full):
+def test_every_figure_and_every_row_of_derived_tables_is_recounted_and_repaired(full):
     before, stats = numbers(full), full.stats()
     for table, figure in FIGURES:
         full.rows(f"UPDATE {table} SET {figure} = {figure} + 1")
@@ -66,7 +66,7 @@ def test_every_figure_and_row_of_derived_tables_is_recounted_and_repaired(full):
 
 
 @pytest.mark.parametrize("damage", BEYOND.values(), ids=BEYOND)
-def test_damage_to_the_ledger_is_reported_but_not_repaired(full, damage):
+def test_a_damaged_ledger_is_reported_but_not_repaired(full, damage):
     full.rows(damage)
     wrong, before = full.recount(), numbers(full)
     assert wrong
@@ -74,7 +74,7 @@ def test_damage_to_the_ledger_is_reported_but_not_repaired(full, damage):
     assert numbers(full) == before
 
 
-def test_total_that_falls_begins_a_new_epoch(full):
+def test_a_repair_that_lowers_a_total_begins_a_new_epoch(full):
     before = full.stats()
     full.rows("UPDATE counters SET visits = visits + 10, total = total + 10 WHERE scope = 'site'")
     assert repair(full)[1] == []
@@ -85,7 +85,7 @@ def test_total_that_falls_begins_a_new_epoch(full):
     assert full.recount() == []
 
 
-def test_repair_is_audited_if_something_was_repaired(full):
+def test_a_repair_is_audited_only_if_it_changed_a_number(full):
     full.rows("DELETE FROM audit_log")
     assert repair(full) == ([], [])
     assert [row["action"] for row in everything(full)["audit_log"]] == ["ledger.recounted"]
@@ -96,7 +96,7 @@ def test_repair_is_audited_if_something_was_repaired(full):
     assert lines == [("ledger.recounted", False), ("ledger.repair", None), ("ledger.recounted", True)]
 
 
-def test_repair_works_with_reduced_visits(full):
+def test_a_repair_also_works_with_reduced_visits(full):
     full.time.pass_(days=3)
     assert full.reduce(10).visits > 0
     before = numbers(full)
@@ -123,7 +123,7 @@ starting_steps panel_invitations attendance stored_settings page_sums
 """The sources of derived data, together with `visits`, and data that exists only in these tables."""
 
 
-def test_every_table_is_in_the_list_or_known_not_to_be_derived():
+def test_every_table_is_recounted_or_listed_as_not_derived():
     """Add each new table to one of the two lists: a recount must check derived data."""
     assert {table.name for table in db.metadata.sorted_tables} == TABLES | {*NOT_DERIVED.split()}
     assert not TABLES & {*NOT_DERIVED.split()}

@@ -48,7 +48,7 @@ def contents(site: Site) -> str:
 
 
 @pytest.mark.both_kinds
-def test_visitor_who_comes_back_is_a_new_one(site):
+def test_an_erased_visitor_who_returns_is_a_new_visitor(site):
     site.register("ayesha", visitId="1", communityId=HERE)
     site.forget("ayesha")
     again = site.register("ayesha", visitId="1", communityId=HERE)
@@ -82,7 +82,7 @@ def test_no_table_contains_an_erased_visitor(sqlite_database):
         assert site.recount() == []
 
 
-def test_erased_visits_keep_one_name_and_lose_identifying_values(site):
+def test_the_visits_of_an_erased_visitor_share_one_random_id_and_lose_identifying_values(site):
     sent = {"userAgent": ANDROID, "referrer": "https://m.facebook.com/groups/ayesha", "timestamp": 5, "page": "/map"}
     karim = sign_up(site, "karim")
     site.post(json={"visitorId": "ayesha", **sent}, headers={"Authorization": f"Bearer {karim.access}"})
@@ -99,7 +99,7 @@ def test_erased_visits_keep_one_name_and_lose_identifying_values(site):
     assert other[2:5] == ("https://m.facebook.com/groups/ayesha", ANDROID, 5)
 
 
-def test_response_and_logs_do_not_reveal_the_erased_visitor(site, caplog):
+def test_the_response_and_the_logs_do_not_reveal_an_erased_visitor(site, caplog):
     caplog.set_level(logging.DEBUG)
     admin = site_admin(site)
     site.register("ayesha-the-visitor")
@@ -119,7 +119,7 @@ def test_response_and_logs_do_not_reveal_the_erased_visitor(site, caplog):
         assert (line.target_kind, line.target_id, line.target, line.details) == ("visitor", "", "", {})
 
 
-def test_any_page_may_erase_within_limits_and_invalid_ids_are_refused(site):
+def test_any_page_can_erase_a_visitor_within_limits_and_an_invalid_id_is_refused(site):
     asked = site.client.options(FORGET, headers={"Origin": "https://app.example.com"})
     assert (asked.status_code, asked.headers["Access-Control-Allow-Origin"]) == (204, "*")
     assert "POST" in asked.headers["Access-Control-Allow-Methods"]
@@ -150,7 +150,7 @@ def many_visits(site: Site, count: int) -> None:
 
 
 @pytest.mark.both_kinds
-def test_visitor_with_many_visits_is_erased_in_pieces(site, small_pieces, monkeypatch):
+def test_a_visitor_with_many_visits_is_erased_in_pieces(site, small_pieces, monkeypatch):
     many_visits(site, 20)
     before = site.stats()
     monkeypatch.setattr(erasure, "PATIENCE_S", 0)
@@ -170,7 +170,7 @@ def test_visitor_with_many_visits_is_erased_in_pieces(site, small_pieces, monkey
     assert site.stats()["totalVisits"] == before["totalVisits"]
 
 
-def test_interrupted_erasure_continues_with_the_same_random_id(site, small_pieces):
+def test_an_interrupted_erasure_continues_with_the_same_random_id(site, small_pieces):
     many_visits(site, 2)
     site.time.pass_(days=2)
     many_visits(site, 2)
@@ -197,7 +197,7 @@ def test_interrupted_erasure_continues_with_the_same_random_id(site, small_piece
 
 
 @pytest.mark.both_kinds
-def test_visits_during_an_erasure_are_erased(site, small_pieces):
+def test_every_visit_that_comes_during_an_erasure_is_erased(site, small_pieces):
     """These visits are in communities where the visitor is new."""
     many_visits(site, 8)
     coming = count(1)
@@ -226,7 +226,7 @@ def is_in_redis(redis, visitor: str) -> bool:
         return any(visitor in str(client.dump(key)) for key in client.scan_iter("koyjabo:active:*"))
 
 
-def test_erased_visitor_is_active_on_no_worker(server, redis):
+def test_an_erased_visitor_is_active_on_no_worker(server, redis):
     """The visitor's pages stay open on both workers, which renew the leases of open pages."""
     before = server.stats().unique
     server.register("ayesha")

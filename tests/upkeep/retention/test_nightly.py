@@ -47,7 +47,7 @@ def worker(site: Site) -> Nightly:
     return Nightly(retention._database, site.services.clock, InPlace(), retention)
 
 
-def test_nightly_work_runs_once_a_day_even_after_a_restart(site, nights):
+def test_the_nightly_work_runs_once_a_day_even_after_a_restart(site, nights):
     first, second = worker(site), worker(site)
     site.time.go_to("2025-12-16T03:29:59.999+06:00")
     for nightly in (first, second, first):
@@ -63,7 +63,7 @@ def test_nightly_work_runs_once_a_day_even_after_a_restart(site, nights):
 
 
 @pytest.mark.both_kinds
-def test_one_of_many_workers_does_the_nightly_work(site, nights):
+def test_only_one_of_several_workers_does_the_nightly_work(site, nights):
     """The servers have separate connections."""
     with Site(site.database_url, site.time) as second, Site(site.database_url, site.time) as third:
         with ThreadPoolExecutor(3) as threads:
@@ -86,7 +86,7 @@ def claimed_by_one_who_died(site: Site) -> None:
     assert not ended(site)
 
 
-def test_work_of_a_silent_worker_is_taken_over(site, nights):
+def test_the_work_of_a_silent_worker_is_taken_over(site, nights):
     claimed_by_one_who_died(site)
     site.time.pass_(milliseconds=SILENT_WORKER_MS)
     worker(site).tick()
@@ -101,7 +101,7 @@ def test_work_of_a_silent_worker_is_taken_over(site, nights):
     assert nights() == ["2025-12-16"] * 2
 
 
-def test_living_worker_keeps_its_claim_for_any_time(site, nights, monkeypatch):
+def test_a_worker_keeps_its_claim_while_it_reports_and_loses_it_when_it_is_frozen(site, nights, monkeypatch):
     """A worker that was frozen and lost its claim does not continue."""
     first, second = worker(site), worker(site)
     retention = site.services[Retention]
@@ -126,7 +126,7 @@ def test_living_worker_keeps_its_claim_for_any_time(site, nights, monkeypatch):
     assert taken_over == nights() == ["2025-12-16"]
 
 
-def test_wrong_clock_does_not_stop_the_nightly_work(site, nights):
+def test_a_wrong_clock_does_not_stop_the_nightly_work(site, nights):
     for wrong in ({"days": 400}, {"days": -400}, {"hours": 3}, {"hours": -3}):
         before = len(nights())
         site.time.put_right(**wrong)
@@ -145,7 +145,7 @@ def days_kept(site: Site) -> list[str]:
     return [day for (day,) in rows]
 
 
-def test_visits_and_their_retries_are_kept_for_today_and_the_retention_days(site):
+def test_every_visit_is_kept_for_today_and_the_retention_days_and_so_are_its_retries(site):
     """Local days, to the millisecond: midnight in Dhaka is at 18:00 UTC."""
     for moment in ("2025-11-15T23:59:59.999+06:00", "2025-11-16T00:00:00+06:00", "2025-12-16T12:00:00+06:00"):
         site.time.go_to(moment)
@@ -167,7 +167,7 @@ def test_visits_and_their_retries_are_kept_for_today_and_the_retention_days(site
     assert site.recount() == []
 
 
-def test_expired_rows_are_removed(site):
+def test_the_nightly_work_deletes_expired_rows(site):
     now, day = site.time.ms, 86_400_000
     columns = "id, email, email_key, name, password, is_admin, created_ms"
     site.rows(f"INSERT INTO users ({columns}) VALUES ('u', 'a@b.c', 'a@b.c', 'A', '-', false, 0)")
@@ -190,7 +190,7 @@ SHORT = "Chrome on Android (phone)"
 DAYS = ("2025-11-01", "2025-11-02", "2025-11-03", "2025-12-20", "2025-12-21")
 
 
-def test_old_user_agents_are_replaced_by_their_parsed_values(site, monkeypatch):
+def test_an_old_user_agent_is_replaced_by_the_text_of_its_parsed_values(site, monkeypatch):
     use_small_pieces(monkeypatch, 2)
     site.time.go_to("2025-12-22T12:00:00+06:00")
     for number, day in enumerate(DAYS):

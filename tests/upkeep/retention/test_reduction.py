@@ -81,7 +81,7 @@ def contents(site: Site) -> str:
 
 
 @pytest.mark.both_kinds
-def test_no_column_and_no_backup_contains_a_person_of_reduced_visits(site, tmp_path):
+def test_no_column_and_no_backup_contains_the_person_of_a_reduced_visit(site, tmp_path):
     visit(site, PERSONAL["visitor_id"], HERE, "visit-before-login", referrer=PERSONAL["referrer"])
     site.services[Reports].convert(PERSONAL["user_id"], PERSONAL["visitor_id"])
     new = NewVisit(**PERSONAL, scope=Scope(HERE), at_ms=site.time.ms, page="/map")
@@ -101,7 +101,7 @@ def test_no_column_and_no_backup_contains_a_person_of_reduced_visits(site, tmp_p
     assert kept == [("https://www.google.com", written(parsed(PHONE)))]
 
 
-def test_visitors_of_reduced_visits_count_once_a_month_and_reports_say_so(site):
+def test_a_reduced_visitor_counts_once_a_month_and_the_report_is_marked_as_not_exact(site):
     visit_on(site, "2025-10-30", "2025-10-31", "2025-11-01", "2025-11-02", "2025-12-20")
     visit_on(site, "2025-12-20", visitor="babul")
     reports = site.services[Insights]
@@ -120,7 +120,7 @@ def test_visitors_of_reduced_visits_count_once_a_month_and_reports_say_so(site):
 
 
 @pytest.mark.both_kinds
-def test_a_month_has_one_id_until_its_secret_goes_with_the_last_visit(site, tmp_path):
+def test_a_visitor_has_one_id_a_month_until_its_secret_is_deleted_with_the_last_visit(site, tmp_path):
     days = ("2025-10-30", "2025-10-31", "2025-11-01", "2025-11-02")
     visit_on(site, *days)
     for night, secrets in (("2025-11-30", 1), ("2025-12-01", 0), ("2025-12-02", 1), ("2025-12-03", 1)):
@@ -140,7 +140,7 @@ def test_a_month_has_one_id_until_its_secret_goes_with_the_last_visit(site, tmp_
 
 
 @pytest.mark.both_kinds
-def test_a_visitor_is_listed_until_the_last_visit_there_is_reduced(site):
+def test_a_visitor_is_listed_in_a_scope_until_the_last_visit_there_is_reduced(site):
     visit_on(site, "2025-10-30", scope=HERE)
     visit_on(site, "2025-10-31", "2025-12-20")
     stats = site.stats()
@@ -157,7 +157,7 @@ def test_a_visitor_is_listed_until_the_last_visit_there_is_reduced(site):
     assert site.recount() == []
 
 
-def test_conversions_keep_their_page_and_time(site):
+def test_a_reduced_conversion_keeps_its_first_page_and_its_time(site):
     visit_on(site, "2025-10-30", visitor="babul", scope=HERE, page="/fares")
     visit_on(site, "2025-10-31", scope=HERE, page="/map")
     site.time.pass_(hours=2)
@@ -182,7 +182,7 @@ def test_conversions_keep_their_page_and_time(site):
 
 
 @pytest.mark.both_kinds
-def test_an_event_loses_its_person_with_its_visit_and_later_events_have_no_visit(site):
+def test_an_event_loses_its_person_with_its_visit_and_a_later_event_has_no_visit(site):
     site.time.go_to("2025-10-31T23:50:00+06:00")
     visit(site, visit_id="1")
     send_event(site, "nobody", "without-visit")
@@ -236,7 +236,7 @@ def test_an_erasure_does_not_give_kept_visits_the_id_of_a_month(site):
     assert site.recount() == []
 
 
-def test_visits_of_a_wrong_clock_wait_for_a_later_night_and_stop_no_others(site):
+def test_a_visit_with_a_wrong_time_is_reduced_on_a_later_night_and_delays_no_other(site):
     visit_on(site, "2025-10-30")
     visit_on(site, "2030-01-01", visitor="future")
     visit_on(site, "2025-10-31", "2025-11-01")
@@ -250,7 +250,7 @@ def test_visits_of_a_wrong_clock_wait_for_a_later_night_and_stop_no_others(site)
     assert reduce_on(site, "2030-03-01") == 2
 
 
-def test_verify_finds_a_reduced_visit_that_still_has_a_person(site):
+def test_the_recount_finds_a_reduced_visit_that_still_has_a_person(site):
     visit_on(site, "2025-10-30")
     reduce_on(site, "2025-12-31")
     site.store_blocks()
@@ -262,7 +262,7 @@ def test_verify_finds_a_reduced_visit_that_still_has_a_person(site):
         assert site.recount() == []
 
 
-def test_verify_recounts_the_people_who_are_left_after_a_reduction(site):
+def test_the_recount_checks_the_people_who_are_left_after_a_reduction(site):
     visit_on(site, "2025-10-30", "2025-10-31", scope=HERE, user_id="a-user")
     reduce_on(site, "2025-12-31")
     assert site.rows("SELECT * FROM people") == site.rows("SELECT * FROM person_days") == []
@@ -274,7 +274,7 @@ def test_verify_recounts_the_people_who_are_left_after_a_reduction(site):
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_visits_wait_while_a_visitor_is_removed(site, database, monkeypatch):
+def test_every_new_visit_waits_while_a_visitor_is_removed(site, database, monkeypatch):
     """Otherwise, a visit that has just found its visitor listed would be by a visitor who is not listed."""
     visit_on(site, "2025-10-30")
     real, is_free = reduction_queries.changed_rows, []

@@ -75,7 +75,7 @@ def test_a_new_mail_server_is_emailed_by_the_earlier_one(site, mailboxes):
     assert THIEF not in "".join(mail.as_string() for mail in earlier.mails)
 
 
-def test_the_earlier_password_is_sealed_and_forgotten(site, mailboxes):
+def test_the_password_of_the_earlier_mail_server_is_sealed_and_deleted_after_the_email(site, mailboxes):
     mailbox, _ = mailboxes
     change(site, SMTP_URL=mailbox.url(login="user:hush@"), PUBLIC_URL=PUBLIC_URL)
     change(site, PUBLIC_URL=THIEF)

@@ -79,7 +79,7 @@ def test_a_stored_value_is_checked_like_one_of_the_environment(site):
     assert is_refused(site, PUBLIC_URL=""), "email needs it"
 
 
-def test_secret_is_sealed_and_only_its_change_is_recorded(site):
+def test_a_stored_secret_is_sealed_and_only_its_change_is_audited(site):
     change(site, PUBLIC_URL="https://live.example.com")
     change(site, SMTP_URL=MAIL)
     assert site.services[MailOutbox].is_on
@@ -91,7 +91,7 @@ def test_secret_is_sealed_and_only_its_change_is_recorded(site):
     assert len(site.rows("SELECT id FROM audit_log WHERE action = 'settings.change'")) == 2, "nothing changed"
 
 
-def test_today_is_the_day_in_the_new_zone_and_earlier_visits_keep_theirs(site):
+def test_after_a_change_of_the_time_zone_earlier_visits_keep_their_day(site):
     """It is 10:48 on 16 December in Dhaka, and 23:48 on the 15th in New York."""
     site.register("ayesha")
     assert site.stats()["todayVisits"] == 1
@@ -109,7 +109,7 @@ def test_today_is_the_day_in_the_new_zone_and_earlier_visits_keep_theirs(site):
     assert site.stats()["todayVisits"] == 1
 
 
-def test_settings_apply_to_whatever_uses_them(site, tmp_path):
+def test_every_stored_setting_applies_at_once_without_a_restart(site, tmp_path):
     change(site, BOT_POLICY="ignore", MILESTONES="7", RETENTION_DAYS="30", HONOUR_PRIVACY_SIGNALS="0")
     change(site, OWN_ADDRESSES="203.0.113.7", ALLOWED_ORIGINS="https://app.example.com", BACKUP_DIR=str(tmp_path))
     answer = site.post(json={"visitorId": "crawler", "userAgent": CRAWLER})
@@ -127,7 +127,7 @@ def test_settings_apply_to_whatever_uses_them(site, tmp_path):
 
 
 @pytest.mark.both_kinds
-def test_of_two_changes_at_once_neither_breaks_the_other(site, database, monkeypatch):
+def test_two_conflicting_changes_at_once_cannot_both_be_saved(site, database, monkeypatch):
     """On one server, an admin turns email on, while on another one, the public address that emails need is removed."""
     change(site, PUBLIC_URL="https://live.example.com")
 
@@ -149,7 +149,7 @@ def test_of_two_changes_at_once_neither_breaks_the_other(site, database, monkeyp
     assert bool(settings.smtp_url) == bool(settings.public_url) == done[0]
 
 
-def test_change_that_a_database_outage_interrupts_is_repeated(site):
+def test_a_change_that_a_database_outage_interrupts_is_repeated(site):
     calls = []
 
     def interrupt(_: object) -> None:
@@ -164,7 +164,7 @@ def test_change_that_a_database_outage_interrupts_is_repeated(site):
     assert calls == ["Rail Count"] * 2
 
 
-def test_stored_values_that_the_environment_no_longer_allows_are_left_out(site):
+def test_a_stored_value_that_the_environment_no_longer_allows_is_left_out(site):
     """The site's database moves from a development server, and its public address is no longer set."""
     with Site(site.database_url, ENVIRONMENT="development", PUBLIC_URL="https://live.example.com") as earlier:
         change(earlier, APP_URL="http://app.example", SMTP_URL=MAIL, SITE_NAME="Rail Count")
@@ -174,7 +174,7 @@ def test_stored_values_that_the_environment_no_longer_allows_are_left_out(site):
     assert "not in use. Public address is missing" in words(panel(site).get("/admin/server"))
 
 
-def test_start_leaves_out_damaged_and_invalid_values_and_names_them(site):
+def test_a_server_starts_without_damaged_and_invalid_values_and_names_them(site):
     site.rows("INSERT INTO stored_settings VALUES ('SMTP_URL', 'smtp://a@b'), ('RETENTION_DAYS', '0')")
     site.restart()
     stored = site.services[StoredSettings]
@@ -185,7 +185,7 @@ def test_start_leaves_out_damaged_and_invalid_values_and_names_them(site):
     assert list(stored.left_out) == ["SMTP_URL"]
 
 
-def test_change_is_refused_even_if_another_value_is_left_out(database):
+def test_an_invalid_change_is_refused_even_if_another_value_is_left_out(database):
     with Site(database.url, ENVIRONMENT="development", TIMEZONE="") as earlier:
         change(earlier, APP_URL="http://app.example")
     with Site(database.url, TIMEZONE="") as site:
@@ -198,7 +198,7 @@ def test_change_is_refused_even_if_another_value_is_left_out(database):
         assert site.services[StoredSettings].left_out == {}
 
 
-def test_restored_secret_without_its_key_is_named_and_off(site, tmp_path):
+def test_a_restored_secret_without_its_secret_key_is_named_and_not_used(site, tmp_path):
     change(site, PUBLIC_URL="https://live.example.com", SITE_NAME="Rail Count")
     change(site, SMTP_URL=MAIL)
     panel(site)
@@ -212,7 +212,7 @@ def test_restored_secret_without_its_key_is_named_and_off(site, tmp_path):
         assert "another SECRET_KEY" in words(Reader(other).log_in("rani").get("/admin/server"))
 
 
-def test_only_invited_people_sign_up_while_it_is_closed(site):
+def test_only_invited_people_can_sign_up_while_the_sign_up_is_closed(site):
     panel(site)
     change(site, SIGN_UP="invited")
     signup = {"email": "karim@example.com", "password": PASSWORD}
@@ -240,7 +240,7 @@ def _invite(site: Site, email: str) -> str:
     return answer.json["link"].rpartition("/invitations/")[2]
 
 
-def test_reports_by_hour_follow_the_time_zone(site):
+def test_the_hours_of_reports_follow_the_time_zone(site):
     site.register("ayesha")
     boss = sign_up(site, "boss")
     promote(site, boss.email)
@@ -276,7 +276,7 @@ def test_a_name_set_on_the_command_line_is_shown_by_all_workers_and_after_a_rest
     assert all("Rail Count" in page for page in home_pages(server))
 
 
-def test_no_visit_is_lost_and_no_connection_ends_while_settings_change(server):
+def test_no_visit_is_lost_and_no_connection_closes_while_settings_change(server):
     before = server.stats().total
     with Crowd([server], visits=6, clients=6, goes_on=True) as crowd:
         for setting in (("TIMEZONE", "America/New_York"), ("BOT_POLICY", "ignore"), ("TIMEZONE", "Asia/Dhaka")):

@@ -22,7 +22,7 @@ def url_in(page: str) -> str:
     return unescape(page.partition('data-copy="')[2].partition('"')[0])
 
 
-def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
+def test_a_view_of_reports_can_be_shared_by_a_link_that_is_shown_once(site, rani):
     site.register("v1", page="/metro", referrer="https://www.google.com/")
     site.register("v2", page="/metro")
     query = "source=google.com&page=%2Fmetro&page=%21%2Fmap&range=7d"
@@ -44,7 +44,7 @@ def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
     assert "Expired" in words(rani.get(CONNECT))
 
 
-def test_revoking_a_link_needs_a_confirmation_and_names_the_link(site, rani):
+def test_an_admin_confirms_the_revocation_of_a_share_link_which_is_named_and_audited(site, rani):
     created = rani.send(NEW, 200, name="100% <b>mine</b>", **EMPTY)
     path = url_in(created).removeprefix("http://localhost")
     share_id = site.rows("SELECT id FROM shares WHERE name LIKE '100%'")[0][0]

@@ -30,7 +30,7 @@ def boss(site) -> Person:
     return new_admin(site)
 
 
-def test_shared_page_starts_with_its_days_and_never_exceeds_its_filters(site, boss):
+def test_a_shared_page_starts_with_the_range_of_its_link_and_never_exceeds_the_filters(site, boss):
     site.register("v2", page="/fares")
     token = share(boss, filters={"page": ["/metro"]}, range="7d")["token"]
     assert shared(site, token).json["start"] == "2025-12-10"
@@ -52,7 +52,7 @@ def test_shared_page_starts_with_its_days_and_never_exceeds_its_filters(site, bo
     assert f'<a href="{own}">14 Dec 2025 – 31 Dec 2099</a>' in reader.get(f"{own}?range=7d")
 
 
-def test_page_says_the_filters_of_the_link_but_no_community(site, boss):
+def test_a_shared_page_lists_the_filters_of_its_link_except_communities(site, boss):
     text, filters = "Only these visits are shown", {"page": ["/metro"], "device": ["!bot"]}
     page = words(Reader(site).get(f"/share/{share(boss, filters=filters)['token']}"))
     assert f"{text}: Device is not" in page
@@ -64,7 +64,7 @@ def test_page_says_the_filters_of_the_link_but_no_community(site, boss):
     assert text not in words(Reader(site).get(f"/share/{share(boss)['token']}"))
 
 
-def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss):
+def test_a_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss):
     listed, unlisted = (found(boss, name=name, listed=name == "Metro") for name in ("Metro", "Secret society"))
     pages = [f"/communities/{community['id']}{end}" for community in (listed, unlisted) for end in ("", "/members")]
     for number, page in enumerate((*pages, pages[-1])):
@@ -88,7 +88,7 @@ def test_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss
     assert "Community Secret society/members" in boss.get("/api/reports/breakdown?by=page").text
 
 
-def test_no_search_engine_and_no_other_site_learns_of_a_link(site, boss):
+def test_the_headers_of_a_shared_page_keep_its_link_from_search_engines_and_other_sites(site, boss):
     known = [share(boss)["token"], share(boss, password=PASSWORD)["token"]]
     for token in (*known, "x" * 43):
         answer = site.app.test_client().get(f"/share/{token}", headers={"Accept": "text/html"})
@@ -99,7 +99,7 @@ def test_no_search_engine_and_no_other_site_learns_of_a_link(site, boss):
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
-def test_nothing_is_shown_before_the_password_is_typed(site, boss):
+def test_a_share_link_with_a_password_shows_no_reports_before_the_password_is_entered(site, boss):
     token = share(boss, name="Metro", password=PASSWORD, filters={"page": ["/metro"]})["token"]
     reader, other = Reader(site), Reader(site)
     assert "Metro" not in words(reader.get(f"/share/{token}")).replace("Koy Jabo", "")
@@ -113,7 +113,7 @@ def test_nothing_is_shown_before_the_password_is_typed(site, boss):
     assert_error(shared(site, token, client=other.client), 401, "share_locked")
 
 
-def test_pass_is_good_for_one_link_for_half_a_day(site, boss):
+def test_the_pass_for_a_password_opens_one_share_link_for_12_hours(site, boss):
     one, other = (share(boss, password=PASSWORD) for _ in range(2))
     reader = Reader(site)
     reader.send(f"/share/{one['token']}", password=PASSWORD)
@@ -135,7 +135,7 @@ def guess(site: Site, token: str, password: str, address: str) -> int:
     return client.post(f"/share/{token}", environ_overrides={"REMOTE_ADDR": address}, **request).status_code
 
 
-def test_one_address_has_ten_guesses_a_minute(site, boss, monkeypatch):
+def test_one_address_has_ten_guesses_a_minute_at_the_password_of_a_share_link(site, boss, monkeypatch):
     monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(time=lambda: 0.0, monotonic=lambda: 0.0))
     token = share(boss, password=PASSWORD)["token"]
     assert [guess(site, token, WRONG, "203.0.113.7") for _ in range(11)] == [422] * 10 + [429]
@@ -143,7 +143,7 @@ def test_one_address_has_ten_guesses_a_minute(site, boss, monkeypatch):
     assert guess(site, token, PASSWORD, "203.0.113.8") == 303
 
 
-def test_guesses_from_many_addresses_have_one_budget(site, boss):
+def test_guesses_from_many_addresses_share_the_budget_of_the_link(site, boss):
     """The budget is stored in the database, as for accounts: other workers and restarts do not reset it."""
     token = share(boss, password=PASSWORD)["token"]
     most = GUESS_PLANS[LOGIN_GUESS].most
@@ -155,7 +155,7 @@ def test_guesses_from_many_addresses_have_one_budget(site, boss):
         assert guess(restarted, token, WRONG, addresses[-1]) == 429
 
 
-def test_right_password_leads_back_to_the_address_as_it_was(site, boss):
+def test_the_right_password_leads_back_to_the_same_address_on_this_site(site, boss):
     """Some parameter names have a meaning for Flask, which must not accept them from a visitor."""
     path = f"/share/{share(boss, password=PASSWORD)['token']}"
     for query in ("", "?_scheme=javascript&_external=1", "?endpoint=x", "?token=x&range=7d&page=%2Fa&page=b"):
@@ -163,7 +163,7 @@ def test_right_password_leads_back_to_the_address_as_it_was(site, boss):
         assert (answer.status_code, answer.headers["Location"]) == (303, path + query)
 
 
-def test_reader_of_a_link_is_asked_to_come_back_while_too_many_wait(site, boss, monkeypatch):
+def test_a_reader_of_a_share_link_gets_503_while_too_many_reports_wait(site, boss, monkeypatch):
     token = share(boss)["token"]
     monkeypatch.setattr(insights, "PUBLIC_PATIENCE_S", 0)
     monkeypatch.setattr(scan_queue, "MAX_WAITING_OF_OTHERS", 0)
