@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.application.site import Site
-from support.people.accounts import Person, promote, sign_up
+from support.people.accounts import Person, new_admin, sign_up
 from support.servers.server import Server
 
 
@@ -18,10 +18,7 @@ def site(module_database) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def boss(site: Site) -> Person:
-    """An admin of the site."""
-    person = sign_up(site, "rani")
-    promote(site, person.email)
-    return person
+    return new_admin(site)
 
 
 @pytest.fixture

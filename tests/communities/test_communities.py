@@ -7,7 +7,8 @@ import json
 import pytest
 from support.application.site import Site, assert_error
 from support.assertions.openapi import assert_described
-from support.people.communities import PATH, found, losses, roles_in, stored
+from support.people.communities import PATH, found, losses, roles_in
+from support.people.routes import stored
 
 from koyjabo.communities.services import CommunityServices
 

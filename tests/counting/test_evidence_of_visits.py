@@ -2,9 +2,9 @@
 
 import pytest
 from support.application.site import Site, site_fixture
-from support.people.accounts import bearer, log_in
+from support.people.accounts import bearer, log_in, new_admin
 from support.people.admins import id_of, panel
-from support.people.api_keys import boss, call, key
+from support.people.api_keys import call, key
 from support.people.page_readers import Reader
 
 GOOGLEBOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
@@ -106,7 +106,7 @@ def test_a_visit_without_a_connection_has_no_attended_time(site):
         {"visitorId": "a", "visitId": "2", "address": OFFICE, "userAgent": GOOGLEBOT},
         {"visitorId": "a", "visitId": "3"},
     ]
-    answer = call(site, key(boss(site), "visits:write"), "/api/visits", "POST", json={"visits": visits})
+    answer = call(site, key(new_admin(site), "visits:write"), "/api/visits", "POST", json={"visits": visits})
     assert answer.status_code == 200, answer.text
     assert site.rows("SELECT attended_ms, automated, network, own FROM visits WHERE visitor_id = 'a' ORDER BY id") == [
         (None, False, "datacentre", False),

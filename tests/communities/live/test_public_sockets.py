@@ -6,14 +6,30 @@ import pytest
 from support.clients.event_source import StreamListener, of_community
 from support.clients.members import KINDS, Member, PlainMember, SocketioMember, promote
 from support.people.communities import PATH, losses
-from support.people.seats import seat_of
 from support.programs.processes import wait_until
 
 from koyjabo.base.core.errors import Forbidden
+from koyjabo.communities.live.participant import Participant
+from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.communities.services import CommunityServices
 from koyjabo.realtime.services import RealtimeServices
+from koyjabo.web.login.claims import Tokens
 
 LOG_IN, FORBIDDEN = 4001, 4003
+
+
+class Socket:
+    """A plain WebSocket that discards what is written."""
+
+    is_stream = False
+
+    def write(self, data: bytes) -> None: ...
+
+
+def seat_of(site, person, community: str, end=lambda problem: None) -> Participant:
+    """A person who asks to join as a member. `end` receives the reason if they are removed."""
+    session = site.services[Tokens].read(person.access).session_id
+    return Participant(Socket(), RequiredAccess(session, person.id, community, "member"), False, end)
 
 
 def open_all(server, stack: ExitStack, community: str, token: str | None):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 from support.application.site import Site, assert_error
-from support.people.accounts import Person, bare, sign_up
-from support.people.api_keys import PATH, boss as admin, call, key, make
+from support.people.accounts import Person, bare, new_admin as admin, sign_up
+from support.people.api_keys import PATH, call, key, make
 from support.people.communities import found
 from support.programs.patience import PATIENCE_S
 from support.servers.server import Server

@@ -7,8 +7,8 @@ import logging
 
 import pytest
 from support.application.site import Site, assert_error, nothing_counted
-from support.people.accounts import sign_up
-from support.people.api_keys import boss, call, key
+from support.people.accounts import new_admin, sign_up
+from support.people.api_keys import call, key
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.counting.incoming import SEND_AGAIN, VISITS_PER_COMMIT
@@ -31,7 +31,7 @@ def site(database):
 
 @pytest.fixture
 def text(site) -> str:
-    return key(boss(site), "visits:write")
+    return key(new_admin(site), "visits:write")
 
 
 def visit(number: int, **fields):
@@ -131,7 +131,7 @@ def test_closed_community_counts_visits_that_its_server_sends(site, text):
 def test_ignored_crawler_has_no_ordinal_and_one_line_in_the_log(database, caplog):
     caplog.set_level(logging.DEBUG)
     with Site(database.url, BOT_POLICY="ignore") as site:
-        text = key(boss(site), "visits:write")
+        text = key(new_admin(site), "visits:write")
         bot = visit(1, userAgent="Googlebot/2.1 (+http://www.google.com/bot.html)")
         ignored = {"ordinal": None, "duplicate": False}
         assert results(site, text, bot, visit(2), bot) == [ignored, {"ordinal": 1, "duplicate": False}, ignored]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import PASSWORD, Person, log_in, promote, sign_up
+from support.people.accounts import PASSWORD, Person, log_in, new_admin as admin, promote, sign_up
 from support.people.admins import panel
-from support.people.api_keys import boss as admin, make
+from support.people.api_keys import make
 from support.people.communities import found
 from support.people.page_readers import Reader, words
 

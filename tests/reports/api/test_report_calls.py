@@ -4,8 +4,7 @@ import pytest
 from support.application.site import Site, Time, assert_error, site_fixture
 from support.assertions.csv_files import rows_of
 from support.assertions.openapi import assert_described
-from support.people.accounts import Person
-from support.people.api_keys import boss as new_admin
+from support.people.accounts import Person, new_admin
 from support.people.communities import PATH
 
 from koyjabo.columns.columns import Columns

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.people.admins import ExampleCommunity, address, panel, routes
+from support.people.admins import ExampleCommunity, address, panel
 from support.people.page_readers import FOR_SCRIPTS, Reader, words
 
 from koyjabo.base.core.identity import OPERATOR
@@ -45,6 +45,12 @@ def viewer(site):
 @pytest.fixture(scope="module")
 def rules(site):
     return [rule for rule in routes(site, "GET") if is_for_viewers(site, rule)]
+
+
+def routes(site, method: str):
+    """Every panel route that accepts this method."""
+    rules = site.app.url_map.iter_rules()
+    return [rule for rule in rules if rule.endpoint.startswith("panel_") and method in rule.methods]
 
 
 def is_for_viewers(site, rule):

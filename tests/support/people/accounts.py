@@ -66,6 +66,13 @@ def promote(site: Site, email: str, is_admin: bool = True) -> None:
     users.set_role(OPERATOR, users.get_by_email(OPERATOR, email).id, SITE_ADMIN if is_admin else SITE_MEMBER)
 
 
+def new_admin(site: Site, name: str = "rani") -> Person:
+    """A new admin of the site."""
+    person = sign_up(site, name)
+    promote(site, person.email)
+    return person
+
+
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 

@@ -22,12 +22,6 @@ def id_of(site: Site, name: str) -> str:
     return site.rows("SELECT id FROM users WHERE email = :email", email=f"{name}@example.com")[0][0]
 
 
-def routes(site: Site, method: str) -> list[Rule]:
-    """Every panel route that accepts this method."""
-    rules = site.app.url_map.iter_rules()
-    return [rule for rule in rules if rule.endpoint.startswith("panel_") and method in (rule.methods or ())]
-
-
 def address(site: Site, rule: Rule, **values: str) -> str:
     """The URL of a route, with values for its parameters."""
     values = {"earlier": "users", "rest": "x", "group": "name", **values}

@@ -5,16 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from support.application.site import Site
-from support.people.accounts import Person, bare, bearer, promote, sign_up
+from support.people.accounts import Person, bare, bearer
 
 PATH = "/api/keys"
-
-
-def boss(site: Site) -> Person:
-    """A new admin of the site."""
-    person = sign_up(site, "rani")
-    promote(site, person.email)
-    return person
 
 
 def make(person: Person, *scopes: str, **fields: Any) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from support.application.site import Site
 from support.people.accounts import Person, bare, sign_up
 
 PATH = "/api/communities"
-ROLES = ("member", "moderator", "admin")
-STORED = ("communities", "memberships", "access_version", "counters", "invitations")
 
 
 class Cast:
@@ -18,7 +16,7 @@ class Cast:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        parts = (*ROLES, "site_admin", "outsider", "other", "newcomer")
+        parts = ("member", "moderator", "admin", "site_admin", "outsider", "other", "newcomer")
         self._kept: dict[str, str] = {}
         self.people = {part: sign_up(site, part) for part in parts}
         site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=self["site_admin"].id)
@@ -86,11 +84,6 @@ def roles_in(site: Site, community: str) -> dict[str, str]:
     """Roles by user id, as stored."""
     rows = site.rows("SELECT user_id, role FROM memberships WHERE community_id = :id", id=community)
     return {user: role for user, role in rows}  # noqa: C416
-
-
-def stored(site: Site) -> dict[str, list[tuple]]:
-    """All rows that a call about communities could change."""
-    return {table: sorted(site.rows(f"SELECT * FROM {table}"), key=str) for table in STORED}
 
 
 def losses(site: Site) -> int:

@@ -118,9 +118,6 @@ BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
 """Routes without a role. They have their own tests."""
 
 SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
-STREAMS = {"api_sockets.stream", "api_sockets.community_stream"}
-"""Allowed requests from a test client get 501."""
-
 WITHOUT_SESSION = {
     *("api_auth.sign_up", "api_auth.log_in", "pages_login.do_sign_up", "pages_login.do_log_in"),
     *("api_second_factor.second_factor", "pages_login.second_factor", "pages_login.enrol"),

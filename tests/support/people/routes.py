@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
 from werkzeug.routing import Rule
 
-from koyjabo.base.core.extensions import db
 from support.application.site import Site
 from support.people.admins import address
 from support.people.communities import Cast
@@ -14,7 +12,7 @@ from support.people.permissions import BY_LOOPBACK_OR_TOKEN
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 TABLES = ("users", "sessions", "communities", "memberships", "adjustments", "audit_log", "visits", "invitations")
 TABLES += ("totp_secrets", "recovery_codes", "spent_codes", "shares", "api_keys")
-TABLES += ("panel_invitations",)
+TABLES += ("panel_invitations", "access_version", "counters")
 
 
 def rules(site: Site) -> dict[str, Rule]:
@@ -48,8 +46,5 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
 
 
 def stored(site: Site) -> dict[str, list[tuple]]:
-    with site.app.app_context(), db.engine.connect() as connection:
-        return {
-            table: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2"))]
-            for table in TABLES
-        }
+    """All rows that a request could change."""
+    return {table: sorted(site.rows(f"SELECT * FROM {table}"), key=str) for table in TABLES}

@@ -2,7 +2,7 @@
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import Person, promote, sign_up, try_login
+from support.people.accounts import Person, new_admin, sign_up, try_login
 from support.people.communities import PATH, account_of
 from support.people.page_readers import Reader
 
@@ -33,9 +33,7 @@ def community(site) -> str:
 
 @pytest.fixture(scope="module")
 def boss(site) -> Person:
-    person = sign_up(site, "boss")
-    promote(site, person.email)
-    return person
+    return new_admin(site, "boss")
 
 
 def put(by: Person, community: str = "dhaka") -> str:

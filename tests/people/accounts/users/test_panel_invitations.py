@@ -7,7 +7,7 @@ from support.application.site import Site, assert_error
 from support.assertions.openapi import assert_described
 from support.clients.forms import answer
 from support.databases.at_once import hold_for_two
-from support.people.accounts import PASSWORD, Person, disable, promote, sign_up
+from support.people.accounts import PASSWORD, Person, disable, new_admin, promote, sign_up
 from support.people.communities import accept
 from support.people.page_readers import Reader
 from support.people.two_step import App, secret_in, token_in, turn_on
@@ -20,18 +20,12 @@ ME = "/api/auth/me"
 
 @pytest.fixture
 def boss(site) -> Person:
-    return site_admin(site, "boss")
+    return new_admin(site, "boss")
 
 
 @pytest.fixture
 def karim(site) -> Person:
     return sign_up(site, "karim")
-
-
-def site_admin(site: Site, name: str) -> Person:
-    person = sign_up(site, name)
-    promote(site, person.email)
-    return person
 
 
 def invite(by: Person, email: str = "karim@example.com", role: str = "viewer") -> str:
@@ -73,7 +67,7 @@ def test_an_invitation_to_the_panel_replaces_the_earlier_one_and_never_lowers_a_
 
 def test_an_invitation_to_the_panel_is_revoked_when_its_inviter_loses_the_role(site, boss, karim):
     """Regaining the right does not restore the invitation."""
-    salma = site_admin(site, "salma")
+    salma = new_admin(site, "salma")
     token = invite(salma, role="admin")
     promote(site, salma.email, is_admin=False)
     promote(site, salma.email)
@@ -87,7 +81,7 @@ def test_an_invitation_to_the_panel_is_revoked_when_its_inviter_loses_the_role(s
 
 def test_an_invitation_by_a_demoted_admin_is_invalid_even_if_it_was_stored_later(site, boss, karim):
     """The request may have started before the demotion."""
-    token = invite(site_admin(site, "salma"), role="admin")
+    token = invite(new_admin(site, "salma"), role="admin")
     site.rows("UPDATE users SET is_admin = false WHERE email = 'salma@example.com'")
     assert_error(accept(karim, token), 404, "unknown_invitation")
 
@@ -101,7 +95,7 @@ def test_an_older_invitation_does_not_restore_a_lost_role(site, boss, karim):
 
 def test_an_invited_admin_without_required_two_step_login_is_logged_out(database):
     with Site(database.url) as site:
-        boss = site_admin(site, "boss")
+        boss = new_admin(site, "boss")
         karim, salma = sign_up(site, "karim"), sign_up(site, "salma")
         turn_on(salma)
         tokens = [invite(boss, person.email, "admin") for person in (karim, salma)]
@@ -158,7 +152,7 @@ def test_rights_in_the_panel_are_given_only_with_the_password_and_a_code(site, b
 
 def test_an_invitation_opens_the_closed_signup_only_on_its_own_page(database):
     with Site(database.url) as site:
-        path = f"/invitations/{invite(site_admin(site, 'boss'))}"
+        path = f"/invitations/{invite(new_admin(site, 'boss'))}"
     form = {"email": "salma@example.com", "password": PASSWORD}
     with Site(database.url, SIGN_UP="invited") as site:
         for next_ in (path, f"//other.example{path}", f"/communities?x={path}"):
@@ -172,7 +166,7 @@ def test_an_invitation_opens_the_closed_signup_only_on_its_own_page(database):
 @pytest.mark.both_kinds
 def test_of_two_signups_at_once_only_one_gets_the_account_and_the_role(database, monkeypatch):
     with Site(database.url) as open_site:
-        path = f"/invitations/{invite(site_admin(open_site, 'boss'))}"
+        path = f"/invitations/{invite(new_admin(open_site, 'boss'))}"
     hold_for_two(monkeypatch, invitation_queries, "keep", database)
     settings = {"SIGN_UP": "invited"}
     with Site(database.url, **settings) as one, Site(database.url, **settings) as two, ThreadPoolExecutor(2) as threads:
@@ -190,7 +184,7 @@ def test_of_two_signups_at_once_only_one_gets_the_account_and_the_role(database,
 @pytest.mark.both_kinds
 def test_an_invitation_opens_one_account_which_gets_its_role_after_two_step_login(database):
     with Site(database.url) as site:
-        path = f"/invitations/{invite(site_admin(site, 'boss'))}"
+        path = f"/invitations/{invite(new_admin(site, 'boss'))}"
         other = sign_up(site, "salma")
         turn_on(other)
     with Site(database.url, SIGN_UP="invited", REQUIRE_TWO_FACTOR="all") as site:

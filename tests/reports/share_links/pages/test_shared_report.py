@@ -4,8 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import Person
-from support.people.api_keys import boss as new_admin
+from support.people.accounts import Person, new_admin
 from support.people.communities import found
 from support.people.page_readers import Reader, words
 from support.people.share_links import PASSWORD, share, shared, visits
