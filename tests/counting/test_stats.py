@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy.engine import make_url
 from support.application.site import SPEC_MOMENT, Site, site_fixture
-from support.servers.responses import Registered
+from support.servers.api_client import Registered
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.models import Scope

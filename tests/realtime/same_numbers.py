@@ -7,7 +7,7 @@ from typing import Any
 
 from support.clients.worker_connections import Page, WorkerConnection, flat
 from support.programs.processes import wait_until
-from support.servers.responses import Stats
+from support.servers.api_client import Stats
 
 
 def numbers(shown: Stats) -> tuple[str, int, int, int, Any]:

@@ -7,7 +7,7 @@ import pytest
 from support.clients.node_page import NodePage
 from support.programs.ports import free_port
 from support.programs.processes import ROOT
-from support.servers.responses import Stats
+from support.servers.api_client import Stats
 
 pytestmark = pytest.mark.long(
     proved_by="realtime/test_push_events.py::test_updates_and_acknowledgements_arrive_by_every_transport"

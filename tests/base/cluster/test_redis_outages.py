@@ -13,7 +13,7 @@ from support.databases.database import SqliteDatabase
 from support.databases.redis import Redis
 from support.programs.processes import wait_until
 from support.programs.service import Service
-from support.servers.changed_server import ChangedServer
+from support.servers.server import Server
 
 from koyjabo.base.cluster.redis_client import RedisClient, connect
 from koyjabo.base.cluster.redis_listener import Listener
@@ -119,7 +119,8 @@ def silent(tmp_path):
 def server(tmp_path, disposable_redis, silent):
     database = SqliteDatabase.migrated(tmp_path / "koyjabo.db")
     url = f"redis://localhost:{disposable_redis.port}/0"
-    server = ChangedServer(database, tmp_path, CHANGES="{}", SILENT=silent, REDIS_URL=url)
+    server = Server(database, tmp_path, SILENT=silent, REDIS_URL=url)
+    server.program = (str(Path(__file__).with_name("silent_wsgi.py")),)
     yield server
     server.kill()
 
@@ -149,7 +150,7 @@ def test_a_server_counts_visits_while_the_name_of_redis_cannot_be_resolved(serve
             visit()
             time.sleep(VISIT_PAUSE_S)
         assert not ready(server)
-        assert server.worker.num_threads() < 12, "look-ups pile up"
+        assert server.workers()[0].num_threads() < 12, "look-ups pile up"
         silent.unlink()
         wait_until(lambda: ready(server), "Redis is found again")
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import random
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from itertools import count
 from typing import Any
 
+from support.clients.connection import Answer, Connection
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
@@ -25,36 +26,30 @@ REQUEST_TIMEOUT_S = PATIENCE_S / 2
 
 
 class Client:
-    """A cheap simulated browser. It calls one server after the other."""
+    """A cheap simulated browser. It calls one server after the other, over kept connections."""
 
     def __init__(self, servers: Sequence[Server], first: int) -> None:
         self.seen_total = 0
         self._servers = servers
         self._turn = first
-        self._connections: dict[int, http.client.HTTPConnection] = {}  # by port
+        self._connections: dict[int, Connection] = {}  # by port
 
-    def register(self, visitor: str, visit: str) -> tuple[int, str | None, dict[str, Any]] | None:
-        """Status, Retry-After and body of the response, or None without a response."""
+    def register(self, visitor: str, visit: str) -> Answer | None:
+        """The next server's response, or None without a response."""
         self._turn += 1
         port = self._servers[self._turn % len(self._servers)].port
-        connection = self._connections.get(port) or self._connect(port)
-        body = json.dumps({"visitorId": visitor, "visitId": visit})
-        try:
-            connection.request("POST", "/api/visitor/register", body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.headers["Retry-After"], json.loads(answer.read())
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            return None
-
-    def _connect(self, port: int) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_TIMEOUT_S)
-        self._connections[port] = connection
-        return connection
+        answer = None
+        with suppress(OSError, HTTPException):
+            if port not in self._connections:
+                self._connections[port] = Connection(port, REQUEST_TIMEOUT_S)
+            answer = self._connections[port].send_visit(visitor, visit).answer()
+        if (answer is None or answer.headers["Connection"] == "close") and port in self._connections:
+            self._connections.pop(port).end()
+        return answer
 
     def close(self) -> None:
         for connection in self._connections.values():
-            connection.close()
+            connection.end()
 
 
 @dataclass(frozen=True)
@@ -158,11 +153,11 @@ class Crowd:
             answer = client.register(*visit)
             if answer is None:
                 self.lost += 1
-            elif answer[0] == 200:
-                self._note(client, visit, answer[2], by_retry)
+            elif answer.status == 200:
+                self._note(client, visit, answer.json, by_retry)
                 return
-            elif answer[0] == 503:
-                self.refusals.append((answer[1], answer[2]["code"]))
+            elif answer.status == 503:
+                self.refusals.append((answer.headers["Retry-After"], answer.json["code"]))
             else:
                 raise AssertionError(f"{visit} was answered {answer}")
             by_retry = True

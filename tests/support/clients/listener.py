@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
-from support.servers.responses import Stats
+from support.servers.api_client import Stats
 
 BROWSER = "Mozilla/5.0 (Linux; Android 14) a browser of the tests"
 

@@ -14,7 +14,7 @@ import psutil
 from support.clients.listener import PlainListener, SocketioListener
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import is_stopped, wait_until
-from support.servers.responses import Registered, Stats
+from support.servers.api_client import Registered, Stats
 from support.servers.server import START_S, Server
 
 Page = PlainListener | SocketioListener

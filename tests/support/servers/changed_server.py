@@ -5,7 +5,6 @@ As a program, it reads environment variables:
 - CHANGES: constants as JSON, such as `{"koyjabo.server.websockets.connection_loop.STALLED_CLIENT_S": 0.5}`.
 - CLOCK, ELAPSED, AHEAD: files with ms to add to the wall clock, to the monotonic clock, and to the time that limits
 connections (see `pass_`).
-- SILENT: the resolver does not respond while this file exists.
 - WATCHED: log when a real thread uses something that belongs to the loop.
 - NUMBERED: number the responses in a header.
 
@@ -24,9 +23,6 @@ from pathlib import Path
 from typing import Any
 
 TRESPASS = "a real thread is where only greenlets may be"
-RESOLVER_S = 600
-"""How long a silent resolver blocks a lookup."""
-
 LEAVES_WITHIN_S = 10
 """The limit promised to operators in the documents."""
 
@@ -130,8 +126,6 @@ def serve() -> int:
     """Serve until SIGTERM. Nothing may be imported before the worker has patched the standard library."""
     import koyjabo
 
-    if "SILENT" in os.environ:
-        look_up_slowly(Path(os.environ["SILENT"]))
     be_patient()
     create_app = koyjabo.create_app
 
@@ -163,26 +157,6 @@ def be_patient() -> None:
     assert parent.WORKER_DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
     parent.WORKER_DRAIN_S = parent.KILL_AFTER_S = 3600.0
     parent.PROGRAM = __file__
-
-
-def look_up_slowly(silent: Path) -> None:
-    """Replace getaddrinfo in `_socket`, which eventlet does not patch. Like the system's, it blocks the calling
-    thread.
-    """
-    import _socket
-
-    look_up, sleep = _socket.getaddrinfo, time.sleep
-
-    def slow_look_up(host, port, family=0, type=0, proto=0, flags=0):
-        if flags & _socket.AI_NUMERICHOST:
-            return look_up(host, port, family, type, proto, flags)
-        for _ in range(RESOLVER_S * 10):
-            if not silent.exists():
-                return look_up(host, port, family, type, proto, flags)
-            sleep(0.1)
-        raise _socket.gaierror(_socket.EAI_AGAIN, "no answer")
-
-    _socket.getaddrinfo = slow_look_up
 
 
 def change(changes: dict[str, Any]) -> None:
