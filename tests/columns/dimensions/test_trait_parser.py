@@ -180,7 +180,7 @@ NO_SEARCH = {"amazon.com", "login.live.com"}
 
 
 def test_every_host_of_the_public_list_has_the_channel_of_its_entry():
-    listed, _ = sources.agreements()
+    (listed,) = sources.agreements()
     assert listed.wrong.keys() == PORTALS | NO_SEARCH
     assert listed.right > 1500
 

@@ -1,16 +1,23 @@
-"""Export files: an interrupted export is resumed, and the result is the same as without interruption."""
+"""Export files: they can be resumed after an interruption, and a spreadsheet executes none of their texts."""
 
+import csv
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.application.site import Site
+from hypothesis import given, strategies as st
+from support.application.site import SPEC_MOMENT, Site
+from support.runs.fuzz_effort import effort
 from support.runs.short_run import EVERYTHING
 from support.sites.full_site import fill, quiet
 
+from koyjabo.base.core import spreadsheet
 from koyjabo.base.core.errors import InvalidInput, Unusable
-from koyjabo.reports.visits import export_file, visit_list
+from koyjabo.columns.dimensions.trait_parser import TraitParser
+from koyjabo.reports.visits import export_file, export_lines, visit_list
+from koyjabo.reports.visits.queries import LoggedVisit
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 
 
@@ -89,3 +96,44 @@ def test_an_export_of_another_database_is_not_resumed(site, file, sqlite_databas
     with pytest.raises(InvalidInput, match="not in this database"):
         export(site, file, resume=True)
     assert file.read_bytes() == before
+
+
+def test_an_export_has_the_opening_time_of_a_visit_that_was_counted_later():
+    visit = LoggedVisit(1, 1, SPEC_MOMENT, "v", "x", "Dhaka, BD", None, None, None, False, None, None, None, None)
+    waited = {3_600_000: "2025-12-16T03:48:38.412Z", 60_000: None, 0: None, None: None}
+    late = [visit._replace(waited_ms=wait_ms, client_ms=5) for wait_ms in waited]
+    rows = list(csv.DictReader(io.StringIO(export_lines.export_lines(late, PARSER)), export_lines.EXPORT_COLUMNS))
+    assert [row["opened"] or None for row in rows] == [*waited.values()]
+    assert {row["at"] for row in rows} == {"2025-12-16T04:48:38.412Z"}
+
+
+SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+
+
+def exported(name: str) -> str:
+    visit = LoggedVisit(1, 1, SPEC_MOMENT, name, "x", name, name, name, name, False, None, name, None, name)
+    return export_lines.export_lines([visit], PARSER)
+
+
+PARSER = TraitParser()
+exported("Mozilla/5.0")  # loads its data outside of the first timed example
+
+
+def cells(text: str, separator: str) -> Iterator[str]:
+    """Split text into cells in both ways: like programs that honour quotation marks at the start of a cell, and like
+    programs that do not.
+    """
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+        yield from row
+    for line in text.splitlines():
+        yield from (cell.strip('" ') for cell in line.split(separator))
+
+
+@effort(100)
+@given(st.text(st.sampled_from([*SIGNS, *"';, a\"1|:^~", "ক", "া"]), max_size=12))
+def test_an_exported_text_can_be_read_back_unchanged_and_is_a_formula_for_no_separator(said):
+    text = exported(said)
+    (row,) = csv.reader(io.StringIO(text, newline=""))
+    assert [spreadsheet.plain(cell) for cell in row].count(said) >= 7
+    for separator in ",;\t|: ^~":
+        assert not any(cell.startswith(SIGNS[:-3]) for cell in cells(text, separator))

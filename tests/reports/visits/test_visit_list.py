@@ -1,17 +1,58 @@
 """The visit log: filters find all matching visits, in pages without gaps or repeats."""
 
+import csv
+import io
+
 import pytest
 from support.application.site import SPEC_MOMENT, Site
 from support.people.accounts import sign_up
-from support.people.communities import account_of
-from support.sites.visit_list import DAYS, Log
+from support.people.communities import account_of, found
 
 from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.models import SITE, Scope
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
+from koyjabo.people.audit.audit import Audit
 from koyjabo.reports.visits import queries, visit_list
 from koyjabo.reports.visits.queries import Count, LoggedVisit
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
+
+DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"
+DAYS = ("2025-12-14", "2025-12-15", "2025-12-16")
+
+
+class Log:
+    """The visit log of a site with visits on several days, by different visitors in different locations and scopes."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.visits = site, site.services[VisitList]
+        self.ayesha = sign_up(site)
+        site.rows("UPDATE users SET is_admin = true")
+        self.admin = account_of(self.ayesha)._replace(is_admin=True)
+        self.hikers = found(self.ayesha, name="Hikers")["id"]
+        for number, day in enumerate(DAYS):
+            for hour in range(0, 24, 3):
+                site.time.go_to(f"{day}T{hour:02}:00:00+06:00")
+                scope, place = Scope(self.hikers if hour % 2 else SITE), DHAKA if hour < 12 else SYLHET
+                visit = NewVisit(f"v{hour}", f"{number}-{hour}", scope, place, site.time())
+                site.services[Visits].register(visit)
+        self.everything = self.pages()
+
+    def pages(self, count: int = 50, newest_first: bool = True, **which: str) -> list[LoggedVisit]:
+        """All matching visits, collected page by page."""
+        visits, name, cursor = [], "before" if newest_first else "after", None
+        while True:
+            cursors = {name: cursor, "newest_first": newest_first}
+            page = self.visits.slice(self.admin, VisitFilter(**which), count=count, **cursors)
+            visits += page.visits
+            assert len(page.visits) <= count
+            last, cursor = cursor, getattr(page, name)
+            if cursor is None:
+                return visits
+            assert last is None or (cursor < last if newest_first else cursor > last)
+
+    def export(self, **which: str) -> str:
+        return "".join(self.visits.export(self.admin, VisitFilter(**which)))
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +112,21 @@ def test_a_search_that_takes_long_returns_its_position_and_can_continue(log, mon
     assert log.pages(text="1-15") == [visit for visit in log.everything if visit.visit_id == "1-15"]
     for newest_first in (True, False):
         assert log.pages(3, newest_first) == log.everything[:: 1 if newest_first else -1]
+
+
+def test_an_export_follows_the_filter_and_is_audited_without_the_searched_text(log):
+    """The line is written before the first piece. Searches are usually visitor ids, which an erasure would miss."""
+    log.site.rows("DELETE FROM audit_log")
+    log.visits.export(log.admin, VisitFilter())
+    text = log.export(first_day=DAYS[1], last_day=DAYS[1], place=DHAKA)
+    assert [row["visitor_id"] for row in csv.DictReader(io.StringIO(text))] == ["v0", "v3", "v6", "v9"]
+    assert log.export(text="v3").count("v3") == 3
+    log.visits.extract(VisitFilter(text="v3"))
+    lines = log.site.services[Audit].page(log.admin).lines
+    assert {(line.action, line.actor_id) for line in lines[1:]} == {("visits.export", log.ayesha.id)}
+    filters = {"first_day": DAYS[1], "last_day": DAYS[1], "place": DHAKA}
+    details = [{}, filters, *[{"text": True}] * 2]
+    assert [line.details for line in reversed(lines)] == details
 
 
 # These tests change their own site.

@@ -19,20 +19,14 @@ class Agreement:
     @classmethod
     def of(cls, what: str, corpus: str, judged: Iterable[tuple[str, str]]) -> Agreement:
         """From pairs of an entry and the class of its mistake, which is "" if the product is right."""
-        agreement = cls(what, corpus)
-        for entry, mistake in judged:
-            if mistake:
-                agreement.wrong[entry] = mistake
-            else:
-                agreement.right += 1
-        return agreement
+        entries = list(judged)
+        wrong = {entry: mistake for entry, mistake in entries if mistake}
+        return cls(what, corpus, sum(not mistake for _, mistake in entries), wrong)
 
     @property
     def share(self) -> float:
         """The entries that are right, in percent."""
         return 100 * self.right / (self.right + len(self.wrong))
 
-    def row(self) -> tuple[str, str, str, str, str, str]:
-        classes = Counter(self.wrong.values()).most_common(3)
-        largest = ", ".join(f"{mistake} {count:,}" for mistake, count in classes)
-        return (self.what, self.corpus, f"{self.right:,}", f"{len(self.wrong):,}", f"{self.share:.2f} %", largest)
+    def row(self) -> tuple[str, str, float, list[tuple[str, int]]]:
+        return self.what, self.corpus, self.share, Counter(self.wrong.values()).most_common(3)

@@ -13,7 +13,6 @@ from support.programs.processes import ROOT
 from .agreement import Agreement
 
 FILE = ROOT / "node_modules/idna-uts46/test/IdnaTest.txt"
-DATE = re.compile(r"# Date: ([0-9]{4})")
 ESCAPE = re.compile(r"\\u([0-9A-F]{4})|\\x\{([0-9A-F]+)\}")
 TRANSITIONAL, ERROR = "T", "["
 
@@ -42,12 +41,10 @@ def cases() -> list[Case]:
 
 
 def agreements() -> Iterator[Agreement]:
-    year = DATE.search(FILE.read_text())
-    corpus = f"IdnaTest.txt {year[1] if year else ''}"
-    valid = [case for case in cases() if case.expected]
-    yield Agreement.of(VALID, corpus, ((case.name, _as_email(case)) for case in valid))
-    yield Agreement.of(INVALID, corpus, ((case.name, _as_email(case)) for case in cases() if not case.expected))
-    yield Agreement.of(HOST, corpus, ((case.name, _as_host(case)) for case in valid))
+    valid, invalid = ([case for case in cases() if bool(case.expected) == is_valid] for is_valid in (True, False))
+    yield Agreement.of(VALID, FILE.name, ((case.name, _as_email(case)) for case in valid))
+    yield Agreement.of(INVALID, FILE.name, ((case.name, _as_email(case)) for case in invalid))
+    yield Agreement.of(HOST, FILE.name, ((case.name, _as_host(case)) for case in valid))
 
 
 def _case(source: str, shown: str, ascii_name: str, note: str) -> Case:

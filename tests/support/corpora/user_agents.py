@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
@@ -38,20 +37,19 @@ Sample = tuple[str, str]
 """A user agent and its device, or "" if it is another one."""
 
 
-@cache
 def browsers() -> dict[str, list[Sample]]:
     """User agents of browsers, each once, by corpus."""
     return {
-        _named("user-agents", _package_version("user-agents")): _devices(
+        "user-agents": _devices(
             (entry["userAgent"], entry["deviceCategory"])
             for entry in json.loads((ROOT / "node_modules/user-agents/dist/user-agents.json").read_text())
         ),
-        _named("fake-useragent", version("fake-useragent")): _devices(
+        "fake-useragent": _devices(
             (entry["useragent"], entry["type"])
             for line in files("fake_useragent").joinpath("data/browsers.jsonl").read_text().splitlines()
             for entry in [json.loads(line)]
         ),
-        _device_detector(): _devices(
+        "device-detector": _devices(
             (entry["user_agent"], entry["device"]["type"])
             for name, entries in _tests()
             if not name.startswith(NO_BROWSERS)
@@ -60,14 +58,13 @@ def browsers() -> dict[str, list[Sample]]:
     }
 
 
-@cache
 def crawlers() -> dict[str, list[Sample]]:
     """User agents of crawlers, by corpus. HTTP libraries are none, because apps use them (decision 26)."""
     listed = json.loads(files("crawleruseragents").joinpath("crawler-user-agents.json").read_text())
     tests = dict(_tests())
     return {
-        _device_detector(): [(entry["user_agent"], "") for entry in tests["bots"]],
-        _named("crawler-user-agents", version("crawler-user-agents")): [
+        "device-detector": [(entry["user_agent"], "") for entry in tests["bots"]],
+        "crawler-user-agents": [
             (instance, "") for crawler in listed if LIBRARY not in crawler["tags"] for instance in crawler["instances"]
         ],
     }
@@ -87,10 +84,6 @@ def agreements() -> Iterator[Agreement]:
         yield Agreement.of(CRAWLER, corpus, ((agent, _as_person(agent)) for agent, _ in samples))
 
 
-def _named(name: str, of_version: str) -> str:
-    return f"{name} {of_version}"
-
-
 def _as_crawler(user_agent: str) -> str:
     return "crawler" if is_bot(user_agent) else ""
 
@@ -105,10 +98,6 @@ def _devices(entries: Iterable[tuple[str, str]]) -> list[Sample]:
     return list({agent: (agent, DEVICES.get(device, "")) for agent, device in entries}.values())
 
 
-def _device_detector() -> str:
-    return _named("device-detector", version("device-detector"))
-
-
 @cache
 def _tests() -> list[tuple[str, list[dict[str, Any]]]]:
     """The tests of Matomo's device-detector, by file."""
@@ -118,7 +107,3 @@ def _tests() -> list[tuple[str, list[dict[str, Any]]]]:
         for file in sorted(folder.iterdir(), key=lambda file: file.name)
         if file.name.endswith(".yml")
     ]
-
-
-def _package_version(name: str) -> str:
-    return str(json.loads((ROOT / "node_modules" / name / "package.json").read_text())["version"])

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,7 +35,7 @@ def agreements() -> Iterator[Agreement]:
     results = _results()
     for section, what in SECTIONS.items():
         judged = ((case, _mistake(result)) for case, result in results.items() if case.split(".")[0] == section)
-        yield Agreement.of(f"WebSocket: {what}", f"kosoku {version('kosoku')}", judged)
+        yield Agreement.of(f"WebSocket: {what}", "kosoku", judged)
 
 
 def _mistake(result: dict[str, Any]) -> str:
