@@ -6,9 +6,8 @@ import pytest
 from same_numbers import wait_until_same
 from support.assertions.ledger import assert_exact
 from support.clients.concurrent_registrations import Crowd
-from support.clients.listener import BOTH_KINDS, SocketioListener
+from support.clients.listener import BOTH_KINDS
 from support.clients.worker_connections import (
-    WEBSOCKET,
     WorkerConnection,
     assert_never_fell,
     assert_received,
@@ -18,7 +17,6 @@ from support.clients.worker_connections import (
     two_workers,
     worker_connections,
 )
-from support.databases.database import SqliteDatabase
 from support.databases.redis import Redis
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
@@ -43,7 +41,7 @@ def two_servers(new_server, database, **settings):
     return [server.wait_until_serving() for server in servers]
 
 
-def test_two_servers_with_one_database_and_redis_behave_like_one(new_server, database, disposable_redis):
+def test_two_servers_with_one_database_and_redis_show_the_same_numbers(new_server, database, disposable_redis):
     joined = two_servers(new_server, database, REDIS_URL=disposable_redis.url)
     with open_at(joined) as (each_server, open_pages):
         assert_received(each_server, flat(open_pages))
@@ -55,7 +53,7 @@ def test_two_servers_with_one_database_and_redis_behave_like_one(new_server, dat
             assert_never_fell(page)
 
 
-def test_without_redis_pages_of_another_server_are_updated_by_polling(new_server, database):
+def test_pages_show_the_visits_of_another_server_without_redis(new_server, database):
     separate = two_servers(new_server, database)
     with open_at(separate) as (each_server, open_pages):
         for number in range(4):
@@ -64,27 +62,6 @@ def test_without_redis_pages_of_another_server_are_updated_by_polling(new_server
                 page.wait_for(lambda stats, receipt=receipt: stats.total == receipt.ordinal, "any visit")
         for page in flat(open_pages):
             assert_never_fell(page)
-
-
-def test_two_sites_on_one_redis_server_keep_separate_numbers(new_server, tmp_path, disposable_redis):
-    """Redis separates databases, but all of them share its channels."""
-    sites = [
-        new_server(
-            SqliteDatabase.migrated(tmp_path / f"site-{number}.db"),
-            REDIS_URL=disposable_redis.url.removesuffix("0") + str(number),
-            STARTING_TOTAL=start,
-        ).start()
-        for number, start in ((2, 4000), (3, 0))
-    ]
-    with open_at(sites) as (each_site, open_pages):
-        for number in range(1, 6):
-            assert each_site[1].register("karim").stats.total == number
-            assert each_site[0].register("ayesha").stats.total == 4000 + number
-        for of_server, total in zip(open_pages, (4005, 5), strict=True):
-            for page in of_server:
-                page.wait_for_total(total)
-                assert {stats.epoch for stats in page.updates} == {page.first().epoch}
-                assert_never_fell(page)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +95,7 @@ def ten_visits_are_ten_events(each_worker, open_pages):
     return True
 
 
-def test_visit_by_an_active_visitor_sends_one_identical_event_to_each_socket(server):
+def test_a_visit_by_an_active_visitor_sends_one_identical_event_to_each_socket(server):
     with worker_connections(server) as each_worker, pages(server, of_each=2) as open_pages:
         all_pages = flat(open_pages)
         for connection in each_worker:
@@ -127,18 +104,9 @@ def test_visit_by_an_active_visitor_sends_one_identical_event_to_each_socket(ser
         wait_until(lambda: ten_visits_are_ten_events(each_worker, all_pages), "ten visits are ten events", SOON_S)
 
 
-# Refused and replaced connections, and how all of them end.
-
-
-def test_every_worker_refuses_polling_with_a_reason_and_serves_websockets(server):
+def test_a_server_with_several_workers_refuses_polling(server):
     for worker in server.workers():
-        with (
-            only(server, worker),
-            SocketioListener(server.port, transports=WEBSOCKET) as page,
-            WorkerConnection(server) as connection,
-        ):
-            assert page.transport == "websocket"
-            assert page.first().total == page.ask("request_count")["stats"]["totalVisits"]
+        with only(server, worker), WorkerConnection(server) as connection:
             status, reason = connection.ask("GET", "/socket.io/?EIO=4&transport=polling")
             assert status == 400
             assert "transport" in reason.lower()

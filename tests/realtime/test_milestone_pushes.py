@@ -24,7 +24,7 @@ from koyjabo.counting.records import CounterSnapshot, NewVisit
 from koyjabo.presence.visitors.active_visitors_memory import MemoryActiveVisitors
 from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
 
-PAGES, VISITS = 6, 200
+PAGES, VISITS = 3, 200
 MILESTONES = "2,100,150,400,3000"
 
 
@@ -39,7 +39,7 @@ def milestones_of(page) -> list[tuple[int, int]]:
     return [(event["milestone"], event["stats"]["totalVisits"]) for event in events if "milestone" in event]
 
 
-def test_milestone_reaches_every_open_page_once(server):
+def test_a_milestone_reaches_every_open_page_once(server):
     """They receive it even if its push was lost because the worker was killed after the commit."""
     total = server.stats().total + VISITS
     with ExitStack() as stack:
@@ -83,7 +83,7 @@ def commit_as_a_killed_worker(server, visits: int) -> None:
     killed.close()
 
 
-def test_members_receive_the_milestone_of_their_community(server):
+def test_members_receive_the_milestone_of_their_community_once(server):
     founder = Member(server)
     community = founder.found()
     with ExitStack() as stack:
@@ -107,7 +107,7 @@ def snapshot(total: int) -> CounterSnapshot:
     return CounterSnapshot(SITE, 1, CLOCK.now_ms() + total, total, total, 1, CLOCK.today(), total)
 
 
-def test_new_member_does_not_miss_a_pending_milestone():
+def test_a_page_that_opens_during_a_milestone_does_not_take_it_from_other_pages():
     site = LiveStats(snapshot(99), MemoryActiveVisitors(CLOCK, 300), CLOCK, HighWater())
 
     def find(_scope, _epoch, passed):

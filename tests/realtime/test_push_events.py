@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from support.clients.concurrent_registrations import Crowd
 from support.clients.listener import BOTH_KINDS, PlainListener, SocketioListener
-from support.clients.worker_connections import assert_never_fell
 from support.programs.processes import wait_until
 
 INTERVAL_S = 0.05
@@ -29,7 +28,7 @@ def ledger_total(server) -> int:
 
 
 @pytest.mark.parametrize("kind", BOTH_KINDS)
-def test_original_client_sees_its_own_visit_and_later_ones(sqlite_server, kind):
+def test_the_original_client_sees_its_own_visit_and_later_visits(sqlite_server, kind):
     """It registers, verifies and listens: 4,000 becomes 4,001 (specification: Original clients)."""
     receipt = sqlite_server.register("ayesha")
     assert sqlite_server.stats() == receipt.stats
@@ -45,29 +44,7 @@ def test_original_client_sees_its_own_visit_and_later_ones(sqlite_server, kind):
                 assert len(client.updates) == 2
 
 
-def test_burst_sends_few_events_and_the_last_is_exact(sqlite_server):
-    """Totals and revisions only grow, also on sockets opened during the burst. `test_rooms.py` proves that the first
-    event is immediate.
-    """
-    before = sqlite_server.stats().total
-    with pages(sqlite_server) as open_pages, ExitStack() as late:
-        began = time.monotonic()
-        with Crowd([sqlite_server], visits=300, clients=8, seed=11) as crowd:
-            for acknowledged in range(50, 250, 50):
-                crowd.wait_for(acknowledged)
-                open_pages.append(late.enter_context(BOTH_KINDS[acknowledged // 50 % 2](sqlite_server.port)))
-        assert crowd.surprises == []
-        for page in open_pages:
-            page.wait_for_total(before + 300)
-        most = (time.monotonic() - began) / INTERVAL_S + 2
-        for page in open_pages:
-            assert len(page.updates[1:]) <= most
-            assert page.updates[-1] == sqlite_server.stats()
-            assert_never_fell(page)
-            assert len({stats.epoch for stats in page.updates}) == 1
-
-
-def test_nothing_is_announced_before_it_is_committed(sqlite_server):
+def test_no_visit_is_pushed_before_it_is_committed(sqlite_server):
     """When an event arrives, the ledger on disk already contains everything it counts."""
     announced_early = []
 
@@ -80,13 +57,13 @@ def test_nothing_is_announced_before_it_is_committed(sqlite_server):
 
     with Auditor(sqlite_server.port) as page:
         page.first()
-        with Crowd([sqlite_server], visits=200, clients=8, seed=13, goes_on=True):
+        with Crowd([sqlite_server], visits=100, clients=8, seed=13, goes_on=True):
             wait_until(lambda: len(page.updates) > 3, "the page gets updates while visits are committed")
         page.wait_for_total(ledger_total(sqlite_server))
     assert announced_early == []
 
 
-def test_failed_commits_and_retries_are_not_announced(sqlite_server):
+def test_failed_commits_and_retries_push_no_event(sqlite_server):
     first = sqlite_server.register("ayesha", visit="once").ordinal
     with pages(sqlite_server) as open_pages:
         with sqlite_server.database.locked():
@@ -98,61 +75,45 @@ def test_failed_commits_and_retries_are_not_announced(sqlite_server):
             assert [stats.total for stats in page.updates] == [first, first + 1]
 
 
-def test_plain_messages_get_current_values_in_order(sqlite_server):
+def test_responses_to_messages_have_current_values_in_order(sqlite_server):
     with PlainListener(sqlite_server.port) as page:
-        shown = page.first()
-        page.say({"type": "request_count"})
-        assert page.next_of_type("visitor_update", after=1)["stats"] == shown.raw
+        page.first()
         for _ in range(20):
             page.say({"type": "request_count"})
         total = sqlite_server.register("in_between").ordinal
         page.say({"type": "request_count"})
         page.wait_for_total(total)
-        wait_until(lambda: len(page.updates) >= 23, "all are answered")
+        wait_until(lambda: len(page.updates) >= 22, "all are answered")
         totals = [stats.total for stats in page.updates]
         assert totals == sorted(totals)
 
 
-def test_socketio_events_are_answered_and_acknowledged(sqlite_server):
-    with SocketioListener(sqlite_server.port) as page:
-        acknowledged = page.ask("ping")
-        assert acknowledged["ok"] is True
-        assert page.next_of_type("pong") == {name: acknowledged[name] for name in ("type", "timestamp")}
-        shown = page.first()
-        acknowledged = page.ask("request_count")
-        assert acknowledged == {"ok": True, **page.received[0].event}
-        assert page.next_of_type("visitor_update", after=1)["stats"] == acknowledged["stats"] == shown.raw
-
-
-def test_setting_limits_how_often_pages_are_updated(new_server, sqlite_database):
+def test_update_interval_ms_limits_how_often_pages_are_updated(new_server, sqlite_database):
     """The last value still arrives. An update that was due before the first visit may be among those counted."""
-    server = new_server(sqlite_database, UPDATE_INTERVAL_MS=2000).start()
+    server = new_server(sqlite_database, UPDATE_INTERVAL_MS=1000).start()
     with pages(server) as open_pages:
         began, number = time.monotonic(), 0
-        while time.monotonic() - began < 20 * INTERVAL_S:
+        while time.monotonic() - began < 10 * INTERVAL_S:
             number += 1
             server.register("ayesha", visit=str(number))
         for page in open_pages:
             page.wait_for_total(server.stats().total)
-            most = (time.monotonic() - began) / 2 + 2
+            most = (time.monotonic() - began) + 2
             assert len(page.updates[1:]) <= most
 
 
-POLLING, WEBSOCKET, BOTH = ["polling"], ["websocket"], ["polling", "websocket"]
-
-
-@pytest.mark.parametrize("transports", [POLLING, WEBSOCKET, BOTH], ids="+".join)
-def test_updates_and_acknowledgements_arrive_by_every_transport(sqlite_server, transports):
-    """This also holds after a reconnect."""
-    for _ in range(2):
-        with SocketioListener(sqlite_server.port, transports=transports) as page:
-            before = page.first()
-            assert before == sqlite_server.stats()
-            assert page.transport == transports[-1]
-            assert page.ask("ping")["ok"] is True
-            for number in range(3):
-                stats = sqlite_server.register(f"v{number}").stats
-                assert page.wait_for_total(stats.total) == stats
-            assert page.ask("request_count")["stats"] == sqlite_server.stats().raw
-            revisions = [stats.revision for stats in page.updates[:4]]
-            assert revisions == sorted({before.revision, *revisions})
+@pytest.mark.parametrize("transports", [["polling"], ["polling", "websocket"]], ids="+".join)
+def test_socketio_events_and_acknowledgements_arrive_by_every_transport(sqlite_server, transports):
+    with SocketioListener(sqlite_server.port, transports=transports) as page:
+        before = page.first()
+        assert before == sqlite_server.stats()
+        assert page.transport == transports[-1]
+        acknowledged = page.ask("ping")
+        assert acknowledged["ok"] is True
+        assert page.next_of_type("pong") == {name: acknowledged[name] for name in ("type", "timestamp")}
+        for number in range(3):
+            stats = sqlite_server.register(f"v{number}").stats
+            assert page.wait_for_total(stats.total) == stats
+        assert page.ask("request_count") == {"ok": True, **page.of_type("visitor_update")[-1].event}
+        revisions = [stats.revision for stats in page.updates[:4]]
+        assert revisions == sorted({before.revision, *revisions})

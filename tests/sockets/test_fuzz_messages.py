@@ -156,7 +156,7 @@ def _answer_to(packet: str | bytes, present: str) -> str:
     return "error"
 
 
-def test_socketio_accepts_a_packet_or_closes_the_connection(others, moderator, community):
+def test_any_socketio_packet_is_accepted_or_closes_the_connection(others, moderator, community):
     @effort(200)
     @given(sent=st.lists(packets(values | rooms(community, moderator.token)), min_size=1, max_size=8))
     def talk(sent: list[list[str | bytes]]) -> None:

@@ -8,7 +8,7 @@ from koyjabo.sockets.site_stream import StatsStream
 from koyjabo.sockets.socketio_handlers import message_handlers
 
 
-def test_a_refusal_names_the_types_that_the_handlers_know():
+def test_a_refused_message_type_names_the_types_that_the_handlers_know():
     types = StatsStream(Mock()).message_types
     assert types == ["ping", "request_count", "visitor", "visible", WatchedPages.type]
     assert set(message_handlers()) == {"ping", "request_count", "join", "leave", "visible", WatchedPages.type}

@@ -10,7 +10,7 @@ from support.programs.processes import ROOT
 from support.servers.api_client import Stats
 
 pytestmark = pytest.mark.long(
-    proved_by="realtime/test_push_events.py::test_updates_and_acknowledgements_arrive_by_every_transport"
+    proved_by="realtime/test_push_events.py::test_socketio_events_and_acknowledgements_arrive_by_every_transport"
 )
 
 SCRIPT = Path(__file__).with_name("socketio_page.mjs")
@@ -48,7 +48,7 @@ def page(server):
     page.close()
 
 
-def test_javascript_client_reconnects_after_a_restart(server, page):
+def test_the_javascript_client_reconnects_after_a_restart(server, page):
     assert page.wait_for("upgraded")["transport"] == "websocket"
     page.wait_for_total(4000)
     assert page.wait_for("refused")["message"] == "Invalid namespace"

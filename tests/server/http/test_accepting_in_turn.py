@@ -1,12 +1,11 @@
 """Workers share one listening socket. A worker with few free places lets the others accept first."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from support.application.http_server import CLOSE, all_of, green, until
 from support.application.runtimes import PATIENCE_S, EventletRuntime, loop_on
 
@@ -19,8 +18,8 @@ from koyjabo.server.websockets.connection_loop import ConnectionLoop
 SHARE = 4
 
 
-class Timers:
-    """A runtime whose time passes only when the test moves it."""
+class PausedTimers:
+    """A runtime whose timers end only when the test says so."""
 
     def __init__(self, runtime: EventletRuntime) -> None:
         self._runtime = runtime
@@ -30,70 +29,50 @@ class Timers:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._runtime, name)
 
-    def pass_time(self) -> None:
-        calls, self._calls = self._calls, []
-        for call in calls:
+    def start(self) -> None:
+        """Let time pass from now on."""
+        self.later = self._runtime.later
+        for call in self._calls:
             call()
 
-    def start(self) -> None:
-        """Let time pass by itself from now on."""
-        self.later = self._runtime.later
-        self.pass_time()
 
+def test_a_worker_that_is_short_of_places_accepts_only_the_connections_that_no_other_worker_takes():
+    def app(environ, start_response) -> list[bytes]:
+        start_response("200 OK", [])
+        return [environ["worker"]]
 
-@pytest.fixture
-def workers() -> Iterator[SimpleNamespace]:
-    """Two workers on one socket. The first is short of places."""
     with loop_on() as runtime, socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def app(environ, start_response) -> list[bytes]:
-            start_response("200 OK", [])
-            return [environ["worker"]]
-
-        def worker(name: bytes, runtime: Any = runtime) -> HttpServer:
+        def worker(name: bytes, runtime: Any) -> HttpServer:
             order = FairQueue(runtime, Poller(runtime))
             return HttpServer(runtime, order, listener.dup(), app, 100, BodyLimits(0), {"worker": name})
 
-        timers = Timers(runtime)
-        short, other = worker(b"short", timers), worker(b"other")
-        short.start(lambda: SHARE)
-        other.start()
-        connections: list[green.socket] = []
-
-        def ask(times: int) -> None:
-            """Send requests before any worker runs."""
-            for _ in range(times):
-                sock = socket.create_connection(listener.getsockname())
-                sock.sendall(CLOSE)
-                connections.append(green.socket(sock))
+        def workers_that_respond(count: int) -> set[bytes]:
+            """Send `count` requests before any worker runs."""
+            connections = []
+            for _ in range(count):
+                connections.append(green.socket(socket.create_connection(listener.getsockname())))
                 connections[-1].settimeout(PATIENCE_S)
-
-        def answered() -> list[bytes]:
-            """The workers that answered the requests."""
-            answers = [all_of(connection).rpartition(b"\r\n\r\n")[2] for connection in connections]
-            connections.clear()
+                connections[-1].sendall(CLOSE)
+            answers = {all_of(connection).rpartition(b"\r\n\r\n")[2] for connection in connections}
+            for connection in connections:
+                connection.close()
             return answers
 
-        yield SimpleNamespace(short=short, other=other, timers=timers, ask=ask, answered=answered)
+        timers = PausedTimers(runtime)
+        short, other = worker(b"short", timers), worker(b"other", runtime)
+        short.start(lambda: SHARE)
+        other.start()
+        timers.soon(partial(short.ready, READ_EVENT))  # the kernel may wake it first
+        assert workers_that_respond(5) == {b"other"}
+        other.leave()
+        until(lambda: other._listener.fileno() < 0)
         timers.start()
-        for opened in (*connections, short, other):
-            (opened.leave if isinstance(opened, HttpServer) else opened.close)()
+        assert workers_that_respond(2 * SHARE + 1) == {b"short"}
+        short.leave()
 
 
-def test_worker_that_is_short_of_places_lets_the_others_accept_first(workers):
-    for _ in range(3):
-        workers.ask(5)
-        workers.timers.soon(partial(workers.short.ready, READ_EVENT))  # the kernel may wake it first
-        assert set(workers.answered()) == {b"other"}
-        workers.timers.pass_time()
-    workers.other.leave()
-    until(lambda: workers.other._listener.fileno() < 0)
-    workers.timers.start()
-    workers.ask(2 * SHARE + 1)
-    assert set(workers.answered()) == {b"short"}, "it takes what nobody else does"
-
-
-def test_worker_accepts_the_fewer_the_fewer_places_are_left():
+def test_a_worker_accepts_fewer_connections_the_fewer_places_are_left():
     loop = ConnectionLoop(SimpleNamespace(start_task=None), SimpleNamespace(), None, 1000, 1000, 1000)
     shares = {}
     for taken in range(1, 1001):

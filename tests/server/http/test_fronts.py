@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from support.assertions.ledger import assert_exact
-from support.clients.concurrent_registrations import Crowd
-from support.clients.event_source import EventSource, StreamListener
+from support.clients.event_source import StreamListener
 from support.clients.listener import PlainListener, SocketioListener
 from support.clients.members import PASSWORD, Member
-from support.clients.websocket import CloseFrame, WebSocket
+from support.clients.websocket import WebSocket
 from support.clients.worker_connections import two_workers
 from support.databases.database import SqliteDatabase
 from support.programs.installed import program
@@ -32,7 +30,9 @@ BANGLADESH, AMERICA, GERMANY = "103.4.145.245", "8.8.8.8", "85.214.132.117"
 PRIVATE = "private-query-of-ayesha"
 PAGES = (PlainListener, lambda port: SocketioListener(port, transports=["websocket"]), StreamListener)
 LIMITS = {"RATE_LIMIT_REGISTRATIONS": 0, "LOG_LEVEL": "DEBUG", "METRICS_TOKEN": None}
-insurance = pytest.mark.long(proved_by="server/http/test_fronts.py::test_every_page_receives_every_visit_at_once")
+insurance = pytest.mark.long(
+    proved_by="server/http/test_fronts.py::test_pages_behind_a_proxy_receive_every_visit_at_once"
+)
 
 
 class Front(Caller):
@@ -77,7 +77,7 @@ def founder(nginx: Front) -> Member:
 
 
 @pytest.mark.parametrize("front", ["nginx", pytest.param("caddy", marks=pytest.mark.long)], indirect=True)
-def test_every_page_receives_every_visit_at_once(front):
+def test_pages_behind_a_proxy_receive_every_visit_at_once(front):
     """A proxy must not buffer streams."""
     with ExitStack() as stack:
         pages = [stack.enter_context(page(front.port)) for page in PAGES]
@@ -89,26 +89,7 @@ def test_every_page_receives_every_visit_at_once(front):
                 page.wait_for_total(total)
 
 
-@insurance
-def test_restart_behind_a_proxy_loses_and_doubles_no_visit(front):
-    before = front.stats().total
-    with ExitStack() as stack:
-        pages = [stack.enter_context(WebSocket(front.port)) for _ in range(4)]
-        stream = stack.enter_context(StreamListener(front.port))
-        with Crowd([front], 100, clients=8, goes_on=True) as crowd:
-            crowd.wait_for(100)
-            front.server.stop()
-            wait_until(lambda: stream.has_ended, "the proxy ends its answer when the server has ended")
-            with EventSource(front.port) as away:
-                assert away.error == (503, "unavailable")
-            front.start(front.server)
-        assert {page.close_frame() for page in pages} == {CloseFrame(1001, "the server is going away")}
-    assert_exact(crowd, front.server, before)
-    with PlainListener(front.port) as page:
-        assert page.first().total == before + crowd.acknowledged
-
-
-def test_proxy_answers_for_a_server_that_is_away_as_the_server_would(tmp_path):
+def test_caddy_responds_for_a_server_that_is_away_as_the_server_would(tmp_path):
     with Caddy(tmp_path, free_port()) as caddy:
         for answer in (requests.get(f"{caddy.url}/api/stats?{PRIVATE}"), requests.post(f"{caddy.url}/", data="x")):
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
@@ -118,7 +99,7 @@ def test_proxy_answers_for_a_server_that_is_away_as_the_server_would(tmp_path):
     assert PRIVATE not in caddy.log
 
 
-def test_caddy_accepts_the_blocks_that_an_operator_writes_for_several_apps(tmp_path):
+def test_caddy_accepts_the_documented_blocks_for_several_apps(tmp_path):
     """The blocks from docs/install.md replace the last block of the Caddyfile."""
     page = (ROOT / "docs" / "install.md").read_text()
     blocks = re.findall(r"^```\n(\S+ \{\n.*?^\}\n)```$", page, re.MULTILINE | re.DOTALL)
@@ -132,7 +113,7 @@ def test_caddy_accepts_the_blocks_that_an_operator_writes_for_several_apps(tmp_p
         assert f'"{address}"' in adapted.stdout
 
 
-def test_visitor_is_where_the_outer_proxy_saw_them_whatever_they_make_up(nginx):
+def test_the_location_of_a_visitor_comes_from_the_outer_proxy_and_not_from_the_client(nginx):
     places = {nginx.place_of(address, X_Forwarded_For=address) for address in (BANGLADESH, AMERICA, GERMANY)}
     assert len(places) == 3
     made_up = nginx.place_of("liar", X_Forwarded_For=f"{AMERICA}, {GERMANY}")
@@ -140,7 +121,7 @@ def test_visitor_is_where_the_outer_proxy_saw_them_whatever_they_make_up(nginx):
 
 
 @insurance
-def test_client_of_caddy_cannot_choose_its_address_scheme_or_request_id(caddy):
+def test_a_client_of_caddy_cannot_choose_its_address_or_its_request_id(caddy):
     """The client's real address is this machine's, which has no location."""
     assert caddy.place_of("liar", X_Forwarded_For=AMERICA) == "Unknown"
     page = caddy.get("/login", headers={"X-Forwarded-Proto": "https", "X-Request-Id": "made-up"})
@@ -150,12 +131,12 @@ def test_client_of_caddy_cannot_choose_its_address_scheme_or_request_id(caddy):
 
 
 @pytest.mark.parametrize("front", ["nginx", pytest.param("caddy", marks=pytest.mark.long)], indirect=True)
-def test_metrics_are_not_for_clients_of_a_proxy(front):
+def test_clients_of_a_proxy_cannot_read_the_metrics(front):
     assert front.get("/metrics").status_code == 403
 
 
 @pytest.mark.parametrize("front", ["nginx", pytest.param("caddy", marks=pytest.mark.long)], indirect=True)
-def test_list_of_1_mb_passes_and_other_bodies_of_16_kb(front):
+def test_a_proxy_passes_lists_of_1_mb_and_other_bodies_of_16_kb(front):
     """Routes for lists accept 1 MB, and then ask for a login. Only nginx limits lists itself."""
     lists = ("/api/visits", "/api/communities/dhaka/members", "/api/communities/auth0%7Cdhaka%2F10/members")
     for path, kb in {**dict.fromkeys(lists, 1024), "/api/visitor/register": 16}.items():
@@ -166,7 +147,7 @@ def test_list_of_1_mb_passes_and_other_bodies_of_16_kb(front):
             assert not is_refused or answer.json()["code"] == "body_too_large"
 
 
-def test_logs_never_contain_link_tokens_and_share_a_request_id(nginx):
+def test_the_logs_of_the_proxy_and_the_server_share_a_request_id_and_contain_no_link_token(nginx):
     for path in ("reset-password", "verify-email", "invitations", "api/invitations"):
         token = f"{path[:3]}{'x' * 40}"
         request_id = nginx.get(f"/{path}/{token}", headers={"X-Request-Id": "made-up"}).headers["X-Request-Id"]
@@ -178,7 +159,7 @@ def test_logs_never_contain_link_tokens_and_share_a_request_id(nginx):
 
 
 @insurance
-def test_query_is_in_no_log(nginx, founder):
+def test_the_logs_of_the_proxy_and_the_server_contain_no_query(nginx, founder):
     """This holds even while the server is down, when nginx would write the whole request to its error log."""
     socket, community = f"/?visitorId={PRIVATE}", f"/ws/communities/{founder.found()}/visitors/?token={PRIVATE}"
     paths = (socket, community, f"/api/stats?{PRIVATE}")
@@ -249,7 +230,7 @@ def new_browser(certificate: object = None) -> requests.Session:
     return browser
 
 
-def test_pages_are_secure_where_the_outer_proxy_speaks_tls(nginx, founder):
+def test_pages_are_secure_if_the_outer_proxy_uses_tls(nginx, founder):
     """Otherwise forms on an https: page would count as cross-site. Without a certificate, no login is kept."""
     for scheme, is_secure in (("https", True), ("http", False), ("gopher", False), (None, False)):
         answer = nginx.get("/login", headers={"X-Forwarded-Proto": scheme} if scheme else {})
@@ -258,7 +239,7 @@ def test_pages_are_secure_where_the_outer_proxy_speaks_tls(nginx, founder):
 
 
 @insurance
-def test_people_log_in_over_tls_of_nginx_and_sockets_are_open(nginx, founder, tmp_path):
+def test_users_log_in_and_open_sockets_through_the_tls_of_nginx(nginx, founder, tmp_path):
     """Requests over TLS are not redirected again."""
     with TlsNginx(tmp_path, nginx.server.port) as tls:
         secure, plain = f"127.0.0.1:{tls.tls_port}", f"http://127.0.0.1:{tls.port}"

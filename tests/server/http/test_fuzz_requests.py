@@ -75,7 +75,7 @@ def unharmed(others: UnaffectedClients) -> Iterator[None]:
     others.assert_unharmed()
 
 
-def test_mangled_request_gets_an_http_response_or_none(others):
+def test_a_mangled_request_gets_an_http_response_or_a_close(others):
     before = others.server.stats().total
     counted = 0
 

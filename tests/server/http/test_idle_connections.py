@@ -21,7 +21,7 @@ from koyjabo.server.http.connections import LINGER_S, MAX_IDLE_TIME_S, REQUEST_S
 from koyjabo.server.process.listening_socket import listen
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-AT_ONCE = 500
+AT_ONCE = 250
 """Connections opened at a time: fewer than the listen backlog."""
 
 MAX_BYTES = 2_000
@@ -38,7 +38,7 @@ def many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_idle_connections_cost_little_and_are_answered_when_they_all_send(many_files, tmp_path):
+def test_idle_connections_cost_little_memory_and_may_all_send_at_once(many_files, tmp_path):
     count = 3 * AT_ONCE
     with changed_server(tmp_path, MAX_CONNECTIONS=count + 1) as server:
         server.resident()  # wait until everything is loaded
@@ -79,7 +79,7 @@ SLOW = REQUEST[:-2] + b"X-Slow: "
 SMALL = {f"koyjabo.server.http.{name}.MAX_READING_CONNECTIONS": FEW for name in ("connections", "server")}
 
 
-def test_requests_that_go_on_slowly_give_way_and_idle_connections_do_not(tmp_path):
+def test_a_slow_request_is_closed_for_a_new_request_and_an_idle_connection_is_not(tmp_path):
     with changed_server(tmp_path, SMALL) as server, ExitStack() as opened:
 
         def connect(sent: bytes) -> socket.socket:
@@ -117,7 +117,7 @@ def test_requests_that_go_on_slowly_give_way_and_idle_connections_do_not(tmp_pat
         (STATE_LINGERING, LINGER_S),
     ],
 )
-def test_only_the_late_are_ended(state: int, most_s: float, monkeypatch):
+def test_a_connection_that_is_late_is_closed(state: int, most_s: float, monkeypatch):
     connections, theirs = Connections(10), []
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     for for_s in (most_s - 1, most_s + 1):
@@ -133,7 +133,7 @@ def test_only_the_late_are_ended(state: int, most_s: float, monkeypatch):
         early.recv(1, socket.MSG_DONTWAIT)
 
 
-def test_no_part_of_an_answer_waits_until_the_one_before_was_acknowledged():
+def test_parts_of_a_response_do_not_wait_for_acknowledgements():
     """Pages are sent in several pieces. With Nagle's algorithm and delayed acknowledgements (RFC 896, RFC 1122), all
     but the first would wait 40 ms.
     """

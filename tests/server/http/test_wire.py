@@ -5,14 +5,13 @@ nothing after it is read.
 import json
 
 from support.clients.connection import Connection, chunked, head
-from support.clients.websocket import upgrade
 
 from koyjabo.base.network.client_address import SENTENCE
 
 REGISTER = "/api/visitor/register"
 
 
-def test_head_says_what_get_would_without_a_body(connection):
+def test_a_head_request_returns_the_headers_of_get_without_a_body(connection):
     got, asked = connection.ask("GET", "/api/stats"), connection.ask("HEAD", "/api/stats")
     assert (asked.status, asked.body) == (200, b"")
     assert asked.headers["Content-Length"] == str(len(got.body))
@@ -35,16 +34,7 @@ def test_one_connection_serves_many_requests(connection):
     assert connection.is_closed()
 
 
-def test_query_may_have_any_bytes_in_it(sqlite_server):
-    for query in (b"\xff", "ঢাকা".encode(), "ঢাকা".encode()[:-1]):
-        with Connection(sqlite_server.port) as connection:
-            asked = head("GET", "/login?next=/").replace(b"next=/", b"next=/" + query)
-            assert connection.send(asked).answer("GET").status == 200
-            handshake = upgrade("/?visitorId=x").replace(b"visitorId=x", b"visitorId=" + query)
-            assert connection.send(handshake).answer("GET").status == 101
-
-
-def test_absolute_target_is_accepted_and_its_authority_replaces_host(connection):
+def test_an_absolute_target_is_accepted_and_its_authority_replaces_host(connection):
     """Forwarding clients send it (RFC 9112, 3.2.2)."""
     for target, status in {
         "http://live.example.com/healthz": 200,
@@ -61,7 +51,7 @@ def test_absolute_target_is_accepted_and_its_authority_replaces_host(connection)
     assert b'content="http://live.example.com/static/' in connection.send(old).answer("GET").body
 
 
-def test_client_that_goes_away_before_its_answer_disturbs_no_other(sqlite_server):
+def test_a_client_that_leaves_before_its_response_disturbs_no_other_client(sqlite_server):
     before = sqlite_server.stats().total
     with sqlite_server.database.locked():
         for _ in range(3):
@@ -72,7 +62,7 @@ def test_client_that_goes_away_before_its_answer_disturbs_no_other(sqlite_server
     assert "Traceback" not in sqlite_server.log
 
 
-def test_requests_that_are_sent_at_once_are_answered_one_after_the_other(connection, sqlite_server):
+def test_pipelined_requests_get_their_responses_in_order(connection, sqlite_server):
     before = sqlite_server.stats().total
     requests = [visit_of("karim"), head("GET", "/api/stats"), visit_of("rahim"), head("GET", "/healthz")]
     first, stats, second, health = all_answers(connection, b"".join(requests))
@@ -118,7 +108,7 @@ def assert_too_large(answer) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_chunked_body_is_read_whole(connection, sqlite_server):
+def test_a_chunked_body_is_read_whole(connection, sqlite_server):
     before = sqlite_server.stats().total
     body = chunked(b'{"visitor', b'Id": "kar', b'im"}')
     answer = connection.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), body).answer()
@@ -130,10 +120,8 @@ def test_chunked_body_is_read_whole(connection, sqlite_server):
         assert other.ask("GET", "/healthz").status == 200
 
 
-def test_16_kb_are_taken_and_one_byte_more_is_not(connection, sqlite_server):
-    """This holds however the body exceeds the limit: if cut off there, the chunked body would still be valid. Chunks
-    are added up.
-    """
+def test_a_body_of_16_kb_is_accepted_and_one_more_byte_gets_413(connection, sqlite_server):
+    """The sizes of chunks are added up. Cut off at the limit, the chunked body would still be valid."""
     assert connection.send(visit(body_of(LARGEST))).answer().status == 200
     before = sqlite_server.stats().total
     padded = b'{"visitorId": "karim"}' + b" " * LARGEST
@@ -148,33 +136,18 @@ def test_16_kb_are_taken_and_one_byte_more_is_not(connection, sqlite_server):
     assert sqlite_server.stats().total == before
 
 
-def test_announced_size_over_16_kb_is_refused_before_it_is_sent(sqlite_server):
-    """A client that sends Expect: 100-continue need not send a body that will be refused."""
-    for asks in ((), ("Expect: 100-continue",)):
-        with Connection(sqlite_server.port) as connection:
-            assert_too_large(connection.send(head("POST", REGISTER, f"Content-Length: {10**15}", *asks)).answer())
-
-
-def test_client_that_asks_first_is_answered_with_100_continue(connection):
-    """RFC 9110, 10.1.1."""
-    body = body_of(100)
-    connection.send(head("POST", REGISTER, f"Content-Length: {len(body)}", "Expect: 100-continue"))
-    assert connection.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert connection.send(body).answer().status == 200
-    assert connection.ask("GET", "/healthz").status == 200
-
-
-def test_body_of_a_request_that_asks_for_an_upgrade_is_read(connection, sqlite_server):
-    """`curl --http2` sends it this way. Otherwise the body could be read as a request."""
-    body = b'{"visitorId": "karim"}'
-    for framing, sent in (("Content-Length: 22", body), ("Transfer-Encoding: chunked", chunked(body))):
-        before = sqlite_server.stats().total
-        answer = connection.send(head("POST", REGISTER, framing, "Upgrade: h2c", "Connection: Upgrade") + sent).answer()
-        assert (answer.status, answer.json["visit"]["ordinal"]) == (200, before + 1)
+def test_a_client_that_sends_expect_gets_100_continue_or_an_early_refusal(sqlite_server):
+    """RFC 9110, 10.1.1. A client need not send a body that will be refused."""
+    with Connection(sqlite_server.port) as connection:
+        body = body_of(100)
+        connection.send(head("POST", REGISTER, f"Content-Length: {len(body)}", "Expect: 100-continue"))
+        assert connection.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert connection.send(body).answer().status == 200
         assert connection.ask("GET", "/healthz").status == 200
+        too_long = head("POST", REGISTER, f"Content-Length: {10**15}", "Expect: 100-continue")
+        assert_too_large(connection.send(too_long).answer())
 
 
-CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
 BODY = b'{"visitorId": "smuggler"}'
 SMUGGLED = head("POST", REGISTER, f"Content-Length: {len(BODY)}", "Connection: close") + BODY
 CHUNKED = "Transfer-Encoding: chunked"
@@ -186,58 +159,43 @@ BROKEN = {
     "101 headers": (431, head("GET", "/healthz", *["X: a"] * 99)),
     "100 trailers": (431, head("POST", REGISTER, CHUNKED) + b"0\r\n" + b"X: a\r\n" * 100 + b"\r\n"),
     "a length that is no number": (400, head("POST", REGISTER, "Content-Length: x")),
-    "a length that is signed": (400, head("POST", REGISTER, "Content-Length: +0")),
     "a negative length": (400, head("POST", REGISTER, "Content-Length: -1")),
     "two lengths": (400, head("POST", REGISTER, "Content-Length: 0", "Content-Length: 5")),
-    "two lengths in one header": (400, head("POST", REGISTER, "Content-Length: 0, 5")),
     "a header with a NUL": (400, head("GET", "/healthz", "Origin: http://a\0b")),
-    "a header with half an end": (400, head("GET", "/healthz", "Origin: http://a\rSet-Cookie: b")),
     "a header that goes on in the next line": (400, head("GET", "/healthz", "Origin: http://a\r\n b")),
     "a length and chunks": (501, head("POST", REGISTER, "Content-Length: 5", CHUNKED) + b"0\r\n\r\n"),
     "chunks and compression": (501, head("POST", REGISTER, "Transfer-Encoding: gzip, chunked")),
-    "a coding that codes nothing": (501, head("POST", REGISTER, "Transfer-Encoding: identity")),
     "the beginning of TLS": (400, b"\x16\x03\x01\x00\xff\r\n\r\n"),
-    "no path": (400, b"GET\r\n\r\n"),
     "two hosts": (400, head("GET", "/healthz", "Host: other")),
     "no host": (400, b"GET /healthz HTTP/1.1\r\n\r\n"),
     "a target with a user name": (400, head("GET", "http://a@localhost/healthz")),
-    "a target without a host": (400, head("GET", "http:///healthz")),
     "a target of another protocol": (400, head("GET", "ftp://localhost/healthz")),
     "an absolute target and no host": (400, b"GET http://localhost/healthz HTTP/1.1\r\n\r\n"),
     "a version that is none": (400, head("GET", "/healthz").replace(b"1.1", b"1.10")),
-    "a version of two digits": (400, head("GET", "/healthz").replace(b"1.1", b"01.1")),
     "a version to come": (505, head("GET", "/healthz").replace(b"1.1", b"2.0")),
     "a version of the past": (505, b"GET /healthz\r\n\r\n"),
     "two spaces before a path": (400, head("GET", " /healthz")),
-    "two spaces after a path": (400, head("GET", "/healthz ")),
-    "a vertical tab between words": (400, head("GET", "/healthz").replace(b" /", b"\x0b/")),
     "chunks in an old version": (400, head("GET", "/healthz", CHUNKED).replace(b"1.1", b"1.0") + b"0\r\n\r\n"),
-    "a protocol for cameras": (400, head("GET", "/healthz").replace(b"HTTP/1.1", b"RTSP/1.0")),
     "half an end of lines": (400, head("GET", "/healthz").replace(b"\r\n", b"\n")),
 }
 
 BROKEN_CHUNKS = {
     "a size with a prefix": b"0x19\r\n%s\r\n0\r\n\r\n",
     "a size with a sign": b"+19\r\n%s\r\n0\r\n\r\n",
-    "a size with an underscore": b"0_19\r\n%s\r\n0\r\n\r\n",
-    "a size in spaces": b" 19 \r\n%s\r\n0\r\n\r\n",
     "a size after a vertical tab": b"\x0b19\r\n%s\r\n0\r\n\r\n",
     "a size that is none": b"zz\r\n%s\r\n0\r\n\r\n",
     "an end with a sign": b"19\r\n%s\r\n-0\r\n\r\n",
-    "an end with a prefix": b"19\r\n%s\r\n0x0\r\n\r\n",
-    "a negative size": b"-1\r\n19\r\n%s\r\n0\r\n\r\n",
     "half an end of a size": b"19\n%s\r\n0\r\n\r\n",
     "half an end of a chunk": b"19\r\n%s\n0\r\n\r\n",
     "something after a chunk": b"19\r\n%sJUNKJUNK\r\n0\r\n\r\n",
     "a size in the place of an end": b"19\r\n%s5\r\n0\r\n\r\n",
     "a length in a trailer": b"19\r\n%s\r\n0\r\nContent-Length: 5\r\n\r\n",
-    "a coding in a trailer": b"19\r\n%s\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n",
     "a trailer that is none": b"19\r\n%s\r\n0\r\nnonsense\r\n\r\n",
 }
 BROKEN |= {what: (400, head("POST", REGISTER, CHUNKED) + body % BODY) for what, body in BROKEN_CHUNKS.items()}
 
 
-def test_broken_request_is_refused_and_the_connection_closed(sqlite_server):
+def test_a_broken_request_is_refused_and_its_connection_is_closed(sqlite_server):
     before, statuses = sqlite_server.stats().total, {}
     for what, (_, request) in BROKEN.items():
         with Connection(sqlite_server.port) as connection:
@@ -268,15 +226,10 @@ AMBIGUOUS = {
 }
 
 
-def test_nothing_is_read_after_a_request_whose_end_is_ambiguous(sqlite_server):
+def test_data_after_a_request_whose_end_is_ambiguous_is_not_read(sqlite_server):
     before = sqlite_server.stats().total
     for what, request in AMBIGUOUS.items():
         with Connection(sqlite_server.port) as connection:
             connection.send(request + SMUGGLED).answer()
             connection.is_closed()  # or answers the smuggled request
         assert sqlite_server.stats().total == before, what
-
-
-def test_body_that_is_refused_and_ends_soon_leaves_the_connection_usable(connection: Connection):
-    assert connection.send(head("POST", "/nowhere", CHUNKED), CHUNK, b"0\r\n\r\n").answer().status == 404
-    assert connection.ask("GET", "/healthz").status == 200

@@ -62,7 +62,7 @@ class Done(list):
 
 
 @pytest.mark.usefixtures("is_long")
-def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
+def test_networks_get_slots_in_rotation_and_sockets_are_served_in_between(loop, done):
     order = FairQueue(loop, Poller(loop))
 
     def request(network: str) -> None:
@@ -74,7 +74,7 @@ def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
     assert done[1::2] == [b"."] * 6
 
 
-def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
+def test_short_slots_follow_each_other_at_once(loop, done, monkeypatch):
     """A long slot ends the series. Only long slots move the clock."""
     order, now = FairQueue(loop, Poller(loop)), [0.0]
     monkeypatch.setattr(fair_queue, "time", SimpleNamespace(monotonic=lambda: now[0]))
@@ -90,39 +90,8 @@ def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
     assert done == ["1", "2", "long", b".", "3", "long", b".", "4", *[b"."] * 4]
 
 
-def test_request_waits_while_sockets_wait_for_the_next_pass(loop, done):
-    """Their requests may belong to other networks."""
-    order = FairQueue(loop, SimpleNamespace(passes=1, is_behind=True))
-
-    def request() -> None:
-        order.begin("a")
-        done.append("request")
-
-    run(loop, request, lambda: done.append("next"), until=lambda: len(done) == 2)
-    assert done == ["next", "request"]
-
-
-def test_waiting_sockets_get_three_times_as_long_as_the_slot_before(loop, monkeypatch):
-    order, now, begun = FairQueue(loop, SimpleNamespace(passes=1, is_behind=True)), [0.0], []
-    monkeypatch.setattr(fair_queue, "time", SimpleNamespace(monotonic=lambda: now[0]))
-
-    def request() -> None:
-        order.begin("a")
-        begun.append(now[0])
-        now[0] += 2
-
-    def serve_sockets() -> None:
-        now[0] += 0.5
-        if len(begun) < 3:
-            loop.soon(serve_sockets)
-
-    run(loop, request, request, request, serve_sockets, until=lambda: len(begun) == 3)
-    first, second, third = begun
-    assert (second - first, third - second) == (8, 8)
-
-
 @pytest.mark.usefixtures("is_long")
-def test_calls_of_a_socket_wait_for_slots_as_requests_do(loop, done):
+def test_messages_of_a_socket_wait_for_slots_as_requests_do(loop, done):
     poller = Poller(loop)
     order = FairQueue(loop, poller)
     owner = SimpleNamespace(pings=False)
@@ -142,7 +111,7 @@ def test_calls_of_a_socket_wait_for_slots_as_requests_do(loop, done):
 
 
 @pytest.mark.usefixtures("is_long")
-def test_waiting_request_continues_before_new_ones_of_its_network(loop, done):
+def test_a_request_that_has_waited_continues_before_new_requests_of_its_network(loop, done):
     order, waiters = FairQueue(loop, Poller(loop)), []
 
     def request(name: str, waits: bool = True) -> None:
@@ -174,7 +143,7 @@ def busy(loop, is_long):
         def ask(path: str) -> socket.socket:
             connection = stack.enter_context(Connection(listener.getsockname()[1]))
             connection.send(head("GET", path))
-            return connection._socket
+            return connection.socket
 
         order = FairQueue(loop, Poller(loop))
         order._begin_next = lambda: None
@@ -183,7 +152,7 @@ def busy(loop, is_long):
         yield SimpleNamespace(ask=ask, asked=asked, has_turn=has_turn, wait=partial(pause_until, loop))
 
 
-def test_client_that_has_left_takes_no_turn(busy):
+def test_a_client_that_has_left_gets_no_slot(busy):
     """Otherwise a client could fill the memory by repeatedly sending a request and leaving."""
     clients = [busy.ask("/") for _ in range(2)]
     busy.wait(lambda: len(busy.asked) == 2)
@@ -193,7 +162,7 @@ def test_client_that_has_left_takes_no_turn(busy):
     busy.wait(lambda: busy.has_turn == [True, False])
 
 
-def test_line_of_one_network_leaves_room_for_others(busy):
+def test_the_queue_of_one_network_leaves_room_for_other_networks(busy):
     for _ in range(8):
         busy.ask("/crowd")
     busy.wait(lambda: len(busy.asked) == 8)
@@ -203,7 +172,7 @@ def test_line_of_one_network_leaves_room_for_others(busy):
     assert busy.has_turn == [True, False], "the newest of the crowd has given its place"
 
 
-def test_request_gives_back_a_shared_place_before_its_next_turn():
+def test_a_request_releases_its_place_at_the_hasher_before_its_next_slot():
     done = []
 
     def wait(*_: object) -> dict[int, float]:
@@ -241,7 +210,7 @@ def answered_before(server, path: str) -> int:
         return sum(number < stranger for number in crowd)
 
 
-def test_address_with_many_connections_delays_no_other_address(tmp_path):
+def test_an_address_with_many_connections_delays_no_other_address(tmp_path):
     """This holds for the fast path and for a page. The server numbers its responses."""
     with changed_server(tmp_path, TRUSTED_PROXIES=1, NUMBERED=1) as server:
         for path in ("/api/stats", "/signup"):

@@ -47,7 +47,7 @@ def files(monkeypatch) -> Iterator[Files]:
             files.poller.remove(sock.fileno())
 
 
-def test_networks_are_served_in_rotation(files):
+def test_the_sockets_of_different_networks_are_served_in_rotation(files):
     for number in range(20):
         files.add(f"a{number}", "a", size=5)
     files.add("b", "b", size=3)
@@ -56,7 +56,7 @@ def test_networks_are_served_in_rotation(files):
     assert len({name for name in first if name != "b"}) == 9, "files of one network are served in rotation"
 
 
-def test_file_without_network_has_its_own_place(files):
+def test_a_file_without_a_network_has_its_own_place_in_the_rotation(files):
     for number in range(20):
         files.add(f"a{number}", "a", size=5)
     files.add("b", "")
@@ -64,7 +64,7 @@ def test_file_without_network_has_its_own_place(files):
     assert {"b", "c"} < set(files.wait(5)[:5])
 
 
-def test_requests_and_timers_run_between_passes(files):
+def test_requests_run_between_passes(files):
     """A request that arrives does not wait until all sockets are served."""
     for number in range(20):
         files.add(f"a{number}", "a")
@@ -73,7 +73,7 @@ def test_requests_and_timers_run_between_passes(files):
     assert "request" in files.wait(21)[:4]
 
 
-def test_next_file_with_the_descriptor_of_a_removed_one_gets_no_events(files):
+def test_a_new_file_does_not_get_the_events_of_a_removed_file_with_the_same_descriptor(files):
     for name in "abc":
         files.add(name, "a")
     files.poller._serve()  # one of them; the others wait

@@ -7,14 +7,12 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import IO, Any
 
 import pytest
 from activated_server import ActivatedServer
-from support.assertions.ledger import assert_verified
 from support.clients.connection import Answer, Connection
 from support.databases.database import Database
 from support.programs.forking import Program, start_anew
@@ -26,86 +24,42 @@ from support.servers.server import START_S, Server
 from koyjabo.server.process.listening_socket import PASSED_VARIABLES, passed
 
 CLIENTS = 4
-insurance = pytest.mark.long(
-    proved_by="server/process/test_passed_socket.py::test_restart_refuses_no_connection_and_loses_no_visit"
-)
 
 
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener
+def register_until(is_over: threading.Event, port: int, numbers: Iterator[int], answers: list[Answer]) -> None:
+    """Register visits without pause, each on a new connection. None is ever refused."""
+    while not is_over.is_set():
+        with Connection(port, START_S) as connection:
+            answers.append(connection.send_visit(f"visitor-{next(numbers)}").answer())
 
 
-class Newcomers:
-    """Clients that register visits without pause, each visit on a new connection. None is ever refused."""
+def test_a_restart_with_a_passed_socket_refuses_no_connection_and_loses_no_visit(sqlite_database, tmp_path):
+    """The server ignores PORT. New connections wait for the next server."""
+    is_over, numbers, answers = threading.Event(), count(), []
 
-    def __init__(self, port: int) -> None:
-        self.answers: list[Answer] = []
-        self._port = port
-        self._numbers = count()
-        self._is_over = threading.Event()
+    def wait_for_more(more: int) -> None:
+        enough = len(answers) + more
+        wait_until(lambda: len(answers) >= enough, f"{more} more visits are acknowledged", START_S, 0.005)
 
-    @contextmanager
-    def coming(self) -> Iterator[None]:
-        with ThreadPoolExecutor(CLIENTS) as threads:
-            clients: list[Future[None]] = [threads.submit(self._come) for _ in range(CLIENTS)]
-            try:
-                yield
-            finally:
-                self._is_over.set()
-            for client in clients:
-                client.result()
-
-    def wait_for(self, more: int) -> None:
-        enough = len(self.answers) + more
-        wait_until(lambda: len(self.answers) >= enough, f"{more} more visits are acknowledged", START_S, 0.005)
-
-    def _come(self) -> None:
-        while not self._is_over.is_set():
-            with Connection(self._port, START_S) as connection:
-                self.answers.append(connection.send_visit(f"visitor-{next(self._numbers)}").answer())
-
-
-def assert_restarts_are_not_noticed(server: Server, times: int = 1) -> None:
-    newcomers = Newcomers(server.port)
-    with newcomers.coming():
-        for _ in range(times):
-            newcomers.wait_for(30)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(CLIENTS) as threads:
+        server = ActivatedServer(sqlite_database, tmp_path, listener, PORT=1)
+        try:
+            assert server.start().port == listener.getsockname()[1]
+            clients = [threads.submit(register_until, is_over, server.port, numbers, answers) for _ in range(CLIENTS)]
+            wait_for_more(30)
             assert server.stop().status == 0
             server.start()
-        newcomers.wait_for(30)
-    assert {answer.status for answer in newcomers.answers} == {200}
-    ordinals = sorted(answer.json["visit"]["ordinal"] for answer in newcomers.answers)
+            wait_for_more(30)
+            is_over.set()
+            for client in clients:
+                client.result()
+        finally:
+            is_over.set()
+            server.kill()
+    assert {answer.status for answer in answers} == {200}
+    ordinals = sorted(answer.json["visit"]["ordinal"] for answer in answers)
     assert ordinals == list(range(1, len(ordinals) + 1))
-    assert server.database.rows("SELECT count(*) FROM visits") == [(len(ordinals),)]
-
-
-def test_restart_refuses_no_connection_and_loses_no_visit(sqlite_database, tmp_path, listener):
-    """The server uses the passed socket and ignores PORT. New connections wait for the next server."""
-    port = listener.getsockname()[1]
-    server = ActivatedServer(sqlite_database, tmp_path, listener, PORT=1)
-    try:
-        assert server.start().port == port
-        assert_restarts_are_not_noticed(server)
-    finally:
-        server.kill()
-
-
-@insurance
-def test_restart_of_several_workers_is_not_noticed(database, tmp_path, listener, redis):
-    server = ActivatedServer(database, tmp_path, listener, WEB_CONCURRENCY=2, REDIS_URL=redis.url)
-    try:
-        assert_restarts_are_not_noticed(server.start(), times=3)
-        assert_verified(server)
-        killed = server.kill_worker()
-        wait_until(lambda: len(server.worker_pids() - {killed}) == 2, "another worker serves the same socket")
-        newcomers = Newcomers(server.port)
-        with newcomers.coming():
-            newcomers.wait_for(30)
-        assert {answer.status for answer in newcomers.answers} == {200}
-    finally:
-        server.kill()
+    assert sqlite_database.rows("SELECT count(*) FROM visits") == [(len(ordinals),)]
 
 
 class SystemdServer(Server):
@@ -122,7 +76,10 @@ class SystemdServer(Server):
         return start_anew([*command, sys.executable, "wsgi.py"], given, files)
 
 
-@insurance
+@pytest.mark.long(
+    proved_by="server/process/test_passed_socket.py::"
+    "test_a_restart_with_a_passed_socket_refuses_no_connection_and_loses_no_visit"
+)
 @pytest.mark.honest_start
 def test_systemd_passes_its_socket_to_the_server(sqlite_database, tmp_path):
     server = SystemdServer(sqlite_database, tmp_path, PORT=1).launch()
@@ -137,7 +94,7 @@ def test_systemd_passes_its_socket_to_the_server(sqlite_database, tmp_path):
 
 
 @pytest.mark.empty_database
-def test_unusable_socket_is_refused_in_a_sentence(sqlite_database, tmp_path):
+def test_an_unusable_passed_socket_ends_the_start_with_one_sentence(sqlite_database, tmp_path):
     """The cases are two sockets, one that does not listen, and two that are not TCP."""
     with (
         socket.create_server(("127.0.0.1", 0)) as two,
@@ -158,7 +115,7 @@ def test_unusable_socket_is_refused_in_a_sentence(sqlite_database, tmp_path):
             assert re.fullmatch(rf"{re.escape(message)}[^\n]+\.\n", server.log), server.log
 
 
-def test_socket_for_another_process_is_ignored_and_no_child_inherits_its_variables(monkeypatch):
+def test_a_socket_for_another_process_is_ignored_and_no_child_inherits_its_variables(monkeypatch):
     for name in PASSED_VARIABLES:
         monkeypatch.setenv(name, "1")
     assert passed() is None

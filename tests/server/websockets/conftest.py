@@ -9,7 +9,11 @@ from support.clients.websocket import KINDS, WebSocket
 from support.runs.short_run import EVERYTHING
 from support.servers.changed_server import ChangedServer, changed_server
 
-CLOSE_TIMEOUT_S = "koyjabo.server.websockets.connection_loop.CLOSE_TIMEOUT_S"
+CHANGES = {
+    "koyjabo.server.websockets.connection_loop.CLOSE_TIMEOUT_S": 3600,
+    "koyjabo.server.websockets.connection_loop.STALLED_CLIENT_S": 3600,
+    "koyjabo.server.websockets.buffered_connection.MAX_BUFFER_BYTES": 1 << 24,
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -26,8 +30,8 @@ def hub(request) -> str:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, hub) -> Iterator[ChangedServer]:
-    """It waits an hour for a client's close frame."""
-    with changed_server(tmp_path_factory.mktemp("server"), {CLOSE_TIMEOUT_S: 3600}, EVENTLET_HUB=hub) as server:
+    """It waits an hour for a client's close frame, and drops no client that reads too little."""
+    with changed_server(tmp_path_factory.mktemp("server"), CHANGES, EVENTLET_HUB=hub) as server:
         yield server
 
 

@@ -32,29 +32,23 @@ from support.programs.processes import open_sockets, wait_until
 ABUSE = 1008
 MAX_ERRORS = 10
 MAX_FRAMES = 500
-ENOUGH = 20 * MAX_FRAMES
+ENOUGH = 4 * MAX_FRAMES
 
 NONSENSE = {
     "binary": frame(b'{"type": "ping"}', BINARY),
     "no JSON": frame("hello"),
-    "half a JSON": frame('{"type": "ping"'),
-    "nothing": frame(""),
     "no object": frame('["ping"]'),
     "null": frame("null"),
     "no type": frame("{}"),
     "a type that is no text": frame('{"type": 1}'),
-    "a type that is a list": frame('{"type": ["ping"]}'),
     "an unknown type": say(type="subscribe"),
-    "a type of the server's": say(type="visitor_update"),
     "deep JSON": frame("[" * 4000),
     "a number of many digits": frame('{"type": "x", "n": ' + "9" * 4000 + "}"),
-    "not a number": frame("NaN"),
     "half a surrogate": frame('{"type": "\\ud800"}'),
 }
 
 
-def test_nonsense_is_answered_with_an_error_and_the_socket_stays_open(server):
-    """Includes a binary frame."""
+def test_an_invalid_message_gets_an_error_and_the_socket_stays_open(server):
     for what, nonsense in NONSENSE.items():
         with WebSocket(server.port) as client:
             client.event()
@@ -65,7 +59,7 @@ def test_nonsense_is_answered_with_an_error_and_the_socket_stays_open(server):
             assert client.is_answered(), what
 
 
-def test_client_that_repeats_nonsense_gets_errors_and_then_is_closed(server, kind):
+def test_the_tenth_invalid_message_closes_the_socket(server, kind):
     wrong = frame('42["subscribe"]') if kind is SocketIO else frame("hello")
     with kind(server.port) as client, kind(server.port) as other:
         assert {client.event()["type"], other.event()["type"]} == {"visitor_update"}
@@ -80,22 +74,14 @@ def test_client_that_repeats_nonsense_gets_errors_and_then_is_closed(server, kin
 
 NO_PACKETS = {
     "unknown packet": "9",
-    "no packet": "hello",
-    "empty": "",
     "unknown type": "49",
     "no type": "4abc",
     "an empty packet": "4",
-    "an event that is empty": "42",
     "an event without its end": '42["ping"',
-    "no JSON": "42[hello",
     "an event without a name": "42[]",
     "an event that is no list": '42{"a": 1}',
-    "an event that is null": "42null",
-    "an empty object": "4{}",
-    "null": "4null",
     "an acknowledgement's number that is none": '42abc["ping"]',
     "no number of attachments": "45x-[]",
-    "many attachments": '459999999-["x"]',
     "a second connect, as an event": '42["connect",{}]',
     "a goodbye, as an event": '42["disconnect","client disconnect"]',
     "an event for every handler": '42["*","ping"]',
@@ -103,7 +89,7 @@ NO_PACKETS = {
 }
 
 
-def test_client_that_speaks_no_socketio_is_closed_and_fills_no_log(server):
+def test_an_invalid_socketio_packet_closes_the_connection_without_a_traceback(server):
     """The protocol's own test suite expects the close. A traceback for each packet would fill a disk."""
     log_size, codes = len(server.log), {}
     for what, nonsense in NO_PACKETS.items():
@@ -116,29 +102,26 @@ def test_client_that_speaks_no_socketio_is_closed_and_fills_no_log(server):
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
 
 
-QUESTIONS = {WebSocket: say(type="request_count"), SocketIO: frame('420["request_count"]')}
+FLOODS = {"pings": (WebSocket, frame("", PING)), "requests": (SocketIO, frame('420["request_count"]'))}
+"""The loop responds to pings, and a task to requests."""
 
 
-@pytest.mark.parametrize("asks", [False, True], ids=["tiny pings", "questions"])
-def test_flood_is_closed_while_others_get_their_answers(server, kind, asks):
-    """The loop answers pings, and a task answers requests."""
-    sent = QUESTIONS[kind] if asks else frame("", PING)
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_is_closed_while_other_clients_get_their_responses(server, flood):
+    """The server of this folder buffers all responses, so the flood is not dropped for reading too little."""
+    kind, sent = FLOODS[flood]
     with (
         kind(server.port) as client,
         WebSocket(server.port) as plain,
         SocketIO(server.port) as other,
-        ThreadPoolExecutor(2) as threads,
+        ThreadPoolExecutor(1) as threads,
     ):
         threads.submit(send_until_closed, client, sent)
-        # The client reads at once, because the server waits only 5 s for a client that it closes.
-        end = threads.submit(client.close_frame)
         for _ in range(5):
             assert plain.is_answered()
             assert other.is_answered()
             assert server.get("/api/stats").ok
-        assert end.result().code == ABUSE
-        with suppress(ConnectionError):  # answered too late, on a busy machine
-            client.send(close(ABUSE))
+        assert client.close_frame().code == ABUSE
     server.wait_until_held(sockets=0)
 
 
@@ -149,18 +132,16 @@ def send_until_closed(client: WebSocket, sent: bytes) -> None:
 
 
 RESETS = 100
-EVENTS = 100
+EVENTS, LISTENERS = 100, 40
 
 
-def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
-    """Clients reset in the middle of a frame or a handshake, or with unread events. The remaining clients receive every
-    event.
-    """
+def test_clients_that_reset_during_broadcasts_disturb_no_other_client(server):
+    """They reset in the middle of a frame or a handshake, or with unread events."""
     assert not any(server.held().values())
     sockets = open_sockets(server.worker)
     stop, chance = threading.Event(), random.Random(5)
     goners = threading.Thread(target=come_and_go, args=(server.port, stop, chance))
-    with Listeners(server.port, 100) as crowd:
+    with Listeners(server.port, LISTENERS) as crowd:
         crowd.wait_for_first()
         goners.start()
         sent = []
@@ -170,7 +151,7 @@ def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
         stop.set()
         goners.join()
         assert all(listener.revisions[-EVENTS:] == sent for listener in crowd.all)
-        server.wait_until_held(sockets=100)
+        server.wait_until_held(LISTENERS)
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
     wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
     assert "Traceback" not in server.log, server.log
@@ -185,9 +166,9 @@ def come_and_go(port: int, stop: threading.Event, chance: random.Random) -> None
         with KINDS[chance.choice(tuple(KINDS))](port, receive_buffer=2048) as client:
             client.send(ping[: chance.randrange(len(ping))] if type(client) is WebSocket else frame("42[", final=False))
             client.reset()
-        raw = Connection(port)
-        raw.send(upgrade()[: chance.randrange(300)])
-        raw.reset()
+        unfinished = Connection(port)
+        unfinished.send(upgrade()[: chance.randrange(300)])
+        unfinished.reset()
         gone += 2
 
 
@@ -215,7 +196,7 @@ def is_pong(client: WebSocket) -> bool:
     return client.event()["type"] == "pong"
 
 
-def test_messages_of_the_largest_size_are_read(client):
+def test_messages_of_the_largest_allowed_size_are_read(client):
     """An unrequested pong is ignored."""
     largest = ASKED[type(client)].ljust(LARGEST)
     client.send(frame("unasked", PONG), frame(largest) * 5, *fragments(largest, 1000))
@@ -230,11 +211,9 @@ WRONG = {
     "first reserved bit": (PROTOCOL_ERROR, frame("hello", reserved=0b100)),
     "reserved opcode": (PROTOCOL_ERROR, frame("hello", 0x3)),
     "length with too many bytes": (PROTOCOL_ERROR, bytes((FINAL | TEXT, 0x80 | 126, 0, 5)) + b"\0" * 9),
-    "negative length": (PROTOCOL_ERROR, bytes((FINAL | TEXT, 0x80 | 127)) + b"\xff" * 8 + b"\0" * 9),
     "fragments that end in mid-character": (NOT_UTF8, b"".join(fragments("ঢাকা".encode()[:-1], 2))),
     "large message": (TOO_BIG, frame("x" * (LARGEST + 1))),
     "large message that is only announced": (TOO_BIG, announce(FINAL | TEXT, LARGEST + 1) + b"mask"),
-    "enormous message that is only announced": (TOO_BIG, announce(FINAL | TEXT, 1 << 40) + b"mask"),
     "large binary message": (TOO_BIG, frame(b"\0" * (LARGEST + 1), BINARY)),
     "large message in fragments": (TOO_BIG, b"".join(fragments("x" * (LARGEST + 1), 500))),
     "large message, its last fragment only announced": (
@@ -244,7 +223,7 @@ WRONG = {
 }
 
 
-def test_invalid_frame_closes_the_connection_with_a_code(server, kind):
+def test_an_invalid_frame_closes_the_connection_with_a_code(server, kind):
     codes = {}
     for what, (code, sent) in WRONG.items():
         with kind(server.port) as client:
@@ -256,20 +235,8 @@ def test_invalid_frame_closes_the_connection_with_a_code(server, kind):
     assert codes == {what: code for what, (code, _) in WRONG.items()}
 
 
-def test_after_our_close_frame_nothing_else_is_said(server, client):
-    client.send(frame("hello", 0x3))
-    assert client.close_frame().code == PROTOCOL_ERROR
-    client.send(say(type="ping"), frame("x", PING), frame("", masked=False))
-    server.emit()
-    client.send(close(PROTOCOL_ERROR))
-    assert client.rest() == b""
-
-
-WELCOME = [1000, 1003, 1007, 1011, 1014, 3000, 4999]
-
-
-def test_close_is_answered_with_its_code_and_what_comes_after_it_is_not(server, kind):
-    for code in (*WELCOME, None):
+def test_a_close_frame_is_answered_with_its_code_and_later_messages_are_ignored(server, kind):
+    for code in (1000, 1014, 4999, None):
         with kind(server.port) as client:
             client.event()
             sent = close(None) if code is None else close(code, "অবসর".encode())

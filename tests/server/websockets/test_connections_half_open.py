@@ -19,10 +19,6 @@ def server(tmp_path_factory):
         yield server
 
 
-def wait_until_nothing_is_left(server: ChangedServer) -> None:
-    wait_until(lambda: not any(server.held().values()), "nothing is left of it")
-
-
 def opened(server: ChangedServer) -> Polling:
     """A polling Socket.IO client that has received its first event."""
     session = Polling(server.port)
@@ -32,54 +28,38 @@ def opened(server: ChangedServer) -> Polling:
     return session
 
 
-def test_client_that_answers_no_ping_is_dropped(server, kind):
-    with kind(server.port) as client:
-        client.event()
-        server.pass_(INTERVAL_S)
-        pinged = client.frame()
-        assert pinged.opcode == PING_FRAME or pinged.payload == b"2"
-        server.pass_(TIMEOUT_S / 2)
-        assert server.held()["members"] == 1
-        server.pass_(TIMEOUT_S / 2)
-        wait_until(lambda: server.held()["members"] == 0, "it is dropped")
-        server.pass_(TIMEOUT_S)
-        client.rest()
-    wait_until_nothing_is_left(server)
-
-
-def test_polling_client_that_answers_no_ping_or_does_not_come_back_is_dropped(server):
+def test_a_client_of_any_kind_that_responds_to_no_ping_is_dropped_and_the_other_clients_stay(server):
+    """Includes polling clients, and one that never polls again."""
     opened(server)
-    polls = opened(server)
-    server.pass_(INTERVAL_S)
-    assert polls.poll() == [PING]
-    server.pass_(TIMEOUT_S / 2)
-    assert server.held()["members"] == 2
-    server.pass_(TIMEOUT_S / 2)
-    wait_until_nothing_is_left(server)
-    assert polls.get().status_code == 400
-
-
-def test_clients_that_answer_pings_stay(server):
-    polling, sockets = opened(server), [kind(server.port) for kind in KINDS.values()]
-    for socket in sockets:
+    polling, silent = opened(server), opened(server)
+    sockets, deaf = ([kind(server.port) for kind in KINDS.values()] for _ in range(2))
+    for socket in (*sockets, *deaf):
         socket.event()
-    for _ in range(2):
-        server.pass_(INTERVAL_S - TIMEOUT_S)
-        server.pass_(TIMEOUT_S)
+    for until_ping_s in (INTERVAL_S, INTERVAL_S - TIMEOUT_S):
+        server.pass_(until_ping_s)
         for client in sockets:
             assert answer(client, client.frame())
             assert client.is_answered(), "the server has read the answer before more time passes"
         assert polling.poll() == [PING]
         assert polling.post(PONG).is_success
-    assert server.held()["members"] == 3
+        server.pass_(TIMEOUT_S / 2)
+        if until_ping_s == INTERVAL_S:
+            assert server.held()["members"] == 7
+        server.pass_(TIMEOUT_S / 2)
+        wait_until(lambda: server.held()["members"] == 3, "those that responded are left")
+    assert silent.get().status_code == 400
+    for client in deaf:
+        pinged = client.frame()
+        assert pinged.opcode == PING_FRAME or pinged.payload == b"2"
+        client.rest()
     polling.post(CLOSE)
     polling.get()
     for client in sockets:
         client.end()
-    wait_until_nothing_is_left(server)
+    wait_until(lambda: not any(server.held().values()), "nothing is left of them")
 
 
-def test_unfinished_upgrade_is_closed_and_the_client_keeps_polling(server):
+def test_an_unfinished_upgrade_is_closed_and_the_client_keeps_polling(server):
     session = opened(server)
     with WebSocket(server.port, path=f"{SOCKETIO}&sid={session.sid}") as unfinished:
         server.pass_(UPGRADE_S)
