@@ -33,14 +33,14 @@ def breaches(journal: Journal) -> str:
         (RAHIM, 3, True, "was called a retry the first time"),
     ],
 )
-def test_an_answer_that_contradicts_an_earlier_one_is_a_breach(journal, visit, ordinal, duplicate, what):
+def test_a_response_that_contradicts_an_earlier_one_is_a_breach(journal, visit, ordinal, duplicate, what):
     journal.sending(visit)
     journal.acknowledged(visit, ordinal, duplicate)
     assert what in breaches(journal)
     assert bool(what) == bool(journal.breaches)
 
 
-def test_a_whole_ledger_is_no_breach_even_with_a_visit_whose_client_has_gone(journal):
+def test_a_complete_ledger_is_no_breach_even_with_a_visit_that_was_not_acknowledged(journal):
     journal.sending(RAHIM)
     check_rows(journal, [*WHOLE, (3, 3, *RAHIM)])
     check_sums(journal, (2, 2, 2, 2, 2, 2, 2, 2))
@@ -58,12 +58,12 @@ def test_a_whole_ledger_is_no_breach_even_with_a_visit_whose_client_has_gone(jou
         ([*WHOLE, (3, 3, *RAHIM)], "were never sent"),
     ],
 )
-def test_a_ledger_that_contradicts_the_answers_is_a_breach(journal, rows, what):
+def test_a_ledger_that_contradicts_the_responses_is_a_breach(journal, rows, what):
     check_rows(journal, rows)
     assert what in breaches(journal)
 
 
-def test_a_visit_that_the_database_lost_is_a_breach_unless_an_adjustment_says_so(journal):
+def test_a_visit_that_the_database_lost_is_a_breach_unless_an_adjustment_lists_it(journal):
     with journal.losing():
         journal.sending(RAHIM)
         journal.acknowledged(RAHIM, 3, duplicate=False)
@@ -90,7 +90,7 @@ def test_a_visit_number_that_is_given_again_after_a_rollback_is_a_breach(journal
         ([AYESHA, RAHIM], "were never sent"),
     ],
 )
-def test_events_that_are_lost_doubled_or_unknown_are_breaches(journal, rows, what):
+def test_an_event_that_is_lost_or_doubled_or_unknown_is_a_breach(journal, rows, what):
     journal.sending_events([AYESHA, KARIM])
     journal.events_acknowledged([AYESHA])
     check_events(journal, rows)
@@ -108,7 +108,7 @@ def test_events_that_are_lost_doubled_or_unknown_are_breaches(journal, rows, wha
         (0, 0, False),
     ],
 )
-def test_attended_time_that_is_counted_twice_or_not_at_all_is_a_breach(journal, attended_ms, clock_steps, is_right):
+def test_a_time_that_is_counted_twice_or_not_at_all_is_a_breach(journal, attended_ms, clock_steps, is_right):
     """For 10 of the 30 s, two tabs were open."""
     journal.clock_steps = clock_steps
     check_times(journal, {AYESHA: attended_ms}, {AYESHA: [(0, 20_000), (0, 10_000), (50_000, 60_000)]})
@@ -128,7 +128,7 @@ def stats(total: int, revision: int, **more: Any) -> dict[str, Any]:
         (stats(6, 9, epoch="another"), "was shown another epoch"),
     ],
 )
-def test_a_number_that_falls_on_a_socket_is_a_breach(journal, shown, what):
+def test_a_total_that_falls_on_a_socket_is_a_breach(journal, shown, what):
     seen = Seen(journal, "a page")
     seen.see(stats(5, 8), pushed=True)
     seen.see(shown, pushed=True)

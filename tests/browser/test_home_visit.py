@@ -14,7 +14,7 @@ CITIES = {DHAKA: ("Dhaka", "BD"), ELSEWHERE: (HOSTILE, "BD"), YANGON: ("", "MM")
 CITIES |= {LAHORE: ("", "PK"), KABUL: ("", "AF")}
 long = pytest.mark.long(proved_by="browser/test_home_visit.py::test_visit_moves_number_light_hour_and_places")
 
-AFTER = "test_later_visits_include_erased_ones_but_no_adjustments"
+AFTER = "test_the_later_visits_include_erased_visits_but_no_adjustments"
 HAS_SHARED = "window.shared = []; navigator.share = async (what) => { window.shared.push(what); };"
 
 COUNT_BEATS = """() => {

@@ -9,6 +9,7 @@ from support.application.site import SPEC_MOMENT, Site
 from support.people.accounts import bearer
 from support.programs.processes import METRICS_TOKEN, wait_until
 
+from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database import sqlite
 from koyjabo.base.models import Scope
 from koyjabo.counting.records import NewVisit
@@ -137,6 +138,17 @@ def test_all_calls_that_wait_for_a_recovery_fail_with_it(site, database, monkeyp
         assert visits_of.writer().failing_since is not None
     assert visits(site, "next") == [2]
     assert visits_of.writer().failing_since is None
+
+
+def test_a_visit_that_is_refused_because_the_recovery_failed_is_an_outage(site, database, monkeypatch):
+    lose(site, database, "lost")
+
+    def fail(marks):
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(site.services[RollbackRecovery], "_write", fail)
+    assert site.post(json={"visitorId": "ayesha"}).status_code == 503
+    assert site.services[Visits].writer().has_failed
 
 
 def test_a_database_may_be_rolled_back_several_times_to_before_the_last_epoch(site, database):

@@ -235,7 +235,7 @@ def milestones(setting: str) -> Milestones:
     return Milestones(lambda: of_setting(setting))
 
 
-def test_the_default_milestones_are_1_and_2_5_and_5_times_powers_of_10():
+def test_the_default_milestones_are_100_and_250_and_500_and_their_multiples_by_powers_of_10():
     assert usual()[:8] == [100, 250, 500, 1000, 2500, 5000, 10_000, 25_000]
     assert usual()[-1] > 10**15
     assert list(milestones("5000, 100").between(99, 5000)) == [100, 5000]
@@ -267,7 +267,7 @@ def test_a_worker_announces_the_highest_milestone_that_a_killed_worker_has_commi
     assert pushed_milestones(site_at_97) == []
 
 
-def test_a_total_that_is_set_announces_no_milestone_and_a_lowered_total_none_again(site_at_97):
+def test_a_milestone_is_announced_neither_for_a_set_total_nor_again_after_a_lowered_one(site_at_97):
     site_at_97.set_total(240)
     site_at_97.register("ayesha")
     assert (pushed_milestones(site_at_97), announcements(site_at_97)) == ([None], [])

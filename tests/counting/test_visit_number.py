@@ -20,7 +20,7 @@ def main_of(page: str) -> str:
     return re.search("<main.*</main>", page, re.DOTALL)[0]
 
 
-def test_the_page_of_a_visit_shows_only_the_number_the_day_and_the_later_visits(site):
+def test_the_page_of_a_visit_shows_only_its_number_and_its_day_and_the_later_visits(site):
     share = site.register("ayesha", page="/secret", referrer="https://google.com").share
     assert re.fullmatch(r"/n/4001\?s=[A-Za-z0-9_-]{22}", share)
     site.time.pass_(days=1)
@@ -38,7 +38,7 @@ def test_the_page_of_a_visit_shows_only_the_number_the_day_and_the_later_visits(
     assert not re.search(foreign, answer.text), "the page loads something from another site"
 
 
-def test_later_visits_include_erased_ones_but_no_adjustments(site):
+def test_the_later_visits_include_erased_visits_but_no_adjustments(site):
     share = site.register("ayesha").share
     later = [site.register(f"babul{number}") for number in range(3)]
     site.set_total(9000)

@@ -1,15 +1,21 @@
 """Attended time: the spans that count, and the visits they belong to (specification: Attended time)."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count, islice
 
 import pytest
+from support.people.accounts import bearer
+from support.programs.processes import METRICS_TOKEN
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.columns.blocks.block_queries import correct_attended
-from koyjabo.counting.evidence.attendance_writer import MAX_WRITE_FAILURES
+from koyjabo.counting.evidence.attendance_writer import MAX_WAITING_SPANS, MAX_WRITE_FAILURES
 from koyjabo.counting.evidence.spans import MAX_SPANS
 from koyjabo.counting.evidence.timeline import Shown
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.visits import Visits
 
 
 @pytest.mark.both_kinds
@@ -34,12 +40,12 @@ def test_the_time_of_tabs_and_heartbeats_counts_once_for_one_visit_and_apart_for
     for visit in "12":
         worker.site.register(visitId=visit)
     worker.open("first", visit="1")
-    worker.attendance.beat("ayesha", "1", True, acted=False)
     worker.time.pass_(seconds=5)
     worker.open("second", visit="1")
     worker.open("other", visit="2")
+    worker.attendance.beat("ayesha", "2", True, acted=False)
     worker.time.pass_(seconds=5)
-    worker.attendance.beat("ayesha", "1", False, acted=False)
+    worker.attendance.beat("ayesha", "2", False, acted=False)
     worker.close("first")
     worker.time.pass_(seconds=5)
     worker.close("second")
@@ -173,19 +179,6 @@ def test_a_failed_write_loses_time_only_if_an_unexpected_error_is_repeated(
     assert worker.visit("1")[0] == attended_ms
 
 
-def test_the_queue_has_no_entry_of_a_forgotten_visitor(worker):
-    for visit in "12":
-        worker.open(visit, visit=visit)
-        worker.time.pass_(seconds=1)
-        worker.attendance.beat("ayesha", visit, True, acted=True)
-        worker.close(visit)
-    worker.attendance.forget("ayesha")
-    for visit in "12":
-        worker.site.register(visitId=visit)
-    worker.write()
-    assert [worker.visit(visit) for visit in "12"] == [(0, False)] * 2
-
-
 @pytest.mark.both_kinds
 def test_the_time_since_a_visible_heartbeat_is_bridged_for_at_most_60_s(new_worker):
     one, other = new_worker(), new_worker()
@@ -226,7 +219,8 @@ def test_the_time_of_a_lost_connection_counts_up_to_its_last_sign_of_life(worker
     assert worker.attended_s("1") == 275
 
 
-def test_a_time_that_is_written_again_after_its_row_was_dropped_counts_once(new_worker, monkeypatch):
+@pytest.mark.both_kinds
+def test_spans_are_removed_after_ten_minutes_and_a_time_that_is_then_written_again_counts_once(new_worker, monkeypatch):
     one, other = new_worker(), new_worker()
     one.site.register(visitId="1")
     one.open("first", visit="1")
@@ -235,6 +229,7 @@ def test_a_time_that_is_written_again_after_its_row_was_dropped_counts_once(new_
     one.close("first")
     other.close("second")
     one.write()
+    rows_left = []
 
     def fail(*_):
         raise LedgerUnavailable
@@ -244,43 +239,30 @@ def test_a_time_that_is_written_again_after_its_row_was_dropped_counts_once(new_
         for _ in range(12):
             other.write()
             one.attendance.drop(correct_attended)
+            rows_left += one.site.rows("SELECT count(*) FROM attendance")[0]
             one.time.pass_(minutes=1)
-    assert one.site.rows("SELECT count(*) FROM attendance") == [(0,)]
+    assert rows_left == [1] * 10 + [0] * 2
     assert other.attended_s("1") == 60
 
 
 @pytest.mark.both_kinds
-def test_the_erasure_of_a_visitor_removes_the_spans_and_keeps_the_time(worker):
+def test_the_erasure_of_a_visitor_removes_spans_and_queued_entries_and_keeps_the_time(worker):
     worker.site.register(visitId="1")
     worker.open("socket", visit="1")
     worker.time.pass_(seconds=5)
     worker.pages.show("socket", visible=False)
     worker.write()
     worker.pages.show("socket", visible=True)
+    worker.attendance.beat("ayesha", "2", True, acted=True)  # before its visit
     worker.time.pass_(seconds=5)
     assert worker.site.rows("SELECT count(*) FROM attendance") == [(1,)]
     worker.site.forget()
     worker.close("socket")
+    worker.site.register(visitId="2")
     worker.write()
     assert worker.site.rows("SELECT count(*) FROM attendance") == [(0,)]
-    assert worker.site.rows("SELECT attended_ms FROM visits") == [(5000,)]
+    assert worker.site.rows("SELECT attended_ms, acted FROM visits ORDER BY id") == [(5000, False), (0, False)]
     assert worker.site.rows("SELECT upto > 0 FROM watermarks WHERE name = 'attendance_dropped'")[0][0]
-
-
-@pytest.mark.both_kinds
-def test_spans_are_removed_ten_minutes_after_they_were_written(worker):
-    worker.site.register(visitId="1")
-    worker.open("socket", visit="1")
-    worker.time.pass_(seconds=5)
-    worker.close("socket")
-    worker.write()
-    left = []
-    for _ in range(12):
-        worker.attendance.drop(correct_attended)
-        left += worker.site.rows("SELECT count(*) FROM attendance")[0]
-        worker.time.pass_(minutes=1)
-    assert left == [1] * 10 + [0] * 2
-    assert worker.visit("1")[0] == 5000
 
 
 @pytest.mark.both_kinds
@@ -311,3 +293,24 @@ def test_the_row_of_a_visit_keeps_a_limited_number_of_spans(worker):
     assert worker.visit("1")[0] == 3000 * MAX_SPANS
     ((spans,),) = worker.site.rows("SELECT spans FROM attendance")
     assert len(json.loads(spans)) == MAX_SPANS
+
+
+def test_a_campus_behind_one_address_loses_no_time_during_a_flood_from_another_address(worker):
+    """2,000 people show and hide their pages, while another address fills all of the room that there is."""
+    visitors = [f"visitor-{number}" for number in range(2000)]
+    visits = worker.site.services[Visits]
+    visits.register_all([NewVisit(visitor, "1", at_ms=worker.time.ms, attended_ms=0) for visitor in visitors])
+    for visitor in visitors:
+        worker.open(visitor, visitor, "1", address="198.51.100.1")
+    flood = count(worker.time.ms)
+    for visible in (False, True, False):
+        worker.time.pass_(seconds=10)
+        for at_ms in islice(flood, MAX_WAITING_SPANS // 2):
+            worker.attendance.add(Shown(f"stranger-{at_ms % 500}", "1", at_ms, at_ms + 1), "203.0.113.7")
+        for visitor in visitors:
+            worker.pages.show(visitor, visible, acted=True)
+    worker.attendance.close()
+    metrics = worker.site.client.get("/metrics", headers=bearer(METRICS_TOKEN)).text
+    assert int(re.search(r'koyjabo_dropped_total{kind="attended_time"} (\d+)', metrics)[1]) > 0
+    attended = worker.site.rows("SELECT attended_ms, acted, count(*) FROM visits GROUP BY attended_ms, acted")
+    assert [(ms, bool(acted), number) for ms, acted, number in attended] == [(20_000, True, 2000)]

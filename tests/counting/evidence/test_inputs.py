@@ -5,7 +5,7 @@ from koyjabo.counting.evidence.timeline import Shown
 from koyjabo.counting.evidence.unwritten_spans import _newest
 
 
-def test_an_input_belongs_to_the_visit_of_its_span_and_stays(worker):
+def test_an_input_belongs_to_the_visit_of_its_span_and_is_never_taken_back(worker):
     for visit in "12":
         worker.site.register(visitId=visit)
     worker.open("socket", visit="1")

@@ -5,17 +5,22 @@ import pytest
 from koyjabo.columns.blocks.block_queries import correct_attended
 
 
-def test_a_clock_that_is_set_forward_moves_no_running_span(worker):
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_clock_that_is_set_forward_moves_no_running_span_and_drops_no_row(worker, is_written):
     worker.site.register(visitId="1")
     worker.open("named", visit="1")
     worker.open("unnamed")
-    worker.time.pass_(seconds=200)
-    worker.time.put_right(hours=1)
+    worker.time.pass_(minutes=5)
+    if is_written:
+        worker.write()
+        worker.attendance.drop(correct_attended)
+    worker.time.put_right(days=1)
     worker.write()
+    worker.attendance.drop(correct_attended)
     worker.time.pass_(seconds=10)
     worker.close("named")
     worker.close("unnamed")
-    assert worker.attended_s("1") == 210
+    assert worker.attended_s("1") == 310
 
 
 @pytest.mark.parametrize(("back_s", "is_written", "visit"), [(3600, True, None), (3600, False, "1"), (100, True, "1")])
@@ -115,18 +120,3 @@ def test_a_worker_that_starts_after_the_clock_was_set_back_adds_no_time(new_work
     other.close("second")
     other.write()
     assert one.attended_s("1") == 100
-
-
-def test_the_row_of_an_open_page_survives_a_clock_that_is_set_forward(worker):
-    worker.site.register(visitId="1")
-    for tab in ("first", "second"):
-        worker.open(tab, visit="1")
-        worker.time.pass_(minutes=5)
-        worker.write()
-    worker.attendance.drop(correct_attended)
-    worker.time.put_right(days=1)
-    worker.attendance.drop(correct_attended)
-    worker.time.pass_(minutes=1)
-    for tab in ("first", "second"):
-        worker.close(tab)
-    assert worker.attended_s("1") == 11 * 60

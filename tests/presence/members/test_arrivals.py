@@ -34,7 +34,7 @@ def test_the_arrivals_and_departures_of_each_scope_add_up(log):
     assert list(log.busy(1)) == [UTTARA]
 
 
-def test_old_counts_estimates_and_people_from_before_the_start_are_no_arrivals(log):
+def test_an_old_count_or_an_estimate_or_people_from_before_the_start_are_no_arrivals(log):
     log.record(MIRPUR, Online(1, 5))  # they were there before the worker started
     assert (log.today(MIRPUR), log.busy(20)) == (Arrivals(), {})
     log.record(MIRPUR, Online(7, 6))  # updates in between were lost

@@ -68,7 +68,7 @@ def services(world, peaks, today) -> TrackerServices:
     )
 
 
-def test_a_person_with_a_socket_and_a_place_in_the_tracker_counts_once(tracker, world):
+def test_a_person_in_the_tracker_who_has_a_socket_counts_once(tracker, world):
     begin_ms = world.time.ms
     world.members.connect(Scope(HIKERS), AYESHA, "a socket")
     assert tracker.add_visitor(AYESHA, HIKERS) == 1
@@ -145,7 +145,7 @@ def test_ids_may_be_written_in_any_usual_way_and_other_values_are_refused(tracke
                 getattr(tracker, name)(*arguments)
 
 
-def test_the_newest_application_is_used_and_without_any_the_error_says_what_to_do(tracker, peaks, monkeypatch):
+def test_the_tracker_uses_the_newest_application_and_fails_without_one(tracker, peaks, monkeypatch):
     tracker.add_visitor(AYESHA, HIKERS)
     bind(services(MemoryWorld(), peaks, {}))
     assert tracker.get_visitor_count(HIKERS) == 0

@@ -13,11 +13,10 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from koyjabo.presence.members.online_members_memory import MemoryOnlineMembers
 from koyjabo.presence.members.online_members_redis import RedisOnlineMembers
-from support.application import visitor_workers as visitor_worlds
+from support.application import visitor_workers
 from support.application.site import Time
 from support.application.visitor_workers import RedisLink, clock_of
 from support.databases.redis import Redis
-from support.programs.processes import wait_until
 
 GRACE_S, LEASE_S = 5, 10
 STEP_MS = 2000
@@ -55,7 +54,7 @@ class MemoryWorld:
 class Worker(RedisLink):
     """One worker's online members."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, _: int) -> None:
         super().__init__(url, lambda: self.members.refresh())
         self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outbox, self._note)
 
@@ -67,29 +66,10 @@ class Worker(RedisLink):
         self.members.refresh()
         self.flush()
 
-    def look_until_redis_answers(self) -> None:
-        def answers() -> bool:
-            self.members.refresh()
-            return self.outbox.reachable
 
-        wait_until(answers, "the worker has noticed that Redis is back")
-        self.flush()
-
-
-class RedisWorld(visitor_worlds.RedisWorld):
+class RedisWorld(visitor_workers.RedisWorld):
+    worker_type = Worker
     leases = "koyjabo:online:*:leases"
-
-    @property
-    def members(self) -> RedisOnlineMembers:
-        return self.first.members
-
-    @property
-    def news(self) -> list[tuple[Scope, int]]:
-        return self.first.news
-
-    def new_worker(self) -> Worker:
-        self.workers.append(Worker(self.redis.url, clock_of(self.time)))
-        return self.workers[-1]
 
     def kill(self, worker: Worker) -> None:
         """Stop a worker without a goodbye."""
@@ -112,13 +92,6 @@ class RedisWorld(visitor_worlds.RedisWorld):
             self.time.pass_(milliseconds=step_ms)
             self.let_leases_end(step_ms)
             self.settle()
-
-    def fail(self, *workers: Worker, failure: str = "kill") -> None:
-        """Make Redis unreachable for these workers, and wait until they notice."""
-        getattr(self.redis, failure)()
-        for worker in workers:
-            worker.members.refresh()
-            wait_until(lambda worker=worker: not worker.outbox.reachable, "the outbox gives up")
 
 
 @contextmanager

@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_client import connect
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import ThreadRuntime
-from koyjabo.base.models import SITE, Scope
+from koyjabo.base.models import Scope
 from koyjabo.presence.visitors.active_visitors_memory import MemoryActiveVisitors
 from koyjabo.presence.visitors.active_visitors_redis import RedisActiveVisitors
 from support.application.site import Time
@@ -32,10 +33,6 @@ ROUNDS = 100
 
 def clock_of(time: Time) -> Clock:
     return Clock(ZoneInfo("UTC"), time, time.elapsed_ms)
-
-
-def active(presence: MemoryActiveVisitors | RedisActiveVisitors, scope: Scope = SITE) -> int:
-    return sum(presence.count(scope).places.values())
 
 
 def flush(outbox: RedisOutbox) -> None:
@@ -99,34 +96,29 @@ class MemoryWorld:
     def __init__(self) -> None:
         self.time = Time()
         self.visitors = MemoryActiveVisitors(clock_of(self.time), WINDOW_S)
-
-    def pass_(self, **how_long: float) -> None:
-        self.time.pass_(**how_long)
+        self.pass_ = self.time.pass_
 
     def settle(self) -> None:
         """Nothing to wait for; RedisWorld has other workers."""
 
 
 class RedisWorld:
+    worker_type: type[Any] = Worker
     leases = "koyjabo:active:*:visitors"
 
     def __init__(self, redis: Redis, window_s: int = WINDOW_S) -> None:
         self.redis = redis
         self.time = Time()
         self.window_s = window_s
-        self.workers: list = []
-        self.dead: list = []
+        self.workers: list[Any] = []
+        self.dead: list[Any] = []
 
-    @property
-    def first(self):
-        return (self.workers or [self.new_worker()])[0]
+    def __getattr__(self, name: str) -> Any:
+        """An attribute of the first worker, such as its visitors."""
+        return getattr((self.workers or [self.new_worker()])[0], name)
 
-    @property
-    def visitors(self) -> RedisActiveVisitors:
-        return self.first.visitors
-
-    def new_worker(self):
-        self.workers.append(Worker(self.redis.url, clock_of(self.time), self.window_s))
+    def new_worker(self) -> Any:
+        self.workers.append(self.worker_type(self.redis.url, clock_of(self.time), self.window_s))
         return self.workers[-1]
 
     def settle(self) -> None:
