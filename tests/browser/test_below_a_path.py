@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from support.browser.pages import expect
 from support.programs.processes import ROOT
-from support.servers.caddy import Caddy
-from support.servers.nginx import Nginx, replaced
+from support.servers.proxies import Caddy, Nginx, replaced
 
 GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
 PROOF = "browser/test_below_a_path.py::test_element_counts_and_follows_below_a_path"

@@ -38,7 +38,7 @@ def certificate(tmp_path_factory) -> Path:
 def with_tls(certificate, monkeypatch):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, certificate.with_name("key.pem"))
-    mailbox = Mailbox(USER, PASSWORD, context, demands=True).start()
+    mailbox = Mailbox(USER, PASSWORD, context, require_starttls=True).start()
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     yield mailbox
     mailbox.stop()
@@ -61,7 +61,7 @@ def test_an_email_is_sent_with_tls_and_the_password(sqlite_database, with_tls):
 @pytest.mark.parametrize("without", ["LOGIN", "PLAIN"])
 def test_the_user_and_the_password_of_a_mail_server_are_sent_in_utf8(sqlite_database, without):
     user, password = "আয়েশা@example.com", "pässwörd ☃"
-    mailbox = Mailbox(user, password, without=without).start()
+    mailbox = Mailbox(user, password, auth_exclude_mechanism=[without]).start()
     url = mailbox.url(login=f"{quote(user, safe='')}:{quote(password)}@")
     with Site(sqlite_database.url, **mailbox.settings(SMTP_URL=url)) as site:
         assert failure_of(site) is None

@@ -21,8 +21,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import ROOT, wait_until
 from support.servers.api_client import Caller
-from support.servers.caddy import CONFIGURATION, Caddy
-from support.servers.nginx import Nginx, replaced
+from support.servers.proxies import CADDY_CONFIGURATION, Caddy, Nginx, replaced
 from support.servers.server import Server
 from websockets.sync.client import connect
 
@@ -104,7 +103,7 @@ def test_caddy_accepts_the_documented_blocks_for_several_apps(tmp_path):
     page = (ROOT / "docs" / "install.md").read_text()
     blocks = re.findall(r"^```\n(\S+ \{\n.*?^\}\n)```$", page, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
-    shared, _, _ = CONFIGURATION.read_text().partition("# One block like this")
+    shared, _, _ = CADDY_CONFIGURATION.read_text().partition("# One block like this")
     configuration = tmp_path / "Caddyfile"
     configuration.write_text(shared + "".join(blocks))
     command = [program("caddy", "`make tools` brings it"), "adapt", "--adapter", "caddyfile", "--config", configuration]

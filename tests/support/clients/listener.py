@@ -1,10 +1,9 @@
-"""Clients of both kinds of socket that record when they received each event."""
+"""Clients of both kinds of socket that record the events they received."""
 
 from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +22,6 @@ BROWSER = "Mozilla/5.0 (Linux; Android 14) a browser of the tests"
 
 @dataclass(frozen=True)
 class ReceivedEvent:
-    at: float
-    """monotonic clock, in s"""
     event: dict[str, Any]
 
     @property
@@ -47,7 +44,7 @@ class Listener:
     def close(self) -> None: ...
 
     def note(self, event: dict[str, Any]) -> None:
-        self.received.append(ReceivedEvent(time.monotonic(), event))
+        self.received.append(ReceivedEvent(event))
 
     def of_type(self, kind: str) -> list[ReceivedEvent]:
         return [received for received in list(self.received) if received.event["type"] == kind]
@@ -107,10 +104,6 @@ class PlainSocket(Listener):
         self.socket.close(code)
         self._reader.join(PATIENCE_S)
 
-    @property
-    def has_ended(self) -> bool:
-        return not self._reader.is_alive()
-
     def _read(self) -> None:
         try:
             while True:
@@ -147,10 +140,6 @@ class SocketioSocket(Listener):
     def close(self) -> None:
         if self.client.connected:
             leave(self.client)
-
-    @property
-    def has_ended(self) -> bool:
-        return not self.client.connected
 
     def _note(self, name: str, *arguments: Any) -> None:
         assert name == arguments[0]["type"], f"event {name} carries {arguments[0]}"

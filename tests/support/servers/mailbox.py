@@ -31,9 +31,9 @@ class Mailbox:
         user: str = "",
         password: str = "",
         tls: ssl.SSLContext | None = None,
-        demands: bool = False,
-        without: str = "",
-    ):
+        **options: Any,
+    ) -> None:
+        """`options` are passed to aiosmtpd's server."""
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.senders: list[tuple[str, str]] = []  # the name in EHLO, and the address in MAIL FROM
@@ -42,9 +42,8 @@ class Mailbox:
         self.go: Event | None = None
         self.port = free_port()
         self._login = LoginPassword(user.encode(), password.encode()) if user else None
-        options: dict[str, Any] = {"enable_SMTPUTF8": True, "tls_context": tls, "require_starttls": demands}
+        options |= {"enable_SMTPUTF8": True, "tls_context": tls}
         if user:
-            options |= {"auth_exclude_mechanism": [without]}
             options |= {"authenticator": self._check, "auth_required": True, "auth_require_tls": tls is not None}
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=PATIENCE_S, **options)
 

@@ -1,4 +1,4 @@
-"""A real nginx, from Debian, with the project's configuration."""
+"""A real nginx and a real Caddy, from Debian, with the project's configurations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from support.programs.forking import ROOT
 from support.programs.installed import program
 from support.programs.service import Service
 
-CONFIGURATION = ROOT / "deploy" / "nginx.conf"
+NGINX_CONFIGURATION = ROOT / "deploy" / "nginx.conf"
+CADDY_CONFIGURATION = ROOT / "deploy" / "Caddyfile"
+CADDY_OPTIONS = "log default {"
+"""Tests insert their global options before this line."""
 
 
 class Nginx(Service):
@@ -47,7 +50,35 @@ class Nginx(Service):
             "access_log /var/log/nginx/": f"access_log {self.folder}/",
             "worker_processes auto;": "worker_processes 1;",
         }
-        return replaced(CONFIGURATION.read_text(), changed)
+        return replaced(NGINX_CONFIGURATION.read_text(), changed)
+
+
+class Caddy(Service):
+    """A Caddy in front of a server on `upstream`, without TLS."""
+
+    def __init__(self, folder: Path, upstream: int) -> None:
+        super().__init__(folder)
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "XDG_DATA_HOME": str(folder / "data"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "DOMAIN": f"{self.url}, http://localhost:{self.port}",
+            "UPSTREAM": f"127.0.0.1:{upstream}",
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self) -> tuple[str | Path, ...]:
+        configuration = self.folder / "Caddyfile"
+        configuration.write_text(self.configuration())
+        return (program("caddy", "`make tools` brings it"), "run", "--adapter", "caddyfile", "--config", configuration)
+
+    def configuration(self) -> str:
+        """The project's configuration, adapted to a test machine, where other instances may be running."""
+        return replaced(CADDY_CONFIGURATION.read_text(), {CADDY_OPTIONS: f"admin off\n\t{CADDY_OPTIONS}"})
 
 
 def replaced(text: str, changed: dict[str, str]) -> str:
