@@ -112,7 +112,7 @@ def test_restore_under_a_running_server_is_followed_by_its_pages_and_ends_its_lo
     assert_verified(server)
 
 
-@pytest.mark.long(proved_by="upkeep/backups/test_backup_files.py::test_broken_file_changes_nothing")
+@pytest.mark.long(proved_by="upkeep/backups/test_backup_files.py::test_a_damaged_backup_or_one_with_a_wrong_head_changes_nothing")
 def test_restore_that_is_killed_has_changed_nothing(server, elsewhere, file):
     """The backup has one visit per hour."""
     with Site(elsewhere.database.url) as site:
