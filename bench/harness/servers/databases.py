@@ -57,7 +57,7 @@ def server_for(kind: str, core: int | None = None) -> Iterator[Postgres | None]:
         yield None
         return
     CACHE.mkdir(exist_ok=True)
-    server = Postgres(Path(tempfile.mkdtemp(prefix="postgres-", dir=CACHE)), options=())
+    server = Postgres(Path(tempfile.mkdtemp(prefix="postgres-", dir=CACHE)), settings="")
     try:
         if core is not None:
             process_figures.pin(server.pid, core)

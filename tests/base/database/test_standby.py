@@ -11,7 +11,7 @@ from support.application.site import Site
 from support.assertions.ledger import assert_verified
 from support.clients.worker_connections import flat, pages, two_workers
 from support.databases.database import PostgresDatabase
-from support.databases.replication import Replication, replication
+from support.databases.replication import Replication
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.threads import in_thread
@@ -44,8 +44,9 @@ PROMISED_S = 10
 
 @pytest.fixture
 def pair(postgres) -> Iterator[Replication]:
-    with replication(postgres) as made:
-        yield made
+    made = Replication(postgres)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -145,29 +146,28 @@ def test_the_number_of_a_transaction_is_only_looked_up_on_its_own_server(postgre
 @pytest.mark.long(
     proved_by="base/database/test_standby.py::test_the_number_of_a_transaction_is_only_looked_up_on_its_own_server"
 )
-def test_the_rows_of_a_promoted_standby_decide_whether_a_visit_was_stored(pair, database, monkeypatch):
+def test_the_rows_of_a_promoted_standby_decide_whether_a_visit_was_stored(pair, database):
     """There, the transaction's number belongs to another, committed transaction."""
 
-    def lose(cursor) -> None:
-        if lost:
-            return
-        lost.append(True)
-        pair.standby.promote()
-        for _ in range(9):
-            pair.standby.database(database.name).rows("SELECT txid_current()")
-        pair.primary.kill()
-        raise psycopg2.OperationalError("server closed the connection unexpectedly")
-
-    lost: list[bool] = []
-    clock = Clock(ZONE)
     url = make_url(normal(pair.url_of(database.name), Path()))
-    with closing(open_store(url, clock, lose)) as ledger:
-        lost.append(True)
+    with closing(open_store(url, Clock(ZONE))) as ledger:
         ledger.commit(visits("1"))
         pair.wait_until_in_step()
         pair.standby.follow(None)
         ledger.commit(visits("2"))
-        lost.clear()
+        write = ledger._write
+
+        def lose(batch, connection, cursor, first) -> None:
+            """Write, and lose the primary before the response to COMMIT."""
+            ledger._write = write
+            write(batch, connection, cursor, first)
+            pair.standby.promote()
+            for _ in range(9):
+                pair.standby.database(database.name).rows("SELECT txid_current()")
+            pair.primary.kill()
+            raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+        ledger._write = lose
         with pytest.raises(DatabaseRolledBack) as refused:  # other servers may have acknowledged what is missing
             ledger.commit(visits("3"))
         ledger._high_water.server = refused.value.server

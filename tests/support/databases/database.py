@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import os
 import shutil
@@ -15,7 +14,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import psycopg2
@@ -36,8 +35,15 @@ VALUES ('retention', '{day}', '', {now}, {now}) ON CONFLICT DO NOTHING"""
 
 NAME_ANEW = "UPDATE database_identity SET name = '{name}'"
 EMPTY, MIGRATED, NAME = "template1", "koyjabo_migrated", "name_of_the_database"
-OFF = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
-"""Settings that tests turn off: durability, and maintenance for databases that live longer."""
+IN_MEMORY = "dynamic_shared_memory_type = mmap\n"
+"""Keeps shared memory in the server's folder, so that it is removed even if the server is killed."""
+
+NOT_DURABLE = "".join(f"{name} = off\n" for name in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"))
+"""Turns off durability, and maintenance for databases that live longer."""
+
+INITDB = ("-A", "trust", "-U", "postgres", "-E", "utf8", "--no-sync")
+START_LIMIT_S = 120
+"""Limit for a start on a busy machine. It usually takes 0.2 s."""
 
 
 class SqliteDatabase:
@@ -289,8 +295,23 @@ class PostgresDatabases:
         return self._uri.replace(NAME, name)
 
 
-class PostgresServer(PostgresDatabases):
-    """One test's PostgreSQL server, with its data in `folder`."""
+class Postgres(PostgresDatabases):
+    """A PostgreSQL server with its data in a new folder. It can be frozen, killed and started again."""
+
+    def __init__(self, folder: Path | None = None, settings: str = IN_MEMORY) -> None:
+        # Not in pytest's folders: only their owner may enter them, and PostgreSQL refuses to run as root.
+        folder = folder or Path(tempfile.mkdtemp(prefix="postgres-"))
+        folder.mkdir(exist_ok=True)
+        super().__init__(folder, f"postgresql://postgres@/{NAME}?host={folder}")
+        self._listening = f"-h '' -k {folder}"
+        self._create(settings)
+        self.start()
+
+    def _create(self, settings: str, *options: str) -> None:
+        self._user = installed_postgres.owner_of(self.folder)
+        self._run("initdb", *INITDB, *options)
+        with (self.folder / "postgresql.conf").open("a") as file:
+            file.write(settings)
 
     @property
     def pid(self) -> int:
@@ -312,27 +333,25 @@ class PostgresServer(PostgresDatabases):
         """Freeze the server: the kernel still accepts connections, but none gets a reply."""
         return suspended(self.processes())
 
-
-class Postgres(PostgresServer):
-    """A PostgreSQL server in a new folder, which can be killed and started again."""
-
-    def __init__(self, folder: Path | None = None, options: tuple[str, ...] = installed_postgres.MEMORY) -> None:
-        # Not in pytest's folders: only their owner may enter them, and PostgreSQL refuses to run as root.
-        self._server = installed_postgres.start(folder or Path(tempfile.mkdtemp(prefix="postgres-")), options)
-        super().__init__(self._server.pgdata, self._server.get_uri(NAME))
-
-    def kill(self) -> None:
-        """kill -9: no checkpoint, no goodbye to clients."""
-        kill_all(self.processes())
+    def start(self) -> Self:
+        """Start the server, even after `kill`, and return when it accepts connections."""
         for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):  # they name a process that init may not have reaped
             (self.folder / lock).unlink(missing_ok=True)
+        log = str(self.folder / "log")
+        self._run("pg_ctl", "start", "-w", "-t", str(START_LIMIT_S), "-l", log, "-o", self._listening)
+        return self
 
-    def start(self) -> None:
-        """Start after `kill`. PostgreSQL recovers what was committed."""
-        self._server.ensure_postgres_running()
+    def kill(self) -> None:
+        """kill -9: no checkpoint, and no connection is closed properly."""
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            kill_all(self.processes())
 
     def close(self) -> None:
-        self._server.cleanup()
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        installed_postgres.run(program, self.folder, *arguments, user=self._user)
 
 
 def shared_postgres() -> PostgresDatabases:
@@ -342,10 +361,7 @@ def shared_postgres() -> PostgresDatabases:
     with made_once(uri_file) as is_made:
         if not is_made:
             shutil.rmtree(folder, ignore_errors=True)  # left by a process that failed to start it
-            folder.mkdir()
-            server = Postgres(folder)
-            atexit.unregister(server._server._cleanup)  # the run stops it, not the process that started it
-            server.execute(*(f"ALTER SYSTEM SET {setting} = off" for setting in OFF), "SELECT pg_reload_conf()")
+            server = Postgres(folder, IN_MEMORY + NOT_DURABLE)
             server.make_template()
             uri_file.write_text(server.url_of(NAME))
     shared = PostgresDatabases(folder, uri_file.read_text())

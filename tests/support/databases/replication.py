@@ -5,24 +5,20 @@ When a paused standby is promoted, it first replays everything it has received. 
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import psutil
 import psycopg2
 
 from support.databases import installed_postgres
-from support.databases.database import MIGRATED, NAME, PostgresDatabase, PostgresDatabases, PostgresServer
+from support.databases.database import MIGRATED, NAME, Postgres, PostgresDatabase, PostgresDatabases
 from support.programs.ports import free_port
-from support.programs.processes import kill_all, wait_until
+from support.programs.processes import wait_until
 
 SETTINGS = """
 listen_addresses = '127.0.0.1'
@@ -35,24 +31,21 @@ wal_retrieve_retry_interval = 100ms
 """
 """Even without `fsync`, committed data survives when the server is killed. Only a machine crash would lose it."""
 
-INITDB = ("-A", "trust", "-U", "postgres", "-E", "utf8", "--no-locale", "--no-sync", "--wal-segsize=1")
 REPLAYED = "SELECT 1 WHERE pg_last_wal_replay_lsn() >= '{lsn}'"
 STREAM = "SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming'"
 LIMIT_S = 60
 
 
-class PostgresNode(PostgresServer):
+class PostgresNode(Postgres):
     """A PostgreSQL server on its own port, with new data or as a standby of `primary`."""
 
     def __init__(self, primary: PostgresNode | None = None) -> None:
         self.port = free_port()
         folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # not in pytest's folders, which other users may not enter
-        super().__init__(folder / "data", f"postgresql://postgres@127.0.0.1:{self.port}/{NAME}")
-        self._user = _owner_of(folder)
+        PostgresDatabases.__init__(self, folder, f"postgresql://postgres@127.0.0.1:{self.port}/{NAME}")
+        self._listening = f"-p {self.port}"
         if primary is None:
-            self._run("initdb", *INITDB)
-            with (self.folder / "postgresql.conf").open("a") as settings:
-                settings.write(SETTINGS)
+            self._create(SETTINGS, "--no-locale", "--wal-segsize=1")
         else:
             self._copy(primary)
 
@@ -60,13 +53,6 @@ class PostgresNode(PostgresServer):
     def address(self) -> str:
         """The address for libpq."""
         return f"host=127.0.0.1 port={self.port}"
-
-    def start(self) -> Self:
-        """Start the server, even after `kill`, and return when it accepts connections."""
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)  # it names a process that init may not have reaped
-        log = self.folder.with_name("log")
-        self._run("pg_ctl", "start", "-w", "-t", str(LIMIT_S), "-l", str(log), "-o", f"-p {self.port}")
-        return self
 
     def stop(self) -> None:
         """Shut down. Every connection gets SQLSTATE 57P01."""
@@ -78,11 +64,6 @@ class PostgresNode(PostgresServer):
         shutil.rmtree(self.folder)
         self._copy(primary)
         self.start()
-
-    def kill(self) -> None:
-        """kill -9, without closing client connections properly."""
-        with suppress(psutil.NoSuchProcess, FileNotFoundError):
-            kill_all(self.processes())
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with closing(psycopg2.connect(self.url_of("postgres"))) as connection, connection.cursor() as cursor:
@@ -106,17 +87,12 @@ class PostgresNode(PostgresServer):
         self.execute(f"ALTER SYSTEM SET {name} = '{value}'", "SELECT pg_reload_conf()")
         wait_until(lambda: self.rows(f"SHOW {name}") == [(value,)], f"{name} is in force")
 
-    def close(self) -> None:
-        self.kill()
-        shutil.rmtree(self.folder.parent, ignore_errors=True)
-
     def _copy(self, primary: PostgresNode) -> None:
         """Copy the primary's data; `-R` makes this a standby."""
+        self.folder.mkdir(exist_ok=True)
+        self._user = installed_postgres.owner_of(self.folder)
         self._run("pg_basebackup", "-d", _source(primary), "-R", "-c", "fast", "--no-sync")
         self._has_template = primary._has_template
-
-    def _run(self, program: str, *arguments: str) -> None:
-        installed_postgres.run(program, self.folder, *arguments, user=self._user)
 
 
 class Replication:
@@ -160,16 +136,6 @@ class Replication:
         self.primary.close()
 
 
-@contextmanager
-def replication(postgres: PostgresDatabases) -> Iterator[Replication]:
-    """A primary and a standby with the tables of `postgres`."""
-    made = Replication(postgres)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
 def _dump(postgres: PostgresDatabases) -> str:
     """The tables of a new database, as SQL."""
     done = subprocess.run(
@@ -183,15 +149,3 @@ def _dump(postgres: PostgresDatabases) -> str:
 
 def _source(primary: PostgresNode) -> str:
     return f"{primary.address} user=postgres application_name=standby"
-
-
-def _owner_of(folder: Path) -> str | None:
-    """Hand the folder to another user if running as root, which PostgreSQL refuses to do. Returns the user, or None."""
-    if os.getuid() != 0:
-        return None
-    utils = installed_postgres.pgserver().utils
-    utils.ensure_user_exists("pgserver")  # only one of the two packages returns the user
-    user = pwd.getpwnam("pgserver")
-    utils.ensure_prefix_permissions(folder)
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    return str(user.pw_name)

@@ -169,7 +169,7 @@ def test_an_odd_value_is_accepted_or_refused_as_described(world: World):
     """Sent by a site admin, who has every permission, so that accepted values reach the database."""
     turn = count()
     for operation in world.operations:
-        for odd in odd_values.VALUES.values():
+        for odd in odd_values.ODD_VALUES:
             for place in _places(operation, world.fields(operation), odd):
                 if next(turn) % ONE_IN == 0:
                     world.ask(_with_odd(operation, place, world, odd), "site_admin")
