@@ -56,13 +56,7 @@ EXPECTED = {
     "member.role": [OF, "User: Karim", "Role: Moderator", "Before: Member"],
     "community.change": [OF, "Open: No → Yes", "Name: Old → New"],
     "login.fail": ["User: Mirpur 10", "Failed logins in a row: 3"],
-    "session.revoke": ["User: Mirpur 10", "Browser: Chrome Android", "Location: Dhaka, BD"],
-    "user.create": ["User: Mirpur 10"],
-    "second_factor.add": ["User: Mirpur 10", "Method: Authenticator app"],
     "total.set": ["Before: 22,352", "After: 223,520", "Reason: Counted by hand", "New count: Yes"],
-    "ledger.recounted": ["All numbers agree: Yes", "Rows: 12"],
-    "ledger.rolled_back": ["Acknowledged: 1,212", "Found: 1,200", "Lost visits: 12"],
-    "setup.step": ["Status: Hidden"],
 }
 RAW = re.compile(r"%\(|\b\w+_\w+\b|\b(true|false|null|None|True|False)\b|[A-Za-z_]\w*\.\w+\b(?<!example\.com)")
 """Placeholders, and internal names and values."""
