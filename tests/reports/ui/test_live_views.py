@@ -57,16 +57,6 @@ def test_a_view_of_past_days_ignores_a_new_visit(site):
     assert next_day.cells["figures.visits"] == [2]
 
 
-def test_the_figures_of_a_view_cover_other_days_after_midnight(site):
-    site.register("nusrat")
-    today = view(site, "range=7d")
-    (before,) = today.events_after(0)
-    assert before.versions.keys() > {"figures"}
-    site.time.pass_(seconds=20)
-    (after,) = today.events_after(0)
-    assert "figures" in after.versions
-
-
 def test_a_view_sends_the_number_of_the_newest_visit_even_if_its_filters_exclude_the_visit(site):
     filtered = view(site, "range=today&page=/fares")
     filtered.events_after(0)

@@ -60,7 +60,7 @@ def ordinals(world, **which) -> list[int]:
     return sorted(visit.ordinal for visit in log.slice(admin, VisitFilter(**which)).visits)
 
 
-NUMBER = (
+NUMBER = [
     "22303",
     "22,303",
     "২২,৩০৩",
@@ -71,7 +71,7 @@ NUMBER = (
     " নং ২২,৩০৩ ",
     "Visit #22303",
     "22 303",
-)
+]
 TEXTS = {
     **{text: [22303] for text in NUMBER},
     "FARES": [22301, 22302],

@@ -76,7 +76,6 @@ def test_the_weekly_report_has_the_figures_their_change_and_the_communities_of_t
     assert "7 December 2025 – 13 December 2025" in text
     assert "Total visits: 11\nVisits this week: 6 (+50%)\nNew visitors: 5 (+25%)" in text
     assert "Night bus\nVisits this week: 5\nMost people online at once: 12" in text
-    assert "turn it off on your account page" in text
 
 
 def visit(site: Site, visitor: str, page: str, source: str = "", place: str = "Unknown") -> None:
@@ -102,9 +101,7 @@ def test_admins_and_viewers_receive_the_top_pages_sources_and_locations_and_memb
     assert "Sources\n- facebook.com: 5\n- Direct: 3\n" in text
     assert "Locations\n- Dhaka, Bangladesh: 8 (+700%)\n" in text
     assert text.partition("Pages\n")[2].partition("\n\n")[0].count("\n") == 4
-    html = html_of(mails["ayesha@example.com"])
-    assert "<strong>Sources</strong>" in html
-    assert "<li>facebook.com: 5</li>" in html
+    assert "<li>facebook.com: 5</li>" in html_of(mails["ayesha@example.com"])
     assert "ঢাকা, বাংলাদেশ: ৮ (+৭০০%)" in text_of(mails["karim@example.com"])
     assert "/metro" not in text_of(mails["salma@example.com"])
 

@@ -40,13 +40,6 @@ def test_the_rotation_keeps_the_newest_backups_the_verified_one_and_other_files(
     assert {*os.listdir(folder)} == {*others, *names[-2:]}
 
 
-def test_a_backup_that_is_removed_while_the_list_is_read_hides_no_others(folder, monkeypatch):
-    kept, removed = nights(2)
-    (folder / kept).touch()
-    monkeypatch.setattr(BackupFolder, "names", lambda self, ending: [kept, removed])
-    assert [file.name for file in BackupFolder(folder).files()] == [kept]
-
-
 def test_only_one_backup_runs_in_a_folder_at_a_time(folder):
     place = BackupFolder(folder)
     assert not place.is_locked()
