@@ -131,7 +131,7 @@ def test_an_invalid_parameter_is_named_in_the_image(site):
         assert texts(answer)[0] == name
 
 
-def test_a_label_and_the_name_of_a_parameter_are_shown_as_text(site):
+def test_a_label_and_the_name_of_a_parameter_are_escaped(site):
     for odd in ODD_LABELS:
         asked = odd if odd.startswith("%") else quote(odd)
         shown, refused = ask(site, f"?label={asked}"), ask(site, f"?{asked}{'x' * 50}=1")
@@ -168,7 +168,7 @@ REAL_WIDTHS_PX = {"الزوار": 26, "عدد الزوار": 47, "זרים": 20,
 """Measured in a browser at 11 px: DejaVu Sans, and Noto's emoji."""
 
 
-def test_a_text_in_another_script_is_not_stretched_and_has_enough_room():
+def test_a_text_in_another_script_is_not_stretched_and_fits_into_its_shape():
     for label, real_px in REAL_WIDTHS_PX.items():
         image = ElementTree.fromstring(drawing.badge(label, "1", "#006a4e", "flat", "en"))
         text, number = image.iter(f"{SVG}text")

@@ -1,17 +1,12 @@
 """The first run of a site: the line to paste, its first visit, and what the server lacks."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from support.application.site import Site, site_fixture
 from support.people.accounts import sign_up
 from support.people.admins import id_of, last_line, panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
-
-from koyjabo.counting.records import Receipt
-from koyjabo.counting.visit_listeners import VisitListeners
 
 MISSING = re.compile(r'data-needs="(\w+)"')
 STATE = re.compile(r'id="first-page" data-state="(\w+)"')
@@ -116,7 +111,7 @@ def test_the_page_server_lists_the_steps_that_are_not_done(site):
     assert missing(admin) == ["name", "zone", "backups", "mail"]
 
 
-def test_the_steps_for_mail_and_backups_are_done_by_their_settings(database, tmp_path):
+def test_the_settings_for_mail_and_backups_complete_their_steps(database, tmp_path):
     mail = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://a.example"}
     with Site(database.url, TIMEZONE="", BACKUP_DIR=str(tmp_path), **mail) as site:
         admin = panel(site)
@@ -151,19 +146,7 @@ def test_the_first_visit_from_another_host_is_stored_again_in_a_new_epoch(site):
         assert site.stats()["totalVisits"] == 0  # the worker has read the new epoch
 
 
-def test_two_threads_can_store_the_first_visit_at_once(site):
-    listeners = site.services[VisitListeners]
-    (notice,) = listeners
-
-    def by_another_thread(receipt: Receipt, environ: Mapping[str, Any]) -> None:
-        notice(receipt, environ)
-
-    listeners.insert(0, by_another_thread)
-    visit(site, Origin="https://shop.example")
-    assert (site.stats()["totalVisits"], listeners) == (1, [by_another_thread])
-
-
-def test_a_site_with_visits_on_three_days_has_no_steps_for_its_page_and_total(site):
+def test_a_site_with_visits_on_three_days_has_no_step_for_its_page_and_for_its_total(site):
     admin = panel(site)
     for _ in range(3):
         visit(site)

@@ -29,7 +29,7 @@ def test_every_page_has_the_name_of_the_site(sqlite_database):
                 assert "কই যাবো" not in page
 
 
-def test_bangla_pages_have_the_english_name_and_sentence_if_they_have_none_in_bangla(sqlite_database):
+def test_bangla_pages_have_the_english_name_of_a_site_without_a_bangla_name(sqlite_database):
     with Site(sqlite_database.url, SITE_NAME=OWN["SITE_NAME"], SITE_SENTENCE=OWN["SITE_SENTENCE"]) as site:
         page = text_of(site, "/", "bn")
         assert "· Dhaka Bus</title>" in page

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Thread
+from threading import Thread
 
 import pytest
 from support.application.page_numbers import when_counted
 from support.application.site import Site, Time
-from support.programs.processes import wait_until
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
@@ -17,24 +14,9 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.site.page_numbers import page_numbers, page_queries
 from koyjabo.site.page_numbers.page_numbers import PageNumbers
 from koyjabo.site.page_numbers.page_totals import PageTotals
-from koyjabo.site.page_numbers.pages_room import PagesRoom
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 WEST = "America/New_York"
-
-
-class Page:
-    """An open page that watches `/a`, as the server sees it."""
-
-    is_stream = False
-
-    def __init__(self, site: Site) -> None:
-        self.views: list[int | None] = []
-        site.services[PagesRoom].watch(self, [("/a", "/a")])
-
-    def write(self, data: bytes) -> None:
-        (page,) = json.loads(data[data.index(b"{") :])["pages"]
-        self.views.append(page["views"])
 
 
 def counts(site: Site) -> tuple[tuple[int, int], int]:
@@ -88,18 +70,6 @@ def test_a_change_of_the_time_zone_is_completed_after_a_failure(site, monkeypatc
     assert counts(site)[0] == (4, 3)
 
 
-def test_a_change_of_the_time_zone_does_not_wait_for_a_report(site):
-    release = Event()
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(site.reports._database.scan, lambda session: release.wait())
-        change(site, TIMEZONE=WEST)
-        try:
-            assert site.rows("SELECT upto FROM watermarks WHERE name = 'page_visits'") == [(-1,)]
-        finally:
-            release.set()
-    assert counts(site)[0] == (4, 3)
-
-
 @pytest.mark.both_kinds
 def test_the_revision_increases_when_a_time_zone_makes_today_an_earlier_day(site):
     before = counts(site)[1]
@@ -113,27 +83,6 @@ def test_a_server_that_starts_in_another_time_zone_counts_its_sums_again(site):
     change(site, PAGE_NUMBERS="/a")
     site.services[PageTotals].tick()
     assert counts(site)[0] == (4, 3)
-
-
-def test_an_open_page_is_updated_when_numbers_are_turned_off_while_views_are_counted(site):
-    page = Page(site)
-    site.services[PageTotals].begin_again()
-    change(site, PAGE_NUMBERS="")
-    wait_until(lambda: page.views == [4, None], "the page has no number")
-
-
-def test_an_update_sent_before_its_revision_increased_is_sent_again(site, monkeypatch):
-    """Clients ignore numbers at a revision that they already have."""
-    page, source = Page(site), site.services[PagesRoom].source
-    begin_again = source.numbers.begin_again
-
-    def send_and_begin_again():
-        source.events_after(0)
-        begin_again()
-
-    monkeypatch.setattr(source.numbers, "begin_again", send_and_begin_again)
-    change(site, PAGE_NUMBERS="")
-    wait_until(lambda: page.views == [4, None], "the page has no number")
 
 
 def test_rows_that_another_thread_moves_during_a_reading_count_once(site, monkeypatch):

@@ -1,9 +1,10 @@
-"""How the server reads the pages that clients name: one rule for visits, events, badges, frames and lists."""
+"""How the server reads the pages that clients name, and its limits for an address."""
 
 from support.application.site import Site, site_fixture
 
 from koyjabo.base.core.urls import page_of, sent_page
 from koyjabo.site.page_numbers.page_numbers import MAX_PATHS, PATHS_OF_A_REGISTRATION
+from koyjabo.web.limits.limits import MIN_NEW_PAGES, NEW_PAGES
 
 PAGES = {
     "/posts/a": ["/posts/a", "/posts/a?utm_source=x", "/posts/%61#top", " /posts/a\n", "/x/../posts/a"],
@@ -27,7 +28,12 @@ NO_PAGES = (
 )  # fmt: skip
 
 
+PHONE, OTHER = "203.0.113.7", "198.51.100.8"
+EVENTS_PER_REQUEST = 50
+LIMITED = {"RATE_LIMIT_REGISTRATIONS": 600}
+
 site = site_fixture(is_shared=True, PAGE_NUMBERS="*")
+limited_site = site_fixture(**LIMITED)
 
 
 def test_a_web_address_names_the_page_of_its_path():
@@ -74,3 +80,40 @@ def test_an_invalid_page_is_refused_everywhere_except_in_a_visit_which_counts_wi
     assert site.register("a", page=sent).ordinal == before + 1
     assert site.client.get("/v.gif", query_string={"page": sent}).status_code == 200
     assert site.stats()["totalVisits"] == before + 2
+
+
+def view(site: Site, pages: list[str], address: str = PHONE) -> list[str | None]:
+    """Send a page view of each page, and return the pages that were stored."""
+    (before,) = site.rows("SELECT coalesce(max(id), 0) FROM events")[0]
+    for start in range(0, len(pages), EVENTS_PER_REQUEST):
+        views = enumerate(pages[start : start + EVENTS_PER_REQUEST], before + start)
+        events = [{"id": f"e{number}", "name": "pageview", "page": page} for number, page in views]
+        body = {"visitorId": f"v{before + start}", "events": events}
+        assert site.post("/api/events", json=body, environ_overrides={"REMOTE_ADDR": address}).status_code == 200
+    return [page for (page,) in site.rows(f"SELECT page FROM events WHERE id > {before} ORDER BY id")]
+
+
+def visit(site: Site, page: str, address: str = PHONE) -> str | None:
+    """Register a visit, and return its stored page."""
+    body = {"visitorId": f"visitor-{page[1:]}", "page": page, "referrer": "https://web.example/"}
+    assert site.post(json=body, environ_overrides={"REMOTE_ADDR": address}).status_code == 200
+    return site.rows("SELECT page FROM visits ORDER BY id DESC LIMIT 1")[0][0]
+
+
+def test_visits_and_events_beyond_the_new_pages_of_their_address_count_without_their_page(limited_site):
+    assert visit(limited_site, "/known", OTHER) == "/known"
+    pages = [f"/{number}" for number in range(NEW_PAGES)]
+    assert view(limited_site, [*pages, "/0", "/known", "/more"]) == [*pages, "/0", "/known", None]
+    assert [visit(limited_site, page) for page in ("/other", "/known", "/1")] == [None, "/known", "/1"]
+    assert limited_site.rows("SELECT referrer FROM visits ORDER BY id LIMIT 1 OFFSET 1") == [("https://web.example/",)]
+    pixel = limited_site.client.get("/v.gif?page=/pixel", environ_overrides={"REMOTE_ADDR": PHONE})
+    assert (pixel.status_code, limited_site.stats()["totalVisits"]) == (200, 5)
+    assert visit(limited_site, "/other", OTHER) == "/other"
+    assert (view(limited_site, ["/other"]), view(limited_site, ["/more"], OTHER)) == (["/other"], ["/more"])
+
+
+def test_workers_share_the_new_pages_of_an_address(sqlite_database):
+    with Site(sqlite_database.url, WEB_CONCURRENCY=4, REDIS_URL="redis://localhost:1", **LIMITED) as site:
+        pages = [f"/{number}" for number in range(NEW_PAGES // 4 + 1)]
+        assert NEW_PAGES // 4 == MIN_NEW_PAGES
+        assert view(site, pages) == [*pages[:-1], None]

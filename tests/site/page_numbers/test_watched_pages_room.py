@@ -13,6 +13,7 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.realtime.strict_packets import ClientRooms
 from koyjabo.site.page_numbers import pages_room
 from koyjabo.site.page_numbers.page_numbers import page_of
+from koyjabo.site.page_numbers.page_update import PAGES_ROOM
 from koyjabo.site.page_numbers.pages_room import PagesRoom
 
 ADDRESS, ANOTHER = "203.0.113.9", "198.51.100.7"
@@ -68,6 +69,14 @@ def push(site, room, page: str) -> None:
     """Let the room send what a view of a page changes."""
     site.register("reader", page=page)
     room._broadcast()
+
+
+def test_a_recorded_page_view_is_announced_to_the_room_of_pages(site, monkeypatch):
+    announced = []
+    monkeypatch.setattr(site.services[RealtimeServices].rooms, "changed", lambda room, _: announced.append(room))
+    event = {"id": "1", "name": "pageview", "page": "/a"}
+    site.post("/api/events", json={"visitorId": "reader", "events": [event]})
+    assert announced == [PAGES_ROOM]
 
 
 def test_later_updates_have_the_spellings_of_their_client_without_queries(site, room):

@@ -97,7 +97,7 @@ def test_visits_are_sorted_by_number_in_both_directions(admin):
     assert ordinals(follow(admin, PREVIOUS, second)) == list(range(1, 51))
 
 
-def test_an_unknown_or_invalid_filter_of_visits_is_refused_by_name(admin):
+def test_the_error_for_an_invalid_filter_of_visits_names_the_filter(admin):
     page = admin.get("/admin/visits?country=BD&text=33", 400)
     assert "country: " in words(page)
     assert ordinals(page) == []
@@ -150,7 +150,7 @@ def names(admin: Reader, path: str) -> list[str]:
     return NAME.findall(admin.get(path))
 
 
-def test_communities_and_users_are_found_by_part_of_their_names_and_by_id(site, admin, example):
+def test_communities_and_users_are_found_by_a_part_of_the_name_and_by_the_id(site, admin, example):
     assert names(admin, "/admin/communities?query=line&page=2") == [f"Line {number} 100%" for number in range(20, 25)]
     for query in ("9%20100%25", "%E0%A7%A7%E0%A7%AF%20LINE", f"line+19{'+' * 193}{'x' * 5000}"):
         assert "Line 19 100%" in names(admin, f"/admin/communities?query={query}")

@@ -41,7 +41,7 @@ def paths(example):
     return paths + [f"/admin/{search}={quote(HOSTILE)}" for search in fields.split()]
 
 
-def test_a_text_of_another_user_is_shown_as_text(admin, example):
+def test_a_text_of_another_user_is_escaped(admin, example):
     for path in paths(example):
         page = admin.get(path)
         assert ESCAPED in page, path

@@ -87,7 +87,7 @@ def test_the_newest_visit_is_shown_with_its_host(site):
     assert [fact for fact in ("shop.example", "4,001") if fact not in words(page)] == []
 
 
-def test_the_overview_of_a_new_site_shows_the_code_as_text(site):
+def test_the_overview_of_a_new_site_shows_the_escaped_code(site):
     page = panel(site).get("/admin/")
     script = f'src="{PLACEHOLDER}/static/js/koyjabo-count.js"'
     assert f'</koyjabo-count><script type="module" {script}></script>' in words(page)

@@ -183,7 +183,7 @@ def test_an_account_with_an_authenticator_also_needs_its_code(site, admin):
     assert site.services[Settings].sign_up == "invited"
 
 
-def test_a_mail_server_is_one_setting_whose_password_is_kept(site, admin):
+def test_a_mail_server_keeps_its_password_when_its_other_fields_change(site, admin):
     admin.send(CHANGE + "mail", password=PASSWORD, **MAIL)
     settings = site.services[Settings]
     assert settings.smtp == parse(settings.smtp_url)
@@ -203,7 +203,7 @@ def test_a_mail_server_is_one_setting_whose_password_is_kept(site, admin):
     assert settings.smtp is None
 
 
-def test_the_stored_password_of_a_mail_server_is_not_sent_to_another_server_or_user(site, admin):
+def test_the_stored_password_of_a_mail_server_is_not_sent_to_another_server(site, admin):
     admin.send(CHANGE + "mail", password=PASSWORD, **MAIL)
     for other in ({"host": "mail.example.net"}, {"user": "other@example.com"}):
         page = admin.send(CHANGE + "mail", 422, password=PASSWORD, **{**MAIL, "smtp_password": "", **other})

@@ -88,7 +88,7 @@ def test_a_viewer_sees_the_members_of_each_community_without_emails(site, exampl
     viewer.get(f"{path}/settings", 403)
 
 
-def test_no_search_reveals_an_email_or_visitor_id_to_a_viewer(site, example, viewer):
+def test_no_search_reveals_an_email_or_a_visitor_id_to_a_viewer(site, example, viewer):
     assert "data-row" not in viewer.get("/admin/people?query=babul@")
     assert "data-row" in viewer.get("/admin/people?query=bab")
     for text in (VISITOR, VISITOR[:9], "visitor", "40004", "babul@"):

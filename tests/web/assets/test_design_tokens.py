@@ -38,7 +38,7 @@ def below(theme: str, pairs: Any, least: float) -> dict[tuple[str, str], float]:
 
 
 @themes
-def test_text_has_enough_contrast_on_every_surface(theme):
+def test_a_word_has_enough_contrast_on_every_surface(theme):
     pairs = [(word, surface) for word in ("ink", "quiet", *STATES) for surface in SURFACES]
     pairs += [("on-accent", "accent"), *((word, "accent-soft") for word in ("ink", "quiet"))]
     assert below(theme, [*pairs, *((state, f"{state}-soft") for state in STATES)], 4.5) == {}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 from support.application.site import Site
-from support.clients.forms import CONFIRMED, TYPED, FormOnPage, answer, form_on
+from support.clients.forms import CONFIRMED, TYPED, FormOnPage, form_on
 from support.people.accounts import PASSWORD, sign_up
 from support.people.page_readers import Reader, words
 from support.people.permissions import RULES, WITHOUT_SESSION
@@ -131,16 +131,6 @@ def test_a_redisplayed_form_can_be_sent_again_after_a_lock_of_the_database(sqlit
         ]
 
 
-def test_a_confirmation_can_be_sent_again_after_an_outage_of_the_database(site, cast, boss):
-    community = cast.community()
-    form = answer(boss.send(f"/communities/{community}/delete", 200))
-    with database_away():
-        again = form_on(boss.send(form.action, 503, **form.fields))
-    assert again.unmasked == form.unmasked
-    boss.send(again.action, **again.fields)
-    boss.get(f"/communities/{community}", 404)
-
-
 @pytest.fixture
 def limited(sqlite_database) -> Iterator[Site]:
     with Site(sqlite_database.url, RATE_LIMIT_CHANGES="4") as site:
@@ -175,7 +165,7 @@ def test_a_login_succeeds_although_the_earlier_session_cannot_be_ended(sqlite_da
         reader.get("/account")
 
 
-def test_the_lists_of_text_and_secret_fields_are_complete():
+def test_every_field_of_a_template_is_listed_as_a_text_or_as_a_secret():
     """Fields that are not listed come back hidden, and a password must not."""
     texts = [path.read_text() for path in TEMPLATES.rglob("*.html")]
     typed = {name for text in texts for name in re.findall(r'forms\.(?:long_)?text\([\w.]+, "(\w+)"', text)}

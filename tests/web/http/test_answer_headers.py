@@ -65,7 +65,7 @@ def assert_secure(answer, is_frame: bool = False) -> None:
     assert "Server" not in headers
 
 
-def test_every_kind_of_response_has_the_security_headers(site):
+def test_a_response_of_any_kind_has_the_security_headers(site):
     for kind, (method, path, headers, status) in KINDS.items():
         answer = site.client.open(path, method=method, headers=headers)
         assert answer.status_code == status, kind
@@ -172,7 +172,7 @@ def test_the_response_to_a_form_is_not_compressed(admin):
     assert "Content-Encoding" not in answer.headers
 
 
-def test_the_length_of_a_page_does_not_reveal_whether_its_query_repeats_a_token(admin):
+def test_the_length_of_a_page_does_not_reveal_whether_its_query_repeats_a_token(site, admin):
     """Right and wrong guesses of a form's token differ less than two responses to the same request."""
 
     def lengths(guess: str) -> set[int]:
@@ -182,3 +182,5 @@ def test_the_length_of_a_page_does_not_reveal_whether_its_query_repeats_a_token(
     right, wrong = lengths(admin.csrf), lengths(admin.csrf[::-1])
     assert len(right) > 5
     assert max(min(right), min(wrong)) < min(max(right), max(wrong)), "the two overlap"
+    client, cookie = site.app.test_client(use_cookies=False), {**GZIP, **MORE, "Cookie": "language=en"}
+    assert len({len(client.get("/communities", headers=cookie).data) for _ in range(5)}) > 1, "also without tokens"

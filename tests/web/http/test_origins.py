@@ -105,7 +105,7 @@ def test_pages_with_form_tokens_allow_no_origin(site):
         assert "Origin" in varies(answer.headers), path
 
 
-def test_a_response_that_already_varies_also_varies_by_origin(site):
+def test_a_response_that_already_varies_also_varies_by_its_origin(site):
     assert "Vary" not in ask(site, "GET", "/api/stats").headers
     allow(site, APP)
     packed = ask(site, "GET", "/static/js/koyjabo.js", **{"Accept-Encoding": "gzip"})

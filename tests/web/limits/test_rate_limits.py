@@ -152,7 +152,7 @@ def test_retries_do_not_count_towards_the_limit_of_their_visitor(visitors):
     assert [register(visitors, "ayesha") for _ in range(MIN_VISITOR_SHARE)] == [200] * (MIN_VISITOR_SHARE - 1) + [429]
 
 
-def test_heartbeats_have_a_limit_per_visitor_and_per_address(new_site):
+def test_heartbeats_have_a_limit_for_a_visitor_and_for_an_address(new_site):
     site = new_site(RATE_LIMIT_REGISTRATIONS=6, RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
     register(site, "ayesha")
     statuses = [beat(site, "ayesha").status_code for _ in range(MIN_VISITOR_SHARE + 1)]

@@ -66,7 +66,7 @@ def test_a_cookie_sent_by_a_page_of_another_site_counts_as_absent(site, cast, bo
     assert stored(site) == before
 
 
-def test_a_page_of_another_site_cannot_log_in_a_user(site):
+def test_a_page_of_another_site_cannot_start_a_session(site):
     """Other sites can send a form without permission. JSON requires a preflight request, which is refused."""
     before, stranger = stored(site), Reader(site)
     headers, fields = {**stranger.headers, "Origin": ELSEWHERE}, {"email": "outsider@example.com", "password": PASSWORD}

@@ -58,7 +58,7 @@ def test_the_description_is_valid_openapi_3_1(spec):
         Draft202012Validator.check_schema(schema)
 
 
-def test_every_public_path_and_body_is_described(site, spec):
+def test_every_public_path_and_every_body_is_described(site, spec):
     public = ("/api", "/v.gif", "/badge.", "/healthz", "/readyz", "/metrics")
     rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule.startswith(public)]
     paths = [
@@ -74,7 +74,7 @@ def test_every_public_path_and_body_is_described(site, spec):
     assert names == {body.__name__ for body in bodies()}
 
 
-def test_responses_429_and_503_are_described_with_a_retry_after_header(spec):
+def test_the_description_of_a_429_or_503_response_has_the_header_retry_after(spec):
     limited = {path for path, _, operation in operations(spec) if "429" in operation["responses"]}
     assert {"/api/communities", "/api/communities/{community_id}/members", "/api/visitor/register"} <= limited
     for _, _, operation in operations(spec):

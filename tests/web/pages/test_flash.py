@@ -17,7 +17,7 @@ def founder(site) -> Reader:
     return Reader(site).sign_up("founder")
 
 
-def test_a_flash_message_names_its_subject_as_text_and_appears_once(founder):
+def test_a_flash_message_escapes_the_name_of_its_subject_and_appears_once(founder):
     founder.send("/communities/new", name=NAME)
     path = founder.location
     assert "?" not in path
