@@ -1,8 +1,6 @@
 """A visitor's inputs: the visit they belong to, even if they arrive before it."""
 
 from koyjabo.counting.evidence.attendance_writer import MAX_BATCH_SPANS
-from koyjabo.counting.evidence.timeline import Shown
-from koyjabo.counting.evidence.unwritten_spans import _newest
 
 
 def test_an_input_belongs_to_the_visit_of_its_span_and_is_never_taken_back(worker):
@@ -61,11 +59,6 @@ def test_an_input_that_is_repeated_or_before_its_visit_does_not_raise_the_waterm
     worker.write()
     assert worker.site.rows(newest) == written
     assert worker.visit("1")[1]
-
-
-def test_the_spans_of_one_visitor_leave_room_for_other_visitors_in_a_response():
-    spans = [Shown("bina", "2", 0, 1)] + [Shown("ayesha", "1", number, number + 1) for number in range(400)]
-    assert _newest(spans, 10) == [*reversed(spans[-10:]), spans[0]]
 
 
 def test_all_early_inputs_are_written_at_the_end(worker):

@@ -4,10 +4,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from support.application.site import Time
-from support.programs.processes import wait_until
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import ThreadRuntime
@@ -96,23 +94,6 @@ def test_people_online_at_midnight_are_the_first_peak_of_the_new_day(new_peaks, 
     if is_refreshed:
         peaks.refresh()
     assert (of(peaks), of(peaks, RIDERS)) == ((4, 9, 9), (0, 3, 3))
-
-
-def test_only_a_new_peak_is_written(new_peaks, database, time):
-    peaks = new_peaks()
-    record(peaks, 5)
-    peaks.refresh()
-    wait_until(lambda: stored(database, "people") == [(5,)], "the peak is written")
-    wait_until(lambda: not peaks._is_writing, "the task is over")
-    peaks._database.write(lambda session: session.execute(text("DELETE FROM peaks")))
-    for count in (4, 5, 2):
-        record(peaks, count)
-        peaks.write()
-    assert stored(database) == []
-    time.pass_(seconds=1)
-    record(peaks, 6)
-    peaks.write()
-    assert stored(database, "people, at_ms") == [(6, time.ms)]
 
 
 def test_a_peak_is_written_once_the_database_is_back(new_peaks):

@@ -8,7 +8,6 @@ from struct import pack
 
 from support.databases.database import Database
 from support.faults.shared_numbers import SharedNumber
-from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer
 
@@ -19,18 +18,14 @@ SLACK_MS = 30_000
 class Timed:
     """A server whose clocks a test can advance, and which writes spans almost immediately."""
 
-    def __init__(
-        self, database: Database, folder: Path, changes: dict[str, object] | None = None, **settings: str
-    ) -> None:
+    def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self._clocks = [SharedNumber(folder / name) for name in ("clock", "elapsed")]
         (folder / "ahead").write_bytes(pack("=q", 0))
-        changed = json.dumps(
-            {"koyjabo.counting.evidence.attendance_writer.WRITE_ATTENDANCE_S": 0.05, **(changes or {})}
-        )
+        changed = json.dumps({"koyjabo.counting.evidence.attendance_writer.WRITE_ATTENDANCE_S": 0.05})
         wall, elapsed = (clock.path for clock in self._clocks)
         clocks = {"CLOCK": wall, "ELAPSED": elapsed, "AHEAD": folder / "ahead"}
-        self.server = ChangedServer(database, folder, CHANGES=changed, **clocks, **settings)
+        self.server = ChangedServer(database, folder, CHANGES=changed, **clocks)
         self.server.ahead = folder / "ahead"
         self.server.start()
 
@@ -50,8 +45,8 @@ class Timed:
         attended_ms, has_acted = self.visit(visit)
         return attended_ms >= 1000 * seconds and has_acted == acted
 
-    def wait_for(self, visit: str, seconds: float, acted: bool = False, patience_s: float = PATIENCE_S) -> None:
+    def wait_for(self, visit: str, seconds: float, acted: bool = False) -> None:
         """Wait until a visit has been attended for this long."""
-        wait_until(lambda: self.has(visit, seconds, acted), f"{visit}: {seconds} s, {acted}", patience_s)
+        wait_until(lambda: self.has(visit, seconds, acted), f"{visit}: {seconds} s, {acted}")
         attended_ms, has_acted = self.visit(visit)
         assert (attended_ms < 1000 * seconds + SLACK_MS, has_acted) == (True, acted), attended_ms
