@@ -1,24 +1,26 @@
 """The panel for an admin of the site: by keyboard only, without scripts, and on a tablet."""
 
-import pytest
 from support.browser.pages import PASSWORD, expect, sent_by, stat, visit, wait_for
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def test_looking_at_the_panel_is_no_visit_and_opening_the_app_is_one(admin_tab, site):
+def test_the_panel_and_the_founding_of_a_community_count_no_visit(admin_tab, site):
     """Admins do not count as visitors (specification: Original clients)."""
     site.register("somebody")
     before, sent = site.stats().total, sent_by(admin_tab, "/api/visitor/")
-    for path in ("/admin/visits", "/admin/"):
+    for path in ("/admin/visits", "/admin/communities/new"):
         visit(admin_tab, path)
-    expect(admin_tab.locator("[data-line]")).to_contain_text("Live")
+    admin_tab.get_by_label("Name", exact=True).fill("Founders")
+    admin_tab.get_by_role("main").get_by_role("button", name="Create").click()
+    expect(admin_tab.locator("[data-line=live]")).to_be_visible()
+    visit(admin_tab, "/communities/new")
     assert (sent, site.stats().total) == ([], before)
     visit(admin_tab, "/")
     wait_for(admin_tab, lambda: site.stats().total == before + 1, "the visit is counted")
 
 
-def test_the_password_is_asked_once_for_several_settings(admin_tab):
+def test_the_panel_asks_for_the_password_once_for_several_settings(admin_tab):
     visit(admin_tab, "/admin/server?edit=retention")
     retention = admin_tab.locator("#retention")
     retention.get_by_label("Days").fill("300")
@@ -42,17 +44,7 @@ def test_the_password_is_asked_once_for_several_settings(admin_tab):
         expect(admin_tab.locator(f"#{group} form")).to_have_count(0)
 
 
-@pytest.mark.long(proved_by="browser/test_overview.py::test_panel_shows_the_next_visit")
-def test_panel_that_polls_says_that_the_numbers_may_be_old(admin_tab, site):
-    site.register("somebody")
-    admin_tab.route_web_socket("**/*", lambda socket: socket.close())
-    stale = {**site.stats().raw, "stale": True}
-    admin_tab.route("**/api/stats", lambda route: route.fulfill(json=stale))
-    visit(admin_tab, "/admin/")
-    expect(admin_tab.locator("[data-line=polling]")).to_contain_text("The numbers may be out of date")
-
-
-def test_all_of_it_works_without_scripts(new_device, session, site):
+def test_the_panel_works_without_scripts(new_device, session, site):
     site.register("somebody")
     page = new_device(java_script_enabled=False, storage_state=session).open("/admin/?range=30d")
     assert stat(page, "totalVisits").inner_text() == f"{site.stats().total:,}"

@@ -5,7 +5,9 @@ import pytest
 from koyjabo.site.badges import drawing
 from koyjabo.site.shown_values import VALUE_LABELS
 
-pytestmark = pytest.mark.long(proved_by="browser/test_count_element.py::test_elements_of_a_page_are_one_visit")
+pytestmark = pytest.mark.long(
+    proved_by="browser/test_count_element.py::test_all_elements_of_a_page_are_one_visit_and_share_a_socket"
+)
 
 NUMBERS = ("0", "7", "4,001", "11,111", "1,234,567", "৭", "৪,০০১", "১১,১১১", "১২,৩৪,৫৬৭", "৯৯,৯৯,৯৯,৯৯৯")
 OTHERS = ("WWWWWWWW", "iiiiiiii", "Visits (all time) & more", "কই যাবো ভিজিট", "ক্ষুদ্র ঋণ গ্রাহক", "শ্রী ত্রিশ উদ্‌যাপন")
@@ -28,7 +30,7 @@ MEASURE = """
 
 
 @pytest.mark.parametrize("style", drawing.STYLES)
-def test_texts_lie_inside_their_shapes(browser, style):
+def test_the_texts_of_a_badge_lie_inside_their_shapes_and_are_hardly_stretched(browser, style):
     labels = (*VALUE_LABELS["en"].values(), *VALUE_LABELS["bn"].values(), *OTHERS)
     images = [drawing.badge(label, number, "#006a4e", style, "bn") for label in labels for number in NUMBERS]
     page = browser.new_page()

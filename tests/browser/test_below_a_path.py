@@ -1,8 +1,6 @@
 """The element on a site that passes one of its paths to the server, as docs/behind-a-proxy.md configures it."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ from support.programs.processes import ROOT
 from support.servers.proxies import Caddy, Nginx, replaced
 
 GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
-PROOF = "browser/test_below_a_path.py::test_element_counts_and_follows_below_a_path"
+PROOF = "browser/test_below_a_path.py::test_the_element_counts_and_follows_below_a_path"
 
 
 def block(language: str) -> str:
@@ -40,18 +38,13 @@ class SiteOnCaddy(Caddy):
         return f"{{\nadmin off\n}}\nhttp://127.0.0.1:{self.port} {{\n{pass_on}\n{page}\n}}\n"
 
 
-@contextmanager
-def on_a_site(kind: type[Nginx | Caddy], folder: Path, upstream: int) -> Iterator[str]:
-    with kind(folder, upstream) as front:
-        yield f"http://127.0.0.1:{front.port}"
-
-
 @pytest.mark.parametrize("kind", [SiteOnNginx, pytest.param(SiteOnCaddy, marks=pytest.mark.long(proved_by=PROOF))])
-def test_element_counts_and_follows_below_a_path(kind, tmp_path, device, page, site):
+def test_the_element_counts_and_follows_below_a_path(kind, tmp_path, device, page, site):
     before, requested, sockets = site.stats().total, [], []
     page.on("request", lambda request: requested.append(request.url))
     page.on("websocket", lambda socket: sockets.append(socket.url))
-    with on_a_site(kind, tmp_path, site.port) as origin:
+    with kind(tmp_path, site.port) as front:
+        origin = f"http://127.0.0.1:{front.port}"
         page.goto(f"{origin}/post")
         page.set_content(block("html"))
         number = page.locator("koyjabo-count")

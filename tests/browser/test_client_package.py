@@ -28,7 +28,9 @@ BUNDLE = ["--bundle", "--splitting", "--format=esm", "--outdir=built", '--define
 PAGE = '<!doctype html><title>Shop</title><main></main><script type="module" src="/shop/application.js"></script>'
 SEARCHES = "SELECT count(*) FROM events WHERE name = 'search'"
 
-pytestmark = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
+pytestmark = pytest.mark.long(
+    proved_by="browser/test_client_module.py::test_a_page_of_another_site_that_imports_the_module_is_one_visit"
+)
 
 
 @pytest.fixture(params=["koyjabo", "koyjabo/all"])
@@ -46,15 +48,7 @@ def shop(page, project, request):
     return page
 
 
-def open_on_other_site(shop, site, address: str) -> None:
-    """Open the application on a real page of another site."""
-    shop.add_init_script(f"window.base = 'http://localhost:{site.port}'")
-    shop.goto(address)
-    shop.set_content(PAGE)
-    wait_for(shop, lambda: shop.evaluate("!!window.problem"), "it has begun")
-
-
-def test_application_shows_the_numbers_live_and_counts(shop, site):
+def test_an_application_built_with_the_npm_packages_is_live_and_counts(shop, site):
     assert shop.evaluate("window.problem") == "KoyJabo needs baseUrl"
     before, searches = site.stats().total, site.database.rows(SEARCHES)[0][0]
     shop.evaluate("start()")

@@ -4,11 +4,7 @@ from urllib.parse import quote
 
 import pytest
 from support.browser.host_pages import begin, state, wait_for_state
-from support.browser.pages import away, freeze, wait_for
-
-long = pytest.mark.long(
-    proved_by="browser/test_client_stream.py::test_page_whose_policy_forbids_sockets_is_live_by_a_stream"
-)
+from support.browser.pages import freeze, wait_for
 
 NO_SOCKETS = "connect-src http:"
 COUNT_STREAMS = """
@@ -37,7 +33,7 @@ def begin_streaming(page, site) -> int:
     return state(page)[0]
 
 
-def test_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site):
+def test_a_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site):
     """The page's clock is frozen, so the update must be immediate."""
     forbidding.clock.install()
     freeze(forbidding)
@@ -45,14 +41,3 @@ def test_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site)
     assert begin_streaming(forbidding, site) == before + 1
     wait_for_state(forbidding, site.register("somebody").stats.total, "live")
     wait_for(forbidding, lambda: forbidding.evaluate("window.events.at(-1)") == site.stats().raw, "all the stats")
-
-
-@long
-def test_stream_comes_back_after_a_restart_and_no_visit_is_lost(forbidding, site):
-    begin_streaming(forbidding, site)
-    with away(site):
-        wait_for(forbidding, lambda: state(forbidding)[1] == "offline", "it notices")
-    total = site.register("meanwhile").stats.total
-    wait_for(forbidding, lambda: state(forbidding)[0] == total, "it polls")
-    wait_for_state(forbidding, total, "live")
-    wait_for_state(forbidding, site.register("somebody").stats.total, "live")

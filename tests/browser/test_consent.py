@@ -164,12 +164,14 @@ def visits_of(first: Seen, again: Seen, next_session: Seen) -> str:
     return "counted per visitor"
 
 
-def test_a_use_is_tried_for_each_row_of_the_table():
+def test_each_row_of_the_table_about_consent_has_a_use():
     assert ROWS.keys() == USES.keys()
 
 
 QUICK = "element-counts-false"
-FURTHER = pytest.mark.long(proved_by="browser/test_consent.py::test_table_is_what_chromium_stores_and_sends")
+FURTHER = pytest.mark.long(
+    proved_by="browser/test_consent.py::test_chromium_stores_and_sends_what_the_table_about_consent_says"
+)
 CASES = [
     pytest.param(row, use, id=name, marks=() if name == QUICK else FURTHER)
     for row, uses in USES.items()
@@ -178,7 +180,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("row", "use"), CASES)
-def test_table_is_what_chromium_stores_and_sends(visitor, row, use):
+def test_chromium_stores_and_sends_what_the_table_about_consent_says(visitor, row, use):
     stored, sent, visits = ROWS[row]
     openings = []
     for place in ("first", "again", "next session"):
@@ -191,7 +193,7 @@ def test_table_is_what_chromium_stores_and_sends(visitor, row, use):
     assert (ids_of(*openings), visits_of(*openings)) == (sent, visits)
 
 
-def test_page_that_does_not_count_sends_an_id_that_an_earlier_page_stored(visitor):
+def test_a_page_that_does_not_count_sends_the_id_that_an_earlier_page_has_stored(visitor):
     counted = visitor.open(element(), sends=True, counts=True)
     visitor.open_tab()
     shown = visitor.open(element('counts="false"'), sends=True, counts=False)
@@ -219,7 +221,7 @@ PROMISES = {
         for at, (promise, snippet) in enumerate(SNIPPETS)
     ],
 )
-def test_snippets_store_what_they_promise_and_count_one_visit(visitor, promise, snippet):
+def test_a_snippet_stores_what_its_heading_promises_and_counts_one_visit(visitor, promise, snippet):
     stored, kinds = PROMISES[promise]
     opened = []
     for has_consent, expected in stored.items():

@@ -10,7 +10,7 @@ async () => {
 """
 
 
-def test_button_counts_down_and_is_given_back(new_device):
+def test_the_button_of_a_refused_form_counts_down_and_works_again(new_device):
     page = new_device(locale="bn-BD").context.new_page()
     page.clock.install()
     page.goto("/login")

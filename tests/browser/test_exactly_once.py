@@ -116,7 +116,7 @@ class Phone:
 
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, 5))])
-def test_each_visit_and_event_counts_once(new_device, site, other_site, part):
+def test_each_visit_and_each_event_counts_once_over_an_unreliable_network(new_device, site, other_site, part):
     device = new_device()
     device.context.add_init_script(HURRY)
     blank = device.context.new_page()  # stays open to keep the tabs' shared process alive

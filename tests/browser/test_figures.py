@@ -3,8 +3,6 @@
 import pytest
 from support.browser.pages import MOVES, freeze, live, visit, wait_for
 
-long = pytest.mark.long(proved_by="browser/test_figures.py::test_digits_rest_between_two_rolls_and_numbers_keep_up")
-
 BEGIN = """
 async () => {
   const { Figures } = await import("/static/webkit/figures.js");
@@ -50,7 +48,7 @@ def frozen(page, site):
     return page
 
 
-def test_digits_rest_between_two_rolls_and_numbers_keep_up(frozen):
+def test_the_digits_of_a_number_rest_between_two_rolls_and_keep_up_with_the_visits(frozen):
     frozen.evaluate(BEGIN)
     clip, moved = frozen.evaluate(DRAWN)
     assert clip.startswith("inset("), "no digit is drawn outside its box, in any frame"

@@ -18,8 +18,6 @@ USUAL = {("/", None): 6, ("/", GOOGLE): 4, ("/fares", FACEBOOK): 2, CAUSE: 8}
 FELL = {**USUAL, CAUSE: 1}
 MAX_BYTES = 60_000
 
-long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_cause_is_found_by_mouse_and_back_returns")
-
 
 @pytest.fixture(scope="module")
 def site(new_site, module_sqlite_database):
@@ -106,7 +104,7 @@ LINE = f"""(names) => {{{COLUMNS}
 """The rows of a week that the comparison line crosses."""
 
 
-def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
+def test_the_mouse_leads_from_a_day_to_its_cause_and_the_back_button_returns(new_device, session):
     device = new_device(storage_state=session)
     page = device.open("/admin/?compare=weekday")
     page.evaluate("window.isSame = true")
@@ -149,10 +147,14 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     assert page.evaluate("window.isSame")
 
 
-def test_print_has_the_range_and_only_the_chosen_switches(admin_tab):
+def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_current_item(admin_tab):
     visit(admin_tab, "/admin/?range=7d")
+    admin_tab.emulate_media(forced_colors="active")
+    colours = "links => links.map(link => getComputedStyle(link).backgroundColor)"
+    current, other = admin_tab.locator("#insights-pages .tabs a").evaluate_all(colours)[:2]
+    assert current != other
+    admin_tab.emulate_media(forced_colors="none", media="print")
     head = admin_tab.locator("#insights-head")
-    admin_tab.emulate_media(media="print")
     expect(head.get_by_text("Last 7 days").first).to_be_visible()
     expect(head.get_by_role("link", name="Attended only")).to_be_hidden()
     head.get_by_role("link", name="Attended only", include_hidden=True).first.evaluate("link => link.click()")
@@ -161,31 +163,18 @@ def test_print_has_the_range_and_only_the_chosen_switches(admin_tab):
     admin_tab.context.clear_cookies(name=SWITCHES)  # it remembers the choice
 
 
-def test_forced_colours_mark_the_current_item(admin_tab):
-    visit(admin_tab, "/admin/?range=7d")
-    admin_tab.emulate_media(forced_colors="active")
-    colours = "links => links.map(link => getComputedStyle(link).backgroundColor)"
-    current, other = admin_tab.locator("#insights-pages .tabs a").evaluate_all(colours)[:2]
-    admin_tab.emulate_media(forced_colors="none")
-    assert current != other
-
-
-def test_a_day_of_the_chart_opens_with_the_keyboard(admin_tab):
-    visit(admin_tab, "/admin/?range=7d")
-    admin_tab.evaluate("window.isSame = true")
-    plot = admin_tab.get_by_role("slider")
+def test_overview_is_small_and_a_day_of_its_chart_opens_with_the_keyboard(new_device, session):
+    """Includes everything that the page transfers without a cache."""
+    page = new_device(storage_state=session).open("/admin/?range=7d")
+    expect(page.locator(".chart.drawn")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert sum(transferred(page).values()) < MAX_BYTES
+    page.evaluate("window.isSame = true")
+    plot = page.get_by_role("slider")
     plot.focus()
     for _ in range((TODAY - THURSDAY).days):
         plot.press("ArrowLeft")
     plot.press("Enter")
-    expect(admin_tab).to_have_url(re.compile(f"start={THURSDAY}"))
+    expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     expect(plot).to_be_focused()
-    assert admin_tab.evaluate("window.isSame")
-
-
-def test_overview_is_small(new_device, session):
-    """Includes everything that the page transfers without a cache."""
-    page = new_device(storage_state=session).open("/admin/")
-    expect(page.locator(".chart.drawn")).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    assert sum(transferred(page).values()) < MAX_BYTES
+    assert page.evaluate("window.isSame")

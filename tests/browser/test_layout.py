@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from support.browser.pages import PHONE, expect, live, visit
+from support.browser.pages import PHONE, expect, open_live, visit
 from support.clients.members import Member
 from support.programs.processes import NO_LIMITS
 from support.programs.zone import ZONE
@@ -27,7 +27,7 @@ SEEN = r"""() => {
   return [controls.filter(isSeen).length, counted.reduce((sum, count) => sum + count, 0)];
 }"""
 
-FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "visits", "connect", "communities", "people"))]
+FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "connect", "communities", "people", "visits"))]
 LARGEST_SHIFT = 0.005
 MEASURE_SHIFTS = """
 globalThis.shifts = [];
@@ -57,12 +57,15 @@ def site(new_site):
     return site
 
 
-@pytest.fixture
-def phone(new_device, session):
-    return new_device(storage_state=session, **PHONE).context.new_page()
-
-
-def test_server_and_visits_are_short_on_a_phone_and_all_sections_are_in_view(phone):
+def test_pages_are_short_on_a_phone_and_show_whole_words_and_all_sections(new_device, session):
+    phone = new_device(storage_state=session, **PHONE).open("/admin/?range=today&channel=referral&device=desktop")
+    heights = "(chips) => chips.map(({ offsetHeight }) => offsetHeight)"
+    assert [height <= MAX_CHIP_PX for height in phone.locator("#insights-head .chip").evaluate_all(heights)] == [
+        True
+    ] * 2
+    visit(phone, "/admin/")
+    line, totals = (phone.locator(place).bounding_box() for place in (".line[data-line=live]", ".totals"))
+    assert line["y"] < totals["y"] + totals["height"], "one row"
     for path, most in HEIGHTS.items():
         visit(phone, path)
         phone.wait_for_load_state("networkidle")
@@ -72,8 +75,8 @@ def test_server_and_visits_are_short_on_a_phone_and_all_sections_are_in_view(pho
         assert phone.evaluate(IS_WHOLE), f"{width} px"
 
 
-def test_overview_has_few_controls_and_words(new_device, session):
-    page = live(new_device(storage_state=session, viewport={"width": 1280, "height": 900}).open("/admin/?range=30d"))
+def test_overview_has_few_controls_and_words(admin_tab):
+    page = open_live(admin_tab, "/admin/?range=30d")
     expect(page.locator(".chart.drawn")).to_be_visible()
     expect(page.locator("[data-part=devices] tbody tr").first).to_be_visible()
     controls, words = page.evaluate(SEEN)
@@ -81,19 +84,13 @@ def test_overview_has_few_controls_and_words(new_device, session):
     assert words <= MAX_WORDS
 
 
-def test_overview_has_its_totals_and_its_line_in_one_row_on_a_phone(phone):
-    visit(phone, "/admin/")
-    line, totals = (phone.locator(place).bounding_box() for place in (".line[data-line=live]", ".totals"))
-    assert line["y"] < totals["y"] + totals["height"]
-
-
-def test_required_fields_are_marked_where_others_may_be_empty(new_device, session):
-    page = new_device(storage_state=session).open("/admin/connect/shares/new")
+def test_a_form_marks_only_its_required_fields(admin_tab):
+    visit(admin_tab, "/admin/connect/shares/new")
     mark = 'label => getComputedStyle(label, "::after").content.includes("*")'
-    assert [page.locator(f"label[for={name}]").evaluate(mark) for name in ("name", "until")] == [True, False]
+    assert [admin_tab.locator(f"label[for={name}]").evaluate(mark) for name in ("name", "until")] == [True, False]
 
 
-def test_audit_log_in_bangla_has_whole_dates_next_to_places(site, new_device, session):
+def test_the_audit_log_in_bangla_shows_whole_dates_next_to_places(site, new_device, session):
     Member(site, "audited").found("Audited", open=True)
     at_ms = 1000 * int(datetime(2025, 11, 18, 1, 20, tzinfo=ZONE).timestamp())
     site.database.rows(f"UPDATE audit_log SET at_ms = {at_ms}, place = 'Dhaka, Bangladesh'")
@@ -103,46 +100,29 @@ def test_audit_log_in_bangla_has_whole_dates_next_to_places(site, new_device, se
     assert row.evaluate(CUT) == []
 
 
-@pytest.mark.parametrize("width", [768, 1440])
-def test_visits_cut_no_value_that_has_room(site, new_device, session, width):
+def test_the_list_of_visits_cuts_no_value_while_there_is_room(site, admin_tab):
     about = {"page": "/routes/uttara-motijheel", "userAgent": BROWSERS[0], "referrer": "https://m.facebook.com/"}
     site.register("visitor_1795900717760_mlxt3jzkh", **about)
-    page = new_device(storage_state=session, viewport={"width": width, "height": 900}).open("/admin/visits")
-    row = page.locator("[data-table=visits] tbody tr", has_text="/routes/uttara-motijheel").first
-    expect(row).to_be_visible()
-    assert row.evaluate(CUT) == []
-    if width == 1440:
-        expect(row.get_by_title("visitor_1795900717760_mlxt3jzkh")).to_have_text("…t3jzkh")
+    visit(admin_tab, "/admin/visits")
+    row = admin_tab.locator("[data-table=visits] tbody tr", has_text="/routes/uttara-motijheel").first
+    for width in (768, 1440):
+        admin_tab.set_viewport_size({"width": width, "height": 900})
+        assert row.evaluate(CUT) == []
+    expect(row.get_by_title("visitor_1795900717760_mlxt3jzkh")).to_have_text("…t3jzkh")
 
 
-@pytest.mark.parametrize("width", [360, pytest.param(1440, marks=pytest.mark.long)])
-def test_nothing_moves_while_a_page_loads(new_device, session, width):
-    device = new_device(storage_state=session, viewport={"width": width, "height": 900}, is_mobile=width < 700)
+def test_the_parts_of_a_page_stay_in_place_while_the_page_loads(new_device, session):
+    """On a slow network, a browser shows the beginning of a page before it has the rest."""
+    device = new_device(storage_state=session, viewport={"width": 360, "height": 900}, is_mobile=True)
     device.context.add_init_script(MEASURE_SHIFTS)
     page = device.context.new_page()
     for path in FIXED:
         visit(page, path)
         page.wait_for_load_state("networkidle")
         assert page.evaluate(SUM) <= LARGEST_SHIFT, (path, page.evaluate(MOVED))
-
-
-def test_nothing_moves_while_a_page_comes_in_pieces(new_device, session):
-    """On a slow network, a browser shows the beginning of a page before it has the rest."""
-    device = new_device(storage_state=session, viewport={"width": 1440, "height": 900})
-    device.context.add_init_script(MEASURE_SHIFTS)
-    page = device.context.new_page()
+    page.set_viewport_size({"width": 1440, "height": 900})
     slow = {"offline": False, "latency": 20, "downloadThroughput": 4_000, "uploadThroughput": 4_000}
-    visit(page, "/admin/visits")  # so that styles and scripts are in the cache
     device.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
     visit(page, "/admin/visits")
     page.wait_for_load_state("networkidle")
     assert page.evaluate(SUM) <= LARGEST_SHIFT, page.evaluate(MOVED)
-
-
-def test_words_of_filters_are_whole_on_a_phone(phone):
-    visit(phone, "/admin/?range=today&channel=referral&device=desktop&browser=Chrome&country=BD")
-    heights = phone.locator("#insights-head .chip").evaluate_all(
-        "(chips) => chips.map(({ offsetHeight }) => offsetHeight)"
-    )
-    assert len(heights) == 4
-    assert max(heights) <= MAX_CHIP_PX

@@ -9,7 +9,7 @@ from support.browser.pages import Device, away, check_accessible, expect, live, 
 from support.programs.zone import ZONE
 
 long = pytest.mark.long(
-    proved_by="browser/test_offline.py::test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again"
+    proved_by="browser/test_offline.py::test_a_visit_in_a_tunnel_counts_once_when_the_network_is_back"
 )
 
 NO_NETWORK = "You're offline, and this page isn't saved on your device."
@@ -19,9 +19,6 @@ new Date(JSON.parse(document.getElementById("known").textContent).nowMs)
   .toLocaleTimeString("en", {{ hour12: false, timeZone: "{ZONE.key}" }})
 """
 IN_TWO_DAYS = "const now = Date.now; Date.now = () => now() + 2 * 86_400_000;"
-OPENED_LONG_AGO = """
-Object.defineProperty(performance, "timeOrigin", { value: performance.timeOrigin - 600_000 });
-"""
 TEN_MINUTES_AGO = "const now = Date.now; Date.now = () => now() - 600_000;"
 
 
@@ -42,7 +39,7 @@ def rows(site, visitor: str) -> list[tuple]:
     return site.database.rows(f"SELECT waited_ms FROM visits WHERE visitor_id = '{visitor}' ORDER BY id")
 
 
-def test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again(device, site):
+def test_a_visit_in_a_tunnel_counts_once_when_the_network_is_back(device, site):
     page = ready(device.open())
     visitor, shown = page.evaluate("localStorage.visitorId"), site.stats().total
     page.close()
@@ -66,20 +63,7 @@ def test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again(device, sit
 
 
 @long
-def test_open_page_shows_when_an_offline_visit_was_opened_and_counted(device, site):
-    ready(device.open()).close()
-    with away(site):
-        page = device.context.new_page()
-        page.add_init_script(OPENED_LONG_AGO)
-        visit(page)
-        wait_for(page, lambda: page.evaluate(WAITING) == ["0"], "it waits in the database")
-    sentence = re.compile(r"^You are visit no\. [\d,]+, the [\d,]+\w\w today\. Opened \d\d:\d\d, counted \d\d:\d\d\.$")
-    expect(page.locator("[data-own]")).to_have_text(sentence)
-    wait_for(page, lambda: page.evaluate(WAITING) == [], "nothing waits")
-
-
-@long
-def test_private_and_changing_pages_are_never_cached(device, site, karim):
+def test_the_service_worker_never_caches_private_and_changing_pages(device, site, karim):
     page = ready(device.open())
     log_in(device, karim)
     for path in ("/", "/account", "/communities"):
@@ -106,7 +90,7 @@ def test_private_and_changing_pages_are_never_cached(device, site, karim):
 
 
 @long
-def test_service_worker_sends_waiting_visits_when_the_network_is_back(device, site):
+def test_the_service_worker_sends_waiting_visits_when_the_network_is_back(device, site):
     page = ready(device.open())
     visitor = page.evaluate("localStorage.visitorId")
     page.close()

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from support.browser.pages import expect, open_live, stat, visit, wait_for
 
-long = pytest.mark.long(proved_by="browser/test_overview.py::test_visits_show_new_visits_as_they_come")
+long = pytest.mark.long(proved_by="browser/test_overview.py::test_the_list_of_visits_shows_each_new_visit")
 
 MAX_BYTES = 1_200
 """Limit for what Overview receives after a visit."""
@@ -18,7 +18,7 @@ def site(new_site):
     return new_site()
 
 
-def test_panel_shows_the_next_visit(admin_tab, new_device, site):
+def test_overview_shows_the_next_visit_without_a_reload(admin_tab, new_device, site):
     site.register("somebody")
     admin, total = open_live(admin_tab, "/admin/?range=today"), site.stats().total
     today = stat(admin, "todayVisits")
@@ -79,7 +79,7 @@ def test_overview_has_ranges_and_lists(admin_tab, site):
 ROWS = "#visits tbody tr"
 
 
-def test_visits_show_new_visits_as_they_come(admin_tab, site):
+def test_the_list_of_visits_shows_each_new_visit(admin_tab, site):
     page = admin_tab
     visit(page, "/admin/visits")
     receipt = site.register("nusrat", page="/fares")
@@ -92,24 +92,6 @@ def test_visits_show_new_visits_as_they_come(admin_tab, site):
     newest = site.register("nusrat", page="/fares/2")
     expect(page.locator(ROWS).first).to_contain_text(f"{newest.ordinal:,}")
     expect(page.locator(ROWS)).to_have_count(before + 1)
-
-
-@long
-def test_rows_stay_in_place_while_the_pointer_moves_or_one_has_the_focus(admin_tab, site):
-    site.register("first", page="/first")
-    page = admin_tab
-    visit(page, "/admin/visits")
-    page.locator(ROWS).first.hover()
-    second = site.register("second", page="/second")
-    page.wait_for_timeout(1_500)
-    expect(page.locator(ROWS).first).to_contain_text("/first")
-    expect(page.locator(ROWS).first).to_contain_text(f"{second.ordinal:,}")
-    page.locator(f"{ROWS} a").first.focus()
-    site.register("third", page="/third")
-    page.wait_for_timeout(5_000)
-    expect(page.locator(ROWS).first).to_contain_text("/second")
-    page.evaluate("document.activeElement.blur()")
-    expect(page.locator(ROWS).first).to_contain_text("/third")
 
 
 AGREE = """() => {
@@ -140,9 +122,9 @@ AGREE = """() => {
 
 
 @pytest.mark.long(
-    proved_by="browser/test_pushed_numbers.py::test_numbers_are_pushed_and_lists_with_new_values_are_requested",
+    proved_by="browser/test_pushed_numbers.py::test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values",
 )
-def test_figures_stay_consistent_while_visits_arrive(admin_tab, site):
+def test_the_figures_of_overview_agree_in_every_frame_while_visits_arrive(admin_tab, site):
     site.register("passenger")
     page = open_live(admin_tab, "/admin/?range=today")
     page.evaluate(AGREE)
@@ -159,29 +141,3 @@ def test_figures_stay_consistent_while_visits_arrive(admin_tab, site):
     expect(held.locator(".as-of")).to_contain_text("As of")
     page.evaluate("document.activeElement.blur()")
     expect(held).to_have_count(0)
-
-
-SMALL = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
-TOP_OF_CHART_PX, OVERVIEW_PX = 420, 2_600
-
-
-@long
-@pytest.mark.parametrize("path", ["/admin/?range=30d", "/admin/?compare=weekday"])
-def test_chart_is_visible_on_a_phone_without_scrolling(new_device, session, site, path):
-    for number in range(40):
-        site.register(f"rider-{number}", page=f"/routes/{number}", referrer=f"https://site-{number}.example/")
-    device = new_device(storage_state=session, **SMALL)
-    not_now = device.open(path).get_by_role("button", name="Not now")
-    if not_now.is_visible():
-        not_now.click()
-    page = device.open(path)
-    top = "document.querySelector('#insights-chart').getBoundingClientRect().top + scrollY"
-    assert page.evaluate(top) < TOP_OF_CHART_PX
-    assert page.evaluate("document.documentElement.scrollHeight") <= OVERVIEW_PX
-    tab = page.get_by_role("link", name="Sources", exact=True)
-    tab.click()
-    expect(tab).to_have_attribute("aria-current", "true")
-    left = "document.querySelector('#insights-sources').getBoundingClientRect().left"
-    wait_for(page, lambda: 0 <= page.evaluate(left) < SMALL["viewport"]["width"] / 2, "the card is in view")
-    page.mouse.wheel(0, 500)
-    expect(page.locator("#insights-head summary").first).to_be_in_viewport()

@@ -15,7 +15,7 @@ def field(page):
     return page.locator("#command-menu input")
 
 
-def test_command_menu_works_by_keyboard(admin_tab):
+def test_the_command_menu_works_by_keyboard(admin_tab):
     page = admin_tab
     visit(page, "/admin/server")
     page.keyboard.press("Control+k")
@@ -42,7 +42,7 @@ def test_command_menu_works_by_keyboard(admin_tab):
     page.wait_for_url("**/admin/server")
 
 
-def test_open_page_says_since_when_visits_are_not_saved_and_that_they_are(site, admin_tab):
+def test_an_open_page_shows_a_notice_while_visits_are_not_saved(site, admin_tab):
     page = admin_tab
     visit(page, "/admin/people")
     notice = page.locator("[data-unsaved]")

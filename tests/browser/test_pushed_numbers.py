@@ -21,7 +21,7 @@ def expect_all_of_one_moment(page) -> None:
     expect(page.locator("[data-older], [data-pending]")).to_have_count(0)
 
 
-def test_numbers_are_pushed_and_lists_with_new_values_are_requested(admin_tab, site):
+def test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values(admin_tab, site):
     page, held = open_live(admin_tab, "/admin/?range=30d"), []
     line, listed = page.locator("#insights-moment"), page.locator("#insights-pages-list")
     site.register("somebody", page="/pushed")
@@ -51,7 +51,7 @@ def test_numbers_are_pushed_and_lists_with_new_values_are_requested(admin_tab, s
     expect(older).to_have_count(0)
 
 
-def test_numbers_of_the_view_before_are_not_put_into_the_next_one(admin_tab, site):
+def test_the_numbers_of_a_view_are_not_put_into_the_next_view(admin_tab, site):
     page, held = admin_tab, []
     visit(page, "/admin/?compare=none")
     for name in ("/fares", "/fares", "/stops"):
@@ -109,7 +109,7 @@ def held(admin_tab, line):
     return requests
 
 
-def test_part_that_changes_without_a_visit_is_asked_for_once(admin_tab, line, held):
+def test_the_page_requests_a_part_that_changes_without_a_visit_once(admin_tab, line, held):
     moment = line.moment
     line.push(moment, parts={"chart": "another"})
     wait_for(admin_tab, lambda: held, "the chart is asked for")
@@ -134,14 +134,14 @@ def test_late_html_does_not_replace_newer_pushed_numbers(admin_tab, line, held):
     expect(stat(page, "upto")).to_have_text(f"{moment + 7:,}")
 
 
-def test_page_shows_a_total_that_was_set_to_less(admin_tab, line, site):
+def test_an_open_page_shows_a_total_that_was_set_to_less(admin_tab, line, site):
     site.koyjabo("total", "set", "--new-epoch", "1234")
     later = site.register("reader", page="/fares")
     expect(stat(admin_tab, "upto")).to_have_text(f"{later.ordinal:,}")
     expect(admin_tab.locator("[data-older]")).to_have_count(0)
 
 
-def test_page_of_a_share_link_that_has_ended_is_loaded_again(new_device, site):
+def test_an_open_page_reloads_when_its_share_link_is_revoked(new_device, site):
     admin = Member(site)
     promote(site, admin)
     link = admin.call("POST", "/api/shares", {"name": "Fares"})

@@ -5,7 +5,7 @@ from support.browser.pages import expect
 QUESTION = "Is this number right?"
 
 
-def test_a_total_opens_its_receipt_which_stays_right(new_device, site):
+def test_a_total_opens_its_receipt_which_follows_new_visits(new_device, site):
     page = new_device(viewport={"width": 320, "height": 640}).open("/")
     link = page.get_by_role("link", name=QUESTION)
     link.focus()
@@ -21,7 +21,7 @@ def test_a_total_opens_its_receipt_which_stays_right(new_device, site):
     expect(link).to_be_focused()
 
 
-def test_receipt_shows_each_visit_at_once(page, site):
+def test_the_page_of_a_receipt_shows_each_visit_without_polling(page, site):
     page.add_init_script("window.setInterval = () => 0")  # it hears of the visit, and does not ask
     page.goto(f"http://localhost:{site.port}/receipt")
     page.wait_for_load_state("networkidle")

@@ -14,7 +14,7 @@ def log_in(page, member: Member) -> None:
     page.get_by_role("button", name="Log in", exact=True).click()
 
 
-def test_app_is_set_up_and_a_recovery_code_replaces_a_lost_phone(new_device, site):
+def test_a_user_sets_up_an_authenticator_app_and_logs_in_with_a_recovery_code(new_device, site):
     member, page = Member(site), new_device(permissions=["clipboard-read", "clipboard-write"]).context.new_page()
     log_in(page, member)
     visit(page, "/account/second-factor")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import pyotp
 import pytest
+from support.application.site import Site
 from support.browser.host_pages import begin, begin_live
-from support.browser.pages import EMAIL, PASSWORD as OF_ADMIN, Device, expect, live, visit, wait_for
+from support.browser.pages import live, wait_for
 from support.browser.stored import stored_by, table
-from support.clients.members import PASSWORD, Member
+from support.clients.members import Member
+from support.people.accounts import PASSWORD, new_admin, sign_up
+from support.people.admins import panel
+from support.people.communities import found
+from support.people.page_readers import Reader
+from support.people.two_step import token_in, turn_on
 from support.programs.processes import ROOT
 from support.servers.server import Server
 
@@ -25,10 +28,6 @@ from koyjabo.web.i18n import LANGUAGE_COOKIE
 from koyjabo.web.login import tokens
 from koyjabo.web.pages import flash, preferences
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
-further = pytest.mark.long(proved_by="browser/test_stored_data.py::test_cookies_are_set_and_kept_as_the_table_says")
 DAY_S = 86_400
 UNITS_S = {"minute": 60, "hour": 3600, "day": DAY_S}
 UNACKNOWLEDGED = (
@@ -60,7 +59,7 @@ def begins(entry: tuple[str, str]) -> tuple[str, str]:
     return area, re.split(r"[ :]|(?<=koyjabo\.table)\.", key)[0]
 
 
-def test_table_names_everything_that_pages_store(new_device, host_page, site, session):
+def test_the_document_names_everything_that_our_pages_store_in_a_browser(new_device, host_page, site, session):
     rows = {data: where for data, where, _ in table("data in the browser")}
     begin_live(host_page, site, remember=False)
     stored = stored_by(host_page)
@@ -90,117 +89,76 @@ def test_table_names_everything_that_pages_store(new_device, host_page, site, se
     assert {row: set(where.split(", ")) for row, where in rows.items()} == areas
 
 
-def test_privacy_signal_keeps_the_id_in_the_browser_and_off_the_server(new_device, site):
-    page = live(new_device(extra_http_headers={"Sec-GPC": "1"}).open())
-    page.get_by_text("Do not count me").click()
-    expect(page.locator("[data-counting]")).to_contain_text("the server does not store your random number")
-    assert tables_with(site, page.evaluate("localStorage.visitorId")) == set()
-    assert rows_of(site, "visits")[-1]["visitor_id"].startswith("anonymous_")
+class Actions:
+    """What sets cookies. Each method ends with the response that sets them."""
 
-
-class Reader:
-    """A user in a browser. Each method ends right after the server has set its cookies."""
-
-    def __init__(self, site: Server, page: Page) -> None:
-        self.site, self.page, self.member = site, page, Member(site)
+    def __init__(self, site: Site) -> None:
+        self.site, self.reader = site, Reader(site)
+        self.reader.headers["Sec-Fetch-Site"] = "same-origin"
 
     def choose_language(self) -> None:
-        visit(self.page)
-        self.page.locator("button[name=language][value=bn]").click()
-        expect(self.page.locator("html")).to_have_attribute("lang", "bn")
+        self.reader.send("/language", language="bn")
 
     def choose_theme(self) -> None:
-        visit(self.page)
-        self.page.locator("button[name=theme][value=dark]").click()
-        expect(self.page.locator("html")).to_have_attribute("data-theme", "dark")
+        self.reader.send("/theme", theme="dark")
 
-    def log_in(self, email: str = "", password: str = PASSWORD) -> None:
-        visit(self.page, "/login")
-        self.page.fill("#email", email or self.member.email)
-        self.page.fill("#password", password)
-        self.page.get_by_role("button", name="Log in", exact=True).click()
-        expect(self.page.locator(".person .who")).to_be_attached()
+    def log_in(self) -> None:
+        sign_up(self.site, "ayesha")
+        self.reader.log_in("ayesha")
 
     def log_in_with_an_app(self) -> None:
-        secret = self.member.call("POST", "/api/auth/totp", {"password": PASSWORD})["secret"]
-        app = pyotp.TOTP(secret)
-        self.member.call("POST", "/api/auth/totp/confirm", {"code": app.now()})
-        visit(self.page, "/login")
-        self.page.fill("#email", self.member.email)
-        self.page.fill("#password", PASSWORD)
-        self.page.get_by_role("button", name="Log in", exact=True).click()
-        self.page.get_by_label("Do not ask again in this browser for 30 days").check()
-        self.page.fill("#code", app.at(int(time.time()) + 30))  # the current code is used up
-        self.page.get_by_role("button", name="Log in", exact=True).click()
-        expect(self.page.locator(".person .who")).to_be_attached()
+        app, fields = turn_on(sign_up(self.site, "karim")), {"email": "karim@example.com", "password": PASSWORD}
+        token = token_in(self.reader.send("/login", 200, **fields))
+        self.reader.send("/login/second-factor", token=token, code=app.next_code(), remember="yes")
 
     def join(self) -> None:
-        self.log_in()
-        (csrf,) = (cookie["value"] for cookie in self.page.context.cookies() if cookie["name"] == "csrf_access_token")
-        community = Member(self.site).found()
-        # Not by a click, because the next page shows the result and deletes the cookie.
-        form = {"csrf_token": csrf}
-        path = f"/communities/{community}/join"
-        assert self.page.context.request.post(path, form=form, max_redirects=0).status == 303
+        community = found(sign_up(self.site, "founder"))["id"]
+        self.reader.sign_up("joiner").send(f"/communities/{community}/join")
 
     def choose_comparison(self) -> None:
-        self._choose_on_overview("Previous period")
+        self.reader = panel(self.site, "rani")
+        self.reader.get("/admin/?compare=previous&keep=comparison")
 
     def turn_a_switch(self) -> None:
-        self._choose_on_overview("Without own visits")
-
-    def _choose_on_overview(self, name: str) -> None:
-        self.log_in(EMAIL, OF_ADMIN)
-        self.site.register("ayesha")
-        visit(self.page, "/admin/?range=7d")
-        with self.page.expect_response(lambda response: "keep=" in response.url):
-            self.page.locator("a[href*='keep=']", has_text=name).first.evaluate("(link) => link.click()")
+        self.reader = panel(self.site, "lima")
+        self.reader.get("/admin/?own=others&keep=switches")
 
     def open_a_share_link(self) -> None:
-        path = self.member.call(
-            "POST",
-            "/api/shares",
-            {"name": "Traffic", "password": PASSWORD, "filters": {"community": [self.member.found()]}},
-        )["url"]
-        visit(self.page, path)
-        self.page.fill("#password", PASSWORD)
-        self.page.get_by_role("button", name="Open the link").click()
-        expect(self.page.locator("#insights")).to_be_attached()
+        link = {"name": "Traffic", "password": PASSWORD}
+        token = new_admin(self.site).post("/api/shares", json=link).json["token"]
+        self.reader.send(f"/share/{token}", password=PASSWORD)
 
 
-COOKIES: dict[str, Callable[[Reader], None]] = {
-    "`language`": Reader.choose_language,
-    "`theme`": Reader.choose_theme,
-    "`access_token_cookie`, `refresh_token_cookie`, `csrf_access_token`, `csrf_refresh_token`": Reader.log_in,
-    "`familiar_browser`": Reader.log_in,
-    "`remembered_browser`": Reader.log_in_with_an_app,
-    "`outcome`": Reader.join,
-    "`comparison`": Reader.choose_comparison,
-    "`switches`": Reader.turn_a_switch,
-    "`share_` and the link's id": Reader.open_a_share_link,
+COOKIES: dict[str, Callable[[Actions], None]] = {
+    "`language`": Actions.choose_language,
+    "`theme`": Actions.choose_theme,
+    "`access_token_cookie`, `refresh_token_cookie`, `csrf_access_token`, `csrf_refresh_token`": Actions.log_in,
+    "`familiar_browser`": Actions.log_in,
+    "`remembered_browser`": Actions.log_in_with_an_app,
+    "`outcome`": Actions.join,
+    "`comparison`": Actions.choose_comparison,
+    "`switches`": Actions.turn_a_switch,
+    "`share_` and the link's id": Actions.open_a_share_link,
 }
 """How the cookies of each row are set."""
 
 OF_LOGINS = {*tokens.COOKIES.values(), *tokens.CSRF_COOKIES.values(), login_limits.FAMILIAR_COOKIE}
 KEPT_FOR = {name.strip("`"): kept for names, _, kept in table("cookie") for name in re.findall("`[^`]+`", names)}
+SET_COOKIE = re.compile(r"(?:__Host-)?(share_|[\w-]+)[^=]*=[^;]+;.*Max-Age=(\d+)")
 
 
-@pytest.mark.parametrize(
-    "names", [pytest.param(row, marks=further if at else (), id=row.split("`")[1]) for at, row in enumerate(COOKIES)]
-)
-def test_cookies_are_set_and_kept_as_the_table_says(browser, site, names):
-    device = Device(browser, f"http://localhost:{site.port}")
-    page = device.context.new_page()
-    assert device.context.cookies() == []
-    COOKIES[names](Reader(site, page))
+@pytest.mark.parametrize("names", COOKIES)
+def test_the_document_says_for_how_long_a_browser_keeps_each_cookie(sqlite_database, names):
+    with Site(sqlite_database.url) as site:
+        actions = Actions(site)
+        COOKIES[names](actions)
+        headers = actions.reader.headers_of_answer.getlist("Set-Cookie")
+    kept_s = {match[1]: int(match[2]) for match in map(SET_COOKIE.match, headers) if match and match[2] != "0"}
     expected = set(re.findall("`([^`]+)`", names))
-    stored = {re.sub("^share_.+", "share_", cookie["name"]): cookie for cookie in device.context.cookies()}
-    assert expected <= stored.keys() <= expected | OF_LOGINS
+    assert expected <= kept_s.keys() <= expected | OF_LOGINS
     for name in expected:
         count, unit = KEPT_FOR[name].split()
-        kept_s = stored[name]["expires"] - time.time()
-        assert kept_s == pytest.approx(int(count) * UNITS_S[unit.removesuffix("s")], abs=59)
-    device.close()
+        assert kept_s[name] == int(count) * UNITS_S[unit.removesuffix("s")]
 
 
 SET_BY = {
@@ -215,7 +173,7 @@ SET_BY = {
 """The modules that set cookies, with the cookies' names."""
 
 
-def test_table_names_every_cookie_that_the_server_sets():
+def test_the_document_names_every_cookie_that_the_server_sets():
     setting = {path for path in (ROOT / "koyjabo").rglob("*.py") if "cookies.put(" in path.read_text()}
     assert setting == {Path(module.__file__) for module in SET_BY}
     assert sorted(KEPT_FOR) == sorted(name for names in SET_BY.values() for name in names)
@@ -267,7 +225,7 @@ def tables_with(site: Server, text: str) -> set[str]:
     return {table for (table,) in tables if text in str(rows_of(site, table))}
 
 
-def test_table_names_everything_that_the_server_stores_of_a_visitor(host_page, site, open_community):
+def test_the_document_names_everything_that_the_server_stores_of_a_visitor(host_page, site, open_community):
     only_if_reduced = {"visitor_number", "new_in"}
     every_column = {column.name for column in Visit.__table__.columns} - only_if_reduced
     assert columns_named(STORED["a visit"] + STORED["a visit's exact user agent"]) == every_column
@@ -282,7 +240,7 @@ def test_table_names_everything_that_the_server_stores_of_a_visitor(host_page, s
     assert [row for row in OF_VISITS.values() if row not in STORED] == []
 
 
-def test_table_names_everything_that_the_server_stores_of_an_anonymous_visitor(host_page, site, open_community):
+def test_the_document_names_everything_that_the_server_stores_of_an_anonymous_visitor(host_page, site, open_community):
     begin_live(host_page, site, remember=False, communityId=open_community, page="/history?utm_source=fb")
     who = host_page.evaluate("window.koyjabo.visitorId")
     host_page.evaluate("window.koyjabo.track('search', { to: 'Mirpur 10' })")

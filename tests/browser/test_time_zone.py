@@ -11,7 +11,7 @@ def site(new_site):
     return new_site(TIMEZONE="")
 
 
-def test_browser_time_zone_is_set_with_one_click(new_device, session, site):
+def test_an_admin_sets_the_browsers_time_zone_with_one_click(new_device, session, site):
     page = new_device(storage_state=session, timezone_id="America/New_York").context.new_page()
     visit(page, "/admin/server")
     page.get_by_role("button", name="Use America/New_York").click()

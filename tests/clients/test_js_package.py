@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from support.fixtures.package_fixtures import succeed
 
-pytestmark = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
+pytestmark = pytest.mark.long(
+    proved_by="browser/test_client_module.py::test_a_page_of_another_site_that_imports_the_module_is_one_visit"
+)
 
 FIRST_LIMIT = 3_960
 """Limit for what a page loads first, in bytes, minified and compressed. Campaigns need 200 of them, because the address
@@ -66,14 +68,14 @@ def packed(text: str) -> int:
     return len(gzip.compress(text.encode(), mtime=0))
 
 
-def test_types_match_the_module(project):
+def test_the_types_of_the_npm_package_match_the_module(project):
     (project / "typed.mts").write_text(TYPED)
     options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"]
     command = ["node", "node_modules/typescript/bin/tsc", *options, "typed.mts"]
     succeed(subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False))
 
 
-def test_page_loads_little_at_first_and_the_whole_is_small(project):
+def test_a_page_loads_little_of_the_module_at_first_and_not_much_in_all(project):
     first, *later = json.loads(node(project, FILES))
     whole = (project / "node_modules" / "koyjabo" / "dist" / "all.js").read_text()
     assert not re.search(r'(from|import)"', first), "it loads nothing more at once"
@@ -84,7 +86,7 @@ def test_page_loads_little_at_first_and_the_whole_is_small(project):
     assert "import(" not in whole
 
 
-def test_package_contains_what_its_readme_promises(project):
+def test_the_npm_package_contains_what_its_readme_promises(project):
     installed = project / "node_modules" / "koyjabo"
     package = json.loads((installed / "package.json").read_text())
     assert not package.keys() & {"dependencies", "peerDependencies"}

@@ -18,37 +18,37 @@ def run_module(name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_socket_shows_the_newest_values_and_comes_back():
+def test_a_socket_shows_the_newest_values_and_comes_back():
     run_module("connection")
 
 
-def test_page_reports_visibility_and_first_input_of_its_visit():
+def test_a_page_reports_its_visibility_and_the_first_input_of_its_visit():
     run_module("evidence")
 
 
-def test_entries_wait_and_are_sent_once_in_order():
-    run_module("queue")
-
-
-def test_stream_replaces_blocked_sockets():
-    run_module("stream")
+def test_a_client_begins_to_count_later():
+    run_module("late")
 
 
 def test_one_list_of_pages_serves_all_listeners():
     run_module("pages")
 
 
-def test_visit_is_stored_and_sent_once_in_a_session():
-    run_module("visit")
+def test_the_entries_of_a_queue_wait_and_are_sent_once_in_order():
+    run_module("queue")
 
 
-def test_client_stops_and_starts_again():
+def test_a_client_stops_and_starts_again():
     run_module("restart")
 
 
-def test_client_begins_to_count_later():
-    run_module("late")
-
-
-def test_page_without_storage_is_one_visit():
+def test_a_page_without_storage_is_one_visit():
     run_module("storage")
+
+
+def test_a_stream_replaces_a_blocked_socket():
+    run_module("stream")
+
+
+def test_a_visit_is_stored_and_sent_once_in_a_session():
+    run_module("visit")

@@ -48,7 +48,7 @@ def faulty_line(port: int, *faults: str) -> Iterator[tuple[str, list[bytes]]]:
             proxy.shutdown()
 
 
-def test_visit_of_the_python_recipe_counts_once_over_a_faulty_network(server, capsys):
+def test_a_visit_of_the_python_recipe_counts_once_over_a_faulty_network(server, capsys):
     (recipe,) = RECIPE.findall((ROOT / "docs" / "api.md").read_text())
     with faulty_line(server.port, LOST, BUSY, LOST) as (url, bodies):
         lines = recipe.replace("https://koyjabo.example", url).replace('"https://"', '"http://"')

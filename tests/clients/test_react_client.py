@@ -12,7 +12,9 @@ from support.programs.ports import free_port
 from support.programs.processes import SECRET
 from support.servers.server import Server
 
-pytestmark = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_arrivals_and_departures")
+pytestmark = pytest.mark.long(
+    proved_by="browser/test_community_pages.py::test_the_counter_of_a_community_follows_arrivals_departures_and_visits"
+)
 
 LONG_GRACE_S = 60
 """Grace period after an unclean disconnect. A client that left sooner disconnected cleanly."""
@@ -48,7 +50,7 @@ def expired(member: Member) -> str:
     return jwt.encode({**claims, "exp": int(time.time()) - 60}, SECRET, "HS256")
 
 
-def test_counter_moves_as_people_come_and_go_and_refreshes_on_request(server, founder, community, page):
+def test_the_react_counter_follows_people_who_come_and_go(server, founder, community, page):
     page.show("hook", "Hook", community, token=founder.token)
     page.wait_to_show("hook", "1 true")
     page.click("hook")
@@ -66,7 +68,7 @@ def test_counter_moves_as_people_come_and_go_and_refreshes_on_request(server, fo
     page.wait_for("console", kind="log", line="WebSocket disconnected")
 
 
-def test_after_a_restart_who_was_refused_stays_away_and_who_was_not_is_back(server, founder, community, page):
+def test_the_react_counter_reconnects_after_a_restart_unless_its_token_was_refused(server, founder, community, page):
     page.show("refused", "VisitorCounter", community, token="x.y.z")
     page.wait_for("closed", name="refused", code=4002)
     page.show("welcome", "VisitorCounter", community, token=founder.token)
@@ -81,7 +83,9 @@ def test_after_a_restart_who_was_refused_stays_away_and_who_was_not_is_back(serv
     assert OFFLINE in page.html("refused")
 
 
-def test_expired_token_is_renewed_and_the_session_of_a_browser_needs_none(project, server, founder, community, page):
+def test_the_react_counter_renews_an_expired_token_and_needs_none_with_a_session(
+    project, server, founder, community, page
+):
     guest = Member(server).join(community)
     page.show("counter", "VisitorCounter", community, token=expired(guest), refresh=guest.refresh)
     page.wait_for("closed", name="counter", code=4004)
@@ -94,15 +98,3 @@ def test_expired_token_is_renewed_and_the_session_of_a_browser_needs_none(projec
     another.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
     assert another.events("socket")[0]["protocols"] == []
     another.close()
-
-
-def test_removed_member_is_offline_and_the_page_gets_the_reason(server, founder, community, page):
-    guest = Member(server).join(community)
-    page.show("counter", "VisitorCounter", community, token=guest.token)
-    page.wait_to_show("counter", ONLINE)
-    page.show("dashboard", "VisitorDashboard", community, token=guest.token)
-    assert page.wait_for("closed", name="dashboard", code=4003)["reason"].endswith(".")
-    assert page.html("dashboard") == "<div>Loading...</div>"
-    founder.call("DELETE", f"/api/communities/{community}/members/{guest.id}")
-    assert page.wait_for("closed", name="counter", code=4003)["reason"].endswith(".")
-    page.wait_to_show("counter", OFFLINE)

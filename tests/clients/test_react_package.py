@@ -13,13 +13,13 @@ OPTIONS, ENDINGS = ((REACT / "src" / f"{name}.ts").read_text() for name in ("opt
 
 
 @pytest.mark.parametrize("script", ["check", "test"])
-def test_package_passes_its_own(npm, project, script):
+def test_the_react_package_passes_its_own_checks_and_tests(npm, project, script):
     """Requires `project`, which builds its dependency."""
     done = npm("run", script)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_readme_shows_the_example_that_is_tested_and_lists_every_option_and_close_code():
+def test_the_readme_has_the_tested_example_and_lists_every_option_and_every_close_code():
     example = (REACT / "examples" / "CommunityPage.tsx").read_text()
     assert example in re.findall(r"```tsx\n(.*?)```", README, re.DOTALL)
     assert re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE) == re.findall(r"^  (\w+)\?:", OPTIONS, re.MULTILINE)
@@ -27,6 +27,6 @@ def test_readme_shows_the_example_that_is_tested_and_lists_every_option_and_clos
     assert listed == set(re.findall(r"\b(4\d{3})\b", ENDINGS)), "the codes without a plain retry"
 
 
-def test_lockfile_names_no_registry():
+def test_the_lockfile_names_no_registry():
     """It would be the registry used by the machine that generated the file."""
     assert '"resolved"' not in (REACT / "package-lock.json").read_text()

@@ -30,7 +30,7 @@ def key_in(page: str) -> str:
     return unescape(page.partition('data-copy="')[2].partition('"')[0])
 
 
-def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
+def test_a_site_admin_creates_rotates_and_revokes_a_key_that_is_shown_once(site, rani):
     site.rows("DELETE FROM api_keys")  # from other tests
     assert "A key lets a program" in words(rani.get(CONNECT))
     made = rani.send(f"{PAGE}/new", 200, name="Grafana <b>", scopes="reports:read", until="2025-12-31")
@@ -53,24 +53,14 @@ def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
         assert f"{action} Key: Grafana <b> Rani" in log
 
 
-def test_key_of_a_community_only_reads(site, cast, rani):
-    community, fields = cast.kept_community(), {"name": "App", "scopes": "stats:read", "until": ""}
-    assert "Community not found" in words(rani.send(f"{PAGE}/new", 422, **fields, community="nowhere"))
-    wider = rani.send(f"{PAGE}/new", 422, **fields | {"scopes": ["stats:read", "visits:write"]}, community=community)
-    assert "for a community key" in words(wider)
-    text = key_in(rani.send(f"{PAGE}/new", 200, **fields, community=community))
-    assert call(site, text, f"/api/communities/{community}/stats").status_code == 200
-    assert "Mirpur 10" in words(rani.get(CONNECT))
-
-
-def test_form_lists_communities_or_asks_for_an_id_if_there_are_too_many(cast, rani, monkeypatch):
+def test_the_form_lists_the_communities_or_asks_for_an_id_if_there_are_too_many(cast, rani, monkeypatch):
     form = f"{PAGE}/new"
     assert f'<option value="{cast.kept_community()}">Mirpur 10</option>' in rani.get(form)
     monkeypatch.setattr(ui, "MAX_CHOICES", 0)
     assert "The community's id. If empty: The whole site" in words(rani.get(form))
 
 
-def test_viewer_sees_no_keys(site, cast):
+def test_a_viewer_sees_no_keys(site, cast):
     site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=cast["outsider"].id)
     viewer = Reader(site).log_in("outsider")
     viewer.get(f"{PAGE}/new", 403)
@@ -78,7 +68,7 @@ def test_viewer_sees_no_keys(site, cast):
         assert PAGE not in viewer.get(page)
 
 
-def test_preset_replaces_the_chosen_scopes(site, rani):
+def test_a_preset_replaces_the_chosen_scopes(site, rani):
     assert 'value="count" checked' in rani.get(f"{PAGE}/new?preset=count")
     rani.send(f"{PAGE}/new", 200, name="Counter", preset="count", scopes="reports:read")
     assert site.rows("SELECT scopes FROM api_keys WHERE name = 'Counter'") == [("visits:write",)]

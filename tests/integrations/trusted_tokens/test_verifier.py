@@ -97,7 +97,7 @@ def wrong_claims() -> Iterator[dict[str, Any]]:
             yield {name: value}
 
 
-def test_only_the_allowed_algorithm_with_its_own_key_and_all_claims_passes(by_keys):
+def test_only_a_token_with_an_allowed_algorithm_its_own_key_and_all_claims_is_accepted(by_keys):
     """Tries every algorithm, key, key id and claim: a single difference is enough to refuse the token."""
     right = {(algorithm, SIGNED_BY[algorithm]) for algorithm in BY_KEYS.algorithms}
     for (algorithm, own), kid in product(SIGNED_BY.items(), ("rsa", "ec", "ed", "unknown", None)):
@@ -108,7 +108,7 @@ def test_only_the_allowed_algorithm_with_its_own_key_and_all_claims_passes(by_ke
         assert not is_accepted(by_keys, signed(**wrong)), wrong
 
 
-def test_public_key_is_no_secret_and_none_is_no_algorithm(by_keys, by_secret):
+def test_a_token_signed_with_the_public_key_as_a_secret_or_unsigned_is_refused(by_keys, by_secret):
     public = PRIVATE["rsa"].public_key()
     pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -120,13 +120,13 @@ def test_public_key_is_no_secret_and_none_is_no_algorithm(by_keys, by_secret):
         assert not is_accepted(verifier, by_hand(header, claims(), SECRET.encode()).rpartition(".")[0] + ".")
 
 
-def test_key_in_the_token_itself_is_not_used(by_keys):
+def test_the_verifier_does_not_use_a_key_in_the_token_itself(by_keys):
     own = json.loads(MAKERS["rsa"].to_jwk(PRIVATE["other rsa"].public_key()))
     for header in ({"jwk": own}, {"jku": "https://evil.example/"}, {"x5u": "https://evil.example/", "kid": "rsa"}):
         assert not is_accepted(by_keys, jwt.encode(claims(), PRIVATE["other rsa"], "RS256", header))
 
 
-def test_shared_secret_accepts_only_access_tokens(by_secret):
+def test_a_shared_secret_accepts_only_access_tokens(by_secret):
     person = by_secret.read(shared())
     assert (person.ref, person.name, person.roles.claimed) == ("u1", None, None)
     assert is_accepted(by_secret, shared(aud="anyone"))
@@ -136,7 +136,7 @@ def test_shared_secret_accepts_only_access_tokens(by_secret):
     assert not is_accepted(by_secret, signed())
 
 
-def test_unreadable_token_is_refused(by_secret):
+def test_an_unreadable_token_is_refused(by_secret):
     right = {"alg": "HS256"}
     assert is_accepted(by_secret, by_hand(right, claims(), SECRET.encode()))
     bodies = [b"", b"[]", b"null", b"{", b"\xff", b'{"exp": NaN}', b"[" * 2000, b'{"exp": Infinity, "user_id": "u1"}']
@@ -150,7 +150,7 @@ def test_unreadable_token_is_refused(by_secret):
         assert not is_accepted(by_secret, text)
 
 
-def test_times_have_a_leeway_and_expiry_is_said(by_secret):
+def test_the_times_of_a_token_have_a_leeway_and_an_expired_token_has_its_own_error(by_secret):
     now = int(time.time())
     assert is_accepted(by_secret, shared(exp=now - EXTERNAL_LEEWAY_S + 5, nbf=now + EXTERNAL_LEEWAY_S - 5))
     with pytest.raises(TokenExpired):
@@ -159,7 +159,7 @@ def test_times_have_a_leeway_and_expiry_is_said(by_secret):
         by_secret.read(shared(secret=SECRET[::-1], exp=now - 100))
 
 
-def test_audience_may_be_a_list_and_required_claims_too(by_keys):
+def test_the_audience_and_a_required_claim_may_be_lists(by_keys):
     assert is_accepted(by_keys, signed(aud=["other", AUDIENCE], token_type=["access", "x"]))
     rules = TokenRules({"HS256"}, "", "", {"verified": "true", "level": "2"}, "sub", "name", "communities")
     verifier = TokenVerifier(rules, SharedSecret(SECRET))
@@ -179,11 +179,11 @@ def test_audience_may_be_a_list_and_required_claims_too(by_keys):
         ("mirpur", ()),
     ],
 )
-def test_roles_come_from_the_claim_if_present(by_secret, communities, claimed):
+def test_the_roles_of_a_person_come_from_the_claim_if_it_is_present(by_secret, communities, claimed):
     assert by_secret.read(shared(communities=communities)).roles.claimed == claimed
 
 
-def test_person_is_described_as_far_as_it_can_be_used(by_secret):
+def test_a_person_has_the_id_and_the_usable_part_of_the_name_in_the_token(by_secret):
     numbered = by_secret.read(shared(user_id=42, name="  Ayesha\x00  K. "))
     assert (numbered.ref, numbered.name) == ("42", "Ayesha K.")
     assert [by_secret.read(shared(name=name)).name for name in (1, "", "  ", ["x"])] == [None] * 4

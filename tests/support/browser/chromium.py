@@ -27,6 +27,8 @@ OPTIONS = [
     "--no-first-run",
     "--no-pings",
     "--disable-gpu",
+    # One process less takes a fifth of the CPU time away.
+    "--in-process-gpu",
     # All pages on a device share one process, which survives navigation.
     "--renderer-process-limit=1",
     "--disable-site-isolation-trials",

@@ -212,12 +212,11 @@ def log_in(where: Device | Page, member: Member) -> None:
 
 
 def live(page: Page) -> Page:
-    expect(page.locator("[data-line]")).to_have_text("Live")
+    """Return when the page's socket is open."""
+    expect(page.locator("[data-line=live]")).to_have_count(1)
     return page
 
 
 def open_live(page: Page, path: str) -> Page:
-    """Open a page of the panel, and return when its socket is open."""
     visit(page, path)
-    expect(page.locator("[data-line]")).to_contain_text("Live")
-    return page
+    return live(page)
