@@ -6,7 +6,6 @@ from html import unescape
 from support.application.site import Site, site_fixture
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
-from support.programs.processes import wait_until
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.site.looks import LOOKS
@@ -74,17 +73,6 @@ def test_the_previews_of_all_looks_share_the_live_number(site):
     page = panel(site).get("/admin/connect")
     looks = page.partition('id="build-looks"')[2].partition("</nav>")[0]
     assert (looks.count("<koyjabo-count "), looks.count("<img")) == (3, 0)
-
-
-def test_the_newest_visit_is_shown_with_its_host(site):
-    admin = panel(site)
-    assert "data-waiting>" in admin.get("/admin/connect")
-    origin = {"Origin": "https://shop.example"}
-    assert site.post(json={"visitorId": "ayesha"}, headers=origin).status_code == 200
-    wait_until(lambda: site.rows("SELECT host FROM starting_steps WHERE step = 'page'"), "the host is stored")
-    page = admin.get("/admin/connect")
-    assert "data-waiting hidden>" in page
-    assert [fact for fact in ("shop.example", "4,001") if fact not in words(page)] == []
 
 
 def test_the_overview_of_a_new_site_shows_the_escaped_code(site):

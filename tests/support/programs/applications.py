@@ -23,6 +23,8 @@ def copied_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
     """Does what `make_routes` does."""
     from koyjabo.web.limits.limits import LIMITS_EXTENSION, RateLimits  # a server imports it after its patch
 
+    if settings.bridges:  # a bridge adds its routes to the map of URLs, which the copies share
+        return make_routes(settings, more)
     key = (settings.environment, settings.secret_key, settings.metrics_token)
     if key not in _apps:
         _apps[key] = make_routes(settings, {})

@@ -27,11 +27,6 @@ BAD_IDS = ("short", "x" * 65, "with a space in it", "with=an equals sign", '"quo
 
 KINDS = {
     "a page": ("GET", "/", HTML, 200),
-    "a document": ("GET", "/docs", HTML, 200),
-    "data": ("GET", "/api/stats", {}, 200),
-    "the specification": ("GET", "/openapi.json", {}, 200),
-    "a module": ("GET", MODULE, {}, 200),
-    "the service worker": ("GET", "/sw.js", {}, 200),
     "a module, packed": ("GET", MODULE, {"Accept-Encoding": "gzip"}, 200),
     "a poll": ("GET", "/socket.io/?EIO=4&transport=polling", {}, 200),
     "a poll that is none": ("GET", "/socket.io/?EIO=4&transport=polling&sid=x", {}, 400),
