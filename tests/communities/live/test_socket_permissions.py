@@ -7,7 +7,7 @@ import pytest
 import socketio
 from support.clients.listener import leave
 from support.clients.members import PASSWORD, Member, PanelSocket, PlainMember, SocketioMember
-from support.people.permissions import ROLES, SOCKETS, may
+from support.people.permissions import ANYBODY, MEMBER, ROLES, RULES, SITE_ADMIN, SOCKETS, USER, VIEWER
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
@@ -20,6 +20,15 @@ PLACES = {
     "sockets.dashboard_stream": ("visitor-dashboard/", "visitor_dashboard"),
 }
 IN_SQL = {"disabled": "disabled_ms = 1", "site_admin": "is_admin = true", "viewer": "is_viewer = true"}
+
+
+def may(role: str, endpoint: str) -> bool:
+    least = RULES[endpoint]
+    if least == VIEWER:
+        return role in (VIEWER, SITE_ADMIN)
+    if role == VIEWER:
+        return least in (ANYBODY, USER, MEMBER)
+    return ROLES.index(role) >= ROLES.index(least)
 
 
 @pytest.fixture(scope="module")

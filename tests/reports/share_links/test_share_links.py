@@ -4,12 +4,23 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import bare, disable, promote
 from support.people.communities import Cast, found, give
-from support.people.share_links import PASSWORD, PATH, ask_for_share, boss, names, of_community, share, shared, visits
+from support.people.share_links import PASSWORD, PATH, boss, of_community, share, shared, visits
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.reports.share_links import share_links as shares
 from koyjabo.upkeep.retention.retention import Retention
+
+
+def ask_for_share(person, **fields):
+    return person.post(PATH, json={"name": "Traffic", **fields})
+
+
+def names(person, query: str = "") -> list[str]:
+    """Names of the links that a person may revoke."""
+    answer = person.get(f"{PATH}?{query}")
+    assert answer.status_code == 200, answer.text
+    return [link["name"] for link in answer.json]
 
 
 @pytest.fixture

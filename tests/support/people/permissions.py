@@ -114,9 +114,6 @@ LEAST = {
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
 
-BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
-"""Routes without a role. They have their own tests."""
-
 SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
 WITHOUT_SESSION = {
     *("api_auth.sign_up", "api_auth.log_in", "pages_login.do_sign_up", "pages_login.do_log_in"),
@@ -126,20 +123,14 @@ WITHOUT_SESSION = {
 }
 """Routes that work without a session: they start one, or need only an email address or a link's token."""
 
-ASKS = {
-    *("pages_communities.remove_member", "pages_communities.leave_community", "pages_communities.delete_community"),
-    *("pages_account.end_session", "pages_account.end_other_sessions"),
-    *("panel_communities.archive_community", "panel_receipts.set_total", "panel_data.erase_visitor"),
-    *(
-        "panel_users.promote",
-        "panel_users.demote",
-        "panel_users.make_viewer",
-        "panel_users.disable",
-        "panel_users.log_out",
-    ),
-    *("panel_users.reset_second_factor", "panel_shares.end_share", "pages_community_shares.end_share"),
-    "panel_keys.revoke_key",
-}
+CONFIRMED_FORMS = """
+    pages_communities.remove_member pages_communities.leave_community pages_communities.delete_community
+    pages_account.end_session pages_account.end_other_sessions pages_community_shares.end_share
+    panel_communities.archive_community panel_receipts.set_total panel_data.erase_visitor panel_users.promote
+    panel_users.demote panel_users.make_viewer panel_users.disable panel_users.log_out
+    panel_users.reset_second_factor panel_shares.end_share panel_keys.revoke_key
+"""
+ASKS = set(CONFIRMED_FORMS.split())
 """Forms that ask for confirmation."""
 
 BODIES = {
@@ -176,12 +167,3 @@ FORMS = {
     "panel_receipts.set_total": {"total": "5000", "reason": "a test"},
     "panel_getting_started.change_step": {"state": "skipped"},
 }
-
-
-def may(role: str, endpoint: str) -> bool:
-    least = RULES[endpoint]
-    if least == VIEWER:
-        return role in (VIEWER, SITE_ADMIN)
-    if role == VIEWER:
-        return least in (ANYBODY, USER, MEMBER)
-    return ROLES.index(role) >= ROLES.index(least)

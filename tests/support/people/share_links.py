@@ -12,13 +12,9 @@ PATH = "/api/shares"
 PASSWORD = "launch at night"
 
 
-def ask_for_share(person: Person, **fields: Any) -> Any:
-    return person.post(PATH, json={"name": "Traffic", **fields})
-
-
 def share(person: Person, **fields: Any) -> dict[str, Any]:
     """Create a link. Returns its id, token, url and filters."""
-    answer = ask_for_share(person, **fields)
+    answer = person.post(PATH, json={"name": "Traffic", **fields})
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json
     return made
@@ -38,13 +34,6 @@ def visits(site: Site, token: str, query: str = "", client: Any = None) -> int:
     assert answer.status_code == 200, answer.text
     visits: int = answer.json["visits"]
     return visits
-
-
-def names(person: Person, query: str = "") -> list[str]:
-    """Names of the links that a person may revoke."""
-    answer = person.get(f"{PATH}?{query}")
-    assert answer.status_code == 200, answer.text
-    return [link["name"] for link in answer.json]
 
 
 def boss(cast: Cast) -> Person:
