@@ -9,7 +9,7 @@ from psutil import Process
 from support.application.site import site_fixture
 from support.clients.members import Member, PanelSocket, promote
 from support.clients.websocket import WebSocket, say
-from support.clients.worker_connections import WorkerConnection, only, two_workers, worker_connections
+from support.clients.worker_connections import WorkerConnection, only, two_workers
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
@@ -37,7 +37,6 @@ def test_a_panel_update_has_the_stats_without_locations(site):
 
 
 INVALID, FORBIDDEN = 4002, 4003
-ROUNDS = 2
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +67,6 @@ def total(panel: PanelSocket) -> int:
 
 def wait_for(panel: PanelSocket, ordinal: int) -> None:
     wait_until(lambda: total(panel) >= ordinal, f"visit {ordinal} is shown")
-
-
-def test_every_panel_shows_the_visits_of_both_workers(server, admin):
-    """`make bench NAME=push` measures the delay."""
-    with ExitStack() as stack:
-        panels, both = open_on_each(stack, server, admin), stack.enter_context(worker_connections(server))
-        for _ in range(ROUNDS):
-            registered = [connection.register("ayesha").ordinal for connection in both]
-            for panel in panels:
-                wait_for(panel, registered[-1])
-        for panel in panels:
-            assert total(panel) == registered[-1]
-            revisions = [event["revision"] for event in panel.events]
-            assert revisions == sorted(set(revisions))
 
 
 TIME = re.compile(r'<td class="evidence">\d+ s')

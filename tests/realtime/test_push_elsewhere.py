@@ -1,13 +1,8 @@
 """Push in one process: on any WSGI server, to the test client, and triggered by the clock."""
 
-import threading
-
 import pytest
-import requests
 from support.application.site import UPGRADE, Site, assert_error
-from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
-from werkzeug.serving import make_server
 
 from koyjabo.base.core.extensions import socketio
 from koyjabo.realtime.events import STATS_ROOM
@@ -38,9 +33,6 @@ class Member:
         return self.frames[count - 1].replace(b": ", b":").replace(b", ", b",")
 
 
-# Pushes triggered by the clock.
-
-
 def test_midnight_and_the_end_of_the_active_window_push_an_event(site):
     site.time.go_to("2025-12-16T23:58:00+06:00")
     site.register()
@@ -57,9 +49,6 @@ def test_midnight_and_the_end_of_the_active_window_push_an_event(site):
     assert b'"totalVisits":4001,"todayVisits":0,"activeUsers":0' in member.wait_for(3)
 
 
-# Flask-SocketIO's test client.
-
-
 def test_the_test_client_of_flask_receives_the_first_event_and_every_change(site):
     page = socketio.test_client(site.app)
     assert page.is_connected()
@@ -74,26 +63,6 @@ def test_the_test_client_of_flask_receives_the_first_event_and_every_change(site
     assert not page.is_connected()
 
 
-# Another WSGI server.
-
-
-@pytest.fixture
-def url(site):
-    server = make_server("127.0.0.1", 0, site.app, threaded=True)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def test_a_plain_websocket_under_another_wsgi_server_gets_501(site, url):
-    refused = site.client.get("/", headers=UPGRADE)
-    assert_error(refused, 501, "websockets_unavailable")
-    answer = requests.get(url, headers=UPGRADE, timeout=PATIENCE_S)
-    assert (answer.status_code, answer.json()["code"]) == (501, "websockets_unavailable")
-    assert requests.get(url, timeout=PATIENCE_S).status_code == 200, "the page at the same path is served"
+def test_a_plain_websocket_under_another_wsgi_server_gets_501(site):
+    assert_error(site.client.get("/", headers=UPGRADE), 501, "websockets_unavailable")
+    assert site.client.get("/").status_code == 200, "the page at the same path is served"

@@ -75,19 +75,6 @@ def test_failed_commits_and_retries_push_no_event(sqlite_server):
             assert [stats.total for stats in page.updates] == [first, first + 1]
 
 
-def test_responses_to_messages_have_current_values_in_order(sqlite_server):
-    with PlainListener(sqlite_server.port) as page:
-        page.first()
-        for _ in range(20):
-            page.say({"type": "request_count"})
-        total = sqlite_server.register("in_between").ordinal
-        page.say({"type": "request_count"})
-        page.wait_for_total(total)
-        wait_until(lambda: len(page.updates) >= 22, "all are answered")
-        totals = [stats.total for stats in page.updates]
-        assert totals == sorted(totals)
-
-
 def test_update_interval_ms_limits_how_often_pages_are_updated(new_server, sqlite_database):
     """The last value still arrives. An update that was due before the first visit may be among those counted."""
     server = new_server(sqlite_database, UPDATE_INTERVAL_MS=1000).start()

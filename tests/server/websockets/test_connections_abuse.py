@@ -17,7 +17,6 @@ from support.clients.websocket import (
     PING,
     PONG,
     TEXT,
-    CloseFrame,
     SocketIO,
     WebSocket,
     announce,
@@ -233,13 +232,3 @@ def test_an_invalid_frame_closes_the_connection_with_a_code(server, kind):
                 client.send(close(code))
                 assert client.rest() == b"", what
     assert codes == {what: code for what, (code, _) in WRONG.items()}
-
-
-def test_a_close_frame_is_answered_with_its_code_and_later_messages_are_ignored(server, kind):
-    for code in (1000, 1014, 4999, None):
-        with kind(server.port) as client:
-            client.event()
-            sent = close(None) if code is None else close(code, "অবসর".encode())
-            client.send(sent + frame(ASKED[kind]) + frame("x", PING))
-            assert client.close_frame() == CloseFrame(code, "")
-            assert client.rest() == b""

@@ -144,18 +144,19 @@ def test_sigterm_sends_1001_to_clients_of_every_kind_and_the_server_exits_once_t
     clients = [kind(patient_server.port) for kind in list(KINDS.values()) * 4]
     stream = EventSource(patient_server.port)
     stream.event()
-    poll = Connection(patient_server.port).send(head("GET", f"{PATH}?EIO=4&transport=polling&sid={session.sid}"))
-    assert all(client.is_answered() for client in clients)
-    with Connection(patient_server.port) as later:
-        assert later.ask("GET", "/healthz").status == 200, "the poll that was sent before has been read"
-    patient_server.tell(signal.SIGTERM)
-    for client in [*clients, upgrading]:
-        assert client.close_frame() == GOODBYE
-        client.send(close(GOING_AWAY))
-        assert client.rest() == b""
-    assert stream.rest() == []
-    assert poll.answer("GET").status == 200
-    assert patient_server.wait().status == 0
+    with Connection(patient_server.port) as poll:
+        poll.send(head("GET", f"{PATH}?EIO=4&transport=polling&sid={session.sid}"))
+        assert all(client.is_answered() for client in clients)
+        with Connection(patient_server.port) as later:
+            assert later.ask("GET", "/healthz").status == 200, "the poll that was sent before has been read"
+        patient_server.tell(signal.SIGTERM)
+        for client in [*clients, upgrading]:
+            assert client.close_frame() == GOODBYE
+            client.send(close(GOING_AWAY))
+            assert client.rest() == b""
+        assert stream.rest() == []
+        assert poll.answer("GET").status == 200
+        assert patient_server.wait().status == 0
 
 
 def test_clients_that_do_not_respond_or_read_do_not_delay_the_shutdown(tmp_path):
