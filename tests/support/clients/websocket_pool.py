@@ -102,6 +102,3 @@ class Listeners:
 
     def wait_for_revision(self, revision: int) -> Self:
         return self.run(lambda one: one.revisions and one.revisions[-1] >= revision, f"revision {revision}")
-
-    def are_over(self) -> Self:
-        return self.run(lambda one: one.is_over, "its end")
