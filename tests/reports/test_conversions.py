@@ -104,4 +104,7 @@ def test_all_spellings_of_an_address_are_one_page_which_is_shown_decoded(spelled
             text = admin.get(path + page.replace("%", "%25"))
             assert text.count("/বাস") >= 2, "in the list and in the filter"
             assert f">{BUS}" not in text
+        query = {"range": "7d", "by": "page", "page": page}
+        filtered = admin.client.get("/api/reports/breakdown", query_string=query).json
+        assert [row["visits"] for row in filtered["rows"]] == [3]
     assert admin.get("/admin/visits?source=xn--54b7fta0cc.example").count("বাংলা.example") >= 6

@@ -1,18 +1,16 @@
 """`make demo`: which servers it accepts, what it writes, and what visitors it brings."""
 
-import signal
 import subprocess
-import sys
 
 import pytest
 import requests
 from support.assertions.ledger import assert_verified
 from support.programs.patience import PATIENCE_S
-from support.programs.processes import ROOT, SECRET, environment, run, wait_until
+from support.programs.processes import SECRET, run
 from support.servers.server import Server
 
 from demo.history import SWARM
-from demo.people import COMMUNITIES, GUIDE, MEMBERS, password
+from demo.people import MEMBERS
 
 DAYS = 14
 DEVELOPMENT = {
@@ -62,35 +60,6 @@ def test_the_demo_gives_an_empty_database_a_past_that_adds_up(server):
     filters = {"range": "all", "by": "page", "evidence": "none", "page": "/fares", "system": "Linux"}
     rows = server.get("/api/reports/breakdown", params=filters, headers=admin).json()["rows"]
     assert [row["visits"] >= SWARM for row in rows] == [True]
-    assert_verified(server)
-
-
-@pytest.mark.long(proved_by="tools/test_demo.py::test_the_demo_gives_an_empty_database_a_past_that_adds_up")
-def test_the_visitors_of_the_demo_come_and_leave_and_no_second_past_is_written(server):
-    guide = logged_in(server, GUIDE.email, password(SECRET))
-    before = server.stats()
-
-    def online() -> int:
-        communities = server.get("/api/communities", headers=guide).json()
-        assert len(communities) == len(COMMUNITIES)
-        return sum(community["online"] for community in communities)
-
-    command = [sys.executable, "-m", "demo", "--url", url(server), "--people", "20"]
-    env = environment(**server.settings, **TOOLS)
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
-    try:
-        wait_until(lambda: server.stats().active >= 5, "five are active", 60, 0.3)
-        wait_until(lambda: online() >= 3, "three members are online", 60, 0.3)
-        assert "Bangladesh" in server.get("/api/stats").json()["locations"]
-        process.send_signal(signal.SIGINT)
-        shown, _ = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == 0
-    finally:
-        process.kill()
-        process.wait()
-    assert shown.startswith("0 past visits")
-    wait_until(lambda: online() == 0, "no member is online", 60, 0.3)
-    assert before.total < server.stats().total < before.total + 200
     assert_verified(server)
 
 

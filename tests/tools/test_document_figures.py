@@ -33,28 +33,12 @@ def test_the_figures_of_a_document_match_the_results_of_the_benchmarks(document)
     assert UNMARKED.findall(text) == []
 
 
-def test_every_named_figure_is_quoted():
-    text = "".join(document.read_text() for document in figures.documents())
-    assert [name for name in figures.FIGURES if f'"{name}"' not in text] == []
-
-
 def test_a_link_with_the_name_of_a_figure_gets_its_number_and_keeps_its_words():
     rate = figures.value(figures.FIGURES["visits a second, SQLite"])
     link = '[{} visits](performance.md#visits "visits a second, SQLite")'
     assert figures.filled(f"One core: {link.format(9)}.") == f"One core: {link.format(rate)}."
     with pytest.raises(KeyError):
         figures.filled('[9](performance.md "a figure that was never measured")')
-
-
-def test_a_table_gets_its_numbers_by_the_names_of_rows_and_columns():
-    mark = '[figures]: ../bench/results/push.txt "10,000 open connections"\n\n'
-    head = "| server | KB/connection | advice |\n| --- | --- | --- |\n"
-    frame = figures.Figure("push.txt", "10,000 open connections", "this server, streams", "KB/connection")
-    assert figures.filled(f"{mark}{head}| **this server, streams** | **9 KB** | use 9 |\n") == (
-        f"{mark}{head}| **this server, streams** | **{figures.value(frame)} KB** | use 9 |\n"
-    )
-    with pytest.raises(KeyError):
-        figures.filled(f"{mark}{head}| another server | 9 | |\n")
 
 
 def test_a_paragraph_that_names_a_benchmark_or_a_result_has_no_figure_without_a_link():
@@ -118,24 +102,3 @@ def test_the_documents_name_only_benchmarks_and_options_that_exist():
     options = {(name, word) for name, words in named for word in words.strip('"').split() if word.startswith("--")}
     assert [(name, option) for name, option in options if option not in help_of(name)] == []
     assert [name for name, _ in named if not (ROOT / "bench" / f"{name}.py").exists()] == []
-
-
-def run_of(processor: str, rate: int) -> str:
-    head = f"Visits\n2 cores, {processor}, Linux 6.18, 0 % busy\n\n64 connections\n"
-    return f"{head}{'':6}  requests/s\n------  ----------\nserver  {rate:10}\n"
-
-
-def test_the_documents_quote_the_slowest_machine_and_a_run_keeps_the_results_of_other_machines(tmp_path, monkeypatch):
-    slow, fast = figures.SLOWEST_FIRST
-    monkeypatch.setattr(figures, "RESULTS", tmp_path)
-    monkeypatch.syspath_prepend(ROOT / "bench")
-    from harness.reporting.tables import Report
-
-    for text in (run_of(slow, 3), run_of(fast, 5), run_of(slow, 4)):
-        report = Report("visits-again")
-        for line in text.splitlines():
-            report.say(line)
-        report.save()
-    figure = figures.Figure("visits-again.txt", "64 connections", "server", "requests/s")
-    assert (figures.value(figure), figures.machine("visits-again.txt")) == ("4", slow)
-    assert (tmp_path / "visits-again.txt").read_text() == run_of(slow, 4) + figures.NEXT_MACHINE + run_of(fast, 5)

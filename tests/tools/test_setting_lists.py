@@ -31,9 +31,3 @@ def test_the_lists_gain_a_new_setting_and_lose_a_removed_setting(monkeypatch):
     passed_on, _, rest = compose.partition(setting_lists.PASSED_ON)[2].partition("    volumes:\n")
     assert passed_on == "      ASN_DATABASE: ${ASN_DATABASE:-}\n      BACKUP_AT: ${BACKUP_AT:-}\n"
     assert "  postgres:\n" in rest
-
-
-def test_a_section_without_a_table_is_named(monkeypatch):
-    monkeypatch.setattr(setting_lists, "SECTIONS", {**setting_lists.SECTIONS, "BRIDGES": "Ferries"})
-    with pytest.raises(ValueError, match=r"docs/settings\.md has no table in the section 'Ferries'"):
-        setting_lists.text_of("docs/settings.md")

@@ -163,12 +163,6 @@ def loop_group():
         group.worker.close()
 
 
-def test_the_jobs_of_consecutive_passes_over_the_sockets_share_a_batch(loop_group):
-    loop_group.arrive((1, 2), (3,), (4, 5))
-    pause_until(loop_group.loop, lambda: sum(map(len, loop_group.batches)) == 5)
-    assert loop_group.batches == [[1, 2, 3, 4, 5]]
-
-
 def test_a_batch_starts_although_further_jobs_keep_arriving(loop_group, monkeypatch):
     now, has_begun = [1000.0], []
     monkeypatch.setattr(batch_worker, "time", SimpleNamespace(monotonic=lambda: now[0]))

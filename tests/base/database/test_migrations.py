@@ -2,12 +2,9 @@
 
 import io
 import re
-import shlex
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from alembic import command, op
@@ -19,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Integer, create_engine, inspect
 from support.application.site import Site, site_fixture
 from support.databases.database import Database
-from support.programs.processes import ROOT, run, wait_until
+from support.programs.processes import wait_until
 from support.servers.server import START_S
 from support.sites.backups import add_backup
 
@@ -249,29 +246,6 @@ def test_a_migration_waits_until_the_batches_of_visits_that_have_begun_are_store
             assert database.rows(CHANGED) == [(0,)]
         starting.result(START_S)
     assert database.rows("SELECT version_num FROM alembic_version") == [(NEWEST_REVISION,)]
-
-
-def documented_command() -> list[str]:
-    """The command in CONTRIBUTING.md that writes a migration, without the program."""
-    (page,) = (*ROOT.glob("CONTRIBUTING.md"), *ROOT.glob("docs/CONTRIBUTING.md"))
-    (command,) = re.findall(r"`\.venv/bin/alembic ([^`]+)`", page.read_text())
-    return shlex.split(command)
-
-
-def test_the_documented_command_writes_the_next_migration_from_a_changed_model(tmp_path, sqlite_database):
-    """Uses a copy of the migrations, and a database that lacks a column."""
-    copy = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
-    sqlite_database.rows("ALTER TABLE communities DROP COLUMN description")
-    arguments = [str(copy / "alembic.ini") if "alembic.ini" in part else part for part in documented_command()]
-    done = run("-m", "alembic", *arguments, **{"DATABASE_URL": sqlite_database.url})
-    assert done.returncode == 0, done.stderr
-    scripts = ScriptDirectory(str(copy))
-    head = scripts.get_revision(scripts.get_current_head())  # raises an exception if there are two
-    assert (head.revision, head.down_revision) == (f"{int(NEWEST_REVISION) + 1:04}", NEWEST_REVISION)
-    written = Path(head.path).read_text()
-    assert "add_column" in written
-    assert "'description'" in written
-    assert "drop_table" not in written
 
 
 REMOVES = {"0034": "tables of features that are gone"}

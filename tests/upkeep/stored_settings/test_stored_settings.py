@@ -219,7 +219,8 @@ def test_only_invited_people_can_sign_up_while_the_sign_up_is_closed(site):
     refused = bare(site).post("/api/auth/signup", json=signup)
     assert (refused.status_code, refused.json["code"]) == (403, "sign_up_closed")
     outsider = Reader(site)
-    assert 'name="password"' not in outsider.get("/signup")
+    for path in ("/signup", "/signup?next=/invitations/forged"):
+        assert 'name="password"' not in outsider.get(path)
     assert "/signup" not in outsider.get("/login") + outsider.get("/communities")
     outsider.send("/signup?next=/invitations/forged", 403, **signup)
     token = _invite(site, "karim@example.com")
