@@ -66,7 +66,7 @@ def tick(site: Site) -> None:
 
 def ended(site: Site) -> BackupState:
     """Wait until this worker is no longer making a backup, and return the state."""
-    wait_until(lambda: not backups(site)._pid and not backups(site)._work._is_busy, "the backup has ended")
+    wait_until(lambda: not backups(site)._pid and not backups(site)._work._is_busy, "the backup has ended", BEHIND_S)
     return state(site)
 
 
