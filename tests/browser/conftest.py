@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.browser import chromium as browsers
-from support.browser.host_pages import FakeServer, HostPages
+from support.browser.host_pages import HostPages
 from support.browser.pages import EMAIL, PASSWORD, Device, kept_login
 from support.clients.members import PASSWORD as OF_MEMBERS, Member
 from support.databases.database import SqliteDatabase
@@ -136,15 +136,6 @@ def host_page(page: Page, other_site: str) -> Page:
     """A page on another site."""
     page.goto(other_site)
     return page
-
-
-@pytest.fixture
-def fake_server(host_page: Page) -> FakeServer:
-    """A fake server for the page's sockets."""
-    fake_server = FakeServer(host_page)
-    host_page.route("**/api/**", lambda route: route.abort())
-    host_page.route("**/api/visitor/register", lambda route: route.fulfill(status=404, json={}))
-    return fake_server
 
 
 @pytest.fixture(scope="module")

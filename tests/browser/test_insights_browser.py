@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from support.application.site import Site, Time
-from support.browser.pages import check_accessible, expect, transferred, visit
+from support.browser.pages import expect, transferred, visit
 from support.programs.zone import ZONE
 
 from koyjabo.reports.ui.choices import SWITCHES
@@ -137,7 +137,6 @@ def test_the_mouse_leads_from_a_day_to_its_cause_and_the_back_button_returns(new
     row(page, "page", "/fares").click()
     check_found(page)
     expect(page.locator("[data-insights-said]")).to_contain_text("Landing page is /fares")
-    check_accessible(page)
     expect(row(page, "page", "/fares")).to_be_focused()
     assert page.evaluate("window.isSame")
     for expected in ("compare=previous", f"start={THURSDAY}", "range=7d"):

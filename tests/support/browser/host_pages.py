@@ -1,8 +1,7 @@
-"""Other sites' pages that run counting/koyjabo.js, and a fake server for them."""
+"""Pages of other sites that run counting/koyjabo.js."""
 
 from __future__ import annotations
 
-import json
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +10,7 @@ from support.browser.pages import wait_for
 from support.servers.server import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, WebSocketRoute
+    from playwright.sync_api import Page
 
 BEGIN = """
 async ([url, options]) => {
@@ -27,25 +26,6 @@ async ([url, options]) => {
   window.koyjabo.start();
 }
 """
-
-
-def stats_of(total: int, revision: int = 1, epoch: str = "mj8k2f1x") -> dict:
-    """Stats that no real server has sent."""
-    numbers = {"totalVisitors": total, "totalVisits": total, "todayVisits": 1, "activeUsers": 1, "uniqueVisitors": 1}
-    return {**numbers, "locations": {}, "revision": revision, "epoch": epoch}
-
-
-class FakeServer:
-    """Replaces the server for a page's sockets, and records their messages."""
-
-    def __init__(self, page: Page) -> None:
-        self.opened: list[WebSocketRoute] = []
-        self.received: list[dict] = []
-        page.route_web_socket("**/*", self._open)
-
-    def _open(self, socket: WebSocketRoute) -> None:
-        self.opened.append(socket)
-        socket.on_message(lambda text: self.received.append(json.loads(text)))
 
 
 class HostPages(BaseHTTPRequestHandler):
@@ -69,12 +49,6 @@ class HostPages(BaseHTTPRequestHandler):
 
 def begin(tab: Page, site: Server, **options: Any) -> None:
     tab.evaluate(BEGIN, [f"http://localhost:{site.port}/static/js/koyjabo.js", options])
-
-
-def begin_on(fake_server: FakeServer, tab: Page, site: Server) -> None:
-    """Start the client, and return when it has opened its socket."""
-    begin(tab, site)
-    wait_for(tab, lambda: fake_server.opened, "it opens a socket")
 
 
 def begin_live(tab: Page, site: Server, **options: Any) -> None:

@@ -182,12 +182,6 @@ def check_accessible(page: Page) -> None:
         assert over(page) <= 0, f"{page.url}, {look}: {over(page)} px hang over the edge"
 
 
-def open_as(device: Device, member: Member, path: str) -> Page:
-    """Open a page on a device where `member` is logged in."""
-    log_in(device, member)
-    return device.open(path)
-
-
 def kept_login(browser: Browser, port: int, email: str, password: str) -> StorageState:
     """The stored state of a browser where this user has logged in."""
     context = browser.new_context(base_url=f"{SITE}:{port}")
