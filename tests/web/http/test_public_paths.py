@@ -6,7 +6,7 @@ import time
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import bare
-from support.people.permissions import SOCKETS, STREAMS, may
+from support.people.permissions import ANYBODY, RULES, SOCKETS
 from support.people.routes import path_of, rules
 from support.people.share_links import boss, share
 from support.runs.cpu import speed
@@ -141,8 +141,8 @@ TRIES = 50
 machine's current speed: on a shared core, both take twice the CPU time.
 """
 
-IN_PIECES = {"pages_shares.share"}
-"""Routes that wait for a database thread repeatedly, so that other requests are served in between."""
+IN_PIECES = {"pages_shares.share", "api_sockets.stream"}
+"""Routes that wait repeatedly, so that other requests are served in between."""
 
 HEADERS = {"Accept-Encoding": "gzip", "Accept": "text/html"}
 
@@ -162,7 +162,7 @@ def test_a_request_without_a_login_takes_at_most_15_ms_of_the_cpu(site, cast):
     community, token, machine = cast.kept_community(), share(boss(cast))["token"], speed()
     paths = {"nothing": "/nothing-here", "own number": site.register("ayesha").share}
     for endpoint, rule in rules(site).items():
-        if "GET" in (rule.methods or ()) and may("nobody", endpoint) and endpoint not in SOCKETS | STREAMS | IN_PIECES:
+        if "GET" in (rule.methods or ()) and RULES[endpoint] == ANYBODY and endpoint not in SOCKETS | IN_PIECES:
             paths[endpoint] = path_of(site, cast, rule, community).replace("x" * 43, token)
     costs = {name: cost_ms(site, path, machine, TRIES) for name, path in paths.items()}
     assert {"docs.index", "pages_home.index", "badges.badge_svg"} <= set(costs)
