@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, FloatRect, Page
-from support.browser.chromium import browser
 from support.databases.database import SqliteDatabase
+from support.programs.chromium import browser
 from support.programs.processes import ROOT, environment, wait_until
 from support.servers.server import Server
 

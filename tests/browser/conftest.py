@@ -8,9 +8,9 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from host_pages import HostPages
+from pages import EMAIL, PASSWORD, Device, kept_login
 from support.browser import chromium as browsers
-from support.browser.host_pages import HostPages
-from support.browser.pages import EMAIL, PASSWORD, Device, kept_login
 from support.clients.members import PASSWORD as OF_MEMBERS, Member
 from support.databases.database import SqliteDatabase
 from support.programs.ports import free_port

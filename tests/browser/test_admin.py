@@ -1,6 +1,6 @@
 """The panel for an admin of the site: by keyboard only, without scripts, and on a tablet."""
 
-from support.browser.pages import PASSWORD, expect, sent_by, stat, visit, wait_for
+from pages import PASSWORD, expect, sent_by, stat, visit, wait_for
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from support.browser.host_pages import begin, begin_live, state
-from support.browser.pages import sent_by, wait_for
+from host_pages import begin, begin_live, state
+from pages import sent_by, wait_for
 from support.faults.moved_clocks import Timed
 
 if TYPE_CHECKING:

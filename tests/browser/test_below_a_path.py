@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.browser.pages import expect
+from pages import expect
 from support.programs.processes import ROOT
 from support.servers.proxies import Caddy, Nginx, replaced
 

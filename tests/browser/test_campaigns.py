@@ -1,7 +1,7 @@
 """What the clients send of a page's address: its path and its campaign, in real pages of another site and on a disk."""
 
 import pytest
-from support.browser.pages import expect, sent_by, wait_for
+from pages import expect, sent_by, wait_for
 
 WRITTEN = {
     "?utm_source=newsletter&utm_medium=email": "utm_source=newsletter&utm_medium=email",

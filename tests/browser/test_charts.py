@@ -1,7 +1,7 @@
 """Charts that people view, point at and have read aloud: bars, and a hatched current period."""
 
 import pytest
-from support.browser.pages import expect, visit_as
+from pages import expect, visit_as
 
 ROWS = [("9:00", 20), ("10:00", 90), ("11:00", 45), ("12:00", 0), ("13:00", 10), ("14:00", 60)]
 FILL = """(rows, values) => {

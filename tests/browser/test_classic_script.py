@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 import pytest
-from support.browser.pages import expect
+from pages import expect
 
 INJECTED = """
 (url) => {

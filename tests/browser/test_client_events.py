@@ -4,8 +4,8 @@ left.
 
 import json
 
-from support.browser.host_pages import begin_live
-from support.browser.pages import sent_by, wait_for
+from host_pages import begin_live
+from pages import sent_by, wait_for
 
 
 def stored(site, who: str) -> list[tuple]:

@@ -1,7 +1,7 @@
 """counting/koyjabo.js on other sites: what it counts and stores, and that any page can use it."""
 
-from support.browser.host_pages import begin_live, wait_for_state
-from support.browser.pages import sent_by, wait_for
+from host_pages import begin_live, wait_for_state
+from pages import sent_by, wait_for
 
 HEADERS = {
     "sentry-trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from support.browser.pages import expect, wait_for
+from pages import expect, wait_for
 from support.fixtures.package_fixtures import succeed
 
 APPLICATION = """

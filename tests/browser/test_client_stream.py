@@ -3,8 +3,8 @@
 from urllib.parse import quote
 
 import pytest
-from support.browser.host_pages import begin, state, wait_for_state
-from support.browser.pages import freeze, wait_for
+from host_pages import begin, state, wait_for_state
+from pages import freeze, wait_for
 
 NO_SOCKETS = "connect-src http:"
 COUNT_STREAMS = """

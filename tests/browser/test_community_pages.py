@@ -2,7 +2,7 @@
 
 import re
 
-from support.browser.pages import expect, live, stat, visit, visit_as
+from pages import expect, live, stat, visit, visit_as
 from support.clients.members import PASSWORD, Member, PlainMember
 
 MAX_TABS = 40

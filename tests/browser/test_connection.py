@@ -4,7 +4,7 @@ page's data, and disappears afterwards.
 
 import re
 
-from support.browser.pages import away, expect
+from pages import away, expect
 from support.programs.processes import ROOT
 
 ENDED_MS, HANGS_MS, BACK_MS = 5_000, 10_000, 15_000

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from support.browser.host_pages import begin_live
-from support.browser.pages import wait_for
-from support.browser.stored import DOCUMENT, SentIds, stored_by, table
+from host_pages import begin_live
+from pages import wait_for
+from stored import DOCUMENT, SentIds, stored_by, table
 
 NOT_COUNTED = '`<koyjabo-count counts="false">`, a frame without `counts=1`, or the module with `counts: false`'
 NAMES = {

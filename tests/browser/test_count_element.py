@@ -2,7 +2,7 @@
 
 import re
 
-from support.browser.pages import expect, wait_for
+from pages import expect, wait_for
 
 
 def tag(site) -> str:

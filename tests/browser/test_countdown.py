@@ -1,6 +1,6 @@
 """The button of a refused form shows how long to wait, and works again afterwards."""
 
-from support.browser.pages import expect, freeze
+from pages import expect, freeze
 
 BEGIN = """
 async () => {

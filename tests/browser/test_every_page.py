@@ -4,7 +4,7 @@ than 44 px.
 """
 
 import pytest
-from support.browser.pages import check_accessible, expect, log_in, visit
+from pages import check_accessible, expect, log_in, visit
 
 NARROW = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
 OVER = """() => {

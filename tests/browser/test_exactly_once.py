@@ -7,8 +7,8 @@ from contextlib import suppress
 from random import Random
 
 import pytest
-from support.browser.host_pages import begin
-from support.browser.pages import wait_for
+from host_pages import begin
+from pages import wait_for
 
 SEEDS, SHORT = 60, 2
 """Examples per part, and in the first part."""

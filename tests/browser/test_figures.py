@@ -1,7 +1,7 @@
 """Changing numbers are readable under load, and fit at any length."""
 
 import pytest
-from support.browser.pages import MOVES, freeze, live, visit, wait_for
+from pages import MOVES, freeze, live, visit, wait_for
 
 BEGIN = """
 async () => {

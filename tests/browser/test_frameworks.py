@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.browser.pages import expect, sent_by
+from pages import expect, sent_by
 from support.programs.processes import ROOT
 
 FOLDER = Path(__file__).with_name("frameworks")

@@ -4,7 +4,7 @@ tests, about the panel, is in test_overview.py.
 
 import re
 
-from support.browser.pages import expect, freeze, live, sent_by, stat, transferred, visit, wait_for
+from pages import expect, freeze, live, sent_by, stat, transferred, visit, wait_for
 
 FIRST_VISIT = "🆕 First visit in this session - registering with backend..."
 REGISTERED = "✅ Visit registered with backend"

@@ -1,6 +1,6 @@
 """When something fails, the page reports it, keeps its numbers, and recovers by itself."""
 
-from support.browser.pages import away, expect, sent_by, stat, visit, wait_for
+from pages import away, expect, sent_by, stat, visit, wait_for
 
 REGISTER = "**/api/visitor/register"
 REGISTERED = "✅ Visit registered with backend"

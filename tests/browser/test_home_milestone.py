@@ -1,7 +1,7 @@
 """At a milestone, the red disc opens for a minute on every open page, and on pages opened within that minute."""
 
 import pytest
-from support.browser.pages import expect, live, visit
+from pages import expect, live, visit
 
 MILESTONE, NEXT, REACHED = 4_006, 4_008, "4,006 visits, just now!"
 OPEN = "[data-light][data-reached]"

@@ -5,7 +5,7 @@ import re
 import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
-from support.browser.pages import MOVES, expect, live, stat, visit, wait_for
+from pages import MOVES, expect, live, stat, visit, wait_for
 
 HOSTILE = '<img src=x onerror="window.hacked = true">'
 DHAKA, OSAKA, YANGON, LAHORE, KABUL = (f"103.4.{number}.1" for number in range(145, 150))

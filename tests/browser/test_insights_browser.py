@@ -4,8 +4,8 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
+from pages import expect, transferred, visit
 from support.application.site import Site, Time
-from support.browser.pages import expect, transferred, visit
 from support.programs.zone import ZONE
 
 from koyjabo.reports.ui.choices import SWITCHES

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from support.browser.pages import PHONE, expect, open_live, visit
+from pages import PHONE, expect, open_live, visit
 from support.clients.members import Member
 from support.programs.processes import NO_LIMITS
 from support.programs.zone import ZONE

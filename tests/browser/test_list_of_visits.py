@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.browser.pages import expect, visit
+from pages import expect, visit
 
 VISITS = 10
 ANDROID = "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"

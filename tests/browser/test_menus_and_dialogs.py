@@ -1,6 +1,6 @@
 """Menus and dialogs by mouse, keyboard and touch."""
 
-from support.browser.pages import expect, visit
+from pages import expect, visit
 
 
 def test_a_menu_opens_closes_and_moves_its_focus_by_keyboard(admin_tab):

@@ -1,7 +1,7 @@
 """Visitors who do not want to be remembered or counted, and visitors whose data is erased."""
 
 import pytest
-from support.browser.pages import expect, live, log_in, visit, wait_for
+from pages import expect, live, log_in, visit, wait_for
 
 erased = pytest.mark.long(
     proved_by="browser/test_not_counted.py::test_the_browser_and_the_server_forget_an_erased_visitor"

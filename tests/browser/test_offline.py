@@ -5,7 +5,7 @@ later.
 import re
 
 import pytest
-from support.browser.pages import Device, away, check_accessible, expect, live, log_in, visit, wait_for
+from pages import Device, away, check_accessible, expect, live, log_in, visit, wait_for
 from support.programs.zone import ZONE
 
 long = pytest.mark.long(

@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from support.browser.pages import expect, open_live, stat, visit, wait_for
+from pages import expect, open_live, stat, visit, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_overview.py::test_the_list_of_visits_shows_each_new_visit")
 

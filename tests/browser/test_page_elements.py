@@ -5,7 +5,7 @@ import re
 from urllib.parse import quote
 
 import pytest
-from support.browser.pages import expect
+from pages import expect
 from support.programs.processes import suspended
 
 long = pytest.mark.long(proved_by="browser/test_page_elements.py::test_ten_elements_share_one_subscription")

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.browser.pages import check_accessible, expect, visit
+from pages import check_accessible, expect, visit
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from support.browser.pages import expect, open_live, stat, visit, wait_for
+from pages import expect, open_live, stat, visit, wait_for
 from support.clients.members import Member, promote
 
 

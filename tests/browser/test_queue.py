@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from support.browser.host_pages import begin
-from support.browser.pages import wait_for
+from host_pages import begin
+from pages import wait_for
 
 DELIVER = "async (url) => { const queue = await import(url); await queue.deliver(); }"
 NOTES = "Object.entries(localStorage).filter(([key]) => key.startsWith('koyjabo.waiting')).map(([, note]) => note)"

@@ -1,6 +1,6 @@
 """A total links to its receipt: with scripts in a sheet next to it, without them on a separate page."""
 
-from support.browser.pages import expect
+from pages import expect
 
 QUESTION = "Is this number right?"
 

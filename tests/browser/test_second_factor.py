@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pyotp
-from support.browser.pages import check_accessible, expect, visit
+from pages import check_accessible, expect, visit
 from support.clients.members import PASSWORD, Member
 
 

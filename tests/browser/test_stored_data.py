@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from host_pages import begin, begin_live
+from pages import live, wait_for
+from stored import stored_by, table
 from support.application.site import Site
-from support.browser.host_pages import begin, begin_live
-from support.browser.pages import live, wait_for
-from support.browser.stored import stored_by, table
 from support.clients.members import Member
 from support.people.accounts import PASSWORD, new_admin, sign_up
 from support.people.admins import panel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.browser.pages import expect, visit
+from pages import expect, visit
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,10 @@
 """How addresses are stored and shown (RFC 3986, RFC 3492)."""
 
+import address_corpus as addresses
+import domain_corpus as domains
 import pytest
+from domain_corpus import HOST, INVALID, VALID
 from hypothesis import given, strategies as st
-from support.corpora import addresses, domains
-from support.corpora.domains import HOST, INVALID, VALID
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.urls import ascii_host, referrer_path, sent_page, shown, shown_host

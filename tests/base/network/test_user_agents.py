@@ -1,11 +1,11 @@
 """User agents: what is read from them, and whether crawlers count."""
 
 import pytest
+import user_agent_corpora as corpora
 from hypothesis import given, strategies as st
 from support.application.site import Site, nothing_counted
-from support.corpora import user_agents as corpora
-from support.corpora.user_agents import BROWSER, CRAWLER, STORED_BROWSER
 from support.runs.fuzz_effort import effort
+from user_agent_corpora import BROWSER, CRAWLER, STORED_BROWSER
 
 from koyjabo.base.network import crawlers, user_agents
 from koyjabo.base.network.crawlers import is_bot

@@ -7,9 +7,9 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from metric_rows import metric_rows
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from support.application.metric_rows import metric_rows
 from support.application.site import Site
 from support.programs.processes import METRICS_TOKEN
 

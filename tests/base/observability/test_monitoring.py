@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from metric_rows import metric_rows
 from prometheus_client.parser import text_string_to_metric_families
-from support.application.metric_rows import metric_rows
 from support.application.site import Site
 from support.programs.installed import program
 from support.programs.processes import METRICS_TOKEN, wait_until

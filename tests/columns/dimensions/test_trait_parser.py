@@ -3,9 +3,9 @@
 import zlib
 
 import pytest
+import source_corpus as sources
 from hypothesis import given, strategies as st
 from support.application.site import Site, Time
-from support.corpora import sources
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.urls import origin_of

@@ -6,10 +6,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from other_system import AUTH, token
 from support.application.site import Site, assert_error
 from support.people.accounts import bare, bearer
 from support.people.communities import PATH
-from support.people.other_system import AUTH, token
 from support.people.routes import CHANGING, method_of, path_of, rules, stored
 
 OPEN = """

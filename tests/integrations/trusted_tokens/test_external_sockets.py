@@ -4,10 +4,10 @@ import time
 
 import pytest
 import requests
+from other_system import AUTH, SHARED, token
 from support.clients.event_source import StreamListener
 from support.clients.members import Member, PlainMember, SocketioMember, code_for
 from support.clients.websocket import WebSocket
-from support.people.other_system import AUTH, SHARED, token
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 

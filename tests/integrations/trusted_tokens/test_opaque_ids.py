@@ -4,9 +4,9 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from other_system import AUTH, token
 from support.clients.event_source import StreamListener
 from support.clients.members import Member, PlainMember, SocketioMember, code_for
-from support.people.other_system import AUTH, token
 from support.programs.patience import PATIENCE_S
 
 FORBIDDEN = 4003

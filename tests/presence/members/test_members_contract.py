@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import pytest
-from support.application.member_workers import GRACE_S, HIKERS, MemoryWorld, counts, redis_world
+from member_workers import GRACE_S, HIKERS, MemoryWorld, counts, redis_world
 
 from koyjabo.presence.members.online_members import MAX_LISTED_MEMBERS, Online, OnlineMember
 

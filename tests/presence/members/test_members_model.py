@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support.application.member_workers import GRACE_S, HIKERS, MemoryWorld, RedisWorld
+from member_workers import GRACE_S, HIKERS, MemoryWorld, RedisWorld
 from support.programs.patience import PATIENCE_S
 from support.runs.fuzz_effort import effort
 

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, counts, redis_world
+from member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, counts, redis_world
 from support.application.visitor_workers import assert_none_waits
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until

@@ -12,8 +12,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from member_workers import MemoryWorld
 from sqlalchemy.engine import make_url
-from support.application.member_workers import MemoryWorld
 from support.application.site import Site, Time
 from support.clients.members import Member, PlainMember
 from support.databases.database import SqliteDatabase

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 from hypothesis import given, strategies as st
+from insights_model import Figures, InsightsModel, Visit
 from sqlalchemy.orm import Session
 from support.application.site import Site, Time
 from support.databases.database import SqliteDatabase
-from support.models.insights_model import Figures, InsightsModel, Visit
 from support.runs.fuzz_effort import effort
 from support.sites.full_site import rebuild, use_small_blocks, use_small_pieces
 

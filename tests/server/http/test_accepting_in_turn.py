@@ -6,7 +6,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from support.application.http_server import CLOSE, all_of, green, until
+from http_server import CLOSE, all_of, green, until
 from support.application.runtimes import PATIENCE_S, EventletRuntime, loop_on
 
 from koyjabo.server.http.body_limits import BodyLimits

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import psutil
 import pytest
-from support.application.http_server import CLOSE, GET, Gate, all_of, answering, eventlet, served, serving, until
+from http_server import CLOSE, GET, Gate, all_of, answering, eventlet, served, serving, until
 from support.application.site import Site
 from support.clients.connection import Connection, head
 from support.clients.members import Member, promote

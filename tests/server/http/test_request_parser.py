@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
-from support.application.http_server import CLOSE, GET, all_of, answering, eventlet, served, serving, until
+from http_server import CLOSE, GET, all_of, answering, eventlet, served, serving, until
 from support.clients.connection import chunked, head
 
 from koyjabo.server.http.body_limits import MAX_LARGER_BODIES, BodyLimits

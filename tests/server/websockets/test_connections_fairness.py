@@ -4,8 +4,8 @@ import socket
 from types import SimpleNamespace
 
 import pytest
+import websocket_suite
 from support.clients.websocket import PING, PONG, WebSocket, frame, say
-from support.corpora import websocket_suite
 from support.programs.processes import wait_until
 from support.servers.changed_server import timed_server
 

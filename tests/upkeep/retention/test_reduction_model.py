@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from reduced import PROPERTY, Figures, all_figures
 from support.application.site import Site, Time
-from support.assertions.reduced import PROPERTY, Figures, all_figures
 from support.models.state_machines import NewUrl, new_urls, play
 
 from koyjabo.base.core.clock import shifted

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import jwt
+import odd_values
 import pytest
 from hypothesis import given, strategies as st
 from support.application.site import Site, assert_error
-from support.faults import odd_values
 from support.people.accounts import Person, bare, log_in
 from support.people.communities import Cast, invite
 from support.runs.fuzz_effort import TIMES, effort

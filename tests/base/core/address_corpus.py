@@ -11,9 +11,10 @@ import subprocess
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from koyjabo.base.core.urls import sent_page
+from support.assertions.agreement import Agreement
 from support.programs.processes import ROOT
-from .agreement import Agreement
+
+from koyjabo.base.core.urls import sent_page
 
 FILE = ROOT / "node_modules/@wordpress/url/src/test/fixtures/wpt-data.json"
 READ = """

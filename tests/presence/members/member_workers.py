@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from koyjabo.base.core.clock import Clock
-from koyjabo.base.models import Scope
-from koyjabo.presence.members.online_members_memory import MemoryOnlineMembers
-from koyjabo.presence.members.online_members_redis import RedisOnlineMembers
 from support.application import visitor_workers
 from support.application.site import Time
 from support.application.visitor_workers import RedisLink, clock_of
 from support.databases.redis import Redis
+
+from koyjabo.base.core.clock import Clock
+from koyjabo.base.models import Scope
+from koyjabo.presence.members.online_members_memory import MemoryOnlineMembers
+from koyjabo.presence.members.online_members_redis import RedisOnlineMembers
 
 GRACE_S, LEASE_S = 5, 10
 STEP_MS = 2000

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from support.assertions.agreement import Agreement
+from support.programs.processes import ROOT
+
 from koyjabo.base.core.domains import ascii_domain
 from koyjabo.base.core.urls import ascii_host
-from support.programs.processes import ROOT
-from .agreement import Agreement
 
 FILE = ROOT / "node_modules/idna-uts46/test/IdnaTest.txt"
 ESCAPE = re.compile(r"\\u([0-9A-F]{4})|\\x\{([0-9A-F]+)\}")

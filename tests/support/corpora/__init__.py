@@ -1,1 +1,0 @@
-"""Data that other people made, from packages that are installed for development only."""
