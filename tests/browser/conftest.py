@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from host_pages import HostPages
 from pages import EMAIL, PASSWORD, Device, kept_login
-from support.browser import chromium as browsers
 from support.clients.members import PASSWORD as OF_MEMBERS, Member
 from support.databases.database import SqliteDatabase
+from support.programs import chromium as browsers
 from support.programs.ports import free_port
 from support.servers.server import Server
 

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from support.browser.pages import wait_for
+from pages import wait_for
 from support.servers.server import Server
 
 if TYPE_CHECKING:
