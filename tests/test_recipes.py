@@ -164,7 +164,7 @@ def test_a_dimension_can_be_added_as_the_guide_says(copy):
     assert len({edit.file for edit in recipe if edit.file.endswith(".py")}) <= 2
     for edit in recipe:
         apply(edit, copy)
-    rules = "test_values_that_a_reader_reads_change_only_with_the_version_of_the_rules"
+    rules = "test_the_values_of_a_reader_change_only_with_the_version_of_the_rules"
     readers = f"tests/columns/dimensions/test_trait_parser.py::{rules}"
     check(copy, DIMENSION, readers, "tests/test_specification.py::test_the_specification_lists_the_fields_of_the_code")
 

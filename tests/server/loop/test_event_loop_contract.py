@@ -78,7 +78,7 @@ def test_requests_that_overlap_have_their_own_context_variables(loop):
     assert sorted(seen) == sorted([(None, number, number) for number in range(3)] * 2)
 
 
-@pytest.mark.parametrize("hub", ["epolls", "asyncio", "poll"])
+@pytest.mark.parametrize("hub", HUBS)
 def test_events_of_watched_files_are_reported_until_the_files_are_unregistered(hub):
     with loop_on(hub) as loop, ExitStack() as sockets:
         ours, theirs, other, gone = (sockets.enter_context(end) for pair in (0, 1) for end in socket.socketpair())

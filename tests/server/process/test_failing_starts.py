@@ -25,7 +25,7 @@ def of_reader(postgres: PostgresDatabases) -> str:
     role, database = f"reader_{uuid.uuid4().hex}", postgres.new_database(MIGRATED)
     database.begin()
     postgres.execute(f"CREATE ROLE {role} LOGIN", f"GRANT pg_read_all_data TO {role}")
-    return database.url.replace("postgres:", f"{role}:", 1)
+    return database.url.replace("postgres@", f"{role}@", 1)
 
 
 CASES: dict[str, tuple[Callable[[PostgresDatabases], str], str]] = {
