@@ -8,6 +8,7 @@ import pytest
 from prose import budgets
 from prose.budgets import complaints_of_guides, complaints_of_links, complaints_of_passages, complaints_of_words
 from prose.passages import Passage, passages_of_document, passages_of_python, passages_of_script
+from prose.tests import asserted_sentences
 
 DOCUMENT = """# Title
 
@@ -49,19 +50,22 @@ def test_the_lint_reads_the_prose_of_documents_and_source_files_without_their_co
         ("docstring", "Of each visit.", "begins like a fragment"),
         ("document", "Set `alone`.", ""),
         ("name", "found", "say what the value is"),
+        ("test", "a retry returns the first receipt of its visit", ""),
+        ("test", "they return the first receipt", "a pronoun as the subject"),
+        ("test", "a retry returns the first receipt of visit", "without an article"),
+        ("test", " ".join(["words"] * 19), "more than 18 words"),
         ("name", "visit", ""),
         ("document", " ".join(["word"] * 31) + ".", "more than 30 words"),
         ("docstring", " ".join(["word"] * 31) + ".", ""),
-        ("test", "rule that stands", "stands"),
+        ("test", "a rule that stands", "stands"),
         ("comment", "Reads the questions of a report.", "question"),
         ("document", "Days that were rolled up.", "lost terms"),
         ("docstring", "The web room reads requests.", "room for an area"),
         ("test", "each of them is sent", "each as a noun"),
         ("test", "each visit is stored", ""),
         ("test", "total grows by what was sent", "relative clause as a noun"),
-        ("test", "forged token is none", "is none"),
-        ("test", " ".join(["word"] * 18), ""),
-        ("test", " ".join(["word"] * 19), "more than 18 words"),
+        ("test", "a forged token is none", "is none"),
+        ("test", " ".join(["words"] * 18), ""),
     ],
 )
 def test_the_lint_names_a_habit_with_its_place(kind, text, problem):
@@ -111,3 +115,11 @@ def test_every_link_in_a_document_leads_to_a_file_and_a_heading(tmp_path: Path):
         "docs/a.md: the link b.md leads nowhere",
         "docs/a.md: the link #another leads nowhere",
     ]
+
+
+def test_an_assert_on_a_sentence_is_found_outside_of_the_tests_of_texts():
+    text = (
+        'def test_a_page():\n    assert "Your visit is counted" in page\n    assert rows == "SELECT a FROM b WHERE c"\n'
+    )
+    assert list(asserted_sentences("tests/test_pages.py", text)) == [("tests/test_pages.py:2", "Your visit is counted")]
+    assert list(asserted_sentences("tests/test_page_texts.py", text)) == []

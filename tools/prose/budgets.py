@@ -10,6 +10,7 @@ from pathlib import Path
 
 from koyjabo.web.pages.guides import anchor
 from prose.passages import Passage, sentences_of
+from prose.tests import complaints_of_sentences, problems_of_name
 
 DOCUMENTS = ("document", "decision", "changelog")
 PROSE = (*DOCUMENTS, "docstring", "comment", "script", "page")
@@ -85,8 +86,7 @@ NAME_HABITS = (
 """Habits that only names of tests are searched for."""
 
 LONGEST_SENTENCE = 30
-MAX_WORDS_OF_A_TEST = 18
-"""Maximum numbers of words of a sentence in documents, and of the name of a test."""
+"""Maximum number of words of a sentence in documents."""
 
 WORDS = {
     "README.md": 600,
@@ -117,6 +117,7 @@ def complaints(root: Path, passages: list[Passage]) -> list[str]:
         *complaints_of_words({str(path.relative_to(root)): path.read_text() for path in documents_of(root)}),
         *complaints_of_guides(root),
         *complaints_of_links(root),
+        *complaints_of_sentences(root),
     ]
 
 
@@ -138,8 +139,8 @@ def _problems(passage: Passage) -> Iterator[str]:
                 yield f"{occurrence[0]!r} ({habit.name}): {habit.advice}"
     if kind == "name" and text in NAMES:
         yield f"{text!r}: say what the value is"
-    if kind == "test" and len(text.split()) > MAX_WORDS_OF_A_TEST:
-        yield f"the name of the test has more than {MAX_WORDS_OF_A_TEST} words"
+    if kind == "test":
+        yield from problems_of_name(text)
     for sentence in sentences_of(passage.text) if kind in DOCUMENTS else ():
         if len(sentence.split()) > LONGEST_SENTENCE:
             yield f"more than {LONGEST_SENTENCE} words: {' '.join(sentence.split()[:8])} …"
