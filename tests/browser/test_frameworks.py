@@ -120,7 +120,7 @@ def test_an_element_that_a_framework_removes_and_adds_again_is_one_visit(shop, s
     assert site.stats().total == before + 2
 
 
-def test_react_counts_the_views_of_pages_from_when_views_is_true(shop):
+def test_the_element_in_react_counts_page_views_as_soon_as_its_views_property_is_true(shop):
     first, second, third, fourth = paths = [f"views/{number}" for number in range(4)]
     shop.open(first, "react19")
     shop.show(value="page", views=False)

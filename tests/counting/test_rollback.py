@@ -140,7 +140,7 @@ def test_all_calls_that_wait_for_a_recovery_fail_with_it(site, database, monkeyp
     assert visits_of.writer().failing_since is None
 
 
-def test_a_visit_that_is_refused_because_the_recovery_failed_is_an_outage(site, database, monkeypatch):
+def test_a_visit_that_is_refused_after_a_failed_recovery_counts_as_an_outage(site, database, monkeypatch):
     lose(site, database, "lost")
 
     def fail(marks):

@@ -50,7 +50,7 @@ def shell_server(sqlite_database, tmp_path):
 
 
 @pytest.mark.honest_start
-def test_more_connections_than_files_wait_although_the_server_has_lost_its_log(shell_server):
+def test_a_server_without_free_files_lets_new_connections_wait_even_if_its_log_is_gone(shell_server):
     shell_server.script = UNREAD_LOG_WITH_FEW_FILES_AND_A_CHILD
     shell_server.launch().wait_until_serving()
     wait_until(lambda: len(shell_server.workers()) == 1, "the child and the reader are gone")
@@ -99,7 +99,7 @@ def test_sigterm_while_workers_are_born_leaves_no_process(sqlite_database, new_s
     assert "Traceback" not in server.log
 
 
-def test_in_development_the_log_links_to_the_panel_before_the_page_that_counts():
+def test_the_log_of_a_development_server_links_to_the_panel_first_and_then_to_the_home_page():
     panel, page = announcement("http://localhost:8000", is_development=True).splitlines()
     assert "http://localhost:8000/admin" in panel
     assert "http://localhost:8000 " in page
