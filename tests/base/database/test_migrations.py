@@ -2,9 +2,12 @@
 
 import io
 import re
+import shlex
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from alembic import command, op
@@ -16,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Integer, create_engine, inspect
 from support.application.site import Site, site_fixture
 from support.databases.database import Database
-from support.programs.processes import wait_until
+from support.programs.processes import ROOT, run, wait_until
 from support.servers.server import START_S
 from support.sites.backups import add_backup
 
@@ -293,3 +296,20 @@ BREAKING: list[Callable[[], None]] = [
 
 def test_a_migration_that_the_previous_version_may_not_survive_is_found():
     assert [len(breaches(step)) for step in BREAKING] == [1] * len(BREAKING)
+
+
+def test_the_documented_command_writes_the_next_migration_from_a_changed_model(tmp_path, sqlite_database):
+    """Uses a copy of the migrations, and a database that lacks a column."""
+    (page,) = (*ROOT.glob("CONTRIBUTING.md"), *ROOT.glob("docs/CONTRIBUTING.md"))
+    (documented,) = re.findall(r"`\.venv/bin/alembic ([^`]+)`", page.read_text())
+    copy = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    sqlite_database.rows("ALTER TABLE communities DROP COLUMN description")
+    arguments = [str(copy / "alembic.ini") if "alembic.ini" in part else part for part in shlex.split(documented)]
+    done = run("-m", "alembic", *arguments, DATABASE_URL=sqlite_database.url)
+    assert done.returncode == 0, done.stderr
+    scripts = ScriptDirectory(str(copy))
+    newest = scripts.get_revision(scripts.get_current_head())  # raises an exception if there are two
+    assert (newest.revision, newest.down_revision) == (f"{int(NEWEST_REVISION) + 1:04}", NEWEST_REVISION)
+    written = Path(newest.path).read_text()
+    assert re.search(r"add_column\(.*'description'", written)
+    assert "drop_table" not in written

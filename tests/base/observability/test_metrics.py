@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
@@ -20,6 +21,7 @@ from koyjabo.base.observability.all_metrics import (
 )
 from koyjabo.base.observability.gauges import Gauges
 from koyjabo.base.observability.metrics import MAX_ERROR_KINDS, Metrics
+from koyjabo.communities.live.participants import largest_of
 
 OPERATIONS = Path(__file__).resolve().parents[3] / "docs" / "operations.md"
 SCRAPER = {"Authorization": f"Bearer {METRICS_TOKEN}"}
@@ -74,6 +76,13 @@ def test_the_number_of_error_kinds_and_message_types_in_the_metrics_is_bounded(m
     assert sum(name == "koyjabo_errors_total" for name, _ in numbers) == MAX_ERROR_KINDS + 1
     messages = {label: count for (name, label), count in numbers.items() if name == "koyjabo_messages_received_total"}
     assert messages == {**dict.fromkeys(("ping", "request_count", "join", "leave"), 0), "other": 3}
+
+
+def test_the_connections_of_only_the_50_largest_communities_have_a_label_of_their_own():
+    counts = Counter({f"community-{number}": number for number in range(1, 3 * 50 + 1)})
+    largest = largest_of(counts)
+    assert largest.pop("other") == sum(range(1, 101))
+    assert set(largest.values()) == set(range(101, 151))
 
 
 def test_the_metrics_are_only_served_to_callers_with_the_token(site):

@@ -3,9 +3,11 @@
 from contextlib import ExitStack
 
 import pytest
+from support.application.site import Site
 from support.clients.event_source import StreamListener, of_community
 from support.clients.members import KINDS, Member, PlainMember, SocketioMember, promote
-from support.people.communities import PATH, losses
+from support.people.accounts import sign_up
+from support.people.communities import PATH, found, losses
 from support.programs.processes import wait_until
 
 from koyjabo.base.core.errors import Forbidden
@@ -156,6 +158,19 @@ def test_a_participant_is_online_from_joining_to_leaving(site, cast):
     services.admission.leave(seat)
     assert services.people.online(community)[0] == 0
     assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
+
+
+def test_the_expiry_of_a_token_and_of_its_session_closes_no_open_socket(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        services, member, problems = site.services[CommunityServices], sign_up(site), []
+        seat = seat_of(site, member, found(member)["id"], problems.append)
+        services.admission.join(seat)
+        site.time.pass_(days=31)
+        assert member.get("/api/auth/me").status_code == 401
+        services.revocation.recheck_soon()
+        services.revocation.recheck_if_revoked()
+        assert (problems, seat.is_taken) == ([], True)
+        services.admission.leave(seat)
 
 
 def test_a_join_fails_with_the_reason_if_its_permission_is_revoked_during_the_call(site, cast, monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import sign_up
 from support.people.communities import PATH, found
+from support.people.page_readers import Reader
 
 MOST = 10
 
@@ -39,6 +40,23 @@ def test_the_limit_on_changes_counts_changes_of_all_kinds_together(site):
     assert ayesha.get(at).status_code == 200
     assert babul.post(f"{at}/join").status_code == 201, "another account is free"
     assert ayesha.post("/api/auth/logout").status_code == 204, "and leaving is always possible"
+
+
+def test_a_form_of_a_page_counts_as_a_change_and_the_page_of_a_community_as_a_report(site):
+    reader, stranger = Reader(site).sign_up("fatima"), Reader(site)
+    reader.send("/communities/new", name="Uttara", open="1")
+    path = reader.location.partition("?")[0]
+    for number in range(MOST - 2):
+        reader.send(f"{path}/settings", name=f"Uttara {number}")
+    reader.send("/language", language="bn")
+    reader.send(f"{path}/settings", 429, name="One more")
+    reader.send("/language", 429, language="en")
+    assert site.rows("SELECT communities.name, language FROM communities, users") == [(f"Uttara {MOST - 3}", "bn")]
+    for _ in range(MOST + 1):
+        stranger.send("/language", language="bn")  # stored only in the browser
+    for _ in range(MOST):
+        reader.get(path)
+    reader.get(path, 429)
 
 
 def test_a_renewal_of_tokens_counts_as_a_change(site):

@@ -9,6 +9,7 @@ from support.people.communities import found
 from support.people.page_readers import Reader, words
 
 from koyjabo.base.models import Scope
+from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 
 
@@ -51,6 +52,41 @@ def rows(page: str, chart: str) -> list[list[str]]:
         [words(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
         for row in re.findall(r"(?s)<tr>.*?</tr>", figure)
     ]
+
+
+@pytest.fixture
+def karim(site, time, community) -> str:
+    """The id of a member who came online before two others."""
+    for name in ("karim", "salma", "karima"):
+        person = sign_up(site, name)
+        assert person.post(f"/api/communities/{community}/join").status_code == 201
+        time.pass_(seconds=1)
+        site.services[OnlineMembers].connect(Scope(community), person.id, f"hold {person.id}")
+    return site.rows("SELECT id FROM users WHERE email = 'karim@example.com'")[0][0]
+
+
+def test_only_an_admin_has_the_menus_to_change_roles_and_to_remove_members(site, reader, community, karim):
+    path = f"/communities/{community}"
+    member = f"{path}/members/{karim}"
+    for page, came_from in ((path, "&amp;from=room"), (f"{path}/members", "")):
+        assert re.search(f'formaction="{member}[^"]*{came_from}"', reader.get(page))
+    reader.send(f"{member}?query=Karim&from=room", role="moderator")
+    assert reader.location == path
+    moderator = Reader(site).log_in("karim")
+    assert ["formaction" in moderator.get(page) for page in (path, f"{path}/members")] == [False, False]
+    reader.confirm(f"{member}/remove?query=Karim&from=room")
+    assert (reader.location, site.rows("SELECT * FROM memberships WHERE user_id = :id", id=karim)) == (path, [])
+
+
+@pytest.mark.usefixtures("karim")
+def test_the_people_online_are_listed_in_the_requested_order(reader, community):
+    def names(query: str) -> list[str]:
+        answer = reader.client.get(f"/api/communities/{community}/visitors/online{query}")
+        return [person["name"] for person in answer.json]
+
+    assert names("") == ["Karim", "Salma", "Karima"]
+    assert names("?order=newest&per_page=2") == ["Karima", "Salma"]
+    assert names("?order=name&query=karim") == ["Karim", "Karima"]
 
 
 def test_the_conversion_rate_is_of_the_new_visitors_of_the_range(site, reader, community, two_days):

@@ -195,3 +195,10 @@ def test_an_expired_share_link_is_deleted_after_30_days(site, cast):
     site.time.go_to("2026-01-16T00:00:00Z")
     site.services[Retention].sweep()
     assert site.rows("SELECT name FROM shares") == [("Stays",)]
+
+
+def test_the_share_links_of_a_community_are_deleted_with_it(site, cast, community):
+    share(cast["admin"], **of_community(community))
+    kept = share(boss(cast))["id"]
+    assert cast["admin"].delete(f"/api/communities/{community}").status_code == 204
+    assert site.rows("SELECT id FROM shares") == [(kept,)]

@@ -1,12 +1,17 @@
 """The first run of a site: the line to paste, its first visit, and what the server lacks."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from support.application.site import Site, site_fixture
 from support.people.accounts import sign_up
 from support.people.admins import id_of, last_line, panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
+
+from koyjabo.counting.records import Receipt
+from koyjabo.counting.visit_listeners import VisitListeners
 
 MISSING = re.compile(r'data-needs="(\w+)"')
 STATE = re.compile(r'id="first-page" data-state="(\w+)"')
@@ -166,3 +171,15 @@ def test_a_viewer_sees_the_steps_of_the_server_and_cannot_change_them(site):
     set_step(viewer, "all", status=403)
     admin.client.post(f"{STEPS}/all", data={"state": "hidden"})  # without the CSRF token
     assert "mail" in missing(admin)
+
+
+def test_a_visit_that_two_threads_announce_at_once_as_the_first_is_counted(site):
+    listeners = site.services[VisitListeners]
+    (announce,) = listeners
+
+    def by_another_thread(receipt: Receipt, environ: Mapping[str, Any]) -> None:
+        announce(receipt, environ)
+
+    listeners.insert(0, by_another_thread)
+    visit(site, Origin="https://shop.example")
+    assert (site.stats()["totalVisits"], listeners) == (1, [by_another_thread])

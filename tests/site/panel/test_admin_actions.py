@@ -62,6 +62,13 @@ def test_an_admin_disables_and_enables_an_account_but_not_the_own_account(site, 
     admin.confirm(f"{own}/disable", 403)
 
 
+def test_an_admin_logs_a_user_out_everywhere(site, admin, example):
+    admin.confirm(f"/admin/people/{example.member.id}/log-out")
+    assert example.member.get("/api/auth/me").status_code == 401
+    assert try_login(site, "babul").status_code == 200
+    admin.get("/admin/")
+
+
 def test_an_admin_erases_a_visitor_and_the_total_stays(site, admin):
     for number in range(3):
         site.register("ayesha", visitId=str(number))

@@ -4,6 +4,7 @@ the tests; the process that makes a backup is real, where a test does not say ot
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,7 +20,7 @@ from support.application.site import SECRET, Site
 from support.people.accounts import confirm
 from support.people.communities import site_admin
 from support.programs.patience import BEHIND_S
-from support.programs.processes import wait_until
+from support.programs.processes import METRICS_TOKEN, wait_until
 from support.servers.changed_server import TRESPASS, ChangedServer
 from support.sites.backups import add_backup, add_failure
 from support.sites.full_site import in_context, quiet
@@ -258,6 +259,27 @@ def test_a_failure_is_emailed_once_until_a_backup_succeeds(site):
         assert count(site, "outbox WHERE kind = 'backup_failed' AND email = 'nadia@example.com'") == sent_so_far
         site.time.pass_(hours=2)
     assert count(site, "outbox WHERE kind = 'backup_failed'") == 2
+
+
+def scraped(site: Site) -> dict[str, float]:
+    state(site)
+    backups(site).refresh()
+    text = site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
+    return {name: float(value) for name, value in re.findall(r"^(koyjabo_backup_\w+) (\S+)$", text, re.MULTILINE)}
+
+
+def test_the_metrics_have_the_newest_verified_backup_and_all_failures(site, folder):
+    assert scraped(site) == {"koyjabo_backup_failures_total": 0}
+    add_backup(site, hours_ago=9)
+    size = (folder / (name := add_backup(site, hours_ago=3))).stat().st_size
+    add_backup(site, ending=UNVERIFIED_ENDING)
+    add_failure(site)
+    proven_s = BackupFolder(folder)._file(name).made_ms / 1000
+    assert scraped(site) == {
+        "koyjabo_backup_proven_timestamp_seconds": proven_s,
+        "koyjabo_backup_bytes": size,
+        "koyjabo_backup_failures_total": 1,
+    }
 
 
 def total_of(change: int) -> Callable[..., backup.Head]:

@@ -2,9 +2,11 @@
 
 import json
 import logging
+from contextlib import nullcontext
 from itertools import count
 
 import pytest
+from click.testing import CliRunner
 from support.application.site import Site, assert_error, nothing_counted
 from support.clients.listener import PlainListener
 from support.clients.worker_connections import only, two_workers, worker_connections
@@ -21,7 +23,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 from koyjabo.people.audit.audit import Audit
 from koyjabo.reports.community_people import Reports
-from koyjabo.upkeep.retention import erasure
+from koyjabo.upkeep.retention import cli, erasure
 from koyjabo.upkeep.retention.erasure import Erasure
 
 HERE, GONE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
@@ -97,6 +99,23 @@ def test_the_visits_of_an_erased_visitor_share_one_random_id_and_lose_identifyin
     assert first[2:] == ("https://m.facebook.com", written(parsed(ANDROID)), None, "~", "/map")
     assert second[2:] == (*first[2:5], None, "/map")
     assert other[2:5] == ("https://m.facebook.com/groups/ayesha", ANDROID, 5)
+
+
+def test_the_forget_command_erases_a_visitor_and_todays_anonymous_visits(site):
+    def run():
+        return CliRunner().invoke(cli.forget, ["nila"], obj=lambda: nullcontext(site.services))
+
+    site.register("nila")
+    site.register("nila", anonymous=True)
+    karim = site.register("karim").stats
+    erased = run()
+    assert (erased.exit_code, "nila" in contents(site)) == (0, False), erased.output
+    visitors = [visitor for (visitor,) in site.rows("SELECT visitor_id FROM visits ORDER BY id")]
+    assert [visitor[0] for visitor in visitors] == ["~", "~", "k"]
+    assert isinstance(run().exception, UnknownVisitor)
+    names = ("totalVisits", "todayVisits", "uniqueVisitors")
+    assert [site.stats()[name] for name in names] == [karim[name] for name in names]
+    assert site.recount() == []
 
 
 def test_the_response_and_the_logs_do_not_reveal_an_erased_visitor(site, caplog):

@@ -275,6 +275,8 @@ def test_a_name_set_on_the_command_line_is_shown_by_all_workers_and_after_a_rest
     server.stop()
     two_workers(server)
     assert all("Rail Count" in page for page in home_pages(server))
+    assert server.koyjabo("settings", "unset", "SITE_NAME").returncode == 0
+    wait_until(lambda: not any("Rail Count" in page for page in home_pages(server)), "both workers have the default")
 
 
 def test_no_visit_is_lost_and_no_connection_closes_while_settings_change(server):

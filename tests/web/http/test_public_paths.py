@@ -47,6 +47,7 @@ def test_responses_of_public_calls_are_readable_from_any_origin(limited_site):
     for answer, status in (
         (stats, 200),
         (limited_site.client.get("/api/stats", headers=seen), 304),
+        *((limited_site.client.get(path, headers=ELSEWHERE), 200) for path in ("/healthz", "/readyz")),
         (post(limited_site, {"visitorId": "a"}), 200),
         (post(limited_site, {"visitorId": "a"}, "/api/visitor/heartbeat"), 204),
         (post(limited_site, {}), 400),

@@ -93,6 +93,21 @@ def test_loopback_has_no_limit_in_development(new_site):
     assert [register(site) for _ in range(LIMIT + 1)][-1] == 429
 
 
+def test_a_setting_of_0_removes_the_limit(new_site):
+    site = new_site(RATE_LIMIT_REGISTRATIONS=0, RATE_LIMIT_VISITOR=0)
+    answers = [post(site) for _ in range(100)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert not [name for name, _ in answers[-1].headers if name.startswith("X-RateLimit")]
+
+
+def test_an_ipv6_64_has_the_limit_of_one_address_and_ipv4_in_ipv6_is_ipv4(site):
+    homes = [f"2001:db8:1:2:{number}::1" for number in range(LIMIT)]
+    assert [register(site, peer=home) for home in (*homes, homes[0])] == [200] * LIMIT + [429]
+    assert register(site, peer="2001:db8:1:3::1") == 200
+    assert {register(site, peer=f"::ffff:203.0.113.{number}") for number in range(100, 100 + 2 * LIMIT)} == {200}
+    assert [register(site, peer=peer) for peer in (PHONE, f"::ffff:{PHONE}") * LIMIT][LIMIT:] == [429] * LIMIT
+
+
 def test_a_proxy_that_hides_its_clients_is_reported_in_the_log_and_by_readyz_and_in_the_panel(new_site, caplog):
     site = new_site(RATE_LIMIT_REGISTRATIONS=1000)
     admin = panel(site)  # with one request from this machine
@@ -106,6 +121,14 @@ def test_a_proxy_that_hides_its_clients_is_reported_in_the_log_and_by_readyz_and
     (warning,) = answer.json["warnings"]
     assert (answer.status_code, line) == (200, f"local_proxy advice={warning!r}")
     assert warning in admin.get("/admin/server")
+
+
+def test_an_operator_on_the_network_of_the_visitors_is_not_taken_for_a_proxy(new_site, caplog):
+    site = new_site(RATE_LIMIT_REGISTRATIONS=1000)
+    register(site)
+    assert {register(site, peer="127.0.0.1") for _ in range(ENOUGH_REQUESTS)} == {200}
+    assert "warnings" not in site.client.get("/readyz").json
+    assert "local_proxy" not in caplog.text
 
 
 def test_responses_have_the_limit_and_the_remaining_requests_and_the_time_of_the_next_one(site):

@@ -7,6 +7,7 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, bare, bearer, disable, sign_up
 from support.people.admins import last_line
+from support.people.communities import found
 from support.people.two_step import first_step, log_in_with, second_step, turn_on
 
 from koyjabo.base.core.identity import OPERATOR
@@ -167,6 +168,14 @@ def test_the_cookie_of_a_remembered_browser_cannot_be_forged(site, app, ayesha):
         browser.set_cookie("remembered_browser", forged)
         login = {"email": f"{name}@example.com", "password": PASSWORD}
         assert "second_factor" in browser.post("/api/auth/login", json=login).json, (name, forged)
+
+
+def test_the_visitor_of_a_two_step_login_converts_once_its_code_was_sent(site, app, ayesha):
+    site.register("visitor-1", communityId=found(ayesha)["id"])
+    token = first_step(site, visitorId="visitor-1").token
+    assert site.rows("SELECT count(*) FROM conversions") == [(0,)]
+    assert second_step(site, token, app.code()).status_code == 200
+    assert site.rows("SELECT count(*) FROM conversions") == [(1,)]
 
 
 def test_the_database_stores_no_secret_that_completes_a_login(site, app):

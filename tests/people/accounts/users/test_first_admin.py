@@ -5,6 +5,7 @@ import re
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import log_in, sign_up, try_login
+from support.programs.processes import run
 
 from config import SettingsError
 from koyjabo.people.accounts.services import AccountServices
@@ -64,6 +65,17 @@ def test_a_start_in_development_creates_an_admin_and_prints_the_password_once(da
         site.restart()
         assert "password" not in capsys.readouterr().err
         assert log_in(site, **made_up).email == PLACEHOLDER_EMAIL
+
+
+def test_a_restore_into_an_empty_database_creates_no_admin_and_prints_no_password(sqlite_database, tmp_path):
+    with Site(sqlite_database.url, **ADMIN):
+        pass
+    file, fresh = str(tmp_path / "a.backup"), f"sqlite:///{tmp_path}/fresh.db"
+    assert run("-m", "koyjabo", "backup", file, DATABASE_URL=sqlite_database.url).returncode == 0
+    restored = run("-m", "koyjabo", "restore", file, DATABASE_URL=fresh, ENVIRONMENT="development")
+    assert (restored.returncode, MADE_UP.findall(restored.stderr)) == (0, []), restored.stderr
+    with Site(fresh) as site:
+        assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
 
 
 def test_a_start_creates_no_admin_in_production_or_if_there_is_a_user(database, capsys):

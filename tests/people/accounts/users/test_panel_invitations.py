@@ -1,5 +1,6 @@
 """Invitations to the panel: the first account to accept gets the role, provided the inviter may still grant it."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -76,6 +77,15 @@ def test_an_invitation_to_the_panel_is_revoked_when_its_inviter_loses_the_role(s
     token = invite(salma, role="admin")
     disable(site, salma.email)
     disable(site, salma.email, disabled=False)
+    assert_error(accept(karim, token), 404, "unknown_invitation")
+
+
+def test_an_invitation_to_the_panel_is_revoked_on_its_page(site, boss, karim):
+    token, reader = invite(boss), Reader(site).log_in("boss")
+    (action,) = re.findall(r'action="(/admin/people/invitations/[^"]+/withdraw)"', reader.get("/admin/people"))
+    Reader(site).log_in("karim").send(action, 403)
+    reader.send(action)
+    assert site.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
     assert_error(accept(karim, token), 404, "unknown_invitation")
 
 
