@@ -78,7 +78,7 @@ def test_the_number_of_error_kinds_and_message_types_in_the_metrics_is_bounded(m
     assert messages == {**dict.fromkeys(("ping", "request_count", "join", "leave"), 0), "other": 3}
 
 
-def test_the_connections_of_only_the_50_largest_communities_have_a_label_of_their_own():
+def test_only_the_50_largest_communities_have_their_own_label_for_connections():
     counts = Counter({f"community-{number}": number for number in range(1, 3 * 50 + 1)})
     largest = largest_of(counts)
     assert largest.pop("other") == sum(range(1, 101))
