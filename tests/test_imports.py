@@ -95,8 +95,6 @@ OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo
 
 MAX_LINES_OF_A_MODULE, MAX_LINES_OF_A_FUNCTION = 400, 40
 
-MAX_ARGUMENTS = 7
-
 FACE_OF_COLUMNS = "columns/columns.py columns/query/* columns/dimensions/* columns/events/new_event.py"
 MAX_METHODS_OF_COLUMNS = 5
 

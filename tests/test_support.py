@@ -30,12 +30,3 @@ def test_a_folder_of_support_imports_only_the_folders_above_it():
         if FOLDERS.index((node.module or "").split(".")[1]) > FOLDERS.index(path.parent.name)
     ]
     assert wrong == []
-
-
-SPAWNING = """
-import os, signal, sys, threading
-pipe = (os.POSIX_SPAWN_OPEN, 0, sys.argv[1], os.O_RDONLY, 0)
-threading.Thread(target=os.posix_spawn, args=("/bin/true", ["true"], {}), kwargs={"file_actions": [pipe]}).start()
-signal.pause()
-"""
-"""A program with a thread inside a system call that SIGSTOP does not interrupt, until the pipe has a writer."""

@@ -32,13 +32,6 @@ class Tab:
     def names(self) -> list[str]:
         return [name for name, _, _ in stored(self.site, self.who)]
 
-    def wait_for_names(self, *names: str) -> None:
-        wait_for(self.page, lambda: self.names() == [*names], f"{names} are counted")
-
-    def wait_for_views(self, *paths: str) -> None:
-        views = lambda: [path for name, path, _ in stored(self.site, self.who) if name == "pageview"]  # noqa: E731
-        wait_for(self.page, lambda: views() == [*paths], f"{paths} are counted")
-
 
 def test_events_are_counted_with_their_properties_and_sent_50_at_a_time(host_page, site):
     sent, tab = sent_by(host_page, "/api/events"), Tab(host_page, site)

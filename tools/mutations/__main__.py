@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from mutations.catalogue import Mutation, mutations
 from mutations.pytest_runs import Run, execute
@@ -49,7 +50,7 @@ def main() -> int:
 
 def _try_all(selected: list[Mutation], copies: list[Path]) -> int:
     tests = {test for mutation in selected for test in mutation.tests}
-    broken = tests - _passing(copies[0], tests, "-n", "2")
+    broken = tests - _outcomes(copies[0], tests, "-n", "2", environment=WAITING).passed
     for test in sorted(broken):
         _say(f"BROKEN    {test} does not pass without a mutation")
     free: SimpleQueue[Path] = SimpleQueue()
@@ -69,7 +70,8 @@ def _is_killed(mutation: Mutation, free: SimpleQueue[Path]) -> bool:
         mutation.apply(copy)
         _build(copy, mutation)
         # In one process, because a second one costs as much CPU time as most of these tests
-        survived = _passing(copy, set(mutation.tests), "-n", "0", environment=WAITING, timeout_s=PATIENCE_S)
+        named = set(mutation.tests)
+        survived = named - _outcomes(copy, named, "-n", "0", environment=WAITING, timeout_s=PATIENCE_S).failed
     finally:
         (copy / mutation.file).write_text(original)
         _build(copy, mutation)
@@ -86,25 +88,33 @@ def _build(copy: Path, mutation: Mutation) -> None:
         subprocess.run(["node", "tools/assets/minify.mjs"], cwd=copy, check=True)
 
 
-def _passing(
+class Outcomes(NamedTuple):
+    """What is in neither did not run, which proves nothing."""
+
+    passed: set[str]
+    failed: set[str]
+
+
+def _outcomes(
     copy: Path,
     tests: set[str],
     *options: str,
     environment: Mapping[str, str] = os.environ,
     timeout_s: float | None = None,
-) -> set[str]:
-    """The subset of `tests` that passes in `copy`. All of it if tests cannot be collected: that proves nothing."""
+) -> Outcomes:
+    """Run `tests` in `copy`. All have failed if they take too long, and none has run if they cannot be collected."""
     arguments = ["-m", "", "-rA", "--tb=no", *options, *(f"tests/{test}" for test in sorted(tests))]
     output = copy / "output.txt"
     status = execute(Run(copy, arguments, dict(environment), output), timeout_s)
     if status is None:
-        return set()
+        return Outcomes(set(), tests)
     text = output.read_text()
-    if status not in (0, 1):
+    failed = {test for outcome, test in OUTCOME.findall(text) if outcome != "PASSED"}
+    passed = {test for outcome, test in OUTCOME.findall(text) if outcome == "PASSED"} - failed
+    if status not in (0, 1) or not passed | failed:
         sys.stderr.write(text)
-        return tests
-    outcomes = OUTCOME.findall(text)
-    return {test for _, test in outcomes} - {test for outcome, test in outcomes if outcome != "PASSED"}
+        return Outcomes(set(), set())
+    return Outcomes(passed, failed)
 
 
 def _copy(folder: Path) -> Path:

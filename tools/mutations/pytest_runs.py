@@ -42,6 +42,7 @@ def execute(run: Run, timeout_s: float | None) -> int | None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(LIBRARIES))
     process = context.Process(target=_execute, args=(run,))
+    run.output.write_text("")  # without the last run's results, if this one does not get so far
     process.start()
     process.join(timeout_s)
     if process.exitcode is None:

@@ -24,7 +24,6 @@ BAD = {
     "name": [5, [], {}],
     "visitorId": ["a b", "", 5, "x" * 129],
 }
-ME = "/api/auth/me"
 
 
 def post(site, path=SIGNUP, **fields):

@@ -79,9 +79,9 @@ class RedisLink:
 class Worker(RedisLink):
     """One worker's active visitors."""
 
-    def __init__(self, url: str, clock: Clock, window_s: int) -> None:
+    def __init__(self, url: str, clock: Clock) -> None:
         super().__init__(url, lambda: self.visitors.resend())
-        self.visitors = RedisActiveVisitors(clock, window_s, self.client, self.outbox, self._note)
+        self.visitors = RedisActiveVisitors(clock, WINDOW_S, self.client, self.outbox, self._note)
 
     def _note(self, scope: Scope) -> None:
         self.news.append((scope, self.visitors.count(scope)))
@@ -106,10 +106,9 @@ class RedisWorld:
     worker_type: type[Any] = Worker
     leases = "koyjabo:active:*:visitors"
 
-    def __init__(self, redis: Redis, window_s: int = WINDOW_S) -> None:
+    def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self.time = Time()
-        self.window_s = window_s
         self.workers: list[Any] = []
         self.dead: list[Any] = []
 
@@ -118,7 +117,7 @@ class RedisWorld:
         return getattr((self.workers or [self.new_worker()])[0], name)
 
     def new_worker(self) -> Any:
-        self.workers.append(self.worker_type(self.redis.url, clock_of(self.time), self.window_s))
+        self.workers.append(self.worker_type(self.redis.url, clock_of(self.time)))
         return self.workers[-1]
 
     def settle(self) -> None:
@@ -150,7 +149,7 @@ class RedisWorld:
 
 
 @contextmanager
-def redis_world(redis: Redis, window_s: int = WINDOW_S) -> Iterator[RedisWorld]:
-    world = RedisWorld(redis, window_s)
+def redis_world(redis: Redis) -> Iterator[RedisWorld]:
+    world = RedisWorld(redis)
     yield world
     world.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 from support.databases.database import PostgresDatabases
@@ -36,12 +35,6 @@ class PgBouncer(Service):
         # PgBouncer refuses to run as root, and only the owner of PostgreSQL's folder may use the socket in it.
         user = ("-u", self._postgres.folder.owner()) if os.getuid() == 0 else ()
         return (program("pgbouncer", "`make tools` brings it"), "-q", *user, self._configure())
-
-    def point_at(self, postgres: PostgresDatabases) -> None:
-        """Redirect to another PostgreSQL server. Open transactions finish first."""
-        self._postgres = postgres
-        self._configure()
-        self._running().send_signal(signal.SIGHUP)
 
     def _configure(self) -> Path:
         written = CONFIGURATION.format(server=self._postgres.address, port=self.port, pool_size=self.pool_size)

@@ -31,6 +31,7 @@ def copied_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
     app = copy(_apps[key])
     vars(app).update({name: copied(value) for name, value in vars(app).items()})
     app.config.update({name: value for name, value in more.items() if name.isupper()})
+    app.config.update(SECRET_KEY=settings.secret_key, METRICS_TOKEN=settings.metrics_token)
     app.extensions[LIMITS_EXTENSION] = RateLimits(settings)
     return app
 
