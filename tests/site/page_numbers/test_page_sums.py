@@ -190,7 +190,7 @@ def test_the_numbers_are_exact_after_any_history(database):
 
 
 @pytest.mark.long(proved_by="site/page_numbers/test_page_sums.py::test_the_numbers_are_exact_after_any_history")
+@pytest.mark.parametrize("seed", [1, 3, 4])
 @pytest.mark.usefixtures("few_rows")
-def test_the_numbers_are_exact_after_longer_histories(database):
-    for seed in (1, 3, 4):
-        play(database.url, seed, 2 * STEPS)
+def test_the_numbers_are_exact_after_longer_histories(database, seed):
+    play(database.url, seed, 2 * STEPS)

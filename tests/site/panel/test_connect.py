@@ -3,7 +3,8 @@
 import re
 from html import unescape
 
-from support.application.site import Site, site_fixture
+import pytest
+from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 
@@ -16,7 +17,10 @@ CODE = re.compile(r"<pre[^>]*><code>(.*?)</code></pre>", re.DOTALL)
 COPIED = re.compile(r'data-copy="([^"]*)"')
 
 
-site = site_fixture(STARTING_TOTAL=4000)
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield site
 
 
 def snippets(page: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 import re
 
-from support.application.site import Site, assert_error, site_fixture
+import pytest
+from support.application.site import Site, assert_error
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.sites.full_site import quiet
@@ -19,7 +20,10 @@ ELSEWHERE = {"Origin": "https://elsewhere.example"}
 REASON = "Imported, ask nila@example.com"
 
 
-site = site_fixture(STARTING_TOTAL=4000)
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield site
 
 
 def receipt(site: Site, **headers: str) -> dict:
