@@ -55,7 +55,10 @@ class Profile:
         return self._used_s - before_s
 
     def report(self, terminal: pytest.TerminalReporter) -> None:
-        for name, measured in (("module", self.modules), ("shared fixture", self.fixtures)):
+        folders: Counter[str] = Counter()
+        for module, cpu_s in self.modules.items():
+            folders["/".join(module.split("/")[:2])] += cpu_s
+        for name, measured in (("folder", folders), ("module", self.modules), ("shared fixture", self.fixtures)):
             terminal.write_line(f"CPU time by {name}, in s")
             for what, cpu_s in measured.most_common(MAX_LINES):
                 terminal.write_line(f"{cpu_s:7.1f}  {what}")
