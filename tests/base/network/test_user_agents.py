@@ -95,6 +95,9 @@ CRAWLERS = {
     "a crawler next to an engine": "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; ExampleCheck/2.0) Safari/537.36",
     "a word and no system": "ExampleLinkChecker/1.0",
     "a browser without a window": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/120.0.0.0",
+    "a crawler in a phone's place": ON_ANDROID.format(
+        "13; Pixel 7; ExampleCrawler/3", "Chrome/131.0.0.0 Safari/537.36"
+    ),
 }
 """Crawlers whose declarations differ. The corpora have thousands."""
 
