@@ -63,7 +63,6 @@ def test_an_address_that_sends_too_many_frames_is_not_read_until_it_may_send_aga
         wait_until(lambda: small_budget.held()["paused"] == 2, "its address is not read")
         with WebSocket(small_budget.port, NEIGHBOUR) as neighbour:
             assert neighbour.is_answered()
-        assert small_budget.held()["paused"] == 2
         small_budget.pass_(20)
         assert pong_count(one, 300) == 300
         small_budget.pass_(20)
