@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
     "tokens of koyjabo/": 395_175,
-    "lines of tests/": 56_194,
-    "lines of tests/support/": 6_836,
+    "lines of tests/": 56_461,
+    "lines of tests/support/": 6_835,
 }
 """Sizes of the Python code that git tracks. They only fall. A feature that comes in raises its number, and the commit
 says what the feature costs.
