@@ -263,7 +263,7 @@ def test_a_worker_announces_the_highest_milestone_that_a_killed_worker_has_commi
     with killed.writing():
         killed.commit([(NewVisit("ayesha", str(n), at_ms=site_at_97.time.ms), str(n)) for n in range(5)])
     killed.close()
-    assert pushed_milestones(site_at_97) == [100]  # of its own milestones
+    assert pushed_milestones(site_at_97) == [100]  # only this worker's milestones
     assert pushed_milestones(site_at_97) == []
 
 

@@ -185,15 +185,17 @@ def test_a_new_email_is_unconfirmed_and_works_for_logins_instead_of_the_old_one(
     assert sign_up(site).id != ayesha.id
 
 
-@pytest.mark.parametrize("meanwhile", ["email = 'own@example.com', verified_ms = 1", "password = 'of the new owner'"])
-def test_a_change_is_refused_if_the_email_or_the_password_changed_during_the_call(site, ayesha, monkeypatch, meanwhile):
+@pytest.mark.parametrize("new_values", ["email = 'own@example.com', verified_ms = 1", "password = 'of the new owner'"])
+def test_a_change_is_refused_if_the_email_or_the_password_changed_during_the_call(
+    site, ayesha, monkeypatch, new_values
+):
     """A late request could restore the earlier, unconfirmed email of an account, or move it to an account that another
     owner has just taken over.
     """
     change_profile = Accounts.change_profile
 
     def change_late(*args):
-        site.rows(f"UPDATE users SET {meanwhile}")
+        site.rows(f"UPDATE users SET {new_values}")
         return change_profile(*args)
 
     monkeypatch.setattr(Accounts, "change_profile", change_late)

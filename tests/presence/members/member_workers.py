@@ -72,6 +72,14 @@ class RedisWorld(visitor_workers.RedisWorld):
     worker_type = Worker
     leases = "koyjabo:online:*:leases"
 
+    @property
+    def members(self) -> RedisOnlineMembers:
+        return self.first.members
+
+    @property
+    def news(self) -> list[tuple[Scope, int]]:
+        return self.first.news
+
     def kill(self, worker: Worker) -> None:
         """Stop a worker without a goodbye."""
         self.workers.remove(worker)

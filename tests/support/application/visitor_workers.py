@@ -112,9 +112,13 @@ class RedisWorld:
         self.workers: list[Any] = []
         self.dead: list[Any] = []
 
-    def __getattr__(self, name: str) -> Any:
-        """An attribute of the first worker, such as its visitors."""
-        return getattr((self.workers or [self.new_worker()])[0], name)
+    @property
+    def first(self) -> Any:
+        return (self.workers or [self.new_worker()])[0]
+
+    @property
+    def visitors(self) -> RedisActiveVisitors:
+        return self.first.visitors
 
     def new_worker(self) -> Any:
         self.workers.append(self.worker_type(self.redis.url, clock_of(self.time)))

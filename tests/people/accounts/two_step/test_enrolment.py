@@ -108,7 +108,7 @@ def test_an_admin_resets_the_two_step_login_of_other_users_only(site, ayesha):
     assert log_in_with(site, turn_on(log_in(site)).next_code()).status_code == 200, "set up again in the same 30 s"
 
 
-def meanwhile(monkeypatch, site: Site, change: Callable[[], object]) -> None:
+def change_during(monkeypatch, site: Site, change: Callable[[], object]) -> None:
     """Make a change while the next login's password is verified, which may take a long time when the queue is busy."""
     passwords = site.services[AccountServices].credentials._passwords
     matches = passwords.matches
@@ -126,7 +126,7 @@ def live_sessions(site: Site) -> int:
 
 
 def test_a_login_that_began_before_the_app_was_turned_on_needs_a_code(site, ayesha, monkeypatch):
-    meanwhile(monkeypatch, site, lambda: turn_on(ayesha))
+    change_during(monkeypatch, site, lambda: turn_on(ayesha))
     assert first_step(site).methods == ["totp", "recovery"]
     assert live_sessions(site) == 1
 
@@ -197,7 +197,7 @@ def test_a_new_admin_without_required_two_step_login_is_logged_out_and_has_to_se
     ayesha, karim = sign_up(site), sign_up(site, "karim")
     turn_on(karim)
     promote(site, karim.email)
-    meanwhile(monkeypatch, site, lambda: promote(site, ayesha.email))
+    change_during(monkeypatch, site, lambda: promote(site, ayesha.email))
     enrolling(site)
     assert (ayesha.get(ME).status_code, karim.get(ME).status_code) == (401, 200)
     assert live_sessions(site) == 1
