@@ -1,10 +1,9 @@
 """Imported packages are declared, and a tool lists the installed ones."""
 
 import re
-import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,10 +37,3 @@ def test_the_server_declares_each_library_that_it_imports_and_no_other():
     distributions = packages_distributions()
     libraries = {normal(distributions[name][0]) for name in imported}
     assert declared()["server"] == (libraries - BY_CONTRACT) | DATA
-
-
-def test_the_tool_prints_each_package_with_its_version_and_licence():
-    program = [sys.executable, ROOT / "tools" / "licences.py"]
-    printed = subprocess.run(program, capture_output=True, text=True, check=True).stdout
-    assert f"\nFlask {version('Flask')} (BSD-3-Clause)\n" in printed
-    assert re.search(r"^uplot [\d.]+ \(MIT\)$", printed, re.MULTILINE)

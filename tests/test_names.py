@@ -18,35 +18,6 @@ CONTRACT = {"INTERFACES", "TABLES", "UPKEEP", "COMMANDS"}
 SHARED = CONTRACT | {"MINUTE_MS", "HOUR_S", "HOUR_MS", "DAY_S", "DAY_MS", "PATIENCE_S"}
 """Constants that mean the same in every area, and may be defined in several."""
 
-MAX_SHARED = 25
-MAX_BARE = 20
-MAX_LATE = 52
-"""Limits: constants in SHARED, constants that are only a participle or an adjective, and assignments below the first
-class or function of their module.
-"""
-
-UNITS = r"(_(S|MS|PX))?"
-NOUNS = """
-BEGINNING BED CEILING DIGEST ENCODING FEED GROUPING HEADING INTEREST LISTING MANIFEST MORNING NAMING NEED PADDING
-PING POLLING REQUEST REST RING SEED SETTING SPEED STRING TEST TYPE_CHECKING WARNING
-"""
-IRREGULAR = """
-absent absolute active ahead alike alive anonymous away bad best big blank busy certain current daily dark
-deliverable direct distinct due early earlier empty enough extra familiar far few fewer final first flat foreign
-free fresh full good hidden hourly idle inside invalid large larger last late later least long low many monthly
-more most nameless new next normal old online open own past permanent plain precise previous private public quick
-readable ready same several short silent simple slow small social sound static strange top true unavailable uneven
-unreadable unsafe unusable unusual usual visible whole wide worthwhile writable wrong yearly begun bound broken
-built chosen drawn driven done fallen forgotten found frozen given gone grown held kept known led left lent lost
-made meant met overtaken paid proven read said seen sent shown shut sold spent split spread stolen taken thrown
-torn unknown unsent woken worn written
-"""
-BARE = re.compile(
-    rf"_?(MAX_|MIN_|NOT_)?(?!({'|'.join(NOUNS.split())}){UNITS}$)"
-    rf"([A-Z]*(ED|ING|EST)|{'|'.join(IRREGULAR.upper().split())}){UNITS}"
-)
-"""Names of one participle or adjective, with or without `MAX_`, `NOT_` and a unit."""
-
 
 class Definition(NamedTuple):
     name: str
@@ -87,49 +58,6 @@ def is_type_variable(value: ast.expr | None) -> bool:
     )
 
 
-def modules_by_constant() -> dict[str, set[str]]:
-    modules = defaultdict(set)
-    for name, place in constants():
-        modules[name].add(place.partition(":")[0])
-    return modules
-
-
-def repeated_in_an_area() -> dict[str, list[str]]:
-    return {
-        name: sorted(modules)
-        for name, modules in sorted(modules_by_constant().items())
-        if name not in CONTRACT and max(Counter(map(area, modules)).values()) > 1
-    }
-
-
-def shared_by_areas() -> dict[str, list[str]]:
-    return {
-        name: sorted(modules)
-        for name, modules in sorted(modules_by_constant().items())
-        if len(set(map(area, modules))) > 1
-    }
-
-
-def bare() -> list[Definition]:
-    return [constant for constant in constants() if BARE.fullmatch(constant.name)]
-
-
-def late() -> list[Definition]:
-    """Assignments below the first class or function of their module."""
-    return [
-        Definition(ast.unparse(node)[:60], f"{file(path)}:{node.lineno}")
-        for path in FILES
-        for node in tree(path).body[first_definition(path) :]
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-    ]
-
-
-def first_definition(path: Path) -> int:
-    kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    body = tree(path).body
-    return next((n for n, node in enumerate(body) if isinstance(node, kinds)), len(body))
-
-
 WORDS = {
     r"questions?": "report query, or prompt",
     r"asked": "requested, parameters",
@@ -145,10 +73,6 @@ WORDS = {
     r"tells?|told": "sent, acknowledged, shown",
 }
 """Words that names do not contain, and what to write. Words are separated by underscores or capital letters."""
-
-ROOMS = {"base", "realtime", "sockets", "communities", "reports", "site", "application"}
-"""Areas that handle rooms of Socket.IO. Other areas have no names with this word."""
-
 
 FILE_KEYS = {"made_ms"}
 """Keys of backups' files."""
@@ -207,55 +131,22 @@ def spelled(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def with_other_words() -> list[tuple[Definition, str]]:
+def test_a_constant_is_unique_in_its_area_and_few_are_shared_by_several_areas():
+    modules = defaultdict(set)
+    for name, place in constants():
+        modules[name].add(place.partition(":")[0])
+    areas = {name: Counter(map(area, places)) for name, places in modules.items()}
+    assert [name for name in areas if name not in CONTRACT and max(areas[name].values()) > 1] == []
+    assert {name for name in areas if len(areas[name]) > 1} <= SHARED
+    assert [name for name in areas if re.match(r"_?(MOST|LEAST)_", name)] == []
+
+
+def test_names_use_the_words_of_the_project():
     patterns = {re.compile(rf"(?:^|(?<=_))({word})(?=_|$)"): use for word, use in WORDS.items()}
-    return [
+    wrong = [
         (definition, use)
         for definition in definitions()
         for pattern, use in patterns.items()
         if pattern.search(spelled(definition.name))
     ]
-
-
-def rooms_elsewhere() -> list[Definition]:
-    pattern = re.compile(r"(^|_)rooms?(_|$)")
-    return [
-        definition
-        for definition in definitions()
-        if area(definition.place) not in ROOMS and pattern.search(spelled(definition.name))
-    ]
-
-
-def test_a_constant_is_unique_in_its_area():
-    assert repeated_in_an_area() == {}
-
-
-def test_few_constants_are_shared_by_several_areas():
-    assert len(SHARED) <= MAX_SHARED
-    assert shared_by_areas().keys() - SHARED == set()
-    assert SHARED - modules_by_constant().keys() == set()
-
-
-def test_few_constants_are_only_a_participle_or_an_adjective():
-    names = {name for name, _ in bare()}
-    assert len(names) <= MAX_BARE, sorted(bare())
-
-
-def test_constants_with_the_most_and_the_least_begin_with_max_and_min():
-    assert [constant for constant in constants() if re.match(r"_?(MOST|LEAST)_", constant.name)] == []
-
-
-def test_few_assignments_are_below_the_first_class_or_function():
-    assert len(late()) <= MAX_LATE, late()
-
-
-def test_a_logger_is_defined_above_the_first_class_or_function():
-    assert [assignment for assignment in late() if re.match(r"_?log(ger)? = ", assignment.name)] == []
-
-
-def test_names_use_the_words_of_the_project():
-    assert with_other_words() == []
-
-
-def test_only_the_rooms_of_sockets_are_called_rooms():
-    assert rooms_elsewhere() == []
+    assert wrong == []

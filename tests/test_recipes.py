@@ -126,12 +126,6 @@ def run(folder: Path, *arguments: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def check(folder: Path, new_test: str, *tests: str) -> None:
-    """Run a new test and some tests of the copy."""
-    (folder / "tests/test_new.py").write_text(new_test)
-    run(folder, "-m", "pytest", "-n", "0", "-o", "cache_dir=.cache", "tests/test_new.py", *tests)
-
-
 def test_a_code_block_of_a_recipe_is_inserted_where_its_first_line_says(tmp_path):
     (tmp_path / "a.py").write_text('A = (\n    Entry(\n        "a",\n    ),\n    Entry(\n        "b",\n    ),\n)\n')
     section = """
@@ -159,23 +153,24 @@ def test_a_code_block_of_a_recipe_is_inserted_where_its_first_line_says(tmp_path
         apply(Edit("a.py", "before", "Entry(", "C\n"), tmp_path)
 
 
-def test_a_dimension_can_be_added_as_the_guide_says(copy):
-    recipe = edits("A report dimension")
-    assert len({edit.file for edit in recipe if edit.file.endswith(".py")}) <= 2
-    for edit in recipe:
-        apply(edit, copy)
-    rules = "test_the_values_of_a_reader_change_only_with_the_version_of_the_rules"
-    readers = f"tests/columns/dimensions/test_trait_parser.py::{rules}"
-    check(copy, DIMENSION, readers, "tests/test_specification.py::test_the_specification_lists_the_fields_of_the_code")
-
-
-@pytest.mark.long(proved_by="test_recipes.py::test_a_dimension_can_be_added_as_the_guide_says")
-def test_a_setting_can_be_added_as_the_guide_says(copy):
-    recipe = edits("A setting")
-    assert len({edit.file for edit in recipe if not edit.file.startswith("tests/")}) <= 2
-    for edit in recipe:
-        apply(edit, copy)
-    run(copy, "tools/setting_lists.py")
-    row = "tests/site/panel/test_server_page.py::test_every_setting_needs_a_password_or_has_a_reason_for_none"
-    lists = ("tests/tools/test_setting_lists.py", "tests/base/settings/test_config.py", "tests/test_deployment.py")
-    check(copy, SETTING, row, *lists)
+def test_a_dimension_and_a_setting_can_be_added_as_the_guide_says(copy):
+    for recipe in ("A report dimension", "A setting"):
+        code_blocks = edits(recipe)
+        assert len({edit.file for edit in code_blocks if edit.file.startswith("koyjabo/")}) <= 2
+        for edit in code_blocks:
+            apply(edit, copy)
+    (copy / "tests/test_dimension.py").write_text(DIMENSION)
+    (copy / "tests/test_setting.py").write_text(SETTING)
+    fields = "tests/test_specification.py::test_the_specification_lists_the_fields_of_the_code"
+    run(
+        copy,
+        "-m",
+        "pytest",
+        "-n",
+        "0",
+        "-o",
+        "cache_dir=.cache",
+        "tests/test_dimension.py",
+        "tests/test_setting.py",
+        fields,
+    )

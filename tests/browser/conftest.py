@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NewDevice = Callable[..., Device]
 SETTINGS = {"STARTING_TOTAL": 4000, "ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD}
+PAGE_NUMBERS = "/posts/*,/views/*,/blog/*"
 
 LETTERS = "অবিচ্ছিন্ননাম"  # a word without breaks, as long as an email address
 NAME, TEXT, PATH = LETTERS * 7, LETTERS * 30, "/routes/" + "mirpur-10-to-motijheel" * 8
@@ -38,7 +39,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def common_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("site")
-    server = Server(SqliteDatabase.migrated(folder / "koyjabo.db"), folder, PORT=free_port(), **SETTINGS)
+    server = Server(
+        SqliteDatabase.migrated(folder / "koyjabo.db"), folder, PORT=free_port(), PAGE_NUMBERS=PAGE_NUMBERS, **SETTINGS
+    )
     yield server.start()
     server.kill()
 
@@ -73,51 +76,59 @@ def new_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
 
     At the end of the test, no page may have violated its policy or thrown an exception.
     """
-    yield from _devices_on(browser, site)
+    made: list[Device] = []
+
+    def make(**options: Any) -> Device:
+        made.append(Device(browser, _address(site), **options))
+        return made[-1]
+
+    yield make
+    for device in made:
+        device.close()
 
 
-@pytest.fixture(scope="module")
-def new_shared_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
-    """`new_device` for devices that a module's tests share, each with its own tab: `with device.tab() as page`.
-
-    Each test sees what earlier ones have stored.
-    """
-    yield from _devices_on(browser, site)
-
-
-@pytest.fixture(scope="module")
-def shared_device(new_shared_device: NewDevice) -> Device:
-    return new_shared_device()
-
-
-@pytest.fixture
-def tab(shared_device: Device) -> Iterator[Page]:
-    """An empty tab on the device that a module's tests share."""
-    with shared_device.tab() as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def admin_device(new_shared_device: NewDevice, session: StorageState) -> Device:
-    """A shared device where the site's admin is logged in."""
-    return new_shared_device(storage_state=session)
+@pytest.fixture(scope="session")
+def kept_devices(browser: Browser) -> Iterator[dict[tuple[Server, str], Device]]:
+    """The devices that tests share, by site and user, because a new one starts a process."""
+    devices: dict[tuple[Server, str], Device] = {}
+    yield devices
+    for device in devices.values():
+        device.close()
 
 
 @pytest.fixture
-def admin_tab(admin_device: Device) -> Iterator[Page]:
-    with admin_device.tab() as page:
-        yield page
+def kept_device(kept_devices, browser: Browser, site: Server, other_site: str) -> Iterator[Callable[[str], Device]]:
+    """The device of a user, which has stored nothing. A test that sets its clock or options needs a `new_device`."""
+    used: set[Device] = set()
+
+    def device(user: str) -> Device:
+        if (site, user) not in kept_devices:
+            kept_devices[site, user] = Device(browser, _address(site))
+        used.add(kept_devices[site, user])
+        return kept_devices[site, user]
+
+    yield device
+    for kept in used:
+        kept.clean(_address(site), other_site.rstrip("/"))
 
 
 @pytest.fixture
-def device(new_device: NewDevice) -> Device:
-    return new_device()
+def device(kept_device: Callable[[str], Device]) -> Device:
+    return kept_device("")
 
 
 @pytest.fixture
 def page(device: Device) -> Page:
     """An empty tab on the device."""
     return device.context.new_page()
+
+
+@pytest.fixture
+def admin_tab(kept_device: Callable[[str], Device], session: StorageState) -> Page:
+    """An empty tab on a device where the site's admin is logged in."""
+    context = kept_device(EMAIL).context
+    context.add_cookies(session["cookies"])
+    return context.new_page()
 
 
 @pytest.fixture(scope="session")
@@ -199,13 +210,5 @@ def _member(site: Server, name: str) -> Member:
     return known[site, name]
 
 
-def _devices_on(browser: Browser, site: Server) -> Iterator[NewDevice]:
-    made: list[Device] = []
-
-    def make(**options: Any) -> Device:
-        made.append(Device(browser, f"http://localhost:{site.port}", **options))
-        return made[-1]
-
-    yield make
-    for device in made:
-        device.close()
+def _address(site: Server) -> str:
+    return f"http://localhost:{site.port}"

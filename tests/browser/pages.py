@@ -72,6 +72,7 @@ class Device:
         self.context.on("weberror", lambda error: self.exceptions.append(str(error.error)))
         self.context.expose_binding("reportViolation", lambda _, what: self.violations.append(what))
         self.context.add_init_script(TELL_OF_VIOLATIONS)
+        self._blank: Page | None = None
 
     def open(self, path: str = "/") -> Page:
         """Open a page in a new tab."""
@@ -79,14 +80,18 @@ class Device:
         visit(page, path)
         return page
 
-    @contextmanager
-    def tab(self) -> Iterator[Page]:
-        """An empty tab, for tests that share the device."""
-        if not self.context.pages:
-            self.context.new_page()  # stays open to keep the process that later tabs reuse
-        page = self.context.new_page()
-        yield page
-        page.close()
+    def clean(self, *origins: str) -> None:
+        """Close its tabs, and delete what the pages of these origins have stored."""
+        if self._blank is None:
+            self._blank = self.context.new_page()  # stays open to keep the process that later tabs reuse
+            self._storage = self.context.new_cdp_session(self._blank)
+        for page in self.context.pages:
+            if page is not self._blank:
+                page.close()
+        self.context.clear_cookies()
+        for origin in origins:
+            self._storage.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+        self.console.clear()
         self.check()
 
     def close(self) -> None:

@@ -69,8 +69,10 @@ def test_a_page_is_attended_while_it_is_visible_and_a_driven_browser_is_noted(ho
     assert [bool(*row) for row in timed.database.rows(query)] == [True]
 
 
-def test_the_waiting_time_of_a_visit_is_right_although_the_devices_clock_was_set(host_page, device, timed):
+def test_the_waiting_time_of_a_visit_is_right_although_the_devices_clock_was_set(new_device, other_site, timed):
     """Phones set their clock when the network is back, which is also when they send what has waited."""
+    device = new_device()
+    host_page = device.open(other_site)
     host_page.clock.install(time=in_years(-5))
     host_page.evaluate("(url) => import(url).then(() => null)", module_of(timed))
     host_page.evaluate("(url) => import(url).then(() => null)", module_of(timed).replace(".js", "-queue.js"))

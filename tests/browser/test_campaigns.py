@@ -1,6 +1,5 @@
 """What the clients send of a page's address: its path and its campaign, in real pages of another site and on a disk."""
 
-import pytest
 from pages import expect, sent_by, wait_for
 
 WRITTEN = {
@@ -59,24 +58,6 @@ def test_the_element_sends_the_campaign_of_its_page_and_the_referrer_without_its
     host_page.set_content(element(site))
     wait_for(host_page, lambda: campaigns(site, "/after") == ["utm_source=newsletter"], "it is counted")
     assert bodies[0]["referrer"] == f"{other_site}reset"
-
-
-@pytest.mark.long(
-    proved_by="browser/test_campaigns.py::test_only_the_path_and_the_campaign_of_an_address_leave_the_browser"
-)
-@pytest.mark.parametrize(
-    ("query", "policy", "campaign"),
-    [
-        ("&utm_source=own", "", "utm_source=own"),
-        ("", 'referrerpolicy="unsafe-url"', "utm_source=outer"),
-        ("", "", None),
-    ],
-)
-def test_a_frame_sends_the_campaign_that_it_can_see(host_page, site, other_site, query, policy, campaign):
-    before = campaigns(site, "/embed")
-    host_page.goto(f"{other_site}?utm_source=outer&token=secret")
-    host_page.set_content(f'<iframe {policy} src="http://localhost:{site.port}/embed?counts=1{query}"></iframe>')
-    wait_for(host_page, lambda: campaigns(site, "/embed") == [*before, campaign], "it is counted")
 
 
 def test_a_page_on_a_disk_is_not_counted(page, site, tmp_path):

@@ -20,11 +20,11 @@ FILL = """(rows, values) => {
 
 
 @pytest.fixture
-def chart(tab, founder, community):
+def chart(page, founder, community):
     """The chart of a community's visitors by hour, with ROWS."""
-    tab.route("**/reports", lambda route: [route.continue_, route.abort][route.request.resource_type == "fetch"]())
-    tab.set_viewport_size({"width": 1440, "height": 900})
-    figure = visit_as(tab, founder, f"/communities/{community}/reports").locator("#by-hour")
+    page.route("**/reports", lambda route: [route.continue_, route.abort][route.request.resource_type == "fetch"]())
+    page.set_viewport_size({"width": 1440, "height": 900})
+    figure = visit_as(page, founder, f"/communities/{community}/reports").locator("#by-hour")
     expect(figure.locator("canvas")).to_be_visible()
     figure.locator("tbody").evaluate(FILL, ROWS)
     return figure

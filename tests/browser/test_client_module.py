@@ -1,7 +1,12 @@
-"""counting/koyjabo.js on other sites: what it counts and stores, and that any page can use it."""
+"""counting/koyjabo.js and its queue on other sites: what they count, store and send, by sockets or by streams."""
 
-from host_pages import begin_live, wait_for_state
-from pages import sent_by, wait_for
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from host_pages import begin, begin_live, state, wait_for_state
+from pages import freeze, sent_by, wait_for
 
 HEADERS = {
     "sentry-trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -49,3 +54,110 @@ def test_a_visit_and_an_event_count_with_the_headers_of_a_monitoring_script(host
     wait_for(host_page, lambda: site.database.rows(events) == [(1,)], "it is stored")
     assert site.stats().total == before + 1
     assert HEADERS.items() <= seen[0].items()
+
+
+def stored(site, who: str) -> list[tuple]:
+    """Name, path and properties of a visitor's events."""
+    rows = site.database.rows(f"SELECT name, page, props FROM events WHERE visitor_id = '{who}' ORDER BY id")
+    return [(name, path, json.loads(props or "{}")) for name, path, props in rows]
+
+
+def test_events_are_counted_with_their_properties_and_sent_50_at_a_time(host_page, site):
+    sent = sent_by(host_page, "/api/events")
+    begin_live(host_page, site)
+    who = host_page.evaluate("window.koyjabo.visitorId")
+    host_page.evaluate("""() => {
+      for (let number = 0; number < 70; number++) window.koyjabo.track("search", { to: "Mirpur 10", number });
+      window.koyjabo.track("signup", { none: null, long: "x".repeat(500) });
+    }""")
+    wait_for(host_page, lambda: len(stored(site, who)) == 71, "they are counted")
+    searches = [("search", "/", {"to": "Mirpur 10", "number": str(number)}) for number in range(70)]
+    assert stored(site, who) == [*searches, ("signup", "/", {"long": "x" * 120})]
+    wait_for(host_page, lambda: [len(body["events"]) for body in sent] == [50, 21], "50 at a time")
+
+
+DELIVER = "async (url) => { const queue = await import(url); await queue.deliver(); }"
+NOTES = "Object.entries(localStorage).filter(([key]) => key.startsWith('koyjabo.waiting')).map(([, note]) => note)"
+IN_DATABASE = """
+() => new Promise((resolve) => {
+  const opening = indexedDB.open("koyjabo.waiting");
+  opening.onsuccess = () => {
+    const asked = opening.result.transaction("koyjabo.waiting").objectStore("koyjabo.waiting").count();
+    asked.onsuccess = () => { opening.result.close(); resolve(asked.result); };
+  };
+})
+"""
+
+
+def test_visits_and_events_wait_in_the_database_and_are_sent_once_there_is_a_network(host_page, site):
+    host_page.route("**/api/**", lambda route: route.abort())
+    before, events = site.stats().total, "SELECT count(*) FROM events WHERE name = 'queued'"
+    begin(host_page, site)
+    host_page.evaluate("window.koyjabo.track('queued')")
+    wait_for(host_page, lambda: host_page.evaluate(NOTES) == ["0", "0"], "both are in the database")
+    assert (host_page.evaluate(IN_DATABASE), site.stats().total) == (2, before)
+    host_page.unroute("**/api/**")
+    host_page.evaluate("dispatchEvent(new Event('online'))")
+    wait_for(host_page, lambda: host_page.evaluate(NOTES) == [], "both are sent")
+    assert (host_page.evaluate(IN_DATABASE), site.stats().total) == (0, before + 1)
+    assert site.database.rows(events) == [(1,)]
+
+
+def test_the_queue_forgets_a_visit_when_its_page_gets_the_response(host_page, site):
+    """Otherwise it would be sent again on another day, when an anonymous visit is no longer recognised."""
+    asked: list[Any] = []
+
+    def answer(route) -> None:
+        asked.append(route)
+        if len(asked) == 2:  # the queue's request
+            route.abort()
+        elif len(asked) > 2:
+            route.continue_()
+
+    host_page.route("**/api/visitor/register", answer)
+    begin(host_page, site)
+    wait_for(host_page, lambda: asked, "the page sends it")
+    host_page.evaluate(DELIVER, f"http://localhost:{site.port}/static/js/koyjabo-queue.js")
+    assert host_page.evaluate(IN_DATABASE) == 1
+    asked[0].continue_()
+    wait_for(host_page, lambda: host_page.evaluate(IN_DATABASE) == 0, "the queue is empty")
+    assert host_page.evaluate("window.koyjabo.visit")
+
+
+NO_SOCKETS = "connect-src http:"
+COUNT_STREAMS = """
+const Source = window.EventSource;
+window.streams = [];
+window.EventSource = class extends Source { constructor(url) { super(url); window.streams.push(this); } };
+"""
+OPEN_STREAMS = "window.streams.filter(({ readyState }) => readyState !== 2).length"
+
+
+@pytest.fixture
+def forbidding(new_device, other_site):
+    """A page on another site whose policy allows requests but no sockets."""
+    device = new_device()
+    page = device.context.new_page()
+    page.add_init_script(COUNT_STREAMS)
+    page.goto(f"{other_site}?policy={quote(NO_SOCKETS)}")
+    yield page
+    assert {line.split()[0] for line in device.violations} == {"connect-src"}
+    assert len(device.violations) <= 2, "the second attempt is the last"
+    device.violations.clear()
+
+
+def begin_streaming(page, site) -> int:
+    """Start the client, and return the total when the page is live."""
+    begin(page, site)
+    wait_for(page, lambda: state(page)[1] == "live" and page.evaluate(OPEN_STREAMS) == 1, "it is live by a stream")
+    return state(page)[0]
+
+
+def test_a_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site):
+    """The page's clock is frozen, so the update must be immediate."""
+    forbidding.clock.install()
+    freeze(forbidding)
+    before = site.stats().total
+    assert begin_streaming(forbidding, site) == before + 1
+    wait_for_state(forbidding, site.register("somebody").stats.total, "live")
+    wait_for(forbidding, lambda: forbidding.evaluate("window.events.at(-1)") == site.stats().raw, "all the stats")

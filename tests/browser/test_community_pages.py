@@ -47,8 +47,8 @@ def test_the_keyboard_is_enough_to_sign_up_and_create_a_community(page):
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
 
 
-def test_the_counter_of_a_community_follows_arrivals_departures_and_visits(site, tab, founder, karim, community):
-    page = live(visit_as(tab, founder, f"/communities/{community}"))
+def test_the_counter_of_a_community_follows_arrivals_departures_and_visits(site, page, founder, karim, community):
+    live(visit_as(page, founder, f"/communities/{community}"))
     expect(stat(page, "online")).to_have_text("1")
     expect(stat(page, "todayVisits")).to_have_text("1")
     with PlainMember(site.port, community, karim.join(community).token):

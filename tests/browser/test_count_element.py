@@ -1,6 +1,7 @@
-"""Connect, <koyjabo-count> and /embed on another site: they count once or not at all, and stay live."""
+"""Connect, <koyjabo-count>, its classic script and /embed on other sites count once or not at all, and stay live."""
 
 import re
+from urllib.parse import quote
 
 from pages import expect, wait_for
 
@@ -120,24 +121,6 @@ def test_an_element_in_a_component_counts(host_page, site):
     assert site.stats().total == before + 1
 
 
-FRAMEWORK = """
-(properties) => {
-  const element = document.createElement("koyjabo-count");
-  Object.assign(element, properties);
-  document.body.append(element);
-  window.seen = () => [element.counts, element.views, element.getAttribute("counts"), element.getAttribute("views")];
-}
-"""
-
-
-def test_a_framework_sets_counts_and_views_as_properties_before_the_script_is_loaded(host_page, site):
-    before = site.stats().total
-    host_page.evaluate(FRAMEWORK, {"counts": False, "views": True})
-    host_page.add_script_tag(url=f"http://localhost:{site.port}/static/js/koyjabo-count.js", type="module")
-    expect(number(host_page)).to_have_text(f"{before:,}")
-    assert (host_page.evaluate("window.seen()"), site.stats().total) == ([False, True, "false", ""], before)
-
-
 OLDEST_BROWSERS = """
 window.CSSStyleSheet = function () { throw new TypeError("Illegal constructor"); };
 const missing = [
@@ -189,3 +172,42 @@ def test_the_console_of_another_site_stays_silent_without_data_debug(device, pag
             wait_for(page, lambda: "Connected to KoyJabo Analytics Stream" in device.console, "it is connected")
         assert ("✅ Visit registered with backend" in device.console) != is_silent
         assert bool(device.console) != is_silent
+
+
+INJECTED = """
+(url) => {
+  const script = Object.assign(document.createElement("script"), { src: url });
+  document.head.append(script);
+  script.remove();
+}
+"""
+
+
+def script(site) -> str:
+    return f"http://localhost:{site.port}/static/js/koyjabo-count.all.js"
+
+
+def test_the_classic_script_knows_its_server_when_its_tag_is_gone(host_page, site):
+    before = site.stats().total
+    host_page.set_content("<koyjabo-count></koyjabo-count>")
+    host_page.evaluate(INJECTED, script(site))
+    expect(number(host_page)).to_have_text(f"{before + 1:,}")
+    site.register("somebody")
+    expect(number(host_page)).to_have_text(f"{before + 2:,}")
+    assert site.stats().total == before + 2
+
+
+def test_a_copy_of_the_classic_script_needs_no_other_file(page, site, other_site):
+    """The policy of the page allows no script of the server."""
+    copy = page.request.get(script(site)).text()
+    assert copy.isascii(), "copies lose their encoding"
+    page.route("**/copies/element.js", lambda route: route.fulfill(content_type="text/javascript", body=copy))
+    server, before = f"localhost:{site.port}", site.stats().total
+    policy = f"default-src 'none'; script-src 'self' 'unsafe-inline'; connect-src http://{server} ws://{server}"
+    page.goto(f"{other_site}posts/copy?policy={quote(policy)}")
+    element = f'<koyjabo-count value="page" views base-url="http://{server}"></koyjabo-count>'
+    page.set_content(f'<script src="/copies/element.js"></script>{element}')
+    expect(number(page)).to_have_text("1")
+    page.evaluate("history.pushState({}, '', '/posts/copy/next')")
+    expect(number(page)).to_have_text("1")
+    assert site.stats().total == before + 1

@@ -37,11 +37,6 @@ of_framework = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def site(new_site):
-    return new_site(PAGE_NUMBERS="*")
-
-
-@pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> Callable[[str], Path]:
     """Bundle a script of the folder with its framework: `bundle("vue")`. A number is the version of React."""
     if not (FOLDER / "node_modules").exists():
@@ -166,56 +161,28 @@ def test_a_module_that_an_effect_of_react_starts_twice_is_live_and_counts_one_vi
     assert site.stats().total == before + 3
 
 
-class Blog:
-    """Pages of another site. Their links replace the body without loading."""
-
-    ELEMENT = '<koyjabo-count value="page" views></koyjabo-count>'
-    LINKS = '<a href="/blog/first">first</a> <a href="/blog/second">second</a>'
-    BODIES = {"first": ELEMENT + LINKS, "second": LINKS + ELEMENT}
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop, self._page = shop, shop.page
-        self._page.route("**/blog/*", self._answer)
-
-    def _answer(self, route) -> None:
-        name = route.request.url.rpartition("/")[2]
-        route.fulfill(content_type="text/html", body=f"<!doctype html><title>{name}</title>{self.BODIES[name]}")
-
-    def begin(self, path: str, router: str) -> None:
-        self._page.goto(f"{self._shop.address}{path}")
-        tags = [
-            f'<script type="module" src="{script}"></script>' for script in (self._shop.script, f"/built/{router}.js")
-        ]
-        self._page.set_content(f"<head>{''.join(tags)}</head>{self.LINKS}")
-
-    def shows(self, path: str, number: str) -> None:
-        self._page.wait_for_url(f"**{path}")
-        expect(self._page.locator("koyjabo-count [part=number]")).to_have_text(number)
+ELEMENT = '<koyjabo-count value="page" views></koyjabo-count>'
+LINKS = '<a href="/blog/first">first</a> <a href="/blog/second">second</a>'
+BODIES = {"first": ELEMENT + LINKS, "second": LINKS + ELEMENT}
+"""Pages of a blog. Their links replace the body without loading."""
 
 
-@pytest.fixture
-def blog(shop):
-    return Blog(shop)
-
-
-ROUTERS = [
-    "turbo",
-    *(pytest.param(name, marks=pytest.mark.long(proved_by=PROOF)) for name in ("router", "router?fade")),
-]
-
-
-@pytest.mark.parametrize("router", ROUTERS)
-def test_the_pages_of_a_router_are_counted_although_the_first_page_has_no_element(blog, shop, site, router):
+def test_the_pages_of_a_router_are_counted_although_the_first_page_has_no_element(shop, site):
     """Also where Turbo shows a page from its cache."""
-    before, views = site.stats().total, [shop.views(path) for path in ("blog/first", "blog/second")]
-    name, _, query = router.partition("?")
-    blog.begin(f"hidden/home?{query}", name)
-    shop.page.click("text=first")
-    blog.shows("/blog/first", f"{views[0] + 1}")
-    shop.page.click("text=second")
-    blog.shows("/blog/second", f"{views[1] + 1}")
-    shop.page.go_back()
-    blog.shows("/blog/first", f"{views[0] + 2}")
-    shop.page.goto("about:blank")
-    assert [shop.views(path) for path in ("blog/first", "blog/second")] == [views[0] + 2, views[1] + 1]
+
+    def answer(route) -> None:
+        name = route.request.url.rpartition("/")[2]
+        route.fulfill(content_type="text/html", body=f"<!doctype html><title>{name}</title>{BODIES[name]}")
+
+    page, before = shop.page, site.stats().total
+    page.route("**/blog/*", answer)
+    page.goto(f"{shop.address}hidden/home")
+    scripts = "".join(f'<script type="module" src="{script}"></script>' for script in (shop.script, "/built/turbo.js"))
+    page.set_content(f"<head>{scripts}</head>{LINKS}")
+    for path, number in (("first", 1), ("second", 1), ("first", 2)):
+        page.go_back() if number == 2 else page.click(f"text={path}")
+        page.wait_for_url(f"**/blog/{path}")
+        shop.shows(number)
+    page.goto("about:blank")  # a page sends its views when it is left
+    assert [shop.views(f"blog/{path}") for path in ("first", "second")] == [2, 1]
     assert site.stats().total == before + 1

@@ -54,7 +54,8 @@ def own(page):
     return page.locator("[data-own]")
 
 
-def test_a_visit_number_stays_after_a_reload_and_can_be_shared(device, site):
+def test_a_visit_number_stays_after_a_reload_and_can_be_shared(new_device, site):
+    device = new_device()
     device.context.add_init_script(HAS_SHARED)
     page = live(device.open())
     stats = site.stats()
@@ -110,7 +111,8 @@ NEW_DAY = """
 """
 
 
-def test_at_midnight_the_page_hides_its_hours_until_it_has_loaded_new_ones(page, site):
+def test_at_midnight_the_page_hides_its_hours_until_it_has_loaded_new_ones(new_device, site):
+    page = new_device().context.new_page()
     page.clock.install()
     visit(page)
     expect(page.locator("[data-day] .plot")).to_have_attribute("role", "slider")

@@ -1,6 +1,5 @@
 """Overview and Visits for an admin: numbers arrive over the socket and agree, and new rows follow."""
 
-import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -59,21 +58,6 @@ def test_overview_of_a_new_site_requests_nothing_before_its_first_visit(admin_ta
     held[0].continue_()
     expect(late.locator("#first-page")).to_have_count(0)
     late.close()
-
-
-def test_overview_has_ranges_and_lists(admin_tab, site):
-    site.register("someone", page="/fares?utm_source=poster")
-    page = open_live(admin_tab, "/admin/?compare=weekday")
-    expect(page.locator("#insights-periods canvas")).to_be_visible()
-    assert page.locator("#insights-periods tbody tr").count() == 30
-    page.keyboard.press("w")
-    expect(page.locator("#insights-periods tbody tr")).to_have_count(7)
-    expect(page).to_have_url(re.compile(r"/admin/\?compare=weekday&range=7d$"))
-    page.keyboard.press("x")
-    expect(page).to_have_url(re.compile(r"/admin/\?range=7d&compare=none$"))
-    page.get_by_role("link", name="/fares", exact=True).click()
-    expect(page).to_have_url(re.compile(r"/admin/\?range=7d&compare=none&page=%2Ffares$"))
-    expect(page.get_by_role("group", name="Filters")).to_contain_text("Landing page is /fares")
 
 
 ROWS = "#visits tbody tr"

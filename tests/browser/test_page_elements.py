@@ -1,22 +1,13 @@
 """<koyjabo-count value="page"> on another site: it shows the views of a page, live, with one subscription a page."""
 
 import json
-import re
 from urllib.parse import quote
 
 import pytest
 from pages import expect
 from support.programs.processes import suspended
 
-long = pytest.mark.long(proved_by="browser/test_page_elements.py::test_ten_elements_share_one_subscription")
-
 OWN = '<koyjabo-count value="page">none</koyjabo-count>'
-OLDER_BROWSER = "Object.defineProperty(window, 'navigation', { value: undefined });"
-
-
-@pytest.fixture(scope="module")
-def site(new_site):
-    return new_site(PAGE_NUMBERS="/posts/*")
 
 
 class Post:
@@ -76,10 +67,7 @@ def test_ten_elements_share_one_subscription(post, site):
     assert [sorted(paths) for paths in post.lists[1:]] == [["/hidden", "/posts/eleven", "/posts/twelve"]]
 
 
-@pytest.mark.parametrize("has_navigation", [True, pytest.param(False, marks=long)])
-def test_an_element_follows_a_path_that_changes_without_loading(post, site, has_navigation):
-    if not has_navigation:
-        post.page.add_init_script(OLDER_BROWSER)
+def test_an_element_follows_a_path_that_changes_without_loading(post, site):
     for _ in range(2):
         site.register("somebody", page="/posts/next")
     begin = views(site, "/posts/next")
@@ -109,19 +97,6 @@ def test_later_openings_of_a_page_are_page_views_with_the_attribute(post, site):
         post.open("posts/views", f'<koyjabo-count value="page" {attributes}>none</koyjabo-count>').shows("2")
     post.open("posts/last", element).shows("1")  # a page sends its views when it is left
     assert (views(site, "/posts/views"), views(site, "/posts/later")) == (2, 1)
-
-
-def test_an_element_that_comes_later_shows_and_counts_its_page(post, site):
-    """The first page has no element with `views`."""
-    post.open("posts/home", '<main><koyjabo-count value="total"></koyjabo-count></main>')
-    expect(post.page.locator("koyjabo-count [part=number]")).to_have_text(re.compile(r"\d"))
-    assert views(site, "/posts/home") == 1
-    for path in ("/posts/one", "/posts/two"):
-        post.go(f"pushState({{}}, '', '{path}')")
-        html = '<koyjabo-count value="page" views>none</koyjabo-count>'
-        post.page.evaluate("(html) => document.querySelector('main').innerHTML = html", html)
-        post.shows("1")
-    assert [views(site, f"/posts/{name}") for name in ("home", "one", "two")] == [1, 1, 1]
 
 
 def test_copies_of_the_scripts_count_a_page_once(post, site):

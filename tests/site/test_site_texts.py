@@ -48,7 +48,9 @@ def test_the_receipt_has_a_sentence_for_each_result_of_a_recount(site, admin):
         admin.send("/admin/receipt/recount")
         assert "The recount has started." in text_of(admin, admin.location)
         wait_until(lambda: site.services[Recounts].progress() is None, "the recount is over")
-        assert sentence in text_of(admin, "/receipt")
+        page = text_of(admin, "/receipt")
+        assert sentence in page
+        assert ("daily_visits: site 2025-12-16: visits is 7, but the ledger gives 1" in page) == bool(damage)
 
 
 def test_a_changed_total_has_a_sentence_with_its_admin_and_reason(site: Site, admin: Reader):

@@ -1,13 +1,9 @@
 """Figures in documents match bench/results, and name the machine."""
 
 import re
-import subprocess
-import sys
-from functools import cache
 
 import pytest
 from support.programs.processes import ROOT
-from test_documentation import target
 
 import figures
 
@@ -53,21 +49,6 @@ def test_a_paragraph_that_names_a_benchmark_or_a_result_has_no_figure_without_a_
     assert typed == []
 
 
-def test_every_figure_is_in_the_document_that_it_links_to():
-    links = [
-        (path, link[1], link[2])
-        for path, text in QUOTES
-        for link in re.finditer(r'\[([^\[\]]+)\]\(([^()\s]+\.md[^()\s]*) "', text)
-    ]
-    assert len(links) > 10
-    missing = [
-        (path.name, text, link)
-        for path, text, link in links
-        if figures.NUMBER.findall(text)[0] not in target(path, link)
-    ]
-    assert missing == []
-
-
 def files_quoted(section: str) -> set[str]:
     """The files of results that a section quotes: by figures, tables and machines."""
     titles = [link[3] for link in figures.LINK.finditer(section)]
@@ -89,16 +70,9 @@ def test_every_section_with_figures_names_the_machine():
     assert unnamed == []
 
 
-@cache
-def help_of(benchmark: str) -> str:
-    done = subprocess.run([sys.executable, f"bench/{benchmark}.py", "--help"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_the_documents_name_only_benchmarks_and_options_that_exist():
     named = [command.groups("") for path in figures.documents() for command in BENCHMARK.finditer(path.read_text())]
     assert len(named) > 10
     options = {(name, word) for name, words in named for word in words.strip('"').split() if word.startswith("--")}
-    assert [(name, option) for name, option in options if option not in help_of(name)] == []
-    assert [name for name, _ in named if not (ROOT / "bench" / f"{name}.py").exists()] == []
+    text = {name: (ROOT / "bench" / f"{name}.py").read_text() for name, _ in named}
+    assert [(name, option) for name, option in options if f'"{option}"' not in text[name]] == []

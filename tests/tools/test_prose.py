@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prose import budgets
-from prose.budgets import complaints_of_guides, complaints_of_links, complaints_of_passages, complaints_of_words
+from prose.budgets import complaints_of_guides, complaints_of_links, complaints_of_passages
 from prose.passages import Passage, passages_of_document, passages_of_python, passages_of_script
 from prose.tests import asserted_sentences
 
@@ -71,24 +70,6 @@ def test_the_lint_reads_the_prose_of_documents_and_source_files_without_their_co
 def test_the_lint_names_a_habit_with_its_place(kind, text, problem):
     complaints = list(complaints_of_passages([Passage(kind, "a.py:7", text)]))
     assert [(line.startswith("a.py:7: "), problem in line) for line in complaints] == [(True, True)] * bool(problem)
-
-
-def test_the_lint_reports_documents_above_their_budget_of_words(monkeypatch):
-    monkeypatch.setattr(budgets, "WORDS", {"README.md": 2, "docs/decisions/": 400, "docs/": 5_000})
-    texts = {
-        "README.md": "one two three",
-        "docs/a.md": "word " * 4_501,
-        "docs/b.md": "word " * 500,
-        "docs/decisions/0001-a.md": "word " * 251,
-        "docs/decisions/README.md": "word " * 150,
-    }
-    assert [line.partition(",")[0] for line in complaints_of_words(texts)] == [
-        "docs/a.md has 4501 words",
-        "docs/decisions/0001-a.md has 251 words",
-        "README.md has 3 words",
-        "docs/decisions/ has 401 words",
-        "docs/ has 5001 words",
-    ]
 
 
 def test_a_document_that_code_names_exists_and_is_a_link_on_a_page(tmp_path: Path):

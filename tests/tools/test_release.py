@@ -73,41 +73,24 @@ def release(clone: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=clone / "tools", capture_output=True, text=True, timeout=600)
 
 
-@pytest.fixture(scope="module")
-def released(clone, tmp_path_factory) -> tuple[Path, str]:
-    """The folder containing the released packages, and the command's output."""
-    folder = tmp_path_factory.mktemp("dist")
+@whole
+def test_a_release_makes_all_packages_reproducibly_and_leaves_the_checkout_clean(clone, tmp_path):
+    folder, again = tmp_path / "dist", tmp_path / "again"
     done = release(clone, folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder, done.stdout
-
-
-@whole
-def test_a_release_makes_all_packages_with_their_sums_and_leaves_the_checkout_clean(released, clone):
-    folder, output = released
     assert {path.name for path in folder.iterdir()} == {*names(NEXT).values(), "SHA256SUMS"}
     subprocess.run(("sha256sum", "--check", "--strict", "SHA256SUMS"), cwd=folder, check=True, capture_output=True)
     assert git(clone, "status", "--porcelain") == ""
-    assert "nothing was sent" in output
+    assert "nothing was sent" in done.stdout
     for package in names(NEXT).values():
-        assert f"{folder}/{package}" in output, "no command would send it"
-
-
-@whole
-def test_a_second_build_is_the_same_byte_for_byte(released, clone, tmp_path):
-    for path in (clone / "koyjabo").rglob("*.py"):
-        path.touch()
-    assert release(clone, tmp_path).returncode == 0
-    folder, _ = released
-    assert (tmp_path / "SHA256SUMS").read_text() == (folder / "SHA256SUMS").read_text()
-
-
-@whole
-def test_the_source_distribution_has_the_migrations_and_the_assets(released):
-    folder, _ = released
+        assert f"{folder}/{package}" in done.stdout, "no command would send it"
     files = contents(folder / names(NEXT)["sdist"])
     assert {f"migrations/versions/{path.name}" for path in (ROOT / "migrations/versions").glob("*.py")} <= set(files)
     assert {"koyjabo/static/vendor/uPlot.js", "koyjabo/base/network/data/countries.mmdb"} <= set(files)
+    for path in (clone / "koyjabo").rglob("*.py"):
+        path.touch()
+    assert release(clone, again).returncode == 0
+    assert (again / "SHA256SUMS").read_text() == (folder / "SHA256SUMS").read_text()
 
 
 @whole

@@ -12,7 +12,7 @@ from support.application.site import Site, nothing_counted
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.site import shown_values as values
-from koyjabo.site.badges import api as badges, badge_query, drawing
+from koyjabo.site.badges import badge_query, drawing
 from koyjabo.site.badges.text_width import width_px
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
@@ -103,15 +103,6 @@ def test_the_badge_of_a_page_without_a_number_is_an_image_with_status_404(sqlite
         assert when_counted(site, "/badge.svg?value=page&page=/posts/a").status_code == 200
         hidden = ask(site, "?value=page&page=/drafts/a")
         assert (hidden.status_code, len(texts(hidden))) == (404, 2)
-
-
-def test_pages_with_the_same_number_share_a_kept_badge(sqlite_database):
-    with Site(sqlite_database.url, PAGE_NUMBERS="*") as site:
-        when_counted(site, "/badge.svg?value=page&page=/")
-        badges._kept.clear()
-        for number in range(20):
-            assert ask(site, f"?value=page&page=/{number}").status_code == 200
-        assert len(badges._kept) == 1
 
 
 WRONG = {

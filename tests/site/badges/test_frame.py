@@ -72,12 +72,6 @@ def test_a_frame_shows_the_views_of_a_page_or_a_dash(sqlite_database):
         assert numbers == [["–"], ["1"], ["–"]]
 
 
-def test_a_frame_counts_a_visit_only_with_counts_1(site):
-    assert 'counts="false"' in ask(site).text
-    assert 'counts="false"' in ask(site, "?counts=0").text
-    assert "counts=" not in ask(site, "?counts=1").text
-
-
 def test_an_invalid_parameter_is_named_on_the_page(site):
     for query in ("value=x", "value=online", "lang=de", "theme=blue", "style=flat", "page=/a"):
         answer = ask(site, f"?{query}")

@@ -140,17 +140,6 @@ def test_only_a_visit_from_another_host_completes_the_first_step(database):
         assert site.rows("SELECT host FROM starting_steps") == [("localhost:3000",)]
 
 
-def test_the_first_visit_from_another_host_is_stored_again_in_a_new_epoch(site):
-    """The database may have lost it."""
-    for host in ("shop.example", "cafe.example"):
-        visit(site, Origin=f"https://{host}")
-        wait_until(lambda: is_seen(site), "the host is stored")
-        assert site.rows("SELECT host FROM starting_steps") == [(host,)]
-        site.rows("DELETE FROM starting_steps")
-        site.set_total(0, new_epoch=True)
-        assert site.stats()["totalVisits"] == 0  # the worker has read the new epoch
-
-
 def test_a_site_with_visits_on_three_days_has_no_step_for_its_page_and_for_its_total(site):
     admin = panel(site)
     for _ in range(3):

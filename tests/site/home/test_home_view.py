@@ -54,13 +54,6 @@ def test_the_home_page_has_the_names_of_the_four_numbers_in_the_order_of_the_ori
         assert NAME.findall(page) == names
 
 
-def test_an_empty_site_shows_the_way_to_the_first_milestone(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        page = Reader(site).get("/")
-    assert 'data-goal="100 ' in page
-    assert 'id="busy"' not in page
-
-
 def test_the_home_page_shows_a_milestone_for_a_minute(sqlite_database):
     with Site(sqlite_database.url, STARTING_TOTAL=98, MILESTONES="100,102") as site:
         reader, opened = Reader(site), "data-reached><p><strong>{}</strong>"

@@ -34,9 +34,3 @@ def test_bangla_pages_have_the_english_name_of_a_site_without_a_bangla_name(sqli
         page = text_of(site, "/", "bn")
         assert "· Dhaka Bus</title>" in page
         assert OWN["SITE_SENTENCE"] in page
-
-
-def test_only_the_site_koy_jabo_has_a_sentence_by_default(sqlite_database):
-    for settings, has_sentence in (({}, True), ({"SITE_NAME": "Dhaka Bus"}, False)):
-        with Site(sqlite_database.url, **settings) as site:
-            assert ('class="sentence"' in text_of(site, "/", "en")) is has_sentence

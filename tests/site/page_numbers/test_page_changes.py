@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from threading import Thread
 
 import pytest
 from support.application.page_numbers import when_counted
 from support.application.site import Site, Time
-from support.programs.processes import wait_until
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import LedgerUnavailable
@@ -16,7 +14,6 @@ from koyjabo.base.core.identity import OPERATOR
 from koyjabo.site.page_numbers import page_numbers, page_queries
 from koyjabo.site.page_numbers.page_numbers import PageNumbers
 from koyjabo.site.page_numbers.page_totals import PageTotals
-from koyjabo.site.page_numbers.pages_room import PagesRoom
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 
 WEST = "America/New_York"
@@ -85,33 +82,6 @@ def test_a_server_that_starts_in_another_time_zone_counts_its_sums_again(site):
     site.restart()
     change(site, PAGE_NUMBERS="/a")
     site.services[PageTotals].tick()
-    assert counts(site)[0] == (4, 3)
-
-
-class Page:
-    """An open page that watches `/a`, as the server sees it."""
-
-    is_stream = False
-
-    def __init__(self, site: Site) -> None:
-        self.views: list[int | None] = []
-        site.services[PagesRoom].watch(self, [("/a", "/a")])
-
-    def write(self, data: bytes) -> None:
-        (page,) = json.loads(data[data.index(b"{") :])["pages"]
-        self.views.append(page["views"])
-
-
-def test_an_open_page_learns_that_numbers_are_off_even_while_views_are_counted(site):
-    page = Page(site)
-    site.services[PageTotals].begin_again()
-    change(site, PAGE_NUMBERS="")
-    wait_until(lambda: page.views == [4, None], "the page has no number")
-
-
-def test_the_time_zone_may_change_while_page_numbers_are_off(site):
-    for settings in ({"PAGE_NUMBERS": ""}, {"TIMEZONE": WEST}, {"PAGE_NUMBERS": "/a"}):
-        change(site, **settings)
     assert counts(site)[0] == (4, 3)
 
 

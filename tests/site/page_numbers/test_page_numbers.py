@@ -119,18 +119,6 @@ def test_a_page_of_a_community_has_a_number_only_if_the_community_is_listed(shar
     assert views(shared_site, *paths, "/communities") == [(1, 1), (None, None), (None, None), (0, 0)]
 
 
-def test_the_number_of_today_begins_again_at_midnight(site):
-    site.time.go_to("2025-12-16T23:59:59+06:00")
-    site.register("a", page="/a"), view(site, "a", "/a", "e1")
-    before = get(site, "/a").json
-    assert views(site, "/a") == [(2, 2)]
-    site.time.pass_(seconds=2)
-    assert views(site, "/a") == [(2, 0)]
-    assert get(site, "/a").json["revision"] > before["revision"]
-    view(site, "a", "/a", "e2")
-    assert views(site, "/a") == [(3, 1)]
-
-
 def watch(page: PlainListener, path: str) -> PlainListener:
     page.first()
     page.say({"type": "pages", "paths": [path]})

@@ -12,8 +12,7 @@ from support.application.page_numbers import when_counted
 from support.application.site import Site, Time
 
 from koyjabo.base.core.extensions import db
-from koyjabo.site.page_numbers import page_numbers, page_queries
-from koyjabo.site.page_numbers.page_numbers import PageNumbers
+from koyjabo.site.page_numbers import page_queries
 from koyjabo.site.page_numbers.page_totals import PageTotals
 from koyjabo.upkeep.recounts.recounts import Recounts
 
@@ -105,40 +104,6 @@ class History:
         site.restart()
 
 
-def view(site: Site, page: str, event_id: str) -> None:
-    event = {"id": event_id, "name": "pageview", "page": page}
-    assert site.post("/api/events", json={"visitorId": "v", "events": [event]}).json["accepted"] == 1
-
-
-def test_a_page_view_before_the_first_visit_counts(database):
-    with Site(database.url, Time.at("2025-12-16T12:00:00+06:00"), PAGE_NUMBERS="*") as site:
-        view(site, "/a", "e")
-        site.time.pass_(hours=24)
-        site.register("v", page="/a")
-        site.services[PageTotals].begin_again()
-        assert counts(site)[0]["/a"] == (2, 1)
-
-
-def test_the_sums_skip_rows_without_views(database, monkeypatch):
-    """Otherwise, many of them would make the sums too old to be continued."""
-    monkeypatch.setattr(page_numbers, "MOVE_AT", 2)
-    with Site(database.url, PAGE_NUMBERS="*") as site:
-        for _ in range(2):
-            site.register("v")
-        site.services[PageTotals].tick()
-        assert site.rows("SELECT upto FROM watermarks WHERE name = 'page_visits'") == [(2,)]
-
-
-def test_a_worker_reads_new_views_only_for_a_request(sqlite_database):
-    with Site(sqlite_database.url, PAGE_NUMBERS="*") as site:
-        counts(site)
-        for visitor in "abc":
-            site.register(visitor, page="/a")
-        site.services[PageTotals].tick()
-        assert site.services[PageNumbers]._tail.views("/a") == 0
-        assert counts(site)[0]["/a"] == (3, 3)
-
-
 @pytest.mark.both_kinds
 def test_a_rolled_back_database_shows_the_remaining_views(database):
     with Site(database.url, PAGE_NUMBERS="*") as site:
@@ -168,29 +133,12 @@ def test_a_recount_finds_and_repairs_wrong_sums_of_pages(database):
         assert counts(site)[0]["/a"] == (1, 1)
 
 
-def play(url: str, seed: int, steps: int) -> None:
-    with History(url, Random(seed)) as history:
-        for _ in range(steps):
+@pytest.mark.both_kinds
+def test_the_numbers_are_exact_after_any_history(database, monkeypatch):
+    monkeypatch.setattr(page_queries, "ROWS_PER_MOVE", 2)
+    with History(database.url, Random(2)) as history:
+        for _ in range(STEPS):
             history.step()
         report = history.sites[0].services[PageTotals].read()
         assert dict(report.views) == +history.views
         assert history.sites[0].recount() == []
-
-
-@pytest.fixture
-def few_rows(monkeypatch):
-    """The sums take over few rows at once."""
-    monkeypatch.setattr(page_queries, "ROWS_PER_MOVE", 2)
-
-
-@pytest.mark.both_kinds
-@pytest.mark.usefixtures("few_rows")
-def test_the_numbers_are_exact_after_any_history(database):
-    play(database.url, seed=2, steps=STEPS)
-
-
-@pytest.mark.long(proved_by="site/page_numbers/test_page_sums.py::test_the_numbers_are_exact_after_any_history")
-@pytest.mark.parametrize("seed", [1, 3, 4])
-@pytest.mark.usefixtures("few_rows")
-def test_the_numbers_are_exact_after_longer_histories(database, seed):
-    play(database.url, seed, 2 * STEPS)

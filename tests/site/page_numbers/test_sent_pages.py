@@ -1,11 +1,8 @@
 """How the server reads the pages that clients name, and its limits for an address."""
 
-from types import SimpleNamespace
-
 from support.application.site import Site, site_fixture
 
 from koyjabo.base.core.urls import page_of, sent_page
-from koyjabo.counting import known_pages
 from koyjabo.site.page_numbers.page_numbers import MAX_PATHS, PATHS_OF_A_REGISTRATION
 from koyjabo.web.limits.limits import MIN_NEW_PAGES, NEW_PAGES
 
@@ -120,12 +117,3 @@ def test_workers_share_the_new_pages_of_an_address(sqlite_database):
         pages = [f"/{number}" for number in range(NEW_PAGES // 4 + 1)]
         assert NEW_PAGES // 4 == MIN_NEW_PAGES
         assert view(site, pages) == [*pages[:-1], None]
-
-
-def test_a_page_is_new_again_after_many_other_pages(monkeypatch):
-    monkeypatch.setattr(known_pages, "MAX_KNOWN_PAGES", 4)
-    counted, known = [], known_pages.KnownPages()
-    limits = SimpleNamespace(limits_storage=True, count_name=lambda: counted.append(1))
-    for page in ("/a", "/b", "/c", "/a", "/d", "/a", "/b"):
-        assert known.allowed(page, limits) == page
-    assert len(counted) == 5, "all but the second and third view of /a"

@@ -10,7 +10,6 @@ from support.application.site import Site
 from koyjabo.base.core.errors import TooManyRequests
 from koyjabo.realtime import room as rooms
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.realtime.strict_packets import ClientRooms
 from koyjabo.site.page_numbers import pages_room
 from koyjabo.site.page_numbers.page_numbers import page_of
 from koyjabo.site.page_numbers.page_update import PAGES_ROOM
@@ -114,17 +113,6 @@ def test_a_broadcast_lets_other_work_run_between_its_pages(site, room, monkeypat
     assert (len(socket.received), pauses) == (21, list(range(1, 21)))
 
 
-def test_a_broadcast_lets_other_work_run_between_copies_for_many_clients(site, room, monkeypatch):
-    sockets, pauses = [watch(room, f"https://{number}.example/a") for number in range(100)], []
-
-    def let_others_run() -> None:
-        pauses.append(sum(len(socket.received) for socket in sockets) - len(sockets))
-
-    monkeypatch.setattr(room._fanout, "let_others_run", let_others_run)
-    push(site, room, "/a")
-    assert pauses == [32, 64, 96]
-
-
 def test_an_address_has_a_limit_of_watched_paths_and_their_bytes(site, room, monkeypatch):
     monkeypatch.setattr(pages_room, "MAX_WATCHED_PATHS", 10)
     first = watch(room, *(f"/{number}" for number in range(6)))
@@ -157,42 +145,6 @@ def test_the_cost_of_an_added_path_does_not_grow_with_the_earlier_paths(site, ro
     assert (len(held.pages), held.paths, held.size) == (101, 101, sum(map(len, held.pages)))
     room.leave(socket)
     assert (dict(room.source.watched), dict(room._paths._counts), dict(room._bytes._counts)) == ({}, {}, {})
-
-
-def test_the_cost_of_entering_a_room_does_not_grow_with_the_rooms_of_the_client():
-    """A Socket.IO client may watch 50,000 pages, which it leaves all at once."""
-
-    class Room(str):
-        compared = 0
-        __hash__ = str.__hash__
-
-        def __eq__(self, other):
-            Room.compared += 1
-            return str.__eq__(self, other)
-
-    manager = ClientRooms()
-    manager.rooms = {"/": {}}
-    for number in range(300):
-        manager.basic_enter_room("client", "/", Room(f"page /{number}"), eio_sid="connection")
-    for number in range(300):
-        manager.basic_leave_room("client", "/", Room(f"page /{number}"))
-    assert (Room.compared < 3_000, manager._rooms_of) == (True, {})
-
-
-def test_an_added_path_changes_neither_the_earlier_paths_nor_an_update_to_come(site, room):
-    socket = watch(room, "/a", "/b")
-    site.register("reader", page="/a")
-    watch(room, "/c", "/%61?x", "/b", socket=socket, adds=True)
-    room._broadcast()
-    push(site, room, "/b")
-    push(site, room, "/c")
-    assert socket.paths[:2] == [["/a", "/b"], ["/c", "/%61?x", "/b"]]
-    assert sorted(map(tuple, socket.paths[2:]))[-2:] == [("/b",), ("/c",)]
-    push(site, room, "/a")
-    assert socket.paths[-1] == ["/a", "/%61"]
-    watch(room, "/d", socket=socket, adds=True)
-    room.leave(socket)
-    assert dict(room.source.watched) == {}
 
 
 def test_an_added_path_hides_no_view_of_an_earlier_path(site, room):

@@ -191,15 +191,6 @@ def test_the_audit_log_lists_changes_and_logins_from_the_newest(admin, example):
     assert shown.index("Signed up Rani") < shown.index(accepted)
 
 
-def test_the_audit_log_has_a_column_for_locations_only_if_it_has_one(site, admin, example):
-    site.rows("UPDATE audit_log SET place = ''")
-    assert 'class="place"' not in admin.get("/admin/audit")
-    site.rows("UPDATE audit_log SET place = 'Dhaka, BD' WHERE action = 'community.create'")
-    page = admin.get("/admin/audit")
-    assert '<th scope="col" class="place">' in page
-    assert "Dhaka" in page
-
-
 def test_the_pages_of_the_audit_log_contain_each_entry_once(other):
     admin = panel(other)
     ExampleCommunity(other)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import copy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jinja2 import FileSystemBytecodeCache
+from jinja2.bccache import Bucket
 
 from koyjabo import make_routes
 
@@ -19,6 +24,19 @@ _apps: dict[tuple[str, ...], Flask] = {}
 """Applications without services, by the settings that their routes depend on. None is ever used itself."""
 
 
+class CompiledTemplates(FileSystemBytecodeCache):
+    """Compiled templates of pages, which all processes and runs share. To compile them takes most of a second."""
+
+    def __init__(self) -> None:
+        folder = Path(__file__).resolve().parents[3] / ".venv" / "templates"
+        folder.mkdir(exist_ok=True)
+        super().__init__(str(folder))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):  # a test may have limited the space on the disk
+            super().dump_bytecode(bucket)
+
+
 def copied_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
     """Does what `make_routes` does."""
     from koyjabo.web.limits.limits import LIMITS_EXTENSION, RateLimits  # a server imports it after its patch
@@ -28,6 +46,7 @@ def copied_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
     key = (settings.environment, settings.secret_key, settings.metrics_token)
     if key not in _apps:
         _apps[key] = make_routes(settings, {})
+        _apps[key].jinja_env.bytecode_cache = CompiledTemplates()
     app = copy(_apps[key])
     vars(app).update({name: copied(value) for name, value in vars(app).items()})
     app.config.update({name: value for name, value in more.items() if name.isupper()})

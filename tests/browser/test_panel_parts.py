@@ -1,0 +1,144 @@
+"""Parts of the panel by mouse and keyboard: lists, menus, the command menu, the time zone."""
+
+import re
+
+import pytest
+from pages import check_accessible, expect, visit
+
+VISITS = 10
+ANDROID = "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
+
+ROWS = "[data-table=visits] tbody tr"
+FOCUSED = "document.activeElement.closest('tr')?.rowIndex ?? 0"
+
+
+@pytest.fixture(scope="module")
+def site(new_site):
+    """A site without visits and without a time zone."""
+    return new_site(STARTING_TOTAL=None, TIMEZONE="")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def visits(site, founder):
+    """Register visits, the first by a user on a page that has no other visits, and found a community."""
+    founder.found("Uttara commuters")
+    founder.visit("founder", page="/fares/mirpur-10", userAgent=ANDROID)
+    for number in range(1, VISITS):
+        site.register(f"visitor{number}", page=f"/stops/uttara-north-{number}", userAgent=ANDROID)
+
+
+def test_the_keyboard_moves_through_the_list_of_visits_and_the_back_button_closes_a_visit(admin_tab):
+    page, sheet = admin_tab, admin_tab.locator("dialog.sheet")
+    visit(page, "/admin/visits")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.evaluate(FOCUSED) == 2
+    page.keyboard.press("k")
+    assert page.evaluate(FOCUSED) == 1
+    page.keyboard.press("Enter")
+    expect(sheet).to_contain_text("uttara-north-9")
+    expect(page).to_have_url(re.compile(r"/admin/visits/10$"))
+    page.keyboard.press("j")
+    expect(sheet).to_contain_text("uttara-north-8")
+    expect(page).to_have_url(re.compile(r"/admin/visits/9$"))
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/admin/visits$"))
+    assert page.evaluate(FOCUSED) == 2
+    page.locator(ROWS).nth(2).locator("td").nth(1).click()
+    expect(sheet).to_contain_text("uttara-north-7")
+    page.go_back()
+    expect(sheet).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/admin/visits$"))
+    page.locator("#text").press("j")
+    expect(page.locator("#text")).to_have_value("j")
+
+
+def test_a_combobox_finds_a_value_by_a_part_of_its_name_and_sends_the_value(admin_tab):
+    page = admin_tab
+    visit(page, "/admin/visits")
+    page.get_by_text("Filters", exact=True).click()
+    field, choices = page.get_by_role("combobox", name="Page"), page.locator("#page-choices li")
+    field.fill("MIRPUR")
+    expect(choices).to_have_text(["/fares/mirpur-101"])
+    field.press("Enter")
+    expect(field).to_have_value("/fares/mirpur-10")
+    for _ in range(3):
+        field.press("ArrowDown")
+    expect(field).to_have_attribute("aria-activedescendant", "page-choices-1")
+    field.press("Escape")
+    expect(field).to_have_value("/fares/mirpur-10")
+    field.fill("nowhere")
+    expect(page.get_by_text("Nothing found.")).to_be_visible()
+    field.press("Escape")
+    page.get_by_role("button", name="Apply").click()
+    expect(page).to_have_url(re.compile(r"page=%2Ffares%2Fmirpur-10"))
+
+
+def test_a_menu_opens_closes_and_moves_its_focus_by_keyboard(admin_tab):
+    page = admin_tab
+    visit(page, "/account")
+    menu = page.locator("header details.menu")
+    summary, items = menu.locator("summary"), menu.locator(".items :is(a, button)")
+    summary.focus()
+    for key, item in (("ArrowDown", items.first), ("ArrowUp", items.last), ("Home", items.first)):
+        page.keyboard.press(key)
+        expect(item).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(summary).to_be_focused()
+    summary.click()
+    expect(items.first).to_be_visible()
+    page.locator("h1").click()
+    expect(items.first).to_be_hidden()
+
+
+def field(page):
+    return page.locator("#command-menu input")
+
+
+def test_the_command_menu_works_by_keyboard(admin_tab):
+    page = admin_tab
+    visit(page, "/admin/server")
+    page.keyboard.press("Control+k")
+    expect(field(page)).to_be_focused()
+    expect(page.get_by_role("option").first).to_have_text("Overview")
+    page.keyboard.type("uttara")
+    expect(page.get_by_role("option")).to_have_text([re.compile("Uttara commuters")])
+    expect(page.get_by_role("option")).to_have_attribute("aria-selected", "true")
+    assert field(page).get_attribute("aria-activedescendant") == page.get_by_role("option").get_attribute("id")
+    expect(page.locator("#command-menu [role=status]")).to_have_text("1 result")
+    check_accessible(page)
+    page.keyboard.press("Escape")
+    expect(field(page)).to_be_hidden()
+    page.keyboard.press("Meta+k")
+    field(page).fill("a")
+    expect(page.get_by_role("option").nth(2)).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option").nth(1)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("option").last).to_have_attribute("aria-selected", "true")
+    field(page).fill("time zone")
+    page.keyboard.press("Enter")  # before the response arrives
+    page.wait_for_url("**/admin/server")
+
+
+def test_an_open_page_shows_a_notice_while_visits_are_not_saved(site, admin_tab):
+    page = admin_tab
+    visit(page, "/admin/people")
+    notice = page.locator("[data-unsaved]")
+    expect(notice).to_have_text("")
+    with site.database.locked():
+        page.evaluate("fetch('/api/visitor/register', {method: 'POST', body: JSON.stringify({visitorId: 'karim'})})")
+        expect(notice).not_to_have_text("")
+    site.register("karim")
+    expect(notice).to_have_text("")
+
+
+def test_an_admin_sets_the_browsers_time_zone_with_one_click(new_device, session, site):
+    page = new_device(storage_state=session, timezone_id="America/New_York").context.new_page()
+    visit(page, "/admin/server")
+    page.get_by_role("button", name="Use America/New_York").click()
+    expect(page.locator("#zone")).to_contain_text("America/New_York")
+    expect(page.locator("[data-own-zone]")).to_have_count(0)
