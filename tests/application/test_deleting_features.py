@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ("static", "translations")
 """Folders of `koyjabo/` that no feature owns as a whole. They are linked instead of copied."""
@@ -68,14 +66,3 @@ def check(feature: str, folder: Path) -> None:
 
 def test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line(tmp_path):
     check("integrations.api_keys", tmp_path)
-
-
-OTHERS = "reports.share_links reports.weekly_report site.page_numbers site.badges site.receipts site.getting_started"
-
-
-@pytest.mark.long(
-    proved_by="application/test_deleting_features.py::test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line"
-)
-@pytest.mark.parametrize("feature", OTHERS.split())
-def test_every_separate_feature_can_be_deleted_with_its_folder_and_its_line(feature, tmp_path):
-    check(feature, tmp_path)

@@ -232,23 +232,6 @@ def test_a_caller_with_the_permission_is_let_in(site, cast, callers, least):
     assert wrong == {}
 
 
-PAGES = {
-    "": "outsider",
-    "/members": "member",
-    "/reports": "moderator",
-    "/settings": "moderator",
-    "/delete": "admin",
-}
-"""A community's pages, and the lowest role that may open each."""
-
-
-def test_only_members_see_a_hidden_community(cast, readers):
-    hidden = cast.kept_community(listed=False)
-    for page, least in PAGES.items():
-        readers["outsider"].get(f"/communities/{hidden}{page}", 404)
-        readers["member" if least == "outsider" else least].get(f"/communities/{hidden}{page}")
-
-
 class HeldBack(io.BytesIO):
     """A request body that arrives only after `do` has run."""
 

@@ -1,113 +1,71 @@
-"""`koyjabo verify`, `total set` and `stats`, with running servers and on damaged ledgers."""
+"""Commands of the operator while a server runs, and on damaged ledgers."""
 
 import json
-import re
 import subprocess
 import sys
 
-import pytest
 from support.application.commands import koyjabo
 from support.application.site import Site
 from support.assertions.ledger import assert_verified
-from support.programs.processes import ROOT, environment, run
+from support.clients.listener import BOTH_KINDS
+from support.clients.members import Member, PlainMember
+from support.people.accounts import Person, log_in, try_login
+from support.programs.processes import ROOT, environment, wait_until
 
-HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
-FOUNDED = f"""
-INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)
-SELECT '{HERE}', epoch, 0, 0, 0, revision FROM counters
-"""
+from koyjabo.base.settings.schema import Settings
+
+EMAIL, PASSWORD, NEW_PASSWORD = "ayesha@example.com", "rickshaw at dawn", "launch at dusk"
+MEMBERS_SEEN = "SELECT 1 FROM people WHERE person LIKE 'u:%'"
 DAMAGE = {
-    "a row that was deleted": ("visits", "DELETE FROM visits WHERE id = 3"),
-    "the newest row deleted": ("counters", "DELETE FROM visits WHERE id = 6"),
-    "an ordinal that was changed": ("visits", "UPDATE visits SET ordinal = ordinal + 1 WHERE id = 6"),
-    "a visitor who is missing": ("visitors", "DELETE FROM visitors WHERE visitor_id = 'karim' AND scope = 'site'"),
-    "a visitor who never came": ("counters", "INSERT INTO visitors VALUES ('site', 'nobody', 99, NULL)"),
-    "an adjustment that is missing": ("counters", "DELETE FROM adjustments"),
-    "an hour somebody was not there": ("person_days", "UPDATE person_days SET slots = 4611686018427387904"),
-    "a day that began at another time": ("hourly_people", "UPDATE person_days SET began_s = began_s - 1800"),
-    "a last day that is none": ("people", "UPDATE people SET last_day = '2038-01-01' WHERE person LIKE 'v:%'"),
-    "a person who never came": ("people", f"INSERT INTO people VALUES (99, '{HERE}', 'u:nobody', '2025-12-16')"),
-    "a visitor who is nobody's": ("people", "UPDATE people SET person = 'v:stranger' WHERE person = 'v:nila'"),
-    "a visitor who is known and anonymous": ("people", "UPDATE visitors SET user_id = 'x' WHERE visitor_id = 'nila'"),
-    "a day nobody came on": ("returns", f"INSERT INTO returns VALUES ('{HERE}', '2025-01-01', '', 1, 0)"),
-    "a conversion that did not happen": (
-        "conversions",
-        f"INSERT INTO conversions VALUES ('1', '{HERE}', 'nila', 'somebody', 1, NULL)",
-    ),
+    "visits": "DELETE FROM visits WHERE id = 3",
+    "counters": "DELETE FROM adjustments",
+    "visitors": "DELETE FROM visitors WHERE visitor_id = 'karim'",
+    "people": "INSERT INTO people VALUES (99, 'site', 'u:nobody', '2025-12-16')",
+    "returns": "INSERT INTO returns VALUES ('site', '2025-01-01', '', 1, 0)",
+    "conversions": "INSERT INTO conversions VALUES ('1', 'site', 'nila', 'somebody', 1, NULL)",
 }
+"""Damage by the table that a recount names."""
+
+MAIL = "smtp://sender:hush@mail.example.com:587?from=live@example.com"
 
 
-@pytest.fixture
-def sound_ledger(sqlite_database):
-    """A ledger without a server: six visits by three visitors on top of 4000, the last three also in a community."""
+def run(site: Site, *arguments: str, typed: str = "", fails: bool = False) -> str:
+    """Run a command on the site's database. Returns what it prints."""
+    done = koyjabo(*arguments, typed=typed, DATABASE_URL=site.database_url)
+    assert done.exit_code == fails, done.output
+    return done.output
+
+
+def test_the_verify_command_finds_each_damage_of_a_ledger(sqlite_database):
     with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
-        site.rows(FOUNDED)
-        for visitor in ("ayesha", "karim", "ayesha"):
+        for visitor in ("ayesha", "karim", "nila", "karim"):
             site.register(visitor)
-        for visitor in ("nila", "karim", "ayesha"):
-            site.register(visitor, communityId=HERE)
-        assert site.recount() == []
-    return sqlite_database
+        for damage in DAMAGE.values():
+            site.rows(damage)
+        problems = run(site, "verify", fails=True).splitlines()
+        assert {line.partition(":")[0] for line in problems} >= set(DAMAGE)
 
 
-def verify(database) -> set[str]:
-    """Run the command on a damaged ledger, and return the tables that it reports."""
-    done = run("-m", "koyjabo", "verify", DATABASE_URL=database.url)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return tables(done.stdout.splitlines())
-
-
-def tables(problems: list[str]) -> set[str]:
-    return {line.partition(":")[0] for line in problems}
-
-
-def test_the_verify_command_finds_each_damage_of_a_ledger(sound_ledger):
-    ruin, missed = sound_ledger.copy(), {}
-    for name, (where, damage) in DAMAGE.items():
-        ruin.rows(damage)
-        damaged = sound_ledger.copy()
-        damaged.rows(damage)
-        with Site(damaged.url) as site:
-            wrong_tables = tables(site.recount())
-        if where not in wrong_tables:
-            missed[name] = wrong_tables
-    assert missed == {}
-    assert verify(ruin) >= {table for table, _ in DAMAGE.values()}
-
-
-def test_a_running_server_follows_a_total_that_is_set_by_hand(server):
+def test_a_running_server_follows_a_total_that_is_set_by_hand(sqlite_database):
     """It goes up within the epoch, but down only in a new one, since pages drop a number that falls within an epoch."""
-    first = server.register("ayesha", visit="1")
-    assert server.koyjabo("total", "set", "4000").returncode == 0
-    up = server.stats()
-    assert (up.total, up.epoch) == (4000, first.stats.epoch)
-    assert up.revision > first.stats.revision
-    assert server.register("karim").ordinal == 4001
-
-    refused = server.koyjabo("total", "set", "10")
-    assert refused.returncode == 1
-    assert "--new-epoch" in refused.stderr
-    assert (server.stats().total, server.stats().epoch) == (4001, first.stats.epoch)
-
-    assert server.koyjabo("total", "set", "10", "--new-epoch").returncode == 0
-    down = server.stats()
-    assert down.total == 10
-    assert int(down.epoch, 36) > int(up.epoch, 36)
-    assert down.revision > up.revision
-    assert server.register("nila").ordinal == 11
-    assert server.register("ayesha", visit="1").ordinal == first.ordinal
-    shown = json.loads(server.koyjabo("stats", "--json").stdout)
-    assert shown == {"total": 11, "today": 3, "unique_visitors": 3}
-    assert_verified(server)
-
-
-def test_the_first_help_page_leaves_out_the_command_for_old_primaries():
-    first = koyjabo("--help").output
-    listed = set(re.findall(r"^  (\w+) ", first, re.MULTILINE))
-    assert {"forget", "verify"} <= listed
-    assert not {"ledger", "prune"} & listed
-    assert "accept" in koyjabo("ledger", "--help").output
+    with Site(sqlite_database.url) as site:
+        first = site.register("ayesha", visitId="1")
+        run(site, "total", "set", "4000")
+        up = site.stats()
+        assert (up["totalVisits"], up["epoch"]) == (4000, first.stats["epoch"])
+        assert up["revision"] > first.stats["revision"]
+        assert site.register("karim").ordinal == 4001
+        assert "--new-epoch" in run(site, "total", "set", "10", fails=True)
+        assert site.stats()["totalVisits"] == 4001
+        run(site, "total", "set", "10", "--new-epoch")
+        down = site.stats()
+        assert (down["totalVisits"], int(down["epoch"], 36) > int(up["epoch"], 36)) == (10, True)
+        assert down["revision"] > up["revision"]
+        assert site.register("nila").ordinal == 11
+        assert site.register("ayesha", visitId="1").ordinal == first.ordinal
+        shown = json.loads(run(site, "stats", "--json"))
+        assert (shown["total"], shown["unique_visitors"]) == (11, 3)
+        assert site.recount() == []
 
 
 def test_a_command_fails_with_one_line_if_its_output_is_closed_or_full(sqlite_database):
@@ -123,3 +81,81 @@ def test_a_command_fails_with_one_line_if_its_output_is_closed_or_full(sqlite_da
         )
         assert done.returncode == 1, output
         assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_the_list_of_settings_has_their_sources_and_no_secrets(sqlite_database):
+    def run(*arguments: str) -> str:
+        done = koyjabo("settings", *arguments, DATABASE_URL=sqlite_database.url, TIMEZONE="", SITE_NAME="Rail Count")
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert run("set", "public_url", "https://live.example.com") == "Set PUBLIC_URL.\n"
+    assert run("set", "SMTP_URL", MAIL) == "Set SMTP_URL.\n"
+    lines = run().splitlines()
+    assert [line.split()[0].lower() for line in lines] == list(Settings.model_fields)
+    assert {"SITE_NAME environment Rail Count", "SMTP_URL page (hidden)", "BACKUP_AT default 03:30"} <= set(lines)
+    assert {"name": "PUBLIC_URL", "source": "page", "value": "https://live.example.com"} in json.loads(run("--json"))
+
+
+def test_an_operator_creates_changes_and_disables_an_account_while_the_server_runs(sqlite_database):
+    def status(person: Person) -> int:
+        return person.get("/api/auth/me").status_code
+
+    with Site(sqlite_database.url) as site:
+        run(site, "user", "create", EMAIL, "--password-stdin", "--name", "Ayesha", typed=f"{PASSWORD}\n")
+        person = log_in(site)
+        shown = {"id": person.id, "email": EMAIL, "name": "Ayesha", "is_admin": False}
+        assert person.get("/api/auth/me").json == shown
+        for arguments, is_admin in (
+            (("role", "AYESHA@example.com", "admin"), True),
+            (("role", EMAIL, "viewer"), False),
+            (("promote", EMAIL), True),
+            (("promote", EMAIL, "--demote"), False),
+        ):
+            run(site, "user", *arguments)
+            assert person.get("/api/auth/me").json["is_admin"] is is_admin
+        run(site, "user", "password", EMAIL, "--password-stdin", typed=NEW_PASSWORD)
+        assert (status(person), try_login(site).status_code) == (401, 401)
+        person = log_in(site, password=NEW_PASSWORD)
+        run(site, "user", "disable", EMAIL)
+        assert (status(person), try_login(site, password=NEW_PASSWORD).status_code) == (401, 401)
+        run(site, "user", "enable", EMAIL)
+        assert try_login(site, password=NEW_PASSWORD).status_code == 200
+
+
+def test_a_restore_under_a_running_server_updates_its_open_pages_and_ends_its_sessions(server, tmp_path):
+    def rows() -> list:
+        return server.database.rows(MEMBERS_SEEN)
+
+    member, file = Member(server), str(tmp_path / "koyjabo.backup")
+    community = member.found()
+    for number in range(5):
+        server.register(f"v{number}", communityId=community)
+    server.koyjabo("backup", file).check_returncode()
+    for number in range(5):
+        server.register(f"later{number}")
+    with BOTH_KINDS[0](server.port) as plain, BOTH_KINDS[1](server.port) as socketio:
+        first = [page.first() for page in (plain, socketio)]
+        seat = PlainMember(server.port, community, member.token)
+        seat.wait_for_count(1)
+        wait_until(rows, "they are in the reports")
+        assert {stats.total for stats in first} == {10}
+        refused = server.koyjabo("restore", file)
+        assert (refused.returncode, "--force" in refused.stderr) == (1, True)
+        server.koyjabo("restore", file, "--force").check_returncode()
+        for page in (plain, socketio):
+            shown = page.wait_for_total(5)
+            assert int(shown.epoch, 36) > int(first[0].epoch, 36)
+            assert shown.revision > first[0].revision
+        assert seat.wait_for_code() == 4002
+        assert server.register("somebody").ordinal == 6
+        for page in (plain, socketio):
+            page.wait_for_total(6)
+    assert member.call("GET", "/api/auth/me", status=401)["code"] == "invalid_token"
+    member.log_in()
+    assert member.call("GET", f"/api/communities/{community}/stats")["totalVisits"] == 5
+    assert rows() == []
+    with PlainMember(server.port, community, member.token) as again:  # in an hour that was already recorded
+        again.wait_for_count(1)
+        wait_until(rows, "they are in the reports again")
+    assert_verified(server)

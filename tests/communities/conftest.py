@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.people.accounts import Person, new_admin, sign_up
 from support.servers.server import Server
 
-
-@pytest.fixture(scope="module")
-def site(module_database) -> Iterator[Site]:
-    with Site(module_database.url) as site:
-        yield site
+site = site_fixture(is_shared=True)
 
 
 @pytest.fixture(scope="module")

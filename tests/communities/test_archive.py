@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
-from support.application.site import Site, assert_error
+from support.application.site import Site, assert_error, site_fixture
 from support.people.accounts import log_in, sign_up
 from support.people.communities import PATH, account_of, found, give
 from support.programs.patience import PATIENCE_S
@@ -16,10 +16,7 @@ THREADS = 4
 ROUNDS = 6
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, STARTING_TOTAL=4000) as site:
-        yield site
+site = site_fixture(STARTING_TOTAL=4000)
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ import json
 import pytest
 from support.application.site import Site, assert_error
 from support.assertions.openapi import assert_described
-from support.people.communities import PATH, found, losses, roles_in
+from support.people.accounts import sign_up
+from support.people.communities import PATH, found, give, losses, roles_in, site_admin
 from support.people.routes import stored
 
+from koyjabo.communities import communities
 from koyjabo.communities.services import CommunityServices
 
 CODES = {401: "unauthenticated", 403: "forbidden", 404: "unknown_community", 409: "last_admin"}
@@ -115,6 +117,32 @@ def test_the_founder_of_a_community_becomes_its_admin(site, cast):
     assert community == {"id": community["id"], **shown}
     assert roles_in(site, community["id"]) == {cast["outsider"].id: "admin"}
     assert found(cast["outsider"])["open"] is found(cast["outsider"])["listed"] is True
+
+
+def test_the_founding_limit_counts_only_communities_that_still_exist(site, monkeypatch):
+    """A community counts for its founder, not its current admin, so other people cannot use up the founder's limit."""
+    monkeypatch.setattr(communities, "MAX_FOUNDED_COMMUNITIES", 3)
+    ayesha, babul, admin = sign_up(site, "ayesha"), sign_up(site, "babul"), site_admin(site, "zarina")
+    directory = site.services[CommunityServices].directory
+
+    def assert_refused() -> None:
+        assert_error(ayesha.post(PATH, json={"name": "One more"}), 409, "too_many_communities")
+
+    founded = [found(ayesha)["id"] for _ in range(3)]
+    assert_refused()
+    for community in founded:
+        assert give(ayesha, community, babul, "admin").status_code < 300
+    assert ayesha.post(f"{PATH}/{founded[2]}/leave").status_code == 204
+    assert_refused()
+    found(babul)
+    assert ayesha.delete(f"{PATH}/{founded[0]}").status_code == 204
+    found(ayesha)
+    assert_refused()
+    directory.archive(admin, founded[1])
+    found(ayesha)
+    assert_refused()
+    for _ in range(4):
+        assert directory.create(admin, {"name": "of a site admin"})
 
 
 def test_a_change_of_a_community_sets_only_the_given_fields(cast):

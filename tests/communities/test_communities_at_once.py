@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 
 import pytest
@@ -13,6 +14,8 @@ from support.runs.short_run import EVERYTHING
 
 from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.base.core.identity import Account
+from koyjabo.communities import communities
+from koyjabo.communities.errors import TooManyCommunities
 from koyjabo.communities.memberships import Memberships
 from koyjabo.communities.services import CommunityServices
 
@@ -124,6 +127,15 @@ def test_a_community_that_is_being_deleted_accepts_no_member(sites, two):
         assert ended is None
         assert joined is None or isinstance(joined, UnknownCommunity)
         assert roles_in(sites[0], community) == {}
+
+
+def test_simultaneous_requests_do_not_exceed_the_founding_limit(sites, monkeypatch):
+    monkeypatch.setattr(communities, "MAX_FOUNDED_COMMUNITIES", 3)
+    founder = new_account(sites[0])
+    directories = [site.services[CommunityServices].directory for site in sites]
+    raised = at_once(*[partial(directory.create, founder, {"name": "Mirpur"}) for directory in directories * 4])
+    assert {type(error) for error in raised if error} == {TooManyCommunities}
+    assert raised.count(None) == 3
 
 
 def test_a_disabled_admin_does_not_count_as_another_admin(sites, two):

@@ -4,7 +4,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.application.site import Site, assert_error
+from support.application.site import Site, assert_error, site_fixture
 from support.assertions.openapi import assert_described
 from support.people.accounts import bare, confirm, disable, promote, sign_up
 from support.people.communities import PATH, accept, found, give, invite, roles_in
@@ -17,10 +17,7 @@ UNMAILED = {"status": "invited", "link": "", "mail": "unavailable"}
 TOKEN = re.compile(r"http://localhost/invitations/[\w-]{43}")
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, RATE_LIMIT_LOGINS="0") as site:
-        yield site
+site = site_fixture(RATE_LIMIT_LOGINS="0")
 
 
 @pytest.fixture
@@ -182,18 +179,6 @@ def test_a_new_user_signs_up_with_an_invitation_and_joins_in_one_step(site, foun
     assert sorted(roles_in(site, community).values()) == ["admin", "moderator"]
     other.send(f"/signup?next={path}", **{**form, "email": "karim@example.com"})
     assert other.location == path, "the link works once, and its page says so"
-
-
-def test_the_account_page_lists_invitations_and_declines_them(site, founder, community, karim):
-    token = invite(founder, community, "karim@example.com")
-    reader = Reader(site).log_in("karim")
-    assert "Night bus" not in reader.get("/account")
-    confirm(site, "karim")
-    assert f'action="/invitations/{token}/accept"' in reader.get("/account")
-    for action in ("accept", "decline"):
-        reader.send(f"/invitations/{token}/{action}", 403, csrf_token="wrong")
-    reader.send(f"/invitations/{token}/decline")
-    assert "Night bus" not in reader.get("/account")
 
 
 def test_an_admin_sees_pending_invitations_and_revokes_them(site, founder, community, karim):

@@ -70,12 +70,9 @@ def test_a_delete_by_external_id_archives_a_community_and_a_put_restores_it(site
     assert_error(boss.delete(f"{PATH}/by-ref/nowhere"), 404, "unknown_community")
 
 
-def test_an_external_id_that_a_path_cannot_contain_is_refused(boss):
+def test_an_external_id_is_refused_if_a_path_cannot_contain_it_or_another_community_has_it(boss):
     for ref in ("online", "by-ref", "x" * 256, "মিরপুর", "a%0Ab", "a%7F"):
         assert_error(put(boss, ref), 400, "invalid_input", "ref")
-
-
-def test_the_id_of_another_community_is_refused_as_an_external_id(boss):
     own = found(boss, name="Ours")
     for ref in (own["id"], own["id"].upper()):
         assert_error(put(boss, ref), 409, "ref_taken")

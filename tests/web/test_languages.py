@@ -32,12 +32,6 @@ def test_a_page_has_the_language_of_the_browser_until_its_reader_chooses_another
     assert '<html lang="en"' in client.get("/", headers=BANGLA).text
 
 
-def test_a_document_is_marked_as_english_on_a_bangla_page(client):
-    page = client.get("/docs/backup.md", headers=BANGLA).text
-    assert '<html lang="bn"' in page
-    assert '<article class="guide" lang="en">' in page
-
-
 def test_numbers_and_places_have_the_format_of_the_language(site):
     for write, texts in (
         (i18n.count, NUMBERS),

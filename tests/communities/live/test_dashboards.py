@@ -67,16 +67,6 @@ def test_a_dashboard_shows_tabs_arrivals_and_departures(server, founder, communi
         wait_until_shown([], 1, 1)
 
 
-def test_a_member_who_opens_sockets_is_one_visitor_of_today(server, founder, community):
-    member = Member(server).join(community)
-    for _ in range(2):
-        with PlainMember(server.port, community, member.token) as socket:
-            socket.next_of_type("visitor_count")
-    today = f"/api/communities/{community}/visitors/today"
-    wait_until(lambda: founder.call("GET", today)["authenticated_visitors"] == 1, "they are a visitor of today")
-    assert founder.call("GET", f"/api/communities/{community}/stats")["totalVisits"] == 0
-
-
 def test_a_single_worker_refreshes_its_dashboards_every_10_s():
     now, at = Time(), []
     leader = DashboardLeader(clock_of(now))

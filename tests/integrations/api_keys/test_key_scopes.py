@@ -1,7 +1,7 @@
 """Every scope with every API call: a key may only make the calls that its scopes allow."""
 
 import pytest
-from support.application.site import Site, assert_error
+from support.application.site import assert_error, site_fixture
 from support.people.api_keys import call, key
 from support.people.routes import method_of, path_of, rules, stored
 
@@ -30,10 +30,7 @@ CALLS = {
 """Endpoints of each scope."""
 
 
-@pytest.fixture(scope="module")
-def site(module_database):
-    with Site(module_database.url, RATE_LIMIT_REPORTS="0", RATE_LIMIT_KEYS="0") as site:
-        yield site
+site = site_fixture(is_shared=True, RATE_LIMIT_REPORTS="0", RATE_LIMIT_KEYS="0")
 
 
 @pytest.fixture(scope="module")

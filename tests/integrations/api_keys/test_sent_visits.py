@@ -6,7 +6,7 @@ import json
 import logging
 
 import pytest
-from support.application.site import Site, assert_error, nothing_counted
+from support.application.site import Site, assert_error, nothing_counted, site_fixture
 from support.people.accounts import new_admin, sign_up
 from support.people.api_keys import call, key
 
@@ -23,10 +23,7 @@ PAGE = {
 }
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
+site = site_fixture()
 
 
 @pytest.fixture

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.people.accounts import Person, sign_up
 
-
-@pytest.fixture
-def site(database) -> Iterator[Site]:
-    with Site(database.url) as site:
-        yield site
+site = site_fixture()
 
 
 @pytest.fixture
-def ayesha(site) -> Person:
+def ayesha(site: Site) -> Person:
     return sign_up(site)

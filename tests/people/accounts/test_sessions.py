@@ -101,7 +101,11 @@ def test_a_refresh_token_sent_to_two_servers_at_once_is_renewed_once(database):
 
 def test_a_logout_revokes_both_tokens_of_its_session_and_no_other_session(site, losses):
     person, elsewhere, somebody = sign_up(site), log_in(site), sign_up(site, "karim")
-    assert person.post(LOGOUT).status_code == 204
+    with Site(site.database_url) as other:
+        there = Person(other, person.id, person.email, person.access, person.refresh)
+        assert lives(there)
+        assert person.post(LOGOUT).status_code == 204
+        assert not lives(there), "nor on another server"
     assert not lives(person)
     assert_error(person.renew(), 401, "invalid_token")
     assert lives(elsewhere)
@@ -111,17 +115,6 @@ def test_a_logout_revokes_both_tokens_of_its_session_and_no_other_session(site, 
     assert elsewhere.post(LOGOUT, token=elsewhere.refresh).status_code == 204
     assert not lives(elsewhere)
     assert_error(bare(site).post(LOGOUT), 401, "unauthenticated")
-
-
-def test_a_revocation_survives_a_restart_and_applies_on_other_servers(database):
-    with Site(database.url) as one, Site(database.url) as other:
-        person = sign_up(one)
-        there = Person(other, person.id, person.email, person.access, person.refresh)
-        assert lives(there)
-        assert person.post(LOGOUT).status_code == 204
-        assert not lives(there)
-        other.restart()
-        assert not lives(there)
 
 
 def test_a_session_ends_30_days_after_its_last_renewal(site):
@@ -135,8 +128,11 @@ def test_a_session_ends_30_days_after_its_last_renewal(site):
     assert_error(person.renew(), 401, "invalid_token")
 
 
-def test_a_new_password_revokes_all_other_sessions(site, losses):
+def test_a_new_password_needs_the_current_one_and_revokes_all_other_sessions(site, losses):
     person, elsewhere, somebody = sign_up(site), log_in(site), sign_up(site, "karim")
+    assert_error(change(person, current="something else"), 401, "wrong_credentials")
+    assert_error(change(person, new="short"), 400, "invalid_input", "new_password")
+    assert (lives(elsewhere), losses) == (True, [])
     assert change(person).status_code == 204
     assert (lives(person), lives(elsewhere), lives(somebody)) == (True, False, True)
     assert person.renew().status_code == 200
@@ -147,24 +143,14 @@ def test_a_new_password_revokes_all_other_sessions(site, losses):
     assert not lives(person), "the operator's new password revokes all sessions"
 
 
-def test_a_new_password_needs_the_current_one(site, losses):
-    person, elsewhere = sign_up(site), log_in(site)
-    assert_error(change(person, current="something else"), 401, "wrong_credentials")
-    assert_error(change(person, new="short"), 400, "invalid_input", "new_password")
-    assert_error(person.post(PASSWORDS, json={}), 400, "invalid_input", "current_password", "new_password")
-    assert lives(elsewhere)
-    assert log_in(site).id == person.id
-    assert losses == []
-
-
 def listed(person) -> list[dict]:
     answer = person.get(SESSIONS)
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "private, no-store")
     return answer.json
 
 
-def log_in_from(site, user_agent: str = PHONE) -> None:
-    answer = try_login(site, environ={"HTTP_USER_AGENT": user_agent, "REMOTE_ADDR": ADDRESS})
+def log_in_from(site) -> None:
+    answer = try_login(site, environ={"HTTP_USER_AGENT": PHONE, "REMOTE_ADDR": ADDRESS})
     assert answer.status_code == 200, answer.text
 
 
@@ -181,55 +167,34 @@ def test_the_list_of_sessions_shows_browser_system_place_and_start_but_no_addres
     assert (began, this["created_at"]) == (site.time.ms - 3_600_000, this["renewed_at"])
 
 
-def test_the_list_of_sessions_contains_only_the_callers_own_live_ones(site):
-    here, gone = sign_up(site), log_in(site)
-    sign_up(site, "karim")
-    gone.post("/api/auth/logout")
-    assert [session["current"] for session in listed(here)] == [True]
-    site.time.pass_(days=29)
-    there = log_in(site)
-    site.time.pass_(days=2)
-    assert [session["current"] for session in listed(there)] == [True]
-
-
-def test_a_revoked_session_loses_both_its_tokens(site):
-    here, there, third = sign_up(site), log_in(site), log_in(site)
+def test_a_user_revokes_one_or_all_other_sessions_but_none_of_another_user(site):
+    here, there, third, stranger = sign_up(site), log_in(site), log_in(site), sign_up(site, "karim")
     lost: list[str] = []
     site.services.signals.access_revoked.connect(lost.append, weak=False)
-    id = site.services[Tokens].read(there.access).session_id
-    assert here.delete(f"{SESSIONS}/{id}").status_code == 204
-    assert_error(there.get("/api/auth/me"), 401, "invalid_token")
+    own, theirs = (site.services[Tokens].read(person.access).session_id for person in (there, stranger))
+    assert here.delete(f"{SESSIONS}/{own}").status_code == 204
+    assert_error(there.get(ME), 401, "invalid_token")
     assert_error(there.renew(), 401, "invalid_token")
-    assert third.get("/api/auth/me").status_code == 200
-    assert lost == [id]
-    assert_error(here.delete(f"{SESSIONS}/{id}"), 404, "unknown_session")
-
-
-def test_a_user_revokes_all_other_sessions_but_none_of_another_user(site):
-    here, there, stranger = sign_up(site), log_in(site), sign_up(site, "karim")
-    theirs = site.services[Tokens].read(stranger.access).session_id
-    for session_id in (theirs, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "%00", "' OR 1=1 --"):
+    assert (lives(third), lost) == (True, [own])
+    for session_id in (own, theirs, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "%00", "' OR 1=1 --"):
         assert_error(here.delete(f"{SESSIONS}/{session_id}"), 404, "unknown_session")
+    assert sorted(session["current"] for session in listed(here)) == [False, True]
     for _ in range(2):
         assert here.delete(SESSIONS).status_code == 204
-        assert [person.get("/api/auth/me").status_code for person in (here, there, stranger)] == [200, 401, 200]
-    details = site.rows("SELECT details, actor, target FROM audit_log WHERE action = 'session.revoke'")
-    assert details == [('{"sessions": 1}', "Ayesha", "ayesha@example.com")]
+        assert [lives(person) for person in (here, third, stranger)] == [True, False, True]
+    details = site.rows("SELECT details, actor, target FROM audit_log WHERE action = 'session.revoke' ORDER BY id DESC")
+    assert details[0] == ('{"sessions": 1}', "Ayesha", "ayesha@example.com")
+    assert [session["current"] for session in listed(here)] == [True]
 
 
 def test_the_account_page_lists_and_revokes_other_sessions(site):
     reader = Reader(site).sign_up("ayesha")
     log_in_from(site)
-    log_in_from(site, "curl/8.5.0")
     page = reader.get("/account")
     assert "Chrome on Android" in words(page)
-    ids = ACTION.findall(page)
-    assert len(ids) == 2  # all but the current session
-    reader.confirm(f"/account/sessions/{ids[0]}/end")
-    assert ACTION.findall(reader.get("/account")) == ids[1:]
-    reader.confirm("/account/sessions/end")
-    assert ACTION.findall(reader.get(reader.location)) == []
-    reader.send(f"/account/sessions/{ids[1]}/end", 404)
+    (session_id,) = ACTION.findall(page)  # all but the current session
+    reader.confirm(f"/account/sessions/{session_id}/end")
+    assert ACTION.findall(reader.get("/account")) == []
 
 
 def test_guesses_at_an_existing_account_leave_at_most_two_audit_entries_an_hour(site):

@@ -87,12 +87,6 @@ class Panel:
 
 
 @pytest.fixture(scope="module")
-def site(module_sqlite_database):
-    with Site(module_sqlite_database.url) as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
 def shared_panel(site) -> Panel:
     return Panel(site)
 

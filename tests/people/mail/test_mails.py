@@ -4,10 +4,9 @@ import pytest
 from support.application.site import Site
 from support.people.accounts import PASSWORD, bare, confirm, log_in, sign_up
 from support.people.admins import last_line
-from support.people.communities import found, invite
 from support.people.page_readers import Reader
 from support.people.two_step import App, first_step, second_step, turn_on
-from support.servers.mailbox import LINK, RESET_SUBJECT, html_of, link_in, path_in, text_of
+from support.servers.mailbox import LINK, RESET_SUBJECT, html_of, path_in, text_of
 
 from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.contents import CONTENTS_BY_KIND
@@ -106,21 +105,6 @@ def test_only_a_login_from_an_unfamiliar_browser_sends_an_email(site, mailbox):
     assert "Chrome, Android\nUnknown\n16 December 2025, 10:48" in text_of(mail).replace("\r", "")
     assert "127.0.0.1" not in mail.as_string()
     assert "https://live.example.com/account" in text_of(mail)
-
-
-def test_an_invitation_is_sent_in_the_language_of_the_invited_account(site, mailbox):
-    founder = sign_up(site, "founder")
-    confirm(site, "founder")
-    confirmed(site, mailbox, "karim", "bn")
-    community = found(founder, name="Night\nbus <b>", nameBn="রাতের\nবাস <b>")["id"]
-    token = invite(founder, community, "karim@example.com", "moderator")
-    invite(founder, community, "nobody@example.com")
-    send(site)
-    (to_karim,), (to_nobody,) = mailbox.to("karim@example.com"), mailbox.to("nobody@example.com")
-    assert to_karim["Subject"] == "রাতের বাস <b>-এ আমন্ত্রণ"
-    assert link_in(to_karim) == f"https://live.example.com/invitations/{token}"
-    assert "Night bus <b>" in to_nobody["Subject"]
-    assert "<b>" not in html_of(to_nobody)
 
 
 def test_a_changed_email_is_sent_to_both_addresses_and_the_new_one_is_unconfirmed(site, mailbox):

@@ -7,9 +7,8 @@ from support.application.site import Site, assert_error
 from support.application.statements import recorded
 from support.assertions.openapi import assert_described
 from support.databases.at_once import hold_for_two
-from support.people.accounts import PASSWORD, bare, confirm, disable, log_in, sign_up, try_login
+from support.people.accounts import bare, disable, log_in, sign_up, try_login
 from support.people.page_readers import Reader
-from support.people.two_step import turn_on
 from support.servers.mailbox import RESET_SUBJECT, link_in, path_in
 from support.sites.full_account import AccountHistory, tables_of_users, tables_with
 
@@ -83,16 +82,6 @@ def test_a_reset_gives_an_account_with_an_unconfirmed_email_to_the_emails_owner(
     assert log_in(site, password=NEW).id == history.ayesha.id, "without a second step"
     details = site.rows("SELECT details FROM audit_log WHERE action = 'user.password_reset'")
     assert details == [('{"taken_over": true}',)]
-
-
-def test_a_reset_gives_an_account_with_an_unconfirmed_new_email_to_its_owner(site, mailbox):
-    person = sign_up(site, "mallory")
-    confirm(site, "mallory")
-    new = {"password": PASSWORD, "email": "ayesha@example.com", "code": turn_on(person).recovery_codes[0]}
-    assert person.patch("/api/auth/me", json=new).status_code == 200
-    use(site, mailed(site, mailbox))
-    assert_error(person.get("/api/auth/me"), 401, "invalid_token")
-    assert log_in(site, password=NEW).id == person.id
 
 
 def test_a_reset_link_works_once_and_invalidates_the_other_links(site, mailbox):

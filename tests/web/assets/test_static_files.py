@@ -1,23 +1,35 @@
-"""Static files: cached forever under a name with their hash, briefly under their own name."""
+"""Static files: cached forever under a name with their hash, briefly under their own name. Colours have enough contrast
+(WCAG 2.2, 1.4.3, 1.4.11).
+"""
 
 import base64
 import gzip
 import hashlib
 import json
 import re
-import shutil
+from itertools import combinations
+from typing import Any
 
 import pytest
 
 from koyjabo.web.assets import static_files
-from koyjabo.web.assets.static_files import NEEDED_FILES, PACKAGE, STATIC_FOLDER, UnusableAssets
+from koyjabo.web.assets.static_files import STATIC_FOLDER
 
 BUILT = STATIC_FOLDER / "min"
 MANIFEST = json.loads((BUILT / "manifest.json").read_text())
 CLIENT = "counting/koyjabo.js"
 CLASSIC = "counting/koyjabo-count.all.js"
-MODULE_LIMIT, WHOLE_LIMIT = 3_930, 8_010
-"""Maximum compressed sizes of the client module, in bytes: by itself, and with all modules that it may load later."""
+
+STYLE = (STATIC_FOLDER / "webkit" / "tokens.css").read_text()
+COLOURS = {
+    name: dict(zip(("light", "dark"), values, strict=True))
+    for name, *values in re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLE)
+}
+SURFACES = ("sunken", "surface", "raised", "overlay")
+STATES = ("accent", "good", "warning", "danger", "info")
+SERIES = [f"series-{number}" for number in range(1, 4)]
+
+themes = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
 @pytest.fixture(scope="module")
@@ -92,53 +104,12 @@ def test_the_built_files_are_up_to_date_and_minified(client):
             assert len(sent) < source.stat().st_size
 
 
-ASSET = re.compile(r"""\b(?:asset|has_asset|stylesheet|inline_stylesheet|module|bundle)\((["'])([^"']+\.\w+)\1\)""")
-
-
-def test_the_templates_name_only_files_that_exist():
-    templates = [*(STATIC_FOLDER.parent / "templates").rglob("*.html")]
-    named = {name for path in templates for _, name in ASSET.findall(path.read_text())}
-    assert len(named) > 40
-    assert named - set(MANIFEST["names"]) == set()
-
-
-def test_the_client_module_has_at_most_its_limit_of_bytes(client):
-    answer = client.get("/static/js/koyjabo.js", headers={"Accept-Encoding": "gzip"})
-    text = gzip.decompress(answer.data).decode()
-    later = re.findall(r'import\("\./([\w-]+\.js)"\)', text)
-    sizes = [len(client.get(f"/static/js/{name}", headers={"Accept-Encoding": "gzip"}).data) for name in later]
-    assert len(sizes) == 3
-    assert len(answer.data) <= MODULE_LIMIT
-    assert len(answer.data) + sum(sizes) <= WHOLE_LIMIT
-
-
 def test_only_the_client_module_imports_its_parts():
     """Other importers would load a second copy with separate state."""
     own = {name for name in MANIFEST["bundled"][CLIENT] if name.startswith("counting/client/")}
     assert own == {f"counting/client/{path.name}" for path in (STATIC_FOLDER / "counting" / "client").iterdir()}
     for name, imported in MANIFEST["preloads"].items():
         assert name in own or not own & set(imported), name
-
-
-IMPORTED = re.compile(r'@import "([^"]+)";')
-FEATURES = [
-    *("webkit", "accounts", "counting", "realtime", "communities", "api_keys", "badges"),
-    *("reports", "visit_log", "receipts", "getting_started", "home", "panel"),
-]
-
-
-def test_scripts_and_style_sheets_only_import_files_of_lower_features():
-    imports = {
-        (name, other) for key in ("preloads", "bundled") for name, all_ in MANIFEST[key].items() for other in all_
-    }
-    for sheet in STATIC_FOLDER.rglob("*.css"):
-        name = sheet.relative_to(STATIC_FOLDER)
-        if name.parts[0] in FEATURES:
-            others = [(sheet.parent / other).resolve() for other in IMPORTED.findall(sheet.read_text())]
-            imports |= {(name.as_posix(), other.relative_to(STATIC_FOLDER).as_posix()) for other in others}
-    height = {feature: number for number, feature in enumerate(["vendor", *FEATURES])}
-    assert len(imports) > 2 * len(FEATURES)
-    assert [pair for pair in imports if height[pair[1].split("/")[0]] > height[pair[0].split("/")[0]]] == []
 
 
 SOURCE = re.compile(r'import "(/static/v-[0-9a-f]{12}/counting/service-worker\.js)";\n')
@@ -154,25 +125,36 @@ def test_the_service_worker_is_revalidated_and_may_only_load_its_modules_and_cal
     assert "immutable" in client.get(source).headers["Cache-Control"]
 
 
-def test_the_error_for_a_missing_or_broken_file_names_the_file(monkeypatch, tmp_path):
-    package = tmp_path / "koyjabo"
-    for name in NEEDED_FILES:
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-    monkeypatch.setattr(static_files, "PACKAGE", package)
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2, definitions)."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
+    return sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
-    def copy() -> None:
-        for name in NEEDED_FILES:
-            shutil.copy(PACKAGE / name, package / name)
 
-    for name in NEEDED_FILES:
-        copy()
-        static_files.require_all()
-        file = package / name
-        contents = [b"", file.read_bytes()[:1000]] if file.suffix == ".mo" else [b""]
-        for content in contents:
-            file.write_bytes(content)
-            with pytest.raises(UnusableAssets, match=f"koyjabo/{name} is missing or broken. Run `make assets`."):
-                static_files.require_all()
-        file.unlink()
-        with pytest.raises(UnusableAssets, match=name):
-            static_files.require_all()
+def contrast(theme: str, one: str, other: str) -> float:
+    darker, lighter = sorted(luminance(COLOURS[name][theme]) for name in (one, other))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def below(theme: str, pairs: Any, least: float) -> dict[tuple[str, str], float]:
+    return {pair: ratio for pair in pairs if (ratio := contrast(theme, *pair)) < least}
+
+
+@themes
+def test_a_word_has_enough_contrast_on_every_surface(theme):
+    pairs = [(word, surface) for word in ("ink", "quiet", *STATES) for surface in SURFACES]
+    pairs += [("on-accent", "accent"), *((word, "accent-soft") for word in ("ink", "quiet"))]
+    assert below(theme, [*pairs, *((state, f"{state}-soft") for state in STATES)], 4.5) == {}
+
+
+@themes
+def test_edges_of_controls_and_the_focus_ring_have_enough_contrast(theme):
+    pairs = [(edge, surface) for edge in ("edge-strong", "focus") for surface in SURFACES]
+    assert below(theme, pairs, 3) == {}
+
+
+@themes
+def test_the_series_of_a_chart_have_enough_contrast_and_differ_in_luminance(theme):
+    assert below(theme, [(series, surface) for series in SERIES for surface in ("surface", "raised")], 3) == {}
+    assert below(theme, combinations(SERIES, 2), 2) == {}

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.clients.forms import CONFIRMED, TYPED, FormOnPage, form_on
 from support.people.accounts import PASSWORD, sign_up
 from support.people.page_readers import Reader, words
 from support.people.permissions import RULES, WITHOUT_SESSION
-from support.people.routes import CHANGING, path_of, rules, stored
+from support.people.routes import CHANGING, path_of, rules
 from support.servers.mailbox import PUBLIC_URL
 
 from koyjabo.base.core.errors import LedgerUnavailable
@@ -115,26 +115,7 @@ def test_only_a_form_of_this_site_is_redisplayed(boss):
             assert RETRY not in page
 
 
-def test_a_redisplayed_form_can_be_sent_again_after_a_lock_of_the_database(sqlite_database):
-    """Another program holds a real lock."""
-    with Site(sqlite_database.url) as site:
-        reader = Reader(site).sign_up("ayesha")
-        before = stored(site)
-        with sqlite_database.locked():
-            page = reader.send("/communities/new", 503, name="Banani", description="By bus", listed="on")
-            form = form_on(page)
-        assert stored(site) == before
-        assert (form.fields["name"], form.fields["description"]) == ("Banani", "By bus")
-        reader.send(form.action, **form.fields)
-        assert site.rows("SELECT name, description, is_open, is_listed FROM communities") == [
-            ("Banani", "By bus", 0, 1)
-        ]
-
-
-@pytest.fixture
-def limited(sqlite_database) -> Iterator[Site]:
-    with Site(sqlite_database.url, RATE_LIMIT_CHANGES="4") as site:
-        yield site
+limited = site_fixture(RATE_LIMIT_CHANGES="4")
 
 
 def test_a_login_after_too_many_attempts_is_redisplayed_without_its_password(limited, monkeypatch):

@@ -66,10 +66,6 @@ def test_a_registration_beyond_the_limit_of_its_address_is_refused_and_not_count
         answer = post(site)
         assert_error(answer, 429, "rate_limited")
         assert 1 <= int(answer.headers["Retry-After"]) <= 61
-
-
-def test_an_address_at_its_limit_affects_no_other_address_and_no_other_call(site):
-    assert [register(site) for _ in range(LIMIT + 1)][-1] == 429
     assert [register(site, peer=OTHER) for _ in range(LIMIT)] == [200] * LIMIT
     assert site.client.get("/api/stats", environ_overrides={"REMOTE_ADDR": PHONE}).status_code == 200
     assert beat(site, "ayesha").status_code == 204
@@ -100,14 +96,6 @@ def test_a_setting_of_0_removes_the_limit(new_site):
     assert not [name for name, _ in answers[-1].headers if name.startswith("X-RateLimit")]
 
 
-def test_an_ipv6_64_has_the_limit_of_one_address_and_ipv4_in_ipv6_is_ipv4(site):
-    homes = [f"2001:db8:1:2:{number}::1" for number in range(LIMIT)]
-    assert [register(site, peer=home) for home in (*homes, homes[0])] == [200] * LIMIT + [429]
-    assert register(site, peer="2001:db8:1:3::1") == 200
-    assert {register(site, peer=f"::ffff:203.0.113.{number}") for number in range(100, 100 + 2 * LIMIT)} == {200}
-    assert [register(site, peer=peer) for peer in (PHONE, f"::ffff:{PHONE}") * LIMIT][LIMIT:] == [429] * LIMIT
-
-
 def test_a_proxy_that_hides_its_clients_is_reported_in_the_log_and_by_readyz_and_in_the_panel(new_site, caplog):
     site = new_site(RATE_LIMIT_REGISTRATIONS=1000)
     admin = panel(site)  # with one request from this machine
@@ -121,14 +109,6 @@ def test_a_proxy_that_hides_its_clients_is_reported_in_the_log_and_by_readyz_and
     (warning,) = answer.json["warnings"]
     assert (answer.status_code, line) == (200, f"local_proxy advice={warning!r}")
     assert warning in admin.get("/admin/server")
-
-
-def test_an_operator_on_the_network_of_the_visitors_is_not_taken_for_a_proxy(new_site, caplog):
-    site = new_site(RATE_LIMIT_REGISTRATIONS=1000)
-    register(site)
-    assert {register(site, peer="127.0.0.1") for _ in range(ENOUGH_REQUESTS)} == {200}
-    assert "warnings" not in site.client.get("/readyz").json
-    assert "local_proxy" not in caplog.text
 
 
 def test_responses_have_the_limit_and_the_remaining_requests_and_the_time_of_the_next_one(site):
@@ -152,13 +132,6 @@ def test_a_visit_refused_by_a_limit_is_counted_when_it_is_sent_again(site, monke
     monkeypatch.setattr(time, "monotonic", lambda: later)
     counted, again = (post(site, "babul", visitId="1").json["visit"] for _ in range(2))
     assert (counted["ordinal"], counted["duplicate"], again) == (LIMIT + 1, False, {**counted, "duplicate": True})
-
-
-def test_a_visitor_has_a_limit_of_registrations_from_one_address(visitors):
-    statuses = [register(visitors, "ayesha") for _ in range(MIN_VISITOR_SHARE + 1)]
-    assert statuses == [200] * MIN_VISITOR_SHARE + [429]
-    assert register(visitors, "babul") == 200
-    assert beat(visitors, "ayesha").status_code == 204, "heartbeats have their own limit"
 
 
 def test_a_stranger_who_knows_a_visitor_id_does_not_use_up_the_limit_of_its_visitor(visitors):

@@ -6,19 +6,13 @@ import time
 
 import jwt
 import pytest
-from support.application.site import SECRET, Site, assert_error
+from support.application.site import SECRET, assert_error
 from support.people.accounts import bare, bearer, sign_up
 
 from koyjabo.web.login.claims import ACCESS, CLAIM_LEEWAY_S, REFRESH
 from koyjabo.web.login.tokens import ACCESS_TOKEN_S, REFRESH_TOKEN_S
 
 ME, REFRESHED, LOGOUT = "/api/auth/me", "/api/auth/refresh", "/api/auth/logout"
-
-
-@pytest.fixture(scope="module")
-def site(module_database):
-    with Site(module_database.url) as site:
-        yield site
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import odd_values
 import pytest
 from hypothesis import given, strategies as st
 from support.application.site import Site, assert_error
-from support.people.accounts import Person, bare, log_in
+from support.people.accounts import Person, bare, bearer, log_in
 from support.people.communities import Cast, invite
 from support.runs.fuzz_effort import TIMES, effort
 
@@ -27,9 +27,8 @@ UNLIMITED = {f"RATE_LIMIT_{what}": "0" for what in ("REGISTRATIONS", "VISITOR", 
 NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
 """No email can be sent, but the calls must not fail."""
 
-PARTS = ("nobody", "site_admin")
 EXAMPLES = 8
-"""Examples per operation and part."""
+"""Examples per operation."""
 
 ONE_IN = {0: 61, 1: 5}.get(TIMES, 1)
 """One in this many combinations of an odd value and a place is tried. The number is prime, so that every value and
@@ -46,7 +45,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "x")
 
 
 class World:
-    """A site with people, whose communities and logins are restored after a call has ended them."""
+    """A site with an admin, who has every permission. Communities and logins that a call has ended are restored."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -56,7 +55,7 @@ class World:
         self.schema = schemathesis.openapi.from_wsgi("/openapi.json", site.app)
         self.operations: list[APIOperation] = [operation.ok() for operation in self.schema.get_all_operations()]
         self._logins = count()
-        self._logged_out: set[str] = set()
+        self._is_logged_out = False
         self._community: str | None = None
         self._accounts = site.rows("SELECT email, email_key, password, id FROM users")
 
@@ -68,10 +67,9 @@ class World:
         name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         return list(self.schema.raw_schema["components"]["schemas"][name]["properties"])
 
-    def names(self, part: str) -> dict[str, str]:
+    def names(self) -> dict[str, str]:
         """Path arguments of existing objects."""
-        token = self._logged_in("outsider" if part == "nobody" else part).access
-        session = jwt.decode(token, options={"verify_signature": False})["sid"]
+        session = jwt.decode(self._logged_in().access, options={"verify_signature": False})["sid"]
         if self._community is None:
             self._community = self.cast.community()
         return {
@@ -85,31 +83,30 @@ class World:
             "token": invite(self.cast["site_admin"], self._community, "karim@example.com"),
         }
 
-    def ask(self, case: Case, part: str) -> None:
-        login = {} if part == "nobody" else {"Authorization": f"Bearer {self._logged_in(part).access}"}
+    def ask(self, case: Case) -> None:
         # compressed responses are not decoded here
-        response = case.call(headers={"Accept-Encoding": "identity", **login})
+        response = case.call(headers={"Accept-Encoding": "identity", **bearer(self._logged_in().access)})
         checks = _checks()
         if response.status_code == 501 and case.operation.path.endswith(STREAM):
             assert response.json()["code"] == "streams_unavailable"
             checks = checks[1:]
         case.validate_response(response, checks=checks)
         if case.operation.path.startswith("/api/auth/"):
-            self._logged_out.add(part)  # the call may have logged the user out
+            self._is_logged_out = True  # perhaps
         elif case.method == "DELETE":
             self._community = None
 
-    def _logged_in(self, part: str) -> Person:
-        person = self.cast[part]
-        if part in self._logged_out and person.get("/api/auth/me").status_code != 200:
+    def _logged_in(self) -> Person:
+        person = self.cast["site_admin"]
+        if self._is_logged_out and person.get("/api/auth/me").status_code != 200:
             self.site.rows("DELETE FROM login_failures")
             for email, key, password, id in self._accounts:  # a call may have changed them
                 change = "UPDATE users SET email = :email, email_key = :key, password = :password WHERE id = :id"
                 self.site.rows(change, email=email, key=key, password=password, id=id)
             number = next(self._logins)  # another address each time, because attempts per address are limited
             address = {"REMOTE_ADDR": f"198.18.{number >> 8 & 255}.{number & 255}"}
-            self.cast.people[part] = person = log_in(self.site, part, environ=address)
-        self._logged_out.discard(part)
+            self.cast.people["site_admin"] = person = log_in(self.site, "site_admin", environ=address)
+        self._is_logged_out = False
         return person
 
 
@@ -138,21 +135,20 @@ def site(module_database) -> Iterator[Site]:
         yield site
 
 
-@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("module_database_kind", ["sqlite"], indirect=True)
-def test_every_response_to_random_requests_matches_its_description(world: World, part: str):
+def test_every_response_to_random_requests_matches_its_description(world: World):
     for operation in world.operations:
-        _fuzz(world, operation, part)
+        _fuzz(world, operation)
 
 
-def _fuzz(world: World, operation: APIOperation, part: str) -> None:
+def _fuzz(world: World, operation: APIOperation) -> None:
     @effort(EXAMPLES)
     @given(case=_cases(operation), leads_somewhere=st.booleans())
     def ask(case: Case, leads_somewhere: bool) -> None:
         if leads_somewhere:
-            known = world.names(part)
+            known = world.names()
             case.path_parameters = {name: known[name] for name in case.path_parameters or {}}
-        world.ask(case, part)
+        world.ask(case)
 
     ask()
 
@@ -166,13 +162,12 @@ def _cases(operation: APIOperation) -> st.SearchStrategy[Case]:
 
 
 def test_an_odd_value_is_accepted_or_refused_as_described(world: World):
-    """Sent by a site admin, who has every permission, so that accepted values reach the database."""
     turn = count()
     for operation in world.operations:
         for odd in odd_values.ODD_VALUES:
             for place in _places(operation, world.fields(operation), odd):
                 if next(turn) % ONE_IN == 0:
-                    world.ask(_with_odd(operation, place, world, odd), "site_admin")
+                    world.ask(_with_odd(operation, place, world, odd))
 
 
 def _places(operation: APIOperation, fields: list[str], odd: Any) -> list[tuple[str, str]]:
@@ -189,7 +184,7 @@ def _takes_text(operation: APIOperation, where: str, name: str) -> bool:
 
 def _with_odd(operation: APIOperation, place: tuple[str, str], world: World, odd: Any) -> Case:
     """A call with one odd value. Everything else is valid."""
-    (where, name), names = place, world.names("site_admin")
+    (where, name), names = place, world.names()
     asked = operation.definition.raw.get("parameters", ())
     path = {parameter["name"]: names[parameter["name"]] for parameter in asked if parameter["in"] == "path"}
     if where == "path":

@@ -160,6 +160,8 @@ def test_every_page_is_entirely_in_bangla(site, values, readers):
     texts: dict[str, str] = {}  # where each foreign text was first seen
     for role, reader in readers.items():
         for path in paths(site, values):
+            if role != "site_admin" and path.startswith("/admin/"):
+                continue
             answer = reader.client.get(path, headers=reader.headers)
             assert answer.status_code in ANSWERS, f"{path}, {role}: {answer.status_code}"
             if answer.mimetype == "text/html" and answer.status_code != 303:

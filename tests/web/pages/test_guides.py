@@ -8,7 +8,7 @@ from support.people.admins import panel
 from support.people.page_readers import Reader
 from support.programs.processes import ROOT
 
-from koyjabo.web.pages.guides import GUIDE_NAME, guide, index, linked, paths
+from koyjabo.web.pages.guides import GUIDE_NAME, guide, linked, paths
 
 SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
 CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")
@@ -53,34 +53,7 @@ def test_a_document_is_a_page_with_links_to_other_documents(site):
     assert index.index("<table") < index.index("<h2")
 
 
-def test_a_document_outside_of_docs_has_links_to_documents_inside_and_back(site):
-    changelog, install = (Reader(site).get(f"/docs/{name}.md") for name in ("CHANGELOG", "install"))
-    assert 'href="install.md#upgrade"' in changelog
-    assert 'href="what-it-does-not-do.md"' in changelog
-    assert 'href="CHANGELOG.md"' in install
-    ids = re.findall(r'<h[1-6] id="([^"]+)"', changelog)
-    assert len(ids) == len(set(ids)), "equal headings have the ids of their sections"
-    assert {"upgrade-notes", "upgrade-notes-1"} < set(ids)
-
-
 def test_the_name_of_a_document_in_a_text_becomes_a_link_to_its_heading(site):
     with site.app.test_request_context():
         link = '<a href="/docs/failover.md#what-may-be-lost" lang="en">docs/failover.md</a>'
         assert linked("<b> docs/failover.md#what-may-be-lost-এ") == f"&lt;b&gt; {link}-এ"
-
-
-LISTED = re.compile(r'<a href="/docs/([\w/-]+)\.md"( aria-current="page")?>')
-
-
-def test_the_page_of_a_document_lists_all_documents_and_its_own_headings(site):
-    reader, all_names = Reader(site), [name for group in index().values() for name in group]
-    assert set(all_names) == set(paths())
-    for before, name, after in zip(["", *all_names], all_names, [*all_names[1:], ""], strict=False):
-        page = reader.get(f"/docs/{name}.md")
-        listed = page.partition('id="guides-documents"')[2]
-        assert [shown for shown, _ in LISTED.findall(listed)] == all_names
-        assert [shown for shown, current in LISTED.findall(listed) if current] == [name]
-        ids = re.findall(r'<h[23] id="([^"]+)"', page.partition("</article>")[0])
-        assert re.findall(r'<a href="#([^"]+)"', page.partition('id="guides-contents"')[2]) == ids
-        for rel, other in (("prev", before), ("next", after)):
-            assert re.findall(rf'rel="{rel}" href="/docs/([\w/-]+)\.md"', page) == ([other] if other else [])

@@ -14,7 +14,6 @@ from support.people.page_readers import Reader
 from support.people.two_step import App, secret_in, token_in, turn_on
 
 from koyjabo.people.accounts.two_step import queries
-from koyjabo.reports.visits.visit_list import VisitFilter
 
 ADDRESS = "/admin/server/settings/address"
 FORM = "/admin/server?edit=address"
@@ -58,24 +57,16 @@ def test_a_proof_holds_for_ten_minutes_in_its_session(site, admin):
     change(admin, 422)
 
 
-def test_a_clock_that_is_set_back_ends_a_proof(site, admin):
-    change(admin, password=PASSWORD)
-    site.time.put_right(hours=-1)
-    change(admin, 422)
-
-
-def test_a_new_password_ends_a_proof(site, admin):
+def test_a_new_password_or_a_clock_that_is_set_back_or_a_logout_ends_a_proof(site, admin):
     change(admin, password=PASSWORD)
     admin.send("/account/password", current_password=PASSWORD, new_password="rickshaw at noon")
     change(admin, 422)
     change(admin, password="rickshaw at noon")
-
-
-def test_a_logout_ends_a_proof(site, admin):
-    change(admin, password=PASSWORD)
+    site.time.put_right(hours=-1)
+    change(admin, 422)
+    change(admin, password="rickshaw at noon")
     admin.send("/logout")
-    change(Reader(site).log_in("rani"), 422)
-    assert site.rows("SELECT count(*) FROM sessions WHERE proved_ms IS NOT NULL AND revoked_ms IS NULL") == [(0,)]
+    change(Reader(site).log_in("rani", password="rickshaw at noon"), 422)
 
 
 def test_a_proof_needs_a_code_while_two_step_login_is_on(site, admin):
@@ -115,12 +106,6 @@ def test_a_code_sent_twice_at_once_gives_only_one_proof(site, database, admin, m
     assert site.rows("SELECT count(*) FROM sessions WHERE proved_ms IS NOT NULL") == [(1,)]
 
 
-def test_a_wrong_password_counts_as_a_failed_login(site, admin):
-    for _ in range(3):
-        change(admin, 422, password="something else")
-    assert site.rows("SELECT sum(failures) FROM login_failures") == [(3,)]
-
-
 def test_the_two_step_login_of_another_person_is_reset_only_after_a_proof(site, admin):
     Reader(site).sign_up("salma")
     ((user_id,),) = site.rows("SELECT id FROM users WHERE email = 'salma@example.com'")
@@ -130,11 +115,3 @@ def test_the_two_step_login_of_another_person_is_reset_only_after_a_proof(site, 
     assert confirmed
     admin.send(path, 422, confirmed=confirmed[1])
     admin.send(path, confirmed=confirmed[1], password=PASSWORD)
-
-
-def test_an_export_of_visits_needs_no_proof(site, admin):
-    site.register("ayesha")
-    assert FIELD not in admin.get("/admin/data")
-    filters = dict.fromkeys(VisitFilter._fields, "")
-    admin.send("/admin/data/export", 200, **filters)
-    assert "attachment" in admin.headers_of_answer["Content-Disposition"]

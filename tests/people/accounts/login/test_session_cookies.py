@@ -1,7 +1,7 @@
 """Sessions in a browser: cookies, the header that proves that a page could read a cookie, and other origins."""
 
 import pytest
-from support.application.site import Site, assert_error
+from support.application.site import Site, assert_error, site_fixture
 from support.people.accounts import PASSWORD, bare, bearer
 
 SIGNUP, ME, LOGOUT, REFRESH = "/api/auth/signup", "/api/auth/me", "/api/auth/logout", "/api/auth/refresh"
@@ -12,13 +12,9 @@ SESSION = {"access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_C
 NAMES = SESSION | {"familiar_browser"}
 PASSWORDS = ("current_password", "new_password")
 HOST = "https://localhost"
-HTTPS = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
 
 
-@pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url, ALLOWED_ORIGINS=f"{APP.upper()}:443, http://localhost:5173") as site:
-        yield site
+site = site_fixture(ALLOWED_ORIGINS=f"{APP.upper()}:443, http://localhost:5173")
 
 
 @pytest.fixture
@@ -58,52 +54,28 @@ def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(sqlite_data
             assert int(attributes["max-age"]) == 30 * 86400
 
 
-@pytest.fixture
-def proxied(sqlite_database):
+def test_session_cookies_over_https_are_valid_only_for_this_host(sqlite_database):
+    """Browsers accept cookies for this host from other hosts of the domain, unless the cookie's name has the prefix
+    (RFC 6265bis, 4.1.3.2).
+    """
     with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
-        yield site
-
-
-@pytest.fixture
-def ayesha(proxied):
-    """A browser that has signed up over HTTPS, as reported by the proxy."""
-    client = proxied.app.test_client()
-    client.environ_base.update({"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "203.0.113.7"})
-    client.signed_up = client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, base_url=HOST)
-    assert client.signed_up.status_code == 201
-    return client
-
-
-def test_session_cookies_over_https_are_valid_only_for_this_host(ayesha):
-    """Browser requirements for cookie names with this prefix (RFC 6265bis, 4.1.3.2)."""
-    cookies = cookies_of(ayesha.signed_up)
-    assert set(cookies) == {f"__Host-{name}" for name in NAMES}
-    for attributes in cookies.values():
-        assert "secure" in attributes
-        assert attributes["path"] == "/"
-        assert "domain" not in attributes
-    choice = ayesha.post("/language", data={"language": "bn"}, base_url=HOST)
-    assert set(cookies_of(choice)) == {"__Host-language"}
-    assert 'lang="bn"' in ayesha.get("/", base_url=HOST, headers={"Accept": "text/html"}).text
-
-
-def test_a_session_cookie_planted_by_another_host_of_the_domain_is_ignored(proxied, ayesha):
-    """Browsers accept cookies for this host from sibling hosts, unless the cookie's name has the prefix."""
-    victim = proxied.app.test_client()
-    victim.environ_base.update(ayesha.environ_base)
-    for name in SESSION:
-        victim.set_cookie(name, ayesha.get_cookie(f"__Host-{name}").value)
-    assert_error(victim.get(ME, base_url=HOST), 401, "unauthenticated")
-    assert "/login" in victim.get("/account", base_url=HOST).headers["Location"]
-
-
-def test_a_change_by_cookie_needs_the_csrf_header(browser):
-    for headers in ({}, {"X-CSRF-TOKEN": ""}, {"X-CSRF-TOKEN": "é"}, csrf(browser, REFRESH_CSRF)):
-        assert_error(browser.post("/api/auth/password", headers=headers, json={}), 403, "wrong_csrf_token")
-        assert_error(browser.post(LOGOUT, headers=headers), 403, "wrong_csrf_token")
-    assert_error(browser.post(REFRESH, headers=csrf(browser)), 403, "wrong_csrf_token")
-    assert_error(browser.post("/api/auth/password", headers=csrf(browser), json={}), 400, "invalid_input", *PASSWORDS)
-    assert browser.get(ME).status_code == 200
+        owner, victim = site.app.test_client(), site.app.test_client()
+        for client in (owner, victim):
+            client.environ_base.update({"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "203.0.113.7"})
+        signed_up = owner.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, base_url=HOST)
+        cookies = cookies_of(signed_up)
+        assert set(cookies) == {f"__Host-{name}" for name in NAMES}
+        for attributes in cookies.values():
+            assert ("secure" in attributes, attributes["path"], "domain" in attributes) == (True, "/", False)
+        choice = owner.post("/language", data={"language": "bn"}, base_url=HOST)
+        assert set(cookies_of(choice)) == {"__Host-language"}
+        assert 'lang="bn"' in owner.get("/", base_url=HOST, headers={"Accept": "text/html"}).text
+        for origin, status in ((HOST, 200), ("http://localhost", 401)):
+            assert owner.get(ME, base_url=HOST, headers={"Origin": origin}).status_code == status
+        for name in SESSION:
+            victim.set_cookie(name, owner.get_cookie(f"__Host-{name}").value)
+        assert_error(victim.get(ME, base_url=HOST), 401, "unauthenticated")
+        assert "/login" in victim.get("/account", base_url=HOST).headers["Location"]
 
 
 def test_a_refresh_cookie_logs_out_without_a_valid_access_cookie(site, browser):
@@ -126,21 +98,11 @@ def test_a_bearer_token_takes_precedence_over_the_cookie(site, browser):
     assert_error(answer, 400, "invalid_input", *PASSWORDS)  # a bearer token needs no proof: browsers never add it
 
 
-def test_a_cookie_sent_by_another_sites_page_is_ignored(browser):
+def test_a_cookie_is_accepted_only_from_our_pages_and_from_an_allowed_origin(browser):
+    for origin in ("http://localhost", "http://localhost:80", APP, "http://localhost:5173"):
+        assert browser.get(ME, headers={"Origin": origin}).status_code == 200, origin
     for origin in ELSEWHERE:
         for path, method in ((ME, "GET"), (LOGOUT, "POST"), (REFRESH, "POST"), ("/api/auth/password", "POST")):
             answer = browser.open(path, method=method, headers={"Origin": origin, **csrf(browser)})
             assert_error(answer, 401, "unauthenticated")
             assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
-
-
-def test_a_cookie_sent_by_our_pages_or_an_allowed_origin_is_accepted(browser):
-    for origin in ("http://localhost", "http://localhost:80", APP, "http://localhost:5173"):
-        assert browser.get(ME, headers={"Origin": origin}).status_code == 200, origin
-
-
-def test_the_origin_is_compared_with_the_address_that_our_proxy_sends(sqlite_database):
-    with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
-        site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, headers=HTTPS)
-        assert site.client.get(ME, headers={"Origin": HOST, **HTTPS}).status_code == 200
-        assert site.client.get(ME, headers={"Origin": "http://localhost", **HTTPS}).status_code == 401

@@ -1,14 +1,12 @@
 """Pages of accounts without scripts: logging in, two-step login, and deleting the account."""
 
 import re
-from html import unescape
-from typing import Any
 
 import pytest
 from support.people.accounts import PASSWORD, log_in, sign_up, try_login
 from support.people.communities import found, give
 from support.people.page_readers import Reader
-from support.people.two_step import App, secret_in, token_in, turn_on
+from support.people.two_step import secret_in, token_in, turn_on
 
 DELETE = "/account/delete"
 ACCOUNT, TOTP, STEP = "/account/second-factor", "/account/second-factor/totp", "/login/second-factor"
@@ -18,13 +16,6 @@ LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}
 @pytest.fixture
 def ayesha(site) -> Reader:
     return Reader(site).sign_up("ayesha")
-
-
-def test_a_login_redirects_only_to_pages_of_this_site(site, ayesha):
-    for target in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:x"):
-        reader = Reader(site)
-        reader.send("/login", next=target, email="ayesha@example.com", password=PASSWORD)
-        assert reader.location == "/", target
 
 
 def test_a_viewers_login_leads_to_the_panel_or_to_the_requested_page(site, ayesha):
@@ -65,71 +56,19 @@ def test_a_page_that_needs_a_login_leads_to_the_login_and_back(site, ayesha):
     assert reader.location == path
 
 
-def test_a_wrong_password_is_reported_at_its_field_and_the_email_stays(site, ayesha):
-    reader = Reader(site)
-    page = reader.send("/login", 422, email="ayesha@example.com", password="rickshaw at noon")
-    assert 'aria-invalid="true"' in page
-    assert 'aria-describedby="password-error"' in page
-    assert 'value="ayesha@example.com"' in page
-    assert "rickshaw at noon" not in page
-
-
 def test_the_pages_after_a_login_are_not_cached(site, ayesha):
     """The browser's next user cannot go back to any of these pages."""
-    for path in ("/", "/account", "/communities"):
-        ayesha.get(path)
-        assert ayesha.headers_of_answer["Cache-Control"] == "private, no-store"
-    anybody = Reader(site)
-    anybody.get("/")
-    assert anybody.headers_of_answer["Cache-Control"] == "private, no-cache"
-
-
-def right(**fields):
-    return {"password": PASSWORD, "confirmation": " Ayesha@example.com", **fields}
+    for reader, caching in ((ayesha, "private, no-store"), (Reader(site), "private, no-cache")):
+        reader.get("/")
+        assert reader.headers_of_answer["Cache-Control"] == caching
 
 
 def test_an_account_is_deleted_on_its_page_only_after_the_email_was_typed(site, ayesha):
     assert f'href="{DELETE}"' in ayesha.get("/account")
-    ayesha.send(DELETE, 422, **right(confirmation="another@example.com"))
-    ayesha.send(DELETE, **right())
+    ayesha.send(DELETE, 422, password=PASSWORD, confirmation="another@example.com")
+    ayesha.send(DELETE, password=PASSWORD, confirmation=" Ayesha@example.com")
     assert ayesha.client.get_cookie("access_token_cookie") is None
     assert try_login(site).status_code == 401
-
-
-def codes_in(page: str) -> list[str]:
-    return re.findall(r"<li><code>([^<]+)</code></li>", page)
-
-
-def login(reader: Reader, **fields: Any) -> str:
-    """Log in with a password. Returns the page that asks for a code, and asserts that it sets no cookie."""
-    page = reader.send("/login", 200, **{**LOGIN, **fields})
-    assert reader.headers_of_answer.getlist("Set-Cookie") == []
-    assert reader.headers_of_answer["Cache-Control"] == "no-store"
-    return page
-
-
-def test_a_user_turns_on_an_authenticator_app_renews_the_recovery_codes_and_turns_it_off(site, ayesha):
-    assert f'href="{ACCOUNT}"' in ayesha.get("/account")
-    assert f'href="{TOTP}"' in ayesha.get(ACCOUNT)
-    assert 'type="password"' in ayesha.get(TOTP)
-    ayesha.send(TOTP, 422, password="wrong one")
-    page = ayesha.send(TOTP, 200, password=PASSWORD)
-    app = App(site, secret_in(page))
-    assert "<svg" in page
-    assert app.secret in page.replace(" ", "")
-    wrong = ayesha.send(f"{TOTP}/confirm", 422, code="000000")
-    assert secret_in(wrong) == app.secret
-    page = ayesha.send(f"{TOTP}/confirm", 200, code=app.code())
-    codes = codes_in(page)
-    assert len(codes) == 10
-    assert unescape(page).count(codes[0]) == 3, "in the list, in the button that copies, and in the file to download"
-    new = codes_in(ayesha.send(f"{ACCOUNT}/recovery-codes", 200, password=PASSWORD, code=codes[0]))
-    assert set(new).isdisjoint(codes)
-    site.time.pass_(minutes=10)
-    ayesha.send(f"{TOTP}/off", 422, password=PASSWORD, code="1")
-    ayesha.send(f"{TOTP}/off", password=PASSWORD, code=new[0])
-    assert ayesha.location == ACCOUNT
-    assert f'href="{TOTP}"' in ayesha.get(ACCOUNT)
 
 
 def test_the_secret_of_an_app_is_shown_only_in_the_session_that_sent_the_password(site, ayesha):
@@ -144,7 +83,9 @@ def test_the_secret_of_an_app_is_shown_only_in_the_session_that_sent_the_passwor
 
 def test_a_login_with_a_code_leads_to_the_requested_page(site, ayesha):
     app, reader = turn_on(log_in(site)), Reader(site)
-    page = login(reader, next="/communities/new")
+    page = reader.send("/login", 200, **LOGIN, next="/communities/new")
+    assert reader.headers_of_answer.getlist("Set-Cookie") == []
+    assert reader.headers_of_answer["Cache-Control"] == "no-store"
     assert 'autocomplete="one-time-code"' in page
     token, onwards = token_in(page), re.search(r'name="next" value="([^"]*)"', page)[1]
     for wrong in ("1", ""):
@@ -152,5 +93,7 @@ def test_a_login_with_a_code_leads_to_the_requested_page(site, ayesha):
     reader.send(STEP, token=token, code=app.next_code(), next=onwards)
     assert reader.location == "/communities/new"
     other = Reader(site)
-    other.send(STEP, token=token_in(login(other)), code=app.recovery_codes[0], next="//evil.example")
+    other.send(
+        STEP, token=token_in(other.send("/login", 200, **LOGIN)), code=app.recovery_codes[0], next="//evil.example"
+    )
     assert other.location == "/"

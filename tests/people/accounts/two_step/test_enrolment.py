@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from support.application.site import Site, assert_error
+from support.assertions.openapi import assert_described
 from support.people.accounts import PASSWORD, bare, bearer, log_in, promote, sign_up, try_login
 from support.people.communities import site_admin
 from support.people.routes import method_of
@@ -51,11 +52,15 @@ def test_an_authenticator_app_works_once_its_first_code_is_confirmed(site, ayesh
     app = App(site, answer.json["secret"])
     assert "access_token" in try_login(site).json
     assert_error(ayesha.post(CONFIRM, json={"code": "12345"}), 401, "wrong_code")
-    codes = ayesha.post(CONFIRM, json={"code": app.code()}).json["recovery_codes"]
+    confirmed = ayesha.post(CONFIRM, json={"code": app.code()})
+    codes = confirmed.json["recovery_codes"]
     assert len(set(codes)) == 10
     assert all(re.fullmatch(CODE, code) for code in codes)
     assert first_step(site).methods == ["totp", "recovery"]
-    assert ayesha.get("/api/auth/second-factor").json == {"totp": True, "recovery_codes": 10}
+    state = ayesha.get("/api/auth/second-factor")
+    assert state.json == {"totp": True, "recovery_codes": 10}
+    for described in (answer, confirmed, state):
+        assert_described(site, described)
 
 
 def test_an_app_needs_the_password_a_code_within_ten_minutes_and_no_other_app(site, ayesha):
@@ -78,10 +83,14 @@ def test_the_password_and_a_code_are_needed_to_turn_the_app_off_and_for_new_reco
     assert_error(ayesha.post(CODES, json={"password": PASSWORD}), 409, "no_second_factor")
     app = turn_on(ayesha)
     assert_error(ayesha.post(CODES, json={"password": PASSWORD}), 401, "wrong_code")
-    new = ayesha.post(CODES, json={"password": PASSWORD, "code": app.recovery_codes[0]}).json["recovery_codes"]
+    renewed = ayesha.post(CODES, json={"password": PASSWORD, "code": app.recovery_codes[0]})
+    new = renewed.json["recovery_codes"]
     assert len(new) == 10
     assert log_in_with(site, app.recovery_codes[1]).status_code == 401
-    assert log_in_with(site, new[0]).status_code == 200
+    logged_in = log_in_with(site, new[0])
+    assert logged_in.status_code == 200
+    for described in (renewed, logged_in):
+        assert_described(site, described)
     code = app.next_code()
     for body, error in (
         ({"code": code}, "invalid_input"),
@@ -144,9 +153,12 @@ def test_a_user_who_sets_up_required_two_step_login_is_logged_in(new_site):
     answer = bare(site).post("/api/auth/signup", json={"email": "ayesha@example.com", "password": PASSWORD})
     assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (200, [])
     headers = bearer(answer.json["second_factor"]["token"])
-    app = App(site, bare(site).post(TOTP, headers=headers).json["secret"])
+    setup = bare(site).post(TOTP, headers=headers)
+    app = App(site, setup.json["secret"])
     assert bare(site).post(CONFIRM, json={"code": "1"}, headers=headers).status_code == 401
     answer = bare(site).post(CONFIRM, json={"code": app.code()}, headers=headers)
+    for described in (setup, answer):
+        assert_described(site, described)
     assert set(answer.json) == {"recovery_codes", "access_token", "refresh_token", "user"}
     assert "access_token_cookie" in str(answer.headers)
     assert bare(site).get(ME, headers=bearer(answer.json["access_token"])).status_code == 200

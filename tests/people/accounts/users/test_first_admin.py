@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from support.application.commands import koyjabo
 from support.application.site import Site, assert_error
 from support.people.accounts import log_in, sign_up, try_login
-from support.programs.processes import run
 
 from config import SettingsError
 from koyjabo.people.accounts.services import AccountServices
@@ -71,11 +71,17 @@ def test_a_restore_into_an_empty_database_creates_no_admin_and_prints_no_passwor
     with Site(sqlite_database.url, **ADMIN):
         pass
     file, fresh = str(tmp_path / "a.backup"), f"sqlite:///{tmp_path}/fresh.db"
-    assert run("-m", "koyjabo", "backup", file, DATABASE_URL=sqlite_database.url).returncode == 0
-    restored = run("-m", "koyjabo", "restore", file, DATABASE_URL=fresh, ENVIRONMENT="development")
-    assert (restored.returncode, MADE_UP.findall(restored.stderr)) == (0, []), restored.stderr
+    assert koyjabo("backup", file, DATABASE_URL=sqlite_database.url).exit_code == 0
+    restored = koyjabo("restore", file, DATABASE_URL=fresh, ENVIRONMENT="development")
+    assert (restored.exit_code, MADE_UP.findall(restored.output)) == (0, []), restored.output
     with Site(fresh) as site:
         assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
+
+
+def test_the_email_and_the_password_of_the_first_admin_are_only_accepted_together(sqlite_database):
+    for missing in ADMIN:
+        with pytest.raises(SettingsError, match=rf"^{missing} is missing"):
+            Site(sqlite_database.url, **{name: value for name, value in ADMIN.items() if name != missing})
 
 
 def test_a_start_creates_no_admin_in_production_or_if_there_is_a_user(database, capsys):
@@ -85,13 +91,3 @@ def test_a_start_creates_no_admin_in_production_or_if_there_is_a_user(database, 
         with Site(database.url, ENVIRONMENT="development", **settings) as site:
             assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
     assert capsys.readouterr().err == ""
-
-
-def test_incomplete_settings_of_the_first_admin_are_refused_without_repeating_the_password(sqlite_database):
-    for missing in ADMIN:
-        given = {name: value for name, value in ADMIN.items() if name != missing}
-        with pytest.raises(SettingsError, match=rf"^{missing} is missing: .*\.$") as refused:
-            Site(sqlite_database.url, **given)
-        assert ADMIN["ADMIN_PASSWORD"] not in str(refused.value)
-    with pytest.raises(SettingsError, match=r"^ADMIN_PASSWORD must have 8 to 128 characters\.$"):
-        Site(sqlite_database.url, **{**ADMIN, "ADMIN_PASSWORD": "secret"})
