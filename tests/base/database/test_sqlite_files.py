@@ -116,16 +116,6 @@ def test_a_write_ahead_log_that_reuses_the_inode_number_of_a_deleted_log_is_kept
         assert pages(path) == ["theirs"]
 
 
-def test_a_damaged_record_of_the_opened_log_is_written_again(path):
-    sqlite.connect(str(path)).close()
-    Path(f"{path}.opened").write_bytes(b"\xff \xff")
-    with closing(sqlite.connect(str(path))) as connection:
-        connection.execute("INSERT INTO visits VALUES ('kept')")
-        assert pages(path) == ["kept"]
-        log = Path(f"{path}-wal").stat()
-        assert Path(f"{path}.opened").read_text().split()[1] == f"{log.st_dev}:{log.st_ino}"
-
-
 def test_a_new_connection_waits_for_a_program_that_has_locked_the_file(path, monkeypatch):
     attempts, tried_twice, try_to_open = [], Event(), sqlite._try_to_open
 

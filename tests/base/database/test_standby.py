@@ -2,39 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
-import psycopg2
 import pytest
-from sqlalchemy.engine import make_url
 from support.application.site import Site
-from support.assertions.ledger import assert_verified
-from support.clients.worker_connections import flat, pages, two_workers
 from support.databases.database import PostgresDatabase
 from support.databases.replication import Replication
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.threads import in_thread
-from support.programs.zone import ZONE
 from support.servers.server import Server
 
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.workers_redis import RedisWorkers
-from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.batch_worker import STUCK_S, WATCH_INTERVAL_S
 from koyjabo.base.database.outage_causes import CAUSE_STANDBY, cause_of
 from koyjabo.base.database.postgres import SHORT_TIMEOUT_S, Unreachable, connect, was_committed
 from koyjabo.base.database.timelines import ServerTimeline, Timelines
-from koyjabo.base.models import SITE
-from koyjabo.base.settings.database_url import normal
 from koyjabo.counting import high_water_redis
-from koyjabo.counting.high_water import DatabaseRolledBack, HighWater
+from koyjabo.counting.high_water import HighWater
 from koyjabo.counting.high_water_redis import RedisHighWater
-from koyjabo.counting.ledger_store import open_store
-from koyjabo.counting.records import NewVisit
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.queries import Standbys
 
@@ -61,7 +50,6 @@ def server(pair, database, new_server) -> Server:
 
 
 LOST = "SELECT scope, total_before, total_after FROM adjustments WHERE kind = 'rolled_back'"
-TAKES_OVER = "base/database/test_standby.py::test_a_promoted_standby_takes_over_and_its_old_primary_is_not_used"
 
 
 def counts_again(server: Server, visit: str) -> None:
@@ -103,34 +91,6 @@ def test_a_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, dat
     assert "Traceback" not in server.log
 
 
-@pytest.mark.long(proved_by=TAKES_OVER)
-def test_a_promoted_standby_that_was_behind_continues_above_acknowledged_numbers(
-    pair, database, new_server, disposable_redis
-):
-    settings = {"DATABASE_URL": pair.url_of(database.name), "REDIS_URL": disposable_redis.url}
-    server = two_workers(new_server(database, **settings))
-    with pages(server) as open_pages:
-        server.register("ayesha", "1")
-        pair.wait_until_in_step()
-        pair.standby.follow(None)
-        lost = [server.register("ayesha", visit).ordinal for visit in "234"]
-        for page in flat(open_pages):
-            page.wait_for_total(lost[-1])
-        pair.primary.kill()
-        pair.standby.promote()
-        counts_again(server, "5")
-        again = [server.register("ayesha", visit).ordinal for visit in "1234"]
-        for page in flat(open_pages):
-            page.wait_for_total(again[-1])
-            totals = [stats.total for stats in page.updates]
-            assert totals == sorted(totals)
-    promoted = pair.standby.database(database.name)
-    assert again == [1, 6, 7, 8]
-    assert promoted.rows(LOST) == [("site", 1, 4)]
-    assert promoted.rows("SELECT count(DISTINCT epoch), max(total) FROM counters") == [(1, 8)]
-    assert_verified(server)
-
-
 def test_the_number_of_a_transaction_is_only_looked_up_on_its_own_server(postgres):
     """On a promoted standby, the number may belong to another transaction."""
     with closing(connect(postgres.new_database().url)) as connection, connection.cursor() as cursor:
@@ -141,43 +101,6 @@ def test_the_number_of_a_transaction_is_only_looked_up_on_its_own_server(postgre
         assert was_committed(cursor, number, server)
         for other in (server._replace(timeline=server.timeline - 1), server._replace(system=server.system + 1), None):
             assert not was_committed(cursor, number, other)
-
-
-@pytest.mark.long(
-    proved_by="base/database/test_standby.py::test_the_number_of_a_transaction_is_only_looked_up_on_its_own_server"
-)
-def test_the_rows_of_a_promoted_standby_decide_whether_a_visit_was_stored(pair, database):
-    """There, the transaction's number belongs to another, committed transaction."""
-
-    url = make_url(normal(pair.url_of(database.name), Path()))
-    with closing(open_store(url, Clock(ZONE))) as ledger:
-        ledger.commit(visits("1"))
-        pair.wait_until_in_step()
-        pair.standby.follow(None)
-        ledger.commit(visits("2"))
-        write = ledger._write
-
-        def lose(batch, connection, cursor, first) -> None:
-            """Write, and lose the primary before the response to COMMIT."""
-            ledger._write = write
-            write(batch, connection, cursor, first)
-            pair.standby.promote()
-            for _ in range(9):
-                pair.standby.database(database.name).rows("SELECT txid_current()")
-            pair.primary.kill()
-            raise psycopg2.OperationalError("server closed the connection unexpectedly")
-
-        ledger._write = lose
-        with pytest.raises(DatabaseRolledBack) as refused:  # other servers may have acknowledged what is missing
-            ledger.commit(visits("3"))
-        ledger._high_water.server = refused.value.server
-        (receipt,) = ledger.commit(visits("3"))
-    stored = pair.standby.database(database.name).rows("SELECT ordinal FROM visits WHERE visit_id = '3'")
-    assert stored == [(receipt.ordinal,)]
-
-
-def visits(*names: str) -> list[tuple[NewVisit, str]]:
-    return [(NewVisit("ayesha", name, SITE, at_ms=1), name) for name in names]
 
 
 def test_a_starting_worker_learns_from_redis_which_timelines_other_workers_have_seen(redis_server, monkeypatch):

@@ -1,15 +1,13 @@
-"""Metrics of several workers and their folder, and what closed clients leave for the garbage collector."""
+"""Metrics of several workers, and their folder."""
 
 import shutil
-from itertools import product
 from pathlib import Path
 
 import pytest
 from support.clients.members import Member, PlainMember
-from support.clients.websocket import KINDS, SocketIO, WebSocket
+from support.clients.websocket import SocketIO, WebSocket
 from support.clients.worker_connections import all_ready, two_workers
 from support.programs.processes import wait_until
-from support.servers.changed_server import changed_server, pings
 from support.servers.server import START_S, Server
 
 from koyjabo.server.process.metrics_folder import FOLDER_PREFIX
@@ -109,36 +107,3 @@ def test_a_server_deletes_its_folder_of_metrics_and_survives_the_loss_of_it(new_
     assert scraped(server)["koyjabo_commit_visits_sum"] == 1  # it starts again at 0
     server.stop()
     assert list(place.iterdir()) == []
-
-
-SOCKETS_OPENED = 4
-PING_S = 3.0
-
-
-@pytest.fixture
-def pinging_server(tmp_path):
-    """A server with frequent pings: objects that wait to be pinged are kept until then."""
-    with changed_server(tmp_path, pings(PING_S, PING_S / 2, PING_S / 8)) as pinging_server:
-        pinging_server.register("somebody")
-        yield pinging_server
-
-
-def uncollected(pinging_server) -> dict[str, int]:
-    return pinging_server.get("/test/uncollected").json()
-
-
-def wait_until_no_more(pinging_server, before: dict[str, int]) -> None:
-    wait_until(
-        lambda: all(uncollected(pinging_server)[kind] <= before[kind] for kind in before),
-        f"only {before} are left, not {uncollected(pinging_server)}",
-    )
-
-
-def test_a_closed_or_lost_socket_leaves_no_object_in_memory(pinging_server):
-    before = uncollected(pinging_server)
-    for kind, is_lost in product(KINDS.values(), (False, True) * SOCKETS_OPENED):
-        with kind(pinging_server.port) as client:
-            assert client.is_answered()
-            if is_lost:
-                client.reset()
-    wait_until_no_more(pinging_server, before)

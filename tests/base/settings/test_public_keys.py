@@ -3,37 +3,43 @@
 import base64
 import json
 import time
-import uuid
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 
 from config import SettingsError
 from koyjabo.base.settings.public_keys import KEY_TYPES, MIN_RSA_BITS, PublicKeys
 
 DEFAULT = ("RS256", "ES256", "EdDSA")
 NAMED = {"AUTH_ISSUER": "https://auth.example.com", "AUTH_AUDIENCE": "live"}
-PRIVATE: dict[str, Any] = {
-    "RS256": rsa.generate_private_key(65537, 2048),
-    "ES256": ec.generate_private_key(ec.SECP256R1()),
-    "ES384": ec.generate_private_key(ec.SECP384R1()),
-    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
-}
-NEXT = rsa.generate_private_key(65537, 2048)
-SHORT = rsa.generate_private_key(65537, 1024)
+ALGORITHMS = ("RS256", "ES256", "ES384", "EdDSA")
+NEXT, SHORT = "next", "short"
+"""Names of two other RSA keys."""
+
 MAKERS = {"RS": jwt.algorithms.RSAAlgorithm, "ES": jwt.algorithms.ECAlgorithm, "Ed": jwt.algorithms.OKPAlgorithm}
 OCT = {"kty": "oct", "kid": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"}
 
 
-def jwk(algorithm: str, key: Any = None, **members: Any) -> dict[str, Any]:
+@cache
+def private(name: str) -> Any:
+    """The private key of an algorithm, or NEXT or SHORT."""
+    if name == "EdDSA":
+        return ed25519.Ed25519PrivateKey.generate()
+    if name.startswith("ES"):
+        return ec.generate_private_key(ec.SECP256R1() if name == "ES256" else ec.SECP384R1())
+    return rsa.generate_private_key(65537, 1024 if name == SHORT else 2048)
+
+
+def jwk(algorithm: str, key: str = "", **members: Any) -> dict[str, Any]:
     """A public key; members that are None are left out."""
-    public = json.loads(MAKERS[algorithm[:2]].to_jwk((key or PRIVATE[algorithm]).public_key()))
+    public = json.loads(MAKERS[algorithm[:2]].to_jwk(private(key or algorithm).public_key()))
     public.pop("key_ops", None)
     return {name: value for name, value in {**public, **members}.items() if value is not None}
 
@@ -45,7 +51,11 @@ def certificate(key: Any) -> x509.Certificate:
     return builder.sign(key, hashes.SHA256())
 
 
-def pem(key: Any) -> str:
+def pem(name: str) -> str:
+    return spki(private(name).public_key())
+
+
+def spki(key: Any) -> str:
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
@@ -54,22 +64,23 @@ def private_pem(key: Any, password: bytes | None = None) -> str:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, cipher).decode()
 
 
-X5C = base64.b64encode(certificate(PRIVATE["RS256"]).public_bytes(serialization.Encoding.DER)).decode()
-PROVIDERS = {
-    "Auth0": [
-        jwk("RS256", use="sig", kid="NjVBRjY5MDlCMUIwNzU4RTA2QzZF", x5t="NjVBRjY5MDlCMUIwNzU4RTA2QzZF", x5c=[X5C]),
-        jwk("RS256", NEXT, use="sig", kid="OdT0Vd1e_nsOOSfnUPMSp", x5t="kHVg1hQhvzRhI0eSPmxY", alg="RS256", x5c=[X5C]),
-    ],
-    "Keycloak": [
-        jwk("RS256", NEXT, kid="A2MJgrKnftrPyUXS", alg="RSA-OAEP", use="enc", x5c=[X5C], **{"x5t#S256": "Vq2bS"}),
-        jwk("RS256", kid="qGmLrbr3tPqNC2pH", alg="RS256", use="sig", x5c=[X5C], x5t="J5q", **{"x5t#S256": "b0"}),
-        jwk("EdDSA", kid="kxbPzLwjqrVTaYtl", alg="EdDSA", use="sig"),
-    ],
-    "Supabase": [jwk("ES256", alg="ES256", ext=True, key_ops=["verify"], use="sig", kid=str(uuid.uuid4()))],
-    "Cognito": [jwk("RS256", alg="RS256", use="sig", kid="1234example+k/Q=")],
-    "a server of one's own, without ids": [jwk("RS256", kid=None), jwk("ES256", kid=None), {"kty": "AKP", "pub": "x"}],
-}
-"""Key sets in the shapes that these providers publish, with keys of our own."""
+def key_sets() -> list[list[tuple[str, str, dict[str, Any]]]]:
+    """Key sets in the shapes that Auth0, Keycloak, Supabase, Cognito and a server without ids publish: (algorithm, name
+    of the private key, other members).
+    """
+    der = certificate(private("RS256")).public_bytes(serialization.Encoding.DER)
+    cert = {"use": "sig", "x5c": [base64.b64encode(der).decode()], "x5t": "NjVBRjY5MDlCMUIwNzU4RTA2QzZF"}
+    return [
+        [("RS256", "", {**cert, "kid": "NjVBRjY5"}), ("RS256", NEXT, {**cert, "kid": "OdT0Vd1e_n", "alg": "RS256"})],
+        [
+            ("RS256", NEXT, {**cert, "kid": "A2MJgrKnft", "alg": "RSA-OAEP", "use": "enc", "x5t#S256": "Vq2bS"}),
+            ("RS256", "", {**cert, "kid": "qGmLrbr3tP", "alg": "RS256", "x5t#S256": "b0"}),
+            ("EdDSA", "", {"kid": "kxbPzLwjqrVTaYtl", "alg": "EdDSA", "use": "sig"}),
+        ],
+        [("ES256", "", {"alg": "ES256", "ext": True, "key_ops": ["verify"], "use": "sig", "kid": "8a1d-54b2"})],
+        [("RS256", "", {"alg": "RS256", "use": "sig", "kid": "1234example+k/Q="})],
+        [("RS256", "", {}), ("ES256", "", {})],
+    ]
 
 
 def document(*keys: Any) -> str:
@@ -80,38 +91,31 @@ def read(*keys: Any, algorithms: Collection[str] = tuple(KEY_TYPES)) -> PublicKe
     return PublicKeys(document(*keys), algorithms)
 
 
-def verifies(keys: PublicKeys, algorithm: str, key: Any = None, kid: str | None = None) -> bool:
+def verifies(keys: PublicKeys, algorithm: str, key: str = "", kid: str | None = None) -> bool:
     """Whether a token that this private key signs is accepted."""
     claims = {"sub": "x", "exp": time.time() + 60}
-    token = jwt.encode(claims, key or PRIVATE[algorithm], algorithm, {"kid": kid} if kid else None)
+    token = jwt.encode(claims, private(key or algorithm), algorithm, {"kid": kid} if kid else None)
     public = keys.find(kid, algorithm)
     return public is not None and jwt.decode(token, public, [algorithm])["sub"] == "x"
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_published_key_set_verifies_the_tokens_of_its_provider(load, tmp_path, provider):
+def test_a_published_key_set_verifies_the_tokens_of_its_provider(load, tmp_path):
     file = tmp_path / "keys.json"
-    file.write_text(json.dumps({"keys": PROVIDERS[provider]}, indent=2))
-    settings = load(AUTH_PUBLIC_KEY=str(file), **NAMED)
-    assert settings.auth_public_key == file.read_text()
-    keys = PublicKeys(settings.auth_public_key, settings.token_algorithms)
-    privates = {json.dumps(jwk(name)): key for name, key in PRIVATE.items()}
-    privates[json.dumps(jwk("RS256", NEXT))] = NEXT
-    for members in PROVIDERS[provider]:
-        if members["kty"] == "AKP":
-            continue
-        algorithm = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}[members["kty"]]
-        bare = {name: members[name] for name in ("kty", "crv", "n", "e", "x", "y") if name in members}
-        private = next(key for text, key in privates.items() if json.loads(text) == bare)
-        is_for_tokens = members.get("use") != "enc"
-        for kid in (members.get("kid"), None if len(PROVIDERS[provider]) == 1 else members.get("kid")):
-            assert verifies(keys, algorithm, private, kid) == is_for_tokens, members
+    for key_set in key_sets():
+        published = [jwk(algorithm, key, **members) for algorithm, key, members in key_set]
+        file.write_text(json.dumps({"keys": [*published, {"kty": "AKP", "pub": "x"}]}, indent=2))
+        settings = load(AUTH_PUBLIC_KEY=str(file), **NAMED)
+        assert settings.auth_public_key == file.read_text()
+        keys = PublicKeys(settings.auth_public_key, settings.token_algorithms)
+        for algorithm, key, members in key_set:
+            for kid in {members.get("kid"), None if len(key_set) == 1 else members.get("kid")}:
+                assert verifies(keys, algorithm, key, kid) == (members.get("use") != "enc"), members
 
 
 def test_a_key_only_verifies_with_algorithms_of_its_type():
-    keys = read(*(jwk(name, kid=name) for name in PRIVATE))
+    keys = read(*(jwk(name, kid=name) for name in ALGORITHMS))
     of_rsa = {name for name, (kind, _) in KEY_TYPES.items() if kind == "RSA"}
-    for name in PRIVATE:
+    for name in ALGORITHMS:
         assert verifies(keys, name, kid=name)
         others = {*KEY_TYPES, "HS256", "none", "ES256K"} - ({name} if name != "RS256" else of_rsa)
         assert [other for other in others if keys.find(name, other) is not None] == []
@@ -142,43 +146,48 @@ def test_a_key_that_cannot_verify_tokens_is_left_out_of_the_set():
 
 def test_a_pem_key_and_a_certificate_verify_tokens_with_any_id(load, tmp_path):
     file = tmp_path / "key.pem"
-    for algorithm, private in PRIVATE.items():
-        text = pem(private.public_key())
+    for algorithm in ALGORITHMS:
+        text = pem(algorithm)
         file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
         for value in (text, text.replace("\n", "\\n"), str(file)):
             settings = load(AUTH_PUBLIC_KEY=value, AUTH_ALGORITHMS=algorithm, **NAMED)
             keys = PublicKeys(settings.auth_public_key, settings.token_algorithms)
             assert all(verifies(keys, algorithm, kid=kid) for kid in ("any", None))
             assert keys.find(None, "PS256" if algorithm != "RS256" else "ES256") is None
-    signed = certificate(PRIVATE["RS256"]).public_bytes(serialization.Encoding.PEM).decode()
-    earlier = PRIVATE["RS256"].public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
+    signed = certificate(private("RS256")).public_bytes(serialization.Encoding.PEM).decode()
+    earlier = private("RS256").public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
     for text in (f"subject=/CN=auth.example.com\n{signed}", earlier.decode()):
         assert verifies(PublicKeys(text, DEFAULT), "RS256", kid="any")
 
 
-RSA, SPKI = PRIVATE["RS256"], pem(PRIVATE["RS256"].public_key())
-UNUSABLE = {
-    "private": [
-        *(private_pem(RSA), private_pem(RSA, b"rickshaw"), f"{SPKI}{private_pem(NEXT)}", document(jwk("RS256"), OCT)),
-        document(json.loads(MAKERS["RS"].to_jwk(RSA))),
-        document(jwk("RS256"), json.loads(MAKERS["ES"].to_jwk(PRIVATE["ES256"]))),
-    ],
-    "several PEM": [SPKI + pem(NEXT.public_key())],
-    "not a valid PEM key": [SPKI[:-80], "-----BEGIN PUBLIC KEY-----", SPKI.replace("PUBLIC KEY", "CERTIFICATE")],
-    "contains no key for": [
-        *(pem(SHORT.public_key()), pem(dsa.generate_private_key(2048).public_key())),
-        *(document(), document(jwk("ES384")), document({"kty": "AKP"}), document(jwk("RS256", use="enc"))),
-    ],
-    'a list "keys"': [json.dumps(jwk("RS256")), json.dumps({"kid": SPKI}), '{"keys": {}}', "{}"],
-    "not valid JSON": [document(jwk("RS256"))[:-9], '{"keys": ' + "[" * 50_000],
-    "should be a PEM key": ["keys.json", SPKI.split("-----")[2], "ssh-rsa AAAA", "https://example.com/jwks"],
-}
+def unusable() -> dict[str, list[str]]:
+    """Values without a usable key, by a part of the sentence that refuses them."""
+    rsa_key, public = private("RS256"), pem("RS256")
+    return {
+        "private": [
+            *(private_pem(rsa_key), private_pem(rsa_key, b"rickshaw"), f"{public}{private_pem(private(NEXT))}"),
+            *(document(jwk("RS256"), OCT), document(json.loads(MAKERS["RS"].to_jwk(rsa_key)))),
+            document(jwk("RS256"), json.loads(MAKERS["ES"].to_jwk(private("ES256")))),
+        ],
+        "several PEM": [public + pem(NEXT)],
+        "not a valid PEM key": [
+            public[:-80],
+            "-----BEGIN PUBLIC KEY-----",
+            public.replace("PUBLIC KEY", "CERTIFICATE"),
+        ],
+        "contains no key for": [
+            *(pem(SHORT), spki(x25519.X25519PrivateKey.generate().public_key())),
+            *(document(), document(jwk("ES384")), document({"kty": "AKP"}), document(jwk("RS256", use="enc"))),
+        ],
+        'a list "keys"': [json.dumps(jwk("RS256")), json.dumps({"kid": public}), '{"keys": {}}', "{}"],
+        "not valid JSON": [document(jwk("RS256"))[:-9], '{"keys": ' + "[" * 50_000],
+        "should be a PEM key": ["keys.json", public.split("-----")[2], "ssh-rsa AAAA", "https://example.com/jwks"],
+    }
 
 
-@pytest.mark.parametrize("why", UNUSABLE)
-def test_a_set_without_a_usable_key_stops_the_start_with_the_reason(load, tmp_path, why):
+def test_a_set_without_a_usable_key_stops_the_start_with_the_reason(load, tmp_path):
     file = tmp_path / "key"
-    for text in UNUSABLE[why]:
+    for why, text in ((why, text) for why, texts in unusable().items() for text in texts):
         file.write_text(text)
         for value in (text, str(file)):
             with pytest.raises(SettingsError) as refused:

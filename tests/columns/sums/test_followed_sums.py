@@ -4,13 +4,12 @@ import pytest
 from support.application.site import Site, Time
 from support.sites.full_site import rebuild, use_small_blocks
 
-from koyjabo.base.models import SITE, Scope
+from koyjabo.base.models import Scope
 from koyjabo.columns.blocks import block_queries, table_rows
 from koyjabo.columns.blocks.block import Block
 from koyjabo.columns.blocks.table_rows import TableRows
 from koyjabo.columns.columns import Columns
 from koyjabo.columns.query.report_query import Filter, ReportQuery
-from koyjabo.columns.sums import running_sums
 
 FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
 MIRPUR, UTTARA = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a12")
@@ -129,22 +128,3 @@ def test_the_copied_rows_of_a_community_follow_the_attended_times(site, monkeypa
     for statement in ATTEND:
         site.rows(statement.format(id=id))
     assert [attended("/one"), attended("/another")] == [1, 1]
-
-
-def test_the_queries_of_one_community_leave_the_cached_sums_of_other_scopes(site, monkeypatch):
-    sums, days = site.services[Columns]._sums, (FRIDAY, SATURDAY)
-    monkeypatch.setattr(running_sums, "MAX_QUERIES", 12)
-
-    def ask() -> list[str]:
-        """Ask about a community, and return the scopes of the queries that have sums."""
-        for page in range(40):
-            visits(site, ReportQuery(*days, MIRPUR, {"page": Filter(frozenset([f"/{page}"]))}))
-        return [query.scope for _, query, _ in sums._sums]
-
-    visits(site, ReportQuery(*days))
-    visits(site, ReportQuery(*days, UTTARA))
-    assert ask().count(MIRPUR) == 12
-    size = sum(sums.size for sums in sums._sums.values())
-    monkeypatch.setattr(running_sums, "MAX_SUM_BYTES", size - 1)
-    kept = ask()
-    assert kept.count(SITE) == kept.count(UTTARA) == 1

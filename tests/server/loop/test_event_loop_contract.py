@@ -1,21 +1,18 @@
 """The contract of `EventLoop`, on each of its hubs."""
 
 import socket
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from contextvars import ContextVar
-from threading import Event, get_ident
+from threading import get_ident
 from unittest.mock import Mock
 
-import greenlet
 import pytest
 from support.application.runtimes import ERRORS, HUBS, loop_on, pause, pause_until
 from support.programs.threads import SOON_S
 
 from koyjabo.base.core.runtime import EventLoop
-from koyjabo.server.loop.eventlet_loop import GreenWaiter
 from koyjabo.server.loop.poller import HANG_UP_EVENTS, READ_EVENT, WRITE_EVENT, Poller
 
 with warnings.catch_warnings():
@@ -106,40 +103,6 @@ def test_events_of_watched_files_are_reported_until_the_files_are_unregistered(h
         assert seen == []
 
 
-def test_a_limit_ends_the_wait_of_its_task_and_of_no_other_task(loop):
-    done, waiter = [], loop.waiter()
-    loop.start_task(lambda: (pause(loop, 0.1), done.append(1)))
-    loop.later(SOON_S, waiter.wake)  # in case the limit ends nothing
-    began = time.monotonic()
-    with loop.limit(0.05):
-        waiter.wait()
-        done.append("the limit ended nothing")
-    assert done in ([], [1])
-    assert time.monotonic() - began >= 0.05
-    with loop.limit(0.1):
-        pause(loop, 0.001)
-    pause_until(loop, lambda: done == [1])
-    began = time.monotonic()
-    pause(loop, 0.2)
-    assert time.monotonic() - began >= 0.2, "the limit that was kept ends nothing"
-
-
-def test_a_stray_switch_or_second_wake_does_not_end_a_wait():
-    waiter, ended = GreenWaiter(greenlet.getcurrent()), []
-
-    def wait_for_two_things() -> None:
-        ended.append(waiter.wait())
-        ended.append(greenlet.getcurrent().parent.switch())
-
-    owner = greenlet.greenlet(wait_for_two_things)
-    owner.switch()
-    owner.switch()
-    assert ended == []
-    waiter.wake()
-    waiter.wake()
-    assert len(ended) == 1, "it waits for the second thing"
-
-
 @pytest.mark.parametrize("error", [ZeroDivisionError(), eventlet.Timeout()], ids=["error", "time-out"])
 def test_a_watcher_that_fails_is_logged_and_other_watchers_are_called(error, caplog):
     with loop_on() as loop:
@@ -161,18 +124,3 @@ def test_a_watcher_that_fails_is_logged_and_other_watchers_are_called(error, cap
             poller.remove(our.fileno())
     failing.failed.assert_called_once()
     assert "connection_failed" in caplog.text
-
-
-def test_a_thread_that_blocks_delays_no_task(loop):
-    ran_in, may_end = [], Event()  # nothing is patched here
-
-    def block() -> None:
-        may_end.wait(SOON_S)
-        ran_in.append(get_ident())
-
-    loop.start_thread(block)
-    pause(loop)
-    assert ran_in == []
-    may_end.set()
-    pause_until(loop, lambda: len(ran_in) == 1)
-    assert ran_in != [get_ident()]

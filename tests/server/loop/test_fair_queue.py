@@ -3,7 +3,6 @@
 import os
 import socket
 from contextlib import ExitStack
-from contextvars import copy_context
 from functools import partial
 from struct import pack
 from types import SimpleNamespace
@@ -14,8 +13,6 @@ from support.clients.connection import Connection, head
 from support.programs.processes import open_sockets, suspended, wait_until
 from support.servers.changed_server import changed_server
 
-from koyjabo.base.core.runtime import ThreadRuntime, await_slot
-from koyjabo.people.accounts.passwords import Passwords
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop import fair_queue
@@ -110,24 +107,6 @@ def test_messages_of_a_socket_wait_for_slots_as_requests_do(loop, done):
     assert done[::2] == ["a", "a", "b", "a", "b"]
 
 
-@pytest.mark.usefixtures("is_long")
-def test_a_request_that_has_waited_continues_before_new_requests_of_its_network(loop, done):
-    order, waiters = FairQueue(loop, Poller(loop)), []
-
-    def request(name: str, waits: bool = True) -> None:
-        order.begin(name[0])
-        if waits:
-            waiters.append(loop.waiter())
-            waiters[-1].wait()
-        done.add(name)
-
-    run(loop, *[partial(request, name) for name in ("a1", "a2", "b1")], until=lambda: len(waiters) == 3)
-    loop.soon(lambda: [waiter.wake() for waiter in waiters])
-    run(loop, partial(request, "a3", waits=False), until=lambda: len(done) == 8)
-    assert done[::2] == ["a1", "b1", "a2", "a3"]
-    assert done[1::2] == [b"."] * 4
-
-
 @pytest.fixture
 def busy(loop, is_long):
     """A worker with 8 places and long slots."""
@@ -170,25 +149,6 @@ def test_the_queue_of_one_network_leaves_room_for_other_networks(busy):
     busy.ask("/other")
     busy.wait(lambda: busy.asked[8:] == ["/other"] and len(busy.has_turn) == 2)
     assert busy.has_turn == [True, False], "the newest of the crowd has given its place"
-
-
-def test_a_request_releases_its_place_at_the_hasher_before_its_next_slot():
-    done = []
-
-    def wait(*_: object) -> dict[int, float]:
-        if await_slot.get() is not None:
-            done.append("turn")
-        done.append("given back")
-        return {0: 0.0}
-
-    def request() -> None:
-        await_slot.set(lambda: done.append("turn"))
-        passwords = Passwords(ThreadRuntime())
-        passwords._group = SimpleNamespace(do=wait)
-        passwords.hash("a secret")
-
-    copy_context().run(request)
-    assert done == ["given back", "turn"]
 
 
 CROWD = 50

@@ -56,14 +56,6 @@ def test_the_sockets_of_different_networks_are_served_in_rotation(files):
     assert len({name for name in first if name != "b"}) == 9, "files of one network are served in rotation"
 
 
-def test_a_file_without_a_network_has_its_own_place_in_the_rotation(files):
-    for number in range(20):
-        files.add(f"a{number}", "a", size=5)
-    files.add("b", "")
-    files.add("c", "")
-    assert {"b", "c"} < set(files.wait(5)[:5])
-
-
 def test_requests_run_between_passes(files):
     """A request that arrives does not wait until all sockets are served."""
     for number in range(20):

@@ -2,24 +2,17 @@
 
 import os
 import re
-import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from typing import IO, Any
 
 import pytest
 from activated_server import ActivatedServer
 from support.clients.connection import Answer, Connection
-from support.databases.database import Database
-from support.programs.forking import Program, start_anew
-from support.programs.installed import program
-from support.programs.ports import free_port
-from support.programs.processes import environment, wait_until
-from support.servers.server import START_S, Server
+from support.programs.processes import wait_until
+from support.servers.server import START_S
 
 from koyjabo.server.process.listening_socket import PASSED_VARIABLES, passed
 
@@ -60,37 +53,6 @@ def test_a_restart_with_a_passed_socket_refuses_no_connection_and_loses_no_visit
     ordinals = sorted(answer.json["visit"]["ordinal"] for answer in answers)
     assert ordinals == list(range(1, len(ordinals) + 1))
     assert sqlite_database.rows("SELECT count(*) FROM visits") == [(len(ordinals),)]
-
-
-class SystemdServer(Server):
-    """A server that systemd's tool starts at the first connection."""
-
-    def __init__(self, database: Database, folder: Any, **settings: Any) -> None:
-        super().__init__(database, folder, **settings)
-        self.port = free_port()
-
-    def _start(self, *files: IO[Any]) -> Program:
-        command = [program("systemd-socket-activate", "`make tools` brings it"), f"--listen=127.0.0.1:{self.port}"]
-        given = environment(**self.settings)
-        command += [f"--setenv={name}" for name in given]
-        return start_anew([*command, sys.executable, "wsgi.py"], given, files)
-
-
-@pytest.mark.long(
-    proved_by="server/process/test_passed_socket.py::"
-    "test_a_restart_with_a_passed_socket_refuses_no_connection_and_loses_no_visit"
-)
-@pytest.mark.honest_start
-def test_systemd_passes_its_socket_to_the_server(sqlite_database, tmp_path):
-    server = SystemdServer(sqlite_database, tmp_path, PORT=1).launch()
-    try:
-        wait_until(lambda: "Listening on" in server.log, "systemd listens")
-        with Connection(server.port, START_S) as first:  # starts the server
-            assert first.send_visit("ayesha").answer().json["visit"]["ordinal"] == 1
-        assert f"http://localhost:{server.port} " in server.log
-        assert server.stop(signal.SIGTERM).status == 0
-    finally:
-        server.kill()
 
 
 @pytest.mark.empty_database

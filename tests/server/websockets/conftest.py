@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 from support.clients.websocket import KINDS, WebSocket
-from support.runs.short_run import EVERYTHING
 from support.servers.changed_server import ChangedServer, changed_server
 
 CHANGES = {
@@ -16,22 +15,10 @@ CHANGES = {
 }
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """When everything is tested, run all tests that use `server` with both ways of watching sockets."""
-    if EVERYTHING and "hub" in metafunc.fixturenames:
-        metafunc.parametrize("hub", ["epolls", "poll"], indirect=True, scope="module")
-
-
 @pytest.fixture(scope="module")
-def hub(request) -> str:
-    """eventlet's hub. "poll" is for systems without epoll."""
-    return getattr(request, "param", "epolls")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, hub) -> Iterator[ChangedServer]:
+def server(tmp_path_factory) -> Iterator[ChangedServer]:
     """It waits an hour for a client's close frame, and drops no client that reads too little."""
-    with changed_server(tmp_path_factory.mktemp("server"), CHANGES, EVENTLET_HUB=hub) as server:
+    with changed_server(tmp_path_factory.mktemp("server"), CHANGES) as server:
         yield server
 
 

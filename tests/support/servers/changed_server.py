@@ -296,25 +296,6 @@ def add_routes(app) -> None:
             tracemalloc.start()
         return [tracemalloc.get_traced_memory()[0]]
 
-    @app.get("/test/uncollected")
-    def uncollected():
-        """Count the objects that make up connections, without collecting cycles."""
-        import gc
-
-        if gc.isenabled():
-            gc.collect()
-            gc.disable()
-        kinds = (
-            "websockets.connection.WebSocketConnection",
-            "websockets.event_stream.EventStream",
-            "websockets.engineio_socket.EngineSocket",
-            "http.connection.HttpConnection",
-            "http.request_parser.RequestParser",
-        )
-        classes = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.web.http.middleware.Request"]
-        names = [f"{type(entry).__module__}.{type(entry).__name__}" for entry in gc.get_objects()]
-        return {name: names.count(name) for name in classes}
-
     @app.get("/test/held")
     def held():
         connections = request.environ["koyjabo.websockets"]._loop
