@@ -8,11 +8,9 @@ from support.people.accounts import sign_up
 from support.people.communities import found
 from support.sites.full_site import everything, in_context, quiet
 
-from koyjabo.base.core.extensions import socketio
 from koyjabo.base.network.location_finder import LocationFinder
 from koyjabo.counting import anonymity as anonymity_module
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.upkeep.backups import backup, restore
 
 GPC, DNT = {"Sec-GPC": "1"}, {"DNT": "1"}
@@ -140,28 +138,6 @@ def test_the_secret_of_a_day_is_deleted_an_hour_after_it_and_no_longer_used(site
     assert secret in everything(site)["day_secrets"]
     site.services[Anonymity].sweep()
     assert [row["day"] for row in everything(site)["day_secrets"]] == ["2025-12-17"]
-
-
-def test_a_heartbeat_with_a_privacy_signal_finds_the_visitor_until_an_hour_after_midnight(site, time):
-    time.go_to(LATE)
-    register(site)
-    assert [call(site, "heartbeat", headers).status_code for headers in (GPC, DNT, {})] == [204, 204, 404]
-    assert call(site, "heartbeat", anonymous=True).status_code == 204
-    for moment, status in ((EARLY, 204), (ONE, 404)):
-        time.go_to(moment)
-        site.restart()
-        assert call(site, "heartbeat", GPC).status_code == status
-
-
-@pytest.mark.parametrize(("said", "headers"), [({}, GPC), ({"anonymous": True}, {})])
-def test_a_socket_with_a_privacy_signal_keeps_its_visitor_active(site, time, said, headers):
-    register(site)
-    client = socketio.test_client(site.app, auth={"visitorId": "ayesha", **said}, headers=headers)
-    time.pass_(minutes=4)
-    site.services[VisitorSockets].renew()
-    time.pass_(minutes=4)
-    assert site.stats()["activeUsers"] == 1
-    client.disconnect()
 
 
 def test_an_erasure_finds_the_anonymous_visits_of_today_and_all_visits_without_a_signal(site, time):

@@ -1,4 +1,4 @@
-"""Today's hours on the home page compared with a usual day, at midnight and when clocks change."""
+"""Today's hours compared with a usual day, at midnight and when clocks change, and the pulse of the last hour."""
 
 import re
 
@@ -12,7 +12,7 @@ from koyjabo.counting.days_by_hour import DayByHour, DaysByHour
 from koyjabo.counting.pulse import Pulse
 from koyjabo.counting.visits import Visits
 
-site = site_fixture()
+site = site_fixture("2025-12-16T10:00:30+06:00")
 
 
 def day_of(site: Site) -> DayByHour:
@@ -36,14 +36,6 @@ def test_a_usual_day_is_the_mean_of_the_same_weekdays_that_had_visits(site):
     come(site, *["2025-12-02T09:59:59+06:00"] * 3, "2025-12-02T23:00:00+06:00")
     come(site, *["2025-12-15T12:00:00+06:00"] * 2, "2025-12-16T00:30:00+06:00", "2025-12-16T09:30:00+06:00")
     assert day_of(site) == DayByHour(9, of_hours(h0=1, h9=1), of_hours(h9=2, h23=0), yesterday=2)
-
-
-def test_the_current_hour_includes_each_visit_at_once_without_a_query(site, monkeypatch):
-    come(site, "2025-12-16T08:00:00+06:00", "2025-12-16T10:00:01+06:00")
-    day_of(site)
-    monkeypatch.setattr(site.services[DaysByHour]._database, "read", None)
-    site.register()
-    assert day_of(site).today == of_hours(h8=1, h10=2)
 
 
 def test_a_community_has_its_own_hours(site):
@@ -80,15 +72,6 @@ def test_a_page_that_is_rendered_at_midnight_has_the_stats_of_its_day(site, monk
     assert "Yesterday 1" in page
 
 
-def test_the_hours_are_read_again_after_a_new_epoch_has_begun(site):
-    come(site, "2025-12-16T09:00:00+06:00", "2025-12-16T10:00:00+06:00")
-    day_of(site)
-    site.rows("DELETE FROM hourly_visits")
-    site.rows("DELETE FROM daily_visits")
-    site.set_total(2, new_epoch=True)
-    assert day_of(site).today == [0] * 24
-
-
 def test_the_page_draws_the_hours_and_names_the_busiest_one(site):
     come(site, *["2025-12-09T08:00:00+06:00"] * 2, "2025-12-02T08:00:00+06:00")
     come(site, *["2025-12-16T08:00:00+06:00"] * 8, "2025-12-16T18:00:00+06:00")
@@ -98,3 +81,45 @@ def test_the_page_draws_the_hours_and_names_the_busiest_one(site):
         assert [text in page for text in texts] == [True, True]
         drawn = dict(re.findall(r'<path(?: class="(\w+)")? d="(.*?)"/>', page))
         assert (drawn["usual"], drawn["running"]) == bars
+
+
+def test_the_last_hour_has_60_sums_and_ends_with_the_current_minute(site):
+    def pulse() -> dict:
+        return site.client.get("/api/pulse").json
+
+    assert pulse() == {"minute": 0, "hour": [0] * 60, "last": None}
+    site.register("a"), site.register("b")
+    assert (pulse()["hour"], pulse()["minute"]) == ([0] * 59 + [2], 0)
+    site.time.pass_(minutes=1)
+    site.register("c")
+    assert (pulse()["hour"], pulse()["minute"]) == ([0] * 58 + [2, 1], 2)
+    site.time.pass_(minutes=58)
+    assert pulse()["hour"] == [2, 1] + [0] * 58
+    site.time.pass_(minutes=1)
+    assert pulse()["hour"] == [1] + [0] * 59
+    site.restart()
+    assert pulse()["hour"] == [1] + [0] * 59
+
+
+def test_a_restored_count_has_only_the_visits_that_were_restored(site):
+    site.register("a"), site.register("b")
+    assert site.client.get("/api/pulse").json["hour"][-1] == 2
+    site.rows("UPDATE visits SET at_ms = at_ms - 7200000")  # earlier visits with the same ids
+    site.set_total(2, new_epoch=True)
+    assert site.client.get("/api/pulse").json["hour"] == [0] * 60
+
+
+def test_the_pulse_returns_304_until_a_visit_or_the_next_minute(site):
+    def status(tag: str) -> int:
+        return site.client.get("/api/pulse", headers={"If-None-Match": tag}).status_code
+
+    site.register("a")
+    first = site.client.get("/api/pulse")
+    assert (first.headers["Cache-Control"], first.headers["Access-Control-Allow-Origin"]) == ("no-cache", "*")
+    assert status(first.headers["ETag"]) == 304
+    site.register("a")
+    second = site.client.get("/api/pulse")
+    assert status(first.headers["ETag"]) == 200
+    assert status(second.headers["ETag"]) == 304
+    site.time.pass_(seconds=30)
+    assert status(second.headers["ETag"]) == 200

@@ -248,7 +248,6 @@ def site(database):
 
 @pytest.mark.both_kinds
 def test_a_batch_counts_every_visit_once_in_its_scope(site, database):
-    """Visits of the site and of a community are committed together."""
     sent = (("ayesha", SITE), ("babul", HERE), ("ayesha", SITE), ("chandni", SITE), ("babul", HERE), ("ayesha", HERE))
     store = open_store(make_url(database.url), site.services.clock)
     receipts = store.commit([(NewVisit(name, scope[:1], scope, at_ms=site.time()), scope[:1]) for name, scope in sent])

@@ -1,30 +1,12 @@
 """The day of a visit: midnight in TIMEZONE, and clocks that are wrong."""
 
-import json
 import logging
 import sqlite3
 
 import pytest
 from support.application.site import Site, Time
-from support.clients.worker_connections import (
-    assert_never_fell,
-    assert_received,
-    flat,
-    pages,
-    two_workers,
-    worker_connections,
-)
-from support.databases.database import SqliteDatabase
-from support.faults.shared_numbers import SharedNumber
-from support.servers.changed_server import ChangedServer
 
 from koyjabo.counting.ledger_sqlite import SqliteStore
-
-DAY_MS = 86_400_000
-WITHOUT_PULSES = {"koyjabo.base.cluster.base.TICK_S": 3600, "koyjabo.base.cluster.redis_client.REDIS_PATIENCE_S": 60}
-"""Slows the pulse, which reads the counter every second, so that a worker learns of the other's visits only from
-Redis, which may be late.
-"""
 
 DAY = "2026-03-01"
 DAYS = [  # (zone, first moment of a day, last moment)
@@ -100,19 +82,3 @@ def test_a_clock_that_is_less_than_a_day_behind_is_believed(sqlite_database):
         site.register("later")
         assert site.rows("SELECT min(day) FROM visits") == [("2026-02-28",)]
         assert "warnings" not in site.client.get("/readyz").json
-
-
-def test_new_visits_are_pushed_at_once_after_the_clock_was_a_day_ahead(tmp_path, redis):
-    clock, database = SharedNumber(tmp_path / "ahead"), SqliteDatabase(tmp_path / "koyjabo.db")
-    made = ChangedServer(database, tmp_path, CHANGES=json.dumps(WITHOUT_PULSES), CLOCK=clock.path, REDIS_URL=redis.url)
-    try:
-        server = two_workers(made)
-        with worker_connections(server) as each_worker, pages(server) as open_pages:
-            for ahead_ms in (DAY_MS, 0):
-                clock.set(ahead_ms)
-                assert_received(each_worker, flat(open_pages), visits=6)
-            for page in flat(open_pages):
-                assert_never_fell(page)
-        assert "Traceback" not in server.log
-    finally:
-        made.kill()

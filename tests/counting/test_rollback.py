@@ -1,4 +1,6 @@
-"""The database is rolled back while in use: no ordinal is given twice, no total falls, and the loss is reported."""
+"""The database is rolled back while in use: no ordinal is given twice, no total falls, and the loss is reported.
+Servers remember the highest values in Redis.
+"""
 
 import json
 import threading
@@ -6,12 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import SPEC_MOMENT, Site
+from support.assertions.ledger import assert_verified
+from support.clients.members import Member
+from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
+from support.faults.failing_programs import SERVE, written
 from support.people.accounts import bearer
 from support.programs.processes import METRICS_TOKEN, wait_until
 
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import connect
+from koyjabo.base.cluster.workers_redis import RedisWorkers
 from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database import sqlite
-from koyjabo.base.models import Scope
+from koyjabo.base.models import SITE, Scope
+from koyjabo.counting.high_water import HighWater, HighWaterMark
+from koyjabo.counting.high_water_redis import RedisHighWater
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.rollback import RollbackRecovery
 from koyjabo.counting.visits import Visits
@@ -34,7 +46,6 @@ def visits(site, *names, **fields):
 
 
 def lose(site, database, *names, **fields):
-    """Register visits, and roll the database back to before them."""
     remembered = database.remember()
     ordinals = visits(site, *names, **fields)
     database.go_back(remembered)
@@ -102,8 +113,6 @@ def test_a_rollback_lowers_no_total_of_a_community_without_new_visits(site, data
 
 
 class CountingLock:
-    """A lock that counts waiting threads."""
-
     def __init__(self) -> None:
         self.came = 0
         self._lock = threading.Lock()
@@ -118,8 +127,7 @@ class CountingLock:
 
 def test_all_calls_that_wait_for_a_recovery_fail_with_it(site, database, monkeypatch):
     lose(site, database, "lost")
-    visits_of = site.services[Visits]
-    recovery, lock, attempts = visits_of._ledger._recovery, CountingLock(), []
+    recovery, lock, attempts = site.services[Visits]._ledger._recovery, CountingLock(), []
     begin = recovery._begin_epoch
 
     def begin_when_all_wait() -> None:
@@ -134,10 +142,7 @@ def test_all_calls_that_wait_for_a_recovery_fail_with_it(site, database, monkeyp
             stats = threads.map(lambda _: site.app.test_client().get("/api/stats").json, range(READERS))
             assert [answer["stale"] for answer in stats] == [True] * READERS
         assert attempts == [1]
-        assert site.post(json={"visitorId": "ayesha"}).status_code == 503
-        assert visits_of.writer().failing_since is not None
     assert visits(site, "next") == [2]
-    assert visits_of.writer().failing_since is None
 
 
 def test_a_visit_that_is_refused_after_a_failed_recovery_counts_as_an_outage(site, database, monkeypatch):
@@ -241,20 +246,6 @@ def test_a_list_of_visits_recovers_once_and_continues_above_the_acknowledged_vis
     assert len(asked) == {"sqlite": 1, "postgres": 2}[kind]
 
 
-def test_a_commit_that_many_requests_overtake_is_repeated(site, monkeypatch):
-    """Several workers may ask during one failover."""
-    ledger, questions = site.services[Visits]._ledger, []
-
-    def ask(*batch):
-        if len(questions) < 6:
-            questions.append(True)
-            ledger._high_water.rounds += 1
-
-    monkeypatch.setattr(ledger, "_on_batch", ask)
-    assert site.register("ayesha", visitId="1").duplicate is False
-    assert len(questions) == 6
-
-
 def test_a_sqlite_file_that_replaces_another_one_is_not_mixed_with_its_log(sqlite_database):
     """Writes to the file that no longer has a name would be lost."""
     with Site(sqlite_database.url) as site:
@@ -284,3 +275,96 @@ def test_a_sqlite_file_that_is_gone_is_not_created_again(sqlite_database):
         assert not sqlite_database.path.exists()
         away.rename(sqlite_database.path)
         assert visits(site, "next") == [2]
+
+
+PATIENT = f"""
+from koyjabo.counting import high_water_redis
+high_water_redis.ASK_S = 60.0
+{SERVE}
+"""
+"""A program whose workers wait a minute for what the others have acknowledged."""
+LOST_TOTALS = "SELECT scope, total_before, total_after FROM adjustments WHERE kind = 'rolled_back'"
+
+
+def assert_totals_never_fell(page):
+    assert_never_fell(page)
+    totals = [stats.total for stats in page.updates]
+    assert totals == sorted(totals)
+
+
+def test_all_workers_continue_above_the_last_acknowledged_visit(sqlite_database, new_server, disposable_redis):
+    server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url))
+    with worker_connections(server) as (one, other), pages(server) as open_pages:
+        epoch = one.register("ayesha").stats.epoch
+        remembered = sqlite_database.remember()
+        for _ in range(3):
+            shown = one.register("ayesha").ordinal  # the other worker has not acknowledged these
+        for page in flat(open_pages):
+            page.wait_for_total(shown)
+        sqlite_database.go_back(remembered)
+
+        assert other.register("ayesha").ordinal == shown + 1
+        assert one.register("ayesha").ordinal == shown + 2
+        for page in flat(open_pages):
+            page.wait_for(lambda stats: stats.epoch > epoch and stats.total == shown + 2, "the newest total")
+            assert_totals_never_fell(page)
+    assert sqlite_database.rows(LOST_TOTALS) == [("site", 1, shown)]
+    assert_verified(server)
+
+
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_a_worker_asks_the_others_before_it_commits_on_another_database_server(
+    database, tmp_path, new_server, disposable_redis
+):
+    """It cannot know the other server's last visits by itself."""
+    server = new_server(database, REDIS_URL=disposable_redis.url)
+    server.program = written(tmp_path, PATIENT)
+    two_workers(server)
+    with worker_connections(server) as (one, other):
+        assert [one.register("ayesha").ordinal, other.register("ayesha").ordinal] == [1, 2]
+        remembered = database.remember()
+        given = []
+        while len(given) < 3:  # the first requests find the old connections
+            status, answer = one.ask("POST", "/api/visitor/register", {"visitorId": "ayesha"})
+            given += [answer["visit"]["ordinal"]] if status == 200 else []
+        database.go_back(remembered)
+        while (answer := other.ask("POST", "/api/visitor/register", {"visitorId": "ayesha"}))[0] == 503:
+            pass
+        assert (given, answer[1]["visit"]["ordinal"]) == ([3, 4, 5], 6)
+    assert database.rows(LOST_TOTALS) == [("site", 2, 5)]
+
+
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_a_restarted_server_finds_the_totals_that_it_has_acknowledged_in_redis(database, new_server, disposable_redis):
+    """Communities' highest values are only read at startup."""
+    server = new_server(database, REDIS_URL=disposable_redis.url).start()
+    community = Member(server).found()
+    server.register("ayesha", communityId=community)
+    remembered = database.remember()
+    acknowledged = [server.register("ayesha", communityId=community) for _ in range(3)][-1]
+    server.stop()
+    database.go_back(remembered)
+    server.start()
+    assert server.stats().total == acknowledged.ordinal
+    assert server.stats().epoch > acknowledged.stats.epoch
+    assert server.register("ayesha", communityId=community).ordinal == acknowledged.ordinal + 1
+    assert sorted(database.rows(LOST_TOTALS)) == sorted([("site", 1, 4), (community, 1, 4)])
+
+
+def test_a_worker_shares_its_acknowledged_totals_again_after_redis_has_lost_its_data(redis_server):
+    client, acknowledged, gathered = connect(redis_server.url), HighWater(), HighWater()
+    outbox = RedisOutbox(ThreadRuntime(), client, lambda: None)
+    one, other = (
+        RedisHighWater(client, outbox, RedisWorkers(client, outbox), marks, "a database")
+        for marks in (acknowledged, gathered)
+    )
+    acknowledged.merge({SITE: HighWaterMark(1, 100, 100), Scope("mirpur"): HighWaterMark(1, 50, 50)})
+    one.renew()
+    outbox.drain()
+    with redis_server.client() as redis:
+        redis.flushall()
+    one.reply("what have you acknowledged?")
+    outbox.drain()
+    other.load()
+    assert gathered.all() == acknowledged.all()
+    client.close()

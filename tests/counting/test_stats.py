@@ -100,19 +100,6 @@ def test_the_tag_changes_with_every_change_of_the_stats_and_only_then(site):
     assert get(site, tag).status_code == 304
 
 
-def test_a_restart_without_active_visitors_has_a_new_revision_in_the_same_epoch(site):
-    """Polling clients must see that the visitors are no longer active."""
-    site.register()
-    before = get(site)
-    site.time.pass_(seconds=300)
-    site.restart()
-    after = get(site, before.headers["ETag"])
-    assert (after.status_code, after.json["activeUsers"]) == (200, 0)
-    assert after.json["revision"] > before.json["revision"]
-    assert int(after.json["epoch"], 36) == SPEC_MOMENT  # the creation of the database
-    assert after.json["epoch"] == before.json["epoch"] == before.json["epoch"].lower()
-
-
 @pytest.mark.parametrize("path", ["/api/stats", "/api/pulse"])
 def test_the_tag_of_another_epoch_does_not_match(site, path):
     """A restored count may have the same revision but different visits."""
@@ -255,16 +242,6 @@ def test_a_milestone_is_stored_once_and_pushed_once(site_at_97):
     assert not room.source.is_relative
     site_at_97.register("babul")
     assert pushed_milestones(site_at_97) == [None]
-
-
-def test_a_worker_announces_the_highest_milestone_that_a_killed_worker_has_committed(site_at_97):
-    clock = site_at_97.services.clock
-    killed = open_store(make_url(site_at_97.database_url), clock, milestones=milestones("98,100,101"))
-    with killed.writing():
-        killed.commit([(NewVisit("ayesha", str(n), at_ms=site_at_97.time.ms), str(n)) for n in range(5)])
-    killed.close()
-    assert pushed_milestones(site_at_97) == [100]  # only this worker's milestones
-    assert pushed_milestones(site_at_97) == []
 
 
 def test_a_milestone_is_announced_neither_for_a_set_total_nor_again_after_a_lowered_one(site_at_97):

@@ -1,17 +1,21 @@
-"""Pacing: the first change is sent at once, then one event per interval, and the last value always."""
+"""Pacing: the first change is sent at once, then one event per interval, and the last value always. Every member
+receives it once.
+"""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+import socketio
 from support.programs.processes import wait_until
 
 from koyjabo.base.cluster.bus import Bus
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.realtime import fanout as fanout_module, room as module
-from koyjabo.realtime.fanout import Effort
+from koyjabo.realtime.fanout import Effort, LocalFanout
 from koyjabo.realtime.rooms import Rooms
 
 ROOM = "stats"
@@ -99,8 +103,6 @@ class Fanout:
 
 
 class AtOnce(ThreadRuntime):
-    """Runs a task to completion before its caller continues."""
-
     def start_task(self, main):
         main()
 
@@ -216,3 +218,33 @@ def test_many_threads_make_one_broadcast_at_a_time():
     wait_until(lambda: fanout.sent[-1][1] == newest[0], "the last value is sent")
     revisions = [revision for _, revision in fanout.sent]
     assert revisions == sorted(set(revisions))
+
+
+ROOM, UPDATE = "stats", "visitor_update"
+
+
+class RecordingSocket:
+    """A plain WebSocket that records the events written to it."""
+
+    is_stream = False
+
+    def __init__(self):
+        self.received = []
+
+    def write(self, data):
+        header_size = 2 if data[1] < 126 else 4
+        self.received.append(json.loads(data[header_size:]))
+
+
+def update(revision, **more):
+    return {"type": UPDATE, "stats": {"totalVisits": 1, "revision": revision, **more}}
+
+
+def test_a_client_receives_every_event_once_and_no_older_event():
+    fanout, client = LocalFanout(), RecordingSocket()
+    fanout.set_up(lambda *sent: None, lambda event: None, lambda: "0")
+    fanout.set_server(socketio.Server(client_manager=fanout, async_mode="threading"))
+    fanout.admit(ROOM, client, UPDATE, update(1))
+    for event in (update(2, place="ঢাকা"), update(2), update(1), update(3)):
+        fanout.emit(UPDATE, event, room=ROOM)
+    assert client.received == [update(1), update(2, place="ঢাকা"), update(3)]

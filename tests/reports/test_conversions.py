@@ -33,7 +33,6 @@ def report(site: Site, scope: Scope, first: str, last: str) -> ConversionReport:
 
 
 def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -> None:
-    """Open pages an hour apart, and sign up."""
     for number, page in enumerate(opened):
         site.register(name, visitId=str(number), page=page, communityId=scope)
         site.time.pass_(hours=1)

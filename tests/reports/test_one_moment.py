@@ -99,14 +99,12 @@ NOBODY, PANEL = of(), ReportReader(("admin",), is_first=True, has_budget=False)
 
 
 def begin(queue: ScanQueue, gate: Gate, request: str, reader: ReportReader = NOBODY) -> Future:
-    """Return a call that is being read."""
     call = in_thread(lambda: queue.read([request], reader))
     assert gate.begun.acquire(timeout=PATIENCE_S)
     return call
 
 
 def wait(queue: ScanQueue, request: str, reader: ReportReader = NOBODY) -> Future:
-    """Return a call that waits for the queue."""
     waiting = len(queue._waiting)
     call = in_thread(lambda: queue.read([request], reader))
     wait_until(lambda: len(queue._waiting) > waiting, f"{request} waits")

@@ -133,16 +133,6 @@ def test_a_moderator_can_follow_the_reports_of_a_community_and_a_member_cannot(s
         assert socket.next_of_type("error")
 
 
-def test_a_view_does_not_count_as_a_connection_and_ends_with_its_page(server, admin):
-    """The next update would fail if a closed view were still subscribed."""
-    with ExitStack() as stack:
-        views = on_each_worker(stack, server, admin)
-        wait_until(lambda: 'koyjabo_connections{kind="communities"} 0.0' in server.metrics(), "they count as panels")
-        views[0].socket.close()
-        both = stack.enter_context(worker_connections(server))
-        views[1].wait_for(max(server.register("nusrat").ordinal for server in both))
-
-
 class SharedSocket(PlainMember):
     """`ws://…/ws/shares/{token}/`"""
 

@@ -48,7 +48,6 @@ def test_the_growth_rate_compares_the_last_days_with_the_same_number_of_days_bef
 
 
 def test_a_week_of_a_trend_begins_on_monday_and_ends_with_the_range(dhaka):
-    """2025-10-06 is a Monday."""
     for visitor, day in (("a", 5), ("a", 6), ("b", 6), ("c", 12), ("c", 13), ("d", 14)):
         visit(dhaka, visitor, moment=f"2025-10-{day:02}T12:00:00+06:00")
     weeks = {"2025-09-29": (0, 1), "2025-10-06": (0, 3), "2025-10-13": (0, 2), "2025-10-20": (0, 0)}

@@ -39,7 +39,6 @@ def timed(module_sqlite_database, tmp_path_factory) -> Iterator[Timed]:
 
 @pytest.fixture
 def own_timed(sqlite_database, tmp_path) -> Iterator[Timed]:
-    """A server that the test ends."""
     timed = Timed(sqlite_database, tmp_path)
     yield timed
     timed.server.kill()
@@ -71,7 +70,6 @@ class Page(SocketIO):
         self.event()  # the server has admitted it
 
     def emit(self, *event: object) -> list[object]:
-        """Send an event, and return its acknowledgement."""
         self.send(frame(f"421{json.dumps(event)}"))
         while not (message := self.message()).startswith("431"):
             pass

@@ -53,8 +53,6 @@ class MemoryWorld:
 
 
 class Worker(RedisLink):
-    """One worker's online members."""
-
     def __init__(self, url: str, clock: Clock) -> None:
         super().__init__(url, lambda: self.members.refresh())
         self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outbox, self._note)

@@ -9,7 +9,6 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.models import Scope
 from koyjabo.presence.members.arrivals import ArrivalCounter, Arrivals
 from koyjabo.presence.members.online_members import Online
-from koyjabo.presence.worker_messages import ARRIVALS
 
 MIRPUR, UTTARA = Scope("mirpur"), Scope("uttara")
 
@@ -64,18 +63,3 @@ def test_a_count_is_sent_once_unless_another_worker_has_sent_it(log):
     log.record(UTTARA, Online(2, 2), is_sent=True)
     assert log.take_unsent() == {}
     assert log.today(UTTARA) == Arrivals(came=2)
-
-
-def test_a_count_that_could_not_be_sent_is_sent_later_unless_a_newer_one_exists(log):
-    log.record(MIRPUR, Online(1, 1))
-    log.record(UTTARA, Online(1, 1))
-    lost = log.take_unsent()
-    log.record(UTTARA, Online(2, 2))
-    log.put_back(lost)
-    assert log.take_unsent() == {MIRPUR: (1, 1), UTTARA: (2, 2)}
-
-
-def test_an_impossible_version_does_not_block_later_counts(site):
-    for version, count in ((1, 1), (10**18, 9), (2, 2)):
-        site.services.signals.message_received.send(ARRIVALS, message={MIRPUR: [version, count]})
-    assert site.services[ArrivalCounter].today(MIRPUR) == Arrivals(came=2)

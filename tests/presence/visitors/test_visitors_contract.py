@@ -46,7 +46,7 @@ WINDOW = [SEEN, ("pass", 270), SEEN, ("pass", 270), ("keep_alive", SITE, "a"), (
 def test_the_visitors_of_the_window_are_active_where_they_were_last_seen(kind, request):
     """There are up to three workers, and any of them may see a visitor first."""
 
-    @effort(400 if kind == "memory" else 32)
+    @effort(200 if kind == "memory" else 24)
     @given(st.lists(st.tuples(st.integers(0, 2), STEPS), max_size=30))
     @example([(0, second) for second in WINDOW])
     def live_through(steps):

@@ -136,21 +136,6 @@ def test_expired_visitors_are_removed_once_and_leave_no_data(world):
         assert {0 < client.pttl(key) <= 2 * WINDOW_S * 1000 for key in client.scan_iter()} == {True}
 
 
-def test_the_version_does_not_fall_after_the_data_in_redis_has_expired(world):
-    world.visitors.touch(SITE, "ayesha", DHAKA)
-    world.settle()
-    version = world.visitors.count(SITE).version
-    with world.redis.client() as client:
-        client.flushdb()
-    world.time.pass_(seconds=2 * WINDOW_S)
-    world.settle()
-    stranger = world.new_worker()
-    stranger.visitors.touch(SITE, "babul", DHAKA)
-    stranger.flush()
-    assert world.visitors.count(SITE).places == {}
-    assert stranger.visitors.count(SITE).version > version
-
-
 def test_leases_are_sent_again_to_a_replica_that_lacks_the_newest_ones(world, two):
     """A replica took over. It holds the data set that the workers know, in an earlier state."""
     for worker in two:
@@ -255,22 +240,6 @@ def test_visitors_are_sent_again_all_at_once_and_with_the_rest_of_their_leases(m
     mortal_world.pass_(seconds=30)
     mortal_world.settle()
     assert is_shown(worker, sylhet=1)
-
-
-def test_a_worker_counts_only_its_own_visitors_after_a_window_without_redis(mortal_world, two_online):
-    here, there = two_online
-    mortal_world.redis.kill()
-    mortal_world.time.pass_(seconds=WINDOW_S - 1)
-    here.visitors.touch(SITE, "chandra", DHAKA)
-    assert is_shown(here, dhaka=2, sylhet=1)
-    mortal_world.time.pass_(seconds=1)
-    assert is_shown(here, dhaka=1)
-    assert is_shown(there)
-    assert here.visitors.count(SITE) is here.visitors.count(SITE)
-    assert here.visitors.count(SITE).version < 0  # other workers must not adopt it
-    mortal_world.redis.start()
-    wait_for(two_online, dhaka=1)
-    assert here.visitors.count(SITE) == there.visitors.count(SITE)
 
 
 class MatchingWorker(RedisLink):

@@ -19,7 +19,6 @@ def ask(insights, **more: str):
 
 
 def visit_before(site, minutes: int, visitor: str, page: str = "/") -> None:
-    """Register a visit this many minutes ago."""
     site.time.pass_(minutes=-minutes)
     site.register(visitor, page=page)
     site.time.pass_(minutes=minutes)
@@ -63,17 +62,6 @@ def test_the_last_hour_is_compared_with_the_hour_before_it_or_a_week_ago(site, i
     assert insights.summary(ask(insights), "weekday").compared.visits == 1
     compared = insights.compared(ask(insights), "previous")
     assert len(insights.timeline(compared, "minute")) == 60
-
-
-def test_an_open_page_of_the_last_hour_keeps_only_the_sums_of_one_hour_in_memory(site, insights):
-    site.register("ayesha", page="/")
-    for how in ("previous", "weekday"):
-        insights.summary(ask(insights), how)
-    for _ in range(90):
-        site.time.pass_(minutes=1)
-        for how in ("previous", "weekday"):
-            insights.summary(ask(insights, country="BD"), how)
-    assert len(insights._columns._sums._sums) == 3 + 3
 
 
 def test_only_the_last_hour_has_minutes(insights):

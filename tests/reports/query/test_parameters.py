@@ -35,7 +35,7 @@ def read(*pairs: tuple[str, str], scope: Scope = SITE, first_day: str | None = "
     return Parameters.of(pairs, TODAY, lambda: first_day, scope, ("limit",))
 
 
-@effort(200)
+@effort(100)
 @given(query=queries, compare=st.sampled_from([None, "year"]), limit=st.sampled_from([{}, {"limit": "5"}]))
 def test_the_parameters_of_a_query_survive_a_round_trip_through_an_address(query, compare, limit):
     typed = Parameters(query, None, compare, limit)
@@ -50,7 +50,7 @@ def with_one_spelling(query: ReportQuery) -> dict[str, Filter]:
     return {name: values for name, values in query.filters.items() if dimension_of(name).stored is str}
 
 
-@effort(300)
+@effort(150)
 @given(pairs=st.lists(st.tuples(names, texts), max_size=4), scope=st.sampled_from([SITE, COMMUNITY]))
 def test_any_parameter_is_read_within_limits_or_refused_by_its_name(pairs, scope):
     refused: dict[str, str] = {}

@@ -1,9 +1,13 @@
 """Share links: what they show, who can open them, and for how long."""
 
+from html import unescape
+
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import bare, disable, promote
+from support.people.admins import panel
 from support.people.communities import Cast, found, give
+from support.people.page_readers import words
 from support.people.share_links import PASSWORD, PATH, boss, of_community, share, shared, visits
 
 from koyjabo.base.core.identity import OPERATOR
@@ -17,7 +21,6 @@ def ask_for_share(person, **fields):
 
 
 def names(person, query: str = "") -> list[str]:
-    """Names of the links that a person may revoke."""
     answer = person.get(f"{PATH}?{query}")
     assert answer.status_code == 200, answer.text
     return [link["name"] for link in answer.json]
@@ -73,15 +76,10 @@ def test_the_filters_of_a_share_link_and_of_a_request_apply_together(site, cast)
     assert (unknown["filters"], visits(site, unknown["token"])) == ({"page": [""]}, 1)
 
 
-def test_a_share_link_reveals_no_communities(site, cast, community):
+def test_the_share_link_of_a_community_shows_the_figures_of_its_moderators_and_reveals_no_communities(
+    site, cast, community
+):
     """Only members know an unlisted community."""
-    site.register("v1", communityId=community)
-    token = share(boss(cast))["token"]
-    assert_error(shared(site, token, "breakdown", "by=community"), 400, "invalid_input", "by")
-    assert_error(shared(site, token, "summary", f"community={community}"), 400, "invalid_input", "community")
-
-
-def test_the_share_link_of_a_community_shows_the_same_figures_as_its_moderators_see(site, cast, community):
     site.register("v1")
     for visitor in ("v1", "v2"):
         site.register(visitor, communityId=community)
@@ -89,7 +87,9 @@ def test_the_share_link_of_a_community_shows_the_same_figures_as_its_moderators_
     moderators = cast["moderator"].get(f"/api/communities/{community}/reports/summary").json
     assert shared(site, token).json == moderators
     assert (moderators["visits"], moderators["new_visitors"]) == (2, 2)
-    assert_error(shared(site, token, "summary", f"community={community}"), 400, "invalid_input", "community")
+    for link in (token, share(boss(cast))["token"]):
+        assert_error(shared(site, link, "breakdown", "by=community"), 400, "invalid_input", "by")
+        assert_error(shared(site, link, "summary", f"community={community}"), 400, "invalid_input", "community")
 
 
 def test_a_share_link_can_only_show_reports_that_its_creator_may_see(site, cast, community):
@@ -175,20 +175,19 @@ IMPOSSIBLE = [
 ]
 
 
-def test_impossible_fields_of_a_share_link_are_named(cast):
+def test_impossible_fields_of_a_share_link_are_named_and_the_number_of_links_is_limited(cast, monkeypatch):
     for fields, named in IMPOSSIBLE:
         assert_error(ask_for_share(boss(cast), **fields), 400, "invalid_input", named)
-
-
-def test_the_number_of_share_links_of_an_account_is_limited(site, cast, monkeypatch):
     monkeypatch.setattr(shares, "MAX_LINKS", 1)
     share(boss(cast))
     assert_error(ask_for_share(boss(cast)), 409, "too_many_shares")
 
 
-def test_an_expired_share_link_is_deleted_after_30_days(site, cast):
+def test_a_share_link_is_deleted_with_its_community_or_30_days_after_it_expired(site, cast, community):
     share(boss(cast), expires_at="2025-12-17T00:00:00Z")
     share(boss(cast), name="Stays")
+    share(cast["admin"], **of_community(community))
+    assert cast["admin"].delete(f"/api/communities/{community}").status_code == 204
     site.time.go_to("2026-01-15T12:00:00Z")
     site.services[Retention].sweep()
     assert site.rows("SELECT count(*) FROM shares") == [(2,)]
@@ -197,8 +196,26 @@ def test_an_expired_share_link_is_deleted_after_30_days(site, cast):
     assert site.rows("SELECT name FROM shares") == [("Stays",)]
 
 
-def test_the_share_links_of_a_community_are_deleted_with_it(site, cast, community):
-    share(cast["admin"], **of_community(community))
-    kept = share(boss(cast))["id"]
-    assert cast["admin"].delete(f"/api/communities/{community}").status_code == 204
-    assert site.rows("SELECT id FROM shares") == [(kept,)]
+def test_a_view_of_reports_can_be_shared_by_a_link_that_is_shown_once(site):
+    rani = panel(site)
+    site.register("v1", page="/metro", referrer="https://www.google.com/")
+    site.register("v2", page="/metro")
+    query = "source=google.com&page=%2Fmetro&page=%21%2Fmap&range=7d"
+    shown_form = rani.get(f"/admin/connect/shares/new?{query}")
+    assert f'href="/admin/?{query.replace("&", "&amp;")}"' in shown_form
+    assert 'value="7d" selected' in shown_form
+    created = rani.send(
+        f"/admin/connect/shares/new?{query}", 200, name="Search", range="7d", until="2025-12-31", password=""
+    )
+    url = unescape(created.partition('data-copy="')[2].partition('"')[0])
+    assert url.startswith("https://live.example.com/share/")
+    later = rani.get("/admin/connect")
+    assert url not in later
+    assert "Never opened" in words(later)
+    path = url.removeprefix("https://live.example.com")
+    summary = bare(site).get(path.replace("/share/", "/api/shares/") + "/reports/summary").json
+    assert summary["visits"] == 1
+    assert "Last opened:" in words(rani.get("/admin/connect"))
+    site.time.go_to("2026-01-01T00:00:00+06:00")
+    assert bare(site).get(path).status_code == 404
+    assert "Expired" in words(rani.get("/admin/connect"))

@@ -1,7 +1,10 @@
-"""When a worker sends to the pages of a view, and how many views it serves."""
+"""When a worker sends to the pages of a view, how many views it serves, and the versions of parts: a version changes
+whenever the HTML of its part changes outside of the cells that pages fill with pushed numbers.
+"""
 
 import json
 import re
+from html.parser import HTMLParser
 
 import pytest
 from flask import request
@@ -10,6 +13,7 @@ from support.people.admins import panel
 from support.people.communities import Cast
 from support.people.share_links import PASSWORD, boss, share
 from support.programs.processes import wait_until
+from support.sites.full_site import register
 
 from koyjabo.base.core.errors import TooBusy
 from koyjabo.base.models import SITE, Scope
@@ -148,3 +152,67 @@ def test_a_socket_that_changes_its_view_quickly_receives_the_newest_view(site, m
     stream.ended(reader, 1000)
     later[1][1]()
     assert shown() == []
+
+
+VOID = {"br", "hr", "img", "input", "link", "meta"}
+PUSHED = ("data-as", "data-as-of")
+"""Elements with contents that a page writes itself. It also moves the rows of a list."""
+
+RELEVANT = ("id", "class", "href", "data-cell", "aria-current")
+
+
+class Part(HTMLParser):
+    """Everything in a part that no pushed number replaces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rest: list[object] = []
+        self.skipped = 0  # depth within an element that a page fills
+
+    def handle_starttag(self, tag, attrs):
+        if self.skipped:
+            self.skipped += tag not in VOID
+            return
+        names = {name for name, _ in attrs}
+        if tag == "tr" and "data-value" in names:
+            self.skipped = 1
+            return
+        self.rest.append((tag, [pair for pair in attrs if pair[0] in RELEVANT]))
+        self.skipped = int(not names.isdisjoint(PUSHED))
+
+    def handle_startendtag(self, tag, attrs):
+        if not self.skipped:
+            self.rest.append(tag)
+
+    def handle_endtag(self, tag):
+        self.skipped -= bool(self.skipped and tag not in VOID)
+
+    def handle_data(self, data):
+        if not self.skipped and data.strip():
+            self.rest.append(data.split())
+
+
+def parts(admin, query: str) -> dict[str, tuple[str, list[object]]]:
+    html = admin.get(f"/admin/?{query}")
+    by_name = {}
+    for section in re.findall(r"<section[^>]* data-part=.*?</section>", html, re.DOTALL):
+        name = re.search(r'data-part="(\w+)"', section)[1]
+        version = re.search(r'data-version="(\w+)"', section)
+        if version:
+            part = Part()
+            part.feed(section)
+            by_name[name] = version[1], part.rest
+    return by_name
+
+
+def test_two_parts_with_the_same_version_differ_only_in_the_cells_that_updates_fill(site):
+    admin, known = panel(site), {}
+    site.register("first", page="/")
+    for number in range(10):
+        if number < 6:
+            site.register(f"v{number}", page=f"/{number}")
+        else:
+            register(site, number, "site")
+        for query in ("range=today", "range=today&page=/7", "range=today&compare=none&tabs=bangladesh,system"):
+            for name, (version, rest) in parts(admin, query).items():
+                assert known.setdefault((query, name, version), rest) == rest, name

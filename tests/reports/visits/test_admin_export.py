@@ -26,7 +26,6 @@ def admin(site, example):
 
 
 def download(admin, **fields):
-    """Download an export. Returns the response."""
     form = {"csrf_token": admin.csrf, "what": "visits", **fields}
     answer = admin.client.post("/admin/data/export", data=form, headers=admin.headers)
     assert answer.status_code == 200, answer.text

@@ -53,7 +53,6 @@ class Pages:
         self.attendance.open_pages.opened(socket, None, visit)
 
     def attended(self, seconds: int = 2) -> dict:
-        """Let time pass, and return the times by id."""
         self.site.time.pass_(seconds=seconds)
         return dict(self.times())
 
@@ -85,19 +84,6 @@ def test_the_attended_time_of_an_open_page_runs_from_its_beginning_to_its_end(pa
     assert time[0] + site.time.ms - time[1] == 62_000 + 304_000
 
 
-def test_a_page_without_a_visit_id_belongs_to_the_newest_visit(pages):
-    site = pages.site
-    for visit in "12":
-        site.register("ayesha", visitId=visit)
-        site.time.pass_(seconds=5)
-    pages.open("first", "ayesha", "1")
-    pages.open("second", "ayesha")
-    site.time.pass_(seconds=5)
-    pages.open("third", "ayesha")
-    since_ms = site.time.ms - 5_000
-    assert pages.attended() == {"1": (0, since_ms, ""), "2": (0, since_ms, "")}
-
-
 def test_the_time_of_a_closed_tab_counts_once_while_an_earlier_tab_is_open(pages):
     site = pages.site
     site.register("ayesha", visitId="1")
@@ -124,14 +110,6 @@ def test_a_span_that_another_worker_has_written_since_its_report_counts_once(pag
     assert pages.attended() == {"1": (3_000, None, "")}
 
 
-def test_a_late_visit_has_no_attended_time_and_no_act(pages):
-    pages.site.register("ayesha", visitId="1", waitedMs=100_000)
-    pages.open("tab", "ayesha", "1")
-    assert pages.attended() == {"1": (None, None, "")}
-    pages.attendance.open_pages.show("tab", False, True)
-    assert pages.attended() == {"1": (None, None, "")}
-
-
 @pytest.fixture(scope="module")
 def admin(site: Site) -> Reader:
     for visitor, (ms, acted, automated, is_bot, network) in ROWS.items():
@@ -149,17 +127,6 @@ def listed(page: str) -> dict[str, str]:
 
 def test_the_visit_log_shows_the_attended_time_and_a_mark_for_acts_and_automation(admin):
     assert listed(admin.get("/admin/visits")) == TIMES
-
-
-def test_the_visit_log_includes_the_time_of_an_open_page(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        site.register("ayesha", page="/", visitId="1")
-        sockets = site.services[VisitorSockets]
-        sockets.opened("tab", sockets.fingerprint({}), "ayesha", True)
-        site.services[AttendanceWriter].open_pages.opened("tab", None, "1")
-        site.time.pass_(seconds=18)
-        admin = panel(site)
-        assert listed(admin.get("/admin/visits")) == {"ayesha": "18 s"}
 
 
 def test_the_visit_log_has_the_same_filters_by_evidence_as_reports(admin):

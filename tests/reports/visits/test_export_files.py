@@ -129,7 +129,7 @@ def cells(text: str, separator: str) -> Iterator[str]:
         yield from (cell.strip('" ') for cell in line.split(separator))
 
 
-@effort(100)
+@effort(50)
 @given(st.text(st.sampled_from([*SIGNS, *"';, a\"1|:^~", "ক", "া"]), max_size=12))
 def test_an_exported_text_can_be_read_back_unchanged_and_is_a_formula_for_no_separator(said):
     text = exported(said)

@@ -99,29 +99,8 @@ def test_a_restore_raises_the_epoch_and_the_revision_even_after_a_clock_was_set_
         assert (epoch > before[0], revision > before[1]) == (True, True)
 
 
-def log_in(site: Site) -> str:
-    answer = site.post("/api/auth/login", json={"email": "boss@example.com", "password": "ferry at noon"})
-    assert answer.status_code == 200, answer.text
-    return answer.json["access_token"]
-
-
-def found_community(site: Site) -> None:
-    headers = {"Authorization": f"Bearer {log_in(site)}"}
-    assert site.post("/api/communities", json={"name": "Mirpur"}, headers=headers).status_code == 201
-    site.rows("DELETE FROM sessions")
-
-
-def sign_up_a_user(site: Site) -> None:
-    sign_up(site, "ayesha")
-    site.rows("DELETE FROM sessions")
-
-
-USES = {  # each use is enough by itself
-    "a visit": lambda site: site.register(),
-    "a user": sign_up_a_user,
-    "a login session": log_in,
-    "a community": found_community,
-}
+USES = {"a visit": lambda site: site.register(), "a user": lambda site: sign_up(site, "ayesha")}
+"""Each is enough by itself."""
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)

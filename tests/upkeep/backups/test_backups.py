@@ -2,6 +2,7 @@
 the tests; the process that makes a backup is real, where a test does not say otherwise.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -11,27 +12,30 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import psutil
 import pytest
 from support.application.site import SECRET, Site
 from support.people.accounts import confirm
 from support.people.communities import site_admin
 from support.programs.patience import BEHIND_S
 from support.programs.processes import METRICS_TOKEN, wait_until
-from support.servers.changed_server import TRESPASS, ChangedServer
 from support.sites.backups import add_backup, add_failure
 from support.sites.full_site import in_context, quiet
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import BackupsOff, BackupUnderWay, Forbidden, KoyJaboError, Unusable
 from koyjabo.base.core.identity import OPERATOR
-from koyjabo.base.jobs.claims import ClaimLost
 from koyjabo.upkeep.backups import backup, backup_queries, backups as service
 from koyjabo.upkeep.backups.backups import FAILURE_PAUSE_MS, FAILURE_WARNING, Backups, BackupState
-from koyjabo.upkeep.backups.folder import LOCK_FILE, UNVERIFIED_ENDING, BackupFolder
+from koyjabo.upkeep.backups.folder import (
+    LOCK_FILE,
+    UNVERIFIED_ENDING,
+    VERIFIED_ENDING,
+    WORK_FOLDER,
+    BackupFolder,
+    new_name,
+)
 from koyjabo.upkeep.backups.verified import Inconsistent
 
 MAIL = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com", "PUBLIC_URL": "https://example.com"}
@@ -150,27 +154,6 @@ def test_a_day_with_a_failed_backup_is_not_marked_as_done(site, monkeypatch):
     tick(site)
     ended(site)
     assert site.rows("SELECT day, ended_ms FROM nightly_work WHERE name = 'backups'") == [("2025-12-16", None)]
-
-
-def test_a_backup_that_is_stopped_with_the_server_is_not_a_failure(site, monkeypatch):
-    monkeypatch.setattr(service, "BACKUP_COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
-    backups(site).begin(OPERATOR)
-    wait_until(lambda: backups(site)._pid, "the process is there")
-    backups(site).close()
-    assert ended(site).failed is None
-
-
-def test_the_process_of_a_backup_that_lost_its_claim_is_stopped_and_leaves_no_zombie(site, monkeypatch):
-    monkeypatch.setattr(service, "BACKUP_COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
-    pids = []
-
-    def renew() -> None:
-        pids.append(backups(site)._pid)
-        raise ClaimLost
-
-    with pytest.raises(ClaimLost):
-        backups(site)._run(renew)
-    wait_until(lambda: not Path(f"/proc/{pids[0]}").exists(), "the process is gone")
 
 
 @pytest.mark.both_kinds
@@ -293,10 +276,9 @@ def test_a_backup_is_not_verified_if_its_restored_total_differs(site, folder, mo
     earlier = make(site)
     with monkeypatch.context() as wrong:
         wrong.setattr(backup, "_head", total_of(1))
-        for _ in range(2):
-            site.time.pass_(seconds=1)
-            with pytest.raises(Unusable, match="has the total 1 of epoch"):
-                make(site)
+        site.time.pass_(seconds=1)
+        with pytest.raises(Unusable, match="has the total 1 of epoch"):
+            make(site)
     failed = state(site)
     assert "has the total 1 of epoch" in failed.failed.error
     assert failed.verified.name == earlier
@@ -319,15 +301,6 @@ def test_a_backup_of_an_inconsistent_ledger_is_not_verified_and_its_recount_is_a
         make(site)
     (recounted,) = details(site, "ledger.recounted")
     assert (recounted["agrees"], "seconds" in recounted) == (False, True)
-
-
-def test_only_the_newest_backup_keep_backups_are_kept(sqlite_database, folder):
-    with Site(sqlite_database.url, BACKUP_DIR=str(folder), BACKUP_KEEP="2") as site:
-        names = []
-        for _ in range(3):
-            site.time.pass_(seconds=1)
-            names.append(make(site))
-        assert [file.name for file in state(site).files] == names[:0:-1]
 
 
 def test_a_full_disk_is_named_and_no_partial_file_is_left(site, folder, monkeypatch):
@@ -353,31 +326,64 @@ def test_a_folder_that_is_not_writable_is_named_before_and_after_a_backup(site, 
     assert state(site).failed.error.startswith(sentence)  # until a backup is verified
 
 
-def test_a_slow_folder_does_not_delay_a_page(site, monkeypatch):
-    """It may be on another machine that does not respond."""
-    state(site)
-    backups(site)._is_reading = True  # and never ends
-    assert backups(site).state(OPERATOR).files == []
+NOON_MS = 1_795_521_600_000
+"""Noon on 2026-11-24, UTC."""
 
 
-@pytest.mark.long(proved_by="upkeep/backups/test_backups.py::test_the_nightly_backup_is_made_at_its_time_and_verified")
-@pytest.mark.honest_start
-@pytest.mark.both_kinds
-def test_a_server_that_was_down_makes_the_missed_backup_outside_the_event_loop(database, folder, tmp_path):
-    database.begin()
-    database.rows("INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES ('backups', '', '', 0, 0)")
-    server = ChangedServer(database, tmp_path, CHANGES="{}", WATCHED=1, BACKUP_DIR=str(folder)).start()
-    try:
-        family = psutil.Process(server.pid)
-        child = wait_until(lambda: backup_among(family.children(recursive=True)), "the process is there", BEHIND_S)
-        wait_until(lambda: child.nice() == 10, "it has a low priority")  # lowered after its start
-        assert "SECRET" not in " ".join(child.cmdline()) + str(database.url in child.cmdline())
-        wait_until(lambda: BackupFolder(folder).names(), "it is verified", BEHIND_S)
-        assert server.stop().status == 0
-        assert TRESPASS not in server.log, server.log
-    finally:
-        server.kill()
+def nights(count: int) -> list[str]:
+    """The names of `count` nightly backups, oldest first."""
+    return [new_name(NOON_MS + night * 86_400_000) + VERIFIED_ENDING for night in range(count)]
 
 
-def backup_among(processes: list[psutil.Process]) -> psutil.Process | None:
-    return next((process for process in processes if "backup" in process.cmdline()), None)
+def test_the_rotation_keeps_the_newest_backups_the_verified_one_and_other_files(folder):
+    names = nights(8)
+    others = ["koyjabo-2026-11-24.backup", "notes.txt", f"{names[0]}.old", f".{names[0]}", f"x{names[0]}"]
+    others.append(new_name(NOON_MS) + UNVERIFIED_ENDING)
+    for name in (*reversed(names), *others):
+        (folder / name).touch()
+    place = BackupFolder(folder)
+    assert place.names() == names
+    place.rotate(2, names[1])
+    assert place.names() == [names[1], *names[-2:]]
+    place.rotate(2, names[-1])
+    assert place.names() == names[-2:]
+    place.rotate(14, names[-1])
+    assert {*os.listdir(folder)} == {*others, *names[-2:]}
+
+
+def test_only_one_backup_runs_in_a_folder_at_a_time(folder):
+    place = BackupFolder(folder)
+    assert not place.is_locked()
+    with place.locked() as work:
+        assert place.is_locked()
+        (work / "part").touch()
+        with pytest.raises(BackupUnderWay), place.locked():
+            pass
+        assert (work / "part").exists()
+    assert not place.is_locked()
+    assert os.listdir(folder) == [LOCK_FILE]
+
+
+def test_a_page_that_checks_for_a_running_backup_does_not_prevent_a_backup(folder, monkeypatch):
+    """It has the lock for a moment."""
+    place, pauses = BackupFolder(folder), []
+    with place.locked():
+        pass
+    with (folder / LOCK_FILE).open("rb") as page:
+        fcntl.flock(page, fcntl.LOCK_SH)
+
+        def let_go(seconds: float) -> None:
+            pauses.append(seconds)
+            fcntl.flock(page, fcntl.LOCK_UN)
+
+        monkeypatch.setattr("koyjabo.upkeep.backups.folder.time.sleep", let_go)
+        with place.locked():
+            assert len(pauses) == 1
+
+
+def test_the_files_of_a_killed_backup_are_removed_by_the_next_backup(folder):
+    (folder / WORK_FOLDER).mkdir()
+    (folder / WORK_FOLDER / "part").touch()
+    with BackupFolder(folder).locked() as work:
+        assert (os.listdir(work), work.stat().st_mode & 0o777) == ([], 0o700)
+    assert os.listdir(folder) == [LOCK_FILE]

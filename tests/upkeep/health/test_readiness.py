@@ -5,13 +5,13 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import ROOT, suspended, wait_until
+from support.programs.threads import in_thread
 from support.servers.server import Server
 
 
@@ -30,24 +30,15 @@ def checks(server: Server) -> dict[str, dict]:
     return server.get("/readyz").json()["checks"]
 
 
-def test_the_server_is_not_ready_while_a_visit_waits_for_its_commit(server):
-    answers: list[int] = []
-    with server.database.locked():
-        visit = threading.Thread(target=lambda: answers.append(server.post_visit("ayesha", "1").status_code))
-        visit.start()
-        result = wait_until(lambda: not (now := checks(server))["writer"]["ok"] and now, "it is red")
-        assert answers == [], "it was red only after the visitor got an error"
-        assert result["database"]["ok"], "reads go on"
-        assert server.get("/readyz").headers["Retry-After"]
-    visit.join()
-    assert answers == [200]
-    wait_until(lambda: server.get("/readyz").ok, "it is green again")
-
-
-def test_the_server_is_not_ready_after_a_failed_commit_until_one_succeeds(server):
+def test_the_server_is_not_ready_while_a_visit_waits_for_its_commit_and_after_its_failure(server):
     """Traffic that is moved elsewhere cannot show that the failure is over."""
     with server.database.locked():
-        assert server.post_visit("ayesha").status_code == 503
+        visit = in_thread(lambda: server.post_visit("ayesha", "1").status_code)
+        result = wait_until(lambda: not (now := checks(server))["writer"]["ok"] and now, "it is red")
+        assert not visit.done(), "it was red only after the visitor got an error"
+        assert result["database"]["ok"], "reads go on"
+        assert server.get("/readyz").headers["Retry-After"]
+        assert visit.result(PATIENCE_S) == 503
         assert checks(server)["writer"]["ok"] is False
     wait_until(lambda: server.get("/readyz").ok, "it is green although there were no visits")
 

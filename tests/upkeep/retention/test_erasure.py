@@ -44,7 +44,6 @@ def forget(site: Site, visitor: str, **request):
 
 
 def contents(site: Site) -> str:
-    """Everything in every table, as text."""
     tables = site.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
     return json.dumps([site.rows(f"SELECT * FROM {table}") for (table,) in tables], default=str)
 
@@ -187,32 +186,6 @@ def test_a_visitor_with_many_visits_is_erased_in_pieces(site, small_pieces, monk
     assert site.rows("SELECT * FROM forgotten_visitors") == []
     assert site.recount() == []
     assert site.stats()["totalVisits"] == before["totalVisits"]
-
-
-def test_an_interrupted_erasure_continues_with_the_same_random_id(site, small_pieces):
-    many_visits(site, 2)
-    site.time.pass_(days=2)
-    many_visits(site, 2)
-    assert site.reduce(1).visits == 2
-    many_visits(site, 12)
-
-    def interrupted(visits: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        site.services[Erasure].forget("program", interrupted)
-    assert site.recount() == []
-    assert 0 < site.services[Erasure].count("program") < 14
-    site.services[Erasure].forget("program")
-    assert old_names(site) == []
-    assert site.rows("SELECT count(*), count(DISTINCT visitor_id) FROM visits WHERE visitor_id NOT LIKE '~~%'") == [
-        (14, 1)
-    ]
-    assert site.rows("SELECT count(*) FROM visitors GROUP BY scope") == [(1,), (1,)]
-    assert site.rows("SELECT * FROM forgotten_visitors") == []
-    assert site.recount() == []
-    with pytest.raises(UnknownVisitor):
-        site.services[Erasure].forget("program")
 
 
 @pytest.mark.both_kinds

@@ -19,8 +19,6 @@ DONE = "nightly_work_done"
 
 
 class InPlace(ThreadRuntime):
-    """Runs tasks before their caller continues."""
-
     def start_task(self, main: Callable[[], None]) -> None:
         main()
 
@@ -140,7 +138,6 @@ def test_a_wrong_clock_does_not_stop_the_nightly_work(site, nights):
 
 
 def days_kept(site: Site) -> list[str]:
-    """The days of visits that are not reduced."""
     rows = site.rows("SELECT day FROM visits WHERE visitor_number IS NULL ORDER BY id")
     return [day for (day,) in rows]
 

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
 from support.application.site import Site, site_fixture
 from support.sites.backups import back_up
-from support.sites.full_site import everything, use_small_pieces
+from support.sites.full_site import everything
 
-from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.user_agents import parsed, written
 from koyjabo.columns.query.report_query import ReportQuery
@@ -76,7 +74,6 @@ def names(site: Site) -> list[str]:
 
 
 def contents(site: Site) -> str:
-    """Every column of every row, as text."""
     return json.dumps(everything(site), default=str)
 
 
@@ -197,34 +194,6 @@ def test_an_event_loses_its_person_with_its_visit_and_a_later_event_has_no_visit
     assert site.rows("SELECT visitor_id, visit_id FROM events WHERE id = 3") == [("ayesha", None)]
     reports = site.services[Insights]
     assert reports.summary(ReportQuery("2025-10-31", "2025-12-01")).figures[6:8] == (2, 1)
-
-
-def test_an_interrupted_reduction_leaves_nothing_wrong_and_is_continued(site, monkeypatch):
-    use_small_pieces(monkeypatch, 2)
-    visit_on(site, *[f"2025-10-{day}" for day in (30, 30, 30, 31, 31)], scope=HERE)
-    for number in range(3):
-        visit(site, f"other-{number}")
-    site.store_blocks()
-    real, times = reduction_queries.reduce_visits, []
-
-    def breaking(*arguments: Any, **named: Any) -> Any:
-        result = real(*arguments, **named)
-        times.append(1)
-        if len(times) == 3:
-            raise OperationalError("", {}, Exception("gone"))  # the database fails before the commit
-        return result
-
-    monkeypatch.setattr(reduction_queries, "reduce_visits", breaking)
-    stats = site.stats()
-    with pytest.raises(LedgerUnavailable):
-        reduce_on(site, "2025-12-31")
-    assert site.rows("SELECT count(*) FROM visits WHERE visitor_number IS NULL") == [(4,)]
-    assert site.recount() == []
-    assert site.reduce().visits == 4
-    assert site.recount() == []
-    after = site.stats()
-    for numbers in (stats, after):
-        assert (numbers["totalVisits"], numbers["uniqueVisitors"]) == (8, 4)
 
 
 def test_an_erasure_does_not_give_kept_visits_the_id_of_a_month(site):

@@ -11,7 +11,6 @@ from support.people.admins import panel
 from support.programs.processes import wait_until
 from support.servers.mailbox import PUBLIC_URL, Mailbox, text_of
 
-from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
@@ -87,11 +86,3 @@ def test_the_password_of_the_earlier_mail_server_is_sealed_and_deleted_after_the
     deliver(site)
     assert site.rows(rows) == [("{}",)] * 2, "given up"
     assert "settings" not in str(site.services[MailOutbox].status().failures), "the new mail server is not to blame"
-
-
-def test_a_change_that_is_not_saved_is_not_emailed(site, mailboxes):
-    change(site, SMTP_URL=mailboxes[0].url(), PUBLIC_URL=PUBLIC_URL)
-    with pytest.raises(InvalidInput):
-        change(site, PUBLIC_URL="")
-    change(site, PUBLIC_URL=PUBLIC_URL, SITE_NAME="Rail Count")
-    assert site.rows("SELECT * FROM outbox WHERE kind = 'settings'") == []
