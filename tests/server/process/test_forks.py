@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 from support.faults.failing_programs import SERVE, written
 from support.programs.processes import is_gone, wait_until
 from support.servers.server import START_S
@@ -12,6 +13,7 @@ from support.servers.server import START_S
 from koyjabo.server.process import parent
 
 
+@pytest.mark.honest_start
 def test_the_parent_of_one_worker_frees_its_memory_and_replaces_the_worker_when_it_dies(sqlite_database, new_server):
     server = new_server(sqlite_database).start()
     process, (worker,) = psutil.Process(server.pid), server.workers()

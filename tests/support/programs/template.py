@@ -101,7 +101,7 @@ def make_hashes_cheap() -> None:
 
 def load_for_servers() -> None:
     """Import everything that a server loads, with or without Redis, for both kinds of database."""
-    from koyjabo.server.process import loading, patching, start  # noqa: F401 - before the patch, as in a server
+    from koyjabo.server.process import loading, parent, patching, start  # noqa: F401 - before the patch, as in a server
 
     patch = Patch(loading.patch)
     make_hashes_cheap()
@@ -119,6 +119,7 @@ def load_for_servers() -> None:
     load_tables()
 
     patching.patch = patch.redo
+    parent.PROGRAM = ""  # the parent keeps its memory, which costs less than a new interpreter
 
 
 def keep_routes() -> None:

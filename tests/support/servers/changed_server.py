@@ -156,7 +156,7 @@ def be_patient() -> None:
 
     assert parent.WORKER_DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
     parent.WORKER_DRAIN_S = parent.KILL_AFTER_S = 3600.0
-    parent.PROGRAM = __file__
+    parent.PROGRAM = parent.PROGRAM and __file__
 
 
 def change(changes: dict[str, Any]) -> None:
