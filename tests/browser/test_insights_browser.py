@@ -8,8 +8,6 @@ from pages import expect, transferred, visit
 from support.application.site import Site, Time
 from support.programs.zone import ZONE
 
-from koyjabo.reports.ui.choices import SWITCHES
-
 TODAY = datetime.now(ZONE).date()
 THURSDAY = TODAY - timedelta(3)  # treated as a Thursday
 GOOGLE, FACEBOOK = "https://www.google.com/", "https://m.facebook.com/"
@@ -130,7 +128,6 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
     head.get_by_role("link", name="Attended only", include_hidden=True).first.evaluate("link => link.click()")
     expect(head.get_by_role("link", name="Attended only")).to_be_visible()
     admin_tab.emulate_media(media="screen")
-    admin_tab.context.clear_cookies(name=SWITCHES)  # it remembers the choice
 
 
 def test_overview_is_small_and_a_day_of_its_chart_opens_with_the_keyboard(new_device, session):

@@ -13,7 +13,6 @@ from stored import stored_by, table
 from support.application.site import Site
 from support.clients.members import Member
 from support.people.accounts import PASSWORD, new_admin, sign_up
-from support.people.admins import panel
 from support.people.communities import found
 from support.people.page_readers import Reader
 from support.people.two_step import token_in, turn_on
@@ -23,7 +22,6 @@ from support.servers.server import Server
 from koyjabo.counting.models import Visit
 from koyjabo.people.accounts.login import authentication, login_limits
 from koyjabo.reports.share_links.pages import shared_report
-from koyjabo.reports.ui import choices
 from koyjabo.web.i18n import LANGUAGE_COOKIE
 from koyjabo.web.login import tokens
 from koyjabo.web.pages import flash, preferences
@@ -115,14 +113,6 @@ class Actions:
         community = found(sign_up(self.site, "founder"))["id"]
         self.reader.sign_up("joiner").send(f"/communities/{community}/join")
 
-    def choose_comparison(self) -> None:
-        self.reader = panel(self.site, "rani")
-        self.reader.get("/admin/?compare=previous&keep=comparison")
-
-    def turn_a_switch(self) -> None:
-        self.reader = panel(self.site, "lima")
-        self.reader.get("/admin/?own=others&keep=switches")
-
     def open_a_share_link(self) -> None:
         link = {"name": "Traffic", "password": PASSWORD}
         token = new_admin(self.site).post("/api/shares", json=link).json["token"]
@@ -136,8 +126,6 @@ COOKIES: dict[str, Callable[[Actions], None]] = {
     "`familiar_browser`": Actions.log_in,
     "`remembered_browser`": Actions.log_in_with_an_app,
     "`outcome`": Actions.join,
-    "`comparison`": Actions.choose_comparison,
-    "`switches`": Actions.turn_a_switch,
     "`share_` and the link's id": Actions.open_a_share_link,
 }
 """How the cookies of each row are set."""
@@ -167,7 +155,6 @@ SET_BY = {
     login_limits: [login_limits.FAMILIAR_COOKIE],
     authentication: [authentication.REMEMBERED_COOKIE],
     flash: [flash.OUTCOME_COOKIE],
-    choices: [choices.COMPARISON, choices.SWITCHES],
     shared_report: ["share_"],
 }
 """The modules that set cookies, with the cookies' names."""

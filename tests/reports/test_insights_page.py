@@ -17,7 +17,7 @@ from koyjabo.columns.columns import Columns
 from koyjabo.columns.dimensions.dimensions import DIMENSION_NAMES
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
-from koyjabo.reports.ui import breakdowns, cards, choices, view
+from koyjabo.reports.ui import breakdowns, cards, view
 from koyjabo.reports.ui.report_context import VIEW_PARAMETERS
 from koyjabo.reports.ui.view_plan import SENDING_PARAMETERS
 
@@ -91,8 +91,7 @@ def test_every_link_of_a_view_leads_to_a_view(admin):
     kinds = {tuple(part.partition("=")[0] for part in link.partition("?")[2].split("&")): link for link in links}
     for kind in kinds.values():
         admin.get(f"{kind}{'&' if '?' in kind else '?'}part=nothing")  # the address is valid
-    admin.client.delete_cookie(choices.SWITCHES)
-    for key in ("before", "figure page_views", "step 1", "tab places 3", "all sources", "clear"):
+    for key in ("before", "figure page_views", "step 1", "tab places 3", "clear"):
         assert PART.findall(admin.get(link(page, key)))[:3] == ["head", "figures", "chart"], key
 
 

@@ -4,7 +4,7 @@ from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.reports.ui import choices, community
+from koyjabo.reports.ui import community
 from koyjabo.reports.ui.report_context import of_community
 from koyjabo.reports.ui.view import view_of
 from koyjabo.web.blueprints import pages_blueprint
@@ -21,7 +21,7 @@ def community_reports(community_id: str) -> Response:
     limits.count_report(at.account.id)
     path = url_for("pages_community_reports.community_reports", community_id=at.scope)
     base = of_community(at.scope, at.account.id)._replace(path=path, extra=community.of_moment)
-    view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
+    view, problems = view_of(base, request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
     numbers = view.extra._asdict()

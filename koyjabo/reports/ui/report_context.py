@@ -6,11 +6,9 @@ from typing import Any, NamedTuple
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.query.report_query import Filters, ReportQuery
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.query.comparisons import NO_COMPARISON
 from koyjabo.reports.query.ranges import DEFAULT_RANGE
 from . import cards
 from .card import Card
-from .page_address import Pairs
 
 VIEW_PARAMETERS = ("metric", "granularity", "tabs", "by", "offset", "find")
 """Parameters that select the shown parts of a view, in addition to the query's parameters."""
@@ -33,9 +31,6 @@ class ReportContext(NamedTuple):
     is_public: bool = False  # for readers without an account
     # Reads the page's other data from the same snapshot, without filters.
     extra: Callable[[Snapshot, ReportQuery], Any] | None = None
-    # Used if the URL has no comparison; "": WEEKDAY, once there are two periods.
-    compare: str = NO_COMPARISON
-    switches: Pairs = ()  # filters used if the URL has no comparison
 
 
 SITE_OVERVIEW = ReportContext("overview", "", "/api/reports")

@@ -14,7 +14,7 @@ from koyjabo.base.network import client_address
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.reports.engine.requests import LedgerRequest, ReportRequest
 from koyjabo.reports.engine.results import SnapshotTotals
-from koyjabo.reports.query.comparisons import NO_COMPARISON, whole_days
+from koyjabo.reports.query.comparisons import whole_days
 from koyjabo.reports.query.ranges import LAST_HOUR
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, language, time_of_day
@@ -75,12 +75,11 @@ class View(ViewPlan):
 
     @property
     def comparisons(self) -> list[Choice]:
-        chosen = self.parameters.compare or NO_COMPARISON
-        return choices.comparisons(self.address, chosen, not self.base.is_public)
+        return choices.comparisons(self.address, self.comparison)
 
     @property
     def switches(self) -> list[Choice]:
-        return choices.switches(self.address, self.base.filters, not self.base.is_public)
+        return choices.switches(self.address, self.base.filters)
 
     @cached_property
     def chips(self) -> list[Chip]:
@@ -215,8 +214,9 @@ class View(ViewPlan):
         return self.report("breakdown", by=dimension, format="csv")
 
     def report(self, call: str, **values: str) -> str:
-        unknown = VIEW_PARAMETERS if call == "summary" else (*VIEW_PARAMETERS, "compare")
-        return str(self.address.without(unknown).at(f"{self.base.reports}/{call}").having(values))
+        compare = self.comparison if call == "summary" else None
+        address = self.address.without(VIEW_PARAMETERS).at(f"{self.base.reports}/{call}")
+        return str(address.having({"compare": compare, **values}))
 
     # How the page is sent
 

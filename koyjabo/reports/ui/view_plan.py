@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from zlib import crc32
@@ -28,7 +27,7 @@ from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.comparisons import NO_COMPARISON, WEEKDAY, since
 from koyjabo.reports.query.granularities import NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
-from . import breakdowns, choices, figures, timelines
+from . import breakdowns, figures, timelines
 from .breakdowns import Values
 from .card import Card
 from .cards import BANGLADESH, listed_by
@@ -38,8 +37,8 @@ from .report_context import VIEW_PARAMETERS, ReportContext
 
 Results = Mapping[ReportRequest, Any]
 
-SENDING_PARAMETERS = ("part", "whole", choices.KEEP)
-"""Parameters that control how a page is sent: only these parts, all parts however long they take, and with a cookie."""
+SENDING_PARAMETERS = ("part", "whole")
+"""Parameters that control how a page is sent: only these parts, and all parts however long they take."""
 
 ON_MAP = (CITY_NAME, MAX_BREAKDOWN_ROWS)
 """The map's contents: a dimension, and how many of its values are shown."""
@@ -61,15 +60,10 @@ class ViewPlan:
         self.base, self.today = base, services.clock.today()
         insights = services[Insights]
         self.insights = insights.for_public() if base.is_public else insights
-        given = list(pairs)
-        names = {name for name, _ in given}
-        if is_default := "compare" not in names:
-            compare = base.compare or WEEKDAY
-            given += [("compare", compare), *(pair for pair in base.switches if pair[0] not in names)]
+        given = tuple(pairs)
         self.parameters = self.insights.parse(given, base.scope, (*VIEW_PARAMETERS, *SENDING_PARAMETERS), base.range)
         self.query = self.parameters.query.within(base.filters)
-        if is_default and not base.compare and not self._has_two_periods():
-            self.parameters = replace(self.parameters, compare=None)
+        self._has_chosen = any(name == "compare" for name, _ in given)
         self.parts = frozenset(filter(None, self.other("part").split(",")))  # the requested parts; empty for all
         self.by = self.other("by")  # the dimension whose whole list is shown; "" if the cards are shown
         self.find, self.open_tabs = self.other("find").strip(), self.other("tabs").split(",")
@@ -85,21 +79,23 @@ class ViewPlan:
         self.offset = int(self.other("offset") or 0)
         self.totals_request = LedgerRequest(ReportQuery(self.today, self.today, base.scope), totals)
 
-    def _has_two_periods(self) -> bool:
-        """Whether all days that the default comparison needs have data."""
+    @cached_property
+    def comparison(self) -> str:
+        """The comparison in the URL. Without one, WEEKDAY if all days that it needs have data."""
+        if self._has_chosen:
+            return self.parameters.compare or NO_COMPARISON
         with suppress(StillCounting):
             began = self.insights.first_day(self.base.scope)
-            return bool(began and began <= self.insights.compared(self.query, WEEKDAY).first)
-        return False
+            if began and began <= self.insights.compared(self.query, WEEKDAY).first:
+                return WEEKDAY
+        return NO_COMPARISON
 
     @property
     def pairs(self) -> Pairs:
-        """The parameters in a fixed order. A page of the panel always includes its comparison, because the defaults
-        differ between readers.
-        """
+        """The parameters in a fixed order."""
         pairs = tuple(self.parameters.pairs())
-        is_said = self.parameters.compare or self.base.is_public
-        return pairs if is_said else (*pairs, ("compare", NO_COMPARISON))
+        is_none = self._has_chosen and not self.parameters.compare
+        return (*pairs, ("compare", NO_COMPARISON)) if is_none else pairs
 
     @cached_property
     def key(self) -> str:
@@ -118,8 +114,8 @@ class ViewPlan:
     @cached_property
     def before(self) -> ReportQuery | None:
         """The days to compare with, including days before the first visit; None if there is no comparison."""
-        compare = self.parameters.compare
-        return self.insights.compared(self.query, compare) if compare else None
+        chosen = self.comparison
+        return None if chosen == NO_COMPARISON else self.insights.compared(self.query, chosen)
 
     @cached_property
     def compared(self) -> ReportQuery | None:

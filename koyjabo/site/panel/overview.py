@@ -6,7 +6,6 @@ from typing import Any
 from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.counting.pulse import Pulse, PulseSample
-from koyjabo.reports.ui import choices
 from koyjabo.reports.ui.report_context import SITE_OVERVIEW
 from koyjabo.reports.ui.view import view_of
 from koyjabo.web.current import current
@@ -23,7 +22,7 @@ PAGES_INSTEAD: list[Callable[[PulseSample, dict[str, Any]], Response | None]] = 
 @for_viewers
 def overview() -> Response:
     base = SITE_OVERVIEW._replace(reader=me().id, path=url_for("panel_overview.overview"))
-    view, problems = view_of(choices.remembered(base), request.args.items(multi=True))
+    view, problems = view_of(base, request.args.items(multi=True))
     if view.parts:
         return make_response(render_template("reports/parts.html", view=view))
     moment = current()[Pulse].now()

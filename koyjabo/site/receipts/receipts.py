@@ -9,6 +9,7 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.visits import Visits
 from koyjabo.people.audit.audit import masked
 from koyjabo.people.audit.queries import AuditRecord
+from koyjabo.upkeep.recounts.recounts import is_outgrown
 from . import queries
 from .queries import TotalChange, TotalHistory
 from .receipt_parts import VISITS_PART, ReceiptPart, parts_of
@@ -47,6 +48,11 @@ class TotalReceipt(NamedTuple):
     @property
     def counted(self) -> int:
         return sum(part.amount for part in self.visits)
+
+    @property
+    def is_mostly_unchecked(self) -> bool:
+        """Whether the latest recount covers less than half of the visits."""
+        return is_outgrown(self.recounted and self.recounted.visits, self.counted)
 
     @property
     def was_lowered(self) -> bool:

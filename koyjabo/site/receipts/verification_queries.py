@@ -20,6 +20,7 @@ class LastRecount(NamedTuple):
 
     at_ms: int
     errors: int
+    visits: int | None = None  # how many it counted; None for a backup or restore
 
 
 class VerifiedBackup(NamedTuple):
@@ -47,5 +48,5 @@ def _recounted(session: Session) -> LastRecount | None:
         if line.action == RESTORE_ACTION:
             return LastRecount(line.at_ms, 0)
         if "agrees" in line.details:
-            return LastRecount(line.at_ms, line.details["problem_count"])
+            return LastRecount(line.at_ms, line.details["problem_count"], line.details["rows"])
     return None

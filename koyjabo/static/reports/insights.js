@@ -30,14 +30,7 @@ async function read(url, signal) {
   return response.redirected || !answer.querySelector("[data-insights]") ? null : answer; // the session may have ended
 }
 
-/** The address of a view, without values that apply only once. @param {string} url */
-function kept(url) {
-  const address = new URL(url, location.href);
-  address.searchParams.delete("keep");
-  return address.href;
-}
-
-/** The address of the shown view, with its comparison. */
+/** The address of the shown view. */
 const present = () => new URL(find("[data-part=head]").dataset.address ?? "", location.href);
 
 /** Shows the view at an address. @param {string} url  @param {boolean} isNew  whether to add a history entry */
@@ -49,7 +42,7 @@ async function go(url, isNew) {
   try {
     const newer = await read(url, signal);
     if (!newer) return location.assign(url);
-    if (isNew) history.pushState(null, "", kept(url));
+    if (isNew) history.pushState(null, "", url);
     shown = location.pathname + location.search;
     replace(/** @type {HTMLElement} */ (newer.querySelector("[data-insights]")));
     ask();

@@ -142,13 +142,16 @@ class Recounts:
             self._columns.catch_up(advance)
 
     def tick(self) -> None:
-        """Begin the nightly recount, unless there has been a recount since the last RECOUNT_TIME. Call this every half
-        minute.
+        """Begin a recount, unless there has been one since the last RECOUNT_TIME that covers half of the visits. Call
+        this every half minute.
         """
-        night_ms = self._clock.newest_ms(RECOUNT_TIME)
+        since_ms = self._clock.newest_ms(RECOUNT_TIME)
         with suppress(LedgerUnavailable):  # the next call tries again
-            if self._run is None and not _was_since(night_ms, self._database.read(_newest), self._clock.now_ms()):
-                self.begin(OPERATOR, night_ms)
+            last, visits = self._database.read(_newest_and_visits)
+            if last and is_outgrown(last.details.get("rows") if "agrees" in last.details else None, visits):
+                since_ms = last.at_ms + 1
+            if self._run is None and not _was_since(since_ms, last, self._clock.now_ms()):
+                self.begin(OPERATOR, since_ms)
 
     def renew(self) -> None:
         """Renew the lease of a running recount. If another worker has taken it, the recount ends without a result. Call
@@ -271,6 +274,15 @@ def _newest(session: Any) -> AuditRecord | None:
     """The latest audit entry about a recount."""
     lines = [line for action in (RECOUNT_BEGUN, RECOUNT_ENDED) for line in queries.newest(session, (action,), 1)]
     return max(lines, key=lambda line: line.id, default=None)
+
+
+def _newest_and_visits(session: Any) -> tuple[AuditRecord | None, int]:
+    return _newest(session), newest_id(session.connection(), "visits")
+
+
+def is_outgrown(recounted: int | None, visits: int) -> bool:
+    """Whether a recount of that many visits covers less than half of them."""
+    return recounted is not None and 2 * recounted < visits
 
 
 def _was_since(at_ms: int, last: AuditRecord | None, now_ms: int) -> bool:

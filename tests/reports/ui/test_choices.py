@@ -5,8 +5,10 @@ from html import unescape
 
 import pytest
 from support.application.site import Site
+from support.people.accounts import new_admin
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
+from support.people.share_links import share
 
 CHOSEN = re.compile(r'<a href="[^"]*compare=(\w+)[^"]*"[^>]* aria-current="true"')
 CHOICE = re.compile(r'<a href="([^"]*compare=year[^"]*)"[^>]*>Previous year<')
@@ -32,25 +34,25 @@ def chosen(page: str) -> set[str]:
     return set(CHOSEN.findall(page))
 
 
-def test_the_panel_is_compared_with_the_same_weekdays_until_another_is_chosen(admin):
-    page = admin.get("/admin/?range=7d")
-    assert chosen(page) == {"weekday"}
-    assert "3 Dec 2025 – 9 Dec 2025" in page
-    assert "compare=weekday&amp;page=%2F" in page  # in every link, for other people who open it
-    admin.get("/admin/?compare=year")
-    # opening a link with another comparison does not change the choice
+def test_by_default_a_range_is_compared_with_the_same_weekdays_if_all_of_them_have_data(site, admin):
+    shared = "/share/" + share(new_admin(site, "nila"))["token"]
+    for path, first, comparison in (
+        ("/admin/", "10", "weekday"),
+        (shared, "10", "weekday"),
+        ("/admin/", "09", "none"),  # the first visit was two weeks ago
+        (shared, "09", "none"),
+    ):
+        page = admin.get(f"{path}?start=2025-12-{first}&end=2025-12-16")
+        assert chosen(page) == {comparison}
+        assert ('data-as="change"' in page) == (comparison == "weekday")
+    assert chosen(admin.get("/admin/?start=2025-12-08&end=2025-12-16&compare=weekday")) == {"weekday"}
+
+
+def test_a_comparison_applies_to_the_links_of_its_page_but_not_to_later_pages(admin):
+    page = admin.get(unescape(CHOICE.search(admin.get("/admin/?range=7d"))[1]))
+    assert chosen(page) == {"year"}
+    assert "range=7d&amp;compare=year&amp;page=%2F" in page
     assert chosen(admin.get("/admin/?range=7d")) == {"weekday"}
-    admin.get(unescape(CHOICE.search(page)[1]))
-    assert chosen(admin.get("/admin/")) == {"year"}
-    assert "keep=comparison&amp;" not in admin.get("/admin/?compare=none&keep=comparison")
-    assert chosen(admin.get("/admin/")) == {"none"}
-
-
-def test_by_default_the_panel_compares_a_range_only_if_all_earlier_days_have_data(site, admin):
-    nila = panel(site, "nila")
-    for first, comparison in (("10", "weekday"), ("09", "none")):  # the first visit was two weeks ago
-        assert chosen(nila.get(f"/admin/?start=2025-12-{first}&end=2025-12-16")) == {comparison}
-    assert chosen(nila.get("/admin/?start=2025-12-08&end=2025-12-16&compare=weekday")) == {"weekday"}
 
 
 def test_days_before_the_first_visit_are_not_compared(admin):
@@ -70,7 +72,7 @@ def test_a_range_is_compared_per_day_with_the_days_that_have_data(admin):
     assert re.findall(r'data-compared="(\d*)"', page) == ["0"] * 3 + ["1"] + [""] * 7  # 25 November to 1 December
 
 
-def test_a_switch_is_remembered_and_a_link_with_its_filters_is_not(sqlite_database):
+def test_only_the_address_of_a_page_turns_a_switch_on(sqlite_database):
     with Site(sqlite_database.url) as site:
         attended_ms = {"short": 0, "read": 3_000, "study": 130_000, "work": 400_000, "own": 9_000}
         for visitor, its_ms in attended_ms.items():
@@ -83,15 +85,10 @@ def test_a_switch_is_remembered_and_a_link_with_its_filters_is_not(sqlite_databa
 def check_switches(admin: Reader) -> None:
     page = admin.get("/admin/?range=today")
     assert [is_on for _, is_on in switches(page).values()] == [False, False]
-    admin.get("/admin/?attended=!none&own=others")
-    assert [is_on for _, is_on in switches(admin.get("/admin/?range=today")).values()] == [False, False]
-    admin.get(switches(page)["Attended only"][0])
-    page = admin.get("/admin/?range=today")
-    assert 'data-stat="visits" data-value="4"' in page
-    both = admin.get(switches(page)["Without own visits"][0])
-    assert 'data-stat="visits" data-value="3"' in both
-    assert 'data-stat="visits" data-value="3"' in admin.get("/admin/?range=today")
-    assert 'data-value="5"' in admin.get("/admin/?range=today&compare=none")  # as another reader would open it
+    for label, visits in {"Attended only": 4, "Without own visits": 3}.items():
+        page = admin.get(switches(page)[label][0])
+        assert f'data-stat="visits" data-value="{visits}"' in page
+        assert 'data-stat="visits" data-value="5"' in admin.get("/admin/?range=today")
     for label in ("Attended only", "Without own visits"):
-        page = admin.get(switches(admin.get("/admin/?range=today"))[label][0])
-    assert [is_on for _, is_on in switches(admin.get("/admin/?range=today")).values()] == [False, False]
+        page = admin.get(switches(page)[label][0])
+    assert [is_on for _, is_on in switches(page).values()] == [False, False]

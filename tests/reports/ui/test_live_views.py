@@ -216,3 +216,10 @@ def test_two_parts_with_the_same_version_differ_only_in_the_cells_that_updates_f
         for query in ("range=today", "range=today&page=/7", "range=today&compare=none&tabs=bangladesh,system"):
             for name, (version, rest) in parts(admin, query).items():
                 assert known.setdefault((query, name, version), rest) == rest, name
+
+
+def test_only_a_list_that_leaves_values_out_links_to_all_of_them(site):
+    for number in range(9):
+        site.register(f"v{number}", page=f"/{number}")
+    page = panel(site, "nila").get("/admin/?range=today")
+    assert re.findall(r'data-key="all (\w+)"', page) == ["pages"]

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from support.application.site import Site
+from support.people.page_readers import Reader
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.sites.full_site import everything, in_context, quiet
@@ -97,6 +98,19 @@ def test_a_recount_reports_agreement_or_the_problems(site, admin, monkeypatch):
     result = recounted(site, admin)
     assert (result["agrees"], result["problems"]) == (False, site.recount()[:1])
     assert result["problem_count"] > 1
+
+
+def test_the_server_recounts_at_once_when_there_are_more_than_twice_as_many_visits(site, admin):
+    reader = Reader(site)
+    for visits, recounts_so_far in ((1, 1), (2, 1), (3, 2)):
+        site.register(visitId=str(visits))
+        if visits == 3:
+            assert 'class="status" data-kind="off"' in reader.get("/receipt")
+        site.services[Recounts].tick()
+        wait_for_end(site)
+        site.time.pass_(seconds=5)
+        assert actions(site, admin).count(RECOUNT_ENDED) == recounts_so_far
+        assert 'class="status" data-kind="good"' in reader.get("/receipt")
 
 
 def test_a_recount_reads_a_single_moment_and_delays_no_visits(site, admin, pause):

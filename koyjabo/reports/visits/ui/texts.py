@@ -65,12 +65,12 @@ def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
 
 
 def evidence(visit: LoggedVisit, live_times: Mapping[str, LiveTime]) -> str:
-    """The evidence of a visit in words, such as `2 m 10 s, acted`, `automated` or `not measured`. `live_times` are
+    """The evidence of a visit in words, such as `2 m 10 s`, `automated` or `not measured`. `live_times` are
     newer than the visit's row.
     """
     time = _time(visit, live_times)
     attended_ms = time.at(current().clock.now_ms())
-    kinds = {"automated": _("automated"), "acted": _("acted")}
+    kinds = {"automated": _("automated"), "acted": _("used mouse, touch or keyboard")}
     is_attended = attended_ms is not None and attended_ms >= ATTENDED_VISIT_MS
     words = [*([spent((attended_ms or 0) // 1000)] if is_attended else []), *filter(None, [kinds.get(time.evidence)])]
     if words:
