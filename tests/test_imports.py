@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
 base: .
 base.core: .
+base.colours: .
 base.network: .
 base.settings: .
 base.models: .
@@ -47,6 +48,7 @@ upkeep.personal_data: . api pages
 upkeep.recounts: . cli
 upkeep.retention: . api cli
 upkeep.stored_settings: . cli
+upkeep.look: . pages
 upkeep.backups: . ui admin cli
 upkeep.health: . ui api admin
 site: .

@@ -41,9 +41,6 @@ VALUE_LABELS = {
 """Labels by language. They are not in the translation catalogues, because badges are served without a Flask request."""
 
 
-ACCENT = "#006a4e"
-
-
 class PageValue(Protocol):
     """A feature's value of the page that the parameter `page` names."""
 

@@ -94,10 +94,10 @@ WORDS = {
     "CONTRIBUTING.md": 1_250,
     "SECURITY.md": 900,
     "docs/decisions/": 5_500,
-    "docs/": 38_400,
+    "docs/": 38_600,
 }
 """Maximum number of words in a file, or in all files below a folder except those with their own entry."""
-WORDS_OF_A_PAGE = 3_900
+WORDS_OF_A_PAGE = 4_000
 WORDS_OF_A_DECISION = 250
 
 NAMES = ("each", "every", "found", "wanted")

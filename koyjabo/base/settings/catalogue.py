@@ -26,6 +26,7 @@ PAGE_SETTINGS = {
             asks_proof=False,
         ),
         Setting("SITE_SENTENCE_BN", "name", N_("One sentence in Bangla"), max_length=160, asks_proof=False),
+        Setting("SITE_COLOUR", "name", N_("Colour"), "colour", asks_proof=False),
         Setting(
             "APP_URL",
             "app",

@@ -22,6 +22,7 @@ MAX_TOTAL = 10**15
 VISIBLE_CHARACTERS = re.compile("[!-~]+")
 """Printable ASCII characters, without spaces."""
 
+COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
@@ -47,6 +48,15 @@ def ip_address(value: str) -> str:
         return str(ipaddress.ip_address(value))
     except ValueError:
         raise ValueError("should be an IP address, such as 127.0.0.1, 0.0.0.0 or ::") from None
+
+
+def colour(value: str) -> str:
+    """A colour as `#rrggbb`. The "#" may be missing, and `#rgb` is short for it."""
+    match = COLOUR.fullmatch(value)
+    if not match:
+        raise ValueError(N_("should be a colour such as #2f5488"))
+    digits = match[1].lower()
+    return f"#{digits if len(digits) == 6 else ''.join(2 * digit for digit in digits)}"
 
 
 def absolute_path(value: str) -> str:

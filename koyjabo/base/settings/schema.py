@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from koyjabo.base.colours.palette import DEFAULT_PALETTE, OTHER_COLOUR, Palette, palette_of
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.i18n import N_
 from . import checks, public_keys, smtp_url
@@ -72,6 +73,9 @@ class Settings(BaseModel):
         "", "what is counted, as one line on the home page; up to 160 characters; has a default for Koy Jabo only"
     )
     site_sentence_bn: SiteSentence = setting("", "that line in Bangla; if empty, SITE_SENTENCE")
+    site_colour: Annotated[str, AfterValidator(checks.colour)] = setting(
+        "", "colour of the site, such as `#2f5488`; all others follow it; if empty, green and red for Koy Jabo only"
+    )
     app_url: Annotated[str, AfterValidator(checks.url)] = setting(
         "",
         'address of the app whose visits are counted; the button "Open the app" on the home page leads there',
@@ -328,6 +332,13 @@ class Settings(BaseModel):
         if self.site_name == DEFAULT_NAMES["en"]:
             return {**DEFAULT_NAMES, "bn": self.site_name_bn or DEFAULT_NAMES["bn"]}[language]
         return (language == "bn" and self.site_name_bn) or self.site_name
+
+    @property
+    def palette(self) -> Palette:
+        """The site's colours. The flag's are for the default name without a colour."""
+        if self.site_colour:
+            return palette_of(self.site_colour)
+        return DEFAULT_PALETTE if self.site_name == DEFAULT_NAMES["en"] else palette_of(OTHER_COLOUR)
 
     def sentence_in(self, language: str) -> str:
         """What the site counts, as one sentence in a language; "" if there is none."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["text", "number", "numbers", "choice"]
+Kind = Literal["text", "number", "numbers", "choice", "colour"]
 
 
 @dataclass(frozen=True, slots=True)

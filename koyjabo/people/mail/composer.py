@@ -54,6 +54,7 @@ class Composer:
         paragraphs = [*map(str, contents.paragraphs), *link, *closing, signature]
         message.set_content("\n\n".join(paragraphs) + "\n")
         values = {"contents": contents, "url": url, "language": speech.language, "signature": signature}
+        values |= {"name": self._settings.name_in(speech.language), "colour": self._settings.palette.accent.light}
         message.add_alternative(self._html.render(values), subtype="html")
         message["Content-Language"] = speech.language
         return recipient, message.as_bytes(), not recipient.isascii()

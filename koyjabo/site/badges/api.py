@@ -89,7 +89,7 @@ def _response(context: RequestContext) -> PlainResponse:
     written = {
         "label": badge.label,
         "message": number_in(badge.language, number.number),
-        "color": badge.color,
+        "color": badge.color or context.services[Settings].palette.ground.light,
         "style": badge.style,
     }
     key = (badge.language, *written.values())

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import LANGUAGES
-from koyjabo.site.shown_values import ACCENT, PAGE_VALUES, TOTAL_VALUE, VALUE_LABELS, page_of, problems
+from koyjabo.site.shown_values import PAGE_VALUES, TOTAL_VALUE, VALUE_LABELS, page_of, problems
 from .drawing import STYLES
 
 COLORS = {
@@ -47,7 +47,7 @@ class Badge(NamedTuple):
     community: str  # "" for the site
     page: str  # "" unless the value is one of PAGE_VALUES
     label: str
-    color: str  # #rrggbb
+    color: str  # #rrggbb, or "" for the colour of the site
     language: str
     style: str
 
@@ -69,9 +69,10 @@ def badge_of(query: str) -> Badge:
     if len(given) < len(pairs):
         raise InvalidInput(details={name: "say it once" for name in given if names.count(name) > 1})
     reasons = problems(given, BADGE_PARAMETERS, {"lang": LANGUAGES, "style": STYLES})
-    fill = color(given["color"]) if "color" in given else ACCENT
+    fill = color(given["color"]) if "color" in given else ""
     if reasons or fill is None:
-        raise InvalidInput(details=reasons if fill else reasons | {"color": "use green, or hex such as 97ca00"})
+        wrong = {"color": "use green, or hex such as 97ca00"} if fill is None else {}
+        raise InvalidInput(details=reasons | wrong)
     value, language = given.get("value", TOTAL_VALUE), given.get("lang", "en")
     label = cleaned(given["label"]) if "label" in given else VALUE_LABELS[language][value]
     return Badge(

@@ -4,10 +4,10 @@ from html import escape
 from math import ceil
 from typing import NamedTuple
 
+from koyjabo.base.colours.oklch import ink_on
 from .text_width import is_estimated, width_px
 
 LABEL_COLOR, PROBLEM_COLOR = "#555555", "#c0392b"
-LIGHT_INK, DARK_INK = "#ffffff", "#000000"
 PADDING_PX = 6
 FONT_PX = 11
 FONTS = "Verdana,Geneva,DejaVu Sans,sans-serif"
@@ -67,7 +67,7 @@ def badge(label: str, message: str, color: str, style: str, language: str) -> st
             left=f"{left + (width - length) / 2:.1f}",
             middle=left + width / 2,
             baseline=look.baseline,
-            fill=_ink(fill),
+            fill=ink_on(fill),
             length=length,
             text=escape(text),
         )
@@ -78,15 +78,3 @@ def badge(label: str, message: str, color: str, style: str, language: str) -> st
     gradient = GRADIENT_ELEMENT.format(stops=look.stops) if look.stops else ""
     size = {"width": left, "height": look.height, "corner": look.corner, "fonts": FONTS, "size": FONT_PX}
     return IMAGE_ELEMENT.format(name=name, language=language, gradient=gradient, shapes=shapes, texts=texts, **size)
-
-
-def _ink(background: str) -> str:
-    """White or black: the one with the greater contrast on `background` (WCAG 2), at least 4.5 : 1."""
-    luminance = _luminance(background)
-    return LIGHT_INK if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else DARK_INK
-
-
-def _luminance(color: str) -> float:
-    parts = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -33,8 +33,8 @@ def manifest() -> Response:
     name = site_name()
     icons = [
         {"src": "/icon.svg", "sizes": "any", "type": "image/svg+xml"},
-        *({"src": f"/static/icons/{size}.png", "sizes": f"{size}x{size}", "type": "image/png"} for size in (192, 512)),
-        {"src": "/static/icons/maskable.png", "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
+        *({"src": f"/icon-{size}.png", "sizes": f"{size}x{size}", "type": "image/png"} for size in (192, 512)),
+        {"src": "/maskable.png", "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
     ]
     response = jsonify(
         name=name,
@@ -42,7 +42,7 @@ def manifest() -> Response:
         description=current()[Settings].sentence_in(language()),
         start_url="/",
         display="standalone",
-        theme_color="#006a4e",
+        theme_color=current()[Settings].palette.ground.light,
         background_color="#f6f8f7",
         icons=icons,
     )

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 from koyjabo.base.core.i18n import LANGUAGES
+from koyjabo.base.settings.schema import Settings
 from koyjabo.counting.visits import Visits
 from koyjabo.site import shown_values as values
 from koyjabo.site.looks import LOOKS
-from koyjabo.site.shown_values import ACCENT
 from koyjabo.web.current import current
 from koyjabo.web.i18n import language
 from koyjabo.web.pages.links import sample_site
@@ -25,7 +25,7 @@ bp = panel_blueprint("connect")
 FIRST_HOSTS: list[Callable[[], str]] = []
 """Features' functions that return the host of the first page that has counted a visit, or ""."""
 
-COLOR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
+COLOR = re.compile("#[0-9a-f]{6}")
 
 
 class Appearance(NamedTuple):
@@ -34,17 +34,12 @@ class Appearance(NamedTuple):
     look: str
     value: str
     lang: str
-    color: str
+    color: str  # "" for the colour of the site
     counts: bool
 
     @property
     def label(self) -> str:
         return values.VALUE_LABELS[self.lang][self.value]
-
-    @property
-    def hex(self) -> str:
-        """The digits of the colour; "" for the default."""
-        return "" if self.color == ACCENT else self.color[1:]
 
     def url(self, look: str) -> str:
         """The page's URL with another look."""
@@ -63,7 +58,7 @@ def connect() -> Response:
         look=_appearance(),
         looks=LOOKS,
         choices=_values(),
-        accent=ACCENT,
+        accent=services[Settings].palette.ground.light,
         stats=stats.as_object(),
         last=stats.last,
         host=next((host for read in FIRST_HOSTS if (host := read())), ""),
@@ -80,11 +75,11 @@ def _appearance() -> Appearance:
     """The choices in the query string. Unknown ones are ignored."""
     query = request.args
     look, value, lang = query.get("look", ""), query.get("value", ""), query.get("lang", "")
-    color = query.get("color", "")
+    color = query.get("color", "").lower()
     return Appearance(
         look if look in LOOKS else LOOKS[0],
         value if value in _values() else values.TOTAL_VALUE,
         lang if lang in LANGUAGES else language(),
-        color.lower() if COLOR.fullmatch(color) else ACCENT,
+        color if COLOR.fullmatch(color) and color != current()[Settings].palette.ground.light else "",
         query.get("counts") != "no",
     )

@@ -26,10 +26,13 @@ from koyjabo.people.mail.smtp import NotDelivered
 from koyjabo.site.setting_forms import FORM_ENDPOINTS
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
+from koyjabo.upkeep.look.mark import MAX_MARK_BYTES, mark_of
+from koyjabo.upkeep.look.site_marks import SiteMarks
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.forms.sent_form import SECRET_LABELS, declare_texts
+from koyjabo.web.http.body_sizes import takes_file
 from koyjabo.web.i18n import translated
 from koyjabo.web.limits import limits
 from koyjabo.web.pages.flash import done
@@ -69,6 +72,9 @@ MAIL_REFUSED, MAIL_FAILED = (
 )
 
 
+MARK_ROW = "mark"
+"""The row of the mark, which is a file instead of a setting."""
+
 declare_texts(
     timezone=N_("Time zone"),
     host=N_("Mail server"),
@@ -102,7 +108,7 @@ def server() -> Response:
     stored, group = current()[StoredSettings], request.args.get("edit", "")
     stored.refresh()
     may_change = me().is_admin and not all(map(stored.is_fixed, FORM_SETTINGS.get(group, ())))
-    form = _form(group) if may_change else None
+    form = _form(group) if may_change else Form(Body) if me().is_admin and group == MARK_ROW else None
     if form and group == "backups" and not current()[Backups].is_on:
         form.values["backup_dir"] = str(home() / "instance" / "backups")
     return show(form=form, group=group)
@@ -119,6 +125,7 @@ def show(
         status,
         settings=stored.settings,
         rows=ROWS,
+        set_here=[name for name in PAGE_SETTINGS if stored.source(name) == "page"],
         texts=texts,
         fixed={name: text for name, text in texts.items() if stored.is_fixed(name)},
         labels={name: translated(setting.label) for name, setting in PAGE_SETTINGS.items()},
@@ -165,6 +172,19 @@ def change_settings(group: str) -> Response:
     return done(N_("Saved. It applies now."), "panel_server.server", _anchor=group)
 
 
+@bp.post("/server/mark")
+@takes_file
+def change_mark() -> Response:
+    """Store the mark in the file, or remove it. If it cannot be used, the page is shown again with its form."""
+    form, sent = Form(Body), request.files.get("mark")
+    with authentication.errors_in(form):
+        content = sent.read(MAX_MARK_BYTES + 1) if sent else b""
+        current()[SiteMarks].change(me(), None if "remove" in request.form else mark_of(content))
+    if form.errors:
+        return show(422, form, MARK_ROW)
+    return done(N_("Saved. It applies now."), "panel_server.server", _anchor=MARK_ROW)
+
+
 @bp.post("/server/test-mail")
 def test_mail() -> Response:
     """Send a test email to the admin and show the mail server's response."""
@@ -184,6 +204,8 @@ def _form(group: str) -> Form[Body]:
     settings = current()[Settings]
     if group != "mail":
         texts = {name.lower(): settings.text_of(name) for name in FORM_SETTINGS[group]}
+        if "site_colour" in texts:  # a colour field is never empty
+            texts["site_colour"] = settings.palette.ground.light
         return Form(Body, {**texts, "shown": urlencode(texts)})
     values: dict[str, object] = settings.smtp._asdict() if settings.smtp else {"security": "starttls"}
     if values.get("port") == smtp_url.PORTS["smtps" if values["security"] == "tls" else "smtp"]:

@@ -1,12 +1,17 @@
 """Template functions that write the URLs and tags of static files, and the macros of all templates."""
 
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
 from flask import Flask, Response, after_this_request, current_app, g
 from markupsafe import Markup
 
+from koyjabo.base.colours.palette import DEFAULT_PALETTE
+from koyjabo.base.settings.schema import Settings
+from koyjabo.web.current import current
 from koyjabo.web.http.header_rule import POLICY_HEADER
-from koyjabo.web.http.header_rules import policy_with_style
+from koyjabo.web.http.header_rules import policy_with_styles
 from .static_files import assets
 
 SCRIPT_TAG = Markup('<script type="module" src="{}"></script>')
@@ -18,6 +23,7 @@ INLINE_STYLE = Markup("<style>{}</style>")
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(asset=asset, has_asset=has_asset, stylesheet=stylesheet)
+    app.jinja_env.globals.update(site_style=site_style, ground_colours=ground_colours)
     app.jinja_env.globals.update(inline_stylesheet=inline_stylesheet, module=module, bundle=bundle, bundled=bundled)
     app.jinja_env.globals.update(forms=Macros("forms"), paging=Macros("paging"), ui=Macros("parts"))
 
@@ -53,15 +59,37 @@ def inline_stylesheet(name: str) -> Markup:
     stylesheet.
     """
     style = assets().inline.get(name)
-    if style is None:
-        return stylesheet(name)
+    return _inline(style["text"], style["digest"]) if style else stylesheet(name)
 
-    @after_this_request
-    def allow(response: Response) -> Response:
-        response.headers[POLICY_HEADER] = policy_with_style(style["digest"])
-        return response
 
-    return INLINE_STYLE.format(Markup(style["text"]))
+def site_style() -> Markup:
+    """The colours of a site that has its own, as an inline style. Write it after all other styles."""
+    palette = current()[Settings].palette
+    if palette is DEFAULT_PALETTE:
+        return Markup()
+    style = palette.style()
+    return _inline(style, b64encode(sha256(style.encode()).digest()).decode())
+
+
+def ground_colours() -> tuple[tuple[str, str], tuple[str, str]]:
+    """The colour of the browser's own bars on pages whose header is coloured, by colour scheme."""
+    ground = current()[Settings].palette.ground
+    return ("light", ground.light), ("dark", ground.dark)
+
+
+def _inline(text: str, digest: str) -> Markup:
+    """A `<style>`, which the policy of this response allows."""
+    if "inline_styles" not in g:
+        digests: list[str] = []
+        g.inline_styles = digests
+
+        @after_this_request
+        def allow(response: Response) -> Response:
+            response.headers[POLICY_HEADER] = policy_with_styles(digests)
+            return response
+
+    g.inline_styles.append(digest)
+    return INLINE_STYLE.format(Markup(text))
 
 
 def module(name: str, is_blocking: bool = False) -> Markup:

@@ -162,10 +162,9 @@ def unversioned(name: str) -> Response:
     return _send(name, SHARED_CACHING)
 
 
-@bp.get('/<any("favicon.ico", "icon.svg", "apple-touch-icon.png", "robots.txt"):file>')
-def at_the_root(file: str) -> Response:
-    """Send files that browsers and crawlers look for at the root."""
-    return _send(f"root/{file}", DAY_CACHING)
+@bp.get("/robots.txt")
+def robots() -> Response:
+    return _send("root/robots.txt", DAY_CACHING)
 
 
 @bp.get("/sw.js")

@@ -3,18 +3,22 @@ route.
 """
 
 import re
+from collections.abc import Callable
 from functools import cached_property
+from typing import TypeVar
 
 from flask import Flask
 
-from koyjabo.web.schemas.bodies import MAX_BODY_BYTES, MAX_LIST_BODY_BYTES, Body
+from koyjabo.web.schemas.bodies import MAX_BODY_BYTES, MAX_LIST_BODY_BYTES
 from .paths import pattern
 
 SIZES_EXTENSION = "koyjabo.body_sizes"
 
+T = TypeVar("T")
+
 
 class BodySizes:
-    """Derived from the models that the routes of `app` describe."""
+    """Derived from the routes of `app`."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -26,14 +30,20 @@ class BodySizes:
     @cached_property
     def _larger(self) -> re.Pattern[str]:
         views = self._app.view_functions
-        bodies = {rule.rule: _body(views.get(rule.endpoint)) for rule in self._app.url_map.iter_rules()}
-        rules = [rule for rule, body in bodies.items() if getattr(body, "largest", 0) > MAX_BODY_BYTES]
+        rules = [rule.rule for rule in self._app.url_map.iter_rules() if _is_large(views.get(rule.endpoint))]
         return re.compile("|".join(f"{pattern(rule)}/?" for rule in rules))
 
 
-def _body(view: object) -> type[Body] | None:
-    """The model of a route's body (`openapi.describe`)."""
-    return getattr(getattr(view, "operation", None), "body", None)
+def takes_file(view: Callable[..., T]) -> Callable[..., T]:
+    """Mark a view of a form with a file, whose body may have MAX_LIST_BODY_BYTES."""
+    view.takes_file = True  # type: ignore[attr-defined]
+    return view
+
+
+def _is_large(view: object) -> bool:
+    """Whether a route takes a file, or its body (`openapi.describe`) is a list."""
+    body = getattr(getattr(view, "operation", None), "body", None)
+    return hasattr(view, "takes_file") or getattr(body, "largest", 0) > MAX_BODY_BYTES
 
 
 def body_sizes_of(app: Flask) -> BodySizes:

@@ -1,5 +1,6 @@
 """The rules for the headers of responses, by kind of path."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from .header_rule import FRAME_HEADERS, PAGE_POLICY, POLICY_HEADER, RATE_LIMIT_HEADERS, UNFRAMED_HEADERS, HeaderRule
@@ -34,9 +35,10 @@ SECRET_RULE = HeaderRule("same-origin", [("X-Robots-Tag", "noindex")], referrer=
 WORKER_RULE = HeaderRule("same-origin", [], data=[*UNFRAMED_HEADERS, (POLICY_HEADER, WORKER_POLICY)], is_shared=False)
 
 
-def policy_with_style(digest: str) -> str:
-    """The policy of a page with a `<style>` that has this SHA-256 (base64)."""
-    return PAGE_POLICY.replace("style-src 'self'", f"style-src 'self' 'sha256-{digest}'")
+def policy_with_styles(digests: Iterable[str]) -> str:
+    """The policy of a page with a `<style>` for each of these SHA-256 digests (base64)."""
+    sources = "".join(f" 'sha256-{digest}'" for digest in digests)
+    return PAGE_POLICY.replace("style-src 'self'", f"style-src 'self'{sources}")
 
 
 @lru_cache(maxsize=1024)

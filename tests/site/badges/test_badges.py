@@ -9,6 +9,7 @@ import pytest
 from support.application.page_numbers import when_counted
 from support.application.site import Site, nothing_counted
 
+from koyjabo.base.colours.oklch import contrast
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.site import shown_values as values
@@ -139,8 +140,7 @@ def test_the_text_has_enough_contrast_on_every_color(site):
         (text,) = image.iter(f"{SVG}text")
         fill = badge_query.color(color.replace("%23", "#"))
         assert fill in [element.get("fill") for element in image.iter(f"{SVG}rect")]
-        light, dark = sorted((drawing._luminance(fill), drawing._luminance(text.get("fill"))), reverse=True)
-        assert (light + 0.05) / (dark + 0.05) >= 4.5, color
+        assert contrast(fill, text.get("fill")) >= 4.5, color
 
 
 def test_the_texts_of_a_badge_fit_into_their_shapes():

@@ -28,6 +28,7 @@ PROVED = ["app", "address", "mail", "backups", "sign-up", "two-step", "origins"]
 VALUES = {
     **{"SITE_NAME": "Rail Count", "SITE_NAME_BN": "রেল", "SITE_SENTENCE": "Trains", "SITE_SENTENCE_BN": "ট্রেন"},
     **{"APP_URL": "https://app.example.com", "PUBLIC_URL": "https://live.example.com", "TIMEZONE": "Asia/Kolkata"},
+    **{"SITE_COLOUR": "#ff7700"},
     **{"BACKUP_DIR": "/tmp", "BACKUP_AT": "04:00", "BACKUP_KEEP": "3", "RETENTION_DAYS": "31"},
     **{"BOT_POLICY": "ignore", "OWN_ADDRESSES": "203.0.113.7", "MILESTONES": "7", "PAGE_NUMBERS": "*"},
     **{"SIGN_UP": "invited", "REQUIRE_TWO_FACTOR": "none", "HONOUR_PRIVACY_SIGNALS": "0"},
@@ -36,6 +37,7 @@ VALUES = {
 SITE_TEXTS = ("SITE_NAME", "SITE_NAME_BN", "SITE_SENTENCE", "SITE_SENTENCE_BN")
 WITHOUT_PROOF = {
     **dict.fromkeys(SITE_TEXTS, "texts on pages, which are escaped"),
+    "SITE_COLOUR": "colours of pages, which stay legible",
     "TIMEZONE": "visits stay, and only later ones are filed by the new days",
     "RETENTION_DAYS": "a longer time destroys nothing; a shorter one needs a proof",
     "BOT_POLICY": "decides only what is counted from now on",

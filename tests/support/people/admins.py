@@ -24,7 +24,15 @@ def id_of(site: Site, name: str) -> str:
 
 def address(site: Site, rule: Rule, **values: str) -> str:
     """The URL of a route, with values for its parameters."""
-    values = {"earlier": "users", "rest": "x", "group": "name", **values}
+    values = {
+        "earlier": "users",
+        "rest": "x",
+        "group": "name",
+        "digest": "0",
+        "kind": "svg",
+        "icon_file": "favicon.ico",
+        **values,
+    }
     with site.app.test_request_context():
         return rule.build({name: values[name] for name in rule.arguments})[1]  # type: ignore[index]
 

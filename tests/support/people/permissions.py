@@ -21,7 +21,8 @@ LEAST = {
         api_sockets.stream
         api_auth.sign_up api_auth.log_in
         health.healthz health.readyz openapi.openapi docs.index docs.guide
-        static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
+        static_files.versioned static_files.unversioned static_files.robots static_files.service_worker
+        look.mark look.vector_icon look.pixel_icon look.share_picture
         api_second_factor.second_factor pages_login.second_factor pages_login.enrol
         sockets.stats_stream sockets.share_stream
         pages_home.index pages_home.offline pages_communities.list_communities pages_login.log_in
@@ -99,7 +100,8 @@ LEAST = {
         panel_users.promote panel_users.demote panel_users.make_viewer panel_users.disable panel_users.enable
         panel_users.log_out
         panel_users.reset_second_factor
-        panel_server.test_mail panel_receipts.recount panel_backups.back_up panel_health.mark_rollback_seen
+        panel_server.test_mail panel_server.change_mark panel_receipts.recount panel_backups.back_up
+        panel_health.mark_rollback_seen
         panel_receipts.set_total
         panel_server.change_settings
         panel_data.erase_visitor

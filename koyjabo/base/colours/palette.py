@@ -1,0 +1,130 @@
+"""The colours of a site, for light and dark themes. Each pair of text and background has a contrast of 4.5 or more."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from .oklch import WHITE, Oklch, contrast
+
+OTHER_COLOUR = "#2f5488"
+"""The colour of a site with a name of its own that has not chosen one. The flag's colours are Koy Jabo's."""
+
+TEXT_CONTRAST = 4.6
+"""A little above the 4.5 of WCAG 2.2, so that no rounding falls below it."""
+
+WHITE_INK_CONTRAST = 3
+"""A chosen colour on which white text has this contrast is darkened for white text. Lighter ones get dark text."""
+
+DISC_STEP, DEEP_STEP = 0.11, 0.07
+"""Difference in lightness of the ground to the disc on it, and to its deep end."""
+
+MIN_DISC = 0.29
+"""Minimum lightness of the disc below white text, so that it shows on black."""
+
+MAX_DARK_GROUND = 0.36
+"""Maximum lightness of the ground in dark themes."""
+
+MILESTONE_TILE = "#e4e4e4"
+"""The darkest part of a tile at a milestone (counting/hero.css)."""
+
+LIGHT_SURFACES = (WHITE, "#f6f8f7", "#ecf1ee")
+DARK_SURFACES = ("#090d0b", "#0e1311", "#161d1a", "#1f2824")
+"""`--sunken` to `--overlay` in webkit/tokens.css."""
+
+
+class Shade(NamedTuple):
+    light: str  # #rrggbb, in light themes
+    dark: str
+
+
+class Palette(NamedTuple):
+    """The fields are tokens of webkit/tokens.css."""
+
+    ground: Shade  # large areas: the first screen, headers of communities
+    ground_deep: Shade  # the end of the ground's gradient
+    disc_fill: Shade  # the disc behind the total
+    on_ground: Shade  # text on all three
+    tile: Shade  # behind a white digit of the total
+    reached: Shade  # digits on white, at a milestone
+    accent: Shade  # links, buttons, marks of what is chosen
+    on_accent: Shade
+    accent_soft: Shade  # behind text in the accent
+
+    def style(self) -> str:
+        """A style sheet that sets the tokens."""
+        tokens = "".join(
+            f"--{name.replace('_', '-')}:light-dark({shade.light},{shade.dark});"
+            for name, shade in zip(self._fields, self, strict=True)
+        )
+        return f":root{{{tokens}--now:var(--ink)}}"
+
+
+DEFAULT_PALETTE = Palette(
+    ground=Shade("#006a4e", "#005a42"),
+    ground_deep=Shade("#00412f", "#00412f"),
+    disc_fill=Shade("#d91f38", "#d91f38"),
+    on_ground=Shade(WHITE, WHITE),
+    tile=Shade("#142720", "#142720"),
+    reached=Shade("#b3122a", "#b3122a"),
+    accent=Shade("#006a4e", "#3ecf8e"),
+    on_accent=Shade(WHITE, "#05261a"),
+    accent_soft=Shade("#dbefe6", "#11372a"),
+)
+"""Koy Jabo's own colours, as in webkit/tokens.css."""
+
+
+@lru_cache(maxsize=64)
+def palette_of(color: str) -> Palette:
+    """The palette of a colour, `#rrggbb`."""
+    own = Oklch.of(color)
+    ground, deep, disc, ink = _ground(own)
+    dark_ground, dark_deep, dark_disc, dark_ink = _ground(own._replace(lightness=min(own.lightness, MAX_DARK_GROUND)))
+    soft, dark_soft = own._replace(lightness=0.94, chroma=min(own.chroma, 0.03)).hex(), _toned(own, 0.31, 0.045)
+    accent = _legible(own, [*LIGHT_SURFACES, soft], -1)
+    dark_accent = _legible(own._replace(lightness=max(own.lightness, 0.6)), [*DARK_SURFACES, dark_soft], 1)
+    tile, reached = _toned(own, 0.25, 0.04), _legible(own, [MILESTONE_TILE], -1)
+    return Palette(
+        ground=Shade(ground, dark_ground),
+        ground_deep=Shade(deep, dark_deep),
+        disc_fill=Shade(disc, dark_disc),
+        on_ground=Shade(ink, dark_ink),
+        tile=Shade(tile, tile),
+        reached=Shade(reached, reached),
+        accent=Shade(accent, dark_accent),
+        on_accent=Shade(WHITE, _legible(own._replace(lightness=0.25, chroma=min(own.chroma, 0.04)), [dark_accent], -1)),
+        accent_soft=Shade(soft, dark_soft),
+    )
+
+
+def _ground(own: Oklch) -> tuple[str, str, str, str]:
+    """The ground, its deep end, the disc, and their text. Light colours get dark text: darker ones look brown."""
+    if contrast(WHITE, own.hex()) >= WHITE_INK_CONTRAST:
+        ground = _moved(own, WHITE, -1)
+        disc = ground._replace(lightness=max(MIN_DISC, ground.lightness + DISC_STEP))
+        if contrast(WHITE, disc.hex()) < TEXT_CONTRAST:
+            disc = ground._replace(lightness=ground.lightness - DISC_STEP)
+        deep = ground._replace(lightness=max(0, ground.lightness - DEEP_STEP))
+        return ground.hex(), deep.hex(), disc.hex(), WHITE
+    ink = _toned(own, 0.22, 0.04)
+    deep = _moved(own._replace(lightness=own.lightness - DEEP_STEP), ink, 1)
+    disc = _moved(own._replace(lightness=own.lightness - DISC_STEP), ink, 1)
+    ground = own._replace(lightness=max(own.lightness, disc.lightness + DISC_STEP / 2))
+    return ground.hex(), deep.hex(), disc.hex(), ink
+
+
+def _toned(own: Oklch, lightness: float, chroma: float) -> str:
+    return own._replace(lightness=lightness, chroma=min(own.chroma, chroma)).hex()
+
+
+def _moved(color: Oklch, other: str, direction: int) -> Oklch:
+    """The nearest colour, in steps of lightness towards black (-1) or white (1), that is legible with `other`."""
+    while contrast(color.hex(), other) < TEXT_CONTRAST and 0 < color.lightness < 1:
+        color = color._replace(lightness=min(1, max(0, color.lightness + direction * 0.01)))
+    return color
+
+
+def _legible(color: Oklch, backgrounds: Iterable[str], direction: int) -> str:
+    """The nearest colour in a direction that is legible on all backgrounds."""
+    for background in backgrounds:
+        color = _moved(color, background, direction)
+    return color.hex()

@@ -1,0 +1,19 @@
+"""The look of a site: its mark, and the icons and share picture in its colours (specification: A look of one's own).
+`base.colours` derives the colours.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+INTERFACES = ("pages",)
+TABLES = ("models",)
+
+
+def register(base: "Base") -> None:
+    """Follow the mark that any worker or server stores."""
+    from .site_marks import MARK_POLL_S, SiteMarks
+
+    marks = base.services.add(SiteMarks(base))
+    base.every(MARK_POLL_S, marks.refresh)

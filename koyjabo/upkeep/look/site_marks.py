@@ -1,0 +1,46 @@
+"""Stores the mark of the site. Each worker keeps it in memory, and follows what others store."""
+
+import threading
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from koyjabo.base.cluster.base import Base
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import Account
+from koyjabo.people.audit import log as audit
+from koyjabo.people.audit.log import Subject
+from . import queries
+from .mark import Mark
+
+MARK_POLL_S = 1.0
+"""Interval between calls to `refresh`, s."""
+
+audit.ACTION_LABELS |= {"mark.change": N_("Mark changed"), "mark.remove": N_("Mark removed")}
+
+
+class SiteMarks:
+    """Call `refresh` every MARK_POLL_S. `mark` is the site's mark, or None."""
+
+    def __init__(self, base: Base) -> None:
+        """Read the mark. Raises LedgerUnavailable."""
+        self._database, self._clock = base.database, base.clock
+        self._lock = threading.Lock()  # so that no earlier read is kept after a later one
+        self.mark: Mark | None = self._database.read(partial(queries.newest, known=None))
+
+    def refresh(self) -> None:
+        """Read what any worker or server has stored."""
+        with self._lock, suppress(LedgerUnavailable):  # the next call tries again
+            self.mark = self._database.read(partial(queries.newest, known=self.mark))
+
+    def change(self, account: Account, mark: Mark | None) -> None:
+        """Store a mark, or remove it. Raises Forbidden unless the account is a site admin, and LedgerUnavailable."""
+        account.require_site_admin()
+        self._database.write(partial(self._change, mark=mark, by=audit.actor(account, self._clock)))
+        self.refresh()
+
+    def _change(self, session: Any, mark: Mark | None, by: audit.Actor) -> None:
+        if queries.newest(session, known=mark) != mark:
+            action = "mark.change" if mark else "mark.remove"
+            queries.store(session, mark, by.entry(action, Subject("server", "", "")))

@@ -1,0 +1,123 @@
+"""The look of a site: one colour and a mark, on everything that visitors see of it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import Reader
+
+from koyjabo.base.colours.palette import DEFAULT_PALETTE, palette_of
+from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.settings.schema import Settings
+from koyjabo.upkeep.look.mark import MAX_MARK_BYTES, mark_of
+from koyjabo.upkeep.look.site_marks import SiteMarks
+
+ORANGE = "#ff7700"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><circle r="1"/></svg>'
+PAGES = ("/", "/login", "/receipt", "/communities", "/offline")
+
+
+def png(width: int = 4, height: int = 4) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+def upload(admin: Reader, content: bytes, status: int = 303, **fields: str) -> str:
+    return admin.send("/admin/server/mark", status, mark=(BytesIO(content), "mark"), **fields)
+
+
+def test_the_colour_of_a_site_is_on_its_pages_and_badge_and_icons_and_share_picture(sqlite_database):
+    palette = palette_of(ORANGE)
+    with Site(sqlite_database.url, SITE_COLOUR="F70", PUBLIC_URL="https://live.example.com") as site:
+        for path in PAGES:
+            assert palette.style() in site.client.get(path).text, path
+        assert f'content="{palette.ground.light}"' in site.client.get("/").text
+        assert f'fill="{ORANGE}"' in site.client.get("/badge.svg").text
+        assert ORANGE in site.client.get("/icon.svg").text
+        assert site.client.get("/manifest.webmanifest").json["theme_color"] == ORANGE
+        card, icon = (Image.open(BytesIO(site.client.get(path).data)) for path in ("/card.png", "/icon-192.png"))
+        assert (card.size, icon.size) == ((1200, 630), (192, 192))
+        assert card.getpixel((0, 0)) == icon.getpixel((0, 0)) == (0xFF, 0x77, 0x00)
+        assert f"{card.getpixel((440, 315))[0]:02x}" == palette.disc_fill.light[1:3]
+        assert 'content="https://live.example.com/card.png?v=' in site.client.get("/").text
+
+
+def test_only_the_default_name_without_a_colour_has_the_colours_of_the_flag():
+    def of(**values: str):
+        return Settings.model_validate(values).palette
+
+    assert of() is DEFAULT_PALETTE
+    assert of(SITE_NAME="Koy Jabo") is DEFAULT_PALETTE
+    assert of(SITE_COLOUR=ORANGE) == of(SITE_COLOUR=ORANGE, SITE_NAME="Rail") == palette_of(ORANGE)
+    assert of(SITE_NAME="Rail") not in (DEFAULT_PALETTE, palette_of(ORANGE))
+
+
+@pytest.mark.parametrize("content", [b"<?xml version='1.0'?><!DOCTYPE svg>" + SVG, png()], ids=["svg", "png"])
+def test_a_mark_stands_on_all_pages_until_an_admin_removes_it(site, content):
+    admin = panel(site)
+    upload(admin, content)
+    mark = site.services[SiteMarks].mark
+    address = f"/mark/{mark.digest}.{mark.kind}"
+    for path in PAGES:
+        assert f'<img src="{address}"' in site.client.get(path).text, path
+    answer = site.client.get(address)
+    assert (answer.data, answer.mimetype) == (content, mark.media_type)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none';")
+    upload(admin, b"", remove="1")
+    assert address not in site.client.get("/").text
+    assert site.client.get(address).status_code == 404
+    assert [row[0] for row in site.rows("SELECT action FROM audit_log ORDER BY id DESC LIMIT 2")] == [
+        "mark.remove",
+        "mark.change",
+    ]
+
+
+def damaged_png() -> bytes:
+    whole = png()
+    return whole[:40] + bytes([whole[40] ^ 1]) + whole[41:]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"<html></html>", b"<svg></svg>", b"GIF89a", SVG[:-3], damaged_png(), png()[:-12], png() + b"<script>"),
+        *(png(2049, 1), SVG + b" " * MAX_MARK_BYTES),
+        b'<!DOCTYPE svg [<!ENTITY a "'
+        + b"a" * 1000
+        + b'">'
+        + bytes(f'<!ENTITY b "{"&a;" * 1000}"><!ENTITY c "{"&b;" * 1000}">]>', "ascii")
+        + SVG.replace(b"<circle", b"&c;<circle"),
+    ],
+)
+def test_a_file_that_is_no_small_picture_is_refused_and_changes_nothing(content):
+    with pytest.raises(InvalidInput) as refused:
+        mark_of(content)
+    assert list(refused.value.details) == ["mark"]
+
+
+def test_the_form_of_a_refused_mark_is_shown_again_with_the_reason(site):
+    assert 'id="mark-error"' in upload(panel(site), b"GIF89a", 422)
+    assert site.services[SiteMarks].mark is None
+
+
+def test_every_server_of_a_site_shows_the_mark_that_one_has_stored(database):
+    with Site(database.url) as one, Site(database.url) as other:
+        one.services[SiteMarks].change(OPERATOR, mark_of(SVG))
+        other.services[SiteMarks].refresh()
+        assert other.services[SiteMarks].mark == one.services[SiteMarks].mark == mark_of(SVG)
+        one.services[SiteMarks].change(OPERATOR, None)
+        other.services[SiteMarks].refresh()
+        assert other.services[SiteMarks].mark is None
