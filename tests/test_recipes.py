@@ -74,10 +74,6 @@ class Edit(NamedTuple):
 def edits(recipe: str) -> list[Edit]:
     """The code blocks of a recipe that say where they belong."""
     section = CONTRIBUTING.partition(f"### {recipe}\n")[2].partition("\n### ")[0]
-    return edits_of(section)
-
-
-def edits_of(section: str) -> list[Edit]:
     blocks = [re.sub(rf"^{margin}", "", text, flags=re.MULTILINE) for margin, text in FENCE.findall(section)]
     places = [(PLACE.match(block), block) for block in blocks]
     return [Edit(*place.groups(), block[place.end() :]) for place, block in places if place]
@@ -88,17 +84,17 @@ def apply(edit: Edit, folder: Path) -> None:
     path = folder / edit.file
     lines = path.read_text().splitlines(keepends=True)
     is_entry = edit.where == "after the entry"
-    places = [n for n, line in enumerate(lines) if (edit.anchor in line if is_entry else begins(line, edit.anchor))]
+    places = [
+        n
+        for n, line in enumerate(lines)
+        if (edit.anchor in line if is_entry else line.lstrip().startswith(edit.anchor))
+    ]
     assert len(places) == 1, (edit, places)
     at = places[0] + (edit.where != "before")
     if is_entry:
         margin = re.match(" *", lines[places[0] - 1])[0]
         at = next(n for n in range(at, len(lines)) if lines[n].startswith(f"{margin})")) + 1
     path.write_text("".join([*lines[:at], edit.text, *lines[at:]]))
-
-
-def begins(line: str, anchor: str) -> bool:
-    return line.lstrip().startswith(anchor)
 
 
 @pytest.fixture
@@ -124,33 +120,6 @@ def run(folder: Path, *arguments: str) -> None:
     command = [sys.executable, *arguments]
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_a_code_block_of_a_recipe_is_inserted_where_its_first_line_says(tmp_path):
-    (tmp_path / "a.py").write_text('A = (\n    Entry(\n        "a",\n    ),\n    Entry(\n        "b",\n    ),\n)\n')
-    section = """
-1. Add it.
-
-   ```python
-   # a.py, after the entry "a"
-       Entry("new"),
-   ```
-
-   ```python
-   # a.py, before A = (
-   B = 1
-   ```
-
-   ```sh
-   make
-   ```
-"""
-    for edit in edits_of(section):
-        apply(edit, tmp_path)
-    entries = '    Entry(\n        "a",\n    ),\n    Entry("new"),\n    Entry(\n        "b",\n    ),\n'
-    assert (tmp_path / "a.py").read_text() == f"B = 1\nA = (\n{entries})\n"
-    with pytest.raises(AssertionError):
-        apply(Edit("a.py", "before", "Entry(", "C\n"), tmp_path)
 
 
 def test_a_dimension_and_a_setting_can_be_added_as_the_guide_says(copy):

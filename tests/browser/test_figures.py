@@ -1,6 +1,5 @@
 """Changing numbers are readable under load, and fit at any length."""
 
-import pytest
 from pages import MOVES, freeze, live, visit, wait_for
 
 BEGIN = """
@@ -34,21 +33,11 @@ async () => {
 RESTS = "[rolls, shown.querySelector('.rolling') ? 'rolling' : shown.textContent]"
 
 
-@pytest.fixture
-def device(new_device):
-    return new_device(**MOVES)
-
-
-@pytest.fixture
-def frozen(page, site):
-    """The live home page, whose clock only the test moves."""
-    page.clock.install()
-    visit(page)
-    freeze(live(page))
-    return page
-
-
-def test_the_digits_of_a_number_rest_between_two_rolls_and_keep_up_with_the_visits(frozen):
+def test_the_digits_of_a_number_rest_between_two_rolls_and_keep_up_with_the_visits(new_device):
+    frozen = new_device(**MOVES).context.new_page()  # the live home page, whose clock only the test moves
+    frozen.clock.install()
+    visit(frozen)
+    freeze(live(frozen))
     frozen.evaluate(BEGIN)
     clip, moved = frozen.evaluate(DRAWN)
     assert clip.startswith("inset("), "no digit is drawn outside its box, in any frame"

@@ -18,8 +18,6 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer
 
-from koyjabo.site.page_numbers.page_numbers import PageNumbers
-
 UPDATE = "page_update"
 WITHOUT_PULSES = {"koyjabo.base.cluster.base.TICK_S": 3600}
 """A worker learns of the other's views only from Redis."""
@@ -60,17 +58,6 @@ def test_the_number_of_a_page_counts_each_acknowledged_view_once(site):
     assert views(site, "/posts/a") == [(2, 2)]
     site.register("b", page="/posts/a")
     assert views(site, "/posts/a") == [(3, 3)]
-
-
-@pytest.mark.both_kinds
-def test_simultaneous_requests_get_the_numbers_of_their_pages(site):
-    site.register("a", page="/posts/7")
-    pages = [f"/posts/{number}" for number in range(100)]
-    views(site, *pages)
-    numbers = site.services[PageNumbers]
-    with ThreadPoolExecutor(20) as pool:
-        counts = list(pool.map(lambda page: numbers.read([page]).pages[page].views, pages))
-    assert counts == [page == "/posts/7" for page in pages]
 
 
 def test_pages_are_returned_in_the_order_and_spelling_of_the_request(shared_site):

@@ -23,19 +23,6 @@ def example(site, admin):
     return ExampleCommunity(site)
 
 
-def test_an_admin_archives_and_restores_a_community(site, admin, example):
-    path = f"/admin/communities/{example.community}"
-    admin.confirm(f"{path}/archive")
-    assert last_line(site) == ("Rani", "community.archive", "Mirpur 10")
-    assert example.member.get(f"/api/communities/{example.community}").status_code == 404
-    admin.get(f"/communities/{example.community}", 404)
-    admin.get(path, 303)
-    assert f'action="{path}/restore"' in admin.get(admin.location)
-    admin.send(f"{path}/restore")
-    assert last_line(site) == ("Rani", "community.restore", "Mirpur 10")
-    assert example.member.get(f"/api/communities/{example.community}").status_code == 200
-
-
 def test_an_admin_disables_and_enables_an_account_but_not_the_own_account(site, admin, example):
     path = f"/admin/people/{example.member.id}"
     admin.confirm(f"{path}/disable")

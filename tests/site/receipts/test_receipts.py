@@ -59,16 +59,6 @@ def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
     assert parts["parts"][2]["at"] == iso(began_ms)
 
 
-def test_reduced_visits_remain_in_the_parts_of_the_receipt(site):
-    site.register()
-    site.set_total(5000)
-    site.register(visitId="2")
-    before = lines(site)
-    site.time.pass_(days=3)
-    assert site.reduce(1).visits == 2
-    assert lines(site) == before
-
-
 def test_the_public_receipt_is_for_any_page_and_revalidated(site):
     site.set_total(5000)
     first = site.client.get("/api/receipt", headers=ELSEWHERE)
