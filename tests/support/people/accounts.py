@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partialmethod
 from typing import Any
 
 from koyjabo.base.core.identity import OPERATOR, SITE_ADMIN, SITE_MEMBER
@@ -26,20 +27,8 @@ class Person:
         headers = {**bearer(token or self.access), **request.pop("headers", {})}
         return bare(self.site).open(path, method=method, headers=headers, **request)
 
-    def get(self, path: str, **request: Any):
-        return self.call("GET", path, **request)
-
-    def post(self, path: str, **request: Any):
-        return self.call("POST", path, **request)
-
-    def put(self, path: str, **request: Any):
-        return self.call("PUT", path, **request)
-
-    def patch(self, path: str, **request: Any):
-        return self.call("PATCH", path, **request)
-
-    def delete(self, path: str, **request: Any):
-        return self.call("DELETE", path, **request)
+    get, post, put = partialmethod(call, "GET"), partialmethod(call, "POST"), partialmethod(call, "PUT")
+    patch, delete = partialmethod(call, "PATCH"), partialmethod(call, "DELETE")
 
     def renew(self):
         """Use the refresh token, and store the new pair of tokens."""

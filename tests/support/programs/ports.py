@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Sequence
 from contextlib import suppress
+from itertools import cycle
 
 PORTS = range(20_000, 30_000)
 """Below the ports used for outgoing connections, which could otherwise take a stopped server's port."""
@@ -13,23 +13,8 @@ PORTS = range(20_000, 30_000)
 EACH = 500
 """Number of ports reserved for each test process, so that processes never collide."""
 
-
-class Ports:
-    """Hands out this process's ports in turn, so that a port is not reused soon."""
-
-    def __init__(self, among: Sequence[int]) -> None:
-        self.among = among
-        self._next = random.randrange(len(among))
-
-    def free(self) -> int:
-        while True:
-            self._next = (self._next + 1) % len(self.among)
-            port = self.among[self._next]
-            if not is_taken(port):
-                return port
-
-
-_ports = Ports(PORTS)
+_ports = cycle(random.sample(PORTS, len(PORTS)))
+"""The ports of this process in turn, so that a port is not reused soon."""
 
 
 def reserve_ports() -> socket.socket:
@@ -41,14 +26,14 @@ def reserve_ports() -> socket.socket:
         lock = socket.socket()
         with suppress(OSError):
             lock.bind(("127.0.0.1", first))
-            _ports = Ports(range(first + 1, first + EACH))
+            _ports = cycle(range(first + 1, first + EACH))
             return lock
         lock.close()
     raise AssertionError("other test processes have reserved all ports")
 
 
 def free_port() -> int:
-    return _ports.free()
+    return next(port for port in _ports if not is_taken(port))
 
 
 def is_taken(port: int) -> bool:

@@ -117,7 +117,8 @@ class Server(Caller):
             return []
         processes = children(self.pid)
         self._met.update(processes)
-        return processes if listens(self.pid) else []
+        has_workers = SERVING.search(self.log) or listens(self.pid)  # reading the log is cheaper
+        return processes if has_workers else []
 
     def worker_pids(self) -> set[int]:
         return {worker.pid for worker in self.workers()}
