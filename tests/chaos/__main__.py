@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import textwrap
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from chaos.campaign import Campaign
 from chaos.journal import Breach
 from chaos.world import KINDS, Kind, World
 
-MAX_SEED = 10**6
+MAX_SEED, MAX_LINE = 10**6, 200
 
 
 @click.command(help=__doc__)
@@ -45,7 +46,7 @@ def main(seconds: float, seed: int | None, only: str | None, pooled: bool, senti
     again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (f' ARGS="{" ".join(options)}"' if options else "")
     # Keep this short and last, because many CI services show only the end of a long output.
     verdict = "PROMISES WERE BROKEN." if broken else "All promises were kept."
-    click.echo("\n".join([verdict, *(breach.in_short for breach in broken)]))
+    click.echo("\n".join([verdict, *(textwrap.shorten(str(breach), MAX_LINE) for breach in broken)]))
     click.echo(f"Once more: {again}")
     sys.exit(1 if broken else 0)
 

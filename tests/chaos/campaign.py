@@ -21,9 +21,7 @@ CALM_OF_TIME = 1 / 3
 shorter.
 """
 
-PAUSE_OF_TIME = 1 / 200
-"""Longest pause between two faults, as a share of the run: 3 s in ten minutes."""
-
+PAUSE_OF_TIME = 1 / 200  # longest pause between two faults, as a share of the run: 3 s in ten minutes
 RECOVERS_WITHIN_S = 30.0
 TOKENS_LAST_S = 300.0
 AT_ONCE = "two at once"

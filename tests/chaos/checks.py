@@ -7,7 +7,6 @@ import signal
 import time
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
@@ -24,12 +23,9 @@ LEAVES_WITHIN_S = 15.0
 
 SEATED_WITHIN_S = 25.0
 AGREED_WITHIN_S = 15.0
-CONNECTIONS = 6
-"""Number of new connections, so that each worker is likely to serve one."""
-
+CONNECTIONS = 6  # number of new connections, so that each worker is likely to serve one
 MAX_GROWTH_MB = 20.0
 MAX_MORE_FILES = 4
-NUMBER = re.compile(r"(?<=:\[)\d+(?=\])")
 LET_GO_WITHIN_S = 15.0
 SERVE_WITHIN_S = 60.0
 ERROR_OF_TRACEBACK = re.compile(r"^( *)Traceback.*\n(?:\1\s.*\n)*\1(\S.*)", re.MULTILINE)
@@ -91,29 +87,21 @@ def check_agreement(world: World) -> None:
 
 
 class Held(NamedTuple):
-    """Resources of one process. `names` excludes client connections."""
+    """Resources of one process."""
 
     megabytes: float
     clients: int
-    names: Counter[str]  # of its open files, without the numbers of sockets and pipes
-
-    @property
-    def files(self) -> int:
-        return self.names.total() - self.clients
+    files: int  # except connections of clients
 
 
 def measure(world: World) -> list[Held]:
     """Measure the parent, then the workers. Leaves out processes that just ended."""
     usages = []
     for process in [*world.supervisor.parents(), *world.supervisor.workers()]:
-        names: Counter[str] = Counter()
-        with suppress(psutil.Error, FileNotFoundError):
-            for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
-                with suppress(OSError):  # closed in the meantime
-                    names[NUMBER.sub("", str(descriptor.readlink()))] += 1
+        with suppress(psutil.Error):
             lines = process.net_connections("tcp")
             clients = sum(1 for line in lines if line.laddr.port == world.server.port and line.raddr)
-            usages.append(Held(process.memory_info().rss / 1e6, clients, names))
+            usages.append(Held(process.memory_info().rss / 1e6, clients, process.num_fds() - clients))
     return usages
 
 
@@ -140,13 +128,12 @@ def check_resources(world: World, before: list[Held]) -> None:
 
 
 def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> None:
-    most_mb, most = max(held.megabytes for held in before), max(before, key=lambda held: held.files)
+    most_mb, most = max(held.megabytes for held in before), max(held.files for held in before)
     for held in after:
         if held.megabytes > most_mb + MAX_GROWTH_MB:
             world.journal.breach(f"{who} has {held.megabytes:.0f} MB, and had {most_mb:.0f}")
-        if held.files > most.files + MAX_MORE_FILES:
-            more = dict(held.names - most.names)
-            world.journal.breach(f"{who} has {held.files} files open, and had {most.files}: {more} more")
+        if held.files > most + MAX_MORE_FILES:
+            world.journal.breach(f"{who} has {held.files} files open, and had {most}")
 
 
 def check_exit(world: World, left: Exit) -> None:

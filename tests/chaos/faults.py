@@ -26,8 +26,7 @@ from chaos.world import Kind, World
 LOSES_S = ((0.0, 0.05), (0.05, 2.0))
 FROZEN = (FROZEN_S, FROZEN_S)
 AWAY = (0.5, 2.5)
-REPLACED = (0.5, 8.0)
-"""Another Redis takes over after about 3 s."""
+REPLACED = (0.5, 8.0)  # another Redis takes over after about 3 s
 HELD = (1.0, 6.5)
 SYNC_DELAY_US = 2000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -35,22 +34,14 @@ CLOCKS_MS = (0, HOUR_MS, -HOUR_MS, DAY_MS, -DAY_MS)
 BLOCK = bytes(64 * 1024)
 BUSIEST = 0.7
 RESTARTS_S = 60.0
-ORPHANS_LEAVE_S = 12.0
-"""Workers of a killed parent finish their requests within 8 s."""
-
-TWO_AT_ONCE = 0.35
-"""Probability that a second fault strikes during a lasting one."""
-
+ORPHANS_LEAVE_S = 12.0  # Workers of a killed parent finish their requests within 8 s
+TWO_AT_ONCE = 0.35  # probability that a second fault strikes during a lasting one
 SYNCHRONOUS, NAMES = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'", "synchronous_standby_names"
 ROLLBACKS = "SELECT 1 FROM adjustments WHERE scope = 'site' AND kind = 'rolled_back'"
 VISITS = "SELECT count(*) FROM visits"
-LOST_AT_LEAST = 3
-"""Minimum number of visits that the promoted standby lacks."""
-
+LOST_AT_LEAST = 3  # minimum number of visits that the promoted standby lacks
 FOUND_WITHIN_S = 20.0
-COMES_BACK = 0.5
-"""Probability that the old primary first returns as a primary, before it becomes a standby."""
-
+COMES_BACK = 0.5  # probability that the old primary first returns as a primary, before it becomes a standby
 BACK_S = (1.0, 3.0)
 
 
@@ -58,14 +49,11 @@ class Fault(NamedTuple):
     """What a fault harms. Clients may then only be refused by 503, 1013 or a lost connection."""
 
     kind: str
-    harms: str
-    """Faults that harm the same thing do not run at the same time."""
-    do: Callable[[World, random.Random], Any]
-    """Starts the fault. It may return a context, whose end reverts it."""
+    harms: str  # faults that harm the same thing do not run at the same time
+    do: Callable[[World, random.Random], Any]  # Starts the fault. It may return a context, whose end reverts it.
     undo: Callable[[World], object] | None = None
     lasts_s: tuple[float, float] = (0.0, 0.0)
-    settles: bool = False
-    """Whether the fault ends by checking what it caused, and waits until the server is back."""
+    settles: bool = False  # whether the fault ends by checking what it caused, and waits until the server is back
 
     @contextmanager
     def strike(self, world: World, chance: random.Random) -> Iterator[None]:

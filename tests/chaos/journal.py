@@ -14,18 +14,13 @@ from typing import Any, NamedTuple, TypeVar
 from support.programs.processes import wait_until
 
 Result = TypeVar("Result")
-Visit = tuple[str, str]
-"""(visitorId, visitId)"""
-
+Visit = tuple[str, str]  # (visitorId, visitId)
 MAX_ALIKE = 3
 """How many breaches that differ only in numbers are recorded. Further ones are only counted, so that they do not hide
 other breaches.
 """
 
-UNDER_WAY_S = 2.0
-"""How long after it was sent a response may be read."""
-
-MAX_LINE = 200
+UNDER_WAY_S = 2.0  # how long after it was sent a response may be read
 NUMBERS = re.compile(r"[0-9]+")
 
 
@@ -35,27 +30,18 @@ class Entry:
 
     sent: int = 0
     ordinal: int | None = None
-    fresh: int = 0
-    """Responses without `duplicate`."""
+    fresh: int = 0  # responses without `duplicate`
     at: float = 0.0
     """When it was first acknowledged, or first acknowledged again after it was lost; monotonic clock, in s."""
 
 
 class Breach(NamedTuple):
-    at_s: float
-    """Seconds since the start of the journal."""
+    at_s: float  # seconds since the start of the journal
     what: str
-    after: tuple[str, ...]
-    """The last faults before the breach."""
+    after: tuple[str, ...]  # the last faults before the breach
 
     def __str__(self) -> str:
         return f"- at {self.at_s:.1f} s, after {', '.join(self.after) or 'nothing'}: {self.what}"
-
-    @property
-    def in_short(self) -> str:
-        """One line."""
-        line = str(self).replace("\n", " ")
-        return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
 
 
 class Journal:
@@ -63,8 +49,7 @@ class Journal:
 
     def __init__(self) -> None:
         self.visits: dict[Visit, Entry] = {}
-        self.events: set[Visit] = set()
-        """(visitorId, id) of all events sent."""
+        self.events: set[Visit] = set()  # (visitorId, id) of all events sent
         self.acknowledged_events: dict[Visit, float] = {}
         """When each event was acknowledged, on the monotonic clock, in s."""
         self.lost_spans: list[tuple[float, float]] = []
@@ -73,11 +58,9 @@ class Journal:
         """
         self.breaches: list[Breach] = []
         self.faults: list[str] = []
-        self.clock_steps = 0
-        """Faults that moved the clock."""
+        self.clock_steps = 0  # faults that moved the clock
         self.counts: Counter[str] = Counter()
-        self.newest = 0
-        """The highest visit number in any response."""
+        self.newest = 0  # the highest visit number in any response
         self._epochs: set[str] = set()
         self._given: dict[int, Visit] = {}
         self._alike: Counter[str] = Counter()

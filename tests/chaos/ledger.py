@@ -24,11 +24,8 @@ LOST = "SELECT total_before, total_after FROM adjustments WHERE scope = 'site' A
 
 EVENTS = "SELECT visitor_id, event_id FROM events"
 ATTENDED = "SELECT visitor_id, visit_id, attended_ms FROM visits WHERE visit_id = 'open'"
-SLACK_MS = 2_000
-"""How much later than its client the server may notice that a connection has ended, ms."""
-
-FROZEN_S = 5.0
-"""How long a fault freezes a worker."""
+SLACK_MS = 2_000  # how much later than its client the server may notice that a connection has ended, ms
+FROZEN_S = 5.0  # how long a fault freezes a worker
 
 
 def check_ledger(world: World) -> None:

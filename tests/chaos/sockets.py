@@ -24,13 +24,9 @@ OPENS_WITHIN_S = 20.0
 """How long a client waits before it retries. A handshake may have to wait for a frozen worker and for the database."""
 
 CLOSES_WITHIN_S = 1.0
-SILENT_FOR_S = (35.0, 60.0)
-"""The server closes a client that does not read, after 30 s at the latest."""
-
+SILENT_FOR_S = (35.0, 60.0)  # the server closes a client that does not read, after 30 s at the latest
 SMALLEST_BUFFER = 2048
-PROTOCOL_ERRORS = {1002, 1007, 1009}
-"""Codes that a client sends when it receives invalid frames (RFC 6455, 7.4.1)."""
-
+PROTOCOL_ERRORS = {1002, 1007, 1009}  # Codes that a client sends when it receives invalid frames (RFC 6455, 7.4.1)
 RESET = pack("ii", 1, 0)
 
 

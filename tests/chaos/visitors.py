@@ -24,9 +24,7 @@ REGISTER, EVENTS, SUMMARY = "/api/visitor/register", "/api/events", "/api/report
 MAX_EVENTS = 4
 PAUSE_S = (0.01, 0.08)
 TRY_AGAIN_S = 0.1
-PEOPLE = 200
-"""Visitors that one client simulates."""
-
+PEOPLE = 200  # visitors that one client simulates
 PATIENCE_TRIES = 600
 READS_EVERY_S = 0.3
 UNREACHABLE = (OSError, http.client.HTTPException)
@@ -127,8 +125,7 @@ class Visitor(Client):
         self._numbers = count(1)
         self._seen = Seen(journal, self.name)
         self._acknowledged: list[Visit] = []
-        self.counted_at = 0.0
-        """When one of its visits was last acknowledged, on the monotonic clock, in s."""
+        self.counted_at = 0.0  # when one of its visits was last acknowledged, on the monotonic clock, in s
         self._ways: dict[Callable[[], object], int] = {
             lambda: self._register(*self._new_visit()): 60,
             self._lose_the_response: 10,

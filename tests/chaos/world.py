@@ -30,9 +30,7 @@ from chaos.visitors import Reader, Visitor
 
 SMALL_LOG = ("ALTER SYSTEM SET max_wal_size = '96MB'", "ALTER SYSTEM SET min_wal_size = '32MB'")
 VISITORS, PAGES, SILENT, PEOPLE = 8, 40, 4, 14
-POOLED = 20
-"""Size of PgBouncer's connection pool; its default."""
-
+POOLED = 20  # size of PgBouncer's connection pool; its default
 LOOKS_EVERY_S = 0.05
 STARTS_AGAIN_S = 0.3
 
@@ -42,14 +40,10 @@ class Kind(NamedTuple):
 
     name: str
     is_postgres: bool
-    disk: str
-    """Size of the small disk, as an option of mount."""
-    is_pooled: bool = False
-    """The server reaches PostgreSQL through PgBouncer."""
-    has_sentinels: bool = False
-    """Three Redis and three Sentinels instead of one Redis."""
-    has_standby: bool = False
-    """Two PostgreSQL servers, not on the small disk."""
+    disk: str  # size of the small disk, as an option of mount
+    is_pooled: bool = False  # the server reaches PostgreSQL through PgBouncer
+    has_sentinels: bool = False  # three Redis and three Sentinels instead of one Redis
+    has_standby: bool = False  # two PostgreSQL servers, not on the small disk
 
 
 KINDS = {
@@ -104,12 +98,9 @@ def _found(look: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
 class World:
     """A running server with its databases, and clients that wait for `begin`. Only the logs in `folder` remain."""
 
-    disk: Path | None = None
-    """A small disk that contains the database. None if this user may not mount one."""
-    postgres: Any = None
-    """A `Postgres`, a `Replication` or None."""
-    redis: Any = None
-    """A `Redis`, a `RedisWithSentinels` or None."""
+    disk: Path | None = None  # A small disk that contains the database. None if this user may not mount one.
+    postgres: Any = None  # a `Postgres`, a `Replication` or None
+    redis: Any = None  # a `Redis`, a `RedisWithSentinels` or None
 
     def __init__(self, kind: Kind, folder: Path, seed: int, stack: ExitStack) -> None:
         chance = random.Random(seed)
@@ -119,10 +110,8 @@ class World:
         self.workers = 2 if kind.is_postgres else 1
         if not kind.has_standby:
             self.disk = stack.enter_context(small_disk(folder / "disk", kind.disk))
-        self.clock = SharedNumber(folder / "clock")
-        """How far ahead the server's clock is, in ms."""
-        self.sync_delay, preload = slow_disk(folder)
-        """Extra time for each sync, in µs. None without a C compiler."""
+        self.clock = SharedNumber(folder / "clock")  # how far ahead the server's clock is, in ms
+        self.sync_delay, preload = slow_disk(folder)  # Extra time for each sync, in µs. None without a C compiler.
         settings = self._start_databases(stack, preload)
         self.server = ChangedServer(
             self.database, folder, CHANGES="{}", CLOCK=self.clock.path, PORT=free_port(), **preload, **settings

@@ -81,8 +81,7 @@ PRESENT = {"/": "visitor_update", "visitors/": "visitor_count", "visitor-dashboa
 """Responses to `request_count` by path."""
 
 
-NO_ENGINEIO = frame("9")
-"""Ends a Socket.IO connection after everything before it was handled."""
+NO_ENGINEIO = frame("9")  # Ends a Socket.IO connection after everything before it was handled
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import random
 import re
+import uuid
 from collections import Counter
 from datetime import datetime
 from functools import cache
@@ -19,6 +20,7 @@ from support.runs.fuzz_effort import effort
 from koyjabo.base.core import close_codes
 from koyjabo.base.core.clock import Clock, iso
 from koyjabo.base.core.fair_shares import FairShares
+from koyjabo.base.core.link_tokens import EMAIL_VERIFICATION, INVITATION, PASSWORD_RESET, LinkTokens
 
 REFUSALS = {
     value for name, value in vars(close_codes).items() if name.isupper() and isinstance(value, int) and value >= 4000
@@ -146,3 +148,26 @@ def test_the_hours_around_each_change_of_the_clock_are_the_hours_of_the_zone(zon
 def test_a_time_is_written_in_utc_with_milliseconds():
     assert iso(1_765_860_518_412) == "2025-12-16T04:48:38.412Z"
     assert iso(1_765_860_518_002) == "2025-12-16T04:48:38.002Z"
+
+
+TOKENS = LinkTokens("a secret for tests")
+
+
+@effort(200)
+@given(st.uuids().map(str), st.sampled_from([PASSWORD_RESET, EMAIL_VERIFICATION, INVITATION]))
+def test_a_link_token_leads_to_its_row_only_for_its_purpose(row_id, purpose):
+    token = TOKENS.token(purpose, row_id)
+    assert TOKENS.row_id(purpose, token) == row_id
+    assert {
+        TOKENS.row_id(other, token) for other in (PASSWORD_RESET, EMAIL_VERIFICATION, INVITATION) if other != purpose
+    } == {None}
+    assert LinkTokens("another secret").row_id(purpose, token) is None
+
+
+@effort(400)
+@given(st.integers(0, 42), st.characters(), st.text())
+def test_a_changed_link_token_or_any_other_text_is_refused(place, character, text):
+    token = TOKENS.token(PASSWORD_RESET, str(uuid.UUID(int=1)))
+    changed = token[:place] + character + token[place + 1 :]
+    assert changed == token or TOKENS.row_id(PASSWORD_RESET, changed) is None
+    assert TOKENS.row_id(PASSWORD_RESET, text) is None

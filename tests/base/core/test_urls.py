@@ -63,8 +63,7 @@ console.log(JSON.stringify(inputs.map(read).filter(Boolean)))
 3986, 6.2.2).
 """
 ORIGIN = re.compile(r"\A\s*https?://[^/?#\\]*|(?=/[^/])", re.IGNORECASE)
-REMOVED = re.compile(r"[\t\n\r\\]|[\s]\Z")
-"""Characters that only browsers remove, or read as a slash."""
+REMOVED = re.compile(r"[\t\n\r\\]|[\s]\Z")  # Characters that only browsers remove, or read as a slash
 
 
 def test_the_addresses_of_the_web_platform_tests_are_one_page_in_every_spelling():
@@ -141,9 +140,7 @@ def test_a_referrer_that_is_no_url_is_stored_unless_it_is_direct():
     assert {text: referrer_path(text) for text in expected} == expected
 
 
-DOMAINS = ROOT / "node_modules/idna-uts46/test/IdnaTest.txt"
-"""Unicode's tests for UTS 46."""
-
+DOMAINS = ROOT / "node_modules/idna-uts46/test/IdnaTest.txt"  # Unicode's tests for UTS 46
 ESCAPE = re.compile(r"\\u([0-9A-F]{4})|\\x\{([0-9A-F]+)\}")
 TRANSITIONAL, ERROR = "T", "["
 VALID, INVALID, HOST = "domain of an email", "domain of no email", "host of a referrer"
@@ -152,11 +149,8 @@ VALID, INVALID, HOST = "domain of an email", "domain of no email", "host of a re
 
 class Domain(NamedTuple):
     name: str
-    expected: str
-    """The name in ASCII; "" if it is not valid."""
-
-    note: str
-    """NV8 or XV8 if UTS 46 allows the name and IDNA 2008 does not, as for symbols."""
+    expected: str  # the name in ASCII; "" if it is not valid
+    note: str  # NV8 or XV8 if UTS 46 allows the name and IDNA 2008 does not, as for symbols
 
 
 def domains() -> list[Domain]:

@@ -6,14 +6,13 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from support.application.runtimes import loop_on, pause_until
 from support.programs.processes import wait_until
 from support.programs.threads import SOON_S, in_thread
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database import batch_worker
-from koyjabo.base.database.batch_worker import GATHER_TIME_S, BatchWorker
+from koyjabo.base.database.batch_worker import BatchWorker
 
 PATIENCE_S, LIMIT_S = 100.0, 300.0
 
@@ -131,50 +130,3 @@ def test_a_worker_that_closes_finishes_its_waiting_jobs_and_refuses_new_ones(pat
     closed.result(SOON_S)
     with pytest.raises(LedgerUnavailable):
         patient.do(4)
-
-
-class LoopGroup:
-    """A worker on a loop. `batches` has the numbers of each batch."""
-
-    def __init__(self, loop) -> None:
-        self.batches: list[list[int]] = []
-        self.has_begun = threading.Event()
-        self.worker: BatchWorker[int, int] = BatchWorker(loop, self._work, SOON_S, SOON_S)
-        self.loop = loop
-
-    def _work(self, take) -> None:
-        self.batches.append([job.item for job in take()])
-        self.has_begun.set()
-
-    def arrive(self, *passes: tuple[int, ...]) -> None:
-        """Add the jobs of each pass over the sockets."""
-        jobs, *others = passes
-        for job in jobs:
-            self.worker.put([job])
-        if others:
-            self.loop.soon(partial(self.arrive, *others))
-
-
-@pytest.fixture
-def loop_group():
-    with loop_on() as loop:
-        group = LoopGroup(loop)
-        yield group
-        group.worker.close()
-
-
-def test_a_batch_starts_although_further_jobs_keep_arriving(loop_group, monkeypatch):
-    now, has_begun = [1000.0], []
-    monkeypatch.setattr(batch_worker, "time", SimpleNamespace(monotonic=lambda: now[0]))
-
-    def arrive() -> None:
-        now[0] += GATHER_TIME_S / 4
-        loop_group.arrive((1, 2))
-        if now[0] < 1000 + 2 * GATHER_TIME_S:
-            loop_group.loop.soon(arrive)
-        else:
-            has_begun.append(loop_group.has_begun.wait(SOON_S))
-
-    arrive()
-    pause_until(loop_group.loop, lambda: has_begun)
-    assert has_begun == [True]

@@ -15,9 +15,7 @@ from support.servers.server import Server
 
 from koyjabo.server.process.metrics_folder import FOLDER_PREFIX
 
-VISITORS = 60
-"""Enough visitors to reach all parts of the table of lost connections."""
-
+VISITORS = 60  # enough visitors to reach all parts of the table of lost connections
 LONG = "x" * 500
 
 

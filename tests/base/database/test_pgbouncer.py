@@ -13,9 +13,7 @@ from support.servers.server import Server
 
 from koyjabo.base.database.engine import EXCLUSIVE_LOCK
 
-IN_TIME_S = 60
-"""Limit for operations that take seconds, but minutes if a lock is never released."""
-
+IN_TIME_S = 60  # limit for operations that take seconds, but minutes if a lock is never released
 HELD = """
 SELECT * FROM pg_locks WHERE locktype = 'advisory'
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -27,8 +27,7 @@ from koyjabo.counting.high_water_redis import RedisHighWater
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.health.queries import Standbys
 
-PROMISED_S = 10
-"""Promised time from when the promoted server accepts writes until our server counts."""
+PROMISED_S = 10  # promised time from when the promoted server accepts writes until our server counts
 
 
 @pytest.fixture

@@ -114,8 +114,7 @@ def test_a_customer_with_a_whole_48_prefix_has_the_uses_of_sixteen_addresses(use
 BANGLADESH, AMERICA, GERMANY = "103.4.145.245", "8.8.8.8", "85.214.132.117"
 BANGLADESH_V6 = "2400:c600::1"
 PROXY = "10.0.0.2"
-EDGE = "10.0.0.1"
-"""The address of our inner hops, at the end of the header."""
+EDGE = "10.0.0.1"  # the address of our inner hops, at the end of the header
 
 
 @pytest.fixture

@@ -1,23 +1,29 @@
 """Lines of the log: one for each event, in both formats, with nothing personal."""
 
+import fcntl
 import io
+import json
 import logging
+import os
 import re
-from typing import Any
+import sys
+from collections.abc import Iterator
+from typing import IO, Any
 
 import pytest
 from support.clients.members import Member, PlainMember, SocketioMember
 from support.clients.websocket import SocketIO, WebSocket
-from support.programs.processes import wait_until
+from support.programs.forking import Program
+from support.programs.processes import METRICS_TOKEN, wait_until
+from support.servers import changed_server
 from support.servers.server import SERVING, Server
 
 from koyjabo.base.observability import logs
+from koyjabo.base.observability.log_writer import LogWriter
 from koyjabo.base.observability.logs import request_id
 
 KEY = re.compile(r"(\w+)=(\S+)")
-PERSONAL = "zephyrine"
-"""A string contained in every personal value."""
-
+PERSONAL = "zephyrine"  # a string contained in every personal value
 ADDRESS = "203.0.113.77"
 
 IN_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warning|error) koyjabo[\w.]* \w+|    ")
@@ -176,3 +182,83 @@ def test_a_value_or_an_exception_cannot_begin_a_new_log_line(logged_as, style):
     assert first.endswith("error koyjabo.test failed")
     assert rest
     assert all(line.startswith("    ") for line in rest)
+
+
+DROPPED = re.compile(r"^koyjabo_log_lines_dropped_total (\d+)", re.MULTILINE)
+NOTE = re.compile(rb" warning koyjabo\S* log_lines_dropped count=(\d+)\n")
+MAX_WAITING_LINES = 20
+
+
+class UnreadServer(Server):
+    """A server that writes its log to a small pipe. `read` returns what is in the pipe."""
+
+    program = (changed_server.__file__,)
+
+    def _start(self, *files: IO[Any]) -> Program:
+        self._reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        os.set_blocking(self._reader, False)
+        with open(writer, "wb") as log:
+            return super()._start(*files[:2], log)
+
+    def read(self) -> bytes:
+        try:
+            return os.read(self._reader, 65536)
+        except BlockingIOError:
+            return b""
+
+    def dropped(self) -> int:
+        """The number of lost lines in the metrics, which count them once a second."""
+        scraped = self.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
+        return int(float(DROPPED.search(scraped)[1]))
+
+    def lose_lines(self) -> None:
+        """Register visits until more lines are lost."""
+        before = self.dropped()
+
+        def is_lost() -> bool:
+            assert self.post_visit("ayesha").status_code == 200
+            return self.dropped() > before
+
+        wait_until(is_lost, "lines of the log are lost")
+
+
+@pytest.fixture
+def unread_server(sqlite_database, tmp_path) -> Iterator[UnreadServer]:
+    changes = {"koyjabo.base.observability.log_writer.MAX_WAITING_LINES": MAX_WAITING_LINES}
+    settings = {"LOG_LEVEL": "DEBUG", "RATE_LIMIT_VISITOR": 0, "CHANGES": json.dumps(changes)}
+    server = UnreadServer(sqlite_database, tmp_path, **settings)
+    server.start()
+    yield server
+    server.kill()
+    os.close(server._reader)
+
+
+def test_a_message_without_its_arguments_fails_no_request(monkeypatch, tmp_path):
+    with open(tmp_path / "log", "w") as log:
+        monkeypatch.setattr(sys, "stderr", log)
+        writer = LogWriter()
+        writer.handle(logging.makeLogRecord({"msg": "wrong %d", "args": ("text",)}))
+        writer.handle(logging.makeLogRecord({"msg": "right"}))
+        writer.flush()
+    lines = (tmp_path / "log").read_text()
+    assert ("not all arguments" in lines or "%d format" in lines, "right\n" in lines) == (True, True)
+
+
+def test_requests_and_a_stop_do_not_wait_for_an_unread_log_and_lost_lines_are_counted(unread_server):
+    unread_server.lose_lines()
+    assert unread_server.get("/healthz").ok
+    log = bytearray()
+
+    def has_note() -> bool:
+        log.extend(unread_server.read())
+        return NOTE.search(log) is not None
+
+    wait_until(has_note, "the log says how many lines are missing")
+    before = log[: NOTE.search(log).start()]
+    assert before.count(b"\n") > MAX_WAITING_LINES  # the lines in the pipe and those that waited
+    lost = int(NOTE.search(log)[1])
+    wait_until(lambda: unread_server.dropped() >= lost, "the metrics count all of them")
+    assert b"Traceback" not in log
+    unread_server.lose_lines()
+    assert unread_server.stop().status == 0

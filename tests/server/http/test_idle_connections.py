@@ -1,32 +1,35 @@
-"""Idle connections cost next to nothing, may all send at once, and are closed after a while. So are connections whose
-request is late.
-"""
+"""Idle connections cost little, may all send at once, and are closed after a while. Workers accept in turn."""
 
 import resource
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from http_server import CLOSE, all_of, green, until
+from support.application.runtimes import PATIENCE_S, EventletRuntime, loop_on
 from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server
 
 from koyjabo.server.http import connections as module
+from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.connection import STATE_IDLE, STATE_LINGERING, STATE_READING, STATE_RESPONDING, HttpConnection
 from koyjabo.server.http.connections import LINGER_S, MAX_IDLE_TIME_S, REQUEST_S, YOUNG_CONNECTION_S, Connections
+from koyjabo.server.http.server import HttpServer
+from koyjabo.server.loop.fair_queue import FairQueue
+from koyjabo.server.loop.poller import READ_EVENT, Poller
 from koyjabo.server.process.listening_socket import listen
+from koyjabo.server.websockets.connection_loop import ConnectionLoop
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-AT_ONCE = 250
-"""Connections opened at a time: fewer than the listen backlog."""
-
-MAX_BYTES = 2_000
-"""Memory that the worker may allocate for each idle connection."""
-
+AT_ONCE = 250  # Connections opened at a time: fewer than the listen backlog
+MAX_BYTES = 2_000  # memory that the worker may allocate for each idle connection
 ANSWER_S = 60
 
 
@@ -141,3 +144,69 @@ def test_parts_of_a_response_do_not_wait_for_acknowledgements():
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+SHARE = 4
+
+
+class PausedTimers:
+    """A runtime whose timers end only when the test says so."""
+
+    def __init__(self, runtime: EventletRuntime) -> None:
+        self._runtime = runtime
+        self._calls: list[Callable[[], None]] = []
+        self.later: Callable[[float, Callable[[], None]], object] = lambda _, call: self._calls.append(call)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime, name)
+
+    def start(self) -> None:
+        """Let time pass from now on."""
+        self.later = self._runtime.later
+        for call in self._calls:
+            call()
+
+
+def test_a_worker_that_is_short_of_places_accepts_only_the_connections_that_no_other_worker_takes():
+    def app(environ, start_response) -> list[bytes]:
+        start_response("200 OK", [])
+        return [environ["worker"]]
+
+    with loop_on() as runtime, socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def worker(name: bytes, runtime: Any) -> HttpServer:
+            order = FairQueue(runtime, Poller(runtime))
+            return HttpServer(runtime, order, listener.dup(), app, 100, BodyLimits(0), {"worker": name})
+
+        def workers_that_respond(count: int) -> set[bytes]:
+            """Send `count` requests before any worker runs."""
+            connections = []
+            for _ in range(count):
+                connections.append(green.socket(socket.create_connection(listener.getsockname())))
+                connections[-1].settimeout(PATIENCE_S)
+                connections[-1].sendall(CLOSE)
+            answers = {all_of(connection).rpartition(b"\r\n\r\n")[2] for connection in connections}
+            for connection in connections:
+                connection.close()
+            return answers
+
+        timers = PausedTimers(runtime)
+        short, other = worker(b"short", timers), worker(b"other", runtime)
+        short.start(lambda: SHARE)
+        other.start()
+        timers.soon(partial(short.ready, READ_EVENT))  # the kernel may wake it first
+        assert workers_that_respond(5) == {b"other"}
+        other.leave()
+        until(lambda: other._listener.fileno() < 0)
+        timers.start()
+        assert workers_that_respond(2 * SHARE + 1) == {b"short"}
+        short.leave()
+
+
+def test_a_worker_accepts_fewer_connections_the_fewer_places_are_left():
+    loop = ConnectionLoop(SimpleNamespace(start_task=None), SimpleNamespace(), None, 1000, 1000, 1000)
+    shares = {}
+    for taken in range(1, 1001):
+        assert loop.reserve("")
+        shares[taken] = loop.share()
+    assert [shares[taken] for taken in (1, 899, 900, 999, 1000)] == [None, None, 16, 16, 1000]

@@ -39,8 +39,7 @@ VISITS = 3_000
 sending.
 """
 RECEIVE_BUFFER = 32 * 1024
-STEPS = 13
-"""Number of steps that a slow reader takes. Together they take much longer than a request may."""
+STEPS = 13  # Number of steps that a slow reader takes. Together they take much longer than a request may.
 
 
 @pytest.fixture(scope="module")

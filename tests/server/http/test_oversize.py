@@ -11,8 +11,7 @@ from support.servers.changed_server import changed_server
 
 REGISTER = "/api/visitor/register"
 BOMB = gzip.compress(b" " * 15_000_000 + b"{}")
-MAX_GROWTH = 1_000_000
-"""Bytes that a worker may still hold after all requests of a test."""
+MAX_GROWTH = 1_000_000  # bytes that a worker may still hold after all requests of a test
 
 
 @pytest.fixture(scope="module")

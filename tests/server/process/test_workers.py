@@ -26,8 +26,7 @@ from support.servers.server import START_S, Server
 from koyjabo.base.database.file_lock import FileLock
 
 VISITS = 60
-ANY_REDIS = "redis://127.0.0.1:1/0"
-"""Nothing listens there: two workers count without Redis."""
+ANY_REDIS = "redis://127.0.0.1:1/0"  # Nothing listens there: two workers count without Redis
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,40 @@
-"""WebSocket clients that do not read or respond are dropped, and delay neither others nor the server's end."""
+"""Clients that do not read, respond or close are dropped, and delay neither others nor the server's end. The tests move
+the clock; test_silence.py has the limits.
+"""
 
 import random
 import signal
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 from support.clients.connection import Connection, head
-from support.clients.engine_client import PATH, Polling
+from support.clients.engine_client import CLOSE, PATH, PING, PONG, Polling
 from support.clients.event_source import EventSource
-from support.clients.websocket import KINDS, PING, SOCKETIO, CloseFrame, SocketIO, WebSocket, close, frame, take_frame
+from support.clients.websocket import (
+    KINDS,
+    PING as PING_FRAME,
+    SOCKETIO,
+    CloseFrame,
+    SocketIO,
+    WebSocket,
+    answer,
+    close,
+    frame,
+    take_frame,
+)
 from support.clients.websocket_pool import Listeners
 from support.programs.processes import wait_until
-from support.servers.changed_server import changed_server, pings, timed_server
+from support.servers.changed_server import ChangedServer, changed_server, pings, timed_server
 
 CONNECTIONS = "koyjabo.server.websockets.connection_loop"
-TINY = 2048
-"""Size of a socket buffer in bytes. The kernel doubles it, and has a minimum."""
-
+TINY = 2048  # Size of a socket buffer in bytes. The kernel doubles it, and has a minimum.
 EVENTS, AT_ONCE, EVENT_BYTES = 500, 100, 400
 READERS, STUCK = 10, 10
-MAX_GROWTH_BYTES = 1_500_000
-"""64 KB for each stuck client, and as much again."""
+MAX_GROWTH_BYTES = 1_500_000  # 64 KB for each stuck client, and as much again
+STALLED_S, UPGRADE_S, TIMEOUT_S, INTERVAL_S = 60.0, 1800.0, 3600.0, 7200.0
+"""Long enough that nothing is late unless a test moves the clock."""
 
-STALLED_S, DAY_S = 3600.0, 24 * 3600.0
 BIG, PIECES = 30_000, 40
 
 
@@ -48,8 +60,13 @@ def test_clients_that_never_read_are_dropped_and_the_others_receive_every_event(
 
 
 @pytest.fixture(scope="module")
-def timed(tmp_path_factory):
-    changes = {f"{CONNECTIONS}.STALLED_CLIENT_S": STALLED_S, f"{CONNECTIONS}.SEND_BUFFER": TINY, **pings(DAY_S, DAY_S)}
+def timed(tmp_path_factory) -> Iterator[ChangedServer]:
+    changes = {
+        f"{CONNECTIONS}.STALLED_CLIENT_S": STALLED_S,
+        f"{CONNECTIONS}.SEND_BUFFER": TINY,
+        **pings(INTERVAL_S, TIMEOUT_S),
+        "koyjabo.server.websockets.engine.UPGRADE_TIMEOUT_S": UPGRADE_S,
+    }
     with timed_server(tmp_path_factory.mktemp("server"), changes) as server:
         yield server
 
@@ -84,19 +101,16 @@ def test_a_client_that_reads_slowly_is_not_dropped(timed):
         wait_until(lambda: timed.held()["stalled"] == 0, "it has caught up")
 
 
-def test_frames_never_interleave_when_the_kernel_accepts_small_parts_of_them(tmp_path, kind):
+def test_frames_never_interleave_when_the_kernel_accepts_small_parts_of_them(timed, kind):
     """Events, pongs and responses of different sizes, read in small pieces."""
     chance = random.Random(3)
     sizes = [chance.choice((10, 100, 126, 1_000, 5_000, 20_000)) for _ in range(30)]
-    with (
-        changed_server(tmp_path, {f"{CONNECTIONS}.SEND_BUFFER": TINY}) as server,
-        kind(server.port, receive_buffer=TINY) as client,
-    ):
+    with kind(timed.port, receive_buffer=TINY) as client:
         client.event()
         last = 0
         for size in sizes:
-            (sent,) = server.emit(1, size=size)
-            client.send(frame(str(sent), PING), client.ping_event)
+            (sent,) = timed.emit(1, size=size)
+            client.send(frame(str(sent), PING_FRAME), client.ping_event)
             received, ponged, answered = False, False, False
             while not (received and ponged and answered):
                 opcode, payload = read_slowly(client, chance)
@@ -135,10 +149,7 @@ def patient_server(tmp_path):
 
 
 def test_sigterm_sends_1001_to_clients_of_every_kind_and_the_server_exits_once_they_respond(patient_server):
-    session = Polling(patient_server.port)
-    assert session.post("40").is_success
-    while not any("visitor_update" in packet for packet in session.next_packets()):
-        pass
+    session = opened(patient_server)
     other = Polling(patient_server.port)  # a poll of a session that is being upgraded ends at once
     upgrading = WebSocket(patient_server.port, path=f"{SOCKETIO}&sid={other.sid}")
     clients = [kind(patient_server.port) for kind in list(KINDS.values()) * 4]
@@ -176,3 +187,62 @@ def test_clients_that_do_not_respond_or_read_do_not_delay_the_shutdown(tmp_path)
             assert client.rest() == b""
         for client in stuck:
             client.end()
+
+
+ABUSE = 1008
+
+
+def opened(server: ChangedServer) -> Polling:
+    """A polling Socket.IO client that has received its first event."""
+    session = Polling(server.port)
+    assert session.post("40").is_success
+    while not any("visitor_update" in packet for packet in session.next_packets()):
+        pass
+    return session
+
+
+def test_a_client_of_any_kind_that_responds_to_no_ping_is_dropped_and_the_other_clients_stay(timed):
+    """Includes polling clients, and one that never polls again."""
+    opened(timed)
+    polling, silent = opened(timed), opened(timed)
+    sockets, deaf = ([kind(timed.port) for kind in KINDS.values()] for _ in range(2))
+    for socket in (*sockets, *deaf):
+        socket.event()
+    for until_ping_s in (INTERVAL_S, INTERVAL_S - TIMEOUT_S):
+        timed.pass_(until_ping_s)
+        for client in sockets:
+            assert answer(client, client.frame())
+            assert client.is_answered(), "the server has read the answer before more time passes"
+        assert polling.poll() == [PING]
+        assert polling.post(PONG).is_success
+        timed.pass_(TIMEOUT_S / 2)
+        if until_ping_s == INTERVAL_S:
+            assert timed.held()["members"] == 7
+        timed.pass_(TIMEOUT_S / 2)
+        wait_until(lambda: timed.held()["members"] == 3, "those that responded are left")
+    assert silent.get().status_code == 400
+    for client in deaf:
+        pinged = client.frame()
+        assert pinged.opcode == PING_FRAME or pinged.payload == b"2"
+        client.rest()
+    polling.post(CLOSE)
+    polling.get()
+    for client in sockets:
+        client.end()
+    wait_until(lambda: not any(timed.held().values()), "nothing is left of them")
+
+
+def test_an_unfinished_upgrade_is_closed_and_the_client_keeps_polling(timed):
+    session = opened(timed)
+    with WebSocket(timed.port, path=f"{SOCKETIO}&sid={session.sid}") as unfinished:
+        timed.pass_(UPGRADE_S)
+        assert unfinished.close_frame().code == ABUSE
+        timed.pass_(TIMEOUT_S)
+        assert unfinished.rest() == b"", "it has not answered the close"
+        timed.pass_(INTERVAL_S - TIMEOUT_S - UPGRADE_S)
+        assert session.poll() == [PING]
+        assert session.post(PONG).is_success
+        assert timed.held()["members"] == 1
+    session.post(CLOSE)
+    session.get()
+    timed.wait_until_held(sockets=0)

@@ -21,9 +21,7 @@ GOING_AWAY = 1001
 def nothing(*_: object) -> None: ...
 
 
-POLLER = SimpleNamespace(add=nothing, change=nothing, remove=nothing)
-"""A poller that never watches a file."""
-
+POLLER = SimpleNamespace(add=nothing, change=nothing, remove=nothing)  # a poller that never watches a file
 OWNER = SimpleNamespace(largest_message=1024, pings=True, received=nothing, ended=nothing)
 """The owner of connections that respond to pings."""
 
