@@ -8,6 +8,7 @@ from support.people.page_readers import Reader
 from support.people.two_step import App, first_step, second_step, turn_on
 from support.servers.mailbox import LINK, RESET_SUBJECT, html_of, path_in, text_of
 
+from koyjabo.base.settings.schema import Settings
 from koyjabo.people.mail import outbox_queries
 from koyjabo.people.mail.contents import CONTENTS_BY_KIND
 from koyjabo.people.mail.kinds import KIND_LABELS
@@ -61,6 +62,7 @@ def test_an_email_contains_a_plain_text_and_a_simple_html_part_without_images(si
     html = html_of(mail)
     assert not any(word in html for word in ("<img", "<link", "<script", "url(", "src="))
     assert LINK.findall(html)
+    assert f"background: {site.services[Settings].palette.accent.light};" in html
 
 
 def test_a_link_confirms_the_email_with_a_button_once_only_for_its_account(site, mailbox):
