@@ -84,7 +84,6 @@ def test_the_setting_ignores_privacy_headers_but_not_the_field_of_the_page(datab
         assert HASHED.fullmatch(hashed)
 
 
-@pytest.mark.both_kinds
 def test_an_anonymous_visitor_is_one_visitor_all_day_and_another_the_next_day(site, time, database, monkeypatch):
     assert register(site)[0] == 1
     with Site(database.url, time) as other:

@@ -1,6 +1,5 @@
 """What is stored with a visit so that reports can separate people from programs: time, automation, network, own."""
 
-import pytest
 from support.application.site import Site, site_fixture
 from support.people.accounts import bearer, log_in, new_admin
 from support.people.admins import id_of, panel
@@ -25,7 +24,6 @@ def send(site: Site, address: str = DHAKA, **fields: object) -> None:
     assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.both_kinds
 def test_a_visit_is_automated_if_a_program_drives_the_browser_or_a_crawler_declares_itself(site):
     for sent, stored in ((True, True), *((other, False) for other in (False, None, 1, "true", [], {}))):
         send(site, webdriver=sent)

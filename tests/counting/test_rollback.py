@@ -93,7 +93,6 @@ def test_a_visit_that_is_sent_again_is_new_only_if_the_rollback_lost_it(site, da
     assert [(receipt.ordinal, receipt.duplicate) for receipt in again] == [(3, False), (1, True), (3, True)]
 
 
-@pytest.mark.both_kinds
 def test_a_read_notices_the_rollback_and_shows_no_lower_total(site, database):
     remembered = database.remember()
     visits(site, "1", "2", "3")

@@ -28,7 +28,7 @@ def wait_until_same(
         ]
         return all(map(condition, everywhere)) and all(numbers(stats) == numbers(everywhere[0]) for stats in everywhere)
 
-    wait_until(same, "all show the same", timeout_s, 0.01)
+    wait_until(same, "all show the same", timeout_s)
 
 
 def visit_each_in_turn(

@@ -38,7 +38,6 @@ from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
 site = site_fixture("2025-12-16T10:30:30+06:00")
 
 
-@pytest.mark.both_kinds
 def test_a_panel_update_has_the_stats_without_locations(site):
     room = site.services[RealtimeServices].panel
     site.register("a", page="/fares")

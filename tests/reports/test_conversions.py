@@ -93,7 +93,6 @@ def rows(spelled_site: Site, first: str = EARLIER, by: str = "page", **filters: 
 EXPECTED = [(BUS, "/বাস", 3), ("/~u", "/~u", 2)]
 
 
-@pytest.mark.both_kinds
 def test_all_spellings_of_an_address_are_one_page_which_is_shown_decoded(spelled_site):
     open_all(spelled_site)
     assert (rows(spelled_site), rows(spelled_site, by="source")) == (EXPECTED, [("বাংলা.example", "বাংলা.example", 5)])

@@ -127,17 +127,3 @@ def listed(page: str) -> dict[str, str]:
 
 def test_the_visit_log_shows_the_attended_time_and_a_mark_for_acts_and_automation(admin):
     assert listed(admin.get("/admin/visits")) == TIMES
-
-
-def test_the_visit_log_has_the_same_filters_by_evidence_as_reports(admin):
-    for query, visitors in {
-        "evidence=automated": {"driven", "bot"},
-        "evidence=acted": {"worked", "pressed"},
-        "evidence=stayed": {"stayed"},
-        "evidence=none": {"alone", "newcomer"},
-        "network=datacentre": {"driven", "bot", "alone"},
-        "own=own": {"worked"},
-        "own=others&network=datacentre&evidence=none": {"alone"},
-    }.items():
-        page = admin.get(f"/admin/visits?{query}")
-        assert listed(page).keys() == visitors, query

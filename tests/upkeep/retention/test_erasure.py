@@ -48,7 +48,6 @@ def contents(site: Site) -> str:
     return json.dumps([site.rows(f"SELECT * FROM {table}") for (table,) in tables], default=str)
 
 
-@pytest.mark.both_kinds
 def test_an_erased_visitor_who_returns_is_a_new_visitor(site):
     site.register("ayesha", visitId="1", communityId=HERE)
     site.forget("ayesha")

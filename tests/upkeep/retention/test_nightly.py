@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import Site
@@ -58,15 +57,6 @@ def test_the_nightly_work_runs_once_a_day_even_after_a_restart(site, nights):
     site.restart()
     worker(site).tick()
     assert nights() == ["2025-12-15", "2025-12-16"]
-
-
-@pytest.mark.both_kinds
-def test_only_one_of_several_workers_does_the_nightly_work(site, nights):
-    """The servers have separate connections."""
-    with Site(site.database_url, site.time) as second, Site(site.database_url, site.time) as third:
-        with ThreadPoolExecutor(3) as threads:
-            list(threads.map(Nightly.tick, map(worker, (site, second, third))))
-        assert (nights(), ended(site)) == (["2025-12-16"], True)
 
 
 def ended(site: Site) -> bool:

@@ -77,7 +77,6 @@ def contents(site: Site) -> str:
     return json.dumps(everything(site), default=str)
 
 
-@pytest.mark.both_kinds
 def test_no_column_and_no_backup_contains_the_person_of_a_reduced_visit(site, tmp_path):
     visit(site, PERSONAL["visitor_id"], HERE, "visit-before-login", referrer=PERSONAL["referrer"])
     site.services[Reports].convert(PERSONAL["user_id"], PERSONAL["visitor_id"])
