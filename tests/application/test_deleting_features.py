@@ -4,7 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ("static", "translations")
@@ -55,14 +58,22 @@ def without(feature: str, folder: Path) -> Path:
     return folder
 
 
-def check(feature: str, folder: Path) -> None:
-    copy = without(feature, folder)
+@pytest.fixture
+def compiled(tmp_path: Path) -> Iterator[None]:
+    """The compiled modules of the product, for its copy in `tmp_path`."""
+    if not sys.pycache_prefix:
+        yield
+        return
+    (own := Path(f"{sys.pycache_prefix}{tmp_path}")).mkdir(parents=True)
+    (own / "koyjabo").symlink_to(f"{sys.pycache_prefix}{ROOT}/koyjabo")
+    yield
+    shutil.rmtree(own)
+
+
+def test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line(tmp_path, compiled):
+    copy = without("integrations.api_keys", tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(copy), "KOYJABO_HOME": str(copy), "ENVIRONMENT": "development"}
-    command = [sys.executable, "-P", "-c", PROGRAM, f"sqlite:///{folder}/visits.db"]
+    command = [sys.executable, "-P", "-B", "-c", PROGRAM, f"sqlite:///{tmp_path}/visits.db"]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "serve" in done.stdout
-
-
-def test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line(tmp_path):
-    check("integrations.api_keys", tmp_path)

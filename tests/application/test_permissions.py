@@ -199,19 +199,6 @@ ENDS_SESSIONS = (
 )
 
 
-@pytest.mark.parametrize("endpoint", ENDS_SESSIONS)
-def test_every_user_may_revoke_the_own_sessions(site, endpoint):
-    name = endpoint.replace("_", "-")
-    person = sign_up(site, name)
-    caller = Caller(site, name)
-    if endpoint == "api_auth.refresh":
-        caller.headers = bearer(person.refresh)
-    rule = rules(site)[endpoint]
-    answer = caller.call(site, rule, rule.rule, method_of(rule))
-    assert answer.status_code < 400, answer.text
-    assert not is_sent_away(answer, ANYBODY)
-
-
 NOT_LET_IN = (401, 403, 405, 500, 502)
 """Statuses of calls that were refused or failed. Calls that lack an object or a field get others."""
 

@@ -84,7 +84,6 @@ def test_every_worker_refuses_a_revoked_key_at_once(site, boss, database):
             assert_error(person.post(f"{PATH}/{made['id']}/rotate"), 404, "unknown_key")
 
 
-@pytest.mark.both_kinds
 def test_the_secret_before_a_rotation_is_valid_for_its_grace_period(site, boss):
     made = make(boss, "reports:read")
     second = boss.post(f"{PATH}/{made['id']}/rotate", json={"grace_s": 10}).json
@@ -150,7 +149,6 @@ def test_the_limit_of_a_hundred_keys_ignores_expired_keys_and_revoked_keys(site,
     assert boss.post(PATH, json=body).status_code == 201
 
 
-@pytest.mark.both_kinds
 def test_the_last_use_of_a_key_is_written_later_and_not_by_the_call(site, boss):
     text = key(boss, "reports:read")
     assert status(site, text) == 200
@@ -183,7 +181,6 @@ def test_each_key_has_its_own_rate_limit(database):
         assert status(site, second) == 200
 
 
-@pytest.mark.both_kinds
 def test_a_key_ends_with_its_community_and_rests_while_the_community_is_archived(site, boss):
     founder = sign_up(site, "founder")
     community = found(founder)["id"]
@@ -223,7 +220,6 @@ def test_the_audit_log_has_each_change_of_a_key_without_its_secret(site, boss):
         assert secret not in str(lines)
 
 
-@pytest.mark.both_kinds
 def test_a_key_names_its_creator_until_the_account_is_deleted(site, boss):
     maker, reader = sign_up(site, "karim"), Reader(site).log_in("rani")
     promote(site, maker.email)

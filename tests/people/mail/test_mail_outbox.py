@@ -160,6 +160,8 @@ def test_an_admin_receives_a_test_email_or_sees_the_reason_of_the_refusal(site, 
     mailbox.refusal = ""
     admin.send(TEST_MAIL, 200)
     assert 'id="warning-mails" data-level="warning"' not in admin.get("/admin/server")
+    for status in (200, 200, 429):  # five in a minute
+        admin.send(TEST_MAIL, status)
     site.rows("UPDATE users SET is_admin = false, is_viewer = true")
     admin.send(TEST_MAIL, 403)
 
@@ -175,14 +177,6 @@ def test_the_placeholder_email_of_the_first_admin_gets_no_email(site, mailbox):
     assert mailbox.mails == []
     site.rows("UPDATE users SET email = 'rani@example.com', email_key = 'rani@example.com'")
     assert "was made up" not in admin.get("/admin/server")
-
-
-def test_the_test_emails_of_an_admin_are_limited_to_five_a_minute(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        admin = panel(site)
-        for _ in range(5):
-            admin.send(TEST_MAIL, 501)
-        admin.send(TEST_MAIL, 429)
 
 
 def mailed(site: Site, kind: str = "verify") -> int:

@@ -1,6 +1,5 @@
 """A forgotten password: the email, its link, the page, and what strangers can learn."""
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 
 from support.application.site import Site, assert_error
@@ -218,19 +217,3 @@ def test_password_reset_calls_are_limited_by_address(database, mailbox):
         peer = {"REMOTE_ADDR": "203.0.113.9"}
         statuses = [ask(site, f"{n}@example.com", environ_overrides=peer).status_code for n in range(11)]
         assert statuses == [202] * 10 + [429]
-
-
-def test_the_log_contains_no_secret_and_no_address_of_a_password_reset(site, mailbox, caplog):
-    caplog.set_level(logging.DEBUG)
-    sign_up(site)
-    path = mailed(site, mailbox)
-    use(site, path)
-    use(site, path, 404)
-    mailbox.refusal = "550 ayesha@example.com is unknown"
-    ask(site)
-    site.services[MailOutbox].send_all()
-    assert "mail_sent kind=reset" in caplog.text
-    assert "mail_delayed kind=reset reason=550" in caplog.text
-    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("koyjabo"))
-    for secret in ("ayesha", path.rpartition("/")[2], NEW):
-        assert secret not in ours

@@ -29,8 +29,6 @@ SURFACES = ("sunken", "surface", "raised", "overlay")
 STATES = ("accent", "good", "warning", "danger", "info")
 SERIES = [f"series-{number}" for number in range(1, 4)]
 
-themes = pytest.mark.parametrize("theme", ["light", "dark"])
-
 
 @pytest.fixture(scope="module")
 def client(site):
@@ -141,20 +139,12 @@ def below(theme: str, pairs: Any, least: float) -> dict[tuple[str, str], float]:
     return {pair: ratio for pair in pairs if (ratio := contrast(theme, *pair)) < least}
 
 
-@themes
-def test_a_word_has_enough_contrast_on_every_surface(theme):
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_and_edges_and_the_series_of_charts_have_enough_contrast_on_every_surface(theme):
     pairs = [(word, surface) for word in ("ink", "quiet", *STATES) for surface in SURFACES]
     pairs += [("on-accent", "accent"), *((word, "accent-soft") for word in ("ink", "quiet"))]
     assert below(theme, [*pairs, *((state, f"{state}-soft") for state in STATES)], 4.5) == {}
-
-
-@themes
-def test_edges_of_controls_and_the_focus_ring_have_enough_contrast(theme):
     pairs = [(edge, surface) for edge in ("edge-strong", "focus") for surface in SURFACES]
     assert below(theme, pairs, 3) == {}
-
-
-@themes
-def test_the_series_of_a_chart_have_enough_contrast_and_differ_in_luminance(theme):
     assert below(theme, [(series, surface) for series in SERIES for surface in ("surface", "raised")], 3) == {}
     assert below(theme, combinations(SERIES, 2), 2) == {}

@@ -42,7 +42,6 @@ def refused(site: Site, link: str) -> bool:
     return IS_OVER in Reader(site).get(link, 422)
 
 
-@pytest.mark.both_kinds
 def test_a_login_link_logs_the_first_admin_in_once(site, boss):
     link = stored(site)
     assert Reader(site).client.head(link).status_code == 303, "HEAD uses nothing up"

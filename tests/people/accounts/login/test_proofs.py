@@ -36,7 +36,6 @@ def log_in_with(site: Site, app: App) -> Reader:
     return reader
 
 
-@pytest.mark.both_kinds
 def test_a_proof_holds_for_ten_minutes_in_its_session(site, admin):
     other = Reader(site).log_in("rani")
     assert FIELD in admin.get(FORM), "a login is no proof"

@@ -171,7 +171,6 @@ def test_of_two_signups_at_once_only_one_gets_the_account_and_the_role(database,
         assert one.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
 
 
-@pytest.mark.both_kinds
 def test_an_invitation_opens_one_account_which_gets_its_role_after_two_step_login(database):
     with Site(database.url) as site:
         path = f"/invitations/{invite(new_admin(site, 'boss'))}"
