@@ -28,8 +28,6 @@ AT_ONCE = "two at once"
 
 
 class Campaign:
-    """Runs all faults that this machine can cause."""
-
     def __init__(self, world: World, seconds: float, seed: int) -> None:
         self._world = world
         self._seconds = seconds
@@ -86,7 +84,6 @@ class Campaign:
         stack.enter_context(fault.strike(self._world, self._chance))
 
     def _recover(self, kinds: tuple[str, ...]) -> None:
-        """Wait for recovery. A timeout is a breach."""
         world, began = self._world, time.monotonic()
 
         def expect(condition: Callable[[], bool], what: str) -> None:
@@ -118,7 +115,6 @@ class Campaign:
         checks.check_log(world)
 
     def report(self) -> str:
-        """Markdown tables and a verdict."""
         journal = self._world.journal
         recoveries = [
             f"| {kind} | {self._struck[kind] or len(times_s)} | {median(times_s):.2f}, {max(times_s):.2f} |"

@@ -33,7 +33,6 @@ ERROR_OF_TRACEBACK = re.compile(r"^( *)Traceback.*\n(?:\1\s.*\n)*\1(\S.*)", re.M
 
 
 def check_presence(world: World) -> None:
-    """Make people stay still, and wait until presence is right."""
     world.still.set()
     world.journal.expect(
         lambda: all(tab.is_seated for tab in _tabs(world)), "every tab of a member is seated", SEATED_WITHIN_S
@@ -68,7 +67,6 @@ def _disagreements(world: World) -> list[Any]:
 
 
 def _read(world: World, path: str, field: str, token: str = "") -> Any:
-    """A field of the response on a new connection, or the response if it is no 200."""
     line = HttpConnection(world.server.port, world.journal)
     response = line.ask("GET", path, token=token)
     line.close()
@@ -76,7 +74,6 @@ def _read(world: World, path: str, field: str, token: str = "") -> Any:
 
 
 def check_agreement(world: World) -> None:
-    """Check that all clients show the same number, and that it is the ledger's."""
     ((total,),) = world.rows("SELECT total FROM counters WHERE scope = 'site'")
 
     def shown() -> set[Any]:
@@ -87,8 +84,6 @@ def check_agreement(world: World) -> None:
 
 
 class Held(NamedTuple):
-    """Resources of one process."""
-
     megabytes: float
     clients: int
     files: int  # except connections of clients
@@ -137,7 +132,6 @@ def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> N
 
 
 def check_exit(world: World, left: Exit) -> None:
-    """Check that SIGTERM ended the server in time, with status 0."""
     if left.status != 0 or left.seconds > LEAVES_WITHIN_S:
         world.journal.breach(f"SIGTERM: exit status {left.status} after {left.seconds:.1f} s")
 

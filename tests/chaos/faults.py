@@ -102,7 +102,6 @@ def kill_parent(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def restart(world: World, chance: random.Random) -> Iterator[None]:
-    """Send SIGTERM. The supervisor starts the server again."""
     exits = len(world.supervisor.exits)
     world.server.tell(signal.SIGTERM)
     yield
@@ -157,7 +156,6 @@ def _master(world: World) -> RedisNode:
 
 @contextmanager
 def lock_database(world: World, chance: random.Random) -> Iterator[None]:
-    """Lock the database, as a slow program that is writing would."""
     with suppress(psycopg2.Error), ExitStack() as stack:  # the server may be killed, or end our session
         with suppress(psycopg2.Error):  # a frozen worker may hold the lock
             stack.enter_context(world.database.locked())
@@ -166,7 +164,6 @@ def lock_database(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def hold_file_lock(world: World, chance: random.Random) -> Iterator[None]:
-    """Hold the lock file next to the database, as a hung program of ours would."""
     with open(f"{world.database.path}.lock") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -230,7 +227,6 @@ def _expect_rollback(world: World, before: int, within_s: float) -> None:
 
 @contextmanager
 def promote_in_step(world: World, chance: random.Random) -> Iterator[None]:
-    """Promote a synchronous standby, so that nothing acknowledged is lost."""
     primary = world.primary
     primary.set_(NAMES, "standby")
     world.journal.expect(lambda: primary.rows(SYNCHRONOUS), "the standby is synchronous", FOUND_WITHIN_S)
@@ -288,7 +284,6 @@ def _come_back_as_primary(world: World, old: PostgresNode, for_s: float) -> None
 
 
 def step_clock(world: World, chance: random.Random) -> None:
-    """Move the clock by an hour or a day, forward or back."""
     now = world.clock.get()
     world.clock.set(chance.choice([at for at in CLOCKS_MS if at != now]))
 

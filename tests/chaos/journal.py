@@ -164,7 +164,6 @@ class Seen:
         self._on_line: tuple[int, int] | None = None  # total and revision on the open socket
 
     def begin_line(self) -> None:
-        """Start a new socket, perhaps to another worker."""
         self._on_line = None
 
     def see(self, stats: dict[str, Any], pushed: bool) -> None:

@@ -19,8 +19,6 @@ OF_COUNTS = ("visitor_count", "visitor_joined", "visitor_left")
 
 
 class Page:
-    """One page of a visit."""
-
     def __init__(self, name: str, line: PlainSocket, visit: Visit) -> None:
         self.line = line
         self.visit = line.visit = visit
@@ -97,7 +95,6 @@ class Person:
 
     @property
     def present(self) -> list[Tab]:
-        """The tabs that count as online."""
         return [tab for tab in list(self.tabs) if tab.line.should_be_open]
 
     def begin(self) -> None:

@@ -84,7 +84,6 @@ class PlainSocket:
             self._task.add_done_callback(self._end)
 
     def leave(self, code: int = 1000) -> None:
-        """Close for good with code 1000, or with 1001 like a page that is unloaded."""
         self.should_be_open = False
         if self.is_open and self._connection is not None:
             self.thread.loop.create_task(self._close(self._connection, code))
@@ -95,12 +94,10 @@ class PlainSocket:
         await connection.close(code)
 
     def vanish(self) -> None:
-        """Stop for good with RST, without a closing handshake."""
         self.should_be_open = False
         self.reset()
 
     def reset(self) -> None:
-        """Break the connection with RST, and reconnect."""
         if self._task is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self._task.cancel()
@@ -153,7 +150,6 @@ class PlainSocket:
                 self.journal.breach(f"a client failed: {error!r}")
 
     def _opened(self) -> None:
-        """Mark the handshake as complete."""
         self.is_open = True
         self._opening.reschedule(None)
 

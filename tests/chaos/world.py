@@ -36,8 +36,6 @@ STARTS_AGAIN_S = 0.3
 
 
 class Kind(NamedTuple):
-    """What a campaign runs on."""
-
     name: str
     is_postgres: bool
     disk: str  # size of the small disk, as an option of mount
@@ -66,7 +64,6 @@ class Supervisor(threading.Thread):
         self._over = threading.Event()
 
     def stop(self) -> None:
-        """Stop restarting the server."""
         self._over.set()
         self.join()
 
@@ -139,7 +136,6 @@ class World:
 
     @property
     def primary(self) -> Any:
-        """The PostgreSQL server that faults harm, or None."""
         return self.postgres.primary if self.kind.has_standby else self.postgres
 
     def _start_databases(self, stack: ExitStack, preload: dict[str, str]) -> dict[str, Any]:
@@ -167,7 +163,6 @@ class World:
         return settings
 
     def _found_communities(self) -> None:
-        """Found two communities, and create people who are in one or both."""
         founder = Member(self.server)
         self.communities = [founder.found(name) for name in ("Mirpur 10", "Uttara")]
         self.people: list[Person] = []
@@ -192,14 +187,12 @@ class World:
             self.sockets.call(line.open)
 
     def begin(self) -> None:
-        """Start the clients."""
         for client in (*self.visitors, self.reader):
             client.start()
         for person in self.people:
             self.sockets.call(person.begin)
 
     def cut_lines(self) -> None:
-        """Break all client connections."""
         for visitor in self.visitors:
             visitor.cut()
         for line in [page.line for page in self.pages] + [tab.line for person in self.people for tab in person.tabs]:
@@ -213,7 +206,6 @@ class World:
         self.reader.member.http.close()
 
     def leave(self) -> None:
-        """Stop the clients, and close their sockets and login connections."""
         for page in self.pages:
             self.sockets.call(page.line.leave)
         for silent in self.silent:
@@ -227,5 +219,4 @@ class World:
         return self.database.rows(query)
 
     def log(self) -> str:
-        """The server's logs from all its starts."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("server-*.log")))

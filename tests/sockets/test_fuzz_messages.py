@@ -37,7 +37,6 @@ texts = (
 
 
 def rooms(community: str, token: str) -> st.SearchStrategy[Any]:
-    """Arguments of `join`, `leave` and `request_count`."""
     return st.fixed_dictionaries(
         {
             "room": st.sampled_from(["visitors", "visitors", "visitor_dashboard"]) | values,
@@ -48,7 +47,6 @@ def rooms(community: str, token: str) -> st.SearchStrategy[Any]:
 
 
 def events(arguments: st.SearchStrategy[Any], reserved: bool = False) -> st.SearchStrategy[list[Any]]:
-    """Name and arguments of a Socket.IO event."""
     names = st.sampled_from([*NAMES, *sorted(RESERVED_EVENTS)]) | st.text(max_size=10)
     names = names if reserved else names.filter(lambda name: name not in RESERVED_EVENTS)
     return st.builds(lambda name, arguments: [name, *arguments], names, st.lists(arguments, max_size=2))
@@ -111,7 +109,7 @@ def community(moderator: Member) -> str:
 def test_every_message_on_a_plain_socket_gets_a_response(others, moderator, community, path):
     where = path if path == "/" else f"/ws/communities/{community}/{path}"
 
-    @effort(60)
+    @effort(40)
     @given(sent=st.lists(texts | st.binary(max_size=20), max_size=14))
     def talk(sent: list[str | bytes]) -> None:
         with WebSocket(others.server.port, f"Authorization: Bearer {moderator.token}", path=where) as client:
@@ -156,7 +154,7 @@ def _answer_to(packet: str | bytes, present: str) -> str:
 
 
 def test_any_socketio_packet_is_accepted_or_closes_the_connection(others, moderator, community):
-    @effort(200)
+    @effort(100)
     @given(sent=st.lists(packets(values | rooms(community, moderator.token)), min_size=1, max_size=8))
     def talk(sent: list[list[str | bytes]]) -> None:
         with SocketIO(others.server.port) as client:

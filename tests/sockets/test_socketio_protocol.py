@@ -66,7 +66,6 @@ def port(tmp_path_factory, module_sqlite_database) -> Iterator[int]:
 
 @pytest.fixture
 def session(port) -> Polling:
-    """A polling session in the main namespace."""
     session = Polling(port)
     session.post("40")
     assert next_packets(session, 2)[1] == '42["auth",{}]'
@@ -75,7 +74,6 @@ def session(port) -> Polling:
 
 @pytest.fixture
 def socket(port) -> Iterator[Socket]:
-    """A WebSocket in the main namespace."""
     with Socket(port) as socket:
         assert socket.send("40").receive().startswith("40{")
         assert socket.receive() == '42["auth",{}]'

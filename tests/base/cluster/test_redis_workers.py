@@ -104,7 +104,6 @@ TOGETHER = 30
 
 @contextmanager
 def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
-    """The bus of a listening worker, and the messages it has received."""
     runtime, signals, client = ThreadRuntime(), Signals(), connect(redis.url)
     received: list[Any] = []
     signals.message_received.connect(lambda subject, message: received.append(message), SUBJECT, weak=False)
@@ -147,8 +146,6 @@ def test_a_redis_that_does_not_know_a_script_receives_its_text(redis_server):
 
 
 class ReportingWorker(RedisLink):
-    """One worker's connection to the other workers."""
-
     def __init__(self, server: Redis) -> None:
         super().__init__(server.url)
         self.workers = RedisWorkers(self.client, self.outbox)
@@ -266,7 +263,6 @@ def refused(server) -> dict[str, object] | None:
 
 
 def commands(operator) -> int:
-    """How many commands were refused or run."""
     statistics = operator.info("stats")
     return int(statistics["total_commands_processed"]) + int(statistics["total_error_replies"])
 

@@ -47,7 +47,6 @@ def worker():
 
 @pytest.fixture
 def now(monkeypatch) -> list[float]:
-    """The group's monotonic clock, in s. Only a test moves it."""
     now = [1000.0]
     monkeypatch.setattr(batch_worker, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now

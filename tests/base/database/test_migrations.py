@@ -155,7 +155,6 @@ REMOVED_FILTERS = ('{"referrer": ["https://a.example"]}', '{"attended": ["5m+"]}
 
 
 def insert_removed_features(database: Database) -> None:
-    """Add rows of features that later versions do not have."""
     for type in ("milestone.reached", "member.joined", "ledger.rolled_back"):
         insert(database, "webhook_events", id=type, type=type, key=type, scope="site", at_ms=5, data="{}")
     for name, password in USERS.items():

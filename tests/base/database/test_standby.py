@@ -52,7 +52,6 @@ LOST = "SELECT scope, total_before, total_after FROM adjustments WHERE kind = 'r
 
 
 def counts_again(server: Server, visit: str) -> None:
-    """Retry a visit until it is acknowledged."""
     wait_until(lambda: server.post_visit("ayesha", visit).ok, "a visit is acknowledged")
 
 

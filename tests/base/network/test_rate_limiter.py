@@ -16,7 +16,6 @@ from koyjabo.base.network.rate_limiter import DailyRate, Rate
 
 @pytest.fixture
 def now(monkeypatch):
-    """The clock in seconds, set by the tests."""
     moment = [1000.0]
     monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(time=time.time, monotonic=lambda: moment[0]))
     return moment

@@ -74,7 +74,6 @@ BROWSER, STORED_BROWSER, CRAWLER = "browser is no crawler", "stored browser is n
 
 
 def samples_of_browsers() -> dict[str, dict[str, str]]:
-    """User agents of browsers and their devices, by corpus."""
     listed = json.loads((ROOT / "node_modules/user-agents/dist/user-agents.json").read_text())
     lines = files("fake_useragent").joinpath("data/browsers.jsonl").read_text().splitlines()
     entries = [entry for name, some in device_detector() if not name.startswith(NO_BROWSERS) for entry in some]
@@ -102,7 +101,6 @@ def samples_of_crawlers() -> dict[str, list[str]]:
 
 @cache
 def device_detector() -> list[tuple[str, list[dict[str, Any]]]]:
-    """The tests of Matomo's device-detector, by file."""
     upstream = files("device_detector").joinpath("tests/fixtures/upstream").iterdir()
     tests = sorted((file for file in upstream if file.name.endswith(".yml")), key=lambda file: file.name)
     return [(file.name.removesuffix(".yml"), yaml_rs.loads(file.read_text())) for file in tests]

@@ -31,7 +31,6 @@ IN_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warnin
 
 
 def lines(server: Server, event: str, **values: Any) -> list[dict[str, str]]:
-    """The log lines of an event, as dictionaries."""
     parsed = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
     return [line for line in parsed if all(line.get(key) == str(value) for key, value in values.items())]
 
@@ -84,7 +83,6 @@ def test_the_sockets_of_one_address_cannot_fill_the_log(server):
 
 
 def sockets_in(server: Server) -> tuple[float, float]:
-    """The numbers of opened and ended sockets, according to the metrics."""
     metrics = server.metrics()
     opened = re.findall(r"^koyjabo_connections_opened_total\S* (\S+)", metrics, re.MULTILINE)
     ended = re.findall(r"^koyjabo_connection_duration_seconds_count (\S+)", metrics, re.MULTILINE)

@@ -36,7 +36,6 @@ ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
 
 
 def values(families: Iterable[Metric]) -> dict[tuple[str, str], float]:
-    """Values by name and label."""
     samples = [sample for family in families for sample in family.samples]
     return {(sample.name, ",".join(sample.labels.values())): sample.value for sample in samples}
 
@@ -178,7 +177,6 @@ def selectors(expression: str) -> list[tuple[str, set[str]]]:
 
 
 def panels() -> dict[str, list[str]]:
-    """Expressions by panel title."""
     return {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in DASHBOARD["panels"]}
 
 

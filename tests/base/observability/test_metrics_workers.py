@@ -29,7 +29,6 @@ def workers(module_servers, module_sqlite_database, redis, temporary) -> Server:
 
 
 def scraped(server: Server) -> dict[str, float]:
-    """Metric values by name and labels, as written in the response."""
     lines = [line for line in server.metrics().splitlines() if line and not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
@@ -85,7 +84,6 @@ def test_the_counts_of_a_replaced_worker_are_kept_and_its_files_are_reused(worke
 
 
 def files_in(folder: Path) -> list[str]:
-    """The workers' files, except those being written."""
     return sorted(path.stem for path in folder.iterdir() if path.suffix in (".db", ".json"))
 
 

@@ -95,7 +95,6 @@ LETTERS = [chr(0x0985 + number) for number in range(50)]
 
 @pytest.fixture
 def now(monkeypatch):
-    """The rate limiter's clock in seconds, set by the tests. It starts at the beginning of a day."""
     moment = [float(20_000 * DAY_S)]
     clock = SimpleNamespace(time=lambda: moment[0], monotonic=lambda: moment[0])
     monkeypatch.setattr(rate_limiter, "time", clock)
@@ -116,7 +115,6 @@ def test_the_largest_request_is_within_the_uses_that_every_limit_allows():
 
 
 def size(site: Site) -> int:
-    """The size of the SQLite database, in bytes."""
     return site.rows("PRAGMA page_count")[0][0] * site.rows("PRAGMA page_size")[0][0]
 
 

@@ -49,7 +49,6 @@ class Model:
         return {"accepted": accepted, "duplicates": len(sent) - accepted}
 
     def visits_by_page(self, scope: str, day: str) -> dict[str | None, list[dict[str, Any]]]:
-        """The visits of a day by the pages that they viewed."""
         visits = [visit for visit in self.visits if visit["day"] == day and scope in ("site", visit["scope"])]
         viewed = [(event["page"], event["visit"]) for event in self.events if event["name"] == "pageview"]
         viewed += [(visit["page"], visit) for visit in visits if visit["page"]]
@@ -126,14 +125,12 @@ class History:
         self.reduce()
 
     def store(self) -> None:
-        """Store the blocks of visits and events."""
         self.site.store_blocks()
 
     def pass_time(self) -> None:
         self.time.pass_(hours=self.choose.choice([1, 7, 24, 50]))
 
     def compare_today(self) -> None:
-        """Compare event reports for the current day."""
         events = [event for event in self.model.events if event["day"] == self.day]
         for scope in ("site", HERE):
             self.compare_visits(scope)
@@ -168,7 +165,6 @@ class History:
             self.compare_views(reports.breakdown(replace(query, scope=scope), VIEWED_PAGE, limit=2), scope)
 
     def compare_views(self, breakdown: Breakdown, scope: str) -> None:
-        """Compare the page views of all days by page."""
         views = self.model.views(scope)
         shown = {row.value: row.sums.count for row in breakdown.rows}
         assert all(row.sums.count == views[row.value] for row in breakdown.rows)
@@ -189,7 +185,7 @@ def live_through(url: str, seed: int) -> None:
                 history.compare_today()
 
 
-@effort(16)
+@effort(10)
 @given(seed=seeds)
 def test_the_reports_of_random_events_agree_with_the_model(tmp_path_factory, seed) -> None:
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url, seed)

@@ -67,15 +67,12 @@ def all_of(connection: green.socket) -> bytes:
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Run the server until `condition` is true."""
     with eventlet.Timeout(PATIENCE_S):
         while not condition():
             eventlet.sleep(0.005)
 
 
 class Gate:
-    """An application that responds with `abc` once it is opened."""
-
     def __init__(self) -> None:
         self.has_begun, self._opened = False, eventlet.event.Event()
 

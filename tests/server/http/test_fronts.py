@@ -50,7 +50,6 @@ def nginx(tmp_path_factory, module_servers, module_sqlite_database, redis) -> It
 
 @pytest.fixture(scope="module")
 def caddy(nginx, tmp_path_factory) -> Iterator[Front]:
-    """A Caddy in front of the server of nginx."""
     with Caddy(tmp_path_factory.mktemp("caddy"), nginx.server.port) as proxy:
         yield Front(proxy, nginx.server)
 

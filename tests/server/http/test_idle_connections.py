@@ -28,7 +28,7 @@ from koyjabo.server.process.listening_socket import listen
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-AT_ONCE = 250  # Connections opened at a time: fewer than the listen backlog
+AT_ONCE = 100  # Connections opened at a time: fewer than the listen backlog
 MAX_BYTES = 2_000  # memory that the worker may allocate for each idle connection
 ANSWER_S = 60
 

@@ -223,15 +223,6 @@ def test_the_sockets_of_different_networks_are_served_in_rotation(files):
     assert len({name for name in first if name != "b"}) == 9, "files of one network are served in rotation"
 
 
-def test_requests_run_between_passes(files):
-    """A request that arrives does not wait until all sockets are served."""
-    for number in range(20):
-        files.add(f"a{number}", "a")
-    served = files.served
-    files._loop.soon(lambda: served.append("request"))
-    assert "request" in files.wait(21)[:4]
-
-
 def test_a_new_file_does_not_get_the_events_of_a_removed_file_with_the_same_descriptor(files):
     for name in "abc":
         files.add(name, "a")

@@ -130,8 +130,8 @@ def send_until_closed(client: WebSocket, sent: bytes) -> None:
             client.send(sent * 100)
 
 
-RESETS = 100
-EVENTS, LISTENERS = 100, 40
+RESETS = 50
+EVENTS, LISTENERS = 50, 15
 
 
 def test_clients_that_reset_during_broadcasts_disturb_no_other_client(server):

@@ -46,7 +46,6 @@ class Limited:
         return self.clients[-1]
 
     def fill(self, *addresses: str) -> list[WebSocket]:
-        """Connect as many clients as are allowed, of both kinds."""
         clients = [self.connect(*addresses, kind=list(KINDS.values())[number % 2]) for number in range(MOST)]
         assert all(client.is_answered() for client in clients)
         return clients
