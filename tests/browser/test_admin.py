@@ -1,6 +1,6 @@
 """The panel for an admin of the site: by keyboard only, without scripts, and on a tablet."""
 
-from pages import PASSWORD, expect, sent_by, stat, visit, wait_for
+from pages import expect, sent_by, stat, visit, wait_for
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -18,30 +18,6 @@ def test_the_panel_and_the_founding_of_a_community_count_no_visit(admin_tab, sit
     assert (sent, site.stats().total) == ([], before)
     visit(admin_tab, "/")
     wait_for(admin_tab, lambda: site.stats().total == before + 1, "the visit is counted")
-
-
-def test_the_panel_asks_for_the_password_once_for_several_settings(admin_tab):
-    visit(admin_tab, "/admin/server?edit=retention")
-    retention = admin_tab.locator("#retention")
-    retention.get_by_label("Days").fill("300")
-    expect(retention.get_by_label("Current password")).to_have_count(0)
-    retention.get_by_role("button", name="Save").click()
-    expect(retention.get_by_label("Current password")).to_be_focused()
-    expect(retention.get_by_label("Days")).to_have_value("300")
-    retention.get_by_label("Current password").fill(PASSWORD)
-    retention.get_by_role("button", name="Save").click()
-    expect(retention).to_contain_text("300 days")
-    visit(admin_tab, "/admin/server?edit=app")
-    app = admin_tab.locator("#app")
-    expect(app.get_by_label("Current password")).to_have_count(0)
-    app.get_by_role("textbox").fill("https://app.example.com")
-    app.get_by_role("button", name="Save").click()
-    expect(app).to_contain_text("app.example.com")
-    for group, field, value in (("retention", "#retention_days", "365"), ("app", "#app_url", "")):
-        visit(admin_tab, f"/admin/server?edit={group}")
-        admin_tab.locator(field).fill(value)
-        admin_tab.locator(f"#{group}").get_by_role("button", name="Save").click()
-        expect(admin_tab.locator(f"#{group} form")).to_have_count(0)
 
 
 def test_the_panel_works_without_scripts(new_device, session, site):

@@ -164,10 +164,6 @@ def visits_of(first: Seen, again: Seen, next_session: Seen) -> str:
     return "counted per visitor"
 
 
-def test_each_row_of_the_table_about_consent_has_a_use():
-    assert ROWS.keys() == USES.keys()
-
-
 QUICK = "element-counts-false"
 FURTHER = pytest.mark.long(
     proved_by="browser/test_consent.py::test_chromium_stores_and_sends_what_the_table_about_consent_says"
@@ -235,5 +231,6 @@ def test_a_snippet_stores_what_its_heading_promises_and_counts_one_visit(visitor
     assert [visitor.partition("_")[0] for visitor in opened] == kinds
 
 
-def test_every_snippet_has_a_promise():
+def test_each_row_of_the_table_has_a_use_and_every_snippet_has_a_promise():
+    assert ROWS.keys() == USES.keys()
     assert [promise for promise, _ in SNIPPETS] == [*PROMISES]

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from pages import check_accessible, expect, visit
+from pages import PASSWORD, check_accessible, expect, visit
 
 VISITS = 10
 ANDROID = "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
@@ -142,3 +142,22 @@ def test_an_admin_sets_the_browsers_time_zone_with_one_click(new_device, session
     page.get_by_role("button", name="Use America/New_York").click()
     expect(page.locator("#zone")).to_contain_text("America/New_York")
     expect(page.locator("[data-own-zone]")).to_have_count(0)
+
+
+def test_the_panel_asks_for_the_password_once_for_several_settings(admin_tab):
+    visit(admin_tab, "/admin/server?edit=retention")
+    retention = admin_tab.locator("#retention")
+    retention.get_by_label("Days").fill("300")
+    expect(retention.get_by_label("Current password")).to_have_count(0)
+    retention.get_by_role("button", name="Save").click()
+    expect(retention.get_by_label("Current password")).to_be_focused()
+    expect(retention.get_by_label("Days")).to_have_value("300")
+    retention.get_by_label("Current password").fill(PASSWORD)
+    retention.get_by_role("button", name="Save").click()
+    expect(retention).to_contain_text("300 days")
+    visit(admin_tab, "/admin/server?edit=app")
+    app = admin_tab.locator("#app")
+    expect(app.get_by_label("Current password")).to_have_count(0)
+    app.get_by_role("textbox").fill("https://app.example.com")
+    app.get_by_role("button", name="Save").click()
+    expect(app).to_contain_text("app.example.com")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pyotp
-from pages import check_accessible, expect, visit
+from pages import expect, visit
 from support.clients.members import PASSWORD, Member
 
 
@@ -21,7 +21,6 @@ def test_a_user_sets_up_an_authenticator_app_and_logs_in_with_a_recovery_code(ne
     page.get_by_role("link", name="Turn on").click()
     page.fill("#password", PASSWORD)
     page.get_by_role("button", name="Continue").click()
-    check_accessible(page)
     secret = page.locator("a[href^='otpauth:']").get_attribute("href").partition("secret=")[2].partition("&")[0]
     page.fill("#code", pyotp.TOTP(secret).now())
     page.get_by_role("button", name="Turn on").click()
