@@ -11,7 +11,7 @@ from koyjabo.web.pages import pagination
 from koyjabo.web.pages.page_parts import add_part
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
-from .pages.desk import ShareDesk, add_desk, chips_of
+from .pages.desk import ShareDesk, add_desk, chips_of, url_of
 from .share_links import ShareLinks
 
 bp = panel_blueprint("shares")
@@ -23,7 +23,7 @@ def _new_share(base: ReportContext) -> str:
 
 def _listed() -> dict[str, Any]:
     read = partial(current()[ShareLinks].page, me())
-    return {"share_page": pagination.list_page(read), "chips_of": chips_of}
+    return {"share_page": pagination.list_page(read), "chips_of": chips_of, "url_of": url_of}
 
 
 add_desk(bp, "/connect/shares", "", lambda: ShareDesk(me(), page, "panel_connect.connect"), _new_share)

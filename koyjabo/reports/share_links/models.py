@@ -14,6 +14,7 @@ class Share(Model):
 
     id: Mapped[Uuid] = mapped_column(primary_key=True)
     token_digest: Mapped[Digest] = mapped_column(unique=True)
+    sealed_token: Mapped[str | None]  # None for links from before tokens were stored
     name: Mapped[Name]
     filters: Mapped[str]  # JSON: lists of values by dimension
     range: Mapped[str | None] = mapped_column(String(32))

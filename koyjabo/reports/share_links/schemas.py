@@ -93,7 +93,7 @@ class ShareResponse(BaseModel):
 
 
 class NewShareResponse(BaseModel):
-    """A new share link. Its token is not shown again."""
+    """A new share link. The API does not show its token again."""
 
     id: str
     token: str

@@ -1,8 +1,8 @@
 """Creates, lists, revokes and opens share links (specification: Share links).
 
-A link is a random token that is shown once; the database stores only its hash. A link is valid as long as the user who
-created it may see what it shows. Every request looks up the link, so that a revoked link stops working on all workers
-at once.
+A link is a random token. The database stores its hash, and the token itself encrypted. A link is valid as long as the
+user who created it may see what it shows. Every request looks up the link, so that a revoked link stops working on all
+workers at once.
 """
 
 import json
@@ -25,6 +25,7 @@ from koyjabo.base.core.errors import (
 )
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
+from koyjabo.base.core.sealer import Sealer
 from koyjabo.base.database.rows import Slice
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.dimensions.dimensions import COMMUNITY
@@ -86,6 +87,7 @@ class ShareLinks(Changes):
         super().__init__(base.database, base.clock)
         self._passwords = base.services[AccountServices].passwords
         self._secret = base.settings.secret_key.encode()
+        self._sealer = Sealer(base.settings.secret_key, b"share links")
 
     def require_some(self, account: Account) -> None:
         """Raise Forbidden unless `account` may create share links for the site or for at least one community."""
@@ -108,10 +110,11 @@ class ShareLinks(Changes):
         values = stored.get(COMMUNITY, [])
         community_id = uuid_of(values[0]) if len(values) == 1 else None  # the only community that the link shows
         self._database.read(_require, account, community_id)  # before the password is hashed
-        token = secrets.token_urlsafe(32)
+        token, share_id = secrets.token_urlsafe(32), str(uuid.uuid4())
         share = Share(
-            id=str(uuid.uuid4()),
+            id=share_id,
             token_digest=_digest(token),
+            sealed_token=self._sealer.seal(token, share_id),
             name=name,
             filters=json.dumps(stored, ensure_ascii=False),
             range=days,
@@ -148,6 +151,10 @@ class ShareLinks(Changes):
     def find(self, account: Account, share_id: str) -> Share:
         """Return a link that `account` may revoke. Raises UnknownShare."""
         return self._database.read(_managed, account, share_id)
+
+    def token(self, link: Share) -> str | None:
+        """Return the token; None if the link is older than stored tokens, or than the current SECRET_KEY."""
+        return self._sealer.open(link.sealed_token, link.id) if link.sealed_token else None
 
     @transaction
     def end(self, tx: Transaction, account: Account, share_id: str) -> Share:

@@ -62,6 +62,7 @@ class ShareDesk(NamedTuple):
             TEMPLATE,
             share_page=pagination.list_page(read),
             chips_of=partial(chips_of, is_in_community=self.community_id is not None),
+            url_of=url_of,
             now_ms=current().clock.now_ms(),
             args=self.args,
         )
@@ -70,7 +71,7 @@ class ShareDesk(NamedTuple):
         return self._form(Form(ShareFormBody, {"range": _own_days() or request.args.get("range", "")}))
 
     def create(self) -> Response:
-        """Create a link and show it once, because its token is not stored."""
+        """Create a link and show it."""
         filters = _filters()
         if self.community_id is not None:
             filters[COMMUNITY] = [self.community_id]
@@ -86,7 +87,7 @@ class ShareDesk(NamedTuple):
                 expires_ms,
                 login_limits.client(is_familiar=True),
             )
-            return links.to("pages_shares.share", token=token)
+            return _url(token)
 
         form = Form(ShareFormBody)
         url = management.carry_out(form, create)
@@ -149,6 +150,16 @@ def _filters() -> dict[str, list[str]]:
     filters.
     """
     return {name: values for name, values in request.args.lists() if is_filter(name)}
+
+
+def url_of(link: Share) -> str:
+    """Return a link's URL; "" if its token is not known."""
+    token = current()[ShareLinks].token(link)
+    return _url(token) if token else ""
+
+
+def _url(token: str) -> str:
+    return links.to("pages_shares.share", token=token)
 
 
 def chips_of(link: Share, is_in_community: bool = False) -> list[str]:
