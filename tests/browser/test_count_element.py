@@ -1,6 +1,7 @@
 """Connect, <koyjabo-count>, its classic script and /embed on other sites count once or not at all, and stay live."""
 
 import re
+from base64 import b64encode
 from urllib.parse import quote
 
 from pages import expect, wait_for
@@ -37,7 +38,7 @@ def test_the_line_that_connect_copies_shows_a_live_number_on_another_site(new_de
     expect(page.locator("[data-seen] time")).to_have_text(re.compile("just now|ago"))
     page.locator("a[data-look=frame]").click()
     expect(page.locator("#build-code code")).to_contain_text("<iframe")
-    assert page.url.endswith("look=frame&value=total&lang=en&color=%23006a4e&counts=yes")
+    assert page.url.endswith("look=frame&value=total&lang=&theme=&color=%23006a4e&counts=yes")
     site.register("somebody")
     expect(number(other)).to_have_text(f"{before + 2:,}")
 
@@ -67,6 +68,53 @@ def test_a_frame_is_live_and_counts_a_visit_only_with_counts_1(host_page, site):
     host_page.set_content(frame(site, "lang=en&counts=1"))
     expect(inside).to_have_text(f"{total + 1:,}")
     assert site.stats().total == total + 1
+
+
+WIDTHS = """
+(shown) => {
+  const text = document.createRange();
+  text.selectNodeContents(shown);
+  return [shown, text].map((box) => Math.round(box.getBoundingClientRect().width));
+}
+"""
+
+
+def test_an_element_reserves_space_only_until_its_number_arrives(host_page, site):
+    elements = "".join(
+        f'<koyjabo-count value="active" label="here" lang="{lang}"></koyjabo-count>' for lang in ("en", "bn")
+    )
+    waiting = '<koyjabo-count base-url="http://localhost:1"></koyjabo-count>'
+    host_page.set_content(f"{elements}{waiting}{tag(site)}")
+    for at in (0, 1):
+        expect(number(host_page, at)).to_have_text(re.compile("[1-9১-৯]"))
+        width, width_of_text = number(host_page, at).evaluate(WIDTHS)
+        assert 0 < width == width_of_text
+    assert number(host_page, 2).evaluate(WIDTHS)[0] > 20
+
+
+COLOR_AT_5_5 = """
+async (png) => {
+  const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  context.drawImage(picture, -5, -5);
+  return [...context.getImageData(0, 0, 1, 1).data];
+}
+"""
+
+
+def test_a_frame_is_transparent_and_follows_the_color_scheme_of_its_page(new_device, other_site, site):
+    page = new_device(color_scheme="null").context.new_page()  # an emulated scheme would hide the page's
+    page.goto(other_site)
+    inside = page.frame_locator("iframe").locator("h1")
+    for scheme, theme, is_dark in [("light", "auto", False), ("dark", "auto", True), ("dark", "dark", True)]:
+        page.set_content(
+            f'<body style="color-scheme: {scheme}; background: rgb(90, 91, 92)">{frame(site, f"theme={theme}")}'
+        )
+        expect(inside).to_have_text(re.compile(r"\d"))
+        ink = inside.evaluate("(heading) => getComputedStyle(heading).color")
+        assert (int(re.findall(r"\d+", ink)[0]) > 127) == is_dark
+        picture = b64encode(page.locator("iframe").screenshot()).decode()
+        assert page.evaluate(COLOR_AT_5_5, picture) == [90, 91, 92, 255]
 
 
 def test_a_frame_is_shown_on_a_page_that_requires_an_embedder_policy(host_page, other_site, site):

@@ -47,7 +47,8 @@ def embed() -> str:
     query = {name: value for name, value in request.args.items() if name not in Campaign._fields}
     problems = values.problems(query, FRAME_PARAMETERS, {"lang": LANGUAGES, "theme": FRAME_THEMES})
     if problems:
-        raise InvalidInput("; ".join(f"{name}: {reason}" for name, reason in problems.items()) + ".", problems)
+        # A frame has room for only one reason.
+        raise InvalidInput("{}: {}.".format(*next(iter(problems.items()))), problems)
     frame = Frame(
         value=query.get("value", values.TOTAL_VALUE),
         community=query.get("community", ""),

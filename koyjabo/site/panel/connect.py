@@ -33,13 +33,19 @@ class Appearance(NamedTuple):
 
     look: str
     value: str
-    lang: str
+    lang: str  # "" for the page's
+    theme: str  # "" for the page's
     color: str  # "" for the colour of the site
     counts: bool
 
     @property
     def label(self) -> str:
-        return values.VALUE_LABELS[self.lang][self.value]
+        return values.VALUE_LABELS[self.lang or language()][self.value]
+
+    @property
+    def lang_of_image(self) -> str:
+        """The language of a badge or frame, which cannot know the page's; "" for English, the default."""
+        return self.lang or language().removeprefix("en")
 
     def url(self, look: str) -> str:
         """The page's URL with another look."""
@@ -75,11 +81,12 @@ def _appearance() -> Appearance:
     """The choices in the query string. Unknown ones are ignored."""
     query = request.args
     look, value, lang = query.get("look", ""), query.get("value", ""), query.get("lang", "")
-    color = query.get("color", "").lower()
+    color, theme = query.get("color", "").lower(), query.get("theme", "")
     return Appearance(
         look if look in LOOKS else LOOKS[0],
         value if value in _values() else values.TOTAL_VALUE,
-        lang if lang in LANGUAGES else language(),
+        lang if lang in LANGUAGES else "",
+        theme if theme in ("light", "dark") else "",
         color if COLOR.fullmatch(color) and color != current()[Settings].palette.ground.light else "",
         query.get("counts") != "no",
     )

@@ -11,8 +11,8 @@ import { KoyJabo, Line, serverAt } from "./koyjabo.js";
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 const PAGE = "page"; // the value and the attribute for the views of a page
-const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}" +
-  "[part=number]{min-inline-size:var(--koyjabo-count-width,5ch);font-variant-numeric:tabular-nums}";
+const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}[part=number]{font-variant-numeric:tabular-nums}" +
+  ":host(:empty) slot{display:inline-block;min-inline-size:var(--koyjabo-count-width,5ch)}"; // until there is a number
 
 /** @type {Record<string, KoyJabo>} */
 const started = {}; // by URL of the server

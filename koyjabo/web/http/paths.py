@@ -24,7 +24,7 @@ class PathPolicy(Enum):
     """Pages that show the panel's navigation to people who see the panel."""
 
     EMBEDDED = auto()
-    """Any page may embed these pages in a frame if their status is 200."""
+    """Any page may embed these pages in a frame. Their error pages are one line, without links and forms."""
 
     OWN = auto()
     """Only programs outside of browsers and our own pages call the paths."""

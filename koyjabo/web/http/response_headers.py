@@ -82,8 +82,7 @@ class ResponseHeaders:
         is_over_tls = environ["wsgi.url_scheme"] == "https"
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
-            applied = OWN_RULE if usual is FRAME_RULE and not status.startswith("200 ") else rule
-            data, pages = applied.over_tls if is_over_tls else applied.plain
+            data, pages = rule.over_tls if is_over_tls else rule.plain
             added = data
             if _is_page(headers):  # a page with inline styles sets its own policy
                 has_policy = any(name == POLICY_HEADER for name, _ in headers)

@@ -63,12 +63,19 @@ def _for_programs(app: Flask) -> Pattern[str]:
     return matching(app, *set(PathPolicy) - {PathPolicy.SECRET, PathPolicy.PANEL, PathPolicy.EMBEDDED})
 
 
+@cache
+def _in_frames(app: Flask) -> Pattern[str]:
+    return matching(app, PathPolicy.EMBEDDED)
+
+
 def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:
-    """An error page. If sending the form again may succeed, the page repeats it."""
+    """An error page; in a frame, one line. If sending the form again may succeed, the page repeats it."""
     may_retry = status in TRY_AGAIN and request.method == "POST" and page_login.may_be_sent_again()
     sent = sent_form(is_editable=True) if may_retry else None
+    is_framed = _in_frames(current_app._get_current_object()).match(request.path)  # type: ignore[attr-defined]
+    template = "webkit/framed.html" if is_framed else "webkit/error.html"
     html = render_template(
-        "webkit/error.html", status=status, sentence=sentence, code=code, retry_after_s=retry_after_s, sent=sent
+        template, status=status, sentence=sentence, code=code, retry_after_s=retry_after_s, sent=sent
     )
     response = Response(html, status, mimetype="text/html")
     if sent:

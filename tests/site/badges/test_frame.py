@@ -1,4 +1,4 @@
-"""/embed is the only page that any site may frame. It shows the current number without scripts."""
+"""/embed is the only page that any site may frame. Without scripts it shows the current number or a line of error."""
 
 import re
 
@@ -43,7 +43,7 @@ def test_only_the_page_for_frames_may_be_framed_and_loaded_by_other_sites(site):
         assert "unsafe" not in policy
         assert answer.headers.getlist("Cross-Origin-Resource-Policy") == ["cross-origin"]
         assert not {"Set-Cookie", "Cross-Origin-Opener-Policy"} & set(answer.headers.keys())
-    for path in ("/embed?value=x", "/embed/more", "/embedded", "/", "/login", "/nothing", "/badge.svg"):
+    for path in ("/embedded", "/", "/login", "/nothing", "/badge.svg"):
         assert not may_be_framed(site.client.get(path, headers=HTML)), path
         assert not may_be_framed(site.client.post(path, headers=HTML)), path
 
@@ -72,9 +72,12 @@ def test_a_frame_shows_the_views_of_a_page_or_a_dash(sqlite_database):
         assert numbers == [["–"], ["1"], ["–"]]
 
 
-def test_an_invalid_parameter_is_named_on_the_page(site):
-    for query in ("value=x", "value=online", "lang=de", "theme=blue", "style=flat", "page=/a"):
+def test_an_error_in_a_frame_is_one_line_that_names_the_invalid_parameter(site):
+    unknown = "value=online&community=1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+    for query in ("value=x", "value=online", "lang=de", "theme=blue", "style=flat", "page=/a&lang=de", unknown):
         answer = ask(site, f"?{query}")
-        assert answer.status_code == 400
-        name = "community" if query == "value=online" else query.partition("=")[0]
-        assert f"{name}: " in words(answer.text)
+        assert (answer.status_code, may_be_framed(answer)) == (404 if query == unknown else 400, True)
+        name = "community" if "online" in query else query.partition("=")[0]
+        (line,) = re.findall("<main>(.*)</main>", answer.text)
+        assert (name in words(line).lower(), len(words(line)) < 80) == (True, True)
+        assert not re.search("<(a|form|button|nav|header|footer)\\b", answer.text)

@@ -7,6 +7,7 @@ import pytest
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
+from support.programs.processes import ROOT
 
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.site.looks import LOOKS
@@ -36,13 +37,14 @@ def codes(site) -> str:
 
 
 def test_a_link_to_another_look_keeps_the_other_choices(site):
-    admin, query = panel(site), "value=today&lang=bn&color=%23aa0000&counts=no"
+    admin, query = panel(site), "value=today&lang=bn&theme=dark&color=%23aa0000&counts=no"
     page = admin.get(f"/admin/connect?look=frame&{query}")
     assert {unescape(url) for url in re.findall(r'href="(\?look=[^"]+)"', page)} == {
         f"?look={look}&{query}" for look in LOOKS
     }
     (code,) = snippets(page)
-    assert code.startswith('<iframe src="https://koyjabo.example/embed?value=today&amp;lang=bn&amp;theme=auto" ')
+    assert code.startswith('<iframe src="https://koyjabo.example/embed?value=today&amp;lang=bn&amp;theme=dark" ')
+    assert ' style="color-scheme: dark" ' in code
     (code,) = snippets(admin.get(f"/admin/connect?look=number&{query}"))
     assert 'value="today" lang="bn" style="color: #aa0000" counts="false"></koyjabo-count>' in code
     (code,) = snippets(admin.get(f"/admin/connect?look=count&{query}"))
@@ -53,10 +55,32 @@ def test_the_views_of_a_page_can_be_chosen_while_page_numbers_are_on(site):
     admin = panel(site)
     assert 'value="page"' not in admin.get("/admin/connect?value=page")
     site.services[StoredSettings].change(OPERATOR, PAGE_NUMBERS="*")
-    (code,) = snippets(admin.get("/admin/connect?look=badge&value=page&lang=en"))
-    assert code == '<img src="https://koyjabo.example/badge.svg?value=page&amp;page=/posts/a&amp;lang=en" alt="views">'
-    (code,) = snippets(admin.get("/admin/connect?look=number&value=page&lang=en"))
-    assert code.startswith('<koyjabo-count value="page" lang="en" views></koyjabo-count>')
+    (code,) = snippets(admin.get("/admin/connect?look=badge&value=page"))
+    assert code == '<img src="https://koyjabo.example/badge.svg?value=page&amp;page=/posts/a" height="20" alt="views">'
+    (code,) = snippets(admin.get("/admin/connect?look=number&value=page"))
+    assert code.startswith('<koyjabo-count value="page" views></koyjabo-count>')
+
+
+COPIED_LINE = re.compile(r"^ *(<iframe .*|<img .*|<koyjabo-count.*</script>)$", re.MULTILINE)
+OF_A_SERVER = re.compile(r"https?://[\w.:]+(?=/(?:embed|badge\.svg|v\.gif|static))")
+
+
+def test_the_documents_and_the_first_page_show_the_code_of_connect(site):
+    site.services[StoredSettings].change(OPERATOR, PAGE_NUMBERS="*")
+    admin = panel(site)
+    choices = [f"value={value}&counts={counts}" for value in ("total", "page") for counts in ("yes", "no")]
+    offered = {
+        code
+        for look in LOOKS
+        for query in choices
+        for code in snippets(admin.get(f"/admin/connect?look={look}&{query}"))
+    }
+    (first,) = snippets(admin.get("/admin/"))
+    texts = [path.read_text("utf-8") for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"))]
+    lines = [OF_A_SERVER.sub(PLACEHOLDER, line) for text in texts for line in COPIED_LINE.findall(text)]
+    shown = {line.replace("v.gif?page=/posts/a", "v.gif?page=/") for line in lines if PLACEHOLDER in line}
+    assert shown | {first} <= offered
+    assert len(lines) > 8
 
 
 def test_every_address_in_the_code_exists_and_is_public(site, sqlite_database):
