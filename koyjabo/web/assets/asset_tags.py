@@ -10,8 +10,7 @@ from markupsafe import Markup
 from koyjabo.base.colours.palette import DEFAULT_PALETTE
 from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
-from koyjabo.web.http.header_rule import POLICY_HEADER
-from koyjabo.web.http.header_rules import policy_with_styles
+from koyjabo.web.http.header_rule import STYLES_HEADER
 from .static_files import assets
 
 SCRIPT_TAG = Markup('<script type="module" src="{}"></script>')
@@ -85,7 +84,7 @@ def _inline(text: str, digest: str) -> Markup:
 
         @after_this_request
         def allow(response: Response) -> Response:
-            response.headers[POLICY_HEADER] = policy_with_styles(digests)
+            response.headers[STYLES_HEADER] = " ".join(f"'sha256-{digest}'" for digest in digests)
             return response
 
     g.inline_styles.append(digest)

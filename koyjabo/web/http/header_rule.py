@@ -6,6 +6,9 @@ Headers = list[tuple[str, str]]
 
 POLICY_HEADER = "Content-Security-Policy"
 
+STYLES_HEADER = "X-Inline-Styles"
+"""The sources of a page's inline styles, for its policy. Clients never see this header."""
+
 PAGE_DIRECTIVES = "; ".join(
     (
         "default-src 'none'",
@@ -21,7 +24,7 @@ PAGE_DIRECTIVES = "; ".join(
 )
 
 PAGE_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors 'none'"
-"""The Content-Security-Policy of all pages. A page with inline styles adds their hash (`policy_with_style`)."""
+"""The Content-Security-Policy of all pages. A page with inline styles names them in STYLES_HEADER."""
 
 FRAME_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors *"
 

@@ -1,9 +1,8 @@
 """The rules for the headers of responses, by kind of path."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 
-from .header_rule import FRAME_HEADERS, PAGE_POLICY, POLICY_HEADER, RATE_LIMIT_HEADERS, UNFRAMED_HEADERS, HeaderRule
+from .header_rule import FRAME_HEADERS, POLICY_HEADER, RATE_LIMIT_HEADERS, UNFRAMED_HEADERS, HeaderRule
 
 WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
 """Content-Security-Policy of the service worker, set by the response with its script rather than by its pages."""
@@ -33,12 +32,6 @@ FRAME_RULE = HeaderRule("cross-origin", [], pages=FRAME_HEADERS)
 SECRET_RULE = HeaderRule("same-origin", [("X-Robots-Tag", "noindex")], referrer="no-referrer", is_shared=False)
 
 WORKER_RULE = HeaderRule("same-origin", [], data=[*UNFRAMED_HEADERS, (POLICY_HEADER, WORKER_POLICY)], is_shared=False)
-
-
-def policy_with_styles(digests: Iterable[str]) -> str:
-    """The policy of a page with a `<style>` for each of these SHA-256 digests (base64)."""
-    sources = "".join(f" 'sha256-{digest}'" for digest in digests)
-    return PAGE_POLICY.replace("style-src 'self'", f"style-src 'self'{sources}")
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ from flask import Flask
 from koyjabo.base.core.errors import KoyJaboError
 from koyjabo.base.network import origins
 from koyjabo.base.observability.logs import request_id
-from .header_rule import COOKIE_HEADERS, POLICY_HEADER, HeaderRule, Headers
+from .header_rule import COOKIE_HEADERS, STYLES_HEADER, HeaderRule, Headers
 from .header_rules import (
     ANY_ORIGIN_HEADERS,
     FRAME_RULE,
@@ -84,9 +84,8 @@ class ResponseHeaders:
         def start(status: str, headers: Headers, *error: Any) -> Any:
             data, pages = rule.over_tls if is_over_tls else rule.plain
             added = data
-            if _is_page(headers):  # a page with inline styles sets its own policy
-                has_policy = any(name == POLICY_HEADER for name, _ in headers)
-                added = [page for page in pages if page[0] != POLICY_HEADER] if has_policy else pages
+            if _is_page(headers):
+                headers, added = _with_styles(headers, pages)
             varied = _varying(headers) if allowed else headers
             return start_response(status, [*varied, *added, (REQUEST_ID, own_id)], *error)
 
@@ -120,6 +119,16 @@ def _varying(headers: Headers) -> Headers:
     """The headers with `Origin` in `Vary`."""
     varied = ", ".join([*(value for name, value in headers if name.lower() == "vary"), BY_ORIGIN])
     return [*(header for header in headers if header[0].lower() != "vary"), (VARY, varied)]
+
+
+def _with_styles(headers: Headers, added: Headers) -> tuple[Headers, Headers]:
+    """The page's own headers and the added ones, whose policy allows the styles that STYLES_HEADER names."""
+    sources = next((value for name, value in headers if name == STYLES_HEADER), "")
+    if not sources:
+        return headers, added
+    styles = "style-src 'self'"
+    allowing = [(name, value.replace(styles, f"{styles} {sources}")) for name, value in added]
+    return [header for header in headers if header[0] != STYLES_HEADER], allowing
 
 
 def _is_page(headers: Headers) -> bool:

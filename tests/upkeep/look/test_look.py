@@ -41,7 +41,7 @@ def upload(admin: Reader, content: bytes, status: int = 303, **fields: str) -> s
 def test_the_colour_of_a_site_is_on_its_pages_and_badge_and_icons_and_share_picture(sqlite_database):
     palette = palette_of(ORANGE)
     with Site(sqlite_database.url, SITE_COLOUR="F70", PUBLIC_URL="https://live.example.com") as site:
-        for path in PAGES:
+        for path in (*PAGES, "/embed"):
             assert palette.style() in site.client.get(path).text, path
         assert f'content="{palette.ground.light}"' in site.client.get("/").text
         assert f'fill="{ORANGE}"' in site.client.get("/badge.svg").text
