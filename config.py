@@ -42,10 +42,13 @@ class SettingsError(Exception):
     """A setting is unusable. The message is one sentence with its name and the remedy."""
 
 
-def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> Settings:
+def load(
+    overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE, creates_database: bool = True
+) -> Settings:
     """Read the settings: `overrides`, then the environment, then `.env` (in development only).
 
-    Raises SettingsError for the first setting that cannot be used. An empty value counts as not set.
+    Raises SettingsError for the first setting that cannot be used, and for a missing SQLite file unless
+    `creates_database` is set. An empty value counts as not set.
     """
     given = {name: _text(name, value) for name, value in _given(overrides or {}).items()}
     made = {"secret_key", "database_url"} - {name.lower() for name in given}
@@ -54,12 +57,18 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
         given["DATABASE_URL"] = database_url.normal(str(given.get("DATABASE_URL", "")), instance)
     except ValueError as error:
         raise SettingsError(str(error)) from None
+    file = database_url.file_of(given["DATABASE_URL"])
+    if not (creates_database or file is None or file.exists()):
+        raise SettingsError(
+            f"There is no database {file}. Set DATABASE_URL, or {installation.HOME}, to where the data is. A server "
+            "creates a new database when it starts."
+        )
     for name, remedy in DATABASES_OF_ADDRESSES.items():
         given[name] = _databases(name, str(given.get(name, "")), instance, remedy)
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
-        raise SettingsError(_sentence(error)) from None
+        raise SettingsError(_sentence(error, given)) from None
     _refuse_what_cannot_work(settings, on_render="RENDER" in given)
     settings = settings.model_copy(update={"secret_key": _secret_key(settings, instance)})
     settings.model_fields_set.difference_update(made)  # so that the page Settings does not show them as set
@@ -168,13 +177,28 @@ def _databases(name: str, text: str, instance: Path, remedy: str) -> str:
     return os.pathsep.join(files)
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, given: Mapping[str, Any]) -> str:
     first = error.errors()[0]
-    name, value = str(first["loc"][0]), first["input"]
-    why = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    name = str(first["loc"][0])
+    why = _allowed(name, first["type"]) or first["msg"].removeprefix("Value error, ")
+    why = why.replace("Input should be", "should be")
+    if why.endswith("."):  # a whole sentence
+        return f"{name}: {why}"
     if Settings.is_secret(name) and name != "ADMIN_EMAIL":  # an address that only the operator reads here
         return f"{name} {why}."
-    return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
+    return f"{name} is {given[name]!r}{': it' if why.startswith('should') else ', which'} {why}."
+
+
+def _allowed(name: str, problem: str) -> str:
+    """What a number or a switch may be, for a problem that pydantic describes in its own words; "" for others."""
+    if problem.startswith("bool"):
+        return "should be 1 or 0"
+    if problem.startswith(("int", "greater", "less")):
+        limits: list[Any] = Settings.model_fields[name.lower()].metadata
+        least = next(limit.ge for limit in limits if hasattr(limit, "ge"))
+        most = next((f"to {limit.le}" for limit in limits if hasattr(limit, "le")), "up")
+        return f"should be a whole number from {least} {most}"
+    return ""
 
 
 def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:

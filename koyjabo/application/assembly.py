@@ -52,7 +52,9 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.register_blueprint(development.bp)
 
 
-def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock, creates_admin: bool) -> Services:
+def open_services(
+    app: Flask, settings: Settings, runtime: Runtime, clock: Clock, creates_admin: bool, creates_database: bool
+) -> Services:
     """Migrate the database and register the features for `app`. Raises the same errors as `opening_queries.prepare`."""
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -63,7 +65,8 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     _learn_timelines(settings)
     services = app.extensions[EXTENSION] = Services(clock, Signals(), Lifetime(runtime))
     with app.app_context():
-        services.add(opening_queries.prepare(settings.database, settings.starting_total, clock))
+        starting_total = settings.starting_total if creates_database else None
+        services.add(opening_queries.prepare(settings.database, starting_total, clock))
         _register(settings, runtime, services)
     with engine.translated_errors():
         # Do this before any response, because the database may have been rolled back in the meantime.

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +16,7 @@ import click
 
 from koyjabo.application import features
 from koyjabo.base.core import installation
+from koyjabo.base.core.command_line import whole_number
 from koyjabo.base.core.installation import VERSION
 from koyjabo.server.process.children import flush
 
@@ -48,6 +49,10 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self._paths)
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        self.commands = cast(Any, self._paths)  # Click suggests one of these names
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._paths:
             return None
@@ -60,8 +65,12 @@ class Commands(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("--port", type=click.IntRange(0, 65535), help="Without a command: the port to serve on (8000).")
-@click.option("--total", type=click.IntRange(0, 10**15), help="Without a command: the total of a new counter.")
+@click.option(
+    "--port", metavar="NUMBER", callback=whole_number(65535), help="Without a command: the port to serve on (8000)."
+)
+@click.option(
+    "--total", metavar="NUMBER", callback=whole_number(10**15), help="Without a command: the total of a new counter."
+)
 @click.version_option(VERSION)
 @click.pass_context
 def main(context: click.Context, port: int | None, total: int | None) -> None:
@@ -73,8 +82,7 @@ def main(context: click.Context, port: int | None, total: int | None) -> None:
     """
     if sys.stdout is None and context.invoked_subcommand not in ("serve", None):
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # closed, as with >&-
-    # The backup replaces all users, so a password printed before would not work.
-    context.obj = partial(_application, creates_admin=context.invoked_subcommand not in ("restore", None))
+    context.obj = _application
     if context.invoked_subcommand is None:
         _serve_this_machine(port, total)
     elif port is not None or total is not None:
@@ -122,17 +130,21 @@ def _begin_with(total: int) -> None:
 
 
 @contextmanager
-def _application(creates_admin: bool) -> "Iterator[Services]":
+def _application(creates_database: bool) -> "Iterator[Services]":
     """See `base.core.command_line.application`."""
     import config
     from koyjabo import create_app
     from koyjabo.base.observability import logs
+    from koyjabo.base.settings import database_url
     from koyjabo.web.current import services_of
 
     with errors_as_sentences():
-        settings = config.load()
+        settings = config.load(creates_database=creates_database)
+        file = database_url.file_of(settings.database_url)
+        if file and not file.exists():
+            click.echo(f"Creating the database {file}.", err=True)
         logs.configure("WARNING", settings.log_format)
-        app = create_app(creates_admin=creates_admin)
+        app = create_app(creates_admin=False, creates_database=creates_database)
         services = services_of(app)
         try:
             with app.app_context():
@@ -146,6 +158,7 @@ def errors_as_sentences() -> Iterator[None]:
     """End the program with a message about the error: status 2 for settings, 1 for others."""
     import config
     from koyjabo.base.core.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
+    from koyjabo.base.database.outage_causes import reason_of
 
     try:
         yield
@@ -153,17 +166,17 @@ def errors_as_sentences() -> Iterator[None]:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except LedgerUnavailable as error:
-        cause = str(error.__cause__ or error).strip()
-        raise click.ClickException(f"The database cannot be reached: {cause}. Check DATABASE_URL.") from None
+        raise click.ClickException(f"The database cannot be reached: {reason_of(error)}. Check DATABASE_URL.") from None
     except KoyJaboError as error:
         raise click.ClickException(str(error)) from None
 
 
 @click.command()
 def serve() -> None:
-    """Serve on PORT (8000) until Ctrl+C or SIGTERM, as `python wsgi.py` and the Procfile do: WEB_CONCURRENCY worker
-    processes, each replaced if it dies. After SIGTERM, the server completes and commits the requests in progress, then
-    stops.
+    """Serve on PORT (8000) until Ctrl+C or SIGTERM.
+
+    Does the same as `python wsgi.py` and the Procfile: WEB_CONCURRENCY worker processes, each replaced if it dies.
+    After SIGTERM, the server completes and commits the requests in progress, then stops.
     """
     from koyjabo.server import serve
 

@@ -5,16 +5,25 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.database.engine import exclusive, is_up_to_date, migrate, require_rights, snapshot, translated_errors
+from koyjabo.base.database.engine import (
+    exclusive,
+    is_up_to_date,
+    migrate,
+    require_rights,
+    require_tables,
+    snapshot,
+    translated_errors,
+)
 from koyjabo.base.database.models import Counter
 from koyjabo.base.models import SITE
 from .models import START_TOTAL, Adjustment, DailyVisits, Visit
 from .records import CounterSnapshot
 
 
-def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot:
-    """Migrate the database, once for all processes, and create the counter of a new one. Returns the site's numbers. On
-    PostgreSQL, an up-to-date database is opened without a lock. Needs an application context.
+def prepare(database: URL, starting_total: int | None, clock: Clock) -> CounterSnapshot:
+    """Migrate the database, once for all processes, and create the counter of a new one, unless `starting_total` is
+    None. Returns the site's numbers. On PostgreSQL, an up-to-date database is opened without a lock. Needs an
+    application context.
 
     Raises LedgerUnavailable if the database cannot be reached now, UnusableDatabase if it cannot be used at all, and
     DatabaseInUse if another process keeps changing it for too long.
@@ -24,9 +33,11 @@ def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot
         if database.get_backend_name() != "sqlite" and (snapshot := _present_figures(clock)):
             return snapshot
         with exclusive(database) as session:
+            if starting_total is None:
+                require_tables(session)
             if not is_up_to_date(session):
                 migrate(session.connection())
-            counter = session.get(Counter, SITE) or _begin_counting(session, starting_total, clock.now_ms())
+            counter = session.get(Counter, SITE) or _begin_counting(session, starting_total or 0, clock.now_ms())
             return _figures(session, counter, clock)
 
 

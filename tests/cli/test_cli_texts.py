@@ -6,7 +6,10 @@ NOBODY = "nobody@example.com"
 REFUSED = {
     "--total 1 stats": "only for serving without a command",
     "backup /nowhere/koyjabo.backup": "/nowhere/koyjabo.backup cannot be written: No such file or directory.",
-    "restore /nowhere/koyjabo.backup": "The backup cannot be read: No such file or directory.",
+    "restore /nowhere/koyjabo.backup": "'/nowhere/koyjabo.backup' does not exist.",
+    "restor x": "Did you mean 'restore'?",
+    "settings set TIMEZON UTC": "There is no setting TIMEZON. Did you mean TIMEZONE?",
+    "total set -5": "'-5' is not a whole number from 0 to ",
     "export /nowhere/a.csv": "/nowhere/a.csv cannot be written: No such file or directory.",
     "export - --from December": "--from must be a date, such as 2025-12-16.",
     "export - --community mirpur": "--community must be the id of a community.",

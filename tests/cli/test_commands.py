@@ -1,6 +1,7 @@
 """Commands of the operator while a server runs, and on damaged ledgers."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from support.application.site import Site
 from support.assertions.ledger import assert_verified
 from support.clients.listener import BOTH_KINDS
 from support.clients.members import Member, PlainMember
+from support.databases.database import SqliteDatabase
 from support.people.accounts import Person, log_in, try_login
 from support.programs.processes import ROOT, environment, wait_until
 
@@ -66,6 +68,33 @@ def test_a_running_server_follows_a_total_that_is_set_by_hand(sqlite_database):
         shown = json.loads(run(site, "stats", "--json"))
         assert (shown["total"], shown["unique_visitors"]) == (11, 3)
         assert site.recount() == []
+
+
+def test_a_help_page_has_whole_summaries_of_the_commands_that_are_not_rare():
+    first, of_users = (koyjabo(*command, "--help").output.partition("Commands:")[2] for command in ((), ("user",)))
+    assert {"forget", "verify"} <= {*first.split()}
+    assert not any(text in first + of_users for text in ("...", "ledger  ", "promote"))
+
+
+def test_a_command_that_reads_creates_neither_a_database_nor_its_tables(tmp_path):
+    (tmp_path / "empty.db").touch()
+    for name in ("mistyped.db", "folder/mistyped.db", "empty.db"):
+        file = tmp_path / name
+        for command in ("stats", "verify", "export -", "settings", "key list", f"backup {tmp_path}/b", "forget x"):
+            done = koyjabo(*command.split(), DATABASE_URL=f"sqlite:///{file}")
+            assert (done.exit_code, done.stdout) == (2, ""), (command, done.output)
+            assert str(file) in done.stderr or name == "empty.db"
+    assert [*tmp_path.rglob("*.db")] == [tmp_path / "empty.db"]
+    assert SqliteDatabase(tmp_path / "empty.db").rows("SELECT name FROM sqlite_master") == []
+    made = koyjabo("total", "set", "5", DATABASE_URL=f"sqlite:///{tmp_path / 'new.db'}", ENVIRONMENT="development")
+    assert (made.exit_code, "password" in made.output) == (0, False)
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_classes_and_links():
+    done = koyjabo("stats", DATABASE_URL="postgresql://user@127.0.0.1:1/koyjabo")
+    assert done.exit_code == 1
+    assert "Connection refused. Check DATABASE_URL." in done.stderr
+    assert not re.search(r"\w\.\w+\.\w|https?:|Is the server running", done.stderr.replace("127.0.0.1", ""))
 
 
 def test_a_command_fails_with_one_line_if_its_output_is_closed_or_full(sqlite_database):

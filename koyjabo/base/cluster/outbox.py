@@ -90,7 +90,7 @@ class RedisOutbox:
             self._record_success()
         except (redis.RedisError, OSError) as error:
             if not self._client.note("send", error) and self.reachable:
-                log.error("redis_unreachable cause=%r", str(error))
+                log.error("redis_unreachable cause=%r try='check REDIS_URL'", str(error))
             self.reachable = False
             return False
         except Exception:

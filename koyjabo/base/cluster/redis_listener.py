@@ -62,7 +62,7 @@ class Listener:
             try:
                 self._listen(connection)
             except (redis.RedisError, OSError) as error:
-                if not self._client.note("listen", error):
+                if not self._client.note("listen", error) and self._connection is not None:
                     log.info("bus_interrupted cause=%r", str(error))
             except Exception:
                 log.exception("bus_failed")

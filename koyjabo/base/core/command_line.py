@@ -15,16 +15,28 @@ from .services import Services
 INTERVAL_S = 5.0
 """Time between two progress lines, s."""
 
-OpenApplication = Callable[[], AbstractContextManager[Services]]
+OpenApplication = Callable[[bool], AbstractContextManager[Services]]
 
 
-def application() -> AbstractContextManager[Services]:
-    """The services for a command, in an application context.
+def application(creates_database: bool = False) -> AbstractContextManager[Services]:
+    """The services for a command, in an application context. `creates_database` says whether the command may begin a
+    new database, which then has no admin.
 
     They are closed afterwards. A known error ends the program with a message, and with status 2 for an invalid setting
     or an unusable database, otherwise 1.
     """
-    return cast(OpenApplication, click.get_current_context().obj)()
+    return cast(OpenApplication, click.get_current_context().obj)(creates_database)
+
+
+def whole_number(most: int) -> Callable[[click.Context, click.Parameter, str | None], int | None]:
+    """A callback for a parameter that is a number from 0 to `most`."""
+
+    def checked(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+        if value is None or (value.isascii() and value.isdecimal() and int(value[:20]) <= most):
+            return None if value is None else int(value)
+        raise click.BadParameter(f"{value!r} is not a whole number from 0 to {most}.")
+
+    return checked
 
 
 @contextmanager

@@ -163,6 +163,7 @@ def translated_errors() -> Iterator[None]:
         raise _unusable(str(getattr(error, "orig", error))) from error
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+        reason += ". Choose a file that the server may create and write"
         raise (_unusable(reason) if error.errno in PERMANENT_CAUSES else LedgerUnavailable()) from error
 
 
@@ -189,6 +190,12 @@ def is_up_to_date(session: Session) -> bool:
             raise _unusable(f"a newer version of this program has migrated it (revision {stored})")
         return True
     return stored == NEWEST_REVISION
+
+
+def require_tables(session: Session) -> None:
+    """Check that this program has used the database before. Raises UnusableDatabase."""
+    if not inspect(session.connection()).has_table("counters"):
+        raise _unusable("it has no counter. Set DATABASE_URL to where the data is. A server creates one when it starts")
 
 
 def require_rights(session: Session) -> None:

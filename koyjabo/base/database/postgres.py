@@ -155,7 +155,8 @@ def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresCon
     if cause != CAUSE_OLD_PRIMARY:
         TIMELINES.refusal = ""
     # libpq repeats itself if it tries to connect with TLS first, then without.
-    texts = [" ".join(dict.fromkeys(str(failure).split("\n"))) for failure in failures]
+    lines = (dict.fromkeys(str(failure).split("\n")) for failure in failures)
+    texts = (" ".join(line for line in parts if not line.startswith("\t")) for parts in lines)  # without its hints
     raise Unreachable("; ".join(" ".join(text.split()) for text in texts), cause)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from koyjabo.base.core import page_patterns as patterns
 from koyjabo.base.core.i18n import N_
@@ -62,14 +61,6 @@ def colour(value: str) -> str:
 def absolute_path(value: str) -> str:
     if not Path(value).is_absolute() or not _is_one_line(value):
         raise ValueError(N_("should be an absolute path, on one line"))
-    return value
-
-
-def zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError, LookupError):
-        raise ValueError(N_("is not a time zone; use an IANA name such as Asia/Dhaka")) from None
     return value
 
 

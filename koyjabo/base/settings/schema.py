@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from koyjabo.base.colours.palette import DEFAULT_PALETTE, OTHER_COLOUR, Palette, palette_of
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.i18n import N_
-from . import checks, public_keys, smtp_url
+from . import checks, public_keys, smtp_url, time_zones
 from .smtp_url import SmtpServer
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class Settings(BaseModel):
             "SMTP_URL"
         ),
     )
-    timezone: Annotated[str, AfterValidator(checks.zone)] = setting(
-        "Asia/Dhaka", "time zone for counting by day (IANA name); earlier visits stay on their day"
+    timezone: Annotated[str, AfterValidator(time_zones.zone_of)] = setting(
+        "Asia/Dhaka", "time zone for counting by day, or its city; earlier visits stay on their day"
     )
     smtp_url: Annotated[str, AfterValidator(checks.smtp_server)] = setting(
         "",

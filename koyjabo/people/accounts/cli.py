@@ -41,7 +41,7 @@ from_stdin = click.option("--password-stdin", is_flag=True, help="Read the passw
 def create(email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
     """Create an account for EMAIL."""
     password = _password(password_stdin)
-    with application() as services:
+    with application(creates_database=True) as services:
         account = services[AccountServices].credentials.create(email, password, name, is_admin=admin)
     click.echo(f"Created {'site admin ' if admin else ''}{account.email}.")
 
@@ -50,7 +50,10 @@ def create(email: str, name: str | None, admin: bool, password_stdin: bool) -> N
 @email
 @from_stdin
 def set_password(email: str, password_stdin: bool) -> None:
-    """Change the password of EMAIL, log them out everywhere, and unlock the account as `user unlock` does."""
+    """Change the password of EMAIL, and log them out everywhere.
+
+    Also unlocks the account, as `user unlock` does.
+    """
     password = _password(password_stdin)
     with application() as services:
         account = services[AccountServices].credentials.set_password(email, password)
@@ -90,14 +93,14 @@ def disable(email: str, enable: bool) -> None:
 @user.command()
 @email
 def enable(email: str) -> None:
-    """Allow EMAIL to log in again, and unlock the account as `user unlock` does."""
+    """Allow EMAIL to log in again. Also unlocks the account, as `user unlock` does."""
     click.echo(f"{_change(Users.enable, email)} can log in again.")
 
 
 @user.command()
 @email
 def unlock(email: str) -> None:
-    """Clear all failed login attempts for EMAIL, so that they no longer block logins."""
+    """Clear all failed logins of EMAIL, which may block logins."""
     click.echo(f"Cleared all failed logins of {_change(Users.unlock, email)}.")
 
 

@@ -1,5 +1,6 @@
 """The socket that the server listens on: its own, or one that the service manager keeps open across restarts."""
 
+import errno
 import os
 import socket
 from socket import socket as real_socket  # imported before the standard library is patched
@@ -15,7 +16,7 @@ LOCALHOST_ADDRESSES = {"0.0.0.0", "::", "127.0.0.1", "::1"}
 
 
 class UnusableSocket(Exception):
-    """The passed socket cannot be used. The message is a sentence that says what to do."""
+    """The server cannot listen. The message is a sentence that says what to do."""
 
 
 class ListeningSocket(NamedTuple):
@@ -25,6 +26,14 @@ class ListeningSocket(NamedTuple):
 
     socket: socket.socket
     is_passed: bool
+
+    def listen(self) -> None:
+        """Accept connections. Raises UnusableSocket."""
+        try:
+            self.socket.listen(BACKLOG)  # repeated for a passed socket, which may have a shorter queue
+        except OSError as error:
+            host, port = self.socket.getsockname()[:2]
+            raise _unusable(host, port, error) from None
 
     @property
     def url(self) -> str:
@@ -63,11 +72,16 @@ def of(descriptor: int, is_passed: bool) -> ListeningSocket:
     return ListeningSocket(real_socket(fileno=descriptor), is_passed)
 
 
-def listen(host: str, port: int) -> ListeningSocket:
-    """Listen on an IP address. `::` includes IPv4. Raises OSError."""
-    sock = real_socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((host, port))
+def bind(host: str, port: int) -> ListeningSocket:
+    """Take a port of an IP address; `::` includes IPv4. Connections are refused until `listen` is called. Raises
+    UnusableSocket.
+    """
+    try:
+        sock = real_socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+    except OSError as error:
+        raise _unusable(host, port, error) from None
     return ListeningSocket(_prepared(sock), is_passed=False)
 
 
@@ -80,5 +94,10 @@ def _prepared(sock: socket.socket) -> socket.socket:
     # Connections inherit this option. Without it, a page sent in several segments would wait 40 ms for an
     # acknowledgement (RFC 896, 1122).
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.listen(BACKLOG)  # repeated, because a passed socket may have a shorter queue
     return sock
+
+
+def _unusable(host: str, port: int, error: OSError) -> UnusableSocket:
+    if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+        return UnusableSocket(f"HOST {host} cannot be used: {error.strerror}. Set HOST to an address of this machine.")
+    return UnusableSocket(f"PORT {port} cannot be used: {error.strerror}. Set PORT to another port.")

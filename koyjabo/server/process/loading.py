@@ -77,23 +77,31 @@ def _unused(settings: "Settings") -> Pattern[str]:
     return re.compile("|".join(names))
 
 
-def load_application(prepares: bool = False) -> "Application | None":
-    """Load the application, and create its routes. With `prepares`, also prepare the database. Returns None after
-    printing what is wrong with the settings, the assets or the database.
+def load_settings(starts: bool = False) -> "Settings | None":
+    """Patch the standard library and load the settings. If the server `starts`, also check the folder for backups.
+    Returns None after printing what is wrong with them.
     """
     patch()
     import config
-    import koyjabo
-    from koyjabo.base.observability import logs
 
     try:
         settings = config.load()
         config.keep_files(settings)
-        if prepares:
+        if starts:
             config.require_backup_folder(settings)
     except config.SettingsError as error:
         say(str(error), sys.stderr)
         return None
+    return settings
+
+
+def load_application(settings: "Settings", prepares: bool = False) -> "Application | None":
+    """Load the application, and create its routes. With `prepares`, also prepare the database. Returns None after
+    printing what is wrong with the assets or the database.
+    """
+    import koyjabo
+    from koyjabo.base.observability import logs
+
     logs.write_behind(settings.log_level, settings.log_format)
     if prepares:
         _warn_about_countries()

@@ -177,7 +177,10 @@ class Parent:
 
             os.environ["KOYJABO_WORKER"] = str(place)
             metrics_folder.keep_if_there()
-            if application := self._application or loading.load_application():
+            application = self._application
+            if application is None and (settings := loading.load_settings()):
+                application = loading.load_application(settings)
+            if application:
                 from .worker import work
 
                 listener = listening_socket.of(self._listener, self._is_passed)

@@ -1,13 +1,12 @@
 """Starts the server: checks what it needs, loads the application, prepares the database, and listens."""
 
-import errno
 import resource
 import sys
 from contextlib import suppress
 
 from . import loading, metrics_folder
 from .children import BAD_SETTINGS, say
-from .listening_socket import UnusableSocket, listen, passed
+from .listening_socket import UnusableSocket, bind, passed
 from .parent import Parent
 
 MIN_FILES = 64
@@ -20,22 +19,21 @@ def start() -> int:
         say(f"The limit on open files is below {MIN_FILES}. Raise it, as with ulimit -n 65536.", sys.stderr)
         return BAD_SETTINGS
     parent = Parent()
+    lock = metrics_folder.create()
     try:
-        listener = passed()
+        given = passed()
+        settings = loading.load_settings(starts=True)
+        if settings is None:
+            return BAD_SETTINGS
+        # Take the port before the database is prepared, which prints the first password.
+        listener = given or bind(settings.host, settings.port)
+        application = loading.load_application(settings, prepares=True)
+        if application is None:
+            return BAD_SETTINGS
+        listener.listen()
     except UnusableSocket as error:
         say(str(error), sys.stderr)
         return BAD_SETTINGS
-    lock = metrics_folder.create()
-    try:
-        application = loading.load_application(prepares=True)
-        if application is None:
-            return BAD_SETTINGS
-        settings, _ = application
-        try:
-            listener = listener or listen(settings.host, settings.port)
-        except OSError as error:
-            say(f"{_unusable(settings.host, settings.port, error)}.", sys.stderr)
-            return BAD_SETTINGS
     except Exception:
         parent.log().exception("start_failed")
         return BAD_SETTINGS
@@ -69,10 +67,3 @@ def _may_open_files() -> bool:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (MIN_FILES, hard))
     return not 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < MIN_FILES
-
-
-def _unusable(host: str, port: int, error: OSError) -> str:
-    """The reason why the server cannot listen, as a sentence without its full stop."""
-    if error.errno == errno.EADDRNOTAVAIL or error.errno == errno.EAFNOSUPPORT:
-        return f"HOST {host} cannot be used: {error.strerror}. Set HOST to an address of this machine"
-    return f"PORT {port} cannot be used: {error.strerror}. Set PORT to another port"

@@ -112,7 +112,9 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
             app = koyjabo.create_app(runtime=runtime, app=routed)
         except (LedgerUnavailable, DatabaseInUse) as error:
             if not is_logged:
-                logging.getLogger(__name__).error("database_unreachable cause=%r", reason_of(error))
+                logging.getLogger(__name__).error(
+                    "database_unreachable cause=%r try='check DATABASE_URL'", reason_of(error)
+                )
                 is_logged = True
             routed = None  # it already has some of its services
             time.sleep(START_RETRY_S)

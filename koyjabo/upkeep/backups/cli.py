@@ -34,19 +34,19 @@ def backup(file: Path | None, force: bool, quiet: bool) -> None:
 
 
 @click.command()
-@click.argument("source", metavar="FILE")
+@click.argument("source", metavar="FILE", type=click.Path(exists=True))
 @click.option("--force", is_flag=True, help="Overwrite a database that already contains data, which is lost.")
 def restore(source: str, force: bool) -> None:
     """Replace the contents of the database with a backup.
 
-    If FILE ends in a slash, the newest verified backup in that folder is used. The file is checked first and the
+    If FILE ends in a slash, the newest verified backup in that folder is used. The file is checked before and the
     restored visits are recounted, so the restore either succeeds completely or changes nothing. A running server waits
     for the restore, then continues from the restored numbers in a new epoch. Open pages follow. All users have to log
     in again.
     """
     from .restore import restore_file, source_of
 
-    with application() as services, ended_by_signals():
+    with application(creates_database=True) as services, ended_by_signals():
         file = source_of(source)
         if source.endswith("/"):
             click.echo(f"Restoring {file}.")

@@ -40,13 +40,13 @@ def restore_file(path: Path, overwrite: bool, clock: Clock, progress: ReportProg
 
     Raises Unusable for a database that contains data, unless `overwrite` is set.
     """
-    head = _checked(path, progress)
+    head = backup_file.head(path)
+    _require_known(head)
+    with engine.translated_errors(), engine.snapshot() as connection:
+        _require_unused(connection, overwrite)  # before the whole file is read, which may take minutes
+    _check(path, head, progress)
     with engine.translated_errors(), exclusive_transaction() as connection:
-        if restore_queries.is_used(connection) and not overwrite:
-            raise Unusable(
-                "This database already contains data, which the restore would delete. Back it up and use --force to "
-                "replace it, or set DATABASE_URL to an empty database."
-            )
+        _require_unused(connection, overwrite)
         before = backup_queries.counter_state(connection)
         restore_queries.clear(connection)
         insert(connection, path, head, progress)
@@ -71,10 +71,16 @@ def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) ->
             advance(len(piece.rows))
 
 
-def _checked(path: Path, progress: ReportProgress) -> Head:
+def _require_unused(connection: Any, overwrite: bool) -> None:
+    if restore_queries.is_used(connection) and not overwrite:
+        raise Unusable(
+            "This database already contains data, which the restore would delete. Back it up and use --force to "
+            "replace it, or set DATABASE_URL to an empty database."
+        )
+
+
+def _check(path: Path, head: Head, progress: ReportProgress) -> None:
     """Read and check the whole file, before the database is locked."""
-    head = backup_file.head(path)
-    _require_known(head)
     unfit: Unusable | None = None
     counters = []
     with progress(sum(head.rows.values()), "Checking") as advance:
@@ -88,7 +94,6 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
     if unfit is not None:
         raise unfit
     _require_same_numbers(head, counters)
-    return head
 
 
 def _require_known(head: Head) -> None:

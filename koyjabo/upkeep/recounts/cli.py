@@ -2,8 +2,9 @@
 
 import click
 
-from koyjabo.base.core.command_line import application, progress
+from koyjabo.base.core.command_line import application, progress, whole_number
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.settings.checks import MAX_TOTAL
 from .recounts import Recounts
 from .total import TotalAdjuster
 
@@ -18,22 +19,31 @@ def total() -> None:
     """Change the site's total."""
 
 
-@total.command("set")
-@click.argument("number", type=click.IntRange(min=0, max=10**15))
+class SetTotal(click.Command):
+    """A command whose argument may be typed as a negative number, which Click takes for an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        negative = [text for text in args if text.startswith("-") and text[1:].isdecimal()]
+        return super().parse_args(ctx, [*(text for text in args if text not in negative), "--", *negative])
+
+
+@total.command("set", cls=SetTotal)
+@click.argument("number", callback=whole_number(MAX_TOTAL))
 @click.option("--new-epoch", is_flag=True, help="Start a new count, so that the total can go down.")
 def set_total(number: int, new_epoch: bool) -> None:
-    """Set the total to NUMBER, to continue an older counter: the next visit gets NUMBER + 1. The change is recorded as
-    an adjustment. Safe to run while the server is busy; open pages update at once. A lower total needs --new-epoch,
-    because open pages otherwise ignore it.
+    """Set the total to NUMBER, to continue an older counter.
+
+    The next visit gets NUMBER + 1. The change is recorded as an adjustment. Safe to run while the server is busy; open
+    pages update at once. A lower total needs --new-epoch, because open pages otherwise ignore it.
     """
-    with application() as services:
+    with application(creates_database=True) as services:
         before, after = services[TotalAdjuster].set_total(OPERATOR, number, "koyjabo total set", new_epoch)
     click.echo(f"The total was {before:,} and is now {after:,}.")
 
 
 def begin_with(number: int) -> None:
     """Set the total of a counter without visits. Raises ClickException if it has some."""
-    with application() as services:
+    with application(creates_database=True) as services:
         if not services[TotalAdjuster].begin_with(number):
             raise click.ClickException(
                 "This counter has visits, and --total is only for a new one. To change its total, use: "

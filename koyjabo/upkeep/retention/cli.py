@@ -10,9 +10,10 @@ from .erasure import Erasure
 @click.command()
 @click.argument("visitor_id")
 def forget(visitor_id: str) -> None:
-    """Erase the data of the visitor VISITOR_ID, and the visitor's anonymous visits of today. All totals stay the same.
-    A later visit with this id counts as a new visitor. Safe to run while the server is busy. If it is interrupted, run
-    it again.
+    """Erase the data of the visitor VISITOR_ID.
+
+    Also erases the visitor's anonymous visits of today. All totals stay the same. A later visit with this id counts as
+    a new visitor. Safe to run while the server is busy. If it is interrupted, run it again.
     """
     with application() as services:
         erasure, hashes = services[Erasure], services[Anonymity].names(visitor_id)

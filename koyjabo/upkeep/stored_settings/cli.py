@@ -15,9 +15,10 @@ from .stored_settings import StoredSettings
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of objects with name, source and value.")
 @click.pass_context
 def settings(context: click.Context, as_json: bool) -> None:
-    """List all settings: name, source (environment, page or default) and value. A secret is shown as (hidden).
+    """List all settings, or change one.
 
-    `set` and `unset` change what the page Server changes. A running server applies it within 3 seconds.
+    The list has name, source (environment, page or default) and value. A secret is shown as (hidden). `set` and `unset`
+    change what the page Server changes. A running server applies it within 3 seconds.
     """
     if context.invoked_subcommand:
         return
@@ -40,7 +41,7 @@ def settings(context: click.Context, as_json: bool) -> None:
 @click.argument("value")
 def set_value(name: str, value: str) -> None:
     """Store VALUE for NAME, such as TIMEZONE Asia/Kolkata."""
-    _change(name, value)
+    _change(name, value, creates_database=True)
     click.echo(f"Set {name.upper()}.")
 
 
@@ -52,14 +53,14 @@ def unset(name: str) -> None:
     click.echo(f"Unset {name.upper()}.")
 
 
-def _change(name: str, value: str) -> None:
-    with application() as services:
+def _change(name: str, value: str, creates_database: bool = False) -> None:
+    with application(creates_database) as services:
         try:
             services[StoredSettings].change(OPERATOR, **{name.upper(): value})
         except InvalidInput as error:
             if not (why := error.details.get(name.upper())):
                 raise
-            raise click.ClickException(why if why[:1].isupper() else f"{name.upper()} {why}.") from None
+            raise click.ClickException(why if why.endswith(".") else f"{name.upper()} {why}.") from None
 
 
 def _shown(settings: Settings, name: str) -> str:

@@ -8,6 +8,7 @@ conflicts with other settings.
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -129,7 +130,8 @@ class StoredSettings:
 
     def _require_storable(self, name: str) -> None:
         if name.lower() not in Settings.model_fields:
-            raise InvalidInput(f"There is no setting {name}.")
+            similar = "".join(f" Did you mean {match}?" for match in get_close_matches(name, PAGE_SETTINGS, n=1))
+            raise InvalidInput(f"There is no setting {name}.{similar}")
         if name not in PAGE_SETTINGS:
             raise InvalidInput(f"{name} can only be set in the environment.")
         if self.is_fixed(name):

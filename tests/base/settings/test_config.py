@@ -89,6 +89,15 @@ BAD = {
 }
 
 
+LIBRARY_WORDS = ("unable to", "valid integer", "valid boolean", "than or equal")
+ZONES = {
+    **{"paris": "Europe/Paris", "europe/paris": "Europe/Paris", "New York": "America/New_York", "utc": "UTC"},
+    **{"São Paulo": "America/Sao_Paulo", "port au prince": "America/Port-au-Prince", "etc/gmt-5": "Etc/GMT-5"},
+    **{"louisville": "America/Kentucky/Louisville", "istanbul": "Europe/Istanbul", "kiev": "Europe/Kiev"},
+    **dict.fromkeys(("lyon", "indiana", "samoa", "san juan", "west", "+06:00"), "refused"),
+}
+
+
 def refusal(load, **settings) -> str:
     with pytest.raises(SettingsError) as caught:
         load(**settings)
@@ -100,10 +109,20 @@ def test_a_bad_value_stops_the_start_with_a_sentence_that_names_the_setting(load
         sentence = refusal(load, **{**PRODUCTION, name: bad})
         assert sentence.startswith(name), (name, bad, sentence)
         assert sentence.endswith("."), (name, bad, sentence)
-        assert not any(text in sentence for text in ("\n", KEY)), (name, bad, sentence)
+        assert not any(text in sentence for text in ("\n", KEY, *LIBRARY_WORDS)), (name, bad, sentence)
         is_shown = name == "ADMIN_EMAIL" or not Settings.is_secret(name) or bad.startswith("/")  # a path
         assert is_shown or not sentence.startswith(f"{name} is {bad!r}"), (name, bad, sentence)
     assert BAD.keys() == set(NAMES)
+
+
+def test_a_time_zone_is_found_by_its_name_or_unmistakable_city_in_any_case(load):
+    zones = {}
+    for typed in ZONES:
+        try:
+            zones[typed] = load(TIMEZONE=typed).timezone
+        except SettingsError as error:
+            zones[typed] = "refused" if f"'{typed}'" in str(error) else str(error)
+    assert zones == ZONES
 
 
 PUBLIC = {

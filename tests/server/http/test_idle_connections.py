@@ -24,7 +24,7 @@ from koyjabo.server.http.connections import LINGER_S, MAX_IDLE_TIME_S, REQUEST_S
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop.fair_queue import FairQueue
 from koyjabo.server.loop.poller import READ_EVENT, Poller
-from koyjabo.server.process.listening_socket import listen
+from koyjabo.server.process.listening_socket import bind
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -140,8 +140,10 @@ def test_parts_of_a_response_do_not_wait_for_acknowledgements():
     """Pages are sent in several pieces. With Nagle's algorithm and delayed acknowledgements (RFC 896, RFC 1122), all
     but the first would wait 40 ms.
     """
-    with listen("127.0.0.1", 0).socket as listener, socket.create_connection(listener.getsockname()) as _:
-        connection, _ = listener.accept()
+    listener = bind("127.0.0.1", 0)
+    listener.listen()
+    with listener.socket as server, socket.create_connection(server.getsockname()):
+        connection, _ = server.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 

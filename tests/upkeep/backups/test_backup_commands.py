@@ -27,7 +27,7 @@ def run(site: Site, *arguments: str) -> Result:
     """Run `koyjabo …` in this process."""
 
     @contextmanager
-    def application():
+    def application(creates_database: bool):
         with errors_as_sentences(), in_context(site):
             yield site.services
 
@@ -70,10 +70,9 @@ def test_the_command_explains_each_refusal_in_a_sentence(visited, folder, tmp_pa
     (folder / f"koyjabo-20261124T033000Z-4f2a91c7{UNVERIFIED_ENDING}").write_bytes(file.read_bytes())
     refusals = {
         ("restore", f"{folder}/"): f"There is no backup in {folder}/. Check the folder.",
-        ("restore", "/nowhere/"): "The folder /nowhere/ cannot be read: No such file or directory.",
         ("restore", f"{folder}/broken", "--force"): "it is not a backup made by this program",
+        ("restore", f"{folder}/cut_off"): "already contains data",
         ("restore", f"{folder}/cut_off", "--force"): "The backup is truncated: its end is missing.",
-        ("restore", f"{folder}/nothing"): "The backup cannot be read: No such file or directory.",
     }
     for arguments, sentence in refusals.items():
         refused = run(visited, *arguments)

@@ -30,7 +30,7 @@ REFUSED = {
     "SITE_SENTENCE_BN": "x" * 161,
     "APP_URL": "example.com",
     "PUBLIC_URL": "https://live.example.com/path",
-    "TIMEZONE": "Dhaka",
+    "TIMEZONE": "Lyon",
     "BACKUP_DIR": "backups",
     "BACKUP_AT": "25:00",
     "BACKUP_KEEP": "0",
