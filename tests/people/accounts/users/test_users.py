@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import Person, new_admin, sign_up, try_login
+from support.people.accounts import Person, log_in, new_admin, sign_up, try_login
 from support.people.communities import PATH, account_of, losses as losses_of
 from support.people.page_readers import Reader
 from support.programs.patience import PATIENCE_S
@@ -42,6 +42,13 @@ def test_a_new_role_is_announced_only_if_rights_were_lost(site, admin, ayesha):
     lines = site.services[Audit].page(admin).lines
     actions = [(line.action, line.details) for line in lines if line.actor_id == admin.id]
     assert actions[1] == ("user.demote", {"role": "viewer", "before": "admin"})
+
+
+def test_an_admin_logs_a_user_out_everywhere(site, admin, ayesha):
+    other = log_in(site)
+    assert site.services[AccountServices].users.log_out(admin, ayesha.id).sessions == 0
+    assert [person.get(ME).status_code for person in (ayesha, other)] == [401, 401]
+    assert try_login(site).status_code == 200
 
 
 def test_the_last_active_admin_keeps_the_role(site, admin, ayesha):
