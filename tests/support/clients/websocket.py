@@ -67,7 +67,8 @@ def announce(first: int, length: int, masked: bool = True) -> bytes:
 
 
 def mask(data: bytes) -> bytes:
-    return bytes(byte ^ MASK[position % 4] for position, byte in enumerate(data))
+    mask = (MASK * (len(data) // 4 + 1))[: len(data)]
+    return (int.from_bytes(data) ^ int.from_bytes(mask)).to_bytes(len(data))
 
 
 def close(code: int | None = 1000, reason: bytes = b"") -> bytes:

@@ -1,6 +1,7 @@
 """Starts the product's programs by forking a process that has already imported their modules (`programs.template`).
 
-Tests of starting itself are marked `honest_start`. For these tests, `python …` starts a new interpreter.
+The parent of a forked server keeps its memory instead of executing its program again. Tests of starting itself are
+marked `honest_start`. For these tests, `python …` starts a new interpreter, and the parent does so as well.
 """
 
 from __future__ import annotations
