@@ -27,7 +27,7 @@ SUFFIXES = {".py", ".html", ".js", ".mjs", ".ts", ".tsx", ".css", ".lua", ".sql"
 ELSEWHERE = """
 my_host faß okhttp curl dns socket.Socket aaaa abcabc abcdabcdab name/1.0 text/plain Referer instance/ dist/
 .venv/bin/koyjabo /static/js/ pkg_resources _external _scheme default_transaction_read_only wal_level lc_messages
-LEAVE_GRACE_SECONDS log.info /C:/a.html userId passwordHash todayDate server.workers
+LEAVE_GRACE_SECONDS log.info europe/paris /C:/a.html userId passwordHash todayDate server.workers
 """
 """Names of other programs and examples."""
 
