@@ -13,7 +13,7 @@ TEXT_CONTRAST = 4.6
 """A little above the 4.5 of WCAG 2.2, so that no rounding falls below it."""
 
 WHITE_INK_CONTRAST = 3
-"""A chosen colour on which white text has this contrast is darkened for white text. Lighter ones get dark text."""
+"""Minimum contrast of white text on a chosen colour. Below, the text is dark; above, the colour is darkened."""
 
 DISC_STEP, DEEP_STEP = 0.11, 0.07
 """Difference in lightness of the ground to the disc on it, and to its deep end."""

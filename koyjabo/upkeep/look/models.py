@@ -6,7 +6,7 @@ from koyjabo.base.models import ByKey, Digest, Model, ScopeId, Word
 
 
 class SiteMark(ByKey, Model):
-    """At most one row: the mark that stands beside the site's name."""
+    """At most one row: the mark next to the site's name."""
 
     __tablename__ = "site_marks"
 

@@ -21,7 +21,7 @@ from koyjabo.web.assets.static_files import STATIC_FOLDER
 STEPS = ("00", "55", "aa", "ff")
 COLOURS = [*("#" + "".join(parts) for parts in product(STEPS, repeat=3)), OTHER_COLOUR]
 INK = {"light": ("#14201b", "#52605a"), "dark": ("#e6eeea", "#9db0a7")}
-"""`--ink` and `--quiet` of webkit/tokens.css, which stand on the soft accent."""
+"""`--ink` and `--quiet` of webkit/tokens.css, for text on the soft accent."""
 
 TOKEN = re.compile(r"--([\w-]+): (?:light-dark\(([^)]+)\)|(#\w+));")
 

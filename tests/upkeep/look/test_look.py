@@ -65,7 +65,7 @@ def test_only_the_default_name_without_a_colour_has_the_colours_of_the_flag():
 
 
 @pytest.mark.parametrize("content", [b"<?xml version='1.0'?><!DOCTYPE svg>" + SVG, png()], ids=["svg", "png"])
-def test_a_mark_stands_on_all_pages_until_an_admin_removes_it(site, content):
+def test_a_mark_is_on_all_pages_until_an_admin_removes_it(site, content):
     admin = panel(site)
     upload(admin, content)
     mark = site.services[SiteMarks].mark
