@@ -95,7 +95,9 @@ def _serve_this_machine(port: int | None, total: int | None) -> None:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise click.ClickException(f"The folder {home} cannot be created: {error.strerror}.") from None
+        raise click.ClickException(
+            f"The folder {home} cannot be created: {error.strerror}. Set {installation.HOME} to another."
+        ) from None
     if port is not None:
         os.environ["PORT"] = str(port)
     if total is not None:

@@ -25,7 +25,7 @@ def zone_of(text: str) -> str:
     name = text.strip().casefold().replace(" ", "_")
     zone = _zones().get(name) or _zones().get(_letters(name))
     if zone is None:
-        template = N_("'%(typed)s' is not a time zone. Enter a name such as Europe/Paris, or only its city.")
+        template = N_("There is no time zone '%(typed)s'. Enter a name such as Europe/Paris, or only its city.")
         raise ValueError(Filled(template, typed=" ".join(text.split())[:MAX_SHOWN]))
     return zone
 

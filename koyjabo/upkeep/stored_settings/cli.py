@@ -41,7 +41,7 @@ def settings(context: click.Context, as_json: bool) -> None:
 @click.argument("value")
 def set_value(name: str, value: str) -> None:
     """Store VALUE for NAME, such as TIMEZONE Asia/Kolkata."""
-    _change(name, value, creates_database=True)
+    _change(name, value)
     click.echo(f"Set {name.upper()}.")
 
 
@@ -53,8 +53,8 @@ def unset(name: str) -> None:
     click.echo(f"Unset {name.upper()}.")
 
 
-def _change(name: str, value: str, creates_database: bool = False) -> None:
-    with application(creates_database) as services:
+def _change(name: str, value: str) -> None:
+    with application() as services:
         try:
             services[StoredSettings].change(OPERATOR, **{name.upper(): value})
         except InvalidInput as error:

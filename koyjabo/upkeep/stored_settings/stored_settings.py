@@ -130,8 +130,10 @@ class StoredSettings:
 
     def _require_storable(self, name: str) -> None:
         if name.lower() not in Settings.model_fields:
-            similar = "".join(f" Did you mean {match}?" for match in get_close_matches(name, PAGE_SETTINGS, n=1))
-            raise InvalidInput(f"There is no setting {name}.{similar}")
+            similar = get_close_matches(name, [*map(str.upper, Settings.model_fields)], n=1)
+            raise InvalidInput(
+                " ".join([f"There is no setting {name}.", *(f"Did you mean {other}?" for other in similar)])
+            )
         if name not in PAGE_SETTINGS:
             raise InvalidInput(f"{name} can only be set in the environment.")
         if self.is_fixed(name):
