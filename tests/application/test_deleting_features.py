@@ -70,10 +70,25 @@ def compiled(tmp_path: Path) -> Iterator[None]:
     shutil.rmtree(own)
 
 
-def test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line(tmp_path, compiled):
-    copy = without("integrations.api_keys", tmp_path)
+def check(feature: str, tmp_path: Path) -> None:
+    copy = without(feature, tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(copy), "KOYJABO_HOME": str(copy), "ENVIRONMENT": "development"}
     command = [sys.executable, "-P", "-B", "-c", PROGRAM, f"sqlite:///{tmp_path}/visits.db"]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "serve" in done.stdout
+
+
+def test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line(tmp_path, compiled):
+    check("integrations.api_keys", tmp_path)
+
+
+OTHERS = "reports.share_links reports.weekly_report site.page_numbers site.badges site.receipts site.getting_started"
+
+
+@pytest.mark.long(
+    proved_by="application/test_deleting_features.py::test_the_feature_of_api_keys_can_be_deleted_with_its_folder_and_its_line"
+)
+@pytest.mark.parametrize("feature", OTHERS.split())
+def test_every_separate_feature_can_be_deleted_with_its_folder_and_its_line(feature, tmp_path, compiled):
+    check(feature, tmp_path)

@@ -3,6 +3,7 @@
 import time
 
 from same_numbers import visit_each_in_turn, wait_until_same
+from support.clients.listener import PlainListener
 from support.clients.worker_connections import (
     assert_never_fell,
     assert_received,
@@ -14,6 +15,7 @@ from support.clients.worker_connections import (
 from support.databases.redis_groups import RedisWithSentinels
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
+from support.servers.changed_server import changed_server
 
 LOOKS, LOOK_S = 5, 0.2
 
@@ -59,6 +61,22 @@ def test_visits_are_counted_and_pushed_while_redis_is_down(new_server, sqlite_da
             assert_received(each_worker, flat(open_pages))
         for page in flat(open_pages):
             assert_never_fell(page)
+
+
+def test_visits_are_counted_and_pushed_while_the_name_of_redis_cannot_be_resolved(tmp_path, disposable_redis):
+    """Otherwise they would wait until the file is removed."""
+    silent, url = tmp_path / "silent", f"redis://localhost:{disposable_redis.port}/0"
+    silent.touch()
+    with changed_server(tmp_path, SILENT=silent, REDIS_URL=url) as server, PlainListener(server.port) as page:
+        for _ in range(2):
+            wait_until(lambda: server.get("/readyz").status_code == 503, "it says that Redis is away")
+            for _ in range(5):
+                page.wait_for_total(server.register("ayesha").ordinal)
+            assert server.worker.num_threads() < 12, "look-ups pile up"
+            silent.unlink()
+            wait_until(lambda: server.get("/readyz").status_code == 200, "Redis is found")
+            silent.touch()
+            disposable_redis.restart()  # so that its name is resolved again
 
 
 BEFORE, MEANWHILE = 6, 6

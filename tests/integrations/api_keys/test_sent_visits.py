@@ -4,11 +4,17 @@ position.
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
+import requests
 from support.application.site import Site, assert_error, nothing_counted, site_fixture
+from support.assertions.ledger import assert_verified
 from support.people.accounts import new_admin, sign_up
 from support.people.api_keys import call, key
+from support.programs.patience import BEHIND_S
+from support.programs.processes import wait_until
 
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.counting.incoming import SEND_AGAIN, VISITS_PER_COMMIT
@@ -163,3 +169,39 @@ def test_a_list_has_to_be_sent_again_after_only_a_part_of_it_was_counted(site, t
     assert [(result["ordinal"], result["duplicate"]) for result in results] == [
         (n + 1, True) for n in range(VISITS_PER_COMMIT)
     ]
+
+
+LISTS, SIZE = 12, 500
+
+
+@pytest.mark.long(
+    proved_by="integrations/api_keys/test_sent_visits.py::test_the_visits_of_a_list_are_counted_once_and_in_their_order"
+)
+def test_a_list_of_visits_that_a_kill_interrupts_is_counted_once_after_a_retry(database, new_server):
+    server = new_server(database, RATE_LIMIT_KEYS=0).start()
+    text = server.koyjabo("key", "create", "App", "--scope", "visits:write").stdout.strip()
+    headers = {"Authorization": f"Bearer {text}"}
+
+    def send(number: int) -> list[int]:
+        """Repeat until there is a response, as a client would."""
+        visits = [visit(number * SIZE + index) for index in range(SIZE)]
+
+        def answer() -> requests.Response | None:
+            with suppress(OSError):
+                response = requests.post(
+                    f"{server.url}{PATH}", json={"visits": visits}, headers=headers, timeout=BEHIND_S
+                )
+                assert response.status_code in (200, 503), response.text
+                return response if response.ok else None
+
+        return [result["ordinal"] for result in wait_until(answer, "a response", BEHIND_S).json()["results"]]
+
+    with ThreadPoolExecutor(4) as clients:
+        sending = [clients.submit(send, number) for number in range(LISTS)]
+        wait_until(lambda: sum(request.done() for request in sending) >= LISTS // 3, "some are counted")
+        server.kill()
+        server.start()
+        ordinals = [ordinal for request in sending for ordinal in request.result()]
+    assert sorted(ordinals) == list(range(1, LISTS * SIZE + 1))
+    assert server.stats().total == LISTS * SIZE
+    assert_verified(server)

@@ -242,6 +242,20 @@ def test_visitors_are_sent_again_all_at_once_and_with_the_rest_of_their_leases(m
     assert is_shown(worker, sylhet=1)
 
 
+def test_a_worker_counts_only_its_own_visitors_after_a_window_without_redis(mortal_world, two_online):
+    here, there = two_online
+    mortal_world.redis.kill()
+    mortal_world.time.pass_(seconds=WINDOW_S - 1)
+    here.visitors.touch(SITE, "chandra", DHAKA)
+    assert is_shown(here, dhaka=2, sylhet=1)
+    mortal_world.time.pass_(seconds=1)
+    assert is_shown(here, dhaka=1)
+    assert is_shown(there)
+    assert here.visitors.count(SITE).version < 0  # other workers must not adopt it
+    mortal_world.redis.start()
+    wait_for(two_online, dhaka=1)
+
+
 class MatchingWorker(RedisLink):
     """One worker's visit matcher."""
 

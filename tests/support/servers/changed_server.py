@@ -7,6 +7,7 @@ As a program, it reads environment variables:
 connections (see `pass_`).
 - WATCHED: log when a real thread uses something that belongs to the loop.
 - NUMBERED: number the responses in a header.
+- SILENT: names are not resolved while this file exists.
 
 Draining takes up to an hour here, so that tests notice when a server waits for that limit.
 """
@@ -127,6 +128,8 @@ def serve() -> int:
     import koyjabo
 
     be_patient()
+    if "SILENT" in os.environ:
+        silence_resolver(Path(os.environ["SILENT"]))
     create_app = koyjabo.create_app
 
     def create_changed_app(*settings: Any, **wiring: Any):
@@ -157,6 +160,20 @@ def be_patient() -> None:
     assert parent.WORKER_DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
     parent.WORKER_DRAIN_S = parent.KILL_AFTER_S = 3600.0
     parent.PROGRAM = parent.PROGRAM and __file__
+
+
+def silence_resolver(silent: Path) -> None:
+    """Replace getaddrinfo in `_socket`, which eventlet does not patch. Like the system's, it blocks the thread."""
+    import _socket
+
+    look_up, sleep = _socket.getaddrinfo, time.sleep
+
+    def look_up_later(host, port, family=0, type=0, proto=0, flags=0):
+        while silent.exists() and not flags & _socket.AI_NUMERICHOST:
+            sleep(0.1)
+        return look_up(host, port, family, type, proto, flags)
+
+    _socket.getaddrinfo = look_up_later
 
 
 def change(changes: dict[str, Any]) -> None:

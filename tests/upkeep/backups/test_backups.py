@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,6 +27,7 @@ from support.sites.full_site import in_context, quiet
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import BackupsOff, BackupUnderWay, Forbidden, KoyJaboError, Unusable
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.jobs.claims import ClaimLost
 from koyjabo.upkeep.backups import backup, backup_queries, backups as service
 from koyjabo.upkeep.backups.backups import FAILURE_PAUSE_MS, FAILURE_WARNING, Backups, BackupState
 from koyjabo.upkeep.backups.folder import (
@@ -145,6 +147,19 @@ def test_a_killed_backup_is_a_failure_and_leaves_earlier_backups_as_they_are(sit
     assert "-9" in made.failed.error
     assert made.verified.name == earlier
     assert "backup_failed error=" in caplog.text
+
+
+def test_the_process_of_a_backup_that_lost_its_claim_is_stopped_and_leaves_no_zombie(site, monkeypatch):
+    monkeypatch.setattr(service, "BACKUP_COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    pids = []
+
+    def renew() -> None:
+        pids.append(backups(site)._pid)
+        raise ClaimLost
+
+    with pytest.raises(ClaimLost):
+        backups(site)._run(renew)
+    wait_until(lambda: not Path(f"/proc/{pids[0]}").exists(), "the process is gone")
 
 
 def test_a_day_with_a_failed_backup_is_not_marked_as_done(site, monkeypatch):

@@ -11,6 +11,7 @@ from support.people.share_links import PASSWORD, share, shared, visits
 
 from koyjabo.base.network import rate_limiter
 from koyjabo.people.accounts.throttle.login_throttle import GUESS_PLANS, LOGIN_GUESS
+from koyjabo.reports.engine import insights, scan_queue
 from koyjabo.reports.share_links.passes import PASS_S
 
 WRONG = "launch at noon"
@@ -159,3 +160,11 @@ def test_the_right_password_leads_back_to_the_same_address_on_this_site(site, bo
     for query in ("", "?_scheme=javascript&_external=1", "?endpoint=x", "?token=x&range=7d&page=%2Fa&page=b"):
         answer = site.app.test_client().post(path + query, data={"password": PASSWORD})
         assert (answer.status_code, answer.headers["Location"]) == (303, path + query)
+
+
+def test_a_reader_of_a_share_link_gets_503_while_too_many_reports_wait(site, boss, monkeypatch):
+    token = share(boss)["token"]
+    monkeypatch.setattr(insights, "PUBLIC_PATIENCE_S", 0)
+    monkeypatch.setattr(scan_queue, "MAX_WAITING_OF_OTHERS", 0)
+    assert_error(shared(site, token), 503, "too_busy")
+    Reader(site).get(f"/share/{token}", 503)
