@@ -90,10 +90,12 @@ def test_a_visit_changes_the_total_the_light_the_hour_and_the_locations_on_other
     wait_for(page, lambda: page.evaluate(RESTS), "it has beaten for this page's own visit")
     page.evaluate(COUNT_BEATS)
     before, places = page.evaluate(SAID), page.locator("[data-places]")
+    expect(places).to_be_hidden()  # one location is known
     earlier, total = site.stats().total, crowd_from(site, DHAKA)
     expect(stat(page, "totalVisits")).to_have_text(f"{total:,}")
     expect(page.locator("[data-board]")).to_have_text(f"{total:,}")
     expect(places.locator("li").first).to_have_text(re.compile(rf"^{re.escape(HOSTILE)}, Bangladesh\d+$"))
+    expect(places).to_be_visible()
     assert page.evaluate("window.hacked") is None
     now = page.evaluate(SAID)
     assert (now != before, bool(re.fullmatch(r"\d+–\d+: Visits \d+\. not over yet", now))) == (True, True)

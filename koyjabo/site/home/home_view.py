@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from koyjabo.base.core.clock import MINUTE_MS
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.models import Scope
+from koyjabo.base.network.location_names import UNKNOWN_LOCATION
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.days_by_hour import DayByHour, DaysByHour
 from koyjabo.counting.history import History
@@ -24,8 +25,9 @@ MILESTONES_AHEAD = 3
 
 MAX_BUSY_COMMUNITIES, MAX_BUSY_CANDIDATES = 6, 50
 
-MAX_LOCATIONS = 4
-"""Number of locations listed. home/people.js shows the same number."""
+MIN_LOCATIONS, MAX_LOCATIONS = 2, 4
+"""The list is hidden with fewer known locations, and shows at most MAX_LOCATIONS. home/people.js has the same numbers.
+"""
 
 
 class Goal(NamedTuple):
@@ -37,15 +39,17 @@ class Places(NamedTuple):
     largest: Sequence[tuple[str, int]]  # with the number of people
     others: int = 0  # number of other locations
     people: int = 0  # people in these other locations
+    are_shown: bool = False  # whether at least two locations are known
 
     @classmethod
     def of(cls, people: Mapping[str, int]) -> "Places":
         """Build the list from the number of people by location. The largest is first, even if it is "Unknown"."""
         places = sorted(people.items(), key=lambda place: -place[1])
+        are_shown = len(people.keys() - {UNKNOWN_LOCATION}) >= MIN_LOCATIONS
         if len(places) <= MAX_LOCATIONS:
-            return cls(places)
+            return cls(places, are_shown=are_shown)
         others = places[MAX_LOCATIONS - 1 :]
-        return cls(places[: MAX_LOCATIONS - 1], len(others), sum(number for _, number in others))
+        return cls(places[: MAX_LOCATIONS - 1], len(others), sum(number for _, number in others), are_shown)
 
 
 class HomeView(NamedTuple):

@@ -4,7 +4,7 @@ import { written } from "../webkit/figures.js";
 import { find, readJson } from "../webkit/page.js";
 import { placeName } from "../webkit/places.js";
 
-const LINES = 4; // as in site/home/pages.py
+const FEWEST = 2, LINES = 4; // as in site/home/home_view.py
 
 const list = find("[data-places]");
 const row = /** @type {HTMLTemplateElement} */ (find("#place")).content;
@@ -19,7 +19,7 @@ export function showPlaces(locations) {
     lines.push(line(readJson("phrases").others.replace("{places}", written(others.length)), people, "quiet"));
   }
   list.replaceChildren(...lines);
-  find("[data-nobody]").hidden = places.length > 0;
+  /** @type {HTMLElement} */ (list.closest("section")).hidden = places.filter(([name]) => name !== "Unknown").length < FEWEST;
 }
 
 /** @param {string} name  @param {number} count */
