@@ -59,7 +59,7 @@ packages: $(ASSETS) $(REACT)/node_modules/.made  ## build the npm packages in di
 	@rm -f $(PACKAGES)/*.tgz
 	@$(WITH_NODE) npm pack --silent --pack-destination $(abspath $(PACKAGES)) ./clients/js
 	@$(WITH_NODE) npm pack --silent --pack-destination $(abspath $(PACKAGES)) ./$(REACT)
-	@$(WITH_NODE) $(BIN)/python -m pytest -m "" tests/clients
+	@$(WITH_NODE) $(BIN)/python -m pytest -m "" tests/clients tests/browser/test_client_package.py
 
 release: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## build and check all packages in dist/, from a clean checkout, without publishing
 	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m release $(ARGS)

@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 from koyjabo.application.features import FEATURES, load_tables
 from koyjabo.base.core.extensions import db
@@ -96,6 +99,24 @@ MAX_LINES_OF_A_MODULE, MAX_LINES_OF_A_FUNCTION = 400, 40
 
 FACE_OF_COLUMNS = "columns/columns.py columns/query/* columns/dimensions/* columns/events/new_event.py"
 MAX_METHODS_OF_COLUMNS = 5
+
+PATH_OF_A_VISIT = """
+api pixel incoming visits seen_texts ledger ledger_store outage live_stats batch_plan records rollback high_water
+ledger_sqlite ledger_postgres writer_sqlite writer_postgres schemas.requests
+"""
+REACHED_BY_A_VISIT = """
+base.network: accept_language address_owners campaigns client_address crawlers location_finder location_names
+ origins rate_limiter
+base.database: batch_worker executor file_lock json_rows outage_causes postgres sqlite timelines
+web: blueprints current fast_path.fast_path fast_path.request_context http.paths http.responses limits.limits
+ login.tokens openapi.describe openapi.response_specs schemas.bodies schemas.fields schemas.validators
+people.audit: log
+presence: visitors.active_visitors visitors.visitor_sockets
+"""
+"""Other packages that `counting` imports to register a visit, apart from core and models. A feature that needs visits
+follows the counter (`Visits.follow`) instead: this list may only get shorter. `http.paths` and `limits.limits` are
+there because the API declares its paths and its refusals.
+"""
 
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -235,6 +256,14 @@ def test_an_area_imports_only_earlier_areas():
     assert len(between) <= MAX_ARROWS
 
 
+def test_each_area_says_which_of_its_files_to_read_first():
+    for name in AREAS:
+        text = " ".join((ast.get_docstring(tree(f"koyjabo.{name}")) or "").split())
+        first = re.findall(r"`([\w/]+\.py)`", text.partition("Begin with")[2])
+        assert first, name
+        assert [file for file in first if not (ROOT / "koyjabo" / name / file).is_file()] == [], name
+
+
 def test_a_domain_imports_no_interface_and_no_package_imports_an_interface_of_another():
     wrong = [
         (module, other)
@@ -262,6 +291,22 @@ def test_other_areas_use_the_column_store_through_one_class():
     assert len(public) <= MAX_METHODS_OF_COLUMNS
 
 
+def test_modules_do_not_import_one_another_in_a_circle():
+    """Cycles between a module and its own package are allowed."""
+    following = {
+        module: {to for to in imports(module) if module not in (to, folder_of(to)) and to != folder_of(module)}
+        for module in FILES
+    }
+    try:
+        TopologicalSorter(following).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def folder_of(module: str) -> str:
+    return module.rpartition(".")[0]
+
+
 def test_a_library_is_imported_only_where_the_design_page_allows_it():
     assert len(MAY_USE) == 5
     for libraries, allowed in MAY_USE.items():
@@ -279,6 +324,13 @@ def test_only_the_start_and_commands_open_transactions_without_the_executor():
     direct = ("koyjabo.base.database.engine", "koyjabo.base.database.exclusive")
     users = {module for module in FILES for name, _ in names(module) if name.startswith(direct)}
     assert sorted(user for user in users if not is_allowed(user, MAY_OPEN_TRANSACTIONS.split())) == []
+
+
+def test_registering_a_visit_imports_few_other_modules():
+    reached = {other for name in PATH_OF_A_VISIT.split() for other in imports(f"koyjabo.counting.{name}")}
+    foreign = {other for other in reached if package(other) not in ("counting", "base.core", "base.models")}
+    rows = (line.partition(":") for line in REACHED_BY_A_VISIT.strip().replace("\n ", " ").splitlines())
+    assert foreign == {f"koyjabo.{name}.{module}" for name, _, modules in rows for module in modules.split()}
 
 
 def test_a_table_is_read_only_in_its_area_and_in_later_areas():

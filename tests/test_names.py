@@ -6,6 +6,7 @@ import ast
 import re
 from collections import Counter, defaultdict
 from functools import cache
+from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,33 @@ CONTRACT = {"INTERFACES", "TABLES", "UPKEEP", "COMMANDS"}
 
 SHARED = CONTRACT | {"MINUTE_MS", "HOUR_S", "HOUR_MS", "DAY_S", "DAY_MS", "PATIENCE_S"}
 """Constants that mean the same in every area, and may be defined in several."""
+
+MAX_BARE, MAX_LATE = 2, 51
+"""Limits on constants that are only a participle or an adjective, and on assignments below the first class or function
+of their module.
+"""
+
+UNITS = r"(_(S|MS|PX))?"
+NOUNS = """
+BEGINNING BED CEILING DIGEST ENCODING FEED GROUPING HEADING INTEREST LISTING MANIFEST MORNING NAMING NEED PADDING
+PING POLLING REQUEST REST RING SEED SETTING SPEED STRING TEST TYPE_CHECKING WARNING
+"""
+IRREGULAR = """
+absent absolute active ahead alike alive anonymous away bad best big blank busy certain current daily dark
+deliverable direct distinct due early earlier empty enough extra familiar far few fewer final first flat foreign
+free fresh full good hidden hourly idle inside invalid large larger last late later least long low many monthly
+more most nameless new next normal old online open own past permanent plain precise previous private public quick
+readable ready same several short silent simple slow small social sound static strange top true unavailable uneven
+unreadable unsafe unusable unusual usual visible whole wide worthwhile writable wrong yearly begun bound broken
+built chosen drawn driven done fallen forgotten found frozen given gone grown held kept known led left lent lost
+made meant met overtaken paid proven read said seen sent shown shut sold spent split spread stolen taken thrown
+torn unknown unsent woken worn written
+"""
+BARE = re.compile(
+    rf"_?(MAX_|MIN_|NOT_)?(?!({'|'.join(NOUNS.split())}){UNITS}$)"
+    rf"([A-Z]*(ED|ING|EST)|{'|'.join(IRREGULAR.upper().split())}){UNITS}"
+)
+"""Names of one participle or adjective, with or without `MAX_`, `NOT_` and a unit."""
 
 
 class Definition(NamedTuple):
@@ -56,6 +84,18 @@ def is_type_variable(value: ast.expr | None) -> bool:
     return (
         isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in ("TypeVar", "ParamSpec")
     )
+
+
+@cache
+def late() -> list[Definition]:
+    """Assignments below the first class or function of their module."""
+    kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    return [
+        Definition(ast.unparse(node)[:60], f"{file(path)}:{node.lineno}")
+        for path in FILES
+        for node in dropwhile(lambda node: not isinstance(node, kinds), tree(path).body)
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+    ]
 
 
 WORDS = {
@@ -139,6 +179,16 @@ def test_a_constant_is_unique_in_its_area_and_few_are_shared_by_several_areas():
     assert [name for name in areas if name not in CONTRACT and max(areas[name].values()) > 1] == []
     assert {name for name in areas if len(areas[name]) > 1} <= SHARED
     assert [name for name in areas if re.match(r"_?(MOST|LEAST)_", name)] == []
+
+
+def test_few_constants_are_only_a_participle_or_an_adjective():
+    bare = {constant.name for constant in constants() if BARE.fullmatch(constant.name)}
+    assert len(bare) <= MAX_BARE, sorted(bare)
+
+
+def test_loggers_and_nearly_all_constants_are_above_the_first_class_or_function():
+    assert len(late()) <= MAX_LATE, late()
+    assert [assignment for assignment in late() if re.match(r"_?log(ger)? = ", assignment.name)] == []
 
 
 def test_names_use_the_words_of_the_project():

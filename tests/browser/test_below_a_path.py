@@ -2,11 +2,13 @@
 
 import re
 
+import pytest
 from pages import expect
 from support.programs.processes import ROOT
-from support.servers.proxies import Nginx, replaced
+from support.servers.proxies import Caddy, Nginx, replaced
 
 GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
+PROOF = "browser/test_below_a_path.py::test_the_element_counts_and_follows_below_a_path"
 
 
 def block(language: str) -> str:
@@ -24,11 +26,19 @@ class SiteOnNginx(Nginx):
         return f"pid {self.folder}/nginx.pid; events {{}} http {{ access_log off; {above} {server} }}"
 
 
-def test_the_element_counts_and_follows_below_a_path(tmp_path, device, page, site):
+class SiteOnCaddy(Caddy):
+    def configuration(self) -> str:
+        pass_on = replaced(block("caddyfile"), {"127.0.0.1:8000": self.environment["UPSTREAM"]})
+        page = 'header /post Content-Type text/html\nrespond /post "<!doctype html><title>Post</title>"'
+        return f"{{\nadmin off\n}}\nhttp://127.0.0.1:{self.port} {{\n{pass_on}\n{page}\n}}\n"
+
+
+@pytest.mark.parametrize("kind", [SiteOnNginx, pytest.param(SiteOnCaddy, marks=pytest.mark.long(proved_by=PROOF))])
+def test_the_element_counts_and_follows_below_a_path(kind, tmp_path, device, page, site):
     before, requested, sockets = site.stats().total, [], []
     page.on("request", lambda request: requested.append(request.url))
     page.on("websocket", lambda socket: sockets.append(socket.url))
-    with SiteOnNginx(tmp_path, site.port) as front:
+    with kind(tmp_path, site.port) as front:
         origin = f"http://127.0.0.1:{front.port}"
         page.goto(f"{origin}/post")
         page.set_content(block("html"))

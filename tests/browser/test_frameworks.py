@@ -167,22 +167,30 @@ BODIES = {"first": ELEMENT + LINKS, "second": LINKS + ELEMENT}
 """Pages of a blog. Their links replace the body without loading."""
 
 
-def test_the_pages_of_a_router_are_counted_although_the_first_page_has_no_element(shop, site):
-    """Also where Turbo shows a page from its cache."""
+ROUTERS = [
+    "turbo",
+    *(pytest.param(name, marks=pytest.mark.long(proved_by=PROOF)) for name in ("router", "router?fade")),
+]
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_the_pages_of_a_router_are_counted_although_the_first_page_has_no_element(shop, site, router):
+    """Also where Turbo shows a page from its cache, and where pages change in view transitions."""
 
     def answer(route) -> None:
         name = route.request.url.rpartition("/")[2]
         route.fulfill(content_type="text/html", body=f"<!doctype html><title>{name}</title>{BODIES[name]}")
 
     page, before = shop.page, site.stats().total
+    (built, _, query), views = router.partition("?"), [shop.views(f"blog/{path}") for path in BODIES]
     page.route("**/blog/*", answer)
-    page.goto(f"{shop.address}hidden/home")
-    scripts = "".join(f'<script type="module" src="{script}"></script>' for script in (shop.script, "/built/turbo.js"))
-    page.set_content(f"<head>{scripts}</head>{LINKS}")
-    for path, number in (("first", 1), ("second", 1), ("first", 2)):
-        page.go_back() if number == 2 else page.click(f"text={path}")
-        page.wait_for_url(f"**/blog/{path}")
+    page.goto(f"{shop.address}hidden/home?{query}")
+    tags = (f'<script type="module" src="{script}"></script>' for script in (shop.script, f"/built/{built}.js"))
+    page.set_content(f"<head>{''.join(tags)}</head>{LINKS}")
+    for path, number in (("first", views[0] + 1), ("second", views[1] + 1), ("", views[0] + 2)):
+        page.click(f"text={path}") if path else page.go_back()
+        page.wait_for_url(f"**/blog/{path or 'first'}")
         shop.shows(number)
     page.goto("about:blank")  # a page sends its views when it is left
-    assert [shop.views(f"blog/{path}") for path in ("first", "second")] == [2, 1]
+    assert [shop.views(f"blog/{path}") for path in ("first", "second")] == [views[0] + 2, views[1] + 1]
     assert site.stats().total == before + 1

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from pages import PHONE, expect, visit
+from pages import PHONE, expect, open_live, visit
 from support.clients.members import Member
 from support.programs.processes import NO_LIMITS
 from support.programs.zone import ZONE
@@ -13,6 +13,19 @@ HEIGHTS = {"/admin/server": 3_100, "/admin/visits": 3_800}
 
 MAX_CHIP_PX = 48
 """Maximum height of a filter's chip: one line."""
+
+MAX_CONTROLS, MAX_WORDS = 90, 300
+"""Maximum numbers on Overview. The demo shows eight more locations, which are links."""
+
+SEEN = r"""() => {
+  const isClipped = (node) => node && (getComputedStyle(node).clipPath !== "none" || isClipped(node.parentElement));
+  const isSeen = (element) => element.checkVisibility() && !isClipped(element);
+  const controls = [...document.querySelectorAll("a[href], button, input, select, summary")];
+  const texts = [...document.querySelectorAll("body :not(script, style)")].flatMap(({ childNodes }) => [...childNodes]);
+  const words = texts.filter((node) => node.nodeType === Node.TEXT_NODE && isSeen(node.parentElement));
+  const counted = words.map(({ data }) => data.match(/\p{L}[\p{L}\p{M}]*/gu)?.length ?? 0);
+  return [controls.filter(isSeen).length, counted.reduce((sum, count) => sum + count, 0)];
+}"""
 
 FIXED = ["/", *(f"/admin/{page}" for page in ("", "server", "connect", "communities", "people", "visits"))]
 LARGEST_SHIFT = 0.005
@@ -60,6 +73,21 @@ def test_pages_are_short_on_a_phone_and_show_whole_words_and_all_sections(new_de
     for width in (360, 320):
         phone.set_viewport_size({"width": width, "height": 640})
         assert phone.evaluate(IS_WHOLE), f"{width} px"
+
+
+def test_overview_has_few_controls_and_words(admin_tab):
+    page = open_live(admin_tab, "/admin/?range=30d")
+    expect(page.locator(".chart.drawn")).to_be_visible()
+    expect(page.locator("[data-part=devices] tbody tr").first).to_be_visible()
+    controls, words = page.evaluate(SEEN)
+    assert MAX_CONTROLS - 20 < controls <= MAX_CONTROLS
+    assert words <= MAX_WORDS
+
+
+def test_a_form_marks_only_its_required_fields(admin_tab):
+    visit(admin_tab, "/admin/connect/shares/new")
+    mark = 'label => getComputedStyle(label, "::after").content.includes("*")'
+    assert [admin_tab.locator(f"label[for={name}]").evaluate(mark) for name in ("name", "until")] == [True, False]
 
 
 def test_the_audit_log_in_bangla_shows_whole_dates_next_to_places(site, new_device, session):

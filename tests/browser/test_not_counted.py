@@ -1,6 +1,7 @@
 """Visitors who do not want to be remembered or counted, and visitors whose data is erased."""
 
-from pages import expect, live, log_in, wait_for
+import pytest
+from pages import expect, live, log_in, visit, wait_for
 
 LOCAL, SESSION = "Object.keys(localStorage).sort()", "Object.keys(sessionStorage).sort()"
 ERASED = "Your data has been erased. If you open the page again, you count as a new visitor."
@@ -61,3 +62,18 @@ def test_the_browser_and_the_server_forget_an_erased_visitor(device, site):
     live(page)
     assert visitor_of(page) != visitor
     assert (site.stats().total, site.stats().unique) == (before.total + 1, before.unique + 1)
+
+
+@pytest.mark.long(proved_by="browser/test_not_counted.py::test_the_browser_and_the_server_forget_an_erased_visitor")
+def test_a_visit_that_is_sent_during_the_erasing_is_forgotten(page, site):
+    held = []
+    page.route("**/api/visitor/register", lambda route: held.append(route))
+    visit(page)
+    wait_for(page, lambda: held, "it registers")
+    with page.expect_response("**/api/visitor/forget"):
+        ask(page)
+    visitor = visitor_of(page)
+    held[0].continue_()
+    expect(status(page)).to_have_text(ERASED)
+    assert not is_known(site, visitor)
+    assert (page.evaluate(LOCAL), page.evaluate(SESSION)) == ([], [])

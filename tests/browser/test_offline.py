@@ -5,7 +5,7 @@ later.
 import re
 
 import pytest
-from pages import away, check_accessible, expect, live, log_in, visit, wait_for
+from pages import Device, away, check_accessible, expect, live, log_in, visit, wait_for
 from support.programs.zone import ZONE
 
 long = pytest.mark.long(
@@ -87,3 +87,31 @@ def test_the_service_worker_never_caches_private_and_changing_pages(device, site
         check_accessible(page)
         with pytest.raises(Exception, match="ERR_CONNECTION_REFUSED"):
             device.context.new_page().goto("/api/stats")
+
+
+@long
+def test_the_service_worker_sends_waiting_visits_when_the_network_is_back(device, site):
+    page = ready(device.open())
+    visitor = page.evaluate("localStorage.visitorId")
+    page.close()
+    with away(site):
+        page = device.open()
+        wait_for(page, lambda: page.evaluate(WAITING) == ["0"], "it waits in the database")
+        page.close()
+    page = device.open("/docs")  # this page counts nothing
+    sync(device, page)
+    wait_for(page, lambda: len(rows(site, visitor)) == 2, "it is counted")
+    live(device.open())
+    wait_for(page, lambda: page.evaluate(WAITING) == [], "the next page finds out")
+    assert len(rows(site, visitor)) == 3
+
+
+def sync(device: Device, page) -> None:
+    """Send waiting visits, as the browser does some time after the network is back."""
+    session, registrations = device.context.new_cdp_session(page), []
+    session.on("ServiceWorker.workerRegistrationUpdated", lambda said: registrations.extend(said["registrations"]))
+    session.send("ServiceWorker.enable")
+    wait_for(page, lambda: registrations, "it names the registration")
+    registration = registrations[0]["registrationId"]
+    event = {"registrationId": registration, "tag": "koyjabo", "lastChance": False}
+    session.send("ServiceWorker.dispatchSyncEvent", {"origin": page.evaluate("origin"), **event})

@@ -10,6 +10,7 @@ from support.application.site import Site
 from koyjabo.base.core.errors import TooManyRequests
 from koyjabo.realtime import room as rooms
 from koyjabo.realtime.services import RealtimeServices
+from koyjabo.realtime.strict_packets import ClientRooms
 from koyjabo.site.page_numbers import pages_room
 from koyjabo.site.page_numbers.page_numbers import page_of
 from koyjabo.site.page_numbers.page_update import PAGES_ROOM
@@ -145,6 +146,26 @@ def test_the_cost_of_an_added_path_does_not_grow_with_the_earlier_paths(site, ro
     assert (len(held.pages), held.paths, held.size) == (101, 101, sum(map(len, held.pages)))
     room.leave(socket)
     assert (dict(room.source.watched), dict(room._paths._counts), dict(room._bytes._counts)) == ({}, {}, {})
+
+
+def test_the_cost_of_entering_a_room_does_not_grow_with_the_rooms_of_the_client():
+    """A Socket.IO client may watch 50,000 pages, which it leaves all at once."""
+
+    class Room(str):
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            Room.compared += 1
+            return str.__eq__(self, other)
+
+    manager = ClientRooms()
+    manager.rooms = {"/": {}}
+    for number in range(300):
+        manager.basic_enter_room("client", "/", Room(f"page /{number}"), eio_sid="connection")
+    for number in range(300):
+        manager.basic_leave_room("client", "/", Room(f"page /{number}"))
+    assert (Room.compared < 3_000, manager._rooms_of) == (True, {})
 
 
 def test_an_added_path_hides_no_view_of_an_earlier_path(site, room):

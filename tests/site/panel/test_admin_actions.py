@@ -23,6 +23,17 @@ def example(site, admin):
     return ExampleCommunity(site)
 
 
+def test_an_admin_archives_and_restores_a_community(site, admin, example):
+    path = f"/admin/communities/{example.community}"
+    admin.confirm(f"{path}/archive")
+    assert last_line(site) == ("Rani", "community.archive", "Mirpur 10")
+    assert example.member.get(f"/api/communities/{example.community}").status_code == 404
+    assert f'action="{path}/restore"' in admin.get(admin.location)
+    admin.send(f"{path}/restore")
+    assert last_line(site) == ("Rani", "community.restore", "Mirpur 10")
+    assert example.member.get(f"/api/communities/{example.community}").status_code == 200
+
+
 def test_an_admin_disables_and_enables_an_account_but_not_the_own_account(site, admin, example):
     path = f"/admin/people/{example.member.id}"
     admin.confirm(f"{path}/disable")
@@ -35,6 +46,12 @@ def test_an_admin_disables_and_enables_an_account_but_not_the_own_account(site, 
     own = f"/admin/people/{id_of(site, 'rani')}"
     assert f'action="{own}/disable"' not in admin.get(own)
     admin.confirm(f"{own}/disable", 403)
+
+
+def test_an_admin_logs_a_user_out_everywhere(admin, example):
+    admin.confirm(f"/admin/people/{example.member.id}/log-out")
+    assert example.member.get("/api/auth/me").status_code == 401
+    admin.get("/admin/")
 
 
 def test_an_admin_erases_a_visitor_and_the_total_stays(site, admin):

@@ -1,8 +1,9 @@
-"""The panel on two real workers shows on every page when visits stopped being saved."""
+"""The panel on two real workers: one recount at a time, and on every page when visits stopped being saved."""
 
 import http.client
 import json
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,13 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.zone import ZONE
 from support.servers.server import Server
+
+from koyjabo.base.cluster import workers_redis
+from koyjabo.base.cluster.outbox import RedisOutbox
+from koyjabo.base.cluster.redis_client import connect
+from koyjabo.base.cluster.workers import Progress, Worker
+from koyjabo.base.cluster.workers_redis import RedisWorkers
+from koyjabo.base.core.runtime import ThreadRuntime
 
 DAY_S = 86_400
 
@@ -29,6 +37,18 @@ def boss(server) -> Member:
     boss = Member(server, "boss")
     promote(server, boss)
     return boss
+
+
+def begun(server: Server) -> int:
+    return server.database.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.recount'")[0][0]
+
+
+def hold(server: Server, worker: str) -> None:
+    """Give the lease of recounts to this worker, or to none."""
+    row = f"('recount', '', '{worker}', {round(1000 * time.time())})"
+    update = "UPDATE SET worker = excluded.worker, seen_ms = excluded.seen_ms"
+    insert = f"INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES {row} ON CONFLICT (name) DO {update}"
+    server.database.rows(f"{insert} RETURNING 1")
 
 
 class Panel:
@@ -66,6 +86,34 @@ def panels(server: Server, boss: Member) -> Iterator[list[Panel]]:
                 stack.callback(opened[-1].close)
                 opened[-1].get("/admin/state")
         yield opened
+
+
+def test_only_one_recount_runs_at_a_time_on_all_workers(server, boss, redis, monkeypatch):
+    """A third worker has the lease, and reports its progress by Redis. Neither of the two starts another recount."""
+    client = connect(redis.url)
+    third = RedisWorkers(client, RedisOutbox(ThreadRuntime(), client, lambda: None))
+    busy = Worker("third", Progress(1, 5, 20))
+    before = begun(server)
+    with monkeypatch.context() as patch, panels(server, boss) as both:
+        patch.setattr(workers_redis, "LEASE_S", 3600.0)  # one report lasts for the whole test
+        wait_until(lambda: third.report(busy) or len(third.live()) == 3, "Redis has the report")
+        for panel in both:
+            wait_until(
+                lambda panel=panel: '<progress value="5" max="20"' in panel.get("/receipt"), "the worker shows it"
+            )
+        hold(server, "third")
+        for worker in server.workers():
+            with only(server, worker):
+                boss.send_form("/receipt/recount")
+    assert begun(server) == before
+    third.report(busy._replace(recount=None))
+    hold(server, "")
+
+    def begins() -> bool:
+        boss.send_form("/receipt/recount")
+        return begun(server) > before
+
+    wait_until(begins, "it is over, and another begins", every_s=0.5)
 
 
 def second_of_day(text: str) -> int:
