@@ -1,4 +1,4 @@
-"""Backups and restores in processes of their own, which may be killed."""
+"""Backups and restores in separate processes, which may be killed."""
 
 import os
 import signal
