@@ -26,7 +26,7 @@ install: $(ASSETS)  ## install the server's dependencies and assets, and remove 
 demo: $(VENV)/dev  ## simulate visitors on the running development server
 	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)
 
-screenshots: tools $(VENV)/dev $(ASSETS)  ## take screenshots of all pages, and update docs/images/
+screenshots: tools $(VENV)/dev $(ASSETS)  ## take the pictures in the documents again, in docs/images/
 	@PYTHONPATH=tests $(BIN)/python tools/screenshots.py $(ARGS)
 
 assets: $(ASSETS)  ## download and build the assets: charts, icons, digits, countries, networks, translations, minified scripts and styles

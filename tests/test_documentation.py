@@ -23,7 +23,8 @@ from koyjabo.site.page_numbers import page_update
 from koyjabo.site.page_numbers.page_numbers import HIDDEN_VIEWS, PageCounts, PageViews
 from koyjabo.web.pages.errors import HTTP_SENTENCES
 from koyjabo.web.pages.guides import anchor
-from prose.budgets import PAGES as PATTERNS
+from pictures import SHOWN
+from prose.budgets import PAGES as PATTERNS, documents_of
 
 ROOT = Path(__file__).resolve().parents[1]
 API, COMMAND_LINE = ((ROOT / "docs" / name).read_text() for name in ("api.md", "command-line.md"))
@@ -202,6 +203,7 @@ NOT_HERE = {
     "deploy/tls/",
     ".cache/",
     "cloudflare-worker.js",
+    "app/koyjabo.d.ts",
     "services/analyticsService.ts",
     "visitors/",
 }
@@ -217,6 +219,12 @@ def ends() -> set[str]:
         parts = Path(folder).relative_to(ROOT).parts
         paths |= {"/".join((*parts[start:], name)) for name in files + folders for start in range(len(parts) + 1)}
     return paths
+
+
+def test_the_documents_show_every_picture_that_make_screenshots_takes_and_no_other():
+    shown = {name for page in documents_of(ROOT) for name in re.findall(r"images/([\w-]+)\.png", page.read_text())}
+    assert shown == {look.name(name) for name, look in SHOWN}
+    assert shown == {path.stem for path in (ROOT / "docs" / "images").iterdir()}
 
 
 def test_every_path_that_a_guide_names_exists():

@@ -9,8 +9,10 @@ from demo.people import GUIDE
 ADMIN = "admin@demo.example"
 NOBODY, MEMBER, SITE_ADMIN = "nobody", GUIDE.email, ADMIN
 
+OWN_PAGE = "home-own"
 PAGES = {  # name: viewer, address
     "home": (NOBODY, "/"),
+    OWN_PAGE: (NOBODY, "/"),
     "login": (NOBODY, "/login"),
     "signup": (NOBODY, "/signup"),
     "missing": (NOBODY, "/nothing-here"),
@@ -62,15 +64,18 @@ class Look(NamedTuple):
         return f"{page}-{'-'.join(map(str, self))}"
 
 
-SHOWN = {  # shown in the documents: the upper part of the page, as much as fits in a window
-    ("home", Look("en", "light", 1440)),
-    ("community", Look("en", "light", 1440)),
-    ("admin", Look("en", "light", 1440)),
-    ("admin-visits", Look("en", "light", 1440)),
-    ("admin-server", Look("en", "light", 1440)),
-    ("admin-fall", Look("en", "light", 1440)),
-    ("share", Look("en", "light", 360)),
+SHOWN = {  # pictures in documents, and the height of the page's upper part that they show
+    ("home", Look("en", "light", 1440)): 900,
+    (OWN_PAGE, Look("en", "light", 1440)): 900,
+    ("admin", Look("en", "light", 1440)): 1215,
+    ("admin-fall", Look("en", "light", 1440)): 750,
+    ("share", Look("en", "light", 360)): 740,
 }
 
-HIGHER = {("community", 1440): 1280, ("admin", 1440): 1700}
-"""Heights of shown pictures that are taller than a window."""
+OWN_NAME, OWN_SENTENCE = "Dhaka Bus Times", "When your bus comes, minute by minute. Every visit is counted here, live."
+OWN_COLOUR = "#6d28a8"
+OWN_MARK = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
+<rect x="3" y="4" width="26" height="22" rx="5"
+fill="#6d28a8"/><path d="M7 9h8v7H7zM17 9h8v7h-8z" fill="#fff"/><path d="M7 19h3v3H7zM22 19h3v3h-3z" fill="#ffd166"/>
+<path d="M7 26h5v3H7zM20 26h5v3h-5z" fill="#333"/></svg>"""
+"""The look of a site that is not Koy Jabo."""

@@ -1,7 +1,7 @@
-"""Take pictures of every page: narrow and wide, light and dark, in both languages.
+"""Take the pictures that the documents show, into docs/images/: `make screenshots`.
 
-`make screenshots` writes all pictures to a temporary folder, whose path it prints, and those shown in the documents to
-docs/images/. `make screenshots ARGS="--pages home login"` covers only some pages; `--to` sets the folder.
+`make screenshots ARGS="--all FOLDER"` writes all pages to a folder instead: narrow and wide, light and dark, in both
+languages.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,10 +29,14 @@ from support.servers.server import Server
 from demo.people import GUIDE, password
 from pictures import (
     ADMIN,
-    HIGHER,
     LANGUAGES,
     MEMBER,
     NOBODY,
+    OWN_COLOUR,
+    OWN_MARK,
+    OWN_NAME,
+    OWN_PAGE,
+    OWN_SENTENCE,
     PAGES,
     SCHEMES,
     SHOWN,
@@ -59,13 +63,12 @@ EVENING = evening()
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--to", type=Path, help="a folder for all of them")
-    asked.add_argument("--pages", nargs="+", choices=PAGES, default=list(PAGES))
-    given = asked.parse_args()
-    folder = given.to or Path(tempfile.mkdtemp(prefix="koyjabo-pictures-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    IMAGES.mkdir(exist_ok=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="write all pages to this folder instead")
+    folder = parser.parse_args().all
+    looks = [Look(*values) for values in product(LANGUAGES, SCHEMES, WIDTHS)]
+    pictures = list(product(PAGES, looks)) if folder else list(SHOWN)
+    (folder or IMAGES).mkdir(parents=True, exist_ok=True)
     with browser() as chromium, tempfile.TemporaryDirectory() as databases:
         server = Server(
             SqliteDatabase(Path(databases) / "koyjabo.db"),
@@ -79,10 +82,10 @@ def main() -> None:
         ).start()
         try:
             with crowd(server):
-                take(server, chromium, given.pages, folder)
+                take(server, chromium, pictures, folder)
         finally:
             server.stop()
-    say(f"All pictures are in {folder}, the documentation's in {IMAGES.relative_to(ROOT)}.")
+    say(f"{len(pictures)} pictures are in {folder or IMAGES.relative_to(ROOT)}.")
 
 
 @contextmanager
@@ -102,23 +105,33 @@ def crowd(server: Server) -> Iterator[None]:
         demo.wait(30)
 
 
-def take(server: Server, chromium: Browser, pages: list[str], folder: Path) -> None:
-    everybody = {who: log_in(server, chromium, who) for who in (MEMBER, SITE_ADMIN)}
-    made = made_by(server, chromium, everybody[SITE_ADMIN])
-    everybody[SITE_ADMIN].names.update(made)
-    everybody[NOBODY] = Login(made, None)
-    for look in (Look(*values) for values in product(LANGUAGES, SCHEMES, WIDTHS)):
-        for who, login in everybody.items():
-            context = device(server, chromium, look, login)
-            for name in pages:
-                whose, path = PAGES[name]
-                if whose == who:
-                    take_one(context, name, path.format(**login.names), look, folder)
-            context.close()
-        say(f"{'-'.join(map(str, look))}: taken")
+def take(server: Server, chromium: Browser, pictures: list[tuple[str, Look]], folder: Path | None) -> None:
+    """Take the pictures. The one of a site with its own look comes last."""
+    logins = {who: log_in(server, chromium, who) for who in (MEMBER, SITE_ADMIN)}
+    made = made_by(server, chromium, logins[SITE_ADMIN])
+    logins[SITE_ADMIN].names.update(made)
+    logins[NOBODY] = Login(made, None)
+    take_all(server, chromium, logins, [picture for picture in pictures if picture[0] != OWN_PAGE], folder)
+    choose_a_look(server, chromium, logins[SITE_ADMIN])
+    take_all(server, chromium, logins, [picture for picture in pictures if picture[0] == OWN_PAGE], folder)
 
 
-def take_one(context: BrowserContext, name: str, path: str, look: Look, folder: Path) -> None:
+def take_all(
+    server: Server,
+    chromium: Browser,
+    logins: dict[str, Login],
+    pictures: Iterable[tuple[str, Look]],
+    folder: Path | None,
+) -> None:
+    by_device = sorted(pictures, key=lambda picture: (picture[1], PAGES[picture[0]][0]))
+    for (look, viewer), group in groupby(by_device, key=lambda picture: (picture[1], PAGES[picture[0]][0])):
+        context = device(server, chromium, look, logins[viewer])
+        for name, _ in group:
+            take_one(context, name, PAGES[name][1].format(**logins[viewer].names), look, folder)
+        context.close()
+
+
+def take_one(context: BrowserContext, name: str, path: str, look: Look, folder: Path | None) -> None:
     page = context.new_page()
     answer = page.goto(path)
     if answer is not None and answer.status == 404 and name != "missing":
@@ -128,10 +141,27 @@ def take_one(context: BrowserContext, name: str, path: str, look: Look, folder: 
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if over > 0:
             say(f"{look.name(name)}: {over} px hang over the edge")
-        page.screenshot(path=folder / f"{look.name(name)}.png", full_page=True)
-        if (name, look) in SHOWN:
-            keep(page, name, look, IMAGES / f"{name}-{look.width}-{look.language}-{look.scheme}.png")
+        if folder:
+            page.screenshot(path=folder / f"{look.name(name)}.png", full_page=True)
+        else:
+            keep(page, look.width, SHOWN[name, look], IMAGES / f"{look.name(name)}.png")
     page.close()
+
+
+def choose_a_look(server: Server, chromium: Browser, admin: Login) -> None:
+    """Give the site its own name, colour and mark, as an admin does."""
+    context = chromium.new_context(base_url=home(server), storage_state=admin.cookies)
+    page = context.new_page()
+    page.goto("/admin/server?edit=name")
+    page.fill("[name=site_name]", OWN_NAME)
+    page.fill("[name=site_sentence]", OWN_SENTENCE)
+    page.fill("[name=site_colour]", OWN_COLOUR)
+    page.click("#name button.primary")
+    page.goto("/admin/server?edit=mark")
+    page.set_input_files("#mark-file", {"name": "mark.svg", "mimeType": "image/svg+xml", "buffer": OWN_MARK.encode()})
+    page.click("#mark button.primary")
+    page.locator("header .brand img").wait_for()
+    context.close()
 
 
 def settle(page: Page) -> None:
@@ -140,10 +170,9 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(600)
 
 
-def keep(page: Page, name: str, look: Look, path: Path) -> None:
-    """Save a picture reduced to 256 colours, at a third of the size."""
-    height = HIGHER.get((name, look.width), WIDTHS[look.width])
-    clip: FloatRect = {"x": 0, "y": 0, "width": look.width, "height": height}
+def keep(page: Page, width: int, height: int, path: Path) -> None:
+    """Save the upper part of a page, reduced to 256 colours, at a third of the size."""
+    clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": height}
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
     picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     size_kb = path.stat().st_size / 1024

