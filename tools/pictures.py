@@ -44,7 +44,7 @@ PAGES = {  # name: viewer, address
     "admin-audit": (SITE_ADMIN, "/admin/audit"),
     "admin-server": (SITE_ADMIN, "/admin/server"),
     "admin-server-mail": (SITE_ADMIN, "/admin/server?edit=mail"),
-    "admin-data": (SITE_ADMIN, "/admin/data"),
+    "admin-server-export": (SITE_ADMIN, "/admin/server?edit=export"),
     "admin-receipt": (SITE_ADMIN, "/receipt"),
     "admin-find": (SITE_ADMIN, "/admin/find?q=dhaka"),
     "admin-connect": (SITE_ADMIN, "/admin/connect"),

@@ -48,9 +48,10 @@ PAGES = {
         *("/admin/", "/admin/?compare=previous&tabs=channel,map", "/admin/?by=page", "/admin/find?q=a"),
         *("/admin/?page={path}&source=example.com", "/admin/visits?page={path}", "/admin/visits/{visit}"),
         *(f"/admin/{path}" for path in ("visits", "communities", "communities/{community}", "communities/new")),
-        *(f"/admin/{path}" for path in ("people", "people/{user}", "people/invite", "audit", "data", "connect")),
-        *("/admin/server", "/admin/server?edit=mail", "/admin/connect/keys/new"),
-        *("/admin/connect/keys/{key}/rotate", "/admin/connect/shares/new?page={path}"),
+        *(f"/admin/{path}" for path in ("people", "people/{user}", "people/invite", "audit", "connect")),
+        *("/admin/server", "/admin/server?edit=mail", "/admin/server?edit=zone", "/admin/server?edit=export"),
+        *("/admin/server?edit=erasure", "/admin/connect/keys/new", "/admin/connect/keys/{key}/rotate"),
+        "/admin/connect/shares/new?page={path}",
     ],
 }
 AT_RISK = {

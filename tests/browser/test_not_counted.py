@@ -27,6 +27,17 @@ def test_a_browser_is_not_counted_while_the_switch_of_a_page_is_on(device, site,
     wait_for(another, lambda: site.stats().total == before + 1, "it is counted")
 
 
+def test_the_step_of_the_page_server_turns_counting_off_in_the_browser_or_sees_that_it_is_off(admin_tab, site):
+    step = admin_tab.locator("[data-needs=browser]")
+    visit(admin_tab, "/admin/server")
+    step.get_by_role("button", name="Do not count").click()
+    expect(step).to_have_count(0)
+    assert admin_tab.evaluate("localStorage.getItem('koyjabo.doNotCount')") == "1"
+    site.database.rows("DELETE FROM starting_steps WHERE step = 'browser'")
+    visit(admin_tab, "/admin/server")
+    expect(step).to_have_count(0)
+
+
 def status(page):
     return page.locator("[data-forget] [role=status]")
 

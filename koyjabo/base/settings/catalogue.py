@@ -44,7 +44,7 @@ PAGE_SETTINGS = {
             example="https://live.example.com",
         ),
         Setting("TIMEZONE", "zone", N_("Time zone"), asks_proof=False),
-        Setting("SMTP_URL", "mail", N_("Email"), words=OFF),
+        Setting("SMTP_URL", "mail", N_("Mail server"), words=OFF),
         Setting(
             "BACKUP_DIR",
             "backups",
@@ -127,16 +127,15 @@ PAGE_SETTINGS = {
         Setting(
             "REQUIRE_TWO_FACTOR",
             "two-step",
-            N_("Two-step login"),
+            N_("Who must use two-step login"),
             "choice",
             words={"none": N_("For no one"), "admins": N_("For admins"), "all": N_("For everyone")},
-            field_label=N_("Required"),
             hint=N_("People without it are logged out, and set it up when they log in."),
         ),
         Setting(
             "ALLOWED_ORIGINS",
             "origins",
-            N_("Other sites"),
+            N_("Logins from other sites"),
             sentences={"": N_("None")},
             field_label=N_("Sites whose pages may use accounts"),
             hint=N_("Separate them with commas."),
@@ -148,3 +147,10 @@ PAGE_SETTINGS = {
 
 ROWS = {row: tuple(settings) for row, settings in groupby(PAGE_SETTINGS.values(), attrgetter("row"))}
 """The settings of each row of the page Server, by its id."""
+
+GROUP_ROWS = {
+    "site": ("name", "zone", "app", "address"),
+    "people": ("sign-up", "two-step", "mail"),
+    "data": ("backups", "retention"),
+}
+"""The rows of each group of the page Server. All others are under *More*."""

@@ -171,7 +171,7 @@ def backup_failed(speech: Localizer, data: Mapping[str, Any]) -> Contents:
             say(N_("You will get no more email about failures until a backup succeeds again.")),
         ],
         say(N_("See the backups")),
-        "/admin/data",
+        "/admin/server",
     )
 
 

@@ -11,7 +11,7 @@ COMMANDS = {"export": "cli:export"}
 
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
-    from koyjabo.web.panel.navigation import DATA_SECTION, Navigation, PanelPage, Shortcut
+    from koyjabo.web.panel.navigation import SERVER, Navigation, PanelPage, Shortcut
     from .attended_times import LiveTimes
     from .visit_list import VisitList
 
@@ -19,6 +19,4 @@ def register(base: "Base") -> None:
     base.services.add(LiveTimes(base))
     navigation = base.services[Navigation]
     navigation.add(PanelPage("panel_visits.visits", N_("Visits"), "list", rank=2))
-    navigation.add_shortcuts(
-        DATA_SECTION, Shortcut(N_("Export"), DATA_SECTION, "export-label", for_admins=True, rank=1)
-    )
+    navigation.add_shortcuts(SERVER, Shortcut(N_("Export"), SERVER, "export", for_admins=True, rank=1))

@@ -21,7 +21,7 @@ from koyjabo.web.pages.flash import Undo, done
 from koyjabo.web.pages.page_parts import add_part
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
-from .getting_started import PAGE_STEP, GettingStarted
+from .getting_started import BROWSER_STEP, PAGE_STEP, GettingStarted
 
 bp = panel_blueprint("getting_started")
 
@@ -61,6 +61,8 @@ def change_step(step: str) -> Response:
         request.form.get("state") == "hidden",
     )
     current()[GettingStarted].hide(me(), step, is_hidden)
+    if step == BROWSER_STEP and "not_counted" in request.form:
+        return done(N_("Your visits from this browser are not counted."), shown_on)
     undo = Undo(url_for("panel_getting_started.change_step", step=step), {"state": "shown"})
     return done(N_("Done, for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)
 

@@ -28,8 +28,10 @@ FIRST_PAGE_STORED = "first_page"
 is opened or connects again.
 """
 
-PAGE_STEP, LIST_STEP, TOTAL_STEP = STARTING_STEPS = "page", "all", "total"
-"""What admins can hide: the line to paste into a page, the list of what the server lacks, and its step Total."""
+PAGE_STEP, LIST_STEP, TOTAL_STEP, BROWSER_STEP = STARTING_STEPS = "page", "all", "total", "browser"
+"""What admins can hide: the line to paste into a page, the list of what the server lacks, and two of its steps: the
+total, and not to count the admin's browser.
+"""
 
 FIRST_PAGE_SHOWN_MS = 600_000
 """Maximum time that Overview shows the first page, ms."""
@@ -109,6 +111,7 @@ class GettingStarted:
             "person": facts.has_second_person,
             "second_factor": facts.has_two_step_login or not account.is_admin,
             "backups": self._services[Backups].is_on,
+            "browser": not account.is_admin or facts.is_in_use or self._step(BROWSER_STEP).done_ms,
         }
         return tuple(name for name, is_there in has.items() if not is_there)
 
@@ -116,7 +119,7 @@ class GettingStarted:
         """Hide one of STARTING_STEPS for all admins, or show it again. Raises Forbidden, InvalidInput."""
         account.require_site_admin()
         if step not in STARTING_STEPS:
-            raise InvalidInput(details={"step": N_("must be page, all or total")})
+            raise InvalidInput(details={"step": N_("must be page, all, total or browser")})
         by = log.actor(account, self._clock)
         hide = queries.skip if step == PAGE_STEP else queries.finish
         state = "hidden" if is_hidden else "shown"

@@ -10,21 +10,12 @@ INTERFACES = ("command_search", "connect", "data", "overview", "panel_stream", "
 
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
-    from koyjabo.web.panel.navigation import (
-        CONNECT_SECTION,
-        DATA_SECTION,
-        OVERVIEW_SECTION,
-        SERVER,
-        Navigation,
-        PanelPage,
-        Shortcut,
-    )
+    from koyjabo.web.panel.navigation import CONNECT_SECTION, OVERVIEW_SECTION, SERVER, Navigation, PanelPage, Shortcut
 
     navigation = base.services[Navigation]
     navigation.add(
         PanelPage(OVERVIEW_SECTION, N_("Overview"), "gauge", rank=1),
         PanelPage(CONNECT_SECTION, N_("Connect"), "plus", rank=5),
         PanelPage(SERVER, N_("Server"), "activity", rank=6),
-        PanelPage(DATA_SECTION, N_("Data"), section=SERVER),
     )
     navigation.add_shortcuts(SERVER, Shortcut(N_("Time zone"), SERVER, "zone"), Shortcut(N_("Email"), SERVER, "mail"))

@@ -1,85 +1,35 @@
-"""/admin/data: exports, backups, and erasure."""
+"""POST /admin/server/export and /admin/server/erasure."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
 
 from flask import Response, request, url_for
 from flask_babel import gettext as _
-from pydantic import BeforeValidator
 
 from koyjabo.base.core.errors import InvalidInput, UnknownVisitor
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.spreadsheet import MIMETYPE
-from koyjabo.base.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
-from koyjabo.communities.ui import choices
+from koyjabo.base.jobs.running_jobs import EXPORT, RunningJobs
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.reports.visits.ui.filters import facts, filter_form
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
-from koyjabo.upkeep.backups import ui as backups
-from koyjabo.upkeep.health.health import Health
+from koyjabo.site.setting_forms import FORM_ENDPOINTS
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.web.current import current
 from koyjabo.web.forms.confirmation import Confirmation, confirm
 from koyjabo.web.forms.forms import Form
-from koyjabo.web.forms.sent_form import declare_texts
 from koyjabo.web.http.downloads import download
 from koyjabo.web.i18n import count
 from koyjabo.web.pages.flash import done
-from koyjabo.web.panel import for_viewers, panel_blueprint
-from koyjabo.web.panel.pages import me, page, while_admin
-from koyjabo.web.schemas.bodies import Body
-from koyjabo.web.schemas.fields import VisitorId
+from koyjabo.web.panel import panel_blueprint
+from koyjabo.web.panel.pages import me, while_admin
+from .data_forms import ERASURE_ROW, EXPORT_OF_DAYS, EXPORT_ROW, ErasureBody, export_form
+from .server import show
 
 bp = panel_blueprint("data")
 
-EXPORT_OF_VISITS, EXPORT_OF_DAYS = "visits", "days"
-NARROWING_FIELDS = ("community_id", "who", "evidence", "network", "own", "place")
-"""Fields of the export form that are hidden until one is set."""
-
-JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
+FORM_ENDPOINTS[EXPORT_ROW], FORM_ENDPOINTS[ERASURE_ROW] = "panel_data.export", "panel_data.erase_visitor"
 
 
-declare_texts(visitor_id=N_("Visitor ID"), place=N_("Location"))
-
-
-class ErasureBody(Body):
-    """A visitor whose data is to be erased."""
-
-    visitor_id: Annotated[VisitorId, BeforeValidator(str.strip)]
-
-
-@bp.get("/data")
-@for_viewers
-def data() -> Response:
-    return show()
-
-
-def show(status: int = 200, export: Form[Body] | None = None, erasure: Form[ErasureBody] | None = None) -> Response:
-    """Show the page, with a form's errors if there are any."""
-    export = export or export_form(request.args.to_dict())
-    return page(
-        "panel/data",
-        status,
-        data=current()[Health].data(me()),
-        backups=backups.shown(),
-        at_first=backups.AT_FIRST,
-        export=export,
-        is_narrowed=any(export.values[name] or name in export.errors for name in NARROWING_FIELDS),
-        communities=choices(export.values["community_id"]),
-        facts=facts(),
-        erasure=erasure or Form(ErasureBody),
-        jobs=JOBS,
-    )
-
-
-def export_form(values: dict[str, Any]) -> Form[Body]:
-    """The export form. Invalid choices are replaced with the defaults."""
-    form = filter_form(values)
-    form.values["what"] = EXPORT_OF_DAYS if values.get("what") == EXPORT_OF_DAYS else EXPORT_OF_VISITS
-    return form
-
-
-@bp.post("/data/export")
+@bp.post("/server/export")
 def export() -> Response:
     """Export visits or daily sums as a file."""
     form = export_form(request.form.to_dict())
@@ -88,7 +38,7 @@ def export() -> Response:
         pieces = _pieces(form.values, what)
     except InvalidInput as error:
         form.errors.update(error.details)
-        return show(422, export=form)
+        return show(422, form, EXPORT_ROW)
     return download(pieces, f"{what}-{current().clock.today()}.csv", MIMETYPE, while_admin())
 
 
@@ -101,12 +51,12 @@ def _pieces(values: dict[str, str], what: str) -> Iterator[str]:
     return visits.export(me(), which, jobs.reported(EXPORT))
 
 
-@bp.post("/data/erasure")
+@bp.post("/server/erasure")
 def erase_visitor() -> Response:
     form = Form(ErasureBody)
     body = form.read()
     if body is None:
-        return show(422, erasure=form)
+        return show(422, form, ERASURE_ROW)
     erasure, hashes = current()[Erasure], current()[Anonymity].names(body.visitor_id)
     names = (body.visitor_id, *hashes)
     try:
@@ -116,8 +66,8 @@ def erase_visitor() -> Response:
         erasure.begin(me(), body.visitor_id, hashes)
     except UnknownVisitor:
         form.errors["visitor_id"] = _("No visitor has this ID. The list of visits shows each visitor's ID.")
-        return show(422, erasure=form)
-    return done(N_("Erasing has started. This page shows its progress."), "panel_data.data")
+        return show(422, form, ERASURE_ROW)
+    return done(N_("Erasing has started. This page shows its progress."), "panel_server.server")
 
 
 def _erasure(visits: int) -> Confirmation:
@@ -126,4 +76,4 @@ def _erasure(visits: int) -> Confirmation:
         _("This cannot be undone. A later visit from the same browser counts as a new visitor."),
     )
     figures = ((_("Visits"), count(visits)),)
-    return Confirmation(_("Erase this visitor?"), effects, _("Erase"), url_for("panel_data.data"), figures=figures)
+    return Confirmation(_("Erase this visitor?"), effects, _("Erase"), url_for("panel_server.server"), figures=figures)

@@ -3,8 +3,9 @@
 A row shows a group of settings. `?edit=GROUP` opens its form, and POST /admin/server/settings/GROUP saves it.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import available_timezones
 
@@ -15,17 +16,20 @@ from koyjabo.base.core.errors import BackupUnderWay, InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN
 from koyjabo.base.core.installation import home
+from koyjabo.base.jobs.running_jobs import ERASURE, EXPORT
 from koyjabo.base.network.origins import Origins
 from koyjabo.base.settings import smtp_url
-from koyjabo.base.settings.catalogue import PAGE_SETTINGS, ROWS
+from koyjabo.base.settings.catalogue import GROUP_ROWS, PAGE_SETTINGS, ROWS
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
 from koyjabo.site.setting_forms import FORM_ENDPOINTS
+from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
+from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.look.mark import MAX_MARK_BYTES, mark_of
 from koyjabo.upkeep.look.site_marks import SiteMarks
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
@@ -39,6 +43,7 @@ from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint, without_database
 from koyjabo.web.panel.pages import me, my_login, page
 from koyjabo.web.schemas.bodies import Body
+from .data_forms import ERASURE_ROW, EXPORT_ROW, ErasureBody, export_choices, export_form
 
 bp = panel_blueprint("server")
 
@@ -75,6 +80,16 @@ MAIL_REFUSED, MAIL_FAILED = (
 MARK_ROW = "mark"
 """The row of the mark, which is a file instead of a setting."""
 
+OTHER_FORMS: dict[str, Callable[[], Form[Any]]] = {
+    MARK_ROW: lambda: Form(Body),
+    EXPORT_ROW: lambda: export_form(request.args.to_dict()),
+    ERASURE_ROW: lambda: Form(ErasureBody),
+}
+"""Forms of rows without settings."""
+
+GROUP_LABELS = {"site": N_("Site"), "people": N_("People"), "data": N_("Data")}
+JOB_LABELS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
+
 declare_texts(
     timezone=N_("Time zone"),
     host=N_("Mail server"),
@@ -108,15 +123,17 @@ def server() -> Response:
     stored, group = current()[StoredSettings], request.args.get("edit", "")
     stored.refresh()
     may_change = me().is_admin and not all(map(stored.is_fixed, FORM_SETTINGS.get(group, ())))
-    form = _form(group) if may_change else Form(Body) if me().is_admin and group == MARK_ROW else None
+    form = None
+    if me().is_admin and group in OTHER_FORMS:
+        form = OTHER_FORMS[group]()
+    elif may_change:
+        form = _form(group)
     if form and group == "backups" and not current()[Backups].is_on:
         form.values["backup_dir"] = str(home() / "instance" / "backups")
     return show(form=form, group=group)
 
 
-def show(
-    status: int = 200, form: Form[Body] | None = None, group: str = "", tested: MailTest | None = None
-) -> Response:
+def show(status: int = 200, form: Form[Any] | None = None, group: str = "", tested: MailTest | None = None) -> Response:
     """Show the page, with a group's `form` if there is one."""
     stored, report = current()[StoredSettings], health.report()
     texts = {name: stored.settings.text_of(name) for name in PAGE_SETTINGS}
@@ -125,6 +142,8 @@ def show(
         status,
         settings=stored.settings,
         rows=ROWS,
+        groups=[(name, translated(label), GROUP_ROWS[name]) for name, label in GROUP_LABELS.items()],
+        rare=[row for row in ROWS if not any(row in shown for shown in GROUP_ROWS.values())],
         set_here=[name for name in PAGE_SETTINGS if stored.source(name) == "page"],
         texts=texts,
         fixed={name: text for name, text in texts.items() if stored.is_fixed(name)},
@@ -140,6 +159,11 @@ def show(
         endpoints=FORM_ENDPOINTS,
         zones=sorted(available_timezones()) if group == "zone" else (),
         backups_on=current()[Backups].is_on,
+        at_first=backups.AT_FIRST,
+        job_labels=JOB_LABELS,
+        **(export_choices(form) if form and group == EXPORT_ROW else {}),
+        data=current()[Health].data(me()) if report["is_read"] else None,
+        backup_list=backups.shown() if report["is_read"] else None,
         invited=_invited_admin() if report["is_read"] else "",
         tested=tested,
         own_email=me().email,
@@ -168,7 +192,7 @@ def change_settings(group: str) -> Response:
         with suppress(BackupUnderWay):
             current()[Backups].begin(me())
         started = N_("The backup has started. It is listed here when it is complete.")
-        return done(started, "panel_data.data", _anchor="backups-label")
+        return done(started, "panel_server.server", _anchor="backups")
     return done(N_("Saved. It applies now."), "panel_server.server", _anchor=group)
 
 

@@ -1,11 +1,22 @@
-/* Offers the time zone of this browser with one click, and suggests names in the field for it. */
+/* Offers the time zone of this browser with one click, and suggests names in the field for it. Ends the step "Do not count
+   this browser", which is also done if another page has turned counting off. */
 
-const own = /** @type {HTMLElement | null} */ (document.querySelector("[data-own-zone]"));
+import { doNotCount, isNotCounted } from "../counting/client/storage.js";
+
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-if (own && zone && zone !== own.dataset.ownZone) {
-  own.querySelector("[name=timezone]")?.setAttribute("value", zone);
-  /** @type {HTMLElement} */ (own.querySelector("button")).textContent = (own.dataset.words ?? "").replace("{zone}", zone);
+for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[data-own-zone]"))) {
+  if (!zone || zone === button.dataset.ownZone) continue;
+  button.textContent = (button.dataset.words ?? "").replace("{zone}", zone);
+  button.hidden = false;
+  button.addEventListener("click", () => Object.assign(button.form?.elements.namedItem("timezone") ?? {}, { value: zone }));
 }
 
 document.querySelector("input#timezone")?.setAttribute("list", "zones");
+
+const step = /** @type {HTMLFormElement | null} */ (document.querySelector("[data-not-counted]"));
+if (step) {
+  step.hidden = false;
+  step.addEventListener("submit", () => doNotCount());
+  if (isNotCounted()) step.requestSubmit(step.querySelector("button"));
+}

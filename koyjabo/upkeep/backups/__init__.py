@@ -16,7 +16,7 @@ def register(base: "Base") -> None:
     from koyjabo.base.jobs.claims import DAILY_POLL_S
     from koyjabo.base.observability import all_metrics
     from koyjabo.base.observability.services import ObservabilityServices
-    from koyjabo.web.panel.navigation import DATA_SECTION, Navigation, Shortcut
+    from koyjabo.web.panel.navigation import SERVER, Navigation, Shortcut
     from .backups import FOLDER_READ_S, Backups
 
     backups = base.services.add(Backups(base))
@@ -27,6 +27,4 @@ def register(base: "Base") -> None:
     base.every(FOLDER_READ_S, backups.refresh)
     base.every(DAILY_POLL_S, backups.tick)
     base.at_close(backups.close)
-    base.services[Navigation].add_shortcuts(
-        DATA_SECTION, Shortcut(N_("Backups"), DATA_SECTION, "backups-label", rank=2)
-    )
+    base.services[Navigation].add_shortcuts(SERVER, Shortcut(N_("Backups"), SERVER, "backups", rank=2))

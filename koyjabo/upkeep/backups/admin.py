@@ -1,4 +1,4 @@
-"""/admin/data/backups: make a backup now."""
+"""/admin/server/backups: make a backup now."""
 
 from flask import Response
 
@@ -13,11 +13,11 @@ from .backups import Backups
 bp = panel_blueprint("backups")
 
 
-@bp.post("/data/backups")
+@bp.post("/server/backups")
 def back_up() -> Response:
     try:
         current()[Backups].begin(me())
     except BackupUnderWay:
-        return done(N_("A backup is already running."), "panel_data.data", _anchor="backups-label")
+        return done(N_("A backup is already running."), "panel_server.server", _anchor="backups")
     started = N_("The backup has started. It is listed here when it is complete.")
-    return done(started, "panel_data.data", _anchor="backups-label")
+    return done(started, "panel_server.server", _anchor="backups")

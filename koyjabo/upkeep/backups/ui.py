@@ -1,4 +1,4 @@
-"""Backups as shown on /admin/data."""
+"""Backups as shown on the page Server."""
 
 import shlex
 from pathlib import Path

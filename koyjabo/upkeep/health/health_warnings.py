@@ -31,8 +31,8 @@ LATE_NIGHT_MS = 2 * 86_400_000
 LATE_MAIL_MS = 900_000
 
 
-SEE_LOG = N_("The log says why. %(data)s has a button that makes one now.")
-SEE_CAUSE = N_("%(data)s shows why. Fix the cause, then press Back up now there.")
+SEE_LOG = N_("The log says why. %(backups)s has a button that makes one now.")
+SEE_CAUSE = N_("Fix the cause, then press Back up now: %(backups)s")
 TURN_BACKUPS_ON = N_("%(turn_on)s: the server then makes a backup every night and verifies it.")
 BACKUPS_SECTION = "a-backup-fails-backup_failed"
 

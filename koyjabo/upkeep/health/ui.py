@@ -85,7 +85,7 @@ def words(warning: HealthWarning, is_admin: bool) -> dict[str, object]:
     shown = {name: value for name, value in warning.values.items() if is_admin or name != "error"}
     return {
         "command": own_command(),
-        "data": link(_("Data"), "panel_data.data", "backups-label"),
+        "backups": link(_("Backups"), "panel_server.server", "backups"),
         "receipt": link(_("Recount"), *recount_page) if recount_page else _("Recount"),
         "turn_on": link(_("Turn on nightly backups"), "panel_server.server", "backups", edit="backups"),
         "mail": link(_("mail server"), "panel_server.server", "mail", edit="mail"),

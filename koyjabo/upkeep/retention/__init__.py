@@ -13,7 +13,7 @@ TABLES = ("models",)
 def register(base: "Base") -> None:
     from koyjabo.base.core.i18n import N_
     from koyjabo.base.jobs.claims import DAILY_POLL_S
-    from koyjabo.web.panel.navigation import DATA_SECTION, Navigation, Shortcut
+    from koyjabo.web.panel.navigation import SERVER, Navigation, Shortcut
     from .erasure import Erasure
     from .nightly import Nightly
     from .retention import Retention
@@ -23,5 +23,5 @@ def register(base: "Base") -> None:
     base.services.add(Erasure(base))
     base.every(DAILY_POLL_S, nightly.tick)
     base.on(base.signals.epoch_began, lambda _: nightly.forget())
-    erase = Shortcut(N_("Erase a visitor"), DATA_SECTION, "erasure-label", for_admins=True, rank=3)
-    base.services[Navigation].add_shortcuts(DATA_SECTION, erase)
+    erase = Shortcut(N_("Erase a visitor"), SERVER, "erasure", for_admins=True, rank=3)
+    base.services[Navigation].add_shortcuts(SERVER, erase)

@@ -12,7 +12,7 @@ from koyjabo.web.blueprints import is_in_panel
 from koyjabo.web.current import current
 
 OVERVIEW_SECTION, CONNECT_SECTION = "panel_overview.overview", "panel_connect.connect"
-SERVER, DATA_SECTION = "panel_server.server", "panel_data.data"
+SERVER = "panel_server.server"
 """Endpoints of pages that several features have a part of."""
 
 

@@ -27,7 +27,7 @@ def admin(site, example):
 
 def download(admin, **fields):
     form = {"csrf_token": admin.csrf, "what": "visits", **fields}
-    answer = admin.client.post("/admin/data/export", data=form, headers=admin.headers)
+    answer = admin.client.post("/admin/server/export", data=form, headers=admin.headers)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.is_streamed

@@ -68,7 +68,7 @@ def begin_export(admin: Member) -> tuple[socket.socket, http.client.HTTPResponse
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     connection.settimeout(PATIENCE_S)
     connection.connect(("127.0.0.1", admin.server.port))
-    asked = head("POST", "/admin/data/export", f"Content-Length: {len(body)}", f"Cookie: {cookie_header}")
+    asked = head("POST", "/admin/server/export", f"Content-Length: {len(body)}", f"Cookie: {cookie_header}")
     connection.sendall(asked.replace(b"application/json", b"application/x-www-form-urlencoded") + body)
     answer = http.client.HTTPResponse(connection, method="POST")
     answer.begin()

@@ -15,7 +15,7 @@ from koyjabo.counting.visit_listeners import VisitListeners
 
 MISSING = re.compile(r'data-needs="(\w+)"')
 STATE = re.compile(r'id="first-page" data-state="(\w+)"')
-ALL = ["name", "zone", "total", "backups", "mail", "person", "second_factor"]
+ALL = ["name", "zone", "total", "backups", "mail", "person", "second_factor", "browser"]
 STEPS = "/admin/getting-started"
 REPORTS = 'id="insights"'
 FIRST_DAY = re.compile(r'data-first-day data-until="(\d+)"')
@@ -105,7 +105,8 @@ def test_the_page_server_lists_the_steps_that_are_not_done(site):
     site.set_total(4000)
     site.rows("UPDATE users SET second_factor_ms = 1")
     sign_up(site, "nila")
-    assert missing(admin) == ["name", "zone", "backups", "mail", "person"]
+    assert missing(admin) == ["name", "zone", "backups", "mail", "person", "browser"]
+    set_step(admin, "browser")
     site.rows("UPDATE users SET is_admin = true, disabled_ms = 1 WHERE email = 'nila@example.com'")
     assert missing(admin) == ["name", "zone", "backups", "mail", "person"], "a disabled account cannot help"
     site.rows("UPDATE users SET disabled_ms = NULL")
@@ -120,9 +121,9 @@ def test_the_settings_for_mail_and_backups_complete_their_steps(database, tmp_pa
     mail = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://a.example"}
     with Site(database.url, TIMEZONE="", BACKUP_DIR=str(tmp_path), **mail) as site:
         admin = panel(site)
-        assert missing(admin) == ["name", "zone", "total", "email", "person", "second_factor"]
+        assert missing(admin) == ["name", "zone", "total", "email", "person", "second_factor", "browser"]
         site.rows("UPDATE users SET verified_ms = 1")
-        assert missing(admin) == ["name", "zone", "total", "person", "second_factor"]
+        assert missing(admin) == ["name", "zone", "total", "person", "second_factor", "browser"]
 
 
 def test_only_a_visit_from_another_host_completes_the_first_step(database):
@@ -156,7 +157,7 @@ def test_a_viewer_sees_the_steps_of_the_server_and_cannot_change_them(site):
     admin = panel(site)
     viewer = Reader(site).sign_up("nila")
     site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=id_of(site, "nila"))
-    assert (first_page(viewer), missing(viewer)) == (None, ALL[:-1])
+    assert (first_page(viewer), missing(viewer)) == (None, ALL[:-2])
     set_step(viewer, "all", status=403)
     admin.client.post(f"{STEPS}/all", data={"state": "hidden"})  # without the CSRF token
     assert "mail" in missing(admin)

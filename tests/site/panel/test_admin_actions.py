@@ -57,13 +57,13 @@ def test_an_admin_logs_a_user_out_everywhere(admin, example):
 def test_an_admin_erases_a_visitor_and_the_total_stays(site, admin):
     for number in range(3):
         site.register("ayesha", visitId=str(number))
-    admin.confirm("/admin/data/erasure", visitor_id=" ayesha ")
+    admin.confirm("/admin/server/erasure", visitor_id=" ayesha ")
     wait_until(lambda: last_line(site)[1] == "visitor.forget", "it has ended")
     assert last_line(site)[0] == "Rani"
     assert site.rows("SELECT count(*) FROM visits WHERE visitor_id = 'ayesha'") == [(0,)]
     assert site.stats()["totalVisits"] == 4003
     for visitor in ("nobody", "", "x" * 129, "a b"):
-        assert 'id="visitor_id-error"' in admin.send("/admin/data/erasure", 422, visitor_id=visitor), visitor
+        assert 'id="visitor_id-error"' in admin.send("/admin/server/erasure", 422, visitor_id=visitor), visitor
 
 
 def test_an_export_is_shown_while_it_runs(site, admin):
@@ -78,9 +78,9 @@ def test_an_export_is_shown_while_it_runs(site, admin):
         return pieces
 
     pieces = begun()
-    assert '<progress value="3" max="3"' in admin.get("/admin/data")
+    assert '<progress value="3" max="3"' in admin.get("/admin/server")
     assert list(pieces) == []
-    assert "<progress" not in admin.get("/admin/data")
+    assert "<progress" not in admin.get("/admin/server")
 
     pieces = begun()
     assert len(jobs.running()) == 1

@@ -37,7 +37,7 @@ def paths(example):
     paths = ["/admin/", "/admin/communities", "/admin/people", user, "/admin/visits", "/admin/audit"]
     pages = ("", "/members", "/reports", "/settings", "/delete")
     paths += [f"/communities/{example.community}{page}" for page in pages]
-    fields = "communities?query people?query visits?place visits?text data?place find?q"
+    fields = "communities?query people?query visits?place visits?text server?edit=export&place find?q"
     return paths + [f"/admin/{search}={quote(HOSTILE)}" for search in fields.split()]
 
 

@@ -41,7 +41,7 @@ def found(reader: Reader, query: str) -> list[tuple[str, str, str, str]]:
 def test_a_page_is_found_by_any_part_of_its_name_in_english_and_bangla(site, admin):
     assert ("Pages", "Time zone", "", "/admin/server#zone") in found(admin, "zon")
     assert ("Pages", "Change the total", "", "/receipt#change-total") in found(admin, "TOTAL")
-    assert ("Pages", "Data", "", "/admin/data") in found(admin, "")
+    assert ("Pages", "Export", "", "/admin/server#export") in found(admin, "")
     reader = Reader(site, language="bn")
     reader.client = admin.client
     for name, path in (("time zone", "/admin/server#zone"), ("connect", "/admin/connect"), ("people", "/admin/people")):

@@ -61,7 +61,7 @@ LEAST = {
     VIEWER: """
         panel_overview.overview panel_connect.connect panel_audit.audit panel_visits.visits panel_visits.visit
         panel_communities.communities panel_communities.community panel_users.users panel_users.user
-        panel_server.server panel_data.data panel_search.find
+        panel_server.server panel_search.find
         panel_search.search panel_health.state
         sockets.panel_stream
         api_reports.report_summary api_reports.report_timeline api_reports.report_breakdown

@@ -1,4 +1,4 @@
-"""Automatic backups on the Data page."""
+"""Automatic backups on the page Server."""
 
 import pytest
 from support.application.site import Site
@@ -21,7 +21,7 @@ def admin(site):
 
 
 def section(reader) -> str:
-    return reader.get("/admin/data").partition('aria-labelledby="backups-label"')[2].partition("</section>")[0]
+    return reader.get("/admin/server").partition('aria-labelledby="backups-label"')[2].partition("</section>")[0]
 
 
 def test_the_list_has_the_total_and_the_restore_command_of_each_backup(site, admin, tmp_path):
@@ -49,4 +49,4 @@ def test_a_viewer_sees_backups_without_paths_commands_and_errors_and_cannot_make
     assert "Failed 16 Dec 2025, 10:48" in words(page)
     for hidden in (str(tmp_path), "No space", "koyjabo restore", "Back up now"):
         assert hidden not in page
-    viewer.send("/admin/data/backups", 403)
+    viewer.send("/admin/server/backups", 403)

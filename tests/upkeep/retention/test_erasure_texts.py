@@ -39,7 +39,7 @@ FATES = {(True, True): "reduced", (False, True): "kept", (True, False): "lost"}
 def test_the_pages_and_the_guide_say_of_every_column_whether_erasing_removes_it(site):
     texts = [{row[fate] for row in TEXTS.values()} - {""} for fate in (0, 1)]
     admin, guide = panel(site), (ROOT / "docs" / "personal-data.md").read_text()
-    for page in (admin.get("/"), admin.get("/admin/data")):
+    for page in (admin.get("/"), admin.get("/admin/server?edit=erasure")):
         assert lists(r"<span data-(?:removed|kept)>(.+?)</span>", page) == texts
     assert lists(r"^- \*\*(?:Removed|Kept)\*\*: (.+?)\.$", guide) == texts
     fates = {column.name: column.info.get("forgotten", "lost") for column in Visit.__table__.columns}

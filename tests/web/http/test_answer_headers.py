@@ -156,7 +156,7 @@ def test_an_export_is_streamed_and_the_response_to_a_form_is_not_compressed(site
     """The response may show a new key or code."""
     form = {"csrf_token": admin.csrf, "what": "visits"}
     site.register("ayesha")
-    answer = admin.client.post("/admin/data/export", headers={**admin.headers, **GZIP}, data=form)
+    answer = admin.client.post("/admin/server/export", headers={**admin.headers, **GZIP}, data=form)
     assert (answer.status_code, answer.is_streamed) == (200, True)
     assert "Content-Encoding" not in answer.headers
     answer = admin.client.post("/account/password", headers={**admin.headers, **GZIP}, data={"csrf_token": admin.csrf})
