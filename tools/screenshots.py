@@ -129,6 +129,7 @@ def take_all(
         for name, _ in group:
             take_one(context, name, PAGES[name][1].format(**logins[viewer].names), look, folder)
         context.close()
+        say(f"{'-'.join(map(str, look))}, {viewer}: taken")
 
 
 def take_one(context: BrowserContext, name: str, path: str, look: Look, folder: Path | None) -> None:
