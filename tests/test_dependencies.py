@@ -8,12 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-BY_CONTRACT = {"itsdangerous", "jinja2", "markupsafe", "pydantic-core"}
-"""Documented dependencies of Flask and pydantic."""
-
-DATA = {"crawler-user-agents", "tzdata"}
-"""Declared but not imported."""
-
+BY_CONTRACT = {"itsdangerous", "jinja2", "markupsafe", "pydantic-core"}  # documented dependencies of Flask and pydantic
+DATA = {"crawler-user-agents", "tzdata"}  # declared but not imported
 IMPORT = re.compile(r"^\s*(?:from (\w+)[\w.]* import |import (\w+)[\w.]*(?: as \w+)?(?:  #.*)?$)", re.MULTILINE)
 """Finds the package of an import. `ast` takes ten times as long."""
 

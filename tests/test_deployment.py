@@ -21,8 +21,7 @@ BACKUP = (ROOT / "docs" / "backup.md").read_text()
 SETTINGS = {str(field.alias) for field in Settings.model_fields.values()}
 SECRET_KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
 SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_URL")
-FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}
-"""Set by compose itself."""
+FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}  # set by compose itself
 LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE", "SECRET_KEY_FILE"}
 """The image sets host and port, and nginx knows the port; the third is for Render, the last for compose.caddy.yaml."""
 

@@ -197,7 +197,7 @@ def test_a_link_whose_text_is_code_leads_to_a_text_with_this_code():
 
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md" and "clients" not in page.parts]
 SOURCE = re.compile(r"`([\w.][\w.-]*(?:/[\w.-]+)*(?:/|\.(?:css|html|js|lua|mjs|py|toml|ts)))`")
-NOT_HERE = {
+NOT_HERE = {  # created by commands, or parts of other projects
     "instance/",
     "dist/",
     "deploy/tls/",
@@ -207,7 +207,6 @@ NOT_HERE = {
     "services/analyticsService.ts",
     "visitors/",
 }
-"""Created by commands, or parts of other projects."""
 
 
 @cache

@@ -70,17 +70,11 @@ cli: .
 """Areas, their packages, and the parts of both: folders, interfaces (API, pages, admin, CLI), `services`, which builds
 the package, and "." for its own modules. A package may import packages above it, and a part also parts to its left."""
 
-REGISTERING = "register"
-"""The last part of a feature: its `__init__.py`, whose `register` builds everything."""
-
-THE_ARGUMENT = "koyjabo.base.cluster.base"
-"""Has the type of the argument of `register`, which `base` itself also has."""
-
+REGISTERING = "register"  # the last part of a feature: its `__init__.py`, whose `register` builds everything
+THE_ARGUMENT = "koyjabo.base.cluster.base"  # has the type of the argument of `register`, which `base` itself also has
 PACKAGES = [line.partition(":")[0] for line in ORDER.strip().splitlines()]
 AREAS = [area for area in dict.fromkeys(name.partition(".")[0] for name in PACKAGES) if area != "koyjabo"]
-MAX_ARROWS = 78
-"""Limit on the pairs of areas where one imports the other."""
-
+MAX_ARROWS = 78  # limit on the pairs of areas where one imports the other
 INTERFACES = {"api", "pages", "admin", "cli"}
 NOT_INTERFACES = {"web", "server"}  # packages where these names are not interfaces
 LIBRARIES = (ROOT / "docs" / "design.md").read_text().partition("\n| library |")[2].partition("\n\n")[0]

@@ -114,8 +114,7 @@ WORDS = {
 }
 """Words that names do not contain, and what to write. Words are separated by underscores or capital letters."""
 
-FILE_KEYS = {"made_ms"}
-"""Keys of backups' files."""
+FILE_KEYS = {"made_ms"}  # keys of backups' files
 
 
 @cache

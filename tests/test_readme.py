@@ -38,12 +38,10 @@ WITH_DOCKER = [
 ]
 """Commands that need Docker. tests/test_deployment.py tests the other parts."""
 
-INSTALLED = [
+INSTALLED = [  # two forms of a command for use outside a checkout
     "docker compose exec app koyjabo stats",
     "koyjabo stats                        # where the wheel is installed",
 ]
-"""Two forms of a command for use outside a checkout."""
-
 SERVING = re.compile(r"is serving.* http://localhost:(\d+)")
 
 

@@ -15,8 +15,7 @@ from koyjabo.server.process.parent import KILL_AFTER_S
 
 SERVICE, SOCKET = "koyjabo@.service", "koyjabo@.socket"
 PROGRAM = "/opt/koyjabo/bin/koyjabo"
-MAX_EXPOSED = 20
-"""The maximum exposure in `systemd-analyze security`, in tenths on its scale from 0 to 10."""
+MAX_EXPOSED = 20  # the maximum exposure in `systemd-analyze security`, in tenths on its scale from 0 to 10
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from koyjabo.web.schemas import validators
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "koyjabo"
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
-FOR_PROGRAMS = {
+FOR_PROGRAMS = {  # codes of errors whose own message is not shown on any page
     *("invalid_json", "unsupported_media_type", "unknown_visitor", "unauthenticated", "invalid_token"),
     *("token_expired", "wrong_csrf_token", "rate_limited", "streams_unavailable", "not_bridged"),
     *("bad_handshake", "upgrade_required", "websockets_unavailable", "invalid_message", "unusable_database"),
@@ -27,7 +27,6 @@ FOR_PROGRAMS = {
     *("ref_taken", "changed_meanwhile", "precondition_required", "message_too_large"),
     *("total_would_fall", "not_yet_forgotten", "disk_almost_full"),
 }
-"""Codes of errors whose own message is not shown on any page."""
 
 
 @pytest.fixture(scope="module")

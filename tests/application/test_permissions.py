@@ -38,11 +38,9 @@ from werkzeug.routing import Rule
 from koyjabo.base.core.identity import KEY_PREFIX
 from koyjabo.web.http import body_sizes
 
-PARTS = {"user": "outsider"}
-"""Names of cast members that differ from their role."""
-
+PARTS = {"user": "outsider"}  # names of cast members that differ from their role
 WITHOUT_SESSION = ("disabled", "revoked", "pending")
-REFUSED = {
+REFUSED = {  # the highest roles that each rule refuses, in addition to disabled accounts
     USER: (ANYBODY, "revoked", "pending"),
     VIEWER: ("admin",),
     MEMBER: ("user", "invited"),
@@ -50,8 +48,6 @@ REFUSED = {
     ADMIN: ("viewer", "moderator"),
     SITE_ADMIN: ("viewer", "admin"),
 }
-"""The highest roles that each rule refuses, in addition to disabled accounts."""
-
 LET_IN = {least: (least,) for least in (ANYBODY, USER, VIEWER, MEMBER, MODERATOR, SITE_ADMIN)}
 LET_IN[ADMIN] = (ADMIN, SITE_ADMIN)
 """The lowest role that each rule allows. Site admins have the rights of a community's admin without being members."""
@@ -128,8 +124,7 @@ def is_sent_away(answer: Any, role: str) -> bool:
     return answer.status_code == 401 or (answer.status_code == 303 and location.startswith("/login"))
 
 
-MAY_LEAVE = {("disabled", "api_auth.log_out"), ("revoked", "api_auth.log_out")}
-"""A logged out user may log out again."""
+MAY_LEAVE = {("disabled", "api_auth.log_out"), ("revoked", "api_auth.log_out")}  # a logged out user may log out again
 
 
 def test_every_route_has_a_permission_rule_and_every_rule_has_a_route(site):

@@ -18,7 +18,7 @@ from koyjabo.base.settings.schema import Settings
 
 EMAIL, PASSWORD, NEW_PASSWORD = "ayesha@example.com", "rickshaw at dawn", "launch at dusk"
 MEMBERS_SEEN = "SELECT 1 FROM people WHERE person LIKE 'u:%'"
-DAMAGE = {
+DAMAGE = {  # damage by the table that a recount names
     "visits": "DELETE FROM visits WHERE id = 3",
     "counters": "DELETE FROM adjustments",
     "visitors": "DELETE FROM visitors WHERE visitor_id = 'karim'",
@@ -26,8 +26,6 @@ DAMAGE = {
     "returns": "INSERT INTO returns VALUES ('site', '2025-01-01', '', 1, 0)",
     "conversions": "INSERT INTO conversions VALUES ('1', 'site', 'nila', 'somebody', 1, NULL)",
 }
-"""Damage by the table that a recount names."""
-
 MAIL = "smtp://sender:hush@mail.example.com:587?from=live@example.com"
 
 

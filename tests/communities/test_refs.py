@@ -15,8 +15,7 @@ from support.runs.fuzz_effort import effort
 from koyjabo.communities.services import CommunityServices
 from koyjabo.people.accounts.services import AccountServices
 
-REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
-"""Looks like an id, but is not the id of any community here."""
+REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"  # looks like an id, but is not the id of any community here
 numbers = count(1)
 LISTS = st.lists(
     st.dictionaries(

@@ -7,9 +7,7 @@ from support.people.accounts import send as send_json
 
 ABSENT = object()
 HUGE = int("9" * 400)
-LONGEST = 512
-"""How many characters of a page are stored."""
-
+LONGEST = 512  # how many characters of a page are stored
 MISTAKES = ("undefined", "null", "NaN", "[object Object]", "[object Undefined]", "")
 """Ids that JavaScript writes for a missing value."""
 

@@ -87,8 +87,7 @@ def wait_for(panel: PanelSocket, ordinal: int) -> None:
     wait_until(lambda: total(panel) >= ordinal, f"visit {ordinal} is shown")
 
 
-TIME = re.compile(r'<td class="evidence">\d+ s')
-"""The time of a visit in the list."""
+TIME = re.compile(r'<td class="evidence">\d+ s')  # the time of a visit in the list
 
 
 def visits_of(member: Member, server: Server, worker: Process) -> str:

@@ -7,14 +7,12 @@ from support.programs.processes import ROOT
 
 import figures
 
-UNMARKED = re.compile(
+UNMARKED = re.compile(  # sentences that quote a figure from `figures.FIGURES` without its name
     r"registers? [\d,]+ visits|[\d,]+ visits a second on (?:SQLite|PostgreSQL)"
     r"|workers? (?:needs?|uses?|takes?)(?: about)? [\d.]+ MB"
     r"|[\d.]+ KB (?:a|an idle|for each|per) (?:open )?(?:page|socket|WebSocket|connection)"
     r"|idle (?:page|socket|connection)s?(?::| costs| needs| takes) [\d.]+ KB"
 )
-"""Sentences that quote a figure from `figures.FIGURES` without its name."""
-
 BENCHMARK = re.compile(r"make\s+bench\s+NAME=([\w-]+)(?:\s+ARGS=(\"[^\"]*\"|\S+))?")
 MEASURED = re.compile(r"[\d,.]*\d (?:ms|µs|s|KB|MB|bytes|times)\b|[\d,.]*\d %")
 ONCE = re.compile(r"[^.]*\(?measured once[^.]*\.", re.IGNORECASE)

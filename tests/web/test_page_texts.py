@@ -4,14 +4,12 @@ import pytest
 from support.people.page_readers import Reader, words
 from support.programs.processes import ROOT
 
-TEXTS = [
+TEXTS = [  # paths of pages, with a language, a status and a text
     ("/nothing", "en", 404, "There is no page at this address."),
     ("/offline", "en", 200, "No network"),
     ("/docs/backup.md", "bn", 200, "এই পাতাটি ইংরেজিতে।"),
 ]
-"""Paths of pages, with a language, a status and a text."""
-
-GIVEN_UP_WORDS = {
+GIVEN_UP_WORDS = {  # bangla words that must not be used, and the words used instead
     "প্রতিবেদন": "রিপোর্ট",
     "লগ ইন": "লগইন",
     "লগ আউট": "লগআউট",
@@ -20,7 +18,6 @@ GIVEN_UP_WORDS = {
     "হুবহু": "সঠিক",
     "চাবি": "এপিআই কী",
 }
-"""Bangla words that must not be used, and the words used instead."""
 
 
 @pytest.mark.parametrize(("path", "language", "status", "text"), TEXTS)

@@ -18,7 +18,6 @@ from support.programs.service import Service
 
 from koyjabo.base.cluster import redis_bus
 from koyjabo.base.cluster.outbox import RedisOutbox
-from koyjabo.base.cluster.pace import Pace
 from koyjabo.base.cluster.redis_bus import RedisBus
 from koyjabo.base.cluster.redis_client import RedisClient, Script, connect
 from koyjabo.base.cluster.redis_listener import Listener
@@ -26,42 +25,6 @@ from koyjabo.base.cluster.workers import Worker
 from koyjabo.base.cluster.workers_redis import LEASE_S, WORKER_KEYS, RedisWorkers
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.core.signals import Signals
-
-
-class Timers:
-    def __init__(self):
-        self.waiting = []
-
-    def later(self, delay_s, call):
-        self.waiting.append(call)
-
-    def interval_ends(self):
-        ended, self.waiting = self.waiting, []
-        for call in ended:
-            call()
-
-
-def test_the_first_call_runs_at_once_and_the_last_call_of_an_interval_always_runs():
-    timers, made = Timers(), []
-    pace = Pace(timers, 0.25)
-
-    def change(value, key="site"):
-        pace.run(key, lambda: made.append(value))
-
-    change(1)
-    change("other", key="community")
-    assert made == [1, "other"]
-    for value in (2, 3, 4):
-        change(value)
-    timers.interval_ends()
-    assert made == [1, "other", 4]
-    change(5)
-    for _ in range(3):
-        timers.interval_ends()
-    assert made == [1, "other", 4, 5]
-    assert timers.waiting == []
-    change(6)
-    assert made[-1] == 6
 
 
 class RedisAway:
@@ -265,22 +228,3 @@ def refused(server) -> dict[str, object] | None:
 def commands(operator) -> int:
     statistics = operator.info("stats")
     return int(statistics["total_commands_processed"]) + int(statistics["total_error_replies"])
-
-
-def test_an_outage_of_redis_ends_once_and_only_with_a_response(disposable_redis):
-    returns = []
-    link = RedisLink(disposable_redis.url, lambda: returns.append("Redis is back"))
-
-    def send(what) -> None:
-        link.outbox.send_newest("key", what)
-        link.outbox.drain()
-
-    disposable_redis.kill()
-    for what in (link.client.probe, lambda: None):
-        send(what)
-        assert not link.outbox.reachable
-    disposable_redis.start()
-    send(link.client.probe)
-    wait_until(lambda: link.outbox.reachable, "Redis is back")
-    send(link.client.probe)
-    assert len(returns) == 1

@@ -69,17 +69,6 @@ def test_a_name_loses_its_direction_marks_and_keeps_the_joiners_inside_words(sit
     assert users == SAID
 
 
-def test_the_entries_of_different_networks_are_taken_in_rotation():
-    shares: FairShares[int] = FairShares(100, 10, print)
-    for network in "aaabbc":
-        shares.add(network, f"{network}{len(shares)}", None, 0)
-    assert [kept.owner for kept in shares.take(4, 9)] == ["a0", "b3", "c5", "a1"]
-    assert [kept.owner for kept in shares.take(4, 9)] == ["b4", "a2"]
-    for network in "ddde":
-        shares.add(network, f"{network}{len(shares)}", None, 0)
-    assert [kept.owner for kept in shares.take(9, 2)] == ["d0", "e3", "d1"], "at most two of one network"
-
-
 def test_the_largest_network_loses_its_oldest_entry_when_the_memory_is_full():
     chooser, known = random.Random(7), {}  # by owner and key: the network, oldest first
     shares: FairShares[int] = FairShares(20, 20, print)

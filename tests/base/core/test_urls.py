@@ -181,12 +181,11 @@ def _as_email(domain: Domain) -> str:
     return "" if name == domain.expected else "is another" if domain.expected else "is accepted"
 
 
-LEAST = {
+LEAST = {  # wanted agreement, in percent
     VALID: 99.5,  # one name has an empty label
     INVALID: 99.0,  # Unicode 9 did not have all of today's letters
     HOST: 94.0,  # symbols next to a full stop of another script
 }
-"""Wanted agreement, in percent."""
 
 
 def test_the_domains_of_the_corpus_get_the_names_that_the_corpus_gives_and_none_becomes_another_domain():

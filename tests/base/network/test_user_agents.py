@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml_rs  # device-detector needs it; PyYAML takes 60 times as long
 from hypothesis import given, strategies as st
-from support.application.site import Site, nothing_counted
+from support.application.site import Site, nothing_counted, site_fixture
 from support.assertions.agreement import Agreement
 from support.programs.processes import ROOT
 from support.runs.fuzz_effort import effort
@@ -124,13 +124,12 @@ def all_agreements() -> Iterator[Agreement]:
         yield Agreement.of(CRAWLER, corpus, ((agent, "" if is_bot(agent) else "person") for agent in agents))
 
 
-LEAST = {
+LEAST = {  # wanted agreement for each corpus, in percent
     "phone": 99.0,
     "desktop": 98.0,
     "tablet": 81.0,  # a tablet whose browser says "Mobile" is known only by its model
     CRAWLER: 90.0,  # some have a bare name, which an app could have as well
 }
-"""Wanted agreement for each corpus, in percent."""
 
 
 def test_no_browser_of_the_corpora_is_taken_for_a_crawler(agreements):
@@ -187,10 +186,7 @@ def test_only_a_program_that_declares_itself_is_a_crawler():
     assert not is_bot(None)
 
 
-@pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        yield site
+site = site_fixture()
 
 
 def flags(site: Site) -> list[bool]:

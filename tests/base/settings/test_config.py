@@ -283,7 +283,7 @@ DATABASES = {
     ),
     "sqlite+pysqlite:////var/data/x.db": "sqlite:////var/data/x.db",
 }
-PASSED_ON = [
+PASSED_ON = [  # URLs in the forms that libpq's own tests have
     "postgresql://user:p%40ss%2Fw%3Frd@host:5433/my%20db",
     "postgres://user:a+b@host/x?application_name=a+b&options=-c%20search_path%3Dpublic",
     "postgres:///x?host=/run/postgresql&user=me",
@@ -293,7 +293,6 @@ PASSED_ON = [
     "postgresql://:5433/x?hostaddr=192.0.2.1",
     "postgresql://host/x?sslmode=require&sslmode=disable",
 ]
-"""URLs in the forms that libpq's own tests have."""
 REDIS = ["redis://localhost", "redis://:p%2Fss@host:6380/3", "redis://user:p@ss@host/0/"]
 REDIS += ["rediss://host:6379?ssl_cert_reqs=none", "redis://[2001:db8::1]:6379?socket_timeout=0.5"]
 REDIS += ["unix:///run/redis.sock?db=1"]

@@ -138,15 +138,13 @@ def test_an_app_has_the_channel_of_its_site():
     }
 
 
-PORTALS = {
+PORTALS = {  # hosts that the list names after another company's search engine, and that are not for searches
     *("brisbane.t-online.de", "cercato.it", "cnn.com", "darkoogle.com", "dizionario.it.msn.com", "fastweb.it"),
     *("gooofullsearch.com", "hledani.tiscali.cz", "lemoteur.orange.fr", "meta.rrzn.uni-hannover.de", "msnbc.msn.com"),
     *("navigationshilfe.t-online.de", "qbyrd.com", "s2.metacrawler.de", "s3.metacrawler.de", "serach.centrum.cz"),
     *("sougou.com", "start.facemoods.com", "verden.abcsok.no", "web.gougou.com", "webfetch.com", "www2.austronaut.at"),
     "ys.mirostart.com",
 }
-"""Hosts that the list names after another company's search engine, and that are not for searches."""
-
 NO_SEARCH = {"amazon.com", "login.live.com"}  # a shop, and a login that once belonged to a social network
 
 

@@ -8,7 +8,6 @@ from koyjabo.base.models import Scope
 from koyjabo.columns.blocks import block_queries, table_rows
 from koyjabo.columns.blocks.block import Block
 from koyjabo.columns.blocks.table_rows import TableRows
-from koyjabo.columns.columns import Columns
 from koyjabo.columns.query.report_query import Filter, ReportQuery
 
 FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
@@ -35,26 +34,6 @@ def site(sqlite_database):
 
 def visits(site: Site, query: ReportQuery) -> int | None:
     return site.reports.summary(query).figures.visits
-
-
-def test_a_repeated_report_reads_only_the_new_rows(site, monkeypatch):
-    read, spans = TableRows.rows, []
-
-    def rows(table, start, end, *days):
-        for batch in read(table, start, end, *days):
-            spans.append((table is sums.visits, start, end))
-            yield batch
-
-    sums = site.services[Columns]._sums
-    monkeypatch.setattr(TableRows, "rows", rows)
-    query = ReportQuery(FRIDAY, SATURDAY, filters={"page": Filter(frozenset(["/"]))})
-    assert [visits(site, query), visits(site, query)] == [1, 1]
-    assert spans == [(True, (0, 0), (0, 2))]
-    site.register("babul", page="/")
-    assert visits(site, query) == 2
-    assert spans[1:] == [(True, (0, 2), (0, 3))]
-    assert visits(site, ReportQuery(FRIDAY, SATURDAY, filters={"page": Filter(frozenset(["/fares"]))})) == 1
-    assert spans[2:] == [(True, (0, 0), (0, 3))]
 
 
 def test_a_compared_day_grows_with_the_clock_and_shrinks_when_it_is_set_back(site):

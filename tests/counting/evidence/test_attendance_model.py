@@ -16,9 +16,7 @@ from koyjabo.columns.blocks.block_queries import correct_attended
 from koyjabo.counting.evidence.spans import Span, union
 
 STEPS, VISITS = 120, ("1", "2")
-LOST_MS = 300_000
-"""The most that `kill -9` may lose of a running span."""
-
+LOST_MS = 300_000  # the most that `kill -9` may lose of a running span
 PLAIN, STEPPED, KILLED, SET_BACK = "plain", "stepped forward", "killed", "set back"
 KILLED_SET_BACK = "killed and set back"
 KINDS = [PLAIN, STEPPED, KILLED, SET_BACK, KILLED_SET_BACK]

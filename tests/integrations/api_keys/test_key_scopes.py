@@ -7,7 +7,7 @@ from support.people.routes import method_of, path_of, rules, stored
 
 from koyjabo.integrations.api_keys.api_keys import COMMUNITY_KEY_SCOPES, KEY_SCOPES
 
-CALLS = {
+CALLS = {  # endpoints of each scope
     "stats:read": """
         api_communities.community_stats api_community_reports.visitors api_community_reports.visitors_today
         api_community_reports.visitors_weekly api_community_reports.visitors_monthly
@@ -27,7 +27,6 @@ CALLS = {
     """,
     "broadcast": "api_community_refs.broadcast api_community_refs.disconnect",
 }
-"""Endpoints of each scope."""
 
 
 site = site_fixture(is_shared=True, RATE_LIMIT_REPORTS="0", RATE_LIMIT_KEYS="0")

@@ -9,12 +9,11 @@ from typing import Any
 import jwt
 
 SHARED = "53d0c7b1e9f2486aa41fd7c06b8e35925cc4c1d0"
-AUTH = {
+AUTH = {  # the settings that docs/integrate.md gives for Simple JWT
     "AUTH_SHARED_SECRET": SHARED,
     "AUTH_USER_CLAIM": "user_id",
     "AUTH_REQUIRED_CLAIMS": "token_type:access",
 }
-"""The settings that docs/integrate.md gives for Simple JWT."""
 
 
 def token(user: str = "u1", secret: str = SHARED, **claims: Any) -> str:

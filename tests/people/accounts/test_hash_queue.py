@@ -21,9 +21,7 @@ from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.people.accounts import hash_queue
 from koyjabo.people.accounts.hash_queue import MAX_JOBS_OF_ADDRESS, HashQueue, PasswordClient
 
-ENDLESS = "$argon2id$v=19$m=65536,t=1000000,p=4$c29tZXNhbHQ$" + "A" * 43
-"""A hash that takes hours of CPU time."""
-
+ENDLESS = "$argon2id$v=19$m=65536,t=1000000,p=4$c29tZXNhbHQ$" + "A" * 43  # a hash that takes hours of CPU time
 OWNER = {"email": "owner@example.com", "password": "rickshaw at dawn"}
 
 

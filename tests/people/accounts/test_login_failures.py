@@ -16,9 +16,7 @@ from koyjabo.people.accounts.throttle.guess_budget import Plan
 from koyjabo.people.accounts.throttle.login_throttle import FAMILIAR_GUESS, GUESS_PLANS, LOGIN_GUESS, PASSWORD_GUESS
 
 MOST, RESERVE = 6, 3
-NETWORKS = 4
-"""Networks that guess in turn."""
-
+NETWORKS = 4  # networks that guess in turn
 WRONG = {"password": "something else"}
 
 

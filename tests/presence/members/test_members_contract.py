@@ -138,8 +138,7 @@ pick = st.integers(0, MAX_WORKERS - 1)
 LATEST_S = 10
 """Maximum time, in seconds, until a killed worker's people are gone. Until then they may be counted."""
 
-Line = tuple[str, str]
-"""A person and the id of their connection."""
+Line = tuple[str, str]  # a person and the id of their connection
 
 
 class Model:

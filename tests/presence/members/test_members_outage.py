@@ -12,8 +12,7 @@ from koyjabo.presence.members.member_script_redis import MAX_REPORTS
 from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.online_members_redis import FORGET_MS
 
-MANY = 2 * MAX_REPORTS + 1
-"""More people than one call to Redis can contain."""
+MANY = 2 * MAX_REPORTS + 1  # more people than one call to Redis can contain
 
 
 @pytest.fixture

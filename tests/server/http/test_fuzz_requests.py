@@ -18,7 +18,7 @@ BODY = json.dumps({"visitorId": "ayesha"}).encode()
 COMMUNITY = "/ws/communities/1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b/visitors/"
 FORM = b"email=a%40b&password=%00&csrf_token="
 
-REQUESTS = {
+REQUESTS = {  # valid requests
     "a visit": head("POST", REGISTER, f"Content-Length: {len(BODY)}") + BODY,
     "a visit in chunks": head("POST", REGISTER, "Transfer-Encoding: chunked") + chunked(BODY[:5], BODY[5:]),
     "the numbers": head("GET", "/api/stats", 'If-None-Match: W/"x", "y"', "Accept-Encoding: gzip;q=0.5"),
@@ -35,8 +35,6 @@ REQUESTS = {
     "a handshake of Socket.IO": upgrade(SOCKETIO),
     "a poll": head("GET", "/socket.io/?EIO=4&transport=polling&sid=x", "Origin: http://localhost"),
 }
-"""Valid requests."""
-
 PARTS = [b"\r\n", b"\n", b"\r\n\r\n", b" ", b":", b",", b";", b"\0", b"\xff", b"%", b"%00", b"/", b"?", b"=", b'"',
          b"\t", b"9" * 20, b"-1", b"0x10", b"x" * 9000, b"Connection: close\r\n", b"Content-Length: 3\r\n",
          b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n", b"Host: [\r\n", b"Upgrade: h2c\r\n",

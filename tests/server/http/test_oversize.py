@@ -47,7 +47,7 @@ form = partial(post, "/login", kind="application/x-www-form-urlencoded")
 parts = partial(post, "/login", kind="multipart/form-data; boundary=b")
 PART = b'--b\r\nContent-Disposition: form-data; name="a"'
 INNER = b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n"
-COSTLY = {
+COSTLY = {  # requests that would take much memory or time if the server did their work, and the statuses they may get
     "gzip": ({415}, coded("gzip", BOMB)),
     "gzip in gzip": ({415}, coded("gzip, gzip", gzip.compress(BOMB))),
     "br in capitals": ({415}, coded("BR", b"\x8b\x01\x80")),
@@ -72,7 +72,6 @@ COSTLY = {
     "addresses": ({200}, head("GET", "/api/stats", "X-Forwarded-For: " + "203.0.113.7, " * 600)),
     "a token": ({401}, head("GET", "/api/auth/me", "Authorization: Bearer " + "x." * 4_000)),
 }
-"""Requests that would take much memory or time if the server did their work, and the statuses they may get."""
 
 
 def test_a_request_that_would_cost_much_is_refused_or_costs_little(server):

@@ -141,11 +141,10 @@ def of_reader(postgres: PostgresDatabases) -> str:
     return database.url.replace("postgres@", f"{role}@", 1)
 
 
-CASES: dict[str, Callable[[PostgresDatabases], str]] = {
+CASES: dict[str, Callable[[PostgresDatabases], str]] = {  # the URL of a database, by the reason that the sentence has
     "Is a directory": lambda _: "sqlite:////tmp",
     "its role lacks SELECT, INSERT, UPDATE or DELETE on ": of_reader,
 }
-"""The URL of a database, by the reason that the sentence has."""
 
 
 @pytest.mark.parametrize("reason", CASES)

@@ -17,7 +17,7 @@ from koyjabo.site.home.pace import at_this_pace
 CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT))  # a Tuesday, 10:48
 
 
-PACES = [
+PACES = [  # visits until a milestone, the visits of the last days, and the prediction
     (50, [100] * 7, "Expected today"),
     (100, [100] * 7, "Expected tomorrow"),
     (300, [9_999, *[100] * 7], "Expected on Friday"),  # only the last seven days count
@@ -29,7 +29,6 @@ PACES = [
     (100, [0, 0, 0, 100, 100, 100, 100], "Expected on Thursday"),
     (100, [], ""),
 ]
-"""Visits until a milestone, the visits of the last days, and the prediction."""
 
 
 def test_the_day_of_a_milestone_is_predicted_from_the_last_seven_days(site):

@@ -19,9 +19,7 @@ from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer
 
 UPDATE = "page_update"
-WITHOUT_PULSES = {"koyjabo.base.cluster.base.TICK_S": 3600}
-"""A worker learns of the other's views only from Redis."""
-
+WITHOUT_PULSES = {"koyjabo.base.cluster.base.TICK_S": 3600}  # a worker learns of the other's views only from Redis
 STORED_VIEWS = """
 SELECT (SELECT count(*) FROM visits WHERE page = '/a') + (SELECT count(*) FROM events WHERE page = '/a')
 """

@@ -6,7 +6,7 @@ from koyjabo.base.core.urls import page_of, sent_page
 from koyjabo.site.page_numbers.page_numbers import MAX_PATHS, PATHS_OF_A_REGISTRATION
 from koyjabo.web.limits.limits import MIN_NEW_PAGES, NEW_PAGES
 
-PAGES = {
+PAGES = {  # what clients send, by the page it names
     "/posts/a": ["/posts/a", "/posts/a?utm_source=x", "/posts/%61#top", " /posts/a\n", "/x/../posts/a"],
     "/posts/b": [
         "https://me.example/posts/b",
@@ -18,8 +18,6 @@ PAGES = {
     "//cdn.example/a": ["//cdn.example/a", "https://me.example//cdn.example/a"],
     "/https://me.example/a": ["/https://me.example/a", "https://web.example/https://me.example/a"],
 }
-"""What clients send, by the page it names."""
-
 NO_PAGES = (
     "posts/1", "posts", "?page=1", "#top", " ", "me.example/a", "www.me.example", "https:/me.example/a", "https:a",
     "http:///a", "javascript:alert(1)", "file:///home/a", "content://media/7", "/C:/a.html", "about:blank", "null",

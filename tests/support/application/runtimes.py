@@ -18,8 +18,7 @@ with warnings.catch_warnings():
 from koyjabo.base.core.runtime import Runtime
 from support.programs.patience import PATIENCE_S
 
-HUBS = ("epolls", pytest.param("poll", marks=pytest.mark.long))
-"""`poll` is used where there is no epoll."""
+HUBS = ("epolls", pytest.param("poll", marks=pytest.mark.long))  # `poll` is used where there is no epoll
 
 
 class Panic(BaseException):

@@ -32,15 +32,13 @@ from support.programs.processes import METRICS_TOKEN, NO_LIMITS, SECRET
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
 TABLES = ("counters", "visits", "visitors", "daily_visits", "hourly_visits", "adjustments", "people", "person_days")
 
-UPGRADE = {
+UPGRADE = {  # headers of the handshake in RFC 6455
     "Connection": "Upgrade",
     "Upgrade": "websocket",
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
-"""Headers of the handshake in RFC 6455."""
-
-SETTINGS = {
+SETTINGS = {  # default settings of a test's site
     "ENVIRONMENT": "production",  # does not read `.env`
     "SECRET_KEY": SECRET,
     "ALLOW_EPHEMERAL_STORAGE": "1",
@@ -48,7 +46,6 @@ SETTINGS = {
     "METRICS_TOKEN": METRICS_TOKEN,
     **NO_LIMITS,
 }
-"""Default settings of a test's site."""
 
 
 class Time:

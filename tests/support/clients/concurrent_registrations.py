@@ -18,9 +18,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
-Visit = tuple[str, str]
-"""(visitorId, visitId)"""
-
+Visit = tuple[str, str]  # (visitorId, visitId)
 TRY_AGAIN_AFTER_S, NEXT_AFTER_S = 0.05, 0.1
 REQUEST_TIMEOUT_S = PATIENCE_S / 2
 

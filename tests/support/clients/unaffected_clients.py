@@ -11,8 +11,7 @@ from support.clients.listener import PlainListener, SocketioListener
 from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import ChangedServer, changed_server
 
-A_FEW = 2
-"""Connections used to query the server: an earlier one may not have ended yet."""
+A_FEW = 2  # connections used to query the server: an earlier one may not have ended yet
 
 
 class UnaffectedClients:

@@ -13,9 +13,7 @@ MORE, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FINAL, MASKED = 0x80, 0x80
 MASK = b"\x5a\xa5\x0f\xf0"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-"""The expected response to that key (RFC 6455, 1.3)."""
-
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the expected response to that key (RFC 6455, 1.3)
 PLAIN = "/"
 SOCKETIO = "/socket.io/?EIO=4&transport=websocket"
 

@@ -221,8 +221,7 @@ class PostgresDatabase:
         return True
 
 
-Database = SqliteDatabase | PostgresDatabase
-"""A test's own database, seen from outside the product."""
+Database = SqliteDatabase | PostgresDatabase  # a test's own database, seen from outside the product
 
 
 def _first_rows() -> list[str]:

@@ -16,8 +16,7 @@ from types import ModuleType
 from typing import Any
 
 USER = "pgserver"
-VERSION = 16
-"""The only PostgreSQL version that pgserver provides."""
+VERSION = 16  # the only PostgreSQL version that pgserver provides
 
 
 @cache

@@ -22,9 +22,7 @@ REMEDY = "`make tools` brings it"
 FAILS_AFTER_MS, NEVER_MS = 1500, 3_600_000
 """How long a server may not reply until the Sentinels consider it failed: once they watch, and before."""
 
-ANSWERS_S = 1.0
-"""A server that takes longer to reply is considered frozen."""
-
+ANSWERS_S = 1.0  # a server that takes longer to reply is considered frozen
 SERVICE = "mymaster"
 
 

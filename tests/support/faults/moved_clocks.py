@@ -11,8 +11,7 @@ from support.faults.shared_numbers import SharedNumber
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer
 
-SLACK_MS = 30_000
-"""Time that a test may take on a busy machine."""
+SLACK_MS = 30_000  # time that a test may take on a busy machine
 
 
 class Timed:

@@ -21,9 +21,7 @@ from koyjabo.reports.community_people import Reports
 from koyjabo.reports.people_queries import VisitorConversion
 from support.application.site import Site, Time
 
-Moment = tuple[str, int]
-"""(local day, start of the local hour)"""
-
+Moment = tuple[str, int]  # (local day, start of the local hour)
 DAY_S = 86_400
 
 

@@ -11,13 +11,9 @@ from support.application.site import Site
 from support.clients.forms import answer
 from support.people.accounts import PASSWORD
 
-PARTS = ("outsider", "member", "moderator", "admin", "site_admin")
-"""Members of the cast who view pages."""
-
+PARTS = ("outsider", "member", "moderator", "admin", "site_admin")  # members of the cast who view pages
 CSRF_COOKIE = "csrf_access_token"
-FOR_SCRIPTS = {"/admin/search", "/admin/state"}
-"""Page routes that return JSON."""
-
+FOR_SCRIPTS = {"/admin/search", "/admin/state"}  # page routes that return JSON
 FIELD = re.compile(r'<input type="hidden" name="csrf_token" value="([^"]*)">')
 
 

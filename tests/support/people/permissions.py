@@ -132,9 +132,7 @@ CONFIRMED_FORMS = """
     panel_users.demote panel_users.make_viewer panel_users.disable panel_users.log_out
     panel_users.reset_second_factor panel_shares.end_share panel_keys.revoke_key
 """
-ASKS = set(CONFIRMED_FORMS.split())
-"""Forms that ask for confirmation."""
-
+ASKS = set(CONFIRMED_FORMS.split())  # forms that ask for confirmation
 BODIES = {
     "api_counting.register_visit": {"visitorId": "ayesha"},
     "api_evidence.heartbeat": {"visitorId": "ayesha"},

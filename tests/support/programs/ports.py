@@ -10,11 +10,8 @@ from itertools import cycle
 PORTS = range(20_000, 30_000)
 """Below the ports used for outgoing connections, which could otherwise take a stopped server's port."""
 
-EACH = 500
-"""Number of ports reserved for each test process, so that processes never collide."""
-
-_ports = cycle(random.sample(PORTS, len(PORTS)))
-"""The ports of this process in turn, so that a port is not reused soon."""
+EACH = 500  # number of ports reserved for each test process, so that processes never collide
+_ports = cycle(random.sample(PORTS, len(PORTS)))  # the ports of this process in turn, so that a port is not reused soon
 
 
 def reserve_ports() -> socket.socket:

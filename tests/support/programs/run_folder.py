@@ -26,8 +26,7 @@ TABLES = Path(__file__).resolve().parents[3] / ".venv" / "hypothesis"
 MARKER = "KOYJABO_TESTS_RUN"
 END_S = 30
 ROUNDS, ROUND_S = 100, 0.05
-REMOVE = 0
-"""IPC_RMID of shmctl(2)."""
+REMOVE = 0  # IPC_RMID of shmctl(2)
 
 
 class RunFolder:

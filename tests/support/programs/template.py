@@ -31,13 +31,11 @@ from typing import Any
 
 ROOT = str(Path(__file__).resolve().parents[3])
 
-FOR_SERVERS = (
+FOR_SERVERS = (  # imported in addition to the packages that a server loads completely
     *("config", "koyjabo.application.assembly", "koyjabo.base.cluster.redis_client", "koyjabo.server.process.worker"),
     *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite"),
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
-"""Imported in addition to the packages that a server loads completely."""
-
 USED_BY_COMMANDS = ("engineio.async_drivers.threading", "sqlalchemy.dialects.postgresql.psycopg2")
 """Modules that are imported when an application is made."""
 
@@ -46,8 +44,7 @@ MISSING = object()
 SET_CHILD_SUBREAPER = 36
 
 REQUEST_SIZE = 1 << 20
-FILES = 4
-"""Standard input, output and error, and a socket for the pid and the exit status."""
+FILES = 4  # standard input, output and error, and a socket for the pid and the exit status
 
 
 class Patch:

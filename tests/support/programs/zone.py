@@ -6,8 +6,7 @@ import os
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-HOUR = 9
-"""The local hour when a run begins: long after the nightly work, and long before midnight."""
+HOUR = 9  # the local hour when a run begins: long after the nightly work, and long before midnight
 
 
 def _name() -> str:

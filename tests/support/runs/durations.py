@@ -11,8 +11,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[2]
 FILE = TESTS / "durations.json"
-UNKNOWN_S = 5.0
-"""Assumed duration of a module that was never measured, so that it starts early."""
+UNKNOWN_S = 5.0  # assumed duration of a module that was never measured, so that it starts early
 
 
 class Durations:

@@ -10,8 +10,7 @@ import pytest
 
 from support.runs.cpu import used_s
 
-MAX_LINES = 25
-"""Lines of each list."""
+MAX_LINES = 25  # lines of each list
 
 
 class Profile:

@@ -12,8 +12,7 @@ from support.runs.durations import TESTS
 EVERYTHING = os.environ.get("KINDS") == "all"
 """Run every test on both kinds of database, and every theme and width of a page."""
 
-COLLECTED = pytest.StashKey[list[pytest.Item]]()
-"""Key for the list of all collected tests, including deselected ones."""
+COLLECTED = pytest.StashKey[list[pytest.Item]]()  # key for the list of all collected tests, including deselected ones
 
 
 @dataclass

@@ -24,9 +24,7 @@ from pathlib import Path
 from typing import Any
 
 TRESPASS = "a real thread is where only greenlets may be"
-LEAVES_WITHIN_S = 10
-"""The limit promised to operators in the documents."""
-
+LEAVES_WITHIN_S = 10  # the limit promised to operators in the documents
 CONNECTIONS = """http.connection http.connections http.server websockets.buffered_connection websockets.connection
 websockets.connection_loop websockets.delay_line websockets.engine websockets.engineio_socket websockets.sockets"""
 """Modules that read the clock to limit connections."""

@@ -11,8 +11,7 @@ from support.programs.service import Service
 
 NGINX_CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 CADDY_CONFIGURATION = ROOT / "deploy" / "Caddyfile"
-CADDY_OPTIONS = "log default {"
-"""Tests insert their global options before this line."""
+CADDY_OPTIONS = "log default {"  # tests insert their global options before this line
 
 
 class Nginx(Service):

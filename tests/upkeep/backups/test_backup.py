@@ -13,8 +13,7 @@ from koyjabo.people.accounts.services import AccountServices
 from koyjabo.reports.community_people import Reports
 from koyjabo.upkeep.backups import backup_queries
 
-NEW = {"epoch", "revision", "revoked_ms", "version"}
-"""Columns with new values after a restore."""
+NEW = {"epoch", "revision", "revoked_ms", "version"}  # columns with new values after a restore
 
 
 def test_a_restore_removes_invitations_waiting_emails_and_the_links_in_emails(full, empty, tmp_path):

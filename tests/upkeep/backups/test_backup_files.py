@@ -117,7 +117,7 @@ def counters_with(column: str, value: int) -> Callable[[list[bytes]], list[bytes
     return changed
 
 
-REFUSED = {
+REFUSED = {  # the reason for a refusal, and what was done to the file
     "truncated": lambda file: file.write_bytes(file.read_bytes()[:-100]),
     "end is missing": of_lines(lambda lines: lines[:-1]),
     "damaged": flip_a_bit,
@@ -139,7 +139,6 @@ REFUSED = {
     "'epoch': 9007199254740992": with_seal(counters_with("epoch", 2**53)),
     "impossible revision": with_seal(counters_with("revision", 2**63 - 1)),
 }
-"""The reason for a refusal, and what was done to the file."""
 
 
 def test_a_damaged_backup_or_one_with_a_wrong_head_changes_nothing(file, empty, tmp_path, monkeypatch):

@@ -227,14 +227,13 @@ def test_a_failed_backup_is_tried_again_after_an_hour_up_to_three_times_a_day(si
     assert not is_possible(site)
 
 
-DUE = {
+DUE = {  # the day of the last backup that is due, and when the next one is, in UTC
     "2026-03-29T01:29:59+00:00": ("2026-03-28", "2026-03-29T01:30"),
     # Clocks jump from 02:00 to 03:00 there, so 02:30 does not exist.
     "2026-03-29T01:30:00+00:00": ("2026-03-29", "2026-03-30T00:30"),
     # 02:30 occurs twice: at 00:30 and at 01:30 UTC.
     "2026-10-25T01:30:00+00:00": ("2026-10-25", "2026-10-26T01:30"),
 }
-"""The day of the last backup that is due, and when the next one is, in UTC."""
 
 
 def test_a_backup_is_due_once_on_every_local_day(sqlite_database, folder):
@@ -341,8 +340,7 @@ def test_a_folder_that_is_not_writable_is_named_before_and_after_a_backup(site, 
     assert state(site).failed.error.startswith(sentence)  # until a backup is verified
 
 
-NOON_MS = 1_795_521_600_000
-"""Noon on 2026-11-24, UTC."""
+NOON_MS = 1_795_521_600_000  # noon on 2026-11-24, UTC
 
 
 def nights(count: int) -> list[str]:

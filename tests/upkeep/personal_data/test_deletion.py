@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.application.site import Site, assert_error
+from support.application.site import Site, assert_error, site_fixture
 from support.people.accounts import PASSWORD, sign_up, try_login
 from support.people.communities import found, give, site_admin
 from support.programs.patience import PATIENCE_S
@@ -21,10 +21,7 @@ ME = "/api/auth/me"
 RIGHT = {"password": PASSWORD}
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
+site = site_fixture()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import re
 import threading
 
 import pytest
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.people.page_readers import Reader
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
@@ -27,11 +27,7 @@ from koyjabo.upkeep.recounts.derived_tables_queries import INVARIANTS, SUM_TABLE
 from koyjabo.upkeep.recounts.recounts import RECOUNT_BEGUN, RECOUNT_ENDED, Recounts
 from koyjabo.upkeep.recounts.total import TotalAdjuster
 
-
-@pytest.fixture
-def site(database):
-    with Site(database.url, STARTING_TOTAL=4000) as site:
-        yield site
+site = site_fixture(STARTING_TOTAL=4000)
 
 
 def actions(site: Site, admin: Account) -> list[str]:

@@ -8,7 +8,7 @@ from support.programs.processes import ROOT
 
 from koyjabo.counting.models import Visit
 
-TEXTS = {
+TEXTS = {  # the texts about a visit's columns: what is removed of them, and what is kept
     "visitor_id visit_id": ("the random numbers of the browser and the visit", ""),
     "user_id": ("the link to an account", ""),
     "user_agent": ("the exact browser version", "kind of browser"),
@@ -25,8 +25,6 @@ TEXTS = {
     "attended_ms acted": ("", "how the page was used"),
     "is_bot automated": ("", "kind of browser"),
 }
-"""The texts about a visit's columns: what is removed of them, and what is kept."""
-
 REPLACED = dict.fromkeys(("visitor_id", "visit_id", "user_id"), "reduced")
 """Columns that have a different, meaningless value afterwards."""
 

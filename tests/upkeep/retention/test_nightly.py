@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from support.application.site import Site
+from support.application.site import Site, site_fixture
 from support.sites.full_site import use_small_pieces
 
 from koyjabo.base.core.runtime import ThreadRuntime
@@ -22,10 +22,7 @@ class InPlace(ThreadRuntime):
         main()
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, RETENTION_DAYS="30") as site:
-        yield site
+site = site_fixture(RETENTION_DAYS="30")
 
 
 @pytest.fixture

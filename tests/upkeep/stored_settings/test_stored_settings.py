@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from support.application.site import SECRET, Site
+from support.application.site import SECRET, Site, site_fixture
 from support.clients.concurrent_registrations import Crowd
 from support.clients.worker_connections import only, two_workers
 from support.databases.at_once import hold_for_two
@@ -34,10 +34,7 @@ MAIL = "smtp://sender:hush@mail.example.com:587?from=live@example.com"
 CRAWLER = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, TIMEZONE="") as site:
-        yield site
+site = site_fixture(TIMEZONE="")
 
 
 def change(site: Site, **values: str) -> None:

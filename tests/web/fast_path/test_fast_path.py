@@ -50,7 +50,7 @@ def register(**fields: Any) -> Asked:
     return post("/api/visitor/register", {"visitorId": "ayesha", **fields})
 
 
-USUAL = [
+USUAL = [  # requests that the fast path handles
     register(visitId="1", userAgent="Mozilla/5.0", referrer="https://example.com/a?b", page="/history"),
     register(visitId="1"),
     register(visitId=7, timestamp="soon"),
@@ -70,8 +70,6 @@ USUAL = [
     Asked("GET", "/badge.svg", "value=online&community=x"),
     *[register()] * 20,  # more than one address may send
 ]
-"""Requests that the fast path handles."""
-
 TAKEN = {200, 204, 304, 400, 404, 429}
 
 
@@ -141,9 +139,7 @@ the smallest one, and between the smallest one and the stats.
 """
 
 RUNS = 60
-HEADER = 8_000
-"""Size of the largest header, bytes (docs/limits.md)."""
-
+HEADER = 8_000  # size of the largest header, bytes (docs/limits.md)
 ODD = "%7ea"
 TAGS = ", ".join(f'W/"{number:x}"' for number in range(10**6, 10**6 + HEADER // 13))
 HEADERS = {
@@ -187,11 +183,10 @@ LARGEST: dict[tuple[str, str], Callable[[int], Fields] | None] = {
 }
 """What makes the largest body, from a number for a new one, by handlers that do not wait in the fair queue."""
 
-SMALLEST: dict[str, Callable[[int], Fields]] = {
+SMALLEST: dict[str, Callable[[int], Fields]] = {  # what makes the smallest visit, by path
     "/api/visitor/register": lambda number: {"visitorId": f"s{number}"},
     "/gh": lambda number: {"action": "record-visit", "requestId": f"s{number}", "data": '{"visitorId": "s"}'},
 }
-"""What makes the smallest visit, by path."""
 
 
 @pytest.fixture(scope="module")

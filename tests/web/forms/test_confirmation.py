@@ -82,7 +82,7 @@ class Cases:
         return Reader(self.site).sign_up(f"stranger{next(self._numbers)}")
 
 
-FACTS = {
+FACTS = {  # the names and numbers that each confirmation shows: people, members, sessions, totals
     "pages_communities.remove_member": ("{member}", "{community}"),
     "pages_communities.leave_community": ("{community}",),
     "pages_communities.delete_community": ("{community}", ": 2"),
@@ -101,8 +101,6 @@ FACTS = {
     "panel_data.erase_visitor": (),
     "panel_receipts.set_total": ("4,000", "5,000", "+1,000"),
 }
-"""The names and numbers that each confirmation shows: people, members, sessions, totals."""
-
 TYPED_TEXTS = {
     "pages_communities.delete_community": "Mirpur 10",
     "panel_users.promote": "{email}",

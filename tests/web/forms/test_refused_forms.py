@@ -42,9 +42,7 @@ CHOSEN = {"role": "moderator", "open": "on", "token": "t0ken", "visitorId": "vis
 CHOSEN |= {CONFIRMED: "0af", TYPED: "Banani"}
 SECRET = dict.fromkeys(SECRET_LABELS, "rickshaw at dawn")
 RETRY = "data-countdown"
-MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
-"""No server listens there."""
-
+MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"  # no server listens there
 NEEDS_NO_DATABASE = {"pages_preferences.choose_language", "pages_preferences.choose_theme"}
 
 PAGES = sorted(

@@ -15,9 +15,7 @@ HTML, JSON = {"Accept": "text/html"}, {"Accept": "application/json"}
 MODULE = "/static/js/koyjabo.js"
 FOR_OTHERS = (MODULE, "/api/stats", "/badge.svg", "/embed", "/healthz", "/socket.io/?EIO=4&transport=polling")
 OWN = ("/", "/account", "/api/auth/me", "/docs/")
-WITHIN_PAGES = re.compile(r" style=|<style| onclick=")
-"""Scripts and styles that a policy would refuse."""
-
+WITHIN_PAGES = re.compile(r" style=|<style| onclick=")  # scripts and styles that a policy would refuse
 PROXIED = {
     "X-Forwarded-Proto": "https",
     "X-Forwarded-For": "203.0.113.7",

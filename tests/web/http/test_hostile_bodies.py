@@ -112,8 +112,7 @@ def test_no_body_of_an_api_call_blocks_the_event_loop(site, cast):
     assert slow == {}
 
 
-LONG = 7_000
-"""Size in bytes of a header or path that the server still accepts."""
+LONG = 7_000  # size in bytes of a header or path that the server still accepts
 
 
 def token(header: bytes, claims: bytes) -> str:

@@ -203,9 +203,7 @@ def test_a_path_may_end_with_a_slash(limited_site):
     assert post(limited_site, {"visitorId": "a"}, "/api/visitor/heartbeat/").status_code == 204
 
 
-MAX_MS = 15.0
-"""Maximum CPU time of the serving thread, on the budgets' reference machine."""
-
+MAX_MS = 15.0  # maximum CPU time of the serving thread, on the budgets' reference machine
 TRIES = 50
 """A busy machine slows some attempts and never speeds one up. From the fourth attempt on, each is compared with the
 machine's current speed: on a shared core, both take twice the CPU time.

@@ -12,9 +12,7 @@ from koyjabo.web.limits.limits import MIN_VISITOR_SHARE
 LIMIT = 3
 PHONE, OTHER = "203.0.113.7", "203.0.113.8"
 LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]
-UNIX_SOCKET = ""
-"""The address of a proxy on a Unix socket, as other WSGI servers report it."""
-
+UNIX_SOCKET = ""  # the address of a proxy on a Unix socket, as other WSGI servers report it
 FORWARDED = ({"X-Forwarded-For": PHONE}, {"Forwarded": f"for={PHONE}"}, {"X-Real-IP": PHONE}, {"Via": "1.1 proxy"})
 
 

@@ -24,14 +24,12 @@ from koyjabo.web.login.tokens import ACCESS_TOKEN_S, CSRF_HEADER, REFRESH_TOKEN_
 ME, REFRESHED, LOGOUT = "/api/auth/me", "/api/auth/refresh", "/api/auth/logout"
 
 ELSEWHERE = "https://evil.example"
-NEVER_BY_COOKIE = {
+NEVER_BY_COOKIE = {  # any site may call these, and a cookie makes no difference
     "api_counting.register_visit",
     "api_events.record_events",
     "api_evidence.heartbeat",
     "api_retention.forget",
 }
-"""Any site may call these, and a cookie makes no difference."""
-
 HARMLESS = {"pages_preferences.choose_language", "pages_preferences.choose_theme"}
 """They only change the language or the theme."""
 

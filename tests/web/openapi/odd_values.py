@@ -6,7 +6,7 @@ from typing import Any
 
 from support.people.accounts import PASSWORD
 
-GOOD: dict[str, Any] = {
+GOOD: dict[str, Any] = {  # valid values for the other fields that a body needs
     "visitorId": "ayesha",
     "email": "karim@example.com",
     "password": PASSWORD,
@@ -24,14 +24,10 @@ GOOD: dict[str, Any] = {
     "scopes": ["reports:read"],
     "visits": [],
 }
-"""Valid values for the other fields that a body needs."""
-
-GOOD_OF = {
+GOOD_OF = {  # valid fields for bodies where a field in GOOD has a different meaning
     "PanelInvitationBody": {"role": "viewer"},
 }
-"""Valid fields for bodies where a field in GOOD has a different meaning."""
-
-ODD_VALUES: list[Any] = [
+ODD_VALUES: list[Any] = [  # texts, dates, numbers, patterns and shapes that a field may not expect
     *("", " ", "a\r\nb: c", "a\0b", "x" * 6000, "\u202eabc", "কমল@example.com"),
     "🛺" * 20,  # four bytes a character
     "\ud83d",  # half a character
@@ -42,4 +38,3 @@ ODD_VALUES: list[Any] = [
     *("0001-01-01", "9999-12-31", "2025-02-30", "2025-12-16T04:48:38.412Z", "00000000-0000-0000-0000-000000000000"),
     *(None, True, 2**63, -(2**63) - 1, 10**400, 0.5, float("inf"), [[]], {"": {}}),
 ]
-"""Texts, dates, numbers, patterns and shapes that a field may not expect."""

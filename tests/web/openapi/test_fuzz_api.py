@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import jwt
 import odd_values
 import pytest
 from hypothesis import given, strategies as st
-from support.application.site import Site, assert_error
+from support.application.site import Site, assert_error, site_fixture
 from support.people.accounts import Person, bare, bearer, log_in
 from support.people.communities import Cast, invite
 from support.runs.fuzz_effort import TIMES, effort
@@ -27,20 +26,14 @@ UNLIMITED = {f"RATE_LIMIT_{what}": "0" for what in ("REGISTRATIONS", "VISITOR", 
 NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
 """No email can be sent, but the calls must not fail."""
 
-EXAMPLES = 8
-"""Examples per operation."""
-
+EXAMPLES = 8  # examples per operation
 ONE_IN = {0: 61, 1: 5}.get(TIMES, 1)
 """One in this many combinations of an odd value and a place is tried. The number is prime, so that every value and
 place is tried in turn.
 """
 
-FILTERED = "/api/reports/summary"
-"""Represents all reports, which parse filters the same way."""
-
-STREAM = "/stream"
-"""Paths with this ending need the real server; a test client gets an error."""
-
+FILTERED = "/api/reports/summary"  # represents all reports, which parse filters the same way
+STREAM = "/stream"  # paths with this ending need the real server; a test client gets an error
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "x")
 
 
@@ -129,10 +122,7 @@ def world(site: Site) -> World:
     return World(site)
 
 
-@pytest.fixture(scope="module")
-def site(module_database) -> Iterator[Site]:
-    with Site(module_database.url, **UNLIMITED, **NO_MAILBOX) as site:
-        yield site
+site = site_fixture(is_shared=True, **UNLIMITED, **NO_MAILBOX)
 
 
 @pytest.mark.parametrize("module_database_kind", ["sqlite"], indirect=True)
