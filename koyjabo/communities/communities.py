@@ -6,9 +6,11 @@ and reports are kept, and are available again once it is restored.
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from math import inf
 from typing import Any
 
-from koyjabo.base.core.errors import UnknownCommunity
+from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Slice
@@ -22,6 +24,9 @@ from .roles import ADMIN, MEMBER, Access
 
 MAX_FOUNDED_COMMUNITIES = 20
 """Maximum number of communities that one user may found, not counting archived ones. Site admins have no limit."""
+
+LISTED_KEPT_MS = 1_000
+"""How long `has_listed` is kept in memory, ms."""
 
 ACTION_LABELS |= {
     "community.create": N_("Community created"),
@@ -40,6 +45,9 @@ class Communities(Changes):
     Forbidden if the role is too low; LedgerUnavailable. `values` are columns: name, name_bn, description,
     description_bn, is_open, is_listed, count_anonymous, public_count.
     """
+
+    _has_listed = False
+    _listed_read_ms = -inf
 
     @transaction
     def create(self, tx: Transaction, account: Account, values: Mapping[str, Any]) -> Access:
@@ -60,6 +68,15 @@ class Communities(Changes):
         """
         # A report, because reading a page costs as much as reading all pages before it.
         return self._database.report(queries.listed, account, text, order, start, count)
+
+    def has_listed(self) -> bool:
+        """Whether any community is listed, or was LISTED_KEPT_MS ago. Without a database, the last known answer."""
+        now_ms = self._clock.elapsed_ms()
+        if now_ms - self._listed_read_ms > LISTED_KEPT_MS:
+            self._listed_read_ms = now_ms
+            with suppress(LedgerUnavailable):
+                self._has_listed = self._database.read(queries.has_listed)
+        return self._has_listed
 
     def own(self, account: Account, start: int, count: int) -> Slice[Access]:
         """A page of `count` communities that `account` is a member of, ordered by name, from the offset `start`."""

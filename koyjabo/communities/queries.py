@@ -9,7 +9,7 @@ community recreates it from the sums. Neither changes other counting data.
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -85,6 +85,11 @@ def listed(session: Session, account: Account, text: str, order: str, start: int
         communities = communities.where(or_(*(has(name, part) for name in COMMUNITY_NAMES)))
     ordered = communities.order_by(*LIST_ORDERS[order], *_BY_NAME).offset(start).limit(count)
     return Slice(tuple(_read(session, account, ordered)), length(session, communities))
+
+
+def has_listed(session: Session) -> bool:
+    """Whether any community is listed."""
+    return bool(session.scalar(select(exists().where(Community.is_listed, IS_NOT_ARCHIVED))))
 
 
 def own(session: Session, account: Account, start: int, count: int) -> Slice[Access]:

@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
     that a database failure gets its own close code.
     """
     app.url_value_preprocessor(_resolve)
-    app.jinja_env.globals["member_count"] = _member_count
+    app.jinja_env.globals.update(member_count=_member_count, has_communities=_has_communities)
 
 
 def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
@@ -40,6 +40,10 @@ def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
 def _member_count(community: Community) -> int:
     """Number of members. Templates check the permission."""
     return community_services().directory.sizes([community])[community.id]
+
+
+def _has_communities() -> bool:
+    return community_services().directory.has_listed()
 
 
 def founding() -> Form[NewCommunityBody]:

@@ -1,6 +1,6 @@
 """The panel for an admin of the site: by keyboard only, without scripts, and on a tablet."""
 
-from pages import expect, sent_by, stat, visit, wait_for
+from pages import away, expect, sent_by, stat, visit, wait_for
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -41,3 +41,19 @@ def test_the_panel_works_without_scripts(new_device, session, site):
     with page.expect_download() as download:
         page.get_by_role("button", name="Download", exact=True).click()
     assert download.value.suggested_filename.startswith("visits-")
+
+
+def test_a_form_stays_as_typed_while_the_server_is_away_and_is_sent_again(admin_tab, site):
+    page, button = admin_tab, admin_tab.get_by_role("main").get_by_role("button", name="Create")
+    visit(page, "/admin/communities/new")
+    page.get_by_label("Name", exact=True).fill("Typed in a tunnel")
+    with away(site):
+        for _ in range(2):
+            button.click()
+            expect(page.locator("form [data-unsent]")).to_have_count(1)
+        page.get_by_role("button", name="Dark theme").click()
+        expect(page.locator(".toast")).to_have_count(1)
+        expect(page.get_by_label("Name", exact=True)).to_have_value("Typed in a tunnel")
+    button.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Typed in a tunnel")
+    expect(page.locator(".toast")).to_contain_text("Typed in a tunnel")

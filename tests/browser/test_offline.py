@@ -12,7 +12,8 @@ long = pytest.mark.long(
     proved_by="browser/test_offline.py::test_a_visit_in_a_tunnel_counts_once_when_the_network_is_back"
 )
 
-NO_NETWORK = "You're offline, and this page isn't saved on your device."
+LINKS = "[...document.links].filter((link) => link.checkVisibility()).map(({ href }) => new URL(href).pathname)"
+NO_PATIENCE = "() => { const wait = setTimeout; self.setTimeout = (act, _, ...values) => wait(act, 0, ...values); }"
 WAITING = "Object.keys(localStorage).filter((key) => key.startsWith('koyjabo.waiting')).map((key) => localStorage[key])"
 MADE = f"""
 new Date(JSON.parse(document.getElementById("known").textContent).nowMs)
@@ -62,6 +63,28 @@ def test_a_visit_in_a_tunnel_counts_once_when_the_network_is_back(device, site):
     assert (len(rows(site, visitor)), site.stats().total) == (4, shown + 3)
 
 
+def test_a_page_in_place_of_another_names_the_side_that_is_away_and_loads_the_other_by_itself(device, site):
+    page = ready(device.open())
+    with away(site):
+        visit(page, "/receipt")
+        heading = page.get_by_role("heading", level=1)
+        expect(heading).to_contain_text("Koy Jabo")
+        assert set(page.evaluate(LINKS)) == {"/", "/receipt"}
+        device.context.set_offline(True)
+        expect(heading).not_to_contain_text("Koy Jabo")
+        device.context.set_offline(False)
+    page.evaluate("dispatchEvent(new Event('online'))")  # by itself it asks every 4 s
+    expect(page.locator("#receipt-lines")).to_be_visible()
+
+
+def test_a_page_that_is_late_is_not_replaced(device, site):
+    page = ready(device.open())
+    (worker,) = device.context.service_workers
+    worker.evaluate(NO_PATIENCE)
+    visit(page, "/receipt")
+    expect(page.locator("#receipt-lines")).to_be_visible()
+
+
 @long
 def test_the_service_worker_never_caches_private_and_changing_pages(device, site, karim):
     page = ready(device.open())
@@ -83,7 +106,7 @@ def test_the_service_worker_never_caches_private_and_changing_pages(device, site
         expect(page.locator("[data-connection]")).to_have_text(made)
         for path in ("/docs", "/account", "/admin/", "/login", "/communities", "/n/1"):
             visit(page, path)
-            assert NO_NETWORK in page.inner_text("main")
+            expect(page.locator("[data-offline]")).to_be_visible()
         check_accessible(page)
         with pytest.raises(Exception, match="ERR_CONNECTION_REFUSED"):
             device.context.new_page().goto("/api/stats")

@@ -11,6 +11,7 @@ from support.programs.installed import program
 from support.programs.processes import ROOT
 
 from koyjabo.base.models import Scope
+from koyjabo.communities.communities import LISTED_KEPT_MS
 from koyjabo.presence.members.online_members import OnlineMembers
 
 NAME, BANGLA = "Mirpur 10 commuters", "মিরপুর ১০-এর যাত্রী"
@@ -28,6 +29,17 @@ def test_a_stranger_sees_listed_communities_and_is_sent_to_the_login_for_hidden_
     assert [(answer.status_code, answer.headers["Location"].partition("?")[0]) for answer in answers] == [
         (303, "/login")
     ] * 2
+
+
+def test_the_header_and_footer_link_the_communities_while_one_is_listed(site, cast):
+    stranger, links = Reader(site), 'href="/communities"'
+    cast.kept_community()
+    counts = []
+    for change in ("SET archived_ms = 1 WHERE archived_ms IS NULL", "SET archived_ms = NULL WHERE archived_ms = 1"):
+        site.rows(f"UPDATE communities {change}")
+        site.time.pass_(milliseconds=LISTED_KEPT_MS + 1)
+        counts.append(stranger.get("/").count(links))
+    assert counts == [0, 2]
 
 
 def test_the_page_of_a_closed_community_refuses_a_join_and_offers_none(site, readers, cast):

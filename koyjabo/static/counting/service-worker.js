@@ -7,7 +7,6 @@ import { drain } from "./koyjabo-queue.js";
 const worker = /** @type {any} */ (self); // its types are not in the DOM library
 const CACHE = `koyjabo ${import.meta.url}`; // the URL contains the version
 const HOME = "/", OFFLINE = "/offline";
-const PRIVATE = /^\/(account|admin|communities|invitations|login|n|reset-password|share|signup|verify-email)(\/|$)/;
 const PROGRAMS = /^\/(api|socket\.io|ws)(\/|$)/;
 const ASSET = /^\/static\/v-/;
 const ASSETS = /(?:src|href)="(\/static\/v-[^"#]+)/g;
@@ -70,19 +69,16 @@ async function fromNetwork(event) {
   return answer;
 }
 
-/** A private page, which is never kept, or the page about a missing network. @param {any} event */
-async function privatePage(event) {
-  const network = fromNetwork(event);
-  return network.catch(async () => (await copyOf(OFFLINE)) || network);
-}
-
-/** @param {any} event  @param {string} path  the page's path */
+/**
+ * A page, however long it takes, or the page about a missing connection. Only the home page has a copy, which
+ * is shown when the network is silent, and then updates itself. @param {any} event  @param {string} path
+ */
 async function page(event, path) {
-  const network = fromNetwork(event);
-  const late = new Promise((_, reject) => setTimeout(reject, PATIENCE_MS)); // treat a silent network as none
+  const copy = path === HOME ? await copyOf(HOME) : undefined, network = fromNetwork(event);
+  const late = new Promise((resolve) => copy && setTimeout(resolve, PATIENCE_MS, copy));
   const answer = await Promise.race([network, late]).catch(() => undefined);
   if (answer && answer.status < 500) return answer;
-  return (path === HOME && (await copyOf(HOME))) || answer || (await copyOf(OFFLINE)) || network;
+  return copy || answer || (await copyOf(OFFLINE)) || network;
 }
 
 /** @param {Promise<number>} drained */
@@ -97,5 +93,5 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { method, mode, url } = event.request, { origin, pathname } = new URL(url);
   if (method !== "GET" || origin !== location.origin) return;
   if (ASSET.test(pathname)) event.respondWith(asset(event));
-  else if (mode === "navigate" && !PROGRAMS.test(pathname)) event.respondWith(PRIVATE.test(pathname) ? privatePage(event) : page(event, pathname));
+  else if (mode === "navigate" && !PROGRAMS.test(pathname)) event.respondWith(page(event, pathname));
 });

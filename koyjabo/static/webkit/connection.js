@@ -11,7 +11,7 @@ const banner = document.querySelector("[data-connection]");
 const language = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 
 /** @returns {Promise<boolean>} whether the server responds */
-async function isAlive() {
+export async function isAlive() {
   try {
     const signal = AbortSignal.timeout?.(ANSWER_LIMIT_MS);
     return (await fetch("/healthz", { cache: "no-store", credentials: "omit", signal })).ok;

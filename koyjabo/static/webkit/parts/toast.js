@@ -24,9 +24,9 @@ function button(label, act) {
 }
 
 /** @param {string} text  @param {() => void} [undo]  called when the user undoes the action */
-function toast(text, undo) {
+export function toast(text, undo) {
   const words = make("p"), message = make("div", { class: "toast" }, words);
-  if (undo) message.append(button(region.dataset.undo ?? "", () => (message.remove(), undo())));
+  if (undo) message.append(button(region.dataset.undo ?? "", undo));
   message.append(button(region.dataset.close ?? "", () => message.remove()));
   region.hidePopover?.();
   region.showPopover?.(); // above popovers opened in the meantime
@@ -43,7 +43,7 @@ function showOutcome() {
   if (form) region.append(form); // a form can only be submitted from within the page
   form?.toggleAttribute("hidden", true);
   outcome.remove();
-  toast(outcome.querySelector("p")?.textContent ?? "", form ? () => form.submit() : undefined);
+  toast(outcome.querySelector("p")?.textContent ?? "", form ? () => form.requestSubmit() : undefined);
 }
 
 showOutcome();
