@@ -91,7 +91,7 @@ def test_an_export_that_fails_after_its_header_contains_no_line_of_a_traceback(s
     login = server.post("/api/auth/login", json={"email": "boss@example.com", "password": PASSWORD})
     token = login.json()["access_token"]
     form = {"csrf_token": jwt.decode(token, options={"verify_signature": False})["csrf"], "what": "visits"}
-    answer = server.post("/admin/data/export", data=form, headers={"Cookie": f"access_token_cookie={token}"})
+    answer = server.post("/admin/server/export", data=form, headers={"Cookie": f"access_token_cookie={token}"})
     assert answer.status_code == 500  # the header is buffered until there is more data
     assert_no_traceback(f"{answer.headers} {answer.text}")
     assert "export_failed" in server.log
