@@ -105,7 +105,7 @@ def classes() -> dict[str, list[tuple[str, Path]]]:
     """The base classes and the file of each class."""
     kinds = defaultdict(list)
     for path in files():
-        for name, bases in re.findall(r"^class (\w+)(?:\((.*)\))?:", path.read_text(), re.MULTILINE):
+        for name, bases in re.findall(r"^class (\w+)(?:\((.*)\))?:", path.read_text(errors="ignore"), re.MULTILINE):
             kinds[name].append((bases, path))
     return kinds
 
