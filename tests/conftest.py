@@ -95,9 +95,7 @@ def patient_with_redis(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def redis_server(shared_redis: Redis, patient_with_redis: None) -> Redis:
-    """An empty Redis that tests use one after another. A test must not harm it or keep using it afterwards, because the
-    next test uses the same channels.
-    """
+    """An empty Redis that tests use one after another, on the same channels. A test must not harm it."""
     with shared_redis.client() as client:
         client.flushall()
     return shared_redis
@@ -157,9 +155,7 @@ def database(request: pytest.FixtureRequest, kind: str) -> Database:
 
 @pytest.fixture
 def new_server(tmp_path: Path) -> Iterator[NewServer]:
-    """Make servers, not yet started: `new_server(database, STARTING_TOTAL=4000)`. Kills those still running
-    afterwards.
-    """
+    """Make servers, not yet started: `new_server(database, STARTING_TOTAL=4000)`. Kills those still running."""
     yield from _servers_in(tmp_path)
 
 
@@ -213,7 +209,6 @@ def cast(site: Site) -> Cast:
 
 @pytest.fixture
 def admin(site: Site) -> Account:
-    """The first admin of the site."""
     return site_admin(site)
 
 

@@ -152,9 +152,7 @@ def test_the_image_has_only_the_files_that_a_server_needs():
 
 
 def test_images_and_hosts_run_one_version_of_python_that_the_workflow_also_tests():
-    """Developers use the oldest supported version, set by `.python-version`, so they notice features they cannot
-    use.
-    """
+    """Developers use the oldest supported version, set by `.python-version`."""
     (variables,) = (service["envVars"] for service in parsed("render.yaml")["services"] if "envVars" in service)
     (host,) = (variable["value"] for variable in variables if variable["key"] == "PYTHON_VERSION")
     version = host.rpartition(".")[0]

@@ -69,9 +69,7 @@ def test_the_api_page_lists_every_error_code_with_its_status(site):
 
 
 def test_the_api_page_lists_every_call_and_no_other(site):
-    """A row lists calls with their method, such as `GET /api/stats`, or paths with all their methods; `…` is the rest
-    of a path.
-    """
+    """A row lists calls with their method, or paths with all their methods; `…` is the rest of a path."""
     paths = site.client.get("/openapi.json").json["paths"]
     calls = {(method.upper(), path) for path, item in paths.items() for method in item}
     calls |= {("GET", rule.rule) for rule in site.app.url_map.iter_rules() if rule.websocket}

@@ -1,7 +1,4 @@
-"""Every name that CONTRIBUTING.md, docs/design.md, docs/development.md, docstrings and comments give exists.
-
-These texts name files, classes, functions, attributes, constants, tables, columns, variables and routes in backticks.
-"""
+"""Every name in backticks that CONTRIBUTING.md, docs/design.md, docs/development.md and docstrings give exists."""
 
 import re
 from collections import defaultdict
@@ -102,7 +99,6 @@ def homes_of(owner: str) -> set[Path]:
 
 @cache
 def classes() -> dict[str, list[tuple[str, Path]]]:
-    """The base classes and the file of each class."""
     kinds = defaultdict(list)
     for path in files():
         for name, bases in re.findall(r"^class (\w+)(?:\((.*)\))?:", path.read_text(errors="ignore"), re.MULTILINE):

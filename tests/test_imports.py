@@ -151,7 +151,6 @@ def folder(module: str) -> str:
 
 @cache
 def imports(module: str) -> set[str]:
-    """The modules of this package that a module imports."""
     return {known for name, _ in names(module) if (known := known_part(name)) and known != module}
 
 

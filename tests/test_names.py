@@ -1,6 +1,4 @@
-"""A name means one thing (CONTRIBUTING.md, "Names"): constants are nouns with an object and unique in their area, and
-the project's words are used in names of files, classes, functions and values.
-"""
+"""A name means one thing (CONTRIBUTING.md, "Names"): constants have an object, and the project's words are used."""
 
 import ast
 import re

@@ -1,6 +1,4 @@
-"""Regular expressions take time proportional to the length of their text, so that a long text does not block other
-requests.
-"""
+"""Regular expressions take time proportional to the length of their text."""
 
 import ast
 import pkgutil

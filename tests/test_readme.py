@@ -85,13 +85,7 @@ def test_each_command_of_this_project_succeeds(port, checkout, settings, command
     """`make` only prints its commands, because one of them would run this test. `make bench` needs a name."""
     shown = " --dry-run NAME=register" if command.startswith("make ") else ""
     done = subprocess.run(
-        command + shown,
-        shell=True,
-        cwd=checkout,
-        env=settings,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
+        command + shown, shell=True, cwd=checkout, env=settings, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     assert done.stdout

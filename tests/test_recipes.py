@@ -1,6 +1,4 @@
-"""The recipes of CONTRIBUTING.md "A report dimension" and "A setting" do what they say: after their code blocks
-are applied to a copy of the project, its new tests pass.
-"""
+"""The recipes of CONTRIBUTING.md "A report dimension" and "A setting" do what they say, in a copy of the project."""
 
 import os
 import re

@@ -31,7 +31,6 @@ time.sleep(600)
 
 
 def run(folder: Path, *options: str, **environment: str) -> str:
-    """Run the tests of `folder`, and return the output."""
     (folder / "conftest.py").write_text(CONFTEST)
     kept = {name: value for name, value in os.environ.items() if name != "CI"}
     done = subprocess.run(

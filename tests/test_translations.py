@@ -31,7 +31,6 @@ FOR_PROGRAMS = {  # codes of errors whose own message is not shown on any page
 
 @pytest.fixture(scope="module")
 def messages_of_pages() -> set[str]:
-    """Every message of the pages, read from the files."""
     mappings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
     messages = extract_from_dir(str(PACKAGE), [(mapping["pattern"], mapping["method"]) for mapping in mappings])
     return {singular(message) for _, _, message, _, _ in messages}

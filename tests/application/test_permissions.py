@@ -1,9 +1,4 @@
-"""Every route, called with the highest role that is refused and the lowest that is allowed. Refused calls change
-nothing.
-
-Disabled accounts, revoked sessions and logins that still need a code have no permissions, even if they belong to site
-admins.
-"""
+"""Every route, called with the highest role that is refused (nothing changes) and the lowest that is allowed."""
 
 import io
 from typing import Any
@@ -54,8 +49,6 @@ LET_IN[ADMIN] = (ADMIN, SITE_ADMIN)
 
 
 class Caller:
-    """A user with a role, who calls the API with a token and opens pages with cookies."""
-
     def __init__(self, site: Site, role: str) -> None:
         self.role = role
         self.headers: dict[str, str] = {}

@@ -101,9 +101,7 @@ def measure(world: World) -> list[Held]:
 
 
 def check_resources(world: World, before: list[Held]) -> None:
-    """Check that workers keep nothing after all clients have left, and that memory and files are back to what they were
-    after the warm-up.
-    """
+    """Check that workers keep nothing of clients, and that memory and files are as after the warm-up."""
     # A worker that has just started may still be loading.
     wait_until(lambda: all_ready(world.server, world.workers), "all workers serve", SERVE_WITHIN_S)
     no_client = "no process has a connection of a client"

@@ -202,9 +202,7 @@ def start_postgres(world: World) -> None:
 
 @contextmanager
 def roll_back(world: World, chance: random.Random) -> Iterator[None]:
-    """Roll the database back to a state from a moment earlier. Lasts until the server notices, unless nothing
-    was lost.
-    """
+    """Roll the database back to a moment earlier. Lasts until the server notices, unless nothing was lost."""
     rollbacks = len(world.rows(ROLLBACKS))
     with world.journal.losing():
         remembered = world.database.remember()

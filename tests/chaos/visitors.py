@@ -205,9 +205,7 @@ class Visitor(Client):
             self._acknowledged.append(visit)
 
     def _persist(self, succeeds: Callable[[], bool], what: Visit) -> bool:
-        """Retry until the visit is acknowledged, as a good client does, for at most a minute. No fault lasts
-        that long.
-        """
+        """Retry until the visit is acknowledged, for at most a minute. No fault lasts that long."""
         for _ in range(PATIENCE_TRIES):
             if succeeds():
                 return True

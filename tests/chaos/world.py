@@ -51,10 +51,7 @@ KINDS = {
 
 
 class Supervisor(threading.Thread):
-    """Restarts the server whenever it exits, as systemd or a hosting platform does.
-
-    `exits` lists the server's exits, the latest last.
-    """
+    """Restarts the server whenever it exits, as systemd does. `exits` lists the server's exits, the latest last."""
 
     def __init__(self, server: ChangedServer, journal: Journal) -> None:
         super().__init__(daemon=True, name="supervisor")

@@ -13,8 +13,6 @@ DEVELOPMENT = {"ENVIRONMENT": "development", "SECRET_KEY": None}
 
 
 class OwnServer(Server):
-    """Started with `koyjabo`, its data in a folder."""
-
     def __init__(self, folder: Path) -> None:
         super().__init__(SqliteDatabase(folder / "koyjabo" / "instance" / "koyjabo.db"), folder)
         self.program = ("-m", "koyjabo", "--port", "0", "--total", "4000")

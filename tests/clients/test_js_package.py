@@ -58,7 +58,6 @@ process.stdout.write(JSON.stringify(outputFiles.map(({ text }) => text)));
 
 
 def node(project: Path, script: str, *arguments: str) -> str:
-    """Run a script in the project, and return its output."""
     (project / "script.mjs").write_text(script)
     command = ["node", "script.mjs", *arguments]
     return succeed(subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False))

@@ -1,7 +1,4 @@
-"""The client module under Node, with a window, sockets, requests and a clock that tests control (modules/page.mjs).
-
-tests/browser has what only a browser can show: real input, policies, storage, navigation and a real server.
-"""
+"""The client module under Node, with a window, sockets, requests and a clock that tests control (modules/page.mjs)."""
 
 import subprocess
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""Communities: founding, changing, joining, leaving and deleting. tests/application/test_permissions.py tests who may
-do what.
-"""
+"""Communities: founding, changing, joining, leaving and deleting."""
 
 import json
 

@@ -28,7 +28,6 @@ LISTS = st.lists(
 
 @pytest.fixture(scope="module")
 def community(boss) -> str:
-    """The id of the community with REF."""
     answer = put(boss, REF, public_count=True)
     assert answer.status_code == 201, answer.text
     return answer.json["id"]

@@ -1,9 +1,4 @@
-"""Members of a community, including its admins, can never read a visitorId: it is the visitor's key for erasing their
-data.
-
-Visitors with recognisable ids visit, join and are converted. Then the test reads everything that a member, a moderator
-or an admin may read, and every event.
-"""
+"""No member of a community can read a visitorId, the key for erasing a visitor's data, in a response or an event."""
 
 from functools import partial
 from typing import Any

@@ -98,9 +98,7 @@ class Model:
         return allowed
 
     def restart(self, time: Time) -> None:
-        """Keep only the latest visits, back to the first one older than the window, as a server does after a
-        restart.
-        """
+        """Keep only the latest visits, back to the first one older than the window."""
         self.seen.clear()
         recent = takewhile(lambda visit: visit[1] > time.ms - self.window_ms, reversed(self.visits))
         for visitor, at_ms in sorted(recent, key=lambda visit: visit[1]):

@@ -62,9 +62,7 @@ class HookedCursor:
 
 
 def ledger_of(postgres_site: Site, hook: Callable[[Any], object] = lambda cursor: None):
-    """A second ledger on the same database. `hook` is called with the cursor of each of its transactions, before it
-    writes.
-    """
+    """A second ledger. `hook` is called with the cursor of each of its transactions, before it writes."""
     store: Any = open_store(make_url(postgres_site.database_url), postgres_site.services.clock)
     write = store._write
     store._write = lambda batch, connection, cursor, first: write(batch, connection, HookedCursor(cursor, hook), first)
@@ -179,9 +177,7 @@ def test_the_lookup_sees_all_rows_that_were_committed_while_the_lock_was_waited_
 
 
 def test_a_counter_that_appears_while_the_lock_is_waited_for_is_also_locked(postgres_site, postgres_database):
-    """It may be a restored community's counter. If it were not locked, the batch would overwrite another transaction's
-    figures.
-    """
+    """Otherwise the batch would overwrite another transaction's figures of a restored community."""
 
     def try_to_lock(_cursor) -> None:
         with suppress(psycopg2.errors.LockNotAvailable):

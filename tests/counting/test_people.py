@@ -117,8 +117,7 @@ def something_happens(world: World, chance: random.Random) -> None:
 
 @pytest.mark.both_kinds
 @pytest.mark.parametrize(
-    "zone",
-    [zone if zone in QUICK else pytest.param(zone, marks=pytest.mark.long) for zone in STARTS],
+    "zone", [zone if zone in QUICK else pytest.param(zone, marks=pytest.mark.long) for zone in STARTS]
 )
 def test_the_people_of_communities_agree_with_a_model_after_random_actions(database, zone):
     world, chance = World(database.url, zone), random.Random(zone)

@@ -1,6 +1,4 @@
-"""The database is rolled back while in use: no ordinal is given twice, no total falls, and the loss is reported.
-Servers remember the highest values in Redis.
-"""
+"""A database that is rolled back while in use: no number is given twice, no total falls, and the loss is reported."""
 
 import json
 import threading
@@ -205,9 +203,7 @@ def test_a_total_that_an_admin_lowers_is_no_rollback(site):
 def test_visits_that_were_committed_before_other_workers_replied_are_looked_up_again(
     site, database, monkeypatch, number
 ):
-    """During their commit, the database is rolled back, and another server continues and asks for the highest values.
-    The reply does not include the numbers of these visits, so they go to others.
-    """
+    """The reply of another server does not include the numbers of these visits, so they go to others."""
     remembered, ledger = database.remember(), site.services[Visits]._ledger
     others: list[int] = []
 
@@ -231,9 +227,7 @@ def listed(*names):
 
 
 def test_a_list_of_visits_recovers_once_and_continues_above_the_acknowledged_visits(site, database, kind, monkeypatch):
-    """Recovering once per visit would take a long time, because it waits for silent workers. On PostgreSQL, another
-    server takes over.
-    """
+    """Recovering once per visit would take a long time, because it waits for silent workers."""
     visits(site, "kept")
     lose(site, database, "lost")
     recovery, asked = site.services[RollbackRecovery], []

@@ -34,9 +34,7 @@ def wait_until_same(
 def visit_each_in_turn(
     each_worker: list[WorkerConnection], open_pages: list[list[Page]], visits: int, name: str
 ) -> int:
-    """Register visits on each worker in turn. Its pages see each visit, and other pages see the last one. Returns the
-    total.
-    """
+    """Register visits on each worker in turn. All pages see the last one. Returns the total."""
     for number in range(visits):
         which = number % 2
         receipt = each_worker[which].register(f"{name}-{number}")

@@ -1,6 +1,4 @@
-"""Messages that other processes publish on the channel, also with `visitor_broadcaster`: events reach every page
-unchanged, and invalid messages are ignored.
-"""
+"""Messages that other processes publish: events reach every page unchanged, and invalid messages are ignored."""
 
 import json
 import uuid

@@ -24,8 +24,12 @@ def redis_responds(connection) -> bool:
     return connection.ask("GET", "/readyz")[1]["checks"]["redis"]["ok"]
 
 
+def is_ready(connection) -> bool:
+    return connection.status("/readyz") == 200
+
+
 def assert_they_say_so(each_worker) -> None:
-    wait_until(lambda: not any(map(redis_responds, each_worker)), "they say that Redis is away", PATIENCE_S)
+    wait_until(lambda: not any(map(redis_responds, each_worker)), "they say that Redis is away")
     for _ in range(LOOKS):  # for a second, so that the workers try everything that they send
         assert not any(map(redis_responds, each_worker))
         time.sleep(LOOK_S)
@@ -55,9 +59,7 @@ def test_visits_are_counted_and_pushed_while_redis_is_down(new_server, sqlite_da
                 PATIENCE_S,
                 lambda stats, all=all_of_it: (stats.total, stats.active) == all,
             )
-            for connection in each_worker:
-                ready = "it says that Redis is back"
-                wait_until(lambda connection=connection: connection.status("/readyz") == 200, ready, PATIENCE_S)
+            wait_until(lambda: all(map(is_ready, each_worker)), "they say that Redis is back")
             assert_received(each_worker, flat(open_pages))
         for page in flat(open_pages):
             assert_never_fell(page)
@@ -96,9 +98,7 @@ def test_all_pages_show_the_same_numbers_after_a_redis_failover(new_server, sqli
             wait_until_same(
                 flat(open_pages), each_worker, PATIENCE_S, lambda stats: (stats.total, stats.active) == right
             )
-            for connection in each_worker:
-                ready = "it says that all of Redis responds"
-                wait_until(lambda connection=connection: connection.status("/readyz") == 200, ready, PATIENCE_S)
+            wait_until(lambda: all(map(is_ready, each_worker)), "they say that all of Redis responds")
             assert_received(each_worker, flat(open_pages))
             for page in flat(open_pages):
                 assert_never_fell(page)

@@ -78,9 +78,7 @@ def server(module_servers, module_database, redis):
 
 
 def ten_visits_are_ten_events(each_worker, open_pages):
-    """Whether ten visits cause ten events. False if a worker corrected its active visitors in between, which is another
-    event: it counts a visitor twice until Redis has reported that the other worker knows them.
-    """
+    """Whether ten visits cause ten events, and no worker corrected its active visitors in between."""
     received = [len(page.updates) for page in open_pages]
     for number in range(10):
         receipt = each_worker[number % 2].register("ayesha")

@@ -1,6 +1,4 @@
-"""Pacing: the first change is sent at once, then one event per interval, and the last value always. Every member
-receives it once.
-"""
+"""Pacing: the first change is sent at once, then one event per interval, and the last value always."""
 
 import json
 import threading
@@ -45,9 +43,7 @@ class Source:
 
 
 class Clock:
-    """A clock that advances while a room sleeps, and runs planned actions at their time. Rooms from earlier tests,
-    whose threads may still be sleeping, do not move it.
-    """
+    """A clock that advances while a room of this test sleeps, and runs planned actions at their time."""
 
     def __init__(self):
         self.now_s = 0.0
@@ -128,11 +124,7 @@ class World:
     def __init__(self, monkeypatch, runtime=None, **fanout):
         self.clock = Clock()
         self.fanout = Fanout(self.clock, **fanout)
-        time = SimpleNamespace(
-            monotonic=self.clock.monotonic,
-            sleep=self.clock.sleep,
-            thread_time=self.clock.monotonic,
-        )
+        time = SimpleNamespace(monotonic=self.clock.monotonic, sleep=self.clock.sleep, thread_time=self.clock.monotonic)
         monkeypatch.setattr(module, "time", time)
         monkeypatch.setattr(fanout_module, "time", time)
         self.revision = 0

@@ -1,6 +1,4 @@
-"""Pushes to the pages of two workers: the site's stats on every open panel, for those who may see them, and each
-milestone once, with the first push whose total reaches it.
-"""
+"""Pushes to the pages of two workers: the site's stats on every open panel, and each milestone once."""
 
 import re
 import time

@@ -170,9 +170,7 @@ def test_every_event_of_a_stream_matches_its_model(server):
 
 
 def test_a_stream_whose_client_reads_or_acknowledges_nothing_is_dropped(tmp_path):
-    """A reader is dropped at once when over 64 KB are waiting for it. A client that acknowledges nothing is on a
-    machine that is gone.
-    """
+    """A reader is dropped at once when over 64 KB are waiting for it."""
     changes = {f"{STREAMS}.UNACKNOWLEDGED_DATA_MS": 2000, f"{LOOP}.SEND_BUFFER": 2048, f"{LOOP}.STALLED_CLIENT_S": 3600}
     with changed_server(tmp_path, changes) as server, EventSource(server.port) as other:
         other.event()

@@ -1,7 +1,4 @@
-"""Engine.IO 4 and Socket.IO 5 packet by packet, as specified, with an application's handlers.
-
-See server/websockets/test_connections_abuse.py for invalid packets, and test_connections_half_open.py there for pings.
-"""
+"""Engine.IO 4 and Socket.IO 5 packet by packet, as specified, with an application's handlers."""
 
 import json
 import time

@@ -25,7 +25,6 @@ TOOLS = {"PYTHONPATH": "tools"}
 
 @pytest.fixture(scope="module")
 def server(module_servers, module_sqlite_database) -> Server:
-    """A development server that a demo has prepared."""
     server = module_servers(module_sqlite_database, **DEVELOPMENT).start()
     done = demo(url(server), "--minutes", "0", "--days", str(DAYS), **server.settings)
     assert done.returncode == 0, done.stderr

@@ -36,9 +36,7 @@ def test_a_link_with_the_name_of_a_figure_gets_its_number_and_keeps_its_words():
 
 
 def test_a_paragraph_that_names_a_benchmark_or_a_result_has_no_figure_without_a_link():
-    """A figure without a link stays as it is when the benchmark runs again. Sentences that say `measured once` do not
-    change.
-    """
+    """Otherwise a figure stays as it is when the benchmark runs again."""
     naming = [text for _, text in QUOTES if BENCHMARK.search(text) or "`bench/results/" in text]
     assert len(naming) > 5
     typed = [

@@ -43,7 +43,6 @@ def test_every_entry_of_the_changelog_has_upgrade_notes():
 
 
 def raise_version(root: Path, *files: str) -> None:
-    """Set the next version in these files."""
     for name in files:
         text = (root / name).read_text()
         if name == "CHANGELOG.md":
@@ -53,7 +52,6 @@ def raise_version(root: Path, *files: str) -> None:
 
 @pytest.fixture(scope="module")
 def clone(checkout: Path, npm, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout with a commit of the next version."""
     folder = tmp_path_factory.mktemp("clone") / "koyjabo"
     shutil.copytree(checkout, folder, symlinks=True)
     raise_version(folder, *FILES)

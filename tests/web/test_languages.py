@@ -49,7 +49,6 @@ def test_a_time_is_local_and_in_the_format_of_the_language(site):
 
 
 def written(site, write, value) -> list[str]:
-    """The value in English and in Bangla."""
     texts = []
     for headers in ({}, BANGLA):
         with site.app.test_request_context(headers=headers):

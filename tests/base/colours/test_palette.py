@@ -67,5 +67,4 @@ def test_the_style_sheets_have_the_colours_of_the_default_palette():
 
 
 def full(colour: str) -> str:
-    """A colour with six digits."""
     return colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])

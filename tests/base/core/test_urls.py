@@ -154,9 +154,7 @@ class Domain(NamedTuple):
 
 
 def domains() -> list[Domain]:
-    """The cases without the transitional step. Invalid names in ASCII are left out, because the product does not check
-    such names.
-    """
+    """The cases without the transitional step and without invalid names in ASCII, which the product does not check."""
     lines = (line.partition("#")[0].split(";") for line in DOMAINS.read_text().splitlines())
     fields = ([field.strip() for field in line] for line in lines if len(line) > 1)
     read = [_domain(*line[1:4], "".join(line[4:])) for line in fields if line[0] != TRANSITIONAL]

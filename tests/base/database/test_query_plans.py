@@ -174,9 +174,7 @@ def test_the_reduction_of_old_visits_reads_no_table_as_a_whole(filled, kind):
 
 @contextmanager
 def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
-    """Record one entry per message to the server, however many statements it contains. Leaves out the query for the
-    server's identity, which is sent every second.
-    """
+    """Record one entry per message to the server, except for the query for its identity every second."""
     messages: list[str] = []
 
     class Recording(psycopg2.extensions.cursor):

@@ -173,9 +173,7 @@ def test_a_database_that_other_users_may_read_becomes_readable_only_by_its_owner
 
 
 def test_a_check_of_the_mode_releases_no_lock(tmp_path):
-    """Closing any descriptor of a file releases this process's locks on it, and another process could write in
-    between.
-    """
+    """Closing any descriptor of a file releases this process's locks on it."""
     path = tmp_path / "koyjabo.db"
     with closing(connect(str(path))) as writing:
         writing.execute("CREATE TABLE t (x)")

@@ -20,11 +20,7 @@ from support.programs.processes import METRICS_TOKEN, wait_until
 from support.sites.backups import add_backup
 
 from koyjabo.base.observability import all_metrics
-from koyjabo.base.observability.all_metrics import (
-    COMMUNITY_CONNECTIONS_GAUGE,
-    DATABASE_GAUGE,
-    OLDEST_VISIT_GAUGE,
-)
+from koyjabo.base.observability.all_metrics import COMMUNITY_CONNECTIONS_GAUGE, DATABASE_GAUGE, OLDEST_VISIT_GAUGE
 from koyjabo.base.observability.gauges import Gauges
 from koyjabo.base.observability.metrics import MAX_ERROR_KINDS, Metrics
 from koyjabo.communities.live.participants import largest_of

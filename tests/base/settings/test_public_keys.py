@@ -63,9 +63,7 @@ def private_pem(key: Any, password: bytes | None = None) -> str:
 
 
 def key_sets() -> list[list[tuple[str, str, dict[str, Any]]]]:
-    """Key sets in the shapes that Auth0, Keycloak, Supabase, Cognito and a server without ids publish: (algorithm, name
-    of the private key, other members).
-    """
+    """Sets as Auth0, Keycloak, Supabase and Cognito publish: (algorithm, name of the private key, other members)."""
     der = certificate(private("RS256")).public_bytes(serialization.Encoding.DER)
     cert = {"use": "sig", "x5c": [base64.b64encode(der).decode()], "x5t": "NjVBRjY5MDlCMUIwNzU4RTA2QzZF"}
     return [

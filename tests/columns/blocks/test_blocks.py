@@ -4,12 +4,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.orm import Session
 from support.application.site import Site, Time
 from support.sites.full_site import in_context, quiet, use_small_blocks
 
-from koyjabo.columns.blocks import block_kinds, block_queries, state_queries
+from koyjabo.columns.blocks import block_queries
 from koyjabo.columns.columns import Columns
 from koyjabo.columns.query.report_query import ReportQuery
 from koyjabo.upkeep.recounts.recounts import Recounts
@@ -158,30 +156,3 @@ def test_a_block_is_not_stored_if_its_rows_have_changed_since_they_were_read(sit
     assert unsaved
     writer._database.write(block_queries.save, state, writer._sums.rules, unsaved)
     assert rows_of(site, "visit_blocks") == []
-
-
-WAITING = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
-
-
-@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-def test_the_blocks_stay_valid_if_they_are_first_marked_during_a_removal(site):
-    """Otherwise, the removal would count a change without raising the mark, and all blocks would be rebuilt."""
-    site.rows(CHANGES)
-    writer, locked = site.services[Columns]._writer, threading.Event()
-
-    def mark(session: Session) -> None:
-        state = state_queries.lock(session)
-        locked.set()
-        while not session.scalar(text(WAITING)):
-            session.execute(text("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)"))
-        state_queries.mark_blocks(session, state.changes, writer._sums.rules)
-
-    with Site(site.database_url, site.time) as other, ThreadPoolExecutor(2) as threads:
-        marked = threads.submit(writer._database.write, mark)
-        assert locked.wait(10)
-        theirs = other.services[Columns]._writer._database
-        removed = threads.submit(theirs.write, block_queries.remove_blocks, block_kinds.VISIT_BLOCKS, 0, 1)
-        assert (marked.result(), removed.result()) == (None, None)
-        assert writer._database.read(state_queries.read_state).has_blocks

@@ -146,7 +146,6 @@ class History:
             assert (breakdown.other.count, breakdown.total.count) == (0, values.total())
 
     def compare_visits(self, scope: str) -> None:
-        """Compare the visits of the current day by viewed page, in rows and in `other`."""
         reports, expected = self.site.reports, self.model.visits_by_page(scope, self.day)
         views = reports.breakdown(ReportQuery(self.day, self.day, scope=scope), VIEWED_PAGE, limit=1)
         shown = {row.value for row in views.rows}

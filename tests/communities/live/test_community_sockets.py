@@ -1,7 +1,4 @@
-"""A community's sockets: credentials, permissions revoked while a socket is open, renewed tokens, and allowed messages.
-
-test_socket_permissions tests the roles.
-"""
+"""A community's sockets: credentials, revoked permissions, renewed tokens, and allowed messages."""
 
 import time
 import uuid
@@ -200,9 +197,7 @@ def test_a_join_without_a_valid_room_is_refused(server, community, member):
 
 
 class Browser:
-    """A user's cookies, which can be renewed without closing sockets. `refresh` lists the refresh tokens, the latest
-    last. The access token in the cookie expired long ago.
-    """
+    """A user's cookies, with an access token that expired long ago. `refresh` lists the refresh tokens."""
 
     def __init__(self, server: Server) -> None:
         self.owner = Member(server)

@@ -15,7 +15,7 @@ from support.servers.server import Server
 from koyjabo.presence.members.member_script_redis import MEMBER_LEASE_S
 
 MESSAGES_EACH = 25
-GONE_S = 15  # specification: promise 5
+GONE_S = 15  # (specification: promise 5)
 FORBIDDEN = 4003
 SOON_S = PATIENCE_S
 """Limit on a busy machine. The specification promises a second (Credentials)."""

@@ -1,6 +1,4 @@
-"""Messages that a program sends to people online in a community, and people it disconnects. test_community_workers
-tests this on two workers.
-"""
+"""Messages that a program sends to people online in a community, and people it disconnects."""
 
 from contextlib import ExitStack
 from types import SimpleNamespace
@@ -30,7 +28,6 @@ def boss(sqlite_server: Server) -> Member:
 
 @pytest.fixture(scope="module")
 def community(boss: Member) -> str:
-    """The id of a community with the external id REF."""
     return boss.call("PUT", f"/api/communities/by-ref/{REF}", {"name": "Mirpur 10", "public_count": True})["id"]
 
 

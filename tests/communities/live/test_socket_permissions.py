@@ -1,6 +1,4 @@
-"""Permissions for community sockets and panel sockets, from the same table as for all routes, for each role and kind of
-client. Also tests cookies sent from another site's page.
-"""
+"""Permissions for sockets of communities and the panel, for each role and kind of client; cookies of other sites."""
 
 import pyotp
 import pytest

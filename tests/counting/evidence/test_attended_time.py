@@ -1,6 +1,4 @@
-"""Attended time: the spans and inputs that count, the visits they belong to, and clocks that are set (specification:
-Attended time).
-"""
+"""Attended time: the spans and inputs that count, their visits, and clocks that are set."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor

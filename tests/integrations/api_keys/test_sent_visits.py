@@ -1,6 +1,4 @@
-"""`POST /api/visits`: each visit counts once, as a page's visit does, and an invalid one gets an error at its
-position.
-"""
+"""`POST /api/visits`: each visit counts once, and an invalid one gets an error at its position."""
 
 import json
 import logging

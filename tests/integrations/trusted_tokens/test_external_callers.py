@@ -1,6 +1,4 @@
-"""Users of another system call and open sockets with its tokens: they have roles in communities, but no account. Their
-ids may contain any printable ASCII characters.
-"""
+"""Users of another system call and open sockets with its tokens: they have roles in communities, but no account."""
 
 import time
 from urllib.parse import quote

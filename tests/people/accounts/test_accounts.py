@@ -171,9 +171,7 @@ def test_a_new_email_is_unconfirmed_and_works_for_logins_instead_of_the_old_one(
 def test_a_change_is_refused_if_the_email_or_the_password_changed_during_the_call(
     site, ayesha, monkeypatch, new_values
 ):
-    """A late request could restore the earlier, unconfirmed email of an account, or move it to an account that another
-    owner has just taken over.
-    """
+    """A late request could move an account that another owner has just taken over."""
     change_profile = Accounts.change_profile
 
     def change_late(*args):
@@ -186,9 +184,7 @@ def test_a_change_is_refused_if_the_email_or_the_password_changed_during_the_cal
 
 
 def test_a_new_email_needs_a_code_while_two_step_login_is_on(site, ayesha):
-    """Otherwise a thief with a session and the password could remove the app through a password reset emailed to the
-    new address.
-    """
+    """Otherwise a thief of a session and a password could remove the app by a password reset."""
     app = turn_on(ayesha)
     assert change(ayesha, name="Ayesha Siddiqua", email="AYESHA@example.com").status_code == 200, "it is the same one"
     for code in ({}, {"code": "1"}):

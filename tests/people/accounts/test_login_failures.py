@@ -1,6 +1,4 @@
-"""Limits on failed logins to an account from anywhere, stored in the database.
-tests/people/accounts/throttle/test_guess_budget.py tests how the remaining attempts are shared.
-"""
+"""Limits on failed logins to an account from anywhere, stored in the database."""
 
 import json
 from collections.abc import Callable
@@ -76,7 +74,6 @@ def test_concurrent_guesses_on_two_workers_stay_within_the_limit(site, database)
 
 
 def familiar(site: Site) -> Callable[..., int]:
-    """Log in as the owner on a familiar browser."""
     sign_up(site)
     browser = site.app.test_client()
 

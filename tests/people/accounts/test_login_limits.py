@@ -1,6 +1,4 @@
-"""Limits on login attempts, on the changes an account makes, and on the reports it reads. Other people's attempts never
-lock users out of their account.
-"""
+"""Limits on login attempts, on the changes an account makes, and on the reports it reads."""
 
 from dataclasses import dataclass
 
@@ -66,7 +64,6 @@ def test_the_loopback_address_has_no_limit_but_each_account_has(site):
 
 
 def familiar(answer) -> str:
-    """The cookie that makes a browser familiar."""
     (cookie,) = [cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith("familiar_browser=")]
     assert [name in cookie for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/")] == [True] * 4
     return cookie.partition("=")[2].partition(";")[0]

@@ -1,6 +1,4 @@
-"""Sessions: renewal, what revokes them, the list, and the cookies that open pages: an access token, or an expired one
-together with the refresh token of a live session.
-"""
+"""Sessions: renewal, what revokes them, the list, and the cookies that open pages."""
 
 import json
 import re

@@ -33,7 +33,6 @@ def news(site: Site, mailbox) -> list[str]:
 
 
 def reset_link(site: Site, mailbox) -> str:
-    """Request a password reset, and return the path of the link in its email."""
     assert site.client.post("/api/auth/password-reset", json={"email": LOGIN["email"]}).status_code == 202
     send(site)
     return path_in(mailbox.wait_for(LOGIN["email"], RESET_SUBJECT))

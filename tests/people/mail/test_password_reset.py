@@ -199,9 +199,7 @@ def test_a_password_reset_call_returns_the_same_response_for_an_unknown_email(si
 
 
 def test_a_password_reset_call_runs_the_same_statements_for_an_unknown_email(site):
-    """Both cases write the same row, and the recipient is looked up only when the email is sent, so both take equally
-    long.
-    """
+    """Both take equally long: the recipient is looked up only when the email is sent."""
     sign_up(site)
     asked = []
     for email in ("ayesha@example.com", "nobody@example.com"):

@@ -1,7 +1,4 @@
-"""Workers that share online members in Redis, or one worker that keeps them in memory (see `visitor_workers`).
-
-Time passes in steps. After each step, every live worker refreshes, as its pulse would.
-"""
+"""Workers that share online members in Redis, or one that keeps them in memory. Time passes in steps."""
 
 from __future__ import annotations
 

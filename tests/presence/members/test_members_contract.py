@@ -1,6 +1,4 @@
-"""Online members, in memory and in Redis (koyjabo.presence.members.online_members): after random arrivals and
-departures, every worker agrees with a plain set.
-"""
+"""Online members, in memory and in Redis: after random arrivals and departures, all workers agree with a set."""
 
 import random
 from collections import Counter

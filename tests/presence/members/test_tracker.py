@@ -1,6 +1,4 @@
-"""The tracker that other programs import: `koyjabo.presence.visitor_tracker` (specification: Presence from a
-program).
-"""
+"""The tracker that other programs import (specification: Presence from a program)."""
 
 import json
 import subprocess

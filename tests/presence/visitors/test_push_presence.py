@@ -27,7 +27,6 @@ def module_server(module_servers, module_sqlite_database):
 
 @pytest.fixture
 def server(module_server):
-    """A server without active visitors."""
     wait_until(lambda: active(module_server) == 0, "the visitors of the previous test have gone")
     return module_server
 
@@ -46,9 +45,7 @@ def register(server, visitor, agent="the tests, who have no page", **headers):
 
 
 def test_a_visitor_is_active_while_a_page_is_open_and_for_a_window_afterwards(server):
-    """The socket identifies the visitor by a query parameter, by `auth`, by a message, or not at all, before or after
-    the visit.
-    """
+    """The socket names the visitor in its query, in `auth`, in a message, or not at all."""
     port = server.port
     with ExitStack() as pages:
 

@@ -4,14 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
-from support.application.visitor_workers import (
-    DHAKA,
-    SYLHET,
-    WINDOW_S,
-    RedisLink,
-    assert_none_waits,
-    redis_world,
-)
+from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, RedisLink, assert_none_waits, redis_world
 from support.programs.processes import wait_until
 
 from koyjabo.base.models import SITE, Scope
@@ -176,9 +169,7 @@ def is_shown(*workers, **places: int) -> bool:
 
 
 def wait_for(workers, **places: int) -> None:
-    """Wait until all workers have adopted the same version of the count, refreshing them as the pulse does. Before
-    that, a worker's own count may already show the same locations.
-    """
+    """Wait until all workers have adopted the same version of the count, refreshing them as the pulse does."""
 
     def look() -> bool:
         for worker in workers:

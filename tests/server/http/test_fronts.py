@@ -75,10 +75,7 @@ def test_a_proxy_responds_for_a_server_that_is_away_as_the_server_would_and_logs
     private = {"Referer": f"https://example.com/?{PRIVATE}", "User-Agent": PRIVATE}
     with kind(tmp_path, free_port()) as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
-        for answer in (
-            requests.get(f"{url}/api/stats?{PRIVATE}", headers=private),
-            requests.post(f"{url}/", data="x"),
-        ):
+        for answer in (requests.get(f"{url}/api/stats?{PRIVATE}", headers=private), requests.post(f"{url}/", data="x")):
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
             assert (answer.json()["code"], answer.headers["Content-Type"]) == ("unavailable", "application/json")
             assert answer.headers["Access-Control-Allow-Origin"] == "*"

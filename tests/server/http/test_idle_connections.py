@@ -137,9 +137,7 @@ def test_a_connection_that_is_late_is_closed(state: int, most_s: float, monkeypa
 
 
 def test_parts_of_a_response_do_not_wait_for_acknowledgements():
-    """Pages are sent in several pieces. With Nagle's algorithm and delayed acknowledgements (RFC 896, RFC 1122), all
-    but the first would wait 40 ms.
-    """
+    """With Nagle's algorithm (RFC 896), all pieces but the first would wait 40 ms."""
     listener = bind("127.0.0.1", 0)
     listener.listen()
     with listener.socket as server, socket.create_connection(server.getsockname()):

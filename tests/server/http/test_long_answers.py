@@ -1,6 +1,4 @@
-"""Responses that are sent while they are generated, mainly exports. They may take any amount of time. A client that
-stops reading is disconnected after the time allowed for any other request.
-"""
+"""Responses that are sent while they are generated, mainly exports. They may take any amount of time."""
 
 import http.client
 import socket
@@ -93,9 +91,7 @@ def is_served(worker: psutil.Process, connection: socket.socket) -> bool:
 
 
 def test_a_client_that_reads_an_export_steadily_is_not_interrupted(server, admin, whole):
-    """Other clients take all places and send nothing. The export arrives whole, though it takes longer than a request
-    may.
-    """
+    """Other clients take all places and send nothing. The export takes longer than a request may."""
     connection, answer = begin_export(admin)
     read = bytearray()
     with closing(connection):

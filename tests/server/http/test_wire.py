@@ -1,6 +1,4 @@
-"""HTTP on the wire: methods, paths, headers and kept connections. Invalid or ambiguous HTTP gets the usual error, and
-nothing after it is read.
-"""
+"""HTTP on the wire: methods, paths, headers, kept connections, and HTTP that is invalid or ambiguous."""
 
 import json
 

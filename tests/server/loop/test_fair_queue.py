@@ -156,9 +156,7 @@ CROWD = 50
 
 
 def answered_before(server, path: str) -> int:
-    """How many of one address's requests are answered before a stranger's request for `path`, which arrived last. All
-    arrive before the worker reads any.
-    """
+    """How many of one address's requests are answered before a stranger's request for `path`, the last one."""
     with ExitStack() as stack:
         before = open_sockets(server.worker)
         connections = [stack.enter_context(Connection(server.port)) for _ in range(CROWD + 1)]

@@ -1,6 +1,4 @@
-"""Clients that send nonsense or too much get an error and are then closed with 1008. They disturb no other clients, and
-neither do clients that vanish. Nothing is leaked.
-"""
+"""Clients that send nonsense or too much get an error and are then closed with 1008. They disturb no other clients."""
 
 import random
 import threading

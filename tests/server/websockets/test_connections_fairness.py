@@ -50,7 +50,6 @@ def small_budget(tmp_path_factory):
 
 
 def pong_count(client: WebSocket, most: int) -> int:
-    """Read `most` pongs."""
     count = 0
     while count < most:
         count += client.frame().opcode == PONG
@@ -83,9 +82,7 @@ SECTIONS = (1, 2, 3, 4, 5, 6, 7, 10)
 
 
 def test_websockets_pass_the_public_test_suite(sqlite_database, new_server, tmp_path):
-    """The suite runs in another process, because importing it replaces a module of another package (`pkg_resources`).
-    Its status is 1 if a case fails; the report has its name.
-    """
+    """The suite runs in another process, because importing it replaces `pkg_resources`."""
     server = new_server(sqlite_database)
     server.program = (str(ROOT / "tests/support/servers/echo_app.py"),)
     server.start()

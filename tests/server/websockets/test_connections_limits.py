@@ -1,6 +1,4 @@
-"""WebSockets open as RFC 6455 (4.2) requires. A WebSocket beyond a limit is closed with 1013, which browsers can
-see.
-"""
+"""WebSockets open as RFC 6455 (4.2) requires. Beyond a limit they are closed with 1013, which browsers can see."""
 
 import itertools
 import json

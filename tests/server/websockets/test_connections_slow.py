@@ -1,6 +1,4 @@
-"""Clients that do not read, respond or close are dropped, and delay neither others nor the server's end. The tests move
-the clock; test_silence.py has the limits.
-"""
+"""Clients that do not read, respond or close are dropped, and delay neither others nor the server's end."""
 
 import random
 import signal

@@ -1,6 +1,4 @@
-"""POST and GET /gh with BRIDGES=koyjabo: the current koyjabo.com registers visits and reads numbers here
-(docs/bridges.md).
-"""
+"""POST and GET /gh with BRIDGES=koyjabo: koyjabo.com registers visits and reads numbers here (docs/bridges.md)."""
 
 import json
 

@@ -141,10 +141,7 @@ def visit_without_end(server, number: int, is_over) -> int:
         visitor = f"v{number}"
         event = {"id": f"{number}-{acknowledged}", "name": "pageview", "page": "/a"}
         visit = {"visitorId": visitor, "page": "/a", "visitId": f"{number}-{acknowledged}"}
-        for call, body in (
-            ("visitor/register", visit),
-            ("events", {"visitorId": visitor, "events": [event]}),
-        ):
+        for call, body in (("visitor/register", visit), ("events", {"visitorId": visitor, "events": [event]})):
             with suppress(requests.RequestException):
                 acknowledged += requests.post(f"{server.url}/api/{call}", json=body, timeout=PATIENCE_S).ok
     return acknowledged

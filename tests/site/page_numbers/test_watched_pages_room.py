@@ -35,12 +35,10 @@ class Socket:
 
     @property
     def paths(self) -> list[list[str]]:
-        """The paths in each update."""
         return [[page["path"] for page in update["pages"]] for update in self.updates]
 
     @property
     def views(self) -> list[int]:
-        """The views of the first page in each update."""
         return [update["pages"][0]["views"] for update in self.updates]
 
 

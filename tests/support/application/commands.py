@@ -10,9 +10,7 @@ from support.programs.processes import environment
 
 
 def koyjabo(*arguments: str, typed: str = "", **settings: Any) -> Result:
-    """Run a command with these settings, in production so that it reads no `.env` and writes no secret into the
-    checkout. Afterwards the process logs as before.
-    """
+    """Run a command in production, so that it writes nothing into the checkout. The process logs as before."""
     package = logging.getLogger("koyjabo")
     level, propagates, handlers = package.level, package.propagate, package.handlers
     try:

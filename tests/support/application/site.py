@@ -160,7 +160,6 @@ class Site:
         )
 
     def set_total(self, total: int, new_epoch: bool = False) -> tuple[int, int]:
-        """Set the total, as the operator does."""
         return self.services[TotalAdjuster].set_total(OPERATOR, total, "koyjabo total set", new_epoch)
 
     @property

@@ -1,7 +1,4 @@
-"""Workers that share active visitors in Redis, or one worker that keeps them in memory, with a clock that tests set.
-
-Redis uses its own clock, so these classes let time pass by shortening every lease.
-"""
+"""Workers that share active visitors in Redis, or one that keeps them in memory. Tests shorten leases to pass time."""
 
 from __future__ import annotations
 
@@ -77,8 +74,6 @@ class RedisLink:
 
 
 class Worker(RedisLink):
-    """One worker's active visitors."""
-
     def __init__(self, url: str, clock: Clock) -> None:
         super().__init__(url, lambda: self.visitors.resend())
         self.visitors = RedisActiveVisitors(clock, WINDOW_S, self.client, self.outbox, self._note)

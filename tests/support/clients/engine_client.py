@@ -40,7 +40,6 @@ class Polling:
         return self._http.post(self._url, content=SEPARATOR.join(packets))
 
     def poll(self) -> list[str]:
-        """The packets of one poll."""
         return self.get().raise_for_status().text.split(SEPARATOR)
 
     def next_packets(self) -> list[str]:

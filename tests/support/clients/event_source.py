@@ -54,7 +54,6 @@ class EventSource:
 
     @property
     def error(self) -> tuple[int, str]:
-        """Status and error code of a refusal."""
         return self.status, json.loads(self.answer.read())["code"]
 
     def event(self) -> dict[str, Any]:

@@ -19,7 +19,6 @@ class FormOnPage(NamedTuple):
 
     @property
     def unmasked(self) -> dict[str, str]:
-        """The fields, with the unmasked CSRF token."""
         return {**self.fields, "csrf_token": unmask(self.fields["csrf_token"]).decode()}
 
 
@@ -67,9 +66,7 @@ def form_on(page: str) -> FormOnPage:
 
 
 def answer(page: str) -> FormOnPage:
-    """A page's confirmation form, filled in: the text to type follows a colon, and all users in the tests have the same
-    password.
-    """
+    """A page's confirmation form, filled in with the text after a colon and the password of all users."""
     form = form_on(page)
     assert CONFIRMED in form.fields, page
     if TYPED in form.fields:

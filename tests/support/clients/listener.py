@@ -51,7 +51,6 @@ class Listener:
 
     @property
     def updates(self) -> list[Stats]:
-        """The stats it received, in order."""
         return [received.stats for received in self.of_type("visitor_update")]
 
     def next_of_type(self, kind: str, after: int = 0) -> dict[str, Any]:
@@ -147,9 +146,7 @@ class SocketioSocket(Listener):
 
 
 def keep_order(client: socketio.Client) -> None:
-    """Handle events on the thread that reads them. The library starts a thread for each event, which can swap two of
-    them.
-    """
+    """Handle events on the thread that reads them. On a thread for each, two of them may be swapped."""
     connection = client.eio
     in_background = connection.start_background_task
 

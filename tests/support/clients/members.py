@@ -41,7 +41,6 @@ class Member:
         return answer.json() if answer.content else None
 
     def found(self, name: str = "Mirpur 10", **fields: Any) -> str:
-        """Found a community and return its id."""
         return self.call("POST", "/api/communities", {"name": name, **fields})["id"]
 
     def give(self, community: str, to: Member, role: str = "member") -> None:
@@ -94,7 +93,6 @@ class Member:
 
 
 def members(server: Server, community: str, count: int) -> list[Member]:
-    """Users who have joined a community."""
     return [Member(server).join(community) for _ in range(count)]
 
 
@@ -108,7 +106,6 @@ class CommunityListener(Listener):
 
     @property
     def counts(self) -> list[dict[str, Any]]:
-        """All events with the online count."""
         kinds = ("visitor_count", "visitor_joined", "visitor_left")
         return [received.event for received in list(self.received) if received.event["type"] in kinds]
 
@@ -157,7 +154,6 @@ class PlainMember(PlainSocket, CommunityListener):
         return self.next_of_type(answer, before)
 
     def wait_for_code(self, timeout_s: float = PATIENCE_S) -> int:
-        """The server's close code."""
         wait_until(lambda: self.code is not None, "it is closed", timeout_s, 0.002)
         assert self.code is not None
         return self.code

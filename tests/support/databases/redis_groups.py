@@ -106,9 +106,7 @@ class RedisWithSentinels:
                 yield f"sentinel known-sentinel {SERVICE} 127.0.0.1 {known.port} {other:040x}"
 
     def master(self) -> RedisNode:
-        """The server that is the master according to both itself and a Sentinel. Raises AssertionError or
-        redis.RedisError.
-        """
+        """The server that is the master according to both itself and a Sentinel. Raises an error if there is none."""
         for sentinel in self.sentinels:
             with suppress(redis.RedisError):
                 _, port = sentinel.asks("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)

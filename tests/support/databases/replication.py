@@ -37,8 +37,6 @@ LIMIT_S = 60
 
 
 class PostgresNode(Postgres):
-    """A PostgreSQL server on its own port, with new data or as a standby of `primary`."""
-
     def __init__(self, primary: PostgresNode | None = None) -> None:
         self.port = free_port()
         folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # not in pytest's folders, which other users may not enter
@@ -51,7 +49,6 @@ class PostgresNode(Postgres):
 
     @property
     def address(self) -> str:
-        """The address for libpq."""
         return f"host=127.0.0.1 port={self.port}"
 
     def stop(self) -> None:
@@ -125,9 +122,7 @@ class Replication:
         self.primary, self.standby = self.standby, self.primary
 
     def wait_until_in_step(self) -> None:
-        """Wait until the standby has replayed everything. Asks the standby itself, which reports to its primary only
-        every 10 s.
-        """
+        """Wait until the standby has replayed everything. Its own reports come only every 10 s."""
         ((lsn,),) = self.primary.rows("SELECT pg_current_wal_lsn()")
         wait_until(lambda: self.standby.rows(REPLAYED.format(lsn=lsn)), "the standby has replayed everything")
 

@@ -29,7 +29,6 @@ class Timed:
         self.server.start()
 
     def pass_(self, seconds: float) -> None:
-        """Advance all clocks."""
         for clock in reversed(self._clocks):  # monotonic clock first: otherwise the wall clock appears to jump forward
             clock.set(clock.get() + round(1000 * seconds))
         self.server.pass_(seconds)

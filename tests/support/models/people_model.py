@@ -1,6 +1,4 @@
-"""A site with two communities, and a few dictionaries of who was in each of them and when, to compare with people
-counts and reports.
-"""
+"""A site with two communities, and dictionaries of who was in each of them and when, to compare with reports."""
 
 from __future__ import annotations
 

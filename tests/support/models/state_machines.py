@@ -24,9 +24,7 @@ def new_urls(kind: str, folder: Path, postgres: Callable[[], Postgres]) -> NewUr
 
 
 def play(machine: Callable[[], RuleBasedStateMachine], times: int, steps: int) -> None:
-    """Run a state machine with fixed examples, unless FUZZ selects others. Failing examples are not shrunk: each
-    attempt would take as long as the whole test.
-    """
+    """Run a state machine with fixed examples, unless FUZZ selects others. Failing examples are not shrunk."""
     steps = steps if TIMES else 2 * steps // 3
     chosen = settings(effort(times), stateful_step_count=steps, phases=[Phase.generate])
     run_state_machine_as_test(machine, settings=chosen)

@@ -39,7 +39,6 @@ class Person:
 
 
 def disable(site: Site, email: str, disabled: bool = True) -> None:
-    """Disable or enable the user, as the operator does."""
     users = site.services[AccountServices].users
     (users.disable if disabled else users.enable)(OPERATOR, users.get_by_email(OPERATOR, email).id)
 
@@ -56,7 +55,6 @@ def promote(site: Site, email: str, is_admin: bool = True) -> None:
 
 
 def new_admin(site: Site, name: str = "rani") -> Person:
-    """A new admin of the site."""
     person = sign_up(site, name)
     promote(site, person.email)
     return person
@@ -67,7 +65,6 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def bare(site: Site):
-    """A client without cookies."""
     return site.app.test_client(use_cookies=False)
 
 

@@ -74,14 +74,12 @@ def account_of(person: Person) -> Account:
 
 
 def site_admin(site: Site, name: str = "boss") -> Account:
-    """A new user, promoted to admin of the site."""
     person = sign_up(site, name)
     site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=person.id)
     return Account(person.id, person.email, name.capitalize(), True)
 
 
 def roles_in(site: Site, community: str) -> dict[str, str]:
-    """Roles by user id, as stored."""
     rows = site.rows("SELECT user_id, role FROM memberships WHERE community_id = :id", id=community)
     return {user: role for user, role in rows}  # noqa: C416
 

@@ -75,5 +75,4 @@ def second_step(site: Site, token: str, code: str, client: Any = None, **fields:
 
 
 def log_in_with(site: Site, code: str) -> Any:
-    """Log in with both steps."""
     return second_step(site, first_step(site).token, code)

@@ -1,6 +1,4 @@
-"""How long tests wait for an expected event. The limits end tests that would wait forever; they are not promises of the
-product.
-"""
+"""How long tests wait for an expected event. The limits are no promises of the product."""
 
 from __future__ import annotations
 

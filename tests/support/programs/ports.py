@@ -15,9 +15,7 @@ _ports = cycle(random.sample(PORTS, len(PORTS)))  # the ports of this process in
 
 
 def reserve_ports() -> socket.socket:
-    """Use a range of ports that no other test process has, even of another run. Its first port is the lock: it is free
-    again when the socket is closed, or the process ends.
-    """
+    """Use a range of ports that no other test process has. Its first port is the lock."""
     global _ports
     for first in PORTS[::EACH]:
         lock = socket.socket()

@@ -97,7 +97,6 @@ def _is_in(group: int, process: psutil.Process) -> bool:
 
 
 def children(pid: int) -> list[psutil.Process]:
-    """The current child processes."""
     processes = []
     for child in child_pids(pid):
         with suppress(psutil.NoSuchProcess):
@@ -106,9 +105,7 @@ def children(pid: int) -> list[psutil.Process]:
 
 
 def child_pids(pid: int) -> list[int]:
-    """Children of all threads of a process. psutil would read every process on the machine, and tests call this
-    often.
-    """
+    """Children of all threads of a process. psutil would read every process on the machine."""
     pids: list[int] = []
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -124,9 +121,7 @@ def listens(pid: int) -> bool:
 
 
 def open_sockets(process: psutil.Process) -> int:
-    """The number of a process's open sockets. Counting open files would not work: SQLite connections are opened on
-    first use.
-    """
+    """The number of a process's open sockets. Files would not do: connections to SQLite open on first use."""
     count = 0
     for number in os.listdir(f"/proc/{process.pid}/fd"):
         with suppress(FileNotFoundError):  # closed in the meantime

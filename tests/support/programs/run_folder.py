@@ -30,9 +30,7 @@ REMOVE = 0  # IPC_RMID of shmctl(2)
 
 
 class RunFolder:
-    """The folder of a run, in memory if there is room, otherwise in the system's temporary folder. Its name contains
-    the run's pid.
-    """
+    """The folder of a run, in memory if there is room. Its name contains the run's pid."""
 
     def __init__(self) -> None:
         parent, prefix = _parent(), f"koyjabo-tests-{os.getuid()}-"
@@ -74,9 +72,7 @@ def _is_running(pid: str) -> bool:
 
 
 def left_over(marker: bytes, folder: str) -> list[int]:
-    """Processes that have the marker in their environment or work in the folder. Both are checked, because some
-    processes overwrite their environment.
-    """
+    """Processes that have the marker in their environment, which some overwrite, or work in the folder."""
     pids = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):

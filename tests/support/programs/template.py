@@ -84,9 +84,7 @@ def put(module: ModuleType, name: str, value: object) -> None:
 
 
 def make_hashes_cheap() -> None:
-    """Make hashing cheap, as in the tests' own process (conftest): at full cost, Argon2id takes 0.1 s on four threads
-    per password.
-    """
+    """Make hashing cheap, as in the tests' own process (conftest). At full cost it takes 0.1 s on four threads."""
     import argon2
 
     class CheapHasher(argon2.PasswordHasher):
@@ -167,9 +165,7 @@ def configure_mappers() -> None:
 
 
 def serve(control: socket.socket) -> dict[str, Any]:
-    """Fork a program for each request, and return the request in the forked program. Exits when no process can send
-    more requests.
-    """
+    """Fork a program for each request, and return the request in the forked program."""
     running: dict[int, socket.socket] = {}
     wake, woken = notice_ends()
     take_orphans()

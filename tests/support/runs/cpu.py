@@ -55,7 +55,6 @@ def _postgres_s() -> float:
 
 
 def _of_process(process: psutil.Process) -> float:
-    """CPU time of a process and of its children that have ended."""
     with suppress(psutil.Error):
         times = process.cpu_times()
         return times.user + times.system + times.children_user + times.children_system

@@ -1,7 +1,4 @@
-"""Durations of modules in earlier runs, in seconds. The longest modules start first.
-
-`DURATIONS=1` with `make test` or `make test-all` measures them.
-"""
+"""Durations of modules in earlier runs, in seconds. The longest modules start first. `DURATIONS=1` measures them."""
 
 from __future__ import annotations
 

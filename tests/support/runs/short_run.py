@@ -17,8 +17,6 @@ COLLECTED = pytest.StashKey[list[pytest.Item]]()  # key for the list of all coll
 
 @dataclass
 class Promise:
-    """A test function, with all its parameter values."""
-
     is_quick: bool = False
     """Whether `make test` runs it with at least one of its values."""
 
@@ -27,9 +25,7 @@ class Promise:
 
 
 def promises(config: pytest.Config) -> dict[str, Promise]:
-    """Promises by name: `folder/test_module.py::test_name`. Skips the calling test if some modules were not
-    collected.
-    """
+    """Promises by name: `folder/test_module.py::test_name`. Skips the calling test unless all are collected."""
     items = config.stash[COLLECTED]
     modules = {item.path for item in items}
     if not modules.issuperset(TESTS.rglob("test_*.py")):

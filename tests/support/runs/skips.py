@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 MAY_BE_SKIPPED: dict[str, str] = {  # allowed skips: how the reason starts, and why the skip is acceptable
-    "there is no whole Chromium": "quick tests hide the same pages by script; few machines have more than the shell",
+    "there is no whole Chromium": "quick tests hide the same pages by script; few machines have more than the shell"
 }
 CI = "CI" in os.environ
 

@@ -55,9 +55,7 @@ else:
             return worker
 
         def resident(self) -> int:
-            """Resident memory in bytes. Waits until the worker has loaded the user agent rules, which takes a second or
-            two.
-            """
+            """Resident memory in bytes. Waits until the worker has loaded the user agent rules."""
             wait_until(lambda: self.get("/test/loaded").json()["loaded"], "the rules are loaded")
             return self.worker.memory_info().rss
 
@@ -223,9 +221,7 @@ def read_of(number: Path) -> Callable[[], int]:
 
 
 def watch_threads() -> None:
-    """Log a trespass when a thread other than the loop's, which calls this function, takes a green lock or waits on a
-    hub.
-    """
+    """Log a trespass when a thread other than this one takes a green lock or waits on a hub."""
     from traceback import print_stack
 
     from eventlet import hubs, patcher, semaphore

@@ -1,7 +1,4 @@
-"""A script that runs the product's server with an application's Socket.IO handlers, and plain sockets that echo.
-
-The public test suites of the protocols expect these handlers.
-"""
+"""A script that runs the product's server with the handlers that the public test suites of the protocols expect."""
 
 from __future__ import annotations
 

@@ -22,17 +22,9 @@ LINK = re.compile(r"https?://[^\s\"<>]+/(?:reset-password|verify-email|invitatio
 
 
 class Mailbox:
-    """A mail server. While `refusal` is set, for example to `451 later`, it refuses every email. If `go` is set, it
-    waits for that event before responding.
-    """
+    """A mail server that refuses every email while `refusal` is set, and first waits for the event `go`, if set."""
 
-    def __init__(
-        self,
-        user: str = "",
-        password: str = "",
-        tls: ssl.SSLContext | None = None,
-        **options: Any,
-    ) -> None:
+    def __init__(self, user: str = "", password: str = "", tls: ssl.SSLContext | None = None, **options: Any) -> None:
         """`options` are passed to aiosmtpd's server."""
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []

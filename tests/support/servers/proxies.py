@@ -15,8 +15,6 @@ CADDY_OPTIONS = "log default {"  # tests insert their global options before this
 
 
 class Nginx(Service):
-    """An nginx in front of a server on `upstream`."""
-
     def __init__(self, folder: Path, upstream: int) -> None:
         super().__init__(folder)
         self.upstream = upstream

@@ -57,7 +57,6 @@ class Server(Caller):
         return start(self.program, environment(**self.settings), files)
 
     def start(self) -> Server:
-        """Start the server, and return when it is serving."""
         return self.launch().wait_until_serving()
 
     def wait_until_serving(self, timeout_s: float = START_S) -> Server:
@@ -70,9 +69,7 @@ class Server(Caller):
         return SERVING.search(self.log)
 
     def stop(self, how: signal.Signals = signal.SIGTERM, group: bool = False) -> Exit:
-        """Send a signal, and wait for the server to exit. `group` sends it to the whole process group, as Ctrl+C
-        does.
-        """
+        """Send a signal, `group` to the whole process group, as Ctrl+C does, and wait for the server to exit."""
         self.tell(how, group)
         return self.wait()
 
@@ -112,7 +109,6 @@ class Server(Caller):
         return self._process.pid
 
     def workers(self) -> list[psutil.Process]:
-        """The live workers."""
         if not self.running:
             return []
         processes = children(self.pid)

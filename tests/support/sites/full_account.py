@@ -86,7 +86,6 @@ def tables_of_users() -> set[str]:
 
 
 def tables_with(site: Site, *texts: str) -> set[str]:
-    """Tables with a row that contains one of these texts."""
     texts_of = {table: json.dumps(rows, ensure_ascii=False) for table, rows in everything(site).items()}
     return {table for table, rows in texts_of.items() if any(text in rows for text in texts)}
 

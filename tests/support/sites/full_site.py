@@ -106,9 +106,7 @@ def use_small_pieces(patch: pytest.MonkeyPatch, rows: int) -> None:
 
 
 def use_small_blocks(patch: pytest.MonkeyPatch) -> None:
-    """End the blocks of visits and events after eight rows, or after four at the end of a day, and copy the rows of
-    communities out of most blocks.
-    """
+    """End blocks after eight rows, or four at the end of a day, and copy the rows of communities out of most."""
     for module, limit, rows in (
         (blocks, "MAX_BLOCK_ROWS", 8),
         (blocks, "MIN_BLOCK_ROWS", 4),

@@ -26,7 +26,6 @@ def file(filled, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def empty(sqlite_database):
-    """A new database with its first admin."""
     with Site(sqlite_database.url, **ADMIN) as site:
         yield site
 

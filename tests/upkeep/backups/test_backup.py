@@ -32,9 +32,7 @@ def test_a_restore_removes_invitations_waiting_emails_and_the_links_in_emails(fu
 
 
 def kept(site: Site) -> dict[str, list[dict]]:
-    """All rows, except those that are new in a restored database and the audit log entries about backups and
-    restores.
-    """
+    """All rows, except those that a restore adds: new ones, and audit log entries about backups and restores."""
     tables = everything(site)
     tables["adjustments"] = [row for row in tables["adjustments"] if not row["reason"].startswith("restored")]
     for table in ("day_secrets", "month_secrets", "database_identity"):

@@ -16,7 +16,6 @@ from koyjabo.upkeep.backups.folder import BACKUP_NAME, LOCK_FILE, UNVERIFIED_END
 
 @pytest.fixture
 def visited(sqlite_database, folder):
-    """A site with three visits."""
     with Site(sqlite_database.url, BACKUP_DIR=str(folder)) as site:
         for visitor in ("ayesha", "karim", "nila"):
             site.register(visitor)

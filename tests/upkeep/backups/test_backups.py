@@ -1,6 +1,4 @@
-"""Automatic backups: when they are made, how they are verified, and what happens when one fails. The clock is set by
-the tests; the process that makes a backup is real, where a test does not say otherwise.
-"""
+"""Automatic backups: when they are made, how they are verified, and what happens when one fails."""
 
 import fcntl
 import json

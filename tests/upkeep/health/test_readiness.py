@@ -50,9 +50,7 @@ def test_the_server_is_not_ready_while_a_worker_is_overloaded(server):
 
 
 def late_after_a_stop(server: Server) -> dict[str, dict] | None:
-    """Suspend the workers. Returns the result while the server reports a delay, or None if none was seen within a
-    second.
-    """
+    """Suspend the workers. Returns the result while the server reports a delay within a second, or None."""
     with suspended(server.workers()):
         time.sleep(2.5)  # keep it busy: the time beyond the limit counts as delay
     ends = time.monotonic() + 1

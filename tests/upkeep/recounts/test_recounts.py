@@ -1,6 +1,4 @@
-"""Recounts started in the panel, and repairs of derived data: each kind of damage is repaired, or reported as
-irreparable.
-"""
+"""Recounts, and repairs of derived data: each kind of damage is repaired, or reported as irreparable."""
 
 import json
 import re

@@ -53,9 +53,7 @@ SUMS = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people",
 
 
 def all_figures(reports: Insights, query: ReportQuery) -> Figures:
-    """Every report for a query, without the numbers of visitors: `summary`, timelines, and all breakdowns with
-    all rows.
-    """
+    """Every report for a query, without the numbers of visitors."""
     dimensions = [name for name in (*DIMENSION_NAMES, PROPERTY) if name != COMMUNITY or query.scope == SITE]
     requests: dict[str, Any] = {"summary": SummaryRequest(query)}
     requests |= {name: TimelineRequest(query, name) for name in GRANULARITIES[1:]}

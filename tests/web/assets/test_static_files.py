@@ -1,6 +1,4 @@
-"""Static files: cached forever under a name with their hash, briefly under their own name. Colours have enough contrast
-(WCAG 2.2, 1.4.3, 1.4.11).
-"""
+"""Static files: cached forever under a name with their hash, briefly under their own name. Colours have contrast."""
 
 import base64
 import gzip

@@ -1,7 +1,4 @@
-"""The fast path responds as Flask would: each request is compared with the same one, which an empty `Cookie` routes to
-Flask. Its handlers have a constant cost: the largest request of each takes about as long as GET /api/stats. Others wait
-in the fair queue (decision 80).
-"""
+"""The fast path responds as Flask would, at a constant cost. An empty `Cookie` routes a request to Flask."""
 
 import gc
 import json

@@ -1,7 +1,4 @@
-"""Dangerous actions need a confirmation, which names the people or numbers, and the effect.
-
-Only the confirmed action is done, only by people who may do it, and only if nothing has changed since.
-"""
+"""Dangerous actions need a confirmation, which names the people or numbers, and the effect. Only that is then done."""
 
 from __future__ import annotations
 

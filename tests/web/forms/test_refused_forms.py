@@ -1,7 +1,4 @@
-"""A form refused after too many attempts, or without the database, comes back filled in and can be sent again.
-
-After a 503 nothing was changed.
-"""
+"""A refused form comes back filled in and can be sent again. After a 503 nothing was changed."""
 
 import re
 import time

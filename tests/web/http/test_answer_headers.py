@@ -16,11 +16,7 @@ MODULE = "/static/js/koyjabo.js"
 FOR_OTHERS = (MODULE, "/api/stats", "/badge.svg", "/embed", "/healthz", "/socket.io/?EIO=4&transport=polling")
 OWN = ("/", "/account", "/api/auth/me", "/docs/")
 WITHIN_PAGES = re.compile(r" style=|<style| onclick=")  # scripts and styles that a policy would refuse
-PROXIED = {
-    "X-Forwarded-Proto": "https",
-    "X-Forwarded-For": "203.0.113.7",
-    "X-Request-Id": "4f3c2a1b-made-by-a-proxy",
-}
+PROXIED = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7", "X-Request-Id": "4f3c2a1b-made-by-a-proxy"}
 BAD_IDS = ("short", "x" * 65, "with a space in it", "with=an equals sign", '"quoted-12345"', "আয়েশা-12345")
 
 KINDS = {

@@ -1,6 +1,4 @@
-"""Paths that anyone may request: which pages may read the responses, and what they cost. Pages of ALLOWED_ORIGINS may
-read responses with the cookies of the browser.
-"""
+"""Paths that anyone may request: which pages may read the responses, with cookies or without."""
 
 import time
 

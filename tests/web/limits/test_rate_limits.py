@@ -36,7 +36,6 @@ def site(new_site):
 
 @pytest.fixture
 def visitors(new_site):
-    """A site with limits per visitor."""
     return new_site(RATE_LIMIT_REGISTRATIONS=1000, RATE_LIMIT_VISITOR=MIN_VISITOR_SHARE)
 
 

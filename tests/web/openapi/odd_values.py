@@ -25,7 +25,7 @@ GOOD: dict[str, Any] = {  # valid values for the other fields that a body needs
     "visits": [],
 }
 GOOD_OF = {  # valid fields for bodies where a field in GOOD has a different meaning
-    "PanelInvitationBody": {"role": "viewer"},
+    "PanelInvitationBody": {"role": "viewer"}
 }
 ODD_VALUES: list[Any] = [  # texts, dates, numbers, patterns and shapes that a field may not expect
     *("", " ", "a\r\nb: c", "a\0b", "x" * 6000, "\u202eabc", "কমল@example.com"),

@@ -53,7 +53,6 @@ class World:
         self._accounts = site.rows("SELECT email, email_key, password, id FROM users")
 
     def fields(self, operation: APIOperation) -> list[str]:
-        """The fields of the operation's body."""
         body = operation.definition.raw.get("requestBody")
         if body is None:
             return []

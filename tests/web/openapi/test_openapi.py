@@ -86,9 +86,7 @@ ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.co
 
 
 def bodies(kind: type[Body] = Body) -> list[type[Body]]:
-    """Bodies of the API. Excludes the bodies of forms, which are in modules for pages, the panel, forms and `ui`, and
-    of bridges, which are turned off.
-    """
+    """Bodies of the API, without forms and bridges."""
     models = [model for sub in kind.__subclasses__() for model in (sub, *bodies(sub))]
     others = {"pages", "admin", "panel", "bridges"}
     parts = {model: model.__module__.split(".") for model in models}

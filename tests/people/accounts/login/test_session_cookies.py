@@ -30,7 +30,6 @@ def csrf(browser, cookie: str = ACCESS_CSRF) -> dict[str, str]:
 
 
 def cookies_of(answer) -> dict[str, dict[str, str]]:
-    """Attributes by cookie name. Attribute names are in lower case."""
     cookies = {}
     for line in answer.headers.getlist("Set-Cookie"):
         first, *rest = line.split("; ")
@@ -55,9 +54,7 @@ def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(sqlite_data
 
 
 def test_session_cookies_over_https_are_valid_only_for_this_host(sqlite_database):
-    """Browsers accept cookies for this host from other hosts of the domain, unless the cookie's name has the prefix
-    (RFC 6265bis, 4.1.3.2).
-    """
+    """Other hosts of the domain cannot set cookies with the prefix (RFC 6265bis, 4.1.3.2)."""
     with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
         owner, victim = site.app.test_client(), site.app.test_client()
         for client in (owner, victim):

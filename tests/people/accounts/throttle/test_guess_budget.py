@@ -1,6 +1,4 @@
-"""Strangers who guess an account's password in any way never lock its owner out, and get fewer than 1,500 guesses a
-day.
-"""
+"""Strangers who guess a password never lock its owner out, and get fewer than 1,500 guesses a day."""
 
 from bisect import bisect_left
 from collections.abc import Callable
@@ -26,9 +24,7 @@ MIDNIGHT_MS = 20_000 * MARK_KEPT_MS
 
 
 class Account:
-    """One account with its own clock. Its state is stored and loaded only sometimes, because that takes most of the
-    time. The model keeps the times of all guesses.
-    """
+    """One account with its own clock and the times of all guesses. Its state is stored only sometimes."""
 
     def __init__(self, purpose: str = LOGIN_GUESS) -> None:
         self.purpose, self.plan = purpose, GUESS_PLANS[purpose]

@@ -25,7 +25,6 @@ def app(ayesha):
 
 
 def wrong(app) -> str:
-    """A code that is currently wrong for this app."""
     near = {app.code(steps) for steps in (-1, 0, 1)}
     return next(code for code in (WRONG, "111111", "222222", "333333") if code not in near)
 

@@ -1,6 +1,4 @@
-"""Users as site admins see and manage them. People from other systems are members without an account: no login, no
-email, and no entry in account lists.
-"""
+"""Users as site admins see and manage them. People from other systems are members without an account."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +106,6 @@ def boss(site) -> Person:
 
 
 def put(by: Person, community: str = "dhaka") -> str:
-    """Make the person an admin."""
     answer = by.put(f"{PATH}/{community}/members/by-ref/{REF}", json={"role": "admin", "name": "Zarina"})
     assert answer.status_code < 300, answer.text
     return answer.json["user_id"]
