@@ -129,7 +129,7 @@ PAGE_SETTINGS = {
             "two-step",
             N_("Who must use two-step login"),
             "choice",
-            words={"none": N_("For no one"), "admins": N_("For admins"), "all": N_("For everyone")},
+            words={"none": N_("No one"), "admins": N_("Admins"), "all": N_("Everyone")},
             hint=N_("People without it are logged out, and set it up when they log in."),
         ),
         Setting(

@@ -166,6 +166,7 @@ def show(status: int = 200, form: Form[Any] | None = None, group: str = "", test
         backup_list=backups.shown() if report["is_read"] else None,
         invited=_invited_admin() if report["is_read"] else "",
         tested=tested,
+        mail_reasons={code: translated(reason) for code, reason in MAIL_REASONS.items()},
         own_email=me().email,
         has_inbox=me().email != PLACEHOLDER_EMAIL,
         **report,

@@ -1,7 +1,7 @@
 """Proofs of who uses a session: the user's password and, while an authenticator app is on, a code, typed in it.
 
 A proof permits what a stolen session must not do, for PROOF_MS from when it was typed. A login is none. It ends with
-its session, with a new password, and when two-step login is turned on.
+its session and with a new password.
 """
 
 from typing import Any

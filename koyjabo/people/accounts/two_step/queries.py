@@ -14,7 +14,7 @@ from koyjabo.people.accounts.errors import (
     SecondFactorOn,
 )
 from koyjabo.people.accounts.models import LoginSession, RecoveryCode, SpentCode, TotpSecret
-from koyjabo.people.accounts.queries import end_proofs, permitted, remove_two_step_login, revoke, revoke_all
+from koyjabo.people.accounts.queries import permitted, remove_two_step_login, revoke, revoke_all
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.models import User
 
@@ -126,9 +126,8 @@ def confirm_totp(
 
 
 def turn_on(session: Session, user_id: str, now_ms: int, kept_session_id: str = "") -> None:
-    """Turn two-step login on. Ends all other sessions, which were started without it, and proofs without a code."""
+    """Turn two-step login on. Ends all other sessions, which were started without it."""
     session.execute(update(User).where(User.id == user_id).values(second_factor_ms=now_ms))
-    end_proofs(session, user_id)
     revoke_all(session, user_id, now_ms, kept_session_id)
 
 

@@ -80,11 +80,13 @@ def test_a_proof_needs_a_code_while_two_step_login_is_on(site, admin):
     assert CODE_FIELD not in reader.get(FORM)
 
 
-def test_a_proof_without_a_code_ends_when_two_step_login_is_turned_on(site, admin):
+def test_a_proof_holds_for_ten_minutes_although_its_session_turns_two_step_login_on(site, admin):
     page = admin.send("/account/second-factor/totp", 200, password=PASSWORD)
     app = App(site, secret_in(page))
     admin.send("/account/second-factor/totp/confirm", 200, code=app.code())
-    change(admin, 422)
+    change(admin)
+    site.time.pass_(minutes=10)
+    change(admin, 422, password=PASSWORD)
     change(admin, password=PASSWORD, code=app.next_code())
 
 
