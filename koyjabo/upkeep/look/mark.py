@@ -17,6 +17,7 @@ MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 SVG_ROOT = "{http://www.w3.org/2000/svg}svg"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNK = struct.Struct(">I4s")
+PNG_HEADER_BYTES = 13
 DIGEST_LENGTH = 16
 
 LARGE_MARK = N_("A mark has at most 64 KB. Make the picture smaller: it is shown about 32 pixels high.")
@@ -58,15 +59,17 @@ def _is_svg(content: bytes) -> bool:
 
 def _problem_of_png(content: bytes) -> str:
     """Why a file that begins like a PNG cannot be used, or ""."""
-    at, names = len(PNG_SIGNATURE), []
+    at, names, size = len(PNG_SIGNATURE), [], (0, 0)
     while at + 12 <= len(content):
         length, name = PNG_CHUNK.unpack_from(content, at)
         end = at + 8 + length
         if end + 4 > len(content) or zlib.crc32(content[at + 4 : end]) != int.from_bytes(content[end : end + 4]):
             return DAMAGED_PICTURE
-        if name == b"IHDR" and max(struct.unpack_from(">II", content, at + 8)) > MAX_MARK_PIXELS:
-            return TOO_MANY_PIXELS
+        if name == b"IHDR" and length == PNG_HEADER_BYTES:
+            size = struct.unpack_from(">II", content, at + 8)
         names.append(name)
         at = end + 4
     is_whole = names[:1] == [b"IHDR"] and b"IDAT" in names and names[-1:] == [b"IEND"] and at == len(content)
-    return "" if is_whole else DAMAGED_PICTURE
+    if not is_whole or not min(size):
+        return DAMAGED_PICTURE
+    return TOO_MANY_PIXELS if max(size) > MAX_MARK_PIXELS else ""

@@ -41,6 +41,6 @@ class SiteMarks:
         self.refresh()
 
     def _change(self, session: Any, mark: Mark | None, by: audit.Actor) -> None:
-        if queries.newest(session, known=mark) != mark:
+        if queries.locked(session, known=mark) != mark:
             action = "mark.change" if mark else "mark.remove"
             queries.store(session, mark, by.entry(action, Subject("server", "", "")))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from struct import pack
+from zlib import crc32
 
 import pytest
 from PIL import Image
@@ -85,6 +88,14 @@ def test_a_mark_is_on_all_pages_until_an_admin_removes_it(site, content):
     ]
 
 
+def chunks(header: bytes) -> bytes:
+    """A PNG with this header, which has the right checksums."""
+    parts = [(b"IHDR", header), (b"IDAT", b""), (b"IEND", b"")]
+    return png()[:8] + b"".join(
+        pack(">I", len(data)) + name + data + pack(">I", crc32(name + data)) for name, data in parts
+    )
+
+
 def damaged_png() -> bytes:
     whole = png()
     return whole[:40] + bytes([whole[40] ^ 1]) + whole[41:]
@@ -94,7 +105,7 @@ def damaged_png() -> bytes:
     "content",
     [
         *(b"", b"<html></html>", b"<svg></svg>", b"GIF89a", SVG[:-3], damaged_png(), png()[:-12], png() + b"<script>"),
-        *(png(2049, 1), SVG + b" " * MAX_MARK_BYTES),
+        *(png(2049, 1), SVG + b" " * MAX_MARK_BYTES, chunks(b""), chunks(bytes(13))),
         b'<!DOCTYPE svg [<!ENTITY a "'
         + b"a" * 1000
         + b'">'
@@ -121,3 +132,14 @@ def test_every_server_of_a_site_shows_the_mark_that_one_has_stored(database):
         one.services[SiteMarks].change(OPERATOR, None)
         other.services[SiteMarks].refresh()
         assert other.services[SiteMarks].mark is None
+
+
+@pytest.mark.both_kinds
+def test_admins_of_two_servers_change_the_mark_at_once_and_both_servers_show_the_last_one(database):
+    marks = [mark_of(png(width)) for width in (1, 2, 3)]
+    with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(4) as admins:
+        both = one.services[SiteMarks], other.services[SiteMarks]
+        list(admins.map(lambda turn: both[turn % 2].change(OPERATOR, [*marks, None][turn % 4]), range(60)))
+        both[0].change(OPERATOR, marks[0])
+        both[1].refresh()
+        assert both[1].mark == both[0].mark == marks[0]
