@@ -110,7 +110,7 @@ def test_the_home_page_shows_that_the_server_is_away_and_is_right_when_the_serve
     before = site.stats().total
     asked = sent_by(page, "/api/stats")
     with away(site):
-        line_says(page, "Offline")
+        line_says(page, "No connection")
         wait_for(page, lambda: len(asked) >= 2, "it goes on asking")
         total_is(page, before)
     missed = site.register("somebody").stats.total

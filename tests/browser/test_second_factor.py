@@ -12,6 +12,7 @@ def log_in(page, member: Member) -> None:
     page.fill("#email", member.email)
     page.fill("#password", PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
+    expect(page.locator("#password")).to_have_count(0)
 
 
 def test_a_user_sets_up_an_authenticator_app_and_logs_in_with_a_recovery_code(new_device, site):
