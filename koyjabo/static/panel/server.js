@@ -1,7 +1,7 @@
 /* Offers the time zone of this browser with one click, and suggests names in the field for it. Ends the step "Do not count
    this browser", which is also done if another page has turned counting off. */
 
-import { doNotCount, isNotCounted } from "../counting/client/storage.js";
+import { KoyJabo } from "../counting/koyjabo.js";
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -17,6 +17,6 @@ document.querySelector("input#timezone")?.setAttribute("list", "zones");
 const step = /** @type {HTMLFormElement | null} */ (document.querySelector("[data-not-counted]"));
 if (step) {
   step.hidden = false;
-  step.addEventListener("submit", () => doNotCount());
-  if (isNotCounted()) step.requestSubmit(step.querySelector("button"));
+  step.addEventListener("submit", () => KoyJabo.doNotCount());
+  if (KoyJabo.isNotCounted) step.requestSubmit(step.querySelector("button"));
 }
