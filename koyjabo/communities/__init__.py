@@ -17,6 +17,7 @@ def register(base: "Base") -> None:
     from koyjabo.base.observability.all_metrics import COMMUNITY_CONNECTIONS_GAUGE
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.web.panel.navigation import Navigation, PanelPage, Shortcut
+    from .communities import LISTED_POLL_S
     from .live.messages import DISCONNECT_SUBJECT, MESSAGES_SUBJECT
     from .live.revocation import ACCESS_REVOKED
     from .refs import REFS_REFRESH_S
@@ -35,6 +36,8 @@ def register(base: "Base") -> None:
     base.every(TICK_S, communities.people.tick, updates.tick)
     base.every(TICK_S, revocation.recheck_if_revoked)
     base.every(REFS_REFRESH_S, refs.refresh)
+    communities.directory.refresh_listed()
+    base.every(LISTED_POLL_S, communities.directory.refresh_listed)
     navigation = base.services[Navigation]
     page = PanelPage("panel_communities.communities", N_("Communities"), "users", rank=3)
     navigation.add(page)

@@ -7,7 +7,6 @@ and reports are kept, and are available again once it is restored.
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from math import inf
 from typing import Any
 
 from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
@@ -25,8 +24,8 @@ from .roles import ADMIN, MEMBER, Access
 MAX_FOUNDED_COMMUNITIES = 20
 """Maximum number of communities that one user may found, not counting archived ones. Site admins have no limit."""
 
-LISTED_KEPT_MS = 1_000
-"""How long `has_listed` is kept in memory, ms."""
+LISTED_POLL_S = 1.0
+"""Interval between calls to `refresh_listed`, s."""
 
 ACTION_LABELS |= {
     "community.create": N_("Community created"),
@@ -46,8 +45,8 @@ class Communities(Changes):
     description_bn, is_open, is_listed, count_anonymous, public_count.
     """
 
-    _has_listed = False
-    _listed_read_ms = -inf
+    has_listed = False
+    """Whether any community is listed, as of `refresh_listed`. Every page shows it, even without a database."""
 
     @transaction
     def create(self, tx: Transaction, account: Account, values: Mapping[str, Any]) -> Access:
@@ -69,14 +68,10 @@ class Communities(Changes):
         # A report, because reading a page costs as much as reading all pages before it.
         return self._database.report(queries.listed, account, text, order, start, count)
 
-    def has_listed(self) -> bool:
-        """Whether any community is listed, or was LISTED_KEPT_MS ago. Without a database, the last known answer."""
-        now_ms = self._clock.elapsed_ms()
-        if now_ms - self._listed_read_ms > LISTED_KEPT_MS:
-            self._listed_read_ms = now_ms
-            with suppress(LedgerUnavailable):
-                self._has_listed = self._database.read(queries.has_listed)
-        return self._has_listed
+    def refresh_listed(self) -> None:
+        """Read whether any community is listed. Without a database, the last answer stays."""
+        with suppress(LedgerUnavailable):
+            self.has_listed = self._database.read(queries.has_listed)
 
     def own(self, account: Account, start: int, count: int) -> Slice[Access]:
         """A page of `count` communities that `account` is a member of, ordered by name, from the offset `start`."""

@@ -43,7 +43,7 @@ def _member_count(community: Community) -> int:
 
 
 def _has_communities() -> bool:
-    return community_services().directory.has_listed()
+    return community_services().directory.has_listed
 
 
 def founding() -> Form[NewCommunityBody]:

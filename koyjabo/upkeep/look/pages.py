@@ -64,8 +64,11 @@ def card_url() -> str:
 @bp.get("/mark/<digest>.<kind>")
 def mark(digest: str, kind: str) -> Response:
     """Send the site's mark. 404 for an earlier one."""
-    own = current()[SiteMarks].mark
-    if not own or (digest, kind) != (own.digest, own.kind):
+    marks, named = current()[SiteMarks], (digest, kind)
+    if not marks.mark or (marks.mark.digest, marks.mark.kind) != named:
+        marks.catch_up()
+    own = marks.mark
+    if not own or (own.digest, own.kind) != named:
         abort(404)
     return _picture(own.content, own.media_type, FOREVER_CACHING)
 

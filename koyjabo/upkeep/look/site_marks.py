@@ -17,6 +17,9 @@ from .mark import Mark
 MARK_POLL_S = 1.0
 """Interval between calls to `refresh`, s."""
 
+CATCH_UP_MS = 100
+"""Minimum time between two calls of `catch_up` that read the database, ms: strangers may ask for any mark."""
+
 audit.ACTION_LABELS |= {"mark.change": N_("Mark changed"), "mark.remove": N_("Mark removed")}
 
 
@@ -27,12 +30,20 @@ class SiteMarks:
         """Read the mark. Raises LedgerUnavailable."""
         self._database, self._clock = base.database, base.clock
         self._lock = threading.Lock()  # so that no earlier read is kept after a later one
+        self._caught_up_ms = float("-inf")
         self.mark: Mark | None = self._database.read(partial(queries.newest, known=None))
 
     def refresh(self) -> None:
         """Read what any worker or server has stored."""
         with self._lock, suppress(LedgerUnavailable):  # the next call tries again
             self.mark = self._database.read(partial(queries.newest, known=self.mark))
+
+    def catch_up(self) -> None:
+        """Refresh before the next poll, because a page names a mark that another worker has just stored."""
+        now_ms = self._clock.elapsed_ms()
+        if now_ms - self._caught_up_ms >= CATCH_UP_MS:
+            self._caught_up_ms = now_ms
+            self.refresh()
 
     def change(self, account: Account, mark: Mark | None) -> None:
         """Store a mark, or remove it. Raises Forbidden unless the account is a site admin, and LedgerUnavailable."""

@@ -127,7 +127,7 @@ def test_the_form_of_a_refused_mark_is_shown_again_with_the_reason(site):
 def test_every_server_of_a_site_shows_the_mark_that_one_has_stored(database):
     with Site(database.url) as one, Site(database.url) as other:
         one.services[SiteMarks].change(OPERATOR, mark_of(SVG))
-        other.services[SiteMarks].refresh()
+        assert other.client.get(f"/mark/{mark_of(SVG).digest}.svg").data == SVG
         assert other.services[SiteMarks].mark == one.services[SiteMarks].mark == mark_of(SVG)
         one.services[SiteMarks].change(OPERATOR, None)
         other.services[SiteMarks].refresh()
