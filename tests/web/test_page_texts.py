@@ -6,7 +6,7 @@ from support.programs.processes import ROOT
 
 TEXTS = [  # paths of pages, with a language, a status and a text
     ("/nothing", "en", 404, "There is no page at this address."),
-    ("/offline", "en", 200, "Koy Jabo does not answer at the moment"),
+    ("/offline", "en", 200, "Koy Jabo does not respond at the moment"),
     ("/docs/backup.md", "bn", 200, "এই পাতাটি ইংরেজিতে।"),
 ]
 GIVEN_UP_WORDS = {  # bangla words that must not be used, and the words used instead

@@ -3,7 +3,6 @@
 import unicodedata
 from functools import cache
 from importlib.resources import files
-from zoneinfo import ZoneInfo
 
 from koyjabo.base.core.i18n import N_, Filled
 
@@ -17,11 +16,6 @@ def zone_of(text: str) -> str:
     """The IANA name of the time zone that `text` names, in any case: by its whole name (`europe/paris`), or by the city
     in a name of two parts (`new york`). Raises ValueError with a sentence that has `text`.
     """
-    try:
-        ZoneInfo(text)
-        return text
-    except (ValueError, OSError, LookupError):
-        pass
     name = text.strip().casefold().replace(" ", "_")
     zone = _zones().get(name) or _zones().get(_letters(name))
     if zone is None:

@@ -30,7 +30,7 @@ from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
 from koyjabo.upkeep.health.health import Health
-from koyjabo.upkeep.look.mark import MAX_MARK_BYTES, mark_of
+from koyjabo.upkeep.look.mark import LARGE_MARK, MAX_MARK_BYTES, mark_of
 from koyjabo.upkeep.look.site_marks import SiteMarks
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import current
@@ -169,6 +169,8 @@ def show(status: int = 200, form: Form[Any] | None = None, group: str = "", test
         mail_reasons={code: translated(reason) for code, reason in MAIL_REASONS.items()},
         own_email=me().email,
         has_inbox=me().email != PLACEHOLDER_EMAIL,
+        max_mark_bytes=MAX_MARK_BYTES,
+        large_mark=translated(LARGE_MARK),
         **report,
     )
 

@@ -1,4 +1,4 @@
-/** The red disc, which pulses with each visit and opens for a minute at a milestone, and the total in the tab's title. */
+/** The disc, which pulses with each visit and opens for a minute at a milestone, and the total in the tab's title. */
 
 import { sentence } from "./own-visit.js";
 import { written } from "../webkit/figures.js";

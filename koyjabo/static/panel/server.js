@@ -14,6 +14,12 @@ for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.quer
 
 document.querySelector("input#timezone")?.setAttribute("list", "zones");
 
+const mark = /** @type {HTMLInputElement | null} */ (document.querySelector("#mark-file"));
+mark?.addEventListener("change", () => {
+  mark.setCustomValidity((mark.files?.[0]?.size ?? 0) > Number(mark.dataset.maxBytes) ? (mark.dataset.words ?? "") : "");
+  mark.reportValidity();
+});
+
 const step = /** @type {HTMLFormElement | null} */ (document.querySelector("[data-not-counted]"));
 if (step) {
   step.hidden = false;

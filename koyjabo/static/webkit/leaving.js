@@ -24,10 +24,10 @@ async function send(form, button) {
   isAsking = true;
   form.querySelector(":scope > [data-unsent]")?.remove();
   button?.setAttribute("aria-busy", "true");
-  const isAnswered = await isAlive();
+  const hasResponse = await isAlive();
   button?.removeAttribute("aria-busy");
   isAsking = false;
-  if (!isAnswered) return keep(form);
+  if (!hasResponse) return keep(form);
   if (!form.isConnected) document.body.append(form); // a newer copy of the page has replaced it
   isSending = true;
   form.requestSubmit(button);

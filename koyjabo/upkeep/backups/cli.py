@@ -5,8 +5,10 @@ from pathlib import Path
 import click
 
 from koyjabo.base.core.command_line import application, ended_by_signals, progress
+from koyjabo.base.core.errors import Unusable
 from koyjabo.base.core.runtime import unreported
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
+from . import backup_file
 
 
 @click.command()
@@ -46,8 +48,12 @@ def restore(source: str, force: bool) -> None:
     """
     from .restore import restore_file, source_of
 
-    with application(creates_database=True) as services, ended_by_signals():
+    try:
         file = source_of(source)
+        backup_file.head(file)  # before a database is created
+    except Unusable as error:
+        raise click.ClickException(str(error)) from None
+    with application(creates_database=True) as services, ended_by_signals():
         if source.endswith("/"):
             click.echo(f"Restoring {file}.")
         head = restore_file(file, force, services.clock, progress)
