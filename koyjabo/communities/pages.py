@@ -32,9 +32,10 @@ from koyjabo.web.i18n import count, language, name_of, translated, weekday
 from koyjabo.web.limits import limits
 from koyjabo.web.login import page_login
 from koyjabo.web.pages import pagination
-from koyjabo.web.pages.flash import Undo, done
+from koyjabo.web.pages.flash import Undo, done, outcome
 from . import ui
 from .live import online_people
+from .live.online_person import OnlinePerson
 from .queries import LIST_ORDERS
 from .roles import ADMIN, COMMUNITY_ROLES, MEMBER, MODERATOR, STRANGER, Access
 from .schemas import InvitationBody, JoinBody, RoleBody, columns, current_values
@@ -90,6 +91,9 @@ def _people(at: Access) -> dict[str, Any]:
     communities, search = community_services(), _search("order", online_people.PEOPLE_ORDERS, NEWEST_FIRST)
     (online,) = communities.people.online(at.scope)
     people = pagination.list_page(partial(communities.people.page, at.scope, **search), per_page=PEOPLE_PER_PAGE)
+    if not online and at.is_member and outcome():  # such as the founder, whose socket opens with this page
+        online, now = 1, current().clock.now_ms()
+        people = people._replace(items=(OnlinePerson(at.account.id, at.account.name, now, tabs=1),), total=1)
     roles = communities.members.roles(at.scope, [person.user_id for person in people.items])
     return {"found": people, "search": search, "roles": roles, "online": online, "now_ms": current().clock.now_ms()}
 

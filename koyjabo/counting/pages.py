@@ -5,7 +5,9 @@ from typing import NamedTuple
 from flask import Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _, ngettext
 
-from koyjabo.base.core.i18n import LANGUAGES
+from koyjabo.base.core.errors import KoyJaboError
+from koyjabo.base.core.i18n import LANGUAGES, N_
+from koyjabo.base.settings.schema import Settings
 from koyjabo.web.blueprints import pages_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
@@ -20,6 +22,11 @@ from .visits import Visits
 bp = pages_blueprint("visits")
 
 declare(bp, "/n/", PathPolicy.SECRET)
+
+
+class UnknownNumber(KoyJaboError):
+    status = 404
+    sentence = N_("This number is not shown here. Only the link that was shared shows this number.")
 
 
 class SharedVisit(NamedTuple):
@@ -49,7 +56,8 @@ def visit_number(ordinal: int) -> str | Response:
         words = {"none": after_words(0), "one": after_words(1), "more": after_words(2)}
         is_own_milestone = "own" in request.args and bool(current()[Milestones].between(ordinal - 1, ordinal))
         page = {"visit": visit, "is_own_milestone": is_own_milestone, "words": words, "after": after_words}
-        translations = [(code, _title(code, visit)) for code in LANGUAGES if code != language()]
+        others = [code for code in LANGUAGES if code != language() and current()[Settings].speaks_bangla]
+        translations = [(code, _title(code, visit)) for code in others]
         return render_template("counting/visit_number.html", translations=translations, **page)
 
 
@@ -75,7 +83,9 @@ def _shared(ordinal: int) -> SharedVisit:
     visits, own_numbers = current()[Visits], current()[OwnNumbers]
     stats, counted = visits.stats(), visits.site.snapshot.visits
     is_signed = own_numbers.is_valid(ordinal, stats.epoch, request.args.get("s", ""))
-    visit = own_numbers.find(ordinal) if is_signed else None
+    if not is_signed:
+        raise UnknownNumber
+    visit = own_numbers.find(ordinal)
     if visit is None:
         abort(404)
     return SharedVisit(ordinal, visit.day, max(0, counted - visit.id), stats)

@@ -45,6 +45,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words)
     app.jinja_env.globals.update(
         site_name=site_name,
+        offers_bangla=offers_bangla,
         zone_name=lambda: current().clock.zone.key,
         active_window=lambda: duration(current()[Settings].active_window_seconds),
     )
@@ -53,6 +54,12 @@ def init_app(app: Flask) -> None:
 def site_name() -> str:
     """The site's name in the language of the current request."""
     return current()[Settings].name_in(language())
+
+
+def offers_bangla() -> bool:
+    """Whether public pages have the switch to Bangla: on a site that speaks it, or to a visitor who does."""
+    spoken = language(), *request.accept_languages.values()
+    return current()[Settings].speaks_bangla or any(code.lower().startswith("bn") for code in spoken)
 
 
 def name_of(community: Any) -> str:

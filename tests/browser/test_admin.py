@@ -57,3 +57,11 @@ def test_a_form_stays_as_typed_while_the_server_is_away_and_is_sent_again(admin_
     button.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Typed in a tunnel")
     expect(page.locator(".toast")).to_contain_text("Typed in a tunnel")
+
+
+def test_a_form_is_sent_through_a_proxy_that_refuses_the_health_check(page):
+    visit(page, "/forgot-password")
+    page.route("**/healthz", lambda route: route.fulfill(status=403))
+    page.get_by_label("Email").fill("nobody@example.com")
+    with page.expect_request(lambda request: request.method == "POST"):
+        page.get_by_role("main").get_by_role("button").first.click()

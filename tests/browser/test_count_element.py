@@ -92,6 +92,16 @@ def test_an_element_reserves_space_only_until_its_number_arrives(host_page, site
     assert number(host_page, 2).evaluate(WIDTHS)[0] > 20
 
 
+def test_an_element_with_an_unknown_value_reserves_no_space_and_is_named_once_on_the_console(device, host_page, site):
+    device.console.clear()
+    host_page.set_content(
+        f"{'<koyjabo-count value=unique></koyjabo-count>' * 2}<koyjabo-count></koyjabo-count>{tag(site)}"
+    )
+    expect(number(host_page, 2)).to_have_text(re.compile("[1-9]"))
+    assert [number(host_page, at).evaluate(WIDTHS)[0] for at in (0, 1)] == [0, 0]
+    assert device.console == ['value: use total, today, active, visitors or page, not "unique"']
+
+
 COLOR_AT_5_5 = """
 async (png) => {
   const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());

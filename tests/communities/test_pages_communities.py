@@ -42,6 +42,13 @@ def test_the_header_and_footer_link_the_communities_while_one_is_listed(site, ca
     assert counts == [0, 2]
 
 
+def test_a_founder_is_online_on_the_first_page_of_the_community(readers):
+    readers["outsider"].send("/communities/new", name="Ferry")
+    path = readers["outsider"].location
+    pages = [readers["outsider"].get(path) for _ in range(2)]
+    assert [page.count("data-person=") for page in pages] == [1, 0]  # this reader opens no socket
+
+
 def test_the_page_of_a_closed_community_refuses_a_join_and_offers_none(site, readers, cast):
     closed, hidden = cast.kept_community(open=False), cast.kept_community(open=False, listed=False)
     page = readers["outsider"].send(path_of(closed, "/join"), 403)

@@ -9,8 +9,10 @@ import pytest
 from support.application.site import site_fixture
 
 from koyjabo.base.core.clock import Clock
+from koyjabo.base.core.identity import OPERATOR
 from koyjabo.counting.outage import Writer
 from koyjabo.counting.unsaved_visits import COMMIT_LATE_S, UnsavedVisits
+from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.limits import limits
 
 site = site_fixture(STARTING_TOTAL=4000, PUBLIC_URL="https://live.example.com")
@@ -61,6 +63,19 @@ def test_a_link_has_one_path_and_may_choose_the_language(site):
     assert "৪,০০১" in bangla
     site.client.set_cookie("language", "en")
     assert '<html lang="en"' in site.client.get(f"{share}&lang=bn").text
+
+
+def test_a_site_without_a_bangla_name_offers_bangla_only_to_visitors_who_ask_for_it(site):
+    def offers(accepted: str) -> tuple[int, int]:
+        page = site.client.get(share, headers={"Accept-Language": accepted}).text
+        return page.count('name="language"'), page.count('lang="bn" aria-hidden')
+
+    share = site.register("ayesha").share
+    assert offers("fr") == (2, 1)
+    site.services[StoredSettings].change(OPERATOR, SITE_NAME="Le Blog")
+    assert [offers(accepted) for accepted in ("fr", "en, bn-BD;q=0.5", "bn")] == [(0, 0), (2, 0), (2, 0)]
+    site.services[StoredSettings].change(OPERATOR, SITE_SENTENCE_BN="ঢাকার ব্লগ")
+    assert offers("fr") == (2, 1)
 
 
 def test_a_visit_is_not_found_without_its_signature(site):

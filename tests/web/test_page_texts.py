@@ -6,6 +6,7 @@ from support.programs.processes import ROOT
 
 TEXTS = [  # paths of pages, with a language, a status and a text
     ("/nothing", "en", 404, "There is no page at this address."),
+    ("/n/101000", "en", 404, "Only the link that was shared shows this number."),
     ("/offline", "en", 200, "Koy Jabo does not respond at the moment"),
     ("/docs/backup.md", "bn", 200, "এই পাতাটি ইংরেজিতে।"),
 ]

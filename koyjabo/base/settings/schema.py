@@ -334,6 +334,11 @@ class Settings(BaseModel):
         return (language == "bn" and self.site_name_bn) or self.site_name
 
     @property
+    def speaks_bangla(self) -> bool:
+        """Whether the site has a name or a sentence in Bangla."""
+        return bool(self.site_name == DEFAULT_NAMES["en"] or self.site_name_bn or self.site_sentence_bn)
+
+    @property
     def palette(self) -> Palette:
         """The site's colours. The flag's are for the default name without a colour."""
         if self.site_colour:

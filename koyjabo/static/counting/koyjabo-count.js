@@ -17,6 +17,9 @@ const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:no
 /** @type {Record<string, KoyJabo>} */
 const started = {}; // by URL of the server
 
+/** @type {Set<string>} */
+const warned = new Set(); // of wrong values
+
 /** Resolves once the page's own scripts have run, because they may start the module. */
 const isReady = new Promise((ready) => {
   if (document.readyState === "complete") ready(true);
@@ -200,7 +203,11 @@ class KoyJaboCount extends HTMLElement {
 
   #show() {
     const { lang } = /** @type {HTMLElement} */ (this.closest("[lang]") ?? document.documentElement);
-    const ofSite = this.#stats?.[NUMBERS[this.getAttribute("value") ?? "total"]];
+    const value = this.getAttribute("value") ?? "total", ofSite = this.#stats?.[NUMBERS[value]];
+    const isWrong = !this.#isPage && !NUMBERS[value] && !this.hasAttribute("community");
+    this.#content.style.minInlineSize = isWrong ? "0" : "";
+    if (isWrong && this.#stats && !warned.has(value)) console.warn(`value: use ${Object.keys(NUMBERS).join(", ")} or ${PAGE}, not "${value}"`);
+    if (isWrong && this.#stats) warned.add(value);
     const number = this.#online ?? (this.#isPage ? this.#views : ofSite);
     const label = this.getAttribute("label");
     this.#label.textContent = label ? ` ${label}` : "";
