@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from koyjabo.base.core.errors import Forbidden, KoyJaboError, LastAdmin, UnknownInvitation, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN, Account
-from koyjabo.base.settings.schema import requires
+from koyjabo.base.settings.schema import Settings, requires
 from koyjabo.communities.live.online_people import NEWEST_FIRST
 from koyjabo.counting.days_by_hour import DaysByHour
 from koyjabo.counting.visits import Visits
@@ -120,6 +120,7 @@ def list_communities() -> str:
     return render_template(
         "communities/list.html",
         is_known=login is not None,
+        is_for_riders=current()[Settings].has_default_name,
         found=listed,
         items=items,
         search=search,

@@ -327,9 +327,13 @@ class Settings(BaseModel):
             return "SMTP_URL", N_("PUBLIC_URL is missing: SMTP_URL is set, and links in emails start with PUBLIC_URL.")
         return "", ""
 
+    @property
+    def has_default_name(self) -> bool:
+        return self.site_name == DEFAULT_NAMES["en"]
+
     def name_in(self, language: str) -> str:
         """The site's name in a language ("en", "bn")."""
-        if self.site_name == DEFAULT_NAMES["en"]:
+        if self.has_default_name:
             return {**DEFAULT_NAMES, "bn": self.site_name_bn or DEFAULT_NAMES["bn"]}[language]
         return (language == "bn" and self.site_name_bn) or self.site_name
 
@@ -343,12 +347,12 @@ class Settings(BaseModel):
         """The site's colours. The flag's are for the default name without a colour."""
         if self.site_colour:
             return palette_of(self.site_colour)
-        return DEFAULT_PALETTE if self.site_name == DEFAULT_NAMES["en"] else palette_of(OTHER_COLOUR)
+        return DEFAULT_PALETTE if self.has_default_name else palette_of(OTHER_COLOUR)
 
     def sentence_in(self, language: str) -> str:
         """What the site counts, as one sentence in a language; "" if there is none."""
         own = (language == "bn" and self.site_sentence_bn) or self.site_sentence
-        return own or (DEFAULT_SENTENCES[language] if self.site_name == DEFAULT_NAMES["en"] else "")
+        return own or (DEFAULT_SENTENCES[language] if self.has_default_name else "")
 
     @property
     def origins(self) -> list[str]:

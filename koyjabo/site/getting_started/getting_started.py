@@ -63,7 +63,7 @@ class GettingStarted:
     def first_page(self, account: Account, total: int) -> StoredStep | None:
         """The first page on another host that has counted a visit, or an empty step before that. None for accounts that
         are not site admins, and once the step is over: the page is hidden, known for FIRST_PAGE_SHOWN_MS, followed by
-        later visits in `total`, or never came although the site is in use.
+        later visits in `total`, or never came although the site is in use or other pages have visits.
         """
         if not account.is_admin:
             return None
@@ -74,7 +74,8 @@ class GettingStarted:
                 host, location = page.host and shown_host(page.host), self._database.read(queries.newest_location)
                 return page._replace(host=host, location=location)
             return None
-        return None if page.skipped_ms is not None or self._facts(account).is_in_use else page
+        is_over = page.skipped_ms is not None or self._facts(account).is_in_use
+        return None if is_over or self._database.read(queries.has_other_page) else page
 
     def first_day(self, total: int) -> FirstDay | None:
         """The state of the first day; None before the first visit, and once the day is over."""

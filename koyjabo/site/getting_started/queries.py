@@ -62,6 +62,12 @@ def newest_location(session: Session) -> str:
     return session.scalar(select(Visit.place).order_by(Visit.id.desc()).limit(1)) or ""
 
 
+def has_other_page(session: Session) -> bool:
+    """Whether a visit began on a page that is not one of this server."""
+    is_other = (Visit.page != "/") & Visit.page.not_like("/communities%")
+    return bool(session.scalar(select(exists().where(is_other))))
+
+
 def beginning(session: Session, most: int) -> Beginning:
     """The site's first visits, up to `most`."""
     first = select(Visit.at_ms).order_by(Visit.id).limit(most).subquery()

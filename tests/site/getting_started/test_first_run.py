@@ -141,6 +141,13 @@ def test_only_a_visit_from_another_host_completes_the_first_step(database):
         assert site.rows("SELECT host FROM starting_steps") == [("localhost:3000",)]
 
 
+def test_the_line_to_paste_goes_once_another_page_than_the_servers_own_has_a_visit(site):
+    admin = panel(site)
+    for page, state in (("/", "waiting"), ("/communities/1", "waiting"), ("/articles/1", None)):
+        site.register("ayesha", visitId=page, page=page)
+        assert first_page(admin) == state
+
+
 def test_a_site_with_visits_on_three_days_has_no_step_for_its_page_and_for_its_total(site):
     admin = panel(site)
     for _ in range(3):
