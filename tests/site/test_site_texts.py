@@ -26,7 +26,7 @@ def test_the_pages_of_a_new_site_have_their_sentences(site, admin):
     server = text_of(admin, "/admin/server")
     assert "Koy Jabo · The app for bus, train and rickshaw riders in Bangladesh." in server
     assert "Page numbers Off: no page shows its views." in server
-    assert "Visits are reduced After 30 days. Set in the environment" in server
+    assert "Visits are reduced After 30 days, they lose what leads to a person. Set in the environment" in server
 
 
 def test_the_first_visit_from_another_host_is_announced(site, admin):
@@ -53,7 +53,7 @@ def test_the_receipt_has_a_sentence_for_each_result_of_a_recount(site, admin):
 
 
 def test_a_changed_total_has_a_sentence_with_its_admin_and_reason(site: Site, admin: Reader):
-    admin.confirm("/admin/receipt/total", total="5000", reason="counted by hand")
+    admin.send("/admin/receipt/total", total="5000", reason="counted by hand")
     page = text_of(admin, admin.location)
     assert "The total was changed." in page
     assert "Set by an admin on 16 Dec 2025, 10:48 counted by hand 0 → 5,000 · by Rani" in page

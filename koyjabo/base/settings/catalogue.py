@@ -26,7 +26,14 @@ PAGE_SETTINGS = {
             asks_proof=False,
         ),
         Setting("SITE_SENTENCE_BN", "name", N_("One sentence in Bangla"), max_length=160, asks_proof=False),
-        Setting("SITE_COLOUR", "name", N_("Colour"), "colour", asks_proof=False),
+        Setting(
+            "SITE_COLOUR",
+            "name",
+            N_("Colour"),
+            "colour",
+            hint=N_("Unless you choose one: green with the name Koy Jabo, blue with any other."),
+            asks_proof=False,
+        ),
         Setting(
             "APP_URL",
             "app",

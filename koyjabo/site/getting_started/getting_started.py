@@ -93,10 +93,10 @@ class GettingStarted:
         return shown_host(host) if host else ""
 
     def missing(self, account: Account) -> tuple[str, ...]:
-        """Names of what the server lacks, for the list on Server. Admins also see what their own account lacks. Empty
-        for other accounts, and once the list is hidden.
+        """Names of what the server and the admin's account lack, for the list on Server. Empty for other accounts, and
+        once the list is hidden.
         """
-        if not account.sees_panel or self._step(LIST_STEP).done_ms is not None:
+        if not account.is_admin or self._step(LIST_STEP).done_ms is not None:
             return ()
         facts, source = self._facts(account), self._services[StoredSettings].source
         sends_mail = self._services[MailOutbox].is_on
@@ -110,9 +110,9 @@ class GettingStarted:
             "mail": sends_mail,
             "email": account.email != PLACEHOLDER_EMAIL and (facts.has_confirmed_email or not sends_mail),
             "person": facts.has_second_person,
-            "second_factor": facts.has_two_step_login or not account.is_admin,
+            "second_factor": facts.has_two_step_login,
             "backups": self._services[Backups].is_on,
-            "browser": not account.is_admin or facts.is_in_use or self._step(BROWSER_STEP).done_ms,
+            "browser": facts.is_in_use or self._step(BROWSER_STEP).done_ms,
         }
         return tuple(name for name, is_there in has.items() if not is_there)
 

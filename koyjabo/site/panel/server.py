@@ -196,7 +196,8 @@ def change_settings(group: str) -> Response:
             current()[Backups].begin(me())
         started = N_("The backup has started. It is listed here when it is complete.")
         return done(started, "panel_server.server", _anchor="backups")
-    return done(N_("Saved. It applies now."), "panel_server.server", _anchor=group)
+    anchor = "steps" if "listed" in request.form else group
+    return done(N_("Saved. It applies now."), "panel_server.server", _anchor=anchor)
 
 
 @bp.post("/server/mark")

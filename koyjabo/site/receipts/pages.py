@@ -118,7 +118,9 @@ def set_total() -> Response:
         return show(422, form)
     total = current()[TotalAdjuster]
     try:
-        confirm(_new_total(body, total.preview(me(), body.total, body.new_epoch)))
+        preview = total.preview(me(), body.total, body.new_epoch)
+        if preview.has_visits:  # otherwise no one has a number yet
+            confirm(_new_total(body, preview))
         total.set_total(me(), body.total, body.reason, body.new_epoch)
     except InvalidInput as error:
         form.errors.update(error.details)

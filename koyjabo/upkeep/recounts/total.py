@@ -26,6 +26,7 @@ class Preview(NamedTuple):
 
     totals: Totals
     version: str
+    has_visits: bool  # whether a visit was counted
 
 
 class TotalAdjuster:
@@ -44,7 +45,7 @@ class TotalAdjuster:
         count = self._database.read(read_count)
         totals = Totals(count.total, total)
         _require_new_epoch(totals, new_epoch)
-        return Preview(totals, f"{count.epoch} {count.total - count.visits}")
+        return Preview(totals, f"{count.epoch} {count.total - count.visits}", bool(count.visits))
 
     def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> Totals:
         """Set the total, so that the next visit number is `total` + 1. `reason` is stored. Raises InvalidInput.

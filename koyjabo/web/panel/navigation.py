@@ -5,6 +5,7 @@ tabs and the command menu.
 from collections.abc import Iterator
 from operator import attrgetter
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from flask import Flask, Request, url_for
 
@@ -80,11 +81,12 @@ class Navigation:
                     yield part
 
     def page_at(self, path: str) -> str:
-        """The endpoint of the page that an action's path belongs to: the page with the longest matching path. `path`
-        begins with the application's prefix, if there is one.
+        """The endpoint of the page that an action's path belongs to: the page with the longest matching path; "" for
+        none. `path` begins with the application's prefix, if there is one.
         """
-        endpoints = {url_for(page.endpoint): page.endpoint for page in self._pages}
-        return endpoints[max((own for own in endpoints if f"{path}/".startswith(f"{own.rstrip('/')}/")), key=len)]
+        endpoints = {"": "", **{url_for(page.endpoint): page.endpoint for page in self._pages}}
+        matching = (own for own in endpoints if own and f"{path}/".startswith(f"{own.rstrip('/')}/"))
+        return endpoints[max(matching, key=len, default="")]
 
 
 def init_app(app: Flask) -> None:
@@ -96,6 +98,9 @@ def _sections() -> list[PanelSection]:
     return current()[Navigation].sections()
 
 
-def _page_of(request: Request) -> str:
-    """The endpoint of the navigation's page for the current request; "" outside of the panel."""
-    return current()[Navigation].page_at(request.script_root + request.path) if is_in_panel(request) else ""
+def _page_of(request: Request, back: str = "") -> str:
+    """The endpoint of the navigation's page for the current request; "" outside of the panel. `back`: the path of the
+    page that the request came from, if it is known
+    """
+    page_at = current()[Navigation].page_at
+    return (page_at(urlsplit(back).path) or page_at(request.script_root + request.path)) if is_in_panel(request) else ""

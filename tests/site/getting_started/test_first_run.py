@@ -160,14 +160,29 @@ def test_a_site_with_visits_on_three_days_has_no_step_for_its_page_and_for_its_t
     assert not {"name", "zone", "total"} & set(missing(again))
 
 
-def test_a_viewer_sees_the_steps_of_the_server_and_cannot_change_them(site):
+def test_a_viewer_sees_no_steps_and_cannot_change_them(site):
     admin = panel(site)
     viewer = Reader(site).sign_up("nila")
     site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=id_of(site, "nila"))
-    assert (first_page(viewer), missing(viewer)) == (None, ALL[:-2])
+    assert (first_page(viewer), missing(viewer)) == (None, [])
     set_step(viewer, "all", status=403)
     admin.client.post(f"{STEPS}/all", data={"state": "hidden"})  # without the CSRF token
     assert "mail" in missing(admin)
+
+
+def test_a_saved_step_leads_back_to_the_list_and_a_total_needs_no_confirmation_before_the_first_visit(site):
+    admin = panel(site)
+    assert 'value="/admin/server#steps"' in admin.get("/admin/server?edit=total")
+    fields = {"reason": "earlier", "next": "/admin/server#steps"}
+    admin.send("/admin/receipt/total", total="4000", **fields)
+    assert (site.stats()["totalVisits"], admin.location) == (4000, "/admin/server#steps")
+    assert 'name="listed"' in admin.get("/admin/server?edit=name")
+    admin.send("/admin/server/settings/name", site_name="Rail Count", listed="1")
+    assert admin.location == "/admin/server#steps"
+    assert 'name="listed"' not in admin.get("/admin/server?edit=name").partition('id="name"')[2]
+    visit(site)
+    prompt = admin.send("/admin/receipt/total", 200, total="5000", **fields)
+    assert re.search('<a href="/admin/server" aria-current="true">', prompt)
 
 
 def test_a_visit_that_two_threads_announce_at_once_as_the_first_is_counted(site):

@@ -76,8 +76,11 @@ def test_an_admin_changes_a_setting_on_the_page(site, admin):
     assert 'data-needs="name"' in admin.get(PAGE)
     form = admin.get(f"{PAGE}?edit=name")
     assert 'name="site_name" type="text" autocomplete="off"\n    value="Koy Jabo"' in form
-    admin.send(CHANGE + "name", site_name=" Rail Count ", site_name_bn="রেল")
+    assert "placeholder=" in form.partition('id="site_sentence"')[2].partition(">")[0], "the sentence in force"
+    untouched = {"shown": shown(form, "name"), "site_colour": "#006a4e"}
+    admin.send(CHANGE + "name", site_name=" Rail Count ", site_name_bn="রেল", **untouched)
     assert admin.location == f"{PAGE}#name"
+    assert site.services[StoredSettings].source("SITE_COLOUR") == "default", "it follows the name"
     page = admin.get(PAGE)
     assert "Rail Count" in row(page, "name")
     assert 'data-needs="name"' not in page

@@ -73,7 +73,7 @@ def test_the_public_receipt_is_for_any_page_and_revalidated(site):
 
 def test_only_admins_and_viewers_see_who_changed_the_total_and_viewers_see_no_email(site):
     boss = panel(site, "ayesha")
-    boss.confirm("/admin/receipt/total", total="5000", reason=REASON)
+    boss.send("/admin/receipt/total", total="5000", reason=REASON)
     site.set_total(6000)
     answer = boss.client.get("/api/receipt")
     assert answer.headers["Cache-Control"] == "private, no-store"

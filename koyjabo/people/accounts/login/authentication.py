@@ -43,7 +43,6 @@ from koyjabo.web.pages.flash import done
 from koyjabo.web.schemas.bodies import Body
 from . import login_limits
 from .schemas import (
-    REQUIRED_TEXT,
     LoginBody,
     PasswordBody,
     ProfileBody,
@@ -54,6 +53,8 @@ from .schemas import (
 
 REMEMBERED_COOKIE = "remembered_browser"
 """Cookie that proves a completed two-step login in this browser within the last 30 days."""
+
+ENTER_PASSWORD, ENTER_CODE = N_("Enter your password."), N_("Enter the code.")
 
 
 def init_app(app: Flask) -> None:
@@ -236,9 +237,10 @@ def require_proof(login: Login) -> None:
     proofs = account_services().proofs
     if proofs.is_fresh(login):
         return
-    if not (password := request.form.get("password")):
-        raise InvalidInput(details={"password": REQUIRED_TEXT})
-    proofs.store(login, confirm_password(login, password), request.form.get("code"))
+    fields = {"password": ENTER_PASSWORD, **({"code": ENTER_CODE} if proofs.needs_code(login) else {})}
+    if empty := {name: sentence for name, sentence in fields.items() if not request.form.get(name)}:
+        raise InvalidInput(details=empty)
+    proofs.store(login, confirm_password(login, request.form["password"]), request.form.get("code"))
 
 
 def confirm_proved(login: Login, prompt: Confirmation) -> None:

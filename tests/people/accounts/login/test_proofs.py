@@ -73,6 +73,8 @@ def test_a_proof_needs_a_code_while_two_step_login_is_on(site, admin):
     app = turn_on(log_in(site, "rani"))
     reader = log_in_with(site, app)
     assert CODE_FIELD in reader.get(FORM)
+    page = change(reader, 422)
+    assert ('id="password-error"' in page, 'id="code-error"' in page) == (True, True), "both are marked"
     for proof in ({}, {"password": PASSWORD}, {"password": PASSWORD, "code": "000000"}, {"code": app.next_code()}):
         change(reader, 422, **proof)
     change(reader, password=PASSWORD, code=app.next_code())
