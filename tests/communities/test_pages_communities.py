@@ -4,6 +4,8 @@ import re
 import subprocess
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 from support.application.site import assert_error
 from support.people.communities import PATH, found
 from support.people.page_readers import Reader, path_of, words
@@ -47,6 +49,18 @@ def test_a_founder_is_online_on_the_first_page_of_the_community(readers):
     path = readers["outsider"].location
     pages = [readers["outsider"].get(path) for _ in range(2)]
     assert [page.count("data-person=") for page in pages] == [1, 0]  # this reader opens no socket
+
+
+def test_the_header_of_a_page_reads_nothing_from_the_database(site):
+    statements: list[str] = []
+
+    def record(connection, cursor, statement, *_):
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", record)
+    Reader(site).get("/docs")
+    event.remove(Engine, "before_cursor_execute", record)
+    assert statements == []
 
 
 def test_the_page_of_a_closed_community_refuses_a_join_and_offers_none(site, readers, cast):
