@@ -95,8 +95,9 @@ def test_the_audit_log_in_bangla_shows_whole_dates_next_to_places(site, new_devi
     at_ms = 1000 * int(datetime(2025, 11, 18, 1, 20, tzinfo=ZONE).timestamp())
     site.database.rows(f"UPDATE audit_log SET at_ms = {at_ms}, place = 'Dhaka, Bangladesh'")
     page = new_device(storage_state=session, locale="bn", viewport={"width": 1440, "height": 900}).open("/admin/audit")
-    row = page.locator("[data-table=audit] tbody tr").first
-    expect(row).to_contain_text("১৮ নভেম্বর ২০২৫, ০১:২০")
+    expect(page.locator("[data-table=audit] .day")).to_have_text("১৮ নভেম্বর ২০২৫")
+    row = page.locator("[data-table=audit] tbody tr").nth(1)
+    expect(row).to_contain_text("০১:২০")
     assert row.evaluate(CUT) == []
 
 

@@ -1,9 +1,10 @@
-"""/admin/audit: the audit log, newest first.
+"""/admin/audit: the audit log, newest first, by day. Equal entries in a row are one line with their number.
 
 An entry shows its action's label, its author and time, and its details as labels and values.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from flask import Response, url_for
@@ -14,7 +15,7 @@ from markupsafe import Markup
 from koyjabo.base.core.identity import DELETED_ID
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.web.current import current
-from koyjabo.web.i18n import count, translated
+from koyjabo.web.i18n import count, day, translated
 from koyjabo.web.pages import pagination
 from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import cursor, me, page
@@ -31,7 +32,7 @@ FIELD_LABELS: Mapping[str, LazyString] = {
     "description_bn": _("Description in Bangla"),
     "is_open": _("Open"),
     "is_listed": _("Listed"),
-    "count_anonymous": _("Count all visits"),
+    "count_anonymous": _("Count visits by non-members"),
     "public_count": _("Public numbers"),
 }
 """Labels for a community's fields."""
@@ -95,12 +96,29 @@ def audit() -> Response:
     audit_page = current()[Audit].page(me(), cursor("before"))
     return page(
         "audit/audit",
-        lines=[
-            (record, gettext(ACTION_LABELS.get(record.action, record.action)), _who(record), list(details(record)))
-            for record in audit_page.lines
+        days=[
+            (name, [_line(list(equal)) for _key, equal in groupby(records, _what)])
+            for name, records in groupby(audit_page.lines, _day)
         ],
+        has_places=any(record.place for record in audit_page.lines),
         older=pagination.this_page(before=audit_page.before) if audit_page.before is not None else None,
     )
+
+
+def _day(record: AuditRecord) -> str:
+    return day(current().clock.bucket(record.at_ms).day)
+
+
+def _what(record: AuditRecord) -> AuditRecord:
+    return record._replace(id=0, at_ms=0)
+
+
+def _line(equal: list[AuditRecord]) -> tuple[AuditRecord, str, object, list["Detail"]]:
+    """The newest of equal records, with its words."""
+    record, label = equal[0], gettext(ACTION_LABELS.get(equal[0].action, equal[0].action))
+    if len(equal) > 1:
+        label = gettext("%(action)s, %(count)s times", action=label, count=count(len(equal)))
+    return record, label, _who(record), list(details(record))
 
 
 class Detail(NamedTuple):

@@ -27,7 +27,7 @@ class Audit:
     def __init__(self, database: DatabaseExecutor) -> None:
         self._database = database
 
-    def page(self, account: Account, before: int | None = None, count: int = 50) -> AuditSlice:
+    def page(self, account: Account, before: int | None = None, count: int = 100) -> AuditSlice:
         """`count` records before the cursor."""
         account.require_site_viewer()
         records = self._database.read(queries.page, before, count + 1)

@@ -18,4 +18,12 @@ def register(base: "Base") -> None:
         PanelPage(CONNECT_SECTION, N_("Connect"), "plus", rank=5),
         PanelPage(SERVER, N_("Server"), "activity", rank=6),
     )
-    navigation.add_shortcuts(SERVER, Shortcut(N_("Time zone"), SERVER, "zone"), Shortcut(N_("Email"), SERVER, "mail"))
+    navigation.add_shortcuts(
+        SERVER,
+        Shortcut(N_("Name"), SERVER, "name", words=N_("colours, colors, look")),
+        Shortcut(N_("Mark"), SERVER, "mark", words=N_("logo, icon, picture")),
+        Shortcut(N_("Time zone"), SERVER, "zone"),
+        Shortcut(N_("Email"), SERVER, "mail"),
+        Shortcut(N_("Language and theme"), SERVER, "choices", words=N_("dark, light")),
+        Shortcut(N_("Documentation"), "docs.index", words=N_("help, manual")),
+    )

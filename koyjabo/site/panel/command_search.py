@@ -1,5 +1,5 @@
-"""GET /admin/search and /admin/find: the command menu finds pages, communities, users and visits, as JSON or, without
-scripts, on a page.
+"""GET /admin/search and /admin/find: the command menu finds pages, communities, users, visits and documents, as JSON
+or, without scripts, on a page.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,9 @@ from koyjabo.reports.visits.visit_list import VisitList
 from koyjabo.web.current import current
 from koyjabo.web.i18n import count, name_of, place, speaking, translated
 from koyjabo.web.limits import limits
+from koyjabo.web.pages import guides
 from koyjabo.web.panel import for_viewers, panel_blueprint
-from koyjabo.web.panel.navigation import Navigation
+from koyjabo.web.panel.navigation import Navigation, Shortcut
 from koyjabo.web.panel.pages import me, page
 
 bp = panel_blueprint("search")
@@ -28,6 +29,7 @@ MAX_RESULTS = 5
 
 MAX_COMMAND_LENGTH = 100
 FOUND_PAGES, FOUND_COMMUNITIES, FOUND_USERS, FOUND_VISITS = _("Pages"), _("Communities"), _("People"), _("Visits")
+FOUND_DOCUMENTS = _("Documentation")
 
 
 class Result(NamedTuple):
@@ -59,19 +61,28 @@ def _query() -> str:
 
 def _results(query: str) -> list[Result]:
     """All results; without a query, the sections and their parts. Searches their names in the page's language and in
-    English. Names that begin with `query` come first.
+    English. Labels that begin with `query` come first.
     """
     pages, start = [], query.casefold()
     entries = list(current()[Navigation].shortcuts(me().is_admin))
     with speaking("en"):
-        names = [translated(shortcut.label).casefold() for shortcut in entries]
+        names = list(map(_names, entries))
     for shortcut, english in zip(entries, names, strict=True):
         label = translated(shortcut.label)
-        if start in label.casefold() or start in english:
+        if start in _names(shortcut) or start in english:
             url = url_for(shortcut.endpoint, _anchor=shortcut.anchor or None)
             pages.append(Result(FOUND_PAGES, label, "", url))
     pages.sort(key=lambda page: not page.label.casefold().startswith(start))
-    return [*pages, *_rows(query)] if query else pages
+    return [*pages, *_rows(query), *_documents(start)] if query else pages
+
+
+def _names(shortcut: Shortcut) -> str:
+    return " ".join(translated(name) for name in (shortcut.label, shortcut.words) if name).casefold()
+
+
+def _documents(start: str) -> list[Result]:
+    results = [Result(FOUND_DOCUMENTS, *row) for row in guides.wanted() if start in row[0].casefold()]
+    return results[:MAX_RESULTS]
 
 
 def _rows(query: str) -> Iterator[Result]:

@@ -24,6 +24,9 @@ SHIPPED_DOCUMENTS = ("docs/*.md", "docs/specification/*.md", "CHANGELOG.md", "CO
 
 INDEX = "README"
 GROUP_TITLE = re.compile(r"\*\*([^*\n]+)\*\*:")
+WANTED_ROW = re.compile(r"^\| (\w[^|]*) \| \[([^]]+)\]\(([^()\s#]+)\.md(?:#([^()\s]+))?\)", re.MULTILINE)
+"""A row of the table in INDEX: what someone wants to do, and the first document for it."""
+
 LINK_TARGET = re.compile(r"\]\(([^()\s]+)")
 PICTURE = re.compile(r"^!\[.*\n\n?", re.MULTILINE)
 """A paragraph with a picture. Pages leave it out, because an installation has no pictures."""
@@ -105,6 +108,15 @@ def titles() -> dict[str, str]:
     return {name: title for group in index().values() for name, title in group.items()}
 
 
+def wanted() -> list[tuple[str, str, str]]:
+    """What people want to do, with the label and the address of the document for it, from the table in INDEX."""
+    rows = WANTED_ROW.findall(text_of(INDEX))
+    return [
+        (words[0].upper() + words[1:], label, url_for("docs.guide", name=name, _anchor=heading or None))
+        for words, label, name, heading in rows
+    ]
+
+
 def neighbours(name: str) -> tuple[str, str]:
     """The documents before and after one in the index; "" at an end."""
     ordered = ["", *titles(), ""]
@@ -123,6 +135,8 @@ def guide(name: str) -> Guide:
     tokens = markdown.parse(PICTURE.sub("", text_of(name)))
     headings: list[Heading] = []
     counts = Counter[str]()
+    columns: list[str] = []
+    column = 0
     for token, following in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):
         if token.type == "heading_open":
             text = "".join(part.content for part in following.children or [])
@@ -132,8 +146,16 @@ def guide(name: str) -> Guide:
                 name_of_heading = f"{name_of_heading}-{counts[name_of_heading] - 1}"
             headings.append(Heading(text, name_of_heading, int(token.tag[1])))
             token.attrSet("id", name_of_heading)
-        elif token.type in ("table_open", "fence"):
+        elif token.type == "table_open":
             token.attrSet("tabindex", "0")  # so that it scrolls where there is no room
+            columns = []
+        elif token.type == "th_open":
+            columns.append("".join(part.content for part in following.children or []))
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "td_open":  # narrow pages show its column's name before it
+            token.attrSet("data-label", columns[column])
+            column += 1
         for part in token.children or []:
             if part.type == "link_open":
                 address = _address(str(part.attrGet("href")), name)

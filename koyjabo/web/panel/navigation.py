@@ -25,6 +25,7 @@ class Shortcut(NamedTuple):
     anchor: str = ""
     for_admins: bool = False
     rank: int = 0  # shortcuts of a page are listed by rank
+    words: object = ""  # what people search for instead of the label
 
 
 class PanelPage(NamedTuple):

@@ -48,6 +48,15 @@ def test_a_page_is_found_by_any_part_of_its_name_in_english_and_bangla(site, adm
         assert path in [url for _, _, _, url in found(reader, name)], name
 
 
+def test_a_page_and_a_document_are_found_by_other_words_for_them(site, viewer):
+    documents = {"wordpress": "/docs/client.md#wordpress", "colours": "/docs/settings.md#a-look-of-your-own"}
+    pages = {"color": "/admin/server#name", "logo": "/admin/server#mark", "help": "/docs/"}
+    for words, path in {**documents, **pages, "language": "/admin/server#choices"}.items():
+        assert path in [url for *_, url in found(viewer, words)], words
+    assert '<a href="/docs/">' in viewer.get("/account")
+    assert '<a href="/docs/">' not in Reader(site).sign_up("mina").get("/account")
+
+
 def test_a_visit_is_found_by_its_number_in_any_notation(admin, viewer):
     visit = ("Visits", "Visit 22,300", "Unknown", "/admin/visits/22300")
     for query in ("22300", "22,300", "#22300", "No. 22,300", "২২,৩০০"):

@@ -53,6 +53,12 @@ def test_a_document_is_a_page_with_links_to_other_documents(site):
     assert index.index("<table") < index.index("<h2")
 
 
+def test_a_snippet_has_a_button_that_copies_it_and_a_cell_has_the_name_of_its_column(site):
+    page = Reader(site).get("/docs/client.md")
+    assert page.count("<pre>") == page.count("</pre><button") == page.count(" data-copy ") > 5
+    assert '<td data-label="default"><code>total</code></td>' in page
+
+
 def test_a_page_leaves_out_the_pictures_of_its_document():
     assert "images/" in (ROOT / "docs" / "insights.md").read_text()
     assert [name for name in paths() if re.search(r"images/|!<a|^<p>&lt;img", guide(name).html, re.MULTILINE)] == []

@@ -1,4 +1,4 @@
-/** Buttons that copy the text in their `data-copy`. Without clipboard access, they stay hidden. */
+/** Buttons that copy the text in their `data-copy`, or, if it is empty, the element before them. Without clipboard access, they stay hidden. */
 
 const SHOWN_MS = 2_000;
 
@@ -10,7 +10,7 @@ function show(part) {
 /** Copies the text. The button briefly confirms this, including to screen readers. @param {HTMLElement} button */
 async function copy(button) {
   const { copy: text = "", copied = "" } = button.dataset;
-  await navigator.clipboard.writeText(text);
+  await navigator.clipboard.writeText(text || (button.previousElementSibling?.textContent ?? "").trimEnd());
   const name = button.ariaLabel === null ? "textContent" : "ariaLabel"; // a button with text, or with only an icon
   const label = button[name];
   button.classList.add("done");
