@@ -13,9 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
-    "tokens of koyjabo/": 395_175,
-    "lines of tests/": 56_461,
-    "lines of tests/support/": 6_835,
+    "tokens of koyjabo/": 402_162,
+    "lines of tests/": 52_233,
+    "lines of tests/support/": 6_689,
 }
 """Sizes of the Python code that git tracks. They only fall. A feature that comes in raises its number, and the commit
 says what the feature costs.
