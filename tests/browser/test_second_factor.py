@@ -36,6 +36,7 @@ def test_a_user_sets_up_an_authenticator_app_and_logs_in_with_a_recovery_code(ne
     page.get_by_role("link", name="I have saved them").click()
     page.locator(".person summary").click()
     page.get_by_role("button", name="Log out").click()
+    expect(page.locator(".person summary")).to_have_count(0)
 
     log_in(page, member)
     page.fill("#code", codes[0])
