@@ -8,8 +8,6 @@ const tabsOf = (deck) => /** @type {NodeListOf<HTMLAnchorElement>} */ (deck.quer
 /** @param {Element} cards  the element that was scrolled */
 function markDeck(cards) {
   const shown = Math.round(cards.scrollLeft / cards.clientWidth);
-  const nav = /** @type {Element} */ (cards.previousElementSibling);
-  nav.scrollLeft = cards.scrollLeft * (nav.scrollWidth - nav.clientWidth) / (cards.scrollWidth - cards.clientWidth);
   tabsOf(/** @type {Element} */ (cards.parentElement)).forEach((tab, at) => (at === shown ? tab.setAttribute("aria-current", "true") : tab.removeAttribute("aria-current")));
 }
 
