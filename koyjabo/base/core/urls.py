@@ -60,7 +60,7 @@ of no letter.
 """
 
 PUNYCODE = "xn--"
-IN_PUNYCODE = re.compile(r"(?<![^./@])xn--([a-z0-9-]+)", re.IGNORECASE)
+IN_PUNYCODE = re.compile(r"(?<![^./@])xn--([a-z0-9-]+)(?![^./:@\[\]])", re.IGNORECASE)
 HOST_LABEL = re.compile(r"[^./:@\[\]]+")
 LETTER_CATEGORIES = ("L", "M", "N")
 DOMAIN_JOINERS = "-\u00b7\u200c\u200d\u30fb"

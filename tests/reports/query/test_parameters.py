@@ -3,7 +3,7 @@
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from support.runs.fuzz_effort import effort
 
 from koyjabo.base.core.errors import InvalidInput
@@ -35,7 +35,11 @@ def read(*pairs: tuple[str, str], scope: Scope = SITE, first_day: str | None = "
     return Parameters.of(pairs, TODAY, lambda: first_day, scope, ("limit",))
 
 
+ODD_HOST = ReportQuery(TODAY, TODAY, filters={"source": Filter(frozenset({"00K\x80;"}), frozenset())})
+
+
 @effort(100)
+@example(query=ODD_HOST, compare=None, limit={})
 @given(query=queries, compare=st.sampled_from([None, "year"]), limit=st.sampled_from([{}, {"limit": "5"}]))
 def test_the_parameters_of_a_query_survive_a_round_trip_through_an_address(query, compare, limit):
     typed = Parameters(query, None, compare, limit)

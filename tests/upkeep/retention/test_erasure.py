@@ -17,6 +17,7 @@ from support.programs.processes import wait_until
 from support.sites.full_site import use_small_pieces
 
 from koyjabo.base.core.errors import UnknownVisitor
+from koyjabo.base.core.extensions import db
 from koyjabo.base.models import SITE, Scope
 from koyjabo.base.network.user_agents import parsed, written
 from koyjabo.counting.records import NewVisit
@@ -44,8 +45,7 @@ def forget(site: Site, visitor: str, **request):
 
 
 def contents(site: Site) -> str:
-    tables = site.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
-    return json.dumps([site.rows(f"SELECT * FROM {table}") for (table,) in tables], default=str)
+    return json.dumps([site.rows(f"SELECT * FROM {table}") for table in db.metadata.tables], default=str)
 
 
 def test_an_erased_visitor_who_returns_is_a_new_visitor(site):
