@@ -1,6 +1,7 @@
 /** All scripts of Overview, bundled by `make assets`. */
 
 import "../../webkit/connection.js";
+import "../../webkit/leaving.js";
 import "../../webkit/parts/ages.js";
 import "../../webkit/parts/menu.js";
 import "../../webkit/parts/tabs.js";
