@@ -43,7 +43,7 @@ wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 # Compiled Python is stored next to the installed packages. A run writes nothing else into the checkout.
 PYTEST = PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(ALONE),--alone --dist load) $(if $(DURATIONS),--store-durations) $(if $(PROFILE),--profile) $(ARGS)
 
-test: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the quick tests, one per promise, in about five minutes
+test: $(VENV)/dev $(ASSETS) $(FRAMEWORKS)/node_modules/.made  ## run the quick tests, one per promise, in about four minutes
 	@$(PYTEST)
 
 test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made $(FRAMEWORKS)/node_modules/.made  ## run all tests, on both kinds of database
