@@ -1,14 +1,9 @@
 """Overview and Visits for an admin: numbers arrive over the socket and agree, and new rows follow."""
 
-from urllib.parse import urlsplit
-
 import pytest
-from pages import expect, open_live, stat, visit, wait_for
+from pages import expect, open_live, stat, visit
 
 long = pytest.mark.long(proved_by="browser/test_overview.py::test_the_list_of_visits_shows_each_new_visit")
-
-MAX_BYTES = 1_200
-"""Limit for what Overview receives after a visit."""
 
 
 @pytest.fixture(scope="module")
@@ -30,34 +25,6 @@ def test_overview_shows_the_next_visit_without_a_reload(admin_tab, new_device, s
         expect(shown).to_have_text(f"{total - 3999:,}")
     expect(admin.locator("#insights-periods canvas")).to_be_visible()
     assert admin.evaluate("window.neverReloaded") is True
-
-
-def test_overview_of_a_new_site_requests_nothing_before_its_first_visit(admin_tab, site):
-    site.register("waiting")
-    pushed, requested = [], []
-    admin_tab.on("websocket", lambda socket: socket.on("framereceived", lambda frame: pushed.append(len(frame))))
-    page = open_live(admin_tab, "/admin/?range=today")
-    expect(page.locator("#first-page")).to_contain_text("Waiting for a visit from your site…")
-    page.wait_for_load_state("networkidle")
-    pushed.clear()
-    page.on("request", lambda request: requested.append(urlsplit(request.url).path))
-    late, held = admin_tab.context.new_page(), []
-    late.route("**/admin/getting-started/page", lambda route: held.append(route))
-    open_live(late, "/admin/")
-    receipt = site.register("waiting")
-    for name in ("totalVisits", "upto"):
-        expect(stat(page, name)).to_have_text(f"{receipt.ordinal:,}")
-    assert sum(pushed) <= MAX_BYTES
-    visit = {"json": {"visitorId": "waiting"}, "headers": {"Origin": "https://shop.example"}}
-    number = site.post("/api/visitor/register", **visit).json()["visit"]["ordinal"]
-    expect(page.locator("#first-page")).to_have_text(f"It works: visit no. {number:,} came from shop.example.")
-    expect(stat(page, "totalVisits")).to_have_text(f"{number:,}")
-    assert requested == ["/admin/getting-started/page"]
-    wait_for(late, lambda: held, "the other tab asks for the visit")
-    site.register("waiting")
-    held[0].continue_()
-    expect(late.locator("#first-page")).to_have_count(0)
-    late.close()
 
 
 ROWS = "#visits tbody tr"
