@@ -69,7 +69,7 @@ class Communities(Changes):
         return self._database.report(queries.listed, account, text, order, start, count)
 
     def refresh_listed(self) -> None:
-        """Read whether any community is listed. Without a database, the last answer stays."""
+        """Read whether any community is listed. Without a database, the last value stays."""
         with suppress(LedgerUnavailable):
             self.has_listed = self._database.read(queries.has_listed)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from .oklch import WHITE, Oklch, contrast
 
 OTHER_COLOUR = "#2f5488"
-"""The colour of a site with a name of its own that has not chosen one. The flag's colours are Koy Jabo's."""
+"""The colour of a site with another name and no chosen colour. The flag's colours are Koy Jabo's."""
 
 TEXT_CONTRAST = 4.6
 """A little above the 4.5 of WCAG 2.2, so that no rounding falls below it."""

@@ -340,7 +340,7 @@ class Settings(BaseModel):
     @property
     def speaks_bangla(self) -> bool:
         """Whether the site has a name or a sentence in Bangla."""
-        return bool(self.site_name == DEFAULT_NAMES["en"] or self.site_name_bn or self.site_sentence_bn)
+        return bool(self.has_default_name or self.site_name_bn or self.site_sentence_bn)
 
     @property
     def palette(self) -> Palette:

@@ -1,6 +1,5 @@
 """Parses the query of a badge. Its colours are names from shields.io, or hexadecimal digits."""
 
-import re
 import unicodedata
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import LANGUAGES
+from koyjabo.base.settings.checks import colour
 from koyjabo.site.shown_values import PAGE_VALUES, TOTAL_VALUE, VALUE_LABELS, page_of, problems
 from .drawing import STYLES
 
@@ -31,7 +31,6 @@ COLORS = {
 }
 """The colour names of shields.io."""
 
-HEX_COLOR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 BADGE_PARAMETERS = ("value", "community", "page", "label", "color", "lang", "style")
 MAX_LABEL_LENGTH = 40
 
@@ -98,8 +97,7 @@ def color(text: str) -> str | None:
     """`#rrggbb`, or None for an invalid colour."""
     if text in COLORS:
         return f"#{COLORS[text]}"
-    match = HEX_COLOR.fullmatch(text)
-    if match is None:
+    try:
+        return colour(text)
+    except ValueError:
         return None
-    digits = match[1].lower()
-    return f"#{digits}" if len(digits) == 6 else "#" + "".join(2 * digit for digit in digits)

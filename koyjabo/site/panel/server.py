@@ -80,6 +80,8 @@ MAIL_REFUSED, MAIL_FAILED = (
 MARK_ROW = "mark"
 """The row of the mark, which is a file instead of a setting."""
 
+FORM_ENDPOINTS[MARK_ROW] = "panel_server.change_mark"
+
 OTHER_FORMS: dict[str, Callable[[], Form[Any]]] = {
     MARK_ROW: lambda: Form(Body),
     EXPORT_ROW: lambda: export_form(request.args.to_dict()),

@@ -1,13 +1,14 @@
 """Template functions that write the URLs and tags of static files, and the macros of all templates."""
 
 from base64 import b64encode
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from flask import Flask, Response, after_this_request, current_app, g
 from markupsafe import Markup
 
-from koyjabo.base.colours.palette import DEFAULT_PALETTE
+from koyjabo.base.colours.palette import DEFAULT_PALETTE, Palette
 from koyjabo.base.settings.schema import Settings
 from koyjabo.web.current import current
 from koyjabo.web.http.header_rule import STYLES_HEADER
@@ -66,8 +67,14 @@ def site_style() -> Markup:
     palette = current()[Settings].palette
     if palette is DEFAULT_PALETTE:
         return Markup()
+    return _inline(*_style_of(palette))
+
+
+@lru_cache(maxsize=16)
+def _style_of(palette: Palette) -> tuple[str, str]:
+    """The style that sets a palette, and its SHA-256 (base64)."""
     style = palette.style()
-    return _inline(style, b64encode(sha256(style.encode()).digest()).decode())
+    return style, b64encode(sha256(style.encode()).digest()).decode()
 
 
 def ground_colours() -> tuple[tuple[str, str], tuple[str, str]]:

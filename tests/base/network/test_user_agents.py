@@ -64,7 +64,7 @@ DEVICES = {
     **dict.fromkeys(("mobile", "smartphone", "phablet", "feature phone"), user_agents.PHONE),
     **{"tablet": user_agents.TABLET, "desktop": user_agents.DESKTOP},
 }
-"""Devices by their names in the corpora. Others, such as cars and televisions, have no name of their own here."""
+"""Devices by their names in the corpora. Cars, televisions and other devices have no name here."""
 
 NO_BROWSERS = ("bots", "clienthints", "feed_reader", "mediaplayer", "mobile_apps", "podcasting", "unknown")
 """Files of device-detector about crawlers, about programs that fetch feeds and files, and about other headers."""
