@@ -64,6 +64,8 @@ def test_the_style_sheets_have_the_colours_of_the_default_palette():
     tokens = {name: [*map(full, (pair or one).split(", "))] for name, pair, one in TOKEN.findall(text)}
     for name, shade in DEFAULT_PALETTE._asdict().items():
         assert set(tokens[name.replace("_", "-")]) == set(shade), name
+    light, dark = zip(*(tokens[name] for name in ("sunken", "surface", "raised", "overlay")), strict=True)
+    assert (set(light), set(dark)) == (set(LIGHT_SURFACES), set(DARK_SURFACES))
 
 
 def full(colour: str) -> str:
