@@ -57,6 +57,7 @@ def _execute(run: Run) -> None:
     os.chdir(run.folder)
     os.environ.clear()
     os.environ.update(run.environment)
+    os.environ["PYTHONPATH"] = str(run.folder)  # programs that tests start import the mutated code too
     sys.path[:] = [str(run.folder), *(path for path in sys.path if Path(path) != TOOLS)]
     with run.output.open("w") as output:
         os.dup2(output.fileno(), 1)

@@ -73,16 +73,16 @@ def _results(query: str) -> list[Result]:
             url = url_for(shortcut.endpoint, _anchor=shortcut.anchor or None)
             pages.append(Result(FOUND_PAGES, label, "", url))
     pages.sort(key=lambda page: not page.label.casefold().startswith(start))
-    return [*pages, *_rows(query), *_documents(start)] if query else pages
+    return [*pages, *_rows(query), *_documents(query)] if query else pages
 
 
 def _names(shortcut: Shortcut) -> str:
     return " ".join(translated(name) for name in (shortcut.label, shortcut.words) if name).casefold()
 
 
-def _documents(start: str) -> list[Result]:
-    results = [Result(FOUND_DOCUMENTS, *row) for row in guides.wanted() if start in row[0].casefold()]
-    return results[:MAX_RESULTS]
+def _documents(query: str) -> list[Result]:
+    sections = guides.find(query)[:MAX_RESULTS]
+    return [Result(FOUND_DOCUMENTS, section.title, section.document, section.address) for section in sections]
 
 
 def _rows(query: str) -> Iterator[Result]:

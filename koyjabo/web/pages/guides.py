@@ -1,14 +1,14 @@
 """Documents as pages at /docs/{name}.md: those in docs/, the changelog, and what else is next to it. /docs/ is their
-index. `linked` turns names such as docs/failover.md in texts into links.
+index, and /docs/?q={words} finds their sections. `linked` turns names such as docs/failover.md in texts into links.
 """
 
 import posixpath
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from flask import Blueprint, Flask, Response, abort, render_template, url_for
+from flask import Blueprint, Flask, Response, abort, render_template, request, url_for
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
@@ -31,6 +31,15 @@ LINK_TARGET = re.compile(r"\]\(([^()\s]+)")
 PICTURE = re.compile(r"^!\[.*\n\n?", re.MULTILINE)
 """A paragraph with a picture. Pages leave it out, because an installation has no pictures."""
 
+SECTION_HEADING = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
+WORD = re.compile(r"\w+")
+MAX_QUERY_LENGTH = 100
+MAX_QUERY_WORDS = 10
+MAX_SECTIONS_FOUND = 12
+UNSEARCHED_DOCUMENTS = (INDEX, "CHANGELOG")
+TITLE_WEIGHT = 5
+"""How many words of a section's text one word of its title is worth."""
+
 
 class Heading(NamedTuple):
     text: str
@@ -44,6 +53,20 @@ class Guide(NamedTuple):
     headings: tuple[Heading, ...]  # of levels 2 and 3
 
 
+class Section(NamedTuple):
+    """A part of a document, or what someone wants to do, from the table in INDEX."""
+
+    title: str
+    document: str  # its title
+    name: str
+    anchor: str
+    words: str  # different words of the title and the text, in lower case, with a space before each
+
+    @property
+    def address(self) -> str:
+        return url_for("docs.guide", name=self.name, _anchor=self.anchor or None)
+
+
 def init_app(app: Flask) -> None:
     app.jinja_env.filters["with_guides"] = linked
 
@@ -53,10 +76,14 @@ def init_app(app: Flask) -> None:
 def guide_page(name: str = INDEX) -> Response:
     if name not in paths():
         abort(404)
+    query = request.args.get("q", "").strip()[:MAX_QUERY_LENGTH] if name == INDEX else ""
     page = render_template(
         "webkit/guide.html",
         guide=guide(name),
         name=name,
+        is_index=name == INDEX,
+        query=query,
+        sections=find(query),
         neighbours=neighbours(name),
         groups=index(),
         titles=titles(),
@@ -108,13 +135,38 @@ def titles() -> dict[str, str]:
     return {name: title for group in index().values() for name, title in group.items()}
 
 
-def wanted() -> list[tuple[str, str, str]]:
-    """What people want to do, with the label and the address of the document for it, from the table in INDEX."""
-    rows = WANTED_ROW.findall(text_of(INDEX))
-    return [
-        (words[0].upper() + words[1:], label, url_for("docs.guide", name=name, _anchor=heading or None))
-        for words, label, name, heading in rows
+@cache
+def sections() -> tuple[Section, ...]:
+    """What people want to do, from the table in INDEX, and the parts of all documents, with their beginnings."""
+    result = [
+        Section(wish[0].upper() + wish[1:], label, page, heading, _words(wish, label))
+        for wish, label, page, heading in WANTED_ROW.findall(text_of(INDEX))
     ]
+    for name, document in titles().items():
+        if name in UNSEARCHED_DOCUMENTS:
+            continue
+        start, *rest = SECTION_HEADING.split(text_of(name))
+        result.append(Section(document, document, name, "", _words(start)))
+        for heading, text in zip(rest[::2], rest[1::2], strict=True):
+            result.append(Section(re.sub("[`*]", "", heading), document, name, anchor(heading), _words(heading, text)))
+    return tuple(result)
+
+
+def find(query: str) -> list[Section]:
+    """The sections with words that begin with words of the query, best first. A word is worth the more, the fewer
+    sections have it.
+    """
+    worth = defaultdict[Section, float](float)
+    for word in WORD.findall(query.lower())[:MAX_QUERY_WORDS]:
+        start = f" {word.removesuffix('s') or word}"
+        with_word = [section for section in sections() if start in section.words]
+        for section in with_word:
+            worth[section] += (TITLE_WEIGHT if start in _words(section.title) else 1) / len(with_word)
+    return sorted(worth, key=worth.__getitem__, reverse=True)[:MAX_SECTIONS_FOUND]
+
+
+def _words(*texts: str) -> str:
+    return "".join({f" {word}": 0 for text in texts for word in WORD.findall(text.lower())})
 
 
 def neighbours(name: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from support.people.admins import panel
 from support.people.page_readers import Reader
 from support.programs.processes import ROOT
 
-from koyjabo.web.pages.guides import GUIDE_NAME, INDEX, guide, linked, paths
+from koyjabo.web.pages.guides import GUIDE_NAME, INDEX, guide, linked, paths, sections
 
 SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
 CALL = re.compile(r"'docs\.guide', name='([a-z-]+)', _anchor='([\w-]+)'")
@@ -24,7 +24,7 @@ def texts() -> str:
 def test_every_link_to_a_document_has_its_page_and_its_heading():
     text = texts()
     named = {match.groups() for match in GUIDE_NAME.finditer(text)}
-    named |= set(CALL.findall(text))
+    named |= set(CALL.findall(text)) | {(section.name, section.anchor) for section in sections()}
     assert ("failover", "an-old-primary-that-comes-back") in named
     assert {name for name, _ in named} <= paths().keys()
     named |= {
@@ -66,13 +66,32 @@ def test_a_page_leaves_out_the_pictures_of_its_document():
 
 SEARCHED = (
     *("CSP", "consent banner (GDPR)", "WordPress", "my own visits", "Telegram", "bots or spam", "wrong IP addresses"),
-    *("Next.js", "French", "colours", "dark page", "change the total", "several sites", "new version", "my password"),
+    *(
+        "Next.js",
+        "French",
+        "colours",
+        "dark page",
+        "change the total",
+        "more than one site",
+        "new version",
+        "my password",
+    ),
 )
 
 
 def test_the_first_page_has_a_row_for_each_thing_that_people_search_for():
     (table,) = re.findall(r"<table.*?</table>", guide(INDEX).html, re.DOTALL)
     assert [words for words in SEARCHED if words not in table] == []
+
+
+def test_a_search_of_the_documents_finds_the_sections_with_its_rarest_words_first(site):
+    def found(words: str) -> list[str]:
+        return re.findall(r'<li lang="en"><a href="/docs/([^"]+)"', Reader(site).get(f"/docs/?q={words}"))
+
+    assert found("spam+bots")[0] == "evidence.md#what-each-value-means"
+    assert found("put+it+on+the+wordpress")[:2] == ["client.md#wordpress"] * 2
+    assert found("chang+totals")[0] == "operations.md#change-the-total"
+    assert found("qqq") == found("!") == []
 
 
 def test_the_name_of_a_document_in_a_text_becomes_a_link_to_its_heading(site):
