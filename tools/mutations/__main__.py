@@ -39,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="mutations")
     parser.add_argument("--area", default="", help="the name of a file of mutations, such as counting")
     parser.add_argument("--name", default="", help="only mutations whose names contain this text")
-    parser.add_argument("--copies", type=int, default=2, help="how many to try at a time")
+    parser.add_argument("--copies", type=int, default=4, help="how many to try at a time")
     chosen = parser.parse_args()
     selected = [mutation for mutation in mutations(chosen.area) if chosen.name in mutation.name]
     if not selected:  # without names, pytest would run all tests
