@@ -4,7 +4,7 @@ from typing import Any
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
-from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
+from koyjabo.people.audit.log import ACTION_LABELS, ROUTINE_ACTIONS, Actor, Subject
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.models import User
 
@@ -32,11 +32,13 @@ ACTION_LABELS |= {
     "user.verify": N_("Email confirmed"),
     "login.fail": N_("Login failed"),
     "session.begin": N_("Logged in"),
+    "session.new_browser": N_("Logged in from a new browser"),
     "session.end": N_("Logged out"),
     "session.revoke": N_("Session revoked"),
     "session.replay": N_("Token used twice: session revoked"),
     "second_factor.fail": N_("Two-step login failed"),
 }
+ROUTINE_ACTIONS |= {"session.begin", "session.end"}
 
 
 def subject(user: User | Account) -> Subject:

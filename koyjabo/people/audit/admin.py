@@ -1,4 +1,5 @@
-"""/admin/audit: the audit log, newest first, by day. Equal entries in a row are one line with their number.
+"""/admin/audit: the audit log, newest first, by day. Equal entries in a row are one line with their number. Logins are
+only on the page if the address requests them (`?logins=yes`).
 
 An entry shows its action's label, its author and time, and its details as labels and values.
 """
@@ -7,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from flask import Response, url_for
+from flask import Response, request, url_for
 from flask_babel import gettext, lazy_gettext as _
 from flask_babel.speaklater import LazyString
 from markupsafe import Markup
@@ -20,7 +21,7 @@ from koyjabo.web.pages import pagination
 from koyjabo.web.panel import for_viewers, panel_blueprint
 from koyjabo.web.panel.pages import cursor, me, page
 from .audit import Audit
-from .log import ACTION_LABELS, SUBJECT_LABELS
+from .log import ACTION_LABELS, ROUTINE_ACTIONS, SUBJECT_LABELS
 from .queries import AuditRecord
 
 bp = panel_blueprint("audit")
@@ -93,13 +94,15 @@ VALUE_WORDS: Mapping[str, Mapping[str, LazyString]] = {
 @bp.get("/audit")
 @for_viewers
 def audit() -> Response:
-    audit_page = current()[Audit].page(me(), cursor("before"))
+    has_logins = request.args.get("logins") == "yes"
+    audit_page = current()[Audit].page(me(), cursor("before"), without=() if has_logins else ROUTINE_ACTIONS)
     return page(
         "audit/audit",
         days=[
             (name, [_line(list(equal)) for _key, equal in groupby(records, _what)])
-            for name, records in groupby(audit_page.lines, _day)
+            for name, records in groupby(sorted(audit_page.lines, key=lambda record: -record.at_ms), _day)
         ],
+        has_logins=has_logins,
         has_places=any(record.place for record in audit_page.lines),
         older=pagination.this_page(before=audit_page.before) if audit_page.before is not None else None,
     )

@@ -1,6 +1,7 @@
 """Reads the audit log, for the panel."""
 
 import re
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.identity import MASKED_TEXT, Account
@@ -27,10 +28,12 @@ class Audit:
     def __init__(self, database: DatabaseExecutor) -> None:
         self._database = database
 
-    def page(self, account: Account, before: int | None = None, count: int = 100) -> AuditSlice:
-        """`count` records before the cursor."""
+    def page(
+        self, account: Account, before: int | None = None, count: int = 100, without: Collection[str] = ()
+    ) -> AuditSlice:
+        """`count` records before the cursor, except the actions `without`."""
         account.require_site_viewer()
-        records = self._database.read(queries.page, before, count + 1)
+        records = self._database.read(queries.page, before, count + 1, without)
         lines = records[:count] if account.is_admin else tuple(map(_masked_record, records[:count]))
         return AuditSlice(lines, lines[-1].id if len(records) > count else None)
 

@@ -1,6 +1,7 @@
 """Queries for the audit log: store an entry, and read records by action and time. Also records revocations."""
 
 import json
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import CompoundSelect, Select, insert, select, union_all, update
@@ -48,9 +49,11 @@ def _shortened(value: Any) -> Any:
 NEWEST_RECORDS = select(*(getattr(AuditLine, name) for name in AuditRecord._fields)).order_by(AuditLine.id.desc())
 
 
-def page(session: Session, before: int | None, count: int) -> tuple[AuditRecord, ...]:
-    """The latest `count` records, or those with smaller ids than `before`, newest first."""
-    query = NEWEST_RECORDS.limit(count)
+def page(session: Session, before: int | None, count: int, without: Collection[str]) -> tuple[AuditRecord, ...]:
+    """The latest `count` records, or those with smaller ids than `before`, newest first. `without`: actions to leave
+    out.
+    """
+    query = NEWEST_RECORDS.limit(count).where(AuditLine.action.not_in(without))
     return _records(session, query if before is None else query.where(AuditLine.id < before))
 
 

@@ -33,11 +33,10 @@ PAGE_STEP, LIST_STEP, TOTAL_STEP, BROWSER_STEP = STARTING_STEPS = "page", "all",
 total, and not to count the admin's browser.
 """
 
-FIRST_PAGE_SHOWN_MS = 600_000
-"""Maximum time that Overview shows the first page, ms."""
-
 MAX_FIRST_VISITS, FIRST_DAY_MS = 50, 86_400_000
-"""Overview has reports once this many visits were counted, or this long after the first one, in ms."""
+"""Overview has reports once this many visits were counted, or this long after the first one, in ms. The same holds for
+the first page: it is shown until as many visits have followed.
+"""
 
 ACTION_LABELS["setup.step"] = N_("Getting started changed")
 
@@ -62,17 +61,17 @@ class GettingStarted:
 
     def first_page(self, account: Account, total: int) -> StoredStep | None:
         """The first page on another host that has counted a visit, or an empty step before that. None for accounts that
-        are not site admins, and once the step is over: the page is hidden, known for FIRST_PAGE_SHOWN_MS, followed by
-        later visits in `total`, or never came although the site is in use or other pages have visits.
+        are not site admins, and once the step is over: the page is hidden, known for FIRST_DAY_MS, followed by
+        MAX_FIRST_VISITS in `total`, or never came although the site is in use or other pages have visits.
         """
         if not account.is_admin:
             return None
         page = self._step(PAGE_STEP)
         if page.done_ms is not None:
-            is_newest = page.ordinal is not None and total <= page.ordinal
-            if is_newest and self._clock.now_ms() < page.done_ms + FIRST_PAGE_SHOWN_MS:
-                host, location = page.host and shown_host(page.host), self._database.read(queries.newest_location)
-                return page._replace(host=host, location=location)
+            is_new = page.ordinal is not None and total < page.ordinal + MAX_FIRST_VISITS
+            if is_new and self._clock.now_ms() < page.done_ms + FIRST_DAY_MS:
+                location = self._database.read(queries.location, page.ordinal)
+                return page._replace(host=page.host and shown_host(page.host), location=location)
             return None
         is_over = page.skipped_ms is not None or self._facts(account).is_in_use
         return None if is_over or self._database.read(queries.has_other_page) else page

@@ -35,7 +35,7 @@ class StoredStep(NamedTuple):
     skipped_ms: int | None = None
     host: str | None = None
     ordinal: int | None = None
-    location: str = ""  # of the visit, if it is the newest one; not stored with the step
+    location: str = ""  # of the visit; not stored with the step
 
 
 class Beginning(NamedTuple):
@@ -58,8 +58,8 @@ def step(session: Session, name: str) -> StoredStep:
     return StoredStep() if row is None else StoredStep(*row)
 
 
-def newest_location(session: Session) -> str:
-    return session.scalar(select(Visit.place).order_by(Visit.id.desc()).limit(1)) or ""
+def location(session: Session, ordinal: int | None) -> str:
+    return session.scalar(select(Visit.place).where(Visit.ordinal == ordinal).order_by(Visit.id.desc()).limit(1)) or ""
 
 
 def has_other_page(session: Session) -> bool:

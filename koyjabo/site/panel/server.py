@@ -25,7 +25,7 @@ from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
-from koyjabo.site.setting_forms import FORM_ENDPOINTS
+from koyjabo.site.setting_forms import FORM_ENDPOINTS, FORM_PAGES
 from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
@@ -43,7 +43,6 @@ from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint, without_database
 from koyjabo.web.panel.pages import me, my_login, page
 from koyjabo.web.schemas.bodies import Body
-from .data_forms import ERASURE_ROW, EXPORT_ROW, ErasureBody, export_choices, export_form
 
 bp = panel_blueprint("server")
 
@@ -82,12 +81,11 @@ MARK_ROW = "mark"
 
 FORM_ENDPOINTS[MARK_ROW] = "panel_server.change_mark"
 
-OTHER_FORMS: dict[str, Callable[[], Form[Any]]] = {
-    MARK_ROW: lambda: Form(Body),
-    EXPORT_ROW: lambda: export_form(request.args.to_dict()),
-    ERASURE_ROW: lambda: Form(ErasureBody),
-}
+OTHER_FORMS: dict[str, Callable[[], Form[Any]]] = {MARK_ROW: lambda: Form(Body)}
 """Forms of rows without settings."""
+
+FORM_CHOICES: dict[str, Callable[[Form[Any]], dict[str, Any]]] = {}
+"""What forms offer, by row."""
 
 GROUP_LABELS = {"site": N_("Site"), "people": N_("People"), "data": N_("Data")}
 JOB_LABELS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
@@ -163,7 +161,7 @@ def show(status: int = 200, form: Form[Any] | None = None, group: str = "", test
         backups_on=current()[Backups].is_on,
         at_first=backups.AT_FIRST,
         job_labels=JOB_LABELS,
-        **(export_choices(form) if form and group == EXPORT_ROW else {}),
+        **(FORM_CHOICES[group](form) if form and group in FORM_CHOICES else {}),
         data=current()[Health].data(me()) if report["is_read"] else None,
         backup_list=backups.shown() if report["is_read"] else None,
         invited=_invited_admin() if report["is_read"] else "",
@@ -175,6 +173,9 @@ def show(status: int = 200, form: Form[Any] | None = None, group: str = "", test
         large_mark=translated(LARGE_MARK),
         **report,
     )
+
+
+FORM_PAGES.append(show)
 
 
 @bp.post("/server/settings/<group>")

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import whole
-from koyjabo.site.setting_forms import FORM_ENDPOINTS
+from koyjabo.site.setting_forms import FORM_ENDPOINTS, FORM_PAGES
 from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import Preview, TotalAdjuster
 from koyjabo.web.blueprints import pages_blueprint
@@ -39,6 +39,7 @@ declare(pages, "/receipt", PathPolicy.PANEL)
 RECEIPT_PAGE = "pages_receipts.receipt"
 
 add_part("total", "receipts/total_link.html")
+add_part("server", "receipts/server.html", lambda: {"receipt": current()[Receipts].now()})
 FORM_ENDPOINTS["total"] = "panel_receipts.set_total"
 
 MAX_REASON_LENGTH = 200
@@ -115,7 +116,7 @@ def set_total() -> Response:
     form = Form(TotalBody, flags=("new_epoch",))
     body = form.read()
     if body is None:
-        return show(422, form)
+        return _refused(422, form)
     total = current()[TotalAdjuster]
     try:
         preview = total.preview(me(), body.total, body.new_epoch)
@@ -124,11 +125,17 @@ def set_total() -> Response:
         total.set_total(me(), body.total, body.reason, body.new_epoch)
     except InvalidInput as error:
         form.errors.update(error.details)
-        return show(422, form)
+        return _refused(422, form)
     except TotalWouldFall:
         form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
-        return show(409, form)
+        return _refused(409, form)
     return say(back(RECEIPT_PAGE), N_("The total was changed."))
+
+
+def _refused(status: int, form: Form[TotalBody]) -> Response:
+    """The page with the form: Server, if it was sent from the list there."""
+    page: Response = FORM_PAGES[0](status, form, "total") if "listed" in request.form else show(status, form)
+    return page
 
 
 def _new_total(body: TotalBody, preview: Preview) -> Confirmation:

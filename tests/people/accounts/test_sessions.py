@@ -185,7 +185,7 @@ def test_a_user_revokes_one_or_all_other_sessions_but_none_of_another_user(site)
     assert [session["current"] for session in listed(here)] == [True]
 
 
-def test_the_account_page_lists_and_revokes_other_sessions(site):
+def test_the_account_page_revokes_other_sessions_and_shows_the_two_newest_of_them_first(site):
     reader = Reader(site).sign_up("ayesha")
     log_in_from(site)
     page = reader.get("/account")
@@ -193,6 +193,10 @@ def test_the_account_page_lists_and_revokes_other_sessions(site):
     (session_id,) = ACTION.findall(page)  # all but the current session
     reader.confirm(f"/account/sessions/{session_id}/end")
     assert ACTION.findall(reader.get("/account")) == []
+    for _ in range(3):
+        log_in_from(site)
+    shown, _, hidden = reader.get("/account").partition('<details class="rows">')
+    assert [len(ACTION.findall(part)) for part in (shown, hidden)] == [2, 1]
 
 
 def test_guesses_at_an_existing_account_leave_at_most_two_audit_entries_an_hour(site):

@@ -60,8 +60,9 @@ def test_a_new_site_shows_the_line_to_paste_and_then_its_first_visit(site):
     for path in ("/admin/", f"{STEPS}/page"):
         page = words(admin.get(path))
         assert [fact for fact in ("4,002", "shop.example:8443", "Dhaka, Bangladesh") if fact not in page] == []
-    site.time.pass_(minutes=9)
-    assert first_page(admin) == "seen"
+    visit(site)
+    site.time.pass_(hours=23, minutes=59)
+    assert (first_page(admin), "Dhaka, Bangladesh" in words(admin.get("/admin/"))) == ("seen", True)
     site.time.pass_(minutes=1)
     assert first_page(admin) is None
 
@@ -183,6 +184,17 @@ def test_a_saved_step_leads_back_to_the_list_and_a_total_needs_no_confirmation_b
     visit(site)
     prompt = admin.send("/admin/receipt/total", 200, total="5000", **fields)
     assert re.search('<a href="/admin/server" aria-current="true">', prompt)
+
+
+def test_a_refused_total_is_shown_on_the_page_with_its_form_and_a_set_one_in_its_row(site):
+    admin = panel(site)
+    visit(site)
+    for status, total, field in ((422, "x", "total"), (409, "0", "new_epoch")):
+        page = admin.send("/admin/receipt/total", status, total=total, reason="earlier", listed="1")
+        assert ('data-needs="total"' in page, f'id="{field}-error"' in page) == (True, True)
+    site.set_total(4000)
+    row = admin.get("/admin/server").partition('href="/receipt"')[0].rpartition('class="setting"')[2]
+    assert re.findall(r"\b[34],\d{3}\b", row) == ["4,000", "3,999"]
 
 
 def test_a_visit_that_two_threads_announce_at_once_as_the_first_is_counted(site):

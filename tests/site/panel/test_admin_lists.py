@@ -183,10 +183,14 @@ def entries(page: str) -> list[str]:
     return [words(entry) for entry in ENTRY.findall(page)]
 
 
-def test_the_audit_log_lists_changes_and_logins_from_the_newest(admin, example):
+def test_the_audit_log_leaves_out_logins_unless_an_admins_browser_is_new_or_they_are_requested(site, admin, example):
     admin.log_in("rani")
-    shown = entries(admin.get("/admin/audit"))
-    assert "Logged in Rani" in shown[:2]
+    Reader(site).log_in("babul")
+    assert not [entry for entry in entries(admin.get("/admin/audit")) if entry.startswith("Logged in")]
+    Reader(site).log_in("rani")
+    assert entries(admin.get("/admin/audit"))[0] == "Logged in from a new browser Rani"
+    shown = entries(admin.get("/admin/audit?logins=yes"))
+    assert shown[1:4] == ["Logged in Babul", "Logged out Rani", "Logged in Rani"]
     accepted = next(entry for entry in shown if "Mirpur 10" in entry and entry.endswith(" Babul"))
     assert shown.index("Signed up Rani") < shown.index(accepted)
 
@@ -203,7 +207,7 @@ def test_equal_entries_of_a_day_are_one_line_of_the_audit_log(other):
     other.time.pass_(days=1)
     Reader(other).log_in("rani")
     page = admin.get("/admin/audit")
-    assert entries(page)[:2] == ["Logged in Rani", "Logged in, 3 times Rani"]
+    assert entries(page)[:2] == ["Logged in from a new browser Rani", "Logged in from a new browser, 3 times Rani"]
     assert re.findall(r'scope="rowgroup"[^>]*>(.*?)<', page) == ["18 Dec 2025", "17 Dec 2025"]
 
 
@@ -213,7 +217,7 @@ def test_the_pages_of_the_audit_log_contain_each_entry_once(other):
     columns = ", ".join(column.name for column in db.metadata.tables["audit_log"].columns if column.name != "id")
     for _ in range(5):
         other.rows(f"INSERT INTO audit_log ({columns}) SELECT {columns} FROM audit_log")
-    lists = [entries(page) for page in pages(admin, "/admin/audit")]
+    lists = [entries(page) for page in pages(admin, "/admin/audit?logins=yes")]
     assert len(lists) > 1
     shown = sum(entries_of_line(line) for lines in lists for line in lines)
     assert shown == other.rows("SELECT count(*) FROM audit_log")[0][0]

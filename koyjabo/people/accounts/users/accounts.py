@@ -133,7 +133,9 @@ class Accounts(Changes):
         """
         new = self._new_session(user.id, user_agent)
         details = {proof.kind: proof.method} if proof else {}
-        entry = own_entry(log.anonymous(new.created_ms), "session.begin", user, **details)
+        is_event = user.account.sees_panel and not is_familiar
+        action = "session.new_browser" if is_event else "session.begin"
+        entry = own_entry(log.anonymous(new.created_ms), action, user, **details)
         queued_email = None if is_familiar else email_links.sign_in(self._outbox, user, new)
 
         def operation(session: Any) -> bool:
