@@ -2,9 +2,12 @@
 
 import re
 from base64 import b64encode
+from itertools import product
 from urllib.parse import quote
 
 from pages import expect, wait_for
+
+from koyjabo.base.colours.oklch import BLACK, WHITE, contrast
 
 
 def tag(site) -> str:
@@ -112,19 +115,31 @@ async (png) => {
 """
 
 
-def test_a_frame_is_transparent_and_follows_the_color_scheme_of_its_page(new_device, other_site, site):
-    page = new_device(color_scheme="null").context.new_page()  # an emulated scheme would hide the page's
-    page.goto(other_site)
-    inside = page.frame_locator("iframe").locator("h1")
-    for scheme, theme, is_dark in [("light", "auto", False), ("dark", "auto", True), ("dark", "dark", True)]:
-        page.set_content(
-            f'<body style="color-scheme: {scheme}; background: rgb(90, 91, 92)">{frame(site, f"theme={theme}")}'
-        )
-        expect(inside).to_have_text(re.compile(r"\d"))
-        ink = inside.evaluate("(heading) => getComputedStyle(heading).color")
-        assert (int(re.findall(r"\d+", ink)[0]) > 127) == is_dark
-        picture = b64encode(page.locator("iframe").screenshot()).decode()
-        assert page.evaluate(COLOR_AT_5_5, picture) == [90, 91, 92, 255]
+INK = """
+(element) => {
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  context.fillStyle = getComputedStyle(element).color;
+  context.fillRect(0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+}
+"""
+
+
+def test_a_frame_is_transparent_and_without_a_theme_legible_on_light_and_dark_pages(new_device, other_site, site):
+    for preferred, scheme in product(("light", "dark"), ("normal", "light", "dark")):
+        page = new_device(color_scheme=preferred).context.new_page()
+        page.goto(other_site)
+        inside = page.frame_locator("iframe").locator("h1")
+        for theme, grounds in (("auto", (WHITE, BLACK)), ("light", (WHITE,)), ("dark", (BLACK,))):
+            style = "light dark" if theme == "auto" else theme  # as in the line of Connect
+            line = frame(site, f"theme={theme}").replace("<iframe", f'<iframe style="color-scheme: {style}"')
+            page.set_content(f'<body style="color-scheme: {scheme}; background: rgb(90, 91, 92)">{line}')
+            expect(inside).to_have_text(re.compile(r"\d"))
+            for part, least in ((":scope > span", 4.5), ("koyjabo-count", 3)):
+                ink = "#{:02x}{:02x}{:02x}".format(*inside.locator(part).evaluate(INK))
+                assert min(contrast(ink, ground) for ground in grounds) >= least, (theme, part, ink)
+            picture = b64encode(page.locator("iframe").screenshot()).decode()
+            assert page.evaluate(COLOR_AT_5_5, picture) == [90, 91, 92, 255]
 
 
 def test_a_frame_is_shown_on_a_page_that_requires_an_embedder_policy(host_page, other_site, site):

@@ -124,9 +124,10 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
     admin_tab.emulate_media(forced_colors="none", media="print")
     head = admin_tab.locator("#insights-head")
     expect(head.get_by_text("Last 7 days").first).to_be_visible()
-    expect(head.get_by_role("link", name="Attended only")).to_be_hidden()
-    head.get_by_role("link", name="Attended only", include_hidden=True).first.evaluate("link => link.click()")
-    expect(head.get_by_role("link", name="Attended only")).to_be_visible()
+    switch = {"name": "Attended only", "exact": True}
+    expect(head.get_by_role("link", **switch)).to_be_hidden()
+    head.get_by_role("link", **switch, include_hidden=True).first.evaluate("link => link.click()")
+    expect(head.get_by_role("link", **switch)).to_be_visible()
     admin_tab.emulate_media(media="screen")
 
 

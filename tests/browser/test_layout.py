@@ -109,6 +109,8 @@ def test_the_list_of_visits_cuts_no_value_while_there_is_room(site, admin_tab):
     for width in (768, 1440):
         admin_tab.set_viewport_size({"width": width, "height": 900})
         assert row.evaluate(CUT) == []
+        for kind in ("source", "visitor", "evidence"):
+            expect(row.locator(f".{kind}")).to_be_visible()
     expect(row.get_by_title("visitor_1795900717760_mlxt3jzkh")).to_have_text("…t3jzkh")
 
 

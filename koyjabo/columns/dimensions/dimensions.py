@@ -73,7 +73,7 @@ DIMENSIONS = (
     Dimension("utm_content", N_("Content")),
     Dimension("country", N_("Country"), "places", without=IS_UNKNOWN, shown=place_label),
     Dimension(CITY_NAME, N_("City"), "places", without=IS_UNKNOWN, shown=place_label),
-    Dimension(COMMUNITY, N_("Community"), "communities"),
+    Dimension(COMMUNITY, N_("Community"), "communities", without=N_("No community")),
     Dimension(EVIDENCE, N_("Activity"), words=EVIDENCE_WORDS, without=IS_NOT_MEASURED),
     Dimension(OWN_VISITS, N_("Own visits"), words=OWN_WORDS),
     Dimension(EVENT_DIMENSION, N_("Event"), "pages", is_counted=True),

@@ -30,7 +30,6 @@ class Chip(NamedTuple):
     opposite: str  # "Page is not /fares"
     turned: str  # the URL of the view with the opposite filter
     without: str
-    is_switch: bool  # a switch that is on shows the same filter
 
 
 def filters_in_words(filters: Filters, label: Label) -> list[str]:
@@ -58,7 +57,7 @@ def chips(filters: Filters, address: PageAddress, label: Label) -> list[Chip]:
             said, opposite, own, other = opposite, said, excluded, included
         without = address.removing(dimension, own)
         turned = str(without.adding(dimension, other))
-        parts.append(Chip(said, opposite, turned, str(without), (dimension, own) in SWITCH_LABELS))
+        parts.append(Chip(said, opposite, turned, str(without)))
     return parts
 
 

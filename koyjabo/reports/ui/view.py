@@ -79,7 +79,7 @@ class View(ViewPlan):
 
     @property
     def switches(self) -> list[Choice]:
-        return choices.switches(self.address, self.base.filters)
+        return [] if self.base.is_public else choices.switches(self.address, self.base.filters)
 
     @cached_property
     def chips(self) -> list[Chip]:

@@ -243,7 +243,7 @@ class Chart {
     const each = (/** @type {uPlot} */ _, /** @type {number} */ series, /** @type {number} */ row, /** @type {number[]} */ ...bar) => {
       (this.#bars[series] ??= [])[row] = bar;
     };
-    const bars = { paths: uPlot.paths.bars?.({ size: [0.75, 48], each }), points: { show: false } };
+    const bars = { paths: uPlot.paths.bars?.({ size: [this.#place.clientWidth < NARROW_PX ? 0.9 : 0.75, 48], each }), points: { show: false } };
     return [{ ...bars, fill: colorAt(this.#place, "--tint-1"), stroke: ground, width: 1 }, { ...bars, fill: hatched(color, ground), stroke: color, width: 1 }];
   }
 

@@ -23,7 +23,7 @@ def admin(site):
     return panel(site)
 
 
-SWITCH = re.compile(r'<a data-key="switch \d" href="([^"]*)"( aria-current="true")?>([^<]*)<')
+SWITCH = re.compile(r'<a href="([^"]*)"( aria-current="true")?>(Attended only|Without own visits)<')
 
 
 def switches(page: str) -> dict[str, tuple[str, bool]]:

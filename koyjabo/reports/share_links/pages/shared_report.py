@@ -2,6 +2,7 @@
 
 from flask import Response, make_response, render_template, request, url_for
 
+from koyjabo.base.settings.schema import Settings
 from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.people.accounts.throttle.login_throttle import LOGIN_GUESS
@@ -76,5 +77,14 @@ def _show(link: Share, token: str) -> Response:
     template = "reports/parts.html" if view.parts else "share_links/shared_report.html"
     filters = {name: kept for name, kept in base.filters.items() if name != COMMUNITY}  # its names are hidden
     chips = filters_in_words(filters, current()[Insights].for_public().label)
-    page = render_template(template, link=link, token=token, filters=chips, view=view, problems=problems)
+    page = render_template(
+        template,
+        link=link,
+        token=token,
+        filters=chips,
+        is_of_community=COMMUNITY in base.filters,
+        counts_bots=current()[Settings].bot_policy == "count",
+        view=view,
+        problems=problems,
+    )
     return no_store(make_response(page, 400 if problems else 200))

@@ -63,6 +63,13 @@ def test_a_shared_page_lists_the_filters_of_its_link_except_communities(site, bo
     assert text not in words(Reader(site).get(f"/share/{share(boss)['token']}"))
 
 
+def test_a_shared_page_names_the_site_and_has_no_controls_of_the_panel(site, boss):
+    page = Reader(site).get(f"/share/{share(boss)['token']}")
+    assert "Koy Jabo</h1>" in page
+    for control in ("/login", "attended=", "own="):
+        assert control not in page
+
+
 def test_a_shared_page_names_listed_communities_and_hides_unlisted_ones(site, boss):
     listed, unlisted = (found(boss, name=name, listed=name == "Metro") for name in ("Metro", "Secret society"))
     pages = [f"/communities/{community['id']}{end}" for community in (listed, unlisted) for end in ("", "/members")]
