@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, cast, delete, func, or_, select
+from sqlalchemy import Select, Text, and_, cast, delete, func, literal, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.database.rows import Slice, length
 from koyjabo.base.database.search import has, sought
+from koyjabo.counting.daily_people import SLOT_S, user
+from koyjabo.counting.models import Person, PersonDay
 from koyjabo.people.accounts.models import Invitation
 from koyjabo.people.accounts.users.invitation_queries import INVITER, InvitationRows
 from koyjabo.people.models import Community, Membership, User
@@ -56,6 +58,16 @@ def roles(session: Session, community_id: str, user_ids: Collection[str]) -> dic
     """The roles of the given users who are members."""
     theirs = _members(community_id).where(Membership.user_id.in_(user_ids))
     return dict(session.execute(theirs.with_only_columns(Membership.user_id, Membership.role)).all())
+
+
+def last_here(session: Session, community_id: str) -> tuple[str, int] | None:
+    """The name of the member who came last, and the start of that hour, s since 1970 UTC. None if no member came."""
+    is_person = and_(Person.scope == community_id, Person.person == literal(user("")).concat(User.id))
+    is_last_day = and_(PersonDay.person_id == Person.id, PersonDay.day == Person.last_day)
+    days = _members(community_id).join(Person, is_person).join(PersonDay, is_last_day)
+    columns = days.with_only_columns(User.name, PersonDay.began_s, PersonDay.slots)
+    row = session.execute(columns.order_by(PersonDay.began_s.desc(), PersonDay.slots.desc()).limit(1)).first()
+    return (row.name, row.began_s + (row.slots.bit_length() - 1) * SLOT_S) if row else None
 
 
 def tag(session: Session, community_id: str) -> str:

@@ -63,6 +63,10 @@ class Memberships(Changes):
         """The roles of the given users who are members. The caller checks the permission."""
         return self._database.read(member_queries.roles, community_id, user_ids) if user_ids else {}
 
+    def last_here(self, community_id: str) -> tuple[str, int] | None:
+        """The name of the member who came last, and the start of that hour. The caller checks the permission."""
+        return self._database.read(member_queries.last_here, community_id)
+
     def page(
         self, account: Account, community_id: str, start: int, count: int, text: str = "", role: str = ""
     ) -> Slice[Membership]:

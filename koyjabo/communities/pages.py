@@ -76,9 +76,12 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
         "day": current()[DaysByHour].of(at.scope, stats.today),
         "weekday": weekday(clock.today()),
         "now_ms": clock.now_ms(),
+        "last_here": None,
     }
     if at.may(MODERATOR):
         values |= _people(at)
+        if not values["online"] and (last := community_services().members.last_here(at.scope)):
+            values["last_here"] = last[0], clock.local(last[1])
     else:
         values["online"] = ui.online([at.community.id])[at.community.id]
     if at.may(MEMBER):

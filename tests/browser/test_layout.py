@@ -66,6 +66,9 @@ def test_pages_are_short_on_a_phone_and_show_whole_words_and_all_sections(new_de
     visit(phone, "/admin/")
     line, totals = (phone.locator(place).bounding_box() for place in (".line[data-line=live]", ".totals"))
     assert line["y"] < totals["y"] + totals["height"], "one row"
+    visit(phone, "/")
+    board = phone.locator("[data-board]").bounding_box()
+    assert board["y"] + board["height"] <= PHONE["viewport"]["height"] / 3, "the number is in the upper third"
     for path, most in HEIGHTS.items():
         visit(phone, path)
         phone.wait_for_load_state("networkidle")

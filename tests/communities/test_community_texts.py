@@ -37,8 +37,8 @@ def test_a_community_says_who_may_join_it_and_see_its_numbers(site, cast, reader
         readers["member"].get("/communities?query=Night+bus"),
         readers["outsider"].get("/communities?query=Night+bus"),
     )
-    assert "Night bus Member Members: 4 0 online" in words(listed[0])
-    assert "Night bus Open Members: 4" in words(listed[1])
+    assert "Night bus Members: 4 Member" in words(listed[0])
+    assert "Night bus Members: 4 Open" in words(listed[1])
 
 
 def test_an_invitation_names_the_community_the_inviter_and_the_role(site, cast, community):

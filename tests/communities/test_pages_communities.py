@@ -15,6 +15,7 @@ from support.programs.processes import ROOT
 from koyjabo.base.models import Scope
 from koyjabo.communities.services import CommunityServices
 from koyjabo.presence.members.online_members import OnlineMembers
+from koyjabo.reports.community_people import Reports
 
 NAME, BANGLA = "Mirpur 10 commuters", "মিরপুর ১০-এর যাত্রী"
 
@@ -82,6 +83,19 @@ def test_a_community_with_public_numbers_shows_a_stranger_its_numbers_without_na
             assert shown in words(page)
         for hidden in ("Most at once", "Who is online", "/members", "data-counts"):
             assert hidden not in page
+
+
+def test_the_page_of_an_empty_community_names_the_last_member_only_to_moderators(site, readers, cast):
+    community = cast.community(public_count=True)
+    for hours_ago, who in ((0, "member"), (25, "admin")):
+        site.services[Reports].attend(community, [cast[who].id], site.time() - 3_600_000 * hours_ago)
+    pages = {who: readers[who].get(path_of(community)) for who in ("moderator", "member", "outsider")}
+    absent = {who: page.split('id="absent"')[1].split("</p>")[0] for who, page in pages.items()}
+    assert {who: "<bdi>Member</bdi>" in text for who, text in absent.items()} == {
+        "moderator": True,
+        "member": False,
+        "outsider": False,
+    }
 
 
 def test_a_communitys_page_counts_and_offers_to_leave_only_for_members(readers, cast):

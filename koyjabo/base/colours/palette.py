@@ -15,8 +15,8 @@ TEXT_CONTRAST = 4.6
 WHITE_INK_CONTRAST = 3
 """Minimum contrast of white text on a chosen colour. Below, the text is dark; above, the colour is darkened."""
 
-DISC_STEP, DEEP_STEP = 0.11, 0.07
-"""Difference in lightness of the ground to the disc on it, and to its deep end."""
+DISC_STEP, DARK_DISC_STEP, DEEP_STEP = 0.11, 0.18, 0.07
+"""Difference in lightness of the ground to the disc on it, in light and dark themes, and to its deep end."""
 
 MIN_DISC = 0.29
 """Minimum lightness of the disc below white text, so that it shows on black."""
@@ -77,8 +77,9 @@ DEFAULT_PALETTE = Palette(
 def palette_of(color: str) -> Palette:
     """The palette of a colour, `#rrggbb`."""
     own = Oklch.of(color)
-    ground, deep, disc, ink = _ground(own)
-    dark_ground, dark_deep, dark_disc, dark_ink = _ground(own._replace(lightness=min(own.lightness, MAX_DARK_GROUND)))
+    ground, deep, disc, ink = _ground(own, DISC_STEP)
+    dark = own._replace(lightness=min(own.lightness, MAX_DARK_GROUND))
+    dark_ground, dark_deep, dark_disc, dark_ink = _ground(dark, DARK_DISC_STEP)
     soft, dark_soft = own._replace(lightness=0.94, chroma=min(own.chroma, 0.03)).hex(), _toned(own, 0.31, 0.045)
     accent = _legible(own, [*LIGHT_SURFACES, soft], -1)
     dark_accent = _legible(own._replace(lightness=max(own.lightness, 0.6)), [*DARK_SURFACES, dark_soft], 1)
@@ -96,19 +97,19 @@ def palette_of(color: str) -> Palette:
     )
 
 
-def _ground(own: Oklch) -> tuple[str, str, str, str]:
+def _ground(own: Oklch, step: float) -> tuple[str, str, str, str]:
     """The ground, its deep end, the disc, and their text. Light colours get dark text: darker ones look brown."""
     if contrast(WHITE, own.hex()) >= WHITE_INK_CONTRAST:
         ground = _moved(own, WHITE, -1)
-        disc = ground._replace(lightness=max(MIN_DISC, ground.lightness + DISC_STEP))
+        disc = ground._replace(lightness=max(MIN_DISC, ground.lightness + step))
         if contrast(WHITE, disc.hex()) < TEXT_CONTRAST:
-            disc = ground._replace(lightness=ground.lightness - DISC_STEP)
+            disc = ground._replace(lightness=ground.lightness - step)
         deep = ground._replace(lightness=max(0, ground.lightness - DEEP_STEP))
         return ground.hex(), deep.hex(), disc.hex(), WHITE
     ink = _toned(own, 0.22, 0.04)
     deep = _moved(own._replace(lightness=own.lightness - DEEP_STEP), ink, 1)
-    disc = _moved(own._replace(lightness=own.lightness - DISC_STEP), ink, 1)
-    ground = own._replace(lightness=max(own.lightness, disc.lightness + DISC_STEP / 2))
+    disc = _moved(own._replace(lightness=own.lightness - step), ink, 1)
+    ground = own._replace(lightness=max(own.lightness, disc.lightness + step / 2))
     return ground.hex(), deep.hex(), disc.hex(), ink
 
 

@@ -8,7 +8,6 @@ from koyjabo.reports.ui import community
 from koyjabo.reports.ui.report_context import of_community
 from koyjabo.reports.ui.view import view_of
 from koyjabo.web.blueprints import pages_blueprint
-from koyjabo.web.current import current
 from koyjabo.web.limits import limits
 
 bp = pages_blueprint("community_reports")
@@ -33,6 +32,5 @@ def community_reports(community_id: str) -> Response:
         view=view,
         problems=problems,
         conversions=conversions,
-        now_ms=current().clock.now_ms(),
         **numbers,
     )

@@ -51,6 +51,7 @@ def test_the_disc_shows_on_the_ground_whatever_colour_a_site_has():
     for palette in map(palette_of, COLOURS):
         for ground, disc in zip(palette.ground, palette.disc_fill, strict=True):
             assert abs(Oklch.of(ground).lightness - Oklch.of(disc).lightness) > 0.05
+        assert contrast(palette.ground.dark, palette.disc_fill.dark) > 1.45
 
 
 def test_a_colour_survives_its_conversion_to_lightness_chroma_and_hue():
