@@ -97,6 +97,7 @@ def test_an_invalid_value_is_redisplayed_with_its_error_in_the_language_of_the_p
     ):
         page = admin.send(CHANGE + group, 422, password=PASSWORD, **fields)
         assert f'value="{value}"' in page
+        assert 'data-address="/admin/server"' in page, "another address would make the page leave its form"
         (error,) = re.findall(r'class="error">([^<]*)<', page)
         assert re.search("হতে হবে|সঠিক নয়|নয়|শুধু", error), error
     assert site.rows("SELECT * FROM stored_settings") == []
