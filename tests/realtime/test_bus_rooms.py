@@ -38,7 +38,7 @@ def test_a_worker_publishes_once_in_each_interval_and_always_the_last_value(serv
             last, asked = 0, {0: 0.0}
 
             def waits() -> bool:
-                """Whether the last value came within an interval in which another was published."""
+                """Whether the last value came within an interval after another one was published."""
                 return totals[-1] < last and time.monotonic() < asked.get(totals[-1], 0.0) + INTERVAL_S
 
             while time.monotonic() - began < 1.5 * INTERVAL_S or not waits():
