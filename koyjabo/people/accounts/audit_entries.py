@@ -38,7 +38,7 @@ ACTION_LABELS |= {
     "session.replay": N_("Token used twice: session revoked"),
     "second_factor.fail": N_("Two-step login failed"),
 }
-ROUTINE_ACTIONS |= {"session.begin", "session.end"}
+ROUTINE_ACTIONS |= {"session.begin": "", "session.end": ""}
 
 
 def subject(user: User | Account) -> Subject:

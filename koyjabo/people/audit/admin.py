@@ -1,5 +1,5 @@
-"""/admin/audit: the audit log, newest first, by day. Equal entries in a row are one line with their number. Logins are
-only on the page if the address requests them (`?logins=yes`).
+"""/admin/audit: the audit log, newest first, by day. Equal entries in a row are one line with their number. Logins and
+other routine are only on the page if the address requests them (`?all=yes`).
 
 An entry shows its action's label, its author and time, and its details as labels and values.
 """
@@ -94,15 +94,15 @@ VALUE_WORDS: Mapping[str, Mapping[str, LazyString]] = {
 @bp.get("/audit")
 @for_viewers
 def audit() -> Response:
-    has_logins = request.args.get("logins") == "yes"
-    audit_page = current()[Audit].page(me(), cursor("before"), without=() if has_logins else ROUTINE_ACTIONS)
+    has_all = request.args.get("all") == "yes"
+    audit_page = current()[Audit].page(me(), cursor("before"), without={} if has_all else ROUTINE_ACTIONS)
     return page(
         "audit/audit",
         days=[
             (name, [_line(list(equal)) for _key, equal in groupby(records, _what)])
             for name, records in groupby(sorted(audit_page.lines, key=lambda record: -record.at_ms), _day)
         ],
-        has_logins=has_logins,
+        has_all=has_all,
         has_places=any(record.place for record in audit_page.lines),
         older=pagination.this_page(before=audit_page.before) if audit_page.before is not None else None,
     )

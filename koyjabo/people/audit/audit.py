@@ -1,7 +1,8 @@
 """Reads the audit log, for the panel."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.identity import MASKED_TEXT, Account
@@ -29,7 +30,11 @@ class Audit:
         self._database = database
 
     def page(
-        self, account: Account, before: int | None = None, count: int = 100, without: Collection[str] = ()
+        self,
+        account: Account,
+        before: int | None = None,
+        count: int = 100,
+        without: Mapping[str, str] = MappingProxyType({}),
     ) -> AuditSlice:
         """`count` records before the cursor, except the actions `without`."""
         account.require_site_viewer()

@@ -16,8 +16,10 @@ from .queries import AuditRecord
 ACTION_LABELS = {"server.version": N_("New version started")}
 """Labels by action. Each module that records actions adds its own labels, marked with `N_`."""
 
-ROUTINE_ACTIONS: set[str] = set()
-"""Actions that change nothing for others. The page leaves them out unless they are requested."""
+ROUTINE_ACTIONS: dict[str, str] = {}
+"""Actions that change nothing, which the page leaves out unless all are requested. The value is a text in the JSON of
+the details that makes an entry routine; "" if each is.
+"""
 
 SUBJECT_LABELS = {"community": N_("Community"), "user": N_("User"), "key": N_("Key")}
 """Labels by kind of subject. Features add their own labels, marked with `N_`."""

@@ -1,10 +1,10 @@
 """Queries for the audit log: store an entry, and read records by action and time. Also records revocations."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, Select, insert, select, union_all, update
+from sqlalchemy import CompoundSelect, Select, and_, insert, not_, select, union_all, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -49,11 +49,13 @@ def _shortened(value: Any) -> Any:
 NEWEST_RECORDS = select(*(getattr(AuditLine, name) for name in AuditRecord._fields)).order_by(AuditLine.id.desc())
 
 
-def page(session: Session, before: int | None, count: int, without: Collection[str]) -> tuple[AuditRecord, ...]:
+def page(session: Session, before: int | None, count: int, without: Mapping[str, str]) -> tuple[AuditRecord, ...]:
     """The latest `count` records, or those with smaller ids than `before`, newest first. `without`: actions to leave
-    out.
+    out, with a text in their details (`ROUTINE_ACTIONS`).
     """
-    query = NEWEST_RECORDS.limit(count).where(AuditLine.action.not_in(without))
+    query = NEWEST_RECORDS.limit(count)
+    for action, text in without.items():
+        query = query.where(not_(and_(AuditLine.action == action, AuditLine.details.contains(text, autoescape=True))))
     return _records(session, query if before is None else query.where(AuditLine.id < before))
 
 

@@ -32,6 +32,7 @@ log.ACTION_LABELS |= {
     BACKUP_ACTION: N_("Backup made"),
     FAILURE_ACTION: N_("Backup failed"),
 }
+log.ROUTINE_ACTIONS[BACKUP_ACTION] = '"proven": true'
 
 DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 SYNC_BYTES = 4 << 20

@@ -11,6 +11,8 @@ from support.people.communities import found
 from support.people.page_readers import Reader, words
 
 from koyjabo.base.core.extensions import db
+from koyjabo.people.audit.log import Actor
+from koyjabo.upkeep.recounts.recounts import LEDGER_SUBJECT
 
 VISITS = 120
 OLDER = re.compile(r'rel="next" href="([^"]*before=[^"]*)"')
@@ -189,10 +191,19 @@ def test_the_audit_log_leaves_out_logins_unless_an_admins_browser_is_new_or_they
     assert not [entry for entry in entries(admin.get("/admin/audit")) if entry.startswith("Logged in")]
     Reader(site).log_in("rani")
     assert entries(admin.get("/admin/audit"))[0] == "Logged in from a new browser Rani"
-    shown = entries(admin.get("/admin/audit?logins=yes"))
+    shown = entries(admin.get("/admin/audit?all=yes"))
     assert shown[1:4] == ["Logged in Babul", "Logged out Rani", "Logged in Rani"]
     accepted = next(entry for entry in shown if "Mirpur 10" in entry and entry.endswith(" Babul"))
     assert shown.index("Signed up Rani") < shown.index(accepted)
+
+
+def test_the_audit_log_leaves_out_recounts_that_agree(other):
+    admin, by = panel(other), Actor(None, "", "", other.time.ms)
+    for agrees in (True, False):
+        with other.app.app_context(), db.session.begin():
+            by.entry("ledger.recounted", LEDGER_SUBJECT, agrees=agrees).store(db.session)
+    for path, lines in (("/admin/audit", 1), ("/admin/audit?all=yes", 2)):
+        assert len([entry for entry in entries(admin.get(path)) if "Recount finished" in entry]) == lines
 
 
 def entries_of_line(line: str) -> int:
@@ -217,7 +228,7 @@ def test_the_pages_of_the_audit_log_contain_each_entry_once(other):
     columns = ", ".join(column.name for column in db.metadata.tables["audit_log"].columns if column.name != "id")
     for _ in range(5):
         other.rows(f"INSERT INTO audit_log ({columns}) SELECT {columns} FROM audit_log")
-    lists = [entries(page) for page in pages(admin, "/admin/audit?logins=yes")]
+    lists = [entries(page) for page in pages(admin, "/admin/audit?all=yes")]
     assert len(lists) > 1
     shown = sum(entries_of_line(line) for lines in lists for line in lines)
     assert shown == other.rows("SELECT count(*) FROM audit_log")[0][0]
