@@ -2,9 +2,10 @@
 
 import pytest
 from support.application.site import Site, site_fixture
-from support.people.accounts import PASSWORD
+from support.people.accounts import PASSWORD, new_admin
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
+from support.people.share_links import share
 from support.programs.processes import wait_until
 
 from koyjabo.upkeep.recounts.recounts import Recounts
@@ -27,6 +28,13 @@ def test_the_pages_of_a_new_site_have_their_sentences(site, admin):
     assert "Koy Jabo · The app for bus, train and rickshaw riders in Bangladesh." in server
     assert "Page numbers Off: no page shows its views." in server
     assert "Visits are reduced After 30 days, they lose what leads to a person. Set in the environment" in server
+
+
+def test_a_shared_page_says_whether_known_bots_count(site):
+    path = f"/share/{share(new_admin(site))['token']}"
+    assert "Visits to Koy Jabo Traffic · Counted once per session, known bots included." in text_of(Reader(site), path)
+    with Site(site.database_url, site.time, BOT_POLICY="ignore") as other:
+        assert "Counted once per session, without known bots." in text_of(Reader(other), path)
 
 
 def test_the_first_visit_from_another_host_is_announced(site, admin):
