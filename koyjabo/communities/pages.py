@@ -80,8 +80,6 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
     }
     if at.may(MODERATOR):
         values |= _people(at)
-        if not values["online"] and (last := community_services().members.last_here(at.scope)):
-            values["last_here"] = last[0], clock.local(last[1])
     else:
         values["online"] = ui.online([at.community.id])[at.community.id]
     if at.may(MEMBER):
@@ -98,7 +96,15 @@ def _people(at: Access) -> dict[str, Any]:
         online, now = 1, current().clock.now_ms()
         people = people._replace(items=(OnlinePerson(at.account.id, at.account.name, now, tabs=1),), total=1)
     roles = communities.members.roles(at.scope, [person.user_id for person in people.items])
-    return {"found": people, "search": search, "roles": roles, "online": online, "now_ms": current().clock.now_ms()}
+    last = None if online else communities.members.last_here(at.scope)
+    return {
+        "found": people,
+        "search": search,
+        "roles": roles,
+        "online": online,
+        "last_here": last and (last[0], current().clock.local(last[1])),
+        "now_ms": current().clock.now_ms(),
+    }
 
 
 def _search(name: str, allowed: Collection[str], default: str = "") -> dict[str, Any]:

@@ -1,7 +1,7 @@
 /** Updates a community's moderator page: events update the figures, requests update the list of people. */
 
 import { figures } from "./community.js";
-import { listen, outside, page, phrases } from "./inside.js";
+import { listen, outside, phrases } from "./inside.js";
 import { Announcer, find, write } from "../webkit/page.js";
 import { connection } from "../webkit/connection.js";
 import { written } from "../webkit/figures.js";
@@ -104,7 +104,7 @@ class OnlineList {
   #take(newer, isSearch) {
     const list = /** @type {HTMLElement} */ (newer.querySelector("#online-list"));
     this.#merge(/** @type {HTMLElement[]} */ ([...list.children]), list.hasAttribute("data-whole"), isSearch);
-    for (const part of ["#online-sum", "#online-rest"]) {
+    for (const part of ["#absent", "#online-sum", "#online-rest"]) {
       const now = find(part), next = newer.querySelector(part);
       if (!next || now.isEqualNode(next) || now.contains(document.activeElement)) continue;
       now.replaceWith(document.adoptNode(next));
@@ -194,7 +194,6 @@ function show({ realtime_count, arrivals, people: named }) {
   figures.show({ peak, peak_month: Math.max(shown("peak_month"), peak) }); // the number online comes faster through the other socket
   const now = JSON.stringify([named, realtime_count, arrivals]);
   if (now !== known || realtime_count > MAX_NAMED) people.refresh();
-  if (known && !realtime_count) page.refresh(); // for who was here last
   known = now;
 }
 
