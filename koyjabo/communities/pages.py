@@ -76,7 +76,6 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
         "day": current()[DaysByHour].of(at.scope, stats.today),
         "weekday": weekday(clock.today()),
         "now_ms": clock.now_ms(),
-        "last_here": None,
     }
     if at.may(MODERATOR):
         values |= _people(at)
@@ -90,11 +89,11 @@ def show(at: Access, problem: KoyJaboError | None = None) -> Response:
 def _people(at: Access) -> dict[str, Any]:
     """The list of people, and the number of all people online. Raises InvalidInput."""
     communities, search = community_services(), _search("order", online_people.PEOPLE_ORDERS, NEWEST_FIRST)
-    (online,) = communities.people.online(at.scope)
+    (online,), clock = communities.people.online(at.scope), current().clock
     people = pagination.list_page(partial(communities.people.page, at.scope, **search), per_page=PEOPLE_PER_PAGE)
     if not online and at.is_member and outcome():  # such as the founder, whose socket opens with this page
-        online, now = 1, current().clock.now_ms()
-        people = people._replace(items=(OnlinePerson(at.account.id, at.account.name, now, tabs=1),), total=1)
+        online, founder = 1, OnlinePerson(at.account.id, at.account.name, clock.now_ms(), tabs=1)
+        people = people._replace(items=(founder,), total=1)
     roles = communities.members.roles(at.scope, [person.user_id for person in people.items])
     last = None if online else communities.members.last_here(at.scope)
     return {
@@ -102,8 +101,8 @@ def _people(at: Access) -> dict[str, Any]:
         "search": search,
         "roles": roles,
         "online": online,
-        "last_here": last and (last[0], current().clock.local(last[1])),
-        "now_ms": current().clock.now_ms(),
+        "last_here": last and (last[0], clock.local(last[1])),
+        "now_ms": clock.now_ms(),
     }
 
 
