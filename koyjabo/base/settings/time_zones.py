@@ -19,7 +19,9 @@ def zone_of(text: str) -> str:
     name = text.strip().casefold().replace(" ", "_")
     zone = _zones().get(name) or _zones().get(_letters(name))
     if zone is None:
-        template = N_("There is no time zone '%(typed)s'. Enter a name such as Europe/Paris, or only its city.")
+        template = N_(
+            "There is no time zone '%(typed)s'. Enter a large city of the zone, or a name such as Europe/Paris."
+        )
         raise ValueError(Filled(template, typed=" ".join(text.split())[:MAX_SHOWN]))
     return zone
 

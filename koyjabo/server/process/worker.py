@@ -113,7 +113,7 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
         except (LedgerUnavailable, DatabaseInUse) as error:
             if not is_logged:
                 logging.getLogger(__name__).error(
-                    "database_unreachable cause=%r try='check DATABASE_URL'", reason_of(error)
+                    "database_unreachable cause=%r try='check DATABASE_URL; the server waits for it'", reason_of(error)
                 )
                 is_logged = True
             routed = None  # it already has some of its services

@@ -62,7 +62,8 @@ def change_step(step: str) -> Response:
     )
     current()[GettingStarted].hide(me(), step, is_hidden)
     if step == BROWSER_STEP and "not_counted" in request.form:
-        return done(N_("Your visits from this browser are not counted."), shown_on)
+        text = N_("This browser is no longer counted on this site. Your other pages still count it.")
+        return done(text, shown_on)
     undo = Undo(url_for("panel_getting_started.change_step", step=step), {"state": "shown"})
     return done(N_("Done, for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)
 

@@ -43,7 +43,7 @@ add_part("server", "receipts/server.html", lambda: {"receipt": current()[Receipt
 FORM_ENDPOINTS["total"] = "panel_receipts.set_total"
 
 MAX_REASON_LENGTH = 200
-TYPED_NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")
+TYPED_NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}([,.'’ \u00a0\u202f]\d{2,3})*[,.'’ \u00a0\u202f]\d{3})\s*")
 REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
@@ -81,10 +81,12 @@ def _back() -> str:
 
 
 def _number(value: Any) -> int:
-    """Parse a number written in the digits of any script, with or without thousands separators."""
+    """Parse a number written in the digits of any script, with or without the thousands separators of any
+    language (CLDR): a total has no fraction.
+    """
     if not TYPED_NUMBER.fullmatch(str(value)):
         raise PydanticCustomError("unusable", N_("must be a whole number"))
-    return int(str(value).replace(",", ""))
+    return int(re.sub(r"\D", "", str(value)))
 
 
 def _reason(value: Any) -> str:
@@ -145,7 +147,9 @@ def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
     elif body.new_epoch:
         effect = _("A new count starts. All open pages show the new number at once.")
     else:
-        effect = _("All open pages show the new number at once. Only a new count can make it lower again.")
+        effect = _(
+            "All open pages show the new number at once. It includes the visits so far. Only a new count can lower it."
+        )
     return Confirmation(
         _("Change the total to %(total)s?", total=count(after)),
         (effect, _("Reason: %(reason)s", reason=body.reason)),

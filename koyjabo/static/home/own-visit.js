@@ -57,8 +57,10 @@ export class OwnVisit {
    */
   show({ visit, isCounted, line }, stats, isOver) {
     if (visit) this.#showNumber(visit, stats);
-    else if (KoyJabo.isNotCounted) this.#write(phrases.notCounted);
-    else if (line === "offline") this.#write(phrases.waits);
+    else if (KoyJabo.isNotCounted) {
+      this.#link.hidden = true;
+      this.#write(phrases.notCounted);
+    } else if (line === "offline") this.#write(phrases.waits);
     else if (isCounted) this.#write(phrases.oneOf, { today: written(stats.todayVisits) });
     else if (isOver) this.#write(phrases.notSaved);
   }
