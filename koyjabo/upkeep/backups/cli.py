@@ -41,10 +41,9 @@ def backup(file: Path | None, force: bool, quiet: bool) -> None:
 def restore(source: str, force: bool) -> None:
     """Replace the contents of the database with a backup.
 
-    If FILE ends in a slash, the newest verified backup in that folder is used. The file is checked before and the
-    restored visits are recounted, so the restore either succeeds completely or changes nothing. A running server waits
-    for the restore, then continues from the restored numbers in a new epoch. Open pages follow. All users have to log
-    in again.
+    If FILE is a folder, the newest verified backup in it is used. The file is checked before and the restored visits
+    are recounted, so the restore either succeeds completely or changes nothing. A running server waits for the
+    restore, then continues from the restored numbers in a new epoch. Open pages follow. All users have to log in again.
     """
     from .restore import restore_file, source_of
 
@@ -54,7 +53,7 @@ def restore(source: str, force: bool) -> None:
     except Unusable as error:
         raise click.ClickException(str(error)) from None
     with application(creates_database=True) as services, ended_by_signals():
-        if source.endswith("/"):
+        if Path(source) != file:
             click.echo(f"Restoring {file}.")
         head = restore_file(file, force, services.clock, progress)
         services[StoredSettings].refresh()

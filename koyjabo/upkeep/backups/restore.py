@@ -143,10 +143,10 @@ def _fitting(piece: TablePiece) -> Iterator[None]:
 
 
 def source_of(argument: str) -> Path:
-    """The file that `koyjabo restore` names: `argument` itself or, if it ends in `/`, the newest verified backup in
-    that folder. Raises Unusable.
+    """The file that `koyjabo restore` names: `argument` itself or, if it is a folder, the newest verified backup in it.
+    Raises Unusable.
     """
-    if not argument.endswith("/"):
+    if not Path(argument).is_dir():
         return Path(argument)
     try:
         names = BackupFolder(Path(argument)).names()

@@ -52,7 +52,7 @@ def test_a_verified_backup_is_restored_by_its_name_or_as_the_newest_of_a_folder(
     newest = BackupFolder(folder).names()[-1]
     visited.register("lost")
     assert "--force" in run(visited, "restore", f"{folder}/").stderr
-    first, last = done(visited, "restore", f"{folder}/", "--force")
+    first, last = done(visited, "restore", str(folder), "--force")
     assert first == f"Restoring {folder}/{newest}."
     assert last.endswith("The total is 4.")
     assert done(visited, "restore", str(path), "--force")[-1].endswith("The total is 3.")
