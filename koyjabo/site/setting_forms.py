@@ -6,5 +6,7 @@ from typing import Any
 FORM_ENDPOINTS: dict[str, str] = {}
 """The endpoints that save forms, by form. The page shows such a form only if it has an endpoint."""
 
-FORM_PAGES: list[Callable[[int, Any, str], Any]] = []
-"""Returns the page with a form that was refused, given the status, the form with its errors, and its row."""
+STEP_PAGES: dict[str, Callable[[int, Any], Any]] = {}
+"""Functions by step that return the page with the step's form, given the status and the form with its errors, or None
+once the step is over.
+"""

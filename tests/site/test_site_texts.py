@@ -30,11 +30,9 @@ def test_the_pages_of_a_new_site_have_their_sentences(site, admin):
     assert "Visits are reduced After 30 days, they lose what leads to a person. Set in the environment" in server
 
 
-def test_a_shared_page_says_whether_known_bots_count(site):
+def test_a_shared_page_says_what_is_counted(site):
     path = f"/share/{share(new_admin(site))['token']}"
-    assert "Visits to Koy Jabo Traffic · Counted once per session, known bots included." in text_of(Reader(site), path)
-    with Site(site.database_url, site.time, BOT_POLICY="ignore") as other:
-        assert "Counted once per session, without known bots." in text_of(Reader(other), path)
+    assert "Visits to Koy Jabo Traffic · Counted once per session." in text_of(Reader(site), path)
 
 
 def test_the_first_visit_from_another_host_is_announced(site, admin):

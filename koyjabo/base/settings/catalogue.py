@@ -21,7 +21,7 @@ PAGE_SETTINGS = {
             "SITE_SENTENCE",
             "name",
             N_("One sentence"),
-            hint=N_("One line on the home page, about what is counted. Only Koy Jabo has one if it is empty."),
+            hint=N_("One line on the home page, about what is counted. If empty, only the site Koy Jabo has one."),
             max_length=160,
             asks_proof=False,
         ),

@@ -53,9 +53,13 @@ def page(session: Session, before: int | None, count: int, without: Mapping[str,
     """The latest `count` records, or those with smaller ids than `before`, newest first. `without`: actions to leave
     out, with a text in their details (`ROUTINE_ACTIONS`).
     """
-    query = NEWEST_RECORDS.limit(count)
+    query = NEWEST_RECORDS.limit(count).where(
+        AuditLine.action.not_in([name for name, text in without.items() if not text])
+    )
     for action, text in without.items():
-        query = query.where(not_(and_(AuditLine.action == action, AuditLine.details.contains(text, autoescape=True))))
+        if text:
+            is_routine = and_(AuditLine.action == action, AuditLine.details.contains(text, autoescape=True))
+            query = query.where(not_(is_routine))
     return _records(session, query if before is None else query.where(AuditLine.id < before))
 
 

@@ -13,17 +13,21 @@ from koyjabo.counting.pulse import PulseSample
 from koyjabo.counting.visits import Visits
 from koyjabo.reports.visits.attended_times import LiveTimes
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
+from koyjabo.site.panel import server
 from koyjabo.site.panel.connect import FIRST_HOSTS
 from koyjabo.site.panel.overview import PAGES_INSTEAD
+from koyjabo.site.setting_forms import STEP_PAGES
 from koyjabo.web.current import current
 from koyjabo.web.pages import redirects
 from koyjabo.web.pages.flash import Undo, done
 from koyjabo.web.pages.page_parts import add_part
 from koyjabo.web.panel import panel_blueprint
 from koyjabo.web.panel.pages import me, page
-from .getting_started import BROWSER_STEP, PAGE_STEP, GettingStarted
+from .getting_started import BROWSER_STEP, PAGE_STEP, TOTAL_STEP, GettingStarted
 
 bp = panel_blueprint("getting_started")
+
+STEP_PAGES[TOTAL_STEP] = lambda status, form: server.show(status, form, TOTAL_STEP) if TOTAL_STEP in missing() else None
 
 MAX_NEWEST_VISITS = 10
 """Number of visits on the first day."""

@@ -68,9 +68,9 @@ class GettingStarted:
             return None
         page = self._step(PAGE_STEP)
         if page.done_ms is not None:
-            is_new = page.ordinal is not None and total < page.ordinal + MAX_FIRST_VISITS
-            if is_new and self._clock.now_ms() < page.done_ms + FIRST_DAY_MS:
-                location = self._database.read(queries.location, page.ordinal)
+            is_new = self._clock.now_ms() < page.done_ms + FIRST_DAY_MS
+            if is_new and page.ordinal is not None and total < page.ordinal + MAX_FIRST_VISITS:
+                location = self._database.read(queries.location, page.ordinal, page.done_ms)
                 return page._replace(host=page.host and shown_host(page.host), location=location)
             return None
         is_over = page.skipped_ms is not None or self._facts(account).is_in_use

@@ -58,8 +58,10 @@ def step(session: Session, name: str) -> StoredStep:
     return StoredStep() if row is None else StoredStep(*row)
 
 
-def location(session: Session, ordinal: int | None) -> str:
-    return session.scalar(select(Visit.place).where(Visit.ordinal == ordinal).order_by(Visit.id.desc()).limit(1)) or ""
+def location(session: Session, ordinal: int, until_ms: int) -> str:
+    """The location of the newest visit with this number up to a time. A new count repeats numbers."""
+    visits = select(Visit.place).where(Visit.ordinal == ordinal, Visit.at_ms <= until_ms).order_by(Visit.id.desc())
+    return session.scalar(visits.limit(1)) or ""
 
 
 def has_other_page(session: Session) -> bool:

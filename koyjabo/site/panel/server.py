@@ -25,7 +25,7 @@ from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
 from koyjabo.people.mail.smtp import NotDelivered
-from koyjabo.site.setting_forms import FORM_ENDPOINTS, FORM_PAGES
+from koyjabo.site.setting_forms import FORM_ENDPOINTS
 from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.health import ui as health
@@ -173,9 +173,6 @@ def show(status: int = 200, form: Form[Any] | None = None, group: str = "", test
         large_mark=translated(LARGE_MARK),
         **report,
     )
-
-
-FORM_PAGES.append(show)
 
 
 @bp.post("/server/settings/<group>")

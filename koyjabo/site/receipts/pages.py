@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import whole
-from koyjabo.site.setting_forms import FORM_ENDPOINTS, FORM_PAGES
+from koyjabo.site.setting_forms import FORM_ENDPOINTS, STEP_PAGES
 from koyjabo.upkeep.recounts.recounts import Recounts
 from koyjabo.upkeep.recounts.total import Preview, TotalAdjuster
 from koyjabo.web.blueprints import pages_blueprint
@@ -43,7 +43,7 @@ add_part("server", "receipts/server.html", lambda: {"receipt": current()[Receipt
 FORM_ENDPOINTS["total"] = "panel_receipts.set_total"
 
 MAX_REASON_LENGTH = 200
-TYPED_NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}([,.'’ \u00a0\u202f]\d{2,3})*[,.'’ \u00a0\u202f]\d{3})\s*")
+TYPED_NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}([,.'’٬ \u00a0\u202f])(\d{2,3}\2)*\d{3})\s*")
 REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
@@ -81,8 +81,8 @@ def _back() -> str:
 
 
 def _number(value: Any) -> int:
-    """Parse a number written in the digits of any script, with or without the thousands separators of any
-    language (CLDR): a total has no fraction.
+    """Parse a number written in the digits of any script, with or without a thousands separator. CLDR names
+    these separators; a total has no fraction.
     """
     if not TYPED_NUMBER.fullmatch(str(value)):
         raise PydanticCustomError("unusable", N_("must be a whole number"))
@@ -136,8 +136,8 @@ def set_total() -> Response:
 
 def _refused(status: int, form: Form[TotalBody]) -> Response:
     """The page with the form: Server, if it was sent from the list there."""
-    page: Response = FORM_PAGES[0](status, form, "total") if "listed" in request.form else show(status, form)
-    return page
+    page = STEP_PAGES["total"](status, form) if "listed" in request.form and "total" in STEP_PAGES else None
+    return page or show(status, form)
 
 
 def _new_total(body: TotalBody, preview: Preview) -> Confirmation:

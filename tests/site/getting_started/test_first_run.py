@@ -193,6 +193,8 @@ def test_a_refused_total_is_shown_on_the_page_with_its_form_and_a_set_one_in_its
         page = admin.send("/admin/receipt/total", status, total=total, reason="earlier", listed="1")
         assert ('data-needs="total"' in page, f'id="{field}-error"' in page) == (True, True)
         assert '<a href="/admin/server" aria-current="true">' in page
+    admin.send("/admin/getting-started/total", state="hidden")
+    assert 'id="total-error"' in admin.send("/admin/receipt/total", 422, total="x", reason="earlier", listed="1")
     site.set_total(4000)
     row = admin.get("/admin/server").partition('href="/receipt"')[0].rpartition('class="setting"')[2]
     assert re.findall(r"\b[34],\d{3}\b", row) == ["4,000", "3,999"]

@@ -53,7 +53,7 @@ def test_the_total_is_lowered_only_in_a_new_epoch(site, admin):
 
 
 def test_a_total_may_have_separators_and_bangla_digits(site, admin):
-    for total in ("", "-1", "1.5", "x", "5,0", "5,,000", "9" * 18, "9" * 40):
+    for total in ("", "-1", "1.5", "x", "5,0", "5,,000", "1,234.567", "9" * 18, "9" * 40):
         assert 'id="total-error"' in admin.send("/admin/receipt/total", 422, total=total, reason="because"), total
     assert 'id="reason-error"' in admin.send("/admin/receipt/total", 422, total="5000", reason=" ")
     assert site.stats()["totalVisits"] == 4000

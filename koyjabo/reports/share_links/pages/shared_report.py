@@ -2,7 +2,6 @@
 
 from flask import Response, make_response, render_template, request, url_for
 
-from koyjabo.base.settings.schema import Settings
 from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.people.accounts.throttle.login_throttle import LOGIN_GUESS
@@ -83,7 +82,6 @@ def _show(link: Share, token: str) -> Response:
         token=token,
         filters=chips,
         is_of_community=COMMUNITY in base.filters,
-        counts_bots=current()[Settings].bot_policy == "count",
         view=view,
         problems=problems,
     )
