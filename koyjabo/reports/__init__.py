@@ -19,7 +19,7 @@ def register(base: "Base") -> None:
     from .dashboard_data import DashboardData
     from .engine.insights import Insights
     from .tracker import bind_tracker
-    from .ui.cards import SITE_CARDS
+    from .ui.cards import COMMUNITY_CARDS
     from .ui.live_views import LiveViews
 
     base.services.add(Insights(base))
@@ -32,5 +32,5 @@ def register(base: "Base") -> None:
     base.on(base.signals.visitor_identified, community_signals.convert)
     base.on(base.signals.visitor_converted, community_signals.announce_conversion)
     bind_tracker(base)
-    cards = (Shortcut(card.label, OVERVIEW_SECTION, f"insights-{card.name}") for card in SITE_CARDS)
+    cards = (Shortcut(card.label, OVERVIEW_SECTION, f"insights-{card.name}") for card in COMMUNITY_CARDS)
     base.services[Navigation].add_shortcuts(OVERVIEW_SECTION, *cards)

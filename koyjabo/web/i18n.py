@@ -177,9 +177,9 @@ def digits(text: object) -> str:
     return str(text).translate(LANGUAGE_DIGITS.get(language(), {}))
 
 
-def moment(at_ms: int) -> Markup:
-    """Date and time to the minute in TIMEZONE, as a `<time>` element."""
-    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, MINUTE_FORMAT))
+def moment(at_ms: int, pattern: str = MINUTE_FORMAT) -> Markup:
+    """A time in TIMEZONE as a `<time>` element, to the minute."""
+    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, pattern))
 
 
 def second(at_ms: int) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 from support.application.site import Site
-from support.people.communities import invite
+from support.people.communities import found, invite
 from support.people.page_readers import Reader, path_of, words
 
 
@@ -32,7 +32,10 @@ def test_a_community_says_who_may_join_it_and_see_its_numbers(site, cast, reader
     public = cast.community(name="Public way", public_count=True)
     closed = cast.kept_community(open=False)
     assert "Open to everyone · Public numbers" in words(readers["admin"].get(path_of(public)))
-    assert "Invitation only Only members see its numbers." in words(Reader(site).get(path_of(closed)))
+    outside = words(Reader(site).get(path_of(closed)))
+    assert "members 4 Invitation only Only members see its numbers." in outside
+    alone = found(cast["admin"], open=False)["id"]
+    assert "member 1 Invitation only" in words(Reader(site).get(path_of(alone)))
     listed = (
         readers["member"].get("/communities?query=Night+bus"),
         readers["outsider"].get("/communities?query=Night+bus"),

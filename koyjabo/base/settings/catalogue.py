@@ -68,7 +68,7 @@ PAGE_SETTINGS = {
             "retention",
             N_("Days that visits are kept"),
             "number",
-            title=N_("Visits are reduced"),
+            title=N_("Anonymise old visits"),
             field_label=N_("Days"),
             hint=N_("At night, older visits lose what leads to a person. No total changes."),
             asks_proof=False,

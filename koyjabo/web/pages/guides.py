@@ -31,11 +31,18 @@ LINK_TARGET = re.compile(r"\]\(([^()\s]+)")
 PICTURE = re.compile(r"^!\[.*\n\n?", re.MULTILINE)
 """A paragraph with a picture. Pages leave it out, because an installation has no pictures."""
 
+BLOCK_START = re.compile(r"\n(?=[\n|>-]|\d+\.|```)")
+MARKDOWN_MARKS = re.compile(
+    r"^[|> -]+$|^```.*|^ *(?:[#>-]+|\d+\.|\|) | \|$|!?\[(?=[^]]*\]\()|\]\([^)]*\)|[`*]", re.MULTILINE
+)
+"""What is not text in Markdown, such as the address of a link."""
+
 SECTION_HEADING = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
 WORD = re.compile(r"\w+")
 MAX_QUERY_LENGTH = 100
 MAX_QUERY_WORDS = 10
 MAX_SECTIONS_FOUND = 12
+MAX_EXCERPT_LENGTH = 120
 UNSEARCHED_DOCUMENTS = (INDEX, "CHANGELOG")
 TITLE_WEIGHT = 5
 """How many words of a section's text one word of its title is worth."""
@@ -57,7 +64,7 @@ class Section(NamedTuple):
     """A part of a document, or what someone wants to do, from the table in INDEX."""
 
     title: str
-    document: str  # its title
+    document: str  # its title; "" if the section's title says it
     name: str
     anchor: str
     words: str  # different words of the title and the text, in lower case, with a space before each
@@ -83,7 +90,7 @@ def guide_page(name: str = INDEX) -> Response:
         name=name,
         is_index=name == INDEX,
         query=query,
-        sections=find(query),
+        sections=[(section, excerpt(section, query)) for section in find(query)],
         neighbours=neighbours(name),
         groups=index(),
         titles=titles(),
@@ -139,16 +146,17 @@ def titles() -> dict[str, str]:
 def sections() -> tuple[Section, ...]:
     """What people want to do, from the table in INDEX, and the parts of all documents, with their beginnings."""
     result = [
-        Section(wish[0].upper() + wish[1:], label, page, heading, _words(wish, label))
+        Section(wish[0].upper() + wish[1:], "", page, heading, _words(wish, label))
         for wish, label, page, heading in WANTED_ROW.findall(text_of(INDEX))
     ]
     for name, document in titles().items():
         if name in UNSEARCHED_DOCUMENTS:
             continue
         start, *rest = SECTION_HEADING.split(text_of(name))
-        result.append(Section(document, document, name, "", _words(start)))
+        result.append(Section(document, "", name, "", _words(MARKDOWN_MARKS.sub("", start))))
         for heading, text in zip(rest[::2], rest[1::2], strict=True):
-            result.append(Section(re.sub("[`*]", "", heading), document, name, anchor(heading), _words(heading, text)))
+            title, words = re.sub("[`*]", "", heading), _words(heading, MARKDOWN_MARKS.sub("", text))
+            result.append(Section(title, document, name, anchor(heading), words))
     return tuple(result)
 
 
@@ -157,12 +165,40 @@ def find(query: str) -> list[Section]:
     sections have it.
     """
     worth = defaultdict[Section, float](float)
-    for word in WORD.findall(query.lower())[:MAX_QUERY_WORDS]:
-        start = f" {word.removesuffix('s') or word}"
+    for start in _starts(query):
+        start = f" {start}"
         with_word = [section for section in sections() if start in section.words]
         for section in with_word:
             worth[section] += (TITLE_WEIGHT if start in _words(section.title) else 1) / len(with_word)
-    return sorted(worth, key=worth.__getitem__, reverse=True)[:MAX_SECTIONS_FOUND]
+    distinct = dict[tuple[str, str], Section]()
+    for section in sorted(worth, key=worth.__getitem__, reverse=True):
+        distinct.setdefault((section.name, section.anchor), section)
+    return list(distinct.values())[:MAX_SECTIONS_FOUND]
+
+
+def excerpt(section: Section, query: str) -> str:
+    """A line of the section around the words of the query, without Markdown: from its first paragraph, item or row with
+    the most of them.
+    """
+    start, *rest = SECTION_HEADING.split(text_of(section.name))
+    texts, text = {}, ""
+    for heading, own_text in zip(rest[-2::-2], rest[::-2], strict=True):
+        texts[anchor(heading)] = text = own_text.strip() or text  # or of the first subsection
+    texts[""] = start.partition("\n")[2].strip() or text
+    blocks = BLOCK_START.split(texts.get(section.anchor, ""))
+    plain = (" ".join(MARKDOWN_MARKS.sub("", block).split()) for block in blocks)
+    lines = [text.replace(" | | ", " · ").replace(" | ", " · ") for text in plain if text]
+    words = re.compile(rf"\b(?:{'|'.join(_starts(query))})", re.IGNORECASE)
+    line = max(lines, key=lambda line: len({word.lower() for word in words.findall(line)}), default="")
+    match = words.search(line)
+    at = line.rfind(" ", 0, match.start() - 40) + 1 if match and match.end() > MAX_EXCERPT_LENGTH - 20 else 0
+    start, rest_of_line = line[at : at + MAX_EXCERPT_LENGTH], line[at + MAX_EXCERPT_LENGTH :]
+    return ("… " if at else "") + (f"{start.rpartition(' ')[0] or start} …" if rest_of_line else start)
+
+
+def _starts(query: str) -> list[str]:
+    """The beginnings that words need in order to be found."""
+    return [word.removesuffix("s") or word for word in WORD.findall(query.lower())[:MAX_QUERY_WORDS]]
 
 
 def _words(*texts: str) -> str:

@@ -277,6 +277,13 @@ def test_a_site_admin_creates_rotates_and_revokes_a_key_that_is_shown_once(site,
         assert f"{action} Key: Grafana <b> Rani" in log
 
 
+def test_the_only_primary_button_next_to_a_new_key_copies_it(rani):
+    made = rani.send(f"{PAGE}/new", 200, name="Grafana", scopes="reports:read")
+    assert re.findall(r'class="(?:button )?primary"[^>]*', made) == [
+        f'class="primary" data-copy="{key_in(made)}" data-copied="Copied" hidden'
+    ]
+
+
 def test_a_preset_replaces_the_chosen_scopes(site, rani):
     assert 'value="count" checked' in rani.get(f"{PAGE}/new?preset=count")
     rani.send(f"{PAGE}/new", 200, name="Counter", preset="count", scopes="reports:read")

@@ -209,6 +209,7 @@ def test_a_view_of_reports_can_be_shared_by_a_link_that_can_be_copied_again(site
     )
     url = unescape(created.partition('data-copy="')[2].partition('"')[0])
     assert url.startswith("https://live.example.com/share/")
+    assert "Search</h2>" in created
     later = rani.get("/admin/connect")
     assert f'data-copy="{url}"' in later
     assert "Never opened" in words(later)

@@ -220,6 +220,7 @@ def test_equal_entries_of_a_day_are_one_line_of_the_audit_log(other):
     page = admin.get("/admin/audit")
     assert entries(page)[:2] == ["Logged in from a new browser Rani", "Logged in from a new browser, 3 times Rani"]
     assert re.findall(r'scope="rowgroup"[^>]*>(.*?)<', page) == ["18 Dec 2025", "17 Dec 2025"]
+    assert len(re.findall(r'below-side"><time datetime="[^"]+">\d\d:\d\d</time>', page)) == len(entries(page))
 
 
 def test_the_pages_of_the_audit_log_contain_each_entry_once(other):

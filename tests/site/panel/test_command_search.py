@@ -48,6 +48,11 @@ def test_a_page_is_found_by_any_part_of_its_name_in_english_and_bangla(site, adm
         assert path in [url for _, _, _, url in found(reader, name)], name
 
 
+def test_the_pages_in_the_command_menu_have_different_names(admin):
+    labels = [label for _, label, _, _ in found(admin, "")]
+    assert len(labels) == len(set(labels))
+
+
 def test_a_page_and_a_document_are_found_by_other_words_for_them(site, viewer):
     documents = {"wordpress": "/docs/client.md#wordpress", "colours": "/docs/settings.md#a-look-of-your-own"}
     pages = {"color": "/admin/server#name", "logo": "/admin/server#mark", "help": "/docs/"}

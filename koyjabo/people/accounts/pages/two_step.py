@@ -89,12 +89,7 @@ def begin_totp() -> Response:
         account_services().enrolment.begin_totp_in(login)
         return _show_totp(login, Form(CodeBody))
 
-    change = SecurityChange(
-        _("Set up an authenticator app"),
-        _("An app on your phone, such as Google Authenticator, shows a new code every 30 seconds."),
-        _("Continue"),
-    )
-    return carry_out(change, begin)
+    return carry_out(SecurityChange(_("Set up an authenticator app"), "", _("Continue")), begin)
 
 
 @bp.post("/account/second-factor/totp/confirm")

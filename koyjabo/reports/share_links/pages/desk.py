@@ -76,9 +76,9 @@ class ShareDesk(NamedTuple):
         if self.community_id is not None:
             filters[COMMUNITY] = [self.community_id]
 
-        def create(body: ShareFormBody) -> str:
+        def create(body: ShareFormBody) -> tuple[str, str]:
             _began, expires_ms = current().clock.range_ms(Days(None, body.until))
-            _share, token = current()[ShareLinks].create(
+            share, token = current()[ShareLinks].create(
                 self.account,
                 body.name,
                 filters,
@@ -87,11 +87,11 @@ class ShareDesk(NamedTuple):
                 expires_ms,
                 login_limits.client(is_familiar=True),
             )
-            return _url(token)
+            return _url(token), share.name
 
         form = Form(ShareFormBody)
-        url = management.carry_out(form, create)
-        return self._form(form) if url is None else self.show(TEMPLATE, url=url, back=self._path())
+        created = management.carry_out(form, create)
+        return self._form(form) if created is None else self.show(TEMPLATE, created=created, back=self._path())
 
     def end(self, share_id: str) -> Response:
         """Revoke a link. Raises Unconfirmed, UnknownShare, Forbidden."""
