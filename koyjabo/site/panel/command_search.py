@@ -81,7 +81,7 @@ def _names(shortcut: Shortcut) -> str:
 
 
 def _documents(query: str) -> list[Result]:
-    sections = guides.find(query)[:MAX_RESULTS]
+    sections = guides.find(query, has_all=True)[:MAX_RESULTS]
     return [Result(FOUND_DOCUMENTS, section.title, section.document, section.address) for section in sections]
 
 

@@ -38,7 +38,9 @@ MARKDOWN_MARKS = re.compile(
 """What is not text in Markdown, such as the address of a link."""
 
 SECTION_HEADING = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
-WORD = re.compile(r"\w+")
+WORD = re.compile(r"[\w\u0981-\u09d7]+")
+"""A word, in Bangla with its vowel signs, which are no letters in Unicode."""
+
 MAX_QUERY_LENGTH = 100
 MAX_QUERY_WORDS = 10
 MAX_SECTIONS_FOUND = 12
@@ -67,7 +69,8 @@ class Section(NamedTuple):
     document: str  # its title; "" if the section's title says it
     name: str
     anchor: str
-    words: str  # different words of the title and the text, in lower case, with a space before each
+    title_words: str  # different words, in lower case, with a space before each
+    words: str  # the same of the title and the text
 
     @property
     def address(self) -> str:
@@ -146,33 +149,34 @@ def titles() -> dict[str, str]:
 def sections() -> tuple[Section, ...]:
     """What people want to do, from the table in INDEX, and the parts of all documents, with their beginnings."""
     result = [
-        Section(wish[0].upper() + wish[1:], "", page, heading, _words(wish, label))
+        Section(wish[0].upper() + wish[1:], "", page, heading, _words(wish), _words(wish, label))
         for wish, label, page, heading in WANTED_ROW.findall(text_of(INDEX))
     ]
     for name, document in titles().items():
         if name in UNSEARCHED_DOCUMENTS:
             continue
         start, *rest = SECTION_HEADING.split(text_of(name))
-        result.append(Section(document, "", name, "", _words(MARKDOWN_MARKS.sub("", start))))
+        result.append(Section(document, "", name, "", _words(document), _words(MARKDOWN_MARKS.sub("", start))))
         for heading, text in zip(rest[::2], rest[1::2], strict=True):
             title, words = re.sub("[`*]", "", heading), _words(heading, MARKDOWN_MARKS.sub("", text))
-            result.append(Section(title, document, name, anchor(heading), words))
+            result.append(Section(title, document, name, anchor(heading), _words(title), words))
     return tuple(result)
 
 
-def find(query: str) -> list[Section]:
-    """The sections with words that begin with words of the query, best first. A word is worth the more, the fewer
-    sections have it.
+def find(query: str, has_all: bool = False) -> list[Section]:
+    """The sections with words that begin with words of the query, best first; with all of them if `has_all`. A word is
+    worth the more, the fewer sections have it.
     """
     worth = defaultdict[Section, float](float)
-    for start in _starts(query):
-        start = f" {start}"
+    starts = [f" {start}" for start in _starts(query)]
+    for start in starts:
         with_word = [section for section in sections() if start in section.words]
         for section in with_word:
-            worth[section] += (TITLE_WEIGHT if start in _words(section.title) else 1) / len(with_word)
+            worth[section] += (TITLE_WEIGHT if start in section.title_words else 1) / len(with_word)
     distinct = dict[tuple[str, str], Section]()
     for section in sorted(worth, key=worth.__getitem__, reverse=True):
-        distinct.setdefault((section.name, section.anchor), section)
+        if not has_all or all(start in section.words for start in starts):
+            distinct.setdefault((section.name, section.anchor), section)
     return list(distinct.values())[:MAX_SECTIONS_FOUND]
 
 
@@ -198,7 +202,8 @@ def excerpt(section: Section, query: str) -> str:
 
 def _starts(query: str) -> list[str]:
     """The beginnings that words need in order to be found."""
-    return [word.removesuffix("s") or word for word in WORD.findall(query.lower())[:MAX_QUERY_WORDS]]
+    words = dict.fromkeys(WORD.findall(query.lower()))
+    return [word[:-1] if word.endswith("s") and len(word) > 3 else word for word in words][:MAX_QUERY_WORDS]
 
 
 def _words(*texts: str) -> str:
