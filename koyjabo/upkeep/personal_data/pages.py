@@ -92,7 +92,8 @@ def _show_deletion(
 
 def _show_account(form: Form[Any], status: int = 200) -> Response:
     login = page_login.require_login()
-    account, sessions = login.account, current()[AccountServices].sessions.page(login)
+    account, sessions = login.account, current()[AccountServices].sessions
+    newest, own = sessions.page(login), sessions.get(login, login.session_id)
     community_page = pagination.list_page(
         partial(current()[CommunityServices].directory.own, account), "pages_personal_data.account"
     )
@@ -100,8 +101,8 @@ def _show_account(form: Form[Any], status: int = 200) -> Response:
         "account": account,
         "form": form,
         "community_page": community_page,
-        "sessions": sessions,
-        "session_id": login.session_id,
+        "sessions": [own, *(session for session in newest.items if session.id != own.id)],
+        "session_count": newest.total,
         "browser_name": browser_name,
         "invitations": current()[AccountServices].received.page(account),
         "is_verified": current()[AccountServices].email_links.is_verified(account),
