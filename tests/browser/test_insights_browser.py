@@ -15,6 +15,11 @@ CAUSE = ("/fares", GOOGLE)
 USUAL = {("/", None): 6, ("/", GOOGLE): 4, ("/fares", FACEBOOK): 2, CAUSE: 8}
 FELL = {**USUAL, CAUSE: 1}
 MAX_BYTES = 60_000
+BARS_COLOUR = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const pixels = Map.groupBy(new Uint32Array(data.buffer), (pixel) => pixel);
+  return [...pixels].filter(([pixel]) => pixel).sort(([, one], [, other]) => other.length - one.length)[0][0];
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +133,23 @@ def test_print_and_forced_colours_show_the_range_the_chosen_switches_and_the_cur
     expect(head.get_by_role("link", **switch)).to_be_hidden()
     head.get_by_role("link", **switch, include_hidden=True).first.evaluate("link => link.click()")
     expect(head.get_by_role("link", **switch)).to_be_visible()
-    admin_tab.emulate_media(media="screen")
+
+
+def test_paper_with_wide_margins_shows_all_lists_and_the_whole_chart_in_light_colours(admin_tab):
+    admin_tab.set_viewport_size({"width": 643, "height": 2_000})  # A4 with margins of 20 mm
+    admin_tab.emulate_media(media="print", color_scheme="light")
+    visit(admin_tab, "/admin/?range=7d")
+    canvas = admin_tab.locator(".chart.drawn canvas")
+    canvas.evaluate("canvas => { canvas.parentElement.style.width = '1200px' }")  # as on the screen
+    for part in [canvas, *admin_tab.locator("#insights-lists h2").all()]:
+        expect(part).to_be_in_viewport(ratio=1)
+    light = canvas.evaluate(BARS_COLOUR)
+    admin_tab.emulate_media(media="screen", color_scheme="dark")
+    admin_tab.wait_for_function(
+        f"light => ({BARS_COLOUR})(document.querySelector('.chart canvas')) !== light", arg=light
+    )
+    admin_tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert canvas.evaluate(BARS_COLOUR) == light
 
 
 def test_overview_is_small_and_a_day_of_its_chart_opens_with_the_keyboard(new_device, session):

@@ -117,6 +117,21 @@ def test_the_list_of_visits_cuts_no_value_while_there_is_room(site, admin_tab):
     expect(row.get_by_title("visitor_1795900717760_mlxt3jzkh")).to_have_text("…t3jzkh")
 
 
+def test_a_printed_list_of_visits_starts_below_its_heading_and_continues_on_the_next_pages(admin_tab):
+    visit(admin_tab, "/admin/visits")
+    admin_tab.emulate_media(media="print")
+    assert admin_tab.locator("#visits").evaluate("list => getComputedStyle(list).breakInside") == "auto"
+
+
+def test_the_button_that_opens_the_filters_stays_in_its_place_to_close_them_again(admin_tab):
+    visit(admin_tab, "/admin/visits")
+    filters = admin_tab.locator(".filters summary")
+    place = filters.bounding_box()
+    filters.click()
+    expect(admin_tab.get_by_label("From")).to_be_visible()
+    assert filters.bounding_box() == place
+
+
 def test_the_parts_of_a_page_stay_in_place_while_the_page_loads(new_device, session):
     """On a slow network, a browser shows the beginning of a page before it has the rest."""
     device = new_device(storage_state=session, viewport={"width": 360, "height": 900}, is_mobile=True)

@@ -146,7 +146,8 @@ class Chart {
     this.#plot?.destroy();
   }
 
-  draw() {
+  draw(scheme = "") {
+    this.#place.style.colorScheme = scheme;
     this.#plot?.destroy();
     this.#plot = new uPlot(this.#options(), layers(this.#table), this.#place);
     this.#updateTexts();
@@ -329,7 +330,11 @@ document.addEventListener("row-line", (event) => {
   charts.get(figure)?.show(line);
 });
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+function redraw(scheme = "") {
   colors.clear();
-  charts.forEach((chart) => chart.draw());
-});
+  charts.forEach((chart) => chart.draw(scheme));
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
+addEventListener("beforeprint", () => redraw("light")); // on paper, which is white
+addEventListener("afterprint", () => redraw());
