@@ -33,7 +33,7 @@ PICTURE = re.compile(r"^!\[.*\n\n?", re.MULTILINE)
 
 BLOCK_START = re.compile(r"\n(?=[\n|>-]|\d+\.|```)")
 MARKDOWN_MARKS = re.compile(
-    r"^[|> -]+$|^```.*|^ *(?:[#>-]+|\d+\.|\|) | \|$|!?\[(?=[^]]*\]\()|\]\([^)]*\)|[`*]", re.MULTILINE
+    r"^[|> -]+$|^```.*|^ *(?:[#>-]+|\d+\.|\|) | \|$|!?\[(?=[^][]*\]\()|\]\([^()]*\)|[`*]", re.MULTILINE
 )
 """What is not text in Markdown, such as the address of a link."""
 
