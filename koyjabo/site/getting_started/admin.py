@@ -66,7 +66,7 @@ def change_step(step: str) -> Response:
     )
     current()[GettingStarted].hide(me(), step, is_hidden)
     if step == BROWSER_STEP and "not_counted" in request.form:
-        text = N_("This browser is no longer counted on this site. Your other pages still count it.")
+        text = N_("This browser is not counted on this site. For your other pages, see “Own visits” in the documents.")
         return done(text, shown_on)
     undo = Undo(url_for("panel_getting_started.change_step", step=step), {"state": "shown"})
     return done(N_("Done, for all admins."), shown_on, undo=undo) if is_hidden else redirects.to(shown_on)

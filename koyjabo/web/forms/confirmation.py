@@ -22,7 +22,7 @@ PROOF_FIELDS = ("password", "code")
 
 UNCHECKED_FIELDS = {CSRF_FIELD, CONFIRMED_FIELD, TYPED_FIELD, *SECRET_LABELS}
 
-DIGIT_GROUPING = re.compile(r"(?<=\d),(?=\d)")
+DIGIT_GROUPING = re.compile(r"(?<=\d)[,.'’٬ ](?=\d{2,3}(?!\d))")
 
 
 class Confirmation(NamedTuple):

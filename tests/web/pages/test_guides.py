@@ -89,7 +89,7 @@ def test_a_search_of_the_documents_finds_the_sections_with_its_rarest_words_firs
         return re.findall(r'<li lang="en"><a href="/docs/([^"]+)"', Reader(site).get(f"/docs/?q={words}"))
 
     assert found("spam+bots")[0] == "evidence.md#what-each-value-means"
-    wordpress = found("put+it+on+the+wordpress")
+    wordpress = found("show+the+number+on+my+page+in+wordpress")
     assert (wordpress[0], wordpress.count("client.md#wordpress")) == ("client.md#wordpress", 1)
     assert found("chang+totals")[0] == "operations.md#change-the-total"
     assert found("qqq") == found("!") == found("ক্রোম") == []
