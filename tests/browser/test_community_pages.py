@@ -25,6 +25,7 @@ def test_the_keyboard_is_enough_to_sign_up_and_create_a_community(page):
     visit(page, "/communities")
     focus(page, page.get_by_role("main").get_by_role("link", name="Sign up"))
     page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/signup"))
     for label, text in (("Name", "Keyboard"), ("Email", "keyboard@example.com"), ("Password", PASSWORD)):
         focus(page, page.get_by_label(label))
         page.keyboard.type(text)
@@ -32,6 +33,7 @@ def test_the_keyboard_is_enough_to_sign_up_and_create_a_community(page):
     expect(page).to_have_url(re.compile("/communities$"))
     focus(page, page.get_by_role("link", name="New community"))
     page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/communities/new$"))
     focus(page, page.get_by_label("Name", exact=True))
     page.keyboard.type("By keyboard")
     focus(page, page.get_by_label("Listed"))

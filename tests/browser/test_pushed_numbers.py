@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from pages import expect, open_live, stat, visit, wait_for
+from pages import expect, open_live, stat, wait_for
 from support.clients.members import Member, promote
 
 
@@ -52,11 +52,13 @@ def test_the_server_pushes_numbers_and_the_page_requests_lists_with_new_values(a
 
 
 def test_the_numbers_of_a_view_are_not_put_into_the_next_view(admin_tab, site):
-    page, held = admin_tab, []
-    visit(page, "/admin/?compare=none")
+    page, held, pushed = admin_tab, [], []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: pushed.append(frame)))
+    open_live(page, "/admin/?compare=none")
     for name in ("/fares", "/fares", "/stops"):
         site.register("reader", page=name)
     expect(page.locator("#insights-pages-list")).to_contain_text("/stops")
+    wait_for(page, lambda: any("view_update" in frame for frame in pushed), "this view is pushed")
     page.evaluate("WebSocket.prototype.send = () => {}")  # the next view is not pushed
     page.route(re.compile("part=pages"), lambda route: held.append(route))
     site.register("reader", page="/never-seen")
