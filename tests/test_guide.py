@@ -20,7 +20,7 @@ FOLDERS = (
     *("config.py", "wsgi.py", "Makefile", "pyproject.toml", ".env.example", "compose.yaml", "Dockerfile"),
 )
 PATH = r"[\w.*{}-]+(/[\w.*{}-]*)+|[\w*.-]+\.(py|html|js|mjs|ts|tsx|css|md|toml|lua)"
-SKIPPED = {"node_modules", "vendor", "min", "__pycache__", "translations", "images"}
+SKIPPED = {".cache", "node_modules", "vendor", "min", "__pycache__", "translations", "images"}
 SUFFIXES = {".py", ".html", ".js", ".mjs", ".ts", ".tsx", ".css", ".lua", ".sql", ".toml", ".yaml", ".yml", ".json", ""}
 
 ELSEWHERE = """

@@ -141,7 +141,7 @@ def test_a_killed_backup_is_a_failure_and_leaves_earlier_backups_as_they_are(sit
     assert os.getpriority(os.PRIO_PROCESS, pid) == 1
     assert state(site).is_running
     os.kill(pid, signal.SIGKILL)
-    made = ended(site)
+    made = wait_until(lambda: (now := ended(site)).failed and now, "the failure is stored, after the process has ended")
     assert "-9" in made.failed.error
     assert made.verified.name == earlier
     assert "backup_failed error=" in caplog.text
