@@ -34,8 +34,8 @@ def test_a_community_says_who_may_join_it_and_see_its_numbers(site, cast, reader
     assert "Open to everyone · Public numbers" in words(readers["admin"].get(path_of(public)))
     outside = words(Reader(site).get(path_of(closed)))
     assert "members 4 Invitation only Only members see its numbers." in outside
-    alone = found(cast["admin"], open=False)["id"]
-    assert "member 1 Invitation only" in words(Reader(site).get(path_of(alone)))
+    closed = found(cast["admin"], open=False)["id"]
+    assert "member 1 Invitation only" in words(Reader(site).get(path_of(closed)))
     listed = (
         readers["member"].get("/communities?query=Night+bus"),
         readers["outsider"].get("/communities?query=Night+bus"),

@@ -5,6 +5,8 @@ LANGUAGES = {"en": "English", "bn": "বাংলা"}
 
 LANGUAGE_DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
 ASCII_DIGITS = {written: digit for digits in LANGUAGE_DIGITS.values() for digit, written in digits.items()}
+DIGIT_SEPARATORS = ",.'’٬ \u00a0\u202f"
+"""Characters that separate groups of digits in a language (CLDR)."""
 
 
 def name_in(language: str | None, name: str, name_bn: str) -> str:

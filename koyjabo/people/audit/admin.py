@@ -95,7 +95,7 @@ VALUE_WORDS: Mapping[str, Mapping[str, LazyString]] = {
 @for_viewers
 def audit() -> Response:
     has_all = request.args.get("all") == "yes"
-    audit_page = current()[Audit].page(me(), cursor("before"), without={} if has_all else ROUTINE_ACTIONS)
+    audit_page = current()[Audit].page(me(), cursor("before"), without=None if has_all else ROUTINE_ACTIONS)
     return page(
         "audit/audit",
         days=[

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from koyjabo.base.core.identity import MASKED_TEXT, Account
@@ -34,11 +33,11 @@ class Audit:
         account: Account,
         before: int | None = None,
         count: int = 100,
-        without: Mapping[str, str] = MappingProxyType({}),
+        without: Mapping[str, str] | None = None,
     ) -> AuditSlice:
         """`count` records before the cursor, except the actions `without`."""
         account.require_site_viewer()
-        records = self._database.read(queries.page, before, count + 1, without)
+        records = self._database.read(queries.page, before, count + 1, without or {})
         lines = records[:count] if account.is_admin else tuple(map(_masked_record, records[:count]))
         return AuditSlice(lines, lines[-1].id if len(records) > count else None)
 

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from koyjabo.base.core.errors import InvalidInput, TotalWouldFall
-from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.i18n import DIGIT_SEPARATORS, N_
 from koyjabo.base.core.sanitize import whole
 from koyjabo.site.setting_forms import FORM_ENDPOINTS, STEP_PAGES
 from koyjabo.upkeep.recounts.recounts import Recounts
@@ -43,7 +43,7 @@ add_part("server", "receipts/server.html", lambda: {"receipt": current()[Receipt
 FORM_ENDPOINTS["total"] = "panel_receipts.set_total"
 
 MAX_REASON_LENGTH = 200
-TYPED_NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}([,.'’٬ \u00a0\u202f])(\d{2,3}\2)*\d{3})\s*")
+TYPED_NUMBER = re.compile(rf"\s*(\d{{1,18}}|\d{{1,3}}([{DIGIT_SEPARATORS}])(\d{{2,3}}\2)*\d{{3}})\s*")
 REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
@@ -81,9 +81,7 @@ def _back() -> str:
 
 
 def _number(value: Any) -> int:
-    """Parse a number written in the digits of any script, with or without a thousands separator. CLDR names
-    these separators; a total has no fraction.
-    """
+    """Parse a number written in the digits of any script, with or without separators. A total has no fraction."""
     if not TYPED_NUMBER.fullmatch(str(value)):
         raise PydanticCustomError("unusable", N_("must be a whole number"))
     return int(re.sub(r"\D", "", str(value)))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response, make_response, render_template, request
 
-from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.i18n import DIGIT_SEPARATORS, N_
 from koyjabo.web.login.page_login import CSRF_FIELD
 from .sent_form import SECRET_LABELS, sent_form
 
@@ -22,7 +22,7 @@ PROOF_FIELDS = ("password", "code")
 
 UNCHECKED_FIELDS = {CSRF_FIELD, CONFIRMED_FIELD, TYPED_FIELD, *SECRET_LABELS}
 
-DIGIT_GROUPING = re.compile(r"(?<=\d)[,.'’٬ ](?=\d{2,3}(?!\d))")
+DIGIT_GROUPING = re.compile(rf"(?<=\d)[{DIGIT_SEPARATORS}](?=\d{{2,3}}(?!\d))")
 
 
 class Confirmation(NamedTuple):

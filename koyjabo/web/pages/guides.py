@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections import Counter, defaultdict
 from functools import cache, lru_cache
+from itertools import dropwhile
 from typing import NamedTuple
 
 from flask import Blueprint, Flask, Response, abort, render_template, request, url_for
@@ -155,12 +156,20 @@ def sections() -> tuple[Section, ...]:
     for name, document in titles().items():
         if name in UNSEARCHED_DOCUMENTS:
             continue
-        start, *rest = SECTION_HEADING.split(text_of(name))
-        result.append(Section(document, "", name, "", _words(document), _words(MARKDOWN_MARKS.sub("", start))))
-        for heading, text in zip(rest[::2], rest[1::2], strict=True):
-            title, words = re.sub("[`*]", "", heading), _words(heading, MARKDOWN_MARKS.sub("", text))
-            result.append(Section(title, document, name, anchor(heading), _words(title), words))
+        for place, (heading, text) in _parts(name).items():
+            title = re.sub("[`*]", "", heading) or document
+            words = _words(title, MARKDOWN_MARKS.sub("", text))
+            result.append(Section(title, document if place else "", name, place, _words(title), words))
     return tuple(result)
+
+
+@cache
+def _parts(name: str) -> dict[str, tuple[str, str]]:
+    """The heading and the text of each part of a document, by anchor. The beginning has none."""
+    _title, _, text = text_of(name).partition("\n")
+    start, *rest = SECTION_HEADING.split(text)
+    parts = zip(rest[::2], rest[1::2], strict=True)
+    return {"": ("", start), **{anchor(heading): (heading, text) for heading, text in parts}}
 
 
 def find(query: str, has_all: bool = False) -> list[Section]:
@@ -184,20 +193,17 @@ def excerpt(section: Section, query: str) -> str:
     """A line of the section around the words of the query, without Markdown: from its first paragraph, item or row with
     the most of them.
     """
-    start, *rest = SECTION_HEADING.split(text_of(section.name))
-    texts, text = {}, ""
-    for heading, own_text in zip(rest[-2::-2], rest[::-2], strict=True):
-        texts[anchor(heading)] = text = own_text.strip() or text  # or of the first subsection
-    texts[""] = start.partition("\n")[2].strip() or text
-    blocks = BLOCK_START.split(texts.get(section.anchor, ""))
+    from_here = dropwhile(lambda part: part[0] != section.anchor, _parts(section.name).items())
+    texts = (text.strip() for _place, (_heading, text) in from_here)
+    blocks = BLOCK_START.split(next(filter(None, texts), ""))  # of its first subsection, if it has no text
     plain = (" ".join(MARKDOWN_MARKS.sub("", block).split()) for block in blocks)
     lines = [text.replace(" | | ", " · ").replace(" | ", " · ") for text in plain if text]
     words = re.compile(rf"\b(?:{'|'.join(_starts(query))})", re.IGNORECASE)
     line = max(lines, key=lambda line: len({word.lower() for word in words.findall(line)}), default="")
     match = words.search(line)
     at = line.rfind(" ", 0, match.start() - 40) + 1 if match and match.end() > MAX_EXCERPT_LENGTH - 20 else 0
-    start, rest_of_line = line[at : at + MAX_EXCERPT_LENGTH], line[at + MAX_EXCERPT_LENGTH :]
-    return ("… " if at else "") + (f"{start.rpartition(' ')[0] or start} …" if rest_of_line else start)
+    shown, rest = line[at : at + MAX_EXCERPT_LENGTH], line[at + MAX_EXCERPT_LENGTH :]
+    return ("… " if at else "") + (f"{shown.rpartition(' ')[0] or shown} …" if rest else shown)
 
 
 def _starts(query: str) -> list[str]:
