@@ -12,9 +12,12 @@ from support.runs.durations import TESTS
 
 CONFTEST = 'pytest_plugins = ["support.runs.session", "support.runs.skips"]'
 SKIPPING = """
-import pytest
+from support.programs.chromium import chromium
+from support.programs.installed import program
 
-def test_without_a_program(): pytest.skip("there is no such program")
+def test_with_a_browser(): chromium()
+def test_with_a_pool(): program("pgbouncer2")
+def test_with_a_pool_again(): program("pgbouncer2")
 """
 
 HOLDER = """
@@ -30,11 +33,11 @@ time.sleep(600)
 """
 
 
-def run(folder: Path, *options: str, **environment: str) -> str:
+def run(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "conftest.py").write_text(CONFTEST)
     kept = {name: value for name, value in os.environ.items() if name != "CI"}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rA", *options, "--rootdir", folder, folder],
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *options, "--rootdir", folder, folder],
         cwd=folder,
         env={**kept, "PYTHONPATH": str(TESTS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
         capture_output=True,
@@ -42,16 +45,19 @@ def run(folder: Path, *options: str, **environment: str) -> str:
         timeout=60,
         check=False,
     )
-    return done.stdout
 
 
-def test_a_skipped_test_fails_in_ci_and_a_run_says_its_seed(tmp_path):
+def test_a_run_ends_with_a_line_for_each_missing_program_and_fails_in_ci(tmp_path):
     (tmp_path / "test_skipping.py").write_text(SKIPPING)
-    for environment in ({}, {"CI": "1"}):
-        output = run(tmp_path, "--random-order", "7", **environment)
-        assert output.startswith("random order: SEED=7\n")
-        assert ("1 failed" in output) == bool(environment)
-        assert ("NOT TESTED, 1 times: there is no such program" in output) != bool(environment)
+    for environment, status in (({}, 0), ({"CI": "1"}, 1)):
+        done = run(tmp_path, "--random-order", "7", PATH="", **environment)
+        assert (done.stdout.startswith("random order: SEED=7\n"), done.returncode) == (True, status)
+        *_, first, second, _ = done.stdout.splitlines()
+        missing = {
+            "NOT TESTED (1): Chromium is missing: `make tools` installs it",
+            "NOT TESTED (2): pgbouncer2 is missing: `make tools` installs it",
+        }
+        assert ({first, second} == missing) == (status == 0)
 
 
 def test_a_killed_run_leaves_no_process_and_no_folder(tmp_path):

@@ -84,37 +84,14 @@ def new_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
 
     yield make
     for device in made:
-        device.close()
-
-
-@pytest.fixture(scope="session")
-def kept_devices(browser: Browser) -> Iterator[dict[tuple[Server, str], Device]]:
-    """The devices that tests share, by site and user, because a new one starts a process."""
-    devices: dict[tuple[Server, str], Device] = {}
-    yield devices
-    for device in devices.values():
-        device.close()
+        device.context.close()
+    for device in made:
+        device.check()
 
 
 @pytest.fixture
-def kept_device(kept_devices, browser: Browser, site: Server, other_site: str) -> Iterator[Callable[[str], Device]]:
-    """The device of a user, which has stored nothing. A test that sets its clock or options needs a `new_device`."""
-    used: set[Device] = set()
-
-    def device(user: str) -> Device:
-        if (site, user) not in kept_devices:
-            kept_devices[site, user] = Device(browser, _address(site))
-        used.add(kept_devices[site, user])
-        return kept_devices[site, user]
-
-    yield device
-    for kept in used:
-        kept.clean(_address(site), other_site.rstrip("/"))
-
-
-@pytest.fixture
-def device(kept_device: Callable[[str], Device]) -> Device:
-    return kept_device("")
+def device(new_device: NewDevice) -> Device:
+    return new_device()
 
 
 @pytest.fixture
@@ -124,11 +101,9 @@ def page(device: Device) -> Page:
 
 
 @pytest.fixture
-def admin_tab(kept_device: Callable[[str], Device], session: StorageState) -> Page:
+def admin_tab(new_device: NewDevice, session: StorageState) -> Page:
     """An empty tab on a device where the site's admin is logged in."""
-    context = kept_device(EMAIL).context
-    context.add_cookies(session["cookies"])
-    return context.new_page()
+    return new_device(storage_state=session).context.new_page()
 
 
 @pytest.fixture(scope="session")

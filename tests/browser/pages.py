@@ -68,11 +68,11 @@ class Device:
         options = {**SHOWN, **options}
         self.context = browser.new_context(base_url=base_url, **options)
         self.context.set_default_timeout(PATIENCE_MS)
+        self.context.set_default_navigation_timeout(1000 * PATIENCE_S)
         self.context.on("console", lambda message: self.console.append(message.text))
         self.context.on("weberror", lambda error: self.exceptions.append(str(error.error)))
         self.context.expose_binding("reportViolation", lambda _, what: self.violations.append(what))
         self.context.add_init_script(TELL_OF_VIOLATIONS)
-        self._blank: Page | None = None
 
     def open(self, path: str = "/") -> Page:
         """Open a page in a new tab."""
@@ -80,31 +80,10 @@ class Device:
         visit(page, path)
         return page
 
-    def clean(self, *origins: str) -> None:
-        """Close its tabs, and delete what the pages of these origins have stored."""
-        if self._blank is None:
-            self._blank = self.context.new_page()  # stays open to keep the process that later tabs reuse
-            self._storage = self.context.new_cdp_session(self._blank)
-        for page in self.context.pages:
-            if page is not self._blank:
-                page.close()
-        self.context.clear_cookies()
-        for origin in origins:
-            self._storage.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
-        self.console.clear()
-        self.check()
-
-    def close(self) -> None:
-        self.context.close()
-        self.check()
-
     def check(self) -> None:
         """Assert that no page violated its policy or threw an exception."""
-        violations, exceptions = list(self.violations), list(self.exceptions)
-        self.violations.clear()
-        self.exceptions.clear()
-        assert violations == [], violations
-        assert exceptions == [], exceptions
+        assert self.violations == [], self.violations
+        assert self.exceptions == [], self.exceptions
 
 
 def visit(page: Page, path: str = "/", status: int = 200) -> None:

@@ -234,7 +234,7 @@ FIRING = {  # alert: (series that differ from a healthy server, the first minute
 )
 def test_each_alert_fires_for_its_problem_and_no_alert_fires_for_a_healthy_server(samples, tmp_path):
     assert set(FIRING) == set(RULES)
-    promtool = program("promtool", "`make tools` installs it")
+    promtool = program("promtool")
     healthy = [Series("up", "1x2400"), Series("koyjabo_redis_up", "1x2400")]
     healthy += [Series(sample.name, f"{sample.value:g}x2400", tuple(sample.labels.items())) for sample in samples]
     nothing_fires = [{"expr": "ALERTS", "eval_time": f"{minute}m", "exp_samples": []} for minute in AT_MINUTES]

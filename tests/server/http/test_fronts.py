@@ -92,7 +92,7 @@ def test_caddy_accepts_the_documented_blocks_for_several_apps(tmp_path):
     shared, _, _ = CADDY_CONFIGURATION.read_text().partition("# One block like this")
     configuration = tmp_path / "Caddyfile"
     configuration.write_text(shared + "".join(blocks))
-    command = [program("caddy", "`make tools` brings it"), "adapt", "--adapter", "caddyfile", "--config", configuration]
+    command = [program("caddy"), "adapt", "--adapter", "caddyfile", "--config", configuration]
     adapted = subprocess.run(command, capture_output=True, text=True, check=True)
     for address in ("live.example.com", "shop.example.com", "127.0.0.1:8000", "127.0.0.1:8001"):
         assert f'"{address}"' in adapted.stdout

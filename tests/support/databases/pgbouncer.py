@@ -34,7 +34,7 @@ class PgBouncer(Service):
     def command(self) -> tuple[str | Path, ...]:
         # PgBouncer refuses to run as root, and only the owner of PostgreSQL's folder may use the socket in it.
         user = ("-u", self._postgres.folder.owner()) if os.getuid() == 0 else ()
-        return (program("pgbouncer", "`make tools` brings it"), "-q", *user, self._configure())
+        return (program("pgbouncer"), "-q", *user, self._configure())
 
     def _configure(self) -> Path:
         written = CONFIGURATION.format(server=self._postgres.address, port=self.port, pool_size=self.pool_size)

@@ -18,7 +18,6 @@ from support.programs.processes import wait_until
 from support.programs.service import Service
 
 OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
-REMEDY = "`make tools` brings it"
 FAILS_AFTER_MS, NEVER_MS = 1500, 3_600_000
 """How long a server may not reply until the Sentinels consider it failed: once they watch, and before."""
 
@@ -34,7 +33,7 @@ class RedisNode(Service):
         self.options: list[str] = []
 
     def command(self) -> tuple[str | Path, ...]:
-        return (program("redis-server", REMEDY), "--port", str(self.port), *OPTIONS, *self.options)
+        return (program("redis-server"), "--port", str(self.port), *OPTIONS, *self.options)
 
     def client(self, **options: Any) -> redis.Redis:
         """A client for only this server. Close it after use."""
@@ -58,7 +57,7 @@ class Sentinel(RedisNode):
         self.configuration = folder / f"sentinel-{self.port}.conf"
 
     def command(self) -> tuple[str | Path, ...]:
-        return (program("redis-sentinel", REMEDY), self.configuration)
+        return (program("redis-sentinel"), self.configuration)
 
 
 class RedisWithSentinels:

@@ -12,8 +12,6 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-MISSING = "there is no Chromium on this machine: `make tools` brings it"
-
 OPTIONS = [
     # Resolve only the names of the tests' servers, and report nothing.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
@@ -40,7 +38,7 @@ def chromium() -> str:
     for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
-    pytest.skip(MISSING)
+    pytest.skip("Chromium is missing: `make tools` installs it")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class Nginx(Service):
     def command(self) -> tuple[str | Path, ...]:
         configuration = self.folder / "nginx.conf"
         configuration.write_text(self._configuration())
-        nginx = program("nginx", "`make tools` brings it")
+        nginx = program("nginx")
         return (nginx, "-p", self.folder, "-c", configuration, "-g", self._options())
 
     @property
@@ -71,7 +71,7 @@ class Caddy(Service):
     def command(self) -> tuple[str | Path, ...]:
         configuration = self.folder / "Caddyfile"
         configuration.write_text(self.configuration())
-        return (program("caddy", "`make tools` brings it"), "run", "--adapter", "caddyfile", "--config", configuration)
+        return (program("caddy"), "run", "--adapter", "caddyfile", "--config", configuration)
 
     def configuration(self) -> str:
         """The project's configuration, adapted to a test machine, where other instances may be running."""
