@@ -27,6 +27,7 @@ from support.servers.server import Server
 
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.core.identity import Account
+from koyjabo.base.database import executor
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.logs import request_id
 from koyjabo.communities import communities
@@ -117,11 +118,16 @@ def cheap_hashes() -> Iterator[PasswordHasher]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def patient_reads() -> Iterator[None]:
-    """Let reads wait longer for the database, so that their answers are not stale because a machine is busy."""
-    usual, ledger.READ_PATIENCE_S = ledger.READ_PATIENCE_S, 5.0
-    yield
-    ledger.READ_PATIENCE_S = usual
+def patient_database() -> Iterator[None]:
+    """Let work wait longer for the database in this process, so that none is stale or refused on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in (
+            (ledger, "READ_PATIENCE_S"),
+            (ledger, "VISIT_COMMIT_PATIENCE_S"),
+            (executor, "PATIENCE_S"),
+        ):
+            patch.setattr(module, name, 60.0)
+        yield
 
 
 @pytest.fixture

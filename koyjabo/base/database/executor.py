@@ -64,8 +64,9 @@ class DatabaseExecutor:
     def __init__(self, database: URL, runtime: Runtime) -> None:
         self._database = database
         self._runtime = runtime
-        self._reader = DatabaseThread(database, runtime, TRANSACTION_LIMIT_S, writes=False)
-        self._writer = DatabaseThread(database, runtime, TRANSACTION_LIMIT_S, writes=True)
+        self._reader, self._writer = (
+            DatabaseThread(database, runtime, TRANSACTION_LIMIT_S, writes, PATIENCE_S) for writes in (False, True)
+        )
         self._reporter, self._scanner = (
             DatabaseThread(database, runtime, REPORT_LIMIT_S, False, REPORT_LIMIT_S, SNAPSHOT) for _ in range(2)
         )
@@ -116,7 +117,7 @@ class DatabaseExecutor:
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
         """Read everything from one snapshot, on a new thread, for up to LONG_READ_LIMIT_S."""
-        thread = DatabaseThread(self._database, self._runtime, LONG_READ_LIMIT_S, writes=False, reads_as=SNAPSHOT)
+        thread = DatabaseThread(self._database, self._runtime, LONG_READ_LIMIT_S, False, PATIENCE_S, SNAPSHOT)
         try:
             result = thread.run(lambda session: operation(session, *args, **kwargs))
         except Exception:
@@ -150,7 +151,7 @@ class DatabaseThread:
         runtime: Runtime,
         limit_s: float,
         writes: bool,
-        patience_s: float = PATIENCE_S,
+        patience_s: float,
         reads_as: dict[str, dict[str, Any]] = AS_A_READER,
     ) -> None:
         self._writes = writes

@@ -40,7 +40,9 @@ def test_a_transaction_continues_after_the_database_has_refused_a_part_of_it(dat
                 session.execute(text("INSERT INTO refs VALUES (1)"))
         return session.scalar(text("SELECT count(*) FROM refs"))
 
-    thread = DatabaseThread(make_url(normal(database.url, Path())), ThreadRuntime(), limit_s=5, writes=True)
+    thread = DatabaseThread(
+        make_url(normal(database.url, Path())), ThreadRuntime(), limit_s=5, writes=True, patience_s=60
+    )
     assert thread.run(add_twice) == 1
     thread.close()
 

@@ -27,7 +27,7 @@ NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBL
 """No email can be sent, but the calls must not fail."""
 
 EXAMPLES = 8  # examples per operation
-ONE_IN = {0: 61, 1: 5}.get(TIMES, 1)
+ONE_IN = {0: 127, 1: 5}.get(TIMES, 1)
 """One in this many combinations of an odd value and a place is tried. The number is prime, so that every value and
 place is tried in turn.
 """
