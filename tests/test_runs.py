@@ -42,7 +42,7 @@ def run(folder: Path, *options: str, **environment: str) -> subprocess.Completed
         env={**kept, "PYTHONPATH": str(TESTS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

@@ -117,13 +117,13 @@ def test_an_invalid_engineio_request_gets_400(port):
     asked = [("GET", url(port, **query)) for query in [*wrong, {"transport": "websocket"}, {"j": "0"}, {"j": ""}]]
     asked += [("POST", url(port)), ("PUT", url(port)), ("POST", url(port, j="0"))]
     asked += [(method, url(port, "no-such-sid")) for method in ("GET", "POST")]
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, timeout=SILENT_PATIENCE_S) as http:
         answers = {request: http.request(*request, data={"d": "40"}) for request in asked}
     assert {query: answer.status_code for query, answer in answers.items()} == dict.fromkeys(asked, 400)
     assert not [query for query, answer in answers.items() if "___eio" in answer.text]
     for query in wrong:
         with pytest.raises(InvalidStatus) as refused:
-            connect(url(port, None, "ws", **query), proxy=None)
+            connect(url(port, None, "ws", **query), open_timeout=SILENT_PATIENCE_S, proxy=None)
         assert refused.value.response.status_code == 400, query
 
 

@@ -16,13 +16,13 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.service import Service
 
-from koyjabo.base.cluster import redis_bus
+from koyjabo.base.cluster import redis_bus, workers_redis
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_bus import RedisBus
 from koyjabo.base.cluster.redis_client import RedisClient, Script, connect
 from koyjabo.base.cluster.redis_listener import Listener
 from koyjabo.base.cluster.workers import Worker
-from koyjabo.base.cluster.workers_redis import LEASE_S, WORKER_KEYS, RedisWorkers
+from koyjabo.base.cluster.workers_redis import WORKER_KEYS, RedisWorkers
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.core.signals import Signals
 
@@ -123,7 +123,8 @@ def reporting(redis_server) -> ReportingWorker:
     return ReportingWorker(redis_server)
 
 
-def test_the_workers_know_of_each_other_until_a_lease_ends(reporting, redis_server):
+def test_the_workers_know_of_each_other_until_a_lease_ends(reporting, redis_server, monkeypatch):
+    monkeypatch.setattr(workers_redis, "LEASE_S", 3600.0)  # it ends only by this test
     other = ReportingWorker(redis_server)
     reporting.report(Worker("a"))
     other.report(Worker("b", lag_ms=6))
@@ -131,7 +132,7 @@ def test_the_workers_know_of_each_other_until_a_lease_ends(reporting, redis_serv
     reporting.report(Worker("a"))
     assert reporting.workers.live() == [Worker("a"), Worker("b", lag_ms=6)]
     with redis_server.client() as client:
-        client.zincrby(WORKER_KEYS[1], -LEASE_S * 1000, "a")
+        client.zincrby(WORKER_KEYS[1], -3_600_000, "a")
         other.report(Worker("b"))
         assert other.workers.live() == [Worker("b")]
         assert client.hkeys(WORKER_KEYS[0]) == ["b"]

@@ -9,7 +9,7 @@ import jwt
 import pytest
 import socketio
 from support.application.commands import koyjabo
-from support.clients.listener import leave
+from support.clients.listener import leave, new_client
 from support.clients.members import PASSWORD, Member, PlainMember, SocketioMember, code_for
 from support.clients.websocket import WebSocket
 from support.programs.patience import PATIENCE_S
@@ -69,13 +69,14 @@ def test_a_plain_socket_accepts_a_token_in_the_query_the_subprotocol_a_header_or
 
 def test_a_socketio_client_may_send_its_token_in_four_places(server, community, member):
     for where in ("join", "auth", "query", "header"):
-        client = socketio.Client(reconnection=False)
+        client = new_client()
         query = f"?token={member.token}" if where == "query" else ""
         client.connect(
             f"http://127.0.0.1:{server.port}/{query}",
             auth={"token": member.token} if where == "auth" else None,
             headers=member.bearer if where == "header" else {},
             transports=["websocket"],
+            wait_timeout=PATIENCE_S,
         )
         body = {"room": "visitors", "communityId": community, **({"token": member.token} if where == "join" else {})}
         assert client.call("join", body, timeout=PATIENCE_S)["ok"] is True, where
@@ -217,7 +218,7 @@ class Browser:
 
     def connect(self, refresh: str) -> socketio.Client:
         own = f"http://127.0.0.1:{self.owner.server.port}"
-        client = socketio.Client(reconnection=False, websocket_extra_options={"origin": own})
+        client = new_client(websocket_extra_options={"origin": own})
         headers = {"Cookie": f"refresh_token_cookie={refresh}"}
         client.connect(own, headers=headers, transports=["websocket"], wait_timeout=PATIENCE_S)
         return client

@@ -2,8 +2,7 @@
 
 import pyotp
 import pytest
-import socketio
-from support.clients.listener import leave
+from support.clients.listener import leave, new_client
 from support.clients.members import PASSWORD, Member, PanelSocket, PlainMember, SocketioMember
 from support.people.permissions import ANYBODY, MEMBER, ROLES, RULES, SITE_ADMIN, SOCKETS, USER, VIEWER
 from support.programs.patience import PATIENCE_S
@@ -114,7 +113,7 @@ def test_a_socket_accepts_a_cookie_only_from_our_own_pages(sqlite_server, people
             wait_until(lambda plain=plain: plain.received or plain.code, "it is let in or closed")
             assert (origin, plain.code) == (origin, expected)
         for transport in ("websocket", "polling"):
-            client = socketio.Client(reconnection=False, websocket_extra_options={"origin": origin})
+            client = new_client(websocket_extra_options={"origin": origin})
             headers = {"Cookie": cookie, **({"Origin": origin} if transport == "polling" else {})}
             client.connect(own, headers=headers, transports=[transport], wait_timeout=PATIENCE_S)
             for room in ("visitors", "visitor_dashboard"):

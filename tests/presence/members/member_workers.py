@@ -65,7 +65,6 @@ class Worker(RedisLink):
 
 class RedisWorld(visitor_workers.RedisWorld):
     worker_type = Worker
-    leases = "koyjabo:online:*:leases"
 
     @property
     def members(self) -> RedisOnlineMembers:

@@ -225,7 +225,7 @@ def test_the_people_of_a_killed_worker_leave_at_once_when_their_leases_end(world
     world.settle()
     assert two[0].members.online_in("person1", [HIKERS, RIDERS]) == {HIKERS}
     world.kill(killed)
-    world.pass_(seconds=LEASE_S - 4)  # in Redis, real time passes as well
+    world.pass_(seconds=LEASE_S - 4)
     assert counts(*two) == [MANY + 1, MANY + 1]
     world.let_leases_end(4000)  # no worker has read since
     assert two[0].members.online_in("person1", [HIKERS]) == set()

@@ -1,14 +1,15 @@
 """Presence through open sockets of a real server, and the day's highest number of active visitors."""
 
-import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 from support.application.site import Site, site_fixture
 from support.clients.listener import BOTH_KINDS, PlainListener, SocketioListener
 from support.clients.websocket import WebSocket
-from support.programs.patience import PATIENCE_S
+from support.faults.shared_numbers import SharedNumber
 from support.programs.processes import wait_until
+from support.servers.changed_server import ChangedServer, changed_server
 
 from koyjabo.base.models import SITE
 from koyjabo.columns.query.report_query import ReportQuery
@@ -16,19 +17,33 @@ from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
 from koyjabo.reports.engine.insights import Insights
 
-WINDOW_S = 3
+WINDOW_S = 300  # it ends only when a test moves the clock
 SILENT = "Mozilla/5.0 (Windows NT 10.0) a browser that does not say who it is"
 
 
 @pytest.fixture(scope="module")
-def module_server(module_servers, module_sqlite_database):
-    return module_servers(module_sqlite_database, ACTIVE_WINDOW_SECONDS=WINDOW_S).start()
+def elapsed(tmp_path_factory) -> SharedNumber:
+    """How far ahead the server's clock is, in ms."""
+    return SharedNumber(tmp_path_factory.mktemp("clock") / "elapsed")
+
+
+@pytest.fixture(scope="module")
+def module_server(elapsed, tmp_path_factory) -> Iterator[ChangedServer]:
+    folder = tmp_path_factory.mktemp("server")
+    with changed_server(folder, ACTIVE_WINDOW_SECONDS=WINDOW_S, ELAPSED=elapsed.path) as server:
+        yield server
 
 
 @pytest.fixture
-def server(module_server):
+def server(module_server, elapsed) -> ChangedServer:
+    module_server.wait_until_held(0)
+    windows_pass(elapsed, 1)
     wait_until(lambda: active(module_server) == 0, "the visitors of the previous test have gone")
     return module_server
+
+
+def windows_pass(elapsed: SharedNumber, number: float) -> None:
+    elapsed.set(elapsed.get() + round(number * WINDOW_S * 1000))
 
 
 def active(server):
@@ -44,7 +59,7 @@ def register(server, visitor, agent="the tests, who have no page", **headers):
     return answer.json()["stats"]
 
 
-def test_a_visitor_is_active_while_a_page_is_open_and_for_a_window_afterwards(server):
+def test_a_visitor_is_active_while_a_page_is_open_and_for_a_window_afterwards(server, elapsed):
     """The socket names the visitor in its query, in `auth`, in a message, or not at all."""
     port = server.port
     with ExitStack() as pages:
@@ -72,10 +87,14 @@ def test_a_visitor_is_active_while_a_page_is_open_and_for_a_window_afterwards(se
         opened(PlainListener(port, visitor="never_registered")).first()
         opened(PlainListener(port, agent=SILENT)).first()
         wait_until(lambda: register(server, "without_a_page")["activeUsers"] == 12, "all of them are active")
+        windows_pass(elapsed, 1)
         wait_until(lambda: active(server) == 11, "the one without a page has gone")
-        closing_at = time.monotonic()
+        windows_pass(elapsed, 0.5)
+    server.wait_until_held(0)
+    windows_pass(elapsed, 0.5)
+    assert active(server) == 11
+    windows_pass(elapsed, 0.5)
     wait_until(lambda: active(server) == 0, "all have gone")
-    assert time.monotonic() - closing_at >= WINDOW_S - 0.1
 
 
 def test_a_message_that_names_no_visitor_or_a_second_one_is_an_error_and_the_socket_stays_open(server):
@@ -101,11 +120,12 @@ def test_a_message_that_names_no_visitor_or_a_second_one_is_an_error_and_the_soc
 
 
 @pytest.mark.parametrize("kind", BOTH_KINDS)
-def test_the_first_event_includes_the_opened_page_and_other_pages_receive_the_change_once(server, kind):
+def test_the_first_event_includes_the_opened_page_and_other_pages_receive_the_change_once(server, elapsed, kind):
     register(server, "ayesha")
     with PlainListener(server.port) as plain, SocketioListener(server.port) as other:
+        windows_pass(elapsed, 1)
         for page in (plain, other):
-            page.wait_for(lambda stats: stats.active == 0, "none is active, which is pushed", PATIENCE_S)
+            page.wait_for(lambda stats: stats.active == 0, "none is active, which is pushed")
         received = [len(page.updates) for page in (plain, other)]
         with kind(server.port, visitor="ayesha") as opened:
             assert opened.first().active == 1

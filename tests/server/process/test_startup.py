@@ -12,6 +12,7 @@ import psutil
 import pytest
 from support.databases.database import MIGRATED, PostgresDatabases, SqliteDatabase
 from support.faults.failing_programs import SERVE, written
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import ROOT, environment, is_gone, run, wait_until
 from support.servers.server import START_S, Server
 
@@ -31,7 +32,7 @@ def test_an_unusable_setting_ends_the_start_with_one_sentence_that_names_it(sqli
             f"PORT {port} ": {"PORT": port},
             "HOST 192.0.2.1 ": {"HOST": "192.0.2.1"},
         }.items():
-            ended = run("wsgi.py", timeout_s=60, **{"DATABASE_URL": sqlite_database.url, **given})
+            ended = run("wsgi.py", **{"DATABASE_URL": sqlite_database.url, **given})
             assert (ended.returncode, ended.stdout) == (BAD_SETTINGS, ""), ended
             assert re.fullmatch(rf"{setting}[^\n]+\.", ended.stderr.strip()), ended.stderr
             assert not sqlite_database.path.exists(), "the database was touched"
@@ -53,7 +54,7 @@ def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
 def test_a_killed_migration_ends_the_start_with_a_sentence(migrating):
     server, child = migrating
     child.kill()
-    assert server.wait(timeout_s=30).status == BAD_SETTINGS
+    assert server.wait(START_S).status == BAD_SETTINGS
     assert "was killed by signal 9" in server.log
     assert "Traceback" not in server.log
 
@@ -72,7 +73,7 @@ def announced(server: Server) -> int:
 
 
 def is_alive(host: str, port: int) -> bool:
-    with socket.create_connection((host, port), 5) as line:
+    with socket.create_connection((host, port), PATIENCE_S) as line:
         line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         return line.recv(100).startswith(b"HTTP/1.1 200")
 
@@ -150,7 +151,7 @@ CASES: dict[str, Callable[[PostgresDatabases], str]] = {  # the URL of a databas
 @pytest.mark.parametrize("reason", CASES)
 def test_a_database_that_waiting_cannot_make_usable_ends_the_start_with_one_sentence(reason, postgres, new_server):
     server = new_server(SqliteDatabase(Path("unused.db")), DATABASE_URL=CASES[reason](postgres))
-    assert server.launch().wait(timeout_s=30).status == 2
+    assert server.launch().wait(START_S).status == 2
     (line,) = server.log.splitlines()
     assert line.startswith(UNUSABLE)
     assert reason in line
@@ -191,7 +192,7 @@ def test_a_start_that_waited_ends_when_the_database_turns_out_to_be_unusable(dis
     server.launch()
     wait_until(lambda: "database_unreachable" in server.log, "it waits")
     disposable_postgres.start()
-    assert server.wait(timeout_s=30).status == 2
+    assert server.wait(START_S).status == 2
     sentences = [line for line in server.log.splitlines() if line.startswith(UNUSABLE)]
     assert len(sentences) == 1, server.log
     assert "encoding is LATIN1" in sentences[0]

@@ -1,11 +1,12 @@
 """Workers die and are replaced, share one port and one ledger, and answer open requests before they exit."""
 
+import json
 import os
 import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from http.client import HTTPException
 from itertools import count, pairwise
 from typing import Any
@@ -17,10 +18,9 @@ from support.clients.concurrent_registrations import Crowd
 from support.clients.connection import Connection, head
 from support.clients.worker_connections import only, two_workers as two_workers_serve
 from support.databases.database import Database, SqliteDatabase
-from support.faults.failing_programs import PATIENT, written
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import is_gone, wait_until
-from support.servers.changed_server import changed_server
+from support.servers.changed_server import ChangedServer, changed_server
 from support.servers.server import START_S, Server
 
 from koyjabo.base.database.file_lock import FileLock
@@ -86,23 +86,34 @@ def test_a_worker_keeps_nothing_of_a_visit_in_memory(tmp_path):
 CLIENTS = 50
 
 
+ENDLESS_PATIENCE = {f"koyjabo.counting.ledger.VISIT_COMMIT_{limit}_S": 3600 for limit in ("PATIENCE", "LIMIT")}
+"""Visits wait for the database until a test lets them go on."""
+
+
 @pytest.fixture
-def new_patient(new_server, tmp_path) -> Callable[..., Server]:
-    def make(database: Database, **settings: Any) -> Server:
-        server = new_server(database, **settings)
-        server.program = written(tmp_path, PATIENT)
+def new_patient(new_server) -> Callable[..., Server]:
+    """Make servers that may drain for an hour."""
+
+    def make(database: Database, changes: dict[str, int] | None = None, **settings: Any) -> Server:
+        server = new_server(database, CHANGES=json.dumps(changes or {}), **settings)
+        server.program = ChangedServer.program
         return server
 
     return make
 
 
+def held(database: Database) -> AbstractContextManager[None]:
+    """Hold the lock that all writers wait for."""
+    return FileLock(str(database.path)).held() if isinstance(database, SqliteDatabase) else database.locked()
+
+
 def test_requests_in_flight_at_sigterm_are_stored_and_get_their_responses(database, new_patient):
     """Includes a request whose body arrives later, and idle connections, which do not delay the exit."""
-    server = new_patient(database, MAX_CONNECTIONS=2 * CLIENTS).start()
+    server = new_patient(database, ENDLESS_PATIENCE, MAX_CONNECTIONS=2 * CLIENTS).start()
     with ExitStack() as stack, Connection(server.port) as late, Connection(server.port) as idle:
         assert idle.ask("GET", "/api/stats").status == 200
         late.send(head("POST", "/api/visitor/register", "Content-Length: 22"), b'{"visitorId"')
-        with server.database.locked():
+        with held(database):
             clients = [stack.enter_context(Connection(server.port)).send_visit(f"v{n}") for n in range(CLIENTS)]
             assert server.get("/healthz").ok  # sent later, so the others have been read
             server.tell(signal.SIGTERM)
@@ -143,8 +154,7 @@ def test_a_database_that_stays_locked_does_not_delay_the_exit(database, new_pati
     """Requests in flight get a response, and the server exits while the lock that all writers wait for is held."""
     server = new_patient(database).start()
     server.register("ayesha")
-    is_sqlite = isinstance(database, SqliteDatabase)
-    with Connection(server.port) as client, FileLock(str(database.path)).held() if is_sqlite else database.locked():
+    with Connection(server.port) as client, held(database):
         client.send_visit("karim")
         assert server.get("/healthz").ok
         assert server.stop().status == 0

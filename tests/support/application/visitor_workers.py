@@ -1,4 +1,4 @@
-"""Workers that share active visitors in Redis, or one that keeps them in memory. Tests shorten leases to pass time."""
+"""Workers that share active visitors in Redis, or one that keeps them in memory."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from koyjabo.base.cluster import redis_client
 from koyjabo.base.cluster.outbox import RedisOutbox
-from koyjabo.base.cluster.redis_client import connect
+from koyjabo.base.cluster.redis_client import RedisClient, Script, connect
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.models import Scope
@@ -97,13 +102,31 @@ class MemoryWorld:
         """Nothing to wait for; RedisWorld has other workers."""
 
 
+class TimedScript(Script):
+    """A script that gets the time of a world as a last key, instead of reading the clock of Redis."""
+
+    def __init__(self, world: RedisWorld, client: RedisClient, module: str, name: str) -> None:
+        text = Path(module).with_name(f"{name}.lua").read_text()
+        super().__init__(client, text.replace("redis.call('TIME')", "{0, KEYS[#KEYS] * 1000}"))
+        self._world = world
+
+    def __call__(self, keys: Any, arguments: Any) -> Any:
+        self._world.redis_ms += 1  # data that was lost and begins again has another age
+        return super().__call__([*keys, self._world.redis_ms], arguments)
+
+    def call_all(self, calls: Any) -> list[Any]:
+        return [self(keys, arguments) for keys, arguments in calls]
+
+
 class RedisWorld:
+    """Time passes in Redis only when a test lets it pass, so that no lease ends because a machine is busy."""
+
     worker_type: type[Any] = Worker
-    leases = "koyjabo:active:*:visitors"
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self.time = Time()
+        self.redis_ms = self.time.ms
         self.workers: list[Any] = []
         self.dead: list[Any] = []
 
@@ -116,7 +139,9 @@ class RedisWorld:
         return self.first.visitors
 
     def new_worker(self) -> Any:
-        self.workers.append(self.worker_type(self.redis.url, clock_of(self.time)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(redis_client, "load", partial(TimedScript, self))
+            self.workers.append(self.worker_type(self.redis.url, clock_of(self.time)))
         return self.workers[-1]
 
     def settle(self) -> None:
@@ -131,12 +156,8 @@ class RedisWorld:
         self.time.pass_(**how_long)
         self.let_leases_end(self.time.ms - before_ms)
 
-    def let_leases_end(self, earlier_ms: int) -> None:
-        with self.redis.client() as client, client.pipeline() as pipeline:
-            for key in client.scan_iter(self.leases):
-                for lease in client.zrange(key, 0, -1):
-                    pipeline.zincrby(key, -earlier_ms, lease)
-            pipeline.execute()
+    def let_leases_end(self, ms: int) -> None:
+        self.redis_ms += ms
 
     def close(self) -> None:
         if self.redis.running:

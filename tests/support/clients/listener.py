@@ -127,7 +127,7 @@ class SocketioSocket(Listener):
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__()
-        self.client = socketio.Client(reconnection=False, request_timeout=PATIENCE_S)
+        self.client = new_client()
         keep_order(self.client)
         self.client.on("*", self._note)
         self.client.connect(url, wait_timeout=PATIENCE_S, **options)
@@ -143,6 +143,11 @@ class SocketioSocket(Listener):
     def _note(self, name: str, *arguments: Any) -> None:
         assert name == arguments[0]["type"], f"event {name} carries {arguments[0]}"
         self.note(arguments[0])
+
+
+def new_client(**options: Any) -> socketio.Client:
+    """A client that does not reconnect. By default it would wait 5 s for a response, and `connect` 1 s."""
+    return socketio.Client(reconnection=False, request_timeout=PATIENCE_S, **options)
 
 
 def keep_order(client: socketio.Client) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import jwt
 import pytest
-import socketio
-from support.clients.listener import leave
+from support.clients.listener import leave, new_client
 from support.clients.members import PASSWORD, PlainMember
 from support.clients.websocket import CloseFrame, WebSocket, say
 from support.programs.patience import PATIENCE_S
@@ -76,7 +75,7 @@ def test_a_plain_socket_that_fails_is_closed_without_a_line_of_a_traceback(serve
 
 
 def test_the_acknowledgement_of_a_failed_event_has_only_an_error_code(server):
-    client = socketio.Client(reconnection=False)
+    client = new_client()
     client.connect(server.url, transports=["websocket"], wait_timeout=PATIENCE_S)
     where = {"room": "visitors", "communityId": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"}
     for event, argument in (("ping", None), ("join", where)):
