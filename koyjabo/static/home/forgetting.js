@@ -1,5 +1,7 @@
 /** Erases the visitor on the server, then the visitor's id in this browser. */
 
+import { locked, SILENT_MS, within } from "../counting/koyjabo-queue.js";
+
 const OURS = /^(visitorId$|koyjabo\.(?!doNotCount))/;
 const LONGEST_WAIT_S = 30;
 
@@ -20,10 +22,13 @@ export async function forget(koyjabo) {
   return true;
 }
 
-/** Delete the browser's unsent entries once no other page or service worker is sending them. */
+/** Delete the browser's unsent entries while no other page or service worker is sending them. */
 async function forgetWaiting() {
-  const clear = () => new Promise((done) => Object.assign(indexedDB.deleteDatabase("koyjabo.waiting"), { onsuccess: done, onerror: done }));
-  await (navigator.locks?.request("koyjabo.waiting", clear) ?? clear()).catch(() => {}); // the browser forbids storage
+  const clear = async () => {
+    const deleting = indexedDB.deleteDatabase("koyjabo.waiting");
+    await within(SILENT_MS, new Promise((done) => (deleting.onsuccess = deleting.onerror = done)));
+  };
+  await locked(clear).catch(() => {}); // the browser forbids storage, or deletes them later
 }
 
 /** @param {string} visitorId */
