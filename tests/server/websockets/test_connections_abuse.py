@@ -197,8 +197,8 @@ def test_messages_of_the_largest_allowed_size_are_read(client):
     """An unrequested pong is ignored."""
     largest = ASKED[type(client)].ljust(LARGEST)
     client.send(frame("unasked", PONG), frame(largest) * 5, *fragments(largest, 1000))
-    client.send(frame(ASKED[type(client)]) * 300)  # one message after the other in each read
-    assert all(is_pong(client) for _ in range(306))
+    client.send(frame(ASKED[type(client)]) * 90)  # several in each read; more than 100 unanswered ones are too many
+    assert all(is_pong(client) for _ in range(96))
 
 
 # The cases of the public suite (test_connections_fairness.py) are not repeated here.
