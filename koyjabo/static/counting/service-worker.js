@@ -2,7 +2,7 @@
  * The service worker of our own pages, imported by /sw.js (docs/development.md). Offline, it serves the last copy of the home
  * page. When the network is back, it sends waiting requests. It never stores pages generated for a logged-in user.
  */
-import { drain } from "./koyjabo-queue.js";
+import { drain, isRead } from "./koyjabo-queue.js";
 
 const worker = /** @type {any} */ (self); // its types are not in the DOM library
 const CACHE = `koyjabo ${import.meta.url}`; // the URL contains the version
@@ -83,7 +83,7 @@ async function page(event, path) {
 
 /** @param {Promise<number>} drained */
 // The rejection makes the browser try again.
-const orAgain = (drained) => drained.then((restMs) => restMs && Promise.reject(new Error("visits wait")));
+const orAgain = (drained) => drained.then((restMs) => (restMs || !isRead) && Promise.reject(new Error("visits wait")));
 
 worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(install()));
 worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(activate()));
