@@ -23,7 +23,7 @@ const PAUSE_MS = 1_000; // so that events that happen together are sent together
 const MAX_PROPERTIES = 10;
 const NAME = /^[a-z]\w{0,63}$/i;
 const REST_MS = 30_000;
-export const SILENT_MS = 3_000; // a database without an answer
+const SILENT_MS = 3_000; // a database without an answer
 const ANSWER_LIMIT_MS = 10_000;
 const MOST = 50;
 const MAX_BYTES = 12_000; // of the 16 KB that the server accepts
@@ -64,7 +64,7 @@ const settled = (request) =>
 /**
  * @template T  @param {number} ms  @param {Promise<T>} answer  @returns {Promise<T>}  rejected with undefined after `ms`
  */
-export const within = (ms, answer) => Promise.race([answer, new Promise((_, reject) => setTimeout(reject, ms))]);
+const within = (ms, answer) => Promise.race([answer, new Promise((_, reject) => setTimeout(reject, ms))]);
 
 /**
  * Act in one page or service worker at a time, because two would send the same entries. Act without the lock if the

@@ -1,9 +1,10 @@
 /** Erases the visitor on the server, then the visitor's id in this browser. */
 
-import { locked, SILENT_MS, within } from "../counting/koyjabo-queue.js";
+import { locked } from "../counting/koyjabo-queue.js";
 
 const OURS = /^(visitorId$|koyjabo\.(?!doNotCount))/;
 const LONGEST_WAIT_S = 30;
+const SILENT_MS = 3_000; // as in koyjabo-queue.js
 
 /**
  * Repeat the request until it succeeds, because a visitor with very many visits is erased in several requests.
@@ -24,10 +25,11 @@ export async function forget(koyjabo) {
 
 /** Delete the browser's unsent entries while no other page or service worker is sending them. */
 async function forgetWaiting() {
-  const clear = async () => {
-    const deleting = indexedDB.deleteDatabase("koyjabo.waiting");
-    await within(SILENT_MS, new Promise((done) => (deleting.onsuccess = deleting.onerror = done)));
-  };
+  const clear = () =>
+    new Promise((done) => {
+      setTimeout(done, SILENT_MS);
+      Object.assign(indexedDB.deleteDatabase("koyjabo.waiting"), { onsuccess: done, onerror: done });
+    });
   await locked(clear).catch(() => {}); // the browser forbids storage, or deletes them later
 }
 
