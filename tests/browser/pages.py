@@ -105,7 +105,7 @@ def wait_for(page: Page, condition: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_MS / 1000
     while not condition():
         assert time.monotonic() < deadline, f"not within {PATIENCE_MS / 1000:.0f} s: {what}"
-        page.wait_for_timeout(20)
+        page.wait_for_timeout(50)
 
 
 @contextmanager
