@@ -21,13 +21,17 @@ from koyjabo.realtime import events
 from koyjabo.server.http import request_parser
 from koyjabo.site.page_numbers import page_update
 from koyjabo.site.page_numbers.page_numbers import HIDDEN_VIEWS, PageCounts, PageViews
+from koyjabo.web.http.body_sizes import body_sizes_of
 from koyjabo.web.pages.errors import HTTP_SENTENCES
 from koyjabo.web.pages.guides import anchor
+from koyjabo.web.schemas.bodies import MAX_BODY_BYTES
 from pictures import SHOWN
 from prose.budgets import PAGES as PATTERNS, documents_of
 
 ROOT = Path(__file__).resolve().parents[1]
-API, COMMAND_LINE = ((ROOT / "docs" / name).read_text() for name in ("api.md", "command-line.md"))
+API, COMMAND_LINE, PROXIES = (
+    (ROOT / "docs" / name).read_text() for name in ("api.md", "command-line.md", "behind-a-proxy.md")
+)
 
 
 def all_errors(kind: type[KoyJaboError]) -> Iterator[type[KoyJaboError]]:
@@ -58,6 +62,18 @@ def errors_of_proxies() -> set[tuple[str, int]]:
         (code, int(re.search(r"return (\d+) |` (\d+)$", line).expand(r"\1\2")))
         for code, line in zip(codes, lines, strict=True)
     }
+
+
+def test_the_guide_about_proxies_names_the_paths_with_tokens_and_with_large_bodies(site):
+    rules = {rule.rule for rule in site.app.url_map.iter_rules()}
+    sizes, lines = body_sizes_of(site.app), re.sub(r"\n +", " ", PROXIES)
+    (large,) = re.findall(r"^- Accept bodies of 1 MB at (.+?), and of 16 KB elsewhere", lines, re.MULTILINE)
+    taken = {rule for rule in rules if sizes.largest_at(re.sub("<.+?>", "x", rule)) > MAX_BODY_BYTES}
+    assert set(re.findall("`(.+?)`", large)) == {re.sub("<.+?>", "{id}", rule) for rule in taken}
+    (secret,) = re.findall(
+        r"^- Keep query strings out of its logs, and paths that begin with (.+)$", lines, re.MULTILINE
+    )
+    assert set(re.findall("`(.+?)`", secret)) == {rule.partition("<token>")[0] for rule in rules if "<token>" in rule}
 
 
 def test_the_api_page_lists_every_error_code_with_its_status(site):

@@ -1,25 +1,15 @@
 """The element on a site that passes one of its paths to the server, as docs/behind-a-proxy.md configures it."""
 
-import re
-
 import pytest
 from pages import expect
-from support.programs.processes import ROOT
-from support.servers.proxies import Caddy, Nginx, replaced
+from support.servers.proxies import Caddy, Nginx, documented, replaced
 
-GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
 PROOF = "browser/test_below_a_path.py::test_the_element_counts_and_follows_below_a_path"
-
-
-def block(language: str) -> str:
-    """The guide's only block of code in this language."""
-    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-    return code
 
 
 class SiteOnNginx(Nginx):
     def _configuration(self) -> str:
-        pass_on = replaced(block("nginx"), {"http://127.0.0.1:8000/": f"http://127.0.0.1:{self.upstream}/"})
+        pass_on = replaced(documented("nginx"), {"http://127.0.0.1:8000/": f"http://127.0.0.1:{self.upstream}/"})
         above, location = pass_on.split("\n\n", 1)
         page = "location = /post { default_type text/html; return 200 '<!doctype html><title>Post</title>'; }"
         server = f"server {{ listen 127.0.0.1:{self.port}; {page} {location} }}"
@@ -28,7 +18,7 @@ class SiteOnNginx(Nginx):
 
 class SiteOnCaddy(Caddy):
     def configuration(self) -> str:
-        pass_on = replaced(block("caddyfile"), {"127.0.0.1:8000": self.environment["UPSTREAM"]})
+        pass_on = replaced(documented("caddyfile"), {"127.0.0.1:8000": self.environment["UPSTREAM"]})
         page = 'header /post Content-Type text/html\nrespond /post "<!doctype html><title>Post</title>"'
         return f"{{\nadmin off\n}}\nhttp://127.0.0.1:{self.port} {{\n{pass_on}\n{page}\n}}\n"
 
@@ -41,7 +31,7 @@ def test_the_element_counts_and_follows_below_a_path(kind, tmp_path, device, pag
     with kind(tmp_path, site.port) as front:
         origin = f"http://127.0.0.1:{front.port}"
         page.goto(f"{origin}/post")
-        page.set_content(block("html"))
+        page.set_content(documented("html"))
         number = page.locator("koyjabo-count")
         expect(number).to_have_text(f"{before + 1:,}")
         total = site.register("rahim").stats.total

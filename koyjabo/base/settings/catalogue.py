@@ -4,10 +4,12 @@ A setting is a field of `Settings`: its type, default, check and meaning. A sett
 in the same order, which the page and the audit log follow.
 """
 
+from collections.abc import Mapping
 from itertools import groupby
 from operator import attrgetter
 
 from koyjabo.base.core.i18n import N_
+from koyjabo.base.core.identity import MASKED_TEXT
 from .setting import Setting
 
 OFF = {"": N_("off")}
@@ -51,7 +53,7 @@ PAGE_SETTINGS = {
             example="https://live.example.com",
         ),
         Setting("TIMEZONE", "zone", N_("Time zone"), asks_proof=False),
-        Setting("SMTP_URL", "mail", N_("Mail server"), words=OFF),
+        Setting("SMTP_URL", "mail", N_("Mail server"), words=OFF, is_private=True),
         Setting(
             "BACKUP_DIR",
             "backups",
@@ -60,6 +62,7 @@ PAGE_SETTINGS = {
             title=N_("Nightly backup"),
             hint=N_("A folder on this server."),
             example="/var/backups/koyjabo",
+            is_private=True,
         ),
         Setting("BACKUP_AT", "backups", N_("Time of the backup"), hint=N_("In the time zone of the site.")),
         Setting("BACKUP_KEEP", "backups", N_("Backups to keep"), "number"),
@@ -161,3 +164,11 @@ GROUP_ROWS = {
     "data": ("backups", "retention"),
 }
 """The rows of each group of the page Server. All others are under *More*."""
+
+
+def masked_settings(texts: Mapping[str, str]) -> dict[str, str]:
+    """Values by name as site viewers read them, on the page Server and in the audit log. A mask replaces private
+    settings, and settings of earlier versions.
+    """
+    readable = {name for name, setting in PAGE_SETTINGS.items() if not setting.is_private}
+    return {name: text if name in readable or not text else MASKED_TEXT for name, text in texts.items()}

@@ -43,4 +43,4 @@ class Setting:
     """
 
     is_private: bool = False
-    """Whether viewers see the sentence of an empty value instead of the value."""
+    """Whether viewers see a mask instead of its value."""

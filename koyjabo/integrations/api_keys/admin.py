@@ -1,5 +1,6 @@
 """The panel's pages for API keys: list, create, rotate and revoke."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, request, url_for
@@ -9,6 +10,7 @@ from koyjabo.base.core.days import Days
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.communities.ui import all_choices
+from koyjabo.people.accounts.login import authentication
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.forms.sent_form import declare_texts
@@ -16,7 +18,7 @@ from koyjabo.web.pages import management
 from koyjabo.web.pages.flash import done
 from koyjabo.web.pages.page_parts import add_part
 from koyjabo.web.panel import panel_blueprint
-from koyjabo.web.panel.pages import me, page
+from koyjabo.web.panel.pages import me, my_login, page
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Typed, TypedDay
 from .api import NewKeyBody
@@ -71,7 +73,7 @@ def new_key() -> Response:
 def create_key() -> Response:
     """Create a key and show it once. It is not stored."""
     form = _form()
-    created = management.carry_out(form, lambda body: body.create(me()))
+    created = _carry_out(form, lambda body: body.create(me()))
     return _show(form, communities=all_choices()) if created is None else _show(form, created=created)
 
 
@@ -84,7 +86,7 @@ def ask_rotation(key_id: str) -> Response:
 def rotate_key(key_id: str) -> Response:
     """Rotate a key and show it once. It is not stored."""
     key, form = current()[ApiKeys].find(me(), key_id), Form(GraceFormBody)
-    created = management.carry_out(form, lambda body: current()[ApiKeys].rotate(me(), key.id, body.grace_s))
+    created = _carry_out(form, lambda body: current()[ApiKeys].rotate(me(), key.id, body.grace_s))
     return _show(form, key=key, created=created)
 
 
@@ -101,6 +103,18 @@ def revoke_key(key_id: str) -> Response:
     )
     revoked = current()[ApiKeys].revoke(me(), key.id)
     return done(N_("The key %(name)s was revoked."), "panel_connect.connect", revoked.name)
+
+
+def _carry_out(form: Form[Any], action: Callable[[Any], tuple[ApiKey, str]]) -> tuple[ApiKey, str] | None:
+    """Carry out an action with the current form, after a proof, because a key outlives the session."""
+
+    def proved(body: Any) -> tuple[ApiKey, str]:
+        authentication.require_proof(my_login())
+        return action(body)
+
+    with authentication.errors_in(form):
+        return management.carry_out(form, proved)
+    return None
 
 
 def _form(**values: Any) -> Form[KeyFormBody]:

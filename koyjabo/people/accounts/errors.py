@@ -36,3 +36,10 @@ class UnknownLink(KoyJaboError):
 class UnknownSession(KoyJaboError):
     status = 404
     sentence = N_("Session not found. It may already have ended.")
+
+
+class ProofRequired(KoyJaboError):
+    """The call carries a session's cookie, and the session has no proof (specification: Proofs)."""
+
+    status = 403
+    sentence = "This needs more than a cookie. Enter your password on a page of the panel, or send an access token."

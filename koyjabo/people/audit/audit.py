@@ -6,8 +6,12 @@ from typing import Any, NamedTuple
 
 from koyjabo.base.core.identity import MASKED_TEXT, Account
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.settings.catalogue import masked_settings
 from . import queries
 from .queries import AuditRecord
+
+SETTINGS_ACTION = "settings.change"
+"""The action whose details are values of settings, before and after."""
 
 EMAIL_WORD = r"[^\s@\"'<>(),;:]"
 EMAIL_PATTERN = re.compile(rf"(?<!{EMAIL_WORD}){EMAIL_WORD}++@{EMAIL_WORD}+")
@@ -21,8 +25,8 @@ class AuditSlice(NamedTuple):
 
 
 class Audit:
-    """The records, for site admins. Site viewers get masked emails. Raises Forbidden for other accounts, and
-    LedgerUnavailable.
+    """The records, for site admins. Site viewers get masked emails and settings. Raises Forbidden for other accounts,
+    and LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor) -> None:
@@ -45,7 +49,10 @@ class Audit:
 def _masked_record(line: AuditRecord) -> AuditRecord:
     """The record for viewers. If the target is a user, its name is the user's email."""
     target = MASKED_TEXT if line.target_kind == "user" and line.target else masked(line.target)
-    return line._replace(target=target, details=masked(line.details))
+    details = line.details
+    if line.action == SETTINGS_ACTION:
+        details = {part: masked_settings(values) for part, values in details.items()}
+    return line._replace(target=target, details=masked(details))
 
 
 def masked(value: Any) -> Any:

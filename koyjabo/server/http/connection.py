@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from koyjabo.base.core.runtime import EventLoop, Waiter
 from koyjabo.server.loop.poller import HANG_UP_EVENTS, READ_EVENT, WRITE_EVENT, Poller, receive
-from .refused import Refused
+from .refused import OTHER_PROTOCOL_RESPONSE, Refused
 from .request_parser import RequestParser
 
 MAX_LINGER_BYTES = 256 * 1024
@@ -141,8 +141,12 @@ class HttpConnection:
             return
         data, self._early = self._early + data, b""
         if self._parser is None:
-            if not data.lstrip(b"\r\n"):
+            begun = data.lstrip(b"\r\n")
+            if not begun:
                 return  # empty lines do not begin a request (RFC 9112, 2.2)
+            if not begun[:1].isalpha():
+                self._refuse_protocol()
+                return
             self._parser = self._server.lend_parser()
             self._parser.peer = self.peer[0]
             self.state, self.since = STATE_READING, time.monotonic()
@@ -174,6 +178,13 @@ class HttpConnection:
             self.finish(is_last=True)
         elif self.state != STATE_RESPONDING:
             self._linger()
+
+    def _refuse_protocol(self) -> None:
+        self.send(OTHER_PROTOCOL_RESPONSE)
+        if self.has_received():
+            self._linger()
+        else:
+            self.end()
 
     # Responding
 

@@ -10,6 +10,13 @@ REFUSAL_RESPONSE = (
     b"Connection: close\r\n%s\r\n%s"
 )
 
+OTHER_PROTOCOL_SENTENCE = b"This port speaks plain HTTP. For HTTPS, put a proxy in front of it.\n"
+OTHER_PROTOCOL_RESPONSE = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n"
+    b"X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n%s"
+) % (len(OTHER_PROTOCOL_SENTENCE), OTHER_PROTOCOL_SENTENCE)
+"""The response to a client of another protocol, such as TLS."""
+
 ALLOW_ANY_ORIGIN = b"Access-Control-Allow-Origin: *\r\n"
 RETRY_HEADERS = {HTTPStatus.SERVICE_UNAVAILABLE: b"Retry-After: 1\r\nAccess-Control-Expose-Headers: Retry-After\r\n"}
 

@@ -13,19 +13,20 @@ from koyjabo.base.core.spreadsheet import MIMETYPE
 from koyjabo.base.jobs.running_jobs import EXPORT, RunningJobs
 from koyjabo.communities.ui import choices
 from koyjabo.counting.anonymity import Anonymity
+from koyjabo.people.accounts.login import authentication
 from koyjabo.reports.visits.ui.filters import facts, filter_form
 from koyjabo.reports.visits.visit_list import VisitFilter, VisitList
 from koyjabo.site.setting_forms import FORM_ENDPOINTS
 from koyjabo.upkeep.retention.erasure import Erasure
 from koyjabo.web.current import current
-from koyjabo.web.forms.confirmation import Confirmation, confirm
+from koyjabo.web.forms.confirmation import Confirmation
 from koyjabo.web.forms.forms import Form
 from koyjabo.web.forms.sent_form import declare_texts
 from koyjabo.web.http.downloads import download
 from koyjabo.web.i18n import count
 from koyjabo.web.pages.flash import done
 from koyjabo.web.panel import panel_blueprint
-from koyjabo.web.panel.pages import me, while_admin
+from koyjabo.web.panel.pages import me, my_login, while_admin
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import VisitorId
 from .server import FORM_CHOICES, OTHER_FORMS, show
@@ -100,7 +101,7 @@ def erase_visitor() -> Response:
     try:
         if not any(map(erasure.is_known, names)):
             raise UnknownVisitor
-        confirm(_erasure(sum(map(erasure.count, names))))
+        authentication.confirm_proved(my_login(), _erasure(sum(map(erasure.count, names))))
         erasure.begin(me(), body.visitor_id, hashes)
     except UnknownVisitor:
         form.errors["visitor_id"] = _("No visitor has this ID. The list of visits shows each visitor's ID.")

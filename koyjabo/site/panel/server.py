@@ -19,7 +19,7 @@ from koyjabo.base.core.installation import home
 from koyjabo.base.jobs.running_jobs import ERASURE, EXPORT
 from koyjabo.base.network.origins import Origins
 from koyjabo.base.settings import smtp_url
-from koyjabo.base.settings.catalogue import GROUP_ROWS, PAGE_SETTINGS, ROWS
+from koyjabo.base.settings.catalogue import GROUP_ROWS, PAGE_SETTINGS, ROWS, masked_settings
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.services import AccountServices
@@ -137,6 +137,7 @@ def show(status: int = 200, form: Form[Any] | None = None, group: str = "", test
     """Show the page, with a group's `form` if there is one."""
     stored, report = current()[StoredSettings], health.report()
     texts = {name: stored.settings.text_of(name) for name in PAGE_SETTINGS}
+    texts = texts if me().is_admin else masked_settings(texts)
     return page(
         "panel/server",
         status,

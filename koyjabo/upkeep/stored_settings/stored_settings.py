@@ -23,6 +23,7 @@ from koyjabo.base.settings import backup_folder
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.audit import log as audit
+from koyjabo.people.audit.audit import SETTINGS_ACTION
 from koyjabo.people.audit.log import Subject
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.mail.outbox_queries import SETTINGS_MAIL
@@ -44,7 +45,7 @@ CHANGED_SECRET = N_("changed")
 UNREADABLE_SECRET = N_("It was saved with another SECRET_KEY: enter it again.")
 INVALID_VALUE = N_("This version of the server does not accept its value: enter it again.")
 
-audit.ACTION_LABELS["settings.change"] = N_("Settings changed")
+audit.ACTION_LABELS[SETTINGS_ACTION] = N_("Settings changed")
 
 
 class StoredSettings:
@@ -102,7 +103,7 @@ class StoredSettings:
         if not changed:
             return
         was, now = ({name: _recorded(settings, name) for name in changed} for settings in (before, after))
-        entry = by.entry("settings.change", Subject("server", "", ""), was=was, now=now)
+        entry = by.entry(SETTINGS_ACTION, Subject("server", "", ""), was=was, now=now)
         queries.store(session, {name: self._sealed(name, values[name]) for name in changed}, entry)
         if mailed := [name for name in MAILED_SETTINGS if name in changed]:
             for admin in queries.admins(session):

@@ -96,6 +96,11 @@ def require_site_admin() -> Account:
     return account
 
 
+def is_by_cookie() -> bool:
+    """Whether the current request, which has a login, is authenticated by a cookie."""
+    return _bearer() is None
+
+
 def record_request_place() -> None:
     """Store the current request's location for the audit log, and its address for the limits on emails. Call this in
     every request that may write an entry or send an email, because the context may still hold the values from the

@@ -257,7 +257,9 @@ def key_in(page: str) -> str:
 
 
 def test_a_site_admin_creates_rotates_and_revokes_a_key_that_is_shown_once(site, rani):
-    made = rani.send(f"{PAGE}/new", 200, name="Grafana <b>", scopes="reports:read", until="2025-12-31")
+    made = rani.send(
+        f"{PAGE}/new", 200, password=PASSWORD, name="Grafana <b>", scopes="reports:read", until="2025-12-31"
+    )
     text = key_in(made)
     assert call(site, text, SUMMARY).status_code == 200
     listed = rani.get(CONNECT)
@@ -278,7 +280,7 @@ def test_a_site_admin_creates_rotates_and_revokes_a_key_that_is_shown_once(site,
 
 
 def test_the_only_primary_button_next_to_a_new_key_copies_it(rani):
-    made = rani.send(f"{PAGE}/new", 200, name="Grafana", scopes="reports:read")
+    made = rani.send(f"{PAGE}/new", 200, password=PASSWORD, name="Grafana", scopes="reports:read")
     assert re.findall(r'class="(?:button )?primary"[^>]*', made) == [
         f'class="primary" data-copy="{key_in(made)}" data-copied="Copied" hidden'
     ]
@@ -286,5 +288,25 @@ def test_the_only_primary_button_next_to_a_new_key_copies_it(rani):
 
 def test_a_preset_replaces_the_chosen_scopes(site, rani):
     assert 'value="count" checked' in rani.get(f"{PAGE}/new?preset=count")
-    rani.send(f"{PAGE}/new", 200, name="Counter", preset="count", scopes="reports:read")
+    rani.send(f"{PAGE}/new", 200, password=PASSWORD, name="Counter", preset="count", scopes="reports:read")
     assert site.rows("SELECT scopes FROM api_keys WHERE name = 'Counter'") == [("visits:write",)]
+
+
+def test_making_or_rotating_a_key_with_a_session_needs_a_proof_and_with_a_bearer_token_none(site, boss):
+    rani = Reader(site).log_in("rani")
+    body = {"name": "Grafana", "scopes": ["reports:read"]}
+    made = boss.post(PATH, json=body).json["id"]
+    pages = {f"{PAGE}/new": {**body, "scopes": "reports:read"}, f"{PAGE}/{made}/rotate": {"grace_s": "0"}}
+    for path, fields in pages.items():
+        for typed in ({}, {"password": "wrong-horse"}):
+            assert 'id="password-error"' in rani.send(path, 422, **fields, **typed)
+
+    def codes() -> list[str | None]:
+        calls = {PATH: body, f"{PATH}/{made}/rotate": {}}
+        headers = {"X-CSRF-TOKEN": rani.csrf}
+        return [rani.client.post(path, json=sent, headers=headers).json.get("code") for path, sent in calls.items()]
+
+    assert codes() == ["proof_required"] * 2
+    assert site.rows("SELECT count(*) FROM api_keys") == [(1,)]
+    assert key_in(rani.send(f"{PAGE}/{made}/rotate", 200, grace_s="0", password=PASSWORD))
+    assert codes() == [None] * 2

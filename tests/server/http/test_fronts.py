@@ -1,26 +1,36 @@
-"""A server behind a real nginx and a real Caddy with the delivered configurations (deploy/)."""
+"""A server behind a real nginx, Caddy and Apache with our configurations (deploy/, docs/behind-a-proxy.md)."""
 
 import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
 
 import pytest
 import requests
+from support.application.site import SETTINGS
 from support.clients.event_source import StreamListener
 from support.clients.listener import PlainListener, SocketioListener
 from support.clients.websocket import WebSocket
 from support.clients.worker_connections import two_workers
+from support.programs.applications import copied_routes
 from support.programs.installed import program
+from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import ROOT, wait_until
 from support.servers.api_client import Caller
-from support.servers.proxies import CADDY_CONFIGURATION, Caddy, Nginx
+from support.servers.proxies import CADDY_CONFIGURATION, Apache, Caddy, Nginx
 from support.servers.server import Server
+
+import config
+from koyjabo.web.http.body_sizes import body_sizes_of
 
 BANGLADESH, AMERICA, GERMANY, TURKEY = "103.4.145.245", "8.8.8.8", "85.214.132.117", "85.111.0.1"
 PRIVATE = "private-query-of-ayesha"
 PAGES = (PlainListener, lambda port: SocketioListener(port, transports=["websocket"]), StreamListener)
+TOKEN = "Token-of-a-link-0123456789"
+PROOF = "server/http/test_fronts.py::test_{}"
+ANY_PROXY = pytest.mark.long(proved_by=PROOF.format("pages_behind_a_proxy_receive_every_visit_at_once"))
 LIMITS = {"RATE_LIMIT_REGISTRATIONS": 0, "LOG_LEVEL": "DEBUG", "METRICS_TOKEN": None}
 
 
@@ -52,7 +62,18 @@ def caddy(nginx, tmp_path_factory) -> Iterator[Front]:
         yield Front(proxy, nginx.server)
 
 
-@pytest.fixture(params=["nginx", "caddy"])
+@pytest.fixture(scope="module")
+def apache(nginx, tmp_path_factory) -> Iterator[Front]:
+    with Apache(tmp_path_factory.mktemp("apache"), nginx.server.port) as proxy:
+        yield Front(proxy, nginx.server)
+
+
+@pytest.fixture(scope="module")
+def routes():
+    return copied_routes(config.load(SETTINGS), SETTINGS)
+
+
+@pytest.fixture(params=["nginx", "caddy", pytest.param("apache", marks=ANY_PROXY)])
 def front(request) -> Front:
     return request.getfixturevalue(request.param)
 
@@ -108,19 +129,44 @@ def test_the_location_of_a_visitor_comes_from_the_outer_proxy_and_not_from_the_c
     assert caddy.get("/login", headers={"X-Request-Id": "made-up"}).headers["X-Request-Id"] != "made-up"
 
 
+@pytest.mark.long(proved_by=PROOF.format("pages_are_secure_if_the_outer_proxy_uses_tls"))
+def test_apache_replaces_the_forwarded_headers_of_its_clients(apache):
+    assert apache.place_of("stranger", X_Forwarded_For=TURKEY) == "Unknown"
+    assert "Strict-Transport-Security" not in apache.get("/", headers={"X-Forwarded-Proto": "https"}).headers
+
+
 def test_clients_of_a_proxy_cannot_read_the_metrics(front):
     assert front.get("/metrics").status_code == 403
 
 
-def test_a_proxy_passes_lists_of_1_mb_and_other_bodies_of_16_kb(front):
-    """Routes for lists accept 1 MB, and then ask for a login. Only nginx limits lists itself."""
-    lists = ("/api/visits", "/api/communities/dhaka/members", "/api/communities/auth0%7Cdhaka%2F10/members")
-    for path, kb in {**dict.fromkeys(lists, 1024), "/api/visitor/register": 16}.items():
+def test_a_proxy_passes_bodies_of_1_mb_where_a_route_takes_them_and_of_16_kb_elsewhere(front, routes):
+    """These routes then ask for a login. Only nginx limits larger bodies before it asks the server."""
+    sizes = body_sizes_of(routes)
+    rules = {re.sub("<.*>", "auth0%7Cdhaka%2F10", rule.rule) for rule in routes.url_map.iter_rules()}
+    large = sorted(path for path in rules if sizes.largest_at(path) > 16 * 1024)
+    assert len(large) >= 3
+    for path, kb in {**dict.fromkeys([*large, "/api/visits/"], 1024), "/api/visitor/register": 16}.items():
         for size in (kb * 1024, kb * 1024 + 1):
             answer = front.post(path, data=b"x" * size, headers={"Content-Type": "application/json"})
-            is_refused = size > kb * 1024 and (kb == 16 or isinstance(front.proxy, Nginx))
-            assert answer.status_code in ({413} if is_refused else {400, 401}), (path, size, answer.text)
+            is_refused = size > kb * 1024 and (kb == 16 or type(front.proxy) is Nginx)
+            assert (answer.status_code == 413) == is_refused or size > 1024 * 1024, (path, size, answer.text)
             assert not is_refused or answer.json()["code"] == "body_too_large"
+
+
+def test_a_token_in_a_path_is_in_no_log_of_a_proxy_or_its_server_in_any_spelling(front, routes):
+    rules = {rule.rule for rule in routes.url_map.iter_rules() if "<token>" in rule.rule}
+    assert len(rules) > 10
+    for path in (rule.replace("<token>", TOKEN) for rule in rules):
+        first = f"%{ord(path[1]):02x}{path[2:]}"
+        for spelling in (path, f"/{path}", f"/.{path}", path.upper().replace(TOKEN.upper(), TOKEN), f"/{first}"):
+            connection = HTTPConnection("127.0.0.1", front.port, timeout=PATIENCE_S)
+            connection.request("GET", spelling)
+            assert connection.getresponse().read() is not None
+            connection.close()
+    front.get("/api/stats?last")
+    logs = (lambda: front.proxy.logs if isinstance(front.proxy, Nginx) else front.proxy.log), lambda: front.server.log
+    wait_until(lambda: "/api/stats" in front.server.log, "the last request is logged")
+    assert all(TOKEN not in log() for log in logs)
 
 
 def test_the_logs_of_a_proxy_and_its_server_share_a_request_id_and_contain_no_token_or_query(nginx):

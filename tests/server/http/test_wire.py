@@ -32,6 +32,20 @@ def test_one_connection_serves_many_requests(connection):
     assert connection.is_closed()
 
 
+def test_a_client_of_another_protocol_is_refused_at_its_first_byte(connection, sqlite_server):
+    """TLS is refused by its first record, without waiting for a line."""
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32)
+    for first in (hello, b"\x00", b"\r\n\r\n\x00\r\nQUIT\n", b"{", bytes(40_000)):
+        with Connection(sqlite_server.port) as other:
+            answer = other.send(first).answer("GET")
+            assert (answer.status, answer.headers["Content-Type"]) == (400, "text/plain"), first[:8]
+            assert b"plain HTTP" in answer.body
+            assert other.is_closed()
+    assert connection.ask("GET", "/healthz").status == 200
+    assert connection.send(hello).answer("GET").status == 400
+    assert connection.is_closed()
+
+
 def test_an_absolute_target_is_accepted_and_its_authority_replaces_host(connection):
     """Forwarding clients send it (RFC 9112, 3.2.2)."""
     for target, status in {
@@ -163,7 +177,6 @@ BROKEN = {
     "a header that goes on in the next line": (400, head("GET", "/healthz", "Origin: http://a\r\n b")),
     "a length and chunks": (501, head("POST", REGISTER, "Content-Length: 5", CHUNKED) + b"0\r\n\r\n"),
     "chunks and compression": (501, head("POST", REGISTER, "Transfer-Encoding: gzip, chunked")),
-    "the beginning of TLS": (400, b"\x16\x03\x01\x00\xff\r\n\r\n"),
     "two hosts": (400, head("GET", "/healthz", "Host: other")),
     "no host": (400, b"GET /healthz HTTP/1.1\r\n\r\n"),
     "a target with a user name": (400, head("GET", "http://a@localhost/healthz")),

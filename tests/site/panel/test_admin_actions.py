@@ -2,6 +2,7 @@
 
 import pytest
 from support.application.site import site_fixture
+from support.clients.forms import form_on
 from support.people.accounts import try_login
 from support.people.admins import ExampleCommunity, id_of, last_line, panel
 from support.people.communities import site_admin
@@ -57,6 +58,8 @@ def test_an_admin_logs_a_user_out_everywhere(admin, example):
 def test_an_admin_erases_a_visitor_and_the_total_stays(site, admin):
     for number in range(3):
         site.register("ayesha", visitId=str(number))
+    question = form_on(admin.send("/admin/server/erasure", 200, visitor_id=" ayesha "))
+    assert 'id="password-error"' in admin.send(question.action, 422, **{**question.fields, "password": ""})
     admin.confirm("/admin/server/erasure", visitor_id=" ayesha ")
     wait_until(lambda: last_line(site)[1] == "visitor.forget", "it has ended")
     assert last_line(site)[0] == "Rani"

@@ -72,6 +72,21 @@ def shown(page: str, group: str) -> str:
     return unescape(re.findall('name="shown" value="([^"]*)"', form)[0])
 
 
+def test_a_viewer_reads_no_more_of_a_setting_in_the_audit_log_than_on_the_page(sqlite_database):
+    """Texts in Bangla are on pages in Bangla."""
+    with Site(sqlite_database.url, TIMEZONE="") as site:
+        admin, viewer, log = panel(site), Reader(site).sign_up("nila"), "/admin/audit"
+        mail = "smtps://live:hush@mail.example.com?from=a@b.cd"
+        site.services[StoredSettings].change(OPERATOR, **(VALUES | {"SMTP_URL": mail}))
+        site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
+        page, admins_log = viewer.get(PAGE), words(admin.get(log))
+        texts = filter(str.isascii, VALUES.values())
+        hidden = {value for value in texts if value in admins_log and value not in words(page)}
+        assert hidden >= {VALUES["BACKUP_DIR"], VALUES["OWN_ADDRESSES"]}
+        assert [value for value in hidden if value in words(viewer.get(log))] == []
+        assert "•••" in row(page, "own")
+
+
 def test_an_admin_changes_a_setting_on_the_page(site, admin):
     assert 'data-needs="name"' in admin.get(PAGE)
     form = admin.get(f"{PAGE}?edit=name")

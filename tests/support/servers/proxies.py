@@ -1,8 +1,9 @@
-"""A real nginx and a real Caddy, from Debian, with the project's configurations."""
+"""A real nginx, Caddy and Apache, from Debian, with the project's configurations."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from support.programs.forking import ROOT
@@ -11,6 +12,8 @@ from support.programs.service import Service
 
 NGINX_CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 CADDY_CONFIGURATION = ROOT / "deploy" / "Caddyfile"
+GUIDE = (ROOT / "docs" / "behind-a-proxy.md").read_text()
+APACHE_MODULES = Path("/usr/lib/apache2/modules")
 CADDY_OPTIONS = "log default {"  # tests insert their global options before this line
 
 
@@ -76,6 +79,41 @@ class Caddy(Service):
     def configuration(self) -> str:
         """The project's configuration, adapted to a test machine, where other instances may be running."""
         return replaced(CADDY_CONFIGURATION.read_text(), {CADDY_OPTIONS: f"admin off\n\t{CADDY_OPTIONS}"})
+
+
+class Apache(Nginx):
+    """An Apache with the virtual host of the guide, without TLS."""
+
+    def command(self) -> tuple[str | Path, ...]:
+        apache = program("apache2", "`make tools` brings it")
+        configuration = self.folder / "apache.conf"
+        configuration.write_text(self._configuration())
+        return (apache, "-d", self.folder, "-f", configuration, "-DFOREGROUND")
+
+    def _configuration(self) -> str:
+        modules = ("mpm_event", "authz_core", "headers", "proxy", "proxy_http")
+        changed = {
+            "<VirtualHost *:443>": f"<VirtualHost 127.0.0.1:{self.port}>",
+            "/var/log/apache2/live.log": f"{self.folder}/access.log",
+            "http://127.0.0.1:8000/": f"http://127.0.0.1:{self.upstream}/",
+        }
+        return "\n".join(
+            [
+                *(f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so" for name in modules),
+                f"Listen 127.0.0.1:{self.port}",
+                f"PidFile {self.folder}/pid",
+                f"ErrorLog {self.folder}/error.log",
+                "User nobody\nGroup nogroup",
+                re.sub(r"^ +SSL.*\n", "", replaced(documented("apache"), changed), flags=re.MULTILINE),
+            ]
+        )
+
+
+def documented(language: str) -> str:
+    """The only block of code in this language of the guide about proxies."""
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    assert isinstance(code, str)
+    return code
 
 
 def replaced(text: str, changed: dict[str, str]) -> str:

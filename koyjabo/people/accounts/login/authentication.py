@@ -22,7 +22,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.network.origins import Origins
 from koyjabo.base.settings.schema import Settings
-from koyjabo.people.accounts.errors import SignUpClosed, UnknownLink
+from koyjabo.people.accounts.errors import ProofRequired, SignUpClosed, UnknownLink
 from koyjabo.people.accounts.grants import Grant, browser_mark_of
 from koyjabo.people.accounts.pending_steps import TwoStepDue
 from koyjabo.people.accounts.remembered_browsers import BROWSER_REMEMBERED_S
@@ -241,6 +241,12 @@ def require_proof(login: Login) -> None:
     if empty := {name: sentence for name, sentence in fields.items() if not request.form.get(name)}:
         raise InvalidInput(details=empty)
     proofs.store(login, confirm_password(login, request.form["password"]), request.form.get("code"))
+
+
+def require_proof_with_cookies(login: Login) -> None:
+    """Require a proof in a call of the API that carries a session's cookie. Raises ProofRequired."""
+    if tokens.is_by_cookie() and not account_services().proofs.is_fresh(login):
+        raise ProofRequired
 
 
 def confirm_proved(login: Login, prompt: Confirmation) -> None:
