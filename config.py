@@ -13,6 +13,8 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from koyjabo.base.core import installation
+from koyjabo.base.core.sanitize import stripped
+from koyjabo.base.core.secret_key import SecretKey
 from koyjabo.base.settings import (
     backup_folder,
     database_url,
@@ -21,6 +23,7 @@ from koyjabo.base.settings import (
     trusted_issuer,
 )
 from koyjabo.base.settings.checks import MIN_TOKEN_LENGTH
+from koyjabo.base.settings.given_text import cleaned
 from koyjabo.base.settings.schema import Settings
 
 ROOT = installation.home()
@@ -48,9 +51,10 @@ def load(
     """Read the settings: `overrides`, then the environment, then `.env` (in development only).
 
     Raises SettingsError for the first setting that cannot be used, and for a missing SQLite file unless
-    `creates_database` is set. An empty value counts as not set.
+    `creates_database` is set. A value without anything but white space counts as not set.
     """
-    given = {name: _text(name, value) for name, value in _given(overrides or {}).items()}
+    raw = _given(overrides or {})
+    given = {name: _text(name, value) for name, value in raw.items()}
     made = {"secret_key", "database_url"} - {name.lower() for name in given}
     given["ENVIRONMENT"] = _environment(given)
     try:
@@ -58,6 +62,7 @@ def load(
     except ValueError as error:
         raise SettingsError(str(error)) from None
     file = database_url.file_of(given["DATABASE_URL"])
+    _refuse_a_file_named_with_white_space(file, str(raw.get("DATABASE_URL", "")), instance)
     if not (creates_database or file is None or file.exists()):
         raise SettingsError(
             f"There is no database {file}. Set DATABASE_URL, or {installation.HOME}, to where the data is. A server "
@@ -70,16 +75,29 @@ def load(
     except ValidationError as error:
         raise SettingsError(_sentence(error, given)) from None
     _refuse_what_cannot_work(settings, on_render="RENDER" in given)
-    settings = settings.model_copy(update={"secret_key": _secret_key(settings, instance)})
+    settings = settings.model_copy(update={"secret_key": _secret_key(settings, raw, instance)})
     settings.model_fields_set.difference_update(made)  # so that the page Settings does not show them as set
     _refuse_weak_secrets(settings)
     return settings
 
 
-def _secret_key(settings: Settings, instance: Path) -> str:
+def _refuse_a_file_named_with_white_space(file: Path | None, raw_url: str, instance: Path) -> None:
+    """Refuse to begin a new SQLite `file` while the data is in a file that earlier versions named with the white space
+    of `raw_url`. Raises SettingsError.
+    """
+    with suppress(ValueError):
+        earlier = database_url.file_of(database_url.normal(raw_url, instance))
+        if file and earlier and earlier.exists() and not file.exists():
+            raise SettingsError(
+                f"DATABASE_URL ended with white space, which was part of the file's name: rename it from "
+                f"{str(earlier)!r} to {str(file)!r}."
+            )
+
+
+def _secret_key(settings: Settings, raw: Mapping[str, Any], instance: Path) -> str:
     """SECRET_KEY, or the key that SECRET_KEY_FILE or a development server keeps in a file. Raises SettingsError."""
     if settings.secret_key or (not settings.secret_key_file and settings.environment == "production"):
-        return settings.secret_key
+        return SecretKey(settings.secret_key, raw.get("SECRET_KEY", ""))
     file = settings.secret_key_file or str(instance / "secret_key")
     try:
         kept = operator_secrets.load_or_create(Path(file))
@@ -88,12 +106,13 @@ def _secret_key(settings: Settings, instance: Path) -> str:
         raise SettingsError(
             f"SECRET_KEY_FILE is {file!r}, which cannot be read or created: {why}. Choose a writable file."
         ) from None
-    if not kept:
+    key = _text("SECRET_KEY", kept)
+    if not key:
         raise SettingsError(
             f"SECRET_KEY_FILE is {file!r}, which is empty. Write the server's previous key into it, or remove it so "
             "that the next start generates a new one."
         )
-    return kept
+    return SecretKey(key, kept)
 
 
 def require_backup_folder(settings: Settings) -> None:
@@ -126,37 +145,36 @@ def _given(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(name: str, value: Any) -> Any:
-    """A value, which is UTF-8 in any locale. Raises SettingsError for a setting that is not."""
+    """A value, which is UTF-8 in any locale, without white space at its ends. Raises SettingsError."""
+    if name not in NAMES or not isinstance(value, str):
+        return value
     try:
-        if isinstance(value, str):
+        with suppress(UnicodeEncodeError):
             value.encode()
-        return value
-    except UnicodeEncodeError:
-        pass
-    try:
-        return os.fsencode(value).decode()
-    except ValueError:
-        if name in NAMES:
-            raise SettingsError(f"{name} is not UTF-8 text.") from None
-        return value
+            return cleaned(name, value)
+        return cleaned(name, os.fsencode(value).decode())
+    except UnicodeError:
+        raise SettingsError(f"{name} is not UTF-8 text.") from None
+    except ValueError as error:
+        raise SettingsError(f"{name} {error}.") from None
 
 
 def _read_file(file: Path) -> dict[str, str | None]:
     """The settings in a file, which may be missing. Raises SettingsError."""
     try:
-        return dotenv_values(file)
+        return dotenv_values(file, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SettingsError(f"{file} cannot be read: {why}.") from None
 
 
 def _set(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in ("", None)}
+    return {name: value for name, value in values.items() if value is not None and stripped(str(value))}
 
 
 def _environment(given: Mapping[str, Any]) -> str:
     hosted = given.get("RENDER") or given.get("DYNO")
-    return given.get("ENVIRONMENT") or ("production" if hosted else "development")
+    return stripped(given.get("ENVIRONMENT", "")) or ("production" if hosted else "development")
 
 
 def _databases(name: str, text: str, instance: Path, remedy: str) -> str:

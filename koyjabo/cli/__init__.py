@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -91,7 +90,8 @@ def main(context: click.Context, port: int | None, total: int | None) -> None:
 
 def _serve_this_machine(port: int | None, total: int | None) -> None:
     """Serve on 127.0.0.1 unless HOST says otherwise, with data that only this user can read."""
-    home = Path(os.environ.setdefault(installation.HOME, str(installation.user_data())))
+    os.environ.setdefault(installation.HOME, str(installation.user_data()))
+    home = installation.home()
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

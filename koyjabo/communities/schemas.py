@@ -8,15 +8,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from koyjabo.base.core.clock import iso
-from koyjabo.base.core.identity import EXTERNAL_ID, RESERVED_REFS, Account
+from koyjabo.base.core.identity import EXTERNAL_ID, NO_MISTAKE, RESERVED_REFS, Account
 from koyjabo.people.accounts.users.invitation_queries import AnyInvitation
 from koyjabo.people.models import Community, Membership
 from koyjabo.web.http.responses import Time
 from koyjabo.web.schemas.bodies import MAX_LIST_BODY_BYTES, Body
 from koyjabo.web.schemas.fields import Email, Flag, Name, VisitorId
-from koyjabo.web.schemas.validators import MAX_NAME_LENGTH, NULL, refuse
+from koyjabo.web.schemas.validators import MAX_NAME_LENGTH, NULL, pattern, refuse
 from .roles import COMMUNITY_ROLES, Access
-from .validators import MAX_DESCRIPTION, description_text, known_role, ref_text, second_name_text
+from .validators import MAX_DESCRIPTION, description_text, known_role, ref_text, second_name_text, user_ref_text
 
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 
@@ -31,6 +31,7 @@ PUBLIC_COUNT = "lets anyone see the numbers of people online and of visits, live
 
 MAX_MEMBERS = 500
 REF_PATTERN = re.compile(rf"(?!({'|'.join(RESERVED_REFS).replace('.', '[.]')})$){EXTERNAL_ID.pattern}")
+USER_REF_PATTERN = re.compile(NO_MISTAKE + REF_PATTERN.pattern)
 
 
 Description = Annotated[
@@ -184,9 +185,7 @@ class InvitationResponse(BaseModel):
         return cls(token=token, role=offer.role, invited_by=NamedResponse(name=offer.inviter.name), **to)
 
 
-Ref = Annotated[
-    str, BeforeValidator(ref_text), WithJsonSchema({"type": "string", "pattern": f"^{REF_PATTERN.pattern}$"})
-]
+Ref = Annotated[str, BeforeValidator(ref_text), WithJsonSchema(pattern(REF_PATTERN))]
 
 
 class MemberByRefBody(Body):
@@ -195,7 +194,9 @@ class MemberByRefBody(Body):
 
 
 class MemberOfList(BaseModel):
-    ref: Ref = Field(examples=["4711"])
+    ref: Annotated[str, BeforeValidator(user_ref_text), WithJsonSchema(pattern(USER_REF_PATTERN))] = Field(
+        examples=["4711"]
+    )
     role: Role
     name: Name = Field(examples=["Ayesha"])
 

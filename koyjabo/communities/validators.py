@@ -1,13 +1,14 @@
 """Validates what requests say about communities and their members."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import EXTERNAL_ID, RESERVED_REFS
-from koyjabo.web.schemas.validators import refuse, text_up_to, valid_name
+from koyjabo.base.core.identity import EXTERNAL_ID, MISTAKE, RESERVED_REFS
+from koyjabo.web.schemas.validators import MISTAKEN_ID, refuse, text_up_to, valid_name
 from .roles import COMMUNITY_ROLES
 
 MAX_DESCRIPTION = 2000
@@ -40,9 +41,16 @@ def ref_text(value: Any) -> str:
     return value
 
 
-def checked_ref(name: str, text: str) -> str:
+def user_ref_text(value: Any) -> str:
+    """The external id of a user who is added. Ids that earlier versions added by mistake can still be removed."""
+    if isinstance(value, str) and MISTAKE.fullmatch(value):
+        raise refuse(MISTAKEN_ID)
+    return ref_text(value)
+
+
+def checked_ref(name: str, text: str, check: Callable[[Any], str] = ref_text) -> str:
     """Validate an external id from a path. Raises InvalidInput with the reason for `name`."""
     try:
-        return ref_text(text)
+        return check(text)
     except PydanticCustomError as error:
         raise InvalidInput(details={name: error.message()}) from None

@@ -8,6 +8,7 @@ import hmac
 from base64 import urlsafe_b64encode
 from typing import Any
 
+from koyjabo.base.core.secret_key import spellings
 from koyjabo.base.database.executor import DatabaseExecutor
 from . import queries
 
@@ -18,15 +19,11 @@ SIGNATURE_LENGTH = 22
 class OwnNumbers:
     def __init__(self, database: DatabaseExecutor, secret: str) -> None:
         self._database = database
-        self._key = hmac.digest(secret.encode(), b"links of own numbers", "sha256")
+        self._keys = [hmac.digest(key.encode(), b"links of own numbers", "sha256") for key in spellings(secret)]
 
     def path(self, ordinal: int, epoch: int) -> str:
         """The path of the page, with its query."""
-        return f"/n/{ordinal}?s={self.signature(ordinal, epoch)}"
-
-    def signature(self, ordinal: int, epoch: int) -> str:
-        mac = hmac.digest(self._key, f"n|{ordinal}|{epoch}".encode(), "sha256")
-        return urlsafe_b64encode(mac[:18])[:SIGNATURE_LENGTH].decode()
+        return f"/n/{ordinal}?s={_signature(self._keys[0], ordinal, epoch)}"
 
     def is_valid(self, ordinal: int, epoch: int, signature: str) -> bool:
         """Whether the signature belongs to the current epoch, or to an epoch whose numbers are valid in it. Raises
@@ -38,8 +35,15 @@ class OwnNumbers:
         return any(self._is_signed(ordinal, epoch, signature) for epoch in epochs)
 
     def _is_signed(self, ordinal: int, epoch: int, signature: str) -> bool:
-        return hmac.compare_digest(signature.encode(), self.signature(ordinal, epoch).encode())
+        return any(
+            hmac.compare_digest(signature.encode(), _signature(key, ordinal, epoch).encode()) for key in self._keys
+        )
 
     def find(self, ordinal: int) -> Any:
         """The visit with this number, as `queries.numbered_visit` returns it. Raises LedgerUnavailable."""
         return self._database.read(queries.numbered_visit, ordinal)
+
+
+def _signature(key: bytes, ordinal: int, epoch: int) -> str:
+    mac = hmac.digest(key, f"n|{ordinal}|{epoch}".encode(), "sha256")
+    return urlsafe_b64encode(mac[:18])[:SIGNATURE_LENGTH].decode()

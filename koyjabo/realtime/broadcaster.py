@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from koyjabo.base.core.clock import system_now_ms
+from koyjabo.base.core.sanitize import stripped
 from .events import CountChanged, DashboardUpdate, analytics_update, dashboard_room, visitors_room
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class VisitorBroadcaster:
     def _publish(self, event: str, data: dict[str, Any], room: str) -> None:
         from koyjabo.base.cluster.redis_bus import SOCKETIO_CHANNEL
 
-        url = os.environ.get("REDIS_URL", "")
+        url = stripped(os.environ.get("REDIS_URL", ""))
         if not url:
             raise NowhereToBroadcast(
                 "There is no server to broadcast to: call koyjabo.create_app() in this process, or set REDIS_URL to "

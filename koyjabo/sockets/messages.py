@@ -50,7 +50,7 @@ def visit_id(value: object) -> str | None:
     if value is None or (isinstance(value, str) and VISIT_NAME.fullmatch(value)):
         return value
     raise InvalidMessage(
-        "A visitId has 1 to 128 characters from A–Z a–z 0–9 _ - . : + / = and is not undefined, null or NaN"
+        "A visitId has 1 to 128 characters from A–Z a–z 0–9 _ - . : + / = and is not undefined, null, None or the like"
     )
 
 

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, strategies as st
@@ -163,6 +164,15 @@ def test_a_put_of_a_member_by_external_id_creates_a_person_once(site, boss, here
     assert again.json == made.json
     row = "SELECT email, email_key, is_admin, external_issuer FROM users WHERE external_ref = 'u1'"
     assert site.rows(row) == [("", f"~{made.json['user_id']}", False, "")]
+
+
+def test_a_word_that_programs_write_for_a_missing_value_is_no_id_of_a_user(boss, here, site):
+    for mistake in ("null", "None", "[object Object]", "undefined, undefined", "-inf"):
+        assert_error(put_member(boss, here, quote(mistake)), 400, "invalid_input", "userRef")
+        assert_error(sync(boss, here, entry(mistake), tag=tag(boss, here)), 400, "invalid_input", "members.0.ref")
+    made = [put_member(boss, here, user).status_code for user in ("0", "nullable", "null null1")]
+    site.rows("UPDATE users SET external_ref = 'None' WHERE external_ref = '0'")  # as earlier versions stored it
+    assert (made, boss.delete(f"{here}/members/by-ref/None").status_code) == ([201] * 3, 204)
 
 
 def test_a_lowered_role_and_a_removal_are_recorded_as_revocations(site, boss, here):

@@ -8,8 +8,9 @@ from support.people.accounts import send as send_json
 ABSENT = object()
 HUGE = int("9" * 400)
 LONGEST = 512  # how many characters of a page are stored
-MISTAKES = ("undefined", "null", "NaN", "[object Object]", "[object Undefined]", "")
-"""Ids that JavaScript writes for a missing value."""
+MISTAKES = ("undefined", "null", "NaN", "[object Object]", "[object Undefined]", "", "None", "NIL", "True", "-Infinity")
+MISTAKES += ("inf", "false", "null-null", "undefined_NaN", "None:None.none")
+"""Ids that programs write for a missing value."""
 
 BAD_FIELDS = {
     "visitorId": (ABSENT, None, 5, True, [], {}, *MISTAKES, "a" * 129, "আয়েশা", "a b", " a", "a\n", "a/b", "a\0"),
@@ -26,7 +27,10 @@ BAD_FIELDS = {
 COLUMNS = {"userAgent": "user_agent", "referrer": "referrer"}
 LONG_PAGE = "/map?fbclid=" + "x" * 3000 + "&utm_source=newsletter&utm_term=" + "y" * 300 + "#top"
 STORED_VALUES = [  # (column, the fields of the body, what is stored)
-    *(("visitor_id", {"visitorId": good}, good) for good in ("a", "a" * 128, "A-z_0.9:", "12", "0", "undefined-1")),
+    *(
+        ("visitor_id", {"visitorId": good}, good)
+        for good in ("a", "a" * 128, "A-z_0.9:", "0", "42", "undefined-1", "nullable")
+    ),
     ("visit_id", {"visitId": "+/=1"}, "+/=1"),
     ("waited_ms", {"waitedMs": 2500.7}, 2501),  # clients measure it with clocks that have fractions
     ("page", {"page": LONG_PAGE}, "/map"),

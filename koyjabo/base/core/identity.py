@@ -21,10 +21,15 @@ MASKED_TEXT = "•••"
 DELETED_ID = "~"
 """Stored in place of the id of a deleted user."""
 
-MISTAKEN_IDS = ("undefined", "null", "NaN")
-"""Texts that JavaScript writes for a missing value. All browsers with that mistake would be one visitor."""
+MISTAKEN_WORD = re.sub(
+    "[a-z]",
+    lambda letter: f"[{letter[0].upper()}{letter[0]}]",
+    r"(undefined|null|none|nil|nan|-?inf(inity)?|true|false|\[object [^\]]+\])",
+)
+"""What programs write for a missing value, in any case. All people with that mistake would be one visitor."""
 
-NO_MISTAKE = f"(?!({'|'.join(MISTAKEN_IDS)})$)"
+MISTAKE = re.compile(rf"{MISTAKEN_WORD}([-_.:, ]+{MISTAKEN_WORD})*")
+NO_MISTAKE = f"(?!{MISTAKE.pattern}$)"
 VISITOR_TEXT, VISIT_TEXT = r"[A-Za-z0-9_.:\-]{1,128}", r"[A-Za-z0-9_.:+/=\-]{1,128}"
 """Patterns of ids. Earlier versions also stored mistaken ones. There is no "~": generated ids begin with it."""
 

@@ -5,6 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from .sanitize import stripped
+
 VERSION = "1.0.0"
 """The only definition of the version; pyproject.toml reads it."""
 
@@ -31,8 +33,9 @@ def home() -> Path:
     """The folder that contains `instance/` and `.env`: HOME, or the checkout, or the working directory if the program
     is installed.
     """
-    if folder := os.environ.get(HOME):
-        return Path(folder)
+    given = os.environ.get(HOME, "")
+    if folder := stripped(given):
+        return Path(given if Path(given).is_dir() else folder)  # earlier versions kept white space at its ends
     return Path.cwd() if _is_wheel() else _CHECKOUT
 
 

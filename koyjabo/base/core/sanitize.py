@@ -5,6 +5,9 @@ import unicodedata
 
 MAX_TEXT_LENGTH = 512
 
+WHITE_SPACE = "\u200b\ufeff" + "".join(filter(str.isspace, map(chr, range(0x3001))))
+"""Includes two characters without width: the zero-width space, and the mark at the beginning of files from Windows."""
+
 DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 LOOSE_JOINERS = re.compile(r"(?<!\S)[\u200c\u200d]+|(?<![\u200c\u200d])[\u200c\u200d]++(?!\S)")
 BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
@@ -24,6 +27,11 @@ def whole(value: str) -> str:
     except UnicodeEncodeError:
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value
+
+
+def stripped(text: str) -> str:
+    """The text without white space at its ends, such as the line break that `echo` adds."""
+    return text.strip(WHITE_SPACE)
 
 
 def has_visible(value: str) -> bool:

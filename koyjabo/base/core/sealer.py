@@ -3,7 +3,10 @@
 import base64
 import hmac
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from .secret_key import spellings
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,23 +20,26 @@ class Sealer:
     """
 
     def __init__(self, secret: str, purpose: bytes) -> None:
-        self._key = hmac.digest(secret.encode(), purpose, "sha256")
+        self._keys = [hmac.digest(key.encode(), purpose, "sha256") for key in spellings(secret)]
 
     def seal(self, text: str, owner: str) -> str:
         nonce = os.urandom(NONCE_SIZE)
-        return base64.b64encode(nonce + self._cipher().encrypt(nonce, text.encode(), owner.encode())).decode()
+        sealed = _cipher(self._keys[0]).encrypt(nonce, text.encode(), owner.encode())
+        return base64.b64encode(nonce + sealed).decode()
 
     def open(self, sealed: str, owner: str) -> str | None:
         """The text; None if it is damaged, or was sealed with another SECRET_KEY, owner or purpose."""
         from cryptography.exceptions import InvalidTag
 
-        try:
+        with suppress(ValueError):
             data = base64.b64decode(sealed)
-            return self._cipher().decrypt(data[:NONCE_SIZE], data[NONCE_SIZE:], owner.encode()).decode()
-        except (InvalidTag, ValueError):
-            return None
+            for key in self._keys:
+                with suppress(InvalidTag):
+                    return _cipher(key).decrypt(data[:NONCE_SIZE], data[NONCE_SIZE:], owner.encode()).decode()
+        return None
 
-    def _cipher(self) -> "AESGCM":
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # imported late: 10 MB, rarely used
 
-        return AESGCM(self._key)
+def _cipher(key: bytes) -> "AESGCM":
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # imported late: 10 MB, rarely used
+
+    return AESGCM(key)

@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import has_visible, tidy_name
 from koyjabo.base.network import origins
 from . import smtp_url
-from .public_keys import KEY_TYPES
+from .public_keys import ALGORITHM_ALIASES, KEY_TYPES
 
 MIN_TOKEN_LENGTH = 16
 NO_TOTALS = "none"
@@ -24,15 +23,17 @@ VISIBLE_CHARACTERS = re.compile("[!-~]+")
 COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
-
-NOT_IN_A_LINE = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode categories of control characters, lone surrogates and line breaks."""
-
 SHARED_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Minimum length of the secret for each algorithm, bytes (RFC 7518, 3.2)."""
 
 NO_CLAIMS = "none"
 """Value of AUTH_REQUIRED_CLAIMS if the other system does not mark its access tokens with a claim."""
+
+REQUIRED_CLAIM = re.compile(r"((?:https?:/)?[^:]+):(.+)")
+"""A claim and its value. Names of some issuers begin with `https://`."""
+
+NO_AUDIENCE = "none"
+"""Value of AUTH_AUDIENCE if the other system's tokens have no `aud`."""
 
 TOKEN_NAME = re.compile(r"[!-~]{1,200}")
 """An issuer, an audience, or a claim name."""
@@ -59,8 +60,8 @@ def colour(value: str) -> str:
 
 
 def absolute_path(value: str) -> str:
-    if not Path(value).is_absolute() or not _is_one_line(value):
-        raise ValueError(N_("should be an absolute path, on one line"))
+    if not Path(value).is_absolute():
+        raise ValueError(N_("should be an absolute path"))
     return value
 
 
@@ -97,18 +98,12 @@ def origin(value: str) -> str:
     return normal
 
 
-def _is_one_line(text: str) -> bool:
-    return all(unicodedata.category(character) not in NOT_IN_A_LINE for character in text)
-
-
 def one_line(longest: int, why: str) -> Callable[[str], str]:
-    """A check for one line of at most `longest` characters, without control characters. Nothing visible counts as
-    empty.
-    """
+    """A check for a text of at most `longest` characters. Nothing visible counts as empty."""
 
     def checked(value: str) -> str:
         text = tidy_name(value)
-        if len(text) > longest or not _is_one_line(text):
+        if len(text) > longest:
             raise ValueError(why)
         return text if has_visible(text) else ""
 
@@ -171,7 +166,7 @@ def token_name(value: str) -> str:
 
 
 def token_algorithms(value: str) -> str:
-    names = [part.strip() for part in value.split(",")]
+    names = [ALGORITHM_ALIASES.get(part.strip(), part.strip()) for part in value.split(",")]
     if not set(names) <= {*KEY_TYPES, *SHARED_SECRETS}:
         known = ", ".join((*KEY_TYPES, *SHARED_SECRETS))
         raise ValueError(f"should be one or more of {known}, separated by commas")
@@ -180,6 +175,6 @@ def token_algorithms(value: str) -> str:
 
 def required_claims(value: str) -> str:
     pairs = [part.strip() for part in value.split(",")]
-    if pairs != [NO_CLAIMS] and not all(name and text for name, _, text in (pair.partition(":") for pair in pairs)):
+    if pairs != [NO_CLAIMS] and not all(map(REQUIRED_CLAIM.fullmatch, pairs)):
         raise ValueError("should be comma-separated claims such as token_type:access, or none")
     return ",".join(pairs)

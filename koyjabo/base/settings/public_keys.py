@@ -6,8 +6,11 @@ used as a shared secret (RFC 8725, 2.1 and 3.1).
 
 import json
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from .given_text import cleaned
 
 MIN_RSA_BITS = 2048
 
@@ -20,7 +23,10 @@ KEY_TYPES = {
 }
 """Key type and curve for each public-key algorithm."""
 
-PUBLIC_MEMBERS = {"kty", "alg", "crv", "n", "e", "x", "y"}
+ALGORITHM_ALIASES = {"Ed25519": "EdDSA"}
+"""Names of RFC 9864, which say the curve, and the names they replace."""
+
+PUBLIC_MEMBERS = {"kty", "crv", "n", "e", "x", "y"}
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 """Members of a JSON Web Key (RFC 7518, 6)."""
 
@@ -37,7 +43,8 @@ class PublicKey(NamedTuple):
     def fits(self, algorithm: str) -> bool:
         key_type, curve = KEY_TYPES.get(algorithm, ("", None))
         is_of_type = self.members["kty"] == key_type and curve in (None, self.members.get("crv"))
-        return is_of_type and self.members.get("alg", algorithm) == algorithm
+        names = [algorithm, *(alias for alias, name in ALGORITHM_ALIASES.items() if name == algorithm)]
+        return is_of_type and self.members.get("alg", algorithm) in names
 
 
 class PublicKeys:
@@ -52,6 +59,7 @@ class PublicKeys:
             raise ValueError(HAS_PRIVATE_KEY)
         readable = [key for members in listed if (key := _key(members)) is not None]
         self._keys = [key for key in readable if any(map(key.fits, algorithms))]
+        _read_aliases()
         if not self._keys:
             names = ", ".join(sorted(algorithms))
             raise ValueError(f"contains no key for {names} (an RSA key needs at least {MIN_RSA_BITS} bits)")
@@ -66,6 +74,15 @@ class PublicKeys:
         return chosen[0].verifier if len(chosen) == 1 else None
 
 
+def _read_aliases() -> None:
+    """Let PyJWT verify tokens whose header has a name of ALGORITHM_ALIASES."""
+    import jwt
+
+    for alias in ALGORITHM_ALIASES:
+        with suppress(ValueError):  # it is known
+            jwt.register_algorithm(alias, jwt.algorithms.OKPAlgorithm())
+
+
 def text_of(value: str) -> str:
     """The keys in `value`, or in the file with this path. Raises ValueError with the end of a sentence."""
     if _is_document(value) or PEM_START in value:
@@ -73,10 +90,11 @@ def text_of(value: str) -> str:
     if not Path(value).is_absolute():
         raise ValueError(WHAT_IT_IS)  # without the value, which may be a secret
     try:
-        return Path(value).read_text("utf-8-sig")
+        text = Path(value).read_text("utf-8-sig")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ValueError(f"is {value!r}, which cannot be read: {why}") from None
+    return cleaned("AUTH_PUBLIC_KEY", text)
 
 
 def _is_document(text: str) -> bool:

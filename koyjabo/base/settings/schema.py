@@ -281,7 +281,13 @@ class Settings(BaseModel):
         "", "allowed signature algorithms of these tokens; default `RS256,ES256,EdDSA`, or `HS256` with a secret"
     )
     auth_issuer: TokenName = setting("", "exact `iss` that these tokens must have")
-    auth_audience: TokenName = setting("", "value that the `aud` of these tokens must be or contain")
+    auth_audience: TokenName = setting(
+        "",
+        (
+            "value that the `aud` of these tokens must be or contain; or `none`, if AUTH_REQUIRED_CLAIMS names a claim "
+            "that only tokens for this program have"
+        ),
+    )
     auth_user_claim: TokenName = setting("sub", "claim with the user's external id (`userRef`)")
     auth_name_claim: TokenName = setting("name", "claim with the user's name")
     auth_communities_claim: TokenName = setting(

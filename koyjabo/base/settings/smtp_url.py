@@ -77,14 +77,11 @@ def _in_ascii(form: Callable[[str], str], name: str) -> str:
 
 
 def _credential(written: str | None) -> str:
-    """A user or password, which is sent in UTF-8 without NUL (RFC 4616)."""
+    """A user or password, which is sent in UTF-8 (RFC 4616)."""
     try:
-        text = unquote(written or "", errors="strict")
+        return unquote(written or "", errors="strict")
     except UnicodeDecodeError:
         raise ValueError(N_("has a user or password that is not in UTF-8")) from None
-    if "\0" in text:
-        raise ValueError(N_("has a user or password with a NUL character"))
-    return text
 
 
 def _split(url: str) -> SplitResult:

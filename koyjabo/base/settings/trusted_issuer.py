@@ -1,6 +1,6 @@
 """Settings for the other system whose tokens are accepted: AUTH_… (specification: Tokens of other systems)."""
 
-from .checks import NO_CLAIMS, SHARED_SECRETS
+from .checks import NO_AUDIENCE, NO_CLAIMS, REQUIRED_CLAIM, SHARED_SECRETS
 from .public_keys import KEY_TYPES, PublicKeys
 from .schema import Settings
 
@@ -9,11 +9,21 @@ def claims_of(value: str) -> dict[str, str]:
     """The values in AUTH_REQUIRED_CLAIMS, by claim."""
     if value in ("", NO_CLAIMS):
         return {}
-    return {name: text for name, _, text in (part.partition(":") for part in value.split(","))}
+    return {match[1]: match[2] for match in map(REQUIRED_CLAIM.fullmatch, value.split(",")) if match}
+
+
+def audience_of(settings: Settings) -> str:
+    """The value that `aud` must be or contain; "" if tokens have none."""
+    return "" if settings.auth_audience == NO_AUDIENCE else settings.auth_audience
 
 
 def problem(settings: Settings) -> str | None:
     """Why these settings cannot be used together, as a sentence without secrets; None if they can."""
+    if settings.auth_audience == NO_AUDIENCE and not claims_of(settings.auth_required_claims):
+        return (
+            "AUTH_AUDIENCE is none, which also accepts the tokens of other programs: list a claim that only tokens for "
+            "this one have in AUTH_REQUIRED_CLAIMS, such as client_id:my-app."
+        )
     if settings.auth_public_key and settings.auth_shared_secret:
         return "AUTH_SHARED_SECRET and AUTH_PUBLIC_KEY are both set: tokens are signed with one kind of key. Unset one."
     if settings.auth_public_key:

@@ -23,7 +23,7 @@ from koyjabo.communities.schemas import (
     columns,
 )
 from koyjabo.communities.services import community_services
-from koyjabo.communities.validators import checked_ref
+from koyjabo.communities.validators import checked_ref, user_ref_text
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.responses import PRIVATE_CACHING, json_response, no_content
 from koyjabo.web.login import tokens
@@ -96,7 +96,7 @@ def put_member(community_id: str, user_ref: str) -> Response:
     """
     account = tokens.require_site_admin()
     body = MemberByRefBody.of(request)
-    by_ref, ref = community_services().by_ref, checked_ref("userRef", user_ref)
+    by_ref, ref = community_services().by_ref, checked_ref("userRef", user_ref, user_ref_text)
     return enrolled(account, *by_ref.put_member(account, community_id, ref, body.role, body.name))
 
 

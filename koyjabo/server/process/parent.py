@@ -249,7 +249,7 @@ class Parent:
         if not logging.getLogger("koyjabo").handlers:
             from koyjabo.base.observability import logs
 
-            logs.write_behind("ERROR", os.environ.get("LOG_FORMAT", "text"))
+            logs.write_behind("ERROR", os.environ.get("LOG_FORMAT", "text").strip())
         return logging.getLogger(__name__)
 
 

@@ -16,6 +16,7 @@ from koyjabo.base.core.errors import BackupUnderWay, InvalidInput
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import SITE_ADMIN
 from koyjabo.base.core.installation import home
+from koyjabo.base.core.sanitize import stripped
 from koyjabo.base.jobs.running_jobs import ERASURE, EXPORT
 from koyjabo.base.network.origins import Origins
 from koyjabo.base.settings import smtp_url
@@ -35,7 +36,7 @@ from koyjabo.upkeep.look.site_marks import SiteMarks
 from koyjabo.upkeep.stored_settings.stored_settings import StoredSettings
 from koyjabo.web.current import current
 from koyjabo.web.forms.forms import Form
-from koyjabo.web.forms.sent_form import SECRET_LABELS, declare_texts
+from koyjabo.web.forms.sent_form import declare_texts
 from koyjabo.web.http.body_sizes import takes_file
 from koyjabo.web.i18n import translated
 from koyjabo.web.limits import limits
@@ -248,7 +249,7 @@ def _sent(form: Form[Body], group: str) -> dict[str, str]:
     """
     stored = current()[StoredSettings]
     shown = {**form.values, **dict(parse_qsl(request.form.get("shown", ""), keep_blank_values=True))}
-    form.values = {name: value if name in SECRET_LABELS else value.strip() for name, value in request.form.items()}
+    form.values = {name: value if name == "password" else stripped(value) for name, value in request.form.items()}
     if "now" in form.values and not (stored.is_fixed("BACKUP_DIR") or form.values.get("backup_dir")):
         raise InvalidInput(details={"BACKUP_DIR": N_("Choose a folder.")})
     if group == "mail":

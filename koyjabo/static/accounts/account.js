@@ -1,6 +1,6 @@
 /** Fills in form fields: `visitorId`, so that the server can record a conversion, and the invited email address. */
 
-const VISITOR_ID = /^(?!(undefined|null|NaN)$)[\w.:-]{1,128}$/;
+const VISITOR_ID = /^(?!(undefined|null|none|nil|nan|inf(inity)?|true|false|[-_.:])+$)[\w.:-]{1,128}$/i;
 
 try {
   const known = localStorage.getItem("visitorId");

@@ -21,6 +21,7 @@ from koyjabo.base.core.identity import Account
 from koyjabo.base.core.sealer import Sealer
 from koyjabo.base.settings import backup_folder
 from koyjabo.base.settings.catalogue import PAGE_SETTINGS
+from koyjabo.base.settings.given_text import cleaned
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.audit import log as audit
 from koyjabo.people.audit.audit import SETTINGS_ACTION
@@ -86,8 +87,12 @@ class StoredSettings:
         about a name that cannot be stored, and LedgerUnavailable.
         """
         account.require_site_admin()
-        for name in changes:
+        for name, text in changes.items():
             self._require_storable(name)
+            try:
+                changes[name] = cleaned(name, text)
+            except ValueError as error:
+                raise InvalidInput(details={name: error.args[0]}) from None
         if why := backup_folder.problem(changes.get("BACKUP_DIR", "")):
             raise InvalidInput(details={"BACKUP_DIR": why})
         self._database.write(partial(self._change, by=audit.actor(account, self._clock), changes=changes))

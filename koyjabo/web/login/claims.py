@@ -1,6 +1,7 @@
 """Reads JSON Web Tokens (RFC 7519): user, session and expiry."""
 
 import time
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import jwt
@@ -10,6 +11,7 @@ from koyjabo.base.core.errors import (
     TokenExpired,
 )
 from koyjabo.base.core.identity import Login, RolesByToken
+from koyjabo.base.core.secret_key import spellings
 
 ALGORITHM = "HS256"
 
@@ -48,7 +50,7 @@ class Tokens:
     """Reads tokens, which Flask-JWT-Extended issues."""
 
     def __init__(self, secret: str) -> None:
-        self._secret = secret
+        self._secrets = spellings(secret)
 
     def read(self, text: str, kind: str = ACCESS) -> Claims:
         """Read a token. Raises InvalidToken for a wrong signature or another kind, and TokenExpired."""
@@ -64,11 +66,10 @@ class Tokens:
         if len(text) > MAX_SESSION_TOKEN_LENGTH:
             raise InvalidToken
         options: Any = {"require": REQUIRED_CLAIMS, "verify_exp": False}
-        try:
-            claims = jwt.decode(text, self._secret, [ALGORITHM], options, leeway=CLAIM_LEEWAY_S)
-            return _claims(claims)
-        except (jwt.PyJWTError, ValueError, TypeError):
-            raise InvalidToken from None
+        for secret in self._secrets:
+            with suppress(jwt.PyJWTError, ValueError, TypeError):
+                return _claims(jwt.decode(text, secret, [ALGORITHM], options, leeway=CLAIM_LEEWAY_S))
+        raise InvalidToken
 
 
 def _claims(claims: dict[str, Any]) -> Claims:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from koyjabo.base.core.days import typed_days
 from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import MISTAKEN_IDS, VISIT_NAME, VISITOR_ID
+from koyjabo.base.core.identity import MISTAKE, VISIT_NAME, VISITOR_ID
 from koyjabo.base.core.moments import MOMENT_FORMAT, moment_of
 from koyjabo.base.core.sanitize import has_visible, tidy_name, truncate, whole
 
@@ -29,7 +29,7 @@ NAME_TOO_LONG = N_("must not be longer than 200 characters")
 
 NAME_INVISIBLE = N_("must have at least one character that can be seen")
 
-MISTAKEN_ID = N_("must not be undefined, null or NaN, which JavaScript writes for a missing value")
+MISTAKEN_ID = N_("must not be a word such as undefined, null or None, which programs write for a missing value")
 
 NULL = {"type": "null"}
 
@@ -49,8 +49,10 @@ def pattern(rule: re.Pattern[str], optional: bool = False) -> dict[str, Any]:
 
 
 def _named(value: Any, rule: re.Pattern[str], sentence: str) -> str:
-    if not isinstance(value, str) or not rule.fullmatch(value):
-        raise refuse(MISTAKEN_ID if value in MISTAKEN_IDS else sentence)
+    if not isinstance(value, str):
+        raise refuse(sentence)
+    if not rule.fullmatch(value):
+        raise refuse(MISTAKEN_ID if MISTAKE.fullmatch(value) else sentence)
     return value
 
 

@@ -1,6 +1,7 @@
 """Settings: their sources and forms, and values that stop the start with a sentence that names the setting."""
 
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
@@ -14,7 +15,7 @@ import config
 from config import SettingsError
 from koyjabo.base.cluster import redis_client
 from koyjabo.base.database.postgres import dsn
-from koyjabo.base.settings import backup_folder, operator_secrets, redis_url
+from koyjabo.base.settings import backup_folder, operator_secrets, redis_url, trusted_issuer
 from koyjabo.base.settings.database_url import for_libpq
 from koyjabo.base.settings.schema import Settings
 
@@ -43,7 +44,7 @@ BAD = {
     **dict.fromkeys(("SITE_SENTENCE", "SITE_SENTENCE_BN"), ("x" * 161, "a\nb")),
     "SITE_COLOUR": ("blue", "#12345", "2f5488;"),
     **dict.fromkeys(("GEOIP_DATABASE", "ASN_DATABASE"), ("missing.mmdb", "/", "cities.mmdb:", "a\nb")),
-    **dict.fromkeys([f"AUTH_{name}" for name in ("ISSUER", "AUDIENCE", *CLAIMS)], ("a b", "a\n", "x" * 201, "é")),
+    **dict.fromkeys([f"AUTH_{name}" for name in ("ISSUER", "AUDIENCE", *CLAIMS)], ("a b", "x" * 201, "é")),
     "ACTIVE_WINDOW_SECONDS": ["0", "86401", "5m"],
     "ADMIN_EMAIL": ["admin", "a@b@c", "a b@c.com", "@b.com", "a@", LONG_EMAIL],
     "ADMIN_PASSWORD": ["short", "x" * 129],
@@ -115,6 +116,45 @@ def test_a_bad_value_stops_the_start_with_a_sentence_that_names_the_setting(load
     assert BAD.keys() == set(NAMES)
 
 
+ODD = ("\a{}", "{:.1}\u200b{}", "\u202e{}", "{}\u2060", "{:.1}\u2028{}", '"{}"', "'{}'", "\ufeff“{}”\n")
+"""What is refused in any setting: invisible characters, and quotation marks around the value."""
+
+
+def test_an_invisible_character_or_quotation_marks_around_it_are_refused_in_any_setting(load, tmp_path):
+    key = tmp_path / "key"
+    for odd in ODD:
+        key.write_text(odd.format(KEY, KEY))
+        assert refusal(load, SECRET_KEY_FILE=str(key)).startswith("SECRET_KEY "), odd
+        for name in NAMES:
+            sentence = refusal(load, **{name: odd.format(KEY, KEY)})
+            assert re.fullmatch(rf"{name} (has the invisible character U\+\w{{4}}|is in quotation marks): .*", sentence)
+    for url in ("smtp://a:b%0A@h?from=a@b", "smtp://a:b@h%E2%80%8B?from=a@b"):
+        assert refusal(load, SMTP_URL=url).startswith("SMTP_URL has the invisible character U+")
+
+
+def test_white_space_at_the_ends_of_a_setting_is_not_part_of_it(load, monkeypatch, tmp_path):
+    given = {"LOG_LEVEL": "info", "ENVIRONMENT": "production", "SECRET_KEY": f"{KEY}\n{KEY}", "PORT": "0"}
+    given |= {"ADMIN_EMAIL": "a@b.example", "ADMIN_PASSWORD": "Correct  horse", "SITE_NAME": "ঢাকা\u200d র‍্যাব"}
+    given |= {"DATABASE_URL": "sqlite:////tmp/x.db", "REDIS_URL": REDIS[0], **PUBLIC, **NAMED}
+    plain = load(**given).model_dump()
+    for before, after in (("", "\n"), ("\ufeff", "\r\n"), (" \t", "\u00a0"), ("\u200b", "\u3000\u0085")):
+        assert load(**{name: before + value + after for name, value in given.items()}).model_dump() == plain
+    (tmp_path / ".env").write_text("\ufeffPORT=1111\r\nSITE_NAME='Rail Count \n'", encoding="utf-8")
+    monkeypatch.setenv("SITE_NAME", " \n")  # no value, so it does not hide the file's
+    monkeypatch.setenv("ENVIRONMENT", "development\n")
+    assert (load().port, load().site_name, load(HOST="\ufeff").host) == (1111, "Rail Count", "0.0.0.0")
+
+
+def test_a_database_file_that_was_named_with_white_space_must_be_renamed(load, tmp_path):
+    file = tmp_path / "live.db\n"
+    file.touch()
+    sentence = refusal(load, DATABASE_URL=f"sqlite:///{file}")
+    assert sentence.startswith("DATABASE_URL ")
+    assert f"rename it from {str(file)!r} to '{tmp_path}/live.db'" in sentence
+    file.rename(tmp_path / "live.db")
+    assert load(DATABASE_URL=f"sqlite:///{file}").database.database == f"{tmp_path}/live.db"
+
+
 def test_a_time_zone_is_found_by_its_name_or_unmistakable_city_in_any_case(load):
     zones = {}
     for typed in ZONES:
@@ -132,6 +172,7 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 }
 SECRET = {"AUTH_SHARED_SECRET": KEY[::-1]}
 NAMED = {"AUTH_ISSUER": "https://auth.example.com", "AUTH_AUDIENCE": "live"}
+ANY_AUDIENCE = {"AUTH_AUDIENCE": "none"}
 
 
 def test_conflicting_settings_of_tokens_stop_the_start_with_the_name_of_one_of_them(load):
@@ -141,7 +182,11 @@ def test_conflicting_settings_of_tokens_stop_the_start_with_the_name_of_one_of_t
             {**SECRET, "AUTH_REQUIRED_CLAIMS": "none", "SECRET_KEY": KEY[::-1]},
         ],
         "AUTH_ISSUER": [PUBLIC, {**PUBLIC, "AUTH_AUDIENCE": "live"}],
-        "AUTH_AUDIENCE": [{**PUBLIC, "AUTH_ISSUER": "me"}],
+        "AUTH_AUDIENCE": [
+            {**PUBLIC, "AUTH_ISSUER": "me"},
+            *({**PUBLIC, **NAMED, **ANY_AUDIENCE, "AUTH_REQUIRED_CLAIMS": claims} for claims in ("", "none")),
+            {**SECRET, **ANY_AUDIENCE, "AUTH_REQUIRED_CLAIMS": "none"},
+        ],
         "AUTH_REQUIRED_CLAIMS": [SECRET, {**SECRET, **NAMED}],
         "AUTH_ALGORITHMS": [
             {**PUBLIC, **NAMED, "AUTH_ALGORITHMS": "RS256,HS256"},
@@ -156,6 +201,8 @@ def test_conflicting_settings_of_tokens_stop_the_start_with_the_name_of_one_of_t
             assert KEY[::-1] not in sentence
     assert load(**PUBLIC, **NAMED).token_algorithms == ["RS256", "ES256", "EdDSA"]
     assert load(**SECRET, AUTH_REQUIRED_CLAIMS="none").token_algorithms == ["HS256"]
+    one = load(**PUBLIC, **{**NAMED, **ANY_AUDIENCE}, AUTH_REQUIRED_CLAIMS="client_id:app", AUTH_ALGORITHMS="Ed25519")
+    assert (trusted_issuer.audience_of(one), one.token_algorithms) == ("", ["EdDSA"])
 
 
 def test_a_secret_key_is_required_in_production_and_a_hosting_provider_means_production(load, monkeypatch):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Iterator
 from itertools import product
@@ -15,10 +16,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from koyjabo.base.core.errors import InvalidToken, TokenExpired
+from koyjabo.base.core.identity import RolesByToken
+from koyjabo.base.core.installation import documents
 from koyjabo.base.settings.public_keys import PublicKeys
+from koyjabo.base.settings.trusted_issuer import claims_of
 from koyjabo.integrations.trusted_tokens.token_verifier import (
     EXTERNAL_LEEWAY_S,
     MAX_EXTERNAL_TOKEN_LENGTH,
+    Reason,
     SharedSecret,
     TokenRules,
     TokenVerifier,
@@ -36,6 +41,7 @@ SIGNED_BY = {"RS256": "rsa", "RS512": "rsa", "PS256": "rsa", "ES256": "ec", "EdD
 JWKS = {
     "keys": [{**json.loads(maker.to_jwk(PRIVATE[name].public_key())), "kid": name} for name, maker in MAKERS.items()]
 }
+GUIDE = documents() / "docs" / "troubleshooting.md"
 ISSUER, AUDIENCE = "https://auth.example.com/", "live"
 BY_KEYS = TokenRules(
     {"RS256", "ES256", "EdDSA"}, ISSUER, AUDIENCE, {"token_type": "access"}, "sub", "name", "communities"
@@ -91,7 +97,21 @@ def wrong_claims() -> Iterator[dict[str, Any]]:
         "token_type": (None, "refresh", "Access", "", ["refresh"], True, {"access": 1}),
         "exp": (None, now - EXTERNAL_LEEWAY_S - 2, 0, -1, "x", [now + 300], {}, str(now + 300), True),
         "nbf": (now + EXTERNAL_LEEWAY_S + 300, "x", str(now)),
-        "sub": (None, "", "x" * 256, 1.5, True, ["u1"], {"u1": 1}, "ü", "a\nb", "a\x7f", 10**255),
+        "sub": (
+            None,
+            "",
+            "x" * 256,
+            1.5,
+            True,
+            ["u1"],
+            {"u1": 1},
+            "ü",
+            "a\nb",
+            "a\x7f",
+            10**255,
+            "None",
+            "[object Map]",
+        ),
     }.items():
         for value in values:
             yield {name: value}
@@ -165,6 +185,68 @@ def test_the_audience_and_a_required_claim_may_be_lists(by_keys):
     verifier = TokenVerifier(rules, SharedSecret(SECRET))
     assert is_accepted(verifier, shared(verified=True, level=2))
     assert not is_accepted(verifier, shared(verified=False, level=2))
+
+
+def test_a_claim_is_found_by_its_whole_name_and_then_by_the_parts_of_its_name():
+    namespaced, nested = (
+        "https://app.example/roles",
+        {"app": {"id": "u1", "roles": {"mirpur": "admin"}, "kind": "user"}},
+    )
+    required = claims_of(f"{namespaced}:member,app.kind:user")
+    rules = TokenRules({"HS256"}, "", "", required, "app.id", "app.full.name", "app.roles")
+    verifier, given = TokenVerifier(rules, SharedSecret(SECRET)), {**nested, namespaced: ["member"]}
+    person = verifier.read(shared(**given, **{"app.full.name": "Ayesha"}))
+    assert person == ("u1", "Ayesha", RolesByToken((("mirpur", "admin"),)))
+    assert verifier.read(shared(**given, **{"app.id": "u2", "app.roles": None})).ref == "u2"
+    for wrong in ({"app.kind": "service"}, {"app": {"id": "u1"}}, {"app": "u1"}, {namespaced: "guest"}):
+        assert not is_accepted(verifier, shared(**{**given, **wrong})), wrong
+
+
+def test_the_name_ed25519_of_an_algorithm_is_that_key_type_of_eddsa():
+    keys = {"keys": [{**key, "alg": "Ed25519"} for key in JWKS["keys"]]}
+    verifier = TokenVerifier(BY_KEYS, PublicKeys(json.dumps(keys), BY_KEYS.algorithms))
+    header, body = ({"alg": "Ed25519", "kid": "ed"}, claims())
+    text = by_hand(header, body, b"").rpartition(".")[0]
+    mac = base64.urlsafe_b64encode(PRIVATE["ed"].sign(text.encode())).rstrip(b"=").decode()
+    assert is_accepted(verifier, f"{text}.{mac}")
+    assert is_accepted(verifier, signed("EdDSA", "ed", "ed"))
+    assert not is_accepted(verifier, f"{text}.{mac[::-1]}")
+    assert not is_accepted(verifier, signed())  # an RSA key is not for this algorithm
+
+
+def refused_tokens(now: int) -> dict[Reason, str]:
+    """A token for each reason of `by_keys`."""
+    return {
+        Reason.TOO_LONG: "x" * (MAX_EXTERNAL_TOKEN_LENGTH + 1),
+        Reason.UNREADABLE: "a.b.c",
+        Reason.ALGORITHM: shared(),
+        Reason.HEADER: by_hand({"alg": "RS256", "crit": ["b64"], "b64": True}, claims(), b""),
+        Reason.UNKNOWN_KEY: signed(kid="unknown"),
+        Reason.SIGNATURE: signed(key="other rsa"),
+        Reason.NO_EXPIRY: signed(exp=None),
+        Reason.NO_ISSUER: signed(iss=None),
+        Reason.NO_AUDIENCE: signed(aud=None),
+        Reason.ISSUER: signed(iss="me"),
+        Reason.AUDIENCE: signed(aud="me"),
+        Reason.EARLY: signed(nbf=now + 300),
+        Reason.TIMES: signed(exp=str(now + 300)),
+        Reason.CLAIM: signed(token_type="refresh"),
+        Reason.USER: signed(sub=None),
+    }
+
+
+def test_the_first_refusal_of_each_kind_is_a_warning_and_the_guide_explains_every_reason(caplog):
+    verifier, guide = TokenVerifier(BY_KEYS, PublicKeys(json.dumps(JWKS), BY_KEYS.algorithms)), GUIDE.read_text("utf-8")
+    caplog.set_level("DEBUG", "koyjabo")
+    for reason, token in refused_tokens(int(time.time())).items():
+        assert [is_accepted(verifier, token) for _ in range(2)] == [False, False]
+        first, second = caplog.records[-2:]
+        assert (first.levelname, second.levelname) == ("WARNING", "DEBUG")
+        assert f"token_refused why={str(reason)!r} " in first.getMessage()
+        assert token not in caplog.text
+        assert re.search(rf"[|;] {re.escape(reason)}( \\||; )", guide), reason
+    assert refused_tokens(0).keys() == set(Reason)
+    assert "claim='token_type'" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from functools import partial
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.core.sealer import Sealer
+from koyjabo.base.core.secret_key import spellings
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.people.accounts.errors import NoSecondFactor
 from koyjabo.people.accounts.grants import LoginProof
@@ -25,7 +26,7 @@ class Codes:
     def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
         self._database = database
         self._clock = clock
-        self._secret = secret.encode()
+        self._secrets = [key.encode() for key in spellings(secret)]
         self._sealer = Sealer(secret, b"koyjabo totp secret")
 
     def prove(self, user_id: str, typed: str) -> LoginProof:
@@ -34,8 +35,8 @@ class Codes:
         """
         code = normal(typed)
         if is_recovery_code(code):
-            digest = digest_of(self._secret, user_id, code)
-            return LoginProof(RECOVERY, partial(queries.spend_recovery_code, user_id=user_id, digest=digest))
+            digests = [digest_of(secret, user_id, code) for secret in self._secrets]
+            return LoginProof(RECOVERY, partial(queries.spend_recovery_code, user_id=user_id, digests=digests))
         secret = self._database.write(queries.count_guess, user_id, self._clock.now_ms())
         if secret.confirmed_ms is None:
             raise WrongCode
@@ -80,7 +81,7 @@ class Codes:
     def new_recovery_codes(self, user_id: str) -> tuple[list[str], list[str]]:
         """Ten codes, and their stored form."""
         codes = new_recovery_codes()
-        digests = [digest_of(self._secret, user_id, normal(code)) for code in codes]
+        digests = [digest_of(self._secrets[0], user_id, normal(code)) for code in codes]
         return codes, digests
 
     def _unconfirmed(self, secret: TotpSecret | None) -> TotpSecret:

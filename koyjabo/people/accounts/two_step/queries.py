@@ -93,8 +93,8 @@ def spend_step(session: Session, user_id: str, step: int) -> bool:
     return True
 
 
-def spend_recovery_code(session: Session, user_id: str, digest: str) -> bool:
-    mine = (RecoveryCode.user_id == user_id, RecoveryCode.digest == digest)
+def spend_recovery_code(session: Session, user_id: str, digests: Collection[str]) -> bool:
+    mine = (RecoveryCode.user_id == user_id, RecoveryCode.digest.in_(digests))
     return changed_rows(session, delete(RecoveryCode).where(*mine)) == 1
 
 
