@@ -1,4 +1,4 @@
-"""/v.gif: an image that counts a visit, for pages and emails without scripts."""
+"""/koyjabo.gif: an image that counts a visit, for pages and emails without scripts."""
 
 from flask import Blueprint, Response, request
 
@@ -20,7 +20,12 @@ from .records import NewVisit
 
 bp = Blueprint("pixel", __name__)
 
-declare(bp, "/v.gif", PathPolicy.ANYONE, tag="visits")
+PIXEL_PATH = "/koyjabo.gif"
+BLOCKED_PIXEL_PATH = "/v.gif"
+"""The path in older pages. EasyPrivacy blocks it on all sites, and AdGuard on every `.com`."""
+
+declare(bp, PIXEL_PATH, PathPolicy.ANYONE, tag="visits")
+declare(bp, BLOCKED_PIXEL_PATH, PathPolicy.ANYONE, tag="visits")
 
 PIXEL = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
@@ -31,7 +36,8 @@ PIXEL = (
 PURPOSES = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
-@bp.get("/v.gif")
+@bp.get(BLOCKED_PIXEL_PATH, endpoint="blocked_pixel")
+@bp.get(PIXEL_PATH)
 @describe(
     "Count a visit without a script",
     {

@@ -77,7 +77,7 @@ USES: dict[str, dict[str, Use]] = {
         "community-element": element('counts="false" community="COMMUNITY"'),
         "community-frame": frame("value=online&community=COMMUNITY"),
     },
-    "the pixel": {"pixel": image("/v.gif?page=/")},
+    "the pixel": {"pixel": image("/koyjabo.gif?page=/")},
     "the badge, or `GET /api/stats`": {"badge": image("/badge.svg"), "request": request},
 }
 ROWS = {use: rest for use, *rest in table("what you use")}

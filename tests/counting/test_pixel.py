@@ -2,6 +2,8 @@
 
 from support.application.site import Site, assert_error, nothing_counted, site_fixture
 
+from koyjabo.counting.pixel import BLOCKED_PIXEL_PATH, PIXEL_PATH
+
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"}
 SOMEWHERE = "203.0.113.7"
 
@@ -9,9 +11,11 @@ SOMEWHERE = "203.0.113.7"
 site = site_fixture()
 
 
-def ask(site: Site, query: str = "", address: str = SOMEWHERE, method: str = "GET", **headers: str):
+def ask(
+    site: Site, query: str = "", address: str = SOMEWHERE, method: str = "GET", path: str = PIXEL_PATH, **headers: str
+):
     sent = {**BROWSER, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return site.client.open(f"/v.gif{query}", method=method, headers=sent, environ_overrides={"REMOTE_ADDR": address})
+    return site.client.open(f"{path}{query}", method=method, headers=sent, environ_overrides={"REMOTE_ADDR": address})
 
 
 def test_the_image_counts_a_visit(site):
@@ -24,6 +28,8 @@ def test_the_image_counts_a_visit(site):
     assert site.rows("SELECT page, campaign, language, user_agent FROM visits") == [
         ("/history", "utm_source=mail", "bn", "Firefox on Linux")
     ]
+    ask(site, path=BLOCKED_PIXEL_PATH)
+    assert site.stats()["totalVisits"] == 2, "older pages have this path"
 
 
 def test_the_visitor_of_a_pixel_is_a_network_and_a_browser_on_one_day(site):

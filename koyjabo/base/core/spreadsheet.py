@@ -9,7 +9,7 @@ from typing import Any
 MIMETYPE = "text/csv; charset=utf-8"
 
 BYTE_ORDER_MARK = "\ufeff"
-"""Begins the CSV files that browsers download: without it, Excel does not read them as UTF-8."""
+"""Begins the CSV files that people open: without it, Excel does not read them as UTF-8."""
 
 CELL_MARK = "'"
 FORMULA = "=+\\-@＝＋－＠\t\r\n"

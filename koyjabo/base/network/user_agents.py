@@ -23,6 +23,12 @@ SYSTEMS = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"}
 """Common names of systems, by their names in ua-parser."""
 
 DESKTOP_SYSTEMS = frozenset({"Windows", "macOS", "ChromeOS", "Linux", "Ubuntu", "Fedora"})
+PHONE_SYSTEMS = frozenset({"iOS", "Windows Phone", "Windows Mobile", "Maemo", "MeeGo", "Brew MP", "Symbian OS", "KaiOS"})
+"""Systems that run on no desktop."""
+
+APP_OF_MAC = re.compile(r"Darwin/\S+ \((?:Power(?:%20| )Macintosh|x86_64)")
+"""An app's own request from a Mac, whose system ua-parser takes for iOS."""
+
 CHROMEBOOKS = re.compile(r"Chromebook|Pixelbook")
 TABLETS = re.compile(
     r"iPad|Tablet(?! PC)|PlayBook|Kindle|\b[Tt](?:ab|AB)(?![A-Za-z])|SM-[TX]\d|GT-P\d|/apad\b|Pad(?![A-Za-z])"
@@ -127,7 +133,9 @@ def _of_user_agent(user_agent: str) -> UserAgent:
     name = QUALIFIERS.sub("", browser)
     if not browser and (product := PRODUCT.match(user_agent)) and product[0] != "Mozilla":
         name = product[0]
-    return UserAgent(_tidy(name), SYSTEMS.get(system) or _tidy(system), device_of(user_agent))
+    if system == "iOS" and APP_OF_MAC.search(user_agent):
+        system = "Mac OS X"
+    return UserAgent(_tidy(name), SYSTEMS.get(system) or _tidy(system), device_of(user_agent, system))
 
 
 def first_family(extractors: list[Any], user_agent: str) -> str:
@@ -135,12 +143,12 @@ def first_family(extractors: list[Any], user_agent: str) -> str:
     return next((match.family for match in matches if match), "")
 
 
-def device_of(user_agent: str) -> str:
+def device_of(user_agent: str, system: str = "") -> str:
     if CHROMEBOOKS.search(user_agent):
         return DESKTOP
     if TABLETS.search(user_agent):
         return TABLET
-    if PHONES.search(user_agent):
+    if PHONES.search(user_agent) or system in PHONE_SYSTEMS:
         return PHONE
     if "Android" not in user_agent or "TV" in user_agent or NOTEBOOKS.search(user_agent):
         return DESKTOP

@@ -11,7 +11,7 @@ from koyjabo.base.network.campaigns import Campaign
 from .dimensions import BOT, CAMPAIGN_CHANNEL, CITY_NAME, SOURCE, UTM, Value
 from .sources import Sources
 
-READERS_VERSION = 5
+READERS_VERSION = 6
 """The version of the readers' code. Increment it if a reader gives visits other values: all visits are read again then,
 and also if a dimension, a reader or a reader's columns are added or removed.
 """

@@ -11,6 +11,8 @@ from koyjabo.base.core.runtime import ReportProgress
 from .export_lines import EXPORT_COLUMNS
 from .visit_list import VisitFilter, VisitList
 
+EXPORT_HEAD = spreadsheet.head(EXPORT_COLUMNS)
+
 
 def write(visits: VisitList, path: Path, which: VisitFilter, resume: bool, progress: ReportProgress) -> None:
     """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
@@ -25,7 +27,8 @@ def write(visits: VisitList, path: Path, which: VisitFilter, resume: bool, progr
         with open(os.open(path, flags, 0o600), "r+b") as file:
             file.truncate(upto)
             file.seek(upto)
-            stream(visits, file, which, progress, last=last, has_head=upto > 0)
+            head = "" if upto else spreadsheet.BYTE_ORDER_MARK + EXPORT_HEAD
+            stream(visits, file, which, progress, last=last, head=head)
             os.fsync(file.fileno())
     except FileExistsError:
         raise Unusable(f"{path} already exists. Choose another name, or use --resume to continue it.") from None
@@ -40,14 +43,13 @@ def stream(
     progress: ReportProgress,
     *,
     last: tuple[str, str] | None = None,
-    has_head: bool = False,
+    head: str = EXPORT_HEAD,
 ) -> None:
-    """Export to a pipe or file: all visits, or those after the visit `last`. Raises InvalidInput and
+    """Export to a pipe or file, after `head`: all visits, or those after the visit `last`. Raises InvalidInput and
     LedgerUnavailable.
     """
     all_ids, pieces = visits.extract(which, last)
-    if not has_head:
-        file.write(spreadsheet.head(EXPORT_COLUMNS).encode())
+    file.write(head.encode())
     with progress(all_ids, "Exporting") as advance:
         for text, ids in pieces:
             file.write(text.encode())
@@ -73,7 +75,7 @@ def _complete_part(path: Path) -> tuple[int, tuple[str, str] | None]:
 def _last_visit(head: str, last: str, path: Path) -> tuple[str, str] | None:
     if not head:
         return None
-    if head != spreadsheet.head(EXPORT_COLUMNS):
+    if head.removeprefix(spreadsheet.BYTE_ORDER_MARK) != EXPORT_HEAD:
         raise Unusable(f"{path} is not a CSV export of visits, or was written by another version of this program.")
     if head == last:
         return None

@@ -15,8 +15,8 @@ from .buffered_connection import CONNECTION_LOST, BufferedConnection, Connection
 if TYPE_CHECKING:
     from koyjabo.server.http.connection import HttpConnection
 
-RETRY = b"retry: 5000\n\n"
-"""How long a client waits before it reopens a stream that has ended, ms."""
+RETRY = b"retry: 5000\n"
+"""How long a client waits before it reopens a stream that has ended, ms. A field of the first event."""
 
 COMMENT = b":\n\n"
 STREAM_TICK_S = 5.0

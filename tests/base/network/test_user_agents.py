@@ -41,6 +41,11 @@ KNOWN = {
     "Mozilla/5.0 (Mobile; LYF/F90M; Android; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.0": ("Firefox", "KaiOS", "phone"),
     TABLET.replace("SM-X700", "HP Chromebook 13 G1"): ("Chrome", "Android", "desktop"),
     "Dalvik/2.1.0 (Linux; U; Android 14; SM-X700 Build/UP1A.231005.007)": ("Android", "Android", "tablet"),
+    "Commuter/12 CFNetwork/1410.0.3 Darwin/22.6.0": ("Commuter", "iOS", "phone"),
+    "Podcasts/1410.53 CFNetwork/1111 Darwin/19.0.0 (x86_64)": ("Podcasts", "macOS", "desktop"),
+    "Mozilla/5.0 (X11; Linux armv7l; rv:1.9.2) Gecko/20100723 Firefox/3.5 Maemo Browser RX-51 N900": (
+        *("Firefox", "Maemo", "phone"),
+    ),
     "curl/8.5.0": ("curl", "", "desktop"),
     "": ("", "", ""),
 }

@@ -47,10 +47,14 @@ def export(site: Site, file: Path, resume: bool = False, **which: str) -> bytes:
     return file.read_bytes()
 
 
-def test_an_export_to_a_file_equals_one_to_a_pipe_and_only_its_owner_can_read_it(site, file):
+def test_an_exported_file_is_u_feff_and_the_text_of_a_pipe_for_its_owner_only(site, file):
     pipe = io.BytesIO()
     export_file.stream(site.services[VisitList], pipe, VisitFilter(), quiet)
-    assert export(site, file) == pipe.getvalue()
+    assert export(site, file) == "\ufeff".encode() + pipe.getvalue()
+    file.write_bytes(pipe.getvalue())
+    assert export(site, file, resume=True) == pipe.getvalue(), "a file of an earlier version"
+    file.unlink()
+    export(site, file)
     assert os.stat(file).st_mode & 0o777 == 0o600
 
 
@@ -58,7 +62,7 @@ def test_an_export_that_was_cut_off_at_any_byte_can_be_resumed(site, file):
     """An export may be cut at any byte, even within a character, a quotation or a line break in a visitor's text."""
     whole = export(site, file)
     end = whole.index(b"\n", len(whole) // 8)
-    for cut in [*range(0, end, STEP), len(whole) - 1, len(whole)]:
+    for cut in [1, *range(0, end, STEP), len(whole) - 1, len(whole)]:
         file.write_bytes(whole[:cut])
         assert export(site, file, resume=True) == whole
 

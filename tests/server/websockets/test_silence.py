@@ -78,7 +78,7 @@ def world(monkeypatch) -> Iterator[World]:
 def test_a_stream_without_events_gets_a_comment_within_20_s(world):
     """The comment does not come much sooner. A client that does not acknowledge it is dropped within 45 s."""
     stream = world.stream()
-    assert world.received() == b"retry: 5000\n\n"
+    assert world.received() == b"retry: 5000\n"
     for _ in range(2):
         silent_s, data = world.seconds_until_received()
         assert data == b":\n\n"

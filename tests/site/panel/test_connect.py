@@ -62,7 +62,7 @@ def test_the_views_of_a_page_can_be_chosen_while_page_numbers_are_on(site):
 
 
 COPIED_LINE = re.compile(r"^ *(<iframe .*|<img .*|<koyjabo-count.*</script>)$", re.MULTILINE)
-OF_A_SERVER = re.compile(r"https?://[\w.:]+(?=/(?:embed|badge\.svg|v\.gif|static))")
+OF_A_SERVER = re.compile(r"https?://[\w.:]+(?=/(?:embed|badge\.svg|koyjabo\.gif|static))")
 
 
 def test_the_documents_and_the_first_page_show_the_code_of_connect(site):
@@ -78,7 +78,7 @@ def test_the_documents_and_the_first_page_show_the_code_of_connect(site):
     (first,) = snippets(admin.get("/admin/"))
     texts = [path.read_text("utf-8") for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"))]
     lines = [OF_A_SERVER.sub(PLACEHOLDER, line) for text in texts for line in COPIED_LINE.findall(text)]
-    shown = {line.replace("v.gif?page=/posts/a", "v.gif?page=/") for line in lines if PLACEHOLDER in line}
+    shown = {line.replace("koyjabo.gif?page=/posts/a", "koyjabo.gif?page=/") for line in lines if PLACEHOLDER in line}
     assert shown | {first} <= offered
     assert len(lines) > 8
 
@@ -87,13 +87,40 @@ def test_every_address_in_the_code_exists_and_is_public(site, sqlite_database):
     page = codes(site)
     assert page.count(PLACEHOLDER) > 6  # the page's script replaces it
     paths = {unescape(path) for path in re.findall(rf'{PLACEHOLDER}(/[^\s")]+)(?=[")])', page)}
-    assert {path.partition("?")[0] for path in paths} >= {"/badge.svg", "/embed", "/v.gif", "/static/js/koyjabo.js"}
+    assert {path.partition("?")[0] for path in paths} >= {
+        "/badge.svg",
+        "/embed",
+        "/koyjabo.gif",
+        "/static/js/koyjabo.js",
+    }
     for path in paths:
         assert site.client.get(path).status_code == 200, path
     with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com") as site:
         admin = Reader(site).log_in("rani")
         (code,) = snippets(admin.get("/admin/connect?look=badge"))
         assert ("https://live.example.com/badge.svg" in code, PLACEHOLDER in code) == (True, False)
+
+
+BLOCKED_IMAGES = """
+[a-z0-9_] [acdeglprsuvw][a-z] pixel px pxl pix 1x1 2x2 1px dot beacon bcn ping spacer clear transparent null visit view
+pageviews hit count counter[12] stat stats status track tracker tracking trk atrk log event events evt impression
+imp impr collect record rum utm __utm urchin analytics audience activity cookie img batch seed email
+"""
+BLOCKED_SCRIPTS = """
+analytics ga gtag gtm tracker tracking track pixel counter cookies? script loader tags? umami matomo piwik
+plausible metrics beacon clicktrack stattag webstats visitorapi visitsite pagetrack pagestats
+"""
+"""Names of files, as regular expressions, that EasyPrivacy, AdGuard or uBlock block on every site."""
+
+
+def test_no_public_address_has_a_name_that_block_lists_block_on_every_site(site):
+    images, scripts = ("|".join(names.split()) for names in (BLOCKED_IMAGES, BLOCKED_SCRIPTS))
+    blocked = re.compile(rf"(?:{images})\.(?:gif|png|svg)|(?:{scripts})\.js")
+    names = {rule.rule.rpartition("/")[2] for rule in site.app.url_map.iter_rules()}
+    names |= {file.name for file in (ROOT / "koyjabo/static/counting").rglob("*.js")}
+    assert {"koyjabo.gif", "badge.svg", "koyjabo-count.js"} < names
+    assert [name for name in names if blocked.fullmatch(name)] == ["v.gif"], "which older pages have"
+    assert "/v.gif" not in codes(site)
 
 
 def test_the_overview_of_a_new_site_shows_the_escaped_code(site):

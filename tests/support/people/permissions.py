@@ -15,7 +15,7 @@ ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", 
 
 LEAST = {
     ANYBODY: """
-        api_retention.forget pixel.pixel badges.badge_svg
+        api_retention.forget pixel.pixel pixel.blocked_pixel badges.badge_svg
         api_counting.register_visit api_evidence.heartbeat api_events.record_events api_counting.stats
         api_page_numbers.pages api_counting.pulse api_receipts.receipt
         api_sockets.stream

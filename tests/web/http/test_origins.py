@@ -21,7 +21,7 @@ ELSEWHERE = "https://elsewhere.example"
 CALLS = [
     ("GET", "/api/stats", 200),
     ("GET", "/badge.svg?value=total", 200),
-    ("GET", "/v.gif", 200),
+    ("GET", "/koyjabo.gif", 200),
     ("GET", "/healthz", 200),
     ("GET", "/embed?value=total", 200),
     ("GET", "/static/js/koyjabo.js", 200),
