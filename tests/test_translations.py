@@ -23,7 +23,7 @@ FOR_PROGRAMS = {  # codes of errors whose own message is not shown on any page
     *("invalid_json", "unsupported_media_type", "unknown_visitor", "unauthenticated", "invalid_token"),
     *("token_expired", "wrong_csrf_token", "rate_limited", "streams_unavailable", "not_bridged"),
     *("bad_handshake", "upgrade_required", "websockets_unavailable", "invalid_message", "unusable_database"),
-    *("invalid_key", "key_expired", "scope_missing"),
+    *("invalid_key", "key_expired", "scope_missing", "proof_required"),
     *("ref_taken", "changed_meanwhile", "precondition_required", "message_too_large"),
     *("total_would_fall", "not_yet_forgotten", "disk_almost_full"),
 }

@@ -37,7 +37,7 @@ class ConnectionServer(Protocol):
     is_leaving: bool
     cors: Callable[[str], bytes]
 
-    def network_of(self, peer: str) -> str: ...
+    def network_of(self, peer: str, client: str) -> str: ...
 
     def lend_parser(self) -> RequestParser: ...
 
@@ -65,7 +65,7 @@ class HttpConnection:
         self._sock = sock
         self._server = server
         self._parser: RequestParser | None = None
-        self._early = b""  # bytes after the current request
+        self._early = b""  # bytes after the current request, or after a head with a costly body
         self._unsent: memoryview | None = None
         # `_is_answered`: the whole response was passed to `send`; `_is_last`: no other request follows.
         self._is_answered = self._is_last = False
@@ -76,7 +76,7 @@ class HttpConnection:
 
     @property
     def network(self) -> str:
-        return self._server.network_of(self.peer[0])
+        return self._server.network_of(self.peer[0], self._parser.client if self._parser else "")
 
     def ready(self, events: int) -> None:
         if events & HANG_UP_EVENTS and self.state == STATE_RESPONDING:
@@ -114,7 +114,7 @@ class HttpConnection:
         if self.state == STATE_RESPONDING and not self._reads_on():
             self._watch(self._events & ~READ_EVENT)  # the kernel keeps the data
             return
-        if self._early and self.state == STATE_IDLE:
+        if self._early and self.state in (STATE_IDLE, STATE_READING):
             self._take(b"")
             return
         data = receive(self._sock)
@@ -165,6 +165,8 @@ class HttpConnection:
             self.state = STATE_RESPONDING
             self._is_last = not parser.keeps_alive or self._server.is_leaving
             self._server.respond(self, parser)
+        elif self._early:
+            self._server.poller.call_soon(self.fd)
         elif parser.awaits_continue:
             parser.awaits_continue = False
             self.send(CONTINUE_RESPONSE)

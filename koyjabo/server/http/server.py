@@ -169,9 +169,13 @@ class HttpServer:
 
     # Methods that connections call
 
-    def network_of(self, peer: str) -> str:
-        """The network that a connection's events count towards; "" if it may carry any client's requests."""
-        return "" if self._bodies.proxies or is_loopback(peer) else customer(neighbourhood(peer))
+    def network_of(self, peer: str, client: str) -> str:
+        """The network that a connection's events count towards: of the peer, or of the `client` in the head of its
+        request if it may carry any client's requests. "" before the head of such a request.
+        """
+        if self._bodies.proxies or is_loopback(peer):
+            return client and customer(client)
+        return customer(neighbourhood(peer))
 
     def lend_parser(self) -> RequestParser:
         if self._lent >= MAX_READING_CONNECTIONS:

@@ -77,8 +77,8 @@ MAIL_REFUSED, MAIL_FAILED = (
 )
 
 
-MARK_ROW = "mark"
-"""The row of the mark, which is a file instead of a setting."""
+MARK_ROW, MARK_NAME = "mark", "MARK"
+"""The row of the mark, which is a file instead of a setting, and its name among the stored values left out."""
 
 FORM_ENDPOINTS[MARK_ROW] = "panel_server.change_mark"
 
@@ -149,12 +149,13 @@ def show(status: int = 200, form: Form[Any] | None = None, group: str = "", test
         set_here=[name for name in PAGE_SETTINGS if stored.source(name) == "page"],
         texts=texts,
         fixed={name: text for name, text in texts.items() if stored.is_fixed(name)},
-        labels={name: translated(setting.label) for name, setting in PAGE_SETTINGS.items()},
+        labels={name: translated(setting.label) for name, setting in PAGE_SETTINGS.items()}
+        | {MARK_NAME: translated(N_("Mark"))},
         words={
             name: {value: translated(word) for value, word in setting.words.items()}
             for name, setting in PAGE_SETTINGS.items()
         },
-        left_out=stored.left_out,
+        left_out=stored.left_out | ({MARK_NAME: problem} if (problem := current()[SiteMarks].problem) else {}),
         form=form,
         group=group if form else "",
         asks_proof=form and (_is_proved(group) or "password" in form.errors),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.base.cluster.base import Base
 
+COMMANDS = {"mark": "cli:mark"}
 INTERFACES = ("pages",)
 TABLES = ("models",)
 

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, request, send_file
 from koyjabo.base.colours.palette import DEFAULT_PALETTE, Palette
 from koyjabo.base.settings.schema import Settings
 from koyjabo.web.assets.asset_tags import asset
-from koyjabo.web.assets.static_files import DAY_CACHING, FOREVER_CACHING, STATIC_FOLDER
+from koyjabo.web.assets.static_files import DAY_CACHING, FOREVER_CACHING, SHARED_CACHING, STATIC_FOLDER
 from koyjabo.web.current import current
 from koyjabo.web.pages.links import site_origin
 from .mark import MEDIA_TYPES
@@ -79,7 +79,7 @@ def vector_icon() -> Response:
     own, ground = current()[SiteMarks].mark, _palette().ground.light
     drawn = RING.format(ground, _palette().on_ground.light).encode()
     content = own.content if own and own.kind == "svg" else drawn
-    return _picture(content, MEDIA_TYPES["svg"], DAY_CACHING)
+    return _picture(content, MEDIA_TYPES["svg"], SHARED_CACHING)
 
 
 @bp.get(f"/<any({', '.join(map(repr, ICON_FILES))}):icon_file>")
@@ -88,12 +88,12 @@ def pixel_icon(icon_file: str) -> Response:
     own, palette = current()[SiteMarks].mark, _palette()
     static_file, size = ICON_FILES[icon_file]
     if own and own.kind == "png":
-        return _picture(own.content, MEDIA_TYPES["png"], DAY_CACHING)
+        return _picture(own.content, MEDIA_TYPES["png"], SHARED_CACHING)
     if palette is DEFAULT_PALETTE:
         response = send_file(STATIC_FOLDER / static_file)
-        response.headers["Cache-Control"] = DAY_CACHING
+        response.headers["Cache-Control"] = SHARED_CACHING
         return response
-    return _picture(icon(palette, size), MEDIA_TYPES["png"], DAY_CACHING)
+    return _picture(icon(palette, size), MEDIA_TYPES["png"], SHARED_CACHING)
 
 
 @bp.get("/card.png")

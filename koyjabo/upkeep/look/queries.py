@@ -1,5 +1,7 @@
 """Queries for the mark of the site."""
 
+from typing import NamedTuple
+
 from sqlalchemy import delete, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
@@ -11,19 +13,26 @@ from .mark import Mark
 from .models import SiteMark
 
 
-def newest(session: Session | Connection, known: Mark | None) -> Mark | None:
-    """The stored mark. Its content is only read if it is not `known`."""
-    digest = session.scalar(select(SiteMark.digest))
-    if digest is None or (known and digest == known.digest):
-        return known if digest else None
-    row = session.execute(select(SiteMark.kind, SiteMark.content, SiteMark.digest)).one_or_none()
-    return Mark(*row) if row else None  # another server may have removed it since
+class StoredMark(NamedTuple):
+    """A row, which may come from an earlier version or a changed backup. `content` is only read if it is needed."""
+
+    digest: str
+    content: bytes = b""
 
 
-def locked(session: Session, known: Mark | None) -> Mark | None:
-    """The stored mark, as `newest` reads it. Other changes wait until the end of the transaction."""
+def newest(session: Session | Connection, known: str) -> StoredMark:
+    """The stored mark, without its content if its digest is `known`."""
+    digest = session.scalar(select(SiteMark.digest)) or ""
+    if digest == known:
+        return StoredMark(digest)
+    row = session.execute(select(SiteMark.digest, SiteMark.content)).one_or_none()
+    return StoredMark(*row) if row else StoredMark("")  # another server may have removed it since
+
+
+def locked_digest(session: Session) -> str:
+    """The digest of the stored mark, or "". Other changes wait until the end of the transaction."""
     lock_limit(session, SiteMark)
-    return newest(session, known)
+    return session.scalar(select(SiteMark.digest)) or ""
 
 
 def store(session: Session, mark: Mark | None, entry: AuditRecord) -> None:

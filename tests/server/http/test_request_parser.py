@@ -88,8 +88,9 @@ def work(request: bytes) -> int:
     sys.setprofile(lambda *_: next(called))
     try:
         with suppress(Refused):
+            rest = b""
             for at in range(0, len(request), RECEIVED):
-                parser.feed(request[at : at + RECEIVED])
+                rest = parser.feed(rest + request[at : at + RECEIVED])
     finally:
         sys.setprofile(None)
         gc.enable()
@@ -192,3 +193,14 @@ def test_a_response_is_generated_only_as_fast_as_the_client_reads():
         until(lambda: is_closed)  # the server does not wait for a closed client
         assert len(made) < PIECES
         assert len(all_of(ask(CLOSE))) > PIECES * len(PIECE)
+
+
+def test_a_body_of_many_chunks_is_parsed_after_its_head_and_then_counts_for_the_named_client():
+    parser = RequestParser(BodyLimits(LARGEST_BODY, proxies=1))
+    parser.peer = "127.0.0.1"
+    start = head("POST", "/list", "X-Forwarded-For: 203.0.113.9", "Transfer-Encoding: chunked")
+    body = chunked(*[b"a"] * 90)
+    assert parser.feed(start + body) == body
+    assert (parser.body, parser.client) == (b"", "203.0.113.9")
+    assert parser.feed(body) == b""
+    assert (parser.is_complete, len(parser.body)) == (True, 90)

@@ -9,9 +9,11 @@ from zlib import crc32
 
 import pytest
 from PIL import Image
+from support.application.commands import koyjabo
 from support.application.site import Site
 from support.people.admins import panel
-from support.people.page_readers import Reader
+from support.people.page_readers import Reader, words
+from support.programs.processes import ROOT
 
 from koyjabo.base.colours.palette import DEFAULT_PALETTE, palette_of
 from koyjabo.base.core.errors import InvalidInput
@@ -22,6 +24,7 @@ from koyjabo.upkeep.look.site_marks import SiteMarks
 
 ORANGE = "#ff7700"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><circle r="1"/></svg>'
+NAMESPACE = "http://www.w3.org/2000/svg"
 PAGES = ("/", "/login", "/receipt", "/communities", "/offline")
 
 
@@ -67,7 +70,7 @@ def test_only_the_default_name_without_a_colour_has_the_colours_of_the_flag():
     assert of(SITE_NAME="Rail") not in (DEFAULT_PALETTE, palette_of(ORANGE))
 
 
-@pytest.mark.parametrize("content", [b"<?xml version='1.0'?><!DOCTYPE svg>" + SVG, png()], ids=["svg", "png"])
+@pytest.mark.parametrize("content", [b"<?xml version='1.0'?><!-- a mark -->" + SVG, png()], ids=["svg", "png"])
 def test_a_mark_is_on_all_pages_until_an_admin_removes_it(site, content):
     admin = panel(site)
     upload(admin, content)
@@ -76,7 +79,7 @@ def test_a_mark_is_on_all_pages_until_an_admin_removes_it(site, content):
     for path in PAGES:
         assert f'<img src="{address}"' in site.client.get(path).text, path
     answer = site.client.get(address)
-    assert (answer.data, answer.mimetype) == (content, mark.media_type)
+    assert (answer.data, answer.mimetype) == (mark.content, mark.media_type)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none';")
     upload(admin, b"", remove="1")
@@ -96,6 +99,14 @@ def chunks(header: bytes) -> bytes:
     )
 
 
+def with_two_headers() -> bytes:
+    """A decoder that believes the first header unpacks 60,000 pixels a line."""
+    large, small = (pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0) for size in (60_000, 9))
+    header = pack(">I", 13) + b"IHDR" + small + pack(">I", crc32(b"IHDR" + small))
+    whole = chunks(large)
+    return whole[:33] + header + whole[33:]
+
+
 def damaged_png() -> bytes:
     whole = png()
     return whole[:40] + bytes([whole[40] ^ 1]) + whole[41:]
@@ -105,7 +116,7 @@ def damaged_png() -> bytes:
     "content",
     [
         *(b"", b"<html></html>", b"<svg></svg>", b"GIF89a", SVG[:-3], damaged_png(), png()[:-12], png() + b"<script>"),
-        *(png(2049, 1), SVG + b" " * MAX_MARK_BYTES, chunks(b""), chunks(bytes(13))),
+        *(png(2049, 1), SVG + b" " * MAX_MARK_BYTES, chunks(b""), chunks(bytes(13)), with_two_headers()),
         b'<!DOCTYPE svg [<!ENTITY a "'
         + b"a" * 1000
         + b'">'
@@ -127,7 +138,7 @@ def test_the_form_of_a_refused_mark_is_shown_again_with_the_reason(site):
 def test_every_server_of_a_site_shows_the_mark_that_one_has_stored(database):
     with Site(database.url) as one, Site(database.url) as other:
         one.services[SiteMarks].change(OPERATOR, mark_of(SVG))
-        assert other.client.get(f"/mark/{mark_of(SVG).digest}.svg").data == SVG
+        assert other.client.get(f"/mark/{mark_of(SVG).digest}.svg").data == mark_of(SVG).content
         assert other.services[SiteMarks].mark == one.services[SiteMarks].mark == mark_of(SVG)
         one.services[SiteMarks].change(OPERATOR, None)
         other.services[SiteMarks].refresh()
@@ -143,3 +154,79 @@ def test_admins_of_two_servers_change_the_mark_at_once_and_both_servers_show_the
         both[0].change(OPERATOR, marks[0])
         both[1].refresh()
         assert both[1].mark == both[0].mark == marks[0]
+
+
+def drawing(inside: str, head: str = "", **attributes: str) -> bytes:
+    spaces = f'xmlns="{NAMESPACE}" xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:ink="http://ink.example"'
+    more = "".join(f' {name}="{value}"' for name, value in attributes.items())
+    return f"{head}<svg {spaces}{more}>{inside}</svg>".encode()
+
+
+REFUSED = {
+    "DOCTYPE": drawing("<g/>", '<!DOCTYPE svg [<!ENTITY a "b">]>'),
+    "<?xml-stylesheet?>": drawing("<g/>", '<?xml-stylesheet href="a.css"?>'),
+    "onload": drawing("<g/>", onload="run()"),
+    "clip-path in <clipPath>": drawing('<clipPath id="a"><g clip-path="url(#a)"/></clipPath>'),
+    "stroke-dasharray": drawing('<path style="stroke-dasharray:1 2"/>'),
+    "filter": drawing('<g filter="url(#a)"/>'),
+    "url(": drawing('<path fill="url(https://a.example/#b)"/>'),
+    "#a": drawing('<g id="a"/><path fill="url(#a)"/>'),
+    "#b": drawing('<path fill="url(#b)"/>'),
+    "href": drawing('<linearGradient xlink:href="https://a.example/#b"/>'),
+    "2,000": drawing("<g/>" * 2_000),
+    "20 deep": drawing("<g>" * 20 + "</g>" * 20),
+    **{
+        f"<{name}>": drawing(f"<{name}/>")
+        for name in (
+            *("text", "use", "symbol", "image", "mask", "filter", "pattern", "marker", "a", "style", "script", "set"),
+            *("animate", "foreignObject", "switch", "svg"),
+        )
+    },
+}
+
+
+def test_a_costly_part_of_a_drawing_is_refused_by_name():
+    for part, content in REFUSED.items():
+        with pytest.raises(InvalidInput) as refused:
+            mark_of(content)
+        assert part in refused.value.details["mark"]
+
+
+def test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_foreign_namespaces():
+    """Inkscape, Illustrator and Figma write such files."""
+    gradient = '<linearGradient id="a"><stop offset="0" style="stop-color:#123;stop-opacity:1"/></linearGradient>'
+    other = '<radialGradient id="b" xlink:href="#a" gradientUnits="userSpaceOnUse"/>'
+    clip = '<clipPath id="c"><rect width="9" height="9"/></clipPath>'
+    path = '<g clip-path="url(#c)"><title>Ours &amp; theirs</title><path style="fill:url(#b)" d="M0 0h9"/></g>'
+    kept = f"<defs>{gradient}{other}{clip}</defs>{path}"
+    noise = '<!-- drawn --><metadata><ink:a/><?xpacket?></metadata><ink:view x="1"><path d="M0"/></ink:view>'
+    styled = kept.replace(
+        'style="fill:url(#b)"', 'class="st0" ink:label="x" style="fill:url(#b);stroke-dasharray:none;-ink-a:b"'
+    )
+    stored = mark_of(drawing(noise + styled, "<?xml version='1.0' encoding='utf-8'?>", viewBox="0 0 9 9")).content
+    head = f'<svg xmlns="{NAMESPACE}" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'
+    assert stored.decode() == f"{head}{kept}</svg>"
+    assert mark_of(stored).content == stored
+
+
+@pytest.mark.long(
+    proved_by="upkeep/look/test_look.py::test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_foreign_namespaces"
+)
+def test_every_icon_of_a_well_known_set_is_a_mark():
+    icons = [*(ROOT / "node_modules" / "lucide-static" / "icons").glob("*.svg")]
+    assert len(icons) > 1_000
+    for icon in icons:
+        mark = mark_of(icon.read_bytes())
+        assert mark_of(mark.content) == mark
+
+
+def test_a_stored_mark_that_is_refused_is_left_out_until_the_operator_removes_it(site):
+    site.services[SiteMarks].change(OPERATOR, mark_of(SVG))
+    site.rows("UPDATE site_marks SET digest = 'other', content = :content", content=REFUSED["<script>"])
+    site.services[SiteMarks].refresh()
+    assert 'src="/mark/' not in site.client.get("/").text
+    assert "Mark is not in use. An SVG has only shapes" in words(panel(site).get("/admin/server"))
+    removed = koyjabo("mark", "--remove", DATABASE_URL=site.database_url)
+    assert (removed.exit_code, removed.output) == (0, "The site has no mark.\n")
+    site.services[SiteMarks].refresh()
+    assert site.services[SiteMarks].problem == ""
