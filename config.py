@@ -37,6 +37,17 @@ DATABASES_OF_ADDRESSES = {
 }
 """Settings that name MaxMind databases, with the remedy if one cannot be used."""
 
+CERT_FILE = "SSL_CERT_FILE"
+CERT_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL, Amazon Linux
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",  # macOS, BSD
+    "/usr/local/share/certs/ca-root-nss.crt",  # FreeBSD
+)
+"""Files with the certificate authorities that a machine trusts."""
+
 NAMES = {str(field.alias) for field in Settings.model_fields.values()}
 AS_NUMBER = "autonomous_system_number"
 
@@ -53,6 +64,7 @@ def load(
     Raises SettingsError for the first setting that cannot be used, and for a missing SQLite file unless
     `creates_database` is set. A value without anything but white space counts as not set.
     """
+    _name_trusted_authorities()
     raw = _given(overrides or {})
     given = {name: _text(name, value) for name, value in raw.items()}
     made = {"secret_key", "database_url"} - {name.lower() for name in given}
@@ -113,6 +125,15 @@ def _secret_key(settings: Settings, raw: Mapping[str, Any], instance: Path) -> s
             "that the next start generates a new one."
         )
     return SecretKey(key, kept)
+
+
+def _name_trusted_authorities() -> None:
+    """Name the file with the machine's certificate authorities, for PostgreSQL's `sslrootcert=system`, Redis and the
+    mail server. The OpenSSL in a driver's wheel would look for it in a folder of the machine that built the wheel.
+    """
+    file = next(filter(os.path.isfile, CERT_FILES), None)
+    if file and not os.environ.get(CERT_FILE):
+        os.environ[CERT_FILE] = file
 
 
 def require_backup_folder(settings: Settings) -> None:

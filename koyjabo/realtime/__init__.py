@@ -16,7 +16,7 @@ def register(base: "Base") -> None:
 
     from koyjabo.base.cluster.base import TICK_S
     from koyjabo.base.models import SITE
-    from koyjabo.base.observability.all_metrics import CONNECTIONS_GAUGE
+    from koyjabo.base.observability.all_metrics import CONNECTIONS_GAUGE, REFUSED_MESSAGES_GAUGE
     from koyjabo.base.observability.services import ObservabilityServices
     from koyjabo.counting.visits import Visits
     from koyjabo.presence.visitors.active_visitors import ActiveVisitors
@@ -32,7 +32,9 @@ def register(base: "Base") -> None:
     base.every(interval_s, base.services[ActiveVisitors].refresh, base.services[VisitorSockets].renew, *refresh)
     base.every(TICK_S, rooms.leave_empty)
     base.services[ObservabilityServices].socket_log.measure_delivery(rooms.caused_by_visits)
-    base.services[ObservabilityServices].gauges.provide(CONNECTIONS_GAUGE, partial(socket_counts, realtime.fanout))
+    gauges = base.services[ObservabilityServices].gauges
+    gauges.provide(CONNECTIONS_GAUGE, partial(socket_counts, realtime.fanout))
+    gauges.provide(REFUSED_MESSAGES_GAUGE, lambda: base.cluster.bus.refused)
     base.on(base.signals.value_received, rooms.receive)
     base.on(base.signals.value_received, realtime.site.received, of=STATS_ROOM)
     base.on(base.signals.active_changed, realtime.site.active_changed, of=SITE)

@@ -5,7 +5,6 @@ wait.
 import logging
 import queue
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from socketio import PubSubManager
@@ -28,7 +27,7 @@ class RoomManager(PubSubManager, LocalFanout):
         super().__init__(channel=SOCKETIO_CHANNEL, logger=logging.getLogger("koyjabo.socketio"))
         self._bus = bus
         self._listening = False
-        self._received: queue.Queue[bytes] = queue.Queue(MAX_WAITING_MESSAGES)
+        self._received: queue.Queue[dict[str, Any]] = queue.Queue(MAX_WAITING_MESSAGES)
 
     def initialize(self) -> None:
         """Start listening. Idempotent: our server calls this on startup, and python-socketio whenever a client
@@ -43,9 +42,5 @@ class RoomManager(PubSubManager, LocalFanout):
         self._bus.send_to_queue(self.json.dumps(data))
 
     def _listen(self) -> Iterator[dict[str, Any]]:
-        """Yield messages forever. Skips anything that is not a JSON object, because other programs may publish here."""
         while True:
-            with suppress(ValueError, RecursionError):
-                parsed = self.json.loads(self._received.get())
-                if isinstance(parsed, dict):
-                    yield parsed
+            yield self._received.get()

@@ -1,6 +1,8 @@
 """Messages that other processes publish: events reach every page unchanged, and invalid messages are ignored."""
 
 import json
+import pickle
+import re
 import uuid
 from decimal import Decimal
 from functools import partial
@@ -120,6 +122,20 @@ def assert_works(server, redis, *messages, channels=CHANNELS):
         wait_until_same(flat(open_pages), each_worker, PATIENCE_S, lambda stats: stats.total == before + 6)
         for page in flat(open_pages):
             assert_never_fell(page)
+
+
+def test_a_pickled_message_is_not_read_but_named_once_by_each_worker_and_counted(server, redis):
+    """python-socketio pickled its messages before 5.14."""
+    for number in range(3):
+        publish(redis, pickle.dumps({"method": "emit", "event": "notice", "data": number}), QUEUE)
+    wait_until(lambda: refused_messages(server) >= 6, "both workers count them")
+    lines = [line for line in server.log.splitlines() if "channel=flask-socketio" in line and "python-socketio" in line]
+    assert len(lines) == 2, server.log
+    assert all("bus_message_refused" in line and "5.14" in line for line in lines)
+
+
+def refused_messages(server) -> float:
+    return sum(map(float, re.findall(r"^koyjabo_bus_messages_refused_total (.+)$", server.metrics(), re.MULTILINE)))
 
 
 def test_events_that_another_process_publishes_reach_every_page_unchanged(server, outside):

@@ -51,7 +51,7 @@ class Cluster:
 
 
 def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Cluster:
-    """Connect to REDIS_URL or, if it is not set, use the memory of a single worker."""
+    """Connect to REDIS_URL or, if it is not set, use the memory of a single worker. Raises Unusable."""
     if not settings.redis_url:
         return Cluster(MemoryWorkers(), Bus())
     from .outbox import RedisOutbox, SharedRedis
@@ -60,6 +60,7 @@ def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Clus
     from .workers_redis import RedisWorkers
 
     client = connect(settings.redis_url)
+    client.refuse_cluster()
     outbox = RedisOutbox(runtime, client, signals.redis_returned.send)
     bus = RedisBus(client, outbox, runtime, signals, settings.publish_interval_ms / 1000)
     return Cluster(RedisWorkers(client, outbox), bus, SharedRedis(client, outbox), bus)

@@ -14,6 +14,11 @@ class Bus:
     """
 
     @property
+    def refused(self) -> int:
+        """Number of received messages that could not be used."""
+        return 0
+
+    @property
     def heard(self) -> Collection[str]:
         """The rooms that this worker is subscribed to."""
         return ()

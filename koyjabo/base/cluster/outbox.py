@@ -10,7 +10,7 @@ from typing import NamedTuple
 import redis
 
 from koyjabo.base.core.runtime import Runtime
-from .redis_client import RedisClient
+from .redis_client import RedisClient, cause_of_error
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class RedisOutbox:
             self._record_success()
         except (redis.RedisError, OSError) as error:
             if not self._client.note("send", error) and self.reachable:
-                log.error("redis_unreachable cause=%r try='check REDIS_URL'", str(error))
+                log.error("redis_unreachable cause=%r try='check REDIS_URL'", cause_of_error(error))
             self.reachable = False
             return False
         except Exception:

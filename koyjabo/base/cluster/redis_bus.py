@@ -31,6 +31,8 @@ WORKERS_CHANNEL = "koyjabo:workers"
 ECHO_S = 1.0
 """How long `broadcast` waits to receive its own message, s."""
 
+PICKLE_START = b"\x80"
+
 ROOM_CHANNEL = "koyjabo:room:"
 """Prefix of room channels."""
 
@@ -51,7 +53,7 @@ class RedisBus(Bus):
         self._newly_heard: dict[str, None] = {}
         self._numbers = itertools.count()
         self._echoes: dict[Any, Waiter] = {}  # by number of the message this worker waits to receive
-        self._on_queue: Callable[[bytes], object] = lambda data: None
+        self._on_queue: Callable[[dict[str, Any]], object] = lambda message: None
 
     @property
     def heard(self) -> Collection[str]:
@@ -60,6 +62,10 @@ class RedisBus(Bus):
             for channel in list(self._listener.channels)
             if channel.startswith(ROOM_CHANNEL)
         ]
+
+    @property
+    def refused(self) -> int:
+        return self._listener.refused
 
     def publish(self, room: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
         channel = ROOM_CHANNEL + room
@@ -108,7 +114,7 @@ class RedisBus(Bus):
     def leave(self, room: str) -> None:
         self._listener.remove(ROOM_CHANNEL + room)
 
-    def start(self, on_queue: Callable[[bytes], object]) -> None:
+    def start(self, on_queue: Callable[[dict[str, Any]], object]) -> None:
         """Start listening. Call this once. `on_queue` is called with each message from Socket.IO's queue, in the
         listening task.
         """
@@ -135,15 +141,17 @@ class RedisBus(Bus):
     # The following methods run in the listener's task.
 
     def _receive(self, channel: str, data: bytes | None) -> None:
-        """Handle a message. `data` is None when Redis has confirmed the subscription."""
-        if channel == SOCKETIO_CHANNEL:
-            if data is not None:
-                self._on_queue(data)
-        elif data is None:
+        """Handle a message. `data` is None when Redis has confirmed the subscription. Raises ValueError for a message
+        of another program.
+        """
+        if data is None:
             if channel.startswith(ROOM_CHANNEL):
                 self._announce_soon(channel.removeprefix(ROOM_CHANNEL))
-        elif message := _parsed(data):
-            if message.get("from") != self._worker:
+        elif data:  # not of RedisClient.probe
+            message = _parsed(data)
+            if channel == SOCKETIO_CHANNEL:
+                self._on_queue(message)
+            elif message.get("from") != self._worker:
                 self._dispatch(channel, message)
             elif echo := self._echoes.pop(message.get("echo"), None):  # otherwise the sender has given up
                 self._dispatch(channel, message)
@@ -172,10 +180,14 @@ class RedisBus(Bus):
             self._signals.value_received.send(channel.removeprefix(ROOM_CHANNEL), state=message["state"])
 
 
-def _parsed(data: bytes) -> dict[str, Any] | None:
-    """The message as a JSON object; None for anything else, because other programs may publish here."""
+def _parsed(data: bytes) -> dict[str, Any]:
+    """The message as a JSON object. Raises ValueError for anything else, because other programs may publish here."""
+    if data.startswith(PICKLE_START):  # never read, because it may contain code
+        raise ValueError("it is pickled, as by python-socketio before 5.14: upgrade it where the message comes from")
     try:
         message = json.loads(data)
     except (ValueError, RecursionError):
-        return None
-    return message if isinstance(message, dict) else None
+        raise ValueError("it is not JSON") from None
+    if not isinstance(message, dict):
+        raise ValueError("it is not a JSON object")
+    return message

@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from redis.exceptions import AuthorizationError, NoScriptError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from koyjabo.base.settings.redis_url import RedisAddress, parse
+from koyjabo.base.core.errors import Unusable
+from koyjabo.base.settings.redis_url import NO_CLUSTER, RedisAddress, parse
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,9 @@ WATCH_S = 1.0
 
 REDIS_REFUSALS = (redis.ResponseError, redis.AuthenticationError, AuthorizationError)
 """Errors of a Redis that responds: a wrong password, a missing right, no memory, a replica."""
+
+CLUSTER_REPLIES = {"MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT", "TRYAGAIN"}
+"""First words of the errors that only a node of a cluster replies."""
 
 PROBES = (("EVAL", "return redis.call('EXISTS', KEYS[1])", 1, "koyjabo:probe"), ("PUBLISH", "koyjabo:workers", ""))
 """A command of each kind that this program needs. Workers ignore the empty message."""
@@ -39,7 +44,15 @@ def connect(url: str) -> "RedisClient":
     address = parse(url)
     if address.service:
         return SentinelClient(_by_sentinels(address))
-    return RedisClient(redis.Redis.from_url(url, **_limits(url)))
+    return RedisClient(redis.Redis.from_url(address.urls[0], **_limits(url)))
+
+
+def cause_of_error(error: Exception) -> str:
+    """The error in Redis' own words. redis-py leaves out the first word of many replies."""
+    first, text = getattr(error, "status_code", None) or "", str(error)
+    if first in CLUSTER_REPLIES:
+        return NO_CLUSTER
+    return text if text.startswith(first) else f"{first} {text}"
 
 
 def _limits(url: str) -> dict[str, Any]:
@@ -90,9 +103,10 @@ class RedisClient:
         if not isinstance(error, REDIS_REFUSALS):
             self._refusals.pop(task, None)
             return False
-        if task not in self._refusals and str(error) not in self._refusals.copy().values():
-            log.error("redis_refused cause=%r", str(error))
-        self._refusals.setdefault(task, str(error))
+        cause = cause_of_error(error)
+        if task not in self._refusals and cause not in self._refusals.copy().values():
+            log.error("redis_refused cause=%r", cause)
+        self._refusals.setdefault(task, cause)
         return True
 
     def origin(self) -> str:
@@ -114,6 +128,12 @@ class RedisClient:
         """Check that Redis responds and allows what this program needs. Raises redis.RedisError or OSError."""
         for command in PROBES:
             self.run(*command)
+
+    def refuse_cluster(self) -> None:
+        """Raises Unusable if the server is a node of a cluster. One that does not say, or is down, may be used."""
+        with suppress(redis.RedisError, OSError):
+            if self.run("INFO", "cluster").get("cluster_enabled"):
+                raise Unusable(NO_CLUSTER)
 
     def new_connection(self) -> Any:
         """A new redis-py connection for subscriptions, not yet connected. It does not count towards the pool's
@@ -159,7 +179,7 @@ class SentinelClient(RedisClient):
             try:
                 current = self._pool.get_master_address()
             except (redis.RedisError, OSError) as error:
-                log.info("sentinels_unavailable cause=%r", str(error))
+                log.info("sentinels_unavailable cause=%r", cause_of_error(error))
                 continue
             if before not in (None, current):
                 log.warning("redis_master_changed master=%s:%s", *current)

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from koyjabo.base.core.runtime import Runtime
-from .redis_client import RedisClient
+from .redis_client import RedisClient, cause_of_error
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,9 @@ subscription.
 """
 
 LISTEN_RETRY_S = 1.0
+
+MAX_CAUSES = 20
+"""How many causes to refuse a message are logged, each of them once."""
 
 LISTEN_S = 1.0
 """Redis is pinged when no message has arrived for this long, s."""
@@ -32,6 +35,9 @@ class Listener:
 
     def __init__(self, client: RedisClient, runtime: Runtime, channels: Iterable[str], receive: Receive) -> None:
         self.channels = set(channels)
+        self.refused = 0
+        """Number of messages that could not be used."""
+        self._causes: set[str] = set()
         self._client = client
         self._runtime = runtime
         self._receive = receive
@@ -63,7 +69,7 @@ class Listener:
                 self._listen(connection)
             except (redis.RedisError, OSError) as error:
                 if not self._client.note("listen", error) and self._connection is not None:
-                    log.info("bus_interrupted cause=%r", str(error))
+                    log.info("bus_interrupted cause=%r", cause_of_error(error))
             except Exception:
                 log.exception("bus_failed")
             finally:
@@ -106,7 +112,10 @@ class Listener:
         try:
             self._receive(channel, data)
         except ValueError as error:  # possible for a message in transit when a clock was set back
-            log.warning("bus_message_refused channel=%s cause=%r", channel, str(error))
+            self.refused += 1
+            if len(self._causes) < MAX_CAUSES and str(error) not in self._causes:
+                self._causes.add(str(error))
+                log.warning("bus_message_refused channel=%s cause=%r", channel, str(error))
         except Exception:
             log.exception("bus_message_failed channel=%s", channel)
 
@@ -125,7 +134,7 @@ class Listener:
             with self._writing:
                 self._write()
         except (redis.RedisError, OSError) as error:  # the listening task notices the error as well, and reconnects
-            log.info("bus_subscription_failed cause=%r", str(error))
+            log.info("bus_subscription_failed cause=%r", cause_of_error(error))
 
     def _write(self) -> None:
         with self._lock:

@@ -107,7 +107,12 @@ def _try_to_open(path: str, timeout_s: float) -> SqliteConnection | None:
         number = _number_of(path)
         existing = f"{Path(path).absolute().as_uri()}?mode=rw"  # SQLite does not create a missing file
         connection = sqlite3.connect(  # does not read the log
-            existing, timeout_s, isolation_level=None, check_same_thread=False, factory=SqliteConnection, uri=True
+            existing,
+            timeout=timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=SqliteConnection,
+            uri=True,
         )
         connection.path, connection.file = path, number
         unless_used.callback(connection.close)

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_pton
 
+from .embedded_ipv4 import ipv4_bytes
 from .maxmind_file import NETWORK_DATA, MaxMindFile, lookup_key
 
 DATACENTRE, OTHER_NETWORK = NETWORKS = ("datacentre", "other")
@@ -24,7 +25,6 @@ HOSTING_RANGES = NETWORK_DATA / "hosting.bin"
 """The addresses of HOSTERS, as `make assets` writes them (tools/assets/networks.mjs)."""
 
 AS_NUMBER = "autonomous_system_number"
-MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 """The first bytes of an IPv4 address that is written as an IPv6 address (RFC 4291)."""
 
 IsHosted = Callable[[str], bool]
@@ -83,7 +83,7 @@ def _number(address: str) -> int:
     if ":" not in address:
         return int.from_bytes(inet_pton(AF_INET, address))
     packed = inet_pton(AF_INET6, address)
-    return int.from_bytes(packed[12:] if packed.startswith(MAPPED_PREFIX) else packed[:8])
+    return int.from_bytes(ipv4_bytes(packed) or packed[:8])
 
 
 def _by_databases(files: Sequence[Path]) -> IsHosted:

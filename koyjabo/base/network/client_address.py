@@ -5,12 +5,14 @@ limits; an IPv6 address shares them with its neighbours. Stores no addresses.
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, NamedTuple
 
 from . import origins
+from .embedded_ipv4 import ipv4_in
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +44,17 @@ sets it before the request changes anything.
 TIMES_LOCAL = 10
 """LOCAL gets this many times an address's limits, because it may be a proxy that does not name its clients."""
 
-SENTENCE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
+SENTENCE = "All visitors seem to come from %s: set TRUSTED_PROXIES"
 
-ENOUGH_REQUESTS = 20
-"""If this many requests came from this machine, and none from elsewhere, they probably come through a proxy."""
+ENOUGH_REQUESTS, ENOUGH_BROWSERS = 20, 20
+"""If this many requests came from this machine, or this many browsers use one private address, and no request came from
+elsewhere, they probably come through a proxy.
+"""
+
+PRIVATE_NETWORKS = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
+)
+"""RFC 1918, 6598 and 4193: also the gateways of containers."""
 
 
 def hops(environ: Mapping[str, Any], most: int) -> list[str]:
@@ -127,7 +136,7 @@ def neighbourhood(address: str) -> str:
     except ValueError:
         return address
     if isinstance(ip, IPv6Address):
-        return str(ip.ipv4_mapped or int(ip) >> 64)
+        return str(ipv4_in(ip) or int(ip) >> 64)
     return address
 
 
@@ -195,22 +204,47 @@ class AddressCounter:
                 del self._counts[network]
 
 
+def private_address(key: str) -> str:
+    """The private address, or network of an IPv6 address, with this `limit_key`; "" for others."""
+    with suppress(ValueError):
+        ip = IPv6Address(int(key) << 64) if key.isdecimal() else ip_address(key)
+        return str(ip) if any(ip in network for network in PRIVATE_NETWORKS) else ""
+    return ""
+
+
 class LocalProxy:
-    """Notices a proxy on this machine whose clients cannot be distinguished, because TRUSTED_PROXIES is not set."""
+    """Notices a proxy on this machine or at a private address whose clients cannot be distinguished, because
+    TRUSTED_PROXIES is not set, or the proxy does not name its clients.
+    """
 
     def __init__(self) -> None:
-        # True until another machine sends a request. An attribute, not a method, because every remote request sets it.
+        # True until a request comes from elsewhere. An attribute, not a method, because every request reads it.
         self.is_alone = True
+        self.address = ""
+        """The address that all visitors seem to have; "" if there is nothing to do."""
         self._requests = 0
+        self._private = ""
+        self._browsers: set[str] = set()
 
-    def seen(self) -> None:
-        """Note a request that counts towards one of LOCAL_KEYS."""
-        if self.is_alone:
-            self._requests += 1
-            if self._requests == ENOUGH_REQUESTS:
-                log.warning("local_proxy advice=%r", SENTENCE)
+    def seen(self, key: str, user_agent: str) -> None:
+        """Note a request that counts towards the `limit_key`."""
+        if key in LOCAL_KEYS:
+            self._requests += not self._private
+            address, is_enough = LOCAL_PROXY, self._requests >= ENOUGH_REQUESTS
+        else:
+            address = private_address(key)
+            self.is_alone = bool(address) and self._private in ("", address)
+            self._private = address
+            self._browsers.add(user_agent)
+            is_enough = len(self._browsers) >= ENOUGH_BROWSERS
+        if not self.is_alone:
+            self.address = ""
+            self._browsers.clear()
+        elif is_enough and not self.address:
+            self.address = address
+            log.warning("local_proxy advice=%r", self.warning)
 
     @property
     def warning(self) -> str | None:
         """Advice for the operator; None if there is nothing to do."""
-        return SENTENCE if self._requests >= ENOUGH_REQUESTS and self.is_alone else None
+        return SENTENCE % self.address if self.address else None

@@ -7,6 +7,8 @@ from typing import Any
 
 import maxminddb
 
+from .embedded_ipv4 import ipv4_in
+
 NETWORK_DATA = Path(__file__).parent / "data"
 
 
@@ -41,4 +43,4 @@ def lookup_key(address: str | None) -> str | IPv6Address | None:
         ip = IPv6Address(address or "")
     except (OSError, ValueError):
         return None
-    return str(ip.ipv4_mapped) if ip.ipv4_mapped else ip
+    return str(ipv4_in(ip) or "") or ip

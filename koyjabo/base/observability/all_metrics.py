@@ -17,6 +17,9 @@ WAITING_VISITS_GAUGE = Gauge("koyjabo_visits_waiting", "visits waiting for their
 OLDEST_VISIT_GAUGE = Gauge(
     "koyjabo_oldest_visit_waiting_seconds", "how long the oldest of these visits has waited", max
 )
+REFUSED_MESSAGES_GAUGE = Gauge(
+    "koyjabo_bus_messages_refused", "messages from Redis that could not be used", sum, family=CounterMetricFamily
+)
 UNPROJECTED_VISITS_GAUGE = Gauge("koyjabo_visits_unprojected", "visits that are not in reports yet", max)
 LOOP_LAG_GAUGE = Gauge("koyjabo_loop_lag_seconds", "how late a worker is with the work it does every second", max)
 FREE_DISK_GAUGE = Gauge(

@@ -11,6 +11,7 @@ from koyjabo.base.core import page_patterns as patterns
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.sanitize import has_visible, tidy_name
 from koyjabo.base.network import origins
+from koyjabo.base.network.embedded_ipv4 import ipv4_in
 from . import smtp_url
 from .public_keys import ALGORITHM_ALIASES, KEY_TYPES
 
@@ -87,8 +88,8 @@ def address_list(value: str) -> str:
 
 def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     network = ipaddress.ip_network(value)
-    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
-    return ipaddress.ip_network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
+    inner = ipv4_in(network.network_address) if isinstance(network, ipaddress.IPv6Network) else None
+    return ipaddress.ip_network((inner, network.prefixlen - 96)) if inner and network.prefixlen >= 96 else network
 
 
 def origin(value: str) -> str:

@@ -19,8 +19,8 @@ KEY_SETTINGS = {"AUTH_PUBLIC_KEY", "AUTH_SHARED_SECRET", "SECRET_KEY"}
 
 
 def cleaned(name: str, text: str) -> str:
-    """The `stripped` value of a setting. Raises ValueError, with the end of a sentence, for what nobody means to write:
-    an invisible character, also percent-encoded in a URL, or quotation marks around the value.
+    """The `stripped` value of a setting. Raises ValueError, with the end of a sentence, for an invisible character,
+    also percent-encoded in a URL, and for quotation marks around the value.
     """
     value = stripped(text)
     for character in unquote(value) if name.endswith("_URL") else value:

@@ -10,6 +10,9 @@ SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
 SENTINEL_PORT = 26379
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+SYSTEM_STORE = "ssl_ca_certs=system"
+"""The option for the certificate authorities of this machine, which redis-py uses without any option."""
+
 SENTINEL_OPTIONS = {"sentinel_username": "username", "sentinel_password": "password"}
 
 NO_CLUSTER = "REDIS_URL: Redis Cluster is not supported. Use a single Redis server, or Sentinel."
@@ -39,12 +42,12 @@ class RedisAddress(NamedTuple):
 
 def parse(url: str) -> RedisAddress:
     """Parse a URL. Raises ValueError with a message that says what to write, and never contains the URL."""
-    scheme, _, rest = url.partition("://")
+    scheme = url.partition("://")[0]
     if scheme in CLUSTER_SCHEMES:
         raise ValueError(NO_CLUSTER)
     if scheme not in (*SERVER_SCHEMES, *SENTINEL_SCHEMES):
         raise ValueError(BAD_SCHEME)
-    address = _address(scheme, url, rest)
+    address = _address(scheme, url)
     if address is None:
         raise ValueError(UNREADABLE_URL.format(EXAMPLES[scheme.removeprefix("rediss").removeprefix("redis")]))
     for name, file in url_options.parse(urlsplit(address.urls[0]).query).items():
@@ -53,10 +56,13 @@ def parse(url: str) -> RedisAddress:
     return address
 
 
-def _address(scheme: str, url: str, rest: str) -> RedisAddress | None:
+def _address(scheme: str, url: str) -> RedisAddress | None:
     """The address, or None if redis-py would not read it as it was meant."""
     try:
-        address = _of_sentinels(scheme, rest) if scheme in SENTINEL_SCHEMES else RedisAddress((url,))
+        base, _, query = url.partition("?")
+        options = "&".join(option for option in query.split("&") if option != SYSTEM_STORE)
+        url = f"{base}?{options}" if options else base
+        address = _of_sentinels(scheme, url.partition("://")[2]) if scheme in SENTINEL_SCHEMES else RedisAddress((url,))
         return address if all(map(_is_readable, address.urls)) else None
     except ValueError:
         return None

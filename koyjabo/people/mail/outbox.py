@@ -185,13 +185,15 @@ class MailOutbox:
         self._runtime.start_task(deliver)
         self._runtime.later(TEST_MAIL_LIMIT_S, waiter.wake)
         waiter.wait()
-        error = outcome[0] if outcome else NotDelivered("timeout")
+        error = outcome[0] if outcome else NotDelivered("silent")
         log.info("mail_tested reason=%s", error)
         with suppress(LedgerUnavailable):
             if error is None:
                 self._database.write(outbox_queries.sent, queued_email.id, self._clock.now_ms())
             else:
-                self._database.write(outbox_queries.test_failed, queued_email, str(error), self._clock.now_ms())
+                self._database.write(
+                    outbox_queries.test_failed, queued_email, error.without_address(email), self._clock.now_ms()
+                )
         if error is not None:
             raise error
 
@@ -220,10 +222,10 @@ class MailOutbox:
             try:
                 self._deliver(queued_email)
             except NotDelivered as error:
-                self._fail(queued_email, str(error))
-            except Exception as error:  # an email that cannot be composed must not block the others
+                self._fail(queued_email, error)
+            except Exception:  # an email that cannot be composed must not block the others
                 log.exception("mail_not_composed kind=%s", queued_email.kind)
-                self._fail(queued_email, type(error).__name__)
+                self._fail(queued_email, NotDelivered("composed"))
             else:
                 self._database.write(outbox_queries.sent, queued_email.id, self._clock.now_ms())
                 log.info("mail_sent kind=%s", queued_email.kind)
@@ -251,9 +253,10 @@ class MailOutbox:
             raise NotDelivered("off")
         self._transport.send(server, mail_host(public_url), *self._composer.compose(queued_email, server))
 
-    def _fail(self, queued_email: QueuedEmail, reason: str) -> None:
-        is_given_up = self._database.write(outbox_queries.failed, queued_email.id, reason, self._clock.now_ms())
-        log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", queued_email.kind, reason)
+    def _fail(self, queued_email: QueuedEmail, error: NotDelivered) -> None:
+        failure, now_ms = error.without_address(queued_email.email), self._clock.now_ms()
+        is_given_up = self._database.write(outbox_queries.failed, queued_email.id, failure, now_ms)
+        log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", queued_email.kind, error)
 
     def _shared(self, pool: str = "") -> tuple[Charge, ...]:
         """The budgets of the networks and the server. All pools have the same size."""

@@ -1,6 +1,7 @@
 """Delivers emails by SMTP on a real thread, one at a time, so that a slow mail server never blocks the event loop."""
 
 import importlib
+import re
 import ssl
 import sys
 from collections.abc import Callable
@@ -24,14 +25,46 @@ MAX_REPLY_LENGTH = 300
 UNPATCHED_MODULES = ("smtplib", "socket", "ssl")
 
 
+SENDER_REFUSED = re.compile(
+    r"send\s?as\b|SendAsDenied|5\.7\.60|(sender|from)( envelope)?( address| identity)?( is)?:?.{0,20}"
+    r"\b(rejected|denied|refused|not (owned|allowed|permitted|authori[sz]ed|verified|match))|address is not verified",
+    re.IGNORECASE,
+)
+"""How Exchange, Outlook, Postfix, Yandex, Amazon SES and others refuse the address of the sender."""
+
+CERTIFICATE_KINDS = {18: "authority", 19: "authority", 20: "authority", 21: "authority", 62: "host", 64: "host"}
+"""Kinds of errors by OpenSSL's code: an unknown authority, or the certificate of another host."""
+
+ERROR_KINDS = {
+    "name": r"gaierror",
+    "refused": r"ConnectionRefusedError",
+    "silent": r"TimeoutError|SMTPServerDisconnected.*timed out",
+    "closed": r"SMTPServerDisconnected|Connection(Reset|Aborted)|BrokenPipe|SSLEOFError|SSLZeroReturn",
+    "no_starttls": r".*STARTTLS extension",
+    "no_login": r".*AUTH extension",
+    "no_password": r".*No suitable authentication",
+    "no_utf8": r".*SMTPUTF8",
+    "no_tls": r"SSLError.*(wrong.version.number|record.layer.failure|packet.length|http.request)",
+    "tls": r"SSL",
+}
+"""Patterns of an error's class and text, by kind. The first one that matches counts."""
+
+
 class NotDelivered(Exception):
     """The email was not delivered. The message is the SMTP status or the kind of error, without the server's reply,
-    which may contain an address. `reply` is the server's reply, which only the recipient may see.
+    which may contain an address. `reply` is the server's reply, which only the recipient may see, or the words of the
+    system.
     """
 
     def __init__(self, reason: str, reply: str = "") -> None:
         super().__init__(reason)
         self.reply = reply
+
+    def without_address(self, email: str) -> str:
+        """The reason and the reply, without email addresses and without the name in `email`."""
+        name = re.escape(email.partition("@")[0])
+        reply = re.sub(rf"[^\s<]*@[^\s>,;]*|\b{name}\b", "…", self.reply, flags=re.IGNORECASE)
+        return f"{self} {reply}".strip()
 
 
 class _InUtf8(str):
@@ -45,7 +78,12 @@ class _LoginInUtf8:
     """Completes smtplib's connections, which send users and passwords only in ASCII (RFC 4616 says UTF-8)."""
 
     def login(self, user: str, password: str) -> Any:
-        return super().login(user, _InUtf8(password))  # type: ignore[misc]  # CRAM-MD5 encodes the password
+        try:
+            return super().login(user, _InUtf8(password))  # type: ignore[misc]  # CRAM-MD5 encodes the password
+        except Exception as error:
+            if not hasattr(error, "smtp_error"):
+                error.smtp_error = self.esmtp_features.get("auth", "")  # type: ignore[attr-defined]  # what it offers
+            raise
 
     def auth(self, mechanism: str, respond: Callable[..., str | None], **options: Any) -> Any:
         def respond_in_utf8(*challenge: bytes) -> str | None:
@@ -74,7 +112,7 @@ class SmtpTransport:
         try:
             self._thread.do(lambda: self._deliver(server, hello, recipient, message, options))
         except LedgerUnavailable:
-            raise NotDelivered("timeout") from None
+            raise NotDelivered("silent") from None
 
     def close(self) -> None:
         """Close without waiting for a delivery in progress, which is repeated after the next start."""
@@ -140,12 +178,19 @@ def _work(take: Callable[[], list[Job[Callable[[], None], bool]]]) -> None:
 def reason(error: Any) -> str:
     """The status code of a refusal, such as `550`, or the kind of error."""
     status, _ = _response(error)
-    return str(status) if status is not None else type(error).__name__
+    if status is not None and status > 0:
+        return "sender" if SENDER_REFUSED.search(_reply(error)) else str(status)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return CERTIFICATE_KINDS.get(error.verify_code, "certificate")
+    text = f"{type(error).__name__}: {error}"
+    kinds = (kind for kind, words in ERROR_KINDS.items() if re.match(words, text, re.IGNORECASE))
+    return next(kinds, "other")
 
 
 def _reply(error: Any) -> str:
-    """The server's reply, on one line."""
+    """The server's reply, or the words of the system, on one line."""
     _, words = _response(error)
+    words = words or getattr(error, "verify_message", None) or getattr(error, "strerror", None)
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words or "")
     return " ".join(whole(text).split())[:MAX_REPLY_LENGTH]
 

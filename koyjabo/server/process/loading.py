@@ -203,7 +203,7 @@ def _database(settings: "Settings") -> "Path | str":
 def _migrate(parent: int) -> None:
     """Create the application, which migrates the database and creates the first admin. Then exit."""
     from koyjabo import create_app
-    from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
+    from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, Unusable, UnusableDatabase
     from koyjabo.server.loop import eventlet_loop
 
     status = 1
@@ -215,7 +215,7 @@ def _migrate(parent: int) -> None:
         with suppress(LedgerUnavailable):  # the workers will wait for the database and log that
             create_app(runtime=eventlet_loop.EventletRuntime())
         status = 0
-    except (UnusableDatabase, DatabaseInUse) as error:
+    except (Unusable, UnusableDatabase, DatabaseInUse) as error:
         say(str(error), sys.stderr)
     except BaseException:
         log.exception("start_failed")

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from flask import Flask
 
 import koyjabo
-from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
+from koyjabo.base.core.errors import DatabaseInUse, LedgerUnavailable, Unusable, UnusableDatabase
 from koyjabo.base.core.runtime import EventLoop, Waiter
 from koyjabo.base.database.outage_causes import reason_of
 from koyjabo.base.network.rate_limiter import Rate, share
@@ -82,7 +82,7 @@ def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, ap
     runtime = _make_runtime()
     try:
         app = _make_app(runtime, goes_on, routed)
-    except UnusableDatabase as error:
+    except (Unusable, UnusableDatabase) as error:
         with suppress(BrokenPipeError):
             os.write(writer, str(error)[:MAX_SENTENCE].encode())
         return 1
@@ -104,7 +104,8 @@ def _make_runtime() -> EventLoop:
 
 def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | None) -> Flask | None:
     """Complete `routed` as soon as the database can be reached; after a failed attempt, complete a new application
-    instead. Returns None if the worker has to stop before that. Raises UnusableDatabase.
+    instead. Returns None if the worker has to stop before that. Raises UnusableDatabase,
+    and Unusable for REDIS_URL.
     """
     is_logged = False
     while goes_on():

@@ -51,20 +51,31 @@ FORM_SETTINGS = {row: tuple(setting.name for setting in settings) for row, setti
 FORM_SETTINGS["total"] = ("STARTING_TOTAL",)
 """The settings of each row's form. Another feature may save a form (FORM_ENDPOINTS)."""
 
-MAIL_TIMEOUT = N_("The mail server did not respond in time. Many hosts block port 25: use 587 or 465.")
 MAIL_REASONS = {
-    "ConnectionRefusedError": N_("No mail server listens at this host and port."),
-    "SMTPConnectError": N_("The mail server refuses connections from this server."),
-    "SMTPNotSupportedError": N_("The mail server offers no STARTTLS or no login at this port."),
-    "SMTPServerDisconnected": N_("The mail server closed the connection. Check the port and the login."),
-    "SSLCertVerificationError": N_("The certificate of the mail server is not valid for this host."),
-    "SSLError": N_("The mail server has no TLS at this port: use STARTTLS for port 587, and TLS for port 465."),
-    "TimeoutError": MAIL_TIMEOUT,
+    "530": N_("The mail server requires a login or TLS first."),
+    **dict.fromkeys(("534", "535"), N_("The mail server refused the login.")),
     "address": N_("Your account's email is not an address that mail can be sent to."),
-    "gaierror": N_("The mail server's host has no address. Check its spelling."),
-    "timeout": MAIL_TIMEOUT,
-    **dict.fromkeys(("530", "534", "535"), N_("The mail server refused the user or the password.")),
+    "authority": N_("The certificate of the mail server is from an authority that this machine does not trust."),
+    "certificate": N_("The certificate of the mail server is not valid."),
+    "closed": N_("The mail server closed the connection. Check the port and the login."),
+    "composed": N_("The email could not be written; the server's log has the reason."),
+    "host": N_("The certificate of the mail server is not valid for this host."),
+    "name": N_("The mail server's host was not found. Check its spelling."),
+    "no_login": N_("The mail server offers no login at this port."),
+    "no_password": N_("The mail server offers no login with a password."),
+    "no_starttls": N_("The mail server offers no STARTTLS at this port."),
+    "no_tls": N_("The mail server has no TLS at this port: use STARTTLS for port 587, and TLS for port 465."),
+    "no_utf8": N_("The mail server accepts only email addresses in ASCII letters."),
+    "off": N_("No mail server is set."),
+    "refused": N_("No mail server listens at this host and port."),
+    "sender": N_("The mail server refused the sender's address: use one that its user may send from."),
+    "silent": N_(
+        "The mail server did not respond in time. Port 465 needs TLS and 587 STARTTLS; many hosts block port 25."
+    ),
+    "tls": N_("The mail server and this server could not agree on a TLS connection."),
 }
+"""Sentences by the reason of NotDelivered, each true for all errors with it."""
+
 WRONG_FIELDS = {
     "host": N_("This is not the name of a mail server."),
     "port": N_("The port is a number from 1 to 65535."),
@@ -115,7 +126,7 @@ class MailTest(NamedTuple):
     @classmethod
     def failed(cls, email: str, error: NotDelivered) -> "MailTest":
         code = str(error)
-        return cls(email, MAIL_REASONS.get(code, MAIL_REFUSED if code.isdigit() else MAIL_FAILED), code, error.reply)
+        return cls(email, _mail_sentence(code), code, error.reply)
 
 
 @bp.get("/server")
@@ -169,7 +180,7 @@ def show(status: int = 200, form: Form[Any] | None = None, group: str = "", test
         backup_list=backups.shown() if report["is_read"] else None,
         invited=_invited_admin() if report["is_read"] else "",
         tested=tested,
-        mail_reasons={code: translated(reason) for code, reason in MAIL_REASONS.items()},
+        mail_reason=_mail_reason,
         own_email=me().email,
         has_inbox=me().email != PLACEHOLDER_EMAIL,
         max_mark_bytes=MAX_MARK_BYTES,
@@ -226,6 +237,16 @@ def test_mail() -> Response:
     except NotDelivered as error:
         return show(502, tested=MailTest.failed(account.email, error))
     return show(200, tested=MailTest(account.email))
+
+
+def _mail_sentence(code: str) -> str:
+    return MAIL_REASONS.get(code, MAIL_REFUSED if code.isdigit() else MAIL_FAILED)
+
+
+def _mail_reason(failure: str) -> str:
+    """A stored failure as a sentence, with the mail server's own words."""
+    code, _, words = failure.partition(" ")
+    return " ".join(filter(None, (translated(_mail_sentence(code)), code if code.isdigit() else "", words)))
 
 
 def _form(group: str) -> Form[Body]:

@@ -34,5 +34,5 @@ class SystemFacts(NamedTuple):
     disk: Disk | None  # of the SQLite file or, with PostgreSQL, the program; None if the system does not report it
     unsaved: Unsaved | None  # None while visits are being saved
     has_countries: bool
-    is_behind_local_proxy: bool  # `LocalProxy` warns
+    proxy_address: str  # of `LocalProxy`
     stored: StoredFacts = StoredFacts()

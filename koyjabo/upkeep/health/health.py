@@ -62,9 +62,9 @@ class Health:
         """Whether the database responded to this worker's last regular read, about a second ago."""
         return not self._visits.newest().stale
 
-    def facts(self, account: Account, is_behind_local_proxy: bool) -> SystemFacts:
-        """The facts. While the database cannot be read, only those that do not need it. `is_behind_local_proxy`:
-        whether the addresses of this worker's clients suggest an undeclared proxy (`base.network.client_address`).
+    def facts(self, account: Account, proxy_address: str) -> SystemFacts:
+        """The facts. While the database cannot be read, only those that do not need it. `proxy_address`: the
+        address that all clients of this worker seem to have (`base.network.client_address.LocalProxy`).
         """
         account.require_site_viewer()
         stored, ready = self._stored(account), self._readiness.checks()
@@ -85,7 +85,7 @@ class Health:
             disk=free_space.read_disk(file.parent if file else Path.cwd()),
             unsaved=self.unsaved(),
             has_countries=self._places.has_countries,
-            is_behind_local_proxy=is_behind_local_proxy,
+            proxy_address=proxy_address,
             stored=stored or StoredFacts(),
         )
 

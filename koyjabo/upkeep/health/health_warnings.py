@@ -202,13 +202,14 @@ def standby(facts: SystemFacts) -> HealthWarning | None:
 
 
 def proxies(facts: SystemFacts) -> HealthWarning | None:
-    if not facts.is_behind_local_proxy:
+    if not facts.proxy_address:
         return None
     return HealthWarning(
         "proxies",
-        N_("All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"),
+        N_("All visitors seem to come from %(address)s: set TRUSTED_PROXIES"),
         N_("Set TRUSTED_PROXIES to the number next to your own address."),
         "requests-get-429",
+        {"address": facts.proxy_address},
     )
 
 

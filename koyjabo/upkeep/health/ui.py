@@ -42,6 +42,7 @@ VALUE_FORMATS: dict[str, Callable[[Any], object]] = {
     **dict.fromkeys(("at", "failed_at"), moment),
     "ago": age,
     "error": reason,
+    "address": str,
     "since": clock_time,
 }
 """Functions that format values, by the value's name. Other values are formatted as numbers."""
@@ -51,7 +52,7 @@ def report() -> dict[str, Any]:
     """Values for templates/health/health.html: the warnings, worst first; emails, and the reader's address.
     `is_read`: whether the database can be read.
     """
-    facts = current()[Health].facts(me(), bool(limits.limits().local_proxy.warning))
+    facts = current()[Health].facts(me(), limits.limits().local_proxy.address)
     return {
         "is_read": facts.ready["database"].ok,
         "warnings": [(warning, words(warning, me().is_admin)) for warning in warnings(facts)],

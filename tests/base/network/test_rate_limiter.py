@@ -140,7 +140,7 @@ def chain(proxies: int, *hops: str) -> str:
 
 def test_the_peer_is_the_visitor_if_no_proxy_is_trusted(behind):
     site = behind(0)
-    for peer in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}"):
+    for peer in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", f"64:ff9b::{BANGLADESH}"):
         assert register(site, peer) == {"Bangladesh": 1}
     assert register(site, BANGLADESH, AMERICA) == {"Bangladesh": 1}
     assert register(site, BANGLADESH, **{"X-Real-IP": AMERICA}) == {"Bangladesh": 1}

@@ -388,6 +388,17 @@ def test_a_redis_password_that_breaks_its_url_is_refused_and_not_printed(load):
         assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
+def test_the_certificate_authorities_of_the_machine_are_named_unless_the_operator_names_others(load, monkeypatch):
+    monkeypatch.setattr(config, "CERT_FILES", ("/nowhere.pem", __file__))
+    for given, used in (("", __file__), ("/etc/own.pem", "/etc/own.pem")):
+        monkeypatch.setenv("SSL_CERT_FILE", given)
+        load()
+        assert os.environ["SSL_CERT_FILE"] == used
+    for url in ("rediss://h/1?ssl_ca_certs=system", "rediss+sentinel://h/x/1?ssl_ca_certs=system&protocol=3"):
+        (pool_url,) = redis_url.parse(load(REDIS_URL=url).redis_url).urls
+        assert "system" not in pool_url
+
+
 def test_a_redis_cluster_is_refused_and_the_error_names_an_alternative(load):
     for url in ("redis+cluster://:secret@a:7000,b:7000", "rediss+cluster://a"):
         assert refusal(load, REDIS_URL=url) == (

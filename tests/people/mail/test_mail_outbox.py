@@ -44,7 +44,7 @@ def test_an_email_is_stored_with_its_cause_and_erased_after_sending(site, mailbo
     mailbox.refusal = "554 not here"
     send(site)
     assert person.get("/api/auth/me").status_code == 200
-    assert rows(site, "kind, attempts, failure, done_ms") == [("verify", 1, "554", None)]
+    assert rows(site, "kind, attempts, failure, done_ms") == [("verify", 1, "554 not here", None)]
     mailbox.refusal = ""
     send(site)
     assert mailbox.mails == []  # not before the pause is over
@@ -69,7 +69,7 @@ def test_an_email_is_retried_for_a_day_with_growing_pauses(site, mailbox):
         site.time.ms = began + minute * 60_000
         send(site)
         assert (minute, mailbox.attempts) == (minute, attempts)
-    assert rows(site, "email, data, failure") == [("", "{}", "451")]
+    assert rows(site, "email, data, failure") == [("", "{}", "451 later")]
     mailbox.refusal = ""
     site.time.pass_(days=1)
     send(site)

@@ -52,7 +52,7 @@ WELL = SystemFacts(
     disk=Disk(50 * GB, 100 * GB),
     unsaved=None,
     has_countries=True,
-    is_behind_local_proxy=False,
+    proxy_address="",
     stored=STORED,
 )
 
@@ -112,7 +112,7 @@ WRONG = [
     (database(newest_commit_ms=NOW_MS + 60001), DANGER, "The newest commit is %(seconds)s s in the future"),
     (database(standbys=Standbys(2, 0, 0)), WARNING, "A failover may lose acknowledged visits"),
     (database(standbys=Standbys(2, 2, 0)), WARNING, "Whether a standby is synchronous is unknown."),
-    (at(is_behind_local_proxy=True), WARNING, "All visitors seem to come from 127.0.0.1"),
+    (at(proxy_address="172.18.0.1"), WARNING, "All visitors seem to come from %(address)s"),
     (backups(on_since_ms=LATE_MS), WARNING, "No backup has been verified since backups were turned on"),
     (backups(failed=NO_SPACE), DANGER, "The backup of %(failed_at)s failed. %(error)s No backup is verified yet."),
     (backups(verified=MADE._replace(made_ms=LATE_MS)), WARNING, "No backup has been verified for 36 hours."),

@@ -6,7 +6,7 @@ import pytest
 from support.application.site import Site, assert_error, nothing_counted
 from support.people.admins import panel
 
-from koyjabo.base.network.client_address import ENOUGH_REQUESTS
+from koyjabo.base.network.client_address import ENOUGH_BROWSERS, ENOUGH_REQUESTS, SENTENCE
 from koyjabo.web.limits.limits import MIN_VISITOR_SHARE
 
 LIMIT = 3
@@ -106,6 +106,16 @@ def test_a_proxy_that_hides_its_clients_is_reported_in_the_log_and_by_readyz_and
     (warning,) = answer.json["warnings"]
     assert (answer.status_code, line) == (200, f"local_proxy advice={warning!r}")
     assert warning in admin.get("/admin/server")
+
+
+@pytest.mark.parametrize("gateway", ["172.18.0.1", "fd00:1::1"])
+def test_many_browsers_at_one_private_address_are_reported_as_a_proxy_with_its_address(new_site, gateway):
+    site = new_site(RATE_LIMIT_REGISTRATIONS=1000)
+    for number in range(ENOUGH_BROWSERS):
+        assert "warnings" not in site.client.get("/readyz").json
+        post(site, peer=gateway, headers={"User-Agent": f"Firefox/{90 + number}.0"})
+    assert site.client.get("/readyz").json["warnings"] == [SENTENCE % gateway.replace("::1", "::")]
+    assert "warnings" not in (post(site, peer="x"), site.client.get("/readyz"))[1].json, "there is another client"
 
 
 def test_responses_have_the_limit_and_the_remaining_requests_and_the_time_of_the_next_one(site):
