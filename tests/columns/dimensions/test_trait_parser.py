@@ -131,7 +131,14 @@ def test_an_app_has_the_channel_of_its_site_also_if_others_made_it():
         "ai perplexity.ai": ["ai.perplexity.app.android"],
         "social reddit.com": ["com.andrewshu.android.reddit", "com.laurencedawson.reddit_sync.pro", "reddit.news"],
     }
-    others = ["com.google.android.gm", "com.opera.app.news", "com.yandex.mail", "com.github.ayesha.timetable", "com.android.chrome", "com"]
+    others = [
+        "com.google.android.gm",
+        "com.opera.app.news",
+        "com.yandex.mail",
+        "com.github.ayesha.timetable",
+        "com.android.chrome",
+        "com",
+    ]
     assert {app: OWN.of(f"android-app://{app}/") for app in others} == {app: (app, "referral") for app in others}
     assert expected == {
         name: [app for app in apps if OWN.of(f"android-app://{app}/a") == tuple(reversed(name.split()))]
