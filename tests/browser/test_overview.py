@@ -1,7 +1,7 @@
 """Overview and Visits for an admin: numbers arrive over the socket and agree, and new rows follow."""
 
 import pytest
-from pages import expect, open_live, stat, visit
+from pages import expect, open_live, stat, visit, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_overview.py::test_the_list_of_visits_shows_each_new_visit")
 
@@ -43,6 +43,23 @@ def test_the_list_of_visits_shows_each_new_visit(admin_tab, site):
     newest = site.register("nusrat", page="/fares/2")
     expect(page.locator(ROWS).first).to_contain_text(f"{newest.ordinal:,}")
     expect(page.locator(ROWS)).to_have_count(before + 1)
+
+
+def test_an_open_list_of_visits_shows_the_time_on_a_page_growing(new_device, session, site):
+    new_device().open("/")
+    page = new_device(storage_state=session).context.new_page()
+    page.clock.install()
+    visit(page, "/admin/visits")
+    time = page.locator(ROWS).first.locator(".evidence")
+
+    def is_shown(earlier: str) -> bool:
+        with page.expect_response("**/admin/visits"):
+            page.clock.run_for(15_000)
+        return time.inner_text() not in (earlier, "–")
+
+    wait_for(page, lambda: is_shown("–"), "the page has been seen for a second")
+    earlier = time.inner_text()
+    wait_for(page, lambda: is_shown(earlier), "a second later")
 
 
 AGREE = """() => {

@@ -1,12 +1,13 @@
 """`make demo`: which servers it accepts, what it writes, and what visitors it brings."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from support.assertions.ledger import assert_verified
 from support.programs.patience import PATIENCE_S
-from support.programs.processes import SECRET, run
+from support.programs.processes import SECRET, run, wait_until
 from support.servers.server import Server
 
 from demo.history import SWARM
@@ -27,7 +28,7 @@ TOOLS = {"PYTHONPATH": "tools"}
 def server(module_servers, module_sqlite_database) -> Server:
     server = module_servers(module_sqlite_database, **DEVELOPMENT).start()
     done = demo(url(server), "--minutes", "0", "--days", str(DAYS), **server.settings)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, "Nothing was written" in done.stdout) == (0, False), done.stderr
     return server
 
 
@@ -59,6 +60,19 @@ def test_the_demo_gives_an_empty_database_a_past_that_adds_up(server):
     filters = {"range": "all", "by": "page", "evidence": "none", "page": "/fares", "system": "Linux"}
     rows = server.get("/api/reports/breakdown", params=filters, headers=admin).json()["rows"]
     assert [row["visits"] >= SWARM for row in rows] == [True]
+    assert_verified(server)
+
+
+def test_the_demo_says_what_is_missing_if_a_visitor_comes_while_it_writes(new_server, sqlite_database):
+    server = new_server(sqlite_database, **DEVELOPMENT).start()
+    with ThreadPoolExecutor() as pool:
+        done = pool.submit(demo, url(server), "--minutes", "0", "--days", str(DAYS), **server.settings)
+        wait_until(lambda: server.stats().total > 0, "the first hour is written")
+        server.register("ayesha")
+    again = demo(url(server), "--minutes", "0", "--days", str(DAYS), **server.settings)
+    for run_of_demo in (done.result(), again):
+        assert run_of_demo.returncode == 0, run_of_demo.stderr
+        assert "Nothing was written from" in run_of_demo.stdout
     assert_verified(server)
 
 

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from contextlib import closing, suppress
+from datetime import datetime
 from math import inf
 from random import Random
 from uuid import uuid4
@@ -22,6 +23,10 @@ from koyjabo.base.core.errors import KoyJaboError
 ARRIVAL_S, LONGEST_S, HIDDEN_S = 0.4, 600.0, 60.0
 """Minimum time between two arrivals, maximum time that a page is visible, and mean time that it then stays open."""
 
+MISSING_PAST = (
+    "Nothing was written from {since:%d %B, %H:%M} on, because the database already had visits after that. For the "
+    "whole past, close the site's pages, stop the server, delete its database, and start both again."
+)
 BY_MEMBERS, TO_COMMUNITIES = 0.4, 0.35
 """The share of members among arriving visitors, and the share of the others who visit a community."""
 
@@ -114,6 +119,9 @@ def demo(url: str | None, most: int, days: int, minutes: float) -> None:
         server = site.find(settings, url or f"http://localhost:{settings.port or 8000}")
         with closing(History(settings, days)) as history:
             click.echo(f"{history.write():,} past visits have been written.")
+            if history.missing_ms is not None:
+                since = datetime.fromtimestamp(history.missing_ms / 1000, settings.zone)
+                click.echo(MISSING_PAST.format(since=since))
         password = people.password(settings.secret_key)
         crowd = Crowd(server, password)
     except config.SettingsError as error:

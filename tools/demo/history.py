@@ -60,6 +60,8 @@ class History:
         self._password = people.password(settings.secret_key)
         began = (self._now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
         self._began_ms = self._ends_ms if self._count() else int(began.timestamp()) * 1000
+        self.missing_ms = None if self._began_ms < self._ends_ms else int(began.timestamp()) * 1000
+        """Since when the past is missing; None if it is whole."""
         self._dice = Random(SWARM)
         self._waiting = [] if self._accounts.credentials.find(GUIDE.email) else sorted(MEMBERS, key=attrgetter("joins"))
         self._users: dict[str, str] = {}  # user ids by visitor id
@@ -69,13 +71,15 @@ class History:
 
     def write(self) -> int:
         """Write past visits into an empty database, and the members that it does not have. Returns the number of
-        visits. Stops early if another visit arrives, because the ledger is in chronological order.
+        visits. Stops if another visit arrives, because the ledger is in chronological order:
+        `missing_ms` says when.
         """
         written = 0
         for hour_ms in range(self._began_ms, self._ends_ms, HOUR_MS):
             self._admit(hour_ms)
             drawn = sorted(self._hour(hour_ms), key=attrgetter("at_ms"))
             if self._count() != written:
+                self.missing_ms = hour_ms
                 break
             if drawn:
                 self._visits.register_all(drawn)

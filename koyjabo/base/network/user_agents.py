@@ -23,8 +23,8 @@ SYSTEMS = {"Mac OS X": "macOS", "Chrome OS": "ChromeOS"}
 """Common names of systems, by their names in ua-parser."""
 
 DESKTOP_SYSTEMS = frozenset({"Windows", "macOS", "ChromeOS", "Linux", "Ubuntu", "Fedora"})
-PHONE_SYSTEMS = frozenset({"iOS", "Windows Phone", "Windows Mobile", "Maemo", "MeeGo", "Brew MP", "Symbian OS", "KaiOS"})
-"""Systems that run on no desktop."""
+PHONE_SYSTEMS = frozenset({"iOS", "Windows Phone", "Windows Mobile", "Maemo", "MeeGo", "Brew MP"})
+"""Systems that run on no desktop, and whose user agents may name no phone."""
 
 APP_OF_MAC = re.compile(r"Darwin/\S+ \((?:Power(?:%20| )Macintosh|x86_64)")
 """An app's own request from a Mac, whose system ua-parser takes for iOS."""

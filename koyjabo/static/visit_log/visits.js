@@ -1,5 +1,5 @@
-/** Requests the newest visits again when there are more. Waits while the pointer moves over the list, one of its rows has
- * the focus, or a sheet is open.
+/** Requests the newest visits again when there are more, and every TIMES_MS for the time on their pages. Waits while the
+ * pointer moves over the list, one of its rows has the focus, or a sheet is open.
  */
 
 import { LivePage } from "../webkit/live.js";
@@ -7,6 +7,7 @@ import { find } from "../webkit/page.js";
 import { panel } from "../realtime/panel-line.js";
 
 const REST_MS = 1_000;
+const TIMES_MS = 15_000;
 const READ_MS = 3_000; // how long rows stay in place after the pointer has moved
 
 const list = find("#visits");
@@ -21,13 +22,16 @@ function refresh() {
   if (!isWaiting) page.refresh();
 }
 
+const refreshSoon = () => setTimeout(refresh, moved_ms + READ_MS - performance.now());
+
 /** @param {import("../realtime/panel-line.js").Part | undefined} stats */
 function take(stats) {
   if (!stats || stats.totalVisits === total) return;
   total = stats.totalVisits;
-  setTimeout(refresh, moved_ms + READ_MS - performance.now());
+  refreshSoon();
 }
 
+setInterval(refreshSoon, TIMES_MS);
 list.addEventListener("pointermove", () => (moved_ms = performance.now()));
 list.addEventListener("focusout", () => setTimeout(() => isWaiting && refresh())); // closing a sheet moves the focus to its row
 panel.addEventListener("update", (event) => take(/** @type {CustomEvent} */ (event).detail.stats));

@@ -69,7 +69,7 @@ GIVEN_SETTINGS = ("DATABASE_URL", "BACKUP_DIR", "BACKUP_KEEP")
 FAILURE_MAIL = "backup_failed"
 """Kind of the email about a failure."""
 
-FAILURE_WARNING = "The last backup failed. The page Data shows why."
+FAILURE_WARNING = "The last backup failed. The page Server shows why."
 
 
 class Failure(NamedTuple):

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from koyjabo.base.core.installation import documents
 from koyjabo.web.http.responses import private
+from .redirects import with_query
 
 bp = Blueprint("docs", __name__, url_prefix="/docs")
 
@@ -87,6 +88,9 @@ def init_app(app: Flask) -> None:
 def guide_page(name: str = INDEX) -> Response:
     if name not in paths():
         abort(404)
+    address = url_for(str(request.endpoint), **request.view_args or {})
+    if request.script_root + request.path != address:
+        return with_query(address)  # documents link to each other by relative addresses
     query = request.args.get("q", "").strip()[:MAX_QUERY_LENGTH] if name == INDEX else ""
     page = render_template(
         "webkit/guide.html",

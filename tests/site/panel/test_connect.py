@@ -83,6 +83,20 @@ def test_the_documents_and_the_first_page_show_the_code_of_connect(site):
     assert len(lines) > 8
 
 
+FENCED_CODE = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+LIVE_REGION = re.compile(r"<output|aria-live=.(?:polite|assertive)|role=.(?:status|alert|log|timer)")
+
+
+def test_no_number_in_our_code_is_read_aloud_on_each_visit(site):
+    texts = [
+        path.read_text("utf-8")
+        for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("clients/*/*.md"))
+    ]
+    samples = [code for text in texts for code in FENCED_CODE.findall(text)]
+    assert len(samples) > 100
+    assert [code for code in (*samples, codes(site)) if LIVE_REGION.search(code)] == []
+
+
 def test_every_address_in_the_code_exists_and_is_public(site, sqlite_database):
     page = codes(site)
     assert page.count(PLACEHOLDER) > 6  # the page's script replaces it
