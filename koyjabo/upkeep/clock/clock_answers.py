@@ -6,7 +6,7 @@ from typing import Any
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import iso
-from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.runtime import Advance
@@ -35,6 +35,8 @@ CLOCK_SUBJECT = Subject("server", "", "")
 ACTION_LABELS[CLOCK_ACTION] = N_("Clock confirmed")
 
 BY_ADMIN = "admin"
+
+IMPOSSIBLE_TIME = N_("This version is newer than the time that the clock shows. Set the clock from the network (NTP).")
 
 REFILING_LEASE = "refiling"
 
@@ -81,9 +83,11 @@ class ClockAnswers:
 
     def answer(self, account: Account, answer: str) -> None:
         """Say what is right: CLOCK_ANSWER or VISITS_ANSWER. All workers follow within 3 s. Raises Forbidden unless the
-        account is a site admin, and LedgerUnavailable.
+        account is a site admin, LedgerUnavailable, and InvalidInput if the clock is certainly wrong.
         """
         account.require_site_admin()
+        if answer == CLOCK_ANSWER and self._clock.system_ms() < self._clock.release_ms:
+            raise InvalidInput(IMPOSSIBLE_TIME, {"": IMPOSSIBLE_TIME})
         by = audit.actor(account, self._clock)._replace(at_ms=self._clock.system_ms())
         self._store(by, answer, BY_ADMIN)
         self._watch.tick()

@@ -3,12 +3,15 @@
 import json
 from datetime import date
 
+import pytest
 from support.application.site import Site, site_fixture
-from support.people.accounts import PASSWORD
+from support.people.accounts import PASSWORD, confirm
 from support.people.admins import panel
 from support.sites.full_site import fill
 
+from koyjabo.base.cluster.workers import Worker
 from koyjabo.base.core.clock import DAY_MS, iso
+from koyjabo.base.core.errors import InvalidInput
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.models import Scope
 from koyjabo.counting.anonymity import Anonymity
@@ -151,6 +154,11 @@ def test_time_goes_on_while_the_clock_is_wrong_also_over_a_restart(site):
         assert tick(site, seconds=5) in ("wrong", "doubt")
         site.register(f"v{seconds}")
         assert filed(site)[-1][1] == newest_ms + 1000 * seconds
+    before = filed(site)
+    site.services.clock.release_ms = newest_ms - 1
+    with pytest.raises(InvalidInput, match="Set the clock"):
+        answer(site, CLOCK_ANSWER)
+    assert filed(site) == before
     site.restart()
     site.time.pass_(seconds=5)
     site.register("later")
@@ -189,3 +197,34 @@ def test_an_admin_answers_on_the_page_server_with_a_proof(site):
     assert site.services[ClockWatch].reading.verdict == "right"
     page.send("/admin/server/clock", password=PASSWORD, visits="1")
     assert site.services[ClockWatch].reading.verdict == "wrong"
+
+
+def test_admins_get_one_email_about_a_doubt(sqlite_database):
+    mail = {"SMTP_URL": "smtp://127.0.0.1:9?from=live@example.com", "PUBLIC_URL": "https://live.example.com"}
+    with Site(sqlite_database.url, **mail) as site:
+        panel(site)
+        confirm(site, "rani")
+        site.register("ayesha")
+        site.time.put_right(days=-YEARS["days"])
+        for _ in range(2):
+            site.restart()
+            assert tick(site) == "doubt"
+            site.services[ClockAnswers].tick()
+        mails = site.rows("SELECT email FROM outbox WHERE kind = 'clock_doubted'")
+        assert mails == [("rani@example.com",)]
+
+
+def test_a_machine_whose_clock_differs_is_named_and_ends_no_doubt(site, monkeypatch):
+    site.register("ayesha")
+    site.time.put_right(days=-YEARS["days"])
+    site.restart()
+    right_ms = site.time.ms + YEARS["days"] * DAY_MS
+    watch = site.services[ClockWatch]
+    monkeypatch.setattr(watch, "_workers", lambda: [Worker("other", host="sylhet", clock_ms=right_ms)])
+    assert tick(site) == "doubt"
+    assert tick(site, minutes=11) == "doubt"
+    assert watch.due_answer == ""
+    named, doubt = site.client.get("/readyz").json["warnings"]
+    assert "The clock of sylhet shows" in named
+    assert iso(right_ms) in named
+    assert "clock" in doubt
