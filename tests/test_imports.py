@@ -50,6 +50,7 @@ upkeep: .
 upkeep.personal_data: . api pages
 upkeep.recounts: . cli
 upkeep.retention: . api cli
+upkeep.clock: . cli
 upkeep.stored_settings: . cli
 upkeep.look: . pages
 upkeep.backups: . ui admin cli

@@ -41,6 +41,7 @@ FEATURES = (
     "upkeep.personal_data",
     "upkeep.recounts",
     "upkeep.retention",
+    "upkeep.clock",
     "upkeep.look",
     "upkeep.backups",
     "upkeep.health",

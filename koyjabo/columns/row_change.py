@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from koyjabo.counting.evidence import queries as attendance_queries
 from .blocks import block_queries, row_queries, state_queries
-from .blocks.block_kinds import VISIT_BLOCKS
+from .blocks.block_kinds import EVENT_BLOCKS, VISIT_BLOCKS
 from .blocks.state_queries import DatabaseSession, RowState
 from .dimensions.trait_parser import TraitParser
 from .events import event_queries
@@ -33,6 +33,10 @@ class RowChange:
         are built again after the transaction.
         """
         block_queries.remove_blocks(self._session, VISIT_BLOCKS, after, upto)
+
+    def most_events(self, after: int, upto: int) -> None:
+        """Do what `most_visits` does, for events."""
+        block_queries.remove_blocks(self._session, EVENT_BLOCKS, after, upto)
 
     def rename_events(self, visitor_id: str, name: str, size: int) -> int:
         """Give up to `size` events of a visitor another name, without their properties. Locks events. Returns how many

@@ -29,8 +29,8 @@ def register(base: "Base") -> None:
     add_services(base)
     visits, anonymity = base.services[Visits], base.services[Anonymity]
     shared, gauges = base.services[RollbackRecovery].shared, base.services[ObservabilityServices].gauges
-    watch = ClockWatch(base.clock, lambda: visits.site.snapshot)
-    watch.tick()
+    watch = ClockWatch(base.database, base.clock, lambda: visits.site.snapshot, base.cluster.workers.live)
+    base.services.add(watch).tick()
     gauges.provide(all_metrics.ACTIVE_VISITORS_GAUGE, lambda: visits.newest().active)
     gauges.provide(all_metrics.DATABASE_GAUGE, lambda: not visits.newest().stale)
     gauges.provide(all_metrics.WAITING_VISITS_GAUGE, lambda: visits.writer().waiting)

@@ -93,7 +93,7 @@ class Anonymity:
         """Delete expired secrets, once a day. Call this often."""
         days = self._valid_days()
         self._secrets = {day: secret for day, secret in self._secrets.items() if day in days}
-        if self._swept_for != min(days):
+        if self._swept_for != min(days) and self._clock.allows_removal:
             try:
                 self._database.write(day_secret_queries.delete_day_secrets, min(days))
             except LedgerUnavailable:

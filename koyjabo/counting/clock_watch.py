@@ -1,31 +1,226 @@
-"""Notices a wrong clock: a machine without a battery starts in 1970, and has visits of later years."""
+"""Judges the system's clock: it may be wrong, in doubt, or ahead (decision 130)."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
 
-from koyjabo.base.core.clock import Clock
+from koyjabo.base.cluster.workers import Worker, host_name
+from koyjabo.base.core.clock import DAY_MS, MINUTE_MS, Clock
+from koyjabo.base.core.errors import LedgerUnavailable
+from koyjabo.base.database.executor import DatabaseExecutor
+from . import clock_queries
+from .clock_queries import AHEAD_STATE, ANSWER_STATE, DOUBT_STATE, ClockFacts, StoredState
 from .records import CounterSnapshot
 
 log = logging.getLogger(__name__)
 
+RIGHT_CLOCK, DOUBTED_CLOCK, WRONG_CLOCK = CLOCK_VERDICTS = ("right", "doubt", "wrong")
+CLOCK_ANSWER, VISITS_ANSWER = "clock", "visits"
+"""What is right in a doubt."""
+
+BY_KERNEL, BY_TIME = "kernel", "time"
+"""What has answered, if no admin has."""
+
+DOUBT_WAIT_MS, LEAD_WAIT_MS = 10 * MINUTE_MS, DAY_MS
+"""How long a doubt lasts, and how long nothing is removed after the clock went ahead, ms."""
+
+STATE_STORE_MS = 5_000
+"""Interval between writes of how long a state has lasted, ms."""
+
+ANSWER_KEPT_MS = {CLOCK_ANSWER: DAY_MS, VISITS_ANSWER: 30 * DAY_MS}
+"""How far the clock may show another time than when it was answered, so that the answer still holds, ms."""
+
+MAX_ZONE_LEAD_MS = 26 * 3_600_000
+"""How much later a day may begin after a change of TIMEZONE, ms."""
+
+SET_CLOCK = "Set the machine's clock from the network (NTP)"
+
+
+class ClockReading(NamedTuple):
+    """The state of the clock, as of the last `tick`."""
+
+    verdict: str  # one of CLOCK_VERDICTS
+    system_ms: int
+    newest_ms: int  # the time that the newest visit is filed at; 0 without visits
+    differing: tuple[tuple[str, int], ...] = ()  # other machines whose clock differs by more than a day, and their time
+
+    @property
+    def is_later(self) -> bool:
+        """Whether visits are filed more than a day later than the clock."""
+        return self.newest_ms - self.system_ms > DAY_MS
+
+
+class Wait:
+    """How long a state has lasted, also over restarts."""
+
+    def __init__(self, name: str, state: StoredState, elapsed_ms: int) -> None:
+        self.name = name
+        self.state = state
+        self._since_ms = elapsed_ms - state.waited_ms
+        self._stored_ms: int | None = None  # elapsed
+
+    def go_on(self, elapsed_ms: int, known_ms: int) -> bool:
+        """Update the state. Returns whether it should be stored."""
+        self.state = self.state._replace(waited_ms=elapsed_ms - self._since_ms, known_ms=known_ms)
+        is_due = self._stored_ms is None or elapsed_ms - self._stored_ms >= STATE_STORE_MS
+        if is_due:
+            self._stored_ms = elapsed_ms
+        return is_due
+
 
 class ClockWatch:
-    """Sets the clock's `newest_commit_ms`, and logs when the clock is found wrong, and right again. Call `tick` at the
-    start and every second. `counter` returns the site's numbers. Without visits, nothing is known.
+    """Decides which time the clock shows, and whether rows may be removed because of their age. Call `tick` at the
+    start and every second. `counter` returns the site's numbers, and `workers` the reports of all live workers.
     """
 
-    def __init__(self, clock: Clock, counter: Callable[[], CounterSnapshot]) -> None:
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        counter: Callable[[], CounterSnapshot],
+        workers: Callable[[], Sequence[Worker]],
+    ) -> None:
+        self._database = database
         self._clock = clock
         self._counter = counter
-        self._was_wrong = False
+        self._workers = workers
+        self._facts: ClockFacts | None = None  # None before the first read
+        self._line_ms: int | None = None  # how far the system's clock was ahead of the monotonic one
+        self._doubt: Wait | None = None
+        self._ahead: Wait | None = None
+        self.reading = ClockReading(RIGHT_CLOCK, 0, 0)
+        self.due_answer = ""
+        """What answers the doubt now: BY_KERNEL, BY_TIME or "" if nothing does."""
+        clock.allows_removal = False
+
+    @property
+    def answer(self) -> StoredState:
+        """The latest answer that still holds, or one without an answer."""
+        answer = self._facts.state(ANSWER_STATE) if self._facts else StoredState()
+        off_ms = abs(self._clock.system_ms() - answer.at_ms)
+        return answer if answer.answer and off_ms < ANSWER_KEPT_MS[answer.answer] else StoredState()
+
+    @property
+    def doubt(self) -> StoredState:
+        return self._doubt.state if self._doubt else StoredState()
 
     def tick(self) -> None:
-        counter = self._counter()
-        self._clock.newest_commit_ms = counter.revision if counter.visits else 0
-        is_wrong = self._clock.is_wrong
-        if is_wrong and not self._was_wrong:
-            behind_s = (self._clock.newest_commit_ms - self._clock.system_ms()) // 1000
-            log.warning("clock_wrong behind_s=%d advice=%r", behind_s, "Set the machine's clock from the network (NTP)")
-        elif self._was_wrong and not is_wrong:
+        """Judge the clock. Never raises."""
+        with suppress(LedgerUnavailable):  # the next tick tries again
+            self._facts = self._database.read(clock_queries.read_clock)
+        if self._facts is None:
+            return
+        counter, system_ms, newest_ms = self._counter(), self._clock.system_ms(), self._newest_ms(self._facts)
+        self._watch_lead(self._facts, system_ms, newest_ms)
+        verdict = self._verdict(system_ms, newest_ms)
+        if verdict == RIGHT_CLOCK:
+            is_answered = newest_ms - system_ms > DAY_MS
+            self._clock.follow(0 if is_answered else newest_ms - DAY_MS)
+            self._end_doubt()
+        else:
+            self._hold(self._facts, counter, system_ms, newest_ms)
+        differing = tuple(
+            {worker.host: worker.clock_ms for worker in self._others() if self._differs(worker, system_ms)}.items()
+        )
+        self._log(verdict, newest_ms - system_ms)
+        self.reading = ClockReading(verdict, system_ms, newest_ms, differing)
+        self.due_answer = self._due_answer() if verdict == DOUBTED_CLOCK else ""
+        self._clock.allows_removal = verdict == RIGHT_CLOCK and self._ahead is None and not differing
+
+    def _newest_ms(self, facts: ClockFacts) -> int:
+        """The time that the newest visit is filed at. An earlier visit may be filed on a later day."""
+        of_day = 1000 * self._clock.began_s(facts.newest_day) - MAX_ZONE_LEAD_MS if facts.newest_day else 0
+        return max(self._counter().last_ms or 0, of_day)
+
+    def _verdict(self, system_ms: int, newest_ms: int) -> str:
+        if system_ms < self._clock.release_ms:
+            return WRONG_CLOCK
+        if newest_ms - system_ms <= DAY_MS:
+            return RIGHT_CLOCK
+        return {CLOCK_ANSWER: RIGHT_CLOCK, VISITS_ANSWER: WRONG_CLOCK}.get(self.answer.answer, DOUBTED_CLOCK)
+
+    def _hold(self, facts: ClockFacts, counter: CounterSnapshot, system_ms: int, newest_ms: int) -> None:
+        """Let time go on from the newest visit, and count how long."""
+        elapsed_ms = self._clock.elapsed_ms()
+        if self._doubt is None:
+            state = facts.state(DOUBT_STATE)
+            if not state.at_ms or abs(system_ms - state.at_ms - state.waited_ms) > DAY_MS:  # another doubt
+                state = StoredState(system_ms, newest_ms, visit=counter.visits)
+            self._doubt = Wait(DOUBT_STATE, state, elapsed_ms)
+        self._clock.go_on(newest_ms - DAY_MS, max(newest_ms, self._doubt.state.known_ms))
+        if self._doubt.go_on(elapsed_ms, self._clock.now_ms()):
+            self._store(self._doubt)
+
+    def _end_doubt(self) -> None:
+        if self._doubt:
+            self._doubt = None
+            with suppress(LedgerUnavailable):
+                self._database.write(clock_queries.remove_state, DOUBT_STATE)
+
+    def _due_answer(self) -> str:
+        if self._clock.is_synchronised():
+            return BY_KERNEL
+        return BY_TIME if self.doubt.waited_ms >= DOUBT_WAIT_MS and self._has_majority() else ""
+
+    def _has_majority(self) -> bool:
+        """Whether more machines show the time of this one than show the time of the visits."""
+        reading = self.reading
+        hosts = {worker.host: worker.clock_ms for worker in self._others()}.values()
+        agreeing = sum(abs(clock_ms - reading.system_ms) <= DAY_MS for clock_ms in hosts)
+        return 1 + agreeing > sum(reading.newest_ms - clock_ms <= DAY_MS for clock_ms in hosts)
+
+    def _others(self) -> list[Worker]:
+        return [worker for worker in self._workers() if worker.clock_ms and worker.host != host_name()]
+
+    def _differs(self, worker: Worker, system_ms: int) -> bool:
+        return abs(worker.clock_ms - system_ms) > DAY_MS
+
+    def _watch_lead(self, facts: ClockFacts, system_ms: int, newest_ms: int) -> None:
+        """Notice a clock that is more than a day ahead of the latest known time."""
+        elapsed_ms, earlier_ms = self._clock.elapsed_ms(), self._line_ms
+        self._line_ms = system_ms - elapsed_ms
+        if earlier_ms is None:
+            self._begin_lead(facts.state(AHEAD_STATE), max(newest_ms, facts.night_ms), system_ms)
+        elif self._ahead is None and self._line_ms - earlier_ms > DAY_MS:
+            self._ahead = Wait(AHEAD_STATE, StoredState(system_ms, earlier_ms + elapsed_ms), elapsed_ms)
+        if self._ahead and self._ahead.go_on(elapsed_ms, self._ahead.state.known_ms):
+            self._store(self._ahead)
+        if self._ahead and self._is_over(self._ahead.state, system_ms):
+            self._end_lead(system_ms)
+
+    def _begin_lead(self, stored: StoredState, known_ms: int, system_ms: int) -> None:
+        """Go on with the stored state of before a restart, or compare the clock with the latest known time."""
+        state = StoredState(system_ms, max(known_ms, stored.known_ms))
+        if stored.at_ms and _leads(stored, system_ms):
+            state = stored
+        elif stored.at_ms:
+            self._end_lead(system_ms)
+            state = StoredState(system_ms, known_ms)
+        if state.known_ms and _leads(state, system_ms):
+            self._ahead = Wait(AHEAD_STATE, state, self._clock.elapsed_ms())
+
+    def _end_lead(self, system_ms: int) -> None:
+        self._ahead = None
+        self._store(Wait(AHEAD_STATE, StoredState(known_ms=system_ms), self._clock.elapsed_ms()))
+
+    def _is_over(self, ahead: StoredState, system_ms: int) -> bool:
+        return not _leads(ahead, system_ms) or ahead.waited_ms >= LEAD_WAIT_MS or self._clock.is_synchronised()
+
+    def _store(self, wait: Wait) -> None:
+        with suppress(LedgerUnavailable):
+            self._database.write(clock_queries.store_state, wait.name, wait.state)
+
+    def _log(self, verdict: str, later_ms: int) -> None:
+        if verdict == self.reading.verdict:
+            return
+        if verdict == RIGHT_CLOCK:
             log.warning("clock_mended")
-        self._was_wrong = is_wrong
+        elif verdict == WRONG_CLOCK:
+            log.warning("clock_wrong behind_s=%d advice=%r", later_ms // 1000, SET_CLOCK)
+        else:
+            log.warning("clock_doubted behind_s=%d advice=%r", later_ms // 1000, SET_CLOCK)
+
+
+def _leads(state: StoredState, system_ms: int) -> bool:
+    return system_ms - state.known_ms - state.waited_ms > DAY_MS

@@ -108,6 +108,13 @@ class DailyPeople:
         self.last_days[scope, other] = max(merged)
         self.days |= {(scope, other, day): row for day, row in merged.items() if row != others.get(day)}
 
+    def replace(self, scope: Scope, person: str, days: Mapping[str, Day], others: Mapping[str, Day]) -> None:
+        """Replace all days of a person. Rows of days that are not in `others` have to be removed."""
+        self._count(scope, person, days, -1)
+        self._count(scope, person, others, 1)
+        self.last_days[scope, person] = max(others)
+        self.days |= {(scope, person, day): row for day, row in others.items() if row != days.get(day)}
+
     def _count(self, scope: Scope, person: str, days: Mapping[str, Day], by: int) -> None:
         previous = ""
         for day in sorted(days):

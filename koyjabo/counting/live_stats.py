@@ -120,6 +120,7 @@ class LiveStats:
             revision=revision,
             epoch=snapshot.epoch,
             stale=self._stale,
+            at_ms=self._clock.time_of(revision),
             last=last,
         )
         self._shown = (self._state(count), stats)

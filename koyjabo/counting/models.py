@@ -277,6 +277,22 @@ class DaySecret(Model):
     secret: Mapped[str]  # hexadecimal
 
 
+class ClockState(Model):
+    """What is uncertain about the system's clock, for all workers and servers (`counting.clock_watch`): a `doubt`, a
+    clock that went `ahead`, or the `answer` to a doubt.
+    """
+
+    __tablename__ = "clock_states"
+    __table_args__ = {"sqlite_with_rowid": False, "info": {IN_BACKUPS: False}}
+
+    name: Mapped[Word] = mapped_column(primary_key=True)
+    at_ms: Mapped[int]  # when it began, or was answered, by the system's clock; 0 if it is over
+    known_ms: Mapped[int]  # the latest time that was known for certain, or that time has gone on to
+    waited_ms: Mapped[int]  # how long it has lasted, by monotonic clocks
+    visit: Mapped[int]  # the newest visit when the doubt began
+    answer: Mapped[Word]  # `clock` or `visits`, whichever is right
+
+
 class Announcement(Model):
     """A milestone, stored in the transaction of the visit that reaches it. `key` keeps workers and retries from
     storing it twice.

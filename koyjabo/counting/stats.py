@@ -31,9 +31,10 @@ class Stats:
     active: int
     unique_visitors: int
     places: Mapping[str, int]
-    revision: int  # also their time, ms since 1970 UTC
+    revision: int
     epoch: int  # ms; base-36 on the wire
     stale: bool = False  # the ledger cannot be read, and these are the last known statistics
+    at_ms: int = 0  # their time, ms since 1970 UTC; 0 if it is the revision
     last: LastVisit | None = None  # not in the stats object; None for a community, and before the first visit
 
     def as_object(self) -> dict[str, Any]:
@@ -47,7 +48,7 @@ class Stats:
             "locations": {place: {"count": count} for place, count in self.places.items()},
             "revision": self.revision,
             "epoch": base36(self.epoch),
-            "timestamp": iso(self.revision),
+            "timestamp": iso(self.at_ms or self.revision),
         }
         return {**written, "stale": True} if self.stale else written
 

@@ -66,7 +66,8 @@ class CountChanged:
     community_id: str
     count: int
     change: int
-    revision: int  # also the time of the event, ms
+    revision: int
+    at_ms: int = 0  # 0 if it is the revision
 
     @property
     def type(self) -> str:
@@ -79,7 +80,7 @@ class CountChanged:
             "count": self.count,
             "change": self.change,
             "revision": self.revision,
-            "timestamp": iso(self.revision),
+            "timestamp": iso(self.at_ms or self.revision),
         }
 
 
@@ -89,14 +90,15 @@ class DashboardUpdate:
 
     type: ClassVar[str] = "dashboard_update"
     data: Mapping[str, Any]
-    revision: int  # also the time of the event, ms
+    revision: int
+    at_ms: int = 0  # 0 if it is the revision
 
     def as_object(self) -> dict[str, Any]:
         return {
             "type": self.type,
             "data": dict(self.data),
             "revision": self.revision,
-            "timestamp": iso(self.revision),
+            "timestamp": iso(self.at_ms or self.revision),
         }
 
 
@@ -106,8 +108,9 @@ class PanelUpdate:
 
     type: ClassVar[str] = "panel_update"
     stats: Mapping[str, Any]
-    revision: int  # also the time of the event, ms
+    revision: int
     is_whole: bool
+    at_ms: int = 0  # 0 if it is the revision
 
     def as_object(self) -> dict[str, Any]:
         return {
@@ -115,7 +118,7 @@ class PanelUpdate:
             "whole": self.is_whole,
             "stats": dict(self.stats),
             "revision": self.revision,
-            "timestamp": iso(self.revision),
+            "timestamp": iso(self.at_ms or self.revision),
         }
 
 

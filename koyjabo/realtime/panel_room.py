@@ -29,7 +29,7 @@ class PanelRoom:
         self._is_whole_due = True
 
     def first_event(self) -> RoomEvent:
-        return PanelUpdate(self._stats(), self._revision, is_whole=True)
+        return self._update(self._stats(), is_whole=True)
 
     def events_after(self, after: int) -> list[RoomEvent]:
         stats, is_whole = self._stats(), self._is_whole_due
@@ -37,10 +37,13 @@ class PanelRoom:
             return []
         self._sent, self._is_whole_due = stats, False
         self._revision = max(self._revision + 1, after + 1, self._clock.now_ms())
-        return [PanelUpdate(stats, self._revision, is_whole)]
+        return [self._update(stats, is_whole)]
 
     def merge(self, state: Any) -> None:
         """Do nothing: the room follows the site's stats."""
+
+    def _update(self, stats: dict[str, Any], is_whole: bool) -> RoomEvent:
+        return PanelUpdate(stats, self._revision, is_whole, self._clock.time_of(self._revision))
 
     def _stats(self) -> dict[str, Any]:
         stats = self._visits.newest().as_object()

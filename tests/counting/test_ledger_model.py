@@ -18,7 +18,6 @@ from support.clients.concurrent_registrations import Crowd
 from support.models.state_machines import NewUrl, new_urls, play
 from support.programs.processes import wait_until
 
-from koyjabo.base.core.clock import MAX_CLOCK_LAG_MS
 from koyjabo.base.core.errors import TotalWouldFall
 
 SITE = "site"
@@ -194,9 +193,9 @@ class CounterMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-90_000, -3600, -61, -1, 61, 3600]))
     def the_clock_is_put_right(self, seconds: int) -> None:
-        """A clock that is over a day behind the newest commit is not believed, which the model does not know."""
+        """A clock that is over a day behind the newest visit is not believed, which the model does not know."""
         clock = self.site.services.clock
-        if self.time.ms + seconds * 1000 >= clock.newest_commit_ms - MAX_CLOCK_LAG_MS:
+        if self.time.ms + seconds * 1000 >= clock.least_ms:
             self.time.put_right(seconds=seconds)
 
     @rule()

@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 from support.application.site import Site, Time
 
+from koyjabo.counting.clock_watch import ClockWatch
 from koyjabo.counting.ledger_sqlite import SqliteStore
 
 DAY = "2026-03-01"
@@ -56,23 +57,28 @@ def test_the_visits_of_today_are_0_after_midnight_even_while_the_database_is_awa
         assert (fresh.status_code, "stale" in fresh.json) == (200, False)
 
 
-def test_a_visit_has_the_time_of_the_newest_commit_while_the_clock_is_wrong(sqlite_database, caplog):
+def test_time_goes_on_from_the_newest_visit_while_the_clock_is_behind(sqlite_database, caplog):
     caplog.set_level(logging.WARNING, "koyjabo")
     with Site(sqlite_database.url, Time.at(f"{DAY}T10:00:00+06:00")) as site:
         site.register("ayesha")
-        newest_ms = site.rows("SELECT revision FROM counters WHERE scope = 'site'")[0][0]
+        newest_ms = site.rows("SELECT at_ms FROM visits")[0][0]
     with Site(sqlite_database.url, Time.at("1970-01-01T06:00:05+06:00")) as site:
         for number in range(3):
+            site.time.pass_(seconds=1)
             site.register(f"visitor{number}", page="/")
-        assert site.rows("SELECT DISTINCT day, at_ms FROM visits WHERE ordinal > 1") == [(DAY, newest_ms)]
+        times = site.rows("SELECT day, at_ms FROM visits WHERE ordinal > 1 ORDER BY id")
+        assert times == [(DAY, newest_ms + 1000 * second) for second in (1, 2, 3)]
         assert site.stats()["todayVisits"] == 4
         (warning,) = site.client.get("/readyz").json["warnings"]
-        assert "clock" in warning
+        assert "The clock of this machine shows 1970-01-01T00:00:05" in warning
+        assert "2026-03-01T04:00:00" in warning
         site.time.ms = newest_ms + 86_400_000
         site.register("later")
         assert site.rows("SELECT max(day) FROM visits") == [("2026-03-02",)]
+        site.services[ClockWatch].tick()
         assert "warnings" not in site.client.get("/readyz").json
-    assert [record.msg.split()[0] for record in caplog.records if "clock" in record.msg] == ["clock_wrong"]
+    logged = [record.msg.split()[0] for record in caplog.records if "clock" in record.msg]
+    assert logged == ["clock_doubted", "clock_mended"]
 
 
 def test_a_clock_that_is_less_than_a_day_behind_is_believed(sqlite_database):

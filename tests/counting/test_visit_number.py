@@ -152,7 +152,7 @@ def test_visits_are_unsaved_since_the_first_failed_or_late_one_until_a_worker_sa
     now_s = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now_s)
     counter = SimpleNamespace(revision=1)
-    clock = Clock(ZoneInfo("UTC"), now_ms=lambda: BEGAN_MS + round(1000 * now_s))
+    clock = Clock(ZoneInfo("UTC"), now_ms=lambda: BEGAN_MS + round(1000 * now_s), release_ms=0)
     unsaved = UnsavedVisits(lambda: writer, lambda: counter.revision, clock)
     for now_s, writer, counter.revision, since_s in polls:  # noqa: B007
         unsaved.refresh()

@@ -4,14 +4,15 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from support.programs.processes import ROOT
 
-from koyjabo.base.core.installation import VERSION
+from koyjabo.base.core.installation import RELEASE_DAY, VERSION
 from release.builds import names
-from release.checks import NPM, Refusal, agreed_version, changes_without_release, contents, versions
+from release.checks import NPM, Refusal, agreed_version, changes_without_release, contents, versions, write_release_day
 
 NEXT = "9.8.7"
 FILES = (*NPM, "koyjabo/base/core/installation.py", "CHANGELOG.md")
@@ -35,6 +36,19 @@ def test_a_file_with_another_version_and_changes_without_a_version_are_reported(
     for change in ("- A badge.", ""):
         changelog.write_text(f"# Changelog\n\n## [Unreleased]\n\n{change}\n\n## [1.0.0] - 2026-11-21\n\n- All.\n")
         assert changes_without_release(tmp_path) == change
+
+
+def test_the_package_has_the_day_of_the_newest_release_which_is_not_in_the_future(tmp_path):
+    assert datetime.now(UTC).date().isoformat() >= RELEASE_DAY
+    write_release_day(ROOT)
+    for file in FILES:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    raise_version(tmp_path, "CHANGELOG.md")
+    with pytest.raises(Refusal, match="Commit it"):
+        write_release_day(tmp_path)
+    write_release_day(tmp_path)
+    assert 'RELEASE_DAY = "2027-01-01"' in (tmp_path / "koyjabo/base/core/installation.py").read_text()
 
 
 def test_every_entry_of_the_changelog_has_upgrade_notes():

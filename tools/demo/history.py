@@ -52,7 +52,7 @@ class History:
     def __init__(self, settings: Settings, days: int) -> None:
         self._now = datetime.now(settings.zone)
         self._ends_ms = self._now_ms = system_now_ms() - 60_000
-        app = create_app(ALONE, clock=Clock(settings.zone, lambda: self._now_ms), creates_admin=False)
+        app = create_app(ALONE, clock=Clock(settings.zone, lambda: self._now_ms, release_ms=0), creates_admin=False)
         self._services = app.extensions["koyjabo"]
         self._visits = self._services[Visits]
         self._accounts = self._services[AccountServices]

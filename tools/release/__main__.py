@@ -26,6 +26,7 @@ from release.checks import (
     check_files,
     check_requirements,
     check_sdist,
+    write_release_day,
 )
 
 SERVING = re.compile(r"is serving.* (http://localhost:\d+)")
@@ -133,6 +134,7 @@ def release(folder: Path) -> None:
     version = agreed_version(ROOT)
     if changes_without_release(ROOT):
         raise Refusal(f'CHANGELOG.md has changes below "Unreleased". Move them to {version} or the next release')
+    write_release_day(ROOT)
     commit, epoch_s = _git("rev-parse", "HEAD"), int(_git("log", "-1", "--format=%ct"))
     with tempfile.TemporaryDirectory(prefix="koyjabo-release-") as scratch:
         built, of_sdist, trial = (Path(scratch) / name for name in ("built", "of-sdist", "trial"))

@@ -20,6 +20,7 @@ class Refusal(Exception):
 
 
 VERSION = re.compile(r'^VERSION = "(.+)"$', re.MULTILINE)
+RELEASE_DAY = re.compile(r'^RELEASE_DAY = "(.+)"$', re.MULTILINE)
 ENTRY = re.compile(r"^## \[(.+?)\](?: - (\S+))?$", re.MULTILINE)
 SOURCE = "koyjabo/base/core/installation.py"
 NPM = ("clients/js/package.json", "clients/react/package.json", "clients/react/package-lock.json")
@@ -41,6 +42,17 @@ def agreed_version(root: Path) -> str:
         lines = "\n".join(f"  {version or 'none'}  {name}" for name, version in by_file.items())
         raise Refusal(f"The versions differ. Set all of them to the version to be released:\n{lines}")
     return by_file[SOURCE]
+
+
+def write_release_day(root: Path) -> None:
+    """Write the date of the newest release to the package. Raises Refusal if it was another one, so that the change is
+    committed first.
+    """
+    day = next((date for entry, date in _entries(root) if entry != "Unreleased"), "")
+    source = (root / SOURCE).read_text()
+    if RELEASE_DAY.findall(source) != [day]:
+        (root / SOURCE).write_text(RELEASE_DAY.sub(f'RELEASE_DAY = "{day}"', source))
+        raise Refusal(f"The day of the release, {day}, was written to {SOURCE}. Commit it, then run this again.")
 
 
 def changes_without_release(root: Path) -> str:

@@ -1,5 +1,6 @@
 """The registry of live workers. Each reports every second. Backends: `MemoryWorkers` and `workers_redis`."""
 
+import os
 import uuid
 from typing import NamedTuple, Protocol
 
@@ -29,6 +30,13 @@ class Worker(NamedTuple):
     unsaved_ms: int | None = None
     unsaved_cause: str = ""
     jobs: tuple[RunningJob, ...] = ()
+    host: str = ""  # the name of its machine, and the time that the machine's clock shows
+    clock_ms: int = 0
+
+
+def host_name() -> str:
+    """The name of this machine, or of this container."""
+    return os.uname().nodename
 
 
 class Workers(Protocol):

@@ -1,5 +1,6 @@
 """The only source of time: milliseconds since 1970, and days and hours in TIMEZONE."""
 
+import ctypes
 import time
 from bisect import bisect
 from collections.abc import Callable
@@ -8,13 +9,18 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from .days import Days
+from .installation import RELEASE_DAY
 
 MINUTE_MS = 60 * 1000
 QUARTER_HOUR_S = 900
-MAX_CLOCK_LAG_MS = 86_400_000
-"""How far behind the newest commit the system's clock is wrong, ms."""
+DAY_MS = 86_400_000
+
+RELEASE_MS = int(datetime.fromisoformat(RELEASE_DAY).replace(tzinfo=UTC).timestamp()) * 1000
+"""No clock that works shows a time before this version was released."""
 
 CLOCK_CACHE_SIZE = 1000
+TIMEX_BYTES, SYNCHRONISED_STATES = 512, range(5)
+"""More than the size of `struct timex`, and the results of adjtimex(2) without an error, from TIME_OK to TIME_WAIT."""
 
 
 MAX_CLOCK_LEAD_MS = 3_600_000
@@ -29,6 +35,14 @@ def system_now_ms() -> int:
 def system_elapsed_ms() -> int:
     """Monotonic time, ms since an arbitrary start. Corrections of the wall clock do not affect it."""
     return time.monotonic_ns() // 1_000_000
+
+
+def is_synchronised() -> bool:
+    """Whether the kernel says that the network sets its clock. False proves nothing: most virtual machines say so."""
+    try:
+        return ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES)) in SYNCHRONISED_STATES
+    except (AttributeError, OSError):  # not Linux
+        return False
 
 
 def iso(at_ms: int) -> str:
@@ -51,7 +65,7 @@ class Bucket(NamedTuple):
 
 class Clock:
     """The server's time: `now_ms` for days and records, `elapsed_ms` for durations. Tests replace both. Code that
-    counts must read the time only here. `ClockWatch` sets `newest_commit_ms`.
+    counts must read the time only here. `ClockWatch` calls `follow` and `go_on`.
     """
 
     def __init__(
@@ -59,11 +73,17 @@ class Clock:
         zone: ZoneInfo,
         now_ms: Callable[[], int] = system_now_ms,
         elapsed_ms: Callable[[], int] = system_elapsed_ms,
+        release_ms: int = RELEASE_MS,
     ) -> None:
         self.system_ms = now_ms
-        self.newest_commit_ms = 0
         self.elapsed_ms = elapsed_ms
+        self.release_ms = release_ms
+        self.is_synchronised = is_synchronised
         self.zone = zone
+        self.allows_removal = True
+        """Whether rows and files may be changed or removed because of their age (decision 130)."""
+        self.least_ms = release_ms  # an earlier time is not believed
+        self._line_ms = release_ms - elapsed_ms()  # how far time that goes on is ahead of the monotonic clock
         self._buckets: dict[int, Bucket] = {}
         self._beginnings: dict[str, int] = {}
 
@@ -73,15 +93,23 @@ class Clock:
         self._buckets, self._beginnings = {}, {}  # last, so that a call that began earlier fills only the old ones
 
     def now_ms(self) -> int:
-        """The system's time. If that is wrong, which a machine without a battery is after a start, the time of the
-        newest commit (specification: Storage).
-        """
+        """The system's time. While that is not believed, time goes on from the last known one (decision 130)."""
         now_ms = self.system_ms()
-        return now_ms if now_ms >= self.newest_commit_ms - MAX_CLOCK_LAG_MS else self.newest_commit_ms
+        return now_ms if now_ms >= self.least_ms else self.elapsed_ms() + self._line_ms
 
-    @property
-    def is_wrong(self) -> bool:
-        return self.system_ms() < self.newest_commit_ms - MAX_CLOCK_LAG_MS
+    def time_of(self, revision: int) -> int:
+        """The time to show for a revision, ms: its own, unless a clock was ahead (decision 130)."""
+        now_ms = self.now_ms()
+        return revision if revision <= now_ms + MAX_CLOCK_LEAD_MS else now_ms
+
+    def follow(self, least_ms: int) -> None:
+        """Believe the system's clock, unless it is set to a time before `least_ms`: then go on from its time now."""
+        self.least_ms, self._line_ms = max(self.release_ms, least_ms), self.system_ms() - self.elapsed_ms()
+
+    def go_on(self, least_ms: int, known_ms: int) -> None:
+        """Go on by the monotonic clock, at least from `known_ms`, until the system's clock shows `least_ms`."""
+        self.least_ms = max(self.release_ms, least_ms)
+        self._line_ms = max(self._line_ms, known_ms - self.elapsed_ms())
 
     def today(self) -> str:
         """The local date, YYYY-MM-DD. It changes at local midnight, even when the clocks change."""

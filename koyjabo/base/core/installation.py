@@ -10,6 +10,9 @@ from .sanitize import stripped
 VERSION = "1.0.0"
 """The only definition of the version; pyproject.toml reads it."""
 
+RELEASE_DAY = "2026-11-21"
+"""The day of this version's release. `make release` writes it from the changelog."""
+
 _PACKAGE = Path(__file__).resolve().parents[2]
 _CHECKOUT = _PACKAGE.parent
 _SHIPPED_MIGRATIONS = _PACKAGE / "migrations"

@@ -80,6 +80,9 @@ class UpkeepRules:
     def discard_sums(self, session: Session) -> None:
         """Let sums with problems be computed again."""
 
+    def discard_days(self, session: Session) -> None:
+        """Let sums by day be computed again, because rows were filed on other days."""
+
 
 def use(rules: Iterable[UpkeepRules]) -> None:
     """Replace all rules. They are in the order of the features."""

@@ -60,7 +60,7 @@ class Dashboard:
         return {**self._data, **self._reports.own_dashboard(self.community_id)}
 
     def first_event(self) -> RoomEvent:
-        return DashboardUpdate(self.data, self._revision)
+        return DashboardUpdate(self.data, self._revision, self._clock.time_of(self._revision))
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
         self.read()

@@ -81,7 +81,8 @@ class MemberRoom:
         return [VisitorUpdate(stats, self.live_stats.scope, self._news.take(stats))]
 
     def _count(self, change: int) -> RoomEvent:
-        return CountChanged(self.live_stats.scope, self._last_count, change, self._revision)
+        at_ms = self._clock.time_of(self._revision)
+        return CountChanged(self.live_stats.scope, self._last_count, change, self._revision, at_ms)
 
 
 def _visits(live_stats: LiveStats) -> tuple[int, int, int]:

@@ -76,3 +76,5 @@ class PageNumberRules(UpkeepRules):
 
     def discard_sums(self, session: Session) -> None:
         page_queries.discard(session)
+
+    discard_days = discard_sums

@@ -22,6 +22,7 @@ from koyjabo.base.network.origins import Origins
 from koyjabo.base.settings import smtp_url
 from koyjabo.base.settings.catalogue import GROUP_ROWS, PAGE_SETTINGS, ROWS, masked_settings
 from koyjabo.base.settings.schema import Settings
+from koyjabo.counting.clock_watch import CLOCK_ANSWER, RIGHT_CLOCK, VISITS_ANSWER
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.mail.outbox import PLACEHOLDER_EMAIL, MailOutbox
@@ -29,6 +30,7 @@ from koyjabo.people.mail.smtp import NotDelivered
 from koyjabo.site.setting_forms import FORM_ENDPOINTS
 from koyjabo.upkeep.backups import ui as backups
 from koyjabo.upkeep.backups.backups import Backups
+from koyjabo.upkeep.clock.clock_answers import ClockAnswers
 from koyjabo.upkeep.health import ui as health
 from koyjabo.upkeep.health.health import Health
 from koyjabo.upkeep.look.mark import LARGE_MARK, MAX_MARK_BYTES, mark_of
@@ -93,7 +95,12 @@ MARK_ROW, MARK_NAME = "mark", "MARK"
 
 FORM_ENDPOINTS[MARK_ROW] = "panel_server.change_mark"
 
-OTHER_FORMS: dict[str, Callable[[], Form[Any]]] = {MARK_ROW: lambda: Form(Body)}
+CLOCK_ROW = "clock"
+"""The row of a clock in doubt, which is no setting."""
+
+FORM_ENDPOINTS[CLOCK_ROW] = "panel_server.answer_clock"
+
+OTHER_FORMS: dict[str, Callable[[], Form[Any]]] = {row: lambda: Form(Body) for row in (MARK_ROW, CLOCK_ROW)}
 """Forms of rows without settings."""
 
 FORM_CHOICES: dict[str, Callable[[Form[Any]], dict[str, Any]]] = {}
@@ -169,16 +176,14 @@ def show(status: int = 200, form: Form[Any] | None = None, group: str = "", test
         left_out=stored.left_out | ({MARK_NAME: problem} if (problem := current()[SiteMarks].problem) else {}),
         form=form,
         group=group if form else "",
-        asks_proof=form and (_is_proved(group) or "password" in form.errors),
+        asks_proof=form and (_is_proved(group) or group == CLOCK_ROW or "password" in form.errors),
         endpoints=FORM_ENDPOINTS,
         zones=sorted(available_timezones()) if group == "zone" else (),
         backups_on=current()[Backups].is_on,
         at_first=backups.AT_FIRST,
         job_labels=JOB_LABELS,
         **(FORM_CHOICES[group](form) if form and group in FORM_CHOICES else {}),
-        data=current()[Health].data(me()) if report["is_read"] else None,
-        backup_list=backups.shown() if report["is_read"] else None,
-        invited=_invited_admin() if report["is_read"] else "",
+        **(_stored_parts() if report["is_read"] else {}),
         tested=tested,
         mail_reason=_mail_reason,
         own_email=me().email,
@@ -227,6 +232,18 @@ def change_mark() -> Response:
     return done(N_("Saved. It applies now."), "panel_server.server", _anchor=MARK_ROW)
 
 
+@bp.post("/server/clock")
+def answer_clock() -> Response:
+    """Say whether the clock or the visits are right. Without a proof, the page is shown again with its form."""
+    form = Form(Body)
+    with authentication.errors_in(form):
+        authentication.require_proof(my_login())
+        current()[ClockAnswers].answer(me(), VISITS_ANSWER if "visits" in request.form else CLOCK_ANSWER)
+    if form.errors:
+        return show(422, form, CLOCK_ROW)
+    return done(N_("Saved. It applies now."), "panel_server.server", _anchor=CLOCK_ROW)
+
+
 @bp.post("/server/test-mail")
 def test_mail() -> Response:
     """Send a test email to the admin and show the mail server's response."""
@@ -247,6 +264,18 @@ def _mail_reason(failure: str) -> str:
     """A stored failure as a sentence, with the mail server's own words."""
     code, _, words = failure.partition(" ")
     return " ".join(filter(None, (translated(_mail_sentence(code)), code if code.isdigit() else "", words)))
+
+
+def _stored_parts() -> dict[str, object]:
+    """Values that need the database. `clock` is set if it is in doubt or wrong, or an answer can be undone."""
+    answers = current()[ClockAnswers]
+    has_clock = answers.reading.verdict != RIGHT_CLOCK or answers.has_earlier()
+    return {
+        "data": current()[Health].data(me()),
+        "backup_list": backups.shown(),
+        "invited": _invited_admin(),
+        "clock": answers.reading if has_clock else None,
+    }
 
 
 def _form(group: str) -> Form[Body]:

@@ -77,7 +77,7 @@ def _written(receipt: TotalReceipt, is_explained: bool = False) -> str:
     return encode(
         {
             "total": receipt.total,
-            "as_of": iso(receipt.revision),
+            "as_of": iso(current().clock.time_of(receipt.revision)),
             "parts": [_part(part, is_explained) for part in receipt.parts],
             "recounted": recounted and {"at": iso(recounted.at_ms), "agreed": recounted.errors == 0},
             "backup": backup and {"verified_at": iso(backup.at_ms), "total": backup.total},

@@ -23,7 +23,8 @@ class Inconsistent(Unusable):
 
 
 def make(folder: BackupFolder, keep: int, clock: Clock, progress: ReportProgress) -> tuple[Path, Head]:
-    """Make a backup, verify it, and then remove older ones. Returns its path. Needs an application context.
+    """Make a backup, verify it, and then remove older ones, unless the clock is in doubt. Returns its path. Needs an
+    application context.
 
     A backup that could not be verified stays, with the ending UNVERIFIED_ENDING, until the next one is written. Raises
     OSError, BackupUnderWay, LedgerUnavailable, and Unusable.
@@ -38,7 +39,8 @@ def make(folder: BackupFolder, keep: int, clock: Clock, progress: ReportProgress
         prove(written, head, work, progress)
         written.rename(path)
         sync_folder(folder.path)
-        folder.rotate(keep, path.name)
+        if clock.allows_removal:
+            folder.rotate(keep, path.name)
     return path, head
 
 

@@ -1,5 +1,6 @@
 """/healthz and /readyz for load balancers, and /metrics for Prometheus."""
 
+from collections.abc import Iterator
 from hmac import compare_digest
 from http import HTTPStatus
 from typing import Literal
@@ -7,10 +8,12 @@ from typing import Literal
 from flask import Blueprint, Response, current_app, request
 from pydantic import BaseModel, Field
 
+from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import Forbidden, Unauthenticated
 from koyjabo.base.network import client_address
 from koyjabo.base.observability.metrics import METRICS_CONTENT_TYPE
 from koyjabo.base.observability.services import ObservabilityServices
+from koyjabo.counting.clock_watch import DOUBTED_CLOCK, WRONG_CLOCK, ClockWatch
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.web.current import current
 from koyjabo.web.fast_path.fast_path import fast_path
@@ -32,8 +35,12 @@ METRICS_TOKEN = "METRICS_TOKEN"
 NO_TOKEN = "Set METRICS_TOKEN to read the metrics."
 WRONG_TOKEN = "Send METRICS_TOKEN as a bearer token: Authorization: Bearer METRICS_TOKEN."
 
-
-WRONG_CLOCK = "The clock is over a day behind the newest commit. Set it from the network (NTP)."
+CLOCK_TIMES = "The clock of this machine shows {clock}, and the newest visit is filed at {visits}: "
+CLOCK_WARNINGS = {
+    DOUBTED_CLOCK: f"{CLOCK_TIMES}answer on the page Server, or with `koyjabo clock`, which one is right.",
+    WRONG_CLOCK: f"{CLOCK_TIMES}the clock is wrong. Set it from the network (NTP).",
+}
+OTHER_CLOCK = "The clock of {host} shows {other}, the clock of this machine {clock}. Set both from the network (NTP)."
 
 
 class AliveResponse(BaseModel):
@@ -74,13 +81,21 @@ def readyz() -> Response:
     results = current()[Readiness].checks()
     checks = {name: Check(**ready._asdict()) for name, ready in results.items()}
     is_ready = all(check.ok for check in checks.values())
-    wrong_clock = WRONG_CLOCK if current().clock.is_wrong else None
-    advice = (limits.limits().local_proxy.warning, wrong_clock, current()[Backups].warning)
+    advice = (limits.limits().local_proxy.warning, *_clock_warnings(), current()[Backups].warning)
     warnings = [warning for warning in advice if warning]
     response = ReadyResponse(status="ready" if is_ready else "not ready", checks=checks, warnings=warnings or None)
     headers = {"Cache-Control": "no-store"} if is_ready else {"Cache-Control": "no-store", "Retry-After": "2"}
     body = response.model_dump_json(exclude_none=True)
     return Response(body, 200 if is_ready else 503, headers, mimetype="application/json")
+
+
+def _clock_warnings() -> Iterator[str]:
+    reading = current()[ClockWatch].reading
+    clock, visits = iso(reading.system_ms), iso(reading.newest_ms)
+    for host, other_ms in reading.differing:
+        yield OTHER_CLOCK.format(host=host, other=iso(other_ms), clock=clock)
+    if reading.verdict in CLOCK_WARNINGS:
+        yield CLOCK_WARNINGS[reading.verdict].format(clock=clock, visits=visits)
 
 
 @metrics_bp.get("/metrics")

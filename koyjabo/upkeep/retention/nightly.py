@@ -6,7 +6,7 @@ from collections.abc import Callable
 from koyjabo.base.core.clock import Clock, shifted
 from koyjabo.base.core.runtime import Advance, Runtime
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.jobs.claims import DailyWork
+from koyjabo.base.jobs.claims import ClaimLost, DailyWork
 from .retention import Retention
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,9 @@ class Nightly:
         self._work = DailyWork(database, clock, runtime, RETENTION_WORK, "nightly_work")
 
     def tick(self) -> None:
-        """If the work is due, start it in a task, unless another worker has claimed it."""
-        self._work.begin(self._day(), self._do)
+        """If the work is due, start it in a task, unless another worker has claimed it, or the clock is in doubt."""
+        if self._clock.allows_removal:
+            self._work.begin(self._day(), self._do)
 
     def forget(self) -> None:
         """Make the next `tick` check in the database whether the day's work is done."""
@@ -42,9 +43,16 @@ class Nightly:
 
     def _do(self, day: str, renew: Advance) -> Callable[[], None]:
         began_ms = self._clock.elapsed_ms()
-        reduced = self._retention.reduce(self._retention.first_kept(), renew)
-        self._retention.reduce_user_agents(renew)
-        swept = self._retention.sweep(renew)
+
+        def advance(rows: int) -> None:
+            if not self._clock.allows_removal:
+                raise ClaimLost("The clock is in doubt.")
+            renew(rows)
+
+        reduced = self._retention.reduce(self._retention.first_kept(), advance)
+        self._retention.reduce_user_agents(advance)
+        advance(0)
+        swept = self._retention.sweep(advance)
 
         def at_end() -> None:
             log.info(

@@ -20,7 +20,7 @@ def time() -> Time:
 
 @pytest.fixture
 def log(time) -> ArrivalCounter:
-    return ArrivalCounter(Clock(ZoneInfo("Asia/Dhaka"), now_ms=time, elapsed_ms=time.elapsed_ms))
+    return ArrivalCounter(Clock(ZoneInfo("Asia/Dhaka"), now_ms=time, elapsed_ms=time.elapsed_ms, release_ms=0))
 
 
 def test_the_arrivals_and_departures_of_each_scope_add_up(log):

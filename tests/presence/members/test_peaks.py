@@ -30,7 +30,7 @@ def new_peaks(database, time):
 
     def new() -> Peaks:
         databases.append(DatabaseExecutor(make_url(normal(database.url, Path())), runtime))
-        clock = Clock(ZoneInfo("Asia/Dhaka"), time, time.elapsed_ms)
+        clock = Clock(ZoneInfo("Asia/Dhaka"), time, time.elapsed_ms, release_ms=0)
         return Peaks(databases[-1], clock, runtime, lambda scope: NOW_ONLINE[scope])
 
     yield new

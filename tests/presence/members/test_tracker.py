@@ -37,7 +37,7 @@ BOUND = "koyjabo.presence.members.tracker._bound"
 def peaks(sqlite_database):
     time = Time()
     database = DatabaseExecutor(make_url(sqlite_database.url), ThreadRuntime())
-    yield Peaks(database, Clock(ZoneInfo("UTC"), time, time.elapsed_ms), ThreadRuntime(), lambda scope: 0)
+    yield Peaks(database, Clock(ZoneInfo("UTC"), time, time.elapsed_ms, release_ms=0), ThreadRuntime(), lambda scope: 0)
     database.close()
 
 

@@ -26,7 +26,7 @@ class World:
 
     def __init__(self) -> None:
         self.time = Time()
-        clock = Clock(ZoneInfo("Asia/Dhaka"), self.time, self.time.elapsed_ms)
+        clock = Clock(ZoneInfo("Asia/Dhaka"), self.time, self.time.elapsed_ms, release_ms=0)
         self.visitors = MemoryActiveVisitors(clock, WINDOW_S)
         self._seen_ms: dict[str, int] = {}
         touch = self.visitors.touch

@@ -14,7 +14,7 @@ from koyjabo.presence.members.arrivals import ArrivalCounter
 from koyjabo.presence.members.online_members import Online
 from koyjabo.site.home.pace import at_this_pace
 
-CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT))  # a Tuesday, 10:48
+CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT), release_ms=0)  # a Tuesday, 10:48
 
 
 PACES = [  # visits until a milestone, the visits of the last days, and the prediction

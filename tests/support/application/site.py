@@ -54,6 +54,7 @@ class Time:
     def __init__(self, now_ms: int = SPEC_MOMENT) -> None:
         self.ms = now_ms
         self._put_right_by_ms = 0
+        self.is_synchronised = False
 
     @classmethod
     def at(cls, moment: str) -> Time:
@@ -100,8 +101,9 @@ class Site:
 
     def start(self) -> None:
         clock = Clock(
-            ZoneInfo(self.settings["TIMEZONE"] or "Asia/Dhaka"), now_ms=self.time, elapsed_ms=self.time.elapsed_ms
+            ZoneInfo(self.settings["TIMEZONE"] or "Asia/Dhaka"), self.time, self.time.elapsed_ms, release_ms=0
         )
+        clock.is_synchronised = lambda: self.time.is_synchronised
         self.app = create_app(self.settings, clock=clock, app=copied_routes(config.load(self.settings), self.settings))
         self.client = self.app.test_client()
         self.services = self.app.extensions["koyjabo"]

@@ -34,7 +34,7 @@ ROUNDS = 100
 
 
 def clock_of(time: Time) -> Clock:
-    return Clock(ZoneInfo("UTC"), time, time.elapsed_ms)
+    return Clock(ZoneInfo("UTC"), time, time.elapsed_ms, release_ms=0)
 
 
 def flush(outbox: RedisOutbox) -> None:

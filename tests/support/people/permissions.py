@@ -100,7 +100,8 @@ LEAST = {
         panel_users.promote panel_users.demote panel_users.make_viewer panel_users.disable panel_users.enable
         panel_users.log_out
         panel_users.reset_second_factor
-        panel_server.test_mail panel_server.change_mark panel_receipts.recount panel_backups.back_up
+        panel_server.test_mail panel_server.change_mark panel_server.answer_clock
+        panel_receipts.recount panel_backups.back_up
         panel_health.mark_rollback_seen
         panel_receipts.set_total
         panel_server.change_settings

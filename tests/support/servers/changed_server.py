@@ -196,6 +196,7 @@ def follow() -> None:
     clock.Clock.__init__.__defaults__ = (
         lambda: clock.system_now_ms() + ahead_ms(),
         lambda: clock.system_elapsed_ms() + passed_ms(),
+        clock.RELEASE_MS,
     )
 
 

@@ -35,7 +35,7 @@ def kept(site: Site) -> dict[str, list[dict]]:
     """All rows, except those that a restore adds: new ones, and audit log entries about backups and restores."""
     tables = everything(site)
     tables["adjustments"] = [row for row in tables["adjustments"] if not row["reason"].startswith("restored")]
-    for table in ("day_secrets", "month_secrets", "database_identity"):
+    for table in ("day_secrets", "month_secrets", "database_identity", "clock_states", "refiled_rows"):
         tables.pop(table)  # not part of a backup
     tables["watermarks"] = [row for row in tables["watermarks"] if row["name"] != "changes"]
     tables["audit_log"] = [

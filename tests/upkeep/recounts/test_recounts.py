@@ -284,7 +284,7 @@ peaks users sessions login_failures communities memberships access_version
  audit_log nightly_work database_identity day_secrets month_secrets totp_secrets recovery_codes spent_codes
  pending_steps invitations email_links outbox mail_budgets events shares announcements
  api_keys
-starting_steps panel_invitations attendance stored_settings page_sums site_marks
+starting_steps panel_invitations attendance stored_settings page_sums site_marks clock_states refiled_rows
 """
 """The sources of derived data, together with `visits`, and data that exists only in these tables."""
 

@@ -110,7 +110,7 @@ ASK_FOR_PASSWORD = {
         *("personal_data.change_password", "personal_data.delete_account", "account.change_details"),
         *("second_factor.begin_totp", "second_factor.remove_totp", "second_factor.renew_recovery_codes"),
     )
-} | {"panel_server.change_settings", "panel_users.invite_to_panel"}
+} | {"panel_server.change_settings", "panel_server.answer_clock", "panel_users.invite_to_panel"}
 REVERSIBLE = """
     pages_login.do_sign_up pages_login.do_log_in pages_login.second_factor pages_login.enrol pages_login.log_out
     pages_preferences.choose_language pages_preferences.choose_theme pages_second_factor.confirm_totp

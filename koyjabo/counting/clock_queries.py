@@ -1,0 +1,61 @@
+"""Stores what is uncertain about the clock, for all workers and servers (decision 130)."""
+
+from typing import NamedTuple
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.orm import Session
+
+from .models import ClockState
+
+DOUBT_STATE, AHEAD_STATE, ANSWER_STATE = "doubt", "ahead", "answer"
+
+SELECT_LATEST = text("""
+SELECT (SELECT max(day) FROM daily_visits WHERE scope = 'site'),
+       (SELECT max(ended_ms) FROM nightly_work WHERE name = 'retention')
+""")
+# Several workers wait at the same time. The one that has waited longest is right.
+STORE_STATE = text("""
+INSERT INTO clock_states (name, at_ms, known_ms, waited_ms, visit, answer)
+VALUES (:name, :at_ms, :known_ms, :waited_ms, :visit, :answer)
+ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms, visit = excluded.visit, answer = excluded.answer,
+    known_ms = CASE WHEN clock_states.at_ms = excluded.at_ms AND clock_states.known_ms > excluded.known_ms
+                    THEN clock_states.known_ms ELSE excluded.known_ms END,
+    waited_ms = CASE WHEN clock_states.at_ms = excluded.at_ms AND clock_states.waited_ms > excluded.waited_ms
+                     THEN clock_states.waited_ms ELSE excluded.waited_ms END
+""")
+
+
+class StoredState(NamedTuple):
+    """A row of `clock_states`."""
+
+    at_ms: int = 0
+    known_ms: int = 0
+    waited_ms: int = 0
+    visit: int = 0
+    answer: str = ""
+
+
+class ClockFacts(NamedTuple):
+    """What the database knows about the time."""
+
+    newest_day: str  # the latest day with a visit; "" without visits
+    night_ms: int  # when the latest nightly work ended; 0 before the first
+    states: dict[str, StoredState]
+
+    def state(self, name: str) -> StoredState:
+        return self.states.get(name, StoredState())
+
+
+def read_clock(session: Session) -> ClockFacts:
+    newest_day, night_ms = session.execute(SELECT_LATEST).one()
+    columns = (ClockState.name, *(getattr(ClockState, name) for name in StoredState._fields))
+    states = {name: StoredState(*values) for name, *values in session.execute(select(*columns))}
+    return ClockFacts(newest_day or "", night_ms or 0, states)
+
+
+def store_state(session: Session, name: str, state: StoredState) -> None:
+    session.execute(STORE_STATE, {"name": name, **state._asdict()})
+
+
+def remove_state(session: Session, name: str) -> None:
+    session.execute(delete(ClockState).where(ClockState.name == name))

@@ -1,0 +1,22 @@
+"""Answers a doubt about the clock: files visits again that were filed later than the clock shows, or puts them back."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.base.cluster.base import Base
+
+COMMANDS = {"clock": "cli:clock"}
+TABLES = ("models",)
+UPKEEP = ("upkeep_queries:RefiledRules",)
+
+
+def register(base: "Base") -> None:
+    from koyjabo.base.cluster.base import TICK_S
+    from koyjabo.people.mail.kinds import add_kind
+    from .clock_answers import ClockAnswers
+    from .email import CLOCK_MAIL, CLOCK_MAIL_LABEL, clock_doubted
+
+    add_kind(CLOCK_MAIL, CLOCK_MAIL_LABEL, clock_doubted)
+    answers = base.services.add(ClockAnswers(base))
+    base.every(TICK_S, answers.tick)
+    base.at_close(answers.close)

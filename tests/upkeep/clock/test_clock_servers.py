@@ -1,0 +1,58 @@
+"""Real servers whose machine's clock was ahead (libfaketime), and is set right."""
+
+from pathlib import Path
+
+import pytest
+from support.programs.processes import wait_until
+
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+AHEAD = {
+    "LD_PRELOAD": LIBRARY,
+    "FAKETIME": "@2029-03-01 00:10:00",
+    "FAKETIME_DONT_FAKE_MONOTONIC": 1,
+    "DONT_FAKE_MONOTONIC": 1,
+}
+needs_faketime = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is missing: make tools")
+QUICK = (
+    "upkeep/clock/test_clock.py::test_visits_that_were_filed_later_than_the_clock_are_filed_again_and_every_sum_agrees"
+)
+
+
+def days(database) -> list[str]:
+    return [day for (day,) in database.rows("SELECT DISTINCT day FROM visits ORDER BY day")]
+
+
+@needs_faketime
+@pytest.mark.long(proved_by=f"upkeep/clock/test_clock.py::{QUICK}")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_visits_are_filed_today_after_the_clock_was_ahead_and_an_admin_has_answered(
+    database, new_server, redis_server, workers
+):
+    several = {"WEB_CONCURRENCY": workers, **({"REDIS_URL": redis_server.url} if workers > 1 else {})}
+    server = new_server(database, **several).start()
+    for visitor in ("a1", "a2"):
+        server.register(visitor)
+    server.stop()
+    (today,) = days(database)
+    ahead = new_server(database, **several, **AHEAD).start()
+    ahead.register("b")
+    ahead.stop()
+    assert days(database) == [today, "2029-03-01"]
+    server.start()
+    said = server.koyjabo("clock")
+    assert said.returncode in (0, 1), said.stderr  # 0 if the kernel of this machine is synchronised
+    done = server.koyjabo("clock", "--clock-is-right")
+    assert done.returncode == 0, done.stderr
+    for number in range(2 * workers):
+        server.register(f"c{number}")
+    assert days(database)[0] == today
+    assert len(days(database)) <= 2  # midnight may pass during the test
+    assert days(database)[-1] < "2029"
+    wait_until(lambda: server.get("/api/stats").json()["timestamp"] < "2029", "the time is today's again")
+    server.stop()
+    server.start()
+    server.register("d")
+    assert days(database)[-1] < "2029"
+    verified = server.koyjabo("verify")
+    assert verified.returncode == 0, verified.stdout
+    assert server.koyjabo("clock").returncode == 0
