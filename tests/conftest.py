@@ -125,6 +125,7 @@ def patient_database() -> Iterator[None]:
             (ledger, "READ_PATIENCE_S"),
             (ledger, "VISIT_COMMIT_PATIENCE_S"),
             (executor, "PATIENCE_S"),
+            (executor, "TRANSACTION_LIMIT_S"),
         ):
             patch.setattr(module, name, 60.0)
         yield

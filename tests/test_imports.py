@@ -52,7 +52,7 @@ upkeep.recounts: . cli
 upkeep.retention: . api cli
 upkeep.clock: . cli
 upkeep.stored_settings: . cli
-upkeep.look: . pages
+upkeep.look: . pages cli
 upkeep.backups: . ui admin cli
 upkeep.health: . ui api admin
 site: .

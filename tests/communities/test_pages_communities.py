@@ -59,7 +59,7 @@ def test_the_header_of_a_page_reads_nothing_from_the_database(site):
         statements.append(statement)
 
     event.listen(Engine, "before_cursor_execute", record)
-    Reader(site).get("/docs")
+    Reader(site).get("/docs/")
     event.remove(Engine, "before_cursor_execute", record)
     assert statements == []
 

@@ -26,7 +26,7 @@ DESKTOP_SYSTEMS = frozenset({"Windows", "macOS", "ChromeOS", "Linux", "Ubuntu", 
 PHONE_SYSTEMS = frozenset({"iOS", "Windows Phone", "Windows Mobile", "Maemo", "MeeGo", "Brew MP"})
 """Systems that run on no desktop, and whose user agents may name no phone."""
 
-APP_OF_MAC = re.compile(r"Darwin/\S+ \((?:Power(?:%20| )Macintosh|x86_64)")
+APP_OF_MAC = re.compile(r" \((?:Power(?:%20| )Macintosh|x86_64)")
 """An app's own request from a Mac, whose system ua-parser takes for iOS."""
 
 CHROMEBOOKS = re.compile(r"Chromebook|Pixelbook")
@@ -133,7 +133,7 @@ def _of_user_agent(user_agent: str) -> UserAgent:
     name = QUALIFIERS.sub("", browser)
     if not browser and (product := PRODUCT.match(user_agent)) and product[0] != "Mozilla":
         name = product[0]
-    if system == "iOS" and APP_OF_MAC.search(user_agent):
+    if system == "iOS" and "Darwin/" in user_agent and APP_OF_MAC.search(user_agent):
         system = "Mac OS X"
     return UserAgent(_tidy(name), SYSTEMS.get(system) or _tidy(system), device_of(user_agent, system))
 

@@ -27,12 +27,15 @@ from koyjabo.upkeep.retention.reduction_queries import Boundary
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 MANY = 4_000
+DAY = "CAST(1000 + n % 1000 AS TEXT) || '-0' || CAST(1 + n / 1000 AS TEXT) || '-01'"
+"""A day in the past for each number."""
+
 FILL = {
     "visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s, place)": (
         "SELECT n, n, 'site', 'v' || n, 'x', 1, '2025-12-16', 1, 'Unknown'"
     ),
     "visitors (scope, visitor_id, first_visit)": "SELECT 'site', 'v' || n, n",
-    "daily_visits": "SELECT 'site', 'd' || n, 1, 1",
+    "daily_visits": f"SELECT 'site', {DAY}, 1, 1",
     "hourly_visits": "SELECT 'site', n, 1, 1",
     # negative ids cannot collide
     "people (id, scope, person, last_day)": f"SELECT -n, '{HERE}', 'v:v' || n, '2025-12-16'",

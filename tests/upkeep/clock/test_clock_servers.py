@@ -23,7 +23,7 @@ def days(database) -> list[str]:
 
 
 @needs_faketime
-@pytest.mark.long(proved_by=f"upkeep/clock/test_clock.py::{QUICK}")
+@pytest.mark.long(proved_by=QUICK)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_visits_are_filed_today_after_the_clock_was_ahead_and_an_admin_has_answered(
     database, new_server, redis_server, workers

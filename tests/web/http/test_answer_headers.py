@@ -109,7 +109,7 @@ def test_the_headers_of_a_trusted_proxy_decide_about_tls_and_the_id_of_a_request
 
 
 GZIP = {"Accept-Encoding": "gzip"}
-PACKED = ["/", "/login", "/communities", "/docs", "/openapi.json", "/nothing-here"]
+PACKED = ["/", "/login", "/communities", "/docs/", "/openapi.json", "/nothing-here"]
 MORE = {"Accept": "text/html"}
 
 
