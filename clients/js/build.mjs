@@ -9,7 +9,7 @@ const here = import.meta.dirname;
 const dist = join(here, "dist");
 const scripts = join(here, "../../koyjabo/static/counting");
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
-const modules = ["client", "koyjabo.js", ...readdirSync(scripts).filter((name) => /^koyjabo-(debug|pages|queue|stream)\.js$/.test(name))];
+const modules = ["client", "koyjabo.js", ...readdirSync(scripts).filter((name) => /^koyjabo-\w+\.\d+\.js$/.test(name))];
 
 rmSync(dist, { recursive: true, force: true });
 for (const name of modules) cpSync(join(scripts, name), join(dist, name), { recursive: true });

@@ -76,7 +76,7 @@ def test_events_are_counted_with_their_properties_and_sent_50_at_a_time(host_pag
     wait_for(host_page, lambda: [len(body["events"]) for body in sent] == [50, 21], "50 at a time")
 
 
-DELIVER = "async (url) => { const queue = await import(url); await queue.deliver(); }"
+DELIVER = "async (url) => { const queue = await import(url); queue.later(0, localStorage); await queue.deliver(); }"
 NOTES = "Object.entries(localStorage).filter(([key]) => key.startsWith('koyjabo.waiting')).map(([, note]) => note)"
 IN_DATABASE = """
 () => new Promise((resolve) => {
@@ -117,7 +117,7 @@ def test_the_queue_forgets_a_visit_when_its_page_gets_the_response(host_page, si
     host_page.route("**/api/visitor/register", answer)
     begin(host_page, site)
     wait_for(host_page, lambda: asked, "the page sends it")
-    host_page.evaluate(DELIVER, f"http://localhost:{site.port}/static/js/koyjabo-queue.js")
+    host_page.evaluate(DELIVER, f"http://localhost:{site.port}/static/js/koyjabo-queue.2.js")
     assert host_page.evaluate(IN_DATABASE) == 1
     asked[0].continue_()
     wait_for(host_page, lambda: host_page.evaluate(IN_DATABASE) == 0, "the queue is empty")

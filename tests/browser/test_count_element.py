@@ -9,6 +9,8 @@ from pages import expect, wait_for
 
 from koyjabo.base.colours.oklch import WHITE, contrast
 
+BENGALI = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
+
 
 def tag(site) -> str:
     return f'<script type="module" src="http://localhost:{site.port}/static/js/koyjabo-count.js"></script>'
@@ -51,8 +53,7 @@ def test_all_elements_of_a_page_are_one_visit_and_share_a_socket(host_page, site
     host_page.on("websocket", lambda socket: sockets.append(socket))
     elements = '<koyjabo-count label="visits" lang="bn"></koyjabo-count><koyjabo-count value="today"></koyjabo-count>'
     host_page.set_content(f'<html lang="en">{elements}<koyjabo-count value="active">…</koyjabo-count>{tag(site)}')
-    bangla = f"{before + 1:,}".translate(str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯"))
-    expect(number(host_page)).to_have_text(bangla)
+    expect(number(host_page)).to_have_text(f"{before + 1:,}".translate(BENGALI))
     expect(host_page.locator("[part=label]").first).to_have_text("visits")
     for at in (1, 2):
         expect(number(host_page, at)).to_have_text(re.compile("[1-9]"))
@@ -196,6 +197,64 @@ def test_an_element_in_a_component_counts(host_page, site):
     before = site.stats().total
     host_page.set_content(tag(site))
     host_page.evaluate(PUT, 2)
+    assert site.stats().total == before + 1
+
+
+EARLY = """
+() => {
+  const element = document.querySelector("koyjabo-count");
+  Object.assign(element, { value: "page", page: "/posts/1", label: "views", baseUrl: null });
+}
+"""
+REFLECTED = """
+() => {
+  const element = document.createElement("koyjabo-count"), texts = {};
+  Object.assign(element, { value: "page", page: 7, label: "", community: "dhaka", counts: "False" });
+  element.baseUrl = "http://localhost:1/";
+  for (const { name, value } of element.attributes) texts[name] = value;
+  const read = [element.page, element.baseUrl, element.counts, element.views];
+  Object.assign(element, { community: undefined, label: null, views: true });
+  return [texts, read, [element.community, element.label, element.views, element.getAttribute("views")]];
+}
+"""
+
+
+def test_the_attributes_of_an_element_are_properties_before_and_after_its_script_has_come(host_page, site):
+    site.register("somebody", page="/posts/1")
+    views = site.get("/api/pages?path=/posts/1").json()["pages"][0]["views"]
+    host_page.set_content("<koyjabo-count counts=false>none</koyjabo-count>")
+    host_page.evaluate(EARLY)
+    host_page.add_script_tag(url=script(site))
+    expect(number(host_page)).to_have_text(str(views))
+    host_page.evaluate("document.documentElement.lang = 'bn'")
+    expect(number(host_page)).to_have_text(str(views).translate(BENGALI))
+    texts, read, changed = host_page.evaluate(REFLECTED)
+    assert texts == {
+        **{"value": "page", "page": "7", "label": "", "community": "dhaka"},
+        **{"base-url": "http://localhost:1/", "counts": "false"},
+    }
+    assert read == ["7", "http://localhost:1/", False, False]
+    assert changed == [None, None, True, ""]
+    host_page.evaluate("document.querySelector('koyjabo-count').baseUrl = 'http://localhost:1'")
+    expect(number(host_page).locator("slot")).to_have_count(1)
+    host_page.evaluate(f"document.querySelector('koyjabo-count').baseUrl = 'http://localhost:{site.port}'")
+    expect(number(host_page)).to_have_text(str(views).translate(BENGALI))
+
+
+def test_false_is_false_as_templates_write_it_and_other_words_are_named_with_data_debug(device, host_page, site):
+    before = site.stats().total
+    device.console.clear()
+    elements = (
+        '<koyjabo-count counts="False"></koyjabo-count><koyjabo-count counts=" FALSE " views="fAlse"></koyjabo-count>'
+    )
+    host_page.set_content(f"{elements}{tag(site)}")
+    expect(number(host_page, 1)).to_have_text(f"{before:,}")
+    assert host_page.evaluate(
+        "[Object.keys(localStorage), Object.keys(sessionStorage).filter((key) => /visit/.test(key))]"
+    ) == [[], []]
+    host_page.evaluate("document.body.innerHTML = '<koyjabo-count data-debug counts=no views=true></koyjabo-count>'")
+    expect(number(host_page)).to_have_text(f"{before + 1:,}")
+    assert [line for line in device.console if "use true" in line] == ['counts: use true or false, not "no"']
     assert site.stats().total == before + 1
 
 

@@ -18,7 +18,7 @@ MAX_TABS = 2
 NETWORKS = ("here", "away", "away", "lost")
 """`lost`: the request reaches the server, but the response is lost."""
 
-MODULES = ("/js/koyjabo.js", "/js/koyjabo-queue.js", "/js/client/")
+MODULES = ("/js/koyjabo.js", "/js/koyjabo-client.2.js", "/js/koyjabo-queue.2.js", "/js/client/")
 """Modules that a page needs to start."""
 
 HURRY = """

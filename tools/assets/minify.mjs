@@ -10,14 +10,14 @@ import { build } from "esbuild";
 const STATIC = "koyjabo/static";
 const TARGET = join(STATIC, "min");
 const TEXTS = [".js", ".css", ".svg", ".json"];
-const CLIENT = "counting/koyjabo.js";
+const CLIENT = "counting/koyjabo-client.2.js";
 const ELEMENT = "counting/koyjabo-count.js";
 const CLASSIC = "counting/koyjabo-count.all.js";
 const INLINE = "home/pages/home.css";
 const OPTIONS = { bundle: true, minify: true, format: "esm", charset: "utf8", target: "esnext", legalComments: "none", write: false };
 
 // What other sites load, for the oldest browsers of docs/client.md.
-const EMBEDDED = /^counting\/(client\/|koyjabo)/, FLOOR = ["chrome91", "firefox90", "safari15"];
+const EMBEDDED = /^counting\/(before\/|client\/|koyjabo)/, FLOOR = ["chrome91", "firefox90", "safari15"];
 
 const isBundle = (name) => name === CLIENT || name.split("/").at(-2) === "pages";
 const isOurs = (name) => [".js", ".css"].includes(extname(name)) && !name.startsWith("vendor/");

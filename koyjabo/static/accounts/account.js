@@ -1,14 +1,9 @@
 /** Fills in form fields: `visitorId`, so that the server can record a conversion, and the invited email address. */
 
-const VISITOR_ID = /^(?!(undefined|null|none|nil|nan|inf(inity)?|true|false|[-_.:])+$)[\w.:-]{1,128}$/i;
+import { isId, local } from "../counting/client/storage.js";
 
-try {
-  const known = localStorage.getItem("visitorId");
-  for (const field of document.querySelectorAll("[data-visitor-id]"))
-    if (VISITOR_ID.test(known ?? "")) Object.assign(field, { value: known, disabled: false });
-} catch {
-  // The browser's storage is not available.
-}
+const value = local.visitorId;
+for (const field of document.querySelectorAll("[data-visitor-id]")) if (isId(value)) Object.assign(field, { value, disabled: false });
 
 const invited = new URLSearchParams(location.hash.slice(1)).get("email");
 const email = document.querySelector("#email");

@@ -2,15 +2,16 @@
  * <koyjabo-count value="total">: a live number from Koy Jabo Live, for any page on any site (docs/client.md). All
  * elements on a page share one connection.
  *
- * @typedef {import("./koyjabo.js").Stats} Stats
+ * @typedef {import("./koyjabo-client.2.js").Stats} Stats
  */
 
-import { KoyJabo, Line, serverAt } from "./koyjabo.js";
+import { KoyJabo, Line, local, parsed, serverAt, session, shared } from "./koyjabo-client.2.js";
 
 /** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
 const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
 const NAME = "koyjabo-count";
 const PAGE = "page"; // the value and the attribute for the views of a page
+const CHOICES = ["counts", "views"], PLACES = ["community", "base-url"], TEXTS = ["value", PAGE, "label", ...PLACES];
 const CSS = ":host,[part=number]{display:inline-block}:host([hidden]){display:none}[part=number]{font-variant-numeric:tabular-nums}" +
   ":host(:empty) slot{display:inline-block;min-inline-size:var(--koyjabo-count-width,5ch)}"; // until there is a number
 
@@ -20,23 +21,28 @@ const started = {}; // by URL of the server
 /** @type {Set<string>} */
 const warned = new Set(); // of wrong values
 
+/** @type {Set<KoyJaboCount>} */
+const connected = new Set();
+
 /** Resolves once the page's own scripts have run, because they may start the module. */
 const isReady = new Promise((ready) => {
   if (document.readyState === "complete") ready(true);
   for (const event of ["DOMContentLoaded", "load"]) addEventListener(event, ready, { once: true });
 });
 
-/** Whether a choice is on, as a property or an attribute. @param {unknown} choice */
-const isOn = (choice) => `${choice}` !== "false";
+/** @param {string} name  of an attribute */
+const propertyOf = (name) => name.replace("-u", "U");
+
+/** Whether a choice is on, as a property or an attribute: templates write `False`. @param {any} choice */
+const isOn = (choice) => !/^\s*false\s*$/i.test(choice);
+
+/** Whether a choice is on that is off if it is missing. @param {any} choice */
+const isSet = (choice) => isOn(choice ?? false);
 
 /** Whether the page counts this session itself, for a community or under another visitorId. @param {string} host */
 function isCounted(host) {
-  const own = `koyjabo.visit ${host}`;
-  try {
-    return Object.keys(sessionStorage).some((key) => key.startsWith(`${own} `)) || JSON.parse(sessionStorage[own]).visitorId !== localStorage.visitorId;
-  } catch {
-    return false; // there is no visit, or no storage
-  }
+  const own = `koyjabo.visit ${host}`, visit = parsed(session[own]);
+  return Object.keys(session).some((key) => key.startsWith(`${own} `)) || (visit && visit.visitorId !== local.visitorId);
 }
 
 /** The client for a server, shared by all elements. @param {URL} base */
@@ -53,7 +59,7 @@ function written(language, number) {
   try {
     return number.toLocaleString(language === "bn" ? "bn-BD" : language);
   } catch {
-    return number.toLocaleString("en"); // unknown language
+    return `${number}`; // unknown language
   }
 }
 
@@ -62,7 +68,7 @@ function written(language, number) {
  * region, because it may change often.
  */
 class KoyJaboCount extends HTMLElement {
-  static observedAttributes = ["value", PAGE, "lang", "label", "counts", "views"];
+  static observedAttributes = ["lang", ...CHOICES, ...TEXTS];
   #number = document.createElement("span");
   #content = document.createElement("slot");
   #label = document.createElement("span");
@@ -101,7 +107,7 @@ class KoyJaboCount extends HTMLElement {
   async connectedCallback() {
     const { signal } = (this.#connected = new AbortController());
     const element = /** @type {any} */ (this);
-    for (const name of KoyJaboCount.observedAttributes) {
+    for (const name of [...CHOICES, ...TEXTS].map(propertyOf)) {
       if (!this.hasOwnProperty(name)) continue;
       const choice = element[name]; // set before this script was loaded
       delete element[name];
@@ -109,9 +115,11 @@ class KoyJaboCount extends HTMLElement {
     }
     await isReady;
     const tags = /** @type {any[]} */ ([this, ...document.scripts]);
-    if (tags.some(({ dataset, src = NAME }) => dataset.debug != null && src.includes(NAME))) await import("./koyjabo-debug.js").catch(() => {});
+    if (tags.some(({ dataset, src = NAME }) => dataset.debug != null && src.includes(NAME))) await import("./koyjabo-debug.2.js").catch(() => {});
     if (signal.aborted) return;
     const base = (this.#base = serverAt(this.getAttribute("base-url")));
+    connected.add(this);
+    for (const name of CHOICES) shared.lines?.chosen?.(name, this.getAttribute(name));
     this.#count();
     const community = this.getAttribute("community");
     if (community) return this.#follow(new URL(`ws/communities/${encodeURIComponent(community)}/visitors/`, base), signal);
@@ -126,38 +134,22 @@ class KoyJaboCount extends HTMLElement {
 
   disconnectedCallback() {
     this.#connected?.abort();
+    connected.delete(this);
     this.#base = this.#koyjabo = undefined;
     this.#watch();
   }
 
-  attributeChangedCallback() {
+  /** @param {string} [name]  @param {string | null} [before]  @param {string | null} [now] */
+  attributeChangedCallback(name = "", before, now) {
+    if (PLACES.includes(name) && before !== now && this.#connected && this.isConnected) {
+      this.disconnectedCallback();
+      this.#stats = null; // of the server or community before
+      this.#online = undefined;
+      this.connectedCallback();
+    }
     this.#count();
     this.#watch();
     this.#show();
-  }
-
-  /** Whether this page's visit is counted, unless the page does so itself. */
-  get counts() {
-    return isOn(this.getAttribute("counts"));
-  }
-
-  set counts(choice) {
-    this.#set("counts", "false", !isOn(choice));
-  }
-
-  /** Whether the views of later pages are counted. */
-  get views() {
-    return isOn(this.getAttribute("views") ?? false);
-  }
-
-  set views(choice) {
-    this.#set("views", "", isOn(choice ?? false));
-  }
-
-  /** @param {string} name  @param {string} text  @param {boolean} has */
-  #set(name, text, has) {
-    if (has) this.setAttribute(name, text);
-    else this.removeAttribute(name);
   }
 
   get #isPage() {
@@ -166,7 +158,8 @@ class KoyJaboCount extends HTMLElement {
 
   /** Count what this element wants counted. What has begun does not end with the element. */
   #count() {
-    if (this.#base && this.counts && !isCounted(this.#base.host)) source(this.#base).count(this.views);
+    const { counts, views } = /** @type {any} */ (this);
+    if (this.#base && counts && !isCounted(this.#base.host)) source(this.#base).count(views);
   }
 
   /** Watch the page that the attributes name, or the one that contains the element. */
@@ -178,7 +171,7 @@ class KoyJaboCount extends HTMLElement {
     this.#path = path;
     this.#views = null;
     this.#show();
-    if (path && !named) import("./koyjabo-queue.js").then(({ onPath }) => {
+    if (path && !named) import("./koyjabo-queue.2.js").then(({ onPath }) => {
       onPath(this.#watch, this.#connected?.signal);
       this.#watch(); // the path may have changed in between
     }, () => {});
@@ -213,6 +206,36 @@ class KoyJaboCount extends HTMLElement {
     this.#label.textContent = label ? ` ${label}` : "";
     this.#number.replaceChildren(number == null ? this.#content : written(lang || "en", number));
   }
+}
+
+/**
+ * Reflect an attribute as a property.
+ * @param {string} name  @param {(text: string | null) => unknown} [read]
+ * @param {(value: any) => any} [written]  null and undefined remove the attribute
+ */
+function reflect(name, read = (text) => text, written = read) {
+  Object.defineProperty(KoyJaboCount.prototype, propertyOf(name), {
+    /** @this {HTMLElement} */
+    get() {
+      return read(this.getAttribute(name));
+    },
+    /** @this {HTMLElement}  @param {unknown} value */
+    set(value) {
+      const text = written(value);
+      text == null ? this.removeAttribute(name) : this.setAttribute(name, text);
+    },
+  });
+}
+
+for (const name of TEXTS) reflect(name);
+reflect("counts", isOn, (choice) => (isOn(choice) ? null : false)); // whether this page's visit is counted, unless the page does so itself
+reflect("views", isSet, (choice) => (isSet(choice) ? "" : null)); // whether the views of later pages are counted
+
+try {
+  const changes = new MutationObserver(() => connected.forEach((element) => element.attributeChangedCallback()));
+  changes.observe(document, { attributeFilter: ["lang"], subtree: true });
+} catch {
+  // The browser forbids it: the digits of the page's language come with the next number.
 }
 
 if (!customElements.get(NAME)) customElements.define(NAME, KoyJaboCount);

@@ -1,10 +1,11 @@
 /** Erases the visitor on the server, then the visitor's id in this browser. */
 
-import { locked } from "../counting/koyjabo-queue.js";
+import { local, session } from "../counting/client/storage.js";
+import { locked } from "../counting/koyjabo-queue.2.js";
 
 const OURS = /^(visitorId$|koyjabo\.(?!doNotCount))/;
 const LONGEST_WAIT_S = 30;
-const SILENT_MS = 3_000; // as in koyjabo-queue.js
+const SILENT_MS = 3_000; // as in koyjabo-queue.2.js
 
 /**
  * Repeat the request until it succeeds, because a visitor with very many visits is erased in several requests.
@@ -18,7 +19,7 @@ export async function forget(koyjabo) {
   await koyjabo.stop();
   // A visit was registered in the meantime: erase again.
   if (!wasCounted && koyjabo.isCounted && !(await isForgotten(koyjabo.visitorId))) return false;
-  for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
+  for (const area of [local, session]) for (const key of Object.keys(area).filter((key) => OURS.test(key))) delete area[key];
   await forgetWaiting();
   return true;
 }
@@ -55,14 +56,4 @@ async function isToBeAskedAgain(answer) {
   const waitS = Math.min(Number(answer.headers.get("Retry-After")), LONGEST_WAIT_S);
   await new Promise((resolve) => setTimeout(resolve, 1000 * waitS));
   return true;
-}
-
-/** @param {"localStorage" | "sessionStorage"} area */
-function forgetHere(area) {
-  try {
-    const kept = window[area];
-    for (const key of Object.keys(kept).filter((key) => OURS.test(key))) kept.removeItem(key);
-  } catch {
-    // The browser's storage is not available.
-  }
 }

@@ -8,7 +8,7 @@ import { Figures, written } from "../webkit/figures.js";
 import { Board } from "./board.js";
 import { Light } from "./light.js";
 import { OwnVisit } from "./own-visit.js";
-import "../counting/koyjabo-debug.js";
+import "../counting/koyjabo-debug.2.js";
 import { KoyJabo } from "../counting/koyjabo.js";
 import { Announcer, find, readJson, showLine, write } from "../webkit/page.js";
 

@@ -2,14 +2,12 @@
 
 import { sentence } from "./own-visit.js";
 import { written } from "../webkit/figures.js";
-import { find, readJson } from "../webkit/page.js";
+import { find, readJson, still } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 
 const OPEN_MS = 60_000, TICK_MS = 1_000;
 const BEAT = { duration: 620, easing: "cubic-bezier(.2, .7, .3, 1)" };
-
-const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
  * The visits between two stats, ignoring manual changes to the total. Today's visits restart at 0 at midnight.

@@ -2,7 +2,7 @@
 
 import { locale, written } from "../webkit/figures.js";
 import { KoyJabo } from "../counting/koyjabo.js";
-import { find, make, readJson } from "../webkit/page.js";
+import { find, make, offered, readJson } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 
@@ -13,7 +13,7 @@ const ENDS = {
   "en": { one: "st", two: "nd", few: "rd", other: "th" },
   "bn-BD": { one: "ম", two: "য়", few: "র্থ", many: "ষ্ঠ", other: "তম" },
 };
-const kinds = new Intl.PluralRules(locale, { type: "ordinal" });
+const kinds = offered(() => new Intl.PluralRules(locale, { type: "ordinal" }), { select: () => "other" });
 const phrases = readJson("phrases").own;
 const timeZone = find("[data-connection]").dataset.zone;
 

@@ -53,7 +53,7 @@ function listenForMenu() {
     event.preventDefault();
     void open();
   });
-  if (navigator.platform.startsWith("Mac")) write(/** @type {HTMLElement} */ (button.querySelector("kbd")), "⌘K");
+  if (navigator.platform?.startsWith("Mac")) write(/** @type {HTMLElement} */ (button.querySelector("kbd")), "⌘K");
 }
 
 for (const news of ["state", "polled"]) panel.addEventListener(news, ask);

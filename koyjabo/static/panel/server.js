@@ -2,8 +2,9 @@
    this browser", which is also done if another page has turned counting off. */
 
 import { KoyJabo } from "../counting/koyjabo.js";
+import { offered } from "../webkit/page.js";
 
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const zone = offered(() => Intl.DateTimeFormat().resolvedOptions().timeZone, "");
 
 for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[data-own-zone]"))) {
   if (!zone || zone === button.dataset.ownZone) continue;

@@ -62,7 +62,7 @@ class Panel extends EventTarget {
   }
 
   #question() {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(QUESTION);
+    if (this.#socket?.readyState === 1) this.#socket.send(QUESTION);
   }
 
   /** @param {{type: string, timestamp: string, unsaved_since?: string | null}} event */

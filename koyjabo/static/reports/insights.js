@@ -211,7 +211,7 @@ export function follow(socket) {
   ask();
 }
 
-const isOpen = () => line?.readyState === WebSocket.OPEN;
+const isOpen = () => line?.readyState === 1;
 
 function ask() {
   isPushed = false;

@@ -1,7 +1,7 @@
 /** Updates a view's cells with the numbers that the server pushes. */
 
 import { locale, showNumber, spent, written } from "../webkit/figures.js";
-import { write } from "../webkit/page.js";
+import { offered, write } from "../webkit/page.js";
 
 /** @typedef {(number | string | null)[]} Cell  the values that its elements show, in order */
 /**
@@ -14,8 +14,10 @@ import { write } from "../webkit/page.js";
  * @property {Record<string, string>} [parts]  part versions by name; a part with another version needs new HTML
  */
 
-const share = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const percent = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
+/** @param {Intl.NumberFormatOptions} options */
+const format = (options) => offered(() => new Intl.NumberFormat(locale, options), { format: (/** @type {number} */ number) => number.toLocaleString(locale, options) });
+const share = format({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const percent = format({ maximumFractionDigits: 2 });
 
 /** @param {string} text  @returns {string} the text in the language's digits */
 const digits = (text) => text.replace(/\d/g, (digit) => written(Number(digit)));

@@ -2,6 +2,7 @@
 
 import { ChartTooltip } from "./chart-tooltip.js";
 import { written } from "./figures.js";
+import { offered } from "./page.js";
 
 /** @typedef {import("../vendor/uPlot.js")} uPlot */
 
@@ -121,7 +122,7 @@ class Chart {
   /** @type {RowLine | null} */ #line = null;
   /** Left, top, width and height of each bar, by series and row, in canvas pixels. @type {number[][][]} */ #bars = [];
   #pointed = -1; // the row below the pointer
-  #resizes = new ResizeObserver(() => this.#place.clientWidth === this.#plot?.width || this.#plot?.setSize(this.#size()));
+  #resizes = offered(() => new ResizeObserver(() => this.#resize()), null);
 
   /** @param {HTMLElement} figure  @param {boolean} isOpen  whether its table is open */
   constructor(figure, isOpen) {
@@ -137,12 +138,16 @@ class Chart {
       leave: () => this.#plot?.setCursor(AWAY),
       choose: (row) => this.#table.links[row]?.click(),
     });
-    this.#resizes.observe(this.#place);
+    this.#resizes?.observe(this.#place);
+  }
+
+  #resize() {
+    if (this.#place.clientWidth !== this.#plot?.width) this.#plot?.setSize(this.#size());
   }
 
   /** Call this after the figure was removed from the page. */
   end() {
-    this.#resizes.disconnect();
+    this.#resizes?.disconnect();
     this.#plot?.destroy();
   }
 
@@ -335,6 +340,6 @@ function redraw(scheme = "") {
   charts.forEach((chart) => chart.draw(scheme));
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
+offered(() => matchMedia("(prefers-color-scheme: dark)"), null)?.addEventListener("change", () => redraw());
 addEventListener("beforeprint", () => redraw("light")); // on paper, which is white
 addEventListener("afterprint", () => redraw());

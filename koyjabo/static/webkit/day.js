@@ -3,7 +3,7 @@
 import { written } from "./figures.js";
 import { LivePage } from "./live.js";
 import { HourTooltip } from "./chart-tooltip.js";
-import { find } from "./page.js";
+import { find, offered } from "./page.js";
 
 const TICK_MS = 1_000;
 const LEAST = 4; // minimum height of the scale, in visits, as in counting/day.html
@@ -11,11 +11,13 @@ const SPREAD_MS = 60_000; // pages request a new day's numbers spread over this 
 
 const parts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("#day, #yesterday"));
 const { zone } = find("[data-connection]").dataset;
-const clock = new Intl.DateTimeFormat("en", { day: "numeric", hour: "numeric", hourCycle: "h23", timeZone: zone });
+/** @type {Intl.DateTimeFormatOptions} */
+const PARTS = { day: "numeric", hour: "numeric", hourCycle: "h23", timeZone: zone };
+const clock = offered(() => new Intl.DateTimeFormat("en", PARTS), { format: (/** @type {number} */ ms) => new Date(ms).toLocaleString("en", PARTS) });
 
 /** The server's local day and hour. @param {number} ms  since 1970 */
 function localTime(ms) {
-  const { day, hour } = Object.fromEntries(clock.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
+  const [day, hour] = (clock.format(ms).match(/\d+/g) ?? []).map(Number);
   return { day, hour };
 }
 

@@ -1,5 +1,7 @@
 /** Updates the numbers of a page, in elements with `data-stat`. */
 
+import { still } from "./page.js";
+
 const ROLL = { duration: 400, easing: "ease-out" };
 const REST_MS = 600; // from the end of a roll to the beginning of the next
 const MAX_ROLLS = 2; // updates within COUNT_MS; if there are more, the number counts up without rolling
@@ -10,7 +12,6 @@ export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 export const justNow = locale === "en" ? "just now" : "এইমাত্র";
 export const JUST_NOW_S = 5;
 const UNITS = locale === "en" ? ["h", "m", "s"] : ["ঘ", "মি", "সে"];
-const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** @param {number} number  @returns {string} in the digits and format of the page's language */
 export function written(number) {

@@ -2,6 +2,21 @@
 
 const ANNOUNCE_MS = 15_000;
 
+/**
+ * What the browser offers, or else `instead`: some leave out or forbid parts of the platform.
+ * @template T  @param {() => T} get  @param {any} instead  @returns {T}
+ */
+export function offered(get, instead) {
+  try {
+    return get() ?? instead;
+  } catch {
+    return instead;
+  }
+}
+
+/** Whether the visitor prefers pages that do not move, in `matches`. */
+export const still = offered(() => matchMedia("(prefers-reduced-motion: reduce)"), { matches: true });
+
 /** @param {string} selector */
 export const find = (selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
 

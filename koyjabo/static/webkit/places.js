@@ -1,7 +1,7 @@
 /** Names of locations in the language of the page, from base/network/location_finder.py. */
 
 import { locale } from "./figures.js";
-import { readJson } from "./page.js";
+import { offered, readJson } from "./page.js";
 
 const LETTERS = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 const CITY = /^(.+), ([A-Z]{2})$/s;
@@ -17,14 +17,19 @@ const ENGLISH = {
 };
 
 const isEnglish = locale === "en";
-const regions = new Intl.DisplayNames(locale, { type: "region", fallback: "none" });
+const regions = names(locale);
 /** @type {Record<string, string>} */
 const words = Object.assign(Object.create(null), readJson("phrases")?.places); // any text may be a place
 /** @type {Map<string, string>} codes by English name */
 let codes;
 
+/** @param {string} language */
+function names(language) {
+  return offered(() => new Intl.DisplayNames(language, { type: "region", fallback: "none" }), { of() {} });
+}
+
 function readCodes() {
-  const english = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
+  const english = names("en");
   const all = LETTERS.flatMap((first) => LETTERS.map((second) => first + second));
   return new Map(all.map((code) => [ENGLISH[code] ?? english.of(code) ?? code, code]));
 }

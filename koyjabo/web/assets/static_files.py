@@ -177,9 +177,11 @@ def service_worker() -> Response:
 
 def _send(name: str, cache_control: str) -> Response:
     """Send a file: text files only whole, other files also in parts. Other sites know the client module and its parts
-    as `js/…`.
+    as `js/…`. Parts that only scripts of the release before import are in a folder for them (decision 131).
     """
     name = f"counting/{name[3:]}" if name.startswith("js/") else name
+    if name not in assets().names:
+        name = name.replace("counting/", "counting/before/", 1)
     is_text = Path(name).suffix in TEXT_SUFFIXES
     path = (assets().folder if is_text else STATIC_FOLDER) / name
     if name not in assets().names or not path.is_file():  # files may be replaced while the server runs

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { happen, hide, open, page, pass, settled, stats, tick, update } from "./page.mjs";
+import { BASE, happen, hide, open, page, pass, settled, stats, tick, update } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
-await import("../../../koyjabo/static/counting/koyjabo-stream.js");
+await import("../../../koyjabo/static/counting/koyjabo-stream.2.js");
 
 const shown = (koyjabo) => [koyjabo.stats?.totalVisits, koyjabo.line];
 const push = async (...values) => {
@@ -126,4 +126,30 @@ test("a view may ask for polling", async () => {
   koyjabo.poll = false;
   await pass(10_000);
   assert.equal(page.requests.length, before + 2);
+});
+
+/** Let the server refuse all calls and sockets, and return when the stats are requested, in s. */
+async function callsFor(seconds, answer) {
+  page.sockets.isRefused = true;
+  const calls = [], koyjabo = new KoyJabo({ baseUrl: BASE, counts: false });
+  page.answer = (path) => {
+    if (path === "api/stats") calls.push(performance.now());
+    return answer();
+  };
+  koyjabo.start();
+  await pass(1000 * seconds);
+  koyjabo.stop();
+  return calls.slice(1).map((at, index) => (at - calls[index]) / 1000);
+}
+
+test("a server that fails is asked less and less often, as a lost connection is opened", async () => {
+  for (const answer of [() => new Response("", { status: 404 }), () => new Response("", { status: 500 }), () => { throw new TypeError("gone"); }]) {
+    const pauses = await callsFor(300, answer);
+    for (const [at, leastS] of [4, 8, 16, 24, 24, 24].entries()) assert.ok(pauses[at] >= leastS && pauses[at] < leastS * 1.25 + 4, `${pauses}`);
+  }
+});
+
+test("a server that says when to ask again is not asked earlier", async () => {
+  const [first, second] = await callsFor(300, () => new Response("", { status: 503, headers: { "Retry-After": "60" } }));
+  assert.ok(first >= 60 && second >= 60, `${first} ${second}`);
 });

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { happen, hide, isListening, load, open, page, pass, sent, settled, stats } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
-await import("../../../koyjabo/static/counting/koyjabo-stream.js");
-await import("../../../koyjabo/static/counting/koyjabo-queue.js");
+await import("../../../koyjabo/static/counting/koyjabo-stream.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
 
 const reports = (socket = page.sockets.at(-1)) => socket.sent.filter(({ type }) => type === "visible").map(({ type, ...fields }) => fields);
 const input = (isTrusted = true) => happen("pointermove", { isTrusted });

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { load, open, page, pass, sent, settled, update } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
-await import("../../../koyjabo/static/counting/koyjabo-queue.js");
-await import("../../../koyjabo/static/counting/koyjabo-stream.js");
+await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-stream.2.js");
 
 const viewed = () => sent("api/events").flatMap((body) => body.events.map(({ page }) => page));
 const go = (path) => history.pushState({}, "", path);
@@ -72,7 +72,7 @@ test("a browser that is not counted is not counted later", async () => {
   assert.deepEqual([sent("api/visitor/register"), viewed(), localStorage.visitorId], [[], [], undefined]);
 });
 
-for (const wrong of ["undefined", "null", "NaN", "[object Object]", "[object Undefined]", "", " ", " null", '"undefined"', "true", "false", "a b", "x".repeat(129)]) {
+for (const wrong of ["undefined", "null", "NaN", "[object Object]", "[object Undefined]", "", " ", " null", '"undefined"', "true", "False", "a b", "None", "nil", "INFINITY", "-inf", "null-undefined", "nan.Null:none_-infinity", "x".repeat(129)]) {
   test(`${JSON.stringify(wrong.slice(0, 20))} is no visitor's id`, async () => {
     localStorage.visitorId = wrong;
     sessionStorage.visitorId = wrong;
@@ -83,7 +83,7 @@ for (const wrong of ["undefined", "null", "NaN", "[object Object]", "[object Und
   });
 }
 
-for (const right of ["17", "0", "-1.5", "undefined1", "nullable", "visitor_undefined"]) {
+for (const right of ["17", "0", "42", "-1.5", "undefined1", "nullable", "visitor_undefined", "null-4", "info", "-null"]) {
   test(`${right} stays a visitor's id`, async () => {
     localStorage.visitorId = right;
     assert.equal((await open(KoyJabo)).visitorId, right);

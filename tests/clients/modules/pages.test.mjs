@@ -6,9 +6,9 @@ import { test } from "node:test";
 import { open, page, pass, settled, update } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
-await import("../../../koyjabo/static/counting/koyjabo-debug.js");
-await import("../../../koyjabo/static/counting/koyjabo-pages.js");
-await import("../../../koyjabo/static/counting/koyjabo-stream.js");
+await import("../../../koyjabo/static/counting/koyjabo-debug.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-pages.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-stream.2.js");
 
 const EPOCH = "mj8k2f1x", LATER_EPOCH = "mj8k2f1y";
 const numbers = (views, revision = 1, epoch = EPOCH) => ({

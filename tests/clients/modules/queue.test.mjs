@@ -9,8 +9,8 @@ import { test } from "node:test";
 import { BASE, happen, open, page, pass, sent, settled, START_MS } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
-await import("../../../koyjabo/static/counting/koyjabo-debug.js");
-const queue = await import("../../../koyjabo/static/counting/koyjabo-queue.js");
+await import("../../../koyjabo/static/counting/koyjabo-debug.2.js");
+const queue = await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
 
 const DAY_MS = 86_400_000;
 let numbers = 0;

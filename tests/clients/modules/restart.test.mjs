@@ -6,9 +6,9 @@ import { test } from "node:test";
 import { BASE, happen, hide, isListening, load, open, page, pass, sent, settled, update } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
-await import("../../../koyjabo/static/counting/koyjabo-pages.js");
-await import("../../../koyjabo/static/counting/koyjabo-queue.js");
-await import("../../../koyjabo/static/counting/koyjabo-stream.js");
+await import("../../../koyjabo/static/counting/koyjabo-pages.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-stream.2.js");
 
 const isOpen = ({ readyState }) => readyState < 3;
 const connections = () => [...page.sockets, ...page.streams].filter(isOpen);

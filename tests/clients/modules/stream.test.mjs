@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { hide, open, page, pass, settled, stats, update } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
-await import("../../../koyjabo/static/counting/koyjabo-stream.js");
+await import("../../../koyjabo/static/counting/koyjabo-stream.2.js");
 
 const shown = (koyjabo) => [koyjabo.stats?.totalVisits, koyjabo.line];
 const openStreams = () => page.streams.filter(({ readyState }) => readyState < 3);

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { happen, load, open, page, pass, sent, settled, stats, tick, update } from "./page.mjs";
 
 const { KoyJabo } = await import("../../../koyjabo/static/counting/koyjabo.js");
-await import("../../../koyjabo/static/counting/koyjabo-debug.js");
-await import("../../../koyjabo/static/counting/koyjabo-queue.js");
+await import("../../../koyjabo/static/counting/koyjabo-debug.2.js");
+await import("../../../koyjabo/static/counting/koyjabo-queue.2.js");
 
 test("keys of an older client go on", async () => {
   const keys = { visitorIdKey: "their_visitor", sessionKey: "their_session" };

@@ -15,8 +15,11 @@ from koyjabo.web.assets.static_files import STATIC_FOLDER
 
 BUILT = STATIC_FOLDER / "min"
 MANIFEST = json.loads((BUILT / "manifest.json").read_text())
-CLIENT = "counting/koyjabo.js"
+CLIENT = "counting/koyjabo-client.2.js"
 CLASSIC = "counting/koyjabo-count.all.js"
+STORAGE = "counting/client/storage.js"
+BEFORE = "counting/before/"
+PARTS = ("client", "debug", "pages", "queue", "stream")
 
 STYLE = (STATIC_FOLDER / "webkit" / "tokens.css").read_text()
 COLOURS = {
@@ -101,11 +104,33 @@ def test_the_built_files_are_up_to_date_and_minified(client):
 
 
 def test_only_the_client_module_imports_its_parts():
-    """Other importers would load a second copy with separate state."""
+    """Other importers would load a second copy with separate state. The storage has none."""
     own = {name for name in MANIFEST["bundled"][CLIENT] if name.startswith("counting/client/")}
     assert own == {f"counting/client/{path.name}" for path in (STATIC_FOLDER / "counting" / "client").iterdir()}
     for name, imported in MANIFEST["preloads"].items():
-        assert name in own or not own & set(imported), name
+        assert name in own or not own & set(imported) - {STORAGE}, name
+
+
+def test_only_one_script_names_the_storage_of_browsers():
+    names = {name for name in MANIFEST["names"] if name.endswith(".js") and not name.startswith(("vendor/", BEFORE))}
+    texts = {name: re.sub(r"/\*.*?\*/|//.*", "", (STATIC_FOLDER / name).read_text(), flags=re.DOTALL) for name in names}
+    assert {name for name, text in texts.items() if re.search("(local|session)Storage", text)} == {STORAGE}
+
+
+def test_other_sites_import_only_parts_with_the_number_of_their_contract():
+    texts = [path.read_text() for path in (BUILT / "counting").glob("koyjabo*.js")]
+    imported = {part for text in texts for part in re.findall(r'\b(?:from|import)\s*\(?\s*"([^"]+)"', text)}
+    assert {re.sub(r"\d+", "N", part) for part in imported} == {f"./koyjabo-{part}.N.js" for part in PARTS}
+    assert all((BUILT / "counting" / part).is_file() for part in imported)
+
+
+def test_the_scripts_of_the_release_before_find_what_they_import(client):
+    exported = re.search(r"export\{(.*?)\}", client.get("/static/js/koyjabo.js").text)[1]
+    assert set(re.findall(r"\bas (\w+)", exported)) == {"isNewer", "KoyJabo", "Line", "serverAt"}
+    assert {path.name for path in (BUILT / BEFORE).glob("*.js")} == {f"koyjabo-{part}.js" for part in PARTS[1:]}
+    for path in (BUILT / BEFORE).glob("*.js"):
+        for folder in ("js", "counting", "v-000000000000/counting"):  # also for pages that are open
+            assert client.get(f"/static/{folder}/{path.name}").data == path.read_bytes()
 
 
 SOURCE = re.compile(r'import "(/static/v-[0-9a-f]{12}/counting/service-worker\.js)";\n')

@@ -27,10 +27,33 @@ export const request = (path, base, body) =>
   });
 
 /**
+ * Requests that are repeated every POLL_MS, but after failures ever more seldom, as sockets are reopened, and not before
+ * the time that the server sets.
+ */
+export class Poll {
+  #failures = 0;
+  #nextMs = 0; // by performance.now()
+
+  get isDue() {
+    return performance.now() >= this.#nextMs;
+  }
+
+  /** @param {string} path  @param {URL} base */
+  async get(path, base) {
+    this.#nextMs = performance.now() + delay(this.#failures++); // unless it succeeds
+    const response = await request(path, base);
+    if (response.ok) this.#nextMs = this.#failures = 0;
+    else this.#nextMs += 1000 * /** @type {any} */ (response.headers.get("Retry-After")) || 0;
+    return response;
+  }
+}
+
+/**
  * Load a module, and try again until the network is available.
  * @template T  @param {() => Promise<T>} load  @returns {Promise<T>}
  */
-export const persistently = (load) => load().catch(() => new Promise((then) => setTimeout(then, POLL_MS)).then(() => persistently(load)));
+export const persistently = (load, failures = 0) =>
+  load().catch(() => new Promise((then) => setTimeout(then, delay(failures))).then(() => persistently(load, failures + 1)));
 
 /**
  * @param {string} types  event types of the window, separated by spaces

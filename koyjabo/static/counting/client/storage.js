@@ -5,11 +5,14 @@ const NOT_COUNTED = "koyjabo.doNotCount";
 /** @typedef {Record<string, string | undefined>} Area */
 
 /**
- * @param {() => any} area  throws if the browser forbids storage  @returns {Area}  the storage, or an object in memory
+ * @param {() => any} area  null, undefined or an exception if the browser forbids storage
+ * @returns {Area}  the storage, or an object in memory
  */
 function available(area) {
   try {
-    return area();
+    const kept = area();
+    Object.keys(kept);
+    return kept;
   } catch {
     return {};
   }
@@ -36,6 +39,9 @@ export function parsed(text) {
     // Another script wrote it.
   }
 }
+
+/** Whether a stored id is one: not what programs write by mistake. @param {any} id */
+export const isId = (id) => /^(?!((undefined|null|none|nil|nan|-?inf(inity)?|true|false)([-_.:]|$))+$)[\w.:-]{1,128}$/i.test(id);
 
 export const isNotCounted = () => !!local[NOT_COUNTED];
 

@@ -3,7 +3,7 @@
 import { addressOf, withoutQuery } from "./address.js";
 import { request } from "./requests.js";
 import { shared } from "./shared.js";
-import { isNotCounted, keep, local, parsed, session } from "./storage.js";
+import { isId, isNotCounted, keep, local, parsed, session } from "./storage.js";
 import { deliver, done, note } from "./unsent.js";
 
 /**
@@ -26,10 +26,13 @@ import { deliver, done, note } from "./unsent.js";
 const PATH = "api/visitor/register";
 
 /** A random number with up to 13 digits in base 36. */
-const random = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(36);
-
-/** Whether a stored id is one: not what JavaScript writes by mistake. @param {any} id */
-const isId = (id) => /^(?!(undefined|null|NaN|true|false)$)[\w.:-]{1,128}$/.test(id);
+function random() {
+  try {
+    return crypto.getRandomValues(new BigUint64Array(1))[0].toString(36);
+  } catch {
+    return Math.random().toString(36).slice(2); // the browser forbids it
+  }
+}
 
 const newVisitorId = () => `visitor_${Date.now()}_${random().slice(-9)}`;
 

@@ -1,6 +1,7 @@
 /** Ages that tick, such as "12s ago": times with `data-age`, their age when the page was made, in ms. */
 
-import { JUST_NOW_S, justNow, locale } from "../figures.js";
+import { JUST_NOW_S, justNow, locale, spent } from "../figures.js";
+import { offered } from "../page.js";
 
 const LONGEST_S = 7 * 86_400; // older ones show their date
 const TICK_MS = 1_000;
@@ -20,7 +21,7 @@ const moments = new WeakMap();
 export function ago(age_s) {
   if (age_s < JUST_NOW_S) return justNow;
   const [, length, unit] = UNITS.find(([limit]) => age_s < limit) ?? UNITS[3];
-  words ??= new Intl.RelativeTimeFormat(locale, { style: "narrow" });
+  words ??= offered(() => new Intl.RelativeTimeFormat(locale, { style: "narrow" }), { format: () => spent(Math.floor(age_s)) });
   return words.format(-Math.floor(age_s / length), unit);
 }
 

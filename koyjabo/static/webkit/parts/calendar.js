@@ -1,7 +1,7 @@
 /** A month above the two date fields of a form. The first choice starts a range; the second ends it and submits. */
 
 import { locale } from "../figures.js";
-import { make } from "../page.js";
+import { make, offered } from "../page.js";
 
 const DAY_MS = 86_400_000;
 const WEEK = 7;
@@ -10,7 +10,8 @@ const PAGES = new Map([["PageUp", -1], ["PageDown", 1]]);
 
 /** Days are ISO 8601 strings. @param {Intl.DateTimeFormatOptions} parts */
 const format = (parts) => {
-  const { format: write } = new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC" });
+  const options = { ...parts, timeZone: "UTC" };
+  const { format: write } = offered(() => new Intl.DateTimeFormat(locale, options), { format: (/** @type {Date} */ day) => day.toLocaleString(locale, options) });
   return (/** @type {string} */ day) => write(new Date(day));
 };
 const inWords = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });

@@ -1,6 +1,6 @@
 /** Cards in a row on a narrow screen: a tab scrolls to its card, and the visible card's tab is the current one. */
 
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+import { still } from "../page.js";
 
 /** @param {Element} deck */
 const tabsOf = (deck) => /** @type {NodeListOf<HTMLAnchorElement>} */ (deck.querySelectorAll(":scope > nav a"));
@@ -19,5 +19,3 @@ document.addEventListener("click", (event) => {
   cards.scrollTo({ left: [...tabsOf(deck)].indexOf(tab) * cards.clientWidth, behavior: still.matches ? "auto" : "smooth" });
 });
 document.addEventListener("scroll", ({ target }) => target instanceof Element && target.matches("[data-deck] > :last-child") && markDeck(target), { capture: true, passive: true }); // the tabs scroll, too
-
-export {}; // a module

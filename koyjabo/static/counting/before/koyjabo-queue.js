@@ -23,7 +23,6 @@ const PAUSE_MS = 1_000; // so that events that happen together are sent together
 const MAX_PROPERTIES = 10;
 const NAME = /^[a-z]\w{0,63}$/i;
 const REST_MS = 30_000;
-const SILENT_MS = 3_000; // a database without an answer
 const ANSWER_LIMIT_MS = 10_000;
 const MOST = 50;
 const MAX_BYTES = 12_000; // of the 16 KB that the server accepts
@@ -40,15 +39,7 @@ try {
   // This is a service worker, or the browser forbids storage.
 }
 
-/** @type {Map<string, Entry>} */
-const unnoted = new Map(); // entries that localStorage had no room for, by key
-/** @type {Entry[]} */
-let known = []; // what the database contained when it last answered
-let isSilent = false; // the database is not asked again
-/** Whether the database has answered. */
-export let isRead = false;
-
-let timer = 0, storing = 0;
+let timer = 0;
 let isDelayed = false; // a server has asked us to wait
 
 /** @param {string} id */
@@ -62,29 +53,10 @@ const settled = (request) =>
   });
 
 /**
- * @template T  @param {number} ms  @param {Promise<T>} answer  @returns {Promise<T>}  rejected with undefined after `ms`
+ * @param {(kept: IDBObjectStore) => unknown} change  @returns {Promise<Entry[]>}  all entries, once the change is
+ *   stored
  */
-const within = (ms, answer) => Promise.race([answer, new Promise((_, reject) => setTimeout(reject, ms))]);
-
-/**
- * Act in one page or service worker at a time, because two would send the same entries. Act without the lock if the
- * browser does not grant it: an entry that is sent twice counts once.
- * @template T  @param {() => Promise<T>} act  @returns {Promise<T>}
- */
-export async function locked(act) {
-  /** @type {Promise<T> | undefined} */
-  let acted;
-  const once = () => (acted ??= act());
-  try {
-    await within(REST_MS, navigator.locks.request(WAITING, once));
-  } catch {
-    // Locks are missing, or another page does not end.
-  }
-  return once();
-}
-
-/** @param {(kept: IDBObjectStore) => unknown} change  @returns {Promise<Entry[]>}  see `stored` */
-async function changed(change) {
+async function stored(change) {
   const opening = indexedDB.open(WAITING);
   opening.onupgradeneeded = () => opening.result.createObjectStore(WAITING, { keyPath: "id" });
   await settled(opening);
@@ -93,49 +65,30 @@ async function changed(change) {
   change(kept);
   const asked = kept.getAll();
   await settled(kept.transaction);
-  return [...asked.result];
-}
-
-/**
- * @param {(kept: IDBObjectStore) => unknown} change  made later than this is rejected if the answer is late
- * @returns {Promise<Entry[]>}  all entries, once the change is stored
- */
-async function stored(change) {
-  if (isSilent) throw isSilent;
-  return within(SILENT_MS, changed(change)).catch((error) => {
-    isSilent ||= !error;
-    throw error;
-  });
+  return asked.result;
 }
 
 /** Keys of the notes, oldest first. */
-const notes = () => [...unnoted.keys(), ...Object.keys(area)].filter((name) => name.startsWith(key(""))).sort();
+const notes = () => Object.keys(area).filter((name) => name.startsWith(key(""))).sort();
 
 /** @param {string[]} names  @returns {Entry[]} */
-const entriesOf = (names) => names.map((name) => unnoted.get(name) ?? JSON.parse(area[name])).filter(Boolean);
+const entriesOf = (names) => names.map((name) => JSON.parse(area[name])).filter(Boolean);
 
 /** Move the pages' notes into the queue. @returns {Promise<Entry[]>} all entries */
 async function all() {
-  /** @type {string[]} */
-  let names = [];
+  const names = notes(), entries = entriesOf(names);
   try {
-    known = await stored((kept) => {
-      if (isSilent) return; // this is a late answer
-      names = notes();
-      entriesOf(names).forEach((entry) => kept.put(entry));
-    });
-    isRead = true;
-    for (const name of names) unnoted.delete(name) || (known.some(({ id }) => key(id) === name) ? (area[name] = "0") : delete area[name]);
-    return known;
+    const kept = await stored((kept) => entries.forEach((entry) => kept.put(entry)));
+    for (const name of names) kept.some(({ id }) => key(id) === name) ? (area[name] = "0") : delete area[name];
+    return kept;
   } catch {
-    isRead = false;
-    return [...known.filter(({ id }) => area[key(id)] === "0"), ...entriesOf(notes())];
+    return entries;
   }
 }
 
 /** Remove settled entries. @param {Entry[]} entries */
 async function forget(...entries) {
-  for (const { id } of entries) unnoted.delete(key(id)), delete area[key(id)];
+  for (const { id } of entries) delete area[key(id)];
   await stored((kept) => entries.forEach(({ id }) => kept.delete(id))).catch(() => {});
 }
 
@@ -210,24 +163,18 @@ async function sendAll() {
   return Math.max(0, .../** @type {number[]} */ (Object.values(rests)));
 }
 
-/** @returns {Promise<number>}  see `sendAll` */
-export const drain = () => locked(sendAll);
-
-/** Move new notes into the queue soon. */
-function store() {
-  storing ||= setTimeout(() => {
-    storing = 0;
-    locked(all);
-  }, PAUSE_MS);
-}
+/**
+ * Run in one page or service worker at a time, if the browser supports locks, since two would send the same entries.
+ * @returns {Promise<number>}  see `sendAll`
+ */
+export const drain = () => /** @type {Promise<any> | undefined} */ (navigator.locks?.request(WAITING, sendAll))?.catch(sendAll) ?? sendAll();
 
 /** Store an entry, so that it is kept after this page closes. @param {Entry} entry */
 export function keep(entry) {
   try {
     area[key(entry.id)] = JSON.stringify(entry);
   } catch {
-    unnoted.set(key(entry.id), entry); // the storage is full
-    store();
+    stored((kept) => kept.put(entry)).catch(() => {}); // the storage is full
   }
 }
 
@@ -245,7 +192,7 @@ export async function deliver() {
  */
 export function later(ms, notes = area) {
   area = notes;
-  if (ms && timer) return store();
+  if (ms && timer) return;
   isDelayed = !!ms;
   clearTimeout(timer);
   timer = setTimeout(deliver, ms);

@@ -1,0 +1,335 @@
+/**
+ * Visits and events without a response. They wait in IndexedDB and are sent later, unchanged and with their original
+ * ids, so that each counts once (docs/client.md). Loaded with the first event, when something is waiting, and by the
+ * service worker of our own pages.
+ *
+ * @typedef {object} Entry
+ * @property {string} id  the visit's or event's id; starts with the time in base 36, so that ids sort by time
+ * @property {string} url
+ * @property {string} [visit]  the id of the event's visit
+ * @property {any} body  the request body: a visit, or one event of a visitor
+ *
+ * @typedef {object} Visit
+ * @property {URL} base  the server's URL
+ * @property {string} visitId
+ * @property {object} who  the visitor, as sent to the server
+ * @property {string} [page]  the page that the visit names, instead of its path
+ * @property {boolean} [isNew]  whether the loaded page is its first view
+ * @property {boolean} isRegistered
+ */
+
+const MAX_WAITED_MS = 365 * 86_400_000; // the server ignores longer ones
+const PAUSE_MS = 1_000; // so that events that happen together are sent together
+const MAX_PROPERTIES = 10;
+const NAME = /^[a-z]\w{0,63}$/i;
+const REST_MS = 30_000;
+const SILENT_MS = 3_000; // a database without an answer
+const ANSWER_LIMIT_MS = 10_000;
+const MOST = 50;
+const MAX_BYTES = 12_000; // of the 16 KB that the server accepts
+// Prefix of keys in localStorage. Each value is a page's note, or "0" for an entry in this queue.
+const WAITING = "koyjabo.waiting";
+const NOT_COUNTED = "koyjabo.doNotCount"; // as in client/storage.js
+const MOVED = "koyjaboPath"; // an event where there is no Navigation API
+
+/** @type {any} */
+let area = {}; // the page's localStorage, see `later`; service workers have none
+
+/** @type {Map<string, Entry>} */
+const unnoted = new Map(); // entries that localStorage had no room for, by key
+/** @type {Entry[]} */
+let known = []; // what the database contained when it last answered
+let isSilent = false; // the database is not asked again
+/** Whether the database has answered. */
+export let isRead = false;
+
+let timer = 0, storing = 0;
+let isDelayed = false; // a server has asked us to wait
+
+/** @param {string} id */
+const key = (id) => `${WAITING} ${id}`;
+
+/** @param {any} request  a request or a transaction  @returns {Promise<unknown>} */
+const settled = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = request.oncomplete = resolve;
+    request.onerror = request.onabort = reject;
+  });
+
+/**
+ * @template T  @param {number} ms  @param {Promise<T>} answer  @returns {Promise<T>}  rejected with undefined after `ms`
+ */
+const within = (ms, answer) => Promise.race([answer, new Promise((_, reject) => setTimeout(reject, ms))]);
+
+/**
+ * Act in one page or service worker at a time, because two would send the same entries. Act without the lock if the
+ * browser does not grant it: an entry that is sent twice counts once.
+ * @template T  @param {() => Promise<T>} act  @returns {Promise<T>}
+ */
+export async function locked(act) {
+  /** @type {Promise<T> | undefined} */
+  let acted;
+  const once = () => (acted ??= act());
+  try {
+    await within(REST_MS, navigator.locks.request(WAITING, once));
+  } catch {
+    // Locks are missing, or another page does not end.
+  }
+  return once();
+}
+
+/** @param {(kept: IDBObjectStore) => unknown} change  @returns {Promise<Entry[]>}  see `stored` */
+async function changed(change) {
+  const opening = indexedDB.open(WAITING);
+  opening.onupgradeneeded = () => opening.result.createObjectStore(WAITING, { keyPath: "id" });
+  await settled(opening);
+  const kept = opening.result.transaction(WAITING, "readwrite").objectStore(WAITING);
+  opening.result.close(); // after the transaction
+  change(kept);
+  const asked = kept.getAll();
+  await settled(kept.transaction);
+  return [...asked.result];
+}
+
+/**
+ * @param {(kept: IDBObjectStore) => unknown} change  made later than this is rejected if the answer is late
+ * @returns {Promise<Entry[]>}  all entries, once the change is stored
+ */
+async function stored(change) {
+  if (isSilent) throw isSilent;
+  return within(SILENT_MS, changed(change)).catch((error) => {
+    isSilent ||= !error;
+    throw error;
+  });
+}
+
+/** Keys of the notes, oldest first. */
+const notes = () => [...unnoted.keys(), ...Object.keys(area)].filter((name) => name.startsWith(key(""))).sort();
+
+/** @param {string[]} names  @returns {Entry[]} */
+const entriesOf = (names) => names.map((name) => unnoted.get(name) ?? JSON.parse(area[name])).filter(Boolean);
+
+/** Move the pages' notes into the queue. @returns {Promise<Entry[]>} all entries */
+async function all() {
+  /** @type {string[]} */
+  let names = [];
+  try {
+    known = await stored((kept) => {
+      if (isSilent) return; // this is a late answer
+      names = notes();
+      entriesOf(names).forEach((entry) => kept.put(entry));
+    });
+    isRead = true;
+    for (const name of names) unnoted.delete(name) || (known.some(({ id }) => key(id) === name) ? (area[name] = "0") : delete area[name]);
+    return known;
+  } catch {
+    isRead = false;
+    return [...known.filter(({ id }) => area[key(id)] === "0"), ...entriesOf(notes())];
+  }
+}
+
+/** Remove settled entries. @param {Entry[]} entries */
+async function forget(...entries) {
+  for (const { id } of entries) unnoted.delete(key(id)), delete area[key(id)];
+  await stored((kept) => entries.forEach(({ id }) => kept.delete(id))).catch(() => {});
+}
+
+/**
+ * The first entry and the events of the same visit that follow it, as many as fit into one request. Anonymous events
+ * never share a request with others.
+ * @param {Entry[]} entries
+ */
+function first(entries, most = MOST) {
+  const [{ visit, body }] = entries;
+  let end = 0, room = MAX_BYTES;
+  do room -= new Blob([JSON.stringify(entries[end].body)]).size;
+  while (++end < most && visit && entries[end]?.visit === visit && entries[end].body.anonymous === body.anonymous && room > 0);
+  return entries.slice(0, end);
+}
+
+/**
+ * How long a visit has waited, in ms. The device's clock also counts the time when the device slept or this page was
+ * not open. If it was set while the visit waited, the page's own clock is used. That is right for a visit of this page.
+ * @param {string} id
+ */
+function waited(id) {
+  const openedMs = parseInt(id, 36), pageMs = Math.round(performance.timeOrigin + performance.now()) - openedMs;
+  const deviceMs = Date.now() - openedMs;
+  return deviceMs > pageMs && deviceMs < MAX_WAITED_MS ? deviceMs : pageMs;
+}
+
+/** The request body for these entries: a visit, or events. @param {Entry[]} entries */
+function written(entries) {
+  const [{ id, visit, body }] = entries;
+  const more = visit ? { events: entries.flatMap(({ body }) => body.events) } : { waitedMs: waited(id) };
+  return JSON.stringify({ ...body, ...more });
+}
+
+/**
+ * @param {Entry[]} entries  @returns {Promise<number | void>}  ms to wait; 0 if they are counted; undefined if one of
+ *   them never will be
+ */
+async function send(entries) {
+  const [{ url, body }, another] = entries;
+  try {
+    const answer = await fetch(url, { method: "POST", body: written(entries), keepalive: true, signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) });
+    // A response that is not JSON comes from a proxy or a captive portal, not from the server.
+    const { error } = await answer.json();
+    isDelayed = answer.status > 499 || answer.status === 429;
+    if (isDelayed) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
+    if (answer.ok) return 0;
+    if (!another) /** @type {any} */ (globalThis).koyjaboShared?.lines?.dropped(error, body);
+  } catch {
+    return REST_MS;
+  }
+}
+
+/** @returns {Promise<number>}  ms until the next try; 0 if nothing is waiting */
+async function sendAll() {
+  /** @type {Record<string, number | void>} */
+  const rests = {}; // ms to wait, by server and kind of entry; 0 for visits that were dropped
+  for (let waiting = await all(), most = MOST; waiting[0]; ) {
+    const some = first(waiting, most), [{ id, url, visit }, another] = some, { host } = new URL(url), what = visit ? url : host;
+    // The events of a dropped visit are dropped as well.
+    const restMs = rests[host] ?? rests[what] ?? rests[/** @type {any} */ (visit)] ?? await send(some);
+    if (restMs === undefined && another) {
+      most = 1; // send one at a time, to find the bad entry
+      continue;
+    }
+    waiting = waiting.slice(some.length);
+    if (restMs) rests[what] = restMs; // an event's visit has to be registered before it
+    else await forget(...some);
+    if (restMs === undefined) rests[id] = 0;
+  }
+  dispatchEvent(new Event("koyjaboWaiting"));
+  return Math.max(0, .../** @type {number[]} */ (Object.values(rests)));
+}
+
+/** @returns {Promise<number>}  see `sendAll` */
+export const drain = () => locked(sendAll);
+
+/** Move new notes into the queue soon. */
+function store() {
+  storing ||= setTimeout(() => {
+    storing = 0;
+    locked(all);
+  }, PAUSE_MS);
+}
+
+/** Store an entry, so that it is kept after this page closes. @param {Entry} entry */
+export function keep(entry) {
+  try {
+    area[key(entry.id)] = JSON.stringify(entry);
+  } catch {
+    unnoted.set(key(entry.id), entry); // the storage is full
+    store();
+  }
+}
+
+/** Send the waiting entries until none are left. */
+export async function deliver() {
+  timer = 0;
+  isDelayed = false;
+  const restMs = await drain();
+  timer ||= restMs && setTimeout(deliver, restMs);
+}
+
+/**
+ * Flush the queue now, or after `ms` if no flush is scheduled.
+ * @param {number} [ms]  @param {any} [notes]  see `eventsOf`
+ */
+export function later(ms, notes = area) {
+  area = notes;
+  if (ms && timer) return store();
+  isDelayed = !!ms;
+  clearTimeout(timer);
+  timer = setTimeout(deliver, ms);
+}
+
+/** Send the page's notes, since the page may not come back. If it does, they are sent again. */
+function leave() {
+  for (let waiting = entriesOf(notes()), some; waiting[0]; waiting = waiting.slice(some.length)) {
+    some = first(waiting);
+    fetch(some[0].url, { method: "POST", body: written(some), keepalive: true }).catch(() => {});
+  }
+}
+
+/** @param {[string, unknown]} property  name and value (specification: Page views and events) */
+const isRight = ([name, value]) => NAME.test(name) && (/string|boolean/.test(typeof value) || Number.isFinite(value));
+
+/**
+ * Call `look` whenever the page may have changed its path without loading.
+ * @param {(event?: any) => void} look  @param {AbortSignal} [signal]  ends it
+ */
+export function onPath(look, signal) {
+  const { navigation } = /** @type {any} */ (self);
+  if (navigation) return navigation.addEventListener("currententrychange", look, { signal });
+  for (const name of ["popstate", MOVED]) addEventListener(name, look, { signal });
+  const calls = /** @type {any} */ (history);
+  for (const name of ["pushState", "replaceState"]) {
+    const original = calls[name];
+    if (!original[MOVED]) calls[name] = (/** @type {unknown[]} */ ...args) => {
+      original.apply(history, args);
+      dispatchEvent(new Event(MOVED));
+    };
+    calls[name][MOVED] = true;
+  }
+}
+
+/**
+ * @param {Visit} visit  the visit that these events belong to
+ * @param {() => Promise<unknown> | undefined} begun  settles when the visit has been sent
+ * @param {AbortSignal} signal  stops tracking
+ * @param {any} notes  where the page stores its state: in memory if the browser forbids storage
+ */
+export function eventsOf(visit, begun, signal, notes) {
+  area = notes;
+  let isFollowing = false;
+  let number = 1_000_000; // ids of events sort in their order
+  // The server may have refused the visit.
+  const isCounted = () => !area[NOT_COUNTED] && (visit.isNew || visit.isRegistered);
+
+  /** @param {unknown} name  @param {any} props  null means none  @param {unknown} page */
+  async function track(name, props, page) {
+    const { visitId, who, base } = visit;
+    if (signal.aborted || !isCounted()) return;
+    const given = Object.entries(props ?? {}).filter(([, value]) => value != null);
+    const isWrong = name !== `${name}`.toLowerCase() || page !== `${page}` || given.length > MAX_PROPERTIES;
+    if (isWrong || ![/** @type {[string, unknown]} */ ([name, 0]), ...given].every(isRight)) return console.warn("Not counted:", "wrong name or properties", name, props);
+    const id = `${Date.now().toString(36)}-${number++}${Math.random()}`;
+    const event = { id, name, page, props: Object.fromEntries(given), at: Date.now() };
+    const entry = { id, url: new URL("api/events", base).href, visit: visitId, body: { ...who, events: [event] } };
+    keep(entry);
+    await begun();
+    isCounted() ? later(PAUSE_MS) : forget(entry);
+  }
+
+  /**
+   * Track a page view whenever the path changes, and when the back/forward cache restores the page: once, however many
+   * clients and copies of the client the page has.
+   * @param {(page?: string) => string} addressOf  a page as it is sent
+   * @param {Record<string, any>} shared  see client/shared.js
+   */
+  function follow(addressOf, shared) {
+    if (isFollowing) return;
+    isFollowing = true;
+    const { href } = visit.base;
+    const look = (/** @type {any} */ event) => {
+      const last = shared[href], path = location.pathname;
+      const isViewed = last?.path === path && (!event?.persisted || last.event === event);
+      if (isViewed || signal.aborted || !isCounted()) return;
+      shared[href] = { ...last, path, event };
+      track("pageview", {}, addressOf(last ? path : visit.page));
+    };
+    onPath(look, signal);
+    addEventListener("pageshow", look, { signal });
+    look(0);
+  }
+
+  addEventListener("pagehide", leave, { signal });
+  addEventListener("visibilitychange", () => document.hidden && visit.isRegistered && leave(), { signal });
+  signal.addEventListener("abort", leave);
+  return { track, follow };
+}
+
+addEventListener("online", () => isDelayed || later());

@@ -1,0 +1,52 @@
+"""Pages whose caches have scripts of the version before: they and today's parts count the visit and later pages."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from itertools import combinations
+
+import pytest
+from host_pages import begin
+from pages import expect, wait_for
+from support.programs.processes import ROOT
+from test_count_element import number, tag
+
+BEFORE = "cdd7f1320"
+"""The last version whose parts have no numbers. This test needs it in the history."""
+
+ENTRIES = ("js/koyjabo-count.js", "js/koyjabo.js")
+MIXTURES = [cached for count in range(3) for cached in combinations(ENTRIES, count)]
+NO_SOCKETS = "window.WebSocket = null;"
+PROOF = "web/assets/test_static_files.py::test_the_scripts_of_the_release_before_find_what_they_import"
+
+
+def send_text_before(route) -> None:
+    path = f"{BEFORE}:koyjabo/static/counting/{route.request.url.partition('/static/js/')[2]}"
+    text = subprocess.run(["git", "show", path], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    route.fulfill(content_type="text/javascript", headers={"Access-Control-Allow-Origin": "*"}, body=text)
+
+
+@pytest.mark.long(proved_by=PROOF)
+@pytest.mark.parametrize("distortion", ["", NO_SOCKETS], ids=["sockets", "streams"])
+@pytest.mark.parametrize("cached", MIXTURES, ids=" and ".join)
+@pytest.mark.parametrize("surface", ["element", "module"])
+def test_cached_scripts_of_the_version_before_and_new_ones_count_the_visit_and_later_pages(
+    page, site, other_site, surface, cached, distortion
+):
+    page.add_init_script(distortion)
+    for name in (*cached, *(["js/client/*"] if ENTRIES[1] in cached else [])):
+        page.route(f"**/static/{name}", send_text_before)
+    page.goto(f"{other_site}posts/first")
+    before = site.stats().total
+    if surface == "element":
+        page.set_content(f'<koyjabo-count value="page" views></koyjabo-count>{tag(site)}')
+        expect(number(page)).to_have_text(re.compile("[0-9]"))
+    else:
+        begin(page, site, pageViews=True)
+        wait_for(page, lambda: page.evaluate("window.koyjabo.isCounted"), "the visit is counted")
+    who = page.evaluate("localStorage.visitorId")
+    page.evaluate("history.pushState({}, '', '/posts/next')")
+    views = f"SELECT page FROM events WHERE visitor_id = '{who}'"
+    wait_for(page, lambda: site.database.rows(views) == [("/posts/next",)], "the next page is counted")
+    assert site.stats().total == before + 1
