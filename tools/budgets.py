@@ -13,9 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 BUDGETS = {
-    "tokens of koyjabo/": 403_790,
-    "lines of tests/": 52_437,
-    "lines of tests/support/": 6_689,
+    "tokens of koyjabo/": 418_200,
+    "lines of tests/": 54_300,
+    "lines of tests/support/": 6_747,
 }
 """Sizes of the Python code that git tracks. They only fall. A feature that comes in raises its number, and the commit
 says what the feature costs.
