@@ -177,7 +177,7 @@ def test_browsers_find_the_icons_at_their_usual_paths(site):
         answer = site.client.get(path)
         image = Image.open(BytesIO(answer.data))
         assert getattr(image, "info", {}).get("sizes", {image.size}) == sizes
-        assert answer.headers["Cache-Control"] == "public, max-age=86400"
+        assert answer.headers["Cache-Control"] == "public, max-age=300"
         assert len(answer.data) < 8_000
 
 
