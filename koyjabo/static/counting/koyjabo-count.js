@@ -199,8 +199,7 @@ class KoyJaboCount extends HTMLElement {
     const value = this.getAttribute("value") ?? "total", ofSite = this.#stats?.[NUMBERS[value]];
     const isWrong = !this.#isPage && !NUMBERS[value] && !this.hasAttribute("community");
     this.#content.style.minInlineSize = isWrong ? "0" : "";
-    if (isWrong && this.#stats && !warned.has(value)) console.warn(`value: use ${Object.keys(NUMBERS).join(", ")} or ${PAGE}, not "${value}"`);
-    if (isWrong && this.#stats) warned.add(value);
+    if (isWrong && this.#stats && !warned.has(value) && warned.add(value)) console.warn(`value: use ${Object.keys(NUMBERS).join(", ")} or ${PAGE}, not "${value}"`);
     const number = this.#online ?? (this.#isPage ? this.#views : ofSite);
     const label = this.getAttribute("label");
     this.#label.textContent = label ? ` ${label}` : "";
