@@ -86,7 +86,7 @@ tools:  ## install programs that some tests need (Debian): Chromium, nginx, Cadd
 	packages=; need() { has "$$1" >/dev/null || packages="$$packages $$2"; }; \
 	fc-list :lang=bn 2>/dev/null | grep -q . || packages="fontconfig fonts-dejavu-core fonts-lohit-beng-bengali"; \
 	need nginx nginx-light; need caddy caddy; need apache2 apache2; need systemd-analyze systemd; need pgbouncer pgbouncer; \
-	need redis-sentinel "redis-server redis-sentinel"; need promtool prometheus; \
+	need redis-sentinel "redis-server redis-sentinel"; need promtool prometheus; need faketime faketime; \
 	has chromium-headless-shell >/dev/null || has chromium >/dev/null || chromium=chromium-headless-shell; \
 	[ -z "$$packages$$chromium" ] || $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c "apt-get update -q && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$packages $$chromium"

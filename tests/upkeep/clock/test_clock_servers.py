@@ -12,7 +12,7 @@ AHEAD = {
     "FAKETIME_DONT_FAKE_MONOTONIC": 1,
     "DONT_FAKE_MONOTONIC": 1,
 }
-needs_faketime = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is missing: make tools")
+needs_faketime = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is missing: `make tools` installs it")
 QUICK = (
     "upkeep/clock/test_clock.py::test_visits_that_were_filed_later_than_the_clock_are_filed_again_and_every_sum_agrees"
 )
