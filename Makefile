@@ -81,7 +81,7 @@ audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vuln
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
 # The headless shell needs half the CPU time. Without it, the full browser works as well.
-tools:  ## install programs that some tests need (Debian): Chromium, nginx, Caddy, Apache, systemd, PgBouncer, Redis, Prometheus
+tools:  ## install programs that some tests need (Debian): Chromium, nginx, Caddy, Apache, systemd, PgBouncer, Redis, Prometheus, libfaketime
 	@has() { command -v "$$1" || [ -x "/usr/sbin/$$1" ]; }; \
 	packages=; need() { has "$$1" >/dev/null || packages="$$packages $$2"; }; \
 	fc-list :lang=bn 2>/dev/null | grep -q . || packages="fontconfig fonts-dejavu-core fonts-lohit-beng-bengali"; \
