@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from .models import ClockState
 
 DOUBT_STATE, AHEAD_STATE, ANSWER_STATE = "doubt", "ahead", "answer"
+REFILING_STATE = "refiling"
+"""Until all is filed again: the first visit, and the last certain time (`known_ms`)."""
 
 SELECT_LATEST = text("""
 SELECT (SELECT max(day) FROM daily_visits WHERE scope = 'site'),

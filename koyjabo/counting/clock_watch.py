@@ -10,7 +10,7 @@ from koyjabo.base.core.clock import DAY_MS, MINUTE_MS, Clock
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database.executor import DatabaseExecutor
 from . import clock_queries
-from .clock_queries import AHEAD_STATE, ANSWER_STATE, DOUBT_STATE, ClockFacts, StoredState
+from .clock_queries import AHEAD_STATE, ANSWER_STATE, DOUBT_STATE, REFILING_STATE, ClockFacts, StoredState
 from .records import CounterSnapshot
 
 log = logging.getLogger(__name__)
@@ -102,6 +102,11 @@ class ClockWatch:
         return answer if answer.answer and off_ms < ANSWER_KEPT_MS[answer.answer] else StoredState()
 
     @property
+    def is_refiling(self) -> bool:
+        """Whether visits are being filed again, or the work was interrupted."""
+        return bool(self._facts and self._facts.state(REFILING_STATE).visit)
+
+    @property
     def doubt(self) -> StoredState:
         return self._doubt.state if self._doubt else StoredState()
 
@@ -130,7 +135,9 @@ class ClockWatch:
 
     def _newest_ms(self, facts: ClockFacts) -> int:
         """The time that the newest visit is filed at. An earlier visit may be filed on a later day."""
-        of_day = 1000 * self._clock.began_s(facts.newest_day) - MAX_ZONE_LEAD_MS if facts.newest_day else 0
+        of_day = 0
+        with suppress(ValueError):  # there is none
+            of_day = 1000 * self._clock.began_s(facts.newest_day) - MAX_ZONE_LEAD_MS
         return max(self._counter().last_ms or 0, of_day)
 
     def _verdict(self, system_ms: int, newest_ms: int) -> str:
@@ -191,7 +198,7 @@ class ClockWatch:
 
     def _begin_lead(self, stored: StoredState, known_ms: int, system_ms: int) -> None:
         """Go on with the stored state of before a restart, or compare the clock with the latest known time."""
-        state = StoredState(system_ms, max(known_ms, stored.known_ms))
+        state = StoredState(system_ms, max(known_ms, stored.known_ms if stored.known_ms <= system_ms else 0))
         if stored.at_ms and _leads(stored, system_ms):
             state = stored
         elif stored.at_ms:

@@ -114,7 +114,8 @@ class ClockAnswers:
     def _is_due(self) -> bool:
         if self.given == VISITS_ANSWER:
             return self.has_earlier()
-        return self.given == CLOCK_ANSWER and self.reading.verdict == RIGHT_CLOCK and self.reading.is_later
+        is_unfinished = self.reading.is_later or self._watch.is_refiling
+        return self.given == CLOCK_ANSWER and self.reading.verdict == RIGHT_CLOCK and is_unfinished
 
     def _work(self) -> None:
         self.complete()

@@ -25,9 +25,8 @@ from .refiling_queries import Later, earlier_rows, forget_earlier, keep_earlier
 OTHER_TIMES: tuple[tuple[Any, Any], ...] = (
     (Announcement.key, Announcement.at_ms),
     (Conversion.id, Conversion.at_ms),
-    (OutboxMail.id, OutboxMail.due_ms),
 )
-"""Keys and times of rows that no sum depends on. An email would wait for its time."""
+"""Keys and times of rows that no sum depends on."""
 
 VISITS_PER_PIECE = 5_000
 SELECT_ATTENDED_LATER = text("SELECT visit_id FROM attendance WHERE settled_until_ms > :least_ms")
@@ -111,6 +110,9 @@ def refile_others(session: Session, columns: Columns, clock: Clock, later: Later
         keep_earlier(session, key.class_.__tablename__, dict(map(tuple, rows)), later.expires_ms)
         moved = update(key.class_).where(key.in_([row[0] for row in rows])).values({time: before_ms})
         session.execute(moved.execution_options(synchronize_session=False))
+    is_late = (OutboxMail.due_ms > later.least_ms) & OutboxMail.done_ms.is_(None)  # it would wait for its time
+    sent = update(OutboxMail).where(is_late).values(due_ms=before_ms)
+    session.execute(sent.execution_options(synchronize_session=False))
 
 
 def _refile_peaks(session: Session, day: str, later: Later, before_ms: int) -> None:
@@ -128,12 +130,12 @@ def _refile_peaks(session: Session, day: str, later: Later, before_ms: int) -> N
 def put_back_others(session: Session) -> None:
     lock(session)
     for key, (people, at_ms, moved_ms) in earlier_rows(session, "peaks", None):
-        scope, day = key.split()
+        scope, day = key.rsplit(" ", 1)
         session.execute(delete(Peak).where(Peak.scope == scope, Peak.day == day, Peak.at_ms == moved_ms))
         if people:
             store_peak(session, Scope(scope), day, people, at_ms)
     forget_earlier(session, "peaks", None)
-    for key, time in OTHER_TIMES[:-1]:  # an email that was late has been sent
+    for key, time in OTHER_TIMES:
         for value, at_ms in earlier_rows(session, key.class_.__tablename__, None):
             back = update(key.class_).where(key == value).values({time: at_ms})
             session.execute(back.execution_options(synchronize_session=False))

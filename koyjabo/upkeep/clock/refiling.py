@@ -9,7 +9,8 @@ from koyjabo.base.core.runtime import Advance
 from koyjabo.base.database.throttle import Throttle
 from koyjabo.base.database.upkeep_rules import all_rules
 from koyjabo.columns.columns import Columns
-from koyjabo.counting.clock_queries import StoredState
+from koyjabo.counting import clock_queries
+from koyjabo.counting.clock_queries import REFILING_STATE, StoredState
 from koyjabo.counting.models import Event, Visit
 from . import refiled_people_queries, refiling_queries
 from .refiled_people_queries import VISITS_PER_PIECE
@@ -35,12 +36,12 @@ class Refiling:
             now_ms = self._clock.system_ms()
             return Later(now_ms, min(began_ms, now_ms), visit, now_ms + REFILED_KEPT_MS)
 
-        first = self._database.report(refiling_queries.first_later, Visit, later().least_ms)
-        before_ms = self._database.report(refiling_queries.last_certain_ms, first, later().least_ms) or later().now_ms
+        begun = self._begin(later())
+        before_ms = begun.known_ms or later().now_ms
         visits = self._move(refiling_queries.refile_visits, Visit, later, advance)
         self._move(refiling_queries.refile_events, Event, later, lambda events: None)
-        if first is not None:
-            self._mark_present(first - 1, later().expires_ms)
+        if begun.visit:
+            self._mark_present(begun.visit - 1, later().expires_ms)
         throttle, after = Throttle(self._database), 0
         refile_people = refiled_people_queries.refile_people
         while (person := throttle.do(refile_people, self._clock, later(), before_ms, after)) is not None:
@@ -62,6 +63,16 @@ class Refiling:
         self._database.write(refiled_people_queries.put_back_others)
         self._end()
         return visits
+
+    def _begin(self, later: Later) -> StoredState:
+        """The first visit that is filed later, and the last certain time: stored, so that interrupted work goes on."""
+        begun = self._database.read(clock_queries.read_clock).state(REFILING_STATE)
+        first = None if begun.visit else self._database.report(refiling_queries.first_later, Visit, later.least_ms)
+        if first is not None:
+            certain_ms = self._database.report(refiling_queries.last_certain_ms, first, later.least_ms)
+            begun = StoredState(known_ms=certain_ms or later.now_ms, visit=first)
+            self._database.write(clock_queries.store_state, REFILING_STATE, begun)
+        return begun
 
     def has_earlier(self) -> bool:
         """Whether there is something to put back."""
@@ -95,3 +106,4 @@ class Refiling:
 
         self._database.write(discard)
         self._columns.catch_up()
+        self._database.write(clock_queries.remove_state, REFILING_STATE)

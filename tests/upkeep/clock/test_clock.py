@@ -11,13 +11,14 @@ from support.sites.full_site import fill
 
 from koyjabo.base.cluster.workers import Worker
 from koyjabo.base.core.clock import DAY_MS, iso
-from koyjabo.base.core.errors import InvalidInput
+from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.base.core.identity import OPERATOR
 from koyjabo.base.models import Scope
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.clock_watch import CLOCK_ANSWER, VISITS_ANSWER, ClockWatch
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.upkeep.clock.clock_answers import ClockAnswers
+from koyjabo.upkeep.clock.refiling import Refiling
 from koyjabo.upkeep.retention.nightly import Nightly
 
 site = site_fixture(STARTING_TOTAL=4000)
@@ -102,6 +103,28 @@ def test_visits_that_were_filed_later_than_the_clock_are_filed_again_and_every_s
         site.stats()["todayVisits"] == site.rows("SELECT count(*) FROM visits WHERE day = :day", day=today(site))[0][0]
     )
     assert site.recount() == []
+
+
+def test_an_interrupted_filing_goes_on_by_itself_where_it_was(site, monkeypatch):
+    here = fill(site)
+    site.register("certain")
+    go_ahead(site, here)
+    with monkeypatch.context() as broken:
+        broken.setattr(Refiling, "_mark_present", fail)
+        with pytest.raises(LedgerUnavailable):
+            answer(site, CLOCK_ANSWER)
+    assert site.recount() != []
+    site.restart()
+    assert tick(site) == "right"
+    assert site.services[ClockAnswers]._is_due()
+    assert site.services[ClockAnswers].complete() == 0
+    assert site.recount() == []
+    tick(site)
+    assert not site.services[ClockAnswers]._is_due()
+
+
+def fail(*_: object) -> None:
+    raise LedgerUnavailable()
 
 
 def test_the_answer_that_visits_are_right_puts_everything_back(site):
