@@ -19,7 +19,7 @@ of a page has to be read before its first visit. A server below a path needs 30,
 again 65.
 """
 
-WHOLE_LIMIT = 8_420
+WHOLE_LIMIT = 8_410
 """Limit for everything a page may load, in bytes, compressed file by file, and for the whole package in one file. 60
 are for servers below a path and for requests that content blockers let through, and 1,525 for page numbers.
 """

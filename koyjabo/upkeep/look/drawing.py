@@ -120,7 +120,7 @@ class Drawing:
 
     def _add_text(self, text: str) -> None:
         if not self._left_out and self._open[-1] in TEXT_ELEMENTS:
-            self._written.append(escape(text))
+            self._written.append(escape(text, {"\r": "&#13;"}))  # parsers read a bare one as "\n"
 
     def _attributes(self, element: str, attributes: dict[str, str]) -> Iterator[tuple[str, str]]:
         """The attributes that are kept, in the same order."""

@@ -197,7 +197,7 @@ def test_a_drawing_keeps_what_draws_it_and_loses_metadata_and_comments_and_forei
     gradient = '<linearGradient id="a"><stop offset="0" style="stop-color:#123;stop-opacity:1"/></linearGradient>'
     other = '<radialGradient id="b" xlink:href="#a" gradientUnits="userSpaceOnUse"/>'
     clip = '<clipPath id="c"><rect width="9" height="9"/></clipPath>'
-    path = '<g clip-path="url(#c)"><title>Ours &amp; theirs</title><path style="fill:url(#b)" d="M0 0h9"/></g>'
+    path = '<g clip-path="url(#c)"><title>Ours &amp;&#13;theirs</title><path style="fill:url(#b)" d="M0 0h9"/></g>'
     kept = f"<defs>{gradient}{other}{clip}</defs>{path}"
     noise = '<!-- drawn --><metadata><ink:a/><?xpacket?></metadata><ink:view x="1"><path d="M0"/></ink:view>'
     styled = kept.replace(
