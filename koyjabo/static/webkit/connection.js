@@ -42,6 +42,7 @@ class Connection {
   /** Sets the time when the page was generated, which is earlier for a cached copy. @param {number} ms  since 1970 */
   asOf(ms) {
     this.#heardMs = ms;
+    this.#write(); // the server may already be known to be away
   }
 
   /** Call this when the server has sent something. */
@@ -86,8 +87,12 @@ class Connection {
     if (isLost === this.#isLost) return;
     this.#isLost = isLost;
     for (const part of document.querySelectorAll("[data-live], [data-pushed], [data-stat]")) part.toggleAttribute("data-stale", isLost);
-    if (banner instanceof HTMLElement) banner.textContent = isLost ? this.#words(banner) : "";
+    this.#write();
     if (!isLost) dispatchEvent(new Event("online")); // connections wait for this event, and open again
+  }
+
+  #write() {
+    if (banner instanceof HTMLElement) banner.textContent = this.#isLost ? this.#words(banner) : "";
   }
 
   /** @param {HTMLElement} element  with the sentence in `data-words` and the server's time zone in `data-zone` */
