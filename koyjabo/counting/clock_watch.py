@@ -116,7 +116,8 @@ class ClockWatch:
             self._facts = self._database.read(clock_queries.read_clock)
         if self._facts is None:
             return
-        counter, system_ms, newest_ms = self._counter(), self._clock.system_ms(), self._newest_ms(self._facts)
+        counter, system_ms = self._counter(), self._clock.system_ms()
+        newest_ms = self._newest_ms(self._facts, counter)
         self._watch_lead(self._facts, system_ms, newest_ms)
         verdict = self._verdict(system_ms, newest_ms)
         if verdict == RIGHT_CLOCK:
@@ -126,19 +127,21 @@ class ClockWatch:
         else:
             self._hold(self._facts, counter, system_ms, newest_ms)
         differing = tuple(
-            {worker.host: worker.clock_ms for worker in self._others() if self._differs(worker, system_ms)}.items()
+            {
+                worker.host: worker.clock_ms for worker in self._others() if abs(worker.clock_ms - system_ms) > DAY_MS
+            }.items()
         )
         self._log(verdict, newest_ms - system_ms)
         self.reading = ClockReading(verdict, system_ms, newest_ms, differing)
         self.due_answer = self._due_answer() if verdict == DOUBTED_CLOCK else ""
         self._clock.allows_removal = verdict == RIGHT_CLOCK and self._ahead is None and not differing
 
-    def _newest_ms(self, facts: ClockFacts) -> int:
+    def _newest_ms(self, facts: ClockFacts, counter: CounterSnapshot) -> int:
         """The time that the newest visit is filed at. An earlier visit may be filed on a later day."""
         of_day = 0
         with suppress(ValueError):  # there is none
             of_day = 1000 * self._clock.began_s(facts.newest_day) - MAX_ZONE_LEAD_MS
-        return max(self._counter().last_ms or 0, of_day)
+        return max(counter.last_ms or 0, of_day)
 
     def _verdict(self, system_ms: int, newest_ms: int) -> str:
         if system_ms < self._clock.release_ms:
@@ -179,9 +182,6 @@ class ClockWatch:
 
     def _others(self) -> list[Worker]:
         return [worker for worker in self._workers() if worker.clock_ms and worker.host != host_name()]
-
-    def _differs(self, worker: Worker, system_ms: int) -> bool:
-        return abs(worker.clock_ms - system_ms) > DAY_MS
 
     def _watch_lead(self, facts: ClockFacts, system_ms: int, newest_ms: int) -> None:
         """Notice a clock that is more than a day ahead of the latest known time."""
