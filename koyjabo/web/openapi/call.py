@@ -7,7 +7,7 @@ validated body. It returns the model of the response, None for a response withou
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, get_type_hints
 
 from flask import Response, request
 from pydantic import BaseModel
@@ -15,20 +15,10 @@ from pydantic import BaseModel
 from koyjabo.web.http.responses import json_response, no_content
 from koyjabo.web.login import tokens
 from .describe import describe
-from .refusals import BODY_REFUSALS, LOGIN_REFUSALS
+from .refusals import BODY_REFUSALS, LOGIN_REFUSALS, Caller
 from .response_specs import ResponseSpec
 
 Handler = Callable[..., BaseModel | Response | None]
-
-
-class Caller(NamedTuple):
-    """Who may make a call. `authenticate` gets the values of the path, and returns the first argument of the handler,
-    usually the account. It raises the refusals before the body is read (specification: Errors).
-    """
-
-    authenticate: Callable[..., Any]
-    refusals: dict[int, ResponseSpec]
-
 
 BY_ANYONE = Caller(lambda **_: tokens.require().account, LOGIN_REFUSALS)
 """Also API keys, if the call has a scope, and users of other systems."""
