@@ -15,7 +15,15 @@ from pydantic import BaseModel
 from koyjabo.web.http.responses import json_response, no_content
 from koyjabo.web.login import tokens
 from .describe import describe
-from .refusals import BODY_REFUSALS, LOGIN_REFUSALS, Caller
+from .refusals import (
+    BODY_REFUSALS,
+    CSRF_REFUSALS,
+    LOGIN_REFUSALS,
+    PASSWORD_REFUSALS,
+    TOKEN_REFUSALS,
+    WRONG_PASSWORD_REFUSALS,
+    Caller,
+)
 from .response_specs import ResponseSpec
 
 Handler = Callable[..., BaseModel | Response | None]
@@ -28,6 +36,16 @@ BY_ACCOUNT = Caller(lambda **_: tokens.require_account().account, LOGIN_REFUSALS
 BY_SITE_ADMIN = Caller(
     lambda **_: tokens.require_site_admin(), {**LOGIN_REFUSALS, 403: "only for logged-in site admins"}
 )
+
+BY_LOGIN = Caller(lambda **_: tokens.require_account(), TOKEN_REFUSALS)
+"""The handler gets the login."""
+
+BY_CHANGING_LOGIN = BY_LOGIN._replace(refusals={**TOKEN_REFUSALS, **CSRF_REFUSALS})
+
+BY_LOGIN_WITH_PASSWORD = BY_LOGIN._replace(
+    refusals={**PASSWORD_REFUSALS, **BY_CHANGING_LOGIN.refusals, **WRONG_PASSWORD_REFUSALS}
+)
+"""The handler verifies the password in the body."""
 
 
 def call(
