@@ -9,16 +9,23 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from sqlalchemy import and_, delete, exists, func, insert, or_, select
+from sqlalchemy.orm import Session
+
 from koyjabo.base.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
-from koyjabo.base.database.rows import Slice
-from koyjabo.base.models import Scope
+from koyjabo.base.database.models import Counter
+from koyjabo.base.database.rows import Slice, length, ordered_by, slice_of
+from koyjabo.base.database.search import has_words, sought
+from koyjabo.base.models import SITE, Scope
+from koyjabo.counting.models import Adjustment, DailyVisits
 from koyjabo.people.audit.log import ACTION_LABELS, community_subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
-from koyjabo.people.models import Community
+from koyjabo.people.models import Community, Membership, User
 from . import member_queries, memberships, queries
 from .errors import TooManyCommunities
+from .queries import BY_NAME, COMMUNITY_NAMES, IS_NOT_ARCHIVED, PANEL_ORDERS
 from .roles import ADMIN, MEMBER, Access
 
 MAX_FOUNDED_COMMUNITIES = 20
@@ -53,10 +60,14 @@ class Communities(Changes):
         """Create a community, with `account` as its first admin. It is open and listed by default. Raises
         TooManyCommunities.
         """
-        if not account.is_admin and queries.founded(tx.session, account.id) >= MAX_FOUNDED_COMMUNITIES:
-            raise TooManyCommunities
+        if not account.is_admin:
+            tx.session.execute(select(User.id).where(User.id == account.id).with_for_update())  # until it is founded
+            founded = select(Community.id).where(Community.founder_id == account.id, IS_NOT_ARCHIVED)
+            if length(tx.session, founded) >= MAX_FOUNDED_COMMUNITIES:
+                raise TooManyCommunities
         community = new_community(tx, founder_id=account.id, **values)
-        queries.add(tx.session, community)
+        tx.session.add(community)
+        tx.session.flush()
         member_queries.enrol(tx.session, community.id, account.id, ADMIN, tx.at_ms)
         announce(tx, community)
         return Access(account, community, ADMIN)
@@ -70,8 +81,9 @@ class Communities(Changes):
 
     def refresh_listed(self) -> None:
         """Read whether any community is listed. Without a database, the last value stays."""
+        query = select(exists().where(Community.is_listed, IS_NOT_ARCHIVED))
         with suppress(LedgerUnavailable):
-            self.has_listed = self._database.read(queries.has_listed)
+            self.has_listed = bool(self._database.read(lambda session: session.scalar(query)))
 
     def own(self, account: Account, start: int, count: int) -> Slice[Access]:
         """A page of `count` communities that `account` is a member of, ordered by name, from the offset `start`."""
@@ -86,12 +98,12 @@ class Communities(Changes):
 
     def public(self, ids: Collection[str]) -> Sequence[Community]:
         """The communities among `ids` that are listed and show everyone how many people are online."""
-        shown = self._database.read(queries.with_public_count, ids)
+        shown = self._database.read(_with_public_count, ids)
         return [community for community in shown if community.is_listed]
 
     def with_public_count(self, community_id: str) -> Community:
         """A community that shows everyone how many people are online. Raises UnknownCommunity for other communities."""
-        for community in self._database.read(queries.with_public_count, [uuid_of(community_id) or ""]):
+        for community in self._database.read(_with_public_count, [uuid_of(community_id) or ""]):
             return community
         raise UnknownCommunity
 
@@ -102,11 +114,15 @@ class Communities(Changes):
 
     def ids(self) -> Collection[Scope]:
         """The ids of all communities that are not archived."""
-        return self._database.report(queries.ids)
+        query = select(Community.id).where(IS_NOT_ARCHIVED)
+        return self._database.report(lambda session: list(map(Scope, session.scalars(query))))
 
     def sizes(self, communities: Iterable[Community]) -> dict[str, int]:
         """Number of members, by community id. The caller checks the permission."""
-        return self._database.report(queries.sizes, [community.id for community in communities])
+        ids = [community.id for community in communities]
+        members = select(Membership.community_id, func.count()).where(Membership.community_id.in_(ids))
+        members = members.group_by(Membership.community_id)
+        return self._database.report(lambda session: dict.fromkeys(ids, 0) | dict(session.execute(members).all()))
 
     def visible(self, account: Account, community_id: str) -> Access:
         """A community that `account` may see, in any role or none."""
@@ -140,7 +156,11 @@ class Communities(Changes):
         that occur in the name. `order` is one of PANEL_ORDERS, prefixed with "-" for descending.
         """
         account.require_site_viewer()
-        return self._database.report(queries.everything, query, start, count, order)
+        communities = select(Community).order_by(ordered_by(PANEL_ORDERS, order), *BY_NAME)
+        if part := sought(query):
+            has_part = and_(*has_words(COMMUNITY_NAMES, part))
+            communities = communities.where(or_(Community.id == part.lower(), has_part))
+        return self._database.report(slice_of, communities, start, count)
 
     def find(self, account: Account, community_id: str) -> Community:
         """A community, archived or not."""
@@ -180,7 +200,7 @@ def announce(tx: Transaction, community: Community) -> None:
     tx.log(
         "community.create", community_subject(community), open=community.is_open, listed=community.is_listed, **given
     )
-    queries.open_counter(tx.session, community.id, tx.at_ms)
+    open_counter(tx.session, community.id, tx.at_ms)
 
 
 def existing(session: Any, community_id: str, locked: bool = False) -> Community:
@@ -212,13 +232,42 @@ def archive(tx: Transaction, community: Community) -> None:
     """Archive a locked community, unless it is archived."""
     if community.archived_ms is None:
         tx.log("community.archive", community_subject(community))
-        queries.archive(tx.session, community, tx.at_ms)
+        community.archived_ms = tx.at_ms
+        tx.session.flush()
+        tx.session.execute(delete(Counter).where(Counter.scope == community.id))  # waits for a batch of its visits
         tx.revoke(community.id)
 
 
 def restore(tx: Transaction, community: Community) -> Community:
-    """Restore a locked community, if it is archived."""
+    """Restore a locked community, if it is archived. Its counter gets the old totals: the sums, which contain every
+    visit, and the adjustments for visits that the database has lost.
+    """
     if community.archived_ms is not None:
         tx.log("community.restore", community_subject(community))
-        queries.restore(tx.session, community, tx.at_ms)
+        community.archived_ms = None
+        sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
+        visits, visitors = tx.session.execute(sums.where(DailyVisits.scope == community.id)).one()
+        changes = select(func.sum(Adjustment.total_after - Adjustment.total_before))
+        adjusted = tx.session.scalar(changes.where(Adjustment.scope == community.id))
+        numbers = (int(number or 0) for number in (visits, visitors, adjusted))
+        open_counter(tx.session, community.id, tx.at_ms, *numbers)
     return community
+
+
+def open_counter(
+    session: Session, community_id: str, now_ms: int, visits: int = 0, visitors: int = 0, adjusted: int = 0
+) -> None:
+    """Insert the counter in the site's epoch, so that visits count from now on. `adjusted` is the sum of the
+    community's adjustments. Call this last in the transaction: it locks the site's counter, so that the epoch stays
+    valid, and all registrations wait for that lock.
+    """
+    site = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update(read=True)).one()
+    snapshot = {"epoch": site.epoch, "visits": visits, "total": visits + adjusted, "unique_visitors": visitors}
+    counter = insert(Counter).values(scope=Scope(community_id), revision=max(site.revision, now_ms), **snapshot)
+    session.execute(counter)
+
+
+def _with_public_count(session: Session, ids: Collection[str]) -> Sequence[Community]:
+    """The communities among `ids` that show everyone how many people are online."""
+    query = select(Community).where(Community.id.in_(ids), Community.public_count, IS_NOT_ARCHIVED)
+    return session.scalars(query).all()

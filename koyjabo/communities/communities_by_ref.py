@@ -3,6 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import UnknownUser
 from koyjabo.base.core.identity import Account, uuid_of
@@ -52,15 +56,19 @@ class CommunitiesByRef(Changes):
     @transaction
     def _put(self, tx: Transaction, account: Account, ref: str, values: Mapping[str, Any]) -> tuple[Access, bool]:
         account.require_site_admin()
-        row_id = queries.id_of_ref(tx.session, ref)
+        row_id = _id_of(tx.session, ref)
         if row_id is None and (own_id := uuid_of(ref)) and queries.find(tx.session, own_id):
             raise RefTaken
         if row_id is None:
             community = communities.new_community(tx, ref=ref, **values)
-            if queries.add_with_ref(tx.session, community):
+            try:
+                with tx.session.begin_nested():
+                    tx.session.add(community)
+            except IntegrityError:  # another call has just created it
+                row_id = _id_of(tx.session, ref)
+            else:
                 communities.announce(tx, community)
                 return Access(account, community, None), True
-            row_id = queries.id_of_ref(tx.session, ref)  # another call has just created it
         community = communities.existing(tx.session, row_id or "", locked=True)
         communities.restore(tx, community)
         communities.set_values(tx, community, values)
@@ -70,7 +78,7 @@ class CommunitiesByRef(Changes):
     def archive(self, tx: Transaction, account: Account, ref: str) -> None:
         """Archive a community. Idempotent. Raises UnknownCommunity for an unknown external id."""
         account.require_site_admin()
-        row_id = queries.id_of_ref(tx.session, ref)
+        row_id = _id_of(tx.session, ref)
         communities.archive(tx, communities.existing(tx.session, row_id or "", locked=True))
 
     @transaction
@@ -143,6 +151,10 @@ class CommunitiesByRef(Changes):
             return person.id if person else None
 
         return self._database.read(read)
+
+
+def _id_of(session: Session, ref: str) -> str | None:
+    return session.scalar(select(Community.id).where(Community.ref == ref))
 
 
 def _managed(tx: Transaction, account: Account, community_id: str) -> Community:

@@ -1,24 +1,20 @@
 """Queries for the members of communities, within one transaction. The caller checks the rules."""
 
 import hashlib
-from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, cast, delete, func, literal, or_, select
+from sqlalchemy import Select, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.database.rows import Slice, length
 from koyjabo.base.database.search import has, sought
-from koyjabo.counting.daily_people import SLOT_S, user
-from koyjabo.counting.models import Person, PersonDay
 from koyjabo.people.accounts.models import Invitation
 from koyjabo.people.accounts.users.invitation_queries import INVITER, InvitationRows
 from koyjabo.people.models import Community, Membership, User
 from .queries import IS_NOT_ARCHIVED
-from .roles import ADMIN
 
 
-def _members(community_id: str) -> Select[Membership]:
+def members_of(community_id: str) -> Select[Membership]:
     return select(Membership).join(Membership.user).where(Membership.community_id == community_id)
 
 
@@ -32,7 +28,7 @@ def _with_names(members: Select[Membership], with_emails: bool = False) -> Selec
 
 def find(session: Session, community_id: str, user_id: str) -> Membership | None:
     """A membership with its community and the user's names and email."""
-    theirs = _members(community_id).where(Membership.user_id == user_id)
+    theirs = members_of(community_id).where(Membership.user_id == user_id)
     return session.scalar(_with_names(theirs, with_emails=True).options(joinedload(Membership.community)))
 
 
@@ -40,7 +36,7 @@ def page(
     session: Session, community_id: str, text: str, role: str, start: int, count: int, with_emails: bool
 ) -> Slice[Membership]:
     """Members in the order they joined, with `text` in their name and, if given, the role `role`."""
-    matches = _members(community_id)
+    matches = members_of(community_id)
     if part := sought(text):
         matches = matches.where(has(User.name, part))
     if role:
@@ -51,23 +47,7 @@ def page(
 
 def external_members(session: Session, community_id: str) -> list[Membership]:
     """Members from another system."""
-    return list(session.scalars(_with_names(_members(community_id).where(User.external_ref.is_not(None)))))
-
-
-def roles(session: Session, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
-    """The roles of the given users who are members."""
-    theirs = _members(community_id).where(Membership.user_id.in_(user_ids))
-    return dict(session.execute(theirs.with_only_columns(Membership.user_id, Membership.role)).all())
-
-
-def last_here(session: Session, community_id: str) -> tuple[str, int] | None:
-    """The name of the member who came last, and the start of that hour, s since 1970 UTC. None if no member came."""
-    is_person = and_(Person.scope == community_id, Person.person == literal(user("")).concat(User.id))
-    is_last_day = and_(PersonDay.person_id == Person.id, PersonDay.day == Person.last_day)
-    days = _members(community_id).join(Person, is_person).join(PersonDay, is_last_day)
-    columns = days.with_only_columns(User.name, PersonDay.began_s, PersonDay.slots)
-    row = session.execute(columns.order_by(PersonDay.began_s.desc(), PersonDay.slots.desc()).limit(1)).first()
-    return (row.name, row.began_s + (row.slots.bit_length() - 1) * SLOT_S) if row else None
+    return list(session.scalars(_with_names(members_of(community_id).where(User.external_ref.is_not(None)))))
 
 
 def tag(session: Session, community_id: str) -> str:
@@ -79,31 +59,13 @@ def tag(session: Session, community_id: str) -> str:
     line = fields[0].concat("\n")
     for field in fields[1:]:
         line = line.concat(cast(field, Text)).concat("\n")
-    lines = _members(community_id).with_only_columns(line.label("line")).order_by(User.id).subquery()
+    lines = members_of(community_id).with_only_columns(line.label("line")).order_by(User.id).subquery()
     text = session.scalar(select(func.aggregate_strings(lines.c.line, "\n"))) or ""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def is_user(session: Session, user_id: str) -> bool:
-    return session.scalar(select(User.id).where(User.id == user_id)) is not None
-
-
-def has_other_admin(session: Session, community_id: str, user_id: str) -> bool:
-    """Whether another admin exists who can log in."""
-    admins = _members(community_id).where(Membership.user_id != user_id, Membership.role == ADMIN)
-    able = User.disabled_ms.is_(None), User.external_ref.is_(None)
-    return session.scalar(admins.where(*able).limit(1)) is not None
-
-
 def enrol(session: Session, community_id: str, user_id: str, role: str, now_ms: int) -> None:
     session.add(Membership(community_id=community_id, user_id=user_id, role=role, joined_ms=now_ms))
-
-
-def end_invitations(session: Session, community_id: str, user_id: str) -> None:
-    """Revoke the invitations to this community for a user's email."""
-    theirs = select(User.email_key).where(User.id == user_id)
-    invitations = delete(Invitation).where(Invitation.community_id == community_id, Invitation.email_key.in_(theirs))
-    session.execute(invitations.execution_options(synchronize_session=False))
 
 
 def invitations_by(role: str) -> InvitationRows:

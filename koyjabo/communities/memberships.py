@@ -3,13 +3,18 @@
 from collections.abc import Collection
 from typing import Any
 
+from sqlalchemy import and_, delete, literal, select
+
 from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Slice
+from koyjabo.counting.daily_people import SLOT_S, user
+from koyjabo.counting.models import Person, PersonDay
+from koyjabo.people.accounts.models import Invitation
 from koyjabo.people.audit.log import ACTION_LABELS, community_subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
-from koyjabo.people.models import Community, Membership
+from koyjabo.people.models import Community, Membership, User
 from . import member_queries, queries, roles
 from .roles import ADMIN, MEMBER, Access
 
@@ -61,11 +66,21 @@ class Memberships(Changes):
 
     def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
         """The roles of the given users who are members. The caller checks the permission."""
-        return self._database.read(member_queries.roles, community_id, user_ids) if user_ids else {}
+        query = select(Membership.user_id, Membership.role).where(Membership.community_id == community_id)
+        query = query.where(Membership.user_id.in_(user_ids))
+        return self._database.read(lambda session: dict(session.execute(query).all())) if user_ids else {}
 
     def last_here(self, community_id: str) -> tuple[str, int] | None:
-        """The name of the member who came last, and the start of that hour. The caller checks the permission."""
-        return self._database.read(member_queries.last_here, community_id)
+        """The name of the member who came last, and the start of that hour, s since 1970 UTC. None if no member came.
+        The caller checks the permission.
+        """
+        is_person = and_(Person.scope == community_id, Person.person == literal(user("")).concat(User.id))
+        is_last_day = and_(PersonDay.person_id == Person.id, PersonDay.day == Person.last_day)
+        days = member_queries.members_of(community_id).join(Person, is_person).join(PersonDay, is_last_day)
+        columns = days.with_only_columns(User.name, PersonDay.began_s, PersonDay.slots)
+        newest = columns.order_by(PersonDay.began_s.desc(), PersonDay.slots.desc()).limit(1)
+        row = self._database.read(lambda session: session.execute(newest).first())
+        return (row.name, row.began_s + (row.slots.bit_length() - 1) * SLOT_S) if row else None
 
     def page(
         self, account: Account, community_id: str, start: int, count: int, text: str = "", role: str = ""
@@ -125,7 +140,7 @@ class Memberships(Changes):
         """
         community = allowed(tx.session, account, community_id, ADMIN, locked=True).community
         row_id = uuid_of(user_id) or ""
-        if not member_queries.is_user(tx.session, row_id):
+        if tx.session.get(User, row_id) is None:
             raise UnknownUser
         if not account.is_admin and member_queries.find(tx.session, community.id, row_id) is None:
             raise UnknownUser(N_("This person is not a member of this community. Invite them by email."))
@@ -188,10 +203,14 @@ def give_role(tx: Transaction, community: Community, user_id: str, role: str) ->
 
 
 def remove(tx: Transaction, community: Community, user_id: str) -> None:
-    """Remove a member from a locked community. Raises UnknownUser, LastAdmin."""
+    """Remove a member from a locked community, and revoke invitations for their email. Raises UnknownUser,
+    LastAdmin.
+    """
     membership = member_of(tx.session, community.id, user_id)
     _end(tx, membership)
-    member_queries.end_invitations(tx.session, community.id, user_id)
+    theirs = select(User.email_key).where(User.id == user_id)
+    invitations = delete(Invitation).where(Invitation.community_id == community.id, Invitation.email_key.in_(theirs))
+    tx.session.execute(invitations.execution_options(synchronize_session=False))
     tx.log("member.remove", community_subject(community), **details(membership), role=membership.role)
 
 
@@ -213,8 +232,11 @@ def _require_another_admin(session: Any, membership: Membership) -> None:
     """Raises LastAdmin if this member is the only admin who can log in. A community with an external id is managed by
     another system and needs no admin here.
     """
-    is_needed = membership.role == ADMIN and membership.community.ref is None
-    if is_needed and not member_queries.has_other_admin(session, membership.community_id, membership.user_id):
+    if membership.role != ADMIN or membership.community.ref is not None:
+        return
+    admins = member_queries.members_of(membership.community_id).where(Membership.role == ADMIN)
+    able = User.disabled_ms.is_(None), User.external_ref.is_(None)
+    if session.scalar(admins.where(Membership.user_id != membership.user_id, *able).limit(1)) is None:
         raise LastAdmin
 
 

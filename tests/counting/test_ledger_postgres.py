@@ -20,7 +20,7 @@ from support.programs.threads import SOON_S, in_thread
 from koyjabo.base.core.errors import LedgerUnavailable
 from koyjabo.base.database import postgres as postgres_module
 from koyjabo.base.models import SITE, Scope
-from koyjabo.communities import queries
+from koyjabo.communities.communities import open_counter
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.ledger_postgres import PostgresStore
 from koyjabo.counting.ledger_sqlite import SqliteStore
@@ -188,7 +188,7 @@ def test_a_counter_that_appears_while_the_lock_is_waited_for_is_also_locked(post
     unlocked: list[tuple] = []
     engine = create_engine(postgres_database.url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
     with ledger_of(postgres_site, try_to_lock) as ledger, Session(engine) as restoring:
-        queries.open_counter(restoring, RESTORED, postgres_site.time.ms, visits=5, visitors=3)
+        open_counter(restoring, RESTORED, postgres_site.time.ms, visits=5, visitors=3)
         waiting = in_thread(lambda: ledger.commit(visits_of(postgres_site, "ayesha", "1", scope=RESTORED)))
         wait_until(lambda: postgres_database.rows(WAITS) == [(1,)], "it waits for the site's counter")
         restoring.commit()
