@@ -4,11 +4,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from koyjabo.base.core import credential_rules
 from koyjabo.base.core.credential_rules import email_key
 from koyjabo.base.core.errors import EmailTaken, WrongCredentials
 from koyjabo.base.core.i18n import N_
@@ -61,23 +60,6 @@ def successor(session_id: str, refresh_id: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session_id} {refresh_id}"))
 
 
-def new_user(
-    email: str, name: str | None, password: str, now_ms: int, is_admin: bool = False, language: str | None = None
-) -> User:
-    """A user to add. `password` is a hash."""
-    return User(
-        id=str(uuid.uuid4()),
-        email=email,
-        email_key=email_key(email),
-        name=credential_rules.name(name, of=email),
-        password=password,
-        is_admin=is_admin,
-        is_viewer=False,
-        created_ms=now_ms,
-        language=language,
-    )
-
-
 def recipients(session: Session) -> Sequence[Any]:
     """The `email` and `language` of the site's admins with a confirmed email."""
     query = select(User.email, User.language).where(User.is_admin)
@@ -94,15 +76,6 @@ def add_user(session: Session, user: User) -> None:
         session.flush()
     except IntegrityError:
         raise EmailTaken from None
-
-
-def has_users(session: Session) -> bool:
-    return bool(session.execute(select(exists().where(HAS_ACCOUNT))).scalar())
-
-
-def names(session: Session, user_ids: list[str]) -> dict[str, str]:
-    rows = session.execute(select(User.id, User.name).where(User.id.in_(user_ids)))
-    return {row.id: row.name for row in rows}
 
 
 def by_email(session: Session, email: str) -> User | None:
@@ -145,36 +118,6 @@ def of_session(
     return user
 
 
-def may_still_log_in(session: Session, user: User) -> bool:
-    """Whether a login that was verified as in `user` still needs the same steps. Locks the user. False if the password,
-    two-step login, the admin role or the disabled state has changed since.
-    """
-    now = locked(session, user.id)
-    if now is None or now.disabled_ms is not None:
-        return False
-    return (now.password, now.second_factor_ms, now.is_admin) == (user.password, user.second_factor_ms, user.is_admin)
-
-
-def renew_session(session: Session, old_refresh_id: str, new: LoginSession) -> bool:
-    """Replace the refresh token. Returns False if the old token is not the valid one."""
-    mine = (
-        LoginSession.id == new.id,
-        LoginSession.refresh_id == old_refresh_id,
-        LoginSession.revoked_ms.is_(None),
-    )
-    values = {"refresh_id": new.refresh_id, "expires_ms": new.expires_ms, "renewed_ms": new.created_ms}
-    return changed_rows(session, update(LoginSession).where(*mine).values(values)) == 1
-
-
-def end_stolen_session(session: Session, new: LoginSession) -> bool:
-    """End a session whose token was used again, because it or its successor was stolen. Within TOGETHER_MS of a
-    renewal, another tab may have sent the token, or the response may have been lost, so this only returns False.
-    """
-    expires_ms = session.scalar(select(LoginSession.expires_ms).where(LoginSession.id == new.id)) or 0
-    since_ms = new.expires_ms - expires_ms  # since the last renewal, because each has the same lifetime
-    return since_ms >= TOGETHER_MS and revoke_session(session, new.id, new.created_ms)
-
-
 def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
     """End sessions, and record the revocation. Returns whether any were ended."""
     live = update(LoginSession).where(LoginSession.revoked_ms.is_(None), *which)
@@ -215,12 +158,6 @@ def end_proofs(session: Session, user_id: str) -> None:
     """End the proofs of all sessions of a user."""
     proved = update(LoginSession).where(LoginSession.user_id == user_id, LoginSession.proved_ms.is_not(None))
     session.execute(proved.values(proved_ms=None).execution_options(synchronize_session=False))
-
-
-def replace_hash(session: Session, user: User, password: str, browser_mark: str) -> None:
-    """Replace a hash with another hash of the same password. Does nothing if the stored hash is not the user's."""
-    same = update(User).where(User.id == user.id, User.password == user.password)
-    session.execute(same.values(password=password, browser_mark=browser_mark))
 
 
 def require_unchanged(session: Session, user: User) -> User:

@@ -3,15 +3,20 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sqlalchemy import not_, select
+
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.core.identity import Account, Login
 from koyjabo.base.database.executor import DatabaseExecutor
 from koyjabo.people.accounts.audit_entries import subject
 from koyjabo.people.accounts.errors import NoSecondFactor, SecondFactorExpired
+from koyjabo.people.accounts.models import LoginSession
 from koyjabo.people.accounts.pending_steps import TOTP_SETUP, PendingSteps, of_session
+from koyjabo.people.accounts.queries import locked, permitted, remove_two_step_login, revoke, revoke_all
 from koyjabo.people.audit import log
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
+from koyjabo.people.models import User
 from . import one_time_codes, queries
 from .codes import Codes
 from .queries import TwoStepState
@@ -104,9 +109,12 @@ class Enrolment(Changes):
         all their sessions. Raises NoSecondFactor.
         """
         account = login.account
+        locked(tx.session, account.id)
         if queries.state(tx.session, account.id).totp_ms is None:
             raise NoSecondFactor
-        queries.remove_totp(tx.session, account.id, tx.at_ms, self._pending.is_required(account))
+        remove_two_step_login(tx.session, account.id)
+        if self._pending.is_required(account):
+            revoke_all(tx.session, account.id, tx.at_ms)
         tx.log("second_factor.remove", subject(account), method="totp")
         tx.revoked.append(account.id)
 
@@ -123,8 +131,10 @@ class Enrolment(Changes):
 
     def end_sessions_without(self) -> None:
         """End the sessions of users who lack the two-step login that REQUIRE_TWO_FACTOR requires."""
-        if self._pending.policy != "none":
-            self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._pending.policy)
+        policy, now_ms = self._pending.policy, self._clock.now_ms()
+        if policy != "none":
+            users = select(User.id).where(*map(not_, permitted(policy)))
+            self._database.write(revoke, now_ms, LoginSession.user_id.in_(users), LoginSession.expires_ms > now_ms)
 
     def _setup(self, secret: str, email: str) -> TotpSetup:
         uri = one_time_codes.uri(secret, email, self._site_name())

@@ -3,18 +3,17 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, not_, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.base.core.errors import TooManyRequests, WrongCode
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.database.rows import changed_rows
-from koyjabo.base.settings.schema import Policy
 from koyjabo.people.accounts.errors import (
     SecondFactorOn,
 )
 from koyjabo.people.accounts.models import LoginSession, RecoveryCode, SpentCode, TotpSecret
-from koyjabo.people.accounts.queries import permitted, remove_two_step_login, revoke, revoke_all
+from koyjabo.people.accounts.queries import locked, revoke_all
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.people.models import User
 
@@ -66,7 +65,7 @@ def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> None
 
     Deletes used codes of earlier secrets, which do not apply to this one.
     """
-    _lock(session, user_id)
+    locked(session, user_id)
     before = secret(session, user_id)
     if before is not None and before.confirmed_ms is not None:
         raise SecondFactorOn
@@ -118,47 +117,24 @@ def confirm_totp(
     now_ms: int,
     kept_session_id: str = "",
 ) -> bool:
-    """Confirm this secret with the code of a step, replace the recovery codes, and end all other sessions.
+    """Confirm this secret with the code of a step, which turns two-step login on. Replaces the recovery codes, and ends
+    all other sessions, which were started without it.
 
     Returns False if the secret has changed or the code was used before; otherwise stores the audit entry.
     """
-    _lock(session, user_id)
-    begun = secret(session, user_id)
-    if begun is None or begun.sealed != sealed or begun.confirmed_ms is not None:
+    user, begun = locked(session, user_id), secret(session, user_id)
+    if user is None or begun is None or begun.sealed != sealed or begun.confirmed_ms is not None:
         return False
     if not spend_step(session, user_id, step):
         return False
     begun.confirmed_ms = now_ms
     replace_recovery_codes(session, user_id, digests)
     entry.store(session)
-    turn_on(session, user_id, now_ms, kept_session_id)
-    return True
-
-
-def turn_on(session: Session, user_id: str, now_ms: int, kept_session_id: str = "") -> None:
-    """Turn two-step login on. Ends all other sessions, which were started without it."""
-    session.execute(update(User).where(User.id == user_id).values(second_factor_ms=now_ms))
+    user.second_factor_ms = now_ms
     revoke_all(session, user_id, now_ms, kept_session_id)
+    return True
 
 
 def replace_recovery_codes(session: Session, user_id: str, digests: Collection[str]) -> None:
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     session.execute(insert(RecoveryCode), [{"user_id": user_id, "digest": digest} for digest in digests])
-
-
-def remove_totp(session: Session, user_id: str, now_ms: int, ends_sessions: bool) -> None:
-    """Remove the app and the recovery codes, turn two-step login off and, with `ends_sessions`, end all sessions."""
-    _lock(session, user_id)
-    remove_two_step_login(session, user_id)
-    if ends_sessions:
-        revoke_all(session, user_id, now_ms)
-
-
-def end_sessions_without(session: Session, now_ms: int, policy: Policy) -> None:
-    """End the sessions of users who lack the two-step login that `policy` requires."""
-    users = select(User.id).where(*map(not_, permitted(policy)))
-    revoke(session, now_ms, LoginSession.user_id.in_(users), LoginSession.expires_ms > now_ms)
-
-
-def _lock(session: Session, user_id: str) -> None:
-    session.execute(select(User.id).where(User.id == user_id).with_for_update())

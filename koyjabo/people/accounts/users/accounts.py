@@ -6,6 +6,9 @@ import uuid
 from collections.abc import Callable, Collection
 from typing import Any
 
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+
 from koyjabo.base.core import credential_rules
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import EmailTaken, InvalidToken, UnknownUser, WrongCredentials
@@ -75,7 +78,7 @@ class Accounts(Changes):
         entry = own_entry(log.anonymous(user.created_ms), "user.sign_up", user)
         queued_email = email_links.verification(self._outbox, user.id, user.email, language)
 
-        def operation(session: Any) -> None:
+        def operation(session: Session) -> None:
             queries.add_user(session, user)
             permit(session, user.id)
             if new is not None:
@@ -138,8 +141,11 @@ class Accounts(Changes):
         entry = own_entry(log.anonymous(new.created_ms), action, user, **details)
         queued_email = None if is_familiar else email_links.sign_in(self._outbox, user, new)
 
-        def operation(session: Any) -> bool:
-            if not queries.may_still_log_in(session, user) or (proof and not proof.settle(session)):
+        def operation(session: Session) -> bool:
+            now = queries.locked(session, user.id)
+            if now is None or now.disabled_ms is not None or _steps_of(now) != _steps_of(user):
+                return False
+            if proof and not proof.settle(session):
                 return False
             queries.add_session(session, new)
             entry.store(session)
@@ -150,22 +156,27 @@ class Accounts(Changes):
         return grant_of(user, new) if self._database.write(operation) else None
 
     def refresh(self, claims: Claims) -> Grant:
-        """Renew a session with its refresh token. Raises InvalidToken. A token that is reused later must have been
-        stolen, and ends the session.
+        """Renew a session with its refresh token. Raises InvalidToken. If an earlier token is sent again, it or its
+        successor was stolen, and the session ends; but not within TOGETHER_MS of a renewal, because another tab may
+        have sent the token, or the response may have been lost.
         """
         new = self._new_session(claims.user_id)
         new.id, new.refresh_id = claims.session_id, queries.successor(claims.session_id, claims.token_id)
         client = log.anonymous(new.created_ms)
 
-        def operation(session: Any) -> tuple[User | None, bool]:
+        def operation(session: Session) -> tuple[User | None, bool]:
             """The user, and whether the session was renewed, or ended."""
+            row = session.get(LoginSession, new.id, with_for_update=True)
             user = queries.of_session(session, new.id, new.created_ms, policy=self._pending.policy)
-            if user is None or user.id != claims.user_id:
+            if row is None or user is None or user.id != claims.user_id:
                 return None, False
-            if queries.renew_session(session, claims.token_id, new):
+            if row.refresh_id == claims.token_id:
+                row.refresh_id, row.expires_ms, row.renewed_ms = new.refresh_id, new.expires_ms, new.created_ms
                 return user, True
-            is_stolen = queries.end_stolen_session(session, new)
+            since_ms = new.expires_ms - row.expires_ms  # since the last renewal, because each has the same lifetime
+            is_stolen = since_ms >= queries.TOGETHER_MS
             if is_stolen:
+                queries.revoke_session(session, new.id, new.created_ms)
                 own_entry(client, "session.replay", user).store(session)
             return None, is_stolen
 
@@ -180,7 +191,7 @@ class Accounts(Changes):
         """End a session, with all its tokens. Idempotent."""
         client = log.anonymous(self._clock.now_ms())
 
-        def operation(session: Any) -> bool:
+        def operation(session: Session) -> bool:
             user = queries.of_session(session, session_id, client.at_ms)
             if user is None or not queries.revoke_session(session, session_id, client.at_ms):
                 return False
@@ -209,7 +220,8 @@ class Accounts(Changes):
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
         """User names by id; unknown ids are missing. Meant for about 1,000 ids at a time."""
-        return self._database.read(queries.names, list(user_ids)) if user_ids else {}
+        query = select(User.id, User.name).where(User.id.in_(user_ids))
+        return self._database.read(lambda session: dict(session.execute(query).all())) if user_ids else {}
 
     def change_password(self, login: Login, current: str, new: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
         """Change the password, end all other sessions, and make all browsers unfamiliar. Returns the new mark of
@@ -236,7 +248,7 @@ class Accounts(Changes):
         to_old, to_new = email_links.email_changed(self._outbox, user, email) if is_new else (None, None)
         entry = log.actor(user.account, self._clock).entry("user.change", subject(user), fields=", ".join(fields))
 
-        def operation(session: Any) -> None:
+        def operation(session: Session) -> None:
             now = queries.require_unchanged(session, user)
             # First, while the old address may still count as confirmed, which exempts it from the limit.
             if to_old is not None:
@@ -286,7 +298,8 @@ class Accounts(Changes):
         process did not create it.
         """
         password = secrets.token_urlsafe(12)
-        if self._database.read(queries.has_users) or not self.ensure_admin(PLACEHOLDER_EMAIL, password):
+        has_users = self._database.read(lambda session: session.scalar(select(exists().where(queries.HAS_ACCOUNT))))
+        if has_users or not self.ensure_admin(PLACEHOLDER_EMAIL, password):
             return None
         return password
 
@@ -320,7 +333,17 @@ class Accounts(Changes):
         language: str | None = None,
     ) -> User:
         email, hashed = credential_rules.email(email), self._passwords.hash(credential_rules.password(password), client)
-        return queries.new_user(email, name, hashed, self._clock.now_ms(), is_admin, language)
+        return User(
+            id=str(uuid.uuid4()),
+            email=email,
+            email_key=credential_rules.email_key(email),
+            name=credential_rules.name(name, of=email),
+            password=hashed,
+            is_admin=is_admin,
+            is_viewer=False,
+            created_ms=self._clock.now_ms(),
+            language=language,
+        )
 
     def _verified(self, email: str, password: str, client: PasswordClient) -> User:
         """The user with this email and password. Replaces a hash with outdated parameters. Raises WrongCredentials."""
@@ -330,7 +353,9 @@ class Accounts(Changes):
             raise WrongCredentials
         if is_outdated(user.password):
             hashed, mark = self._passwords.hash(password, client), browser_mark_of(user)
-            self._database.write(queries.replace_hash, user, hashed, mark)
+            same = update(User).where(User.id == user.id, User.password == user.password)
+            change = same.values(password=hashed, browser_mark=mark)
+            self._database.write(lambda session: session.execute(change))
             user.password, user.browser_mark = hashed, mark
         return user
 
@@ -364,3 +389,8 @@ class Accounts(Changes):
         tx.log("user.password", subject(changed))
         tx.revoked.append(user.id)
         return browser_mark_of(changed)
+
+
+def _steps_of(user: User) -> tuple[Any, ...]:
+    """What decides which steps a login needs."""
+    return user.password, user.second_factor_ms, user.is_admin
