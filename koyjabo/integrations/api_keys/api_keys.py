@@ -11,7 +11,14 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from koyjabo.base.core.clock import Clock
-from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, LedgerUnavailable
+from koyjabo.base.core.errors import (
+    InvalidInput,
+    InvalidKey,
+    KeyExpired,
+    KoyJaboError,
+    LedgerUnavailable,
+    LimitReached,
+)
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
@@ -20,7 +27,6 @@ from koyjabo.communities import memberships
 from koyjabo.people.audit.log import ACTION_LABELS, Subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import User
-from .errors import RotatedMeanwhile, TooManyKeys, UnknownKey
 from .key_text import digest_of, is_key, new_text
 from .models import ApiKey
 
@@ -55,6 +61,21 @@ WRITE_USES_S = 60.0
 """Interval between calls to `write_uses`, s."""
 
 IS_NOT_REVOKED = ApiKey.revoked_ms.is_(None)
+
+
+class UnknownKey(KoyJaboError):
+    status = 404
+    sentence = N_("Key not found. It may already have been revoked.")
+
+
+class TooManyKeys(LimitReached):
+    status = 409
+    sentence = N_("This server already has 100 keys, the maximum. Revoke one first.")
+
+
+class RotatedMeanwhile(KoyJaboError):
+    status = 409
+    sentence = N_("This key was rotated a moment ago. Rotate it again if its new secret is lost.")
 
 
 class ApiKeys(Changes):

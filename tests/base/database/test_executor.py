@@ -23,8 +23,7 @@ from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.file_lock import FileLock
 from koyjabo.base.settings.database_url import normal
-from koyjabo.integrations.api_keys.api_keys import ApiKeys
-from koyjabo.integrations.api_keys.errors import TooManyKeys
+from koyjabo.integrations.api_keys.api_keys import ApiKeys, TooManyKeys
 from koyjabo.upkeep.recounts.total import TotalAdjuster
 
 
