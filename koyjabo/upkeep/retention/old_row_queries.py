@@ -1,4 +1,4 @@
-"""Locks old rows before they change, and stores how far they have been read."""
+"""Locks old rows before they change, stores how far they have been read, and replaces exact user agents."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import ids_between
 from koyjabo.base.models import Scope
-from koyjabo.counting.models import (
-    Watermark,
-)
+from koyjabo.base.network import user_agents
+from koyjabo.counting.models import Visit, Watermark
 
 OLD_ROWS_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock
 
@@ -23,6 +22,10 @@ STORE_POSITION = text("""
 INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
 """)
+
+
+USER_AGENT_MARK = "user_agents"
+REPLACE_USER_AGENT = text("UPDATE visits SET user_agent = :reduced WHERE id = :visit")
 
 
 class Stretch(NamedTuple):
@@ -65,3 +68,18 @@ def store_position(session: Session, name: str, rows: Sequence[Any], part: Stret
     if part.is_done:
         session.execute(STORE_POSITION, {"name": name, "upto": reached if newer is None else newer - 1})
     return Stretch(reached, part.last, part.is_done and newer is None)
+
+
+def replace_user_agents(session: Session, before_ms: int, part: Stretch, size: int) -> Stretch:
+    """Replace exact user agents with the values that reports use, such as "Chrome on Android (phone)". Reads the next
+    `size` visits, and replaces those from before a moment. Returns the rest of the stretch.
+    """
+    lock(session)  # an erasure may lock the same visits in another order at the same time
+    query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > part.after, Visit.id <= part.last)
+    rows = session.execute(query.order_by(Visit.id).limit(size)).all()
+    old = {row.id: row.user_agent for row in rows if row.at_ms < before_ms and row.user_agent}
+    reduced = {id: user_agents.reduced(sent) or None for id, sent in old.items()}
+    changed = [{"visit": id, "reduced": text} for id, text in reduced.items() if text != old[id]]
+    if changed:
+        session.execute(REPLACE_USER_AGENT, changed)
+    return store_position(session, USER_AGENT_MARK, rows, part, size, lambda row: row.at_ms >= before_ms)
