@@ -1,23 +1,17 @@
 """The JSON of reports, for OpenAPI. The fields of results are described where they are defined."""
 
-from typing import Any, get_type_hints
+from typing import Any
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import Field
 
 from koyjabo.columns.query.groups import Sums
 from koyjabo.reports.engine.results import Figures, Period
+from koyjabo.web.openapi.response_specs import result_model
 
 EXACTNESS_FIELDS: dict[str, Any] = {
     "exact": (bool, ...),
     "reason": (str | None, Field(None, description="why visitors may count several times; absent if they do not")),
 }
-
-
-def result_model(name: str, about: str, result: type | None = None, **more: Any) -> type[BaseModel]:
-    """Return a model with the fields of a result, then `more`. Fields whose type has a default may be absent."""
-    fields: dict[str, Any] = get_type_hints(result, include_extras=True) if result else {}
-    return create_model(name, __doc__=about, **{field: (hint, Field()) for field, hint in fields.items()} | more)
-
 
 ComparedResponse = result_model(
     "ComparedResponse",
