@@ -92,6 +92,9 @@ OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo
 
 MAX_LINES_OF_A_MODULE, MAX_LINES_OF_A_FUNCTION = 400, 40
 
+SERVICES = "@transaction"
+"""In the table of libraries: modules with a method under this decorator, except interfaces."""
+
 FACE_OF_COLUMNS = "columns/columns.py columns/query/* columns/dimensions/* columns/events/new_event.py"
 MAX_METHODS_OF_COLUMNS = 5
 
@@ -305,8 +308,16 @@ def test_a_library_is_imported_only_where_the_design_page_allows_it():
     assert len(MAY_USE) == 5
     for libraries, allowed in MAY_USE.items():
         users = {module for module in FILES for name, _ in names(module) if name.partition(".")[0] in libraries}
+        if SERVICES in allowed:
+            users -= {user for user in users if has_transactions(user) and not interface_of(user)}
+            allowed = [pattern for pattern in allowed if pattern != SERVICES]
         assert sorted(user for user in users if not is_allowed(user, allowed)) == [], libraries
         assert [pattern for pattern in allowed if not any(is_allowed(user, [pattern]) for user in users)] == []
+
+
+def has_transactions(module: str) -> bool:
+    methods = [node for node in ast.walk(tree(module)) if isinstance(node, ast.FunctionDef)]
+    return SERVICES.lstrip("@") in {ast.unparse(name) for method in methods for name in method.decorator_list}
 
 
 def is_allowed(module: str, patterns: list[str]) -> bool:

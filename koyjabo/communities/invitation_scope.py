@@ -4,7 +4,7 @@ from typing import Any
 
 from koyjabo.base.core.identity import Account
 from koyjabo.base.core.link_tokens import INVITATION
-from koyjabo.people.accounts.users import invitation_queries
+from koyjabo.people.accounts.users.invitation_queries import place_of
 from koyjabo.people.accounts.users.invitations import InvitationScope
 from koyjabo.people.audit.log import Subject, community_subject
 from koyjabo.people.audit.transaction import Transaction
@@ -30,10 +30,9 @@ class CommunityScope(InvitationScope[Joined]):
         may have revoked it.
         """
         session = tx.session
-        offer = invitation_queries.valid(session, self.rows, invitation_id, tx.at_ms)
-        community_id = invitation_queries.place_of(offer).id
+        community_id = place_of(self.rows.find(session, invitation_id, tx.at_ms)).id
         queries.lock(session, community_id)
-        offer = invitation_queries.use_up(session, self.rows, invitation_id, account.id, tx.at_ms)
+        offer = self.rows.use_up(session, invitation_id, account.id, tx.at_ms)
         membership = member_queries.find(session, community_id, account.id)
         is_new = membership is None
         if membership is None:
@@ -41,6 +40,5 @@ class CommunityScope(InvitationScope[Joined]):
             membership = member_of(session, community_id, account.id)
         elif roles.is_lower(membership.role, offer.role):
             membership.role = offer.role
-        place, inviter = invitation_queries.place_of(offer), offer.inviter.name
-        tx.log("member.accept", place, role=membership.role, invited_by=inviter)
+        tx.log("member.accept", place_of(offer), role=membership.role, invited_by=offer.inviter.name)
         return membership, is_new

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, Executable, Select, bindparam, func, select, text
+from sqlalchemy import ColumnElement, CursorResult, Executable, Select, bindparam, func, literal_column, select, text
 from sqlalchemy.orm import Session
 
 Item = TypeVar("Item")
@@ -22,6 +22,13 @@ class Slice(NamedTuple, Generic[Item]):
 
     items: tuple[Item, ...]
     total: int
+
+
+def slice_of(session: Session, query: Select[Item], start: int, count: int) -> Slice[Item]:
+    """`count` rows from the offset `start`, and the number of all rows."""
+    rows = session.scalars(query.offset(start).limit(count))
+    keys: Select[int] = query.with_only_columns(literal_column("1"), maintain_column_froms=True).order_by(None)
+    return Slice(tuple(rows), length(session, keys))
 
 
 def length(session: Session, query: Select[*tuple[Any, ...]]) -> int:

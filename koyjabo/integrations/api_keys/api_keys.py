@@ -5,18 +5,22 @@ Every call made with a key reads the key's row, so all workers refuse a revoked 
 
 import threading
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.orm import Session, joinedload
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import InvalidInput, InvalidKey, KeyExpired, LedgerUnavailable
 from koyjabo.base.core.i18n import N_
-from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder
+from koyjabo.base.core.identity import KEY_PREFIX, Account, KeyHolder, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
+from koyjabo.base.database.rows import lock_limit
 from koyjabo.communities import memberships
 from koyjabo.people.audit.log import ACTION_LABELS, Subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
-from . import queries
-from .errors import RotatedMeanwhile, TooManyKeys
+from koyjabo.people.models import User
+from .errors import RotatedMeanwhile, TooManyKeys, UnknownKey
 from .key_text import digest_of, is_key, new_text
 from .models import ApiKey
 
@@ -50,6 +54,8 @@ ACTION_LABELS |= {
 WRITE_USES_S = 60.0
 """Interval between calls to `write_uses`, s."""
 
+IS_NOT_REVOKED = ApiKey.revoked_ms.is_(None)
+
 
 class ApiKeys(Changes):
     """API keys, managed by site admins. Methods that take an account raise Forbidden for anyone else, and
@@ -81,8 +87,7 @@ class ApiKeys(Changes):
         if problems := {name: problem for name, problem in problems.items() if problem}:
             raise InvalidInput(details=problems)
         community_id = memberships.visible_id(tx.session, account, community_id)
-        if queries.count_live(tx.session, tx.at_ms) >= MAX_API_KEYS:
-            raise TooManyKeys
+        _require_room(tx)
         key_id = str(uuid.uuid4())
         text = new_text(key_id)
         key = ApiKey(
@@ -93,11 +98,12 @@ class ApiKeys(Changes):
             prefix=KEY_PREFIX + key_id[:8],
             digest=digest_of(text),
             created_ms=tx.at_ms,
-            created_by=tx.by.id,
+            created_by=tx.session.scalar(select(User.id).where(User.id == tx.by.id)),
             expires_ms=expires_ms,
         )
-        queries.add(tx.session, key)
-        key = queries.find(tx.session, key_id)
+        tx.session.add(key)
+        tx.session.flush()
+        key = _key(tx.session, key_id)
         community = key.community and key.community.name
         tx.log("key.create", _subject(key), scopes=key.scopes.split(), community=community)
         return key, text
@@ -105,19 +111,19 @@ class ApiKeys(Changes):
     def all(self, account: Account) -> list[ApiKey]:
         """All keys except revoked ones, newest first."""
         account.require_site_admin()
-        return self._database.read(queries.everything)
+        return self._database.read(_keys)
 
     def find(self, account: Account, key_id: str) -> ApiKey:
         """One key. Raises UnknownKey."""
         account.require_site_admin()
-        return self._database.read(queries.find, key_id)
+        return self._database.read(_key, key_id)
 
     @transaction
     def revoke(self, tx: Transaction, account: Account, key_id: str) -> ApiKey:
         """Revoke a key at once. Raises UnknownKey."""
         account.require_site_admin()
-        key = queries.find(tx.session, key_id)
-        queries.revoke(tx.session, key, tx.at_ms)
+        key = _key(tx.session, key_id, locked=True)
+        key.revoked_ms = tx.at_ms
         tx.log("key.revoke", _subject(key))
         return key
 
@@ -134,10 +140,11 @@ class ApiKeys(Changes):
 
     @transaction
     def _rotate(self, tx: Transaction, account: Account, key: ApiKey, grace_s: int) -> str:
-        text = new_text(key.id)
-        if not queries.rotate(tx.session, key, digest_of(text), tx.at_ms + 1000 * grace_s):
-            queries.find(tx.session, key.id)
+        row = _key(tx.session, key.id, locked=True)
+        if row.digest != key.digest:
             raise RotatedMeanwhile
+        text = new_text(key.id)
+        row.digest, row.old_digest, row.old_until_ms = digest_of(text), key.digest, tx.at_ms + 1000 * grace_s
         tx.log("key.rotate", _subject(key), grace_s=grace_s)
         return text
 
@@ -146,7 +153,8 @@ class ApiKeys(Changes):
         if not is_key(text):
             raise InvalidKey
         digest, now_ms = digest_of(text), self._clock.now_ms()
-        key = self._database.read(queries.by_digest, digest)
+        query = select(ApiKey).where(or_(ApiKey.digest == digest, ApiKey.old_digest == digest), IS_NOT_REVOKED)
+        key = self._database.read(lambda session: session.scalar(query))
         if key is None or (key.digest != digest and (key.old_until_ms or 0) <= now_ms):
             raise InvalidKey
         if key.expires_ms is not None and key.expires_ms <= now_ms:
@@ -162,7 +170,7 @@ class ApiKeys(Changes):
             used_ms, self._used_ms = self._used_ms, {}
         try:
             if used_ms:
-                self._database.write(queries.record_use, used_ms)
+                self._database.write(_record_uses, used_ms)
         except LedgerUnavailable:  # the next call tries again
             with self._lock:
                 self._used_ms = used_ms | self._used_ms
@@ -181,3 +189,32 @@ def wrong_scopes(scopes: Collection[str], community_id: str | None = None) -> st
 
 def _subject(key: ApiKey) -> Subject:
     return Subject("key", key.id, key.name)
+
+
+def _require_room(tx: Transaction) -> None:
+    """Lock the number of keys until the commit. Raises TooManyKeys if there are MAX_API_KEYS valid keys."""
+    lock_limit(tx.session, ApiKey)
+    is_live = or_(ApiKey.expires_ms.is_(None), ApiKey.expires_ms > tx.at_ms)
+    if len(_keys(tx.session, is_live)) >= MAX_API_KEYS:
+        raise TooManyKeys
+
+
+def _keys(session: Session, *which: ColumnElement[bool], locked: bool = False) -> list[ApiKey]:
+    """Keys except revoked ones, with their community and maker, newest first."""
+    query = select(ApiKey).options(joinedload(ApiKey.community), joinedload(ApiKey.maker)).where(IS_NOT_REVOKED, *which)
+    query = query.with_for_update(of=ApiKey) if locked else query
+    return list(session.scalars(query.order_by(ApiKey.created_ms.desc(), ApiKey.id)))
+
+
+def _key(session: Session, key_id: str, locked: bool = False) -> ApiKey:
+    """One key; with `locked`, no other transaction changes it until the commit. Raises UnknownKey."""
+    for key in _keys(session, ApiKey.id == uuid_of(key_id), locked=locked):
+        return key
+    raise UnknownKey
+
+
+def _record_uses(session: Session, used_ms: Mapping[str, int]) -> None:
+    """Store when each key was last used, by id, unless another worker has written a later time."""
+    for key_id, at_ms in sorted(used_ms.items()):
+        is_later = or_(ApiKey.last_used_ms.is_(None), ApiKey.last_used_ms < at_ms)
+        session.execute(update(ApiKey).where(ApiKey.id == key_id, is_later).values(last_used_ms=at_ms))

@@ -20,7 +20,7 @@ def register(base: "Base") -> None:
     from .services import build
 
     accounts = base.services.add(build(base))
-    base.on(base.signals.language_chosen, accounts.email_links.choose)
+    base.on(base.signals.language_chosen, accounts.email_links.choose_language)
     base.on(base.signals.settings_changed, lambda _: accounts.enrolment.end_sessions_without())
     base.at_close(accounts.passwords.close)
     base.services[Navigation].add(PanelPage("panel_users.users", N_("People"), "user", rank=4))

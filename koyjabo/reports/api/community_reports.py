@@ -21,11 +21,11 @@ from koyjabo.reports.dashboard_data import people
 from koyjabo.reports.query.parameters import NOT_A_PARAMETER_DAY, read_day
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
-from koyjabo.web.http.responses import PRIVATE_CACHING, json_response
+from koyjabo.web.http.responses import PRIVATE_CACHING
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import describe
-from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS
+from koyjabo.web.openapi.call import call
+from koyjabo.web.openapi.refusals import COMMUNITY_REFUSALS, Caller
 from koyjabo.web.openapi.response_specs import ListOf, ResponseSpec
 
 bp = api_blueprint("community_reports")
@@ -46,9 +46,13 @@ TREND_PARAMETERS = {
 }
 GROWTH_PARAMETERS = {"days": f"1 to {MAX_DAYS_TO_GROW}; default {GROWTH_DAYS}"}
 
-REPORT: dict[int, ResponseSpec] = {429: "too many reports at once; see Retry-After", **COMMUNITY_REFUSALS}
+BY_MEMBER = Caller(
+    lambda community_id: _community(community_id),
+    {429: "too many reports at once; see Retry-After", **COMMUNITY_REFUSALS},
+)
+"""The handler gets the id of the community."""
 
-WITH_RANGE: dict[int, ResponseSpec] = {400: "the range is not valid; see details", **REPORT}
+RANGE_REFUSALS: dict[int, ResponseSpec] = {400: "the range is not valid; see details"}
 
 
 def _range(by_hour: bool = False) -> tuple[str, str]:
@@ -130,26 +134,19 @@ def _community(community_id: str) -> str:
 
 
 @bp.get("/communities/<community_id>/visitors")
-@describe(
-    "Unique visitors in a range of days",
-    {200: VisitorsResponse, **WITH_RANGE},
-    query=DAYS_PARAMETERS,
-    scope="stats:read",
-)
-def visitors(community_id: str) -> Response:
+@call("Unique visitors in a range of days", BY_MEMBER, RANGE_REFUSALS, query=DAYS_PARAMETERS, scope="stats:read")
+def visitors(scope: str, community_id: str) -> VisitorsResponse:
     """Get the unique visitors in a range of days in TIMEZONE. The last day is included."""
-    scope, days = _community(community_id), _range()
-    return json_response(VisitorsResponse.of(scope, current()[Reports].visitors(scope, *days)))
+    return VisitorsResponse.of(scope, current()[Reports].visitors(scope, *_range()))
 
 
 def _add(name: str, which: str, about: str, read: Callable[[Reports, str], Visitors]) -> None:
-    def view(community_id: str) -> Response:
-        scope = _community(community_id)
-        return json_response(VisitorsResponse.of(scope, read(current()[Reports], scope)))
+    def visitors_in(scope: str, community_id: str) -> VisitorsResponse:
+        return VisitorsResponse.of(scope, read(current()[Reports], scope))
 
-    view.__name__, view.__doc__ = f"visitors_{name}", about
-    described = describe(f"Unique visitors {which}", {200: VisitorsResponse, **REPORT}, scope="stats:read")
-    bp.get(f"/communities/<community_id>/visitors/{name}")(described(view))
+    visitors_in.__name__, visitors_in.__doc__ = f"visitors_{name}", about
+    view = call(f"Unique visitors {which}", BY_MEMBER, scope="stats:read")(visitors_in)
+    bp.get(f"/communities/<community_id>/visitors/{name}")(view)
 
 
 _add("today", "today", "Get today's unique visitors, since midnight in TIMEZONE.", Reports.today)
@@ -159,14 +156,14 @@ for report, days, read_report in (("weekly", 7, Reports.weekly), ("monthly", 30,
 
 
 @bp.get("/communities/<community_id>/visitors/growth")
-@describe("Growth of unique visitors", {200: GrowthResponse, **WITH_RANGE}, query=GROWTH_PARAMETERS, scope="stats:read")
-def visitors_growth(community_id: str) -> Response:
+@call("Growth of unique visitors", BY_MEMBER, RANGE_REFUSALS, query=GROWTH_PARAMETERS, scope="stats:read")
+def visitors_growth(scope: str, community_id: str) -> GrowthResponse:
     """Compare the last days, including today, with the same number of days before them."""
-    scope, days = _community(community_id), request.args.get("days", str(GROWTH_DAYS))
+    days = request.args.get("days", str(GROWTH_DAYS))
     if not NUMBER_OF_DAYS.fullmatch(days) or not 1 <= int(days) <= MAX_DAYS_TO_GROW:
         _refuse("days", f"must be a whole number from 1 to {MAX_DAYS_TO_GROW}")
     growth = current()[Reports].growth(scope, int(days))
-    response = GrowthResponse(
+    return GrowthResponse(
         community_id=scope,
         current_period_visitors=growth.current,
         previous_period_visitors=growth.previous,
@@ -174,21 +171,21 @@ def visitors_growth(community_id: str) -> Response:
         growth_count=growth.current - growth.previous,
         comparison_days=growth.days,
     )
-    return json_response(response)
 
 
 @bp.get("/communities/<community_id>/visitors/trends")
-@describe(
+@call(
     "Unique visitors by hour, day or week",
-    {200: ListOf(TrendResponse), **WITH_RANGE},
+    BY_MEMBER,
+    {200: ListOf(TrendResponse), **RANGE_REFUSALS},
     query=TREND_PARAMETERS,
     scope="stats:read",
 )
-def visitors_trends(community_id: str) -> Response:
+def visitors_trends(scope: str, community_id: str) -> Response:
     """Get unique visitors by hour, day or week. Periods without visitors are included, with zeros. A week that is only
     partly in the range counts only the days in the range.
     """
-    scope, granularity = _community(community_id), request.args.get("granularity", BY_DAY)
+    granularity = request.args.get("granularity", BY_DAY)
     if granularity not in TREND_GRANULARITIES:
         _refuse("granularity", "must be hourly, daily or weekly")
     days = _range(by_hour=granularity == BY_HOUR)

@@ -6,6 +6,7 @@ import json
 
 from flask import Response, request
 
+from koyjabo.base.core.identity import Account
 from koyjabo.base.network import client_address
 from koyjabo.people.accounts.login import login_limits
 from koyjabo.reports.calls.places import FILTER_PARAMETERS, REPORT_REFUSALS, add_reports
@@ -15,11 +16,11 @@ from koyjabo.reports.query.ranges import DEFAULT_RANGE
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.current import current
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import json_response, list_response, no_content
+from koyjabo.web.http.responses import list_response
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
-from koyjabo.web.openapi.describe import describe
-from koyjabo.web.openapi.refusals import BODY_REFUSALS, CHANGE_REFUSALS, LOGIN_REFUSALS
+from koyjabo.web.openapi.call import BY_ACCOUNT, call
+from koyjabo.web.openapi.refusals import LOGIN_REFUSALS, Caller
 from koyjabo.web.openapi.response_specs import ListOf, ResponseSpec
 from koyjabo.web.pages import links
 from koyjabo.web.schemas.paging import PAGING_ARGUMENTS, Paging
@@ -31,11 +32,7 @@ bp = api_blueprint("shares")
 
 declare(bp, "/api/shares", PathPolicy.ALLOWED_ORIGINS, tag="reports")
 
-SHARING_RESPONSES: dict[int, ResponseSpec] = {
-    **LOGIN_REFUSALS,
-    **CHANGE_REFUSALS,
-    403: "only for site admins, and for moderators who filter by one of their communities",
-}
+ONLY_SHARERS = "only for site admins, and for moderators who filter by one of their communities"
 
 OF_LINK: dict[int, ResponseSpec] = {
     401: "the link has a password that has not been entered in this browser yet",
@@ -44,50 +41,48 @@ OF_LINK: dict[int, ResponseSpec] = {
 }
 
 
+def _sharer(**_: str) -> Account:
+    account = tokens.require_account().account
+    current()[ShareLinks].require_some(account)  # the body names the community, which is checked later
+    return account
+
+
 @bp.post("/shares")
-@describe(
+@call(
     "Create a share link",
-    {
-        201: NewShareResponse,
-        **BODY_REFUSALS,
-        **SHARING_RESPONSES,
-        404: "no such community",
-        409: "you have the maximum number of links for one account",
-    },
-    body=NewShareBody,
+    Caller(_sharer, {**LOGIN_REFUSALS, 403: ONLY_SHARERS}),
+    {404: "no such community", 409: "you have the maximum number of links for one account"},
+    status=201,
 )
-def create_share() -> Response:
+def create_share(account: Account, body: NewShareBody) -> NewShareResponse:
     """Create a share link. Anyone who has the link sees the reports on these visits. Moderators must filter by one of
     their communities: `{"community": [id]}`.
     """
-    account, shares = tokens.require_account().account, current()[ShareLinks]
-    shares.require_some(account)  # before the body is parsed; the body names the community, which is checked later
-    body, client = NewShareBody.of(request), login_limits.client(is_familiar=True)
+    client, shares = login_limits.client(is_familiar=True), current()[ShareLinks]
     share, token = shares.create(account, body.name, body.filters, body.range, body.password, body.expires_at, client)
     url, filters = links.to("pages_shares.share", token=token), json.loads(share.filters)
-    return json_response(NewShareResponse(id=share.id, token=token, url=url, filters=filters), 201)
+    return NewShareResponse(id=share.id, token=token, url=url, filters=filters)
 
 
 @bp.get("/shares")
-@describe(
+@call(
     "List share links",
-    {200: ListOf(ShareResponse), 400: "no such page", **LOGIN_REFUSALS, 403: SHARING_RESPONSES[403]},
+    BY_ACCOUNT,
+    {200: ListOf(ShareResponse), 400: "no such page", 403: ONLY_SHARERS},
     query={**PAGING_ARGUMENTS, "community": "id or external id of a community, to list only its links"},
 )
-def list_shares() -> Response:
+def list_shares(account: Account) -> Response:
     """List the share links, newest first. Moderators see the links of their communities."""
-    account, paging = tokens.require_account().account, Paging.of(request)
-    community_id = current().identities.community_id_if_any(request.args.get("community"))
-    page = current()[ShareLinks].page(account, paging.start, paging.per_page, community_id)
+    paging, community = Paging.of(request), current().identities.community_id_if_any(request.args.get("community"))
+    page = current()[ShareLinks].page(account, paging.start, paging.per_page, community)
     return list_response(map(ShareResponse.model_validate, page.items), paging.headers(page.total))
 
 
 @bp.delete("/shares/<share_id>")
-@describe("End a share link", {204: None, **SHARING_RESPONSES, 404: "no such link"})
-def end_share(share_id: str) -> Response:
+@call("End a share link", BY_ACCOUNT, {403: ONLY_SHARERS, 404: "no such link"})
+def end_share(account: Account, share_id: str) -> None:
     """Revoke a share link. From then on, it shows nothing."""
-    current()[ShareLinks].end(tokens.require_account().account, share_id)
-    return no_content()
+    current()[ShareLinks].end(account, share_id)
 
 
 def _by_link(name: str, token: str) -> Response:

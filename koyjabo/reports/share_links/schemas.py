@@ -3,13 +3,13 @@
 import json
 from typing import Annotated, Any
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AliasPath, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.moments import EXAMPLE_MOMENT
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.ranges import RANGE_NAMES
-from koyjabo.web.http.responses import Time
+from koyjabo.web.http.responses import StoredResponse, Time
 from koyjabo.web.schemas.bodies import Body
 from koyjabo.web.schemas.fields import Moment, Name, NewPassword
 from koyjabo.web.schemas.validators import NULL, refuse
@@ -72,24 +72,18 @@ class NewShareBody(Body):
     expires_at: Moment = Field(None, description="default: never", examples=[EXAMPLE_MOMENT])
 
 
-class ShareResponse(BaseModel):
+class ShareResponse(StoredResponse):
     """A share link, without its token."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: str
     name: str
     filters: Annotated[dict[str, list[str]], BeforeValidator(json.loads)]
     range: str | None
     has_password: Annotated[bool, BeforeValidator(bool)] = Field(validation_alias="password")
-    created_at: Time = Field(validation_alias="created_ms", examples=[EXAMPLE_MOMENT])
+    created_at: Time
     created_by: str = Field(validation_alias=AliasPath("maker", "name"), description="a name")
-    expires_at: Time | None = Field(validation_alias="expires_ms", examples=[EXAMPLE_MOMENT])
-    used_at: Time | None = Field(
-        validation_alias="used_ms",
-        description="when it was last opened, to the minute; null if never",
-        examples=[EXAMPLE_MOMENT],
-    )
+    expires_at: Time | None
+    used_at: Time | None = Field(description="when it was last opened, to the minute; null if never")
 
 
 class NewShareResponse(BaseModel):

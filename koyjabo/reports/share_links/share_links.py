@@ -11,7 +11,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any
+
+from sqlalchemy import Select, and_, or_, select, update
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from koyjabo.base.cluster.base import Base
 from koyjabo.base.core.clock import MINUTE_MS
@@ -26,23 +28,27 @@ from koyjabo.base.core.errors import (
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.core.sealer import Sealer
-from koyjabo.base.database.rows import Slice
+from koyjabo.base.database.rows import Slice, length, slice_of
 from koyjabo.base.models import SITE, Scope
 from koyjabo.columns.dimensions.dimensions import COMMUNITY
 from koyjabo.columns.query.report_query import Filters
 from koyjabo.communities import memberships
-from koyjabo.communities.roles import MODERATOR
+from koyjabo.communities.roles import ADMIN, MODERATOR
 from koyjabo.people.accounts.hash_queue import OPERATOR_CLIENT, PasswordClient
 from koyjabo.people.accounts.services import AccountServices
 from koyjabo.people.audit.log import ACTION_LABELS, SUBJECT_LABELS, Subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
+from koyjabo.people.models import Community, Membership, User
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_filter
-from . import queries
 from .models import Share
 from .passes import PASS_S, _pass, is_valid
 
 MAX_LINKS = 200
 """Maximum number of links per account."""
+
+MAY_SHARE = (MODERATOR, ADMIN)
+
+LINKS = select(Share).options(joinedload(Share.community), joinedload(Share.maker, innerjoin=True))
 
 ONLY_THEIRS = N_("Moderators can share the visits to one of their communities: filter by that community.")
 NOT_IN_SHARE_LINKS = N_("is not shown by share links")
@@ -128,23 +134,28 @@ class ShareLinks(Changes):
     @transaction
     def _add(self, tx: Transaction, account: Account, share: Share) -> Share:
         _require(tx.session, account, share.community_id)
-        if queries.count_of(tx.session, account.id) >= MAX_LINKS:
+        if length(tx.session, select(Share.id).where(Share.created_by == account.id)) >= MAX_LINKS:
             raise TooManyShares
         share.created_ms = tx.at_ms
+        tx.session.add(share)
         tx.log("share.create", _subject(share), has_password=share.password is not None)
-        return queries.add(tx.session, share)
+        return share
 
     def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Slice[Share]:
         """Return `count` links from the offset `start`, newest first: a community's links, or all links that `account`
         may revoke.
         """
 
-        def read(session: Any) -> Slice[Share]:
+        def read(session: Session) -> Slice[Share]:
+            query = LINKS.order_by(Share.created_ms.desc(), Share.id)
             if community_id is not None:
                 _require(session, account, uuid_of(community_id) or community_id)
-                return queries.page(session, Share.community_id == uuid_of(community_id), start, count)
-            _require_some(session, account)
-            return queries.page(session, queries.of_account(account), start, count)
+                query = query.where(Share.community_id == uuid_of(community_id))
+            else:
+                _require_some(session, account)
+                if not account.is_admin:
+                    query = query.where(Share.community_id.in_(_moderated(account)))
+            return slice_of(session, query, start, count)
 
         return self._database.read(read)
 
@@ -159,21 +170,32 @@ class ShareLinks(Changes):
     @transaction
     def end(self, tx: Transaction, account: Account, share_id: str) -> Share:
         """Revoke a link and return it. Raises UnknownShare."""
-        share = _managed(tx.session, account, share_id)
-        if not queries.remove(tx.session, share.id):
-            raise UnknownShare
+        share = _managed(tx.session, account, share_id, locked=True)
+        tx.session.delete(share)
         tx.log("share.end", _subject(share))
         return share
 
     def open(self, token: str) -> Share:
-        """Return the link with this token. Raises UnknownShare."""
+        """Return the link with this token, if it has not expired and its creator may still see what it shows. Raises
+        UnknownShare.
+        """
         now_ms = self._clock.now_ms()
-        link = self._database.read(queries.find_open, _digest(token), now_ms)
+        is_theirs = and_(Membership.community_id == Share.community_id, Membership.user_id == User.id)
+        query = select(Share).join(Share.maker).outerjoin(Share.community).outerjoin(Membership, is_theirs)
+        query = query.options(contains_eager(Share.community)).where(
+            Share.token_digest == _digest(token),
+            or_(Share.expires_ms.is_(None), Share.expires_ms > now_ms),
+            or_(Share.community_id.is_(None), Community.archived_ms.is_(None)),
+            User.disabled_ms.is_(None),
+            or_(User.is_admin, Membership.role.in_(MAY_SHARE)),
+        )
+        link = self._database.read(lambda session: session.scalar(query))
         if link is None:
             raise UnknownShare
         if link.used_ms is None or now_ms - link.used_ms >= MINUTE_MS:
+            used = update(Share).where(Share.id == link.id).values(used_ms=now_ms)
             with suppress(LedgerUnavailable):  # reports can be read even while nothing can be written
-                self._database.write(queries.record_use, link.id, now_ms)
+                self._database.write(lambda session: session.execute(used))
         return link
 
     def unlock(self, link: Share, password: str, client: PasswordClient = OPERATOR_CLIENT) -> str:
@@ -232,7 +254,7 @@ def _digest(token: str) -> str:
     return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _require(session: Any, account: Account, community_id: str | None) -> None:
+def _require(session: Session, account: Account, community_id: str | None) -> None:
     """Check that `account` may share a scope. Raises Forbidden or, for a site admin, UnknownCommunity."""
     if community_id is None:
         if not account.is_admin:
@@ -246,15 +268,20 @@ def _require(session: Any, account: Account, community_id: str | None) -> None:
         raise Forbidden(ONLY_THEIRS) from None
 
 
-def _require_some(session: Any, account: Account) -> None:
+def _require_some(session: Session, account: Account) -> None:
     """Raise Forbidden unless `account` is a site admin or moderates a community."""
-    if not account.is_admin and not queries.moderates_some(session, account.id):
+    if not account.is_admin and session.scalar(_moderated(account).limit(1)) is None:
         raise Forbidden(ONLY_THEIRS)
 
 
-def _managed(session: Any, account: Account, share_id: str) -> Share:
-    """Return a link that `account` may revoke. Raises UnknownShare."""
-    link = queries.find(session, uuid_of(share_id))
+def _moderated(account: Account) -> Select[str]:
+    return select(Membership.community_id).where(Membership.user_id == account.id, Membership.role.in_(MAY_SHARE))
+
+
+def _managed(session: Session, account: Account, share_id: str, locked: bool = False) -> Share:
+    """Return a link that `account` may revoke; with `locked`, until the commit. Raises UnknownShare."""
+    query = LINKS.where(Share.id == uuid_of(share_id))
+    link = session.scalar(query.with_for_update(of=Share) if locked else query)
     _require_some(session, account)
     if link is None:
         raise UnknownShare

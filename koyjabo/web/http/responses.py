@@ -1,14 +1,16 @@
 """Responses, and the cache headers of pages."""
 
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple
 
 from flask import Response, g, json
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field
 from werkzeug.http import HTTP_STATUS_CODES, parse_etags
 
 from koyjabo.base.core.clock import iso
+from koyjabo.base.core.moments import EXAMPLE_MOMENT
 
 MAX_TAGS = 256
 """How much of `If-None-Match` is read, characters. A client that has a response sends one tag."""
@@ -17,7 +19,7 @@ JSON_TYPE = "application/json"
 JSON_CONTENT = ("Content-Type", JSON_TYPE)
 PRIVATE_CACHING = ("Cache-Control", "private, no-store")
 
-Time = Annotated[str, BeforeValidator(iso)]
+Time = Annotated[str, BeforeValidator(iso), Field(examples=[EXAMPLE_MOMENT])]
 """A time in ISO 8601, read from ms since 1970."""
 
 
@@ -47,10 +49,17 @@ class ErrorResponse(BaseModel):
     details: dict[str, Any]
 
 
-class MakerResponse(BaseModel):
-    """The user who made something."""
+class StoredResponse(BaseModel):
+    """A response that is read from a stored object. Its field `created_at` is the column `created_ms`."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(
+        from_attributes=True,
+        alias_generator=AliasGenerator(validation_alias=lambda name: re.sub("_at$", "_ms", name)),
+    )
+
+
+class MakerResponse(StoredResponse):
+    """The user who made something."""
 
     id: str
     name: str

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from koyjabo.web.schemas.bodies import Body
-from .refusals import KEY_REFUSALS
 from .response_specs import ResponseSpec
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -20,6 +19,7 @@ class Operation:
     query: dict[str, str] = field(default_factory=dict)
     secured: bool = True
     scope: str = ""
+    limits_changes: bool = False  # the account's limit on changes applies, unless the method only reads
 
 
 def describe(
@@ -30,17 +30,18 @@ def describe(
     query: dict[str, str] | None = None,
     secured: bool = True,
     scope: str = "",
+    limits_changes: bool = False,
 ) -> Callable[[View], View]:
     """Describe the input of a handler (body, headers and query arguments by name) and its responses by status. The
     handler's docstring is the description of the call. API keys with `scope` may make the call; without a scope, no key
     may (`koyjabo.web.login.tokens`). Features may add to `responses` and `query` later, until workers start.
     """
-    if scope:
-        responses = responses | {status: meaning for status, meaning in KEY_REFUSALS.items() if status not in responses}
 
     def attach(view: View) -> View:
-        described = Operation(summary, responses, body, headers or {}, {} if query is None else query, secured, scope)
-        view.operation = described  # type: ignore[attr-defined]
+        arguments = headers or {}, {} if query is None else query
+        view.operation = Operation(  # type: ignore[attr-defined]
+            summary, responses, body, *arguments, secured, scope, limits_changes
+        )
         return view
 
     return attach

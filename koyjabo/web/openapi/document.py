@@ -20,9 +20,11 @@ from koyjabo.web.current import current
 from koyjabo.web.http import packing, paths
 from koyjabo.web.http.paths import PathPolicy, declare
 from koyjabo.web.http.responses import ErrorResponse
+from koyjabo.web.login import tokens
 from koyjabo.web.pages.links import ANY_SITE
 from koyjabo.web.schemas.bodies import Body
 from .describe import Operation
+from .refusals import CHANGE_REFUSALS, KEY_REFUSALS
 from .response_specs import Image, ListOf, OneOf, ResponseSpec, StreamOf, TableOf, Text
 
 REF_TEMPLATE = "#/components/schemas/{model}"
@@ -125,14 +127,18 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
 
 
 def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
+    methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    of_key = KEY_REFUSALS if operation.scope else {}
+    of_method = CHANGE_REFUSALS if operation.limits_changes and methods - tokens.SAFE_METHODS else {}
+    responses = of_key | of_method | operation.responses
     described: dict[str, Any] = {
         "tags": [paths.tag_of(app, rule.rule) or OPERATION],
         "summary": operation.summary,
         "operationId": _id(rule),
         "description": cleandoc(app.view_functions[rule.endpoint].__doc__ or ""),
-        "responses": {str(status): _body(response) for status, response in operation.responses.items()},
+        "responses": {str(status): _body(response) for status, response in responses.items()},
     }
-    for status in COME_BACK_LATER & operation.responses.keys():
+    for status in COME_BACK_LATER & responses.keys():
         described["responses"][str(status)]["headers"] = RETRY_AFTER_HEADER
     parameters = _parameters(rule, operation)
     if parameters:
@@ -142,10 +148,9 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
             "required": not operation.body.may_be_absent,
             "content": {media: _schema(operation.body) for media in operation.body.media},
         }
-    if operation.secured and 401 in operation.responses:
+    if operation.secured and 401 in responses:
         by_key = [{"key": [operation.scope]}] if operation.scope else []
         described["security"] = [{"bearer": []}, *by_key, {"session": []}]
-    methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     return {method.lower(): described for method in sorted(methods)}
 
 

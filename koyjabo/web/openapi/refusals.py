@@ -1,4 +1,7 @@
-"""Refusals that many calls share, by status."""
+"""Refusals that many calls share, by status, and the callers that get them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from .response_specs import ResponseSpec
 
@@ -42,3 +45,12 @@ KEY_REFUSALS: dict[int, ResponseSpec] = {
     503: "the database is not available; see Retry-After",
 }
 """Refusals shared by many calls, by status."""
+
+
+class Caller(NamedTuple):
+    """Who may make a call. `authenticate` gets the values of the path, and returns the first argument of the handler,
+    usually the account. It raises the refusals before the body is read (specification: Errors).
+    """
+
+    authenticate: Callable[..., Any]
+    refusals: dict[int, ResponseSpec]

@@ -23,7 +23,6 @@ from koyjabo.base.core.runtime import ThreadRuntime
 from koyjabo.base.database.executor import DatabaseThread
 from koyjabo.base.database.file_lock import FileLock
 from koyjabo.base.settings.database_url import normal
-from koyjabo.integrations.api_keys import queries
 from koyjabo.integrations.api_keys.api_keys import ApiKeys
 from koyjabo.integrations.api_keys.errors import TooManyKeys
 from koyjabo.upkeep.recounts.total import TotalAdjuster
@@ -128,8 +127,12 @@ def use(server: ChangedServer, admin: Member) -> None:
 def test_two_workers_that_add_a_row_at_the_same_time_do_not_exceed_the_limit(database, monkeypatch):
     """The first to count inserts only after the other has counted, or is waiting for it."""
     monkeypatch.setattr("koyjabo.integrations.api_keys.api_keys.MAX_API_KEYS", 1)
-    hold_for_two(monkeypatch, queries, "add", database)
-    with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(2) as threads:
+    with (
+        Site(database.url) as one,
+        Site(database.url) as other,
+        ThreadPoolExecutor(2) as threads,
+        hold_for_two(database, "INSERT INTO api_keys"),
+    ):
         outcomes = list(threads.map(outcome, (one, other)))
     assert sorted(outcomes, key=str) == sorted([None, TooManyKeys], key=str)
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from support.application.commands import koyjabo
 from support.application.site import Site, assert_error, site_fixture
+from support.databases.at_once import hold_for_two
 from support.people.accounts import PASSWORD, Person, bare, log_in, new_admin as admin, promote, sign_up
 from support.people.admins import panel
 from support.people.api_keys import PATH, call, key, make
 from support.people.communities import found
 from support.people.page_readers import Reader, words
+from support.programs.patience import PATIENCE_S
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import KoyJaboError
@@ -120,6 +122,21 @@ def test_the_second_of_two_rotations_at_the_same_time_is_refused(site, boss, dat
     assert [status(site, key) for key in (made["key"], text)] == [200, 200]
     monkeypatch.undo()
     assert boss.post(f"{PATH}/{made['id']}/rotate").status_code == 200
+
+
+@pytest.mark.both_kinds
+def test_a_key_that_is_revoked_during_its_rotation_is_invalid_afterwards(site, boss, database):
+    made = make(boss, "reports:read")
+    with (
+        Site(database.url) as other,
+        ThreadPoolExecutor(1) as thread,
+        hold_for_two(database, "UPDATE api_keys") as rotates,
+    ):
+        rotation = thread.submit(site.services[ApiKeys].rotate, OPERATOR, made["id"], grace_s=60)
+        assert rotates.wait(PATIENCE_S)
+        other.services[ApiKeys].revoke(OPERATOR, made["id"])
+        _, text = rotation.result()
+    assert [code(site, key) for key in (made["key"], text)] == ["invalid_key"] * 2
 
 
 def test_the_checksum_of_a_key_follows_the_specification():

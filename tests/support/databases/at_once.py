@@ -1,10 +1,14 @@
-"""Hold two transactions until both have reached the same call."""
+"""Hold two transactions until both have reached the same statement."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, get_ident
 from typing import Any
 
-import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from support.databases.database import Database
 from support.programs.processes import wait_until
@@ -14,16 +18,25 @@ SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname
 """
 
 
-def hold_for_two(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, database: Database) -> None:
-    """Let a call of this function within a transaction go on only when another transaction calls it or waits."""
-    function, calls = getattr(module, name), []
+@contextmanager
+def hold_for_two(database: Database, beginning: str) -> Iterator[Event]:
+    """Run statements of this process that begin like this, such as "UPDATE api_keys", only when another transaction
+    comes to one, or waits. The event says that the first has come.
+    """
+    threads, has_come = set(), Event()
 
-    def called(*arguments: Any, **named: Any) -> Any:
-        calls.append(arguments)
-        wait_until(lambda: len(calls) > 1 or keeps_others_out(database), "the other one has come here or waits")
-        return function(*arguments, **named)
+    def come(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(beginning):
+            threads.add(get_ident())
+            has_come.set()
+            wait_until(lambda: len(threads) > 1 or keeps_others_out(database), "the other one has come here or waits")
 
-    monkeypatch.setattr(module, name, called)
+    event.listen(Engine, "before_cursor_execute", come)
+    try:
+        yield has_come
+    finally:
+        event.remove(Engine, "before_cursor_execute", come)
+    assert has_come.is_set(), beginning
 
 
 def keeps_others_out(database: Database) -> bool:

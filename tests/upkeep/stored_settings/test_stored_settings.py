@@ -27,7 +27,6 @@ from koyjabo.counting.milestones import Milestones
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.upkeep.backups.backups import Backups
 from koyjabo.upkeep.retention.retention import Retention
-from koyjabo.upkeep.stored_settings import queries
 from koyjabo.upkeep.stored_settings.stored_settings import INVALID_VALUE, UNREADABLE_SECRET, StoredSettings
 
 MAIL = "smtp://sender:hush@mail.example.com:587?from=live@example.com"
@@ -124,11 +123,9 @@ def test_every_stored_setting_applies_at_once_without_a_restart(site, tmp_path):
 
 
 @pytest.mark.both_kinds
-def test_two_conflicting_changes_at_once_cannot_both_be_saved(site, database, monkeypatch):
+def test_two_conflicting_changes_at_once_cannot_both_be_saved(site, database):
     """On one server, an admin turns email on, while on another one, the public address that emails need is removed."""
     change(site, PUBLIC_URL="https://live.example.com")
-
-    hold_for_two(monkeypatch, queries, "store", database)
 
     def attempt(admin: Site, **values: str) -> bool:
         try:
@@ -137,7 +134,11 @@ def test_two_conflicting_changes_at_once_cannot_both_be_saved(site, database, mo
             return False
         return True
 
-    with Site(site.database_url, TIMEZONE="") as other, ThreadPoolExecutor(2) as pool:
+    with (
+        Site(site.database_url, TIMEZONE="") as other,
+        ThreadPoolExecutor(2) as pool,
+        hold_for_two(database, "DELETE FROM stored_settings"),
+    ):
         email, address = pool.submit(attempt, site, SMTP_URL=MAIL), pool.submit(attempt, other, PUBLIC_URL="")
         done = [email.result(), address.result()]
     site.services[StoredSettings].refresh()

@@ -69,6 +69,15 @@ def test_every_public_path_and_every_body_is_described(site, spec):
     assert names == {body.__name__ for body in bodies()}
 
 
+def test_all_changes_of_an_account_except_a_logout_are_described_with_their_limit(spec):
+    unlimited = [
+        path
+        for path, method, operation in operations(spec)
+        if method != "get" and "security" in operation and "429" not in operation["responses"]
+    ]
+    assert unlimited == ["/api/auth/logout"]
+
+
 def test_the_calls_in_the_description_work(sqlite_database):
     with Site(sqlite_database.url, PUBLIC_URL=HERE) as site:
         spec = site.client.get("/openapi.json").json

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from koyjabo.base.core.clock import iso
 from koyjabo.base.core.errors import InvalidToken
+from koyjabo.base.core.identity import Login
 from koyjabo.people.accounts.grants import Grant
 from koyjabo.people.accounts.login import authentication
 from koyjabo.people.accounts.login.invitation_schemas import InvitedResponse, PanelInvitationBody
@@ -27,19 +28,20 @@ from koyjabo.people.accounts.pending_steps import TwoStepDue
 from koyjabo.people.accounts.services import account_services
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.paths import PathPolicy, declare
-from koyjabo.web.http.responses import json_response, list_response
+from koyjabo.web.http.responses import list_response, no_content
 from koyjabo.web.i18n import language
 from koyjabo.web.limits import limits
 from koyjabo.web.login import tokens
 from koyjabo.web.login.claims import REFRESH
+from koyjabo.web.openapi.call import BY_CHANGING_LOGIN, BY_LOGIN, BY_LOGIN_WITH_PASSWORD, call
 from koyjabo.web.openapi.describe import describe
 from koyjabo.web.openapi.refusals import (
-    CHANGE_REFUSALS,
     CSRF_REFUSALS,
     LOGIN_REFUSALS,
     PASSWORD_REFUSALS,
     TOKEN_REFUSALS,
     WRONG_PASSWORD_REFUSALS,
+    Caller,
 )
 from koyjabo.web.openapi.response_specs import ListOf, OneOf
 from koyjabo.web.schemas.paging import PAGING_ARGUMENTS, Paging
@@ -50,6 +52,16 @@ declare(bp, "/api/auth/", PathPolicy.ALLOWED_ORIGINS, tag="accounts")
 
 
 MOMENT_EXAMPLE = "2025-12-16T04:48:38.412Z"
+
+BY_INVITING_ADMIN = Caller(
+    lambda **_: _admin_login(),
+    {
+        **PASSWORD_REFUSALS,
+        **LOGIN_REFUSALS,
+        **WRONG_PASSWORD_REFUSALS,
+        403: "not a site admin, or X-CSRF-TOKEN is wrong",
+    },
+)
 
 
 @bp.post("/auth/signup")
@@ -107,46 +119,34 @@ def log_out() -> Response:
         raise
     tokens.record_request_place()
     account_services().credentials.log_out(claims.session_id)
-    return tokens.without_cookies(empty())
+    return tokens.without_cookies(no_content())
 
 
 @bp.get("/auth/me")
-@describe("Get your own account", {200: UserResponse, **TOKEN_REFUSALS})
-def me() -> Response:
+@call("Get your own account", BY_LOGIN, {200: UserResponse})
+def me(login: Login) -> Response:
     """The account that the token belongs to."""
-    return _response(UserResponse.model_validate(tokens.require_account().account), 200)
+    return _response(UserResponse.model_validate(login.account), 200)
 
 
 @bp.patch("/auth/me")
-@describe(
+@call(
     "Change your name or email",
-    {
-        200: UserResponse,
-        409: "this email already has an account",
-        **PASSWORD_REFUSALS,
-        **TOKEN_REFUSALS,
-        **CSRF_REFUSALS,
-        **WRONG_PASSWORD_REFUSALS,
-    },
-    body=ProfileBody,
+    BY_LOGIN_WITH_PASSWORD,
+    {200: UserResponse, 409: "this email already has an account"},
 )
-def change_me() -> Response:
+def change_me(login: Login, body: ProfileBody) -> Response:
     """Requires the password. Changing the email while an authenticator app is on also requires a code. A new email has
     to be confirmed.
     """
-    login = tokens.require_account()
-    return _response(UserResponse.model_validate(authentication.change_profile(login, ProfileBody.of(request))), 200)
+    return _response(UserResponse.model_validate(authentication.change_profile(login, body)), 200)
 
 
 @bp.post("/auth/password")
-@describe(
-    "Change your password", {204: None, **PASSWORD_REFUSALS, **TOKEN_REFUSALS, **CSRF_REFUSALS}, body=PasswordBody
-)
-def change_password() -> Response:
+@call("Change your password", BY_CHANGING_LOGIN, {**PASSWORD_REFUSALS, **TOKEN_REFUSALS})
+def change_password(login: Login, body: PasswordBody) -> None:
     """Requires the current password. Ends all other sessions."""
-    login = tokens.require_account()
-    authentication.change_password(login, PasswordBody.of(request))
-    return empty()
+    authentication.change_password(login, body)
 
 
 @bp.post("/auth/password-reset")
@@ -188,10 +188,6 @@ def _response(body: UserResponse | TokensResponse | SecondFactorResponse, status
     return Response(text, status, {"Cache-Control": "no-store"}, mimetype="application/json")
 
 
-def empty() -> Response:
-    return Response(status=204, headers={"Cache-Control": "no-store"})
-
-
 class SessionResponse(BaseModel):
     """A login session, with the device it was started on."""
 
@@ -217,12 +213,15 @@ class SessionResponse(BaseModel):
 
 
 @bp.get("/auth/sessions")
-@describe(
-    "List your sessions", {200: ListOf(SessionResponse), 400: "no such page", **TOKEN_REFUSALS}, query=PAGING_ARGUMENTS
+@call(
+    "List your sessions",
+    BY_LOGIN,
+    {200: ListOf(SessionResponse), 400: "no such page"},
+    query=PAGING_ARGUMENTS,
 )
-def list_sessions() -> Response:
+def list_sessions(login: Login) -> Response:
     """Your active sessions, most recently used first."""
-    login, paging = tokens.require_account(), Paging.of(request)
+    paging = Paging.of(request)
     page = account_services().sessions.page(login, paging.start, paging.per_page)
     return list_response(
         (SessionResponse.of(session, login.session_id) for session in page.items), paging.headers(page.total)
@@ -230,44 +229,34 @@ def list_sessions() -> Response:
 
 
 @bp.delete("/auth/sessions")
-@describe("Log out everywhere else", {204: None, **CHANGE_REFUSALS, **TOKEN_REFUSALS, **CSRF_REFUSALS})
-def end_other_sessions() -> Response:
+@call("Log out everywhere else", BY_CHANGING_LOGIN)
+def end_other_sessions(login: Login) -> None:
     """End all your other sessions, with their tokens and sockets."""
-    account_services().sessions.end_others(tokens.require_account())
-    return empty()
+    account_services().sessions.end_others(login)
 
 
 @bp.delete("/auth/sessions/<session_id>")
-@describe("End a session", {204: None, 404: "no such session", **CHANGE_REFUSALS, **TOKEN_REFUSALS, **CSRF_REFUSALS})
-def end_session(session_id: str) -> Response:
+@call("End a session", BY_CHANGING_LOGIN, {404: "no such session"})
+def end_session(login: Login, session_id: str) -> None:
     """End one of your sessions, with its tokens and sockets."""
-    account_services().sessions.end(tokens.require_account(), session_id)
-    return empty()
+    account_services().sessions.end(login, session_id)
 
 
 @bp.post("/invitations")
-@describe(
-    "Invite a person to the panel",
-    {
-        202: InvitedResponse,
-        **PASSWORD_REFUSALS,
-        **LOGIN_REFUSALS,
-        **WRONG_PASSWORD_REFUSALS,
-        403: "not a site admin, or X-CSRF-TOKEN is wrong",
-    },
-    body=PanelInvitationBody,
-)
-def invite_to_panel() -> Response:
+@call("Invite a person to the panel", BY_INVITING_ADMIN, status=202)
+def invite_to_panel(login: Login, body: PanelInvitationBody) -> InvitedResponse:
     """Only site admins can do this. It requires their own password and, while an authenticator app is on, a code. The
     response is the same for every email address. The person gets the role when they accept, through the emailed link
     or their list of invitations. The link is valid for a week and can be used once. Inviting the same address again
     revokes the earlier link.
     """
-    login = tokens.require_account()
     account = login.account
-    account.require_site_admin()
-    body = PanelInvitationBody.of(request)
     authentication.confirm(login, body)
     limits.count_action(account.id)
-    invited = account_services().panel_invitations.invite(account, body.email, body.role, language())
-    return json_response(InvitedResponse.of(invited), 202)
+    return InvitedResponse.of(account_services().panel_invitations.invite(account, body.email, body.role, language()))
+
+
+def _admin_login() -> Login:
+    login = tokens.require_account()
+    login.account.require_site_admin()
+    return login

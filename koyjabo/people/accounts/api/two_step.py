@@ -18,19 +18,14 @@ from koyjabo.people.accounts.services import account_services
 from koyjabo.web.blueprints import api_blueprint
 from koyjabo.web.http.responses import json_response
 from koyjabo.web.login import tokens
+from koyjabo.web.openapi.call import BY_LOGIN, BY_LOGIN_WITH_PASSWORD, call
 from koyjabo.web.openapi.describe import describe
-from koyjabo.web.openapi.refusals import CSRF_REFUSALS, PASSWORD_REFUSALS, TOKEN_REFUSALS, WRONG_PASSWORD_REFUSALS
-from koyjabo.web.openapi.response_specs import OneOf, ResponseSpec
-from .auth import empty, tokens_response
+from koyjabo.web.openapi.refusals import PASSWORD_REFUSALS
+from koyjabo.web.openapi.response_specs import OneOf
+from .auth import tokens_response
 
 bp = api_blueprint("second_factor")
 
-PROOF_RESPONSES: dict[int, ResponseSpec] = {
-    **PASSWORD_REFUSALS,
-    **TOKEN_REFUSALS,
-    **CSRF_REFUSALS,
-    **WRONG_PASSWORD_REFUSALS,
-}
 LOGIN_EXPIRED = "the code is wrong, or the login has expired"
 
 
@@ -52,17 +47,17 @@ def complete_login() -> Response:
 
 
 @bp.get("/auth/second-factor", endpoint="second_factor_state")
-@describe("Get the state of your two-step login", {200: StateResponse, **TOKEN_REFUSALS})
-def state_of_two_step_login() -> Response:
+@call("Get the state of your two-step login", BY_LOGIN)
+def state_of_two_step_login(login: Login) -> StateResponse:
     """The state of your two-step login."""
-    state = account_services().enrolment.state(tokens.require_account().account)
-    return json_response(StateResponse(totp=state.totp_ms is not None, recovery_codes=state.recovery_codes))
+    state = account_services().enrolment.state(login.account)
+    return StateResponse(totp=state.totp_ms is not None, recovery_codes=state.recovery_codes)
 
 
 @bp.post("/auth/totp")
 @describe(
     "Start setting up an authenticator app",
-    {200: TotpResponse, 409: "one is already set up", **PROOF_RESPONSES},
+    {200: TotpResponse, 409: "one is already set up", **BY_LOGIN_WITH_PASSWORD.refusals},
     body=ProofBody,
 )
 def begin_totp() -> Response:
@@ -86,7 +81,7 @@ def begin_totp() -> Response:
     {
         200: OneOf(RecoveryCodesResponse, EnrolledResponse),
         409: NO_APP,
-        **PROOF_RESPONSES,
+        **BY_LOGIN_WITH_PASSWORD.refusals,
     },
     body=CodeBody,
 )
@@ -106,35 +101,20 @@ def confirm_totp() -> Response:
 
 
 @bp.delete("/auth/totp")
-@describe(
-    "Turn off the authenticator app",
-    {204: None, 409: NO_APP, **PROOF_RESPONSES},
-    body=ProofBody,
-)
-def remove_totp() -> Response:
+@call("Turn off the authenticator app", BY_LOGIN_WITH_PASSWORD, {409: NO_APP})
+def remove_totp(login: Login, body: ProofBody) -> None:
     """Requires the password and a code. Turns two-step login off and deletes your recovery codes. If this site requires
     two-step login, it also ends all your sessions.
     """
-    account_services().enrolment.remove_totp(_confirmed())
-    return empty()
+    authentication.confirm(login, body)
+    account_services().enrolment.remove_totp(login)
 
 
 @bp.post("/auth/recovery-codes")
-@describe(
-    "Renew your recovery codes",
-    {200: RecoveryCodesResponse, 409: "two-step login is off", **PROOF_RESPONSES},
-    body=ProofBody,
-)
-def renew_recovery_codes() -> Response:
+@call("Renew your recovery codes", BY_LOGIN_WITH_PASSWORD, {409: "two-step login is off"})
+def renew_recovery_codes(login: Login, body: ProofBody) -> RecoveryCodesResponse:
     """Replace your recovery codes with ten new ones. Requires the password and, while an authenticator app is on, a
     code.
     """
-    codes = account_services().enrolment.renew_recovery_codes(_confirmed())
-    return json_response(RecoveryCodesResponse(recovery_codes=codes))
-
-
-def _confirmed() -> Login:
-    """The login, after verifying the password and code in the request."""
-    login = tokens.require_account()
-    authentication.confirm(login, ProofBody.of(request))
-    return login
+    authentication.confirm(login, body)
+    return RecoveryCodesResponse(recovery_codes=account_services().enrolment.renew_recovery_codes(login))

@@ -10,7 +10,7 @@ from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.errors import WrongCode
 from koyjabo.base.core.identity import Login
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.people.accounts import login_session_queries, queries as account_queries
+from koyjabo.people.accounts import queries as account_queries
 from koyjabo.people.models import User
 from . import queries
 from .codes import Codes
@@ -28,7 +28,7 @@ class Proofs:
 
     def is_fresh(self, login: Login) -> bool:
         """Whether the session has a proof."""
-        proved_ms, now_ms = self._database.read(login_session_queries.proved_ms, login.session_id), self._clock.now_ms()
+        proved_ms, now_ms = self._database.read(queries.proved_ms, login.session_id), self._clock.now_ms()
         return proved_ms is not None and now_ms - PROOF_MS < proved_ms <= now_ms
 
     def needs_code(self, login: Login) -> bool:
@@ -47,6 +47,6 @@ class Proofs:
             needs_code = queries.state(session, user.id).totp_ms is not None
             if not (proof.settle(session) if proof else not needs_code):
                 raise WrongCode
-            login_session_queries.prove(session, login.session_id, now_ms)
+            queries.prove(session, login.session_id, now_ms)
 
         self._database.write(operation)

@@ -51,6 +51,16 @@ def secret(session: Session, user_id: str) -> TotpSecret | None:
     return session.get(TotpSecret, user_id)
 
 
+def proved_ms(session: Session, session_id: str) -> int | None:
+    """When the user of a session last proved who they are in it."""
+    query = select(LoginSession.proved_ms).where(LoginSession.id == session_id, LoginSession.revoked_ms.is_(None))
+    return session.scalar(query)
+
+
+def prove(session: Session, session_id: str, now_ms: int) -> None:
+    session.execute(update(LoginSession).where(LoginSession.id == session_id).values(proved_ms=now_ms))
+
+
 def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> None:
     """Store an unconfirmed secret, replacing an earlier one. Raises SecondFactorOn if there is a confirmed secret.
 

@@ -4,8 +4,10 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
 
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
@@ -13,21 +15,19 @@ from koyjabo.base.core.errors import UnknownCommunity, UnknownInvitation
 from koyjabo.base.core.identity import SITE_ADMIN, SITE_ROLES, Account
 from koyjabo.base.core.link_tokens import PANEL_INVITATION, LinkTokens
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.rows import Slice
+from koyjabo.base.database.rows import Slice, slice_of
 from koyjabo.base.settings.schema import Settings, requires
+from koyjabo.people.accounts.models import Invitation
 from koyjabo.people.audit.log import Subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.mail.outbox import MailOutbox
 from koyjabo.people.mail.outbox_queries import QueuedEmail, is_confirmed
-from . import invitation_queries, user_admin_queries
-from .invitation_queries import (
-    INVITATION_VALID_MS,
-    PANEL_ROWS,
-    PANEL_SUBJECT,
-    AnyInvitation,
-    InvitationRows,
-    place_of,
-)
+from koyjabo.people.models import User
+from .invitation_queries import PANEL_ROWS, PANEL_SUBJECT, AnyInvitation, InvitationRows, place_of
+from .user_admin_queries import locked, set_role
+
+INVITATION_VALID_MS = 7 * 86_400_000
+MAX_LISTED_INVITATIONS = 100
 
 Accepted = TypeVar("Accepted")
 
@@ -89,7 +89,8 @@ class Invitations(Changes, Generic[Accepted]):
         self._scope = scope
         self._outbox = outbox
         self._tokens = tokens
-        outbox.prepare({scope.purpose: partial(invitation_queries.prepare, scope.rows)})
+        self._rows = scope.rows
+        outbox.prepare({scope.purpose: self._prepare})
 
     def invite(
         self, account: Account, email: str, role: str, language: str, community_id: str | None = None
@@ -103,7 +104,7 @@ class Invitations(Changes, Generic[Accepted]):
         invitation_id = str(uuid.uuid4())
         data = {"link": invitation_id, "role": role, "by": account.name}
         queued_email = self._outbox.email(self._scope.purpose, email, language, sender=account.id, **data)
-        invitation = self._scope.rows.table(
+        invitation = self._rows.table(
             id=invitation_id,
             email=email,
             email_key=email_key(email),
@@ -124,7 +125,11 @@ class Invitations(Changes, Generic[Accepted]):
     ) -> Mailed:
         place = self._scope.managed(tx.session, account, community_id, lock=True)
         invitation.created_ms, invitation.expires_ms = tx.at_ms, tx.at_ms + INVITATION_VALID_MS
-        invitation_queries.add(tx.session, self._scope.rows, place, invitation)
+        self._rows.delete(tx.session, self._rows.table.email_key == invitation.email_key, self._rows.is_to(place))
+        if isinstance(invitation, Invitation):
+            invitation.community_id = place.id
+        tx.session.add(invitation)
+        tx.session.flush()
         tx.log(f"{self._scope.action}.invite", place, role=invitation.role)
         if queued_email is None:
             return "unavailable"
@@ -133,25 +138,28 @@ class Invitations(Changes, Generic[Accepted]):
         return "queued" if queued_email.store(tx.session) else "limited"
 
     def pending(self, account: Account, community_id: str | None = None) -> list[tuple[AnyInvitation, str]]:
-        """Pending invitations, newest first, each with its token."""
+        """Pending invitations, newest first, at most MAX_LISTED_INVITATIONS, each with its token."""
         now_ms = self._clock.now_ms()
 
-        def operation(session: Any) -> list[AnyInvitation]:
+        def read(session: Session) -> list[AnyInvitation]:
             place = self._scope.managed(session, account, community_id, lock=False)
-            return invitation_queries.pending(session, self._scope.rows, place, now_ms)
+            query = self._rows.valid(now_ms).where(self._rows.is_to(place))
+            return list(session.scalars(query.limit(MAX_LISTED_INVITATIONS)))
 
-        return [(invitation, self._token(invitation.id)) for invitation in self._database.read(operation)]
+        return [(invitation, self._token(invitation.id)) for invitation in self._database.read(read)]
 
     @transaction
     def revoke(self, tx: Transaction, account: Account, invitation_id: str, community_id: str | None = None) -> None:
         place = self._scope.managed(tx.session, account, community_id, lock=True)
-        invitation_queries.take(tx.session, self._scope.rows, invitation_id, place)
+        self._rows.take(tx.session, invitation_id, place)
         tx.log(f"{self._scope.action}.withdraw", place)
 
     def page(self, account: Account, start: int = 0, count: int = 20) -> Slice[tuple[AnyInvitation, str]]:
         """An account's invitations, newest first, each with its token. Empty if the account's email is not verified."""
-        parameters = (account.id, self._clock.now_ms(), start, count)
-        offers = self._database.read(invitation_queries.of_user, self._scope.rows, *parameters)
+        mine = select(User.email_key).where(User.id == account.id, User.verified_ms.is_not(None))
+        is_for = and_(self._rows.table.email_key.in_(mine), self._rows.is_free_for(account.id))
+        query = self._rows.valid(self._clock.now_ms()).where(is_for)
+        offers = self._database.read(slice_of, query, start, count)
         return Slice(tuple((offer, self._token(offer.id)) for offer in offers.items), offers.total)
 
     def owns(self, token: str) -> bool:
@@ -159,15 +167,21 @@ class Invitations(Changes, Generic[Accepted]):
         return bool(self._id(token))
 
     def get(self, token: str) -> AnyInvitation:
-        return self._database.read(invitation_queries.valid, self._scope.rows, self._id(token), self._clock.now_ms())
+        return self._database.read(self._rows.find, self._id(token), self._clock.now_ms())
 
     def keep(self, session: Any, token: str, user_id: str) -> None:
-        """Keep an invitation for a new user, in the transaction that adds them (an operation)."""
-        invitation_queries.keep(session, self._scope.rows, self._id(token), user_id, self._clock.now_ms())
+        """Keep an invitation for a new user, in the transaction that adds them. Of several concurrent callers, all but
+        one get UnknownInvitation.
+        """
+        invitation = self._rows.find(session, self._id(token), self._clock.now_ms(), locked=True)
+        if invitation.taken_by is not None:
+            raise UnknownInvitation
+        invitation.taken_by = user_id
 
     def kept_for(self, account: Account) -> list[str]:
         """The tokens of the invitations that are kept for this account."""
-        kept = self._database.read(invitation_queries.kept_for, self._scope.rows, account.id, self._clock.now_ms())
+        query = self._rows.valid(self._clock.now_ms()).where(self._rows.table.taken_by == account.id)
+        kept = self._database.read(lambda session: list(session.scalars(query)))
         return [self._token(invitation.id) for invitation in kept]
 
     @transaction
@@ -178,8 +192,21 @@ class Invitations(Changes, Generic[Accepted]):
     @transaction
     def decline(self, tx: Transaction, account: Account, token: str) -> None:
         """Decline the invitation. Its link stops working."""
-        invitation = invitation_queries.use_up(tx.session, self._scope.rows, self._id(token), account.id, tx.at_ms)
+        invitation = self._rows.use_up(tx.session, self._id(token), account.id, tx.at_ms)
         tx.log(f"{self._scope.action}.decline", place_of(invitation))
+
+    def _prepare(self, session: Session, queued_email: QueuedEmail, now_ms: int) -> QueuedEmail | None:
+        """Prepare the email just before it is sent, in the language of the account with this email, if there is one.
+        None if the invitation was accepted, declined, replaced or revoked.
+        """
+        try:
+            invitation = self._rows.find(session, queued_email.data["link"], now_ms)
+        except UnknownInvitation:
+            return None
+        own = session.scalar(select(User.language).where(User.email_key == email_key(queued_email.email)))
+        language = own or queued_email.language
+        name = {"community": invitation.community.name_in(language)} if invitation.community else {}
+        return queued_email._replace(language=language, data={**queued_email.data, **name})
 
     def _id(self, token: str) -> str:
         return self._tokens.row_id(self._scope.purpose, token) or ""
@@ -212,10 +239,10 @@ class PanelScope(InvitationScope[PanelRole]):
         """Accept, locking the user before the invitation, as role changes do. A new admin who needs two-step login and
         has not set it up is logged out.
         """
-        user = user_admin_queries.locked(tx.session, account.id)
-        invitation = invitation_queries.use_up(tx.session, PANEL_ROWS, invitation_id, account.id, tx.at_ms)
+        user = locked(tx.session, account.id)
+        invitation = PANEL_ROWS.use_up(tx.session, invitation_id, account.id, tx.at_ms)
         role = max(invitation.role, user.site_role, key=SITE_ROLES.index)
-        user_admin_queries.set_role(tx.session, user, role, self._settings.require_two_factor, tx.at_ms)
+        set_role(tx.session, user, role, self._settings.require_two_factor, tx.at_ms)
         tx.log("panel.accept", PANEL_SUBJECT, role=role, invited_by=invitation.inviter.name)
         tx.revoked.append(user.id)
         needs_two_step_login = requires(self._settings.require_two_factor, role == SITE_ADMIN)

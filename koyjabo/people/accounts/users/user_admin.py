@@ -5,21 +5,31 @@ lists without emails.
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session, contains_eager, with_expression
+
 from koyjabo.base.core.clock import Clock
 from koyjabo.base.core.credential_rules import email_key
-from koyjabo.base.core.errors import Forbidden
+from koyjabo.base.core.errors import Forbidden, UnknownUser
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import MASKED_TEXT, OPERATOR, SITE_ADMIN, Account, uuid_of
 from koyjabo.base.database.executor import DatabaseExecutor
-from koyjabo.base.database.rows import Slice
+from koyjabo.base.database.rows import Slice, ordered_by, slice_of
+from koyjabo.base.database.search import has_words, sought, usable
 from koyjabo.base.settings.schema import Settings
 from koyjabo.people.accounts.audit_entries import subject
-from koyjabo.people.accounts.queries import remove_two_step_login, revoke_all
+from koyjabo.people.accounts.models import LoginSession
+from koyjabo.people.accounts.queries import HAS_ACCOUNT, remove_two_step_login, revoke_all
+from koyjabo.people.audit.queries import record_revocation
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
-from koyjabo.people.models import User
-from . import user_admin_queries
+from koyjabo.people.models import Community, Membership, User
+from .user_admin_queries import end_panel_invitations, locked, require_another_admin, set_role
 
-USER_ORDERS = tuple(user_admin_queries.USER_ORDER_COLUMNS)
+COMMUNITY_COUNT = select(func.count()).where(Membership.user_id == User.id).scalar_subquery()
+LAST_SIGN_MS = func.max(func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms))
+LAST_SEEN_MS = select(LAST_SIGN_MS).where(LoginSession.user_id == User.id).scalar_subquery()
+USER_ORDERS: dict[str, Any] = {"name": func.lower(User.name), "created": User.created_ms, "seen": LAST_SEEN_MS}
+"""Columns to order users by."""
 
 
 class Users(Changes):
@@ -49,26 +59,31 @@ class Users(Changes):
         admins, in the email. `order` is one of USER_ORDERS, prefixed with "-" for descending.
         """
         account.require_site_viewer()
-        args = (query, start, count, self._clock.now_ms(), account.is_admin, order)
-        page = self._database.report(user_admin_queries.page, *args)
+        users = _users(self._clock.now_ms()).order_by(ordered_by(USER_ORDERS, order), User.id)
+        if part := sought(query):
+            columns = (User.email, User.email_key, User.name) if account.is_admin else (User.name,)
+            users = users.where(or_(User.id == part.lower(), and_(*has_words(columns, part))))
+        page = self._database.report(slice_of, users, start, count)
         for user in page.items:
             _mask(user, account)
         return page
 
     def get(self, account: Account, user_id: str) -> User:
         account.require_site_viewer()
-        user = self._database.read(user_admin_queries.find, uuid_of(user_id) or "", self._clock.now_ms())
+        user = self._database.read(_user, User.id == uuid_of(user_id), self._clock.now_ms())
         _mask(user, account)
         return user
 
     def get_by_email(self, account: Account, email: str) -> User:
         account.require_site_admin()
-        return self._database.read(user_admin_queries.find_by_email, email, self._clock.now_ms())
+        return self._database.read(_user, User.email_key == email_key(usable(email)), self._clock.now_ms())
 
-    def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Slice[Any]:
+    def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Slice[Membership]:
         """The user's memberships sorted by the community's name, including archived ones."""
         account.require_site_viewer()
-        return self._database.report(user_admin_queries.communities_of, uuid_of(user_id) or "", start, count)
+        theirs = select(Membership).join(Membership.community).where(Membership.user_id == uuid_of(user_id))
+        query = theirs.options(contains_eager(Membership.community)).order_by(func.lower(Community.name), Community.id)
+        return self._database.report(slice_of, query, start, count)
 
     @transaction
     def set_role(self, tx: Transaction, account: Account, user_id: str, role: str) -> User:
@@ -78,7 +93,7 @@ class Users(Changes):
         who can log in, unless `account` is OPERATOR, who can always create another admin.
         """
         user = _locked(tx, account, user_id, needs_another_admin=role != SITE_ADMIN)
-        before = user_admin_queries.set_role(tx.session, user, role, self._settings.require_two_factor, tx.at_ms)
+        before = set_role(tx.session, user, role, self._settings.require_two_factor, tx.at_ms)
         if role != before:
             action = "user.promote" if role == SITE_ADMIN else "user.role"
             action = "user.demote" if before == SITE_ADMIN else action
@@ -94,7 +109,10 @@ class Users(Changes):
             raise Forbidden(N_("You cannot disable your own account. Ask another site admin."))
         user = _locked(tx, account, user_id, needs_another_admin=True)
         if user.disabled_ms is None:
-            user_admin_queries.disable(tx.session, user, tx.at_ms)
+            user.disabled_ms = tx.at_ms
+            revoke_all(tx.session, user.id, tx.at_ms)
+            end_panel_invitations(tx.session, user)
+            record_revocation(tx.session)  # last in all transactions: a fixed order of locks avoids deadlocks
             tx.log("user.disable", subject(user))
         return _changed(tx, user)
 
@@ -152,15 +170,38 @@ def _locked(tx: Transaction, account: Account, user_id: str, needs_another_admin
     account.require_site_admin()
     row_id = uuid_of(user_id) or ""
     if needs_another_admin and account is not OPERATOR:
-        user_admin_queries.require_another_admin(tx.session, row_id)
-    return user_admin_queries.locked(tx.session, row_id)
+        require_another_admin(tx.session, row_id)
+    return locked(tx.session, row_id)
 
 
 def _changed(tx: Transaction, user: User) -> User:
     """The changed user, read before the commit: a later read could fail, as if nothing had changed."""
     tx.session.flush()
     tx.revoked.append(user.id)
-    return user_admin_queries.find(tx.session, user.id, tx.at_ms)
+    return _user(tx.session, User.id == user.id, tx.at_ms)
+
+
+def _user(session: Session, which: ColumnElement[bool], now_ms: int) -> User:
+    """The user as `Users.page` has them. Raises UnknownUser."""
+    user = session.scalar(_users(now_ms).where(which).execution_options(populate_existing=True))
+    if user is None:
+        raise UnknownUser
+    return user
+
+
+def _users(now_ms: int) -> Select[User]:
+    """Users with an account, with the values that only the panel shows."""
+    live = (LoginSession.user_id == User.id, LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
+    sessions = select(func.count()).where(*live).scalar_subquery()
+    return (
+        select(User)
+        .where(HAS_ACCOUNT)
+        .options(
+            with_expression(User.communities, COMMUNITY_COUNT),
+            with_expression(User.sessions, sessions),
+            with_expression(User.seen_ms, LAST_SEEN_MS),
+        )
+    )
 
 
 def _mask(user: User, account: Account) -> None:
