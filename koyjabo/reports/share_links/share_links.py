@@ -34,7 +34,7 @@ from koyjabo.communities import memberships
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.people.accounts.hash_queue import OPERATOR_CLIENT, PasswordClient
 from koyjabo.people.accounts.services import AccountServices
-from koyjabo.people.audit.log import ACTION_LABELS, SUBJECT_LABELS, Subject
+from koyjabo.people.audit.log import Subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_filter
 from . import queries
@@ -47,11 +47,11 @@ MAX_LINKS = 200
 ONLY_THEIRS = N_("Moderators can share the visits to one of their communities: filter by that community.")
 NOT_IN_SHARE_LINKS = N_("is not shown by share links")
 
-ACTION_LABELS |= {
+SHARE_ACTIONS = {
     "share.create": N_("Share link created"),
     "share.end": N_("Share link revoked"),
 }
-SUBJECT_LABELS["share"] = N_("Share link")
+SHARE_SUBJECTS = {"share": N_("Share link")}
 
 
 class UnknownShare(KoyJaboError):

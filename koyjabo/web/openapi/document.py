@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import cache
 from inspect import cleandoc
 from typing import Any, Literal, get_args
@@ -157,7 +157,8 @@ def _id(rule: Rule) -> str:
 
 def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:
     text = {"schema": {"type": "string"}}
-    optional = (("header", operation.headers), ("query", operation.query))
+    query = {name: d() if callable(d) else d for name, d in operation.query.items()}
+    optional = (("header", operation.headers), ("query", query))
     return [
         *({"in": "path", "name": name, "required": True, **text} for name in sorted(rule.arguments)),
         *({"in": place, "name": name, "description": d, **text} for place, of in optional for name, d in of.items()),
@@ -199,7 +200,7 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return {"schema": {"$ref": REF_TEMPLATE.format(model=model.__name__)}}
 
 
-def _by_type(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+def _by_type(models: Collection[type[BaseModel]]) -> dict[str, Any]:
     """The schema for one of several models, distinguished by their `type`."""
     references = {get_args(model.model_fields["type"].annotation)[0]: _schema(model)["schema"] for model in models}
     mapping = {name: reference["$ref"] for name, reference in references.items()}

@@ -1,6 +1,6 @@
 """What handlers say about the bodies of their responses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -49,4 +49,4 @@ class Image:
 class StreamOf:
     """Server-Sent Events. The data of an event is one of the models, distinguished by `type`."""
 
-    models: Sequence[type[BaseModel]]
+    models: Collection[type[BaseModel]]
