@@ -8,7 +8,6 @@ from flask_babel.speaklater import LazyString
 from koyjabo.base.core.registry import Registry
 from .report_context import ReportContext
 
-
 VIEW_LINKS: Registry[str, "ViewLink"] = Registry()
 """The links by name. Features fill it."""
 

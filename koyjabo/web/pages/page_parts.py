@@ -11,7 +11,6 @@ from flask import Flask
 
 from koyjabo.base.core.registry import Registry
 
-
 PAGE_PARTS: Registry[str, "PagePart"] = Registry()
 """The parts by template. Features fill it."""
 
