@@ -14,7 +14,7 @@ from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Slice
 from koyjabo.base.models import Scope
-from koyjabo.people.audit.log import ACTION_LABELS, community_subject
+from koyjabo.people.audit.log import community_subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import Community
 from . import member_queries, memberships, queries
@@ -27,7 +27,8 @@ MAX_FOUNDED_COMMUNITIES = 20
 LISTED_POLL_S = 1.0
 """Interval between calls to `refresh_listed`, s."""
 
-ACTION_LABELS |= {
+COMMUNITY_ACTIONS = {
+    **memberships.MEMBER_ACTIONS,
     "community.create": N_("Community created"),
     "community.change": N_("Community changed"),
     "community.archive": N_("Community archived"),

@@ -7,7 +7,7 @@ from koyjabo.base.core.errors import Forbidden, LastAdmin, UnknownCommunity, Unk
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account, uuid_of
 from koyjabo.base.database.rows import Slice
-from koyjabo.people.audit.log import ACTION_LABELS, community_subject
+from koyjabo.people.audit.log import community_subject
 from koyjabo.people.audit.transaction import Changes, Transaction, transaction
 from koyjabo.people.models import Community, Membership
 from . import member_queries, queries, roles
@@ -15,7 +15,7 @@ from .roles import ADMIN, MEMBER, Access
 
 NOT_A_MEMBER = N_("This person is not a member of this community.")
 
-ACTION_LABELS |= {
+MEMBER_ACTIONS = {
     "member.add": N_("Member added"),
     "member.invite": N_("Person invited"),
     "member.withdraw": N_("Invitation revoked"),

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 INTERFACES = ("api.community_reports", "api.events", "api.reports", "pages.community_reports")
 TABLES = ("models",)
+FILLS = {
+    "web.limits.limits:LIMIT_SENTENCES": "api.events:EVENT_LIMITS",
+}
 
 
 def register(base: "Base") -> None:

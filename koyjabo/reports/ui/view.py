@@ -197,11 +197,11 @@ class View(ViewPlan):
     # Links
 
     @cached_property
-    def links(self) -> list[ViewLink]:
-        """The links to other features' pages about this view."""
+    def links(self) -> dict[str, ViewLink]:
+        """The links to other features' pages about this view, by name."""
         view = self.address.without((*VIEW_PARAMETERS, "compare"))
-        paths = ((link, link.path_of(self.base)) for link in VIEW_LINKS)
-        return [link._replace(url=str(view.at(path))) for link, path in paths if path]
+        paths = ((name, link, link.path_of(self.base)) for name, link in VIEW_LINKS.items())
+        return {name: link._replace(url=str(view.at(path))) for name, link, path in paths if path}
 
     @property
     def lists(self) -> list[tuple[str, str]]:

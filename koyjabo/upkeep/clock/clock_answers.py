@@ -23,7 +23,7 @@ from koyjabo.counting.clock_watch import (
 )
 from koyjabo.people.accounts.queries import recipients
 from koyjabo.people.audit import log as audit
-from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
+from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.mail.outbox import MailOutbox
 from .email import CLOCK_MAIL
 from .refiling import Refiling
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 CLOCK_ACTION = "clock.answer"
 CLOCK_SUBJECT = Subject("server", "", "")
-ACTION_LABELS[CLOCK_ACTION] = N_("Clock confirmed")
+CLOCK_ACTIONS = {CLOCK_ACTION: N_("Clock confirmed")}
 
 BY_ADMIN = "admin"
 

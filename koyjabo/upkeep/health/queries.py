@@ -13,7 +13,7 @@ from koyjabo.base.models import SITE
 from koyjabo.counting.models import Visit
 from koyjabo.counting.rollback_queries import ROLLED_BACK_ACTION as ROLLED_BACK
 from koyjabo.people.audit import queries as audit
-from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
+from koyjabo.people.audit.log import Actor, Subject
 from koyjabo.people.audit.models import AuditLine
 from koyjabo.people.audit.queries import AuditRecord
 from koyjabo.upkeep.backups.backup_record_queries import BACKUP_ACTION
@@ -22,7 +22,7 @@ from koyjabo.upkeep.retention.nightly import RETENTION_WORK as RETENTION
 ROLLBACK_SEEN_ACTION = "ledger.rollback_seen"
 MAX_ROLLBACKS = 1_000
 
-ACTION_LABELS[ROLLBACK_SEEN_ACTION] = N_("Lost visits acknowledged")
+HEALTH_ACTIONS = {ROLLBACK_SEEN_ACTION: N_("Lost visits acknowledged")}
 
 SELECT_NOW_MS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 SELECT_STANDBYS = text("""

@@ -7,7 +7,7 @@ from koyjabo.base.core.errors import NotYetForgotten
 from koyjabo.base.core.i18n import N_
 from koyjabo.base.core.identity import Account
 from koyjabo.base.database.throttle import Throttle
-from koyjabo.people.audit.log import ACTION_LABELS, Actor, Subject
+from koyjabo.people.audit.log import Actor, Subject
 from . import deletion_queries
 
 DELETION_PATIENCE_S = 5.0
@@ -18,7 +18,7 @@ deleted within milliseconds.
 DELETED_USER = Subject("user", "", "")
 """Subject of the audit entry, which must not identify the deleted user."""
 
-ACTION_LABELS |= {"user.delete": N_("Account deleted")}
+DELETION_ACTIONS = {"user.delete": N_("Account deleted")}
 
 
 class PersonalData:

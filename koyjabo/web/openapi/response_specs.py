@@ -1,6 +1,6 @@
 """What handlers say about the bodies of their responses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeAlias, get_type_hints
 
@@ -49,7 +49,7 @@ class Image:
 class StreamOf:
     """Server-Sent Events. The data of an event is one of the models, distinguished by `type`."""
 
-    models: Sequence[type[BaseModel]]
+    models: Collection[type[BaseModel]]
 
 
 def result_model(name: str, about: str, result: type | None = None, **more: Any) -> type[BaseModel]:
