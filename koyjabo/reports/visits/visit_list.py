@@ -209,7 +209,10 @@ class VisitList:
 
 
 def _as_shown_to(account: Account, visit: LoggedVisit) -> LoggedVisit:
-    return visit if account.is_admin else visit._replace(visitor_id=MASKED_TEXT, visit_id=MASKED_TEXT)
+    if account.is_admin:
+        return visit
+    columns = {**visit.columns, "visitor_id": MASKED_TEXT, "visit_id": MASKED_TEXT}
+    return visit._replace(visitor_id=MASKED_TEXT, visit_id=MASKED_TEXT, columns=columns)
 
 
 def _validated(which: VisitFilter) -> tuple[Days, str]:

@@ -26,7 +26,7 @@ reports. Features fill it.
 def overview() -> Response:
     base = SITE_OVERVIEW._replace(reader=me().id, path=url_for("panel_overview.overview"))
     view, problems = view_of(base, request.args.items(multi=True))
-    if view.parts:
+    if view.plan.parts:
         return make_response(render_template("reports/parts.html", view=view))
     moment = current()[Pulse].now()
     stats = moment.stats.as_object()

@@ -10,6 +10,7 @@ from koyjabo.base.database.models import Counter
 from koyjabo.base.database.rows import ids_between
 from koyjabo.base.models import Scope
 from koyjabo.base.network import user_agents
+from koyjabo.columns.columns import Columns
 from koyjabo.counting.models import Visit, Watermark
 
 OLD_ROWS_LOCK = 0x6B6F7966  # "koyf", a PostgreSQL advisory lock
@@ -25,7 +26,7 @@ ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
 
 
 USER_AGENT_MARK = "user_agents"
-REPLACE_USER_AGENT = text("UPDATE visits SET user_agent = :reduced WHERE id = :visit")
+REPLACE_USER_AGENT = text("UPDATE visits SET user_agent = :user_agent WHERE id = :visit")
 
 
 class Stretch(NamedTuple):
@@ -70,16 +71,18 @@ def store_position(session: Session, name: str, rows: Sequence[Any], part: Stret
     return Stretch(reached, part.last, part.is_done and newer is None)
 
 
-def replace_user_agents(session: Session, before_ms: int, part: Stretch, size: int) -> Stretch:
+def replace_user_agents(session: Session, columns: Columns, before_ms: int, part: Stretch, size: int) -> Stretch:
     """Replace exact user agents with the values that reports use, such as "Chrome on Android (phone)". Reads the next
     `size` visits, and replaces those from before a moment. Returns the rest of the stretch.
     """
     lock(session)  # an erasure may lock the same visits in another order at the same time
-    query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > part.after, Visit.id <= part.last)
+    query = select(Visit.__table__).where(Visit.id > part.after, Visit.id <= part.last)
     rows = session.execute(query.order_by(Visit.id).limit(size)).all()
-    old = {row.id: row.user_agent for row in rows if row.at_ms < before_ms and row.user_agent}
-    reduced = {id: user_agents.reduced(sent) or None for id, sent in old.items()}
-    changed = [{"visit": id, "reduced": text} for id, text in reduced.items() if text != old[id]]
+    old = [row for row in rows if row.at_ms < before_ms and row.user_agent]
+    changes = [{"visit": row.id, "user_agent": user_agents.reduced(row.user_agent) or None} for row in old]
+    changed = [(row, new) for row, new in zip(old, changes, strict=True) if new["user_agent"] != row.user_agent]
     if changed:
-        session.execute(REPLACE_USER_AGENT, changed)
+        session.execute(REPLACE_USER_AGENT, [new for _, new in changed])
+        change = columns.change(session)
+        change.visits(change.read_differently(*zip(*changed, strict=True)))
     return store_position(session, USER_AGENT_MARK, rows, part, size, lambda row: row.at_ms >= before_ms)

@@ -88,7 +88,7 @@ class Retention:
         throttle = Throttle(self._database)
         part = self._database.report(old_row_queries.stretch, Visit, old_row_queries.USER_AGENT_MARK, before_ms)
         while part.after < part.last:
-            rest = throttle.do(old_row_queries.replace_user_agents, before_ms, part)
+            rest = throttle.do(old_row_queries.replace_user_agents, self._columns, before_ms, part)
             advance(rest.after - part.after)
             part = rest
 
