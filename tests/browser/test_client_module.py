@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from host_pages import begin, begin_live, state, wait_for_state
 from pages import freeze, sent_by, wait_for
+from support.people.visitor_ids import MISTAKEN_IDS, USED_IDS
 
 HEADERS = {
     "sentry-trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -22,6 +23,16 @@ MONITOR = """
 (headers) => {
   const send = window.fetch;
   window.fetch = (input, options = {}) => send(input, { ...options, headers: { ...options.headers, ...headers } });
+}
+"""
+
+USED = """
+async ([url, ids]) => {
+  const { KoyJabo } = await import(url);
+  return ids.filter((id) => {
+    localStorage.visitorId = id;
+    return new KoyJabo({ counts: false }).visitorId === id;
+  });
 }
 """
 
@@ -42,6 +53,11 @@ def test_a_page_of_another_site_that_imports_the_module_is_one_visit(host_page, 
     host_page.reload()
     begin_live(host_page, site)
     assert (host_page.evaluate("window.koyjabo.visit"), site.stats().total, len(sent)) == (number, total, 1)
+
+
+def test_a_stored_id_is_used_unless_the_server_would_refuse_it_as_a_mistake(host_page, site):
+    module = f"http://localhost:{site.port}/static/js/koyjabo.js"
+    assert host_page.evaluate(USED, [module, [*MISTAKEN_IDS, *USED_IDS]]) == USED_IDS
 
 
 def test_a_visit_and_an_event_count_with_the_headers_of_a_monitoring_script(host_page, site):
