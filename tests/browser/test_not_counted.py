@@ -110,7 +110,9 @@ def test_a_page_whose_visitor_is_erased_sends_and_stores_nothing_that_waited(pag
     page.evaluate("dispatchEvent(new Event('online'))")
     page.clock.run_for(60_000)
     page.evaluate("dispatchEvent(new Event('pagehide'))")
-    assert keys_of(page.main_frame) == {("localStorage", key) for key in page.evaluate(LOCAL) if key.startswith("room ")}
+    assert keys_of(page.main_frame) == {
+        ("localStorage", key) for key in page.evaluate(LOCAL) if key.startswith("room ")
+    }
     assert (visitor in str(sent), is_known(site, visitor)) == (False, False)
 
 

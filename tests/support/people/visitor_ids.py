@@ -4,7 +4,7 @@ MISTAKEN_IDS = [
     *("undefined", "null", "NaN", "[object Object]", "[object Undefined]", "", "None", "NIL", "True", "-Infinity"),
     *("inf", "false", "null-null", "undefined_NaN", "None:None.none", "null--inf", "nan-_-nan"),
 ]
-"""What programs write for a missing value, alone and joined."""
+"""What programs write for a missing value, also several joined."""
 
 SLOW_ID = "inf" + "--inf" * 24 + "x"
 """An id whose minus signs separate words or belong to them, which a careless pattern tries in all combinations."""
