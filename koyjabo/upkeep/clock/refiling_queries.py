@@ -65,7 +65,7 @@ class Filed(NamedTuple):
 
 class RestOfRows(NamedTuple):
     """The rest of the rows to move: those with an id after `after`. `next_id` and `next_ms` are the next row that is
-    certain, if it is known.
+    certain. Without a time, no row up to `next_id` is.
     """
 
     after: int
@@ -171,10 +171,12 @@ class Times:
         self._session, self._table, self._clock, self._later = session, table, clock, later
         self._next_id, self._next_ms = part.next_id, part.next_ms
         self._before: tuple[int, int] | None = None  # id and time of the row that was filed last
+        if self._next_ms is None:  # there may be one now
+            self._find_next(max(part.after, part.next_id))
 
     def of(self, row: Any, since_ms: int | None) -> Filed:
         """`since_ms`: the row cannot be earlier."""
-        if row.id >= self._next_id and self._next_id >= 0:
+        if self._next_ms is not None and row.id >= self._next_id:
             self._find_next(row.id)
         most_ms = self._later.now_ms if self._next_ms is None else min(self._next_ms, self._later.now_ms)
         before_ms = max([ms for ms in (self._before_ms(row.id), since_ms) if ms is not None], default=None)
@@ -201,11 +203,12 @@ class Times:
         earlier = select(self._table.at_ms).where(self._table.id < row_id).order_by(self._table.id.desc()).limit(1)
         return self._session.scalar(earlier)
 
-    def _find_next(self, row_id: int) -> None:
-        certain = self._table.id > row_id, self._table.at_ms <= self._later.least_ms
+    def _find_next(self, after: int) -> None:
+        certain = self._table.id > after, self._table.at_ms <= self._later.least_ms
         columns = select(self._table.id, self._table.at_ms)
         row = self._session.execute(columns.where(*certain).order_by(self._table.id).limit(1)).first()
-        self._next_id, self._next_ms = (row.id, row.at_ms) if row else (-1, None)
+        newest = select(func.max(self._table.id))
+        self._next_id, self._next_ms = row or (self._session.scalar(newest) or 0, None)
 
 
 def _next_rows(session: Session, table: Any, later: Later, after: int, size: int) -> tuple[Sequence[Any], int]:

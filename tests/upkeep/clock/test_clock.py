@@ -4,9 +4,10 @@ import json
 from datetime import date
 
 import pytest
-from support.application.site import Site, site_fixture
-from support.people.accounts import PASSWORD, confirm
+from support.application.site import Site, Time, site_fixture
+from support.people.accounts import PASSWORD, confirm, log_in, sign_up, try_login
 from support.people.admins import panel
+from support.programs.processes import wait_until
 from support.sites.full_site import fill
 
 from koyjabo.base.cluster.workers import Worker
@@ -119,7 +120,7 @@ def test_an_interrupted_filing_goes_on_by_itself_where_it_was(site, monkeypatch)
     assert site.services[ClockAnswers]._is_due()
     assert site.services[ClockAnswers].complete() == 0
     assert site.recount() == []
-    tick(site)
+    tick(site, seconds=2)
     assert not site.services[ClockAnswers]._is_due()
 
 
@@ -169,6 +170,37 @@ def test_the_kernel_ends_a_doubt_at_once(site):
     assert site.services[ClockWatch].reading.verdict == "right"
 
 
+def test_rows_are_filed_again_once_all_workers_follow_an_answer_and_later_rows_too(database):
+    def second_passes() -> int:
+        """Let a worker tick. Returns how many rows are later than the clock."""
+        tick(site)
+        site.services[ClockAnswers].tick()
+        return later()
+
+    def later() -> int:
+        rows = "SELECT at_ms FROM visits UNION ALL SELECT at_ms FROM events"
+        return site.rows(f"SELECT count(*) FROM ({rows}) AS filed WHERE at_ms > :now", now=site.time.ms)[0][0]
+
+    time = Time()
+    with Site(database.url, time) as site, Site(database.url, time) as slow:
+        site.register("ayesha")
+        time.put_right(days=-YEARS["days"])
+        assert tick(slow, seconds=2) == "doubt"
+        time.is_synchronised = True
+        for _ in range(3):
+            assert second_passes() == 1
+            assert site.rows("SELECT * FROM nightly_work WHERE name = 'refiling'") == []
+        assert site.services[ClockWatch].reading.verdict == "right"
+        second_passes()
+        wait_until(lambda: later() == 0, "the visit is filed again")
+        for say in (lambda: slow.register("slow"), lambda: event(slow, "slow", "click")):
+            assert slow.services.clock.now_ms() > time.ms
+            say()
+            site.register("newest")
+            wait_until(lambda: second_passes() == 0, "the row is filed again")
+        assert site.recount() == []
+
+
 def test_time_goes_on_while_the_clock_is_wrong_also_over_a_restart(site):
     site.services.clock.release_ms = site.time.ms - 1
     newest_ms = site.register("ayesha") and site.time.ms
@@ -202,6 +234,22 @@ def test_no_row_is_removed_because_of_its_age_while_the_clock_is_in_doubt_or_ahe
             site.services[Anonymity].sweep()
             assert site.rows("SELECT name FROM nightly_work WHERE name = 'retention'") == []
         assert (site.rows("SELECT * FROM visits"), site.rows("SELECT * FROM day_secrets")) == before
+
+
+def test_no_login_and_no_failed_login_is_removed_while_the_clock_is_ahead(site):
+    def logins() -> set[tuple]:
+        return {*site.rows("SELECT account FROM login_failures"), *site.rows("SELECT id FROM sessions")}
+
+    sign_up(site)
+    try_login(site, password="wrong wrong")
+    before = logins()
+    assert len(before) == 2
+    site.time.put_right(**YEARS)
+    tick(site)
+    assert not site.services.clock.allows_removal
+    try_login(site, "karim")
+    log_in(site)
+    assert before < logins()
 
 
 def test_an_admin_answers_on_the_page_server_with_a_proof(site):
