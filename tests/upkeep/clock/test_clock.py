@@ -4,16 +4,19 @@ import json
 from datetime import date
 
 import pytest
+from sqlalchemy import text
 from support.application.site import Site, Time, site_fixture
 from support.people.accounts import PASSWORD, confirm, log_in, sign_up, try_login
 from support.people.admins import panel
 from support.programs.processes import wait_until
 from support.sites.full_site import fill
 
-from koyjabo.base.cluster.workers import Worker
+from koyjabo.base.cluster.workers import Worker, host_name
 from koyjabo.base.core.clock import DAY_MS, iso
 from koyjabo.base.core.errors import InvalidInput, LedgerUnavailable
+from koyjabo.base.core.extensions import db
 from koyjabo.base.core.identity import OPERATOR
+from koyjabo.base.database import throttle
 from koyjabo.base.models import Scope
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.clock_watch import CLOCK_ANSWER, VISITS_ANSWER, ClockWatch
@@ -21,6 +24,7 @@ from koyjabo.presence.members.peaks import Peaks
 from koyjabo.upkeep.clock.clock_answers import ClockAnswers
 from koyjabo.upkeep.clock.refiling import Refiling
 from koyjabo.upkeep.retention.nightly import Nightly
+from koyjabo.upkeep.retention.retention import Retention
 
 site = site_fixture(STARTING_TOTAL=4000)
 
@@ -142,6 +146,38 @@ def test_the_answer_that_visits_are_right_puts_everything_back(site):
     assert site.rows("SELECT count(*) FROM refiled_rows") == [(0,)]
 
 
+def test_what_is_gone_is_skipped_when_the_rest_is_put_back(site):
+    here = fill(site)
+    go_ahead(site, here)
+    assert answer(site, CLOCK_ANSWER) == 3
+    for table in ("visits", "events"):
+        site.rows(f"DELETE FROM {table} WHERE id = (SELECT max(id) FROM {table})")
+    answer(site, VISITS_ANSWER)
+    assert site.rows("SELECT * FROM refiled_rows") == []
+    assert filed(site)[-1][2] > today(site)
+
+
+def test_a_visit_that_comes_while_others_are_filed_again_keeps_the_numbers_of_its_day_in_order(site, monkeypatch):
+    for name in ("FIRST_SIZE", "MIN_SIZE", "MAX_SIZE"):
+        monkeypatch.setattr(throttle, name, 1)
+    for visitor in ("a", "b"):
+        site.register(visitor)
+    site.time.put_right(days=-YEARS["days"])
+    site.services[ClockAnswers].answer(OPERATOR, CLOCK_ANSWER)
+    assert site.services[ClockAnswers].complete(lambda visits: site.register(f"after{visits}") and None) == 2
+    assert site.recount() == []
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+def test_filing_again_waits_for_no_counter_of_another_community(site):
+    here = fill(site)
+    site.add_community("other")
+    go_ahead(site, here)
+    with site.app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("SELECT * FROM counters WHERE scope = 'other' FOR UPDATE"))
+        assert answer(site, CLOCK_ANSWER) == 3
+
+
 def test_a_doubt_ends_after_ten_minutes_also_over_restarts(site):
     site.register("ayesha")
     site.time.put_right(**YEARS)
@@ -239,6 +275,19 @@ def test_no_row_is_removed_because_of_its_age_while_the_clock_is_in_doubt_or_ahe
         assert (site.rows("SELECT * FROM visits"), site.rows("SELECT * FROM day_secrets")) == before
 
 
+def test_the_time_of_a_night_that_failed_is_known_after_a_restart(site, monkeypatch):
+    site.register("ayesha")
+    site.time.pass_(days=3)
+    tick(site)
+    with monkeypatch.context() as broken:
+        broken.setattr(Retention, "reduce", fail)
+        site.services[Nightly].tick()
+        wait_until(lambda: not site.services[Nightly]._work._is_busy, "the night has failed")
+    site.restart()
+    tick(site)
+    assert site.services.clock.allows_removal
+
+
 def test_no_login_and_no_failed_login_is_removed_while_the_clock_is_ahead(site):
     def logins() -> set[tuple]:
         return {*site.rows("SELECT account FROM login_failures"), *site.rows("SELECT id FROM sessions")}
@@ -294,11 +343,12 @@ def test_a_machine_whose_clock_differs_is_named_and_ends_no_doubt(site, monkeypa
     site.restart()
     right_ms = site.time.ms + YEARS["days"] * DAY_MS
     watch = site.services[ClockWatch]
-    monkeypatch.setattr(watch, "_workers", lambda: [Worker("other", host="sylhet", clock_ms=right_ms)])
+    other = Worker("other", machine="another start", host=host_name(), clock_ms=right_ms)
+    monkeypatch.setattr(watch, "_workers", lambda: [other])
     assert tick(site) == "doubt"
     assert tick(site, minutes=11) == "doubt"
     assert watch.due_answer == ""
     named, doubt = site.client.get("/readyz").json["warnings"]
-    assert "The clock of sylhet shows" in named
+    assert f"The clock of {host_name()} shows" in named
     assert iso(right_ms) in named
     assert "clock" in doubt
