@@ -79,7 +79,7 @@ class Accounts(Changes):
             queries.add_user(session, user)
             permit(session, user.id)
             if new is not None:
-                queries.add_session(session, new)
+                session.add(new)
 
         self._database.write(operation, audit=entry, mail=queued_email)
         if new is None:
@@ -141,7 +141,7 @@ class Accounts(Changes):
         def operation(session: Any) -> bool:
             if not queries.may_still_log_in(session, user) or (proof and not proof.settle(session)):
                 return False
-            queries.add_session(session, new)
+            session.add(new)
             entry.store(session)
             if queued_email is not None:
                 queued_email.store(session)
