@@ -8,7 +8,8 @@ from pages import away, expect
 from support.programs.processes import ROOT
 
 LOADED_LATER = """async () => {
-  const own = globalThis.koyjaboConnection, script = [...document.scripts].find(({ src }) => src.endsWith("/home/pages/home.js"));
+  const own = globalThis.koyjaboConnection;
+  const script = [...document.scripts].find(({ src }) => src.endsWith("/home/pages/home.js"));
   const { connection } = await import(new URL("../../webkit/connection.js", script.src));
   return connection === own;
 }"""
